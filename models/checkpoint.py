@@ -1,0 +1,91 @@
+"""Weights on disk: safetensors only, the network's config saved inside the file, the content's hash in its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import nn
+
+
+class CheckpointError(ValueError):
+    """The file is not the weight it should be: wrong hash, wrong network, not safetensors, damaged."""
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 as 64 hex digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_weights(network: nn.Module, folder: Path, name: str, *, half: bool = True, metadata: dict[str, str] | None = None) -> Path:
+    """Write ``<name>-<first 8 of sha256>.safetensors`` with the network's config in the header.
+
+    Args:
+        network: has a ``config`` dataclass.
+        folder: where the file goes; made if missing.
+        name: the weight's name without hash.
+        half: floating tensors as fp16, as everything that ships.
+        metadata: further header entries.
+
+    Returns:
+        The path written.
+    """
+    tensors = {}
+    for key, value in network.state_dict().items():
+        tensors[key] = (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
+    header = {"network": type(network).__name__, "config": json.dumps(asdict(network.config), sort_keys=True), **(metadata or {})}  # type: ignore[call-overload]
+    data = save(tensors, header)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
+    path.write_bytes(data)
+    return path
+
+
+def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256: str | None = None) -> nn.Module:
+    """Build the network that the file's own config describes and load the file into it (fp32, evaluation mode).
+
+    Args:
+        path: a ``.safetensors`` file written by ``save_weights``.
+        network_class: what it must be; has ``config_class``.
+        expected_sha256: full hash to check, on every load; without one the eight digits in the name are checked.
+
+    Raises:
+        CheckpointError: says what was found and what was expected. Pickles (.pth, .pt, .ckpt) are refused unread.
+    """
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path}: weights are loaded from .safetensors only; '{path.suffix}' may be a pickle, which can run code")
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such weight file; reinstall the package")
+    found = sha256(path)
+    expected = expected_sha256 or path.stem.rpartition("-")[2]
+    if not expected or not found.startswith(expected):
+        raise CheckpointError(f"{path}: sha256 is {found[:16]}…, expected {expected[:16]}…; the file is damaged: reinstall the package")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except Exception as error:  # safetensors raises its own untyped errors for damaged headers
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
+    if header.get("network") != network_class.__name__:
+        raise CheckpointError(f"{path}: holds a {header.get('network')}, expected a {network_class.__name__}")
+    network = build(network_class, json.loads(header["config"]))
+    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: does not fit a {network_class.__name__} of its own config ({error})") from error
+    return network.eval()
+
+
+def build(network_class: type[nn.Module], config: dict[str, Any]) -> nn.Module:
+    """The network of a config's plain dict (lists become tuples)."""
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+    with torch.device("cpu"):
+        return network_class(network_class.config_class(**values))  # type: ignore[attr-defined,no-any-return]

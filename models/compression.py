@@ -1,0 +1,88 @@
+"""The compression network for holes at the edge of the picture (Wu & Cui, section 3.1, Table 1, figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.2
+#: Table 1, block by block: (channels, kernel of CB, layers in CB, kernel of RB). Every block halves the size.
+TABLE_1 = ((64, 5, 5, 1), (196, 5, 5, 1), (256, 3, 7, 3))
+
+
+@dataclass(frozen=True)
+class CompressionConfig:
+    """``width`` scales Table 1's channels: 64 gives the paper's 64, 196 and 256."""
+
+    width: int = 64
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        return tuple(max(1, round(c * self.width / 64)) for c, *_ in TABLE_1)
+
+
+class GatedConv2d(nn.Module):
+    """``batch_norm(leaky_relu(conv(x)) * sigmoid(gate(x)))`` (Yu et al. 2019, with the norm and activation section 3.1 names).
+
+    Feature and gate come from one convolution of twice the channels: the same sums, one pass over the input.
+    """
+
+    def __init__(self, before: int, after: int, kernel_size: int, stride: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, 2 * after, kernel_size, stride, kernel_size // 2)
+        self.norm = nn.BatchNorm2d(after)
+        self.activation = nn.LeakyReLU(LEAKY_SLOPE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N(before)HW -> N(after)(H/stride)(W/stride)."""
+        feature, gate = self.conv(x).chunk(2, dim=1)
+        return self.norm(self.activation(feature) * torch.sigmoid(gate))  # type: ignore[no-any-return]
+
+
+class CompressionNetwork(nn.Module):
+    """Masked picture and mask in, the whole picture at an eighth of the size out (256x256 -> 32x32).
+
+    Three pairs of RB (one strided convolution) and CB (gated convolutions, the first strided); RB's output is added to CB's last.
+    MB maps to three channels. The output passes tanh, which the paper does not name: its range is the pictures' own.
+    """
+
+    #: Sizes must be multiples of this; the output is the input's size divided by it.
+    multiple = 8
+    config_class = CompressionConfig
+
+    def __init__(self, config: CompressionConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or CompressionConfig()
+        self.residuals = nn.ModuleList()
+        self.blocks = nn.ModuleList()
+        before = 4
+        for width, (_, kernel, layers, rb_kernel) in zip(self.config.channels, TABLE_1, strict=True):
+            self.residuals.append(nn.Conv2d(before, width, rb_kernel, 2, rb_kernel // 2))
+            convs = [GatedConv2d(before, width, kernel, 2)] + [GatedConv2d(width, width, kernel, 1) for _ in range(layers - 1)]
+            self.blocks.append(nn.Sequential(*convs))
+            before = width
+        self.mapping = nn.Conv2d(before, 3, 3, padding=1)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Compress.
+
+        Args:
+            image: N3HW in [-1, 1], H and W multiples of 8. Values under a hole are never read.
+            mask: N1HW, 1 = known, 0 = hole.
+
+        Returns:
+            N3(H/8)(W/8) in [-1, 1].
+
+        Raises:
+            ValueError: a size that is no multiple of 8.
+        """
+        height, width = image.shape[-2:]
+        if height % self.multiple or width % self.multiple:
+            legal = [-(-s // self.multiple) * self.multiple for s in (height, width)]
+            raise ValueError(f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
+        x = torch.cat([image * mask, mask.to(image.dtype)], dim=1)
+        for residual, block in zip(self.residuals, self.blocks, strict=True):
+            x = residual(x) + block(x)
+        return torch.tanh(self.mapping(x))

@@ -1,0 +1,79 @@
+"""The two discriminators: instance-norm patch map (Jiang & Zhang, 3.2 and 4.3) and SN-PatchGAN (Wu & Cui, 3.1; Yu et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+LEAKY_SLOPE = 0.2
+
+
+@dataclass(frozen=True)
+class PatchDiscriminatorConfig:
+    """``width`` is the channel count after the first convolution."""
+
+    width: int = 64
+
+
+class PatchDiscriminator(nn.Module):
+    """Patch map: 1 = real, 0 = reconstructed. Instance norm and leaky ReLU (section 4.3 i-ii)."""
+
+    config_class = PatchDiscriminatorConfig
+    multiple = 16
+
+    def __init__(self, config: PatchDiscriminatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or PatchDiscriminatorConfig()
+        w = self.config.width
+        layers: list[nn.Module] = [nn.Conv2d(3, w, 4, 2, 1), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+        for before, after in ((w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)):
+            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.InstanceNorm2d(after), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+        layers.append(nn.Conv2d(8 * w, 1, 3, padding=1))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """N3HW in [-1, 1] -> N1(H/16)(W/16), compared with 1 for real and 0 for reconstructed pictures."""
+        return self.layers(image)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class SNPatchDiscriminatorConfig:
+    """``width`` after the first convolution; ``strides`` one a layer (a 32x32 input takes fewer halvings than a 256x256 one)."""
+
+    width: int = 64
+    strides: tuple[int, ...] = (2, 2, 2, 1)
+
+
+class SNPatchDiscriminator(nn.Module):
+    """Spectral-normalised Markovian discriminator: 5x5 convolutions, every location of the last map is judged (hinge loss)."""
+
+    config_class = SNPatchDiscriminatorConfig
+    multiple = 8
+
+    def __init__(self, config: SNPatchDiscriminatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or SNPatchDiscriminatorConfig()
+        w = self.config.width
+        layers: list[nn.Module] = []
+        before = 4
+        for i, stride in enumerate(self.config.strides):
+            after = w * min(2**i, 4)
+            layers += [spectral_norm(nn.Conv2d(before, after, 5, stride, 2)), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+            before = after
+        layers.append(spectral_norm(nn.Conv2d(before, 1, 5, 1, 2)))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Judge.
+
+        Args:
+            image: N3HW in [-1, 1].
+            mask: N1HW, 1 = known, 0 = hole.
+
+        Returns:
+            N1hw scores: high = real.
+        """
+        return self.layers(torch.cat([image, mask], dim=1))  # type: ignore[no-any-return]

@@ -1,0 +1,91 @@
+"""The partial-convolution U-Net for free-form holes (Kulkarni et al., section 2.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.partial_conv import PartialConv2d
+
+# Liu et al.'s kernels going down; the paper is silent. Going up they are all 3.
+ENCODER_KERNELS = (7, 5, 5, 3, 3, 3, 3)
+LEAKY_SLOPE = 0.2
+
+
+@dataclass(frozen=True)
+class PartialConvUNetConfig:
+    """``width`` is the first encoder's channel count (64 in the paper's model); it doubles going down to ``8 * width``."""
+
+    width: int = 64
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        return tuple(self.width * min(2**i, 8) for i in range(len(ENCODER_KERNELS)))
+
+
+class PartialConvUNet(nn.Module):
+    """Seven encoders and seven decoders of two partial convolutions each; encoder and decoder i work at H / 2^(i-1).
+
+    After each encoder a 2x2 max-pool on features and mask; before each decoder's convolutions its input is enlarged by 2
+    (bilinear for features, nearest for the mask) and joined by the encoder's of the same size. ReLU in the encoders, leaky ReLU in
+    the decoders; the topmost decoder has no activation, as section 2.5 says.
+    """
+
+    #: Height and width of the input must be multiples of this: seven halvings.
+    multiple = 2 ** len(ENCODER_KERNELS)
+    config_class = PartialConvUNetConfig
+
+    def __init__(self, config: PartialConvUNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or PartialConvUNetConfig()
+        channels = self.config.channels
+        self.encoders = nn.ModuleList()
+        before = 3
+        for width, kernel in zip(channels, ENCODER_KERNELS, strict=True):
+            self.encoders.append(nn.ModuleList([PartialConv2d((before,), width, kernel), PartialConv2d((width,), width, kernel)]))
+            before = width
+        self.decoders = nn.ModuleList()  # index i belongs to encoder i
+        for level, width in enumerate(channels):
+            below = channels[min(level + 1, len(channels) - 1)]
+            out = 3 if level == 0 else width
+            self.decoders.append(nn.ModuleList([PartialConv2d((below, width), width, 3), PartialConv2d((width,), out, 3)]))
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill.
+
+        Args:
+            image: N3HW in [0, 1], H and W multiples of 128. Values under a hole are never read.
+            mask: N1HW, 1 = known, 0 = hole.
+
+        Returns:
+            N3HW, the whole picture as the network sees it; unbounded (no last activation), nominally [0, 1].
+
+        Raises:
+            ValueError: a size that is no multiple of 128; the message names the next legal one.
+        """
+        height, width = image.shape[-2:]
+        if height % self.multiple or width % self.multiple:
+            legal = [-(-s // self.multiple) * self.multiple for s in (height, width)]
+            raise ValueError(f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
+        x, m = image - 0.5, mask.to(image.dtype)
+        skips: list[tuple[Tensor, Tensor]] = []
+        for encoder in self.encoders:
+            for conv in encoder:  # type: ignore[attr-defined]
+                x, m = conv([x], [m])
+                x = F.relu(x)
+            skips.append((x, m))
+            x, m = F.max_pool2d(x, 2), F.max_pool2d(m, 2)
+        for level in reversed(range(len(skips))):
+            first, second = self.decoders[level]  # type: ignore[misc]
+            skip, skip_mask = skips[level]
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            m = F.interpolate(m, scale_factor=2, mode="nearest")
+            x, m = first([x, skip], [m, skip_mask])
+            if level:
+                x = F.leaky_relu(x, LEAKY_SLOPE)
+            x, m = second([x], [m])
+            if level:
+                x = F.leaky_relu(x, LEAKY_SLOPE)
+        return x + 0.5

@@ -1,0 +1,76 @@
+"""Losses, one pure function an equation. Pictures are N3HW in [0, 1], masks N1HW with 1 = known.
+
+Kulkarni et al. eq. 3-9 (with Liu et al.'s K = 1/(C H W)); Jiang & Zhang 3.2; Wu & Cui 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def hole_l1(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Eq. 7: mean over all pixels of |(1 - M)(I_out - I_gt)|."""
+    return ((1 - mask) * (output - truth)).abs().mean()
+
+
+def valid_l1(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Eq. 8: mean over all pixels of |M (I_out - I_gt)|."""
+    return (mask * (output - truth)).abs().mean()
+
+
+def total_variation(composite: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Eq. 3: mean absolute difference of neighbours; with a mask, only where one of the two is in the hole or beside it."""
+    across = (composite[..., :, 1:] - composite[..., :, :-1]).abs()
+    down = (composite[..., 1:, :] - composite[..., :-1, :]).abs()
+    if mask is None:
+        return across.mean() + down.mean()
+    near = F.max_pool2d(1 - mask, 3, 1, 1)
+    return (across * (near[..., :, 1:] * near[..., :, :-1])).mean() + (down * (near[..., 1:, :] * near[..., :-1, :])).mean()
+
+
+def perceptual(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
+    """Eq. 4 for one of its two pictures: sum over layers of the mean absolute feature difference."""
+    return torch.stack([(a - b).abs().mean() for a, b in zip(features, truth, strict=True)]).sum()
+
+
+def normalised_perceptual(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
+    """LPIPS without its learned weights: squared distance of unit feature vectors, mean over places, mean over layers.
+
+    Not in the papers; the shipped weights use it beside eq. 5 because it follows what people see better than eq. 4.
+    """
+    total = []
+    for a, b in zip(features, truth, strict=True):
+        a = a / (a.pow(2).sum(1, keepdim=True) + 1e-6).sqrt()
+        b = b / (b.pow(2).sum(1, keepdim=True) + 1e-6).sqrt()
+        total.append((a - b).pow(2).sum(1).mean())
+    return torch.stack(total).mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Eq. 6: NCHW -> NCC, with K = 1/(C H W)."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / (features.shape[1] * flat.shape[2])
+
+
+def style(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
+    """Eq. 5 for one of its two pictures: sum over layers of the mean absolute difference of Gram matrices."""
+    return torch.stack([(gram(a) - gram(b)).abs().mean() for a, b in zip(features, truth, strict=True)]).sum()
+
+
+def adversarial_l1(judged: Tensor, real: bool) -> Tensor:
+    """Jiang & Zhang 4.3 (iii): L1 distance of the patch map from 1 (real) or 0 (reconstructed)."""
+    return (judged - float(real)).abs().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """SN-PatchGAN's discriminator loss (Yu et al. 2019)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """SN-PatchGAN's generator loss."""
+    return -fake.mean()

@@ -32,7 +32,7 @@ SHIPPED: dict[str, Preset] = {
     # Liu et al.'s weights lead with L1, which is a blur at this length of training; these lead with what people see.
     "partial-conv": Preset(
         steps=40_000,
-        schedule=Schedule(batch=8, size=128, learning_rate=5e-4, decay_from=0.6),
+        schedule=Schedule(batch=8, size=128, learning_rate=3e-4, decay_from=0.6, warmup=0.02),
         folders=PHOTOS,
         network={"width": 16, "weights": PartialConvWeights(tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0)},
     ),

@@ -18,6 +18,7 @@ from models.discriminators import (
     SNPatchDiscriminator,
     SNPatchDiscriminatorConfig,
 )
+from models.partial_conv import PartialConv2d
 from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from models.skip_context_encoder import HOLE, SIZE, SkipContextEncoder, SkipContextEncoderConfig
 from train import losses
@@ -127,7 +128,10 @@ class PartialConvTask(InpaintingTask):
     """Equation 9, with perceptual and style losses on the composite."""
 
     def __init__(self, *, width: int, weights: PartialConvWeights, **common: Any) -> None:
-        super().__init__(PartialConvUNet(PartialConvUNetConfig(width)), **common)
+        network = PartialConvUNet(PartialConvUNetConfig(width))
+        pictures, masks = common["held_out"]
+        even_out(network, pictures[:8], masks[:8])
+        super().__init__(network, **common)
         self.weights = weights
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
@@ -248,6 +252,28 @@ class CompressionTask(InpaintingTask):
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         return {k: float(v) for k, v in parts.items()}
+
+
+@torch.no_grad()
+def even_out(network: PartialConvUNet, picture: Tensor, mask: Tensor) -> None:
+    """Scale each layer of a fresh network to unit output on one batch (Mishkin & Matas 2016, LSUV; weights only).
+
+    The paper's U-Net has no normalisation, and eq. 1's ratio enlarges what lies at the border of the small maps at every one of 28
+    layers: without this the first steps at a useful learning rate diverge.
+    """
+
+    def scale(module: nn.Module, _: Any, result: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        features, known = result
+        spread = float(features[known.expand_as(features) > 0].std())
+        module.conv.weight.div_(spread)  # type: ignore[union-attr,operator]
+        return features / spread, known
+
+    layers = [m for m in network.modules() if isinstance(m, PartialConv2d)]
+    hooks = [layer.register_forward_hook(scale) for layer in layers]
+    network(picture, mask)
+    for hook in hooks:
+        hook.remove()
+    network.decoders[0][1].conv.weight.mul_(0.1)  # type: ignore[index,union-attr]
 
 
 def held_out_set(pictures: Pictures, holes: HoleGenerator, size: int, count: int) -> tuple[Tensor, Tensor]:

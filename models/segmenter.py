@@ -1,0 +1,74 @@
+"""The compact segmenter that ships: MobileNetV2 and DeepLabV3+, from segmentation-models-pytorch's parts, 21 VOC classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
+from segmentation_models_pytorch.encoders import get_encoder
+from torch import Tensor, nn
+
+STRIDE = 16
+
+
+@dataclass(frozen=True)
+class CompactSegmenterConfig:
+    """``classes`` counts the background; ``width`` is the decoder's channels; ``rates`` of the atrous pyramid at stride 16."""
+
+    classes: int = 21
+    width: int = 256
+    rates: tuple[int, int, int] = (6, 12, 18)
+
+
+class CompactSegmenter(nn.Module):
+    """Photo in, class logits out.
+
+    smp's own DeepLabV3Plus enlarges by whole factors with aligned corners, which shifts the answer by up to 12 pixels unless sizes are
+    16 k + 1; here sizes are 16 k + 1 and every enlargement goes to the exact size of what it meets. MobileNetV2's last 1x1 convolution
+    (320 -> 1280, made for classification) is left out.
+    """
+
+    config_class = CompactSegmenterConfig
+
+    def __init__(self, config: CompactSegmenterConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or CompactSegmenterConfig()
+        self.encoder = get_encoder("mobilenet_v2", in_channels=3, depth=5, weights=None, output_stride=STRIDE)
+        self.encoder.features[18] = nn.Identity()
+        # The block that would have halved the size keeps its convolution undilated; only those after it are (as TensorFlow's DeepLab has it).
+        undilated = self.encoder.features[14].conv[1][0]
+        undilated.dilation, undilated.padding = (1, 1), (1, 1)
+        self.decoder = DeepLabV3PlusDecoder(
+            encoder_channels=(3, 16, 24, 32, 96, 320), encoder_depth=5, out_channels=self.config.width,
+            atrous_rates=self.config.rates, output_stride=STRIDE, aspp_separable=True, aspp_dropout=0.0,
+        )  # fmt: skip
+        self.head = nn.Conv2d(self.config.width, self.config.classes, 1)
+
+    @staticmethod
+    def legal_size(size: int) -> int:
+        """The smallest 16 k + 1 that is not below ``size``."""
+        return max(1, -(-(size - 1) // STRIDE)) * STRIDE + 1
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Segment.
+
+        Args:
+            image: N3HW in [-1, 1], H and W of the form 16 k + 1.
+
+        Returns:
+            N(classes)hw logits at a quarter of the size (h = (H - 1) / 4 + 1); enlarge with aligned corners.
+
+        Raises:
+            ValueError: any other size; the message names the next legal one.
+        """
+        height, width = image.shape[-2:]
+        legal = self.legal_size(height), self.legal_size(width)
+        if (height, width) != legal:
+            raise ValueError(f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
+        features = self.encoder(image)
+        deep = self.decoder.aspp(features[-1])
+        fine = self.decoder.block1(features[2])
+        deep = F.interpolate(deep, size=fine.shape[-2:], mode="bilinear", align_corners=True)
+        return self.head(self.decoder.block2(torch.cat([deep, fine], dim=1)))  # type: ignore[no-any-return]

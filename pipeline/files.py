@@ -1,0 +1,58 @@
+"""Files that are whole or absent: everything the program writes goes through here.
+
+The bytes go to a hidden file in the target's own folder, are flushed to the disk and renamed over the target, so a crash, a
+full disk or Ctrl-C never leaves half a file under a name that a reader would trust.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import UnwritableError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Give a binary file to write; ``path`` appears, or is replaced, only once the block has ended well.
+
+    The file is open for reading too, and its ``name`` may be opened by the block to check what it wrote. Parent folders are
+    made. Raises ``UnwritableError`` for any ``OSError`` of the disk or of the block; every other error passes. Nothing is
+    left behind in either case (an empty parent folder may be).
+    """
+    part = path.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Mode "x": never an existing file, and permissions as the umask says (mkstemp would make the photo private).
+        with open(part, "x+b") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UnwritableError(f"{path}: cannot be written ({error.strerror or error}); check the folder's rights and free space") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def copy_photo(source: Path, target: Path) -> None:
+    """Copy ``source`` to ``target`` byte for byte, atomically. Raises ``UnwritableError``; ``source`` is only read."""
+    with atomic_write(target) as handle, open(source, "rb") as original:
+        shutil.copyfileobj(original, handle, 1 << 20)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets a folder be opened (Windows does not)."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

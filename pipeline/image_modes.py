@@ -1,0 +1,160 @@
+"""From the file's own pixel mode to RGB and an alpha channel.
+
+RGB here means the file's own values: an embedded RGB profile is kept, not applied, because the result goes back into the same
+file. CMYK, LAB and YCbCr have no RGB of their own; they are converted, and their own bands are kept for the way back
+(``pipeline.image_paste``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from pipeline.errors import UnreadableError
+from pipeline.image_native import Layout, Palette
+from pipeline.types import Pixels
+
+_STRIP_PIXELS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decoded:
+    """``rgb`` HWC, ``alpha`` HW or None, both in the file's depth and still as the file stores them (not yet upright)."""
+
+    rgb: Pixels
+    alpha: Pixels | None
+    layout: Layout
+    warnings: tuple[str, ...] = ()
+
+
+def decode(image: Image.Image, icc: bytes | None) -> Decoded:
+    """The pixels of a loaded picture of any mode that can be written back. Raises ``UnreadableError`` for any other."""
+    if image.mode in ("RGBa", "La"):
+        image = image.convert({"RGBa": "RGBA", "La": "LA"}[image.mode])
+    match image.mode:
+        case "1" | "L" | "I;16" | "I;16B" | "I;16L" | "I;16N" | "RGB":
+            mode = "L" if image.mode.startswith("I;16") else image.mode
+            pixels = pixels_of(image.convert("L") if mode == "1" else image)
+            return keyed(pixels, mode, image.info.get("transparency"))
+        case "LA" | "RGBA":
+            pixels = pixels_of(image)
+            return Decoded(_three(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]), Layout(image.mode))
+        case "RGBX":
+            pixels = pixels_of(image)
+            return Decoded(np.ascontiguousarray(pixels[..., :3]), None, Layout("RGBX", pixels))
+        case "P" | "PA":
+            return _from_palette(image)
+        case "CMYK" | "LAB" | "YCbCr":
+            rgb, warnings = to_rgb(image, icc)
+            return Decoded(pixels_of(rgb), None, Layout(image.mode, pixels_of(image)), warnings)
+        case _:
+            raise UnreadableError(f"pixel mode {image.mode} has no fixed range of brightness; convert it to 8 or 16 bits a channel")
+
+
+def keyed(pixels: Pixels, mode: str, transparency: object) -> Decoded:
+    """Grey (HW) or RGB (HWC) pixels, with the colour that PNG's tRNS declares transparent, if any."""
+    rgb = _three(pixels if pixels.ndim == 3 else pixels[..., None])
+    if isinstance(transparency, int):
+        key: tuple[int, ...] | None = (transparency,)
+    else:
+        key = tuple(int(v) for v in transparency) if isinstance(transparency, tuple) else None
+    if key is None:
+        return Decoded(rgb, None, Layout(mode))
+    if mode == "1":
+        key = (255 if key[0] else 0,)
+    clear = (rgb == np.array(key)).all(axis=-1)
+    alpha = np.where(clear, 0, np.iinfo(rgb.dtype).max).astype(rgb.dtype)
+    return Decoded(rgb, cast(Pixels, alpha), Layout(mode, key=key))
+
+
+def pixels_of(image: Image.Image) -> Pixels:
+    """The picture's own bands as a new array, uint8 or uint16. Copied in strips: ``np.asarray`` would need the memory twice."""
+    width, height = image.size
+    deep = image.mode.startswith("I;16")
+    depth = len(image.getbands())
+    out = np.empty((height, width) if depth == 1 else (height, width, depth), np.uint16 if deep else np.uint8)
+    step = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        out[top : top + step] = np.asarray(image.crop((0, top, width, min(top + step, height))))
+    return cast(Pixels, out)
+
+
+def to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
+    """A CMYK, LAB or YCbCr picture in RGB: by its profile where it has one, else by Pillow's plain formula, and what to warn of."""
+    warnings: tuple[str, ...] = ()
+    if transform := _transform(image.mode, icc, "RGB"):
+        converted = ImageCms.applyTransform(image, transform)
+        if converted is not None:
+            return converted, ()
+    if image.mode == "CMYK" and icc:
+        warnings = ("its colour profile cannot be used: CMYK is read by the plain formula",)
+    return image.convert("RGB"), warnings
+
+
+def from_rgb(colours: NDArray[np.uint8], mode: str, icc: bytes | None) -> NDArray[np.uint8]:
+    """Colours (N x 3) in the mode "CMYK", "LAB" or "YCbCr": the way back of ``to_rgb``."""
+    if not len(colours):
+        return np.empty((0, 4 if mode == "CMYK" else 3), np.uint8)
+    row = Image.fromarray(np.ascontiguousarray(colours)[None])
+    transform = _transform("RGB", icc, mode)
+    converted = ImageCms.applyTransform(row, transform) if transform else row.convert(mode)
+    assert converted is not None  # None is for in-place transforms only
+    return np.array(converted)[0]
+
+
+@lru_cache(maxsize=8)
+def _transform(source: str, icc: bytes | None, target: str) -> ImageCms.ImageCmsTransform | None:
+    """LittleCMS's transform between sRGB and the other mode; None where the plain formula has to do."""
+    other = target if source == "RGB" else source
+    if other == "YCbCr" or (other == "CMYK" and not icc):
+        return None
+    srgb = ImageCms.createProfile("sRGB")
+    try:
+        profile = ImageCms.createProfile("LAB") if other == "LAB" else ImageCms.ImageCmsProfile(BytesIO(icc or b""))
+        first, second = (srgb, profile) if source == "RGB" else (profile, srgb)
+        return ImageCms.buildTransform(
+            first,
+            second,
+            source,
+            target,
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return None
+
+
+def _three(grey_or_rgb: Pixels) -> Pixels:
+    return np.ascontiguousarray(grey_or_rgb) if grey_or_rgb.shape[2] == 3 else np.repeat(grey_or_rgb, 3, axis=2)
+
+
+def _from_palette(image: Image.Image) -> Decoded:
+    palette = _palette(image)
+    bands = pixels_of(image)
+    index, own_alpha = (bands, None) if image.mode == "P" else (bands[..., 0], np.ascontiguousarray(bands[..., 1]))
+    alpha = own_alpha
+    if own_alpha is None and (palette[:, 3] < 255).any():
+        alpha = palette[:, 3][index]
+    return Decoded(np.ascontiguousarray(palette[:, :3])[index], alpha, Layout(image.mode, bands, palette))
+
+
+def _palette(image: Image.Image) -> Palette:
+    table = np.zeros((256, 4), np.uint8)
+    table[:, 3] = 255
+    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)[:256]
+    table[: len(colours), :3] = colours
+    if image.palette is not None and image.palette.mode == "RGBA":
+        table[: len(colours), 3] = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)[:256, 3]
+    transparency = image.info.get("transparency")
+    if isinstance(transparency, int) and 0 <= transparency < 256:
+        table[transparency, 3] = 0
+    elif isinstance(transparency, bytes):
+        alphas = np.frombuffer(transparency[:256], np.uint8)
+        table[: len(alphas), 3] = alphas
+    return table

@@ -1,0 +1,65 @@
+"""What a photo's file was, so that the writer can give back the same: its pixel layout, its metadata, its encoder's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import Pixels
+
+Palette = NDArray[np.uint8]
+"""256 x 4, RGBA; entries the file does not define are opaque black."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Layout:
+    """How the file stores a pixel.
+
+    ``mode`` is Pillow's name for it ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "YCbCr"); 16-bit files
+    use the same names, the array's dtype says the depth. ``bands`` is the file's own array (upright, HW or HWC), kept only
+    where RGB cannot give it back. ``key`` is the one colour a PNG declares transparent.
+    """
+
+    mode: str
+    bands: Pixels | None = None
+    palette: Palette | None = None
+    key: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Metadata:
+    """The file's metadata, already made true for an upright picture without its thumbnails (``pipeline.image_metadata``).
+
+    ``exif`` starts at its TIFF header, without any prefix. ``blocks`` are the format's other blocks, as they stood in the file.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    blocks: tuple[tuple[Any, bytes], ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Native:
+    """Everything a writer needs. ``format`` is Pillow's name; ``options`` belong to that format's writer."""
+
+    format: str
+    layout: Layout
+    metadata: Metadata = Metadata()
+    lossless: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sheet:
+    """Pixels in the file's own mode, ready to encode: HW or HWC, uint8 or uint16; "1" is 0 or 255."""
+
+    mode: str
+    pixels: Pixels
+    palette: Palette | None = None
+    key: tuple[int, ...] | None = None

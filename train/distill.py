@@ -1,0 +1,232 @@
+"""Distillation of the compact segmenter: it begins as the teacher, and learns finer borders from labels and the teacher's soft answers."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.segmenter import CompactSegmenter
+
+#: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
+LABELLED = ("segmentation/voc_train", "segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
+UNLABELLED = ("scenes/train",)
+VOID = 255
+
+
+def begin_as_teacher(network: CompactSegmenter, constants: Path) -> None:
+    """Set ``network`` to compute what the teacher computes.
+
+    Args:
+        network: any state; changed in place.
+        constants: DeepLabV3-MobileNetV2's dequantised constants (.npz; TensorFlow names with ``|`` for ``/``, batch norm folded).
+
+    The teacher has no atrous branches and no fine features: here their shares begin at zero, and the extra convolutions as the identity.
+    """
+    found: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    with np.load(constants, allow_pickle=False) as z:
+        names = list(z.files)
+        for name in names:
+            if "weights_quant" not in name:
+                continue
+            key = name.split(";")[-1].split("|weights_quant")[0]
+            # The bias's name ends in its own layer's; TensorFlow Lite joins the names of equal tensors in front of it.
+            bias = next(n for n in names if n.split(";")[-1] in (f"{key}|BatchNorm_Fold|bias",) or (key == "logits|semantic" and n.endswith("|biases")))
+            found[key] = z[name], z[bias]
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+                module.running_mean.zero_()  # type: ignore[union-attr]
+                module.running_var.fill_(1 - module.eps)  # type: ignore[union-attr]
+        f = network.encoder.features
+        _set(f[0][0], f[0][1], found["MobilenetV2|Conv"])
+        for i in range(17):
+            block = f[i + 1].conv
+            key = "MobilenetV2|expanded_conv" + (f"_{i}" if i else "")
+            if i:
+                _set(block[0][0], block[0][1], found[f"{key}|expand"])
+            _set(block[-3][0], block[-3][1], found[f"{key}|depthwise"])
+            _set(block[-2], block[-1], found[f"{key}|project"])
+        aspp, width = network.decoder.aspp, network.config.width
+        pyramid, separable, separable_norm = aspp[0], aspp[1], aspp[2]
+        _set(pyramid.convs[0][0], pyramid.convs[0][1], found["aspp0"])
+        _set(pyramid.convs[4][1], pyramid.convs[4][2], found["image_pooling"])
+        weight, bias = found["concat_projection"]  # inputs: image pooling first, then aspp0
+        project = pyramid.project[0].weight
+        project.zero_()
+        kernel = torch.from_numpy(weight).permute(0, 3, 1, 2)
+        project[:, 4 * width :], project[:, :width] = kernel[:, :width], kernel[:, width:]
+        pyramid.project[1].bias.copy_(torch.from_numpy(bias))
+        _identity(separable)
+        _identity(network.decoder.block2[0])
+        assert isinstance(separable_norm, nn.BatchNorm2d)
+        weight, bias = found["logits|semantic"]
+        network.head.weight.copy_(torch.from_numpy(weight).permute(0, 3, 1, 2))
+        network.head.bias.copy_(torch.from_numpy(bias))  # type: ignore[union-attr]
+
+
+def _set(conv: nn.Conv2d, norm: nn.BatchNorm2d, constants: tuple[NDArray[Any], NDArray[Any]]) -> None:
+    weight = torch.from_numpy(constants[0])
+    # TensorFlow keeps (out, h, w, in), and (1, h, w, channels) for depthwise convolutions.
+    weight = weight.permute(3, 0, 1, 2) if conv.groups > 1 else weight.permute(0, 3, 1, 2)
+    conv.weight.copy_(weight)
+    norm.bias.copy_(torch.from_numpy(constants[1]))
+
+
+def _identity(separable: nn.Sequential) -> None:
+    depthwise, pointwise = separable[0], separable[1]
+    depthwise.weight.zero_()  # type: ignore[operator,union-attr]
+    depthwise.weight[:, :, 1, 1] = 1  # type: ignore[index,union-attr]
+    pointwise.weight.zero_()  # type: ignore[operator,union-attr]
+    out = pointwise.weight.shape[0]  # type: ignore[union-attr]
+    pointwise.weight[:, :out, 0, 0] = torch.eye(out)  # type: ignore[index,union-attr]
+
+
+class Distillation:
+    """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos."""
+
+    def __init__(self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int) -> None:
+        self.network = network
+        self.teacher = copy.deepcopy(network).eval().requires_grad_(False)
+        files: list[tuple[Path, Path | None]] = []
+        for folder in LABELLED:
+            for path in sorted((data / folder / "images").glob("*")):
+                label = data / folder / "labels" / f"{path.stem}.png"
+                files.append((path, label if label.exists() else None))
+        files += [(p, None) for f in UNLABELLED for p in sorted((data / f).glob("*.jpg"))]
+        if not files:
+            raise FileNotFoundError(f"{data}: none of {', '.join(LABELLED + UNLABELLED)} found below it")
+        order = np.random.default_rng(0).permutation(len(files))
+        self.held_out = [files[i] for i in order if files[i][1] is not None][:held_out]
+        left_out = set(self.held_out)
+        self.files = [f for f in files if f not in left_out]
+        self.batch, self.size, self.seed, self.learning_rate = batch, size, seed, learning_rate
+        fresh = [p for n, p in network.named_parameters() if n.startswith(("decoder.", "head."))]
+        old = [p for n, p in network.named_parameters() if not n.startswith(("decoder.", "head."))]
+        groups = [{"params": old, "lr": learning_rate * 0.2}, {"params": fresh, "lr": learning_rate}]
+        self.optimizer = torch.optim.Adam(groups)
+        self.parts: dict[str, Any] = {"network": network, "optimizer": self.optimizer}
+
+    def batches(self, start: int) -> Iterator[tuple[Tensor, ...]]:
+        step = start
+        while True:
+            images, labels = [], []
+            for j in range(self.batch):
+                n = step * self.batch + j
+                epoch, index = divmod(n, len(self.files))
+                order = np.random.default_rng((self.seed, epoch)).permutation(len(self.files)) if index == 0 or n == start * self.batch or step == start else order  # noqa: E501
+                image, label = self._crop(*self.files[order[index]], np.random.default_rng((self.seed, n)))
+                images.append(image)
+                labels.append(label)
+            x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy()).float().div_(127.5).sub_(1)
+            yield x, torch.from_numpy(np.stack(labels)).long()
+            step += 1
+
+    def _crop(self, path: Path, label_path: Path | None, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        image, label = _read(path, label_path)
+        scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.75), np.log(1.8))))
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
+        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
+        h, w = image.shape[:2]
+        top, left = (int(rng.integers(0, max(1, s - self.size + 1))) for s in (h, w))
+        image, label = image[top : top + self.size, left : left + self.size], label[top : top + self.size, left : left + self.size]
+        image = np.clip(image.astype(np.float32) * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255).astype(np.uint8)
+        full = np.full((self.size, self.size, 3), 127, np.uint8)
+        full_label = np.full((self.size, self.size), VOID, np.uint8)
+        full[: image.shape[0], : image.shape[1]], full_label[: label.shape[0], : label.shape[1]] = image, label
+        return (full[:, ::-1], full_label[:, ::-1]) if rng.random() < 0.5 else (full, full_label)
+
+    def set_progress(self, share: float) -> None:
+        factor = min(1.0, share / 0.02 + 0.01) * (0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * share))))
+        for group, base in zip(self.optimizer.param_groups, (0.2, 1.0), strict=True):
+            group["lr"] = self.learning_rate * base * factor
+
+    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+        image, label = batch
+        # Batch norm is the teacher's, folded: it has no statistics to follow, so it stays as in use.
+        self.network.eval()
+        logits = self.network(image)
+        with torch.no_grad():
+            soft = self.teacher(image).log_softmax(1)
+        distance = F.kl_div(logits.log_softmax(1), soft, reduction="none", log_target=True).sum(1)
+        big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
+        entropy = F.cross_entropy(big, label, ignore_index=VOID, reduction="none")
+        labelled = label != VOID
+        hard = entropy.sum() / labelled.sum().clamp(min=1)
+        loss = 0.6 * hard + 0.6 * distance.mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+        self.optimizer.step()
+        return {"hard": float(hard), "soft": float(distance.mean())}
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        counts = np.zeros((21, 21), np.int64)
+        for path, label_path in self.held_out:
+            image, label = _read(path, label_path)
+            counts += confusion(predict_labels(network, image, 513), label)
+        return {"val_" + k: v for k, v in intersection_over_union(counts).items() if k in ("mean", "person")}
+
+
+def predict_labels(network: nn.Module, image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """Class ids at the photo's size: RGB HWC uint8 in, HW uint8 out. The photo is scaled to ``longest`` and padded to 16 k + 1."""
+    h, w = image.shape[:2]
+    scale = longest / max(h, w)
+    size = round(w * scale), round(h * scale)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    legal = CompactSegmenter.legal_size(size[1]), CompactSegmenter.legal_size(size[0])
+    x = torch.zeros(1, 3, *legal)
+    x[0, :, : size[1], : size[0]] = torch.from_numpy(small).permute(2, 0, 1).float() / 127.5 - 1
+    logits = F.interpolate(network(x), size=legal, mode="bilinear", align_corners=True)[..., : size[1], : size[0]]
+    return F.interpolate(logits, size=(h, w), mode="bilinear", align_corners=False)[0].argmax(0).byte().numpy()
+
+
+def confusion(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Counts by (truth, found), 21 x 21; void pixels left out."""
+    known = truth < 21
+    return np.bincount(truth[known].astype(int) * 21 + found[known], minlength=441).reshape(21, 21)
+
+
+def intersection_over_union(counts: NDArray[np.int64]) -> dict[str, float]:
+    """IoU by class name for the classes present in the truth, and their ``mean``."""
+    from models.categories import CATEGORIES
+
+    union = counts.sum(0) + counts.sum(1) - counts.diagonal()
+    present = counts.sum(1) > 0
+    figures = {CATEGORIES[i]: float(counts[i, i] / union[i]) for i in range(21) if present[i]}
+    return {**figures, "mean": float(np.mean(list(figures.values())))}
+
+
+def _read(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise OSError(f"{path}: not a readable picture")
+    label = cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED) if label_path else np.full(image.shape[:2], VOID, np.uint8)
+    if label is None:
+        raise OSError(f"{label_path}: not a readable label picture")
+    if label.ndim == 3:
+        raise ValueError(f"{label_path}: expected one channel of class ids, got {label.shape}")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), label  # type: ignore[return-value]
+
+
+def make_distillation(args: argparse.Namespace) -> tuple[Distillation, int, dict[str, Any]]:
+    """The task of ``train-inpainter compact-segmenter``."""
+    if args.encoder is None:
+        raise ValueError("compact-segmenter needs --encoder: the teacher's constants (.npz) to begin with")
+    network = CompactSegmenter()
+    begin_as_teacher(network, args.encoder)
+    task = Distillation(
+        network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=2e-4, seed=args.seed, held_out=args.held_out
+    )  # fmt: skip
+    return task, args.steps or 1500, {"folders": LABELLED + UNLABELLED, "teacher": args.encoder.name}

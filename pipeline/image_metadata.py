@@ -17,6 +17,7 @@ _INTEGER = {1: "B", 3: "H", 4: "I"}  # EXIF's BYTE, SHORT and LONG
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([0-9]+)")
 _XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b.*?</\1\s*>", re.DOTALL)
 _XMP_OF_A_SECOND_PICTURE = re.compile(rb"hdrgm:|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:", re.IGNORECASE)
+_XMP_CONTINUATION = re.compile(rb"xmpNote:HasExtendedXMP\s*=\s*[\"'][0-9A-Fa-f]*[\"']")
 _PHOTOSHOP_THUMBNAILS = (1033, 1036)
 
 
@@ -63,7 +64,9 @@ def upright_xmp(xmp: bytes) -> bytes | None:
     """XMP with orientation 1 and no thumbnail; None where it describes a second picture that the new file does not have."""
     if _XMP_OF_A_SECOND_PICTURE.search(xmp):
         return None
-    return _XMP_THUMBNAILS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
+    for pattern, new in ((_XMP_ORIENTATION, rb"\g<1>1"), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
+        xmp = pattern.sub(new, xmp)
+    return xmp
 
 
 def photoshop_without_thumbnails(resources: bytes) -> bytes | None:

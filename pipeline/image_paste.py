@@ -73,17 +73,18 @@ def _paste_indices(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout) -> She
     if layout.mode == "P" and photo.alpha is not None:
         where = hole & (photo.alpha > 0)
         wanted = cast(NDArray[np.uint8], photo.alpha)
-    colours = np.column_stack([rgb[where], wanted[where]])
-    unique, back = np.unique(colours, axis=0, return_inverse=True)
+    colours = np.ascontiguousarray(np.column_stack([rgb[where], wanted[where]]).astype(np.uint8))
+    codes, back = np.unique(colours.view(np.uint32).ravel(), return_inverse=True)
+    unique = codes.view(np.uint8).reshape(-1, 4)
     used = np.bincount(index[~where].ravel(), minlength=256)[:256] > 0
-    palette = _with_new_colours(layout.palette, used, cast(Palette, unique))
-    index[where] = _nearest(cast(Palette, unique), palette)[back.ravel()]
+    palette = _with_new_colours(layout.palette, used, unique)
+    index[where] = _nearest(unique, palette)[back]
     return Sheet(layout.mode, bands, palette)
 
 
 def _with_new_colours(palette: Palette, used: Mask, wanted: Palette) -> Palette:
     free = np.flatnonzero(~used & (palette[:, 3] == 255))
-    known = {tuple(row) for row in palette.tolist()}
+    known = {tuple(row) for row in palette[used].tolist()}
     missing = np.array([row for row in wanted.tolist() if row[3] == 255 and tuple(row) not in known], np.uint8).reshape(-1, 4)
     if not len(free) or not len(missing):
         return palette

@@ -1,0 +1,50 @@
+"""Windows around holes: what an inpainter sees, and at which scale. Shared by the stages that must agree on it."""
+
+from __future__ import annotations
+
+from pipeline.types import Box
+
+
+def near_box(box: Box, height: int, width: int) -> Box:
+    """The box enlarged by the reach within which another hole would spoil the window: 12 % of its longer side, at least 8 pixels."""
+    return grow(box, max(8, round(0.12 * max(box.w, box.h))), height, width)
+
+
+def grow(box: Box, margin: int, height: int, width: int) -> Box:
+    """``box`` enlarged by ``margin`` on every side and cut to the photo."""
+    x0, y0 = max(0, box.x - margin), max(0, box.y - margin)
+    x1, y1 = min(width, box.x + box.w + margin), min(height, box.y + box.h + margin)
+    return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def context_window(box: Box, height: int, width: int, *, context: float, least: int) -> Box:
+    """The window around a hole: on each side ``context`` times the hole's own extent, and at least ``least`` pixels in all.
+
+    Where the photo ends on one side, the window reaches further on the other, so that it keeps its size as far as the photo allows.
+    """
+    x, w = _span(box.x, box.w, width, max(least, round(box.w + 2 * context * max(box.w, box.h))))
+    y, h = _span(box.y, box.h, height, max(least, round(box.h + 2 * context * max(box.w, box.h))))
+    return Box(x, y, w, h)
+
+
+def _span(start: int, length: int, limit: int, wanted: int) -> tuple[int, int]:
+    wanted = min(limit, max(length, wanted))
+    begin = start - (wanted - length) // 2
+    return max(0, min(begin, limit - wanted)), wanted
+
+
+def square_window(box: Box, height: int, width: int, *, scale: float) -> tuple[int, int, int]:
+    """A square of ``scale`` x the box's longer side around the box's centre: (x, y, side). It may reach over the photo's border."""
+    side = max(8, round(scale * max(box.w, box.h)))
+    return box.x + box.w // 2 - side // 2, box.y + box.h // 2 - side // 2, side
+
+
+def intersects(a: Box, b: Box) -> bool:
+    """Whether two boxes share a pixel."""
+    return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h
+
+
+def union(a: Box, b: Box) -> Box:
+    """The smallest box that holds both."""
+    x, y = min(a.x, b.x), min(a.y, b.y)
+    return Box(x, y, max(a.x + a.w, b.x + b.w) - x, max(a.y + a.h, b.y + b.h) - y)

@@ -1,0 +1,174 @@
+"""Segmentation: a photo in, class probabilities at the network's own size out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+
+from models.categories import CATEGORIES
+from pipeline.errors import WeightsError
+from pipeline.types import FloatArray, Pixels
+
+if TYPE_CHECKING:
+    import torch
+
+#: Longer side in pixels at which the compact segmenter looks: what its teacher was made for.
+COMPACT_SIZE = 513
+
+
+class Segmenter(Protocol):
+    """Anything that gives 21 class probabilities a pixel."""
+
+    name: str
+
+    def probabilities(self, rgb: Pixels) -> FloatArray:
+        """HWC uint8 or uint16 RGB -> 21hw float32 in [0, 1], at the segmenter's own size (same aspect as the photo)."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The segmenter that a run uses, with the warning that goes into the report when it is a stand-in."""
+
+    segmenter: Segmenter
+    weights: dict[str, str]
+    warning: str | None = None
+
+
+def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chosen:
+    """Load the segmenter of that name.
+
+    Args:
+        name: ``fcn_resnet101``, ``compact`` or ``auto`` (FCN where its weights are cached or reachable, decided within seconds).
+        device: where it runs.
+        offline: never touch the network.
+
+    Raises:
+        WeightsError: ``fcn_resnet101`` was named and its weights are not to be had; no silent stand-in.
+    """
+    from models.checkpoint import CheckpointError
+    from models.weights import CONNECT_TIMEOUT, FCN_RESNET101, cache_folder, cached, fetch, reachable
+
+    offline = offline or bool(os.environ.get("REMOVE_OBJECTS_OFFLINE"))
+    if name == "compact":
+        return _compact(device, None)
+    remedy = f"put {FCN_RESNET101.url} into {cache_folder()}, or use --segmenter compact"
+    missing = cached(FCN_RESNET101) is None
+    if missing and (offline or not reachable(FCN_RESNET101)):
+        found = "the network is not to be used" if offline else f"its server did not answer within {CONNECT_TIMEOUT:.0f} s"
+        if name == "fcn_resnet101":
+            raise WeightsError(f"FCN-ResNet101's weights are not cached and {found}; {remedy}")
+        return _compact(device, f"segmented with the compact segmenter: FCN-ResNet101's weights are not cached and {found}")
+    try:
+        path = fetch(FCN_RESNET101)
+        return Chosen(FCNSegmenter(str(path), device), {"fcn_resnet101": _hash(str(path))})
+    except CheckpointError as error:
+        if name == "fcn_resnet101":
+            raise WeightsError(f"{error}; {remedy}") from error
+        return _compact(device, f"segmented with the compact segmenter: {error}")
+
+
+def _compact(device: torch.device, warning: str | None) -> Chosen:
+    from models.checkpoint import CheckpointError
+    from models.weights import shipped
+
+    try:
+        return Chosen(CompactSegmenterAdapter(device), {"compact-segmenter": _hash(str(shipped("compact-segmenter")))}, warning)
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
+
+
+def _hash(path: str) -> str:
+    from pathlib import Path
+
+    from models.checkpoint import sha256
+
+    return sha256(Path(path))
+
+
+class CompactSegmenterAdapter:
+    """The shipped network, and the way of a photo to it and back."""
+
+    name = "compact"
+
+    def __init__(self, device: torch.device) -> None:
+        import torch
+
+        from models.segmenter import CompactSegmenter
+        from models.weights import load_shipped
+
+        self.device = device
+        network = load_shipped("compact-segmenter", CompactSegmenter)
+        self.network = network.to(device, memory_format=torch.channels_last)
+
+    def probabilities(self, rgb: Pixels) -> FloatArray:
+        import torch
+        import torch.nn.functional as F
+
+        from models.segmenter import CompactSegmenter
+
+        small = shrink(rgb, COMPACT_SIZE)
+        h, w = small.shape[:2]
+        legal = CompactSegmenter.legal_size(h), CompactSegmenter.legal_size(w)
+        x = torch.zeros(1, 3, *legal)
+        x[0, :, :h, :w] = torch.from_numpy(small).permute(2, 0, 1).float() / 127.5 - 1
+        with torch.inference_mode():
+            logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))
+            full = F.interpolate(logits.float(), size=legal, mode="bilinear", align_corners=True)[0, :, :h, :w]
+            return full.softmax(0).cpu().numpy()  # type: ignore[no-any-return]
+
+
+class FCNSegmenter:
+    """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1: its transforms, its categories."""
+
+    name = "fcn_resnet101"
+
+    def __init__(self, path: str, device: torch.device) -> None:
+        import torch
+        from torchvision.models.segmentation import FCN_ResNet101_Weights, fcn_resnet101
+
+        weights = FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1
+        if tuple(weights.meta["categories"])[1:] != CATEGORIES[1:]:
+            raise WeightsError(f"torchvision's FCN categories changed: {weights.meta['categories']}; report this with torchvision's version")
+        self.transform = weights.transforms()
+        self.device = device
+        network = fcn_resnet101(weights=None, weights_backbone=None, num_classes=len(CATEGORIES), aux_loss=True)
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        network.aux_classifier = None
+        self.network = network.eval().to(device, memory_format=torch.channels_last)
+
+    def probabilities(self, rgb: Pixels) -> FloatArray:
+        import torch
+
+        small = shrink(rgb, 1040)
+        x = self.transform(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1))[None]
+        with torch.inference_mode():
+            logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))["out"]
+            return logits[0].float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
+
+
+def shrink(rgb: Pixels, longest: int) -> Pixels:
+    """uint8 RGB with its longer side brought to ``longest`` pixels (enlarged too); uint16 is brought down to uint8."""
+    h, w = rgb.shape[:2]
+    scale = longest / max(h, w)
+    size = max(1, round(w * scale)), max(1, round(h * scale))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return (small >> 8).astype(np.uint8) if small.dtype == np.uint16 else small  # type: ignore[return-value]
+
+
+def shares(probabilities: FloatArray, classes: Sequence[str], threshold: float) -> dict[str, float]:
+    """The share of the photo that each named class takes (most probable class, at least ``threshold`` for all named together)."""
+    ids = [CATEGORIES.index(c) for c in classes]
+    taken = probabilities[ids].sum(0) >= threshold
+    best = probabilities[ids].argmax(0)
+    found = {c: float((taken & (best == i)).mean()) for i, c in enumerate(classes)}
+    return {c: s for c, s in found.items() if s > 0}
+
+
+def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
+    """hw: the probability that a pixel is any of the classes."""
+    return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)  # type: ignore[no-any-return]

@@ -13,6 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
+#: Digits of the sha256 in a weight's name.
+DIGITS = 8
+
 
 class CheckpointError(ValueError):
     """The file is not the weight it should be: wrong hash, wrong network, not safetensors, damaged."""
@@ -41,11 +44,19 @@ def save_weights(network: nn.Module, folder: Path, name: str, *, half: bool = Tr
     for key, value in network.state_dict().items():
         tensors[key] = (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
     header = {"network": type(network).__name__, "config": json.dumps(asdict(network.config), sort_keys=True), **(metadata or {})}  # type: ignore[call-overload]
-    data = save(tensors, header)
+    data = _ordered(save(tensors, header))
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
+    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:DIGITS]}.safetensors"
     path.write_bytes(data)
     return path
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same safetensors file, its header sorted: safetensors shuffles the metadata, and equal weights would have unequal hashes."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256: str | None = None) -> nn.Module:
@@ -65,7 +76,7 @@ def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256:
         raise CheckpointError(f"{path}: no such weight file; reinstall the package")
     found = sha256(path)
     expected = expected_sha256 or path.stem.rpartition("-")[2]
-    if not expected or not found.startswith(expected):
+    if len(expected) < DIGITS or not found.startswith(expected):
         raise CheckpointError(f"{path}: sha256 is {found[:16]}…, expected {expected[:16]}…; the file is damaged: reinstall the package")
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -75,7 +86,10 @@ def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
     if header.get("network") != network_class.__name__:
         raise CheckpointError(f"{path}: holds a {header.get('network')}, expected a {network_class.__name__}")
-    network = build(network_class, json.loads(header["config"]))
+    try:
+        network = build(network_class, json.loads(header["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: the config in its header makes no {network_class.__name__} ({error!r})") from error
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
         network.load_state_dict(tensors)

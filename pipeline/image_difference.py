@@ -24,11 +24,10 @@ def difference(before: Pixels, after: Pixels, hole: Mask) -> tuple[int, float | 
         channels += int(outside.sum()) * before.shape[2]
         if np.array_equal(before[rows], after[rows]):
             continue
-        gap = before[rows].astype(np.int64 if before.dtype == np.uint16 else np.int32)
-        gap -= after[rows]
+        gap = before[rows].astype(np.int64) - after[rows]
         gap[~outside] = 0
         changed += int(gap.any(axis=2).sum())
-        squares += int(np.einsum("hwc,hwc->", gap, gap, dtype=np.int64))
+        squares += int(np.einsum("hwc,hwc->", gap, gap))
     if not changed:
         return 0, None
     return changed, 10 * log10(float(np.iinfo(before.dtype).max) ** 2 * channels / squares)

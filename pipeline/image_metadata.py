@@ -37,7 +37,7 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
         found = None
     if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
         found = int(match[2])
-    return found if found in range(1, 9) else 1
+    return found if found is not None and 1 <= found <= 8 else 1
 
 
 def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:

@@ -33,7 +33,7 @@ class Decoded:
     warnings: tuple[str, ...] = ()
 
 
-def decode(image: Image.Image, icc: bytes | None) -> Decoded:
+def decode(image: Image.Image) -> Decoded:
     """The pixels of a loaded picture of any mode that can be written back. Raises ``UnreadableError`` for any other."""
     if image.mode in ("RGBa", "La"):
         image = image.convert({"RGBa": "RGBA", "La": "LA"}[image.mode])
@@ -44,17 +44,21 @@ def decode(image: Image.Image, icc: bytes | None) -> Decoded:
             return keyed(pixels, mode, image.info.get("transparency"))
         case "LA" | "RGBA":
             pixels = pixels_of(image)
-            return Decoded(_three(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]), Layout(image.mode))
-        case "RGBX":
-            pixels = pixels_of(image)
-            return Decoded(np.ascontiguousarray(pixels[..., :3]), None, Layout("RGBX", pixels))
+            return _with_alpha(pixels, image.mode)
         case "P" | "PA":
             return _from_palette(image)
         case "CMYK" | "LAB" | "YCbCr":
-            rgb, warnings = to_rgb(image, icc)
+            rgb, warnings = to_rgb(image, image.info.get("icc_profile"))
             return Decoded(pixels_of(rgb), None, Layout(image.mode, pixels_of(image)), warnings)
         case _:
             raise UnreadableError(f"pixel mode {image.mode} has no fixed range of brightness; convert it to 8 or 16 bits a channel")
+
+
+def decode_deep(pixels: Pixels, image: Image.Image) -> Decoded:
+    """The same for a 16-bit colour picture, whose samples (HWC) OpenCV decoded; ``image`` tells their meaning."""
+    if pixels.shape[2] == 2 or (pixels.shape[2] == 4 and image.mode == "RGBA"):
+        return _with_alpha(pixels, "LA" if pixels.shape[2] == 2 else "RGBA")
+    return keyed(_packed(pixels[..., :3]), "RGB", image.info.get("transparency"))
 
 
 def keyed(pixels: Pixels, mode: str, transparency: object) -> Decoded:
@@ -105,7 +109,7 @@ def from_rgb(colours: NDArray[np.uint8], mode: str, icc: bytes | None) -> NDArra
     transform = _transform("RGB", icc, mode)
     converted = ImageCms.applyTransform(row, transform) if transform else row.convert(mode)
     assert converted is not None  # None is for in-place transforms only
-    return np.array(converted)[0]
+    return cast(NDArray[np.uint8], np.array(converted)[0])
 
 
 @lru_cache(maxsize=8)
@@ -130,14 +134,33 @@ def _transform(source: str, icc: bytes | None, target: str) -> ImageCms.ImageCms
         return None
 
 
+def upright(array: Pixels, turn: int) -> Pixels:
+    """The pixels (HW or HWC) of EXIF orientation ``turn`` as they are meant to be seen; a new, contiguous array unless ``turn`` is 1."""
+    if turn >= 5:
+        array = array.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return _packed(array)
+
+
 def _three(grey_or_rgb: Pixels) -> Pixels:
-    return np.ascontiguousarray(grey_or_rgb) if grey_or_rgb.shape[2] == 3 else np.repeat(grey_or_rgb, 3, axis=2)
+    return _packed(grey_or_rgb if grey_or_rgb.shape[2] == 3 else cast(Pixels, np.repeat(grey_or_rgb, 3, axis=2)))
+
+
+def _with_alpha(pixels: Pixels, mode: str) -> Decoded:
+    return Decoded(_three(pixels[..., :-1]), _packed(pixels[..., -1]), Layout(mode))
+
+
+def _packed(array: Pixels) -> Pixels:
+    return cast(Pixels, np.ascontiguousarray(array))
 
 
 def _from_palette(image: Image.Image) -> Decoded:
     palette = _palette(image)
     bands = pixels_of(image)
-    index, own_alpha = (bands, None) if image.mode == "P" else (bands[..., 0], np.ascontiguousarray(bands[..., 1]))
+    index, own_alpha = (bands, None) if image.mode == "P" else (bands[..., 0], _packed(bands[..., 1]))
     alpha = own_alpha
     if own_alpha is None and (palette[:, 3] < 255).any():
         alpha = palette[:, 3][index]

@@ -19,7 +19,7 @@ Palette = NDArray[np.uint8]
 class Layout:
     """How the file stores a pixel.
 
-    ``mode`` is Pillow's name for it ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "YCbCr"); 16-bit files
+    ``mode`` is Pillow's name for it ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "YCbCr"); 16-bit files
     use the same names, the array's dtype says the depth. ``bands`` is the file's own array (upright, HW or HWC), kept only
     where RGB cannot give it back. ``key`` is the one colour a PNG declares transparent.
     """

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import UnreadableError
 from pipeline.types import Pixels
@@ -43,6 +43,7 @@ BAD_CONTENT = (
 _PILLOW = threading.RLock()
 _SUBFILE_TYPE, _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL, _PHOTOMETRIC = 254, 258, 277, 262
 _REDUCED_OR_MASK = 0b101
+_GREY_WITH_ALPHA = 4
 
 
 @contextmanager
@@ -103,11 +104,11 @@ def refuse_sequences(image: Image.Image) -> tuple[str, ...]:
     raise UnreadableError(f"the file has {count} {kind}: cleaning the first would leave the object on the others; split it first")
 
 
-def decode_deep(image: Image.Image, handle: BinaryIO) -> Pixels | None:
+def deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | None:
     """A 16-bit colour PNG or TIFF at its full depth, HWC uint16 in RGB order; None for any other file.
 
     Pillow has no 16-bit colour mode and would silently keep the upper 8 bits. It decodes once all the same: unlike OpenCV it
-    reports a truncated file. Grey with alpha comes as three equal channels and alpha.
+    reports a truncated file. Grey with alpha has two channels.
     """
     if not _is_deep_colour(image, handle):
         return None
@@ -117,6 +118,8 @@ def decode_deep(image: Image.Image, handle: BinaryIO) -> Pixels | None:
     bgr = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3 or bgr.shape[:2] != (image.height, image.width):
         raise UnreadableError("its 16-bit samples cannot be decoded at full depth; save it as a plain 16-bit RGB file")
+    if image.format == "PNG" and _png_depth_and_colour(handle)[1] == _GREY_WITH_ALPHA:
+        return cast(Pixels, bgr[..., 2:])
     return cast(Pixels, cv2.cvtColor(bgr, cv2.COLOR_BGRA2RGBA if bgr.shape[2] == 4 else cv2.COLOR_BGR2RGB))
 
 
@@ -131,14 +134,20 @@ def bits_per_sample(image: Image.Image) -> tuple[int, ...]:
 def _open(handle: BinaryIO, head: bytes) -> Image.Image:
     try:
         return Image.open(handle, formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
-        raise UnreadableError(f"not a picture of a known kind, or its header is damaged (it starts with {head[:8]!r}); known: {KNOWN}") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableError(
+            f"not a picture of a known kind, or its header is damaged (it starts with {head[:8]!r}); known: {KNOWN}"
+        ) from error
 
 
 def _is_heif(head: bytes) -> bool:
     size = int.from_bytes(head[:4], "big")
     brands = head[8:size]
-    return head[4:8] == b"ftyp" and not (b"avif" in brands or b"avis" in brands) and any(b in brands for b in (b"hei", b"hev", b"mif1", b"msf1"))
+    return (
+        head[4:8] == b"ftyp"
+        and not (b"avif" in brands or b"avis" in brands)
+        and any(b in brands for b in (b"hei", b"hev", b"mif1", b"msf1"))
+    )
 
 
 def _open_heif(handle: BinaryIO) -> Image.Image:
@@ -155,11 +164,16 @@ def _is_side_page(image: Image.Image, page: int) -> bool:
     return bool(int(tags.get(_SUBFILE_TYPE, 0)) & _REDUCED_OR_MASK)
 
 
+def _png_depth_and_colour(handle: BinaryIO) -> tuple[int, int]:
+    handle.seek(24)
+    depth, colour = handle.read(2)
+    return depth, colour
+
+
 def _is_deep_colour(image: Image.Image, handle: BinaryIO) -> bool:
     if image.format == "PNG":
-        handle.seek(24)
-        depth, colour = handle.read(2)
-        return depth == 16 and colour in (2, 4, 6)
+        depth, colour = _png_depth_and_colour(handle)
+        return depth == 16 and colour in (2, _GREY_WITH_ALPHA, 6)
     if image.format != "TIFF":
         return False
     bits = bits_per_sample(image)

@@ -24,13 +24,10 @@ def paste(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout, icc: bytes | No
     match layout.mode:
         case "P" | "PA":
             return _paste_indices(photo, rgb, hole, layout)
-        case "CMYK" | "LAB" | "YCbCr" | "RGBX":
+        case "CMYK" | "LAB" | "YCbCr":
             assert layout.bands is not None
             bands = layout.bands.copy()
-            if layout.mode == "RGBX":
-                bands[hole, :3] = rgb[hole]
-            else:
-                bands[hole] = from_rgb(cast(NDArray[np.uint8], rgb[hole]), layout.mode, icc)
+            bands[hole] = from_rgb(cast(NDArray[np.uint8], rgb[hole]), layout.mode, icc)
             return Sheet(layout.mode, bands)
     grey = layout.mode in ("1", "L", "LA")
     pixels = (photo.rgb[..., 0] if grey else photo.rgb).copy()
@@ -65,7 +62,8 @@ def _off_key(values: Pixels, key: tuple[int, ...]) -> Pixels:
 
 def _paste_indices(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout) -> Sheet:
     """Nearest colours of the palette, whose entries that no pixel outside the hole uses are first given to the hole's colours."""
-    assert layout.bands is not None and layout.palette is not None
+    assert layout.bands is not None
+    assert layout.palette is not None
     bands = layout.bands.copy()
     index = bands if layout.mode == "P" else bands[..., 0]
     where = hole

@@ -19,13 +19,17 @@ from pipeline.types import Pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
-_KEPT = frozenset(
-    (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"pHYs", b"tIME", b"oFFs", b"pCAL", b"sCAL", b"sPLT")
-    + (b"tEXt", b"zTXt", b"iTXt")
+_KEPT = frozenset(b"cHRM gAMA sRGB cICP mDCV cLLI sBIT pHYs tIME oFFs pCAL sCAL sPLT tEXt zTXt iTXt".split())
+_REBUILT_TEXT = (
+    b"XML:com.adobe.xmp\0",
+    b"Raw profile type exif\0",
+    b"Raw profile type APP1\0",
+    b"Raw profile type xmp\0",
+    b"Raw profile type 8bim\0",
 )
-_REBUILT_TEXT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0", b"Raw profile type 8bim\0")
 _LARGEST_KEPT = 16 << 20
 _STRIP_BYTES = 1 << 22
+_EFFORT = 4  # of 9: twice as fast as zlib's own 6, a tenth larger
 
 
 def chunks(handle: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
@@ -58,7 +62,7 @@ def write(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         handle.write(_chunk(b"IEND", b""))
         return
     bare = BytesIO()
-    to_pillow(sheet).save(bare, "PNG", **transparency(sheet))
+    to_pillow(sheet).save(bare, "PNG", compress_level=_EFFORT, **transparency(sheet))
     encoded = bare.getbuffer()
     after_header = len(_SIGNATURE) + 25
     handle.write(encoded[:after_header])
@@ -91,7 +95,7 @@ def _deflated(pixels: Pixels) -> Iterator[bytes]:
     height, width = pixels.shape[:2]
     pixel_bytes = 2 * (pixels.shape[2] if pixels.ndim == 3 else 1)
     step = max(1, _STRIP_BYTES // (width * pixel_bytes))
-    press = zlib.compressobj(6)
+    press = zlib.compressobj(_EFFORT)
     for top in range(0, height, step):
         rows = pixels[top : top + step].astype(">u2")
         raw = rows.view(np.uint8).reshape(rows.shape[0], width * pixel_bytes)

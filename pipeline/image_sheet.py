@@ -14,7 +14,7 @@ def to_pillow(sheet: Sheet) -> Image.Image:
     """An 8-bit sheet as a Pillow image of the same mode; a palette is cut behind its last entry in use."""
     height, width = sheet.pixels.shape[:2]
     raw = "L" if sheet.mode in ("1", "P") else "LA" if sheet.mode == "PA" else sheet.mode
-    image = Image.frombuffer(raw, (width, height), np.ascontiguousarray(sheet.pixels).data, "raw", raw, 0, 1)
+    image = Image.frombuffer(raw, (width, height), np.ascontiguousarray(sheet.pixels), "raw", raw, 0, 1)
     if sheet.mode == "1":
         return image.convert("1", dither=Image.Dither.NONE)
     if sheet.palette is not None:

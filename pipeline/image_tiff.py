@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2 as _Directory
 
 from pipeline.image_metadata import photoshop_without_thumbnails
 from pipeline.image_native import Native, Sheet
@@ -33,12 +34,13 @@ _NOT_KEPT = frozenset(
 _KEPT_COMPRESSIONS = frozenset({"raw", "group3", "group4", "tiff_lzw", "tiff_adobe_deflate", "packbits"})
 _PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate"})
 _STRIP_BYTES = 1 << 20
-_MAKER_NOTE = 37500
+_MAKER_NOTE, _INTEROPERABILITY = 37500, 40965
+_HEADER = b"II*\0\0\0\0\0"
 
 Tag = tuple[int, int, Any]
 
 
-def options(image: Image.Image, turned: bool) -> dict[str, Any]:
+def options(image: Image.Image, handle: BinaryIO, turned: bool) -> dict[str, Any]:
     """The source's compression and every tag that stays true, as (tag, type, value)."""
     assert isinstance(image, TiffImagePlugin.TiffImageFile)
     compression = image.info.get("compression", "raw")
@@ -55,7 +57,7 @@ def options(image: Image.Image, turned: bool) -> dict[str, Any]:
         if value is not None and tag != _XMP:
             tags.append((tag, directory.tagtype.get(tag, 0), value))
     for group in (_EXIF, _GPS):
-        if group in directory and (inner := _inner(image, group)):
+        if group in directory and (inner := _inner(handle, directory[group], group)):
             tags.append((group, _LONG, inner))
     return {
         "compression": compression if compression in _KEPT_COMPRESSIONS else "tiff_adobe_deflate",
@@ -81,7 +83,7 @@ def write(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         handle.write(strip)
 
 
-def _plain(sheet: Sheet, native: Native) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, list[bytes]]:
+def _plain(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
     """Directory and strips as Pillow encodes them."""
     compression = native.options.get("compression", "tiff_adobe_deflate")
     info: dict[int, Any] = {}
@@ -93,7 +95,7 @@ def _plain(sheet: Sheet, native: Native) -> tuple[TiffImagePlugin.ImageFileDirec
     encoded = Image.open(bare, formats=("TIFF",))
     assert isinstance(encoded, TiffImagePlugin.TiffImageFile)
     source = encoded.tag_v2
-    directory = TiffImagePlugin.ImageFileDirectory_v2(bare.getvalue()[:8])
+    directory = _Directory(bare.getvalue()[:8])
     for tag in source:
         _put(directory, tag, source.tagtype[tag], source[tag])
     view = bare.getbuffer()
@@ -101,14 +103,21 @@ def _plain(sheet: Sheet, native: Native) -> tuple[TiffImagePlugin.ImageFileDirec
     return directory, strips
 
 
-def _deep(sheet: Sheet, native: Native) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, list[bytes]]:
+def _deep(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
     """16-bit grey or RGB, with or without alpha: raw strips, or Deflate with the horizontal predictor."""
     height, width = sheet.pixels.shape[:2]
     depth = sheet.pixels.shape[2] if sheet.pixels.ndim == 3 else 1
     raw = native.options.get("compression") == "raw"
     rows = max(1, min(height, _STRIP_BYTES // (width * depth * 2)))
-    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    shorts = {258: (16,) * depth, _COMPRESSION: 1 if raw else 8, 262: 2 if depth > 2 else 1, 277: depth, 284: 1, _SAMPLE_FORMAT: (1,) * depth}
+    directory = _Directory(_HEADER)
+    shorts = {
+        258: (16,) * depth,
+        _COMPRESSION: 1 if raw else 8,
+        262: 2 if depth > 2 else 1,
+        277: depth,
+        284: 1,
+        _SAMPLE_FORMAT: (1,) * depth,
+    }
     if not raw:
         shorts[_PREDICTOR] = 2
     if depth in (2, 4):
@@ -128,40 +137,41 @@ def _deep_strips(pixels: Pixels, rows: int, raw: bool) -> Iterator[bytes]:
         else:
             differences = strip.copy()
             differences[:, 1:] -= strip[:, :-1]
-            yield zlib.compress(differences.astype("<u2").tobytes(), 6)
+            yield zlib.compress(differences.astype("<u2").tobytes(), 4)
 
 
-def _put(directory: TiffImagePlugin.ImageFileDirectory_v2, tag: int, kind: int, value: Any) -> None:
-    """Set a tag with its source's type; one whose value does not fit its type is left out, as it could not be read either."""
-    if kind:
-        directory.tagtype[tag] = kind
-    try:
+def _put(directory: _Directory, tag: int, kind: int, value: Any) -> None:
+    """Set a tag with its source's type (0: Pillow chooses); one whose value does not fit its type is left out."""
+    if isinstance(value, dict) or _writable(_Directory(_HEADER), tag, kind, value):
+        if kind:
+            directory.tagtype[tag] = kind
         directory[tag] = value
-        if not isinstance(value, dict):
-            probe = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-            probe.tagtype[tag] = directory.tagtype[tag]
-            probe[tag] = value
-            probe.tobytes()
-    except (ValueError, TypeError, KeyError, struct.error, OverflowError, AttributeError):
-        if tag in directory:
-            del directory[tag]
 
 
-def _inner(image: Image.Image, group: int) -> dict[int, Any]:
-    """The EXIF or GPS directory's values that Pillow can write again; a maker note's offsets would be wrong in the new file."""
+def _writable(probe: _Directory, tag: int, kind: int, value: Any) -> bool:
+    if kind:
+        probe.tagtype[tag] = kind
     try:
-        values = dict(image.getexif().get_ifd(group))
-    except (SyntaxError, ValueError, TypeError, KeyError, struct.error, OSError):
+        probe[tag] = value
+        probe.tobytes()
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, struct.error):
+        return False
+    return True
+
+
+def _inner(handle: BinaryIO, offset: Any, group: int) -> dict[int, Any]:
+    """The EXIF or GPS directory's values that can be written again; a maker note's own offsets would be wrong in the new file."""
+    try:
+        handle.seek(0)
+        header = handle.read(8)
+        source = _Directory(header + handle.read(8 if 43 in header[2:4] else 0), group=group)  # BigTIFF's header is longer
+        handle.seek(int(offset))
+        source.load(handle)
+        values = dict(source)
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
         return {}
-    kept = {}
-    for tag, value in values.items():
-        if isinstance(value, dict) or tag in (_MAKER_NOTE, 40965):
-            continue
-        probe = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0", group=group)
-        try:
-            probe[tag] = value
-            probe.tobytes()
-        except (ValueError, TypeError, KeyError, struct.error, OverflowError, AttributeError):
-            continue
-        kept[tag] = value
-    return kept
+    return {
+        tag: value
+        for tag, value in values.items()
+        if tag not in (_MAKER_NOTE, _INTEROPERABILITY) and _writable(_Directory(_HEADER, group=group), tag, 0, value)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -68,7 +69,7 @@ def batches(
         for j in range(batch):
             n = step * batch + j
             epoch, index = divmod(n, len(pictures))
-            order = _order(len(pictures), seed, epoch)
+            order = epoch_order(len(pictures), seed, epoch)
             rng = np.random.default_rng((seed, n))
             images.append(random_crop(pictures.images[order[index]], size, rng, zoom=zoom))
             masks.append(~holes(size, rng))
@@ -77,12 +78,7 @@ def batches(
         step += 1
 
 
-_orders: dict[tuple[int, int, int], NDArray[np.int64]] = {}
-
-
-def _order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    key = (count, seed, epoch)
-    if key not in _orders:
-        _orders.clear()
-        _orders[key] = np.random.default_rng((seed, epoch, 7)).permutation(count)
-    return _orders[key]
+@lru_cache(maxsize=2)
+def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The order of ``count`` pictures in one epoch: a function of seed and epoch alone, so that a resumed run goes on as it was."""
+    return np.random.default_rng((seed, epoch, 7)).permutation(count)

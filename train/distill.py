@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.segmenter import CompactSegmenter
+from train.data import epoch_order
 
 #: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
 LABELLED = ("segmentation/voc_train", "segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
@@ -97,7 +98,8 @@ class Distillation:
     """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos."""
 
     def __init__(self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int) -> None:
-        self.network = network
+        # Without channels_last the depthwise convolutions' backward pass is eleven times slower on a CPU.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = copy.deepcopy(network).eval().requires_grad_(False)
         files: list[tuple[Path, Path | None]] = []
         for folder in LABELLED:
@@ -125,7 +127,7 @@ class Distillation:
             for j in range(self.batch):
                 n = step * self.batch + j
                 epoch, index = divmod(n, len(self.files))
-                order = np.random.default_rng((self.seed, epoch)).permutation(len(self.files)) if index == 0 or n == start * self.batch or step == start else order  # noqa: E501
+                order = epoch_order(len(self.files), self.seed, epoch)
                 image, label = self._crop(*self.files[order[index]], np.random.default_rng((self.seed, n)))
                 images.append(image)
                 labels.append(label)
@@ -153,7 +155,7 @@ class Distillation:
             group["lr"] = self.learning_rate * base * factor
 
     def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
-        image, label = batch
+        image, label = batch[0].contiguous(memory_format=torch.channels_last), batch[1]
         # Batch norm is the teacher's, folded: it has no statistics to follow, so it stays as in use.
         self.network.eval()
         logits = self.network(image)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,11 @@ def train(task: Task, folder: Path, *, steps: int, minutes: float = math.inf, ev
         NonFiniteLossError: names the step and the losses; no checkpoint is written after it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ema = AveragedModel(task.network, multi_avg_fn=get_ema_multi_avg_fn(0.999), use_buffers=True)
+    ema = _average(task.network)
     start, seconds = _resume(folder / "checkpoint.pt", task, ema)
     begun = time.monotonic()
     totals: dict[str, float] = {}
+    counted = 0  # steps in ``totals``: fewer than ``every`` after a resume from a step between two lines
     figures: dict[str, float] = {}
     step = start
     bar = tqdm(task.batches(start), total=steps, initial=start, unit="step", dynamic_ncols=True)
@@ -90,11 +91,12 @@ def train(task: Task, folder: Path, *, steps: int, minutes: float = math.inf, ev
                 raise NonFiniteLossError(f"step {step}: {losses}; resume from the last checkpoint with a lower learning rate")
             ema.update_parameters(task.network)
             step += 1
+            counted += 1
             for name, value in losses.items():
                 totals[name] = totals.get(name, 0.0) + value
             if step % every == 0:
-                means = {k: round(v / every, 5) for k, v in totals.items()}
-                totals = {}
+                means = {k: round(v / counted, 5) for k, v in totals.items()}
+                totals, counted = {}, 0
                 bar.set_postfix(means)
                 spent = seconds + time.monotonic() - begun
                 _log(folder, {"step": step, "seconds": round(spent, 1), **means})
@@ -113,9 +115,24 @@ def train(task: Task, folder: Path, *, steps: int, minutes: float = math.inf, ev
 
 def averaged_network(folder: Path, task: Task) -> tuple[nn.Module, int, float]:
     """The averaged network of ``folder``'s checkpoint, with its step and the seconds spent; for export."""
-    ema = AveragedModel(task.network, multi_avg_fn=get_ema_multi_avg_fn(0.999), use_buffers=True)
+    ema = _average(task.network)
     step, seconds = _resume(folder / "checkpoint.pt", task, ema)
     return ema.module.eval(), step, seconds
+
+
+def _average(network: nn.Module, decay: float = 0.999) -> AveragedModel:
+    """An exponential moving average whose memory grows with the run: a fixed decay would keep the random start for thousands of steps."""
+
+    @torch.no_grad()
+    def blend(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        if not averaged[0].is_floating_point():  # batch norm's counters
+            for mean, now in zip(averaged, current, strict=True):
+                mean.copy_(now)
+            return
+        n = float(count)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return AveragedModel(network, multi_avg_fn=blend, use_buffers=True)  # type: ignore[arg-type]
 
 
 def _evaluate(task: Task, ema: AveragedModel) -> dict[str, float]:

@@ -56,7 +56,6 @@ class InpaintingTask:
     ) -> None:  # fmt: skip
         self.network, self.schedule, self.pictures, self.holes = network, schedule, pictures, holes
         self.held_out, self.features, self.perceptual_crop = held_out, features, perceptual_crop
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(network.parameters(), schedule.learning_rate, schedule.betas)
         self.parts: dict[str, Any] = {"network": network, "optimizer": self.optimizer}
         self.others: list[torch.optim.Optimizer] = []
@@ -131,7 +130,7 @@ class PartialConvTask(InpaintingTask):
         network = PartialConvUNet(PartialConvUNetConfig(width))
         pictures, masks = common["held_out"]
         even_out(network, pictures[:8], masks[:8])
-        super().__init__(network, **common)
+        super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]
         self.weights = weights
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
@@ -293,6 +292,8 @@ def held_out_set(pictures: Pictures, holes: HoleGenerator, size: int, count: int
 
 
 def split(paths: Sequence[Any], held_out: int, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """A seeded split: (training, held-out)."""
+    """A seeded split: (training, held-out); neither may be empty."""
+    if not 0 < held_out < len(paths):
+        raise ValueError(f"{held_out} of {len(paths)} pictures to be held out; expected 1 to {len(paths) - 1}: set --held-out")
     order = np.random.default_rng(seed).permutation(len(paths))
     return [paths[i] for i in order[held_out:]], [paths[i] for i in order[:held_out]]

@@ -1,0 +1,138 @@
+"""``remove-objects``: the command line. The only place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models.categories import CLASSES
+from pipeline.config import DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
+from pipeline.errors import RemoveObjectsError
+
+EPILOG = f"""classes: {", ".join(CLASSES)}
+
+exit codes: 0 all fine, 1 some photo failed, 2 the call itself was wrong"""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        "remove-objects",
+        description="Remove people, cars, dogs … from photos and folders of photos, with a report on every one.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photos, and folders (searched through)")
+    p.add_argument("--class", dest="classes", action="append", default=[], metavar="NAME", help="what to remove; repeat, or 'all'")
+    p.add_argument("-o", "--output", type=Path, metavar="DIR", help="where results go (default: cleaned/ beside the input)")
+    p.add_argument("--masks", type=Path, metavar="DIR", help="your own masks by the same relative name, white = remove; nothing is segmented")
+    p.add_argument("--save-masks", action="store_true", help="write each mask to masks/ in the output folder")
+    p.add_argument("--segmenter", choices=SEGMENTERS, default="auto", help="auto: FCN-ResNet101 where its weights can be had, else compact")
+    p.add_argument("--threshold", type=float, default=0.5, metavar="P", help="least probability of a removed pixel (default 0.5)")
+    p.add_argument("--dilate", type=_dilate, default=None, metavar="auto|PIXELS", help="how far the mask is widened (default: 1.2 %% of the longer side)")
+    p.add_argument("--route", choices=ROUTES, default="auto", help="which inpainter; auto decides hole by hole")
+    p.add_argument("--device", choices=DEVICES, default="auto")
+    p.add_argument("--workers", type=_workers, default=2, metavar="N", help="photos at work at once (default 2)")
+    p.add_argument("--overwrite", action="store_true", help="do finished photos again, and replace files that are in the way")
+    p.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
+    p.add_argument("--lossless", action="store_true", help="write PNG where the photo's own format is lossy")
+    p.add_argument("--no-probe", action="store_true", help="leave out the probe: faster, and the report knows less")
+    p.add_argument("--offline", action="store_true", help="never touch the network")
+    p.add_argument("-q", "--quiet", action="store_true", help="errors only")
+    p.add_argument("-v", "--verbose", action="store_true", help="a line for every photo")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0 all fine, 1 some photo failed, 2 the call itself was wrong."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR if args.quiet else logging.WARNING, format="remove-objects: %(message)s", force=True)
+    try:
+        settings = Settings(
+            segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, device=args.device,
+            probe=not args.no_probe, lossless=args.lossless, offline=args.offline,
+        )  # fmt: skip
+        batch = BatchSettings(
+            classes=tuple(args.classes), output=args.output, masks=args.masks, save_masks=args.save_masks, workers=args.workers,
+            overwrite=args.overwrite, dry_run=args.dry_run,
+        )  # fmt: skip
+        from pipeline.run import remove_folder
+
+        with _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+            result = remove_folder(args.paths, settings, batch, command=shlex.join(["remove-objects", *arguments]), progress=progress)
+    except RemoveObjectsError as error:
+        print(f"remove-objects: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("remove-objects: stopped; the report stands as far as it goes, the same command goes on from here", file=sys.stderr)
+        return 1
+    counts = {s: sum(p["status"] == s for p in result.photos) for s in ("ok", "review", "unchanged", "skipped", "failed")}
+    if not args.quiet:
+        print(", ".join(f"{n} {s}" for s, n in counts.items() if n) + f"; report: {result.report}")
+    for photo in result.photos:
+        if photo["status"] == "failed":
+            print(f"failed: {_printable(photo['input'])}: {_printable(photo['error'] or '')}", file=sys.stderr)
+    return 1 if counts["failed"] else 0
+
+
+class _Progress:
+    """A bar over photos with the counts so far; with ``verbose`` a line for each photo."""
+
+    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        self.quiet, self.verbose = quiet, verbose
+        self.bar: Any = None
+        self.counts: dict[str, int] = {}
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, total: int, entry: dict[str, Any] | None) -> None:
+        from tqdm import tqdm
+
+        if self.bar is None:
+            self.bar = tqdm(total=total, unit="photo", disable=self.quiet or None, dynamic_ncols=True)
+        if entry is None:
+            return
+        self.counts[entry["status"]] = self.counts.get(entry["status"], 0) + 1
+        self.bar.update()
+        self.bar.set_postfix({**self.counts, "last": _printable(entry["input"])[-24:]}, refresh=False)
+        if self.verbose:
+            routes = ",".join(sorted({h["route"] for h in entry["holes"]}))
+            self.bar.write(f"{entry['status']:9} {entry['seconds']:6.2f}s {_printable(entry['input'])} {routes} {_printable(entry['reason'])}")
+
+
+def _printable(text: str) -> str:
+    """File names may hold anything: control characters and broken bytes are shown, not sent to the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+
+
+def _dilate(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'auto' or a number of pixels, got '{text}'") from None
+
+
+def _workers(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 256:
+        raise argparse.ArgumentTypeError(f"1 to 256 photos at once, got '{text}'")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

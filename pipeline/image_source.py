@@ -1,0 +1,134 @@
+"""What to remember of a file that was opened, so that it can be written again; and what to assume where there was no file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from pipeline import image_jpeg, image_png, image_tiff
+from pipeline.errors import UnwritableError
+from pipeline.image_metadata import ORIENTATION, bare_exif, orientation, upright_exif, upright_xmp
+from pipeline.image_native import Layout, Metadata, Native
+from pipeline.types import Photo
+
+_BY_SUFFIX = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".heic", ".heif"), "HEIF"),
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".avif": "AVIF",
+}
+_LOSSY = frozenset({"JPEG", "AVIF", "HEIF", "WEBP"})
+_PIXEL_DEPTHS_AT = 4096
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The orientation 1-8 in which the file's pixels lie, from EXIF, the TIFF directory or XMP."""
+    if image.format == "TIFF":
+        value = getattr(image, "tag_v2", {}).get(ORIENTATION)
+        return value if isinstance(value, int) and 1 <= value <= 8 else orientation(None, None if value else _xmp(image))
+    return orientation(_exif(image), _xmp(image))
+
+
+def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Native, tuple[str, ...]]:
+    """The ``Native`` of a loaded picture, and what to warn of because it cannot be kept."""
+    turn = orientation_of(image)
+    format = "JPEG" if image.format == "MPO" else str(image.format)
+    size = (image.height, image.width) if turn < 5 else (image.width, image.height)
+    exif, xmp = _exif(image), _xmp(image)
+    metadata = Metadata(
+        exif=upright_exif(exif, size) if exif else None,
+        xmp=upright_xmp(xmp) if xmp else None,
+        icc=image.info.get("icc_profile") or None,
+        dpi=_dpi(image),
+        blocks={"JPEG": image_jpeg.segments, "PNG": image_png.chunks}.get(format, lambda _: ())(handle),
+    )
+    warnings = []
+    if exif and metadata.exif is None:
+        warnings.append("its EXIF is damaged: the cleaned file goes without")
+    if xmp and metadata.xmp is None:
+        warnings.append("its XMP describes a gain map, a video or a depth map, which the cleaned file does not have: XMP is dropped")
+    options: dict[str, Any] = {}
+    lossless = format not in _LOSSY
+    match format:
+        case "JPEG":
+            options = image_jpeg.options(image, turn)
+        case "TIFF":
+            options = image_tiff.options(image, handle, turned=turn > 4)
+            samples, kept = int(getattr(image, "tag_v2", {}).get(277, 1)), len(image.getbands())
+            if samples > kept:
+                warnings.append(f"{samples - kept} of its {samples} channels (masks or spot colours) cannot be kept")
+        case "GIF":
+            options = {"interlace": image.info.get("interlace", 0), "comment": image.info.get("comment", b"")}
+        case "WEBP":
+            lossless = _is_lossless_webp(handle)
+        case "AVIF" | "HEIF":
+            if (bits := _declared_bits(handle)) > 8:
+                warnings.append(f"it has {bits} bits a channel, of which 8 are kept")
+    return Native(format, layout, metadata, lossless, options), tuple(warnings)
+
+
+def as_png(photo: Photo, native: Native) -> Native:
+    """The same photo to be written as PNG: grey, RGB or RGBA, with the metadata that PNG can hold."""
+    mode = "RGBA" if photo.alpha is not None else "L" if native.layout.mode == "L" else "RGB"
+    icc = None if native.layout.mode == "CMYK" else native.metadata.icc  # a CMYK profile would be false of RGB pixels
+    return Native("PNG", Layout(mode), replace(native.metadata, icc=icc, blocks=()))
+
+
+def by_suffix(photo: Photo, path: Path) -> Native:
+    """For a photo that came from no file: the format of the target's suffix. Raises ``UnwritableError`` for an unknown one."""
+    format = _BY_SUFFIX.get(path.suffix.lower())
+    if format is None:
+        raise UnwritableError(f"{path}: no format is known by the suffix {path.suffix!r}; use one of {', '.join(sorted(_BY_SUFFIX))}")
+    if photo.alpha is not None and format == "JPEG":
+        raise UnwritableError(f"{path}: JPEG cannot hold the photo's alpha channel; write a PNG")
+    return Native(format, Layout("RGB" if photo.alpha is None else "RGBA"), lossless=format not in _LOSSY)
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    if image.format == "TIFF":
+        return None
+    profile = image.info.get("Raw profile type exif")
+    if image.info.get("exif") is None and isinstance(profile, str):  # ImageMagick's way, in a PNG's text
+        try:
+            return bare_exif(bytes.fromhex("".join(profile.split("\n")[3:])))
+        except ValueError:
+            return None
+    return bare_exif(image.info.get("exif"))
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    return xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    dpi = image.info.get("dpi")
+    return (float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) and len(dpi) == 2 and min(dpi) > 0 else None
+
+
+def _is_lossless_webp(handle: BinaryIO) -> bool:
+    """Whether the picture chunk is VP8L; the file is a RIFF list of chunks."""
+    handle.seek(12)
+    while len(head := handle.read(8)) == 8:
+        if head[:3] == b"VP8" and head[3:4] in b" L":
+            return head[3:4] == b"L"
+        if head[:4] == b"ANMF":  # a one-frame animation: the picture is the frame's first chunk but alpha
+            return b"VP8L" in handle.read(64)
+        size = int.from_bytes(head[4:], "little")
+        handle.seek(size + size % 2, 1)
+    return False
+
+
+def _declared_bits(handle: BinaryIO) -> int:
+    """The depth that the container's ``pixi`` box declares; 8 where it has none."""
+    handle.seek(0)
+    head = handle.read(_PIXEL_DEPTHS_AT)
+    at = head.find(b"pixi")
+    depths = head[at + 9 : at + 9 + head[at + 8]] if 0 <= at < len(head) - 12 else b""
+    return max(depths, default=8)

@@ -1,0 +1,77 @@
+"""A cleaned photo back into the file's own format, mode and metadata.
+
+Nothing outside the hole changes: only the hole's pixels are converted to the file's own mode and pasted, and what was written is
+read again and compared before it takes its name. Where the format is lossy (JPEG, lossy WebP, AVIF, HEIC), the difference is the
+codec's own, and is reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import UnreadableError, UnwritableError
+from pipeline.files import atomic_write
+from pipeline.image_difference import difference
+from pipeline.image_native import Native
+from pipeline.image_open import BAD_CONTENT, quiet
+from pipeline.image_paste import paste
+from pipeline.image_read import read_photo
+from pipeline.image_save import save
+from pipeline.image_source import as_png, by_suffix
+from pipeline.types import Mask, Photo, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """Where the photo went and what became of its pixels outside the hole: dB (None where none changed) and their count."""
+
+    path: Path
+    psnr_outside: float | None
+    changed_outside: int
+
+
+def write_photo(photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: bool = False) -> WriteResult:
+    """Write ``photo`` with ``rgb`` where ``hole`` is True, in its own format, mode and depth, with its metadata.
+
+    ``rgb`` HWC of the photo's dtype, ``hole`` HW. Pixels are stored upright with orientation 1; thumbnails and further pictures,
+    which still show what was removed, are dropped. Palettes stay palettes: entries that only the hole used are given to its new
+    colours, the rest is the nearest entry. With ``lossless`` a lossy format becomes PNG at ``path`` + ".png" (CMYK then becomes
+    sRGB). Parent folders are made; the file is whole or absent. Raises ``UnwritableError``, also where a lossless format would
+    not give back exactly what was read. A photo that came from no file takes the format of ``path``'s suffix.
+    """
+    if rgb.shape != photo.rgb.shape or rgb.dtype != photo.rgb.dtype or hole.shape != photo.size:
+        raise ValueError(f"rgb {rgb.shape} {rgb.dtype} and hole {hole.shape} must match the photo's {photo.rgb.shape} {photo.rgb.dtype}")
+    native = photo.native if isinstance(photo.native, Native) else by_suffix(photo, path)
+    if lossless and not native.lossless:
+        native = as_png(photo, native)
+        path = path.with_name(f"{path.name}.png")
+    with atomic_write(path) as handle:
+        try:
+            with quiet():
+                save(paste(photo, rgb, hole, native.layout, native.metadata.icc), native, handle)
+            handle.flush()
+            written = read_photo(Path(handle.name), max_pixels=max(1, hole.size))
+        except UnwritableError as error:
+            raise UnwritableError(f"{path}: {error}") from error
+        except BAD_CONTENT as error:
+            if isinstance(error, OSError) and error.errno:
+                raise  # the disk's error, not the encoder's
+            raise UnwritableError(f"{path}: cannot be written as {native.format} ({error}); --lossless writes PNG") from error
+        except UnreadableError as error:
+            raise UnwritableError(f"{path}: what was written cannot be read again ({error})") from error
+        return _checked(photo, written, hole, path, native)
+
+
+def _checked(photo: Photo, written: Photo, hole: Mask, path: Path, native: Native) -> WriteResult:
+    """The fidelity of what was written; ``UnwritableError`` where a lossless format did not keep every pixel outside the hole."""
+    if written.size != photo.size or written.rgb.dtype != photo.rgb.dtype:
+        raise UnwritableError(f"{path}: {native.format} gave back another size or depth; --lossless writes PNG")
+    changed, psnr = difference(photo.rgb, written.rgb, hole)
+    if native.lossless:
+        before, after = (np.iinfo(p.rgb.dtype).max if p.alpha is None else p.alpha for p in (photo, written))
+        if changed or not np.all(before == after):
+            raise UnwritableError(f"{path}: {native.format} cannot hold this picture exactly; convert it to PNG first")
+    return WriteResult(path, psnr, changed)

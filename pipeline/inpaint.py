@@ -1,0 +1,228 @@
+"""The three inpainters at the photo's own size: a window around the hole, the network at its working size, the way back.
+
+Nothing here reads a pixel under any hole of the photo: windows are masked before anything else happens to them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from pipeline.geometry import context_window
+from pipeline.route import face_of, face_window
+from pipeline.texture import block_means, texture_fill
+from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
+
+if TYPE_CHECKING:
+    import torch
+
+#: Longest side of a free-form window at work, and the widest gap (twice the greatest depth, in pixels) the network bridges well.
+FREE_FORM_SIZE, FREE_FORM_GAP = 512, 110
+#: The compression network's frame: blocks along the longer side (256 pixels), and the share of the frame that the hole takes.
+EDGE_BLOCKS, EDGE_SHARE = 32, 0.3
+FACE_SIZE = 128
+#: Below this working scale the network's answer is too coarse to enlarge: the photo's own texture is laid over it.
+TEXTURE_BELOW = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """A window of the photo with the hole's new content: ``rgb`` hw3 float32 in [0, 1]; only the hole's pixels are of use."""
+
+    window: Box
+    rgb: FloatArray
+
+
+class Inpainters:
+    """Loads each network once, when it is first needed. Safe to use from several threads."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.weights: dict[str, str] = {}
+        self._networks: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def network(self, kind: str) -> Any:
+        """The loaded network of a weight's kind."""
+        with self._lock:
+            if kind not in self._networks:
+                self._networks[kind] = self._load(kind)
+            return self._networks[kind]
+
+    def _load(self, kind: str) -> Any:
+        import torch
+
+        from models.checkpoint import sha256
+        from models.compression import CompressionNetwork
+        from models.partial_conv_unet import PartialConvUNet
+        from models.skip_context_encoder import SkipContextEncoder
+        from models.weights import load_shipped, shipped
+
+        classes = {"partial-conv": PartialConvUNet, "skip-ce": SkipContextEncoder, "compression": CompressionNetwork}
+        network = load_shipped(kind, classes[kind])
+        self.weights[kind] = sha256(shipped(kind))
+        return network.to(self.device, memory_format=torch.channels_last)
+
+    def fill(self, rgb: Pixels, unknown: Mask, hole: Hole, route: Route, faces: Sequence[Face] = ()) -> Fill:
+        """Fill one hole.
+
+        Args:
+            rgb: the photo, HWC uint8 or uint16.
+            unknown: HW bool, all holes of the photo; none of these pixels is read.
+            hole: the one to fill.
+            route: by which inpainter.
+            faces: for the face route's window.
+        """
+        if route is Route.EDGE:
+            return self._edge(rgb, unknown, hole)
+        if route is Route.FACE:
+            face = face_of(hole, faces)
+            return self._face(rgb, unknown, hole, face_window(face) if face else None)
+        return self._free_form(rgb, unknown, hole)
+
+    def _free_form(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
+        height, width = unknown.shape
+        window = context_window(hole.box, height, width, context=0.5, least=128)
+        picture, known = masked_window(rgb, unknown, window)
+        depth = float(cv2.distanceTransform(np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5).max())
+        scale = min(1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
+        small, small_known = shrink_known(picture, known, scale)
+        output = self._run("partial-conv", small, small_known, multiple=128)
+        answer = np.where(small_known[..., None], small, np.clip(output, 0, 1))
+        if scale < TEXTURE_BELOW:
+            detailed = _detail(picture, known, answer)
+            if detailed is not None:
+                return Fill(window, detailed)
+        return Fill(window, enlarge(answer, window))
+
+    def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
+        window = edge_window(hole, *unknown.shape)
+        picture, known = masked_window(rgb, unknown, window)
+        block = max(1, -(-max(window.w, window.h) // EDGE_BLOCKS))
+        gh, gw = -(-window.h // block), -(-window.w // block)
+        # The frame is filled up to whole blocks with unknown pixels; the network works at 8 pixels a block.
+        padded, padded_known = _pad(picture, known, gh * block, gw * block)
+        small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
+        coarse = self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5
+        low, low_known = resize_known(padded, padded_known, gh, gw)
+        coarse = np.where(low_known[..., None], low, np.clip(coarse, 0, 1)).astype(np.float32)
+        filled = texture_fill(padded, padded_known, coarse, block)
+        if filled is None:
+            filled = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
+        return Fill(window, np.clip(filled[: window.h, : window.w], 0, 1))
+
+    def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, square: Box | None) -> Fill:
+        if square is None:
+            side = 2 * max(hole.box.w, hole.box.h)
+            square = Box(hole.box.x + hole.box.w // 2 - side // 2, hole.box.y + hole.box.h // 2 - side // 2, side, side)
+        x0, y0 = min(square.x, hole.box.x), min(square.y, hole.box.y)
+        side = max(max(square.x + square.w, hole.box.x + hole.box.w) - x0, max(square.y + square.h, hole.box.y + hole.box.h) - y0)
+        return self.face_frame(rgb, unknown, Box(x0, y0, side, side))
+
+    def face_frame(self, rgb: Pixels, unknown: Mask, square: Box) -> Fill:
+        """The face network on a square of the photo. It may reach over the border; there it is unknown."""
+        height, width = unknown.shape
+        left, top = max(0, -square.x), max(0, -square.y)
+        window = Box(square.x + left, square.y + top, 0, 0)
+        window = Box(window.x, window.y, min(width, square.x + square.w) - window.x, min(height, square.y + square.h) - window.y)
+        picture, known = masked_window(rgb, unknown, window)
+        frame = np.zeros((square.h, square.w, 3), np.float32)
+        frame_known = np.zeros((square.h, square.w), bool)
+        frame[top : top + window.h, left : left + window.w] = picture
+        frame_known[top : top + window.h, left : left + window.w] = known
+        small, small_known = resize_known(frame, frame_known, FACE_SIZE, FACE_SIZE)
+        output = self._run("skip-ce", small * 2 - 1, small_known, multiple=FACE_SIZE) / 2 + 0.5
+        answer = np.where(small_known[..., None], small, np.clip(output, 0, 1))
+        full = cv2.resize(answer, (square.w, square.h), interpolation=cv2.INTER_CUBIC)
+        return Fill(window, np.clip(full[top : top + window.h, left : left + window.w], 0, 1))
+
+    def _run(self, kind: str, picture: FloatArray, known: Mask, *, multiple: int) -> FloatArray:
+        """One network on one window: pads to a legal size with unknown pixels, and cuts the answer back."""
+        import torch
+
+        h, w = known.shape
+        padded, padded_known = _pad(picture, known, -(-h // multiple) * multiple, -(-w // multiple) * multiple)
+        x = torch.from_numpy(padded).permute(2, 0, 1)[None].to(self.device, memory_format=torch.channels_last)
+        m = torch.from_numpy(padded_known.astype(np.float32))[None, None].to(self.device)
+        with torch.inference_mode():
+            y = self.network(kind)(x.contiguous(memory_format=torch.channels_last), m)[0].permute(1, 2, 0).float().cpu().numpy()
+        factor = padded.shape[0] // y.shape[0]
+        return np.ascontiguousarray(y[: -(-h // factor), : -(-w // factor)], dtype=np.float32)
+
+
+def edge_window(hole: Hole, height: int, width: int) -> Box:
+    """The edge route's window: the hole is about ``EDGE_SHARE`` of it across the border, and lies in its middle along it."""
+    b = hole.box
+    across = {"left": b.x == 0, "right": b.x + b.w == width, "top": b.y == 0, "bottom": b.y + b.h == height}
+    lengths = {
+        "left": hole.mask[:, 0].sum(), "right": hole.mask[:, -1].sum(), "top": hole.mask[0].sum(), "bottom": hole.mask[-1].sum()
+    }  # fmt: skip
+    side = max(across, key=lambda k: int(lengths[k]) if across[k] else -1)
+    horizontal = side in ("left", "right")
+    depth, extent = (b.w, b.h) if horizontal else (b.h, b.w)
+    limit_across, limit_along = (width, height) if horizontal else (height, width)
+    wanted_across = min(limit_across, max(64, round(depth / EDGE_SHARE)))
+    wanted_along = min(limit_along, max(64, round(1.3 * extent), wanted_across))
+    along_start = max(0, min((b.y if horizontal else b.x) - (wanted_along - extent) // 2, limit_along - wanted_along))
+    across_start = {"left": 0, "top": 0, "right": width - wanted_across, "bottom": height - wanted_across}[side]
+    if horizontal:
+        return Box(across_start, along_start, wanted_across, wanted_along)
+    return Box(along_start, across_start, wanted_along, wanted_across)
+
+
+def masked_window(rgb: Pixels, unknown: Mask, window: Box) -> tuple[FloatArray, Mask]:
+    """(hw3 float32 in [0, 1] with zeros where unknown, hw bool known) of a window."""
+    known = ~unknown[window.slices]
+    picture = rgb[window.slices].astype(np.float32)
+    picture *= 1.0 / np.iinfo(rgb.dtype).max
+    picture[~known] = 0
+    return picture, known
+
+
+def resize_known(picture: FloatArray, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:
+    """Resize by area over the known pixels only: a hole's border takes no black in. A pixel is known where half of its area is."""
+    shrinking = height <= known.shape[0]
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    weight = cv2.resize(known.astype(np.float32), (width, height), interpolation=how)
+    small = cv2.resize(picture, (width, height), interpolation=how) / np.maximum(weight, 1e-4)[..., None]
+    small_known = weight >= 0.5
+    small[~small_known] = 0
+    return small.astype(np.float32), small_known
+
+
+def shrink_known(picture: FloatArray, known: Mask, scale: float) -> tuple[FloatArray, Mask]:
+    """``resize_known`` by a factor of at most 1."""
+    if scale >= 1:
+        return picture, known
+    return resize_known(picture, known, max(1, round(known.shape[0] * scale)), max(1, round(known.shape[1] * scale)))
+
+
+def enlarge(answer: FloatArray, window: Box) -> FloatArray:
+    """The working-size answer at the window's own size."""
+    if answer.shape[:2] == (window.h, window.w):
+        return answer
+    return np.clip(cv2.resize(answer, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1)  # type: ignore[return-value]
+
+
+def _detail(picture: FloatArray, known: Mask, answer: FloatArray) -> FloatArray | None:
+    """The photo's own texture over a coarse free-form answer: blocks as in the edge route."""
+    h, w = known.shape
+    block = max(4, -(-max(h, w) // (2 * EDGE_BLOCKS)))
+    gh, gw = -(-h // block), -(-w // block)
+    padded, padded_known = _pad(picture, known, gh * block, gw * block)
+    full = cv2.resize(answer, (w, h), interpolation=cv2.INTER_AREA)
+    coarse = block_means(np.pad(full, ((0, gh * block - h), (0, gw * block - w), (0, 0)), mode="edge"), block)
+    filled = texture_fill(padded, padded_known, coarse, block)
+    return None if filled is None else np.clip(filled[:h, :w], 0, 1)
+
+
+def _pad(picture: FloatArray, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:
+    h, w = known.shape
+    if (h, w) == (height, width):
+        return picture, known
+    return np.pad(picture, ((0, height - h), (0, width - w), (0, 0))), np.pad(known, ((0, height - h), (0, width - w)))

@@ -1,0 +1,87 @@
+"""The journal of an output folder: which photos are done, with which settings, so that a broken run goes on where it stopped.
+
+One JSON line a finished photo, appended and flushed, in a hidden file beside the report. A last line ``{"complete": true}`` says that the
+run ended by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+NAME = ".remove-objects-journal.jsonl"
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short hash of anything JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def stamp(path: Path) -> list[int] | None:
+    """What tells that a file is still the same one: its size and time of change; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
+class Journal:
+    """Rows by the photo's name. Safe to append from several threads.
+
+    ``complete`` says whether the run that wrote the rows ended by itself.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.complete = False
+        self._lock = threading.Lock()
+        self._begun = False
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        except OSError:
+            return
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue  # the line that a crash cut short
+            if not isinstance(row, dict):
+                continue
+            self.complete = bool(row.get("complete"))
+            if "input" in row:
+                self.rows[str(row["input"])] = row
+
+    def owns(self, name: str, target: Path) -> bool:
+        """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
+        row = self.rows.get(name)
+        return row is not None and row.get("written") is not None and row["written"] == stamp(target)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append one finished photo; on the disk when this returns."""
+        with self._lock:
+            self.rows[row["input"]] = row
+            self._append(row)
+
+    def finish(self) -> None:
+        """Say that the run ended by itself."""
+        with self._lock:
+            self._append({"complete": True})
+
+    def _append(self, row: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "ab+") as file:
+            # A crash may have cut the last line: what comes now begins a new one.
+            if not self._begun and file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            self._begun = True
+            file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

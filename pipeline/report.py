@@ -1,0 +1,81 @@
+"""``report.json``: what a run did, photo by photo, in the shape of schema version 1; and the verdict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline import config
+from pipeline.files import atomic_write
+from pipeline.metrics import worst
+from pipeline.types import Fidelity, HoleOutcome, Outcome, Status
+
+SCHEMA_VERSION = 1
+
+
+def verdict(hole_share: float, residue: float | None, holes: tuple[HoleOutcome, ...]) -> tuple[Status, str]:
+    """``ok`` or ``review`` (or ``failed`` where nothing was left to fill from), with the reason; thresholds in ``pipeline.config``."""
+    if hole_share > config.FAIL_HOLE_SHARE:
+        return Status.FAILED, f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from"
+    reasons = []
+    if hole_share > config.REVIEW_HOLE_SHARE:
+        reasons.append(f"the holes take {hole_share:.0%} of the photo (review above {config.REVIEW_HOLE_SHARE:.0%})")
+    if residue is not None and residue > config.REVIEW_RESIDUE:
+        reasons.append(f"the segmenter still sees the class in {residue:.0%} of the holes (review above {config.REVIEW_RESIDUE:.0%})")
+    seam = worst([h.seam for h in holes])
+    if seam is not None and seam > config.REVIEW_SEAM:
+        reasons.append(f"a seam {seam:.1f} times as rough as its surroundings (review above {config.REVIEW_SEAM})")
+    lpips = worst([h.probe.lpips if h.probe else None for h in holes])
+    if lpips is not None and lpips > config.REVIEW_PROBE_LPIPS:
+        reasons.append(f"the probe's LPIPS is {lpips:.2f} (review above {config.REVIEW_PROBE_LPIPS})")
+    if reasons:
+        return Status.REVIEW, "; ".join(reasons)
+    return Status.OK, "no figure is past its threshold"
+
+
+def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | None) -> dict[str, Any]:
+    """One row of ``photos``. ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder."""
+    return {
+        "input": name,
+        "output": output,
+        "mask": mask,
+        "status": outcome.status.value,
+        "reason": outcome.reason,
+        "classes": {k: _round(v) for k, v in outcome.classes.items()},
+        "hole_share": _round(outcome.hole_share),
+        "fidelity": _fidelity(outcome.fidelity),
+        "residue": _round(outcome.residue),
+        "seconds": round(outcome.seconds, 3),
+        "error": outcome.error,
+        "warnings": list(outcome.warnings),
+        "holes": [_hole(h) for h in outcome.holes],
+    }
+
+
+def _fidelity(found: Fidelity | None) -> dict[str, Any] | None:
+    return None if found is None else {"changed_outside": found.changed_outside, "psnr_outside": _round(found.psnr_outside)}
+
+
+def _hole(hole: HoleOutcome) -> dict[str, Any]:
+    return {
+        "box": hole.box.as_list(),
+        "share": _round(hole.share),
+        "route": hole.routing.route.value,
+        "why": hole.routing.why,
+        "seam": _round(hole.seam),
+        "probe": None if hole.probe is None else {k: _round(v) for k, v in asdict(hole.probe).items()},
+    }
+
+
+def _round(value: float | None) -> float | None:
+    """Five digits: more is noise. NaN is no JSON, so it is null."""
+    return None if value is None or value != value else round(float(value), 5)
+
+
+def write_report(path: Path, run: dict[str, Any], photos: list[dict[str, Any]]) -> None:
+    """Write ``report.json`` atomically; photos in the order of their names."""
+    report = {"schema_version": SCHEMA_VERSION, "run": run, "photos": sorted(photos, key=lambda p: p["input"])}
+    with atomic_write(path) as file:
+        file.write(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogateescape"))

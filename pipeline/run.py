@@ -1,0 +1,413 @@
+"""The pipeline: scan, read, segment, dilate, find holes, route, inpaint, composite, measure, write, report."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pipeline import composite, images, mask, metrics, report, route, scan, segment
+from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
+from pipeline.errors import PhotoError, UnwritableError, UsageError
+from pipeline.faces import FaceDetector
+from pipeline.inpaint import Inpainters
+from pipeline.journal import Journal, fingerprint, stamp
+from pipeline.types import Face, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+
+class Removed(NamedTuple):
+    """What ``ObjectRemover.remove`` gives: the picture, of the kind that was given, and all that is known of it."""
+
+    image: Any
+    outcome: Outcome
+
+
+class ObjectRemover:
+    """Removes objects from photos. Networks load once, when first needed; ``remove`` may be called from several threads."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._lock = threading.Lock()
+        self._segmenter: segment.Chosen | None = None
+        self._faces: FaceDetector | None = None
+        self._perceptual: metrics.Perceptual | None = None
+        self._inpainters: Inpainters | None = None
+        self._device: torch.device | None = None
+
+    def remove(self, image: Any, classes: Sequence[str] = (), *, hole: Mask | None = None) -> Removed:
+        """Remove objects from one picture.
+
+        Args:
+            image: a PIL image or an HWC uint8 RGB array; it is not changed.
+            classes: names of Pascal VOC classes, or ``all``.
+            hole: HW bool, True = remove; then nothing is segmented.
+
+        Returns:
+            (image of the same kind and size, outcome). Where nothing is found the image is an equal copy.
+
+        Raises:
+            UsageError: an unknown class, neither class nor hole, or a picture of another kind.
+        """
+        if not len(classes) and hole is None:
+            raise UsageError("name at least one class, or give the hole")
+        photo, back = _as_photo(image)
+        if hole is not None and hole.shape != photo.size:
+            raise UsageError(f"the hole is {hole.shape[1]}x{hole.shape[0]} pixels, the picture {photo.size[1]}x{photo.size[0]}")
+        outcome = self.clean(photo, resolve_classes(list(classes)), hole)
+        return Removed(back(photo.rgb if outcome.result is None else outcome.result), outcome)
+
+    def clean(self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False) -> Outcome:
+        """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment."""
+        begun = time.monotonic()
+        settings = self.settings
+        height, width = photo.size
+        shares: dict[str, float] = {}
+        if given is None:
+            probabilities = self.segmenter.probabilities(photo.rgb)
+            removed = segment.removed_probability(probabilities, classes)
+            found = mask.class_mask(removed, height, width, settings.threshold)
+            shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
+            radius = auto_dilate(height, width) if settings.dilate is None else settings.dilate
+        else:
+            found, radius = given.astype(bool), settings.dilate or 0
+        unknown = mask.dilate(found, radius)
+        holes = mask.find_holes(unknown)
+        share = float(unknown.mean())
+        partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=shares, hole_share=share, warnings=photo.warnings)
+        if not holes:
+            nothing = "the mask is empty" if given is not None else f"no {' or '.join(classes)} was found"
+            return replace(partial, reason=nothing, seconds=time.monotonic() - begun)
+        if share > FAIL_HOLE_SHARE:
+            status, reason = report.verdict(share, None, ())
+            return replace(partial, status=status, reason=reason, error=reason, seconds=time.monotonic() - begun)
+        faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
+        routings = [route.route(h, unknown, faces, settings.route) for h in holes]
+        if dry_run:
+            outcomes = tuple(HoleOutcome(h.box, h.share, r, None, None) for h, r in zip(holes, routings, strict=True))
+            return replace(partial, status=Status.OK, reason="dry run: nothing was filled", holes=outcomes, seconds=time.monotonic() - begun)
+        result = photo.rgb.copy()
+        for hole, routing in zip(holes, routings, strict=True):
+            fill = self.inpainters.fill(photo.rgb, unknown, hole, routing.route, faces)
+            composite.lead_in(result, fill.rgb, fill.window, hole, unknown)
+        outcomes = tuple(
+            HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), self._probe(photo.rgb, unknown, h, r.route, faces))
+            for h, r in zip(holes, routings, strict=True)
+        )
+        residue = None
+        if classes:
+            after = segment.removed_probability(self.segmenter.probabilities(result), classes)
+            residue = metrics.residue(after, unknown, settings.threshold)
+        status, reason = report.verdict(share, residue, outcomes)
+        return replace(
+            partial, status=status, reason=reason, result=result, residue=residue, holes=outcomes, seconds=time.monotonic() - begun
+        )  # fmt: skip
+
+    def _probe(self, rgb: Pixels, unknown: Mask, hole: Hole, kind: Route, faces: Sequence[Face]) -> Probe | None:
+        """The same hole at a known place, filled the same way, against the truth."""
+        if not self.settings.probe:
+            return None
+        moved = metrics.probe_hole(hole, unknown, kind)
+        if moved is None:
+            return None
+        both = unknown.copy()
+        both[moved.box.slices] |= moved.mask
+        # A face probe elsewhere stands on no face: its window is centred on the hole.
+        fill = self.inpainters.fill(rgb, both, moved, kind, [])
+        filled = rgb[fill.window.slices].copy()
+        inside = replace(moved.box, x=moved.box.x - fill.window.x, y=moved.box.y - fill.window.y)
+        composite.lead_in(filled, fill.rgb, replace(fill.window, x=0, y=0), Hole(inside, moved.mask, moved.share), both[fill.window.slices])
+        truth, found = _as_float(rgb[moved.box.slices]), _as_float(filled[inside.slices])
+        found = np.where(moved.mask[..., None], found, truth)
+        l1, psnr, ssim = metrics.inside_errors(found, truth, moved.mask)
+        return Probe(l1, psnr, ssim, self.perceptual.distance(found, truth))
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks run."""
+        if self._device is None:
+            self._device = _device(self.settings.device)
+        return self._device
+
+    @property
+    def segmenter(self) -> segment.Segmenter:
+        with self._lock:
+            if self._segmenter is None:
+                self._segmenter = segment.choose_segmenter(self.settings.segmenter, self.device, offline=self.settings.offline)
+                if self._segmenter.warning:
+                    log.warning("%s", self._segmenter.warning)
+            return self._segmenter.segmenter
+
+    @property
+    def faces(self) -> FaceDetector:
+        with self._lock:
+            if self._faces is None:
+                self._faces = FaceDetector(offline=self.settings.offline)
+            return self._faces
+
+    @property
+    def inpainters(self) -> Inpainters:
+        with self._lock:
+            if self._inpainters is None:
+                self._inpainters = Inpainters(self.device)
+            return self._inpainters
+
+    @property
+    def perceptual(self) -> metrics.Perceptual:
+        with self._lock:
+            if self._perceptual is None:
+                self._perceptual = metrics.Perceptual(self.device, offline=self.settings.offline)
+                if self._perceptual.missing:
+                    log.warning("%s", self._perceptual.missing)
+            return self._perceptual
+
+    def weights(self) -> dict[str, str]:
+        """sha256 by name of every weight that was used so far."""
+        found = dict(self._segmenter.weights) if self._segmenter else {}
+        return {**found, **(self._inpainters.weights if self._inpainters else {})}
+
+    def warnings(self) -> list[str]:
+        """What the whole run should know, each said once."""
+        found = [self._segmenter.warning if self._segmenter else None, self._perceptual.missing if self._perceptual else None]
+        if self._faces is not None and self._faces.name == "haar":
+            found.append("faces were looked for with Haar cascades: YuNet is neither cached nor reachable")
+        return [w for w in found if w]
+
+
+@dataclass(frozen=True)
+class FolderResult:
+    """What ``remove_folder`` gives: the report as written, where it stands, and how many photos failed."""
+
+    report: Path
+    photos: list[dict[str, Any]]
+    warnings: list[str]
+
+    def count(self, status: Status) -> int:
+        return sum(p["status"] == status.value for p in self.photos)
+
+
+def remove_folder(
+    inputs: Sequence[Path], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
+    progress: Callable[[int, dict[str, Any] | None], None] | None = None,
+) -> FolderResult:  # fmt: skip
+    """Clean files and folders into an output folder, and write ``report.json`` there. This is what the command calls.
+
+    Args:
+        inputs: files and folders; folders are searched through.
+        settings: of the picture.
+        batch: of the folder.
+        command: to quote in the report.
+        progress: called with (number of photos, None) at the start and (number, entry) after each photo.
+
+    Returns:
+        The report. One bad photo is an entry with status ``failed``, never the end.
+
+    Raises:
+        UsageError: before any work, where the call cannot work.
+        WeightsError: a network that the settings name is not to be had.
+    """
+    settings, batch = settings or Settings(), batch or BatchSettings()
+    classes = resolve_classes(list(batch.classes))
+    if not classes and batch.masks is None:
+        raise UsageError("name what to remove with --class, or give masks with --masks")
+    if batch.masks is not None and not batch.masks.is_dir():
+        raise UsageError(f"{batch.masks}: no such folder of masks")
+    begun = time.monotonic()
+    plan = scan.scan(inputs, batch.output, exclude=[batch.masks] if batch.masks else [], lossless=settings.lossless)
+    remover = ObjectRemover(settings)
+    remover.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
+    journal = Journal(plan.output)
+    worker = _Worker(remover, batch, classes, plan.output, journal)
+    entries: list[dict[str, Any]] = []
+    if progress:
+        progress(len(plan.jobs), None)
+    interrupted = False
+    stream = worker.run(plan.jobs)
+    try:
+        for entry in stream:
+            entries.append(entry)
+            if progress:
+                progress(len(plan.jobs), entry)
+    except KeyboardInterrupt:
+        interrupted = True
+        stream.close()
+    warnings = [*plan.notes, *remover.warnings()]
+    if interrupted:
+        warnings.append(f"stopped by the user after {len(entries)} of {len(plan.jobs)} photos; the same command goes on from here")
+    run = {
+        "version": package_version(),
+        "command": command,
+        "settings": {**asdict(settings), **{k: v for k, v in asdict(batch).items() if k not in ("output", "masks")}, "classes": list(classes)},
+        "weights": remover.weights(),
+        "device": str(remover.device),
+        "seconds": round(time.monotonic() - begun, 3),
+        "warnings": warnings,
+    }
+    path = plan.output / "report.json"
+    report.write_report(path, run, entries)
+    if interrupted:
+        raise KeyboardInterrupt
+    journal.finish()
+    return FolderResult(path, entries, warnings)
+
+
+class _Worker:
+    """One job at a time through reading, cleaning and writing; several at once through a pool that never holds more than it needs."""
+
+    def __init__(self, remover: ObjectRemover, batch: BatchSettings, classes: tuple[str, ...], output: Path, journal: Journal) -> None:
+        self.remover, self.batch, self.classes, self.output, self.journal = remover, batch, classes, output, journal
+        self.resuming = not journal.complete
+        self.settings = fingerprint(
+            package_version(), asdict(remover.settings), classes, batch.save_masks, batch.dry_run, batch.masks is not None, _index_stamp()
+        )  # fmt: skip
+
+    def run(self, jobs: Sequence[scan.Job]) -> Iterator[dict[str, Any]]:
+        """Entries as they are done. At most ``workers`` photos are in memory at a time."""
+        waiting = iter(jobs)
+        with ThreadPoolExecutor(max(1, self.batch.workers)) as pool:
+            running: set[Future[dict[str, Any]]] = set()
+            try:
+                while True:
+                    for job in waiting:
+                        running.add(pool.submit(self.job, job))
+                        if len(running) >= max(1, self.batch.workers):
+                            break
+                    if not running:
+                        return
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def job(self, job: scan.Job) -> dict[str, Any]:
+        """One photo: skipped if it is done, cleaned otherwise; any failure of the photo itself becomes its entry."""
+        name = str(job.relative)
+        mask_file = self._mask_file(job)
+        identity = fingerprint(self.settings, stamp(job.source), stamp(mask_file) if mask_file else None)
+        if not self.batch.overwrite and (earlier := self._finished(name, job, identity)) is not None:
+            return earlier
+        begun = time.monotonic()
+        target: Path | None = None
+        try:
+            entry, target = self._clean(job, mask_file, name)
+        except (PhotoError, OSError, MemoryError) as error:
+            message = str(error) or type(error).__name__
+            failed = Outcome(Status.FAILED, message, error=message, seconds=time.monotonic() - begun)
+            entry = report.photo_entry(name, failed, output=None, mask=None)
+        else:
+            entry["seconds"] = round(time.monotonic() - begun, 3)
+        written = stamp(target) if target else None
+        self.journal.add({"input": name, "identity": identity, "written": written, "entry": entry})
+        return entry
+
+    def _clean(self, job: scan.Job, mask_file: Path | None, name: str) -> tuple[dict[str, Any], Path | None]:
+        photo = images.read_photo(job.source)
+        given = None
+        if self.batch.masks is not None:
+            given = images.read_mask(mask_file, photo.size) if mask_file else np.zeros(photo.size, bool)
+        outcome = self.remover.clean(photo, self.classes, given, dry_run=self.batch.dry_run)
+        if self.batch.masks is not None and mask_file is None:
+            outcome = replace(outcome, reason=f"no mask for it in {self.batch.masks}")
+        mask_name = None
+        if self.batch.save_masks and outcome.mask is not None and outcome.holes:
+            images.write_mask(outcome.mask, job.mask_target)
+            mask_name = str(job.mask_target.relative_to(self.output).as_posix())
+        if self.batch.dry_run or outcome.status is Status.FAILED:
+            return report.photo_entry(name, outcome, output=None, mask=mask_name), None
+        target = job.target
+        self._refuse_foreign(name, target)
+        if outcome.result is None or outcome.mask is None:
+            images.copy_photo(job.source, target)
+            outcome = replace(outcome, fidelity=Fidelity(0, None))
+        else:
+            written = images.write_photo(photo, outcome.result, outcome.mask, target, lossless=self.remover.settings.lossless)
+            target = written.path
+            outcome = replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside))
+        return report.photo_entry(name, outcome, output=str(target.relative_to(self.output).as_posix()), mask=mask_name), target
+
+    def _mask_file(self, job: scan.Job) -> Path | None:
+        if self.batch.masks is None:
+            return None
+        return next((p for p in job.mask_candidates(self.batch.masks) if p.is_file()), None)
+
+    def _finished(self, name: str, job: scan.Job, identity: str) -> dict[str, Any] | None:
+        """The entry of an earlier run, if it was the same work on the same file and its result still stands."""
+        row = self.journal.rows.get(name)
+        if row is None or row.get("identity") != identity or row["entry"]["status"] == Status.FAILED.value:
+            return None
+        entry: dict[str, Any] = dict(row["entry"])
+        if entry["output"] is not None and not self.journal.owns(name, self.output / entry["output"]):
+            return None
+        if entry["mask"] is not None and not (self.output / entry["mask"]).is_file():
+            return None
+        if not self.resuming and entry["status"] != Status.SKIPPED.value:
+            entry |= {"status": Status.SKIPPED.value, "reason": f"finished in an earlier run as {entry['status']}: {entry['reason']}"}
+        return entry
+
+    def _refuse_foreign(self, name: str, target: Path) -> None:
+        if target.exists() and not self.batch.overwrite and not self.journal.owns(name, target):
+            raise UnwritableError(f"{target}: exists and is not what an earlier run wrote here; move it away or use --overwrite")
+
+
+def package_version() -> str:
+    """The installed package's version; ``0`` in a checkout that was never installed."""
+    try:
+        return version("remove-objects")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _index_stamp() -> str:
+    from models.weights import FOLDER
+
+    return (FOLDER / "index.json").read_text(encoding="utf-8")
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(k for k in ("cuda", "mps", "cpu") if available[k])
+    if not available[name]:
+        raise UsageError(f"--device {name}: this machine offers {', '.join(k for k, v in available.items() if v)}")
+    return torch.device(name)
+
+
+def _as_float(pixels: Pixels) -> FloatArray:
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
+    """A photo of a PIL image or an array, and the way back to the same kind."""
+    from PIL import Image
+
+    if isinstance(image, Image.Image):
+        alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
+        mode = image.mode
+
+        def back(pixels: Pixels) -> Any:
+            result = Image.fromarray(pixels)
+            if alpha is not None:
+                result.putalpha(Image.fromarray(alpha))
+            return result if result.mode == mode else result.convert(mode)
+
+        return Photo(np.asarray(image.convert("RGB")), alpha), back
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        return Photo(image), lambda pixels: pixels.copy()
+    found = f"{type(image).__name__}" + (f" {image.shape} {image.dtype}" if isinstance(image, np.ndarray) else "")
+    raise UsageError(f"expected a PIL image or an HWC uint8 RGB array, got {found}")

@@ -1,0 +1,213 @@
+"""Which photos to clean and where each result goes: decided, and refused if it cannot work, before any work starts.
+
+Only names are looked at here, never contents. No target is ever an input, no two photos share a target, nothing lands outside
+the output folder.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pipeline.errors import UsageError
+from pipeline.mask_names import mask_names
+
+_LOSSY_SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"])
+SUFFIXES = _LOSSY_SUFFIXES | {".png", ".bmp", ".tif", ".tiff", ".gif"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photo: its file, its name in the report, where its result goes and where its mask goes if masks are saved."""
+
+    source: Path
+    relative: PurePosixPath
+    target: Path
+    mask_target: Path
+
+    def mask_candidates(self, masks_dir: Path) -> list[Path]:
+        """Where the user's own mask may be, best first: ``a.jpg.png`` names one photo only, ``a.png`` may be meant for several."""
+        here = masks_dir / self.relative
+        return [here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The photos in the order of their names, the output folder, and what the user should know of what was passed over."""
+
+    jobs: tuple[Job, ...]
+    output: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    source: Path
+    relative: PurePosixPath
+
+
+def scan(inputs: Sequence[Path], output: Path | None = None, *, exclude: Sequence[Path] = (), lossless: bool = False) -> Plan:
+    """Plan the run over files and folders (recursive).
+
+    ``output`` defaults to ``cleaned`` beside the input. Hidden files, ``exclude`` (the masks' folder) and the output folder itself
+    are not looked into; links to folders are not followed. With ``lossless`` the names of the PNGs that lossy photos become are
+    kept free too. Raises ``UsageError`` where an input is missing, no photo is found, an input would be overwritten, or two photos
+    would write one file.
+    """
+    if not inputs:
+        raise UsageError("no input was given: name at least one photo or folder")
+    for given in inputs:
+        _refuse_missing(given)
+    target_folder = _output(inputs, output)
+    _refuse_overlap(inputs, target_folder)
+    notes: list[str] = []
+    skipped = [path.resolve() for path in (target_folder, *exclude)]
+    found = list(_without_repeats(item for given in inputs for item in _find(given, skipped, notes)))
+    if not found:
+        raise UsageError(
+            f"no photo in {', '.join(str(given) for given in inputs)}: looked for {' '.join(sorted(SUFFIXES))}"
+            + "".join(f"; {note}" for note in notes)
+        )
+    found.sort(key=lambda item: (str(item.relative), str(item.source)))
+    _refuse_collisions(found, target_folder, lossless)
+    masks = mask_names([item.relative for item in found])
+    jobs = [
+        Job(item.source, item.relative, target_folder / item.relative, target_folder / mask)
+        for item, mask in zip(found, masks, strict=True)
+    ]
+    results = {job.target for job in jobs}
+    for job in jobs:
+        if job.mask_target in results:
+            raise UsageError(f"the mask of {job.source} would be written where a result goes, {job.mask_target}: rename the folder masks")
+    return Plan(tuple(jobs), target_folder, tuple(notes))
+
+
+def _refuse_missing(given: Path) -> None:
+    try:
+        usable, exists = given.is_dir() or given.is_file(), given.exists()
+    except OSError as error:
+        raise UsageError(f"{given}: cannot be looked at ({error.strerror})") from error
+    if not usable:
+        raise UsageError(f"{given}: {'neither a file nor a folder' if exists else 'no such file or folder'}")
+
+
+def _output(inputs: Sequence[Path], output: Path | None) -> Path:
+    """The output folder, absolute. Links in the part the user gave are kept: the result stands where the user looks for it."""
+    if output is None:
+        beside = list(dict.fromkeys(_absolute(given).parent / "cleaned" for given in inputs))
+        if len(beside) > 1:
+            where = ", ".join(str(path.parent) for path in beside[:3])
+            raise UsageError(f"the inputs lie in different folders ({where}): name one output with --output")
+        output = beside[0]
+    output = _absolute(output)
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: the output must be a folder, and this is a file; name another with --output")
+    return output
+
+
+def _absolute(path: Path) -> Path:
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
+def _refuse_overlap(inputs: Sequence[Path], output: Path) -> None:
+    real_output = output.resolve()
+    for given in inputs:
+        real = given.resolve()
+        if real == real_output:
+            raise UsageError(f"{given} is both input and output: name another folder with --output")
+        if real.is_relative_to(real_output) or _absolute(given).is_relative_to(output):
+            raise UsageError(f"{given} lies inside the output folder {output}: name another folder with --output")
+
+
+def _find(given: Path, skipped: Sequence[Path], notes: list[str]) -> Iterator[_Found]:
+    """The photos of one input, and notes on what is passed over."""
+    if given.is_file():
+        if given.suffix.lower() in SUFFIXES:
+            yield _Found(given, PurePosixPath(given.name))
+        else:
+            notes.append(f"{given}: not a photo by its name, ignored")
+        return
+    others = 0
+    folders = [given]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            notes.append(f"{folder}: cannot be listed ({error.strerror}), left out")
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = Path(folder, entry.name)
+            kind = _kind(entry)
+            if kind == "folder":
+                if path.resolve() not in skipped:
+                    folders.append(path)
+            elif kind == "link to a folder":
+                notes.append(f"{path}: a link to a folder, not followed")
+            elif kind == "file" and path.suffix.lower() in SUFFIXES:
+                yield _Found(path, PurePosixPath(path.relative_to(given).as_posix()))
+            else:
+                others += 1
+    if others:
+        notes.append(f"{given}: {others} other {'file' if others == 1 else 'files'} ignored")
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Only regular files (and links to them) are ever read: a pipe or a device would wait for ever."""
+    try:
+        if entry.is_dir():
+            return "link to a folder" if entry.is_symlink() else "folder"
+        return "file" if entry.is_file() else "other"
+    except OSError:
+        return "other"
+
+
+def _without_repeats(found: Iterable[_Found]) -> Iterator[_Found]:
+    """The same file reached twice (given twice, or a folder and a file in it) counts once, under the name it had first."""
+    seen = set()
+    for item in found:
+        real = item.source.parent.resolve() / item.source.name
+        if real not in seen:
+            seen.add(real)
+            yield item
+
+
+def _refuse_collisions(found: Sequence[_Found], output: Path, lossless: bool) -> None:
+    folds = _folds_case(output)
+    real_output = output.resolve()
+    sources = {item.source.resolve(): item.source for item in found}
+    folders: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
+    for item in found:
+        target = output / item.relative
+        folder = folders.setdefault(target.parent, target.parent.resolve())
+        if not folder.is_relative_to(real_output):
+            raise UsageError(f"{target.parent} is a link that leaves the output folder: remove it, or name another output")
+        if (source := sources.get((folder / target.name).resolve())) is not None:
+            raise UsageError(f"{target} would overwrite the input {source}: name another folder with --output")
+        names = [item.relative.as_posix()]
+        if lossless and item.relative.suffix.lower() in _LOSSY_SUFFIXES:
+            names.append(f"{names[0]}.png")
+        for name in names:
+            key = unicodedata.normalize("NFC", name).casefold() if folds else name
+            if taken.setdefault(key, item.source) != item.source:
+                raise UsageError(f"{taken[key]} and {item.source} would both write {output / name}: rename one, or clean them in two runs")
+
+
+def _folds_case(folder: Path) -> bool:
+    """Whether the file system of ``folder`` (or of its nearest parent that exists) takes ``A`` and ``a`` for one name."""
+    existing = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    for path in (existing, *existing.parents):
+        other = path.with_name(path.name.swapcase()) if path.name else path
+        if other.name != path.name:
+            try:
+                return other.exists() and other.samefile(path)
+            except OSError:
+                return False
+    return False

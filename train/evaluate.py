@@ -1,0 +1,183 @@
+"""``evaluate-inpainter probes``: any inpainter on any photos with known truth, beside OpenCV's classical answers, in one run.
+
+A hole is cut into a photo, filled by the pipeline's own code, and compared with what was there. LPIPS (SqueezeNet), PSNR and L1 are of the
+whole composite; ``hole`` figures are over the hole's pixels alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import composite, mask
+from pipeline.inpaint import Inpainters
+from pipeline.metrics import Perceptual, inside_errors
+from pipeline.types import Box, Face, Mask, Pixels, Route
+from train import holes as hole_kinds
+
+Filler = Callable[[Pixels, Mask], Pixels]
+
+
+@dataclass(frozen=True)
+class Test:
+    """One row of figures: which photos, which holes, which of our inpainters.
+
+    ``size``: side in pixels of the centred square that is cut and scaled; 0 leaves photos as they are.
+    """
+
+    name: str
+    folder: str
+    size: int
+    route: Route
+    holes: Callable[[Path], Callable[[int, np.random.Generator], Mask]]
+
+
+def _irregular(low: float, high: float) -> Callable[[Path], Callable[[int, np.random.Generator], Mask]]:
+    """Masks of the folder's band, whole and unturned, so that the hole's share is the band's."""
+
+    def make(data: Path) -> Callable[[int, np.random.Generator], Mask]:
+        files = sorted((data / "masks" / "irregular").glob(f"r{round(low * 100):02d}_*.png"))
+        if not files:
+            raise FileNotFoundError(f"{data / 'masks' / 'irregular'}: no masks r{round(low * 100):02d}_*.png")
+
+        def generate(size: int, rng: np.random.Generator) -> Mask:
+            found = cv2.imread(str(files[int(rng.integers(len(files)))]), cv2.IMREAD_GRAYSCALE)
+            assert found is not None
+            return cv2.resize(found, (size, size), interpolation=cv2.INTER_NEAREST) > 127  # type: ignore[return-value]
+
+        return generate
+
+    return make
+
+
+TESTS = {
+    "free-form-10-20": Test("free-form-10-20", "scenes/val", 256, Route.FREE_FORM, _irregular(0.10, 0.20)),
+    "free-form-40-50": Test("free-form-40-50", "scenes/val", 256, Route.FREE_FORM, _irregular(0.40, 0.50)),
+    "edge-25-35": Test("edge-25-35", "scenes/val", 256, Route.EDGE, lambda _: hole_kinds.edge),
+    "face-centre": Test("face-centre", "faces/val", 128, Route.FACE, lambda _: partial(hole_kinds.rectangle, centred=True)),
+}
+
+
+def cases(test: Test, data: Path, count: int, seed: int = 0) -> Iterator[tuple[Path, Pixels, Mask]]:
+    """(file, HWC uint8 RGB, HW bool hole) for the test's first ``count`` photos; the holes come from ``seed`` alone."""
+    files = sorted(p for p in (data / test.folder).rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})[:count]
+    if not files:
+        raise FileNotFoundError(f"{data / test.folder}: no photos found")
+    generate = test.holes(data)
+    rng = np.random.default_rng(seed)
+    for file in files:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if image is None:
+            raise OSError(f"{file}: not a readable picture")
+        rgb = square(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), test.size)  # type: ignore[arg-type]
+        yield file, rgb, generate(test.size, rng)
+
+
+def square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The centred square of a photo, scaled to ``size``."""
+    side = min(rgb.shape[:2])
+    top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
+    cut = rgb[top : top + side, left : left + side]
+    return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def classical(method: int) -> Filler:
+    """OpenCV's ``inpaint`` with radius 3 (``cv2.INPAINT_NS`` or ``cv2.INPAINT_TELEA``)."""
+    return lambda rgb, hole: cv2.inpaint(rgb, hole.astype(np.uint8), 3, method)  # type: ignore[return-value]
+
+
+def ours(inpainters: Inpainters, route: Route) -> Filler:
+    """The pipeline's own way for a given route: holes, window, network, composite."""
+
+    def fill(rgb: Pixels, hole: Mask) -> Pixels:
+        result = rgb.copy()
+        # The face network was made for whole faces in the frame: the frame itself is the window.
+        size = rgb.shape[0]
+        faces = [Face(Box(0, 0, size, size), 1.0)] if route is Route.FACE else []
+        for part in mask.find_holes(hole):
+            if route is Route.FACE:
+                found = inpainters.face_frame(rgb, hole, Box(0, 0, size, size))
+            else:
+                found = inpainters.fill(rgb, hole, part, route, faces)
+            composite.lead_in(result, found.rgb, found.window, part, hole)
+        return result
+
+    return fill
+
+
+def measure(fillers: dict[str, Filler], items: Iterator[tuple[Path, Pixels, Mask]], perceptual: Perceptual, keep: Path | None) -> dict[str, Any]:
+    """Mean figures by filler; with ``keep`` the pictures side by side (hole, each filler, truth) as PNG."""
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
+    for n, (file, rgb, hole) in enumerate(items):
+        shown = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
+        blank = shown[0].copy()  # what a filler sees holds nothing of the truth under the hole
+        truth = rgb.astype(np.float32) / 255
+        for name, fill in fillers.items():
+            begun = time.perf_counter()
+            result = fill(blank, hole)
+            seconds = time.perf_counter() - begun
+            if (result[~hole] != rgb[~hole]).any():
+                raise AssertionError(f"{name} changed pixels outside the hole of {file}")
+            found = result.astype(np.float32) / 255
+            mse = float(((found - truth) ** 2).mean())
+            l1, hole_psnr, hole_ssim = inside_errors(found, truth, hole)
+            lpips = perceptual.distance(found, truth)
+            rows[name].append(
+                (float("nan") if lpips is None else lpips, -10 * float(np.log10(max(mse, 1e-12))), l1, hole_psnr, hole_ssim, seconds)
+            )
+            shown.append(result)
+        if keep is not None and n < 24:
+            keep.mkdir(parents=True, exist_ok=True)
+            sheet = np.concatenate([*shown, rgb], axis=1)
+            cv2.imwrite(str(keep / f"{n:03d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    names = ("lpips", "psnr", "hole_l1", "hole_psnr", "hole_ssim", "seconds")
+    return {name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True)) | {"count": len(r)} for name, r in rows.items()}
+
+
+def probes(data: Path, names: Sequence[str], *, count: int, keep: Path | None, offline: bool = True) -> dict[str, Any]:
+    """All the named tests: ours, Navier-Stokes and Telea on the same holes."""
+    import torch
+
+    device = torch.device("cpu")
+    inpainters = Inpainters(device)
+    perceptual = Perceptual(device, offline=offline)
+    if perceptual.missing:
+        print(perceptual.missing)
+    table: dict[str, Any] = {}
+    for name in names:
+        test = TESTS[name]
+        fillers: dict[str, Filler] = {
+            "ours": ours(inpainters, test.route),
+            "navier-stokes": classical(cv2.INPAINT_NS),
+            "telea": classical(cv2.INPAINT_TELEA),
+        }
+        table[name] = measure(fillers, cases(test, data, count), perceptual, keep / name if keep else None)
+        table[name]["lpips_over_navier_stokes"] = round(table[name]["ours"]["lpips"] / table[name]["navier-stokes"]["lpips"], 3)
+    return table
+
+
+def render(table: dict[str, Any]) -> str:
+    """The figures as a table in plain text."""
+    lines = [f"{'test':18}{'filler':15}{'LPIPS':>8}{'PSNR':>8}{'hole L1':>9}{'hole PSNR':>11}{'s/hole':>8}{'n':>5}"]
+    for test, rows in table.items():
+        for name, r in rows.items():
+            if isinstance(r, dict):
+                lines.append(
+                    f"{test:18}{name:15}{r['lpips']:8.4f}{r['psnr']:8.2f}{r['hole_l1']:9.4f}{r['hole_psnr']:11.2f}{r['seconds']:8.3f}{r['count']:5}"
+                )
+        lines.append(f"{test:18}ours / navier-stokes LPIPS: {rows['lpips_over_navier_stokes']}")
+    return "\n".join(lines)
+
+
+def save(table: dict[str, Any], path: Path) -> None:
+    """The figures as JSON."""
+    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.2
@@ -41,6 +42,19 @@ class GatedConv2d(nn.Module):
         return self.norm(self.activation(feature) * torch.sigmoid(gate))  # type: ignore[no-any-return]
 
 
+class ResidualConv2d(nn.Conv2d):
+    """RB: one convolution of stride 2. A 1x1 kernel reads every second pixel, and is given those alone.
+
+    The same sums; but oneDNN's weight gradient of a *strided* 1x1 convolution of few channels in channels_last writes past its workspace
+    (uxlfoundation/oneDNN issue 6035: crash, hang or wrong gradients), and RB_0 has four channels.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kernel_size == (1, 1):
+            return F.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
+        return super().forward(x)
+
+
 class CompressionNetwork(nn.Module):
     """Masked picture and mask in, the whole picture at an eighth of the size out (256x256 -> 32x32).
 
@@ -59,7 +73,7 @@ class CompressionNetwork(nn.Module):
         self.blocks = nn.ModuleList()
         before = 4
         for width, (_, kernel, layers, rb_kernel) in zip(self.config.channels, TABLE_1, strict=True):
-            self.residuals.append(nn.Conv2d(before, width, rb_kernel, 2, rb_kernel // 2))
+            self.residuals.append(ResidualConv2d(before, width, rb_kernel, 2, rb_kernel // 2))
             convs = [GatedConv2d(before, width, kernel, 2)] + [GatedConv2d(width, width, kernel, 1) for _ in range(layers - 1)]
             self.blocks.append(nn.Sequential(*convs))
             before = width
@@ -81,7 +95,9 @@ class CompressionNetwork(nn.Module):
         height, width = image.shape[-2:]
         if height % self.multiple or width % self.multiple:
             legal = [-(-s // self.multiple) * self.multiple for s in (height, width)]
-            raise ValueError(f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
+            raise ValueError(
+                f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
+            )
         x = torch.cat([image * mask, mask.to(image.dtype)], dim=1)
         for residual, block in zip(self.residuals, self.blocks, strict=True):
             x = residual(x) + block(x)

@@ -25,7 +25,7 @@ class _ResidualBlock(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.scale * self.body(x)
+        return x + self.scale * self.body(x)  # type: ignore[no-any-return]
 
 
 class EDSRStage(nn.Module):

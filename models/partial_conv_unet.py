@@ -68,7 +68,9 @@ class PartialConvUNet(nn.Module):
         height, width = image.shape[-2:]
         if height % self.multiple or width % self.multiple:
             legal = [-(-s // self.multiple) * self.multiple for s in (height, width)]
-            raise ValueError(f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
+            raise ValueError(
+                f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
+            )
         x, m = image - 0.5, mask.to(image.dtype)
         skips: list[tuple[Tensor, Tensor]] = []
         for encoder in self.encoders:
@@ -78,7 +80,7 @@ class PartialConvUNet(nn.Module):
             skips.append((x, m))
             x, m = F.max_pool2d(x, 2), F.max_pool2d(m, 2)
         for level in reversed(range(len(skips))):
-            first, second = self.decoders[level]  # type: ignore[misc]
+            first, second = self.decoders[level].children()
             skip, skip_mask = skips[level]
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             m = F.interpolate(m, scale_factor=2, mode="nearest")

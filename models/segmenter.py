@@ -37,7 +37,7 @@ class CompactSegmenter(nn.Module):
         self.config = config or CompactSegmenterConfig()
         self.encoder = get_encoder("mobilenet_v2", in_channels=3, depth=5, weights=None, output_stride=STRIDE)
         self.encoder.features[18] = nn.Identity()
-        # The block that would have halved the size keeps its convolution undilated; only those after it are (as TensorFlow's DeepLab has it).
+        # As in TensorFlow's DeepLab, the block that would have halved the size keeps its convolution undilated; those after it do not.
         undilated = self.encoder.features[14].conv[1][0]
         undilated.dilation, undilated.padding = (1, 1), (1, 1)
         self.decoder = DeepLabV3PlusDecoder(

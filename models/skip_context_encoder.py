@@ -99,7 +99,7 @@ class SkipContextEncoder(nn.Module):
         c = self.config.channels
         self.encoder = nn.ModuleList()
         before = 3
-        for i, width in enumerate(c):
+        for width in c:
             layers: list[nn.Module] = [nn.Conv2d(before, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             self.encoder.append(nn.Sequential(*layers))
             before = width

@@ -34,7 +34,9 @@ class Remote:
     megabytes: float
 
 
-FCN_RESNET101 = Remote("https://download.pytorch.org/models/fcn_resnet101_coco-7ecb50ca.pth", "fcn_resnet101_coco-7ecb50ca.pth", "7ecb50ca", 208)
+FCN_RESNET101 = Remote(
+    "https://download.pytorch.org/models/fcn_resnet101_coco-7ecb50ca.pth", "fcn_resnet101_coco-7ecb50ca.pth", "7ecb50ca", 208
+)
 YUNET = Remote(
     "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
     "face_detection_yunet_2023mar.onnx",
@@ -49,7 +51,7 @@ def shipped(kind: str) -> Path:
     index = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
     if kind not in index:
         raise CheckpointError(f"no weight of kind '{kind}' ships; there are: {', '.join(sorted(index))}")
-    return FOLDER / index[kind]["file"]
+    return FOLDER / str(index[kind]["file"])
 
 
 def load_shipped(kind: str, network_class: type[Any]) -> Any:

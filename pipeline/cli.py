@@ -29,11 +29,19 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photos, and folders (searched through)")
     p.add_argument("--class", dest="classes", action="append", default=[], metavar="NAME", help="what to remove; repeat, or 'all'")
     p.add_argument("-o", "--output", type=Path, metavar="DIR", help="where results go (default: cleaned/ beside the input)")
-    p.add_argument("--masks", type=Path, metavar="DIR", help="your own masks by the same relative name, white = remove; nothing is segmented")
+    p.add_argument(
+        "--masks", type=Path, metavar="DIR", help="your own masks by the same relative name, white = remove; nothing is segmented"
+    )
     p.add_argument("--save-masks", action="store_true", help="write each mask to masks/ in the output folder")
     p.add_argument("--segmenter", choices=SEGMENTERS, default="auto", help="auto: FCN-ResNet101 where its weights can be had, else compact")
     p.add_argument("--threshold", type=float, default=0.5, metavar="P", help="least probability of a removed pixel (default 0.5)")
-    p.add_argument("--dilate", type=_dilate, default=None, metavar="auto|PIXELS", help="how far the mask is widened (default: 1.2 %% of the longer side)")
+    p.add_argument(
+        "--dilate",
+        type=_dilate,
+        default=None,
+        metavar="auto|PIXELS",
+        help="how far the mask is widened (default: 1.2 %% of the longer side)",
+    )
     p.add_argument("--route", choices=ROUTES, default="auto", help="which inpainter; auto decides hole by hole")
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument("--workers", type=_workers, default=2, metavar="N", help="photos at work at once (default 2)")
@@ -107,7 +115,9 @@ class _Progress:
         self.bar.set_postfix({**self.counts, "last": _printable(entry["input"])[-24:]}, refresh=False)
         if self.verbose:
             routes = ",".join(sorted({h["route"] for h in entry["holes"]}))
-            self.bar.write(f"{entry['status']:9} {entry['seconds']:6.2f}s {_printable(entry['input'])} {routes} {_printable(entry['reason'])}")
+            self.bar.write(
+                f"{entry['status']:9} {entry['seconds']:6.2f}s {_printable(entry['input'])} {routes} {_printable(entry['reason'])}"
+            )
 
 
 def _printable(text: str) -> str:

@@ -31,7 +31,11 @@ class Settings:
     offline: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, legal in (("segmenter", self.segmenter, SEGMENTERS), ("route", self.route, ROUTES), ("device", self.device, DEVICES)):
+        for name, value, legal in (
+            ("segmenter", self.segmenter, SEGMENTERS),
+            ("route", self.route, ROUTES),
+            ("device", self.device, DEVICES),
+        ):
             if value not in legal:
                 raise UsageError(f"{name} must be one of {', '.join(legal)}; got '{value}'")
         if not 0 < self.threshold < 1:

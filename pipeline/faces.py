@@ -24,7 +24,8 @@ class FaceDetector:
         self._lock = threading.Lock()  # OpenCV's detectors keep state between calls
         path = _yunet(offline or bool(os.environ.get("REMOVE_OBJECTS_OFFLINE")))
         self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), YUNET_SCORE) if path else None
-        cascade = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+        cascades: str = cv2.data.haarcascades  # type: ignore[attr-defined]
+        cascade = Path(cascades) / "haarcascade_frontalface_default.xml"
         self._haar = None if path else cv2.CascadeClassifier(str(cascade))
         self.name = "yunet" if path else "haar"
 
@@ -34,7 +35,7 @@ class FaceDetector:
         scale = min(1.0, LOOK_AT / max(h, w))
         small = cv2.resize(rgb, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=cv2.INTER_AREA)
         if small.dtype == np.uint16:
-            small = (small >> 8).astype(np.uint8)
+            small = (small // 257).astype(np.uint8)
         with self._lock:
             found = self._with_yunet(small) if self._yunet is not None else self._with_haar(small)
         faces = []

@@ -40,7 +40,10 @@ def seam(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     ring = cv2.dilate(inner.astype(np.uint8), np.ones((2 * SEAM_RING + 1,) * 2, np.uint8)).astype(bool) & known
     picture = result[part.slices].astype(np.float32) / np.iinfo(result.dtype).max
     rim, around = [], []
-    for a, b in (((slice(None), slice(1, None)), (slice(None), slice(None, -1))), ((slice(1, None), slice(None)), (slice(None, -1), slice(None)))):
+    for a, b in (
+        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+        ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+    ):
         step = np.abs(picture[a] - picture[b]).mean(2)
         rim.append(step[(inner[a] & known[b]) | (known[a] & inner[b])])
         around.append(step[ring[a] & ring[b]])
@@ -105,7 +108,7 @@ def _edge_places(b: Box, height: int, width: int, step: int) -> list[tuple[int, 
 def inside_errors(found: FloatArray, truth: FloatArray, mask: Mask) -> tuple[float, float, float]:
     """(L1, PSNR, SSIM) of two hw3 pictures in [0, 1], over the mask's pixels.
 
-    L1: mean absolute difference. PSNR: 10 log10(1 / MSE), at most 99 dB. SSIM: Wang et al. 2004, 11-pixel Gaussian window of 1.5 pixels, its
+    L1: mean absolute difference. PSNR: 10 log10(1 / MSE), at most 99 dB. SSIM: Wang et al. 2004, Gaussian window of 1.5 pixels, its
     map over the grey picture averaged over the mask.
     """
     from skimage.metrics import structural_similarity

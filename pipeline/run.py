@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -97,7 +97,9 @@ class ObjectRemover:
         routings = [route.route(h, unknown, faces, settings.route) for h in holes]
         if dry_run:
             outcomes = tuple(HoleOutcome(h.box, h.share, r, None, None) for h, r in zip(holes, routings, strict=True))
-            return replace(partial, status=Status.OK, reason="dry run: nothing was filled", holes=outcomes, seconds=time.monotonic() - begun)
+            return replace(
+                partial, status=Status.OK, reason="dry run: nothing was filled", holes=outcomes, seconds=time.monotonic() - begun
+            )
         result = photo.rgb.copy()
         for hole, routing in zip(holes, routings, strict=True):
             fill = self.inpainters.fill(photo.rgb, unknown, hole, routing.route, faces)
@@ -249,7 +251,11 @@ def remove_folder(
     run = {
         "version": package_version(),
         "command": command,
-        "settings": {**asdict(settings), **{k: v for k, v in asdict(batch).items() if k not in ("output", "masks")}, "classes": list(classes)},
+        "settings": {
+            **asdict(settings),
+            **{k: v for k, v in asdict(batch).items() if k not in ("output", "masks")},
+            "classes": list(classes),
+        },
         "weights": remover.weights(),
         "device": str(remover.device),
         "seconds": round(time.monotonic() - begun, 3),
@@ -273,7 +279,7 @@ class _Worker:
             package_version(), asdict(remover.settings), classes, batch.save_masks, batch.dry_run, batch.masks is not None, _index_stamp()
         )  # fmt: skip
 
-    def run(self, jobs: Sequence[scan.Job]) -> Iterator[dict[str, Any]]:
+    def run(self, jobs: Sequence[scan.Job]) -> Generator[dict[str, Any], None, None]:
         """Entries as they are done. At most ``workers`` photos are in memory at a time."""
         waiting = iter(jobs)
         with ThreadPoolExecutor(max(1, self.batch.workers)) as pool:

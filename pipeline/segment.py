@@ -133,7 +133,9 @@ class FCNSegmenter:
 
         weights = FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1
         if tuple(weights.meta["categories"])[1:] != CATEGORIES[1:]:
-            raise WeightsError(f"torchvision's FCN categories changed: {weights.meta['categories']}; report this with torchvision's version")
+            raise WeightsError(
+                f"torchvision's FCN categories changed: {weights.meta['categories']}; report this with torchvision's version"
+            )
         self.transform = weights.transforms()
         self.device = device
         network = fcn_resnet101(weights=None, weights_backbone=None, num_classes=len(CATEGORIES), aux_loss=True)
@@ -157,7 +159,7 @@ def shrink(rgb: Pixels, longest: int) -> Pixels:
     scale = longest / max(h, w)
     size = max(1, round(w * scale)), max(1, round(h * scale))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return (small >> 8).astype(np.uint8) if small.dtype == np.uint16 else small  # type: ignore[return-value]
+    return (small // 257).astype(np.uint8) if small.dtype == np.uint16 else small
 
 
 def shares(probabilities: FloatArray, classes: Sequence[str], threshold: float) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Similar texture selection: from a coarse answer and the photo's own known blocks to full resolution (Wu & Cui, 3.2, eq. 1-3).
 
-A window of ``s * gh`` x ``s * gw`` pixels is a grid of s x s blocks; the network's coarse answer has one pixel a block. Only blocks of which
-every pixel is known are candidates, in tests as in use: the paper matches against the true picture, which no program has.
+A window of ``s * gh`` x ``s * gw`` pixels is a grid of s x s blocks; the network's coarse answer has one pixel a block. Only blocks of
+which every pixel is known are candidates, in tests as in use: the paper matches against the true picture, which no program has.
 
 ``select`` and ``copy_blocks`` are the paper's equations to the letter. Alone they make a mosaic, because each block is chosen without a
 look at its neighbours; ``select_coherent`` adds the cost of the seam between neighbours that come from different places.
@@ -29,7 +29,8 @@ def block_means(picture: FloatArray, size: int) -> FloatArray:
 def known_blocks(known: Mask, size: int) -> Mask:
     """(gh s)(gw s) -> gh gw: True where every pixel of the block is known."""
     h, w = known.shape[0] // size, known.shape[1] // size
-    return known.reshape(h, size, w, size).all((1, 3))  # type: ignore[no-any-return]
+    blocks: Mask = known.reshape(h, size, w, size).all(axis=(1, 3))  # type: ignore[assignment]
+    return blocks
 
 
 def select(coarse: FloatArray, low: FloatArray, candidates: Mask, wanted: Mask) -> Offsets:
@@ -95,7 +96,15 @@ def finetune(output: FloatArray, stretched: FloatArray, threshold: float = FINET
 
 
 def select_coherent(
-    coarse: FloatArray, small: FloatArray, candidates: Mask, wanted: Mask, *, detail: int, seam_weight: float = 1.0, tries: int = 24, sweeps: int = 10
+    coarse: FloatArray,
+    small: FloatArray,
+    candidates: Mask,
+    wanted: Mask,
+    *,
+    detail: int,
+    seam_weight: float = 1.0,
+    tries: int = 24,
+    sweeps: int = 10,
 ) -> Offsets:
     """Equation 1 with neighbours that agree: iterated conditional modes over source offsets on the grid of blocks.
 
@@ -162,7 +171,7 @@ def _neighbour_label(blocks: Offsets, dy: int, dx: int, index: NDArray[np.int64]
 def _cost(blocks: Offsets, tried: Offsets, coarse: FloatArray, low: FloatArray, candidates: Mask) -> FloatArray:
     """Equation 1 for every tried offset; infinite where its source is no candidate."""
     source = blocks[:, None] + tried
-    legal = ((source >= 0) & (source < np.array(candidates.shape))).all(2)
+    legal: Mask = ((source >= 0) & (source < np.array(candidates.shape))).all(axis=2)  # type: ignore[assignment]
     source = np.where(legal[..., None], source, 0)
     legal &= candidates[source[..., 0], source[..., 1]]
     colours = low[source[..., 0], source[..., 1]]
@@ -197,7 +206,7 @@ def _seams(
             ours, ours_known = _look(small, candidates, at_y[:, None] + tried[..., :1] * d, at_x[:, None] + tried[..., 1:] * d, d)
             other, other_known = _look(small, candidates, at_y + theirs[:, :1] * d, at_x + theirs[:, 1:] * d, d)
             both = ours_known & other_known[:, None]
-            # Where one of the two sources ends there, the border cannot be compared. It counts as a bad seam: a cheaper one would be sought.
+            # Where one of the two sources ends there, the border cannot be compared: a bad seam, or it would be sought.
             difference = np.where(both, np.abs(ours - other[:, None]).mean(3), 0.25).mean(2)
             same = (tried == theirs[:, None]).all(2)
             total += np.where(speaks[:, None] & ~same, 0.5 * difference + 0.01, 0.0).astype(np.float32)
@@ -206,7 +215,7 @@ def _seams(
 
 def _look(small: FloatArray, candidates: Mask, y: Offsets, x: Offsets, d: int) -> tuple[FloatArray, Mask]:
     h, w = small.shape[:2]
-    known = (y >= 0) & (y < h) & (x >= 0) & (x < w)
+    known: Mask = (y >= 0) & (y < h) & (x >= 0) & (x < w)
     y, x = np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)
     known &= candidates[y // d, x // d]
     return small[y, x], known

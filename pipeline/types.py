@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Mask = NDArray[np.bool_]
-FloatArray = NDArray[np.float32]
+#: Pictures and probabilities between stages: float32 wherever memory matters.
+FloatArray = NDArray[np.floating[Any]]
 
 
 class Route(StrEnum):

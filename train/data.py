@@ -45,7 +45,9 @@ class Pictures:
         return len(self.images)
 
 
-def random_crop(image: NDArray[np.uint8], size: int, rng: np.random.Generator, *, zoom: tuple[float, float] = (0.4, 1.0)) -> NDArray[np.uint8]:
+def random_crop(
+    image: NDArray[np.uint8], size: int, rng: np.random.Generator, *, zoom: tuple[float, float] = (0.4, 1.0)
+) -> NDArray[np.uint8]:
     """A mirrored-or-not ``size`` x ``size`` crop, its side drawn as a share ``zoom`` of the photo's shorter side."""
     short = min(image.shape[:2])
     side = int(np.clip(rng.uniform(*zoom) * short, min(size * 0.75, short), short))

@@ -41,7 +41,11 @@ def begin_as_teacher(network: CompactSegmenter, constants: Path) -> None:
                 continue
             key = name.split(";")[-1].split("|weights_quant")[0]
             # The bias's name ends in its own layer's; TensorFlow Lite joins the names of equal tensors in front of it.
-            bias = next(n for n in names if n.split(";")[-1] in (f"{key}|BatchNorm_Fold|bias",) or (key == "logits|semantic" and n.endswith("|biases")))
+            bias = next(
+                n
+                for n in names
+                if n.split(";")[-1] in (f"{key}|BatchNorm_Fold|bias",) or (key == "logits|semantic" and n.endswith("|biases"))
+            )
             found[key] = z[name], z[bias]
     with torch.no_grad():
         for module in network.modules():
@@ -87,17 +91,21 @@ def _set(conv: nn.Conv2d, norm: nn.BatchNorm2d, constants: tuple[NDArray[Any], N
 
 def _identity(separable: nn.Sequential) -> None:
     depthwise, pointwise = separable[0], separable[1]
-    depthwise.weight.zero_()  # type: ignore[operator,union-attr]
-    depthwise.weight[:, :, 1, 1] = 1  # type: ignore[index,union-attr]
-    pointwise.weight.zero_()  # type: ignore[operator,union-attr]
-    out = pointwise.weight.shape[0]  # type: ignore[union-attr]
-    pointwise.weight[:, :out, 0, 0] = torch.eye(out)  # type: ignore[index,union-attr]
+    assert isinstance(depthwise, nn.Conv2d)
+    assert isinstance(pointwise, nn.Conv2d)
+    depthwise.weight.zero_()
+    depthwise.weight[:, :, 1, 1] = 1
+    pointwise.weight.zero_()
+    out = pointwise.out_channels
+    pointwise.weight[:, :out, 0, 0] = torch.eye(out)
 
 
 class Distillation:
     """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos."""
 
-    def __init__(self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int) -> None:
+    def __init__(
+        self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int
+    ) -> None:
         # Without channels_last the depthwise convolutions' backward pass is eleven times slower on a CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = copy.deepcopy(network).eval().requires_grad_(False)
@@ -128,15 +136,15 @@ class Distillation:
                 n = step * self.batch + j
                 epoch, index = divmod(n, len(self.files))
                 order = epoch_order(len(self.files), self.seed, epoch)
-                image, label = self._crop(*self.files[order[index]], np.random.default_rng((self.seed, n)))
+                image, label = self._crop(self.files[int(order[index])], np.random.default_rng((self.seed, n)))
                 images.append(image)
                 labels.append(label)
             x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy()).float().div_(127.5).sub_(1)
             yield x, torch.from_numpy(np.stack(labels)).long()
             step += 1
 
-    def _crop(self, path: Path, label_path: Path | None, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        image, label = _read(path, label_path)
+    def _crop(self, pair: tuple[Path, Path | None], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        image, label = read_pair(*pair)
         scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.75), np.log(1.8))))
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
         label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
@@ -171,12 +179,12 @@ class Distillation:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimizer.step()
-        return {"hard": float(hard), "soft": float(distance.mean())}
+        return {"hard": float(hard.detach()), "soft": float(distance.detach().mean())}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         counts = np.zeros((21, 21), np.int64)
         for path, label_path in self.held_out:
-            image, label = _read(path, label_path)
+            image, label = read_pair(path, label_path)
             counts += confusion(predict_labels(network, image, 513), label)
         return {"val_" + k: v for k, v in intersection_over_union(counts).items() if k in ("mean", "person")}
 
@@ -210,7 +218,8 @@ def intersection_over_union(counts: NDArray[np.int64]) -> dict[str, float]:
     return {**figures, "mean": float(np.mean(list(figures.values())))}
 
 
-def _read(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_pair(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A photo (HWC RGB) and its label (HW class ids, 255 = void; all void where there is none)."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise OSError(f"{path}: not a readable picture")

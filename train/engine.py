@@ -9,13 +9,11 @@ import json
 import logging
 import math
 import os
-import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -31,8 +29,11 @@ class NonFiniteLossError(RuntimeError):
 class Task(Protocol):
     """What the loop trains: ``network`` ships, ``parts`` are all networks and optimizers to keep in a checkpoint."""
 
-    network: nn.Module
     parts: dict[str, Any]
+
+    @property
+    def network(self) -> nn.Module:
+        """What is averaged and exported."""
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, ...]]:
         """Endless batches from step ``start`` on."""
@@ -50,12 +51,14 @@ class Task(Protocol):
 def bf16_is_fast() -> bool:
     """Whether this processor multiplies bf16 in hardware (elsewhere bf16 is emulated, many times slower than fp32)."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("bf16"))
 
 
-def train(task: Task, folder: Path, *, steps: int, minutes: float = math.inf, every: int = 100, evaluate_every: int = 1000) -> dict[str, float]:
+def train(
+    task: Task, folder: Path, *, steps: int, minutes: float = math.inf, every: int = 100, evaluate_every: int = 1000
+) -> dict[str, float]:
     """Train ``task`` until ``steps`` or ``minutes`` are over, or Ctrl-C; resumes from ``folder/checkpoint.pt`` if it is there.
 
     Args:
@@ -152,8 +155,6 @@ def _save(path: Path, task: Task, ema: AveragedModel, step: int, seconds: float)
         "ema": ema.state_dict(),
         "parts": {k: v.state_dict() for k, v in task.parts.items()},
         "torch_random": torch.get_rng_state(),
-        "numpy_random": np.random.get_state(legacy=True)[1].tolist(),  # type: ignore[index]
-        "python_random": random.getstate()[1][:4],
     }
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)

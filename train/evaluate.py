@@ -114,11 +114,13 @@ def ours(inpainters: Inpainters, route: Route) -> Filler:
     return fill
 
 
-def measure(fillers: dict[str, Filler], items: Iterator[tuple[Path, Pixels, Mask]], perceptual: Perceptual, keep: Path | None) -> dict[str, Any]:
+def measure(
+    fillers: dict[str, Filler], items: Iterator[tuple[Path, Pixels, Mask]], perceptual: Perceptual, keep: Path | None
+) -> dict[str, Any]:
     """Mean figures by filler; with ``keep`` the pictures side by side (hole, each filler, truth) as PNG."""
     rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
     for n, (file, rgb, hole) in enumerate(items):
-        shown = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
+        shown: list[Pixels] = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
         blank = shown[0].copy()  # what a filler sees holds nothing of the truth under the hole
         truth = rgb.astype(np.float32) / 255
         for name, fill in fillers.items():
@@ -140,7 +142,9 @@ def measure(fillers: dict[str, Filler], items: Iterator[tuple[Path, Pixels, Mask
             sheet = np.concatenate([*shown, rgb], axis=1)
             cv2.imwrite(str(keep / f"{n:03d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     names = ("lpips", "psnr", "hole_l1", "hole_psnr", "hole_ssim", "seconds")
-    return {name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True)) | {"count": len(r)} for name, r in rows.items()}
+    return {
+        name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True)) | {"count": len(r)} for name, r in rows.items()
+    }
 
 
 def probes(data: Path, names: Sequence[str], *, count: int, keep: Path | None, offline: bool = True) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,13 +79,14 @@ def _last_figures(log: Path) -> dict[str, float]:
 def _card(
     kind: str, path: Path, network: torch.nn.Module, step: int, seconds: float, recipe: dict[str, Any], figures: dict[str, float]
 ) -> str:  # fmt: skip
+    config = asdict(network.config)  # type: ignore[call-overload]
     parameters = sum(p.numel() for p in network.parameters())
     folders = "\n".join(f"- `{f}`: {next((t for k, t in TERMS.items() if f.startswith(k)), 'see its source')}" for f in recipe["folders"])
     numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "preset")}
     batch = recipe["schedule"].batch if "schedule" in recipe else recipe.get("batch", 0)
     return f"""# {path.name}
 
-`{type(network).__name__}`, {parameters / 1e6:.2f} M parameters, fp16, config `{json.dumps(asdict(network.config))}`.
+`{type(network).__name__}`, {parameters / 1e6:.2f} M parameters, fp16, config `{json.dumps(config)}`.
 
 ## Training
 
@@ -103,5 +103,5 @@ Data (for research, not for commerce):
 
 ## Figures
 
-On pictures held out from training, from the run's own log: `{json.dumps({k: v for k, v in figures.items()})}`
-"""  # type: ignore[call-overload]
+On pictures held out from training, from the run's own log: `{json.dumps(figures)}`
+"""

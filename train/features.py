@@ -54,6 +54,9 @@ class VGG16(nn.Module):
         self.register_buffer("mean", torch.tensor([0.48235, 0.45882, 0.40784]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([1 / 255] * 3).view(1, 3, 1, 1))
 
+    mean: Tensor
+    std: Tensor
+
     def forward(self, image: Tensor) -> list[Tensor]:
         x = (image - self.mean) / self.std
         features = []

@@ -110,10 +110,17 @@ def _holes(model: str, data: Path) -> Any:
     shapes = holes.object_shapes([data / "segmentation" / s / "labels" for s in ("voc_train", "human")])
     irregular = holes.mask_folder(data / "masks" / "irregular")
     if model == "partial-conv":
-        kinds = [(0.5, irregular), (0.15, holes.strokes), (0.25, shapes), (0.1, lambda s, r: holes.rectangle(s, r, side=int(r.integers(s // 8, s // 2))))]
+        kinds = [
+            (0.5, irregular),
+            (0.15, holes.strokes),
+            (0.25, shapes),
+            (0.1, lambda s, r: holes.rectangle(s, r, side=int(r.integers(s // 8, s // 2)))),
+        ]
         return holes.mixture(kinds)
     if model == "skip-ce":
-        return holes.mixture([(0.35, partial(holes.rectangle, centred=True)), (0.35, holes.rectangle), (0.15, irregular), (0.15, holes.strokes)])
+        return holes.mixture(
+            [(0.35, partial(holes.rectangle, centred=True)), (0.35, holes.rectangle), (0.15, irregular), (0.15, holes.strokes)]
+        )
     return holes.mixture([(1.0, holes.edge)])
 
 

@@ -16,7 +16,7 @@ class Preset:
     schedule: Schedule
     folders: tuple[str, ...]
     network: dict[str, Any] = field(default_factory=dict)
-    perceptual_crop: int = 72
+    perceptual_crop: int = 64
 
 
 PHOTOS = (
@@ -42,7 +42,7 @@ SHIPPED: dict[str, Preset] = {
         schedule=Schedule(batch=16, size=128, learning_rate=5e-4, betas=(0.5, 0.999), zoom=(0.88, 1.0)),
         folders=("faces/train",),
         network={"variant": 3, "width": 48, "adversarial": 0.003, "perceptual": 1.0, "style": 4.0, "l1": 3.0},
-        perceptual_crop=80,
+        perceptual_crop=64,
     ),
     "compression": Preset(
         steps=20_000,

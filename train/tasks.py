@@ -98,7 +98,7 @@ class InpaintingTask:
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         pictures, masks = self.held_out
         total: dict[str, float] = {}
-        for x, m in zip(pictures.split(8), masks.split(8), strict=True):
+        for x, m in zip(torch.split(pictures, 8), torch.split(masks, 8), strict=True):
             y = (x * m + self.fill(network, x, m).clamp(0, 1) * (1 - m)).contiguous()
             total["val_l1"] = total.get("val_l1", 0.0) + float(((y - x).abs() * (1 - m)).sum() / 3)
             total["val_mse"] = total.get("val_mse", 0.0) + float((y - x).pow(2).mean((1, 2, 3)).log10().mul(-10).sum())
@@ -154,11 +154,11 @@ class PartialConvTask(InpaintingTask):
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
-        return {k: float(v) for k, v in parts.items()} | {"grad": float(norm)}
+        return {k: float(v.detach()) for k, v in parts.items()} | {"grad": float(norm)}
 
 
 class SkipContextTask(InpaintingTask):
-    """L1 = adv_weight * adv + (1 - adv_weight) * rec, L2 = half real + half fake (Jiang & Zhang, 3.2); the shipped preset adds perceptual."""
+    """L1 = adv_weight * adv + (1 - adv_weight) * rec, L2 = half real + half fake (Jiang & Zhang, 3.2). The shipped preset adds more."""
 
     def __init__(self, *, variant: int, width: int, adversarial: float, perceptual: float, style: float, l1: float, **common: Any) -> None:
         super().__init__(SkipContextEncoder(SkipContextEncoderConfig(variant, width)), **common)
@@ -207,7 +207,7 @@ class SkipContextTask(InpaintingTask):
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        return {k: float(v) for k, v in parts.items()}
+        return {k: float(v.detach()) for k, v in parts.items()}
 
 
 class CompressionTask(InpaintingTask):
@@ -250,7 +250,7 @@ class CompressionTask(InpaintingTask):
         torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
-        return {k: float(v) for k, v in parts.items()}
+        return {k: float(v.detach()) for k, v in parts.items()}
 
 
 @torch.no_grad()

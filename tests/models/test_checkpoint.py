@@ -58,11 +58,11 @@ def test_pickle_is_refused_unread(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / "made-by-the-pickle"
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(pickle.dumps({"state": Bomb(target)}))
-    with pytest.raises(CheckpointError, match="pickle") as error:
+    with pytest.raises(CheckpointError, match="may be a pickle") as error:
         load_weights(path, EDSR, expected_sha256=sha256(path))
     assert str(path) in str(error.value)
     assert not target.exists()
-    pickle.loads(path.read_bytes())  # noqa: S301 (the bomb works, so the line above means something)
+    pickle.loads(path.read_bytes())
     assert target.is_dir()
 
 

@@ -90,3 +90,28 @@ def test_residual_block_is_added_to_the_last_of_its_convolutions() -> None:
     for i in range(3):
         assert torch.equal(given[i + 1], residual[i] + convolved[i])
     assert torch.equal(output, residual[3].tanh())
+
+
+def test_gradients_in_channels_last_are_those_of_double_precision() -> None:
+    # With a strided 1x1 convolution this crashes, hangs or fails: see ResidualConv2d.
+    network = CompressionNetwork(CompressionConfig(4)).train()
+    exact = CompressionNetwork(CompressionConfig(4)).train().double()
+    exact.load_state_dict(network.state_dict())
+    network.to(memory_format=torch.channels_last)
+    image, mask = torch.randn(2, 3, 64, 64), rectangle_mask(2, 64, 64)
+    for _ in range(3):
+        network.zero_grad()
+        network(image.contiguous(memory_format=torch.channels_last), mask).square().mean().backward()
+    exact(image.double(), mask.double()).square().mean().backward()
+    for rb, expected in zip(network.residuals, exact.residuals, strict=True):
+        assert rb.weight.grad is not None
+        torch.testing.assert_close(
+            rb.weight.grad.double(), expected.weight.grad, rtol=1e-3, atol=1e-3 * float(expected.weight.grad.abs().max())
+        )
+
+
+@torch.no_grad()
+def test_residual_blocks_are_strided_convolutions() -> None:
+    for conv in CompressionNetwork(CompressionConfig(2)).residuals:
+        x = torch.randn(1, conv.in_channels, 8, 12)
+        torch.testing.assert_close(conv(x), F.conv2d(x, conv.weight, conv.bias, stride=2, padding=conv.padding))

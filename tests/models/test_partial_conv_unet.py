@@ -112,6 +112,16 @@ def test_going_up_enlarge_join_the_skip_and_leaky_relu() -> None:
             assert torch.equal(calls[f"decoders.{level}.1"][0][0], F.leaky_relu(result, 0.2))
 
 
+def test_mask_is_enlarged_without_blur() -> None:
+    mask = torch.zeros(1, 1, 128, 1024)
+    mask[..., :8] = 1
+    calls, _ = record(PartialConvUNet(PartialConvUNetConfig(2)), torch.rand(1, 3, 128, 1024), mask)
+    for level in range(5):  # the deeper maps are filled
+        deeper, enlarged = calls[f"decoders.{level + 1}.1"][3], calls[f"decoders.{level}.0"][1][0]
+        assert 0 < deeper.mean() < 1
+        assert torch.equal(enlarged, deeper.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
 def test_topmost_decoder_has_no_activation() -> None:
     calls, output, _ = small_run()
     result = calls["decoders.0.0"][2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from models.categories import CATEGORIES, CLASSES
 from models.segmenter import CompactSegmenter, CompactSegmenterConfig
@@ -35,8 +36,31 @@ def test_deepest_features_are_at_stride_16_and_the_pyramid_has_its_rates() -> No
     network.decoder.aspp.register_forward_pre_hook(lambda _m, given: shapes.append(tuple(given[0].shape)))
     network(torch.zeros(1, 3, 65, 33))
     assert shapes == [(1, 320, 5, 3)]
+    strided = {i: network.encoder.features[i].conv[1][0] for i in range(14, 18)}
+    assert {i: (c.stride, c.dilation, c.padding) for i, c in strided.items()} == {
+        14: ((1, 1), (1, 1), (1, 1)),
+        **dict.fromkeys((15, 16, 17), ((1, 1), (2, 2), (2, 2))),
+    }
     dilations = {m.dilation[0] for m in network.decoder.aspp.modules() if isinstance(m, torch.nn.Conv2d)}
     assert {2, 3, 4} <= dilations
+
+
+@torch.no_grad()
+def test_deep_features_meet_the_fine_ones_corner_on_corner() -> None:
+    network = CompactSegmenter(CompactSegmenterConfig(width=8, rates=(2, 3, 4))).eval()
+    deep: list[Tensor] = []
+    met: list[Tensor] = []
+
+    def noise(_m: object, _i: object, out: Tensor) -> Tensor:
+        deep.append(torch.randn_like(out))
+        return deep[0]
+
+    network.decoder.aspp.register_forward_hook(noise)
+    network.decoder.block2.register_forward_pre_hook(lambda _m, given: met.append(given[0]))
+    network(torch.randn(1, 3, 65, 33))
+    assert met[0].shape[-2:] == (17, 9)
+    # 16 k + 1 pixels: every fourth of the fine places is a deep one, from the first to the last.
+    torch.testing.assert_close(met[0][:, :8, ::4, ::4], deep[0])
 
 
 def test_voc_categories() -> None:

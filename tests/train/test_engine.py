@@ -75,10 +75,10 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     torch.manual_seed(5)
     engine.train(whole, tmp_path / "whole", steps=7, every=2, evaluate_every=3)
 
+    first_part, resumed = Line(stop_at=3), Line()
     torch.manual_seed(5)
-    assert engine.train(Line(stop_at=3), tmp_path / "parts", steps=7, every=2, evaluate_every=3)["step"] == 3
+    assert engine.train(first_part, tmp_path / "parts", steps=7, every=2, evaluate_every=3)["step"] == 3
     torch.manual_seed(999)
-    resumed = Line()
     assert engine.train(resumed, tmp_path / "parts", steps=7, every=2, evaluate_every=3)["step"] == 7
 
     assert resumed.losses == whole.losses[3:]
@@ -91,16 +91,18 @@ def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     assert torch.equal(*moments)
 
 
-def test_average_is_exponential_from_the_first_step_on(tmp_path: Path) -> None:
+def test_average_has_a_memory_that_grows_with_the_run(tmp_path: Path) -> None:
     task = Line()
     engine.train(task, tmp_path, steps=4)
     expected = task.weights[0]
-    for weight in task.weights[1:]:
-        expected = 0.999 * expected + 0.001 * weight
+    for n, weight in enumerate(task.weights[1:], start=1):
+        decay = (1 + n) / (10 + n)
+        expected = decay * expected + (1 - decay) * weight
     network, step, seconds = engine.averaged_network(tmp_path, Line())
     assert isinstance(network, nn.Sequential)
     torch.testing.assert_close(network[0].weight.detach(), expected)
     assert not torch.equal(network[0].weight, task.weights[-1])
+    assert int(network[1].num_batches_tracked) == 4
     assert not network.training
     assert step == 4
     assert seconds > 0

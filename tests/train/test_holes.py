@@ -111,8 +111,8 @@ def test_object_shapes_are_silhouettes_without_void(labels: Path) -> None:
         assert hole.shape == (64, 64)
         assert 0.02 < hole.mean() < 0.5
         ys, xs = np.nonzero(hole)
-        # The only object is three times as high as wide; void, half of the picture, is higher than wide by less.
-        assert np.ptp(ys) > np.ptp(xs)
+        # The only object is three times as high as wide; void, half of the picture, is not twice as high.
+        assert np.ptp(ys) > 1.9 * np.ptp(xs)
         assert hole.sum() == (np.ptp(ys) + 1) * (np.ptp(xs) + 1)
 
 
@@ -144,7 +144,10 @@ def constant(share: float) -> HoleGenerator:
 
 
 def test_mixture_draws_by_weight_and_again_when_out_of_bounds() -> None:
-    generate, state = mixture([(3.0, constant(0.2)), (1.0, constant(0.4)), (0.0, constant(0.3)), (2.0, constant(0.9)), (2.0, constant(0.0))]), rng()
+    generate, state = (
+        mixture([(3.0, constant(0.2)), (1.0, constant(0.4)), (0.0, constant(0.3)), (2.0, constant(0.9)), (2.0, constant(0.0))]),
+        rng(),
+    )
     shares = [round(float(generate(50, state).mean()), 2) for _ in range(400)]
     assert set(shares) == {0.2, 0.4}
     assert 0.68 < shares.count(0.2) / 400 < 0.82

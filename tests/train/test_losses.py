@@ -33,6 +33,7 @@ def test_total_variation_near_the_hole_only() -> None:
     assert float(losses.total_variation(picture, hole)) == 0.25
     assert float(losses.total_variation(picture, torch.ones_like(hole))) == 0.0
     assert float(losses.total_variation(picture, torch.zeros_like(hole))) == float(losses.total_variation(picture)) == 2.5
+    assert float(losses.total_variation(picture.flip(3), hole.flip(3))) == 0.25
     tall = picture.transpose(2, 3)
     assert float(losses.total_variation(tall, hole.transpose(2, 3))) == 0.25
 

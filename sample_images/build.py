@@ -1,0 +1,295 @@
+"""Rebuild ``sample_images/`` from pictures that installed packages ship: ``python sample_images/build.py [FOLDER]``.
+
+Needs scikit-image (which remove-objects itself installs) and matplotlib. Nothing is downloaded, nothing is random: the same
+versions of the packages give the same files. The outlines of what is pasted stand in ``.cutouts/``, one mask each, of the size
+of its source; they were traced by hand and cleaned with GrabCut once.
+
+Every composite is made on its truth *as stored*: the truth is written as JPEG, read back, pasted on, and written at the same
+quality. So both files agree outside the pasted object as well as JPEG lets them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+QUALITY = 88
+WIDTH, HEIGHT = 640, 480
+
+Plane = npt.NDArray[np.float32]  # HW, 0 to 1
+Picture = npt.NDArray[np.float32]  # HW3, 0 to 255
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A place without the object, and how much of the object each pixel shows: the object's own colours and its visible share."""
+
+    truth: Picture
+    objects: Picture
+    visible: Plane
+
+
+def main(folder: Path) -> None:
+    """Write everything that is built into ``folder``."""
+    for name in (".truth", ".masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_file("skimage", "data/camera.png"), folder / "photographer.png")
+    _save(_picture("skimage", "data/astronaut.png"), folder / "astronaut.jpg")
+    _save(_picture("skimage", "data/coffee.png"), folder / "coffee.jpg")
+    for name, scene in SCENES.items():
+        _compose(scene(), folder, name)
+
+
+def launch_pad() -> Scene:
+    """Evening at the launch pad; the astronaut stands at the bottom border."""
+    truth = _picture("skimage", "data/rocket.jpg")
+    colours, alpha = _cutout("astronaut", rows=(0, 372))
+    # Evening light: dimmer, colder, and from the pad's lamps on her left.
+    light = np.linspace(0.50, 0.85, colours.shape[1], dtype=np.float32)[None, :, None]
+    return Scene(truth, *_place(colours * light * (0.97, 0.95, 1.05), alpha, 0.56, (427, 640), left=40, bottom=427))
+
+
+def far_moon() -> Scene:
+    """A gravel moon under the Hubble deep field; the astronaut stands behind a ridge, fully inside the picture."""
+    sky = _crop(_scaled(_picture("skimage", "data/hubble_deep_field.jpg"), 0.8), 70, 60)
+    x = np.arange(WIDTH, dtype=np.float32)
+    hills = 268 + 14 * np.sin(x / 97 + 0.6) + 5 * np.sin(x / 31) + 1.5 * np.sin(x / 9 + 1)
+    ridge = 388 + 20 * np.sin(x / 150 + 2.2) + 4 * np.sin(x / 40) + _rough(WIDTH, seed=5, size=6) * 5
+    stones = _grey("gravel.png")
+    plain = _ground(stones, horizon=236, depth=6.0)
+    plain = _tint(plain, dark=(14, 12, 13), bright=(196, 186, 178)) * np.linspace(0.55, 0.85, HEIGHT, dtype=np.float32)[:, None, None]
+    near = _tint(_crop(_scaled(stones, 1.25), 20, 0), dark=(8, 7, 8), bright=(205, 196, 188))
+    below = np.arange(HEIGHT, dtype=np.float32)[:, None] - ridge
+    near = near * np.clip(1.0 - below / 260, 0.5, 1)[..., None]
+    truth = _over(sky, plain, _below(hills))
+    front = _below(ridge)
+    truth = _over(truth, near, front)
+    colours, alpha = _cutout("astronaut", rows=(0, 372))
+    light = np.linspace(1.0, 0.62, colours.shape[1], dtype=np.float32)[None, :, None]
+    objects, visible = _place(colours * light, alpha, 0.80, (HEIGHT, WIDTH), left=215, bottom=440)
+    return Scene(truth, objects, visible * (1 - front))
+
+
+def brick_wall() -> Scene:
+    """A brick wall with grass before it; the admiral stands in the grass, fully inside the picture."""
+    truth, front = _wall(seed=1, grass=80)
+    colours, alpha = _cutout("hopper", rows=(0, 600))
+    objects, visible = _place(colours * 0.9, alpha, 0.52, (HEIGHT, WIDTH), left=225, bottom=452)
+    return Scene(truth, objects, visible * (1 - front))
+
+
+def mural() -> Scene:
+    """A face painted on a brick wall, and somebody standing before it: the person goes, the face stays."""
+    wall, front = _wall(seed=2, grass=56)
+    face, head = _cutout("astronaut", rows=(0, 260))
+    grey = cv2.GaussianBlur(face.mean(2), (0, 0), 0.8)
+    paint = _stencil(grey)
+    paint, shown = _place(paint, head, MURAL_SCALE, (HEIGHT, WIDTH), left=MURAL_LEFT, bottom=MURAL_BOTTOM)
+    relief = wall.mean(2, keepdims=True) / wall.mean()
+    truth = _over(wall, np.clip(paint * np.clip(relief, 0.6, 1.35), 0, 255), shown * 0.86 * (1 - front))
+    colours, alpha = _cutout("photographer", rows=(0, 470))
+    lit = np.clip((colours.mean(2, keepdims=True) - 40) / 60, 0, 1)
+    warm = colours * (1 + lit * (np.array([1.10, 0.93, 0.80], np.float32) - 1))
+    objects, visible = _place(warm, alpha, VISITOR_SCALE, (HEIGHT, WIDTH), left=VISITOR_LEFT, bottom=462)
+    return Scene(truth, objects, visible * (1 - front))
+
+
+MURAL_SCALE, MURAL_LEFT, MURAL_BOTTOM = 1.75, 90, 500
+VISITOR_SCALE, VISITOR_LEFT = 0.45, 390
+
+
+def cat_in_hedge() -> Scene:
+    """A cat looks out of a gap in a hedge, fully inside the picture."""
+    truth = _green(_crop(_scaled(_grey("grass.png"), 1.25), 60, 0), 1.0)
+    colours = _picture("skimage", "data/chelsea.png")
+    colours = _scaled(colours, 0.88)
+    h, w = colours.shape[:2]
+    left, top = 118, 108
+    objects, _ = _place(colours, np.ones((h, w), np.float32), 1.0, (HEIGHT, WIDTH), left=left, bottom=top + h)
+    gap = _gap(centre=(306, 236), radii=(168, 116), seed=7)
+    depth = np.clip(cv2.distanceTransform((gap > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / 26, 0, 1)
+    return Scene(truth, objects * (0.35 + 0.65 * depth[..., None]), gap)
+
+
+SCENES: dict[str, Callable[[], Scene]] = {
+    "launch_pad": launch_pad,
+    "far_moon": far_moon,
+    "brick_wall": brick_wall,
+    "mural": mural,
+    "cat_in_hedge": cat_in_hedge,
+}
+
+
+def _compose(scene: Scene, folder: Path, name: str) -> None:
+    truth_file = folder / ".truth" / f"{name}.jpg"
+    _save(scene.truth, truth_file)
+    with Image.open(truth_file) as stored:
+        truth = np.asarray(stored.convert("RGB"), np.float32)
+    _save(_over(truth, scene.objects, scene.visible), folder / f"{name}.jpg")
+    Image.fromarray(scene.visible > 1 / 255).save(folder / ".masks" / f"{name}.png", optimize=True)
+
+
+def _wall(seed: int, grass: int) -> tuple[Picture, Plane]:
+    """A red brick wall with ``grass`` pixels of grass at its foot, and where the grass stands before everything else."""
+    grey = cv2.rotate(_grey("brick.png"), cv2.ROTATE_90_CLOCKWISE)
+    grey = _crop(_scaled(grey, 1.25), 80, 0)
+    mortar = np.clip((cv2.GaussianBlur(grey, (0, 0), 1.0) - 0.42) / 0.12, 0, 1)[..., None]
+    wall = grey[..., None] * ((1 - mortar) * (385, 205, 160) + mortar * (300, 280, 255)).astype(np.float32)
+    blades = _blades(WIDTH, HEIGHT, foot=HEIGHT - grass + 34, seed=seed)
+    shade = np.clip((HEIGHT - grass + 20 - np.arange(HEIGHT, dtype=np.float32)) / 70, 0, 1)[:, None, None]
+    meadow = _green(_crop(_scaled(_grey("grass.png"), 1.25), 150, 0), 1.0)
+    return _over(wall * (0.72 + 0.28 * shade), meadow, blades), blades
+
+
+def _stencil(grey: Plane) -> Picture:
+    """A grey picture in the four paints of a mural."""
+    levels = np.array([0, 62, 105, 160, 300], np.float32)
+    paints = np.array([[38, 40, 62], [84, 92, 128], [158, 160, 176], [228, 222, 208]], np.float32)
+    result = np.zeros((*grey.shape, 3), np.float32)
+    for low, high, paint in zip(levels[:-1], levels[1:], paints, strict=True):
+        result[(grey >= low) & (grey < high)] = paint
+    return cv2.GaussianBlur(result, (0, 0), 0.7)
+
+
+def _ground(texture: Plane, horizon: float, depth: float) -> Plane:
+    """A texture laid out flat towards a horizon. Drawn three times as large and averaged, so that the distance does not flicker."""
+    k = 3
+    tile = np.hstack([texture, texture[:, ::-1]])
+    tile = np.vstack([tile, tile[::-1]])
+    y, x = np.mgrid[0 : HEIGHT * k, 0 : WIDTH * k].astype(np.float32) / k
+    far = depth * 60 / np.maximum(y - horizon, 8)
+    u = ((x - WIDTH / 2) * far * 0.5 + 300) % tile.shape[1]
+    v = (far * 300) % tile.shape[0]
+    drawn = cv2.remap(tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return cv2.resize(drawn, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def _blades(width: int, height: int, foot: int, seed: int) -> Plane:
+    """Where blades of grass, and the ground below them, cover what is behind: 0 to 1."""
+    rng = np.random.default_rng(seed)
+    k = 4
+    canvas = np.zeros((height * k, width * k), np.uint8)
+    canvas[(foot + 6) * k :] = 255
+    for x in rng.uniform(-10, width + 10, width * 2):
+        tall, lean, thick = rng.uniform(14, 44), rng.normal(0, 10), rng.uniform(1.6, 3.2)
+        base = foot + 14
+        points = [(x - thick, base), (x + lean * 0.4 - thick * 0.6, base - tall * 0.6), (x + lean, base - tall)]
+        points += [(x + lean * 0.4 + thick * 0.6, base - tall * 0.6), (x + thick, base)]
+        cv2.fillPoly(canvas, [np.round(np.array(points) * k).astype(np.int32)], 255)
+    return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def _gap(centre: tuple[int, int], radii: tuple[int, int], seed: int) -> Plane:
+    """An oval gap into whose rim leaves reach: 1 inside."""
+    rng = np.random.default_rng(seed)
+    k = 4
+    canvas = np.zeros((HEIGHT * k, WIDTH * k), np.uint8)
+    cv2.ellipse(canvas, (centre[0] * k, centre[1] * k), (radii[0] * k, radii[1] * k), 0, 0, 360, 255, -1)
+    for angle in rng.uniform(0, 2 * np.pi, 260):
+        rim = np.array([centre[0] + radii[0] * np.cos(angle), centre[1] + radii[1] * np.sin(angle)])
+        inward = np.array([-np.cos(angle), -np.sin(angle)])
+        turn = rng.normal(0, 0.7)
+        inward = np.array([inward[0] * np.cos(turn) - inward[1] * np.sin(turn), inward[0] * np.sin(turn) + inward[1] * np.cos(turn)])
+        across = np.array([-inward[1], inward[0]]) * rng.uniform(2, 5)
+        tip, root = rim + inward * rng.uniform(8, 38), rim - inward * 14
+        points = [root - across, rim - across * 0.8, tip, rim + across * 0.8, root + across]
+        cv2.fillPoly(canvas, [np.round(np.array(points) * k).astype(np.int32)], 0)
+    return cv2.resize(canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def _rough(length: int, seed: int, size: float) -> npt.NDArray[np.float32]:
+    line = np.random.default_rng(seed).normal(0, 1, (1, length)).astype(np.float32)
+    smooth = cv2.GaussianBlur(line, (0, 0), size)[0]
+    return smooth / np.abs(smooth).max()
+
+
+def _below(line: npt.NDArray[np.float32]) -> Plane:
+    """1 below a line of one height a column, 0 above, soft over a pixel and a half."""
+    rows = np.arange(HEIGHT, dtype=np.float32)[:, None]
+    return np.clip((rows - line) / 1.5 + 0.5, 0, 1)
+
+
+def _green(grey: Plane, light: float) -> Picture:
+    return _tint(grey * light, dark=(10, 18, 4), bright=(172, 214, 96))
+
+
+def _tint(grey: Plane, dark: tuple[int, int, int], bright: tuple[int, int, int]) -> Picture:
+    low, high = np.array(dark, np.float32), np.array(bright, np.float32)
+    return low + grey[..., None] * (high - low)
+
+
+def _over(below: Picture, above: Picture, alpha: Plane) -> Picture:
+    return below + alpha[..., None] * (above - below)
+
+
+def _cutout(name: str, rows: tuple[int, int]) -> tuple[Picture, Plane]:
+    """A person's colours and outline, cut to some rows of the source."""
+    package, path = CUTOUTS[name]
+    with Image.open(HERE / ".cutouts" / f"{name}.png") as outline:
+        alpha = np.asarray(outline.convert("L"), np.float32) / 255
+    colours = _picture(package, path)
+    return colours[slice(*rows)], alpha[slice(*rows)]
+
+
+CUTOUTS = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "photographer": ("skimage", "data/camera.png"),
+    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+}
+
+
+def _place(
+    colours: Picture, alpha: Plane, scale: float, size: tuple[int, int], *, left: int, bottom: int
+) -> tuple[Picture, Plane]:  # fmt: skip
+    """Colours and outline, scaled, on an empty canvas of ``size`` (height, width); what reaches over its border is cut off."""
+    colours, alpha = _scaled(colours, scale), _scaled(alpha, scale)
+    height, width = size
+    move = np.array([[1, 0, left], [0, 1, bottom - alpha.shape[0]]], np.float32)
+    placed = cv2.warpAffine(colours, move, (width, height), flags=cv2.INTER_NEAREST)
+    return placed, cv2.warpAffine(alpha, move, (width, height), flags=cv2.INTER_NEAREST)
+
+
+def _scaled(array: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.float32]:
+    if scale == 1:
+        return array
+    size = round(array.shape[1] * scale), round(array.shape[0] * scale)
+    return cv2.resize(array, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC).clip(0, None)
+
+
+def _crop(array: npt.NDArray[np.float32], top: int, left: int) -> npt.NDArray[np.float32]:
+    return array[top : top + HEIGHT, left : left + WIDTH]
+
+
+def _grey(name: str) -> Plane:
+    return _picture("skimage", f"data/{name}").mean(2) / 255
+
+
+def _picture(package: str, path: str) -> Picture:
+    with Image.open(_file(package, path)) as image:
+        return np.asarray(image.convert("RGB"), np.float32)
+
+
+def _file(package: str, path: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit(f"{package} is not installed: pip install scikit-image matplotlib")
+    return Path(spec.submodule_search_locations[0], path)
+
+
+def _save(picture: Picture, path: Path) -> None:
+    pixels = np.clip(np.round(picture), 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(path, quality=QUALITY, subsampling="4:2:0", optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

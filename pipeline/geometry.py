@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.types import Box
+from pipeline.types import Box, Hole
 
 
 def near_box(box: Box, height: int, width: int) -> Box:
@@ -48,3 +48,16 @@ def union(a: Box, b: Box) -> Box:
     """The smallest box that holds both."""
     x, y = min(a.x, b.x), min(a.y, b.y)
     return Box(x, y, max(a.x + a.w, b.x + b.w) - x, max(a.y + a.h, b.y + b.h) - y)
+
+
+def border_contact(hole: Hole, height: int, width: int) -> tuple[int, str]:
+    """Pixels of the hole on the border it touches most, and which border that is."""
+    b = hole.box
+    contacts = {
+        "top": int(hole.mask[0].sum()) if b.y == 0 else 0,
+        "bottom": int(hole.mask[-1].sum()) if b.y + b.h == height else 0,
+        "left": int(hole.mask[:, 0].sum()) if b.x == 0 else 0,
+        "right": int(hole.mask[:, -1].sum()) if b.x + b.w == width else 0,
+    }
+    side = max(contacts, key=lambda k: contacts[k])
+    return contacts[side], side

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from pipeline.geometry import context_window
+from pipeline.geometry import border_contact, context_window
 from pipeline.route import face_of, face_window
 from pipeline.texture import block_means, texture_fill
 from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
@@ -158,11 +158,7 @@ class Inpainters:
 def edge_window(hole: Hole, height: int, width: int) -> Box:
     """The edge route's window: the hole is about ``EDGE_SHARE`` of it across the border, and lies in its middle along it."""
     b = hole.box
-    across = {"left": b.x == 0, "right": b.x + b.w == width, "top": b.y == 0, "bottom": b.y + b.h == height}
-    lengths = {
-        "left": hole.mask[:, 0].sum(), "right": hole.mask[:, -1].sum(), "top": hole.mask[0].sum(), "bottom": hole.mask[-1].sum()
-    }  # fmt: skip
-    side = max(across, key=lambda k: int(lengths[k]) if across[k] else -1)
+    _, side = border_contact(hole, height, width)
     horizontal = side in ("left", "right")
     depth, extent = (b.w, b.h) if horizontal else (b.h, b.w)
     limit_across, limit_along = (width, height) if horizontal else (height, width)

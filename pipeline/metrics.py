@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from pipeline.geometry import border_contact, grow
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ def seam(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     Returns:
         The ratio, or None where the hole has no known rim.
     """
-    from pipeline.geometry import grow
-
     part = grow(hole.box, SEAM_RING + 1, *unknown.shape)
     inner = np.zeros((part.h, part.w), bool)
     inner[hole.box.y - part.y : hole.box.y - part.y + hole.box.h, hole.box.x - part.x : hole.box.x - part.x + hole.box.w] = hole.mask
@@ -79,7 +78,7 @@ def probe_hole(hole: Hole, unknown: Mask, route: Route) -> Hole | None:
     # A summed table of unknown pixels makes every place one look-up.
     table = cv2.integral(unknown.astype(np.uint8), sdepth=cv2.CV_32S)
     if route is Route.EDGE:
-        found = _edge_places(b, height, width, step)
+        found = _edge_places(hole, height, width, step)
     else:
         xs, ys = range(0, width - b.w + 1, step), range(0, height - b.h + 1, step)
         found = [(x, y, False, False) for y in ys for x in xs]
@@ -92,17 +91,15 @@ def probe_hole(hole: Hole, unknown: Mask, route: Route) -> Hole | None:
     return None
 
 
-def _edge_places(b: Box, height: int, width: int, step: int) -> list[tuple[int, int, bool, bool]]:
-    places: list[tuple[int, int, bool, bool]] = []
-    if b.x == 0 or b.x + b.w == width:
-        far = width - b.w if b.x == 0 else 0
-        for y in range(0, height - b.h + 1, step):
-            places += [(b.x, y, False, False), (far, y, True, False)]
-    if b.y == 0 or b.y + b.h == height:
-        far = height - b.h if b.y == 0 else 0
-        for x in range(0, width - b.w + 1, step):
-            places += [(x, b.y, False, False), (x, far, False, True)]
-    return places
+def _edge_places(hole: Hole, height: int, width: int, step: int) -> list[tuple[int, int, bool, bool]]:
+    """(x, y, mirrored across, mirrored down) of every place along the hole's own border and the opposite one."""
+    b = hole.box
+    _, side = border_contact(hole, height, width)
+    if side in ("left", "right"):
+        far = width - b.w if side == "left" else 0
+        return [place for y in range(0, height - b.h + 1, step) for place in ((b.x, y, False, False), (far, y, True, False))]
+    far = height - b.h if side == "top" else 0
+    return [place for x in range(0, width - b.w + 1, step) for place in ((x, b.y, False, False), (x, far, False, True))]
 
 
 def inside_errors(found: FloatArray, truth: FloatArray, mask: Mask) -> tuple[float, float, float]:

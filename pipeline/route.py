@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.geometry import border_contact
 from pipeline.types import Box, Face, Hole, Mask, Route, Routing
 
 #: Share of the hole's own extent along a border that must lie on it.
@@ -42,7 +43,7 @@ def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto"
     height, width = removed.shape
     if forced != "auto":
         return _forced(Route(forced), hole, faces)
-    contact, side = _border_contact(hole, height, width)
+    contact, side = border_contact(hole, height, width)
     if contact >= EDGE_PIXELS * min(height, width):
         extent = hole.box.w if side in ("top", "bottom") else hole.box.h
         if contact >= EDGE_CONTACT * extent:
@@ -74,19 +75,6 @@ def _forced(wanted: Route, hole: Hole, faces: Sequence[Face]) -> Routing:
     if wanted is Route.FACE and face_of(hole, faces) is None:
         return Routing(Route.FACE, "asked for; no face is found here, the window is centred on the hole")
     return Routing(wanted, "asked for")
-
-
-def _border_contact(hole: Hole, height: int, width: int) -> tuple[int, str]:
-    """Pixels of the hole on the border it touches most, and which border that is."""
-    b = hole.box
-    contacts = {
-        "top": int(hole.mask[0].sum()) if b.y == 0 else 0,
-        "bottom": int(hole.mask[-1].sum()) if b.y + b.h == height else 0,
-        "left": int(hole.mask[:, 0].sum()) if b.x == 0 else 0,
-        "right": int(hole.mask[:, -1].sum()) if b.x + b.w == width else 0,
-    }
-    side = max(contacts, key=lambda k: contacts[k])
-    return contacts[side], side
 
 
 def _share_in(hole: Hole, window: Box) -> float:

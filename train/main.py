@@ -22,7 +22,6 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, required=True, help="data folder; the preset's folders are looked for below it")
     p.add_argument("--run", type=Path, help="folder for checkpoint and log (default: runs/MODEL)")
     p.add_argument("--features", default="vgg16", help="feature network: vgg16 (torchvision's hub), a .pth file, or none")
-    p.add_argument("--teacher", type=Path, help="compact-segmenter: the teacher's .tflite file")
     p.add_argument("--encoder", type=Path, help="compact-segmenter: .npz of the encoder to begin with")
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
@@ -87,6 +86,8 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
     if args.width:
         network["width"] = args.width
     if args.variant is not None:
+        if args.model != "skip-ce":
+            raise ValueError("--variant belongs to skip-ce; leave it out")
         network["variant"] = args.variant
     holes = _holes(args.model, args.data)
     common = {

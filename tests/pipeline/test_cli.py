@@ -1,0 +1,93 @@
+"""The command line: exit codes, messages, and a --help that loads no network library."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import board, cli
+from tests.pipeline.conftest import scene
+
+
+@pytest.fixture
+def folder(tmp_path: Path, red_is_person: None) -> Path:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(scene()).save(tmp_path / "in" / "a.png")
+    return tmp_path / "in"
+
+
+def test_exit_0_and_a_summary(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 0
+    assert str(folder.parent / "cleaned" / "report.json") in capsys.readouterr().out
+    assert (folder.parent / "cleaned" / "a.png").is_file()
+
+
+def test_exit_1_names_the_failed_photo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "b\x1b[31m.png").write_bytes(b"no picture")
+    assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 1
+    message = capsys.readouterr().err
+    assert "b\\x1b[31m.png" in message  # shown, not sent to the terminal
+    assert "\x1b" not in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--class", "unicorn"], "unicorn"),
+        ([], "--class"),
+        (["--class", "person", "--threshold", "3"], "threshold"),
+        (["--class", "person", "--device", "cuda"], "cuda"),
+    ],
+)
+def test_exit_2_says_what_was_wrong(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    import torch
+
+    if "cuda" in arguments and torch.cuda.is_available():
+        assert cli.main([*arguments, "--no-probe", str(folder)]) == 0
+        return
+    assert cli.main([*arguments, str(folder)]) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--dilate", "many"], ["--workers", "0"], ["--route", "sky"]])
+def test_options_that_cannot_be_are_exit_2(folder: Path, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--class", "person", *arguments, str(folder)])
+    assert stop.value.code == 2
+
+
+def test_verbose_has_a_line_for_every_photo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--class", "person", "--no-probe", "-v", str(folder)])
+    assert "a.png free-form" in capsys.readouterr().out
+
+
+def test_help_is_quick_and_loads_no_torch() -> None:
+    script = (
+        "import sys, pipeline.cli\n"
+        "try: pipeline.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'cv2', 'numpy'} & set(sys.modules)"
+    )
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(cli.__file__).parents[1], check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--class" in done.stdout
+    assert time.monotonic() - begun < 3  # 0.1 s on an idle machine; torch alone would take longer than this bound on a busy one
+
+
+def test_the_board_says_that_it_is_not_built(capsys: pytest.CaptureFixture[str]) -> None:
+    assert board.main([]) == 2
+    assert "not built yet" in capsys.readouterr().err
+
+
+def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:
+    cli.main(["--class", "person", "--no-probe", "--save-masks", str(folder)])
+    mask = np.asarray(Image.open(folder.parent / "cleaned" / "masks" / "a.png").convert("L"))
+    assert mask[55, 70] == 255
+    assert mask[5, 5] == 0

@@ -1,0 +1,148 @@
+"""Which segmenter is taken, and that FCN-ResNet101 goes through its published file, hash and transforms."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models import weights
+from models.categories import CATEGORIES
+from pipeline import segment
+from pipeline.errors import WeightsError
+from tests.pipeline.conftest import scene
+
+CPU = torch.device("cpu")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE", raising=False)
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fcn_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real architecture, untrained, saved as torchvision publishes it."""
+    from torchvision.models.segmentation import fcn_resnet101
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("fcn") / "file.pth"
+    torch.save(fcn_resnet101(weights=None, weights_backbone=None, num_classes=21, aux_loss=True).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def server(fcn_file: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(fcn_file.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}/{fcn_file.name}"
+        httpd.shutdown()
+        thread.join()
+
+
+def published(monkeypatch: pytest.MonkeyPatch, fcn_file: Path, url: str) -> None:
+    digest = hashlib.sha256(fcn_file.read_bytes()).hexdigest()
+    monkeypatch.setattr(weights, "FCN_RESNET101", replace(weights.FCN_RESNET101, url=url, sha256=digest[:8]))
+
+
+def test_the_compact_segmenter_gives_probabilities_at_the_photos_aspect(tiny: Path) -> None:
+    found = segment.choose_segmenter("compact", CPU, offline=True)
+    assert found.warning is None
+    assert set(found.weights) == {"compact-segmenter"}
+    p = found.segmenter.probabilities(scene(120, 160))
+    assert p.shape == (21, 385, 513)
+    assert np.allclose(p.sum(0), 1, atol=1e-4)
+    wide = found.segmenter.probabilities(scene(120, 160).astype(np.uint16) * 257)
+    assert np.allclose(p, wide, atol=1e-4)
+
+
+def test_auto_falls_back_with_one_warning(tiny: Path) -> None:
+    found = segment.choose_segmenter("auto", CPU, offline=True)
+    assert found.segmenter.name == "compact"
+    assert found.warning is not None
+    assert "FCN-ResNet101" in found.warning
+
+
+def test_naming_fcn_never_falls_back(tiny: Path) -> None:
+    with pytest.raises(WeightsError, match=r"fcn_resnet101_coco-7ecb50ca\.pth.*--segmenter compact"):
+        segment.choose_segmenter("fcn_resnet101", CPU, offline=True)
+
+
+@pytest.mark.network
+def test_a_server_that_refuses_is_decided_at_once(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE")
+    monkeypatch.setattr(weights, "FCN_RESNET101", replace(weights.FCN_RESNET101, url="http://127.0.0.1:9/x.pth"))
+    begun = time.monotonic()
+    assert segment.choose_segmenter("auto", CPU, offline=False).segmenter.name == "compact"
+    assert time.monotonic() - begun < 10
+
+
+def test_a_name_that_never_resolves_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+    import time
+
+    def hang(*_: object, **__: object) -> None:
+        time.sleep(3)
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(socket, "create_connection", hang)
+    begun = time.monotonic()
+    assert not weights.reachable(weights.FCN_RESNET101, timeout=0.2)
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_fcn_is_downloaded_checked_cached_and_run(cache: Path, fcn_file: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    published(monkeypatch, fcn_file, server)
+    found = segment.choose_segmenter("auto", CPU, offline=False)
+    assert found.segmenter.name == "fcn_resnet101"
+    assert [p.name for p in cache.iterdir()] == ["fcn_resnet101_coco-7ecb50ca.pth"]
+    p = found.segmenter.probabilities(scene(60, 60, person=None))
+    assert p.shape[0] == len(CATEGORIES)
+    assert np.allclose(p.sum(0), 1, atol=1e-4)
+    assert segment.choose_segmenter("fcn_resnet101", CPU, offline=True).segmenter.name == "fcn_resnet101"
+
+
+@pytest.mark.network
+def test_a_download_of_another_content_is_refused_and_not_kept(
+    cache: Path, fcn_file: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "FCN_RESNET101", replace(weights.FCN_RESNET101, url=server, sha256="0" * 8))
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        segment.choose_segmenter("fcn_resnet101", CPU, offline=False)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_damaged_cached_file_is_refused_with_the_remedy(cache: Path) -> None:
+    (cache / weights.FCN_RESNET101.filename).write_bytes(b"half a download")
+    with pytest.raises(WeightsError, match="delete the file"):
+        segment.choose_segmenter("fcn_resnet101", CPU, offline=True)
+
+
+def test_shares_by_class() -> None:
+    p = np.zeros((21, 10, 10), np.float32)
+    p[15, :5], p[8, 5:7], p[0, 7:] = 1, 1, 1
+    assert segment.shares(p, ["person", "cat", "dog"], 0.5) == pytest.approx({"person": 0.5, "cat": 0.2})
+    assert segment.removed_probability(p, ["person", "cat"]).mean() == pytest.approx(0.7)

@@ -1,0 +1,34 @@
+"""One way through the house: models <- pipeline <- train; stages do not import each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {"models": {"models"}, "pipeline": {"models", "pipeline"}, "train": {"models", "pipeline", "train"}}
+STAGES = {"scan", "images", "segment", "mask", "faces", "inpaint", "composite", "metrics", "report"}
+#: What a stage may lean on besides errors, types and settings: geometry and the report's own look at figures.
+SHARED = {("inpaint", "route"), ("inpaint", "texture"), ("report", "metrics")}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", sorted(p for k in ALLOWED for p in (ROOT / k).glob("*.py")), ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_imports_run_one_way(path: Path) -> None:
+    own = {n.split(".")[0] for n in imported(path)} & set(ALLOWED)
+    assert own <= ALLOWED[path.parent.name]
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_stages_do_not_import_each_other(stage: str) -> None:
+    others = {n.split(".")[1] for n in imported(ROOT / "pipeline" / f"{stage}.py") if n.startswith("pipeline.")} & (STAGES | {"run", "cli"})
+    assert {(stage, o) for o in others - {stage}} <= SHARED

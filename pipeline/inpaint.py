@@ -110,7 +110,7 @@ class Inpainters:
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
         coarse = self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5
         low, low_known = resize_known(padded, padded_known, gh, gw)
-        coarse = np.where(low_known[..., None], low, np.clip(coarse, 0, 1)).astype(np.float32)
+        coarse = np.clip(_meet_known(coarse, low, low_known), 0, 1)
         filled = texture_fill(padded, padded_known, coarse, block)
         if filled is None:
             filled = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
@@ -215,6 +215,14 @@ def _detail(picture: FloatArray, known: Mask, answer: FloatArray) -> FloatArray 
     coarse = block_means(np.pad(full, ((0, gh * block - h), (0, gw * block - w), (0, 0)), mode="edge"), block)
     filled = texture_fill(padded, padded_known, coarse, block)
     return None if filled is None else np.clip(filled[:h, :w], 0, 1)
+
+
+def _meet_known(coarse: FloatArray, low: FloatArray, known: Mask, reach: float = 4.0) -> FloatArray:
+    """The network's answer, with its error on known blocks carried over into the hole beside them (``reach`` in blocks)."""
+    error = np.where(known[..., None], low - coarse, 0).astype(np.float32)
+    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), reach)
+    carried = cv2.GaussianBlur(error, (0, 0), reach) / np.maximum(weight, 0.05)[..., None]
+    return np.where(known[..., None], low, coarse + carried).astype(np.float32)
 
 
 def _pad(picture: FloatArray, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:

@@ -18,6 +18,8 @@ from pipeline.types import FloatArray, Mask
 Offsets = NDArray[np.int64]
 #: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched picture's pixel is taken.
 FINETUNE_THRESHOLD = 0.04
+#: Candidates tried for a block while the first labelling grows: the nearest in colour, and what its neighbours took.
+GROW_TRIES = 160
 
 
 def block_means(picture: FloatArray, size: int) -> FloatArray:
@@ -102,7 +104,7 @@ def select_coherent(
     wanted: Mask,
     *,
     detail: int,
-    seam_weight: float = 1.0,
+    seam_weight: float = 2.0,
     tries: int = 24,
     sweeps: int = 10,
 ) -> Offsets:
@@ -134,8 +136,8 @@ def select_coherent(
     index[wanted] = np.arange(len(blocks))
     unary = np.abs(coarse[wanted][:, None] - low[candidates][None]).mean(2)
     nearest = np.argpartition(unary, min(tries, unary.shape[1] - 1), axis=1)[:, :tries]
-    label = places[unary.argmin(1)] - blocks  # offsets
     best_of = places[nearest] - blocks[:, None]
+    label = _grow(blocks, places, unary, index, coarse, low, small, candidates, detail, seam_weight)
     colour = (blocks.sum(1) % 2).astype(bool)
     for _ in range(sweeps):
         changed = 0
@@ -159,6 +161,33 @@ def select_coherent(
     chosen = np.full((gh, gw, 2), -1, np.int64)
     chosen[wanted] = blocks + label
     return chosen
+
+
+def _grow(
+    blocks: Offsets, places: Offsets, unary: FloatArray, index: NDArray[np.int64], coarse: FloatArray, low: FloatArray,
+    small: FloatArray, candidates: Mask, d: int, weight: float,
+) -> Offsets:  # fmt: skip
+    """A first labelling, from the rim inwards: each block takes the best candidate beside the neighbours that have theirs.
+
+    Equation 1 alone as a start leaves the sweeps in a mosaic that no change of a single block improves.
+    """
+    depth = cv2.distanceTransform(np.pad((index >= 0).astype(np.uint8), 1), cv2.DIST_L1, 3)[1:-1, 1:-1]
+    order = np.argsort(depth[blocks[:, 0], blocks[:, 1]], kind="stable")
+    label = np.zeros_like(blocks)
+    waiting = index >= 0
+    for i in order:
+        block = blocks[i : i + 1]
+        # Blocks that still wait are hidden: they are no neighbours yet.
+        seen = np.where(waiting, -2, index)
+        near = np.argpartition(unary[i], GROW_TRIES)[:GROW_TRIES] if len(places) > GROW_TRIES else np.arange(len(places))
+        options = [places[near] - block]
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            options.append(_neighbour_label(block, dy, dx, seen, label))
+        tried = np.concatenate(options)[None]
+        cost = _cost(block, tried, coarse, low, candidates)[0] + weight * _seams(block, tried, seen, label, small, candidates, d)[0]
+        label[i] = tried[0, int(cost.argmin())]
+        waiting[block[0, 0], block[0, 1]] = False
+    return label
 
 
 def _neighbour_label(blocks: Offsets, dy: int, dx: int, index: NDArray[np.int64], label: Offsets) -> Offsets:
@@ -193,7 +222,7 @@ def _seams(
         i = index[yc, xc]
         theirs = np.where((i >= 0)[:, None], label[np.maximum(i, 0)], 0)
         # A neighbour that is neither wanted nor wholly known says nothing.
-        speaks = inside & ((i >= 0) | candidates[yc, xc])
+        speaks = inside & ((i >= 0) | ((i == -1) & candidates[yc, xc]))
         # The last line of pixels in this block and the first in the neighbour's, seen by both offsets.
         for own_side in (True, False):
             if dy == 0:

@@ -23,7 +23,7 @@ def valid_l1(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 
 def total_variation(composite: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Eq. 3: mean absolute difference of neighbours; with a mask, only where one of the two is in the hole or beside it."""
+    """Eq. 3: mean absolute difference of neighbours; with a mask, only where both lie in the hole or beside it."""
     across = (composite[..., :, 1:] - composite[..., :, :-1]).abs()
     down = (composite[..., 1:, :] - composite[..., :-1, :]).abs()
     if mask is None:

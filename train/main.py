@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
     p.add_argument("--steps", type=int, help="length of the whole run; the preset's otherwise")
     p.add_argument("--batch", type=int)
+    p.add_argument("--learning-rate", type=float, help="the preset's otherwise; may change when a run is resumed")
     p.add_argument("--size", type=int, help="side of the training crops in pixels")
     p.add_argument("--minutes", type=float, default=float("inf"), help="stop after this time; the same command resumes")
     p.add_argument("--held-out", type=int, default=64, help="pictures kept from training, for the figures in the log")
@@ -77,6 +78,8 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
     schedule = replace(preset.schedule, seed=args.seed)
     if args.batch:
         schedule = replace(schedule, batch=args.batch)
+    if args.learning_rate:
+        schedule = replace(schedule, learning_rate=args.learning_rate)
     if args.size:
         schedule = replace(schedule, size=args.size)
     training, held_out = tasks.split(find_images([args.data / f for f in preset.folders]), args.held_out)
@@ -89,7 +92,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
         if args.model != "skip-ce":
             raise ValueError("--variant belongs to skip-ce; leave it out")
         network["variant"] = args.variant
-    holes = _holes(args.model, args.data)
+    holes = _holes(args.model, args.data, network.get("variant", 3))
     common = {
         "schedule": schedule,
         "pictures": Pictures(training),
@@ -98,16 +101,25 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
         "features": None if args.features == "none" else feature_network(args.features),
         "perceptual_crop": preset.perceptual_crop,
     }
-    kinds = {"partial-conv": tasks.PartialConvTask, "skip-ce": tasks.SkipContextTask, "compression": tasks.CompressionTask}
+    kinds: dict[str, Any] = {
+        "partial-conv": tasks.PartialConvTask,
+        "skip-ce": tasks.SkipContextTask,
+        "compression": tasks.CompressionTask,
+        "edsr": tasks.EDSRTask,
+    }
     recipe = {"preset": preset, "schedule": schedule, "network": network, "folders": preset.folders}
     return kinds[args.model](**network, **common), args.steps or preset.steps, recipe
 
 
-def _holes(model: str, data: Path) -> Any:
+def _holes(model: str, data: Path, variant: int) -> Any:
     from functools import partial
 
     from train import holes
 
+    if model in ("compression", "edsr"):
+        return holes.mixture([(1.0, holes.edge)])
+    if model == "skip-ce" and variant < 2:
+        return holes.rectangle  # Models 0 and 1 answer with a 64x64 square and nothing else
     shapes = holes.object_shapes([data / "segmentation" / s / "labels" for s in ("voc_train", "human")])
     irregular = holes.mask_folder(data / "masks" / "irregular")
     if model == "partial-conv":
@@ -118,11 +130,8 @@ def _holes(model: str, data: Path) -> Any:
             (0.1, lambda s, r: holes.rectangle(s, r, side=int(r.integers(s // 8, s // 2)))),
         ]
         return holes.mixture(kinds)
-    if model == "skip-ce":
-        return holes.mixture(
-            [(0.35, partial(holes.rectangle, centred=True)), (0.35, holes.rectangle), (0.15, irregular), (0.15, holes.strokes)]
-        )
-    return holes.mixture([(1.0, holes.edge)])
+    centred = partial(holes.rectangle, centred=True)
+    return holes.mixture([(0.35, centred), (0.35, holes.rectangle), (0.15, irregular), (0.15, holes.strokes)])
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ SHIPPED: dict[str, Preset] = {
         steps=40_000,
         schedule=Schedule(batch=8, size=128, learning_rate=3e-4, decay_from=0.6, warmup=0.02),
         folders=PHOTOS,
-        network={"width": 16, "weights": PartialConvWeights(tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0)},
+        network={"width": 16, "weights": PartialConvWeights(tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0, look_at_output=False)},
     ),
     # Section 3.2's L2 and its weak adversary make a blur; hole L1 and perceptual losses are added, and the adversary is stronger.
     "skip-ce": Preset(
@@ -43,6 +43,10 @@ SHIPPED: dict[str, Preset] = {
         folders=("faces/train",),
         network={"variant": 3, "width": 48, "adversarial": 0.003, "perceptual": 1.0, "style": 4.0, "l1": 3.0},
         perceptual_crop=64,
+    ),
+    # Not trained yet: texture selection is the decompression in use.
+    "edsr": Preset(
+        steps=20_000, schedule=Schedule(batch=8, size=128, learning_rate=1e-4), folders=SCENES, network={"width": 64, "blocks": 16}
     ),
     "compression": Preset(
         steps=20_000,

@@ -18,6 +18,7 @@ from models.discriminators import (
     SNPatchDiscriminator,
     SNPatchDiscriminatorConfig,
 )
+from models.edsr import EDSR, EDSRConfig
 from models.partial_conv import PartialConv2d
 from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from models.skip_context_encoder import HOLE, SIZE, SkipContextEncoder, SkipContextEncoderConfig
@@ -72,7 +73,7 @@ class InpaintingTask:
             factor = 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * (share - s.decay_from) / (1 - s.decay_from))))
         for optimizer in (self.optimizer, *self.others):
             for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("base_lr", s.learning_rate) * factor
+                group["lr"] = s.learning_rate * factor
 
     def look(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(perceptual, style) losses of ``composite`` against ``truth`` on a crop around the hole."""
@@ -121,6 +122,7 @@ class PartialConvWeights:
     hole: float = 6.0
     perceptual: float = 0.05
     style: float = 120.0
+    look_at_output: bool = True
 
 
 class PartialConvTask(InpaintingTask):
@@ -148,6 +150,9 @@ class PartialConvTask(InpaintingTask):
         }
         if self.features is not None:
             perceptual, style = self.look(composite, truth, mask)
+            if w.look_at_output:
+                of_output = self.look(output, truth, mask)
+                perceptual, style = perceptual + of_output[0], style + of_output[1]
             parts |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.stack(list(parts.values())).sum()
@@ -251,6 +256,24 @@ class CompressionTask(InpaintingTask):
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         return {k: float(v.detach()) for k, v in parts.items()}
+
+
+class EDSRTask(InpaintingTask):
+    """x8 super-resolution of the whole picture from its eighth, L1 (Lim et al. 2017): the decompression (a) of Wu & Cui, 3.2."""
+
+    def __init__(self, *, width: int, blocks: int, **common: Any) -> None:
+        super().__init__(EDSR(EDSRConfig(width, blocks)), **common)
+
+    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+        return network(F.avg_pool2d(picture, 8) * 2 - 1) / 2 + 0.5  # type: ignore[no-any-return]
+
+    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+        picture, _ = batch
+        loss = (self.network(F.avg_pool2d(picture, 8) * 2 - 1) - (picture * 2 - 1)).abs().mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return {"l1": float(loss.detach())}
 
 
 @torch.no_grad()

@@ -30,10 +30,9 @@ def verdict(hole_share: float, residue: float | None, holes: tuple[HoleOutcome, 
     lpips = worst([h.probe.lpips if h.probe else None for h in holes])
     if lpips is not None and lpips > config.REVIEW_PROBE_LPIPS:
         reasons.append(f"the probe's LPIPS is {lpips:.2f} (review above {config.REVIEW_PROBE_LPIPS})")
-    if lpips is None and any(h.probe for h in holes):
-        psnr = min(h.probe.psnr for h in holes if h.probe)
-        if psnr < config.REVIEW_PROBE_PSNR:
-            reasons.append(f"the probe's PSNR is {psnr:.1f} dB (review below {config.REVIEW_PROBE_PSNR})")
+    unjudged = [h.probe.psnr for h in holes if h.probe and h.probe.lpips is None]
+    if unjudged and (psnr := min(unjudged)) < config.REVIEW_PROBE_PSNR:
+        reasons.append(f"the probe's PSNR is {psnr:.1f} dB (review below {config.REVIEW_PROBE_PSNR})")
     if reasons:
         return Status.REVIEW, "; ".join(reasons)
     return Status.OK, "no figure is past its threshold"

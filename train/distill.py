@@ -240,4 +240,14 @@ def make_distillation(args: argparse.Namespace) -> tuple[Distillation, int, dict
     task = Distillation(
         network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=2e-4, seed=args.seed, held_out=args.held_out
     )  # fmt: skip
-    return task, args.steps or 1500, {"folders": LABELLED + UNLABELLED, "teacher": args.encoder.name, "batch": task.batch}
+    steps = 1500 if args.steps is None else args.steps
+    return (
+        task,
+        steps,
+        {
+            "folders": LABELLED + UNLABELLED,
+            "teacher": args.encoder.name,
+            "batch": task.batch,
+            "options": f" --encoder {args.encoder.name} --steps {steps}",
+        },
+    )

@@ -109,7 +109,7 @@ def train(
                 _log(folder, {"step": step, **figures})
     except KeyboardInterrupt:
         log.warning("stopped by the user at step %d; the same command goes on from here", step)
-    if step > start:
+    if step > start or step == 0:  # a run of no steps keeps what the task began with
         _save(folder / "checkpoint.pt", task, ema, step, seconds + time.monotonic() - begun)
         figures = _evaluate(task, ema)
         _log(folder, {"step": step, **figures})

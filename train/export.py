@@ -83,17 +83,21 @@ def _card(
     parameters = sum(p.numel() for p in network.parameters())
     folders = "\n".join(f"- `{f}`: {next((t for k, t in TERMS.items() if f.startswith(k)), 'see its source')}" for f in recipe["folders"])
     numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "preset")}
+    command = f"train-inpainter {kind} --data DATA{recipe.get('options', '')}"
     batch = recipe["schedule"].batch if "schedule" in recipe else recipe.get("batch", 0)
+    trained = f"{step} steps of batch {batch} ({step * batch} samples) in {seconds / 60:.0f} minutes on two CPU cores without bf16"
+    short = f"{trained}, shared with other work. **This was short**: the curves were still falling."
+    length = f"{short} Commands:" if step else "**No step of training yet**: these are the values that the run begins with. Commands:"
     return f"""# {path.name}
 
 `{type(network).__name__}`, {parameters / 1e6:.2f} M parameters, fp16, config `{json.dumps(config)}`.
 
 ## Training
 
-{step} steps of batch {batch} ({step * batch} samples) in {seconds / 60:.0f} minutes on two CPU cores without bf16, shared with other work.
-**This was short**: the curves were still falling. Command:
+{length}
 
-    train-inpainter {kind} --data DATA
+    {command}
+    {command} --export models/weights
 
 Recipe: `{json.dumps(numbers)}`
 

@@ -107,8 +107,15 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
         "compression": tasks.CompressionTask,
         "edsr": tasks.EDSRTask,
     }
-    recipe = {"preset": preset, "schedule": schedule, "network": network, "folders": preset.folders}
+    recipe = {"preset": preset, "schedule": schedule, "network": network, "folders": preset.folders, "options": _options(args)}
     return kinds[args.model](**network, **common), args.steps or preset.steps, recipe
+
+
+def _options(args: argparse.Namespace) -> str:
+    """The options of a run that its card must name, so that the command on it makes the weight again."""
+    names = ("steps", "batch", "size", "width", "variant", "learning_rate")
+    given = [f" --{n.replace('_', '-')} {getattr(args, n)}" for n in names if getattr(args, n)]
+    return "".join(given) + (" --features FEATURES" if args.features not in ("none", "vgg16") else f" --features {args.features}")
 
 
 def _holes(model: str, data: Path, variant: int) -> Any:

@@ -28,6 +28,8 @@ EDGE_BLOCKS, EDGE_SHARE = 32, 0.3
 FACE_SIZE = 128
 #: Below this working scale the network's answer is too coarse to enlarge: the photo's own texture is laid over it.
 TEXTURE_BELOW = 0.5
+#: Depth in pixels (greatest distance to the hole's rim) from which on a free-form hole gets texture too: thin strokes do without.
+TEXTURE_DEPTH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +96,8 @@ class Inpainters:
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         answer = np.where(small_known[..., None], small, np.clip(output, 0, 1))
-        if scale < TEXTURE_BELOW:
-            detailed = _detail(picture, known, answer)
+        if scale < TEXTURE_BELOW or depth > TEXTURE_DEPTH:
+            detailed = _detail(picture, known, output)
             if detailed is not None:
                 return Fill(window, detailed)
         return Fill(window, enlarge(answer, window))
@@ -205,15 +207,16 @@ def enlarge(answer: FloatArray, window: Box) -> FloatArray:
     return np.clip(cv2.resize(answer, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1)  # type: ignore[return-value]
 
 
-def _detail(picture: FloatArray, known: Mask, answer: FloatArray) -> FloatArray | None:
-    """The photo's own texture over a coarse free-form answer: blocks as in the edge route."""
+def _detail(picture: FloatArray, known: Mask, output: FloatArray) -> FloatArray | None:
+    """The photo's own texture, guided by the network's answer for the whole window: blocks as in the edge route."""
     h, w = known.shape
-    block = max(4, -(-max(h, w) // (2 * EDGE_BLOCKS)))
+    block = max(4, -(-max(h, w) // EDGE_BLOCKS))
     gh, gw = -(-h // block), -(-w // block)
     padded, padded_known = _pad(picture, known, gh * block, gw * block)
-    full = cv2.resize(answer, (w, h), interpolation=cv2.INTER_AREA)
-    coarse = block_means(np.pad(full, ((0, gh * block - h), (0, gw * block - w), (0, 0)), mode="edge"), block)
-    filled = texture_fill(padded, padded_known, coarse, block)
+    full = cv2.resize(np.clip(output, 0, 1), (w, h), interpolation=cv2.INTER_AREA)
+    guess = block_means(np.pad(full, ((0, gh * block - h), (0, gw * block - w), (0, 0)), mode="edge"), block)
+    low, low_known = resize_known(padded, padded_known, gh, gw)
+    filled = texture_fill(padded, padded_known, np.clip(_meet_known(guess, low, low_known), 0, 1), block)
     return None if filled is None else np.clip(filled[:h, :w], 0, 1)
 
 

@@ -286,7 +286,7 @@ def copy_blended(picture: FloatArray, known: Mask, chosen: Offsets, size: int) -
     return result
 
 
-def texture_fill(picture: FloatArray, known: Mask, coarse: FloatArray, size: int, *, keep_colour: float = 0.6) -> FloatArray | None:
+def texture_fill(picture: FloatArray, known: Mask, coarse: FloatArray, size: int, *, keep_colour: float = 0.25) -> FloatArray | None:
     """The hole of a window filled with the photo's own texture, guided by a coarse answer.
 
     Args:

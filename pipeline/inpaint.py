@@ -29,7 +29,7 @@ FACE_SIZE = 128
 #: Below this working scale the network's answer is too coarse to enlarge: the photo's own texture is laid over it.
 TEXTURE_BELOW = 0.5
 #: Depth in pixels (greatest distance to the hole's rim) from which on a free-form hole gets texture too: thin strokes do without.
-TEXTURE_DEPTH = 16
+TEXTURE_DEPTH = 5
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,7 +86,7 @@ def _card(
     command = f"train-inpainter {kind} --data DATA{recipe.get('options', '')}"
     batch = recipe["schedule"].batch if "schedule" in recipe else recipe.get("batch", 0)
     trained = f"{step} steps of batch {batch} ({step * batch} samples) in {seconds / 60:.0f} minutes on two CPU cores without bf16"
-    short = f"{trained}, shared with other work. **This was short**: the curves were still falling."
+    short = f"{trained}, shared with other work."
     length = f"{short} Commands:" if step else "**No step of training yet**: these are the values that the run begins with. Commands:"
     return f"""# {path.name}
 

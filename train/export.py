@@ -85,9 +85,8 @@ def _card(
     numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "preset")}
     command = f"train-inpainter {kind} --data DATA{recipe.get('options', '')}"
     batch = recipe["schedule"].batch if "schedule" in recipe else recipe.get("batch", 0)
-    trained = f"{step} steps of batch {batch} ({step * batch} samples) in {seconds / 60:.0f} minutes on two CPU cores without bf16"
-    short = f"{trained}, shared with other work."
-    length = f"{short} Commands:" if step else "**No step of training yet**: these are the values that the run begins with. Commands:"
+    trained = f"{step} steps of batch {batch} ({step * batch} samples) in {seconds / 60:.0f} minutes on two CPU cores"
+    length = f"{trained}. Commands:" if step else "**No step of training yet**: these are the values that the run begins with. Commands:"
     return f"""# {path.name}
 
 `{type(network).__name__}`, {parameters / 1e6:.2f} M parameters, fp16, config `{json.dumps(config)}`.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
@@ -72,3 +74,22 @@ class CompactSegmenter(nn.Module):
         fine = self.decoder.block1(features[2])
         deep = F.interpolate(deep, size=fine.shape[-2:], mode="bilinear", align_corners=True)
         return self.head(self.decoder.block2(torch.cat([deep, fine], dim=1)))  # type: ignore[no-any-return]
+
+
+def photo_logits(network: nn.Module, rgb: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
+    """A photo of any size through a ``CompactSegmenter`` (or its average): the preprocessing that its weight entry names.
+
+    Args:
+        network: in evaluation mode, on ``device``.
+        rgb: HWC.
+        device: where the network is.
+
+    Returns:
+        (classes)HW float32 logits at the photo's size, on ``device``.
+    """
+    h, w = rgb.shape[:2]
+    legal = CompactSegmenter.legal_size(h), CompactSegmenter.legal_size(w)
+    x = torch.zeros(1, 3, *legal)
+    x[0, :, :h, :w] = torch.from_numpy(rgb).permute(2, 0, 1).float() / 127.5 - 1
+    logits = network(x.to(device).contiguous(memory_format=torch.channels_last)).float()
+    return F.interpolate(logits, size=legal, mode="bilinear", align_corners=True)[0, :, :h, :w]

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.checkpoint import CheckpointError, load_weights, sha256
 
@@ -31,38 +31,42 @@ class Remote:
     url: str
     filename: str
     sha256: str
-    megabytes: float
 
 
-FCN_RESNET101 = Remote(
-    "https://download.pytorch.org/models/fcn_resnet101_coco-7ecb50ca.pth", "fcn_resnet101_coco-7ecb50ca.pth", "7ecb50ca", 208
-)
+class Fetched(NamedTuple):
+    """A file whose hash was checked: where it lies and its full sha256."""
+
+    path: Path
+    sha256: str
+
+
+FCN_RESNET101 = Remote("https://download.pytorch.org/models/fcn_resnet101_coco-7ecb50ca.pth", "fcn_resnet101_coco-7ecb50ca.pth", "7ecb50ca")
 YUNET = Remote(
     "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
     "face_detection_yunet_2023mar.onnx",
     "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-    0.2,
 )
-SQUEEZENET = Remote("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0", 4.7)
+SQUEEZENET = Remote("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0")
 
 
-def shipped(kind: str) -> Path:
-    """The file of the current shipped weight: ``compact-segmenter``, ``partial-conv``, ``skip-ce`` or ``compression``."""
-    index = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-    if kind not in index:
-        raise CheckpointError(f"no weight of kind '{kind}' ships; there are: {', '.join(sorted(index))}")
-    return FOLDER / str(index[kind]["file"])
+def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
+    """Build and load the current shipped network of a kind; its full sha256 is checked on every load.
 
+    Args:
+        kind: ``compact-segmenter``, ``partial-conv``, ``skip-ce`` or ``compression``.
+        network_class: what it must be.
 
-def load_shipped(kind: str, network_class: type[Any]) -> Any:
-    """Build and load a shipped network; its full sha256 is checked on every load.
+    Returns:
+        (network in evaluation mode, its file's sha256).
 
     Raises:
         CheckpointError: missing or damaged; says how to mend it.
     """
-    path = shipped(kind)
     index = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-    return load_weights(path, network_class, expected_sha256=index[kind]["sha256"])
+    if kind not in index:
+        raise CheckpointError(f"no weight of kind '{kind}' ships; there are: {', '.join(sorted(index))}")
+    digest = str(index[kind]["sha256"])
+    return load_weights(FOLDER / str(index[kind]["file"]), network_class, expected_sha256=digest), digest
 
 
 def cache_folder() -> Path:
@@ -72,21 +76,30 @@ def cache_folder() -> Path:
 
 
 def cached(remote: Remote) -> Path | None:
-    """The cached file if it is there, whole or not; ``verified`` checks it."""
+    """The cached file if it is there, whole or not; ``fetch`` checks it."""
     path = cache_folder() / remote.filename
     return path if path.is_file() else None
 
 
-def verified(path: Path, remote: Remote) -> Path:
-    """``path`` if its hash is the published one.
+def why_missing(remote: Remote, *, offline: bool) -> str | None:
+    """Why ``fetch`` has no way to the file, in words for a warning; None where it is cached or its server answers.
 
-    Raises:
-        CheckpointError: says which file to delete.
+    Args:
+        remote: the file.
+        offline: never touch the network; the environment variable ``REMOVE_OBJECTS_OFFLINE`` says the same.
     """
+    if cached(remote) is not None:
+        return None
+    if offline or os.environ.get("REMOVE_OBJECTS_OFFLINE"):
+        return "not cached and the network is not to be used"
+    return None if reachable(remote) else f"not cached and its server did not answer within {CONNECT_TIMEOUT:.0f} s"
+
+
+def _verified(path: Path, remote: Remote) -> Fetched:
     found = sha256(path)
     if not found.startswith(remote.sha256):
         raise CheckpointError(f"{path}: sha256 is {found[:16]}…, published is {remote.sha256[:16]}…; delete the file and run again")
-    return path
+    return Fetched(path, found)
 
 
 def reachable(remote: Remote, timeout: float = CONNECT_TIMEOUT) -> bool:
@@ -107,15 +120,15 @@ def reachable(remote: Remote, timeout: float = CONNECT_TIMEOUT) -> bool:
     return bool(answer)
 
 
-def fetch(remote: Remote, *, progress: bool = True) -> Path:
-    """The verified file: from the cache, else downloaded to a temporary file, checked, and renamed.
+def fetch(remote: Remote, *, progress: bool = True) -> Fetched:
+    """The file, its hash checked: from the cache, else downloaded to a temporary file, checked, and renamed.
 
     Raises:
         CheckpointError: not to be had, or not what was published; names the address and where to put the file by hand.
     """
     path = cached(remote)
     if path is not None:
-        return verified(path, remote)
+        return _verified(path, remote)
     from torch.hub import download_url_to_file
 
     path = cache_folder() / remote.filename
@@ -125,7 +138,7 @@ def fetch(remote: Remote, *, progress: bool = True) -> Path:
             download_url_to_file(remote.url, str(path), hash_prefix=remote.sha256, progress=progress)
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{remote.url}: could not be downloaded ({error}); put the file at {path} by hand") from error
-    return path
+    return _verified(path, remote)
 
 
 @contextlib.contextmanager

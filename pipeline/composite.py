@@ -5,33 +5,23 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.geometry import grow
+from pipeline.geometry import grow, hole_within
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels
 
 
-def composite(result: Pixels, fill: FloatArray, window: Box, hole: Hole, unknown: Mask) -> Pixels:
-    """A new photo with one hole filled.
+def lead_in(out: Pixels, fill: FloatArray, window: Box, hole: Hole, unknown: Mask) -> None:
+    """Fill one hole of ``out``, in place.
 
     The fill's colour is led to the photo's at the rim: the difference between the nearest known pixels and the fill is spread into the
     hole and fades with depth (the feather). Outside the hole nothing changes.
 
     Args:
-        result: HWC, the photo with the holes done so far.
+        out: HWC, the photo with the holes done so far; it belongs to the caller.
         fill: hw3 float32 in [0, 1], the window's new content.
         window: where ``fill`` lies.
         hole: the one to fill.
         unknown: HW bool, all holes of the photo: none of their pixels leads the colour.
-
-    Returns:
-        A copy of ``result``'s dtype.
     """
-    out = result.copy()
-    lead_in(out, fill, window, hole, unknown)
-    return out
-
-
-def lead_in(out: Pixels, fill: FloatArray, window: Box, hole: Hole, unknown: Mask) -> None:
-    """``composite`` into ``out``, which the caller owns."""
     peak = float(np.iinfo(out.dtype).max)
     feather = feather_width(hole.box)
     part = grow(hole.box, 3 * feather, *unknown.shape)
@@ -39,8 +29,7 @@ def lead_in(out: Pixels, fill: FloatArray, window: Box, hole: Hole, unknown: Mas
     x0, y0 = max(part.x, window.x), max(part.y, window.y)
     x1, y1 = min(part.x + part.w, window.x + window.w), min(part.y + part.h, window.y + window.h)
     part = Box(x0, y0, x1 - x0, y1 - y0)
-    inner = np.zeros((part.h, part.w), bool)
-    inner[hole.box.y - y0 : hole.box.y - y0 + hole.box.h, hole.box.x - x0 : hole.box.x - x0 + hole.box.w] = hole.mask
+    inner = hole_within(hole, part)
     new = fill[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
     corrected = new + _rim_correction(out[part.slices], new, inner, unknown[part.slices], feather, peak)
     target = out[part.slices]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -22,7 +21,7 @@ class FaceDetector:
 
     def __init__(self, *, offline: bool = False) -> None:
         self._lock = threading.Lock()  # OpenCV's detectors keep state between calls
-        path = _yunet(offline or bool(os.environ.get("REMOVE_OBJECTS_OFFLINE")))
+        path = _yunet(offline)
         self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), YUNET_SCORE) if path else None
         cascades: str = cv2.data.haarcascades  # type: ignore[attr-defined]
         cascade = Path(cascades) / "haarcascade_frontalface_default.xml"
@@ -63,11 +62,11 @@ class FaceDetector:
 
 def _yunet(offline: bool) -> Path | None:
     from models.checkpoint import CheckpointError
-    from models.weights import YUNET, cached, fetch, reachable
+    from models.weights import YUNET, fetch, why_missing
 
-    if cached(YUNET) is None and (offline or not reachable(YUNET)):
+    if why_missing(YUNET, offline=offline):
         return None
     try:
-        return fetch(YUNET, progress=False)
+        return fetch(YUNET, progress=False).path
     except CheckpointError:
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.types import Box, Hole
+import numpy as np
+
+from pipeline.types import Box, Hole, Mask
 
 
 def near_box(box: Box, height: int, width: int) -> Box:
@@ -33,10 +35,12 @@ def _span(start: int, length: int, limit: int, wanted: int) -> tuple[int, int]:
     return max(0, min(begin, limit - wanted)), wanted
 
 
-def square_window(box: Box, height: int, width: int, *, scale: float) -> tuple[int, int, int]:
-    """A square of ``scale`` x the box's longer side around the box's centre: (x, y, side). It may reach over the photo's border."""
-    side = max(8, round(scale * max(box.w, box.h)))
-    return box.x + box.w // 2 - side // 2, box.y + box.h // 2 - side // 2, side
+def hole_within(hole: Hole, part: Box) -> Mask:
+    """The hole on the part's own frame, part.h x part.w bool. The part holds the hole's box."""
+    inner = np.zeros((part.h, part.w), bool)
+    top, left = hole.box.y - part.y, hole.box.x - part.x
+    inner[top : top + hole.box.h, left : left + hole.box.w] = hole.mask
+    return inner
 
 
 def intersects(a: Box, b: Box) -> bool:

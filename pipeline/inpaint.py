@@ -59,15 +59,13 @@ class Inpainters:
     def _load(self, kind: str) -> Any:
         import torch
 
-        from models.checkpoint import sha256
         from models.compression import CompressionNetwork
         from models.partial_conv_unet import PartialConvUNet
         from models.skip_context_encoder import SkipContextEncoder
-        from models.weights import load_shipped, shipped
+        from models.weights import load_shipped
 
         classes = {"partial-conv": PartialConvUNet, "skip-ce": SkipContextEncoder, "compression": CompressionNetwork}
-        network = load_shipped(kind, classes[kind])
-        self.weights[kind] = sha256(shipped(kind))
+        network, self.weights[kind] = load_shipped(kind, classes[kind])
         return network.to(self.device, memory_format=torch.channels_last)
 
     def fill(self, rgb: Pixels, unknown: Mask, hole: Hole, route: Route, faces: Sequence[Face] = ()) -> Fill:
@@ -95,12 +93,11 @@ class Inpainters:
         scale = min(1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
-        answer = np.where(small_known[..., None], small, np.clip(output, 0, 1))
         if scale < TEXTURE_BELOW or depth > TEXTURE_DEPTH:
             detailed = _detail(picture, known, output)
             if detailed is not None:
                 return Fill(window, detailed)
-        return Fill(window, enlarge(answer, window))
+        return Fill(window, enlarge(np.where(small_known[..., None], small, np.clip(output, 0, 1)), window))
 
     def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
         window = edge_window(hole, *unknown.shape)

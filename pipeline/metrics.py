@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from pipeline.geometry import border_contact, grow
+from pipeline.geometry import border_contact, grow, hole_within
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def seam(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
         The ratio, or None where the hole has no known rim.
     """
     part = grow(hole.box, SEAM_RING + 1, *unknown.shape)
-    inner = np.zeros((part.h, part.w), bool)
-    inner[hole.box.y - part.y : hole.box.y - part.y + hole.box.h, hole.box.x - part.x : hole.box.x - part.x + hole.box.w] = hole.mask
+    inner = hole_within(hole, part)
     known = ~unknown[part.slices]
     ring = cv2.dilate(inner.astype(np.uint8), np.ones((2 * SEAM_RING + 1,) * 2, np.uint8)).astype(bool) & known
     picture = result[part.slices].astype(np.float32) / np.iinfo(result.dtype).max
@@ -134,10 +133,11 @@ class Perceptual:
         self._network: Any = None
         self._lock = threading.Lock()
         from models.checkpoint import CheckpointError
-        from models.weights import SQUEEZENET, cached, fetch, reachable
+        from models.weights import SQUEEZENET, cached, fetch, why_missing
 
-        if cached(SQUEEZENET) is None and (offline or not reachable(SQUEEZENET)):
-            self.missing = "no LPIPS: SqueezeNet's weights are neither cached nor reachable"
+        why = why_missing(SQUEEZENET, offline=offline)
+        if why:
+            self.missing = f"no LPIPS: SqueezeNet's weights are {why}"
             return
         try:
             # LPIPS' own backbone loader reads torch's cache; a converted file of another hash is the user's, and named in the report.

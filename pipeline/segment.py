@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.categories import CATEGORIES
 from pipeline.errors import WeightsError
@@ -51,21 +51,19 @@ def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chose
         WeightsError: ``fcn_resnet101`` was named and its weights are not to be had; no silent stand-in.
     """
     from models.checkpoint import CheckpointError
-    from models.weights import CONNECT_TIMEOUT, FCN_RESNET101, cache_folder, cached, fetch, reachable
+    from models.weights import FCN_RESNET101, cache_folder, fetch, why_missing
 
-    offline = offline or bool(os.environ.get("REMOVE_OBJECTS_OFFLINE"))
     if name == "compact":
         return _compact(device, None)
     remedy = f"put {FCN_RESNET101.url} into {cache_folder()}, or use --segmenter compact"
-    missing = cached(FCN_RESNET101) is None
-    if missing and (offline or not reachable(FCN_RESNET101)):
-        found = "the network is not to be used" if offline else f"its server did not answer within {CONNECT_TIMEOUT:.0f} s"
+    why = why_missing(FCN_RESNET101, offline=offline)
+    if why:
         if name == "fcn_resnet101":
-            raise WeightsError(f"FCN-ResNet101's weights are not cached and {found}; {remedy}")
-        return _compact(device, f"segmented with the compact segmenter: FCN-ResNet101's weights are not cached and {found}")
+            raise WeightsError(f"FCN-ResNet101's weights are {why}; {remedy}")
+        return _compact(device, f"segmented with the compact segmenter: FCN-ResNet101's weights are {why}")
     try:
-        path = fetch(FCN_RESNET101)
-        return Chosen(FCNSegmenter(str(path), device), {"fcn_resnet101": _hash(str(path))})
+        path, digest = fetch(FCN_RESNET101)
+        return Chosen(FCNSegmenter(str(path), device), {"fcn_resnet101": digest})
     except CheckpointError as error:
         if name == "fcn_resnet101":
             raise WeightsError(f"{error}; {remedy}") from error
@@ -74,20 +72,12 @@ def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chose
 
 def _compact(device: torch.device, warning: str | None) -> Chosen:
     from models.checkpoint import CheckpointError
-    from models.weights import shipped
 
     try:
-        return Chosen(CompactSegmenterAdapter(device), {"compact-segmenter": _hash(str(shipped("compact-segmenter")))}, warning)
+        adapter = CompactSegmenterAdapter(device)
+        return Chosen(adapter, {"compact-segmenter": adapter.sha256}, warning)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
-
-
-def _hash(path: str) -> str:
-    from pathlib import Path
-
-    from models.checkpoint import sha256
-
-    return sha256(Path(path))
 
 
 class CompactSegmenterAdapter:
@@ -102,24 +92,17 @@ class CompactSegmenterAdapter:
         from models.weights import load_shipped
 
         self.device = device
-        network = load_shipped("compact-segmenter", CompactSegmenter)
+        network, self.sha256 = load_shipped("compact-segmenter", CompactSegmenter)
         self.network = network.to(device, memory_format=torch.channels_last)
 
     def probabilities(self, rgb: Pixels) -> FloatArray:
         import torch
-        import torch.nn.functional as F
 
-        from models.segmenter import CompactSegmenter
+        from models.segmenter import photo_logits
 
-        small = shrink(rgb, COMPACT_SIZE)
-        h, w = small.shape[:2]
-        legal = CompactSegmenter.legal_size(h), CompactSegmenter.legal_size(w)
-        x = torch.zeros(1, 3, *legal)
-        x[0, :, :h, :w] = torch.from_numpy(small).permute(2, 0, 1).float() / 127.5 - 1
         with torch.inference_mode():
-            logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))
-            full = F.interpolate(logits.float(), size=legal, mode="bilinear", align_corners=True)[0, :, :h, :w]
-            return full.softmax(0).cpu().numpy()  # type: ignore[no-any-return]
+            logits = photo_logits(self.network, shrink(rgb, COMPACT_SIZE), self.device)
+            return logits.softmax(0).cpu().numpy()  # type: ignore[no-any-return]
 
 
 class FCNSegmenter:
@@ -153,13 +136,13 @@ class FCNSegmenter:
             return logits[0].float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
 
 
-def shrink(rgb: Pixels, longest: int) -> Pixels:
+def shrink(rgb: Pixels, longest: int) -> NDArray[np.uint8]:
     """uint8 RGB with its longer side brought to ``longest`` pixels (enlarged too); uint16 is brought down to uint8."""
     h, w = rgb.shape[:2]
     scale = longest / max(h, w)
     size = max(1, round(w * scale)), max(1, round(h * scale))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return (small // 257).astype(np.uint8) if small.dtype == np.uint16 else small
+    return (small // 257 if small.dtype == np.uint16 else small).astype(np.uint8)
 
 
 def shares(probabilities: FloatArray, classes: Sequence[str], threshold: float) -> dict[str, float]:

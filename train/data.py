@@ -27,6 +27,18 @@ def find_images(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """A picture file as HWC RGB, its orientation tag applied.
+
+    Raises:
+        OSError: names the file.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise OSError(f"{path}: not a readable picture")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
 class Pictures:
     """Decoded photos, kept in memory as uint8 RGB HWC. Unreadable files are reported once and left out."""
 
@@ -34,11 +46,11 @@ class Pictures:
         self.images: list[NDArray[np.uint8]] = []
         self.paths: list[Path] = []
         for path in paths:
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                log.warning("%s: not a readable picture; left out", path)
+            try:
+                self.images.append(read_rgb(path))
+            except OSError as error:
+                log.warning("%s; left out", error)
                 continue
-            self.images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))  # type: ignore[arg-type]
             self.paths.append(path)
 
     def __len__(self) -> int:

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.segmenter import CompactSegmenter
-from train.data import epoch_order
+from models.segmenter import CompactSegmenter, photo_logits
+from pipeline.segment import shrink
+from train.data import epoch_order, read_rgb
 
 #: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
 LABELLED = ("segmentation/voc_train", "segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
@@ -190,16 +191,9 @@ class Distillation:
 
 
 def predict_labels(network: nn.Module, image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """Class ids at the photo's size: RGB HWC uint8 in, HW uint8 out. The photo is scaled to ``longest`` and padded to 16 k + 1."""
-    h, w = image.shape[:2]
-    scale = longest / max(h, w)
-    size = round(w * scale), round(h * scale)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    legal = CompactSegmenter.legal_size(size[1]), CompactSegmenter.legal_size(size[0])
-    x = torch.zeros(1, 3, *legal)
-    x[0, :, : size[1], : size[0]] = torch.from_numpy(small).permute(2, 0, 1).float() / 127.5 - 1
-    logits = F.interpolate(network(x), size=legal, mode="bilinear", align_corners=True)[..., : size[1], : size[0]]
-    return F.interpolate(logits, size=(h, w), mode="bilinear", align_corners=False)[0].argmax(0).byte().numpy()
+    """Class ids at the photo's size: RGB HWC uint8 in, HW uint8 out. The network sees it at ``longest`` pixels."""
+    logits = photo_logits(network, shrink(image, longest))[None]
+    return F.interpolate(logits, size=image.shape[:2], mode="bilinear", align_corners=False)[0].argmax(0).byte().numpy()
 
 
 def confusion(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -220,15 +214,13 @@ def intersection_over_union(counts: NDArray[np.int64]) -> dict[str, float]:
 
 def read_pair(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A photo (HWC RGB) and its label (HW class ids, 255 = void; all void where there is none)."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise OSError(f"{path}: not a readable picture")
+    image = read_rgb(path)
     label = cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED) if label_path else np.full(image.shape[:2], VOID, np.uint8)
     if label is None:
         raise OSError(f"{label_path}: not a readable label picture")
     if label.ndim == 3:
         raise ValueError(f"{label_path}: expected one channel of class ids, got {label.shape}")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), label  # type: ignore[return-value]
+    return image, label  # type: ignore[return-value]
 
 
 def make_distillation(args: argparse.Namespace) -> tuple[Distillation, int, dict[str, Any]]:

@@ -48,14 +48,6 @@ class Task(Protocol):
         """Figures on held-out pictures."""
 
 
-def bf16_is_fast() -> bool:
-    """Whether this processor multiplies bf16 in hardware (elsewhere bf16 is emulated, many times slower than fp32)."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("bf16"))
-
-
 def train(
     task: Task, folder: Path, *, steps: int, minutes: float = math.inf, every: int = 100, evaluate_every: int = 1000
 ) -> dict[str, float]:

@@ -23,6 +23,7 @@ from pipeline.inpaint import Inpainters
 from pipeline.metrics import Perceptual, inside_errors
 from pipeline.types import Box, Face, Mask, Pixels, Route
 from train import holes as hole_kinds
+from train.data import read_rgb
 
 Filler = Callable[[Pixels, Mask], Pixels]
 
@@ -75,11 +76,7 @@ def cases(test: Test, data: Path, count: int, seed: int = 0) -> Iterator[tuple[P
     generate = test.holes(data)
     rng = np.random.default_rng(seed)
     for file in files:
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if image is None:
-            raise OSError(f"{file}: not a readable picture")
-        rgb = square(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), test.size)  # type: ignore[arg-type]
-        yield file, rgb, generate(test.size, rng)
+        yield file, square(read_rgb(file), test.size), generate(test.size, rng)
 
 
 def square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -142,6 +139,11 @@ def measure(
             sheet = np.concatenate([*shown, rgb], axis=1)
             cv2.imwrite(str(keep / f"{n:03d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     names = ("lpips", "psnr", "hole_l1", "hole_psnr", "hole_ssim", "seconds")
+    return means(names, rows)
+
+
+def means(names: Sequence[str], rows: dict[str, list[tuple[float, ...]]]) -> dict[str, dict[str, float]]:
+    """For each filler the mean of every named figure over its rows, and the ``count`` of rows."""
     return {
         name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True)) | {"count": len(r)} for name, r in rows.items()
     }

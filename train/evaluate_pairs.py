@@ -12,7 +12,8 @@ from pipeline.config import Settings
 from pipeline.metrics import Perceptual, inside_errors
 from pipeline.run import ObjectRemover
 from pipeline.types import Mask, Pixels
-from train.evaluate import classical
+from train.data import read_rgb
+from train.evaluate import classical, means
 
 
 def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
@@ -29,8 +30,8 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
     perceptual = Perceptual(remover.device, offline=True)
     rows: dict[str, list[tuple[float, ...]]] = {}
     for stem in stems:
-        rgb, truth = (_read(folder / f"{stem}_{kind}.png") for kind in ("input", "gt"))
-        hole = _read(folder / f"{stem}_mask.png")[..., 0] > 127
+        rgb, truth = (read_rgb(folder / f"{stem}_{kind}.png") for kind in ("input", "gt"))
+        hole = read_rgb(folder / f"{stem}_mask.png")[..., 0] > 127
         results = {
             "ours, masks given": remover.remove(rgb, hole=hole).image,
             "ours, --class person": remover.remove(rgb, classes=["person"]).image,
@@ -49,9 +50,7 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
             sheet = np.concatenate([rgb, *results.values(), truth], axis=1)
             cv2.imwrite(str(keep / f"{stem}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     names = ("lpips", "hole_psnr", "hole_l1", "hole_ssim")
-    return {
-        name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True)) | {"count": len(r)} for name, r in rows.items()
-    }
+    return means(names, rows)
 
 
 def render_pairs(table: dict[str, Any]) -> str:
@@ -64,10 +63,3 @@ def render_pairs(table: dict[str, Any]) -> str:
 
 def _classical(rgb: Pixels, hole: Mask, method: int) -> Pixels:
     return classical(method)(np.where(hole[..., None], 0, rgb).astype(np.uint8), hole)
-
-
-def _read(path: Path) -> Pixels:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise OSError(f"{path}: not a readable picture")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

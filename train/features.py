@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-
-class FeatureNetwork(Protocol):
-    """N3HW in [0, 1] -> a list of feature maps, shallow to deep."""
-
-    def __call__(self, image: Tensor) -> list[Tensor]: ...
 
 
 class NormalisedVGG(nn.Module):

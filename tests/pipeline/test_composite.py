@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 
-from pipeline.composite import composite
+from pipeline.composite import lead_in
 from pipeline.geometry import context_window
 from pipeline.mask import find_holes
 from pipeline.metrics import seam
+from pipeline.types import Box, Hole
 from tests.pipeline.conftest import scene
+
+
+def composite(photo: np.ndarray, fill: np.ndarray, window: Box, hole: Hole, unknown: np.ndarray) -> np.ndarray:
+    out = photo.copy()
+    lead_in(out, fill, window, hole, unknown)
+    return out
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -21,9 +28,7 @@ def test_outside_the_hole_every_pixel_stays(dtype: type) -> None:
         mask[y : y + int(rng.integers(1, 40)), x : x + int(rng.integers(1, 40))] = True
         (hole,) = find_holes(mask)
         window = context_window(hole.box, height, width, context=0.5, least=16)
-        before = photo.copy()
         result = composite(photo, rng.random((window.h, window.w, 3)).astype(np.float32), window, hole, mask)
-        assert np.array_equal(photo, before)
         assert np.array_equal(result[~mask], photo[~mask])
         assert result.dtype == dtype
 

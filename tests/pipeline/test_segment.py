@@ -146,3 +146,18 @@ def test_shares_by_class() -> None:
     p[15, :5], p[8, 5:7], p[0, 7:] = 1, 1, 1
     assert segment.shares(p, ["person", "cat", "dog"], 0.5) == pytest.approx({"person": 0.5, "cat": 0.2})
     assert segment.removed_probability(p, ["person", "cat"]).mean() == pytest.approx(0.7)
+
+
+def test_the_offline_variable_holds_for_every_downloaded_file(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from pipeline.faces import FaceDetector
+    from pipeline.metrics import Perceptual
+
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *a, **_: asked.append(a))
+    monkeypatch.setenv("REMOVE_OBJECTS_OFFLINE", "1")
+    assert segment.choose_segmenter("auto", CPU, offline=False).warning
+    assert FaceDetector(offline=False).name == "haar"
+    assert "not to be used" in Perceptual(CPU, offline=False).missing
+    assert asked == []

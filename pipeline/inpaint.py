@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.geometry import border_contact, context_window
 from pipeline.route import face_of, face_window
-from pipeline.texture import block_means, texture_fill
+from pipeline.texture import texture_fill
 from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class Inpainters:
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         if scale < TEXTURE_BELOW or depth > TEXTURE_DEPTH:
-            detailed = _detail(picture, known, output)
+            detailed = texture_fill(picture, known, np.clip(output, 0, 1))
             if detailed is not None:
-                return Fill(window, detailed)
+                return Fill(window, np.clip(detailed, 0, 1))
         return Fill(window, enlarge(np.where(small_known[..., None], small, np.clip(output, 0, 1)), window))
 
     def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
@@ -107,13 +107,10 @@ class Inpainters:
         # The frame is filled up to whole blocks with unknown pixels; the network works at 8 pixels a block.
         padded, padded_known = _pad(picture, known, gh * block, gw * block)
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
-        coarse = self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5
-        low, low_known = resize_known(padded, padded_known, gh, gw)
-        coarse = np.clip(_meet_known(coarse, low, low_known), 0, 1)
-        filled = texture_fill(padded, padded_known, coarse, block)
-        if filled is None:
-            filled = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
-        return Fill(window, np.clip(filled[: window.h, : window.w], 0, 1))
+        coarse = np.clip(self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1)
+        guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[: window.h, : window.w]
+        filled = texture_fill(picture, known, guide)  # type: ignore[arg-type]
+        return Fill(window, np.clip(guide if filled is None else filled, 0, 1))  # type: ignore[arg-type]
 
     def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, square: Box | None) -> Fill:
         if square is None:
@@ -202,27 +199,6 @@ def enlarge(answer: FloatArray, window: Box) -> FloatArray:
     if answer.shape[:2] == (window.h, window.w):
         return answer
     return np.clip(cv2.resize(answer, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1)  # type: ignore[return-value]
-
-
-def _detail(picture: FloatArray, known: Mask, output: FloatArray) -> FloatArray | None:
-    """The photo's own texture, guided by the network's answer for the whole window: blocks as in the edge route."""
-    h, w = known.shape
-    block = max(4, -(-max(h, w) // EDGE_BLOCKS))
-    gh, gw = -(-h // block), -(-w // block)
-    padded, padded_known = _pad(picture, known, gh * block, gw * block)
-    full = cv2.resize(np.clip(output, 0, 1), (w, h), interpolation=cv2.INTER_AREA)
-    guess = block_means(np.pad(full, ((0, gh * block - h), (0, gw * block - w), (0, 0)), mode="edge"), block)
-    low, low_known = resize_known(padded, padded_known, gh, gw)
-    filled = texture_fill(padded, padded_known, np.clip(_meet_known(guess, low, low_known), 0, 1), block)
-    return None if filled is None else np.clip(filled[:h, :w], 0, 1)
-
-
-def _meet_known(coarse: FloatArray, low: FloatArray, known: Mask, reach: float = 4.0) -> FloatArray:
-    """The network's answer, with its error on known blocks carried over into the hole beside them (``reach`` in blocks)."""
-    error = np.where(known[..., None], low - coarse, 0).astype(np.float32)
-    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), reach)
-    carried = cv2.GaussianBlur(error, (0, 0), reach) / np.maximum(weight, 0.05)[..., None]
-    return np.where(known[..., None], low, coarse + carried).astype(np.float32)
 
 
 def _pad(picture: FloatArray, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:

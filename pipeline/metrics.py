@@ -129,23 +129,10 @@ class Perceptual:
     size = 256
 
     def __init__(self, device: torch.device, *, offline: bool) -> None:
-        self.device, self.missing = device, ""
-        self._network: Any = None
+        self.device = device
         self._lock = threading.Lock()
-        from models.checkpoint import CheckpointError
-        from models.weights import SQUEEZENET, cached, fetch, why_missing
-
-        why = why_missing(SQUEEZENET, offline=offline)
-        if why:
-            self.missing = f"no LPIPS: SqueezeNet's weights are {why}"
-            return
-        try:
-            # LPIPS' own backbone loader reads torch's cache; a converted file of another hash is the user's, and named in the report.
-            if cached(SQUEEZENET) is None:
-                fetch(SQUEEZENET, progress=False)
-            self._network = _lpips_squeeze().to(device)
-        except (CheckpointError, ImportError, OSError, RuntimeError) as error:
-            self.missing = f"no LPIPS: {error}"
+        network, self.missing = lpips_squeeze(offline=offline)
+        self._network = None if network is None else network.to(device)
 
     def distance(self, found: FloatArray, truth: FloatArray) -> float | None:
         """LPIPS of two hw3 pictures in [0, 1] (0 = equal), brought to at most ``size`` and at least 32 pixels."""
@@ -162,12 +149,25 @@ class Perceptual:
             return float(self._network(tensors[0], tensors[1], normalize=True))
 
 
-def _lpips_squeeze() -> Any:
-    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
-        warnings.simplefilter("ignore")  # lpips calls torchvision in its old way
-        import lpips
+def lpips_squeeze(*, offline: bool) -> tuple[Any, str]:
+    """(the lpips package's network over torch's cached SqueezeNet, without gradients for its parameters; "") or (None, why not)."""
+    from models.checkpoint import CheckpointError
+    from models.weights import SQUEEZENET, cached, fetch, why_missing
 
-        return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False)
+    why = why_missing(SQUEEZENET, offline=offline)
+    if why:
+        return None, f"no LPIPS: SqueezeNet's weights are {why}"
+    try:
+        # LPIPS' own backbone loader reads torch's cache; a converted file of another hash is the user's.
+        if cached(SQUEEZENET) is None:
+            fetch(SQUEEZENET, progress=False)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+            warnings.simplefilter("ignore")  # lpips calls torchvision in its old way
+            import lpips
+
+            return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False), ""
+    except (CheckpointError, ImportError, OSError, RuntimeError) as error:
+        return None, f"no LPIPS: {error}"
 
 
 def worst(values: Sequence[float | None]) -> float | None:

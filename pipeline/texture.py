@@ -1,10 +1,11 @@
-"""Similar texture selection: from a coarse answer and the photo's own known blocks to full resolution (Wu & Cui, 3.2, eq. 1-3).
+"""Similar texture selection: from a coarse answer and the photo's own known pixels to full resolution (Wu & Cui, 3.2, eq. 1-3).
 
-A window of ``s * gh`` x ``s * gw`` pixels is a grid of s x s blocks; the network's coarse answer has one pixel a block. Only blocks of
-which every pixel is known are candidates, in tests as in use: the paper matches against the true picture, which no program has.
+The paper's equations stand first, to the letter: a window of ``s * gh`` x ``s * gw`` pixels is a grid of s x s blocks, the network's
+coarse answer has one pixel a block, and only blocks of which every pixel is known are candidates, in tests as in use (the paper matches
+against the true picture, which no program has). Alone they make a mosaic, because each block is chosen without a look at its neighbours.
 
-``select`` and ``copy_blocks`` are the paper's equations to the letter. Alone they make a mosaic, because each block is chosen without a
-look at its neighbours; ``select_coherent`` adds the cost of the seam between neighbours that come from different places.
+``texture_fill`` keeps their idea, copy what the coarse answer resembles, and adds what makes copies look whole: sources are few offsets
+that the photo itself suggests (``pipeline.offsets``), chosen for all pixels together with a price on seams (``pipeline.labelling``).
 """
 
 from __future__ import annotations
@@ -13,13 +14,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.labelling import Labels, label
+from pipeline.offsets import candidate_offsets
 from pipeline.types import FloatArray, Mask
 
 Offsets = NDArray[np.int64]
 #: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched picture's pixel is taken.
 FINETUNE_THRESHOLD = 0.04
-#: Candidates tried for a block while the first labelling grows: the nearest in colour, and what its neighbours took.
-GROW_TRIES = 160
+#: Longer side in pixels at which offsets are found and labelled; larger windows are reduced to it, and their pixels copied at full size.
+WORKING_SIZE = 256
+#: How far the guide is led to the photo's colour at the rim, as a share of the longer side (standard deviation).
+GUIDE_REACH = 1 / 24
+#: How far the copied pixels' colour is brought back to the guide's, and over which share of the longer side it is compared.
+KEEP_COLOUR, COLOUR_REACH = 0.25, 1 / 16
+#: Least share of a window that must be known for its texture to be worth copying.
+LEAST_KNOWN = 0.05
 
 
 def block_means(picture: FloatArray, size: int) -> FloatArray:
@@ -97,219 +106,153 @@ def finetune(output: FloatArray, stretched: FloatArray, threshold: float = FINET
     return np.where(near, stretched, output)
 
 
-def select_coherent(
-    coarse: FloatArray,
-    small: FloatArray,
-    candidates: Mask,
-    wanted: Mask,
-    *,
-    detail: int,
-    seam_weight: float = 2.0,
-    tries: int = 24,
-    sweeps: int = 10,
-) -> Offsets:
-    """Equation 1 with neighbours that agree: iterated conditional modes over source offsets on the grid of blocks.
-
-    The cost of a block's offset is equation 1's, plus for each neighbour with another offset the mean difference of what the two
-    offsets would put on both sides of their common border. A known neighbour has offset 0, so the rim of the hole is matched too.
+def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: int = 0) -> FloatArray | None:
+    """The hole of a window filled with the photo's own pixels, led by a coarse answer.
 
     Args:
-        coarse: gh gw 3, the network's answer in [0, 1].
-        small: (gh d)(gw d)3 picture with ``d = detail`` pixels a block; read only inside candidates.
-        candidates: gh gw, blocks that may be copied.
-        wanted: gh gw, blocks to fill.
-        detail: pixels of ``small`` a block.
-        seam_weight: of the seam against equation 1.
-        tries: offsets tried for a block besides its neighbours'.
-        sweeps: passes over the checkerboard.
+        picture: HW3 in [0, 1]; never read where not known.
+        known: HW bool.
+        guide: hw3 in [0, 1], the coarse answer for the same window at any size.
+        seed: of the samples that the offsets are found from.
 
     Returns:
-        As ``select``.
+        HW3 float32 in [0, 1] nominally, or None where too little is known to copy from.
     """
-    gh, gw = wanted.shape
-    low = block_means(small, detail)
-    places = np.argwhere(candidates)
-    if not len(places):
-        raise ValueError("no block of the window is wholly known; the caller fills without texture")
-    blocks = np.argwhere(wanted)
-    index = np.full((gh, gw), -1)
-    index[wanted] = np.arange(len(blocks))
-    unary = np.abs(coarse[wanted][:, None] - low[candidates][None]).mean(2)
-    nearest = np.argpartition(unary, min(tries, unary.shape[1] - 1), axis=1)[:, :tries]
-    best_of = places[nearest] - blocks[:, None]
-    label = _grow(blocks, places, unary, index, coarse, low, small, candidates, detail, seam_weight)
-    colour = (blocks.sum(1) % 2).astype(bool)
-    for _ in range(sweeps):
-        changed = 0
-        for parity in (False, True):
-            rows = np.flatnonzero(colour == parity)
-            if not len(rows):
-                continue
-            options = [label[rows][:, None], best_of[rows]]
-            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-                options.append(_neighbour_label(blocks[rows], dy, dx, index, label)[:, None])
-            tried = np.concatenate(options, axis=1)
-            cost = _cost(blocks[rows], tried, coarse, low, candidates) + seam_weight * _seams(
-                blocks[rows], tried, index, label, small, candidates, detail
-            )  # fmt: skip
-            best = cost.argmin(1)
-            fresh = tried[np.arange(len(rows)), best]
-            changed += int((fresh != label[rows]).any(1).sum())
-            label[rows] = fresh
-        if not changed:
-            break
-    chosen = np.full((gh, gw, 2), -1, np.int64)
-    chosen[wanted] = blocks + label
-    return chosen
+    if known.all() or known.mean() < LEAST_KNOWN:
+        return None
+    masked = np.where(known[..., None], picture, 0).astype(np.float32)
+    small, small_known = _reduced(masked, known)
+    small_guide = _meet_known(_resized(guide, small_known.shape), small, small_known)
+    guided = np.where(small_known[..., None], small, small_guide).astype(np.float32)
+    offsets = candidate_offsets(guided, small_known, np.random.default_rng(seed))
+    if not len(offsets):
+        return None
+    frame, labels = label(small, small_known, small_guide, offsets)
+    whole = np.full((max(small_known.shape[0], frame.y + frame.h), max(small_known.shape[1], frame.x + frame.w)), -1)
+    whole[frame.slices] = labels
+    full, full_offsets = _at_full_size(whole[: small_known.shape[0], : small_known.shape[1]], offsets, masked, known)
+    return _recoloured(_copied(masked, known, full, full_offsets), known, small_guide)
 
 
-def _grow(
-    blocks: Offsets, places: Offsets, unary: FloatArray, index: NDArray[np.int64], coarse: FloatArray, low: FloatArray,
-    small: FloatArray, candidates: Mask, d: int, weight: float,
-) -> Offsets:  # fmt: skip
-    """A first labelling, from the rim inwards: each block takes the best candidate beside the neighbours that have theirs.
-
-    Equation 1 alone as a start leaves the sweeps in a mosaic that no change of a single block improves.
-    """
-    depth = cv2.distanceTransform(np.pad((index >= 0).astype(np.uint8), 1), cv2.DIST_L1, 3)[1:-1, 1:-1]
-    order = np.argsort(depth[blocks[:, 0], blocks[:, 1]], kind="stable")
-    label = np.zeros_like(blocks)
-    waiting = index >= 0
-    for i in order:
-        block = blocks[i : i + 1]
-        # Blocks that still wait are hidden: they are no neighbours yet.
-        seen = np.where(waiting, -2, index)
-        near = np.argpartition(unary[i], GROW_TRIES)[:GROW_TRIES] if len(places) > GROW_TRIES else np.arange(len(places))
-        options = [places[near] - block]
-        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            options.append(_neighbour_label(block, dy, dx, seen, label))
-        tried = np.concatenate(options)[None]
-        cost = _cost(block, tried, coarse, low, candidates)[0] + weight * _seams(block, tried, seen, label, small, candidates, d)[0]
-        label[i] = tried[0, int(cost.argmin())]
-        waiting[block[0, 0], block[0, 1]] = False
-    return label
-
-
-def _neighbour_label(blocks: Offsets, dy: int, dx: int, index: NDArray[np.int64], label: Offsets) -> Offsets:
-    y = np.clip(blocks[:, 0] + dy, 0, index.shape[0] - 1)
-    x = np.clip(blocks[:, 1] + dx, 0, index.shape[1] - 1)
-    i = index[y, x]
-    return np.where((i >= 0)[:, None], label[np.maximum(i, 0)], 0)
-
-
-def _cost(blocks: Offsets, tried: Offsets, coarse: FloatArray, low: FloatArray, candidates: Mask) -> FloatArray:
-    """Equation 1 for every tried offset; infinite where its source is no candidate."""
-    source = blocks[:, None] + tried
-    legal: Mask = ((source >= 0) & (source < np.array(candidates.shape))).all(axis=2)  # type: ignore[assignment]
-    source = np.where(legal[..., None], source, 0)
-    legal &= candidates[source[..., 0], source[..., 1]]
-    colours = low[source[..., 0], source[..., 1]]
-    data = np.abs(coarse[blocks[:, 0], blocks[:, 1]][:, None] - colours).mean(2)
-    return np.where(legal, data, np.inf)
-
-
-def _seams(
-    blocks: Offsets, tried: Offsets, index: NDArray[np.int64], label: Offsets, small: FloatArray, candidates: Mask, d: int
-) -> FloatArray:  # fmt: skip
-    """For every tried offset the sum over four neighbours of the mean difference along the common border."""
-    gh, gw = index.shape
-    total = np.zeros(tried.shape[:2], np.float32)
-    line = np.arange(d)
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        y, x = blocks[:, 0] + dy, blocks[:, 1] + dx
-        inside = (y >= 0) & (y < gh) & (x >= 0) & (x < gw)
-        yc, xc = np.clip(y, 0, gh - 1), np.clip(x, 0, gw - 1)
-        i = index[yc, xc]
-        theirs = np.where((i >= 0)[:, None], label[np.maximum(i, 0)], 0)
-        # A neighbour that is neither wanted nor wholly known says nothing.
-        speaks = inside & ((i >= 0) | ((i == -1) & candidates[yc, xc]))
-        # The last line of pixels in this block and the first in the neighbour's, seen by both offsets.
-        for own_side in (True, False):
-            if dy == 0:
-                column = (d - 1 if dx > 0 else 0) if own_side else (d if dx > 0 else -1)
-                py, px = line[None], np.full((1, d), column)
-            else:
-                row = (d - 1 if dy > 0 else 0) if own_side else (d if dy > 0 else -1)
-                py, px = np.full((1, d), row), line[None]
-            at_y, at_x = blocks[:, :1] * d + py, blocks[:, 1:] * d + px
-            ours, ours_known = _look(small, candidates, at_y[:, None] + tried[..., :1] * d, at_x[:, None] + tried[..., 1:] * d, d)
-            other, other_known = _look(small, candidates, at_y + theirs[:, :1] * d, at_x + theirs[:, 1:] * d, d)
-            both = ours_known & other_known[:, None]
-            # Where one of the two sources ends there, the border cannot be compared: a bad seam, or it would be sought.
-            difference = np.where(both, np.abs(ours - other[:, None]).mean(3), 0.25).mean(2)
-            same = (tried == theirs[:, None]).all(2)
-            total += np.where(speaks[:, None] & ~same, 0.5 * difference + 0.01, 0.0).astype(np.float32)
-    return total
-
-
-def _look(small: FloatArray, candidates: Mask, y: Offsets, x: Offsets, d: int) -> tuple[FloatArray, Mask]:
-    h, w = small.shape[:2]
-    known: Mask = (y >= 0) & (y < h) & (x >= 0) & (x < w)
-    y, x = np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)
-    known &= candidates[y // d, x // d]
-    return small[y, x], known
-
-
-def copy_blended(picture: FloatArray, known: Mask, chosen: Offsets, size: int) -> FloatArray:
-    """Equation 2 with soft borders: each copied block is taken with a margin, and neighbours fade into each other across it.
-
-    Where neighbours share their offset the fade mixes equal pixels, so coherent regions stay exact copies.
-
-    Returns:
-        HW3 with every wanted block filled; the rest of ``picture`` as it was.
-    """
+def _reduced(picture: FloatArray, known: Mask) -> tuple[FloatArray, Mask]:
+    """The window at ``WORKING_SIZE``; a pixel there is known where all of its area is."""
     h, w = known.shape
-    margin = max(1, size // 4)
-    total = np.zeros_like(picture)
-    weight = np.zeros((h, w, 1), np.float32)
-    ramp = np.minimum(1.0, (np.arange(size + 2 * margin) + 0.5) / (2 * margin))
-    tent = np.minimum(ramp, ramp[::-1]).astype(np.float32)
-    tent2 = (tent[:, None] * tent[None])[..., None]
-    wanted = np.argwhere(chosen[..., 0] >= 0)
-    for y, x in wanted:
-        i, j = chosen[y, x]
-        # The margin is cut where source or target leaves the frame.
-        top = min(margin, y * size, i * size)
-        left = min(margin, x * size, j * size)
-        bottom = min(margin, h - (y + 1) * size, h - (i + 1) * size)
-        right = min(margin, w - (x + 1) * size, w - (j + 1) * size)
-        target = slice(y * size - top, (y + 1) * size + bottom), slice(x * size - left, (x + 1) * size + right)
-        source = slice(i * size - top, (i + 1) * size + bottom), slice(j * size - left, (j + 1) * size + right)
-        piece = tent2[margin - top : size + margin + bottom, margin - left : size + margin + right] * known[source][..., None]
-        total[target] += picture[source] * piece
-        weight[target] += piece
+    scale = WORKING_SIZE / max(h, w)
+    if scale >= 1:
+        return picture, known
+    size = max(1, round(w * scale)), max(1, round(h * scale))
+    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small_known = share > 0.999
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small[~small_known] = 0
+    return small, small_known  # type: ignore[return-value]
+
+
+def _resized(picture: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    h, w = shape
+    how = cv2.INTER_AREA if picture.shape[0] > h else cv2.INTER_LINEAR
+    return cv2.resize(np.ascontiguousarray(picture, dtype=np.float32), (w, h), interpolation=how)  # type: ignore[return-value]
+
+
+def _meet_known(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
+    """The guide with its error on known pixels carried over into the hole beside them, in [0, 1]."""
+    reach = max(2.0, GUIDE_REACH * max(known.shape))
+    error = np.where(known[..., None], picture - guide, 0).astype(np.float32)
+    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), reach)
+    return np.clip(guide + cv2.GaussianBlur(error, (0, 0), reach) / np.maximum(weight, 0.05)[..., None], 0, 1).astype(np.float32)
+
+
+def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: Mask) -> tuple[Labels, Offsets]:
+    """Labels and offsets of the working size brought to the window's: HW labels, K2 offsets fitted to a pixel.
+
+    A working pixel is ``s`` pixels of the window, so an offset is known to s / 2 only: of the places around it the one is taken at which
+    the copy fits the known pixels beside the hole best, and after them the copies that have their place.
+    """
+    H, W = known.shape
+    h, w = labels.shape
+    if (h, w) == (H, W):
+        return labels, offsets
+    rows, columns = np.arange(H) * h // H, np.arange(W) * w // W
+    full = np.where(known, -1, labels[rows][:, columns])
+    scaled = np.round(offsets * np.array([H / h, W / w])).astype(np.int64)
+    reach = int(np.ceil(max(H / h, W / w) / 2)) + 1
+    done = picture.copy()
+    settled = known.copy()
+    used, counts = np.unique(full[full >= 0], return_counts=True)
+    near_known = cv2.dilate(known.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).astype(bool)
+    contact = np.bincount(full[(full >= 0) & near_known], minlength=len(offsets))[used]
+    for k in used[np.lexsort((-counts, -contact))]:
+        region = full == k
+        ring = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(bool) & settled
+        places = np.argwhere(ring)
+        if len(places):
+            places = places[:: max(1, len(places) // 2000)]
+            scaled[k] = _best_fit(done, known, places, scaled[k], reach)
+        ys, xs = np.nonzero(region)
+        sy, sx = ys + scaled[k, 0], xs + scaled[k, 1]
+        inside = (sy >= 0) & (sy < H) & (sx >= 0) & (sx < W)
+        ys, xs, sy, sx = ys[inside], xs[inside], sy[inside], sx[inside]
+        legal = known[sy, sx]
+        done[ys[legal], xs[legal]] = picture[sy[legal], sx[legal]]
+        settled[ys[legal], xs[legal]] = True
+    return full, scaled
+
+
+def _best_fit(done: FloatArray, known: Mask, places: Offsets, offset: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+    """Of the offsets within ``reach`` of ``offset`` the one whose source looks most like ``done`` at ``places``."""
+    H, W = known.shape
+    here = done[places[:, 0], places[:, 1]]
+    best, least = offset, np.inf
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            y, x = places[:, 0] + offset[0] + dy, places[:, 1] + offset[1] + dx
+            inside = (y >= 0) & (y < H) & (x >= 0) & (x < W)
+            legal = inside & known[np.clip(y, 0, H - 1), np.clip(x, 0, W - 1)]
+            if legal.sum() < 0.5 * len(places):
+                continue
+            difference = float(np.abs(done[y[legal], x[legal]] - here[legal]).mean())
+            # Of equally good ones the nearest to where it was: flat ground fits everywhere.
+            difference += 1e-4 * (abs(dy) + abs(dx))
+            if difference < least:
+                best, least = offset + np.array([dy, dx]), difference
+    return best
+
+
+def _copied(picture: FloatArray, known: Mask, labels: Labels, offsets: Offsets) -> FloatArray:
+    """Equation 2 with soft seams: every pixel from its label's source, neighbours fading into each other over a pixel or two."""
+    H, W = known.shape
+    total, weight = np.zeros_like(picture), np.zeros((H, W, 1), np.float32)
+    margin = 4
+    for k in np.unique(labels[~known & (labels >= 0)]):
+        region = (labels == k) & ~known
+        ys, xs = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+        dy, dx = (int(v) for v in offsets[k])
+        # The part whose source lies in the window.
+        y0, y1 = max(0, int(ys[0]) - margin), min(H, int(ys[-1]) + margin + 1)
+        x0, x1 = max(0, int(xs[0]) - margin), min(W, int(xs[-1]) + margin + 1)
+        soft = cv2.GaussianBlur(region[y0:y1, x0:x1].astype(np.float32), (0, 0), 1.0)
+        top, left, bottom, right = max(y0, -dy), max(x0, -dx), min(y1, H - dy), min(x1, W - dx)
+        if bottom <= top or right <= left:
+            continue
+        source = slice(top + dy, bottom + dy), slice(left + dx, right + dx)
+        share = (soft[top - y0 : bottom - y0, left - x0 : right - x0] * known[source])[..., None]
+        total[top:bottom, left:right] += share * picture[source]
+        weight[top:bottom, left:right] += share
+    filled = ~known & (weight[..., 0] > 1e-3)
     result = picture.copy()
-    filled = np.zeros((h, w), bool)
-    for y, x in wanted:
-        filled[y * size : (y + 1) * size, x * size : (x + 1) * size] = True
     result[filled] = (total / np.maximum(weight, 1e-6))[filled]
+    left_over = ~known & ~filled
+    if left_over.any():  # pixels whose source falls outside by rounding
+        eight = (np.clip(result, 0, 1) * 255 + 0.5).astype(np.uint8)
+        result[left_over] = cv2.inpaint(eight, left_over.astype(np.uint8), 3, cv2.INPAINT_TELEA)[left_over].astype(np.float32) / 255
     return result
 
 
-def texture_fill(picture: FloatArray, known: Mask, coarse: FloatArray, size: int, *, keep_colour: float = 0.25) -> FloatArray | None:
-    """The hole of a window filled with the photo's own texture, guided by a coarse answer.
-
-    Args:
-        picture: (gh size)(gw size)3 in [0, 1]; never read where not known.
-        known: (gh size)(gw size) bool.
-        coarse: gh gw 3 in [0, 1].
-        size: of a block, in pixels.
-        keep_colour: how far each block's mean is brought back to the coarse answer's, in [0, 1].
-
-    Returns:
-        The window filled, or None where too little is known to copy from.
-    """
-    whole = known_blocks(known, size)
-    wanted = ~whole
-    if whole.sum() < max(8, 0.05 * whole.size) or not wanted.any():
-        return None
-    masked = np.where(known[..., None], picture, 0).astype(np.float32)
-    detail = min(size, 8)
-    gh, gw = whole.shape
-    small = masked if detail == size else cv2.resize(masked, (gw * detail, gh * detail), interpolation=cv2.INTER_AREA)
-    chosen = select_coherent(coarse, small, whole, wanted, detail=detail)  # type: ignore[arg-type]
-    filled = copy_blended(masked, known, chosen, size)
-    # Copied blocks are right in texture and a little off in colour; the coarse answer is right in colour.
-    shift = np.where(wanted[..., None], coarse - block_means(filled, size), 0).astype(np.float32)
-    smooth = cv2.GaussianBlur(shift, (0, 0), 1.0)
-    return filled + keep_colour * cv2.resize(smooth, (known.shape[1], known.shape[0]), interpolation=cv2.INTER_LINEAR)  # type: ignore[no-any-return]
+def _recoloured(filled: FloatArray, known: Mask, guide: FloatArray) -> FloatArray:
+    """Copied pixels are right in texture and a little off in colour; the guide's is brought back over wide distances."""
+    unknown = ~known
+    reach = max(2.0, COLOUR_REACH * max(known.shape))
+    difference = np.where(unknown[..., None], _resized(guide, known.shape) - filled, 0).astype(np.float32)
+    weight = np.maximum(cv2.GaussianBlur(unknown.astype(np.float32), (0, 0), reach), 1e-3)
+    shift = cv2.GaussianBlur(difference, (0, 0), reach) / weight[..., None]
+    return (filled + KEEP_COLOUR * np.where(unknown[..., None], shift, 0)).astype(np.float32)

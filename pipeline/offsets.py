@@ -1,0 +1,91 @@
+"""Where a hole can be copied from: the offsets that a photo's own patches suggest (He & Sun 2012, statistics of patch offsets).
+
+An offset (dy, dx) says "this pixel as the one dy below and dx to the right". Few offsets explain most of a photo: along a kerb, between
+windows of a front, over sand. Two sources vote: the patches of the hole itself, with a guide laid into it, and the patches around it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import FloatArray, Mask
+
+Offsets = NDArray[np.int64]
+
+#: Side in pixels of a patch; it is described by the means of 4 x 4 cells.
+PATCH = 8
+#: Offsets kept of the hole's own votes and of its surroundings'.
+OF_HOLE, OF_SURROUNDINGS = 40, 24
+#: Patches that ask, and patches that are asked, at most: a sample does where there are more.
+ASKING, SURROUNDING, ASKED = 2500, 1500, 6000
+#: The surroundings' offsets are at least this share of the picture's longer side long: nearer patches resemble each other anyway.
+LEAST_LENGTH = 1 / 12
+
+
+def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator) -> Offsets:
+    """The offsets that most patches vote for.
+
+    Args:
+        guided: HW3 in [0, 1], the photo with the guide in its hole.
+        known: HW bool.
+        rng: draws the samples.
+
+    Returns:
+        K2 whole offsets, none of them zero; K may be 0 where too little is known.
+    """
+    patches = _describe(guided)
+    whole: Mask = cv2.erode(known.astype(np.uint8), np.ones((PATCH + 1, PATCH + 1), np.uint8), borderValue=0).astype(bool)
+    asked = np.argwhere(whole if whole.sum() >= 20 else known)
+    if not len(asked):
+        return np.zeros((0, 2), np.int64)
+    asked = _sample(asked, ASKED, rng)
+    described = patches[asked[:, 0], asked[:, 1]]
+    hole = _sample(np.argwhere(~known), ASKING, rng)
+    votes = [_peaks(asked[_nearest(patches[hole[:, 0], hole[:, 1]], described)] - hole, known.shape, OF_HOLE)]
+    band: Mask = cv2.dilate((~known).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(bool) & whole
+    around = _sample(np.argwhere(band), SURROUNDING, rng)
+    if len(around) >= 50:
+        near = ((around[:, None] - asked[None]) ** 2).sum(2) < (LEAST_LENGTH * max(known.shape)) ** 2
+        best = _nearest(patches[around[:, 0], around[:, 1]], described, forbidden=near)
+        votes.append(_peaks(asked[best] - around, known.shape, OF_SURROUNDINGS))
+    offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
+    return offsets[np.abs(offsets).sum(1) > 0]
+
+
+def _describe(picture: FloatArray) -> FloatArray:
+    """HW3 -> HW48: around each pixel the mean colours of the 4 x 4 cells of a patch."""
+    cell = PATCH // 4
+    means = cv2.blur(picture, (cell, cell), borderType=cv2.BORDER_REFLECT)
+    padded = cv2.copyMakeBorder(means, PATCH, PATCH, PATCH, PATCH, cv2.BORDER_REFLECT)
+    h, w = picture.shape[:2]
+    places = [int(np.floor(k * cell + 0.5)) + PATCH for k in (-1.5, -0.5, 0.5, 1.5)]
+    return np.concatenate([padded[y : y + h, x : x + w] for y in places for x in places], axis=2)
+
+
+def _nearest(asking: FloatArray, asked: FloatArray, forbidden: Mask | None = None) -> NDArray[np.int64]:
+    """For each row of ``asking`` the row of ``asked`` at the least Euclidean distance."""
+    squares = (asked**2).sum(1)
+    found = []
+    for start in range(0, len(asking), 1024):
+        distance = squares[None] - 2 * asking[start : start + 1024] @ asked.T
+        if forbidden is not None:
+            distance[forbidden[start : start + 1024]] = np.inf
+        found.append(distance.argmin(1))
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _peaks(votes: Offsets, shape: tuple[int, ...], count: int) -> Offsets:
+    """The ``count`` highest local maxima of the smoothed histogram of offsets."""
+    h, w = shape
+    histogram = np.zeros((2 * h + 1, 2 * w + 1), np.float32)
+    np.add.at(histogram, (votes[:, 0] + h, votes[:, 1] + w), 1)
+    histogram = cv2.GaussianBlur(histogram, (0, 0), 1.0)  # type: ignore[assignment]
+    ys, xs = np.nonzero((histogram > 0) & (histogram >= cv2.dilate(histogram, np.ones((5, 5), np.uint8))))
+    order = np.argsort(-histogram[ys, xs], kind="stable")[:count]
+    return np.stack([ys[order] - h, xs[order] - w], axis=1)
+
+
+def _sample(places: Offsets, count: int, rng: np.random.Generator) -> Offsets:
+    return places if len(places) <= count else places[np.sort(rng.permutation(len(places))[:count])]

@@ -33,19 +33,20 @@ IMPOSSIBLE = 1e3
 class Costs:
     """What every offset would put on the frame around the hole, and what that costs.
 
-    ``frame``: in the picture, sides multiples of ``BLOCK``; ``sources`` Khw3: the picture shifted by each offset; ``unary`` Khw;
-    ``hole`` and ``known`` hw; ``picture`` hw3. Places of the frame outside the picture are neither hole nor known.
+    ``frame``: in the picture, sides multiples of ``BLOCK``; ``sources`` Khw3: the picture shifted by each offset, ``legal`` Khw where that
+    is known; ``unary`` Khw; ``hole`` and ``known`` hw; ``picture`` hw3. Places outside the picture are neither hole nor known.
     """
 
     frame: Box
     sources: FloatArray
+    legal: Mask
     unary: FloatArray
     hole: Mask
     known: Mask
     picture: FloatArray
 
 
-def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets) -> tuple[Box, Labels]:
+def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets) -> tuple[Costs, Labels]:
     """The offset of every hole pixel.
 
     Args:
@@ -55,10 +56,10 @@ def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets)
         offsets: K2, K > 0.
 
     Returns:
-        (frame around the hole, hw index into ``offsets``; -1 where nothing is to be filled).
+        (the frame around the hole and what every offset would put there, hw index into ``offsets``; -1 where nothing is to be filled).
     """
     costs = _costs(picture, known, guide, offsets)
-    return costs.frame, _refine(costs, _label_blocks(costs))
+    return costs, _refine(costs, _label_blocks(costs))
 
 
 def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets) -> Costs:
@@ -79,19 +80,20 @@ def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets
     all_known = cv2.GaussianBlur(here_known.astype(np.float32), (0, 0), RIM_REACH)
     sources = np.empty((len(offsets), fh, fw, 3), np.float32)
     unary = np.empty((len(offsets), fh, fw), np.float32)
+    legal = np.empty((len(offsets), fh, fw), bool)
     for k, (dy, dx) in enumerate(offsets.tolist()):
         sources[k] = _window(picture, frame, dy, dx)
-        legal = _window(known, frame, dy, dx)
+        legal[k] = _window(known, frame, dy, dx)
         colour = np.minimum(np.abs(wanted - _window(smooth, frame, dy, dx)).mean(2), TRUNCATED)
-        both = here_known & legal
+        both = here_known & legal[k]
         misfit = np.where(both, np.minimum(np.abs(here - sources[k]).mean(2), TRUNCATED), 0).astype(np.float32)
         compared = cv2.GaussianBlur(both.astype(np.float32), (0, 0), RIM_REACH)
         # What cannot be compared costs half of the worst: else offsets that compare least would win.
         misfit = cv2.GaussianBlur(misfit, (0, 0), RIM_REACH) + TRUNCATED / 2 * (all_known - compared)  # type: ignore[assignment]
         unary[k] = GUIDE * colour + at_rim * misfit / np.maximum(all_known, 1e-3)
-        unary[k][~legal] = IMPOSSIBLE
+        unary[k][~legal[k]] = IMPOSSIBLE
     unary[:, ~hole] = 0
-    return Costs(frame, sources, unary, hole, here_known, here)
+    return Costs(frame, sources, legal, unary, hole, here_known, here)
 
 
 def _window(plane: NDArray[Any], frame: Box, dy: int, dx: int) -> NDArray[Any]:

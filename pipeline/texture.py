@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.labelling import Labels, label
 from pipeline.offsets import candidate_offsets
+from pipeline.seams import correction
 from pipeline.types import FloatArray, Mask
 
 Offsets = NDArray[np.int64]
@@ -25,8 +26,8 @@ FINETUNE_THRESHOLD = 0.04
 WORKING_SIZE = 256
 #: How far the guide is led to the photo's colour at the rim, as a share of the longer side (standard deviation).
 GUIDE_REACH = 1 / 24
-#: How far the copied pixels' colour is brought back to the guide's, and over which share of the longer side it is compared.
-KEEP_COLOUR, COLOUR_REACH = 0.25, 1 / 16
+#: Pixels at which an offset is fitted to full size.
+FITTED_PIXELS = 600
 #: Least share of a window that must be known for its texture to be worth copying.
 LEAST_KNOWN = 0.05
 
@@ -127,11 +128,17 @@ def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: i
     offsets = candidate_offsets(guided, small_known, np.random.default_rng(seed))
     if not len(offsets):
         return None
-    frame, labels = label(small, small_known, small_guide, offsets)
-    whole = np.full((max(small_known.shape[0], frame.y + frame.h), max(small_known.shape[1], frame.x + frame.w)), -1)
+    costs, labels = label(small, small_known, small_guide, offsets)
+    shift = correction(costs, labels)
+    h, w = small_known.shape
+    frame = costs.frame
+    whole, whole_shift = np.full((max(h, frame.y + frame.h), max(w, frame.x + frame.w)), -1), np.zeros((h, w, 3), np.float32)
     whole[frame.slices] = labels
-    full, full_offsets = _at_full_size(whole[: small_known.shape[0], : small_known.shape[1]], offsets, masked, known)
-    return _recoloured(_copied(masked, known, full, full_offsets), known, small_guide)
+    whole = whole[:h, :w]
+    inside = whole_shift[frame.slices]
+    inside[:] = shift[: inside.shape[0], : inside.shape[1]]
+    full, full_offsets = _at_full_size(whole, offsets, masked, known)
+    return _copied(masked, known, full, full_offsets, whole, whole_shift)
 
 
 def _reduced(picture: FloatArray, known: Mask) -> tuple[FloatArray, Mask]:
@@ -172,87 +179,118 @@ def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: 
     h, w = labels.shape
     if (h, w) == (H, W):
         return labels, offsets
-    rows, columns = np.arange(H) * h // H, np.arange(W) * w // W
-    full = np.where(known, -1, labels[rows][:, columns])
+    full = np.where(known, -1, labels[np.arange(H) * h // H][:, np.arange(W) * w // W])
     scaled = np.round(offsets * np.array([H / h, W / w])).astype(np.int64)
     reach = int(np.ceil(max(H / h, W / w) / 2)) + 1
-    done = picture.copy()
-    settled = known.copy()
-    used, counts = np.unique(full[full >= 0], return_counts=True)
-    near_known = cv2.dilate(known.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).astype(bool)
-    contact = np.bincount(full[(full >= 0) & near_known], minlength=len(offsets))[used]
-    for k in used[np.lexsort((-counts, -contact))]:
-        region = full == k
-        ring = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(bool) & settled
-        places = np.argwhere(ring)
+    done, settled = picture.copy(), known.copy()
+    # Working pixels at the hole's border are hole and known both: those labels are fitted first that touch most of what is known.
+    near_known = cv2.dilate(cv2.resize(known.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST), np.ones((5, 5), np.uint8)) > 0
+    used = np.unique(full[full >= 0])
+    contact = np.bincount(labels[(labels >= 0) & near_known], minlength=len(offsets))[used]
+    for k in used[np.argsort(-contact, kind="stable")]:
+        part = _extent(full == k, reach + 2)
+        region = full[part] == k
+        ring = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(bool) & settled[part]
+        places = np.argwhere(ring) + np.array([part[0].start, part[1].start])
         if len(places):
-            places = places[:: max(1, len(places) // 2000)]
-            scaled[k] = _best_fit(done, known, places, scaled[k], reach)
-        ys, xs = np.nonzero(region)
-        sy, sx = ys + scaled[k, 0], xs + scaled[k, 1]
-        inside = (sy >= 0) & (sy < H) & (sx >= 0) & (sx < W)
-        ys, xs, sy, sx = ys[inside], xs[inside], sy[inside], sx[inside]
-        legal = known[sy, sx]
-        done[ys[legal], xs[legal]] = picture[sy[legal], sx[legal]]
-        settled[ys[legal], xs[legal]] = True
+            scaled[k] = _best_fit(done, known, places[:: max(1, len(places) // FITTED_PIXELS)], scaled[k], reach)
+        target, source = _overlap(part, scaled[k], (H, W))
+        copied = region[_within(target, part)] & known[source]
+        done[target][copied] = picture[source][copied]
+        settled[target] |= copied
     return full, scaled
 
 
 def _best_fit(done: FloatArray, known: Mask, places: Offsets, offset: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
-    """Of the offsets within ``reach`` of ``offset`` the one whose source looks most like ``done`` at ``places``."""
+    """Of the offsets within ``reach`` of ``offset`` the one whose source looks most like ``done`` at ``places``.
+
+    Every second one is tried, then those around the best.
+    """
     H, W = known.shape
     here = done[places[:, 0], places[:, 1]]
     best, least = offset, np.inf
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
-            y, x = places[:, 0] + offset[0] + dy, places[:, 1] + offset[1] + dx
-            inside = (y >= 0) & (y < H) & (x >= 0) & (x < W)
-            legal = inside & known[np.clip(y, 0, H - 1), np.clip(x, 0, W - 1)]
+    coarse = [(dy, dx) for dy in range(-reach, reach + 1, 2) for dx in range(-reach, reach + 1, 2)]
+    fine = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    for steps in (coarse, fine):
+        centre = best
+        for step in steps:
+            y, x = (places + centre + step).T
+            legal = (y >= 0) & (y < H) & (x >= 0) & (x < W)
+            legal[legal] = known[y[legal], x[legal]]
             if legal.sum() < 0.5 * len(places):
                 continue
             difference = float(np.abs(done[y[legal], x[legal]] - here[legal]).mean())
             # Of equally good ones the nearest to where it was: flat ground fits everywhere.
-            difference += 1e-4 * (abs(dy) + abs(dx))
+            difference += 1e-4 * float(np.abs(centre + step - offset).sum())
             if difference < least:
-                best, least = offset + np.array([dy, dx]), difference
+                best, least = centre + np.array(step), difference
     return best
 
 
-def _copied(picture: FloatArray, known: Mask, labels: Labels, offsets: Offsets) -> FloatArray:
-    """Equation 2 with soft seams: every pixel from its label's source, neighbours fading into each other over a pixel or two."""
+def _extent(region: Mask, margin: int) -> tuple[slice, slice]:
+    """The box around a region, with a margin, cut to the picture."""
+    ys, xs = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    h, w = region.shape
+    return slice(max(0, int(ys[0]) - margin), min(h, int(ys[-1]) + margin + 1)), slice(
+        max(0, int(xs[0]) - margin), min(w, int(xs[-1]) + margin + 1)
+    )
+
+
+def _overlap(
+    part: tuple[slice, slice], offset: NDArray[np.int64], shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part of ``part`` whose source lies in the picture, and that source."""
+    target, source = [], []
+    for side, move, limit in zip(part, (int(v) for v in offset), shape, strict=True):
+        start = min(max(side.start, -move), side.stop)
+        stop = max(start, min(side.stop, limit - move))
+        target.append(slice(start, stop))
+        source.append(slice(start + move, stop + move) if stop > start else slice(0, 0))
+    return (target[0], target[1]), (source[0], source[1])
+
+
+def _within(target: tuple[slice, slice], part: tuple[slice, slice]) -> tuple[slice, slice]:
+    """``target`` in the coordinates of ``part``."""
+    rows, columns = (slice(t.start - p.start, t.stop - p.start) for t, p in zip(target, part, strict=True))
+    return rows, columns
+
+
+def _copied(
+    picture: FloatArray, known: Mask, labels: Labels, offsets: Offsets, small_labels: Labels, small_shift: FloatArray
+) -> FloatArray:  # fmt: skip
+    """Equation 2 with soft seams: every pixel from its label's source, its light corrected, neighbours fading into each other."""
     H, W = known.shape
     total, weight = np.zeros_like(picture), np.zeros((H, W, 1), np.float32)
-    margin = 4
-    for k in np.unique(labels[~known & (labels >= 0)]):
-        region = (labels == k) & ~known
-        ys, xs = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-        dy, dx = (int(v) for v in offsets[k])
-        # The part whose source lies in the window.
-        y0, y1 = max(0, int(ys[0]) - margin), min(H, int(ys[-1]) + margin + 1)
-        x0, x1 = max(0, int(xs[0]) - margin), min(W, int(xs[-1]) + margin + 1)
-        soft = cv2.GaussianBlur(region[y0:y1, x0:x1].astype(np.float32), (0, 0), 1.0)
-        top, left, bottom, right = max(y0, -dy), max(x0, -dx), min(y1, H - dy), min(x1, W - dx)
-        if bottom <= top or right <= left:
+    for k in np.unique(labels[labels >= 0]):
+        target, source = _overlap(_extent(labels == k, 4), offsets[k], (H, W))
+        if target[0].stop <= target[0].start or target[1].stop <= target[1].start:
             continue
-        source = slice(top + dy, bottom + dy), slice(left + dx, right + dx)
-        share = (soft[top - y0 : bottom - y0, left - x0 : right - x0] * known[source])[..., None]
-        total[top:bottom, left:right] += share * picture[source]
-        weight[top:bottom, left:right] += share
+        soft = cv2.GaussianBlur((labels[target] == k).astype(np.float32), (0, 0), 1.0)
+        share = (soft * known[source])[..., None]
+        total[target] += share * (picture[source] + _enlarged_shift(small_labels == k, small_shift, target, (H, W)))
+        weight[target] += share
     filled = ~known & (weight[..., 0] > 1e-3)
     result = picture.copy()
     result[filled] = (total / np.maximum(weight, 1e-6))[filled]
     left_over = ~known & ~filled
     if left_over.any():  # pixels whose source falls outside by rounding
-        eight = (np.clip(result, 0, 1) * 255 + 0.5).astype(np.uint8)
-        result[left_over] = cv2.inpaint(eight, left_over.astype(np.uint8), 3, cv2.INPAINT_TELEA)[left_over].astype(np.float32) / 255
+        part = _extent(left_over, 8)
+        eight = (np.clip(result[part], 0, 1) * 255 + 0.5).astype(np.uint8)
+        mended = cv2.inpaint(eight, left_over[part].astype(np.uint8), 3, cv2.INPAINT_TELEA)
+        result[part][left_over[part]] = mended[left_over[part]].astype(np.float32) / 255
     return result
 
 
-def _recoloured(filled: FloatArray, known: Mask, guide: FloatArray) -> FloatArray:
-    """Copied pixels are right in texture and a little off in colour; the guide's is brought back over wide distances."""
-    unknown = ~known
-    reach = max(2.0, COLOUR_REACH * max(known.shape))
-    difference = np.where(unknown[..., None], _resized(guide, known.shape) - filled, 0).astype(np.float32)
-    weight = np.maximum(cv2.GaussianBlur(unknown.astype(np.float32), (0, 0), reach), 1e-3)
-    shift = cv2.GaussianBlur(difference, (0, 0), reach) / weight[..., None]
-    return (filled + KEEP_COLOUR * np.where(unknown[..., None], shift, 0)).astype(np.float32)
+def _enlarged_shift(region: Mask, shift: FloatArray, target: tuple[slice, slice], shape: tuple[int, int]) -> FloatArray:
+    """One label's correction on ``target`` of the full size: it jumps at seams, so only the label's own pixels are interpolated."""
+    h, w = region.shape
+    own = region.astype(np.float32)
+    weight = cv2.GaussianBlur(own, (0, 0), 2.0)[..., None]
+    spread = cv2.GaussianBlur(shift * own[..., None], (0, 0), 2.0) / np.maximum(weight, 1e-6)
+    extended = np.where(region[..., None], shift, np.where(weight > 1e-4, spread, 0)).astype(np.float32)
+    if (h, w) == shape:
+        return extended[target]
+    y = (np.arange(target[0].start, target[0].stop, dtype=np.float32) + 0.5) * np.float32(h / shape[0]) - 0.5
+    x = (np.arange(target[1].start, target[1].stop, dtype=np.float32) + 0.5) * np.float32(w / shape[1]) - 0.5
+    maps = np.meshgrid(x, y)
+    return cv2.remap(extended, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]

@@ -111,7 +111,7 @@ def test_a_periodic_texture_is_continued_exactly(period: int) -> None:
     filled = texture.texture_fill(np.where(known[..., None], picture, np.nan), known, blurred)
     assert filled is not None
     assert np.array_equal(filled[known], picture[known])
-    # What is left is the colour that is brought back to the guide's, and the soft seam.
+    # What is left is the soft seam.
     assert np.abs(filled - picture)[~known].mean() < 0.01
     middle = np.zeros_like(known)
     middle[50:75, 60:100] = True
@@ -191,7 +191,7 @@ def test_belief_propagation_finds_the_cheapest_row_of_blocks() -> None:
         sources = rng.random((count, b, blocks * b, 3)).astype(np.float32)
         unary = rng.random((count, b, blocks * b)).astype(np.float32) * 0.6
         whole = np.ones((b, blocks * b), bool)
-        costs = labelling.Costs(Box(0, 0, blocks * b, b), sources, unary, whole, ~whole, sources[0])
+        costs = labelling.Costs(Box(0, 0, blocks * b, b), sources, unary < 9, unary, whole, ~whole, sources[0])
         found = labelling._label_blocks(costs)[0, ::b]
 
         def total(row: tuple[int, ...], unary: np.ndarray = unary, sources: np.ndarray = sources) -> float:
@@ -213,7 +213,7 @@ def test_moving_the_seams_never_costs_more() -> None:
     hole = np.zeros((h, w), bool)
     hole[4:12, 4:12] = True
     unary = np.where(hole, rng.random((4, h, w)) * 0.2, 0).astype(np.float32)
-    costs = labelling.Costs(Box(0, 0, w, h), sources, unary, hole, ~hole, sources[0])
+    costs = labelling.Costs(Box(0, 0, w, h), sources, unary < 9, unary, hole, ~hole, sources[0])
 
     def energy(labels: np.ndarray) -> float:
         total = float(np.take_along_axis(unary, np.maximum(labels, 0)[None], 0)[0][hole].sum())

@@ -1,0 +1,67 @@
+"""Closing the seams of a copied hole in the gradient domain (Perez et al. 2003, screened): copies keep their texture, their light meets.
+
+Where two sources meet, or a source meets the rim, they disagree by some colour. A correction is sought that takes up these differences
+and is otherwise as flat as can be: weighted least squares over all neighbouring pixels, one sparse linear system.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import cg
+
+from pipeline.labelling import Costs, Labels
+from pipeline.types import FloatArray
+
+#: Pull of every pixel's correction towards none: it fades over about 1 / sqrt(SCREEN) pixels, so that a bad border does not tint the hole.
+SCREEN = 3e-3
+#: Mean absolute difference in [0, 1] above which two sources (or source and rim) show different things, and are not made to meet.
+DIFFERENT = 0.12
+
+
+def correction(costs: Costs, labels: Labels) -> FloatArray:
+    """What to add to each hole pixel's copy.
+
+    Args:
+        costs: of the frame.
+        labels: hw, -1 where nothing is filled.
+
+    Returns:
+        hw3 float32; zero outside the hole.
+    """
+    hole = labels >= 0
+    index = np.full(hole.shape, -1)
+    index[hole] = np.arange(int(hole.sum()))
+    count = int(hole.sum())
+    diagonal = np.full(count, SCREEN)
+    right = np.zeros((count, 3))
+    rows, columns, values = [], [], []
+    for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        y, x = np.nonzero(hole[max(0, -dy) : hole.shape[0] - max(0, dy), max(0, -dx) : hole.shape[1] - max(0, dx)])
+        y, x = y + max(0, -dy), x + max(0, -dx)
+        qy, qx = y + dy, x + dx
+        mine, theirs, p = labels[y, x], labels[qy, qx], index[y, x]
+        inner = theirs >= 0
+        q = index[qy, qx]
+        other = np.maximum(theirs, 0)
+        ours_there, ours_here = costs.sources[mine, qy, qx], costs.sources[mine, y, x]
+        jump = 0.5 * (ours_there - costs.sources[other, qy, qx] + ours_here - costs.sources[other, y, x])
+        compared = costs.legal[mine, qy, qx] & costs.legal[other, y, x]
+        jump[(mine == theirs) | ~compared] = 0
+        rim = costs.picture[qy, qx] - ours_there
+        at_rim = ~inner & costs.known[qy, qx] & costs.legal[mine, qy, qx]
+        target = np.where(inner[:, None], jump, np.where(at_rim[:, None], rim, 0))
+        weight = 1 / (1 + (np.abs(target).mean(1) / DIFFERENT) ** 4)
+        weight[~inner & ~at_rim] = 0
+        np.add.at(diagonal, p, weight)
+        # correction(q) - correction(p) = jump between sources; correction(p) = rim difference at the rim.
+        np.add.at(right, p, np.where(inner[:, None], -1, 1) * weight[:, None] * target)
+        rows.append(p[inner])
+        columns.append(q[inner])
+        values.append(-weight[inner])
+    off = coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (count, count))
+    system = (off + diags(diagonal)).tocsr()
+    result = np.zeros((*hole.shape, 3), np.float32)
+    jacobi = diags(1 / diagonal)
+    result[hole] = np.stack([cg(system, right[:, c], rtol=1e-3, maxiter=200, M=jacobi)[0] for c in range(3)], axis=1)
+    return result

@@ -26,6 +26,8 @@ BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 32, 24, 8
 GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.6, 6.0, 1.0, 0.02, 0.3
 #: Standard deviation in pixels of the smoothing at which colours are compared with the guide, and of the rim's reach into the hole.
 GUIDE_SMOOTH, RIM_REACH = 2.0, 3.0
+#: Price of an offset up or down by the whole window: photos are upright, what belongs here is rather found beside than above.
+UPRIGHT = 0.1
 IMPOSSIBLE = 1e3
 
 
@@ -90,7 +92,7 @@ def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets
         compared = cv2.GaussianBlur(both.astype(np.float32), (0, 0), RIM_REACH)
         # What cannot be compared costs half of the worst: else offsets that compare least would win.
         misfit = cv2.GaussianBlur(misfit, (0, 0), RIM_REACH) + TRUNCATED / 2 * (all_known - compared)  # type: ignore[assignment]
-        unary[k] = GUIDE * colour + at_rim * misfit / np.maximum(all_known, 1e-3)
+        unary[k] = GUIDE * colour + at_rim * misfit / np.maximum(all_known, 1e-3) + UPRIGHT * abs(dy) / max(h, w)
         unary[k][~legal[k]] = IMPOSSIBLE
     unary[:, ~hole] = 0
     return Costs(frame, sources, legal, unary, hole, here_known, here)

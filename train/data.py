@@ -1,17 +1,20 @@
-"""Pictures to train on: any folder of images, decoded once, random crops and flips."""
+"""Pictures to train on: any folder of images, decoded in workers, random crops and flips, the same order after every resume."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from train.holes import HoleGenerator
 
@@ -39,24 +42,6 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-class Pictures:
-    """Decoded photos, kept in memory as uint8 RGB HWC. Unreadable files are reported once and left out."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.images: list[NDArray[np.uint8]] = []
-        self.paths: list[Path] = []
-        for path in paths:
-            try:
-                self.images.append(read_rgb(path))
-            except OSError as error:
-                log.warning("%s; left out", error)
-                continue
-            self.paths.append(path)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
 def random_crop(
     image: NDArray[np.uint8], size: int, rng: np.random.Generator, *, zoom: tuple[float, float] = (0.4, 1.0)
 ) -> NDArray[np.uint8]:
@@ -69,27 +54,93 @@ def random_crop(
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
-def batches(
-    pictures: Pictures, holes: HoleGenerator, *, size: int, batch: int, seed: int, start: int, zoom: tuple[float, float] = (0.4, 1.0)
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches, the same for the same seed, whatever ``start`` (the step to begin at, so that a resumed run goes on).
+@dataclass(frozen=True)
+class Stream:
+    """Where in an endless row of samples a process reads: sample n belongs to a step, a batch of the step, a process, a place in the batch.
+
+    The row does not depend on ``world`` or ``accumulate`` as long as their product with ``batch`` stays.
+    """
+
+    batch: int
+    accumulate: int = 1
+    rank: int = 0
+    world: int = 1
+
+    def batches(self, start: int) -> Iterator[list[int]]:
+        """The sample numbers of each batch from optimizer step ``start`` on."""
+        row = start * self.accumulate
+        while True:
+            first = (row * self.world + self.rank) * self.batch
+            yield list(range(first, first + self.batch))
+            row += 1
+
+
+class Crops(Dataset[tuple[Tensor, Tensor]]):
+    """An endless row of (picture, hole): sample n is a function of ``seed`` and n alone.
+
+    An unreadable file is reported once a process and its place taken by the next file.
+
+    Args:
+        paths: of the pictures.
+        holes: how a hole is drawn.
+        size: side of the crops in pixels.
+        zoom: see ``random_crop``.
+        seed: of order, crops and holes.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], holes: HoleGenerator, *, size: int, zoom: tuple[float, float] = (0.4, 1.0), seed: int = 0
+    ) -> None:  # fmt: skip
+        self.paths, self.holes, self.size, self.zoom, self.seed = list(paths), holes, size, zoom, seed
+        self._unreadable: set[Path] = set()
+
+    def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
+        """(3HW uint8 RGB, 1HW uint8 with 1 = known, 0 = hole)."""
+        epoch, index = divmod(n, len(self.paths))
+        order = epoch_order(len(self.paths), self.seed, epoch)
+        rng = np.random.default_rng((self.seed, n))
+        crop = random_crop(self._picture(order, index), self.size, rng, zoom=self.zoom)
+        known = ~self.holes(self.size, rng)
+        return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), torch.from_numpy(known[None].astype(np.uint8))
+
+    def _picture(self, order: NDArray[np.int64], index: int) -> NDArray[np.uint8]:
+        for i in range(len(order)):
+            path = self.paths[int(order[(index + i) % len(order)])]
+            if path in self._unreadable:
+                continue
+            try:
+                return read_rgb(path)
+            except OSError as error:
+                self._unreadable.add(path)
+                log.warning("%s; left out", error)
+        raise OSError(f"none of {len(self.paths)} pictures can be read, from {self.paths[0]} on")
+
+
+def batches(dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, to_float: bool = True) -> Iterator[tuple[Tensor, ...]]:
+    """Endless batches, decoded ahead of their use in ``workers`` processes (0: here).
 
     Yields:
-        (pictures N3HW float32 in [0, 1], masks N1HW float32 with 1 = known, 0 = hole).
+        Stacked samples; with ``to_float`` a dataset's (uint8 pictures, uint8 masks) become (N3HW float32 in [0, 1], N1HW float32).
     """
-    step = start
-    while True:
-        images, masks = [], []
-        for j in range(batch):
-            n = step * batch + j
-            epoch, index = divmod(n, len(pictures))
-            order = epoch_order(len(pictures), seed, epoch)
-            rng = np.random.default_rng((seed, n))
-            images.append(random_crop(pictures.images[order[index]], size, rng, zoom=zoom))
-            masks.append(~holes(size, rng))
-        x = torch.from_numpy(np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2))).float().div_(255)
-        yield x, torch.from_numpy(np.stack(masks)[:, None]).float()
-        step += 1
+    # A worker that imports OpenCV's own threads on top of the trainer's only slows both.
+    loader: DataLoader[Any] = DataLoader(
+        dataset,
+        batch_sampler=stream.batches(start),  # type: ignore[arg-type]
+        num_workers=workers,
+        generator=torch.Generator(),  # of its own: a resumed run draws the same global random numbers as an uninterrupted one
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_one_thread,
+        prefetch_factor=4 if workers else None,
+    )
+    for row in loader:
+        if to_float:
+            yield row[0].float().div_(255), row[1].float()
+        else:
+            yield tuple(row)
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(1)
 
 
 @lru_cache(maxsize=2)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,30 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from models.segmenter import CompactSegmenter, photo_logits
 from pipeline.segment import shrink
-from train.data import epoch_order, read_rgb
+from train.data import Stream, batches, epoch_order, read_rgb
 
 #: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
 LABELLED = ("segmentation/voc_train", "segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
 UNLABELLED = ("scenes/train",)
 VOID = 255
+
+
+def _voc_palette() -> NDArray[np.uint8]:
+    """Pascal VOC's colours: the bits of a class id spread over red, green and blue, highest first."""
+    ids = np.arange(256)
+    bits = (ids[:, None] >> np.arange(8)) & 1
+    weight = 128 >> (np.arange(8) // 3)
+    return np.stack([(bits * weight * (np.arange(8) % 3 == c)).sum(1) for c in range(3)], axis=1).astype(np.uint8)
+
+
+PALETTE = _voc_palette()
 
 
 def begin_as_teacher(network: CompactSegmenter, constants: Path) -> None:
@@ -101,12 +115,42 @@ def _identity(separable: nn.Sequential) -> None:
     pointwise.weight[:, :out, 0, 0] = torch.eye(out)
 
 
+class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
+    """An endless row of (photo crop, class ids); sample n is a function of ``seed`` and n alone."""
+
+    def __init__(self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int) -> None:
+        self.files, self.size, self.seed = list(files), size, seed
+
+    def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
+        """(3HW uint8 RGB, HW uint8 class ids with 255 = void); a third to all of a photo, mirrored or not."""
+        epoch, index = divmod(n, len(self.files))
+        order = epoch_order(len(self.files), self.seed, epoch)
+        image, label = self._crop(*read_pair(*self.files[int(order[index])]), np.random.default_rng((self.seed, n)))
+        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(np.ascontiguousarray(label))
+
+    def _crop(
+        self, image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
+        scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.75), np.log(1.8))))
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
+        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
+        h, w = image.shape[:2]
+        top, left = (int(rng.integers(0, max(1, s - self.size + 1))) for s in (h, w))
+        image, label = image[top : top + self.size, left : left + self.size], label[top : top + self.size, left : left + self.size]
+        image = np.clip(image.astype(np.float32) * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255).astype(np.uint8)
+        full = np.full((self.size, self.size, 3), 127, np.uint8)
+        full_label = np.full((self.size, self.size), VOID, np.uint8)
+        full[: image.shape[0], : image.shape[1]], full_label[: label.shape[0], : label.shape[1]] = image, label
+        return (full[:, ::-1], full_label[:, ::-1]) if rng.random() < 0.5 else (full, full_label)
+
+
 class Distillation:
     """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos."""
 
     def __init__(
-        self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int
-    ) -> None:
+        self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int,
+        workers: int = 0,
+    ) -> None:  # fmt: skip
         # Without channels_last the depthwise convolutions' backward pass is eleven times slower on a CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.teacher = copy.deepcopy(network).eval().requires_grad_(False)
@@ -121,79 +165,67 @@ class Distillation:
         order = np.random.default_rng(0).permutation(len(files))
         self.held_out = [files[i] for i in order if files[i][1] is not None][:held_out]
         left_out = set(self.held_out)
-        self.files = [f for f in files if f not in left_out]
-        self.batch, self.size, self.seed, self.learning_rate = batch, size, seed, learning_rate
+        self.crops = LabelledCrops([f for f in files if f not in left_out], size=size, seed=seed)
+        self.batch, self.learning_rate, self.workers = batch, learning_rate, workers
         fresh = [p for n, p in network.named_parameters() if n.startswith(("decoder.", "head."))]
         old = [p for n, p in network.named_parameters() if not n.startswith(("decoder.", "head."))]
         groups = [{"params": old, "lr": learning_rate * 0.2}, {"params": fresh, "lr": learning_rate}]
-        self.optimizer = torch.optim.Adam(groups)
-        self.parts: dict[str, Any] = {"network": network, "optimizer": self.optimizer}
+        self.modules: dict[str, nn.Module] = {"network": self.network}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"network": torch.optim.Adam(groups)}
+        self.clip = {"network": 2.0}
+        self.device: torch.device = torch.device("cpu")
+        self.autocast: Any = nullcontext
 
-    def batches(self, start: int) -> Iterator[tuple[Tensor, ...]]:
-        step = start
-        while True:
-            images, labels = [], []
-            for j in range(self.batch):
-                n = step * self.batch + j
-                epoch, index = divmod(n, len(self.files))
-                order = epoch_order(len(self.files), self.seed, epoch)
-                image, label = self._crop(self.files[int(order[index])], np.random.default_rng((self.seed, n)))
-                images.append(image)
-                labels.append(label)
-            x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy()).float().div_(127.5).sub_(1)
-            yield x, torch.from_numpy(np.stack(labels)).long()
-            step += 1
+    def prepare(self, fabric: Fabric) -> None:
+        """The teacher works where, and as precisely as, the network does."""
+        self.device, self.autocast = fabric.device, fabric.autocast
+        self.teacher.to(fabric.device)
+        # Batch norm is the teacher's, folded: it has no statistics to follow, so it stays as in use.
+        self.modules["network"].eval()
 
-    def _crop(self, pair: tuple[Path, Path | None], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        image, label = read_pair(*pair)
-        scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.75), np.log(1.8))))
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
-        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
-        h, w = image.shape[:2]
-        top, left = (int(rng.integers(0, max(1, s - self.size + 1))) for s in (h, w))
-        image, label = image[top : top + self.size, left : left + self.size], label[top : top + self.size, left : left + self.size]
-        image = np.clip(image.astype(np.float32) * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255).astype(np.uint8)
-        full = np.full((self.size, self.size, 3), 127, np.uint8)
-        full_label = np.full((self.size, self.size), VOID, np.uint8)
-        full[: image.shape[0], : image.shape[1]], full_label[: label.shape[0], : label.shape[1]] = image, label
-        return (full[:, ::-1], full_label[:, ::-1]) if rng.random() < 0.5 else (full, full_label)
+    def batches(self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, ...]]:
+        return batches(self.crops, Stream(self.batch, accumulate, rank, world), start, workers=self.workers, to_float=False)
 
     def set_progress(self, share: float) -> None:
         factor = min(1.0, share / 0.02 + 0.01) * (0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * share))))
-        for group, base in zip(self.optimizer.param_groups, (0.2, 1.0), strict=True):
+        for group, base in zip(self.optimizers["network"].param_groups, (0.2, 1.0), strict=True):
             group["lr"] = self.learning_rate * base * factor
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
-        image, label = batch[0].contiguous(memory_format=torch.channels_last), batch[1]
-        # Batch norm is the teacher's, folded: it has no statistics to follow, so it stays as in use.
-        self.network.eval()
-        logits = self.network(image)
-        with torch.no_grad():
-            soft = self.teacher(image).log_softmax(1)
+    def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
+        image = batch[0].float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        label = batch[1].long()
+        logits = self.modules["network"](image).float()
+        with torch.no_grad(), self.autocast():
+            soft = self.teacher(image).float().log_softmax(1)
         distance = F.kl_div(logits.log_softmax(1), soft, reduction="none", log_target=True).sum(1)
         big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
         entropy = F.cross_entropy(big, label, ignore_index=VOID, reduction="none")
-        labelled = label != VOID
-        hard = entropy.sum() / labelled.sum().clamp(min=1)
-        loss = 0.6 * hard + 0.6 * distance.mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
-        self.optimizer.step()
-        return {"hard": float(hard.detach()), "soft": float(distance.detach().mean())}
+        hard = entropy.sum() / (label != VOID).sum().clamp(min=1)
+        return {"network": {"hard": 0.6 * hard, "soft": 0.6 * distance.mean()}}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         counts = np.zeros((21, 21), np.int64)
         for path, label_path in self.held_out:
             image, label = read_pair(path, label_path)
-            counts += confusion(predict_labels(network, image, 513), label)
+            counts += confusion(predict_labels(network, image, 513, self.device), label)
         return {"val_" + k: v for k, v in intersection_over_union(counts).items() if k in ("mean", "person")}
 
+    def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
+        """The first six held-out photos with the found classes beside the labelled ones, in VOC's colours."""
+        rows = []
+        for path, label_path in self.held_out[:6]:
+            image, label = read_pair(path, label_path)
+            found = predict_labels(network, image, 513, self.device)
+            rows.append(np.concatenate([cv2.resize(p, (256, 192)) for p in (image, PALETTE[found], PALETTE[label])], axis=1))
+        return np.concatenate(rows) if rows else None
 
-def predict_labels(network: nn.Module, image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+
+def predict_labels(
+    network: nn.Module, image: NDArray[np.uint8], longest: int, device: torch.device | str = "cpu"
+) -> NDArray[np.uint8]:  # fmt: skip
     """Class ids at the photo's size: RGB HWC uint8 in, HW uint8 out. The network sees it at ``longest`` pixels."""
-    logits = photo_logits(network, shrink(image, longest))[None]
-    return F.interpolate(logits, size=image.shape[:2], mode="bilinear", align_corners=False)[0].argmax(0).byte().numpy()
+    logits = photo_logits(network, shrink(image, longest), device)[None]
+    return F.interpolate(logits, size=image.shape[:2], mode="bilinear", align_corners=False)[0].argmax(0).byte().cpu().numpy()
 
 
 def confusion(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -223,23 +255,23 @@ def read_pair(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], N
     return image, label  # type: ignore[return-value]
 
 
-def make_distillation(args: argparse.Namespace) -> tuple[Distillation, int, dict[str, Any]]:
+def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str, Any]]:
     """The task of ``train-inpainter compact-segmenter``."""
     if args.encoder is None:
         raise ValueError("compact-segmenter needs --encoder: the teacher's constants (.npz) to begin with")
     network = CompactSegmenter()
     begin_as_teacher(network, args.encoder)
     task = Distillation(
-        network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=2e-4, seed=args.seed, held_out=args.held_out
+        network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=args.learning_rate or 2e-4, seed=args.seed,
+        held_out=args.held_out, workers=args.workers,
     )  # fmt: skip
     steps = 1500 if args.steps is None else args.steps
-    return (
-        task,
-        steps,
-        {
-            "folders": LABELLED + UNLABELLED,
-            "teacher": args.encoder.name,
-            "batch": task.batch,
-            "options": f" --encoder {args.encoder.name} --steps {steps}",
-        },
-    )
+    return task, {
+        "folders": LABELLED + UNLABELLED,
+        "teacher": args.encoder.name,
+        "pictures": len(task.crops.files),
+        "steps": steps,
+        "batch": task.batch * args.accumulate,
+        "average": 0.999,
+        "options": f" --encoder {args.encoder.name} --steps {steps}",
+    }

@@ -1,6 +1,6 @@
-"""The training loop: steps, exponential moving average, checkpoints, one JSON line an interval, a clean stop.
+"""The training loop on Lightning Fabric: steps, exponential moving average, exact resume, held-out figures, samples, a clean stop.
 
-A task knows its networks and losses (``train.tasks``); the loop knows time.
+A task knows its networks and losses (``train.tasks``); the loop knows time, devices and files.
 """
 
 from __future__ import annotations
@@ -9,113 +9,350 @@ import json
 import logging
 import math
 import os
+import pickle
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 log = logging.getLogger(__name__)
 
+#: By which held-out figure the best checkpoint is chosen: the first that the task gives. True: the higher, the better.
+BEST_BY = (("val_lpips", False), ("val_perceptual", False), ("val_mean", True), ("val_hole_l1", False), ("val_loss", False))
+
 
 class NonFiniteLossError(RuntimeError):
     """A loss became NaN or infinite; the last checkpoint is from before it."""
 
 
-class Task(Protocol):
-    """What the loop trains: ``network`` ships, ``parts`` are all networks and optimizers to keep in a checkpoint."""
+class DamagedCheckpointError(ValueError):
+    """The checkpoint cannot be read; the message says which file to delete."""
 
-    parts: dict[str, Any]
+
+class Task(Protocol):
+    """What the loop trains. ``network`` is averaged and shipped; ``modules`` and ``optimizers`` are all that learns, by name.
+
+    ``setup`` replaces the entries of ``modules`` and ``optimizers`` by Fabric's wrappers: read them there at every use.
+    """
+
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    #: Largest gradient norm by module; absent = not clipped.
+    clip: dict[str, float]
 
     @property
     def network(self) -> nn.Module:
-        """What is averaged and exported."""
+        """The bare network that ships."""
 
-    def batches(self, start: int) -> Iterator[tuple[Tensor, ...]]:
-        """Endless batches from step ``start`` on."""
+    def prepare(self, fabric: Fabric) -> None:
+        """Told once, before the first step: where and in which precision to work with what is no entry of ``modules``."""
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
-        """One optimisation step; the losses by name."""
+    def batches(self, start: int, *, accumulate: int, rank: int, world: int) -> Iterator[tuple[Tensor, ...]]:
+        """Endless batches of this rank from optimizer step ``start`` on, ``accumulate`` of them a step."""
+
+    def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
+        """For each module its weighted losses by name, ready to be added up; the modules' graphs do not share parameters."""
 
     def set_progress(self, share: float) -> None:
         """Told before each step which share of the run is done, in [0, 1]; for schedules."""
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on held-out pictures."""
+        """Figures on held-out pictures, names beginning with ``val_``."""
+
+    def samples(self, network: nn.Module) -> NDArray[Any] | None:
+        """A grid of held-out results to look at, HWC uint8 RGB, or None."""
 
 
-def train(
-    task: Task, folder: Path, *, steps: int, minutes: float = math.inf, every: int = 100, evaluate_every: int = 1000
-) -> dict[str, float]:
-    """Train ``task`` until ``steps`` or ``minutes`` are over, or Ctrl-C; resumes from ``folder/checkpoint.pt`` if it is there.
+@dataclass(frozen=True)
+class Run:
+    """How long, how often, on what.
+
+    ``every``: steps between log lines and checkpoints; ``evaluate_every``: between held-out figures. ``accumulate``: batches whose
+    gradients make one step. ``average``: decay of the moving average. ``precision``, ``device`` and ``devices`` as Fabric names them.
+    """
+
+    steps: int
+    minutes: float = math.inf
+    every: int = 100
+    evaluate_every: int = 1000
+    accumulate: int = 1
+    average: float = 0.999
+    precision: str = "32-true"
+    device: str = "cpu"
+    devices: int = 1
+    seed: int = 0
+
+
+def best_precision(device: str) -> str:
+    """``bf16-mixed`` where the hardware multiplies bf16, else fp32: emulated, bf16 is many times slower."""
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    if device in ("cpu", "auto"):
+        capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        if capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("bf16"):
+            return "bf16-mixed"
+    return "32-true"
+
+
+def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
+    """Train ``task`` until the steps or minutes are over, or Ctrl-C; resumes from ``folder/checkpoint.pt`` if it is there.
+
+    A resumed run goes on exactly as it would have: weights, optimizers, average, random states of every process, order of the data.
+    Under ``torchrun`` every process trains on its own part of each batch.
 
     Args:
         task: see ``Task``.
-        folder: where checkpoint and log (``log.jsonl``) go; made if missing.
-        steps: the run's whole length, earlier sessions counted in.
-        minutes: this session's bound on wall time.
-        every: steps between log lines and checkpoints.
-        evaluate_every: steps between held-out figures.
+        folder: for ``checkpoint.pt``, ``best.pt`` (the best average so far), ``log.jsonl`` and ``samples/``; made if missing.
+        run: its length counts earlier sessions in.
 
     Returns:
-        The last held-out figures and ``step``.
+        The last held-out figures, ``step``, and ``seconds`` over all sessions.
 
     Raises:
         NonFiniteLossError: names the step and the losses; no checkpoint is written after it.
+        DamagedCheckpointError: the checkpoint there cannot be read.
     """
+    under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    processes = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else run.devices
+    fabric = Fabric(
+        accelerator=run.device,
+        devices=processes,
+        num_nodes=int(os.environ["WORLD_SIZE"]) // processes if under_torchrun else 1,
+        strategy="ddp" if under_torchrun or run.devices > 1 else "auto",
+        precision=run.precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
     folder.mkdir(parents=True, exist_ok=True)
-    ema = _average(task.network)
-    start, seconds = _resume(folder / "checkpoint.pt", task, ema)
-    begun = time.monotonic()
-    totals: dict[str, float] = {}
-    counted = 0  # steps in ``totals``: fewer than ``every`` after a resume from a step between two lines
-    figures: dict[str, float] = {}
-    step = start
-    bar = tqdm(task.batches(start), total=steps, initial=start, unit="step", dynamic_ncols=True)
-    try:
-        for batch in bar:
-            if step >= steps or time.monotonic() - begun > minutes * 60:
-                break
-            task.set_progress(step / steps)
-            losses = task.step(batch)
-            if not all(math.isfinite(v) for v in losses.values()):
-                raise NonFiniteLossError(f"step {step}: {losses}; resume from the last checkpoint with a lower learning rate")
-            ema.update_parameters(task.network)
-            step += 1
-            counted += 1
-            for name, value in losses.items():
-                totals[name] = totals.get(name, 0.0) + value
-            if step % every == 0:
-                means = {k: round(v / counted, 5) for k, v in totals.items()}
-                totals, counted = {}, 0
-                bar.set_postfix(means)
-                spent = seconds + time.monotonic() - begun
-                _log(folder, {"step": step, "seconds": round(spent, 1), **means})
-                _save(folder / "checkpoint.pt", task, ema, step, spent)
-            if step % evaluate_every == 0:
-                figures = _evaluate(task, ema)
-                _log(folder, {"step": step, **figures})
-    except KeyboardInterrupt:
-        log.warning("stopped by the user at step %d; the same command goes on from here", step)
-    if step > start or step == 0:  # a run of no steps keeps what the task began with
-        _save(folder / "checkpoint.pt", task, ema, step, seconds + time.monotonic() - begun)
-        figures = _evaluate(task, ema)
-        _log(folder, {"step": step, **figures})
-    return {"step": float(step), "seconds": seconds + time.monotonic() - begun, **figures}
+    state = _read(folder / "checkpoint.pt")
+    ema = _average(task.network, run.average).to(fabric.device)
+    _wrap(task, fabric)
+    step, seconds = _restore(state, task, ema, fabric)
+    _seed(state, fabric, run.seed)
+    session = _Session(task, folder, run, fabric, ema, step, seconds, state or {})
+    with _stop_signals() as stop:
+        figures = session.go(stop)
+    return {"step": float(session.step), "seconds": session.seconds, **figures}
 
 
-def averaged_network(folder: Path, task: Task) -> tuple[nn.Module, int, float]:
-    """The averaged network of ``folder``'s checkpoint, with its step and the seconds spent; for export."""
-    ema = _average(task.network)
-    step, seconds = _resume(folder / "checkpoint.pt", task, ema)
-    return ema.module.eval(), step, seconds
+class _Session:
+    """One call of ``train``: the loop, and what it writes."""
+
+    def __init__(
+        self, task: Task, folder: Path, run: Run, fabric: Fabric, ema: AveragedModel, step: int, seconds: float, state: dict[str, Any]
+    ) -> None:  # fmt: skip
+        self.task, self.folder, self.run, self.fabric, self.ema = task, folder, run, fabric, ema
+        self.start = self.step = step
+        self.best = float(state.get("best", math.inf))
+        here = machine(fabric.device) + (f" x {fabric.world_size}" if fabric.world_size > 1 else "")
+        self.machines = [m for m in state.get("machines", []) if m != here] + [here]
+        self._earlier, self._begun = seconds, time.monotonic()
+        self._board = _tensorboard(folder) if fabric.is_global_zero else None
+
+    @property
+    def seconds(self) -> float:
+        """Spent over all sessions."""
+        return self._earlier + time.monotonic() - self._begun
+
+    def go(self, stop: threading.Event) -> dict[str, float]:
+        run = self.run
+        world, rank = self.fabric.world_size, self.fabric.global_rank
+        stream = self.task.batches(self.step, accumulate=run.accumulate, rank=rank, world=world)
+        totals: dict[str, Tensor] = {}
+        counted = samples = 0
+        since = time.monotonic()
+        figures: dict[str, float] = {}
+        evaluated = -1
+        bar = tqdm(total=run.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=rank > 0)
+        with bar:
+            while self.step < run.steps and not self._over(stop):
+                self.task.set_progress(self.step / run.steps)
+                found, seen = self._step(stream)
+                for name, value in found.items():
+                    totals[name] = totals.get(name, torch.zeros_like(value)) + value
+                self.step += 1
+                counted += 1
+                samples += seen * world
+                bar.update()
+                if self.step % run.every == 0:
+                    means = {k: round(float(v) / counted, 5) for k, v in totals.items()}
+                    means["images_per_second"] = round(samples / (time.monotonic() - since), 2)
+                    bar.set_postfix(means)
+                    self._log({"step": self.step, "seconds": round(self.seconds, 1), **means})
+                    totals, counted, samples, since = {}, 0, 0, time.monotonic()
+                    self._save()
+                if self.step % run.evaluate_every == 0:
+                    figures, evaluated = self._evaluate(), self.step
+        if stop.is_set():
+            log.warning("stopped by the user at step %d; the same command goes on from here", self.step)
+        if self.step > self.start or self.step == 0:  # a run of no steps keeps what the task began with
+            if evaluated != self.step:
+                figures = self._evaluate()
+            self._save()
+        if self._board is not None:
+            self._board.close()
+        return figures
+
+    def _over(self, stop: threading.Event) -> bool:
+        """Whether to stop before the next step; all processes decide as one."""
+        return _any(self.fabric, stop.is_set() or time.monotonic() - self._begun > self.run.minutes * 60)
+
+    def _step(self, stream: Iterator[tuple[Tensor, ...]]) -> tuple[dict[str, Tensor], int]:
+        """One optimizer step over ``accumulate`` batches: mean losses by name, and how many pictures this process saw."""
+        task, fabric, share = self.task, self.fabric, 1 / self.run.accumulate
+        found: dict[str, Tensor] = {}
+        seen = 0
+        for i in range(self.run.accumulate):
+            batch = tuple(t.to(fabric.device, non_blocking=True) for t in next(stream))
+            seen += len(batch[0])
+            with ExitStack() as stack:
+                for module in task.modules.values():
+                    stack.enter_context(fabric.no_backward_sync(module, enabled=i + 1 < self.run.accumulate))  # type: ignore[arg-type]
+                for losses in task.losses(batch).values():
+                    fabric.backward(torch.stack(list(losses.values())).sum() * share)
+                    for name, value in losses.items():
+                        found[name] = found.get(name, torch.zeros_like(value)) + value.detach() * share
+        if _any(fabric, not bool(torch.isfinite(torch.stack(list(found.values()))).all())):
+            losses_now = {k: float(v) for k, v in found.items()}
+            raise NonFiniteLossError(f"step {self.step}: {losses_now}; resume from the last checkpoint with a lower learning rate")
+        for name, optimizer in task.optimizers.items():
+            if name in task.clip:
+                norm = fabric.clip_gradients(task.modules[name], optimizer, max_norm=task.clip[name], error_if_nonfinite=False)
+                if norm is not None:
+                    found[f"{name}_gradient"] = norm.detach()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.ema.update_parameters(task.network)
+        return found, seen
+
+    def _evaluate(self) -> dict[str, float]:
+        """Held-out figures of the averaged network; keeps it as ``best.pt`` where it is the best so far."""
+        if not self.fabric.is_global_zero:
+            self.fabric.barrier()
+            return {}
+        network = self.ema.module
+        was = network.training
+        network.eval()
+        with torch.inference_mode(), self.fabric.autocast():
+            figures = {k: round(v, 5) for k, v in self.task.evaluate(network).items()}
+            grid = self.task.samples(network)
+        network.train(was)
+        self._log({"step": self.step, **figures})
+        if grid is not None:
+            self._write_samples(grid)
+        score = _score(figures)
+        if score < self.best or not (self.folder / "best.pt").exists():
+            self.best = score
+            of_run = {"step": self.step, "seconds": self.seconds, "machines": self.machines}
+            _write(self.folder / "best.pt", {**of_run, "ema": self.ema.state_dict(), "figures": figures})
+        self.fabric.barrier()
+        return figures
+
+    def _write_samples(self, grid: NDArray[Any]) -> None:
+        from PIL import Image
+
+        folder = self.folder / "samples"
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(grid).save(folder / f"{self.step:07d}.png")
+        if self._board is not None:
+            self._board.add_image("samples", grid, self.step, dataformats="HWC")
+
+    def _save(self) -> None:
+        fabric = self.fabric
+        random = cast(Tensor, fabric.all_gather(_random_state(fabric.device)))
+        if not fabric.is_global_zero:
+            fabric.barrier()
+            return
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "machines": self.machines,
+            "ema": self.ema.state_dict(),
+            "parts": {k: v.state_dict() for k, v in _parts(self.task).items()},
+            "precision": fabric.strategy.precision.state_dict(),
+            "random": random.reshape(fabric.world_size, -1).cpu(),
+        }
+        _write(self.folder / "checkpoint.pt", state)
+        fabric.barrier()
+
+    def _log(self, row: dict[str, Any]) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if self._board is not None:
+            for name, value in row.items():
+                if name != "step":
+                    self._board.add_scalar(name, value, self.step)
 
 
-def _average(network: nn.Module, decay: float = 0.999) -> AveragedModel:
+@dataclass(frozen=True)
+class Averaged:
+    """The network that ships, and what its card says of the run: its step, seconds spent until then, machines, held-out figures."""
+
+    network: nn.Module
+    step: int
+    seconds: float
+    machines: tuple[str, ...]
+    figures: dict[str, float]
+
+
+def averaged_network(folder: Path, task: Task) -> Averaged:
+    """The best averaged network of a run: ``folder/best.pt``.
+
+    Raises:
+        FileNotFoundError: nothing was trained there.
+        DamagedCheckpointError: as in ``train``.
+    """
+    state = _read(folder / "best.pt")
+    if state is None:
+        raise FileNotFoundError(f"{folder / 'best.pt'}: no checkpoint to export; train first")
+    ema = _average(task.network, 0.999)
+    ema.load_state_dict(state["ema"])
+    machines = tuple(state["machines"])
+    return Averaged(ema.module.eval(), int(state["step"]), float(state["seconds"]), machines, state["figures"])
+
+
+def machine(device: torch.device) -> str:
+    """What a run ran on, for the card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cores = f"{os.cpu_count()} CPU cores"
+    return cores if device.type == "cpu" else f"{device.type}, {cores}"
+
+
+def _parts(task: Task) -> dict[str, Any]:
+    """All that a checkpoint keeps of a task, by name."""
+    return {**task.modules, **{f"{k}_optimizer": v for k, v in task.optimizers.items()}}
+
+
+def _any(fabric: Fabric, flag: bool) -> bool:
+    """Whether any process says so; all processes get the same answer."""
+    if fabric.world_size == 1:
+        return flag
+    return bool(cast(Tensor, fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="max")) > 0)
+
+
+def _score(figures: dict[str, float]) -> float:
+    """The figure by which checkpoints are compared, lower is better."""
+    for name, higher in BEST_BY:
+        if name in figures and math.isfinite(figures[name]):
+            return -figures[name] if higher else figures[name]
+    return math.inf
+
+
+def _average(network: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average whose memory grows with the run: a fixed decay would keep the random start for thousands of steps."""
 
     @torch.no_grad()
@@ -130,44 +367,93 @@ def _average(network: nn.Module, decay: float = 0.999) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=blend, use_buffers=True)  # type: ignore[arg-type]
 
 
-def _evaluate(task: Task, ema: AveragedModel) -> dict[str, float]:
-    network = ema.module
-    was = network.training
-    network.eval()
-    with torch.inference_mode():
-        figures = task.evaluate(network)
-    network.train(was)
-    return {k: round(v, 5) for k, v in figures.items()}
+def _wrap(task: Task, fabric: Fabric) -> None:
+    """Hand every module and its optimizer to Fabric: device, precision, gradients shared between processes."""
+    for name, module in task.modules.items():
+        wrapped, optimizer = fabric.setup(module, task.optimizers[name])
+        task.modules[name], task.optimizers[name] = wrapped, optimizer
+    task.prepare(fabric)
 
 
-def _save(path: Path, task: Task, ema: AveragedModel, step: int, seconds: float) -> None:
-    state = {
-        "step": step,
-        "seconds": seconds,
-        "ema": ema.state_dict(),
-        "parts": {k: v.state_dict() for k, v in task.parts.items()},
-        "torch_random": torch.get_rng_state(),
-    }
+def _random_state(device: torch.device) -> Tensor:
+    """The generators' states of this process in one row of bytes: CPU's, then the accelerator's if there is one."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return torch.cat(states).to(device)
+
+
+def _seed(state: dict[str, Any] | None, fabric: Fabric, seed: int) -> None:
+    """Go on with the random numbers of the checkpoint; a new run, or one of another number of processes, begins at ``seed`` + rank."""
+    rows = state.get("random") if state else None
+    own = torch.get_rng_state().numel()
+    if rows is None or len(rows) != fabric.world_size:
+        torch.manual_seed(seed + fabric.global_rank)
+        return
+    row = rows[fabric.global_rank]
+    torch.set_rng_state(row[:own])
+    if fabric.device.type == "cuda" and len(row) > own:
+        torch.cuda.set_rng_state(row[own:], fabric.device)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        # weights_only: a pickle that would run code ends here too.
+        raise DamagedCheckpointError(
+            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); delete it to begin anew"
+        ) from error
+
+
+def _restore(state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabric: Fabric) -> tuple[int, float]:
+    if state is None:
+        return 0, 0.0
+    for name, part in _parts(task).items():
+        if name in state["parts"]:
+            part.load_state_dict(state["parts"][name])
+        else:
+            log.warning("the checkpoint has no %s; it starts fresh", name)
+    ema.load_state_dict(state["ema"])
+    fabric.strategy.precision.load_state_dict(state["precision"])
+    log.info("resumed at step %d", state["step"])
+    return int(state["step"]), float(state["seconds"])
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
     os.replace(temporary, path)
 
 
-def _resume(path: Path, task: Task, ema: AveragedModel) -> tuple[int, float]:
-    if not path.exists():
-        return 0, 0.0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    for name, part in task.parts.items():
-        if name in state["parts"]:
-            part.load_state_dict(state["parts"][name])
-        else:
-            log.warning("%s: has no %s; it starts fresh", path, name)
-    ema.load_state_dict(state["ema"])
-    torch.set_rng_state(state["torch_random"])
-    log.info("%s: resumed at step %d", path, state["step"])
-    return int(state["step"]), float(state["seconds"])
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C (or a cluster's SIGTERM) sets, so that the step at work is finished and saved; a second Ctrl-C interrupts."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before: dict[signal.Signals, Any] = {}
+
+    def ask(number: int, _: Any) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _log(folder: Path, row: dict[str, Any]) -> None:
-    with open(folder / "log.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+def _tensorboard(folder: Path) -> Any:
+    """A TensorBoard writer where the package is installed, else None."""
+    with suppress(ImportError):
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(folder / "tensorboard"))
+    return None

@@ -7,11 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from models.checkpoint import save_weights, sha256
 from models.segmenter import CompactSegmenter
 from train import engine
+from train.data import find_images, read_rgb
 
 #: What each network's input is, for the index: how a pixel in [0, 255] becomes the network's number.
 PREPROCESSING = {
@@ -36,23 +39,25 @@ def export(kind: str, task: Any, run: Path, folder: Path, recipe: dict[str, Any]
     Args:
         kind: the weight's kind and file name.
         task: a task of the same network; its parameters are overwritten.
-        run: holds ``checkpoint.pt`` and ``log.jsonl``.
+        run: holds ``best.pt``.
         folder: usually ``models/weights``.
         recipe: from ``train.main.make_task``.
 
     Returns:
-        The weight's path. An older weight of the kind is deleted, with its card.
+        The weight's path. An older weight of the kind is deleted, with its card and the card's picture.
+
+    Raises:
+        FileNotFoundError: nothing was trained in ``run``.
     """
-    if not (run / "checkpoint.pt").exists():
-        raise FileNotFoundError(f"{run / 'checkpoint.pt'}: no checkpoint to export; train first")
-    network, step, seconds = engine.averaged_network(run, task)
-    path = save_weights(network, folder, kind, metadata={"step": str(step)})
+    best = engine.averaged_network(run, task)
+    network = best.network
+    path = save_weights(network, folder, kind, metadata={"step": str(best.step)})
     index_path = folder / "index.json"
     index = json.loads(index_path.read_text(encoding="utf-8")) if index_path.exists() else {}
     old = index.get(kind, {}).get("file")
     if old and old != path.name:
-        for stale in (folder / old, folder / old.replace(".safetensors", ".md")):
-            stale.unlink(missing_ok=True)
+        for suffix in (".safetensors", ".md", ".jpg"):
+            (folder / old).with_suffix(suffix).unlink(missing_ok=True)
     index[kind] = {
         "file": path.name,
         "sha256": sha256(path),
@@ -65,28 +70,57 @@ def export(kind: str, task: Any, run: Path, folder: Path, recipe: dict[str, Any]
 
         index[kind]["categories"] = list(CATEGORIES)
     index_path.write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    card = _card(kind, path, network, step, seconds, recipe, _last_figures(run / "log.jsonl"))
-    path.with_suffix(".md").write_text(card, encoding="utf-8")
+    grid = card_grid(kind, task, network)
+    if grid is not None:
+        cv2.imwrite(str(path.with_suffix(".jpg")), cv2.cvtColor(grid, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    path.with_suffix(".md").write_text(_card(kind, path, best, recipe, pictured=grid is not None), encoding="utf-8")
     return path
 
 
-def _last_figures(log: Path) -> dict[str, float]:
-    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
-    found = [r for r in rows if any(k.startswith("val_") for k in r)]
-    return found[-1] if found else {}
+def card_grid(kind: str, task: Any, network: Any) -> NDArray[np.uint8] | None:
+    """The network at work on pictures that may be shown: those of ``sample_images/`` of a checkout; None without them.
+
+    For the face network the squares are the faces that the Haar cascades find there, for the others the pictures' centres.
+    """
+    from train import tasks
+
+    folder = Path(__file__).parent.parent / "sample_images"
+    if not folder.is_dir() or not isinstance(task, tasks.InpaintingTask):
+        return None
+    pictures = [read_rgb(p) for p in find_images([folder]) if not p.parent.name.startswith(".")]
+    if kind == "skip-ce":
+        pictures = [face for p in pictures for face in _faces(p)]
+    if not pictures:
+        return None
+    task.held_out = tasks.squares_with_holes(pictures, task.crops.holes, task.schedule.size)
+    return task.samples(network)
 
 
-def _card(
-    kind: str, path: Path, network: torch.nn.Module, step: int, seconds: float, recipe: dict[str, Any], figures: dict[str, float]
-) -> str:  # fmt: skip
+def _faces(rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    from pipeline.faces import FaceDetector
+    from pipeline.route import face_window
+
+    found = []
+    for face in FaceDetector(offline=True).detect(rgb):
+        w = face_window(face)
+        if w.x >= 0 and w.y >= 0 and w.x + w.w <= rgb.shape[1] and w.y + w.h <= rgb.shape[0]:
+            found.append(rgb[w.slices])
+    return found
+
+
+def _card(kind: str, path: Path, best: engine.Averaged, recipe: dict[str, Any], *, pictured: bool) -> str:
+    network, step = best.network, best.step
     config = asdict(network.config)  # type: ignore[call-overload]
     parameters = sum(p.numel() for p in network.parameters())
     folders = "\n".join(f"- `{f}`: {next((t for k, t in TERMS.items() if f.startswith(k)), 'see its source')}" for f in recipe["folders"])
-    numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "preset")}
+    numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "options", "batch", "steps")}
     command = f"train-inpainter {kind} --data DATA{recipe.get('options', '')}"
-    batch = recipe["schedule"].batch if "schedule" in recipe else recipe.get("batch", 0)
-    trained = f"{step} steps of batch {batch} ({step * batch} samples) in {seconds / 60:.0f} minutes on two CPU cores"
+    batch = recipe["batch"]
+    where = " and ".join(best.machines)
+    trained = f"{step} steps of batch {batch} ({step * batch} samples) in {best.seconds / 60:.0f} minutes on {where}"
     length = f"{trained}. Commands:" if step else "**No step of training yet**: these are the values that the run begins with. Commands:"
+    columns = "With its hole, the network's whole answer, the composite, the truth"
+    picture = f"\n![{columns}]({path.with_suffix('.jpg').name})\n" if pictured else ""
     return f"""# {path.name}
 
 `{type(network).__name__}`, {parameters / 1e6:.2f} M parameters, fp16, config `{json.dumps(config)}`.
@@ -100,11 +134,11 @@ def _card(
 
 Recipe: `{json.dumps(numbers)}`
 
-Data (for research, not for commerce):
+Data ({recipe["pictures"]} pictures; for research, not for commerce):
 
 {folders}
 
 ## Figures
 
-On pictures held out from training, from the run's own log: `{json.dumps(figures)}`
-"""
+On pictures held out from training, from the run's own log: `{json.dumps(best.figures)}`
+{picture}"""

@@ -1,4 +1,7 @@
-"""Feature networks for the perceptual and style losses: a file of VGG-19's first layers, or VGG-16 from torchvision's hub."""
+"""Feature networks for the perceptual and style losses, and the one that only scores.
+
+A file of VGG-19's first layers, VGG-16 or SqueezeNet from torchvision's hub. LPIPS scores held-out pictures and trains nothing.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,58 @@ class VGG16(nn.Module):
         return features
 
 
+class SqueezeNet(nn.Module):
+    """The four pools' inputs of torchvision's SqueezeNet 1.1: an eighth of VGG's cost, for machines without an accelerator."""
+
+    #: Indices of the layers whose output is taken: before each pool, and the last.
+    TAKEN = (1, 4, 7, 12)
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import squeezenet1_1
+
+        from models.weights import SQUEEZENET, cached, fetch
+
+        network = squeezenet1_1(weights=None)
+        # A converted file of another hash in the cache is the user's, as for LPIPS; weights_only: nothing in it can run.
+        network.load_state_dict(torch.load(cached(SQUEEZENET) or fetch(SQUEEZENET).path, map_location="cpu", weights_only=True))
+        self.layers = network.features.requires_grad_(False).eval()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+    mean: Tensor
+    std: Tensor
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = (image - self.mean) / self.std
+        features = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i in self.TAKEN:
+                features.append(x)
+        return features
+
+
 def feature_network(name: str) -> nn.Module:
-    """``vgg16`` for torchvision's, else the path of a ``vgg_normalised_conv3_1.pth``."""
+    """``vgg16`` or ``squeezenet`` from torchvision's hub, else the path of a ``vgg_normalised_conv3_1.pth``."""
+    if name == "squeezenet":
+        return SqueezeNet()
     return VGG16() if name == "vgg16" else NormalisedVGG(Path(name))
+
+
+class Scorer(nn.Module):
+    """LPIPS (SqueezeNet) of two batches N3HW in [0, 1] -> N. It never trains a network: a lower figure then means a better picture.
+
+    Args:
+        network: from ``pipeline.metrics.lpips_squeeze``.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, found: Tensor, truth: Tensor) -> Tensor:
+        return self.network(found.float(), truth.float(), normalize=True).flatten()  # type: ignore[no-any-return]
 
 
 def _conv(state: dict[str, Tensor], index: int, *, padding: int) -> nn.Conv2d:

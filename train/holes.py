@@ -1,4 +1,7 @@
-"""Random holes to train with. Every generator returns bool HW, True = hole, and takes the random state it uses."""
+"""Random holes to train with. Every generator returns bool HW, True = hole, and takes the random state it uses.
+
+All are functions or classes of this module, so that workers that decode pictures can be sent them.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,16 @@ def edge(size: int, rng: np.random.Generator, *, low: float = 0.25, high: float 
     return np.ascontiguousarray(np.rot90(hole, int(rng.integers(4))))
 
 
+def centred(size: int, rng: np.random.Generator) -> Mask:
+    """``rectangle`` of half the side, in the centre."""
+    return rectangle(size, rng, centred=True)
+
+
+def any_rectangle(size: int, rng: np.random.Generator) -> Mask:
+    """A square of an eighth to a half of the side, anywhere."""
+    return rectangle(size, rng, side=int(rng.integers(max(1, size // 8), size // 2)))
+
+
 def strokes(size: int, rng: np.random.Generator) -> Mask:
     """Free-form brush strokes: random walks of random width, as in Yu et al. 2019."""
     canvas = np.zeros((size, size), np.uint8)
@@ -47,18 +60,62 @@ def strokes(size: int, rng: np.random.Generator) -> Mask:
     return canvas.astype(bool)
 
 
-def mask_folder(folder: Path) -> HoleGenerator:
-    """Holes from a folder of pictures (white = hole), turned, mirrored and cropped to half to all of their size."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".png", ".jpg", ".bmp"})
-    if not files:
-        raise FileNotFoundError(f"{folder}: no mask pictures (.png, .jpg, .bmp) found")
-    masks = [np.packbits(_read_grey(p) > 127, axis=None) for p in files]
-    shapes = [_read_grey(p).shape for p in files]
+def blobs(size: int, rng: np.random.Generator) -> Mask:
+    """One to three round patches of irregular outline: smoothed noise above a threshold inside an ellipse."""
+    hole = np.zeros((size, size), bool)
+    yy, xx = np.mgrid[:size, :size] / size
+    for _ in range(int(rng.integers(1, 4))):
+        noise = cv2.GaussianBlur(rng.standard_normal((size, size)).astype(np.float32), (0, 0), size / 16)
+        (y, x), (a, b) = rng.uniform(0.1, 0.9, 2), rng.uniform(0.06, 0.25, 2)
+        distance = np.sqrt(((yy - y) / a) ** 2 + ((xx - x) / b) ** 2)
+        hole |= distance + 0.35 * noise / max(float(noise.std()), 1e-6) < 1
+    return hole
 
-    def generate(size: int, rng: np.random.Generator) -> Mask:
-        i = int(rng.integers(len(masks)))
-        h, w = shapes[i]
-        mask = np.unpackbits(masks[i], count=h * w).reshape(h, w)
+
+class FreeForm:
+    """Strokes and blobs that together take ``low`` to ``high`` of the picture.
+
+    Drawn one upon another until the share is reached; a last one that overshoots is drawn again.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        if not 0 < low < high < 1:
+            raise ValueError(f"expected 0 < low < high < 1, got {low} and {high}")
+        self.low, self.high = low, high
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        hole = np.zeros((size, size), bool)
+        for _ in range(200):
+            if hole.mean() >= self.low:
+                return hole
+            more = hole | (strokes if rng.random() < 0.7 else blobs)(size, rng)
+            if more.mean() <= self.high:
+                hole = more
+        # No stroke fits between a share just below ``low`` and ``high``: the hole grows at its rim, pixel by pixel.
+        while hole.mean() < self.low:
+            hole = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) if hole.any() else centred(size, rng)
+        return hole
+
+
+class MaskFolder:
+    """Holes from a folder of pictures (white = hole), turned, mirrored and cropped to half to all of their size.
+
+    Raises:
+        FileNotFoundError: there are none.
+        OSError: one cannot be read; names it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".png", ".jpg", ".bmp"})
+        if not files:
+            raise FileNotFoundError(f"{folder}: no mask pictures (.png, .jpg, .bmp) found")
+        read = [_read_grey(p) > 127 for p in files]
+        self.masks, self.shapes = [np.packbits(m, axis=None) for m in read], [m.shape for m in read]
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        i = int(rng.integers(len(self.masks)))
+        h, w = self.shapes[i]
+        mask = np.unpackbits(self.masks[i], count=h * w).reshape(h, w)
         mask = np.rot90(mask, int(rng.integers(4)))
         if rng.random() < 0.5:
             mask = mask[:, ::-1]
@@ -67,22 +124,26 @@ def mask_folder(folder: Path) -> HoleGenerator:
         crop = np.ascontiguousarray(mask[top : top + side, left : left + side])
         return cv2.resize(crop, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool)
 
-    return generate
 
+class ObjectShapes:
+    """Silhouettes of real objects from label pictures (1-20 = object), scaled, moved and dilated: what removal leaves.
 
-def object_shapes(label_folders: Sequence[Path]) -> HoleGenerator:
-    """Silhouettes of real objects from label pictures (1-20 = object), scaled, moved and dilated: what removal leaves."""
-    files = sorted(p for folder in label_folders for p in folder.glob("*.png"))
-    if not files:
-        raise FileNotFoundError(f"no label pictures (.png) found in {', '.join(str(f) for f in label_folders)}")
-    cache: dict[Path, Mask] = {}
+    Raises:
+        FileNotFoundError: the folders hold no label picture.
+    """
 
-    def generate(size: int, rng: np.random.Generator) -> Mask:
+    def __init__(self, label_folders: Sequence[Path]) -> None:
+        self.files = sorted(p for folder in label_folders for p in folder.glob("*.png"))
+        if not self.files:
+            raise FileNotFoundError(f"no label pictures (.png) found in {', '.join(str(f) for f in label_folders)}")
+        self._cache: dict[Path, Mask] = {}
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Mask:
         for _ in range(20):
-            path = files[int(rng.integers(len(files)))]
-            if path not in cache:
-                cache[path] = _largest_object(_read_grey(path))
-            shape = cache[path]
+            path = self.files[int(rng.integers(len(self.files)))]
+            if path not in self._cache:
+                self._cache[path] = _largest_object(_read_grey(path))
+            shape = self._cache[path]
             if shape.size == 0:
                 continue
             # 3 to 30 % of the picture's area as the silhouette's bounding square.
@@ -99,21 +160,20 @@ def object_shapes(label_folders: Sequence[Path]) -> HoleGenerator:
             return cv2.dilate(hole, np.ones((grow, grow), np.uint8)).astype(bool)
         return strokes(size, rng)
 
-    return generate
 
+class Mixture:
+    """Draws a generator by weight; draws again until the hole is between ``low`` and ``high`` of the picture."""
 
-def mixture(generators: Sequence[tuple[float, HoleGenerator]], *, low: float = 0.01, high: float = 0.6) -> HoleGenerator:
-    """Draw a generator by weight; draw again until the hole is between ``low`` and ``high`` of the picture."""
-    weights = np.array([w for w, _ in generators]) / sum(w for w, _ in generators)
+    def __init__(self, generators: Sequence[tuple[float, HoleGenerator]], *, low: float = 0.01, high: float = 0.6) -> None:
+        self.generators, self.low, self.high = list(generators), low, high
+        self.weights = np.array([w for w, _ in generators]) / sum(w for w, _ in generators)
 
-    def generate(size: int, rng: np.random.Generator) -> Mask:
+    def __call__(self, size: int, rng: np.random.Generator) -> Mask:
         for _ in range(50):
-            hole = generators[int(rng.choice(len(generators), p=weights))][1](size, rng)
-            if low <= hole.mean() <= high:
+            hole = self.generators[int(rng.choice(len(self.generators), p=self.weights))][1](size, rng)
+            if self.low <= hole.mean() <= self.high:
                 return hole
         return rectangle(size, rng, side=size // 3)
-
-    return generate
 
 
 def _read_grey(path: Path) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from train.engine import Task
+    from train.holes import HoleGenerator
+    from train.presets import Preset
 
 MODELS = ("partial-conv", "skip-ce", "compression", "edsr", "compact-segmenter")
 
@@ -20,48 +23,73 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser("train-inpainter", description="Train one network of remove-objects, resume it, or export its weights.")
     p.add_argument("model", choices=MODELS)
     p.add_argument("--data", type=Path, required=True, help="data folder; the preset's folders are looked for below it")
-    p.add_argument("--run", type=Path, help="folder for checkpoint and log (default: runs/MODEL)")
-    p.add_argument("--features", default="vgg16", help="feature network: vgg16 (torchvision's hub), a .pth file, or none")
+    p.add_argument("--run", type=Path, help="folder for checkpoints, log and samples (default: runs/MODEL)")
+    p.add_argument("--preset", choices=("shipped", "paper"), default="shipped", help="whose numbers: train/presets.py (default: shipped)")
+    p.add_argument("--images", type=Path, action="append", help="train on the pictures of this folder instead of the preset's; repeats")
+    p.add_argument("--masks", type=Path, help="holes from this folder of mask pictures (white = hole) instead of the preset's")
+    p.add_argument("--features", default="vgg16", help="feature network: vgg16, squeezenet (torchvision's hub), a .pth file, or none")
     p.add_argument("--encoder", type=Path, help="compact-segmenter: .npz of the encoder to begin with")
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
     p.add_argument("--steps", type=int, help="length of the whole run; the preset's otherwise")
-    p.add_argument("--batch", type=int)
+    p.add_argument("--minutes", type=float, default=float("inf"), help="stop after this time; the same command resumes")
+    p.add_argument("--batch", type=int, help="pictures a batch and process")
+    p.add_argument("--accumulate", type=int, default=1, help="batches whose gradients make one step (default 1)")
     p.add_argument("--learning-rate", type=float, help="the preset's otherwise; may change when a run is resumed")
     p.add_argument("--size", type=int, help="side of the training crops in pixels")
-    p.add_argument("--minutes", type=float, default=float("inf"), help="stop after this time; the same command resumes")
     p.add_argument("--held-out", type=int, default=64, help="pictures kept from training, for the figures in the log")
+    p.add_argument("--every", type=int, default=100, help="steps between log lines and checkpoints (default 100)")
+    p.add_argument("--evaluate-every", type=int, default=1000, help="steps between held-out figures and samples (default 1000)")
+    p.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    p.add_argument("--devices", type=int, default=1, help="accelerators (or CPU processes) of this machine; torchrun's count goes first")
+    p.add_argument("--precision", default="auto", help="32-true, bf16-mixed or 16-mixed (default: bf16 where the hardware has it)")
+    p.add_argument("--workers", type=int, help="processes that decode pictures (default: the cores left over, at most 8)")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--export", type=Path, help="no training: write the checkpoint's averaged weights into this folder")
+    p.add_argument("--export", type=Path, help="no training: write the best averaged weights into this folder")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if args.workers is None:
+        args.workers = max(0, min(8, (os.cpu_count() or 1) - 1))
     from train import engine
 
     folder = args.run or Path("runs") / args.model
     try:
-        task, steps, recipe = make_task(args)
+        task, recipe = make_task(args)
         if args.export:
             from train.export import export
 
             print(export(args.model, task, folder, args.export, recipe))
             return 0
-        figures = engine.train(task, folder, steps=steps, minutes=args.minutes)
-    except (FileNotFoundError, ValueError) as error:
+        run = engine.Run(
+            steps=recipe["steps"],
+            minutes=args.minutes,
+            every=args.every,
+            evaluate_every=args.evaluate_every,
+            accumulate=args.accumulate,
+            average=recipe["average"],
+            precision=engine.best_precision(args.device) if args.precision == "auto" else args.precision,
+            device=args.device,
+            devices=args.devices,
+            seed=args.seed,
+        )
+        figures = engine.train(task, folder, run)
+    except (FileNotFoundError, ValueError, OSError) as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 2
     except engine.NonFiniteLossError as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 1
-    print(figures)
+    if os.environ.get("RANK", "0") == "0":
+        print(figures)
     return 0
 
 
-def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
-    """The task of the command line: (task, whole length in steps, what to say of it on the card)."""
+def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
+    """The task of the command line, and its recipe: what the engine and the card are told of it."""
     import torch
 
     torch.manual_seed(args.seed)
@@ -69,37 +97,26 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
         from train.distill import make_distillation
 
         return make_distillation(args)
-    from train import tasks
-    from train.data import Pictures, find_images
-    from train.features import feature_network
-    from train.presets import SHIPPED
+    from pipeline.metrics import lpips_squeeze
+    from train import features, tasks
+    from train.data import find_images
+    from train.presets import PRESETS
 
-    preset = SHIPPED[args.model]
-    schedule = replace(preset.schedule, seed=args.seed)
-    if args.batch:
-        schedule = replace(schedule, batch=args.batch)
-    if args.learning_rate:
-        schedule = replace(schedule, learning_rate=args.learning_rate)
-    if args.size:
-        schedule = replace(schedule, size=args.size)
-    training, held_out = tasks.split(find_images([args.data / f for f in preset.folders]), args.held_out)
-    if args.export:
-        training = training[:1]
-    network = dict(preset.network)
-    if args.width:
-        network["width"] = args.width
-    if args.variant is not None:
-        if args.model != "skip-ce":
-            raise ValueError("--variant belongs to skip-ce; leave it out")
-        network["variant"] = args.variant
-    holes = _holes(args.model, args.data, network.get("variant", 3))
+    preset = adapted(PRESETS[args.preset][args.model], args)
+    folders = tuple(args.images or [args.data / f for f in preset.folders])
+    training, held_out = tasks.split(find_images(folders), args.held_out)
+    holes = hole_generator(preset, args.masks, args.data)
+    lpips, why = (None, "") if args.export else lpips_squeeze(offline=False)
+    if why:
+        logging.getLogger(__name__).warning("held-out pictures: %s", why)
     common = {
-        "schedule": schedule,
-        "pictures": Pictures(training),
+        "schedule": preset.schedule,
+        "pictures": training,
         "holes": holes,
-        "held_out": tasks.held_out_set(Pictures(held_out), holes, schedule.size, args.held_out),
-        "features": None if args.features == "none" else feature_network(args.features),
-        "perceptual_crop": preset.perceptual_crop,
+        "held_out": tasks.held_out_set(held_out, holes, preset.schedule.size),
+        "features": None if args.features == "none" else features.feature_network(args.features),
+        "scorer": features.Scorer(lpips) if lpips is not None else None,
+        "workers": args.workers,
     }
     kinds: dict[str, Any] = {
         "partial-conv": tasks.PartialConvTask,
@@ -107,38 +124,69 @@ def make_task(args: argparse.Namespace) -> tuple[Task, int, dict[str, Any]]:
         "compression": tasks.CompressionTask,
         "edsr": tasks.EDSRTask,
     }
-    recipe = {"preset": preset, "schedule": schedule, "network": network, "folders": preset.folders, "options": _options(args)}
-    return kinds[args.model](**network, **common), args.steps or preset.steps, recipe
+    recipe = {
+        "preset": args.preset,
+        "schedule": preset.schedule,
+        "network": preset.network,
+        "folders": tuple(str(f) for f in args.images) if args.images else preset.folders,
+        "holes": str(args.masks.name) if args.masks else preset.holes,
+        "pictures": len(training),
+        "steps": args.steps or preset.steps or preset.epochs * len(training) // (preset.schedule.batch * args.accumulate),
+        "batch": preset.schedule.batch * args.accumulate,
+        "average": preset.average,
+        "options": _options(args),
+    }
+    return kinds[args.model](**preset.network, **common), recipe
+
+
+def adapted(preset: Preset, args: argparse.Namespace) -> Preset:
+    """The preset with what the command line changes."""
+    changes = {"batch": args.batch, "learning_rate": args.learning_rate, "size": args.size}
+    schedule = replace(preset.schedule, seed=args.seed, **{k: v for k, v in changes.items() if v})
+    network = dict(preset.network)
+    holes = preset.holes
+    if args.width:
+        network["width"] = args.width
+    if args.variant is not None:
+        if args.model != "skip-ce":
+            raise ValueError("--variant belongs to skip-ce; leave it out")
+        network["variant"] = args.variant
+        if args.variant < 2:
+            holes = ((1.0, "rectangle"),)  # Models 0 and 1 answer with a 64x64 square and nothing else
+    return replace(preset, schedule=schedule, network=network, holes=holes)
+
+
+def hole_generator(preset: Preset, folder: Path | None, data: Path) -> HoleGenerator:
+    """The preset's mixture of holes, or a folder of masks."""
+    from train import holes
+
+    if folder is not None:
+        return holes.MaskFolder(folder)
+    kinds: dict[str, Any] = {
+        "edge": lambda: holes.edge,
+        "rectangle": lambda: holes.rectangle,
+        "centred": lambda: holes.centred,
+        "any-rectangle": lambda: holes.any_rectangle,
+        "strokes": lambda: holes.strokes,
+        "blobs": lambda: holes.blobs,
+        "free-form-10-20": lambda: holes.FreeForm(0.1, 0.2),
+        "free-form-40-50": lambda: holes.FreeForm(0.4, 0.5),
+        "irregular": lambda: holes.MaskFolder(data / "masks" / "irregular"),
+        "objects": lambda: holes.ObjectShapes([data / "segmentation" / s / "labels" for s in ("voc_train", "human")]),
+    }
+    return holes.Mixture([(weight, kinds[name]()) for weight, name in preset.holes])
 
 
 def _options(args: argparse.Namespace) -> str:
     """The options of a run that its card must name, so that the command on it makes the weight again."""
     names = ("steps", "batch", "size", "width", "variant", "learning_rate")
     given = [f" --{n.replace('_', '-')} {getattr(args, n)}" for n in names if getattr(args, n)]
-    return "".join(given) + (" --features FEATURES" if args.features not in ("none", "vgg16") else f" --features {args.features}")
-
-
-def _holes(model: str, data: Path, variant: int) -> Any:
-    from functools import partial
-
-    from train import holes
-
-    if model in ("compression", "edsr"):
-        return holes.mixture([(1.0, holes.edge)])
-    if model == "skip-ce" and variant < 2:
-        return holes.rectangle  # Models 0 and 1 answer with a 64x64 square and nothing else
-    shapes = holes.object_shapes([data / "segmentation" / s / "labels" for s in ("voc_train", "human")])
-    irregular = holes.mask_folder(data / "masks" / "irregular")
-    if model == "partial-conv":
-        kinds = [
-            (0.5, irregular),
-            (0.15, holes.strokes),
-            (0.25, shapes),
-            (0.1, lambda s, r: holes.rectangle(s, r, side=int(r.integers(s // 8, s // 2)))),
-        ]
-        return holes.mixture(kinds)
-    centred = partial(holes.rectangle, centred=True)
-    return holes.mixture([(0.35, centred), (0.35, holes.rectangle), (0.15, irregular), (0.15, holes.strokes)])
+    if args.preset != "shipped":
+        given.append(f" --preset {args.preset}")
+    if args.accumulate != 1:
+        given.append(f" --accumulate {args.accumulate}")
+    own = args.features in ("none", "vgg16", "squeezenet")
+    return "".join(given) + f" --features {args.features if own else 'FEATURES'}"
 
 
 if __name__ == "__main__":

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.compression import CompressionConfig, CompressionNetwork
@@ -23,13 +29,22 @@ from models.partial_conv import PartialConv2d
 from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from models.skip_context_encoder import HOLE, SIZE, SkipContextEncoder, SkipContextEncoderConfig
 from train import losses
-from train.data import Pictures, batches
+from train.data import Crops, Stream, batches, read_rgb
 from train.holes import HoleGenerator
+
+Losses = dict[str, dict[str, Tensor]]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Numbers of one run; ``train.presets`` holds them all."""
+    """Numbers of one run; ``train.presets`` holds them all.
+
+    ``warmup``: share of the run over which the learning rate rises; ``decay_from``: share from which it falls along a cosine to a
+    twentieth (1 = constant). ``perceptual``: ``l1`` is eq. 4, ``normalised`` is LPIPS without its learned weights. ``perceptual_crop``:
+    side in pixels of the square around a random pixel of the hole at which the feature network looks; 0 = the whole picture, as the
+    papers do, which costs several times the inpainter itself.
+    """
 
     batch: int
     size: int
@@ -39,31 +54,55 @@ class Schedule:
     decay_from: float = 0.7
     seed: int = 0
     zoom: tuple[float, float] = (0.4, 1.0)
+    perceptual: str = "normalised"
+    perceptual_crop: int = 64
 
 
 class InpaintingTask:
-    """What the three inpainters share: pictures, holes, held-out set, schedule.
+    """What the inpainters share: pictures, holes, held-out set, schedule.
 
     Args:
+        network: what ships.
+        schedule: see ``Schedule``.
+        pictures: files to train on.
+        holes: how holes are drawn.
         held_out: (pictures N3HW in [0, 1], masks N1HW) never trained on.
         features: feature network for perceptual and style losses, or None.
-        perceptual_crop: side in pixels of the square around a random hole pixel on which the feature network looks; whole pictures
-            cost several times the inpainter itself.
+        scorer: LPIPS of two batches N3HW in [0, 1] for the held-out figures, or None; never a network that trains.
+        workers: processes that decode pictures.
     """
 
     def __init__(
-        self, network: nn.Module, schedule: Schedule, pictures: Pictures, holes: HoleGenerator,
-        held_out: tuple[Tensor, Tensor], features: nn.Module | None, perceptual_crop: int,
+        self, network: nn.Module, schedule: Schedule, pictures: Sequence[Path], holes: HoleGenerator,
+        held_out: tuple[Tensor, Tensor], features: nn.Module | None = None, scorer: nn.Module | None = None, workers: int = 0,
     ) -> None:  # fmt: skip
-        self.network, self.schedule, self.pictures, self.holes = network, schedule, pictures, holes
-        self.held_out, self.features, self.perceptual_crop = held_out, features, perceptual_crop
-        self.optimizer = torch.optim.Adam(network.parameters(), schedule.learning_rate, schedule.betas)
-        self.parts: dict[str, Any] = {"network": network, "optimizer": self.optimizer}
-        self.others: list[torch.optim.Optimizer] = []
+        self.network, self.schedule = network, schedule
+        self.crops = Crops(pictures, holes, size=schedule.size, zoom=schedule.zoom, seed=schedule.seed)
+        self.held_out, self.features, self.scorer, self.workers = held_out, features, scorer, workers
+        self.modules: dict[str, nn.Module] = {"network": network}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {"network": self.adam(network)}
+        self.clip: dict[str, float] = {}
+        self.autocast: Any = nullcontext
 
-    def batches(self, start: int) -> Iterator[tuple[Tensor, ...]]:
-        s = self.schedule
-        return batches(self.pictures, self.holes, size=s.size, batch=s.batch, seed=s.seed, start=start, zoom=s.zoom)
+    def adam(self, network: nn.Module) -> torch.optim.Optimizer:
+        """Adam with the schedule's numbers."""
+        return torch.optim.Adam(network.parameters(), self.schedule.learning_rate, self.schedule.betas)
+
+    def prepare(self, fabric: Fabric) -> None:
+        """Feature network, scorer and held-out set go to the device; they work in the run's precision."""
+        self.autocast = fabric.autocast
+        self.held_out = (self.held_out[0].to(fabric.device), self.held_out[1].to(fabric.device))
+        for network in (self.features, self.scorer):
+            if network is not None:
+                network.to(fabric.device)
+
+    def batches(self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, ...]]:
+        stream = Stream(self.schedule.batch, accumulate, rank, world)
+        return batches(self.crops, stream, start, workers=self.workers)
+
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
 
     def set_progress(self, share: float) -> None:
         """Linear warm-up, constant, then cosine to a twentieth."""
@@ -71,14 +110,25 @@ class InpaintingTask:
         factor = min(1.0, (share + 1e-6) / s.warmup) if s.warmup else 1.0
         if share > s.decay_from:
             factor = 0.05 + 0.95 * 0.5 * (1 + float(np.cos(np.pi * (share - s.decay_from) / (1 - s.decay_from))))
-        for optimizer in (self.optimizer, *self.others):
+        for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = s.learning_rate * factor
 
     def look(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(perceptual, style) losses of ``composite`` against ``truth`` on a crop around the hole."""
+        """(perceptual, style) losses of ``composite`` against ``truth``, on a crop around the hole or on all."""
         assert self.features is not None
-        side = min(self.perceptual_crop, truth.shape[-1])
+        if self.schedule.perceptual_crop:
+            composite, truth = self._crop(composite, truth, mask)
+        with self.autocast():
+            with torch.no_grad():
+                target = self.features(truth)
+            result = self.features(composite)
+        result, target = [f.float() for f in result], [f.float() for f in target]
+        distance = losses.perceptual if self.schedule.perceptual == "l1" else losses.normalised_perceptual
+        return distance(result, target), losses.style(result, target)
+
+    def _crop(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        side = min(self.schedule.perceptual_crop, truth.shape[-1])
         found, wanted = [], []
         for c, t, m in zip(composite, truth, mask, strict=True):
             spots = (m[0] < 0.5).nonzero()
@@ -87,30 +137,37 @@ class InpaintingTask:
             left = int((x - side // 2).clamp(0, t.shape[-1] - side))
             found.append(c[:, top : top + side, left : left + side])
             wanted.append(t[:, top : top + side, left : left + side])
-        with torch.no_grad():
-            target = self.features(torch.stack(wanted))
-        result = self.features(torch.stack(found))
-        return losses.normalised_perceptual(result, target), losses.style(result, target)
+        return torch.stack(found), torch.stack(wanted)
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The network's picture, N3HW in [0, 1] range, of the input's size."""
         raise TypeError(f"{type(self).__name__} has no full-size output")
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
+        """L1 over the holes; of the composites PSNR in dB, the features' distance, and LPIPS."""
         pictures, masks = self.held_out
-        total: dict[str, float] = {}
+        total = {"val_hole_l1": 0.0, "val_psnr": 0.0}
         for x, m in zip(torch.split(pictures, 8), torch.split(masks, 8), strict=True):
-            y = (x * m + self.fill(network, x, m).clamp(0, 1) * (1 - m)).contiguous()
-            total["val_l1"] = total.get("val_l1", 0.0) + float(((y - x).abs() * (1 - m)).sum() / 3)
-            total["val_mse"] = total.get("val_mse", 0.0) + float((y - x).pow(2).mean((1, 2, 3)).log10().mul(-10).sum())
+            y = self.composite(network, x, m)
+            total["val_hole_l1"] += float(((y - x).abs() * (1 - m)).sum() / 3 / (1 - masks).sum())
+            total["val_psnr"] += float((y - x).pow(2).mean((1, 2, 3)).log10().mul(-10).sum()) / len(pictures)
             if self.features is not None:
-                distance = losses.normalised_perceptual(self.features(y), self.features(x))
-                total["val_perceptual"] = total.get("val_perceptual", 0.0) + float(distance) * len(x)
-        return {
-            "val_hole_l1": total["val_l1"] / float((1 - masks).sum()),
-            "val_psnr": total["val_mse"] / len(pictures),
-            **({"val_perceptual": total["val_perceptual"] / len(pictures)} if self.features is not None else {}),
-        }
+                distance = losses.normalised_perceptual(*([f.float() for f in self.features(p)] for p in (y, x)))
+                total["val_perceptual"] = total.get("val_perceptual", 0.0) + float(distance) * len(x) / len(pictures)
+            if self.scorer is not None:
+                total["val_lpips"] = total.get("val_lpips", 0.0) + float(self.scorer(y, x).sum()) / len(pictures)
+        return total
+
+    def composite(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+        """The picture with the network's answer in its hole, N3HW float32 in [0, 1]."""
+        return (picture * mask + self.fill(network, picture, mask).float().clamp(0, 1) * (1 - mask)).contiguous()
+
+    def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
+        """The first six held-out pictures, a row each: with its hole, the network's whole answer, the composite, the truth."""
+        x, m = (t[:6] for t in self.held_out)
+        columns = (x * m + 0.5 * (1 - m), self.fill(network, x, m).float().clamp(0, 1), self.composite(network, x, m), x)
+        grid = torch.cat([torch.cat(list(c), dim=1) for c in columns], dim=2)
+        return grid.permute(1, 2, 0).mul(255).round().byte().cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -134,14 +191,15 @@ class PartialConvTask(InpaintingTask):
         even_out(network, pictures[:8], masks[:8])
         super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]
         self.weights = weights
+        self.clip = {"network": 5.0}
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         return network(picture, mask)  # type: ignore[no-any-return]
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         truth, mask = (t.contiguous(memory_format=torch.channels_last) for t in batch)
         w = self.weights
-        output = self.network(truth, mask)
+        output = self.modules["network"](truth, mask).float()
         composite = truth * mask + output * (1 - mask)
         parts = {
             "valid": w.valid * losses.valid_l1(output, truth, mask),
@@ -154,12 +212,17 @@ class PartialConvTask(InpaintingTask):
                 of_output = self.look(output, truth, mask)
                 perceptual, style = perceptual + of_output[0], style + of_output[1]
             parts |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
-        self.optimizer.zero_grad(set_to_none=True)
-        total = torch.stack(list(parts.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        return {k: float(v.detach()) for k, v in parts.items()} | {"grad": float(norm)}
+        return {"network": parts}
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[nn.Module]:
+    """``network`` without gradients for its parameters: what goes through it still has its own."""
+    network.requires_grad_(False)
+    try:
+        yield network
+    finally:
+        network.requires_grad_(True)
 
 
 class SkipContextTask(InpaintingTask):
@@ -168,9 +231,9 @@ class SkipContextTask(InpaintingTask):
     def __init__(self, *, variant: int, width: int, adversarial: float, perceptual: float, style: float, l1: float, **common: Any) -> None:
         super().__init__(SkipContextEncoder(SkipContextEncoderConfig(variant, width)), **common)
         self.discriminator = PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2)))
-        self.judge = torch.optim.Adam(self.discriminator.parameters(), self.schedule.learning_rate, (0.5, 0.999))
-        self.parts |= {"discriminator": self.discriminator, "judge": self.judge}
-        self.others = [self.judge]
+        if adversarial:
+            self.modules["discriminator"] = self.discriminator
+            self.optimizers["discriminator"] = self.adam(self.discriminator)
         self.adversarial, self.perceptual, self.style, self.l1 = adversarial, perceptual, style, l1
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
@@ -187,21 +250,20 @@ class SkipContextTask(InpaintingTask):
             whole.append(F.pad(patch, (left, SIZE - HOLE - left, top, SIZE - HOLE - top)))
         return torch.stack(whole)
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         picture, mask = batch
         truth = picture * 2 - 1
-        output = self._whole(self.network(truth, mask), mask)
+        output = self._whole(self.modules["network"](truth, mask).float(), mask)
         composite = truth * mask + output * (1 - mask)
         parts: dict[str, Tensor] = {}
+        judged: dict[str, Tensor] = {}
         if self.adversarial:
-            self.discriminator.requires_grad_(True)
-            loss = 0.5 * losses.adversarial_l1(self.discriminator(truth), True)
-            loss = loss + 0.5 * losses.adversarial_l1(self.discriminator(composite.detach()), False)
-            self.judge.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.judge.step()
-            self.discriminator.requires_grad_(False)
-            parts["adversarial"] = self.adversarial * losses.adversarial_l1(self.discriminator(composite), True)
+            real, fake = self.modules["discriminator"](torch.cat([truth, composite.detach()])).float().chunk(2)
+            judged["real"] = 0.5 * losses.adversarial_l1(real, True)
+            judged["fake"] = 0.5 * losses.adversarial_l1(fake, False)
+            with frozen(self.discriminator) as judge, self.autocast():
+                seen = judge(composite)
+            parts["adversarial"] = self.adversarial * losses.adversarial_l1(seen.float(), True)
         region = 1.0 if self.network.config.whole_picture else 1 - mask  # type: ignore[union-attr]
         parts["rec"] = (1 - self.adversarial) * ((output - truth) * region).pow(2).mean()
         if self.l1:
@@ -209,10 +271,7 @@ class SkipContextTask(InpaintingTask):
         if self.perceptual and self.features is not None:
             perceptual, style = self.look(composite / 2 + 0.5, picture, mask)
             parts |= {"perceptual": self.perceptual * perceptual, "style": self.style * style}
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return {k: float(v.detach()) for k, v in parts.items()}
+        return {"network": parts, **({"discriminator": judged} if judged else {})}
 
 
 class CompressionTask(InpaintingTask):
@@ -221,41 +280,35 @@ class CompressionTask(InpaintingTask):
     def __init__(self, *, width: int, adversarial: float, variance: float, hole_weight: float, **common: Any) -> None:
         super().__init__(CompressionNetwork(CompressionConfig(width)), **common)
         self.discriminator = SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2)))
-        self.judge = torch.optim.Adam(self.discriminator.parameters(), self.schedule.learning_rate, (0.5, 0.999))
-        self.parts |= {"discriminator": self.discriminator, "judge": self.judge}
-        self.others = [self.judge]
+        if adversarial:
+            self.modules["discriminator"] = self.discriminator
+            self.optimizers["discriminator"] = self.adam(self.discriminator)
+        self.clip = {"network": 5.0}
         self.adversarial, self.variance, self.hole_weight = adversarial, variance, hole_weight
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         small = network(picture * 2 - 1, mask)
         return F.interpolate(small, scale_factor=8, mode="bilinear", align_corners=False) / 2 + 0.5
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         picture, mask = batch
         truth = F.avg_pool2d(picture, 8) * 2 - 1
         small_mask = (F.avg_pool2d(mask, 8) > 0.999).float()
-        output = self.network(picture * 2 - 1, mask)
+        output = self.modules["network"](picture * 2 - 1, mask).float()
         composite = truth * small_mask + output * (1 - small_mask)
         parts = {
             "valid": losses.valid_l1(output, truth, small_mask),
             "hole": self.hole_weight * losses.hole_l1(output, truth, small_mask),
             "variance": self.variance * losses.total_variation(output),
         }
-        if self.adversarial:
-            self.discriminator.requires_grad_(True)
-            loss = losses.hinge_discriminator(
-                self.discriminator(truth, small_mask), self.discriminator(composite.detach(), small_mask)
-            )  # fmt: skip
-            self.judge.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.judge.step()
-            self.discriminator.requires_grad_(False)
-            parts["adversarial"] = self.adversarial * losses.hinge_generator(self.discriminator(composite, small_mask))
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        return {k: float(v.detach()) for k, v in parts.items()}
+        if not self.adversarial:
+            return {"network": parts}
+        pair = torch.cat([truth, composite.detach()]), torch.cat([small_mask, small_mask])
+        real, fake = self.modules["discriminator"](*pair).float().chunk(2)
+        with frozen(self.discriminator) as judge, self.autocast():
+            seen = judge(composite, small_mask)
+        parts["adversarial"] = self.adversarial * losses.hinge_generator(seen.float())
+        return {"network": parts, "discriminator": {"hinge": losses.hinge_discriminator(real, fake)}}
 
 
 class EDSRTask(InpaintingTask):
@@ -267,13 +320,9 @@ class EDSRTask(InpaintingTask):
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         return network(F.avg_pool2d(picture, 8) * 2 - 1) / 2 + 0.5  # type: ignore[no-any-return]
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         picture, _ = batch
-        loss = (self.network(F.avg_pool2d(picture, 8) * 2 - 1) - (picture * 2 - 1)).abs().mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return {"l1": float(loss.detach())}
+        return {"network": {"l1": (self.modules["network"](F.avg_pool2d(picture, 8) * 2 - 1).float() - (picture * 2 - 1)).abs().mean()}}
 
 
 @torch.no_grad()
@@ -298,14 +347,29 @@ def even_out(network: PartialConvUNet, picture: Tensor, mask: Tensor) -> None:
     network.decoders[0][1].conv.weight.mul_(0.1)  # type: ignore[index,union-attr]
 
 
-def held_out_set(pictures: Pictures, holes: HoleGenerator, size: int, count: int) -> tuple[Tensor, Tensor]:
-    """A fixed set: centre squares of the first ``count`` pictures, holes from a seed of their own."""
-    import cv2
+def held_out_set(paths: Sequence[Path], holes: HoleGenerator, size: int) -> tuple[Tensor, Tensor]:
+    """A fixed set of ``squares_with_holes``; unreadable files are reported and left out.
 
+    Raises:
+        OSError: none can be read.
+    """
+    pictures = []
+    for path in paths:
+        try:
+            pictures.append(read_rgb(path))
+        except OSError as error:
+            log.warning("%s; left out", error)
+    if not pictures:
+        raise OSError(f"none of {len(paths)} held-out pictures can be read, from {paths[0]} on")
+    return squares_with_holes(pictures, holes, size)
+
+
+def squares_with_holes(pictures: Sequence[NDArray[np.uint8]], holes: HoleGenerator, size: int) -> tuple[Tensor, Tensor]:
+    """The centre squares of HWC RGB pictures, and holes from a seed of their own: (N3HW in [0, 1], N1HW with 1 = known)."""
     rng = np.random.default_rng(12345)
     images: list[np.ndarray[Any, Any]] = []
     masks: list[np.ndarray[Any, Any]] = []
-    for image in pictures.images[:count]:
+    for image in pictures:
         side = min(image.shape[:2])
         top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
         images.append(cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA))

@@ -1,11 +1,222 @@
-"""What the distillation counts."""
+"""The distillation: crops with their labels, the beginning as the teacher, losses, what is counted and shown."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
-from train.distill import confusion, intersection_over_union
+from models.checkpoint import load_weights
+from models.segmenter import CompactSegmenter
+from train.distill import (
+    PALETTE,
+    VOID,
+    Distillation,
+    LabelledCrops,
+    begin_as_teacher,
+    confusion,
+    intersection_over_union,
+    predict_labels,
+    read_pair,
+)
+from train.main import main
+
+
+def channels_last(conv: nn.Conv2d) -> tuple[int, ...]:
+    """A convolution's shape as TensorFlow keeps it: (out, h, w, in), depthwise (1, h, w, channels)."""
+    out, before, h, w = conv.weight.shape
+    return (1, h, w, out) if conv.groups > 1 else (out, h, w, before)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Constants of a teacher of random numbers, under the names of TensorFlow's."""
+    network, rng = CompactSegmenter(), np.random.default_rng(0)
+    features, aspp = network.encoder.features, network.decoder.aspp[0]
+    shapes = {"MobilenetV2|Conv": channels_last(features[0][0])}
+    for i in range(17):
+        block, key = features[i + 1].conv, "MobilenetV2|expanded_conv" + (f"_{i}" if i else "")
+        if i:
+            shapes[f"{key}|expand"] = channels_last(block[0][0])
+        shapes[f"{key}|depthwise"] = channels_last(block[-3][0])
+        shapes[f"{key}|project"] = channels_last(block[-2])
+    shapes["aspp0"] = channels_last(aspp.convs[0][0])
+    shapes["image_pooling"] = channels_last(aspp.convs[4][1])
+    shapes["concat_projection"] = (256, 1, 1, 512)
+    shapes["logits|semantic"] = (21, 1, 1, 256)
+    constants = {}
+    for key, shape in shapes.items():
+        spread = np.sqrt(2 / (np.prod(shape[1:3]) if shape[0] == 1 else np.prod(shape[1:])))
+        constants[f"{key}|weights_quant|FakeQuant"] = (rng.standard_normal(shape) * spread).astype(np.float32)
+        bias = "logits|semantic|biases" if key == "logits|semantic" else f"{key}|BatchNorm_Fold|bias"
+        constants[bias] = rng.standard_normal(shape[3] if shape[0] == 1 else shape[0]).astype(np.float32) / 10
+    path = tmp_path_factory.mktemp("teacher") / "teacher.npz"
+    np.savez(path, **constants)
+    return path
+
+
+@pytest.fixture(scope="module")
+def student(teacher: Path) -> CompactSegmenter:
+    network = CompactSegmenter()
+    begin_as_teacher(network, teacher)
+    return network
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A dark photo with a bright person in its left third, and the label."""
+    photo, label = np.full((40, 60, 3), 40, np.uint8), np.zeros((40, 60), np.uint8)
+    photo[:, :20], label[:, :20] = 200, 15
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    cv2.imwrite(str(tmp_path / "label.png"), label)
+    return tmp_path / "photo.png", tmp_path / "label.png"
+
+
+def test_crop_lies_on_its_label_and_void_around_it(pair: tuple[Path, Path]) -> None:
+    crops = LabelledCrops([pair], size=65, seed=0)
+    left, right, padded = 0, 0, 0
+    for n in range(20):
+        image, label = crops[n]
+        assert (image.shape, image.dtype) == ((3, 65, 65), torch.uint8)
+        assert (label.shape, label.dtype) == ((65, 65), torch.uint8)
+        assert set(label.unique().tolist()) <= {0, 15, VOID}
+        assert (image[:, label == VOID] == 127).all()
+        known = label != VOID
+        assert ((image[0] > 120) == (label == 15))[known].float().mean() > 0.98  # but for the border between them
+        place = (label == 15).nonzero()[:, 1].float()
+        other = (label == 0).nonzero()[:, 1].float()
+        if len(place) and len(other):
+            left, right = left + int(place.mean() < other.mean()), right + int(place.mean() > other.mean())
+        padded += int(not known.all())
+    assert min(left, right) > 2  # mirrored or not
+    assert 2 < padded < 20
+
+
+def test_sample_is_a_function_of_seed_and_number(pair: tuple[Path, Path]) -> None:
+    first, again, other = (LabelledCrops([pair] * 3, size=33, seed=s) for s in (0, 0, 1))
+    found = [first[n] for n in range(4)]
+    for n, (image, label) in reversed(list(enumerate(found))):
+        assert torch.equal(again[n][0], image)
+        assert torch.equal(again[n][1], label)
+        assert not torch.equal(other[n][0], image)
+    assert len({image.numpy().tobytes() for image, _ in found}) == 4
+
+
+def test_every_file_once_an_epoch(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    files: list[tuple[Path, Path | None]] = []
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((40, 60), i, np.uint8))
+        files.append((pair[0], tmp_path / f"{i}.png"))
+    crops = LabelledCrops(files, size=17, seed=0)
+    seen = [int(crops[n][1].min()) for n in range(18)]
+    epochs = [seen[i : i + 3] for i in range(0, 18, 3)]
+    assert all(sorted(e) == [0, 1, 2] for e in epochs)
+    assert len({tuple(e) for e in epochs}) > 1
+
+
+def test_photo_without_a_label_is_void(pair: tuple[Path, Path]) -> None:
+    assert (LabelledCrops([(pair[0], None)], size=33, seed=0)[0][1] == VOID).all()
+    image, label = read_pair(pair[0], None)
+    assert image.shape == (40, 60, 3)
+    assert (label == np.full((40, 60), VOID)).all()
+
+
+def test_label_that_cannot_be_one_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"photo\.png: expected one channel of class ids"):
+        read_pair(pair[0], pair[0])
+    with pytest.raises(OSError, match=r"none\.png: not a readable label"):
+        read_pair(pair[0], tmp_path / "none.png")
+
+
+def test_palette_is_pascal_vocs() -> None:
+    assert PALETTE.shape == (256, 3)
+    assert PALETTE.dtype == np.uint8
+    assert PALETTE[:4].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    assert PALETTE[15].tolist() == [192, 128, 128]
+    assert PALETTE[255].tolist() == [224, 224, 192]
+    assert len({tuple(c) for c in PALETTE[:21].tolist()}) == 21
+
+
+@torch.no_grad()
+def test_student_begins_as_the_teacher(teacher: Path, student: CompactSegmenter) -> None:
+    constants = np.load(teacher)
+
+    def dense(key: str, x: Tensor) -> Tensor:
+        bias = "logits|semantic|biases" if key == "logits|semantic" else f"{key}|BatchNorm_Fold|bias"
+        weight = torch.from_numpy(constants[f"{key}|weights_quant|FakeQuant"]).permute(0, 3, 1, 2)
+        return F.conv2d(x, weight, torch.from_numpy(constants[bias]))
+
+    student.eval()
+    image = torch.rand(1, 3, 65, 65) * 2 - 1
+    deep = student.encoder(image)[-1]
+    # The teacher's head by hand: one convolution, the mean of all places, together through another, the classes.
+    pooled = dense("image_pooling", deep.mean((2, 3), keepdim=True)).relu().expand(-1, -1, *deep.shape[-2:])
+    joined = dense("concat_projection", torch.cat([pooled, dense("aspp0", deep).relu()], dim=1)).relu()
+    fine = F.interpolate(joined, size=(17, 17), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(student(image), dense("logits|semantic", fine), rtol=1e-3, atol=1e-4)
+    first = torch.from_numpy(constants["MobilenetV2|Conv|weights_quant|FakeQuant"]).permute(0, 3, 1, 2)
+    expected = F.conv2d(image, first, torch.from_numpy(constants["MobilenetV2|Conv|BatchNorm_Fold|bias"]), 2, 1).clamp(0, 6)
+    torch.testing.assert_close(student.encoder.features[0](image), expected, rtol=1e-3, atol=1e-4)
+
+
+def distillation(student: CompactSegmenter, data: Path, held_out: int = 1) -> Distillation:
+    task = Distillation(student, data, batch=2, size=33, learning_rate=1e-3, seed=0, held_out=held_out)
+    task.prepare(Fabric(accelerator="cpu", devices=1))
+    return task
+
+
+def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
+    task = distillation(student, data)
+    image = torch.randint(0, 256, (2, 3, 33, 33), dtype=torch.uint8)
+    label = torch.full((2, 33, 33), VOID, dtype=torch.uint8)
+    label[0, :10], label[1, 20:, 20:] = 15, 3
+    found = task.losses((image, label))["network"]
+    assert float(found["soft"].detach()) == pytest.approx(0, abs=1e-6)  # the student is still the teacher
+    with torch.no_grad():
+        logits = F.interpolate(student(image.float() / 127.5 - 1), size=(33, 33), mode="bilinear", align_corners=True)
+    surprise = -logits.log_softmax(1)
+    expected = torch.cat([surprise[0, 15, :10].flatten(), surprise[1, 3, 20:, 20:].flatten()]).mean()
+    assert float(found["hard"].detach()) == pytest.approx(0.6 * float(expected), rel=1e-3)
+    nothing = task.losses((image, torch.full_like(label, VOID)))["network"]
+    assert float(nothing["hard"].detach()) == 0
+
+
+def test_every_parameter_learns(student: CompactSegmenter, data: Path) -> None:
+    task = distillation(student, data)
+    torch.stack(list(task.losses(next(task.batches(0)))["network"].values())).sum().backward()
+    # DistributedDataParallel waits for every gradient: none may be missing.
+    assert [n for n, p in student.named_parameters() if p.grad is None] == []
+    student.zero_grad()
+
+
+def test_held_out_photos_are_labelled_and_never_trained_on(student: CompactSegmenter, data: Path) -> None:
+    task = distillation(student, data)
+    folder = data / "segmentation" / "voc_train"
+    assert task.held_out == [(folder / "images" / "0.png", folder / "labels" / "0.png")]
+    assert sorted(task.crops.files) == [(folder / "images" / f"{i}.png", None) for i in (1, 2)]
+    with pytest.raises(FileNotFoundError, match="segmentation/voc_train"):
+        distillation(student, data / "nowhere")
+
+
+@torch.no_grad()
+def test_samples_show_photo_found_and_labelled(student: CompactSegmenter, data: Path) -> None:
+    task = distillation(student, data)
+    grid = task.samples(student.eval())
+    assert grid is not None
+    assert (grid.shape, grid.dtype) == ((192, 768, 3), np.uint8)
+    image, label = read_pair(*task.held_out[0])
+    found = predict_labels(student, image, 513)
+    assert (found.shape, found.dtype) == (image.shape[:2], np.uint8)
+    for i, expected in enumerate((image, PALETTE[found], PALETTE[label])):
+        assert np.array_equal(grid[:, 256 * i : 256 * (i + 1)], cv2.resize(expected, (256, 192)))
+    assert distillation(student, data, held_out=0).samples(student) is None
 
 
 def test_confusion_leaves_void_out() -> None:
@@ -24,3 +235,26 @@ def test_intersection_over_union_by_hand() -> None:
     assert figures["background"] == pytest.approx(6 / 11)
     assert figures["person"] == pytest.approx(2 / 4)
     assert figures["mean"] == pytest.approx((6 / 11 + 0.5) / 2)
+
+
+def test_train_and_export(teacher: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    command = ["compact-segmenter", "--data", str(data), "--run", str(run), "--encoder", str(teacher), "--held-out", "1"]
+    command += ["--batch", "2", "--size", "33", "--steps", "1", "--every", "1", "--workers", "0", "--device", "cpu"]
+    assert main(command) == 0
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert rows[0].keys() >= {"hard", "soft"}
+    assert rows[1].keys() >= {"val_mean", "val_person"}
+    assert (run / "samples" / "0000001.png").exists()
+    capsys.readouterr()
+    assert main([*command, "--export", str(tmp_path / "weights")]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert load_weights(path, CompactSegmenter).config == CompactSegmenter().config
+    entry = json.loads((tmp_path / "weights" / "index.json").read_text())["compact-segmenter"]
+    assert entry["categories"][15] == "person"
+    assert "1 steps of batch 2" in path.with_suffix(".md").read_text()
+
+
+def test_without_the_teachers_constants_nothing_begins(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compact-segmenter", "--data", str(data), "--run", str(tmp_path / "run")]) == 2
+    assert "--encoder" in capsys.readouterr().err

@@ -1,183 +1,411 @@
-"""The loop: a resumed run equals an uninterrupted one, a bad loss stops it, the log is JSON lines."""
+"""The loop: a resumed run equals an uninterrupted one, a bad loss stops it, the best average is kept, the log is JSON lines."""
 
 from __future__ import annotations
 
 import json
 import logging
 import math
+import multiprocessing
 import os
-import pickle
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import engine
+from train.data import Stream
+from train.engine import Run
+
+
+def deep() -> nn.Module:
+    """Dropout and batch norm: what a resume has most to bring back."""
+    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+
+def flat() -> nn.Module:
+    """Without a random number or a statistic: what is equal by hand is equal."""
+    return nn.Sequential(nn.Linear(3, 1))
 
 
 class Line:
-    """A line through points, with everything that a resume must bring back: dropout, batch norm, Adam's moments, a schedule."""
+    """A line through points. Whatever a run may meet comes at the step that is asked for, counted from 0."""
 
-    def __init__(self, *, stop_at: int | None = None, bad_at: int | None = None, bad: float = math.nan) -> None:
+    def __init__(
+        self, make: Callable[[], nn.Module] = deep, *, batch: int = 16, rate: float = 0.05, interrupt_at: int | None = None,
+        interrupt: Sequence[signal.Signals] = (signal.SIGINT,), bad_at: int | None = None, bad: float = math.nan,
+        figures: Sequence[dict[str, float]] = (), grid: NDArray[np.uint8] | None = None, clip: float | None = None,
+        optimizer: type[torch.optim.Optimizer] = torch.optim.Adam,
+    ) -> None:  # fmt: skip
         torch.manual_seed(1)
-        self.network = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-        self.optimizer = torch.optim.Adam(self.network.parameters(), 0.05)
-        self.parts: dict[str, Any] = {"network": self.network, "optimizer": self.optimizer}
-        self.stop_at, self.bad_at, self.bad = stop_at, bad_at, bad
+        self.network = make()
+        self.modules: dict[str, nn.Module] = {"network": self.network}
+        self.optimizers = {"network": optimizer(self.network.parameters(), lr=rate)}  # type: ignore[call-arg]
+        self.clip = {"network": clip} if clip else {}
+        self.batch, self.rate, self.interrupt_at, self.interrupt, self.bad_at, self.bad = batch, rate, interrupt_at, interrupt, bad_at, bad
+        self.figures, self.grid = list(figures), grid
         self.shares: list[float] = []
-        self.losses: list[float] = []
+        self.found: list[float] = []
         self.weights: list[Tensor] = []
-        self.evaluated: list[tuple[bool, bool, bool]] = []
+        self.judged: list[tuple[bool, bool, bool]] = []
+        self.averages: list[Tensor] = []
+        self.prepared = 0
 
-    def batches(self, start: int) -> Iterator[tuple[Tensor, ...]]:
-        step = start
-        while True:
-            if step == self.stop_at:
-                raise KeyboardInterrupt
-            x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
-            yield x, x.sum(1, keepdim=True), torch.tensor(step)
-            step += 1
+    def prepare(self, fabric: Fabric) -> None:
+        self.prepared += 1
+
+    def batches(self, start: int, *, accumulate: int, rank: int, world: int) -> Iterator[tuple[Tensor, ...]]:
+        for row, numbers in enumerate(Stream(self.batch, accumulate, rank, world).batches(start)):
+            x = torch.stack([torch.randn(3, generator=torch.Generator().manual_seed(n)) for n in numbers])
+            yield x, x.sum(1, keepdim=True), torch.tensor(start + row // accumulate)
 
     def set_progress(self, share: float) -> None:
         self.shares.append(share)
-        self.optimizer.param_groups[0]["lr"] = 0.05 * (1 - share)
+        for group in self.optimizers["network"].param_groups:
+            group["lr"] = self.rate * (1 - share)
 
-    def step(self, batch: tuple[Tensor, ...]) -> dict[str, float]:
+    def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
         x, y, step = batch
-        loss = (self.network(x) - y).square().mean()
+        self.weights.append(first_weight(self.network))
+        loss = (self.modules["network"](x) - y).square().mean()
         if int(step) == self.bad_at:
             loss = loss * self.bad
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.losses.append(float(loss.detach()))
-        self.weights.append(self.network[0].weight.detach().clone())
-        return {"loss": self.losses[-1], "one": 1.0}
+        if int(step) == self.interrupt_at:
+            for number in self.interrupt:
+                os.kill(os.getpid(), number)
+        self.found.append(float(loss.detach()))
+        return {"network": {"loss": loss, "one": torch.ones(())}}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        self.evaluated.append((network is self.network, network.training, torch.is_inference_mode_enabled()))
-        return {"val_loss": float(network(torch.ones(1, 3)))}
+        self.judged.append((network is self.network, network.training, torch.is_inference_mode_enabled()))
+        self.averages.append(first_weight(network))
+        return self.figures.pop(0) if self.figures else {"val_loss": float(network(torch.ones(1, 3)))}
+
+    def samples(self, network: nn.Module) -> NDArray[Any] | None:
+        return self.grid
+
+
+def first_weight(network: nn.Module) -> Tensor:
+    return next(network.parameters()).detach().clone()
 
 
 def rows(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def checkpoint(folder: Path) -> dict[str, Any]:
-    return torch.load(folder / "checkpoint.pt", weights_only=True)
+def saved(folder: Path, name: str = "checkpoint.pt") -> dict[str, Any]:
+    return torch.load(folder / name, weights_only=True)
 
 
-def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+def written(folder: Path) -> dict[str, bytes]:
+    """Every file by name; TensorBoard's are there or not as it is installed or not."""
+    files = [p for p in folder.rglob("*") if p.is_file() and "tensorboard" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def assert_same(first: Any, second: Any) -> None:
+    """Bit by bit."""
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_same(first[key], second[key])
+    elif isinstance(first, Tensor):
+        assert torch.equal(first, second)
+    else:
+        assert first == second
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    one, other = saved(first), saved(second)
+    for name in ("step", "ema", "parts", "precision", "random"):
+        assert_same(one[name], other[name])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The loop's clock, in seconds; it stands still unless it is set."""
+    now = [100.0]
+    monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+class Slow(Line):
+    """Two seconds a batch."""
+
+    def __init__(self, clock: list[float], **more: Any) -> None:
+        super().__init__(**more)
+        self.clock = clock
+
+    def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
+        self.clock[0] += 2
+        return super().losses(batch)
+
+
+RUN = Run(steps=7, every=2, evaluate_every=3)
+
+
+@pytest.mark.parametrize(("number", "at"), [(signal.SIGINT, 4), (signal.SIGTERM, 2), (signal.SIGINT, 5)])
+def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
+    number: signal.Signals, at: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     whole = Line()
     torch.manual_seed(5)
-    engine.train(whole, tmp_path / "whole", steps=7, every=2, evaluate_every=3)
+    engine.train(whole, tmp_path / "whole", RUN)
 
-    first_part, resumed = Line(stop_at=3), Line()
-    torch.manual_seed(5)
-    assert engine.train(first_part, tmp_path / "parts", steps=7, every=2, evaluate_every=3)["step"] == 3
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with caplog.at_level(logging.WARNING):
+        result = engine.train(Line(interrupt_at=at, interrupt=[number]), tmp_path / "parts", RUN)
+    assert result["step"] == at + 1  # the step at work is finished, evaluated and saved
+    assert result["val_loss"] == rows(tmp_path / "parts")[-1]["val_loss"]
+    assert [r.getMessage() for r in caplog.records] == [f"stopped by the user at step {at + 1}; the same command goes on from here"]
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+    resumed = Line()
     torch.manual_seed(999)
-    assert engine.train(resumed, tmp_path / "parts", steps=7, every=2, evaluate_every=3)["step"] == 7
+    assert engine.train(resumed, tmp_path / "parts", RUN)["step"] == 7
+    assert resumed.found == whole.found[at + 1 :]
+    assert resumed.shares == whole.shares[at + 1 :] == [i / 7 for i in range(at + 1, 7)]
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
-    assert resumed.losses == whole.losses[3:]
-    assert resumed.shares == [i / 7 for i in range(3, 7)]
-    first, second = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts")
-    for a, b in ((first["ema"], second["ema"]), (first["parts"]["network"], second["parts"]["network"])):
-        assert a.keys() == b.keys()
-        assert all(torch.equal(a[k], b[k]) for k in a)
-    moments = [c["parts"]["optimizer"]["state"][0]["exp_avg_sq"] for c in (first, second)]
-    assert torch.equal(*moments)
+
+def test_run_that_broke_off_goes_on_exactly_from_its_last_checkpoint(tmp_path: Path) -> None:
+    whole, resumed = Line(), Line()
+    engine.train(whole, tmp_path / "whole", RUN)
+    with pytest.raises(engine.NonFiniteLossError):
+        engine.train(Line(bad_at=5), tmp_path / "parts", RUN)
+    engine.train(resumed, tmp_path / "parts", RUN)
+    assert resumed.found == whole.found[4:]
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_second_interrupt_does_not_wait_for_the_step(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    task = Line(interrupt_at=3, interrupt=[signal.SIGINT, signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):
+        engine.train(task, tmp_path, RUN)
+    assert len(task.found) == 3
+    assert saved(tmp_path)["step"] == 2
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_thread_trains_without_signals(tmp_path: Path) -> None:
+    found: list[float] = []
+    thread = threading.Thread(target=lambda: found.append(engine.train(Line(), tmp_path, Run(steps=2))["step"]))
+    thread.start()
+    thread.join()
+    assert found == [2]
+
+
+def test_seed_decides_what_is_random_and_the_state_before_does_not(tmp_path: Path) -> None:
+    found = []
+    for i, seed in enumerate((3, 3, 4)):
+        task = Line()
+        torch.manual_seed(i)
+        engine.train(task, tmp_path / str(i), Run(steps=2, seed=seed))
+        found.append(task.found)
+    assert found[0] == found[1] != found[2]
+
+
+def test_checkpoint_of_another_number_of_processes_begins_anew_at_the_seed(tmp_path: Path) -> None:
+    engine.train(Line(), tmp_path, Run(steps=2))
+    state = saved(tmp_path)
+    assert len(state["random"]) == 1
+    torch.save({**state, "random": torch.cat([state["random"], state["random"]])}, tmp_path / "checkpoint.pt")
+    task = Line()
+    engine.train(task, tmp_path, Run(steps=3, seed=7))
+    other = deep()
+    other.load_state_dict(state["parts"]["network"])
+    x, y, _ = next(task.batches(2, accumulate=1, rank=0, world=1))
+    torch.manual_seed(7)
+    assert task.found == [float((other(x) - y).square().mean().detach())]
+
+
+# From Python 3.12 on a fork beside torch's threads warns.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_every_process_goes_on_with_its_own_random_numbers(rank: int) -> None:
+    states, numbers = [], []
+    for seed in (3, 4):
+        torch.manual_seed(seed)
+        states.append(torch.get_rng_state())
+        numbers.append(torch.rand(5))
+    fabric = SimpleNamespace(world_size=2, global_rank=rank, device=torch.device("cpu"))
+
+    def process() -> None:
+        engine._seed({"random": torch.stack(states)}, fabric, 0)  # type: ignore[arg-type]
+        os._exit(0 if torch.equal(torch.rand(5), numbers[rank]) else 1)
+
+    fork = multiprocessing.get_context("fork").Process(target=process)
+    fork.start()
+    fork.join(60)
+    assert fork.exitcode == 0
 
 
 def test_average_has_a_memory_that_grows_with_the_run(tmp_path: Path) -> None:
     task = Line()
-    engine.train(task, tmp_path, steps=4)
-    expected = task.weights[0]
-    for n, weight in enumerate(task.weights[1:], start=1):
+    engine.train(task, tmp_path, Run(steps=4))
+    after = [*task.weights[1:], first_weight(task.network)]
+    expected = after[0]
+    for n, weight in enumerate(after[1:], start=1):
         decay = (1 + n) / (10 + n)
         expected = decay * expected + (1 - decay) * weight
-    network, step, seconds = engine.averaged_network(tmp_path, Line())
-    assert isinstance(network, nn.Sequential)
-    torch.testing.assert_close(network[0].weight.detach(), expected)
-    assert not torch.equal(network[0].weight, task.weights[-1])
-    assert int(network[1].num_batches_tracked) == 4
-    assert not network.training
-    assert step == 4
-    assert seconds > 0
+    best = engine.averaged_network(tmp_path, Line())
+    torch.testing.assert_close(first_weight(best.network), expected)
+    assert not torch.equal(expected, after[-1])
+    assert int(best.network[1].num_batches_tracked) == 4  # type: ignore[index]
+    assert not best.network.training
+    assert (best.step, best.machines) == (4, (engine.machine(torch.device("cpu")),))
+    assert best.figures == {"val_loss": rows(tmp_path)[-1]["val_loss"]}
+    assert best.seconds > 0
+
+
+def test_average_remembers_no_longer_than_its_decay(tmp_path: Path) -> None:
+    task = Line()
+    engine.train(task, tmp_path, Run(steps=2, average=0.1))  # (1 + 1) / (10 + 1) would be more
+    torch.testing.assert_close(task.averages[-1], 0.1 * task.weights[1] + 0.9 * first_weight(task.network))
+
+
+def test_average_of_nothing_is_the_last_weight(tmp_path: Path) -> None:
+    task = Line()
+    engine.train(task, tmp_path, Run(steps=3, average=0.0))
+    state = saved(tmp_path)
+    assert_same({f"module.{k}": v for k, v in task.network.state_dict().items()} | {"n_averaged": torch.tensor(3)}, state["ema"])
 
 
 def test_log_is_one_json_object_a_line_with_the_interval_means(tmp_path: Path) -> None:
     task = Line()
-    result = engine.train(task, tmp_path, steps=6, every=2, evaluate_every=4)
+    result = engine.train(task, tmp_path, Run(steps=6, every=2, evaluate_every=4))
     means = [r for r in rows(tmp_path) if "loss" in r]
     assert [r["step"] for r in means] == [2, 4, 6]
-    assert [r["loss"] for r in means] == pytest.approx([sum(task.losses[i : i + 2]) / 2 for i in (0, 2, 4)], abs=1e-5)
+    assert [r["loss"] for r in means] == pytest.approx([sum(task.found[i : i + 2]) / 2 for i in (0, 2, 4)], abs=1e-5)
+    assert all(set(r) == {"step", "seconds", "loss", "one", "images_per_second"} for r in means)
     figures = [r for r in rows(tmp_path) if "val_loss" in r]
     assert [r["step"] for r in figures] == [4, 6]
     assert result["step"] == 6
     assert result["val_loss"] == figures[-1]["val_loss"]
     # The averaged network is judged, in evaluation mode, without gradients.
-    assert task.evaluated == [(False, False, True)] * 2
+    assert task.judged == [(False, False, True)] * 2
+    assert task.prepared == 1
+
+
+def test_seconds_and_images_per_second_go_by_the_clock(tmp_path: Path, clock: list[float]) -> None:
+    run = Run(steps=4, every=2, accumulate=2)
+    assert engine.train(Slow(clock, batch=6), tmp_path, run)["seconds"] == 16
+    assert engine.train(Slow(clock, batch=6), tmp_path, Run(steps=6, every=2))["seconds"] == 20  # both sessions
+    means = [r for r in rows(tmp_path) if "loss" in r]
+    assert [(r["seconds"], r["images_per_second"]) for r in means] == [(8, 3.0), (16, 3.0), (20, 3.0)]  # six in two seconds
+    assert saved(tmp_path)["seconds"] == 20
+
+
+def test_minutes_end_a_session_not_the_run(tmp_path: Path, clock: list[float]) -> None:
+    run = Run(steps=9, minutes=0.1)
+    assert engine.train(Slow(clock), tmp_path, run)["step"] == 4  # six seconds are over after the fourth step
+    assert engine.train(Slow(clock), tmp_path, run)["step"] == 8
+    assert engine.train(Slow(clock), tmp_path, run)["step"] == 9
+
+
+def test_no_minutes_no_steps(tmp_path: Path) -> None:
+    task = Line()
+    assert engine.train(task, tmp_path, Run(steps=5, minutes=0))["step"] == 0
+    assert task.found == []
+    best = engine.averaged_network(tmp_path, Line())  # what the task began with
+    assert best.step == 0
+    assert torch.equal(first_weight(best.network), first_weight(task.network))
 
 
 def test_means_after_a_resume_count_only_their_own_steps(tmp_path: Path) -> None:
-    engine.train(Line(stop_at=3), tmp_path, steps=8, every=4)
-    engine.train(Line(), tmp_path, steps=8, every=4)
-    assert [(r["step"], r["one"]) for r in rows(tmp_path) if "one" in r] == [(4, 1.0), (8, 1.0)]
+    run = Run(steps=8, every=4)
+    engine.train(Line(interrupt_at=1), tmp_path, run)
+    resumed = Line()
+    engine.train(resumed, tmp_path, run)
+    means = [r for r in rows(tmp_path) if "loss" in r]
+    assert [(r["step"], r["one"]) for r in means] == [(4, 1.0), (8, 1.0)]
+    assert means[0]["loss"] == pytest.approx(sum(resumed.found[:2]) / 2, abs=1e-5)
+
+
+def test_progress_goes_from_zero_by_the_whole_length(tmp_path: Path) -> None:
+    task = Line()
+    engine.train(task, tmp_path, Run(steps=4))
+    assert task.shares == [0, 0.25, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_non_finite_loss_stops_without_a_checkpoint(tmp_path: Path, bad: float) -> None:
     task = Line(bad_at=1, bad=bad)
-    with pytest.raises(engine.NonFiniteLossError, match=r"step 1: .*loss"):
-        engine.train(task, tmp_path, steps=5, every=10)
-    assert list(tmp_path.iterdir()) == []
-    assert len(task.losses) == 2
+    with pytest.raises(engine.NonFiniteLossError, match=rf"step 1: .*'loss': {bad}"):
+        engine.train(task, tmp_path, Run(steps=5, every=10))
+    assert written(tmp_path) == {}
+    assert len(task.found) == 2
 
 
 def test_non_finite_loss_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(engine.NonFiniteLossError):
-        engine.train(Line(bad_at=3), tmp_path, steps=6, every=1)
-    state = checkpoint(tmp_path)
+        engine.train(Line(bad_at=3), tmp_path, Run(steps=6, every=1))
+    state = saved(tmp_path)
     assert state["step"] == 3
-    assert all(v.isfinite().all() for part in ("network",) for v in state["parts"][part].values())
+    assert all(v.isfinite().all() for v in state["parts"]["network"].values())
     assert [r["step"] for r in rows(tmp_path)] == [1, 2, 3]
-    assert engine.train(Line(), tmp_path, steps=6)["step"] == 6
-
-
-def test_progress_goes_from_zero_by_the_whole_length(tmp_path: Path) -> None:
-    task = Line()
-    engine.train(task, tmp_path, steps=4)
-    assert task.shares == [0, 0.25, 0.5, 0.75]
+    assert engine.train(Line(), tmp_path, Run(steps=6))["step"] == 6
 
 
 def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
-    engine.train(Line(), tmp_path, steps=2)
-    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    engine.train(Line(), tmp_path, Run(steps=2))
+    before = written(tmp_path)
     task = Line()
-    assert engine.train(task, tmp_path, steps=2)["step"] == 2
-    assert task.losses == []
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
-    assert set(before) == {"checkpoint.pt", "log.jsonl"}  # no temporary file is left
-
-
-def test_no_minutes_no_steps(tmp_path: Path) -> None:
-    task = Line()
-    assert engine.train(task, tmp_path, steps=5, minutes=0)["step"] == 0
-    assert task.losses == []
+    assert engine.train(task, tmp_path, Run(steps=2))["step"] == 2
+    assert (task.found, task.judged) == ([], [])
+    assert written(tmp_path) == before
+    assert set(before) == {"best.pt", "checkpoint.pt", "log.jsonl"}  # no temporary file is left
 
 
 def test_checkpoint_without_a_part_says_so_and_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    engine.train(Line(), tmp_path, steps=2)
+    engine.train(Line(), tmp_path, Run(steps=2))
     task = Line()
-    judge = nn.Linear(1, 1)
-    task.parts["judge"] = judge
+    judge = nn.Linear(3, 1)
+    task.modules["judge"], task.optimizers["judge"] = judge, torch.optim.Adam(judge.parameters())
     with caplog.at_level(logging.WARNING):
-        assert engine.train(task, tmp_path, steps=3)["step"] == 3
-    assert any("has no judge" in r.getMessage() for r in caplog.records)
-    assert "judge" in checkpoint(tmp_path)["parts"]
+        assert engine.train(task, tmp_path, Run(steps=3))["step"] == 3
+    missing = [r.getMessage() for r in caplog.records]
+    assert missing == [f"the checkpoint has no {part}; it starts fresh" for part in ("judge", "judge_optimizer")]
+    assert {"judge", "judge_optimizer"} <= saved(tmp_path)["parts"].keys()
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, 1000, -100], ids=lambda n: f"{n} bytes")
+@pytest.mark.parametrize("name", ["checkpoint.pt", "best.pt"])
+def test_truncated_file_is_named(name: str, left: int, tmp_path: Path) -> None:
+    engine.train(Line(), tmp_path, Run(steps=1))
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(engine.DamagedCheckpointError) as error:
+        if name == "checkpoint.pt":
+            engine.train(Line(), tmp_path, Run(steps=2))
+        else:
+            engine.averaged_network(tmp_path, Line())
+    assert str(error.value).startswith(f"{path}: not a readable checkpoint (")
+    assert "delete it" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"hello", b"version https://git-lfs.github.com", b"\0" * 500])
+def test_file_that_is_no_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(engine.DamagedCheckpointError, match=r"checkpoint\.pt: not a readable checkpoint"):
+        engine.train(Line(), tmp_path, Run(steps=2))
+
+
+@pytest.mark.parametrize("content", [[1, 2, 3], {"0.weight": torch.ones(8, 3)}, {"step": 3, "parts": {}}], ids=["list", "weights", "older"])
+def test_checkpoint_of_something_else_is_named(content: Any, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "checkpoint.pt")
+    with pytest.raises(engine.DamagedCheckpointError, match=r"checkpoint\.pt"):
+        engine.train(Line(), tmp_path, Run(steps=2))
 
 
 class Bomb:
@@ -192,8 +420,103 @@ def test_checkpoint_that_would_run_code_does_not(tmp_path: Path) -> None:
     run, target = tmp_path / "run", tmp_path / "made-by-the-pickle"
     run.mkdir()
     torch.save({"step": 1, "parts": Bomb(target)}, run / "checkpoint.pt")
-    with pytest.raises(pickle.UnpicklingError):
-        engine.train(Line(), run, steps=2)
+    with pytest.raises(engine.DamagedCheckpointError, match=r"checkpoint\.pt"):
+        engine.train(Line(), run, Run(steps=2))
     assert not target.exists()
     torch.load(run / "checkpoint.pt", weights_only=False)  # the bomb works, so the line above means something
     assert target.is_dir()
+
+
+def test_nothing_trained_nothing_to_export(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"best\.pt: .*train first"):
+        engine.averaged_network(tmp_path, Line())
+
+
+@pytest.mark.parametrize(
+    ("figures", "best"),
+    [
+        ([{"val_loss": 3.0}, {"val_loss": 1.0}, {"val_loss": 2.0}], 2),
+        ([{"val_mean": 0.1}, {"val_mean": 0.5}, {"val_mean": 0.3}], 2),  # the higher, the better
+        ([{"val_lpips": 0.3, "val_loss": 1.0}, {"val_lpips": 0.2, "val_loss": 9.0}, {"val_lpips": 0.25, "val_loss": 0.0}], 2),
+        ([{"val_loss": math.nan}, {"val_loss": 5.0}, {"val_loss": math.nan}], 2),
+        ([{"val_loss": 1.0}, {"val_loss": 1.0}, {"val_loss": 1.0}], 1),  # no better, no write
+        ([{"val_psnr": 1.0}, {"val_psnr": 2.0}, {"val_psnr": 3.0}], 1),  # nothing to go by: the first
+    ],
+)
+def test_best_average_is_kept_not_the_last(figures: list[dict[str, float]], best: int, tmp_path: Path) -> None:
+    task = Line(figures=figures)
+    engine.train(task, tmp_path, Run(steps=3, evaluate_every=1))
+    assert (len(task.averages), saved(tmp_path)["step"]) == (3, 3)
+    kept = engine.averaged_network(tmp_path, Line())
+    assert (kept.step, kept.figures) == (best, figures[best - 1])
+    assert torch.equal(first_weight(kept.network), task.averages[best - 1])
+    assert not any(torch.equal(task.averages[best - 1], a) for i, a in enumerate(task.averages, start=1) if i != best)
+
+
+def test_best_average_outlives_a_resume(tmp_path: Path) -> None:
+    engine.train(Line(figures=[{"val_loss": 1.0}]), tmp_path, Run(steps=1))
+    engine.train(Line(figures=[{"val_loss": 2.0}]), tmp_path, Run(steps=2))
+    assert saved(tmp_path, "best.pt")["step"] == 1
+    engine.train(Line(figures=[{"val_loss": 0.5}]), tmp_path, Run(steps=3))
+    assert saved(tmp_path, "best.pt")["step"] == 3
+
+
+def test_best_average_outlives_a_run_that_broke_off_after_it(tmp_path: Path) -> None:
+    with pytest.raises(engine.NonFiniteLossError):
+        engine.train(Line(figures=[{"val_loss": 1.0}], bad_at=3), tmp_path, Run(steps=4, every=2, evaluate_every=2))
+    engine.train(Line(figures=[{"val_loss": 2.0}]), tmp_path, Run(steps=4, every=2, evaluate_every=2))
+    assert saved(tmp_path, "best.pt")["step"] == 2
+
+
+@pytest.mark.parametrize("clip", [None, 0.1])
+def test_accumulated_batches_make_the_step_of_one_large_batch(clip: float | None, tmp_path: Path) -> None:
+    # Not Adam, which does not mind how large a gradient is.
+    large, small, other = (Line(flat, batch=b, clip=clip, optimizer=torch.optim.SGD) for b in (4, 2, 2))
+    engine.train(large, tmp_path / "large", Run(steps=3, every=1))
+    engine.train(small, tmp_path / "small", Run(steps=3, every=1, accumulate=2))
+    engine.train(other, tmp_path / "other", Run(steps=3, every=1))
+    torch.testing.assert_close(first_weight(small.network), first_weight(large.network), rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(first_weight(other.network), first_weight(large.network), rtol=1e-5, atol=1e-6)
+    assert len(small.found) == 6
+    one, two = ([r["loss"] for r in rows(tmp_path / name)[:3]] for name in ("large", "small"))
+    assert two == pytest.approx(one, abs=2e-5)
+
+
+def test_gradient_is_clipped_and_its_norm_logged(tmp_path: Path) -> None:
+    task = Line(flat, clip=0.01, optimizer=torch.optim.SGD, rate=1.0)
+    x, y, _ = next(task.batches(0, accumulate=1, rank=0, world=1))
+    weight, bias = (p.detach().clone() for p in task.network.parameters())
+    slope = 2 * (x @ weight.T + bias - y) / len(x)
+    gradient = torch.cat([(slope * x).sum(0), slope.sum(0)])
+    engine.train(task, tmp_path, Run(steps=1, every=1))
+    moved = torch.cat([(a - b.detach()).flatten() for a, b in zip((weight, bias), task.network.parameters(), strict=True)])
+    torch.testing.assert_close(moved, 0.01 * gradient / gradient.norm(), rtol=1e-3, atol=1e-6)
+    assert rows(tmp_path)[0]["network_gradient"] == pytest.approx(float(gradient.norm()), abs=1e-5)
+
+
+def test_grids_of_samples_are_written_at_each_evaluation(tmp_path: Path) -> None:
+    grid = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    engine.train(Line(grid=grid), tmp_path, Run(steps=5, evaluate_every=2))
+    files = sorted((tmp_path / "samples").iterdir())
+    assert [f.name for f in files] == ["0000002.png", "0000004.png", "0000005.png"]
+    assert np.array_equal(cv2.imread(str(files[0]))[..., ::-1], grid)
+
+
+def test_every_machine_that_a_run_was_on_is_kept_once(tmp_path: Path) -> None:
+    engine.train(Line(), tmp_path, Run(steps=1))
+    torch.save({**saved(tmp_path), "machines": ["another"]}, tmp_path / "checkpoint.pt")
+    for steps in (2, 3):
+        engine.train(Line(), tmp_path, Run(steps=steps))
+    assert saved(tmp_path)["machines"] == ["another", f"{os.cpu_count()} CPU cores"]
+
+
+def test_precision_is_one_that_the_hardware_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    legal = {"32-true", "bf16-mixed", "16-mixed"}
+    assert {engine.best_precision(d) for d in ("cpu", "auto")} <= legal
+    assert engine.best_precision("mps") == "32-true"
+    for capability, expected in (({}, "32-true"), ({"avx512_bf16": True}, "bf16-mixed"), ({"avx512_bf16": False}, "32-true")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capability: c, raising=False)
+        assert engine.best_precision("cpu") == expected
+    for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda s=supported, **_: s)
+        assert engine.best_precision("cuda") == expected

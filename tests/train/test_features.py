@@ -1,17 +1,20 @@
-"""The feature network of a file, with a made-up file."""
+"""The feature networks, of made-up files, and the one that only scores."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import squeezenet1_1
 
-from train.features import NormalisedVGG, feature_network
+from train.features import NormalisedVGG, Scorer, SqueezeNet, feature_network
 
 #: Index in the file, channels in, channels out, kernel.
 CONVS = ((0, 3, 3, 1), (2, 3, 4, 3), (5, 4, 4, 3), (9, 4, 6, 3), (12, 6, 6, 3), (16, 6, 8, 3))
@@ -67,3 +70,65 @@ def test_file_that_would_run_code_does_not(tmp_path: Path) -> None:
     with pytest.raises(pickle.UnpicklingError):
         feature_network(str(tmp_path / "bomb.pth"))
     assert not target.exists()
+
+
+@pytest.fixture
+def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+    """A network of random numbers, in torch's cache under the name of the published one."""
+    network = squeezenet1_1(weights=None)
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(network.state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return network.eval()
+
+
+def test_squeezenet_gives_what_goes_into_each_pool_and_the_last_map(squeezenet: nn.Module) -> None:
+    image = torch.rand(2, 3, 64, 48)
+    network = feature_network("squeezenet")
+    found = network(image)
+    assert [tuple(f.shape) for f in found] == [(2, 64, 31, 23), (2, 128, 15, 11), (2, 256, 7, 5), (2, 512, 3, 2)]
+    x = (image - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(found[0], F.relu(F.conv2d(x, squeezenet.features[0].weight, squeezenet.features[0].bias, stride=2)))
+        torch.testing.assert_close(found[3], squeezenet.features(x))
+    assert [i for i, layer in enumerate(squeezenet.features) if isinstance(layer, nn.MaxPool2d)] == [i + 1 for i in SqueezeNet.TAKEN[:3]]
+
+
+def test_squeezenet_passes_gradients_on_and_keeps_none(squeezenet: nn.Module) -> None:
+    network = feature_network("squeezenet")
+    image = torch.rand(1, 3, 32, 32, requires_grad=True)
+    sum(f.sum() for f in network(image)).backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0
+    assert not [p for p in network.parameters() if p.requires_grad]
+    assert not network.layers.training  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "vgg16"])
+def test_feature_network_that_is_not_cached_stays_off_the_network_where_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def refuse(address: Any, *_: Any, **__: Any) -> None:
+        asked.append(address)
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises((OSError, ValueError)):  # what train.main calls the user's mistake
+        feature_network(name)
+    assert asked == []
+
+
+class Lpips(nn.Module):
+    """Stands in for the lpips package's network: N111, and only with ``normalize`` are its pictures in [0, 1]."""
+
+    def forward(self, found: Tensor, truth: Tensor, normalize: bool = False) -> Tensor:
+        assert normalize
+        assert found.dtype == truth.dtype == torch.float32
+        return (found - truth).mean((1, 2, 3), keepdim=True)
+
+
+def test_scorer_gives_a_figure_a_picture() -> None:
+    found, truth = torch.ones(2, 3, 4, 4, dtype=torch.bfloat16), torch.zeros(2, 3, 4, 4)
+    truth[1] = 0.25
+    assert Scorer(Lpips())(found, truth).tolist() == [1.0, 0.75]

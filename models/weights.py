@@ -46,6 +46,9 @@ YUNET = Remote(
     "face_detection_yunet_2023mar.onnx",
     "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
 )
+VGG16_FEATURES = Remote(
+    "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth", "vgg16_features-amdegroot-88682ab5.pth", "88682ab5"
+)
 SQUEEZENET = Remote("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.categories import CLASSES
-from pipeline.config import DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
+from pipeline.config import DETAILS, DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
 from pipeline.errors import RemoveObjectsError
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         help="how far the mask is widened (default: 1.2 %% of the longer side)",
     )
     p.add_argument("--route", choices=ROUTES, default="auto", help="which inpainter; auto decides hole by hole")
+    p.add_argument("--detail", choices=DETAILS, default="texture", help="none: the networks' plain answer, enlarged")
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument("--workers", type=_workers, default=2, metavar="N", help="photos at work at once (default 2)")
     p.add_argument("--overwrite", action="store_true", help="do finished photos again, and replace files that are in the way")
@@ -62,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR if args.quiet else logging.WARNING, format="remove-objects: %(message)s", force=True)
     try:
         settings = Settings(
-            segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, device=args.device,
-            probe=not args.no_probe, lossless=args.lossless, offline=args.offline,
+            segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, detail=args.detail,
+            device=args.device, probe=not args.no_probe, lossless=args.lossless, offline=args.offline,
         )  # fmt: skip
         batch = BatchSettings(
             classes=tuple(args.classes), output=args.output, masks=args.masks, save_masks=args.save_masks, workers=args.workers,

@@ -11,6 +11,7 @@ from pipeline.errors import UsageError
 SEGMENTERS = ("auto", "fcn_resnet101", "compact")
 ROUTES = ("auto", "edge", "face", "free-form")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+DETAILS = ("texture", "none")
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,14 @@ class Settings:
     """What the user may choose. Two runs with equal settings give equal pictures.
 
     ``dilate`` is a radius in pixels of the photo, or None for ``AUTO_DILATE``; ``threshold`` the least probability in [0, 1]
-    of the removed classes at which a pixel is taken.
+    of the removed classes at which a pixel is taken. ``detail``: whether the photo's own texture is laid into the holes.
     """
 
     segmenter: str = "auto"
     threshold: float = 0.5
     dilate: int | None = None
     route: str = "auto"
+    detail: str = "texture"
     device: str = "auto"
     probe: bool = True
     lossless: bool = False
@@ -34,6 +36,7 @@ class Settings:
         for name, value, legal in (
             ("segmenter", self.segmenter, SEGMENTERS),
             ("route", self.route, ROUTES),
+            ("detail", self.detail, DETAILS),
             ("device", self.device, DEVICES),
         ):
             if value not in legal:

@@ -34,17 +34,27 @@ TEXTURE_DEPTH = 5
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """A window of the photo with the hole's new content: ``rgb`` hw3 float32 in [0, 1]; only the hole's pixels are of use."""
+    """A window of the photo with the hole's new content: hw3 float32 in [0, 1]; only the hole's pixels are of use.
+
+    ``plain`` is the network's answer, enlarged; ``detailed`` the photo's own texture led by it, or None where the route has none, it was
+    not asked for, or too little is known to copy from.
+    """
 
     window: Box
-    rgb: FloatArray
+    plain: FloatArray
+    detailed: FloatArray | None = None
+
+    @property
+    def rgb(self) -> FloatArray:
+        """The one to use, where nothing speaks against the texture."""
+        return self.plain if self.detailed is None else self.detailed
 
 
 class Inpainters:
     """Loads each network once, when it is first needed. Safe to use from several threads."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, *, detail: bool = True) -> None:
+        self.device, self.detail = device, detail
         self.weights: dict[str, str] = {}
         self._networks: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -93,11 +103,15 @@ class Inpainters:
         scale = min(1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
+        output = np.clip(output, 0, 1)
+        plain = enlarge(np.where(small_known[..., None], small, output), window)
         if scale < TEXTURE_BELOW or depth > TEXTURE_DEPTH:
-            detailed = texture_fill(picture, known, np.clip(output, 0, 1))
-            if detailed is not None:
-                return Fill(window, np.clip(detailed, 0, 1))
-        return Fill(window, enlarge(np.where(small_known[..., None], small, np.clip(output, 0, 1)), window))
+            return Fill(window, plain, self._detailed(picture, known, output))
+        return Fill(window, plain)
+
+    def _detailed(self, picture: FloatArray, known: Mask, guide: FloatArray) -> FloatArray | None:
+        filled = texture_fill(picture, known, guide) if self.detail else None
+        return None if filled is None else np.clip(filled, 0, 1)
 
     def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
         window = edge_window(hole, *unknown.shape)
@@ -109,8 +123,7 @@ class Inpainters:
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
         coarse = np.clip(self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1)
         guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[: window.h, : window.w]
-        filled = texture_fill(picture, known, guide)  # type: ignore[arg-type]
-        return Fill(window, np.clip(guide if filled is None else filled, 0, 1))  # type: ignore[arg-type]
+        return Fill(window, guide, self._detailed(picture, known, guide))  # type: ignore[arg-type]
 
     def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, square: Box | None) -> Fill:
         if square is None:

@@ -20,7 +20,7 @@ from pipeline.errors import PhotoError, UnwritableError, UsageError
 from pipeline.faces import FaceDetector
 from pipeline.inpaint import Inpainters
 from pipeline.journal import Journal, fingerprint, stamp
-from pipeline.types import Face, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
+from pipeline.types import Box, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
 
 if TYPE_CHECKING:
     import torch
@@ -101,12 +101,18 @@ class ObjectRemover:
                 partial, status=Status.OK, reason="dry run: nothing was filled", holes=outcomes, seconds=time.monotonic() - begun
             )
         result = photo.rgb.copy()
-        for hole, routing in zip(holes, routings, strict=True):
-            fill = self.inpainters.fill(photo.rgb, unknown, hole, routing.route, faces)
-            composite.lead_in(result, fill.rgb, fill.window, hole, unknown)
+        probes: list[Probe | None] = []
+        for i, hole in enumerate(holes):
+            fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
+            content = fill.rgb
+            probe, plain = self._probe(photo.rgb, unknown, hole, routings[i].route)
+            if fill.detailed is not None and _is_worse(probe, plain):
+                content, probe = fill.plain, plain
+                routings[i] = replace(routings[i], why=f"{routings[i].why}; plain, because texture made the probe worse")
+            composite.lead_in(result, content, fill.window, hole, unknown)
+            probes.append(probe)
         outcomes = tuple(
-            HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), self._probe(photo.rgb, unknown, h, r.route, faces))
-            for h, r in zip(holes, routings, strict=True)
+            HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), p) for h, r, p in zip(holes, routings, probes, strict=True)
         )
         residue = None
         if classes:
@@ -117,23 +123,29 @@ class ObjectRemover:
             partial, status=status, reason=reason, result=result, residue=residue, holes=outcomes, seconds=time.monotonic() - begun
         )  # fmt: skip
 
-    def _probe(self, rgb: Pixels, unknown: Mask, hole: Hole, kind: Route, faces: Sequence[Face]) -> Probe | None:
-        """The same hole at a known place, filled the same way, against the truth."""
-        if not self.settings.probe:
-            return None
-        moved = metrics.probe_hole(hole, unknown, kind)
+    def _probe(self, rgb: Pixels, unknown: Mask, hole: Hole, kind: Route) -> tuple[Probe | None, Probe | None]:
+        """The same hole at a known place, filled the same way, against the truth: (as it is used, as it would be without texture).
+
+        The second is None where there is no texture to leave out.
+        """
+        moved = metrics.probe_hole(hole, unknown, kind) if self.settings.probe else None
         if moved is None:
-            return None
+            return None, None
         both = unknown.copy()
         both[moved.box.slices] |= moved.mask
         # A face probe elsewhere stands on no face: its window is centred on the hole.
         fill = self.inpainters.fill(rgb, both, moved, kind, [])
-        filled = rgb[fill.window.slices].copy()
-        inside = replace(moved.box, x=moved.box.x - fill.window.x, y=moved.box.y - fill.window.y)
-        composite.lead_in(filled, fill.rgb, replace(fill.window, x=0, y=0), Hole(inside, moved.mask, moved.share), both[fill.window.slices])
-        truth, found = _as_float(rgb[moved.box.slices]), _as_float(filled[inside.slices])
-        found = np.where(moved.mask[..., None], found, truth)
-        l1, psnr, ssim = metrics.inside_errors(found, truth, moved.mask)
+        first = self._against_truth(rgb, both, moved, fill.window, fill.rgb)
+        return first, None if fill.detailed is None else self._against_truth(rgb, both, moved, fill.window, fill.plain)
+
+    def _against_truth(self, rgb: Pixels, unknown: Mask, hole: Hole, window: Box, content: FloatArray) -> Probe:
+        """The error of a fill of a hole under which all is known."""
+        filled = rgb[window.slices].copy()
+        inside = replace(hole.box, x=hole.box.x - window.x, y=hole.box.y - window.y)
+        composite.lead_in(filled, content, replace(window, x=0, y=0), Hole(inside, hole.mask, hole.share), unknown[window.slices])
+        truth, found = _as_float(rgb[hole.box.slices]), _as_float(filled[inside.slices])
+        found = np.where(hole.mask[..., None], found, truth)
+        l1, psnr, ssim = metrics.inside_errors(found, truth, hole.mask)
         return Probe(l1, psnr, ssim, self.perceptual.distance(found, truth))
 
     @property
@@ -163,7 +175,7 @@ class ObjectRemover:
     def inpainters(self) -> Inpainters:
         with self._lock:
             if self._inpainters is None:
-                self._inpainters = Inpainters(self.device)
+                self._inpainters = Inpainters(self.device, detail=self.settings.detail == "texture")
             return self._inpainters
 
     @property
@@ -392,6 +404,13 @@ def _device(name: str) -> torch.device:
     if not available[name]:
         raise UsageError(f"--device {name}: this machine offers {', '.join(k for k, v in available.items() if v)}")
     return torch.device(name)
+
+
+def _is_worse(probe: Probe | None, other: Probe | None) -> bool:
+    """Whether people would rather see the other: by LPIPS alone, because L1 and PSNR prefer a blur."""
+    if probe is None or other is None or probe.lpips is None or other.lpips is None:
+        return False
+    return probe.lpips > other.lpips
 
 
 def _as_float(pixels: Pixels) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -129,7 +130,7 @@ def batches(dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, 
         num_workers=workers,
         generator=torch.Generator(),  # of its own: a resumed run draws the same global random numbers as an uninterrupted one
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_one_thread,
+        worker_init_fn=_worker,
         prefetch_factor=4 if workers else None,
     )
     for row in loader:
@@ -139,8 +140,11 @@ def batches(dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, 
             yield tuple(row)
 
 
-def _one_thread(_: int) -> None:
+def _worker(_: int) -> None:
     cv2.setNumThreads(1)
+    # A stop goes to the whole process group; the trainer finishes its step, and needs its workers for it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=2)

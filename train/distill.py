@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -271,7 +272,8 @@ def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str,
         "teacher": args.encoder.name,
         "pictures": len(task.crops.files),
         "steps": steps,
-        "batch": task.batch * args.accumulate,
+        "batch": task.batch * args.accumulate * int(os.environ.get("WORLD_SIZE", args.devices)),
         "average": 0.999,
-        "options": f" --encoder {args.encoder.name} --steps {steps}",
+        "options": f" --encoder {args.encoder.name} --steps {steps} --batch {task.batch} --size {task.crops.size}"
+        f" --learning-rate {task.learning_rate}",
     }

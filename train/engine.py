@@ -9,7 +9,6 @@ import json
 import logging
 import math
 import os
-import pickle
 import signal
 import threading
 import time
@@ -134,7 +133,7 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     )
     fabric.launch()
     folder.mkdir(parents=True, exist_ok=True)
-    state = _read(folder / "checkpoint.pt")
+    state = _read(folder / "checkpoint.pt", {"step", "seconds", "best", "machines", "ema", "parts", "precision", "random"})
     ema = _average(task.network, run.average).to(fabric.device)
     _wrap(task, fabric)
     step, seconds = _restore(state, task, ema, fabric)
@@ -156,6 +155,8 @@ class _Session:
         self.best = float(state.get("best", math.inf))
         here = machine(fabric.device) + (f" x {fabric.world_size}" if fabric.world_size > 1 else "")
         self.machines = [m for m in state.get("machines", []) if m != here] + [here]
+        # In fp16 a gradient that overflows is expected: the loss scale falls and the step is left out.
+        self._scaled = run.precision.startswith("16")
         self._earlier, self._begun = seconds, time.monotonic()
         self._board = _tensorboard(folder) if fabric.is_global_zero else None
 
@@ -189,10 +190,13 @@ class _Session:
                     means["images_per_second"] = round(samples / (time.monotonic() - since), 2)
                     bar.set_postfix(means)
                     self._log({"step": self.step, "seconds": round(self.seconds, 1), **means})
-                    totals, counted, samples, since = {}, 0, 0, time.monotonic()
-                    self._save()
+                    totals, counted, samples = {}, 0, 0
+                # Figures first: the checkpoint then knows the best of all until its step.
                 if self.step % run.evaluate_every == 0:
                     figures, evaluated = self._evaluate(), self.step
+                if self.step % run.every == 0:
+                    self._save()
+                    since = time.monotonic()
         if stop.is_set():
             log.warning("stopped by the user at step %d; the same command goes on from here", self.step)
         if self.step > self.start or self.step == 0:  # a run of no steps keeps what the task began with
@@ -230,6 +234,10 @@ class _Session:
                 norm = fabric.clip_gradients(task.modules[name], optimizer, max_norm=task.clip[name], error_if_nonfinite=False)
                 if norm is not None:
                     found[f"{name}_gradient"] = norm.detach()
+                if norm is not None and not self._scaled and not bool(torch.isfinite(norm)):
+                    raise NonFiniteLossError(
+                        f"step {self.step}: the gradient of {name} is {float(norm)}; resume with a lower learning rate"
+                    )
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.ema.update_parameters(task.network)
@@ -315,7 +323,7 @@ def averaged_network(folder: Path, task: Task) -> Averaged:
         FileNotFoundError: nothing was trained there.
         DamagedCheckpointError: as in ``train``.
     """
-    state = _read(folder / "best.pt")
+    state = _read(folder / "best.pt", {"step", "seconds", "machines", "ema", "figures"})
     if state is None:
         raise FileNotFoundError(f"{folder / 'best.pt'}: no checkpoint to export; train first")
     ema = _average(task.network, 0.999)
@@ -391,21 +399,23 @@ def _seed(state: dict[str, Any] | None, fabric: Fabric, seed: int) -> None:
         torch.manual_seed(seed + fabric.global_rank)
         return
     row = rows[fabric.global_rank]
-    torch.set_rng_state(row[:own])
+    torch.set_rng_state(row[:own].clone())  # a view of a later row would crash it
     if fabric.device.type == "cuda" and len(row) > own:
-        torch.cuda.set_rng_state(row[own:], fabric.device)
+        torch.cuda.set_rng_state(row[own:].clone(), fabric.device)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, needed: set[str]) -> dict[str, Any] | None:
+    """A checkpoint's content, None where there is no file."""
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        # weights_only: a pickle that would run code ends here too.
-        raise DamagedCheckpointError(
-            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); delete it to begin anew"
-        ) from error
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damage takes every form; weights_only: a pickle that would run code ends here too
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DamagedCheckpointError(f"{path}: not a readable checkpoint ({first}); delete it to begin anew") from error
+    if not isinstance(state, dict) or not needed <= set(state):
+        raise DamagedCheckpointError(f"{path}: not a checkpoint of this version; delete it to begin anew, or use another --run")
+    return state
 
 
 def _restore(state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabric: Fabric) -> tuple[int, float]:
@@ -413,11 +423,18 @@ def _restore(state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabri
         return 0, 0.0
     for name, part in _parts(task).items():
         if name in state["parts"]:
-            part.load_state_dict(state["parts"][name])
+            try:
+                part.load_state_dict(state["parts"][name])
+            except (RuntimeError, ValueError) as error:
+                first = str(error).splitlines()[0]
+                raise DamagedCheckpointError(
+                    f"the checkpoint's {name} is of another shape ({first}); use the same options, or another --run"
+                ) from error
         else:
             log.warning("the checkpoint has no %s; it starts fresh", name)
     ema.load_state_dict(state["ema"])
-    fabric.strategy.precision.load_state_dict(state["precision"])
+    if state["precision"]:  # of a run in fp16; its loss scale
+        fabric.strategy.precision.load_state_dict(state["precision"])
     log.info("resumed at step %d", state["step"])
     return int(state["step"]), float(state["seconds"])
 

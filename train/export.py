@@ -21,6 +21,7 @@ PREPROCESSING = {
     "compact-segmenter": "longer side to 513 pixels, padded with 0 to 16k+1, RGB / 127.5 - 1",
     "partial-conv": "RGB / 255, holes 0, sides padded to multiples of 128 with unknown pixels",
     "skip-ce": "128x128, RGB / 127.5 - 1, holes 0",
+    "edsr": "a photo at an eighth of its size, RGB / 127.5 - 1",
     "compression": "256 pixels on the longer side, multiples of 8, RGB / 127.5 - 1, holes 0, and the mask",
 }
 TERMS = {

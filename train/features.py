@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from models.weights import Remote
+
 
 class NormalisedVGG(nn.Module):
     """VGG-19 to relu3_1 as style transfer uses it: normalised weights, the first layer a colour transform, reflection padding.
@@ -44,9 +46,15 @@ class VGG16(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchvision.models import VGG16_Weights, vgg16
+        from torchvision.models import vgg16
 
-        self.layers = vgg16(weights=VGG16_Weights.IMAGENET1K_FEATURES).features[:17].requires_grad_(False).eval()
+        from models.weights import VGG16_FEATURES
+
+        # The published file has the classifier's names with NaN in them; only the features are taken.
+        state = torch.load(_had(VGG16_FEATURES), map_location="cpu", weights_only=True)
+        features = vgg16(weights=None).features
+        features.load_state_dict({k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")})
+        self.layers = features[:17].requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor([0.48235, 0.45882, 0.40784]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([1 / 255] * 3).view(1, 3, 1, 1))
 
@@ -73,11 +81,10 @@ class SqueezeNet(nn.Module):
         super().__init__()
         from torchvision.models import squeezenet1_1
 
-        from models.weights import SQUEEZENET, cached, fetch
+        from models.weights import SQUEEZENET
 
         network = squeezenet1_1(weights=None)
-        # A converted file of another hash in the cache is the user's, as for LPIPS; weights_only: nothing in it can run.
-        network.load_state_dict(torch.load(cached(SQUEEZENET) or fetch(SQUEEZENET).path, map_location="cpu", weights_only=True))
+        network.load_state_dict(torch.load(_had(SQUEEZENET), map_location="cpu", weights_only=True))
         self.layers = network.features.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -93,6 +100,22 @@ class SqueezeNet(nn.Module):
             if i in self.TAKEN:
                 features.append(x)
         return features
+
+
+def _had(remote: Remote) -> Path:
+    """The cached file, or the downloaded one.
+
+    A converted file of another hash in the cache is the user's, as for LPIPS; it is loaded with ``weights_only``: nothing in it can run.
+
+    Raises:
+        FileNotFoundError: says why it is not to be had, and where to put it.
+    """
+    from models.weights import cache_folder, cached, fetch, why_missing
+
+    why = why_missing(remote, offline=False)
+    if why:
+        raise FileNotFoundError(f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, or use another --features")
+    return cached(remote) or fetch(remote).path
 
 
 def feature_network(name: str) -> nn.Module:

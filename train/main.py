@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except engine.NonFiniteLossError as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 1
-    if os.environ.get("RANK", "0") == "0":
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
         print(figures)
     return 0
 
@@ -124,6 +124,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "compression": tasks.CompressionTask,
         "edsr": tasks.EDSRTask,
     }
+    batch = preset.schedule.batch * args.accumulate * int(os.environ.get("WORLD_SIZE", args.devices))
     recipe = {
         "preset": args.preset,
         "schedule": preset.schedule,
@@ -131,8 +132,8 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "folders": tuple(str(f) for f in args.images) if args.images else preset.folders,
         "holes": str(args.masks.name) if args.masks else preset.holes,
         "pictures": len(training),
-        "steps": args.steps or preset.steps or preset.epochs * len(training) // (preset.schedule.batch * args.accumulate),
-        "batch": preset.schedule.batch * args.accumulate,
+        "steps": preset.steps or preset.epochs * len(training) // batch if args.steps is None else args.steps,
+        "batch": batch,
         "average": preset.average,
         "options": _options(args),
     }
@@ -180,7 +181,7 @@ def hole_generator(preset: Preset, folder: Path | None, data: Path) -> HoleGener
 def _options(args: argparse.Namespace) -> str:
     """The options of a run that its card must name, so that the command on it makes the weight again."""
     names = ("steps", "batch", "size", "width", "variant", "learning_rate")
-    given = [f" --{n.replace('_', '-')} {getattr(args, n)}" for n in names if getattr(args, n)]
+    given = [f" --{n.replace('_', '-')} {getattr(args, n)}" for n in names if getattr(args, n) is not None]
     if args.preset != "shipped":
         given.append(f" --preset {args.preset}")
     if args.accumulate != 1:

@@ -211,3 +211,18 @@ def test_other_pictures_are_refused_with_what_was_found(red_is_person: None) -> 
         ObjectRemover().remove(scene())
     with pytest.raises(UsageError, match="the hole is 5x4"):
         ObjectRemover().remove(scene(), hole=np.zeros((4, 5), bool))
+
+
+def test_the_probe_decides_between_texture_and_plain(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = scene(160, 200, person=(60, 40, 50, 70))
+    texture, plain = (ObjectRemover(Settings(probe=False, detail=d)).remove(picture, classes=["person"]) for d in ("texture", "none"))
+    assert not np.array_equal(texture.image, plain.image)
+    for figures, expected in (([0.1, 0.5], texture.image), ([0.5, 0.1], plain.image), ([None, None], texture.image)):
+        answers = iter(figures)
+        monkeypatch.setattr("pipeline.metrics.Perceptual.distance", lambda *_, answers=answers: next(answers))
+        found = ObjectRemover(Settings()).remove(picture, classes=["person"])
+        (hole,) = found.outcome.holes
+        assert np.array_equal(found.image, expected)
+        assert ("texture made the probe worse" in hole.routing.why) == (expected is plain.image)
+        assert hole.probe is not None
+        assert hole.probe.lpips == (None if figures[0] is None else 0.1)

@@ -275,6 +275,19 @@ def test_perceptual_losses_look_at_the_hole() -> None:
     assert [float(v) for v in task.look(far, truth, mask)] == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("y", "x", "seen"),
+    [(14, 18, True), (45, 49, True), (13, 18, False), (14, 17, False), (46, 49, False), (45, 50, False)],
+)
+def test_perceptual_losses_look_at_32_pixels_around_the_hole(y: int, x: int, seen: bool) -> None:
+    task = constant(64, features=Features())
+    truth, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    mask[..., 30, 34] = 0
+    composite = truth.clone()
+    composite[..., y, x] = 1 - composite[..., y, x]
+    assert (float(task.look(composite, truth, mask)[0]) > 0) == seen
+
+
 @pytest.mark.parametrize(("kind", "distance"), [("l1", losses.perceptual), ("normalised", losses.normalised_perceptual)])
 def test_perceptual_losses_of_whole_pictures(kind: str, distance: Callable[..., Tensor]) -> None:
     task = constant(64, features=Features(), perceptual=kind, perceptual_crop=0)

@@ -78,6 +78,7 @@ class ObjectRemover:
         if given is None:
             probabilities = self.segmenter.probabilities(photo.rgb)
             removed = segment.removed_probability(probabilities, classes)
+            removed = segment.look_closer(self.segmenter, photo.rgb, removed, classes)
             found = mask.class_mask(removed, height, width, settings.threshold)
             shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
             radius = auto_dilate(height, width) if settings.dilate is None else settings.dilate

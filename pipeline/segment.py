@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.categories import CATEGORIES
+from pipeline.config import SPECK_SHARE
 from pipeline.errors import WeightsError
 from pipeline.types import FloatArray, Pixels
 
@@ -19,12 +20,20 @@ if TYPE_CHECKING:
 
 #: Longer side in pixels at which the compact segmenter looks: what its teacher was made for.
 COMPACT_SIZE = 513
+#: A second, closer look at small objects: at whatever may be one (probability), at most so many, in squares of this multiple of the
+#: object's longer side and at least this share of the photo's; an object whose square is larger than the last share has been seen well.
+CLOSER_FROM, CLOSER_MOST, CLOSER_CONTEXT, CLOSER_LEAST, CLOSER_LARGEST = 0.1, 8, 3.0, 0.375, 0.5
+#: Longer side in pixels of the map that the looks are put together on, how much more a closer look counts, and the share of its square
+#: over which it fades at the border, where it sees objects cut off.
+CLOSER_MAP, CLOSER_WEIGHT, CLOSER_FADE = 2048, 3.0, 0.15
 
 
 class Segmenter(Protocol):
     """Anything that gives 21 class probabilities a pixel."""
 
     name: str
+    #: Whether a pass is cheap enough for closer looks.
+    quick: bool
 
     def probabilities(self, rgb: Pixels) -> FloatArray:
         """HWC uint8 or uint16 RGB -> 21hw float32 in [0, 1], at the segmenter's own size (same aspect as the photo)."""
@@ -84,6 +93,7 @@ class CompactSegmenterAdapter:
     """The shipped network, and the way of a photo to it and back."""
 
     name = "compact"
+    quick = True
 
     def __init__(self, device: torch.device) -> None:
         import torch
@@ -109,6 +119,7 @@ class FCNSegmenter:
     """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1: its transforms, its categories."""
 
     name = "fcn_resnet101"
+    quick = False
 
     def __init__(self, path: str, device: torch.device) -> None:
         import torch
@@ -157,3 +168,63 @@ def shares(probabilities: FloatArray, classes: Sequence[str], threshold: float) 
 def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
     """hw: the probability that a pixel is any of the classes."""
     return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)  # type: ignore[no-any-return]
+
+
+def look_closer(segmenter: Segmenter, rgb: Pixels, removed: FloatArray, classes: Sequence[str]) -> FloatArray:
+    """The probability of the removed classes after a closer look at every small object: distant people, and their feet.
+
+    A segmenter sees the whole photo at a few hundred pixels; what is small there it misses, or misses the ends of.
+
+    Args:
+        segmenter: is asked again about squares of the photo, if it is ``quick``.
+        rgb: the photo, HWC.
+        removed: hw, its answer for the whole photo.
+        classes: what is removed.
+
+    Returns:
+        hw at the photo's aspect; ``removed`` itself where there is nothing to look at.
+    """
+    squares = _squares(removed) if segmenter.quick else []
+    if not squares:
+        return removed
+    height, width = rgb.shape[:2]
+    scale = min(1.0, CLOSER_MAP / max(height, width))
+    h, w = max(1, round(height * scale)), max(1, round(width * scale))
+    total = cv2.resize(removed, (w, h), interpolation=cv2.INTER_LINEAR)
+    weight = np.ones((h, w), np.float32)
+    for top, left, bottom, right in squares:
+        y0, y1, x0, x1 = (round(v * s) for v, s in ((top, height), (bottom, height), (left, width), (right, width)))
+        part: Pixels = np.ascontiguousarray(rgb[y0:y1, x0:x1])  # type: ignore[assignment]
+        closer = removed_probability(segmenter.probabilities(part), classes)
+        rows, columns = slice(round(top * h), round(bottom * h)), slice(round(left * w), round(right * w))
+        size = rows.stop - rows.start, columns.stop - columns.start
+        share = CLOSER_WEIGHT * np.minimum.outer(*(_fade(n) for n in size))
+        total[rows, columns] += share * cv2.resize(closer, size[::-1], interpolation=cv2.INTER_LINEAR)
+        weight[rows, columns] += share
+    return total / weight  # type: ignore[return-value]
+
+
+def _squares(removed: FloatArray) -> list[tuple[float, float, float, float]]:
+    """(top, left, bottom, right) in shares of the photo: where to look closer, largest objects first, none twice."""
+    h, w = removed.shape
+    _, _, stats, _ = cv2.connectedComponentsWithStats((removed >= CLOSER_FROM).astype(np.uint8), connectivity=8)
+    found: list[tuple[float, float, float, float]] = []
+    for i in 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable"):
+        if len(found) == CLOSER_MOST or stats[i, cv2.CC_STAT_AREA] < SPECK_SHARE / 2 * h * w:
+            break
+        x, y, bw, bh = (int(v) for v in stats[i, :4])
+        side = max(CLOSER_CONTEXT * max(bw, bh), CLOSER_LEAST * max(h, w))
+        if side > CLOSER_LARGEST * max(h, w):
+            continue
+        cy, cx = y + bh / 2, x + bw / 2
+        if any(t < y / h and (y + bh) / h < b and le < x / w and (x + bw) / w < r for t, le, b, r in found):
+            continue  # seen in the square of a larger one
+        top, left = max(0.0, cy - side / 2), max(0.0, cx - side / 2)
+        found.append((top / h, left / w, min(h, cy + side / 2) / h, min(w, cx + side / 2) / w))
+    return found
+
+
+def _fade(length: int) -> FloatArray:
+    """1 in the middle, falling to almost 0 at both ends."""
+    line = np.arange(length, dtype=np.float32)
+    return np.minimum(1, (np.minimum(line, line[::-1]) + 1) / max(1.0, CLOSER_FADE * length)).astype(np.float32)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -161,3 +162,63 @@ def test_the_offline_variable_holds_for_every_downloaded_file(cache: Path, monke
     assert FaceDetector(offline=False).name == "haar"
     assert "not to be used" in Perceptual(CPU, offline=False).missing
     assert asked == []
+
+
+class Shortsighted:
+    """Sees red as a person, at 64 pixels along the longer side: what is smaller than a pixel there fades."""
+
+    name, quick = "shortsighted", True
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def probabilities(self, rgb: np.ndarray) -> np.ndarray:
+        self.looks += 1
+        small = segment.shrink(rgb, 64).astype(np.float32)
+        red = np.clip((small[..., 0] - small[..., 1]) / 255, 0, 1)
+        found = np.zeros((21, *red.shape), np.float32)
+        found[15], found[0] = red, 1 - red
+        return found
+
+
+def closer(picture: np.ndarray, *, quick: bool = True) -> tuple[np.ndarray, np.ndarray, int]:
+    segmenter = Shortsighted()
+    segmenter.quick = quick
+    removed = segment.removed_probability(segmenter.probabilities(picture), ["person"])
+    return removed, segment.look_closer(segmenter, picture, removed, ["person"]), segmenter.looks
+
+
+def test_a_closer_look_finds_the_ends_of_small_objects() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[100:120, 200:207] = (255, 0, 0)
+    picture[300:306, 500:507] = (255, 0, 0)
+    truth = picture[..., 1] == 0
+    removed, found, looks = closer(picture)
+    assert looks == 3
+    far, near = (cv2.resize(p, (640, 480), interpolation=cv2.INTER_LINEAR) >= 0.5 for p in (removed, found))
+    assert (far & truth).sum() < 0.4 * truth.sum()
+    assert (near & truth).sum() > 0.6 * truth.sum()
+    assert (near & ~truth).sum() < 0.5 * truth.sum()
+
+
+def test_large_objects_and_slow_segmenters_get_no_closer_look() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[100:400, 200:400] = (255, 0, 0)
+    removed, found, looks = closer(picture)
+    assert looks == 1
+    assert found is removed
+    picture[100:400, 220:400] = 120
+    picture[130:400] = 120
+    assert closer(picture)[2] == 2
+    assert closer(picture, quick=False)[2] == 1
+
+
+def test_neighbours_share_a_closer_look_and_crowds_have_a_bound() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[200:230, 300:320] = (255, 0, 0)
+    picture[220:240, 350:370] = (255, 0, 0)
+    assert closer(picture)[2] == 2
+    for y in range(20, 460, 110):
+        for x in range(20, 620, 150):
+            picture[y : y + 20, x : x + 20] = (255, 0, 0)
+    assert closer(picture)[2] <= 1 + segment.CLOSER_MOST

@@ -1,0 +1,162 @@
+"""Texture against the networks' plain answer and OpenCV's classical ones, on moved object shapes and on true pairs.
+
+    python benchmarks/detail.py --data DATA [--count 40] [--sheet DIR]
+
+``objects``: photos of ``scenes/val`` at their own size under the object shapes of ``removal/objects``, scaled to 4-15 % of the photo.
+``pairs``: ``removal/pairs``, the same place without its people. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``sharpness`` is
+the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all holes; ``seconds`` a photo, the median.
+
+SHIFTMAP and FSR_FAST are measured where OpenCV has ``xphoto``: pip install opencv-contrib-python in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from pipeline import composite, mask
+from pipeline.inpaint import Fill, Inpainters
+from pipeline.metrics import lpips_squeeze
+from pipeline.types import Mask, Pixels, Route
+from train.data import find_images, read_rgb
+from train.evaluate import classical
+
+Filler = Callable[[Pixels, Mask], Pixels]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A photo, its hole, and the truth under it."""
+
+    name: str
+    rgb: Pixels
+    hole: Mask
+    truth: Pixels
+
+
+def objects(data: Path, count: int) -> Iterator[Case]:
+    """Object shapes at random places of the test photos; the same for the same data."""
+    rng = np.random.default_rng(3)
+    shapes = sorted((data / "removal" / "objects").glob("*_mask.png"))
+    photos = find_images([data / "scenes" / "val"])
+    for i in range(count):
+        path = photos[i * 7 % len(photos)]
+        rgb = read_rgb(path)
+        shape = read_rgb(shapes[i % len(shapes)])[..., 0] > 127
+        rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
+        shape = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        h, w = rgb.shape[:2]
+        scale = min(float(np.sqrt(rng.uniform(0.04, 0.15) * h * w / shape.sum())), 0.8 * h / shape.shape[0], 0.8 * w / shape.shape[1])
+        small = cv2.resize(shape.astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST).astype(bool)
+        y, x = (int(rng.integers(0.05 * s, s - n - 0.05 * s + 1)) for s, n in zip((h, w), small.shape, strict=True))
+        hole = np.zeros((h, w), bool)
+        hole[y : y + small.shape[0], x : x + small.shape[1]] = small
+        yield Case(path.stem, rgb, hole, rgb)
+
+
+def pairs(data: Path, _: int) -> Iterator[Case]:
+    """Light and passers-by differ between the two pictures: outside the hole the truth is the photo."""
+    for path in sorted((data / "removal" / "pairs").glob("*_input.png")):
+        stem = path.name.removesuffix("_input.png")
+        rgb, truth = read_rgb(path), read_rgb(path.with_name(f"{stem}_gt.png"))
+        hole = read_rgb(path.with_name(f"{stem}_mask.png"))[..., 0] > 127
+        yield Case(stem, rgb, hole, np.where(hole[..., None], truth, rgb))
+
+
+def ours(inpainters: Inpainters, choose: Callable[[Fill], np.ndarray]) -> Filler:
+    """The free-form route, hole by hole, as the pipeline does it."""
+
+    def fill(rgb: Pixels, hole: Mask) -> Pixels:
+        result = rgb.copy()
+        for part in mask.find_holes(hole):
+            found = inpainters.fill(rgb, hole, part, Route.FREE_FORM)
+            composite.lead_in(result, choose(found), found.window, part, hole)
+        return result
+
+    return fill
+
+
+def xphoto(method: int) -> Filler:
+    """OpenCV-contrib's answers, which want the known pixels marked."""
+
+    def fill(rgb: Pixels, hole: Mask) -> Pixels:
+        lab, known = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab), (~hole).astype(np.uint8) * 255
+        result = np.zeros_like(rgb)
+        if method == cv2.xphoto.INPAINT_SHIFTMAP:
+            cv2.xphoto.inpaint(lab, known, result, method)
+            result = cv2.cvtColor(result, cv2.COLOR_Lab2RGB)
+        else:
+            cv2.xphoto.inpaint(rgb, known, result, method)
+        return np.where(hole[..., None], result, rgb)
+
+    return fill
+
+
+def sharpness(picture: Pixels, hole: Mask) -> float:
+    """Mean gradient magnitude inside the hole (its rim left out) over that of a ring as wide as the hole is deep, at least 8 pixels."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gradient = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
+    inside = cv2.erode(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    around = cv2.dilate(hole.astype(np.uint8), np.ones((33, 33), np.uint8)).astype(bool)
+    around &= ~cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    return float(gradient[inside].mean() / max(float(gradient[around].mean()), 1e-3)) if inside.any() else 1.0
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--count", type=int, default=40, help="moved objects (default 40)")
+    p.add_argument("--sheet", type=Path, help="write hole, each method and truth side by side here")
+    args = p.parse_args()
+    lpips, why = lpips_squeeze(offline=True)
+    if lpips is None:
+        sys.exit(why)
+    inpainters = Inpainters(torch.device("cpu"))
+    fillers: dict[str, Filler] = {
+        "texture": ours(inpainters, lambda f: f.rgb),
+        "plain": ours(inpainters, lambda f: f.plain),
+        "navier-stokes": classical(cv2.INPAINT_NS),
+        "telea": classical(cv2.INPAINT_TELEA),
+    }
+    if hasattr(cv2, "xphoto"):
+        fillers |= {"shiftmap": xphoto(cv2.xphoto.INPAINT_SHIFTMAP), "fsr_fast": xphoto(cv2.xphoto.INPAINT_FSR_FAST)}
+    print(f"{'set':9}{'method':15}{'LPIPS':>8}{'PSNR':>8}{'sharpness':>11}{'seconds':>9}{'n':>5}")
+    for name, cases in (("objects", objects(args.data, args.count)), ("pairs", pairs(args.data, 0))):
+        rows: dict[str, list[tuple[float, ...]]] = {}
+        for case in cases:
+            blank = np.where(case.hole[..., None], 128, case.rgb).astype(np.uint8)
+            shown = [blank]
+            for method, fill in fillers.items():
+                begun = time.perf_counter()
+                result = fill(blank, case.hole)
+                seconds = time.perf_counter() - begun
+                both = [torch.from_numpy(x.astype(np.float32) / 255).permute(2, 0, 1)[None] for x in (result, case.truth)]
+                with torch.inference_mode():
+                    distance = float(lpips(*both, normalize=True))
+                psnr = -10 * np.log10(max(float((both[0] - both[1]).pow(2).mean()), 1e-12))
+                rows.setdefault(method, []).append((distance, psnr, sharpness(result, case.hole), seconds))
+                shown.append(result)
+            if args.sheet:
+                args.sheet.mkdir(parents=True, exist_ok=True)
+                sheet = np.concatenate([*shown, case.truth], axis=1)
+                cv2.imwrite(str(args.sheet / f"{name}-{case.name}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        for method, r in rows.items():
+            lp, psnr, sharp, seconds = np.array(r).T
+            print(
+                f"{name:9}{method:15}{lp.mean():8.4f}{psnr.mean():8.2f}{np.median(sharp):11.2f}{np.median(seconds):9.3f}{len(r):5}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

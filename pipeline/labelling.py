@@ -23,9 +23,10 @@ Labels = NDArray[np.int64]
 #: Side of a block in pixels, offsets that a block considers, rounds of messages, sweeps over pixels.
 BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 32, 24, 8
 #: Weights of the guide's colour, of the fit at the rim, of the seam; the price of any seam at all; where differences stop to count.
-GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.6, 6.0, 1.0, 0.02, 0.3
-#: Standard deviation in pixels of the smoothing at which colours are compared with the guide, and of the rim's reach into the hole.
-GUIDE_SMOOTH, RIM_REACH = 2.0, 3.0
+GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
+#: Standard deviation in pixels of the smoothing at which colours are compared with the guide, and of the rim's reach into the hole. A
+#: guide is a blur: compared more finely, plain sources would win over textured ones.
+GUIDE_SMOOTH, RIM_REACH = 8.0, 3.0
 #: Price of an offset up or down by the whole window: photos are upright, what belongs here is rather found beside than above.
 UPRIGHT = 0.1
 IMPOSSIBLE = 1e3

@@ -47,7 +47,8 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
     band: Mask = cv2.dilate((~known).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(bool) & whole
     around = _sample(np.argwhere(band), SURROUNDING, rng)
     if len(around) >= 50:
-        near = ((around[:, None] - asked[None]) ** 2).sum(2) < (LEAST_LENGTH * max(known.shape)) ** 2
+        dy, dx = (around[:, i, None].astype(np.float32) - asked[None, :, i].astype(np.float32) for i in (0, 1))
+        near = dy * dy + dx * dx < (LEAST_LENGTH * max(known.shape)) ** 2
         best = _nearest(patches[around[:, 0], around[:, 1]], described, forbidden=near)
         votes.append(_peaks(asked[best] - around, known.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)

@@ -123,11 +123,12 @@ def batches(dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, 
     Yields:
         Stacked samples; with ``to_float`` a dataset's (uint8 pictures, uint8 masks) become (N3HW float32 in [0, 1], N1HW float32).
     """
-    # A worker that imports OpenCV's own threads on top of the trainer's only slows both.
     loader: DataLoader[Any] = DataLoader(
         dataset,
         batch_sampler=stream.batches(start),  # type: ignore[arg-type]
         num_workers=workers,
+        # A forked worker hangs where the trainer has used OpenCV's threads before.
+        multiprocessing_context="spawn" if workers else None,
         generator=torch.Generator(),  # of its own: a resumed run draws the same global random numbers as an uninterrupted one
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_worker,
@@ -141,7 +142,7 @@ def batches(dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, 
 
 
 def _worker(_: int) -> None:
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(1)  # OpenCV's own threads on top of the trainer's only slow both
     # A stop goes to the whole process group; the trainer finishes its step, and needs its workers for it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

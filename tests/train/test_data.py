@@ -21,9 +21,6 @@ from torch import Tensor
 from train.data import Crops, Stream, batches, epoch_order, find_images, random_crop, read_rgb
 from train.holes import HoleGenerator, rectangle, strokes
 
-# From Python 3.12 on a fork beside torch's threads warns; DataLoader's workers are forks.
-forks = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-
 
 def write(path: Path, rgb: tuple[int, int, int] = (10, 20, 30), shape: tuple[int, int] = (24, 32)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +141,6 @@ def test_batches_resume_at_any_step(stream: Stream, paths: list[Path]) -> None:
     assert len({m.numpy().tobytes() for _, m in whole}) == 8
 
 
-@forks
 def test_worker_gives_the_same_samples(paths: list[Path]) -> None:
     dataset = crops(paths)
     for (x, mask), (x2, mask2) in zip(first(4, dataset, Stream(2)), first(4, dataset, Stream(2), workers=1), strict=True):
@@ -152,7 +148,6 @@ def test_worker_gives_the_same_samples(paths: list[Path]) -> None:
         assert torch.equal(mask, mask2)
 
 
-@forks
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_worker_leaves_a_stop_to_the_trainer(number: signal.Signals, paths: list[Path]) -> None:
     before = multiprocessing.active_children()
@@ -167,7 +162,6 @@ def test_worker_leaves_a_stop_to_the_trainer(number: signal.Signals, paths: list
     assert all(torch.equal(next(stream)[0], x) for x, _ in expected)
 
 
-@forks
 @pytest.mark.parametrize("workers", [0, 1])
 def test_batches_draw_no_random_numbers_of_torch_or_numpy(workers: int, paths: list[Path]) -> None:
     before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr,index] # noqa: NPY002

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.labelling import Labels, label
-from pipeline.offsets import candidate_offsets
+from pipeline.offsets import Offsets, candidate_offsets
 from pipeline.seams import correction
 from pipeline.types import FloatArray, Mask
 
-Offsets = NDArray[np.int64]
 #: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched picture's pixel is taken.
 FINETUNE_THRESHOLD = 0.04
 #: Longer side in pixels at which offsets are found and labelled; larger windows are reduced to it, and their pixels copied at full size.

@@ -1,0 +1,70 @@
+"""The correction of copied pixels: small differences of light close, different things stay apart, the hole's outside is nobody's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.labelling import Costs
+from pipeline.seams import correction
+from pipeline.types import Box
+
+
+def halves(left: float, right: float) -> tuple[Costs, np.ndarray, np.ndarray]:
+    """A grey picture with a hole of which each half is copied from a source that is off by so much: (costs, labels, copied)."""
+    h, w = 24, 32
+    hole = np.zeros((h, w), bool)
+    hole[4:20, 4:28] = True
+    picture = np.full((h, w, 3), 0.5, np.float32)
+    sources = np.stack([picture + left, picture + right])
+    legal = np.ones((2, h, w), bool)
+    labels = np.where(hole, (np.arange(w) >= w // 2).astype(int)[None].repeat(h, 0), -1)
+    costs = Costs(Box(0, 0, w, h), sources, legal, np.zeros((2, h, w), np.float32), hole, ~hole, picture)
+    return costs, labels, np.where((labels == 1)[..., None], sources[1], sources[0])
+
+
+def test_light_that_is_a_little_off_meets_at_the_seam_and_the_rim() -> None:
+    costs, labels, copied = halves(0.04, -0.04)
+    closed = copied + correction(costs, labels)
+    across = np.abs(closed[4:20, 15] - closed[4:20, 16]).mean()
+    assert across < 0.1 * np.abs(copied[4:20, 15] - copied[4:20, 16]).mean()
+    assert np.abs(closed[4, 4:28] - 0.5).mean() < 0.1 * 0.04
+    # The correction is flat but for the seam: no texture is made or lost inside a half.
+    assert np.abs(np.diff(correction(costs, labels)[6:18, 6:14], axis=1)).max() < 0.005
+
+
+def test_different_things_are_not_made_to_meet() -> None:
+    costs, labels, _ = halves(0.45, 0.45)
+    assert np.abs(correction(costs, labels)).max() < 0.3 * 0.45
+
+
+def test_equal_light_is_left_as_it_is_and_nothing_outside_changes() -> None:
+    costs, labels, _ = halves(0.0, 0.0)
+    assert np.abs(correction(costs, labels)).max() == 0
+    costs, labels, _ = halves(0.05, -0.02)
+    assert np.abs(correction(costs, labels)[labels < 0]).max() == 0
+
+
+def test_correction_solves_its_least_squares() -> None:
+    """Against a dense system of the same terms, written out pair by pair."""
+    from pipeline import seams
+
+    costs, labels, _ = halves(0.03, -0.05)
+    labels[:, 10:] = -1
+    costs.hole[:, 10:] = False
+    costs.known[:, 10:] = True
+    places = [tuple(p) for p in np.argwhere(labels >= 0)]
+    number = {p: i for i, p in enumerate(places)}
+    system, right = np.eye(len(places)) * seams.SCREEN, np.zeros(len(places))
+    for (y, x), i in number.items():
+        for q in ((y, x + 1), (y + 1, x), (y, x - 1), (y - 1, x)):
+            if q in number:  # the same source on both sides here: they differ by nothing
+                system[i, i] += 1
+                system[i, number[q]] -= 1
+            else:
+                weight = 1 / (1 + (0.03 / seams.DIFFERENT) ** 4)
+                system[i, i] += weight
+                right[i] += weight * -0.03
+    expected = np.linalg.solve(system, right)
+    found = correction(costs, labels)[labels >= 0]
+    assert found == pytest.approx(expected[:, None].repeat(3, 1), abs=2e-4)

@@ -21,7 +21,7 @@ from pipeline.types import Box, FloatArray, Mask
 Labels = NDArray[np.int64]
 
 #: Side of a block in pixels, offsets that a block considers, rounds of messages, sweeps over pixels.
-BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 32, 24, 8
+BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 16, 12, 8
 #: Weights of the guide's colour, of the fit at the rim, of the seam; the price of any seam at all; where differences stop to count.
 GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
 #: Standard deviation in pixels of the smoothing at which colours are compared with the guide, and of the rim's reach into the hole. A
@@ -36,17 +36,33 @@ IMPOSSIBLE = 1e3
 class Costs:
     """What every offset would put on the frame around the hole, and what that costs.
 
-    ``frame``: in the picture, sides multiples of ``BLOCK``; ``sources`` Khw3: the picture shifted by each offset, ``legal`` Khw where that
-    is known; ``unary`` Khw; ``hole`` and ``known`` hw; ``picture`` hw3. Places outside the picture are neither hole nor known.
+    ``frame``: in the picture, sides multiples of ``BLOCK``; ``unary``: K(h/2)(w/2), the cost at each 2 x 2 pixels; ``hole`` and ``known``
+    hw; ``picture`` hw3. Places outside the picture are neither hole nor known. Sources are looked up, not stored: ``colours`` N3 and
+    ``whole`` N are the picture and what is known of it with a border that every source lies in, row after row; ``start`` is the frame's
+    corner there, ``stride`` the length of a row and ``moves`` K the offsets along it.
     """
 
     frame: Box
-    sources: FloatArray
-    legal: Mask
     unary: FloatArray
     hole: Mask
     known: Mask
     picture: FloatArray
+    colours: FloatArray
+    whole: Mask
+    start: int
+    stride: int
+    moves: Labels
+
+    def sources(self, labels: Labels, y: Labels, x: Labels) -> FloatArray:
+        """The colours, ...3, that offsets put at places of the frame; a pixel further out at most."""
+        return self.colours[self._places(labels, y, x)]
+
+    def legal(self, labels: Labels, y: Labels, x: Labels) -> Mask:
+        """Whether those are known."""
+        return self.whole[self._places(labels, y, x)]  # type: ignore[return-value]
+
+    def _places(self, labels: Labels, y: Labels, x: Labels) -> Labels:
+        return self.moves[labels] + (self.start + y * self.stride + x)  # type: ignore[no-any-return]
 
 
 def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets) -> tuple[Costs, Labels]:
@@ -72,54 +88,65 @@ def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets
     y0, x0 = max(0, int(ys.min()) - margin), max(0, int(xs.min()) - margin)
     fh = -(-(min(h, int(ys.max()) + 1 + margin) - y0) // BLOCK) * BLOCK
     fw = -(-(min(w, int(xs.max()) + 1 + margin) - x0) // BLOCK) * BLOCK
-    frame = Box(x0, y0, fw, fh)
+    # A border that the frame moved by any offset lies in, with one pixel more: seams look at neighbours.
+    top, left = (max(0, 1 - c - int(o.min())) for c, o in zip((y0, x0), offsets.T, strict=True))
+    bottom, right = (max(0, c + n + int(o.max()) + 1 - s) for c, n, o, s in zip((y0, x0), (fh, fw), offsets.T, (h, w), strict=True))
+    top, left, bottom, right = max(top, 1), max(left, 1), max(bottom, y0 + fh + 1 - h, 1), max(right, x0 + fw + 1 - w, 1)
+
+    def bordered(plane: NDArray[Any]) -> NDArray[Any]:
+        return np.pad(plane, ((top, bottom), (left, right), *((0, 0),) * (plane.ndim - 2)))
+
+    picture, whole = bordered(np.where(known[..., None], picture, 0).astype(np.float32)), bordered(known)
     smooth_weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), GUIDE_SMOOTH)
-    smooth = (cv2.GaussianBlur(picture, (0, 0), GUIDE_SMOOTH) / np.maximum(smooth_weight, 1e-3)[..., None]).astype(np.float32)
-    here, here_known = _window(picture, frame, 0, 0), _window(known, frame, 0, 0)
-    hole = _window(~known, frame, 0, 0)
-    wanted = cv2.GaussianBlur(_window(guide, frame, 0, 0), (0, 0), GUIDE_SMOOTH / 2)
+    smooth = cv2.GaussianBlur(picture[top : top + h, left : left + w], (0, 0), GUIDE_SMOOTH) / np.maximum(smooth_weight, 1e-3)[..., None]
+    smooth = np.ascontiguousarray(bordered(smooth.astype(np.float32)).transpose(2, 0, 1))
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
+    y0, x0 = y0 + top, x0 + left
+
+    def moved(plane: NDArray[Any], dy: int, dx: int) -> NDArray[Any]:
+        return plane[..., y0 + dy : y0 + dy + fh, x0 + dx : x0 + dx + fw]
+
+    here, here_known = moved(planes, 0, 0), moved(whole, 0, 0)
+    hole = moved(bordered(~known), 0, 0)
+    wanted = moved(bordered(cv2.GaussianBlur(guide, (0, 0), GUIDE_SMOOTH / 2)).transpose(2, 0, 1), 0, 0)
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
-    at_rim = RIM * np.exp(-depth / RIM_REACH)
-    all_known = cv2.GaussianBlur(here_known.astype(np.float32), (0, 0), RIM_REACH)
-    sources = np.empty((len(offsets), fh, fw, 3), np.float32)
-    unary = np.empty((len(offsets), fh, fw), np.float32)
-    legal = np.empty((len(offsets), fh, fw), bool)
+    at_rim = _halved(RIM * np.exp(-depth / RIM_REACH))
+    reach = RIM_REACH / 2
+    all_known = cv2.GaussianBlur(_halved(here_known), (0, 0), reach)
+    at_rim /= np.maximum(all_known, 1e-3)
+    unary = np.empty((len(offsets), fh // 2, fw // 2), np.float32)
     for k, (dy, dx) in enumerate(offsets.tolist()):
-        sources[k] = _window(picture, frame, dy, dx)
-        legal[k] = _window(known, frame, dy, dx)
-        colour = np.minimum(np.abs(wanted - _window(smooth, frame, dy, dx)).mean(2), TRUNCATED)
-        both = here_known & legal[k]
-        misfit = np.where(both, np.minimum(np.abs(here - sources[k]).mean(2), TRUNCATED), 0).astype(np.float32)
-        compared = cv2.GaussianBlur(both.astype(np.float32), (0, 0), RIM_REACH)
+        legal = moved(whole, dy, dx)
+        colour = np.abs(wanted - moved(smooth, dy, dx))[:, ::2, ::2].sum(0)
+        both = here_known & legal
+        misfit = np.minimum(np.abs(here - moved(planes, dy, dx)).sum(0), 3 * TRUNCATED) * both
         # What cannot be compared costs half of the worst: else offsets that compare least would win.
-        misfit = cv2.GaussianBlur(misfit, (0, 0), RIM_REACH) + TRUNCATED / 2 * (all_known - compared)  # type: ignore[assignment]
-        unary[k] = GUIDE * colour + at_rim * misfit / np.maximum(all_known, 1e-3) + UPRIGHT * abs(dy) / max(h, w)
-        unary[k][~legal[k]] = IMPOSSIBLE
-    unary[:, ~hole] = 0
-    return Costs(frame, sources, legal, unary, hole, here_known, here)
+        missed = all_known - cv2.GaussianBlur(_halved(both), (0, 0), reach)
+        misfit = cv2.GaussianBlur(_halved(misfit), (0, 0), reach) / 3 + TRUNCATED / 2 * missed
+        unary[k] = GUIDE * np.minimum(colour / 3, TRUNCATED) + at_rim * misfit + UPRIGHT * abs(dy) / max(h, w)
+        unary[k] += IMPOSSIBLE * _halved(~legal)
+    unary[:, _halved(hole) == 0] = 0
+    stride = planes.shape[2]
+    return Costs(
+        Box(x0 - left, y0 - top, fw, fh), unary, hole, here_known, np.ascontiguousarray(here.transpose(1, 2, 0)),
+        picture.reshape(-1, 3), whole.reshape(-1), y0 * stride + x0, stride, offsets[:, 0] * stride + offsets[:, 1],
+    )  # fmt: skip
 
 
-def _window(plane: NDArray[Any], frame: Box, dy: int, dx: int) -> NDArray[Any]:
-    """The frame, moved by an offset, cut from ``plane``; zero (False) outside."""
-    h, w = plane.shape[:2]
-    y, x = frame.y + dy, frame.x + dx
-    top, left = max(0, -y), max(0, -x)
-    bottom, right = min(frame.h, h - y), min(frame.w, w - x)
-    out = np.zeros((frame.h, frame.w, *plane.shape[2:]), plane.dtype)
-    if bottom > top and right > left:
-        out[top:bottom, left:right] = plane[y + top : y + bottom, x + left : x + right]
-    return out
+def _halved(plane: NDArray[Any]) -> FloatArray:
+    """The mean of every 2 x 2 pixels."""
+    return cv2.resize(plane.astype(np.float32), (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _label_blocks(costs: Costs) -> Labels:
     """Min-sum belief propagation over blocks, each with its ``PER_BLOCK`` cheapest offsets; hw labels, the same within a block."""
-    count, fh, fw = costs.unary.shape
-    gh, gw = fh // BLOCK, fw // BLOCK
-    of_hole = costs.hole.reshape(gh, BLOCK, gw, BLOCK).sum((1, 3))
+    count = len(costs.unary)
+    gh, gw = costs.hole.shape[0] // BLOCK, costs.hole.shape[1] // BLOCK
+    of_hole = _halved(costs.hole).reshape(gh, BLOCK // 2, gw, BLOCK // 2).sum((1, 3))
     node = of_hole > 0
     index = np.full((gh, gw), -1)
     index[node] = np.arange(int(node.sum()))
-    own = ((costs.unary * costs.hole).reshape(count, gh, BLOCK, gw, BLOCK).sum((2, 4)) / np.maximum(of_hole, 1))[:, node].T
+    own = (costs.unary * _halved(costs.hole)).reshape(count, gh, BLOCK // 2, gw, BLOCK // 2).sum((2, 4))[:, node].T / of_hole[node, None]
     kept = min(PER_BLOCK, count)
     # In the offsets' own order, so that neighbours which keep all of them compare like with like.
     options = np.sort(np.argpartition(own, kept - 1, axis=1)[:, :kept], axis=1)
@@ -162,8 +189,8 @@ def _edges(costs: Costs, index: Labels, options: Labels) -> tuple[Labels, Labels
         else:
             py, px = np.broadcast_arrays((ys[:, None, None] + 1) * BLOCK + np.array([-1, 0]), xs[:, None, None] * BLOCK + line[:, None])
         py, px = py.reshape(len(a), 1, 2 * BLOCK), px.reshape(len(a), 1, 2 * BLOCK)
-        ours = costs.sources[options[a][:, :, None], py, px].reshape(len(a), options.shape[1], 6 * BLOCK)
-        theirs = costs.sources[options[b][:, :, None], py, px].reshape(len(a), options.shape[1], 6 * BLOCK)
+        ours = costs.sources(options[a][:, :, None], py, px).reshape(len(a), options.shape[1], 6 * BLOCK)
+        theirs = costs.sources(options[b][:, :, None], py, px).reshape(len(a), options.shape[1], 6 * BLOCK)
         squares = (ours**2).sum(2)[:, :, None] + (theirs**2).sum(2)[:, None] - 2 * ours @ theirs.transpose(0, 2, 1)
         price = 2 * SEAM * np.sqrt(np.maximum(squares, 0) / ours.shape[2]) + ANY_SEAM
         price[options[a][:, :, None] == options[b][:, None]] = 0
@@ -191,7 +218,7 @@ def _refine(costs: Costs, labels: Labels) -> Labels:
             if not len(y):
                 continue
             tried = np.stack([own] + [np.where(labels[q] >= 0, labels[q], own) for q in around], axis=1)
-            cost = costs.unary[tried, y[:, None], x[:, None]] + sum(_seam(costs, labels, tried, y, x, *q) for q in around)
+            cost = costs.unary[tried, y[:, None] // 2, x[:, None] // 2] + sum(_seam(costs, labels, tried, y, x, *q) for q in around)
             best = np.take_along_axis(tried, cost.argmin(1)[:, None], axis=1)[:, 0]
             changed += int((best != own).sum())
             labels[y, x] = best
@@ -205,9 +232,9 @@ def _seam(costs: Costs, labels: Labels, tried: Labels, y: Labels, x: Labels, qy:
     theirs = labels[qy, qx]
     known = theirs < 0
     source = np.maximum(theirs, 0)
-    at_theirs = np.where(known[:, None], costs.picture[qy, qx], costs.sources[source, qy, qx])
-    there = np.abs(costs.sources[tried, qy[:, None], qx[:, None]] - at_theirs[:, None]).mean(2)
-    here = np.abs(costs.sources[tried, y[:, None], x[:, None]] - costs.sources[source, y, x][:, None]).mean(2)
+    at_theirs = np.where(known[:, None], costs.picture[qy, qx], costs.sources(source, qy, qx))
+    there = np.abs(costs.sources(tried, qy[:, None], qx[:, None]) - at_theirs[:, None]).mean(2)
+    here = np.abs(costs.sources(tried, y[:, None], x[:, None]) - costs.sources(source, y, x)[:, None]).mean(2)
     price = SEAM * (there + np.where(known[:, None], there, here)) + ANY_SEAM
     price[(tried == theirs[:, None]) | (known & ~costs.known[qy, qx])[:, None]] = 0
     return price

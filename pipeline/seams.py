@@ -44,12 +44,12 @@ def correction(costs: Costs, labels: Labels) -> FloatArray:
         inner = theirs >= 0
         q = index[qy, qx]
         other = np.maximum(theirs, 0)
-        ours_there, ours_here = costs.sources[mine, qy, qx], costs.sources[mine, y, x]
-        jump = 0.5 * (ours_there - costs.sources[other, qy, qx] + ours_here - costs.sources[other, y, x])
-        compared = costs.legal[mine, qy, qx] & costs.legal[other, y, x]
+        ours_there, ours_here = costs.sources(mine, qy, qx), costs.sources(mine, y, x)
+        jump = 0.5 * (ours_there - costs.sources(other, qy, qx) + ours_here - costs.sources(other, y, x))
+        compared = costs.legal(mine, qy, qx) & costs.legal(other, y, x)
         jump[(mine == theirs) | ~compared] = 0
         rim = costs.picture[qy, qx] - ours_there
-        at_rim = ~inner & costs.known[qy, qx] & costs.legal[mine, qy, qx]
+        at_rim = ~inner & costs.known[qy, qx] & costs.legal(mine, qy, qx)
         target = np.where(inner[:, None], jump, np.where(at_rim[:, None], rim, 0))
         weight = 1 / (1 + (np.abs(target).mean(1) / DIFFERENT) ** 4)
         weight[~inner & ~at_rim] = 0

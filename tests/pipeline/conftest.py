@@ -14,6 +14,8 @@ from models.compression import CompressionConfig, CompressionNetwork
 from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from models.segmenter import CompactSegmenter, CompactSegmenterConfig
 from models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
+from pipeline.labelling import Costs
+from pipeline.types import Box
 
 NETWORKS = {
     "compact-segmenter": lambda: CompactSegmenter(CompactSegmenterConfig(width=32)),
@@ -77,3 +79,12 @@ def scene(height: int = 120, width: int = 160, *, person: tuple[int, int, int, i
         x, y, w, h = person
         picture[y : y + h, x : x + w] = (255, 0, 0)
     return picture
+
+
+def stacked_costs(sources: np.ndarray, unary: np.ndarray, hole: np.ndarray, picture: np.ndarray | None = None) -> Costs:
+    """Costs whose sources are given outright, Khw3, all of them legal; ``picture`` is the first of them unless given."""
+    count, h, w, _ = sources.shape
+    return Costs(
+        Box(0, 0, w, h), unary, hole, ~hole, sources[0] if picture is None else picture,
+        sources.reshape(-1, 3), np.ones(count * h * w, bool), 0, w, np.arange(count) * h * w,
+    )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.labelling import Costs
 from pipeline.seams import correction
-from pipeline.types import Box
+from tests.pipeline.conftest import stacked_costs
 
 
 def halves(left: float, right: float) -> tuple[Costs, np.ndarray, np.ndarray]:
@@ -17,9 +17,8 @@ def halves(left: float, right: float) -> tuple[Costs, np.ndarray, np.ndarray]:
     hole[4:20, 4:28] = True
     picture = np.full((h, w, 3), 0.5, np.float32)
     sources = np.stack([picture + left, picture + right])
-    legal = np.ones((2, h, w), bool)
     labels = np.where(hole, (np.arange(w) >= w // 2).astype(int)[None].repeat(h, 0), -1)
-    costs = Costs(Box(0, 0, w, h), sources, legal, np.zeros((2, h, w), np.float32), hole, ~hole, picture)
+    costs = stacked_costs(sources, np.zeros((2, h // 2, w // 2), np.float32), hole, picture)
     return costs, labels, np.where((labels == 1)[..., None], sources[1], sources[0])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import labelling, texture
 from pipeline.offsets import candidate_offsets
-from pipeline.types import Box
+from tests.pipeline.conftest import stacked_costs
 
 RNG = np.random.default_rng(0)
 
@@ -189,13 +189,12 @@ def test_belief_propagation_finds_the_cheapest_row_of_blocks() -> None:
     for _ in range(10):
         count, blocks = 3, 4
         sources = rng.random((count, b, blocks * b, 3)).astype(np.float32)
-        unary = rng.random((count, b, blocks * b)).astype(np.float32) * 0.6
-        whole = np.ones((b, blocks * b), bool)
-        costs = labelling.Costs(Box(0, 0, blocks * b, b), sources, unary < 9, unary, whole, ~whole, sources[0])
+        unary = rng.random((count, b // 2, blocks * b // 2)).astype(np.float32) * 0.6
+        costs = stacked_costs(sources, unary, np.ones((b, blocks * b), bool))
         found = labelling._label_blocks(costs)[0, ::b]
 
         def total(row: tuple[int, ...], unary: np.ndarray = unary, sources: np.ndarray = sources) -> float:
-            cost = sum(float(unary[k, :, i * b : (i + 1) * b].mean()) for i, k in enumerate(row))
+            cost = sum(float(unary[k, :, i * b // 2 : (i + 1) * b // 2].mean()) for i, k in enumerate(row))
             for i, (a, c) in enumerate(itertools.pairwise(row)):
                 border = slice((i + 1) * b - 1, (i + 1) * b + 1)
                 rms = float(np.sqrt(((sources[a][:, border] - sources[c][:, border]) ** 2).mean()))
@@ -212,11 +211,11 @@ def test_moving_the_seams_never_costs_more() -> None:
     sources = cv2.GaussianBlur(rng.random((h, w, 12)), (0, 0), 2).reshape(h, w, 4, 3).transpose(2, 0, 1, 3).astype(np.float32)
     hole = np.zeros((h, w), bool)
     hole[4:12, 4:12] = True
-    unary = np.where(hole, rng.random((4, h, w)) * 0.2, 0).astype(np.float32)
-    costs = labelling.Costs(Box(0, 0, w, h), sources, unary < 9, unary, hole, ~hole, sources[0])
+    unary = (rng.random((4, h // 2, w // 2)) * 0.2).astype(np.float32)
+    costs = stacked_costs(sources, unary, hole)
 
     def energy(labels: np.ndarray) -> float:
-        total = float(np.take_along_axis(unary, np.maximum(labels, 0)[None], 0)[0][hole].sum())
+        total = sum(float(unary[labels[y, x], y // 2, x // 2]) for y, x in np.argwhere(hole))
         for y, x in np.argwhere(hole):
             for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
                 qy, qx = y + dy, x + dx

@@ -14,6 +14,8 @@ from pipeline.types import Box, Face, Pixels
 LOOK_AT = 1024
 YUNET_SCORE = 0.7
 HAAR_NEIGHBOURS = 6
+#: ``Face.side`` and ``Face.below`` of each detector's boxes: medians over 300 of the aligned faces that the face network learns from.
+FRAMING = {"yunet": (0.86, 0.135), "haar": (0.96, 0.087)}
 
 
 class FaceDetector:
@@ -42,7 +44,7 @@ class FaceDetector:
             x0, y0 = max(0, round(x / scale)), max(0, round(y / scale))
             x1, y1 = min(w, round((x + width) / scale)), min(h, round((y + height) / scale))
             if x1 - x0 >= 8 and y1 - y0 >= 8:
-                faces.append(Face(Box(x0, y0, x1 - x0, y1 - y0), float(score)))
+                faces.append(Face(Box(x0, y0, x1 - x0, y1 - y0), float(score), *FRAMING[self.name]))
         return sorted(faces, key=lambda f: -f.score)
 
     def _with_yunet(self, rgb: Pixels) -> list[tuple[float, float, float, float, float]]:

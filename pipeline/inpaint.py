@@ -14,22 +14,21 @@ import cv2
 import numpy as np
 
 from pipeline.geometry import border_contact, context_window
-from pipeline.route import face_of, face_window
+from pipeline.route import face_of
 from pipeline.texture import texture_fill
 from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 
 if TYPE_CHECKING:
     import torch
 
-#: Longest side of a free-form window at work, and the widest gap (twice the greatest depth, in pixels) the network bridges well.
-FREE_FORM_SIZE, FREE_FORM_GAP = 512, 110
+#: Longest side of a free-form window at work, where the answer is the end and where it leads the texture, which needs its colours alone;
+#: and the widest gap (twice the greatest depth, in pixels) that the network bridges well.
+FREE_FORM_SIZE, GUIDE_SIZE, FREE_FORM_GAP = 512, 256, 110
 #: The compression network's frame: blocks along the longer side (256 pixels), and the share of the frame that the hole takes.
 EDGE_BLOCKS, EDGE_SHARE = 32, 0.3
 FACE_SIZE = 128
-#: Below this working scale the network's answer is too coarse to enlarge: the photo's own texture is laid over it.
-TEXTURE_BELOW = 0.5
-#: Depth in pixels (greatest distance to the hole's rim) from which on a free-form hole gets texture too: thin strokes do without.
-TEXTURE_DEPTH = 5
+#: What the face network blurs, as a standard deviation in its own pixels.
+FACE_BLUR = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +91,7 @@ class Inpainters:
             return self._edge(rgb, unknown, hole)
         if route is Route.FACE:
             face = face_of(hole, faces)
-            return self._face(rgb, unknown, hole, face_window(face) if face else None)
+            return self._face(rgb, unknown, hole, face.frame if face else None)
         return self._free_form(rgb, unknown, hole)
 
     def _free_form(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
@@ -100,14 +99,13 @@ class Inpainters:
         window = context_window(hole.box, height, width, context=0.5, least=128)
         picture, known = masked_window(rgb, unknown, window)
         depth = float(cv2.distanceTransform(np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5).max())
-        scale = min(1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
+        size = GUIDE_SIZE if self.detail else FREE_FORM_SIZE
+        scale = min(1.0, size / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         output = np.clip(output, 0, 1)
         plain = enlarge(np.where(small_known[..., None], small, output), window)
-        if scale < TEXTURE_BELOW or depth > TEXTURE_DEPTH:
-            return Fill(window, plain, self._detailed(picture, known, output))
-        return Fill(window, plain)
+        return Fill(window, plain, self._detailed(picture, known, output))
 
     def _detailed(self, picture: FloatArray, known: Mask, guide: FloatArray) -> FloatArray | None:
         filled = texture_fill(picture, known, guide) if self.detail else None
@@ -125,13 +123,16 @@ class Inpainters:
         guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[: window.h, : window.w]
         return Fill(window, guide, self._detailed(picture, known, guide))  # type: ignore[arg-type]
 
-    def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, square: Box | None) -> Fill:
-        if square is None:
-            side = 2 * max(hole.box.w, hole.box.h)
-            square = Box(hole.box.x + hole.box.w // 2 - side // 2, hole.box.y + hole.box.h // 2 - side // 2, side, side)
-        x0, y0 = min(square.x, hole.box.x), min(square.y, hole.box.y)
-        side = max(max(square.x + square.w, hole.box.x + hole.box.w) - x0, max(square.y + square.h, hole.box.y + hole.box.h) - y0)
-        return self.face_frame(rgb, unknown, Box(x0, y0, side, side))
+    def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, frame: Box | None) -> Fill:
+        b = hole.box
+        margin = max(b.w, b.h) // 8
+        x0, y0, x1, y1 = b.x - margin, b.y - margin, b.x + b.w + margin, b.y + b.h + margin
+        if frame is None:
+            side = 2 * max(b.w, b.h)
+            frame = Box(b.x + b.w // 2 - side // 2, b.y + b.h // 2 - side // 2, side, side)
+        x0, y0, x1, y1 = min(x0, frame.x), min(y0, frame.y), max(x1, frame.x + frame.w), max(y1, frame.y + frame.h)
+        side = max(x1 - x0, y1 - y0)
+        return self.face_frame(rgb, unknown, Box((x0 + x1 - side) // 2, (y0 + y1 - side) // 2, side, side))
 
     def face_frame(self, rgb: Pixels, unknown: Mask, square: Box) -> Fill:
         """The face network on a square of the photo. It may reach over the border; there it is unknown."""
@@ -147,8 +148,17 @@ class Inpainters:
         small, small_known = resize_known(frame, frame_known, FACE_SIZE, FACE_SIZE)
         output = self._run("skip-ce", small * 2 - 1, small_known, multiple=FACE_SIZE) / 2 + 0.5
         answer = np.where(small_known[..., None], small, np.clip(output, 0, 1))
-        full = cv2.resize(answer, (square.w, square.h), interpolation=cv2.INTER_CUBIC)
-        return Fill(window, np.clip(full[top : top + window.h, left : left + window.w], 0, 1))
+        inside = slice(top, top + window.h), slice(left, left + window.w)
+        plain = np.clip(cv2.resize(answer, (square.w, square.h), interpolation=cv2.INTER_CUBIC)[inside], 0, 1)
+        blur = FACE_BLUR * square.w / FACE_SIZE
+        if blur < 1:
+            return Fill(window, plain)  # the network's own pixels are as fine as the photo's
+        copied = self._detailed(picture, known, plain)
+        if copied is None:
+            return Fill(window, plain)
+        # Features are the network's, only what is finer than its pixels is copied: skin and hair have grain, and eyes stay where they are.
+        grain = copied - cv2.GaussianBlur(copied, (0, 0), blur)
+        return Fill(window, plain, np.clip(plain + grain, 0, 1))
 
     def _run(self, kind: str, picture: FloatArray, known: Mask, *, multiple: int) -> FloatArray:
         """One network on one window: pads to a legal size with unknown pixels, and cuts the answer back."""

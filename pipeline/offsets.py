@@ -19,7 +19,7 @@ PATCH = 8
 #: Offsets kept of the hole's own votes and of its surroundings'.
 OF_HOLE, OF_SURROUNDINGS = 40, 24
 #: Patches that ask, and patches that are asked, at most: a sample does where there are more.
-ASKING, SURROUNDING, ASKED = 2500, 1500, 6000
+ASKING, SURROUNDING, ASKED = 1600, 1000, 5000
 #: The surroundings' offsets are at least this share of the picture's longer side long: nearer patches resemble each other anyway.
 LEAST_LENGTH = 1 / 12
 
@@ -41,15 +41,17 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
     if not len(asked):
         return np.zeros((0, 2), np.int64)
     asked = _sample(asked, ASKED, rng)
-    described = patches[asked[:, 0], asked[:, 1]]
+    described = _searchable(patches[asked[:, 0], asked[:, 1]])
     hole = _sample(np.argwhere(~known), ASKING, rng)
     votes = [_peaks(asked[_nearest(patches[hole[:, 0], hole[:, 1]], described)] - hole, known.shape, OF_HOLE)]
     band: Mask = cv2.dilate((~known).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(bool) & whole
     around = _sample(np.argwhere(band), SURROUNDING, rng)
     if len(around) >= 50:
-        dy, dx = (around[:, i, None].astype(np.float32) - asked[None, :, i].astype(np.float32) for i in (0, 1))
-        near = dy * dy + dx * dx < (LEAST_LENGTH * max(known.shape)) ** 2
-        best = _nearest(patches[around[:, 0], around[:, 1]], described, forbidden=near)
+        # The same search over places says which patches are too near: a place's score is above the length's for those within it.
+        least = 0.5 * np.float32(LEAST_LENGTH * max(known.shape)) ** 2
+        places = around.astype(np.float32)
+        too_near = (places, _searchable(asked.astype(np.float32)), 0.5 * (places**2).sum(1, keepdims=True) - least)
+        best = _nearest(patches[around[:, 0], around[:, 1]], described, too_near)
         votes.append(_peaks(asked[best] - around, known.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
     return offsets[np.abs(offsets).sum(1) > 0]
@@ -65,16 +67,29 @@ def _describe(picture: FloatArray) -> FloatArray:
     return np.concatenate([padded[y : y + h, x : x + w] for y in places for x in places], axis=2)
 
 
-def _nearest(asking: FloatArray, asked: FloatArray, forbidden: Mask | None = None) -> NDArray[np.int64]:
-    """For each row of ``asking`` the row of ``asked`` at the least Euclidean distance."""
-    squares = (asked**2).sum(1)
-    found = []
-    for start in range(0, len(asking), 1024):
-        distance = squares[None] - 2 * asking[start : start + 1024] @ asked.T
-        if forbidden is not None:
-            distance[forbidden[start : start + 1024]] = np.inf
-        found.append(distance.argmin(1))
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+def _searchable(rows: FloatArray) -> FloatArray:
+    """What ``_nearest`` searches: rows x with a column of - |x|^2 / 2, so that one product ranks them by distance."""
+    return np.concatenate([rows, -0.5 * (rows**2).sum(1, keepdims=True)], axis=1)
+
+
+def _nearest(asking: FloatArray, asked: FloatArray, too_near: tuple[FloatArray, FloatArray, FloatArray] | None = None) -> NDArray[np.int64]:
+    """For each row of ``asking`` the row of ``asked`` (``_searchable``) at the least Euclidean distance.
+
+    ``too_near``: (rows, searchable rows, least score): what scores more than that there is not taken.
+    """
+
+    def scores(rows: FloatArray, searched: FloatArray, part: slice) -> FloatArray:
+        return np.concatenate([rows[part], np.ones_like(rows[part, :1])], axis=1) @ searched.T
+
+    found = np.zeros(len(asking), np.int64)
+    for start in range(0, len(asking), 256):
+        part = slice(start, start + 256)
+        score = scores(asking, asked, part)
+        if too_near is not None:
+            rows, searched, least = too_near
+            score[scores(rows, searched, part) > least[part]] = -np.inf
+        found[part] = score.argmax(1)
+    return found
 
 
 def _peaks(votes: Offsets, shape: tuple[int, ...], count: int) -> Offsets:

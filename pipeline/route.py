@@ -3,7 +3,7 @@
 | asked in this order | threshold | route | why |
 | --- | --- | --- | --- |
 | touches the photo's border along more than a sliver | ``EDGE_CONTACT`` of the hole's own extent there, and at least ``EDGE_PIXELS`` of the photo's shorter side | edge | nothing is known on the far side: the low-resolution answer and the photo's own texture do best |
-| lies on a face that stays | ``ON_FACE`` of the hole inside the face's window, ``FACE_STAYS`` of the face outside every hole | face | only a network of faces knows what belongs there |
+| lies on a face that stays | ``ON_FACE`` of the hole inside the face's region, ``FACE_STAYS`` of the face outside every hole | face | only a network of faces knows what belongs there |
 | else | | free-form | known on every side |
 
 A face of which most is removed is no face here, whatever the detector says: a removed person must not leave a ghost's face on the wall.
@@ -20,12 +20,12 @@ from pipeline.types import Box, Face, Hole, Mask, Route, Routing
 EDGE_CONTACT = 0.30
 #: Length of the contact as a share of the photo's shorter side.
 EDGE_PIXELS = 0.03
-#: Share of the hole that must lie inside the face's window.
+#: Share of the hole that must lie inside the face's region.
 ON_FACE = 0.80
 #: Share of the face's box that must be outside every hole.
 FACE_STAYS = 0.50
-#: The face's window, as a multiple of its box: what the face network was trained to see.
-FACE_WINDOW = 1.6
+#: The face's region, as a multiple of its box: hair, ears and chin belong to it.
+FACE_REGION = 1.6
 
 
 def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto") -> Routing:
@@ -49,7 +49,7 @@ def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto"
         if contact >= EDGE_CONTACT * extent:
             return Routing(Route.EDGE, f"touches the {side} border along {contact} pixels")
     for face in faces:
-        if _share_in(hole, face_window(face)) < ON_FACE:
+        if _share_in(hole, face_region(face)) < ON_FACE:
             continue
         outside = 1.0 - float(removed[face.box.slices].mean())
         if outside > FACE_STAYS:
@@ -58,17 +58,17 @@ def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto"
     return Routing(Route.FREE_FORM, "known on every side, on no face")
 
 
-def face_window(face: Face) -> Box:
-    """The square that the face network looks at; it may reach over the photo's border."""
-    side = round(FACE_WINDOW * max(face.box.w, face.box.h))
+def face_region(face: Face) -> Box:
+    """The square in which a hole counts as on the face; it may reach over the photo's border."""
+    side = round(FACE_REGION * max(face.box.w, face.box.h))
     # The detector's box spans brow to chin; a head's middle lies a little higher.
     return Box(face.box.x + face.box.w // 2 - side // 2, face.box.y + face.box.h // 2 - round(0.53 * side), side, side)
 
 
 def face_of(hole: Hole, faces: Sequence[Face]) -> Face | None:
-    """The face whose window holds most of the hole, if any holds some."""
-    best = max(faces, key=lambda f: _share_in(hole, face_window(f)), default=None)
-    return best if best is not None and _share_in(hole, face_window(best)) > 0 else None
+    """The face whose region holds most of the hole, if any holds some."""
+    best = max(faces, key=lambda f: _share_in(hole, face_region(f)), default=None)
+    return best if best is not None and _share_in(hole, face_region(best)) > 0 else None
 
 
 def _forced(wanted: Route, hole: Hole, faces: Sequence[Face]) -> Routing:

@@ -19,6 +19,9 @@ from pipeline.offsets import Offsets, candidate_offsets
 from pipeline.seams import correction
 from pipeline.types import FloatArray, Mask
 
+#: Rows and columns of a picture.
+Part = tuple[slice, slice]
+
 #: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched picture's pixel is taken.
 FINETUNE_THRESHOLD = 0.04
 #: Longer side in pixels at which offsets are found and labelled; larger windows are reduced to it, and their pixels copied at full size.
@@ -26,7 +29,7 @@ WORKING_SIZE = 256
 #: How far the guide is led to the photo's colour at the rim, as a share of the longer side (standard deviation).
 GUIDE_REACH = 1 / 24
 #: Pixels at which an offset is fitted to full size.
-FITTED_PIXELS = 600
+FITTED_PIXELS = 250
 #: Least share of a window that must be known for its texture to be worth copying.
 LEAST_KNOWN = 0.05
 
@@ -110,7 +113,7 @@ def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: i
     """The hole of a window filled with the photo's own pixels, led by a coarse answer.
 
     Args:
-        picture: HW3 in [0, 1]; never read where not known.
+        picture: HW3 float32 in [0, 1]; what lies where not known is never used.
         known: HW bool.
         guide: hw3 in [0, 1], the coarse answer for the same window at any size.
         seed: of the samples that the offsets are found from.
@@ -120,8 +123,7 @@ def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: i
     """
     if known.all() or known.mean() < LEAST_KNOWN:
         return None
-    masked = np.where(known[..., None], picture, 0).astype(np.float32)
-    small, small_known = _reduced(masked, known)
+    small, small_known = _reduced(picture, known)
     small_guide = _meet_known(_resized(guide, small_known.shape), small, small_known)
     guided = np.where(small_known[..., None], small, small_guide).astype(np.float32)
     offsets = candidate_offsets(guided, small_known, np.random.default_rng(seed))
@@ -136,8 +138,7 @@ def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: i
     whole = whole[:h, :w]
     inside = whole_shift[frame.slices]
     inside[:] = shift[: inside.shape[0], : inside.shape[1]]
-    full, full_offsets = _at_full_size(whole, offsets, masked, known)
-    return _copied(masked, known, full, full_offsets, whole, whole_shift)
+    return _copied(picture, known, *_at_full_size(whole, offsets, picture, known), whole, whole_shift)
 
 
 def _reduced(picture: FloatArray, known: Mask) -> tuple[FloatArray, Mask]:
@@ -145,10 +146,10 @@ def _reduced(picture: FloatArray, known: Mask) -> tuple[FloatArray, Mask]:
     h, w = known.shape
     scale = WORKING_SIZE / max(h, w)
     if scale >= 1:
-        return picture, known
+        return np.where(known[..., None], picture, 0).astype(np.float32), known
     size = max(1, round(w * scale)), max(1, round(h * scale))
     share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small_known = share > 0.999
+    small_known = share > 1 - 1e-6
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     small[~small_known] = 0
     return small, small_known  # type: ignore[return-value]
@@ -168,45 +169,52 @@ def _meet_known(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArr
     return np.clip(guide + cv2.GaussianBlur(error, (0, 0), reach) / np.maximum(weight, 0.05)[..., None], 0, 1).astype(np.float32)
 
 
-def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: Mask) -> tuple[Labels, Offsets]:
-    """Labels and offsets of the working size brought to the window's: HW labels, K2 offsets fitted to a pixel.
+def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: Mask) -> tuple[Labels, Offsets, Part]:
+    """Labels and offsets of the working size brought to the window's: labels of the part around the hole, K2 offsets, and that part.
 
     A working pixel is ``s`` pixels of the window, so an offset is known to s / 2 only: of the places around it the one is taken at which
     the copy fits the known pixels beside the hole best, and after them the copies that have their place.
     """
     H, W = known.shape
     h, w = labels.shape
-    if (h, w) == (H, W):
-        return labels, offsets
-    full = np.where(known, -1, labels[np.arange(H) * h // H][:, np.arange(W) * w // W])
+    scale = max(H / h, W / w)
+    reach = int(np.ceil(scale / 2)) + 1
+    frame = _extent(~known, reach + 6)
+    rows, columns = (np.arange(f.start, f.stop) * n // m for f, n, m in zip(frame, (h, w), (H, W), strict=True))
+    full = np.where(known[frame], -1, labels[rows][:, columns])
+    if scale <= 1:
+        return full, offsets, frame
     scaled = np.round(offsets * np.array([H / h, W / w])).astype(np.int64)
-    reach = int(np.ceil(max(H / h, W / w) / 2)) + 1
-    done, settled = picture.copy(), known.copy()
+    done, settled = picture[frame].copy(), known[frame].copy()
     # Working pixels at the hole's border are hole and known both: those labels are fitted first that touch most of what is known.
     near_known = cv2.dilate(cv2.resize(known.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST), np.ones((5, 5), np.uint8)) > 0
     used = np.unique(full[full >= 0])
     contact = np.bincount(labels[(labels >= 0) & near_known], minlength=len(offsets))[used]
+    corner = np.array([f.start for f in frame])
     for k in used[np.argsort(-contact, kind="stable")]:
         part = _extent(full == k, reach + 2)
         region = full[part] == k
         ring = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(bool) & settled[part]
         places = np.argwhere(ring) + np.array([part[0].start, part[1].start])
         if len(places):
-            scaled[k] = _best_fit(done, known, places[:: max(1, len(places) // FITTED_PIXELS)], scaled[k], reach)
-        target, source = _overlap(part, scaled[k], (H, W))
+            places = places[:: max(1, len(places) // FITTED_PIXELS)]
+            scaled[k] = _best_fit(picture, known, places + corner, done[places[:, 0], places[:, 1]], scaled[k], reach)
+        target, source = _overlap(_moved(part, corner), scaled[k], (H, W))
+        target = _moved(target, -corner)
         copied = region[_within(target, part)] & known[source]
         done[target][copied] = picture[source][copied]
         settled[target] |= copied
-    return full, scaled
+    return full, scaled, frame
 
 
-def _best_fit(done: FloatArray, known: Mask, places: Offsets, offset: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
-    """Of the offsets within ``reach`` of ``offset`` the one whose source looks most like ``done`` at ``places``.
+def _best_fit(
+    picture: FloatArray, known: Mask, places: Offsets, wanted: FloatArray, offset: NDArray[np.int64], reach: int
+) -> NDArray[np.int64]:  # fmt: skip
+    """Of the offsets within ``reach`` of ``offset`` the one whose source at ``places`` looks most like ``wanted``.
 
     Every second one is tried, then those around the best.
     """
     H, W = known.shape
-    here = done[places[:, 0], places[:, 1]]
     best, least = offset, np.inf
     coarse = [(dy, dx) for dy in range(-reach, reach + 1, 2) for dx in range(-reach, reach + 1, 2)]
     fine = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -218,7 +226,7 @@ def _best_fit(done: FloatArray, known: Mask, places: Offsets, offset: NDArray[np
             legal[legal] = known[y[legal], x[legal]]
             if legal.sum() < 0.5 * len(places):
                 continue
-            difference = float(np.abs(done[y[legal], x[legal]] - here[legal]).mean())
+            difference = float(np.abs(picture[y[legal], x[legal]] - wanted[legal]).mean())
             # Of equally good ones the nearest to where it was: flat ground fits everywhere.
             difference += 1e-4 * float(np.abs(centre + step - offset).sum())
             if difference < least:
@@ -226,7 +234,7 @@ def _best_fit(done: FloatArray, known: Mask, places: Offsets, offset: NDArray[np
     return best
 
 
-def _extent(region: Mask, margin: int) -> tuple[slice, slice]:
+def _extent(region: Mask, margin: int) -> Part:
     """The box around a region, with a margin, cut to the picture."""
     ys, xs = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
     h, w = region.shape
@@ -235,9 +243,12 @@ def _extent(region: Mask, margin: int) -> tuple[slice, slice]:
     )
 
 
-def _overlap(
-    part: tuple[slice, slice], offset: NDArray[np.int64], shape: tuple[int, int]
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def _moved(part: Part, by: NDArray[np.int64]) -> Part:
+    rows, columns = (slice(p.start + int(n), p.stop + int(n)) for p, n in zip(part, by, strict=True))
+    return rows, columns
+
+
+def _overlap(part: Part, offset: NDArray[np.int64], shape: tuple[int, int]) -> tuple[Part, Part]:
     """The part of ``part`` whose source lies in the picture, and that source."""
     target, source = [], []
     for side, move, limit in zip(part, (int(v) for v in offset), shape, strict=True):
@@ -248,48 +259,56 @@ def _overlap(
     return (target[0], target[1]), (source[0], source[1])
 
 
-def _within(target: tuple[slice, slice], part: tuple[slice, slice]) -> tuple[slice, slice]:
+def _within(target: Part, part: Part) -> Part:
     """``target`` in the coordinates of ``part``."""
-    rows, columns = (slice(t.start - p.start, t.stop - p.start) for t, p in zip(target, part, strict=True))
-    return rows, columns
+    return _moved(target, -np.array([part[0].start, part[1].start]))
 
 
 def _copied(
-    picture: FloatArray, known: Mask, labels: Labels, offsets: Offsets, small_labels: Labels, small_shift: FloatArray
+    picture: FloatArray, known: Mask, labels: Labels, offsets: Offsets, frame: Part, small_labels: Labels, small_shift: FloatArray
 ) -> FloatArray:  # fmt: skip
     """Equation 2 with soft seams: every pixel from its label's source, its light corrected, neighbours fading into each other."""
-    H, W = known.shape
-    total, weight = np.zeros_like(picture), np.zeros((H, W, 1), np.float32)
+    total, weight = np.zeros((*labels.shape, 3), np.float32), np.zeros((*labels.shape, 1), np.float32)
+    corner = np.array([f.start for f in frame])
     for k in np.unique(labels[labels >= 0]):
-        target, source = _overlap(_extent(labels == k, 4), offsets[k], (H, W))
+        target, source = _overlap(_moved(_extent(labels == k, 4), corner), offsets[k], known.shape)
         if target[0].stop <= target[0].start or target[1].stop <= target[1].start:
             continue
+        shift = _enlarged_shift(small_labels == k, small_shift, target, known.shape)
+        target = _moved(target, -corner)
         soft = cv2.GaussianBlur((labels[target] == k).astype(np.float32), (0, 0), 1.0)
         share = (soft * known[source])[..., None]
-        total[target] += share * (picture[source] + _enlarged_shift(small_labels == k, small_shift, target, (H, W)))
+        total[target] += share * (picture[source] + shift)
         weight[target] += share
-    filled = ~known & (weight[..., 0] > 1e-3)
     result = picture.copy()
-    result[filled] = (total / np.maximum(weight, 1e-6))[filled]
-    left_over = ~known & ~filled
+    hole, inside = ~known[frame], result[frame]
+    filled = hole & (weight[..., 0] > 1e-3)
+    inside[filled] = (total / np.maximum(weight, 1e-6))[filled]
+    left_over = hole & ~filled
     if left_over.any():  # pixels whose source falls outside by rounding
         part = _extent(left_over, 8)
-        eight = (np.clip(result[part], 0, 1) * 255 + 0.5).astype(np.uint8)
+        eight = (np.clip(inside[part], 0, 1) * 255 + 0.5).astype(np.uint8)
         mended = cv2.inpaint(eight, left_over[part].astype(np.uint8), 3, cv2.INPAINT_TELEA)
-        result[part][left_over[part]] = mended[left_over[part]].astype(np.float32) / 255
+        inside[part][left_over[part]] = mended[left_over[part]].astype(np.float32) / 255
     return result
 
 
-def _enlarged_shift(region: Mask, shift: FloatArray, target: tuple[slice, slice], shape: tuple[int, int]) -> FloatArray:
+def _enlarged_shift(region: Mask, shift: FloatArray, target: Part, shape: tuple[int, int]) -> FloatArray:
     """One label's correction on ``target`` of the full size: it jumps at seams, so only the label's own pixels are interpolated."""
-    h, w = region.shape
-    own = region.astype(np.float32)
+    scale = region.shape[0] / shape[0], region.shape[1] / shape[1]
+    rows, columns = (
+        slice(max(0, int(t.start * f) - 8), min(n, int(np.ceil(t.stop * f)) + 8))
+        for t, f, n in zip(target, scale, region.shape, strict=True)
+    )
+    own, shift = region[rows, columns].astype(np.float32), shift[rows, columns]
     weight = cv2.GaussianBlur(own, (0, 0), 2.0)[..., None]
     spread = cv2.GaussianBlur(shift * own[..., None], (0, 0), 2.0) / np.maximum(weight, 1e-6)
-    extended = np.where(region[..., None], shift, np.where(weight > 1e-4, spread, 0)).astype(np.float32)
-    if (h, w) == shape:
-        return extended[target]
-    y = (np.arange(target[0].start, target[0].stop, dtype=np.float32) + 0.5) * np.float32(h / shape[0]) - 0.5
-    x = (np.arange(target[1].start, target[1].stop, dtype=np.float32) + 0.5) * np.float32(w / shape[1]) - 0.5
+    extended = np.where(own[..., None] > 0, shift, np.where(weight > 1e-4, spread, 0)).astype(np.float32)
+    if region.shape == shape:
+        return extended[_within(target, (rows, columns))]
+    y, x = (
+        (np.arange(t.start, t.stop, dtype=np.float32) + 0.5) * np.float32(f) - 0.5 - p.start
+        for t, f, p in zip(target, scale, (rows, columns), strict=True)
+    )
     maps = np.meshgrid(x, y)
     return cv2.remap(extended, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]

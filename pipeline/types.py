@@ -81,10 +81,23 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A detected face: its box in photo pixels and the detector's score in [0, 1]."""
+    """A detected face: its box in photo pixels and the detector's score in [0, 1].
+
+    Detectors draw their boxes differently. ``side``: of the square in which the face stands as it does in the pictures that the face
+    network learned from, over the box's longer side; ``below``: how far that square's centre lies below the box's, in such sides.
+    """
 
     box: Box
     score: float
+    side: float = 1.0
+    below: float = 0.0
+
+    @property
+    def frame(self) -> Box:
+        """That square; it may reach over the photo's border."""
+        side = round(self.side * max(self.box.w, self.box.h))
+        x, y = self.box.x + self.box.w // 2 - side // 2, self.box.y + self.box.h // 2 - side // 2
+        return Box(x, y + round(self.below * side), side, side)
 
 
 @dataclass(frozen=True, eq=False)

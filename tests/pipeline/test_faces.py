@@ -45,3 +45,14 @@ def test_a_damaged_yunet_file_falls_back_to_the_cascades(tiny: Path, tmp_path: P
     (folder / "face_detection_yunet_2023mar.onnx").write_bytes(b"not the file")
     assert FaceDetector(offline=True).name == "haar"
     assert faces.YUNET_SCORE > 0.5
+
+
+def test_the_frame_holds_the_face_as_the_training_pictures_do() -> None:
+    """Brow to chin a good two thirds of the frame, a little hair above; drawn by eye on the astronaut: x 172-272, y 55-190."""
+    from skimage.data import astronaut
+
+    frame = FaceDetector(offline=True).detect(astronaut())[0].frame
+    assert frame.w == frame.h
+    assert 95 <= frame.w <= 160
+    assert abs(frame.x + frame.w / 2 - 222) < 20
+    assert abs(frame.y + frame.h / 2 - 125) < 25

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.mask import dilate, find_holes
-from pipeline.route import FACE_WINDOW, face_window, route
+from pipeline.route import FACE_REGION, face_region, route
 from pipeline.types import Box, Face, Route
 
 
@@ -102,7 +102,7 @@ def test_the_user_overrides(wanted: Route) -> None:
     assert route(hole, mask, [], wanted.value).route is wanted
 
 
-def test_the_face_window_is_a_square_around_the_face() -> None:
-    window = face_window(Face(Box(100, 80, 100, 120), 1.0))
-    assert window.w == window.h == round(FACE_WINDOW * 120)
-    assert window.x + window.w // 2 == 150
+def test_the_face_region_is_a_square_around_the_face() -> None:
+    region = face_region(Face(Box(100, 80, 100, 120), 1.0))
+    assert region.w == region.h == round(FACE_REGION * 120)
+    assert region.x + region.w // 2 == 150

@@ -99,11 +99,10 @@ def card_grid(kind: str, task: Any, network: Any) -> NDArray[np.uint8] | None:
 
 def _faces(rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     from pipeline.faces import FaceDetector
-    from pipeline.route import face_window
 
     found = []
     for face in FaceDetector(offline=True).detect(rgb):
-        w = face_window(face)
+        w = face.frame
         if w.x >= 0 and w.y >= 0 and w.x + w.w <= rgb.shape[1] and w.y + w.h <= rgb.shape[0]:
             found.append(rgb[w.slices])
     return found

@@ -2,9 +2,10 @@
 
     python benchmarks/detail.py --data DATA [--count 40] [--sheet DIR]
 
-``objects``: photos of ``scenes/val`` at their own size under the object shapes of ``removal/objects``, scaled to 4-15 % of the photo.
-``pairs``: ``removal/pairs``, the same place without its people. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``sharpness`` is
-the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all holes; ``seconds`` a photo, the median.
+``objects``: photos of ``scenes/val`` at their own size under the object shapes of ``removal/objects``, scaled to 4-15 % of the photo;
+``large``: half as many, scaled to 30-50 %. ``pairs``: ``removal/pairs``, the same place without its people. LPIPS (SqueezeNet) and PSNR are
+of the whole composite; ``sharpness`` is the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all
+holes; ``seconds`` a photo, the median; ``texture`` is all of our way, ``of it copying`` what it takes without the network.
 
 SHIFTMAP and FSR_FAST are measured where OpenCV has ``xphoto``: pip install opencv-contrib-python in an environment of its own.
 """
@@ -14,9 +15,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,14 +26,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pipeline import composite, mask
-from pipeline.inpaint import Fill, Inpainters
+from pipeline.inpaint import Inpainters
 from pipeline.metrics import lpips_squeeze
 from pipeline.types import Mask, Pixels, Route
 from train.data import find_images, read_rgb
-from train.evaluate import classical
-
-Filler = Callable[[Pixels, Mask], Pixels]
+from train.evaluate import Filler, classical, ours
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,46 +43,39 @@ class Case:
     truth: Pixels
 
 
-def objects(data: Path, count: int) -> Iterator[Case]:
-    """Object shapes at random places of the test photos; the same for the same data."""
+def objects(data: Path, count: int, low: float = 0.04, high: float = 0.15) -> Iterator[Case]:
+    """Object shapes of a share of the photo at random places of the test photos; the same for the same data."""
     rng = np.random.default_rng(3)
     shapes = sorted((data / "removal" / "objects").glob("*_mask.png"))
     photos = find_images([data / "scenes" / "val"])
     for i in range(count):
         path = photos[i * 7 % len(photos)]
         rgb = read_rgb(path)
-        shape = read_rgb(shapes[i % len(shapes)])[..., 0] > 127
-        rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
-        shape = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        h, w = rgb.shape[:2]
-        scale = min(float(np.sqrt(rng.uniform(0.04, 0.15) * h * w / shape.sum())), 0.8 * h / shape.shape[0], 0.8 * w / shape.shape[1])
-        small = cv2.resize(shape.astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST).astype(bool)
-        y, x = (int(rng.integers(0.05 * s, s - n - 0.05 * s + 1)) for s, n in zip((h, w), small.shape, strict=True))
-        hole = np.zeros((h, w), bool)
-        hole[y : y + small.shape[0], x : x + small.shape[1]] = small
-        yield Case(path.stem, rgb, hole, rgb)
+        yield Case(path.stem, rgb, placed(read_rgb(shapes[i % len(shapes)])[..., 0] > 127, rgb.shape[:2], rng, low, high), rgb)
 
 
-def pairs(data: Path, _: int) -> Iterator[Case]:
+def placed(shape: Mask, size: tuple[int, ...], rng: np.random.Generator, low: float, high: float) -> Mask:
+    """A silhouette as a hole of a picture of ``size``: scaled to between ``low`` and ``high`` of it, as far as its sides allow."""
+    rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
+    shape = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    h, w = size
+    most = 0.8 if high < 0.3 else 0.95
+    scale = min(float(np.sqrt(rng.uniform(low, high) * h * w / shape.sum())), most * h / shape.shape[0], most * w / shape.shape[1])
+    small = cv2.resize(shape.astype(np.uint8), None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST).astype(bool)
+    free = (1 - most) / 4
+    y, x = (int(rng.integers(free * s, s - n - free * s + 1)) for s, n in zip((h, w), small.shape, strict=True))
+    hole = np.zeros((h, w), bool)
+    hole[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return hole
+
+
+def pairs(data: Path) -> Iterator[Case]:
     """Light and passers-by differ between the two pictures: outside the hole the truth is the photo."""
     for path in sorted((data / "removal" / "pairs").glob("*_input.png")):
         stem = path.name.removesuffix("_input.png")
         rgb, truth = read_rgb(path), read_rgb(path.with_name(f"{stem}_gt.png"))
         hole = read_rgb(path.with_name(f"{stem}_mask.png"))[..., 0] > 127
         yield Case(stem, rgb, hole, np.where(hole[..., None], truth, rgb))
-
-
-def ours(inpainters: Inpainters, choose: Callable[[Fill], np.ndarray]) -> Filler:
-    """The free-form route, hole by hole, as the pipeline does it."""
-
-    def fill(rgb: Pixels, hole: Mask) -> Pixels:
-        result = rgb.copy()
-        for part in mask.find_holes(hole):
-            found = inpainters.fill(rgb, hole, part, Route.FREE_FORM)
-            composite.lead_in(result, choose(found), found.window, part, hole)
-        return result
-
-    return fill
 
 
 def xphoto(method: int) -> Filler:
@@ -100,6 +92,27 @@ def xphoto(method: int) -> Filler:
         return np.where(hole[..., None], result, rgb)
 
     return fill
+
+
+def contrib() -> dict[str, Filler]:
+    """SHIFTMAP and FSR_FAST, where this OpenCV has them."""
+    if not hasattr(cv2, "xphoto"):
+        return {}
+    return {"shiftmap": xphoto(cv2.xphoto.INPAINT_SHIFTMAP), "fsr_fast": xphoto(cv2.xphoto.INPAINT_FSR_FAST)}
+
+
+def timed(inpainters: Inpainters, seconds: list[float]) -> Inpainters:
+    """The same inpainters; what copying texture takes is added to ``seconds``, hole by hole."""
+    detailed = inpainters._detailed
+
+    def measured(*args: Any) -> Any:
+        begun = time.perf_counter()
+        found = detailed(*args)
+        seconds.append(time.perf_counter() - begun)
+        return found
+
+    inpainters._detailed = measured  # type: ignore[method-assign]
+    return inpainters
 
 
 def sharpness(picture: Pixels, hole: Mask) -> float:
@@ -121,17 +134,22 @@ def main() -> None:
     lpips, why = lpips_squeeze(offline=True)
     if lpips is None:
         sys.exit(why)
-    inpainters = Inpainters(torch.device("cpu"))
-    fillers: dict[str, Filler] = {
-        "texture": ours(inpainters, lambda f: f.rgb),
-        "plain": ours(inpainters, lambda f: f.plain),
+    copying: list[float] = []
+    fillers = {
+        "texture": ours(timed(Inpainters(torch.device("cpu")), copying), Route.FREE_FORM),
+        "plain": ours(Inpainters(torch.device("cpu"), detail=False), Route.FREE_FORM),
         "navier-stokes": classical(cv2.INPAINT_NS),
         "telea": classical(cv2.INPAINT_TELEA),
+        **contrib(),
     }
-    if hasattr(cv2, "xphoto"):
-        fillers |= {"shiftmap": xphoto(cv2.xphoto.INPAINT_SHIFTMAP), "fsr_fast": xphoto(cv2.xphoto.INPAINT_FSR_FAST)}
     print(f"{'set':9}{'method':15}{'LPIPS':>8}{'PSNR':>8}{'sharpness':>11}{'seconds':>9}{'n':>5}")
-    for name, cases in (("objects", objects(args.data, args.count)), ("pairs", pairs(args.data, 0))):
+    sets = {
+        "objects": objects(args.data, args.count),
+        "large": objects(args.data, max(1, args.count // 2), 0.3, 0.5),
+        "pairs": pairs(args.data),
+    }
+    for name, cases in sets.items():
+        copying.clear()
         rows: dict[str, list[tuple[float, ...]]] = {}
         for case in cases:
             blank = np.where(case.hole[..., None], 128, case.rgb).astype(np.uint8)
@@ -156,6 +174,7 @@ def main() -> None:
                 f"{name:9}{method:15}{lp.mean():8.4f}{psnr.mean():8.2f}{np.median(sharp):11.2f}{np.median(seconds):9.3f}{len(r):5}",
                 flush=True,
             )
+        print(f"{name:9}of it copying{np.median(copying):38.3f}{len(copying):5}", flush=True)
 
 
 if __name__ == "__main__":

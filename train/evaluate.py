@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import composite, mask
-from pipeline.inpaint import Inpainters
+from pipeline.inpaint import Fill, Inpainters
 from pipeline.metrics import Perceptual, inside_errors
-from pipeline.types import Box, Face, Mask, Pixels, Route
+from pipeline.types import Box, FloatArray, Mask, Pixels, Route
 from train import holes as hole_kinds
 from train.data import read_rgb
 
@@ -92,20 +92,17 @@ def classical(method: int) -> Filler:
     return lambda rgb, hole: cv2.inpaint(rgb, hole.astype(np.uint8), 3, method)  # type: ignore[return-value]
 
 
-def ours(inpainters: Inpainters, route: Route) -> Filler:
-    """The pipeline's own way for a given route: holes, window, network, composite."""
+def ours(inpainters: Inpainters, route: Route, choose: Callable[[Fill], FloatArray] = lambda fill: fill.rgb) -> Filler:
+    """The pipeline's own way for a given route: holes, window, network, what is chosen of its answer, composite."""
 
     def fill(rgb: Pixels, hole: Mask) -> Pixels:
         result = rgb.copy()
-        # The face network was made for whole faces in the frame: the frame itself is the window.
-        size = rgb.shape[0]
-        faces = [Face(Box(0, 0, size, size), 1.0)] if route is Route.FACE else []
         for part in mask.find_holes(hole):
-            if route is Route.FACE:
-                found = inpainters.face_frame(rgb, hole, Box(0, 0, size, size))
+            if route is Route.FACE:  # the pictures are aligned: the frame itself is the face's
+                found = inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
             else:
-                found = inpainters.fill(rgb, hole, part, route, faces)
-            composite.lead_in(result, found.rgb, found.window, part, hole)
+                found = inpainters.fill(rgb, hole, part, route)
+            composite.lead_in(result, choose(found), found.window, part, hole)
         return result
 
     return fill

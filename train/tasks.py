@@ -185,8 +185,8 @@ class PartialConvWeights:
 class PartialConvTask(InpaintingTask):
     """Equation 9, with perceptual and style losses on the composite."""
 
-    def __init__(self, *, width: int, weights: PartialConvWeights, **common: Any) -> None:
-        network = PartialConvUNet(PartialConvUNetConfig(width))
+    def __init__(self, *, width: int, weights: PartialConvWeights, base: int = 0, **common: Any) -> None:
+        network = PartialConvUNet(PartialConvUNetConfig(width, base))
         pictures, masks = common["held_out"]
         even_out(network, pictures[:8], masks[:8])
         super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]

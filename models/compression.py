@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.smooth_base import smooth_base
+
 LEAKY_SLOPE = 0.2
 #: Table 1, block by block: (channels, kernel of CB, layers in CB, kernel of RB). Every block halves the size.
 TABLE_1 = ((64, 5, 5, 1), (196, 5, 5, 1), (256, 3, 7, 3))
@@ -15,9 +17,14 @@ TABLE_1 = ((64, 5, 5, 1), (196, 5, 5, 1), (256, 3, 7, 3))
 
 @dataclass(frozen=True)
 class CompressionConfig:
-    """``width`` scales Table 1's channels: 64 gives the paper's 64, 196 and 256."""
+    """``width`` scales Table 1's channels: 64 gives the paper's 64, 196 and 256.
+
+    ``base``: side in pixels of the cells of ``models.smooth_base``, which is taken away before the first layer and added after the last,
+    in place of tanh; 0 = none, as in the paper.
+    """
 
     width: int = 64
+    base: int = 0
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -87,7 +94,7 @@ class CompressionNetwork(nn.Module):
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
-            N3(H/8)(W/8) in [-1, 1].
+            N3(H/8)(W/8) in [-1, 1]; with a base nominally so.
 
         Raises:
             ValueError: a size that is no multiple of 8.
@@ -98,7 +105,9 @@ class CompressionNetwork(nn.Module):
             raise ValueError(
                 f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
             )
-        x = torch.cat([image * mask, mask.to(image.dtype)], dim=1)
+        base = smooth_base(image, mask, self.config.base, middle=0.0) if self.config.base else None
+        x = torch.cat([(image if base is None else image - base) * mask, mask.to(image.dtype)], dim=1)
         for residual, block in zip(self.residuals, self.blocks, strict=True):
             x = residual(x) + block(x)
-        return torch.tanh(self.mapping(x))
+        answer: Tensor = self.mapping(x)
+        return torch.tanh(answer) if base is None else answer + F.avg_pool2d(base, self.multiple)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.partial_conv import PartialConv2d
+from models.smooth_base import smooth_base
 
 # Liu et al.'s kernels going down; the paper is silent. Going up they are all 3.
 ENCODER_KERNELS = (7, 5, 5, 3, 3, 3, 3)
@@ -19,8 +19,8 @@ LEAKY_SLOPE = 0.2
 class PartialConvUNetConfig:
     """``width`` is the first encoder's channel count (64 in the paper's model); it doubles going down to ``8 * width``.
 
-    ``base``: side in pixels of the cells of a smooth picture, ``smooth_base``, that is taken away before the first layer and added after
-    the last, so that the layers answer for what differs from it; 0 = none, as in the paper. It divides 128.
+    ``base``: side in pixels of the cells of ``models.smooth_base``, which is taken away before the first layer and added after the last;
+    0 = none, as in the paper.
     """
 
     width: int = 64
@@ -29,30 +29,6 @@ class PartialConvUNetConfig:
     @property
     def channels(self) -> tuple[int, ...]:
         return tuple(self.width * min(2**i, 8) for i in range(len(ENCODER_KERNELS)))
-
-
-def smooth_base(image: Tensor, mask: Tensor, cell: int) -> Tensor:
-    """The mean colours of the known pixels of square cells, blended into each other; a cell with little known takes larger cells' colours.
-
-    Args:
-        image: N3HW, H and W multiples of ``cell``. Values under a hole are never read.
-        mask: N1HW, 1 = known.
-        cell: side in pixels.
-
-    Returns:
-        N3HW; 0.5 where nothing at all is known.
-    """
-    sums = torch.where(mask > 0, image, torch.zeros_like(image)).float()
-    levels = [(F.avg_pool2d(sums, cell), F.avg_pool2d(mask.float(), cell))]
-    while max(levels[-1][1].shape[-2:]) > 1:
-        # Both pools leave out what lies beyond the border alike, and only their ratio counts.
-        levels.append(tuple(F.avg_pool2d(t, 2, ceil_mode=True, count_include_pad=False) for t in levels[-1]))  # type: ignore[arg-type]
-    base = torch.full_like(levels[-1][0], 0.5)
-    for total, share in reversed(levels):
-        base = F.interpolate(base, size=share.shape[-2:], mode="bilinear", align_corners=False)
-        trust = (4 * share).clamp(max=1)
-        base = trust * total / share.clamp(min=1e-6) + (1 - trust) * base
-    return F.interpolate(base, size=image.shape[-2:], mode="bilinear", align_corners=False).to(image.dtype)
 
 
 class PartialConvUNet(nn.Module):
@@ -70,8 +46,6 @@ class PartialConvUNet(nn.Module):
     def __init__(self, config: PartialConvUNetConfig | None = None) -> None:
         super().__init__()
         self.config = config or PartialConvUNetConfig()
-        if self.config.base and self.multiple % self.config.base:
-            raise ValueError(f"base is {self.config.base} pixels; it must divide {self.multiple}")
         channels = self.config.channels
         self.encoders = nn.ModuleList()
         before = 3
@@ -104,7 +78,7 @@ class PartialConvUNet(nn.Module):
                 f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
             )
         m = mask.to(image.dtype)
-        base = smooth_base(image, m, self.config.base) if self.config.base else 0.5
+        base = smooth_base(image, m, self.config.base, middle=0.5) if self.config.base else 0.5
         x = image - base
         skips: list[tuple[Tensor, Tensor]] = []
         for encoder in self.encoders:

@@ -277,8 +277,10 @@ class SkipContextTask(InpaintingTask):
 class CompressionTask(InpaintingTask):
     """L1 against the picture at an eighth of its size, hinge SN-PatchGAN, variance loss (Wu & Cui, 3 and 3.1)."""
 
-    def __init__(self, *, width: int, adversarial: float, variance: float, hole_weight: float, **common: Any) -> None:
-        super().__init__(CompressionNetwork(CompressionConfig(width)), **common)
+    def __init__(
+        self, *, width: int, adversarial: float, variance: float, hole_weight: float, base: int = 0, **common: Any
+    ) -> None:  # fmt: skip
+        super().__init__(CompressionNetwork(CompressionConfig(width, base)), **common)
         self.discriminator = SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2)))
         if adversarial:
             self.modules["discriminator"] = self.discriminator

@@ -29,6 +29,11 @@ class TestContract(HoleContract):
         return n, 3, height // 8, width // 8
 
 
+class TestContractWithBase(TestContract):
+    config = CompressionConfig(width=2, base=32)
+    wider = CompressionConfig(width=3, base=32)
+
+
 def row(conv: nn.Conv2d, channels: int) -> tuple[int, int, int]:
     assert conv.kernel_size == (conv.kernel_size[0],) * 2
     assert conv.stride == (conv.stride[0],) * 2

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from models.partial_conv import PartialConv2d
-from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig, smooth_base
+from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from tests.models.base import HoleContract
 
 
@@ -146,39 +145,9 @@ def test_one_known_pixel_fills_the_whole_picture() -> None:
     assert calls["decoders.0.1"][3].eq(1).all()
 
 
-def test_smooth_base_is_the_mean_of_the_known_and_reads_nothing_else() -> None:
-    image = torch.rand(1, 3, 64, 128)
-    mask = torch.ones(1, 1, 64, 128)
-    # Nothing missing: at a cell's centre the blend is the mean of the four pixels' cells around it, so the whole keeps its mean.
-    even = smooth_base(torch.full_like(image, 0.3), mask, 32)
-    torch.testing.assert_close(even, torch.full_like(image, 0.3))
-    mask[..., 16:48, 32:112] = 0
-    base = smooth_base(image, mask, 32)
-    torch.testing.assert_close(smooth_base(torch.where(mask > 0, image, torch.full_like(image, torch.nan)), mask, 32), base)
-    assert abs(float(base.mean()) - float((image * mask).sum() / mask.sum() / 3)) < 0.03
-    torch.testing.assert_close(smooth_base(image, torch.zeros_like(mask), 32), torch.full_like(image, 0.5))
-
-
-def test_smooth_base_carries_a_slope_into_the_hole() -> None:
-    """Two colours left and right, a hole in the middle: its base goes from the one to the other."""
-    image = torch.zeros(1, 3, 128, 256)
-    image[..., 128:] = 1
-    mask = torch.ones(1, 1, 128, 256)
-    mask[..., 32:96, 64:192] = 0
-    base = smooth_base(image, mask, 32)[0, 0, 64]
-    assert base[70] < 0.25
-    assert base[186] > 0.75
-    assert (base.diff() > -1e-6).all()
-
-
 def test_with_a_base_colours_may_be_anything() -> None:
     """What is added to the known pixels is added to the answer: the layers see only what differs from the base."""
     network = PartialConvUNet(PartialConvUNetConfig(2, base=32)).eval()
     image, mask = torch.rand(1, 3, 128, 128), (torch.rand(1, 1, 128, 128) > 0.3).float()
     with torch.no_grad():
         torch.testing.assert_close(network(image + 0.7, mask), network(image, mask) + 0.7, atol=1e-4, rtol=0)
-
-
-def test_a_base_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="must divide 128"):
-        PartialConvUNet(PartialConvUNetConfig(2, base=48))

@@ -1,11 +1,14 @@
 """Texture against the networks' plain answer and OpenCV's classical ones, on moved object shapes and on true pairs.
 
     python benchmarks/detail.py --data DATA [--count 40] [--sheet DIR]
+    python benchmarks/detail.py --data DATA --large
 
 ``objects``: photos of ``scenes/val`` at their own size under the object shapes of ``removal/objects``, scaled to 4-15 % of the photo;
-``large``: half as many, scaled to 30-50 %. ``pairs``: ``removal/pairs``, the same place without its people. LPIPS (SqueezeNet) and PSNR are
+``at-512``: half as many, on photos cut to 512 x 512; ``large``: half as many, of 30-50 %. ``pairs``: ``removal/pairs``, the same place without its people. LPIPS (SqueezeNet) and PSNR are
 of the whole composite; ``sharpness`` is the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all
 holes; ``seconds`` a photo, the median; ``texture`` is all of our way, ``of it copying`` what it takes without the network.
+
+``--large`` instead takes the photos of ``large`` with a hole of 5 % and of 10 %, and says seconds and peak memory.
 
 SHIFTMAP and FSR_FAST are measured where OpenCV has ``xphoto``: pip install opencv-contrib-python in an environment of its own.
 """
@@ -13,6 +16,7 @@ SHIFTMAP and FSR_FAST are measured where OpenCV has ``xphoto``: pip install open
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +34,7 @@ from pipeline.inpaint import Inpainters
 from pipeline.metrics import lpips_squeeze
 from pipeline.types import Mask, Pixels, Route
 from train.data import find_images, read_rgb
-from train.evaluate import Filler, classical, ours
+from train.evaluate import Filler, classical, ours, square
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +47,14 @@ class Case:
     truth: Pixels
 
 
-def objects(data: Path, count: int, low: float = 0.04, high: float = 0.15) -> Iterator[Case]:
-    """Object shapes of a share of the photo at random places of the test photos; the same for the same data."""
+def objects(data: Path, count: int, low: float = 0.04, high: float = 0.15, size: int = 0) -> Iterator[Case]:
+    """Object shapes of a share of the photo at random places of the test photos (``size``: cut to such squares); the same for the same data."""
     rng = np.random.default_rng(3)
     shapes = sorted((data / "removal" / "objects").glob("*_mask.png"))
     photos = find_images([data / "scenes" / "val"])
     for i in range(count):
         path = photos[i * 7 % len(photos)]
-        rgb = read_rgb(path)
+        rgb = square(read_rgb(path), size) if size else read_rgb(path)
         yield Case(path.stem, rgb, placed(read_rgb(shapes[i % len(shapes)])[..., 0] > 127, rgb.shape[:2], rng, low, high), rgb)
 
 
@@ -125,12 +129,36 @@ def sharpness(picture: Pixels, hole: Mask) -> float:
     return float(gradient[inside].mean() / max(float(gradient[around].mean()), 1e-3)) if inside.any() else 1.0
 
 
+def large(data: Path) -> None:
+    """One hole of 5 % and one of 10 % at the same place of each large photo; the first photo, twice, warms up."""
+    fill = ours(Inpainters(torch.device("cpu")), Route.FREE_FORM)
+    shape = read_rgb(min((data / "removal" / "objects").glob("*_mask.png")))[..., 0] > 127
+    photos = find_images([data / "large"])
+    for i, path in enumerate([photos[0], *photos]):
+        rgb, taken = read_rgb(path), []
+        for share in (0.05, 0.1):
+            hole = placed(shape, rgb.shape[:2], np.random.default_rng(1), share, share)
+            begun = time.perf_counter()
+            fill(rgb, hole)
+            taken.append((hole.mean(), time.perf_counter() - begun))
+        if i:
+            (a, first), (b, second) = taken
+            print(
+                f"{path.name:26}{rgb.shape[0] * rgb.shape[1] / 1e6:6.1f} MP  {a:.1%} {first:6.2f} s  {b:.1%} {second:6.2f} s "
+                f"({second / first:.2f} x)  peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB",
+                flush=True,
+            )
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--count", type=int, default=40, help="moved objects (default 40)")
     p.add_argument("--sheet", type=Path, help="write hole, each method and truth side by side here")
+    p.add_argument("--large", action="store_true", help="seconds and memory on the photos of the folder large")
     args = p.parse_args()
+    if args.large:
+        return large(args.data)
     lpips, why = lpips_squeeze(offline=True)
     if lpips is None:
         sys.exit(why)
@@ -145,6 +173,7 @@ def main() -> None:
     print(f"{'set':9}{'method':15}{'LPIPS':>8}{'PSNR':>8}{'sharpness':>11}{'seconds':>9}{'n':>5}")
     sets = {
         "objects": objects(args.data, args.count),
+        "at-512": objects(args.data, max(1, args.count // 2), size=512),
         "large": objects(args.data, max(1, args.count // 2), 0.3, 0.5),
         "pairs": pairs(args.data),
     }

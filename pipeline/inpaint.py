@@ -35,13 +35,18 @@ FACE_BLUR = 0.75
 class Fill:
     """A window of the photo with the hole's new content: hw3 float32 in [0, 1]; only the hole's pixels are of use.
 
-    ``plain`` is the network's answer, enlarged; ``detailed`` the photo's own texture led by it, or None where the route has none, it was
-    not asked for, or too little is known to copy from.
+    ``answer`` is the network's, of the window's size or smaller; ``detailed`` the photo's own texture led by it, or None where it was not
+    asked for, the network's pixels are as fine, or too little is known to copy from.
     """
 
     window: Box
-    plain: FloatArray
+    answer: FloatArray
     detailed: FloatArray | None = None
+
+    @property
+    def plain(self) -> FloatArray:
+        """The network's answer at the window's size: made when asked for, because it is large and mostly not."""
+        return enlarge(self.answer, self.window)
 
     @property
     def rgb(self) -> FloatArray:
@@ -104,12 +109,11 @@ class Inpainters:
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         output = np.clip(output, 0, 1)
-        plain = enlarge(np.where(small_known[..., None], small, output), window)
-        return Fill(window, plain, self._detailed(picture, known, output))
+        return Fill(window, np.where(small_known[..., None], small, output), self._detailed(picture, known, output))
 
     def _detailed(self, picture: FloatArray, known: Mask, guide: FloatArray) -> FloatArray | None:
         filled = texture_fill(picture, known, guide) if self.detail else None
-        return None if filled is None else np.clip(filled, 0, 1)
+        return None if filled is None else np.clip(filled, 0, 1, out=filled)
 
     def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
         window = edge_window(hole, *unknown.shape)

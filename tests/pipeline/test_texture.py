@@ -232,3 +232,19 @@ def test_moving_the_seams_never_costs_more() -> None:
     refined = labelling._refine(costs, start)
     assert np.array_equal(refined >= 0, hole)
     assert energy(refined) < 0.8 * energy(start)
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_grain_goes_on_inside_the_hole(scale: int) -> None:
+    """Noise of a photo that is labelled at its own size, and of one three times as large: a smooth slope with grain."""
+    h, w = 160 * scale, 240 * scale
+    slope = np.linspace(0.3, 0.6, w, dtype=np.float32)[None, :, None].repeat(h, 0).repeat(3, 2)
+    picture = slope + np.random.default_rng(1).normal(0, 0.04, (h, w, 3)).astype(np.float32)
+    known = holed(picture, 50 * scale, 80 * scale, 50 * scale, 60 * scale)
+    filled = texture.texture_fill(picture, known, cv2.resize(slope, (60, 40)))
+    assert filled is not None
+    fine = filled - cv2.GaussianBlur(filled, (0, 0), 2)
+    inside = cv2.erode((~known).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    around = known & (cv2.dilate((~known).astype(np.uint8), np.ones((41, 41), np.uint8)) > 0)
+    assert fine[inside].std() == pytest.approx(fine[around].std(), rel=0.15)
+    assert filled[inside].mean() == pytest.approx(slope[inside].mean(), abs=0.02)

@@ -139,6 +139,20 @@ class InpaintingTask:
             wanted.append(t[:, top : top + side, left : left + side])
         return torch.stack(found), torch.stack(wanted)
 
+    def judged_by(self, discriminator: nn.Module) -> None:
+        """Train this discriminator beside the network. ``modules`` holds it as the run wraps it, ``discriminator`` as it is."""
+        self.discriminator = discriminator
+        self.modules["discriminator"] = discriminator
+        self.optimizers["discriminator"] = self.adam(discriminator)
+
+    def hinge(self, truth: Tensor, composite: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """SN-PatchGAN's losses (Yu et al. 2019) of pictures N3HW in [-1, 1]: (the network's, the discriminator's)."""
+        pair = torch.cat([truth, composite.detach()]), torch.cat([mask, mask])
+        real, fake = self.modules["discriminator"](*pair).float().chunk(2)
+        with frozen(self.discriminator) as judge, self.autocast():
+            seen = judge(composite, mask)
+        return losses.hinge_generator(seen.float()), losses.hinge_discriminator(real, fake)
+
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The network's picture, N3HW in [0, 1] range, of the input's size."""
         raise TypeError(f"{type(self).__name__} has no full-size output")
@@ -183,15 +197,17 @@ class PartialConvWeights:
 
 
 class PartialConvTask(InpaintingTask):
-    """Equation 9, with perceptual and style losses on the composite."""
+    """Equation 9, with perceptual and style losses on the composite. The shipped preset adds SN-PatchGAN's."""
 
-    def __init__(self, *, width: int, weights: PartialConvWeights, base: int = 0, **common: Any) -> None:
+    def __init__(self, *, width: int, weights: PartialConvWeights, base: int = 0, adversarial: float = 0.0, **common: Any) -> None:
         network = PartialConvUNet(PartialConvUNetConfig(width, base))
         pictures, masks = common["held_out"]
         even_out(network, pictures[:8], masks[:8])
         super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]
-        self.weights = weights
+        self.weights, self.adversarial = weights, adversarial
         self.clip = {"network": 5.0}
+        if adversarial:
+            self.judged_by(SNPatchDiscriminator(SNPatchDiscriminatorConfig(24, (2, 2, 2))).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         return network(picture, mask)  # type: ignore[no-any-return]
@@ -212,7 +228,10 @@ class PartialConvTask(InpaintingTask):
                 of_output = self.look(output, truth, mask)
                 perceptual, style = perceptual + of_output[0], style + of_output[1]
             parts |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
-        return {"network": parts}
+        if not self.adversarial:
+            return {"network": parts}
+        adversarial, hinge = self.hinge(truth * 2 - 1, composite * 2 - 1, mask)
+        return {"network": parts | {"adversarial": self.adversarial * adversarial}, "discriminator": {"hinge": hinge}}
 
 
 @contextmanager
@@ -230,10 +249,8 @@ class SkipContextTask(InpaintingTask):
 
     def __init__(self, *, variant: int, width: int, adversarial: float, perceptual: float, style: float, l1: float, **common: Any) -> None:
         super().__init__(SkipContextEncoder(SkipContextEncoderConfig(variant, width)), **common)
-        self.discriminator = PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2)))
         if adversarial:
-            self.modules["discriminator"] = self.discriminator
-            self.optimizers["discriminator"] = self.adam(self.discriminator)
+            self.judged_by(PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2))))
         self.adversarial, self.perceptual, self.style, self.l1 = adversarial, perceptual, style, l1
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
@@ -281,10 +298,8 @@ class CompressionTask(InpaintingTask):
         self, *, width: int, adversarial: float, variance: float, hole_weight: float, base: int = 0, **common: Any
     ) -> None:  # fmt: skip
         super().__init__(CompressionNetwork(CompressionConfig(width, base)), **common)
-        self.discriminator = SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2)))
         if adversarial:
-            self.modules["discriminator"] = self.discriminator
-            self.optimizers["discriminator"] = self.adam(self.discriminator)
+            self.judged_by(SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2))))
         self.clip = {"network": 5.0}
         self.adversarial, self.variance, self.hole_weight = adversarial, variance, hole_weight
 
@@ -305,12 +320,8 @@ class CompressionTask(InpaintingTask):
         }
         if not self.adversarial:
             return {"network": parts}
-        pair = torch.cat([truth, composite.detach()]), torch.cat([small_mask, small_mask])
-        real, fake = self.modules["discriminator"](*pair).float().chunk(2)
-        with frozen(self.discriminator) as judge, self.autocast():
-            seen = judge(composite, small_mask)
-        parts["adversarial"] = self.adversarial * losses.hinge_generator(seen.float())
-        return {"network": parts, "discriminator": {"hinge": losses.hinge_discriminator(real, fake)}}
+        adversarial, hinge = self.hinge(truth, composite, small_mask)
+        return {"network": parts | {"adversarial": self.adversarial * adversarial}, "discriminator": {"hinge": hinge}}
 
 
 class EDSRTask(InpaintingTask):

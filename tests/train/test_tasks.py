@@ -325,6 +325,10 @@ def compression(**more: Any) -> CompressionTask:
     return CompressionTask(width=2, **{"adversarial": 0.1, "variance": 0.5, "hole_weight": 3.0, **more}, **common(64, holes=edge))
 
 
+def partial_conv(**more: Any) -> PartialConvTask:
+    return PartialConvTask(width=2, **{"weights": PartialConvWeights(), "adversarial": 0.1, **more}, **common(features=Features()))
+
+
 @pytest.mark.parametrize("variant", range(4))
 def test_skip_context_losses(variant: int) -> None:
     found = skip_context(variant).losses(batch())
@@ -335,7 +339,7 @@ def test_skip_context_losses(variant: int) -> None:
     assert all(math.isfinite(v) and v > 0 for parts in found.values() for v in numbers(parts).values())
 
 
-@pytest.mark.parametrize("make", [skip_context, compression])
+@pytest.mark.parametrize("make", [skip_context, compression, partial_conv])
 def test_network_and_discriminator_learn_from_their_own_losses_alone(make: Callable[[], Any]) -> None:
     task = make()
     found = task.losses(batch(task.schedule.size, task.crops.holes))
@@ -349,9 +353,10 @@ def test_network_and_discriminator_learn_from_their_own_losses_alone(make: Calla
     assert all(torch.equal(a, b) for a, b in zip(of_network, gradients(task.network), strict=True))
 
 
-def test_adversarial_loss_reaches_the_network() -> None:
-    task = skip_context()
-    (adversarial,) = [v for k, v in task.losses(batch())["network"].items() if k == "adversarial"]
+@pytest.mark.parametrize("make", [skip_context, compression, partial_conv])
+def test_adversarial_loss_reaches_the_network(make: Callable[[], Any]) -> None:
+    task = make()
+    (adversarial,) = [v for k, v in task.losses(batch(task.schedule.size))["network"].items() if k == "adversarial"]
     adversarial.backward()
     assert any(g is not None and g.abs().sum() > 0 for g in gradients(task.network))
 
@@ -365,7 +370,7 @@ def test_every_parameter_of_the_networks_alone_learns(kind: type) -> None:
 
 
 def test_discriminator_is_trained_only_where_it_has_a_say() -> None:
-    for make in (skip_context, compression):
+    for make in (skip_context, compression, partial_conv):
         judged, alone = make(), make(adversarial=0)  # type: ignore[operator]
         assert set(judged.modules) == set(judged.optimizers) == {"network", "discriminator"}
         assert judged.modules["discriminator"] is judged.discriminator

@@ -4,8 +4,8 @@
     python benchmarks/detail.py --data DATA --large
 
 ``objects``: photos of ``scenes/val`` at their own size under the object shapes of ``removal/objects``, scaled to 4-15 % of the photo;
-``at-512``: half as many, on photos cut to 512 x 512; ``large``: half as many, of 30-50 %. ``pairs``: ``removal/pairs``, the same place without its people. LPIPS (SqueezeNet) and PSNR are
-of the whole composite; ``sharpness`` is the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all
+``at-512``: half as many, on photos cut to 512 x 512; ``large``: half as many, of 30-50 %. ``pairs``: ``removal/pairs``, the same place
+without its people. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``sharpness`` is the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all
 holes; ``seconds`` a photo, the median; ``texture`` is all of our way, ``of it copying`` what it takes without the network.
 
 ``--large`` instead takes the photos of ``large`` with a hole of 5 % and of 10 %, and says seconds and peak memory.

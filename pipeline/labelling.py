@@ -88,10 +88,10 @@ def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets
     y0, x0 = max(0, int(ys.min()) - margin), max(0, int(xs.min()) - margin)
     fh = -(-(min(h, int(ys.max()) + 1 + margin) - y0) // BLOCK) * BLOCK
     fw = -(-(min(w, int(xs.max()) + 1 + margin) - x0) // BLOCK) * BLOCK
-    # A border that the frame moved by any offset lies in, with one pixel more: seams look at neighbours.
-    top, left = (max(0, 1 - c - int(o.min())) for c, o in zip((y0, x0), offsets.T, strict=True))
-    bottom, right = (max(0, c + n + int(o.max()) + 1 - s) for c, n, o, s in zip((y0, x0), (fh, fw), offsets.T, (h, w), strict=True))
-    top, left, bottom, right = max(top, 1), max(left, 1), max(bottom, y0 + fh + 1 - h, 1), max(right, x0 + fw + 1 - w, 1)
+    # A border that the frame lies in, as it stands and moved by any offset, with one pixel more: seams look at neighbours.
+    least, most = np.minimum(offsets.min(0), 0).tolist(), np.maximum(offsets.max(0), 0).tolist()
+    top, left = (max(0, 1 - start - move) for start, move in zip((y0, x0), least, strict=True))
+    bottom, right = (max(0, start + n + move + 1 - side) for start, n, move, side in zip((y0, x0), (fh, fw), most, (h, w), strict=True))
 
     def bordered(plane: NDArray[Any]) -> NDArray[Any]:
         return np.pad(plane, ((top, bottom), (left, right), *((0, 0),) * (plane.ndim - 2)))

@@ -200,7 +200,7 @@ def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: 
             places = places[:: max(1, len(places) // FITTED_PIXELS)]
             scaled[k] = _best_fit(picture, known, places + corner, done[places[:, 0], places[:, 1]], scaled[k], reach)
         target, source = _overlap(_moved(part, corner), scaled[k], (H, W))
-        target = _moved(target, -corner)
+        target = _within(target, frame)
         copied = region[_within(target, part)] & known[source]
         done[target][copied] = picture[source][copied]
         settled[target] |= copied
@@ -275,7 +275,7 @@ def _copied(
         if target[0].stop <= target[0].start or target[1].stop <= target[1].start:
             continue
         shift = _enlarged_shift(small_labels == k, small_shift, target, known.shape)
-        target = _moved(target, -corner)
+        target = _within(target, frame)
         soft = cv2.GaussianBlur((labels[target] == k).astype(np.float32), (0, 0), 1.0)
         share = (soft * known[source])[..., None]
         total[target] += share * (picture[source] + shift)

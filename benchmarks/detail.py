@@ -2,13 +2,18 @@
 
     python benchmarks/detail.py --data DATA [--count 40] [--sheet DIR]
     python benchmarks/detail.py --data DATA --large
+    python benchmarks/detail.py --data DATA --bounds
 
 ``objects``: photos of ``scenes/val`` at their own size under the object shapes of ``removal/objects``, scaled to 4-15 % of the photo;
 ``at-512``: half as many, on photos cut to 512 x 512; ``large``: half as many, of 30-50 %. ``pairs``: ``removal/pairs``, the same place
-without its people. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``sharpness`` is the gradient energy inside the hole over that of a ring around it (1 = alike), the median over all
-holes; ``seconds`` a photo, the median; ``texture`` is all of our way, ``of it copying`` what it takes without the network.
+without its people. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``sharpness`` is the gradient energy inside the hole over that
+of a ring around it (1 = alike), the median over all holes; ``seconds`` a photo, the median; ``texture`` is all of our way, ``of it
+copying`` what it takes without the network.
 
 ``--large`` instead takes the photos of ``large`` with a hole of 5 % and of 10 %, and says seconds and peak memory.
+
+``--bounds`` asks how far a better network could bring the texture: the pairs and objects filled with texture that is led by the truth
+itself, and with the truth itself, blurred by 1 and by 2 pixels (standard deviation).
 
 SHIFTMAP and FSR_FAST are measured where OpenCV has ``xphoto``: pip install opencv-contrib-python in an environment of its own.
 """
@@ -20,7 +25,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +35,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pipeline.inpaint import Inpainters
+from pipeline.inpaint import Fill, Inpainters, masked_window
 from pipeline.metrics import lpips_squeeze
-from pipeline.types import Mask, Pixels, Route
+from pipeline.types import Hole, Mask, Pixels, Route
 from train.data import find_images, read_rgb
 from train.evaluate import Filler, classical, ours, square
 
@@ -48,7 +53,7 @@ class Case:
 
 
 def objects(data: Path, count: int, low: float = 0.04, high: float = 0.15, size: int = 0) -> Iterator[Case]:
-    """Object shapes of a share of the photo at random places of the test photos (``size``: cut to such squares); the same for the same data."""
+    """Object shapes at random places of the test photos (``size``: cut to such squares); the same for the same data."""
     rng = np.random.default_rng(3)
     shapes = sorted((data / "removal" / "objects").glob("*_mask.png"))
     photos = find_images([data / "scenes" / "val"])
@@ -150,18 +155,59 @@ def large(data: Path) -> None:
             )
 
 
+class LedByTruth(Inpainters):
+    """Texture whose guide is the truth under the hole: what the best of all networks could make of it. For ``--bounds`` alone."""
+
+    truth: Pixels
+
+    def _free_form(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
+        found = super()._free_form(rgb, unknown, hole)
+        guide, _ = masked_window(self.truth, np.zeros_like(unknown), found.window)
+        return replace(found, detailed=self._detailed(*masked_window(rgb, unknown, found.window), guide))
+
+
+def bounds(sets: dict[str, Iterator[Case]], lpips: Any) -> None:
+    """LPIPS and PSNR with the truth as the guide, and of the truth blurred."""
+    led = LedByTruth(torch.device("cpu"))
+    fill, led_fill = ours(Inpainters(torch.device("cpu")), Route.FREE_FORM), ours(led, Route.FREE_FORM)
+    for name, cases in sets.items():
+        rows: dict[str, list[tuple[float, float]]] = {}
+        for case in cases:
+            blank = np.where(case.hole[..., None], 128, case.rgb).astype(np.uint8)
+            led.truth = case.truth
+            answers = {"texture": fill(blank, case.hole), "led by the truth": led_fill(blank, case.hole)}
+            for pixels in (1, 2):
+                blurred = cv2.GaussianBlur(case.truth, (0, 0), pixels)
+                answers[f"truth, {pixels} px blur"] = np.where(case.hole[..., None], blurred, case.rgb)
+            for method, result in answers.items():
+                rows.setdefault(method, []).append(error(result, case.truth, lpips))
+        for method, r in rows.items():
+            print(f"{name:9}{method:20}{np.mean(r, 0)[0]:8.4f}{np.mean(r, 0)[1]:8.2f}{len(r):5}", flush=True)
+
+
+def error(result: Pixels, truth: Pixels, lpips: Any) -> tuple[float, float]:
+    """(LPIPS, PSNR in dB) of a whole picture."""
+    both = [torch.from_numpy(x.astype(np.float32) / 255).permute(2, 0, 1)[None] for x in (result, truth)]
+    with torch.inference_mode():
+        distance = float(lpips(*both, normalize=True))
+    return distance, -10 * np.log10(max(float((both[0] - both[1]).pow(2).mean()), 1e-12))
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--count", type=int, default=40, help="moved objects (default 40)")
     p.add_argument("--sheet", type=Path, help="write hole, each method and truth side by side here")
     p.add_argument("--large", action="store_true", help="seconds and memory on the photos of the folder large")
+    p.add_argument("--bounds", action="store_true", help="what a perfect guide would bring")
     args = p.parse_args()
     if args.large:
         return large(args.data)
     lpips, why = lpips_squeeze(offline=True)
     if lpips is None:
         sys.exit(why)
+    if args.bounds:
+        return bounds({"pairs": pairs(args.data), "objects": objects(args.data, args.count)}, lpips)
     copying: list[float] = []
     fillers = {
         "texture": ours(timed(Inpainters(torch.device("cpu")), copying), Route.FREE_FORM),
@@ -187,11 +233,7 @@ def main() -> None:
                 begun = time.perf_counter()
                 result = fill(blank, case.hole)
                 seconds = time.perf_counter() - begun
-                both = [torch.from_numpy(x.astype(np.float32) / 255).permute(2, 0, 1)[None] for x in (result, case.truth)]
-                with torch.inference_mode():
-                    distance = float(lpips(*both, normalize=True))
-                psnr = -10 * np.log10(max(float((both[0] - both[1]).pow(2).mean()), 1e-12))
-                rows.setdefault(method, []).append((distance, psnr, sharpness(result, case.hole), seconds))
+                rows.setdefault(method, []).append((*error(result, case.truth, lpips), sharpness(result, case.hole), seconds))
                 shown.append(result)
             if args.sheet:
                 args.sheet.mkdir(parents=True, exist_ok=True)

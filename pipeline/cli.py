@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.categories import CLASSES
-from pipeline.config import DETAILS, DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
+from pipeline.config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
 from pipeline.errors import RemoveObjectsError
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
@@ -49,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--overwrite", action="store_true", help="do finished photos again, and replace files that are in the way")
     p.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
     p.add_argument("--lossless", action="store_true", help="write PNG where the photo's own format is lossy")
+    p.add_argument(
+        "--compare", type=_comparisons, default=(), metavar="METHOD,…", help=f"fill the same holes these ways too: {', '.join(COMPARISONS)}"
+    )
+    p.add_argument(
+        "--truth", type=Path, metavar="DIR", help="the pictures without the objects, by the same relative name: the report says the error"
+    )
     p.add_argument("--no-probe", action="store_true", help="leave out the probe: faster, and the report knows less")
     p.add_argument("--offline", action="store_true", help="never touch the network")
     p.add_argument("-q", "--quiet", action="store_true", help="errors only")
@@ -64,11 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings(
             segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, detail=args.detail,
-            device=args.device, probe=not args.no_probe, lossless=args.lossless, offline=args.offline,
+            device=args.device, probe=not args.no_probe, lossless=args.lossless, offline=args.offline, compare=args.compare,
         )  # fmt: skip
         batch = BatchSettings(
-            classes=tuple(args.classes), output=args.output, masks=args.masks, save_masks=args.save_masks, workers=args.workers,
-            overwrite=args.overwrite, dry_run=args.dry_run,
+            classes=tuple(args.classes), output=args.output, masks=args.masks, truth=args.truth, save_masks=args.save_masks,
+            workers=args.workers, overwrite=args.overwrite, dry_run=args.dry_run,
         )  # fmt: skip
         from pipeline.run import remove_folder
 
@@ -133,6 +139,10 @@ def _dilate(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'auto' or a number of pixels, got '{text}'") from None
+
+
+def _comparisons(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(t.strip() for t in text.split(",") if t.strip()))
 
 
 def _workers(text: str) -> int:

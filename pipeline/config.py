@@ -12,6 +12,7 @@ SEGMENTERS = ("auto", "fcn_resnet101", "compact")
 ROUTES = ("auto", "edge", "face", "free-form")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DETAILS = ("texture", "none")
+COMPARISONS = ("navier-stokes", "telea")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Settings:
     """What the user may choose. Two runs with equal settings give equal pictures.
 
     ``dilate`` is a radius in pixels of the photo, or None for ``AUTO_DILATE``; ``threshold`` the least probability in [0, 1]
-    of the removed classes at which a pixel is taken. ``detail``: whether the photo's own texture is laid into the holes.
+    of the removed classes at which a pixel is taken. ``detail``: whether the photo's own texture is laid into the holes. ``compare``:
+    classical ways in which the same holes are filled too, for the report.
     """
 
     segmenter: str = "auto"
@@ -31,6 +33,7 @@ class Settings:
     probe: bool = True
     lossless: bool = False
     offline: bool = False
+    compare: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, legal in (
@@ -41,6 +44,9 @@ class Settings:
         ):
             if value not in legal:
                 raise UsageError(f"{name} must be one of {', '.join(legal)}; got '{value}'")
+        unknown = [m for m in self.compare if m not in COMPARISONS]
+        if unknown:
+            raise UsageError(f"compare takes {' and '.join(COMPARISONS)}; got '{unknown[0]}'")
         if not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1; got {self.threshold}")
         if self.dilate is not None and not 0 <= self.dilate <= 2000:
@@ -49,11 +55,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What concerns the folder and not the picture."""
+    """What concerns the folder and not the picture.
+
+    ``masks``: the user's own, by the same relative names. ``truth``: the pictures without the objects, likewise; the error against them
+    then stands in the report.
+    """
 
     classes: tuple[str, ...] = ()
     output: Path | None = None
     masks: Path | None = None
+    truth: Path | None = None
     save_masks: bool = False
     workers: int = 2
     overwrite: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import config
 from pipeline.files import atomic_write
 from pipeline.metrics import worst
-from pipeline.types import Fidelity, HoleOutcome, Outcome, Status
+from pipeline.types import Fidelity, HoleOutcome, Outcome, Probe, Status
 
 SCHEMA_VERSION = 1
 
@@ -50,7 +50,10 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "hole_share": _round(outcome.hole_share),
         "fidelity": _fidelity(outcome.fidelity),
         "residue": _round(outcome.residue),
+        "score": _round(outcome.score),
+        "truth": _probe(outcome.truth),
         "seconds": round(outcome.seconds, 3),
+        "stages": {k: round(v, 3) for k, v in outcome.stages.items()},
         "error": outcome.error,
         "warnings": list(outcome.warnings),
         "holes": [_hole(h) for h in outcome.holes],
@@ -62,14 +65,22 @@ def _fidelity(found: Fidelity | None) -> dict[str, Any] | None:
 
 
 def _hole(hole: HoleOutcome) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "box": hole.box.as_list(),
         "share": _round(hole.share),
         "route": hole.routing.route.value,
         "why": hole.routing.why,
         "seam": _round(hole.seam),
-        "probe": None if hole.probe is None else {k: _round(v) for k, v in asdict(hole.probe).items()},
+        "score": _round(hole.score),
+        "probe": _probe(hole.probe),
     }
+    if hole.compare:
+        row["compare"] = {method: {"seam": _round(c.seam), "probe": _probe(c.probe)} for method, c in hole.compare.items()}
+    return row
+
+
+def _probe(probe: Probe | None) -> dict[str, float | None] | None:
+    return None if probe is None else {k: _round(v) for k, v in asdict(probe).items()}
 
 
 def _round(value: float | None) -> float | None:

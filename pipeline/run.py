@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pipeline import composite, images, mask, metrics, report, route, scan, segment
+from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
-from pipeline.errors import PhotoError, UnwritableError, UsageError
+from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
 from pipeline.faces import FaceDetector
 from pipeline.inpaint import Inpainters
 from pipeline.journal import Journal, fingerprint, stamp
-from pipeline.types import Box, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
+from pipeline.stopwatch import STAGES, Stopwatch
+from pipeline.types import Box, Compared, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
 
 if TYPE_CHECKING:
     import torch
@@ -71,73 +73,100 @@ class ObjectRemover:
 
     def clean(self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False) -> Outcome:
         """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment."""
-        begun = time.monotonic()
-        settings = self.settings
-        height, width = photo.size
-        shares: dict[str, float] = {}
-        if given is None:
-            probabilities = self.segmenter.probabilities(photo.rgb)
-            removed = segment.removed_probability(probabilities, classes)
-            removed = segment.look_closer(self.segmenter, photo.rgb, removed, classes)
-            found = mask.class_mask(removed, height, width, settings.threshold)
-            shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
-            radius = auto_dilate(height, width) if settings.dilate is None else settings.dilate
-        else:
-            found, radius = given.astype(bool), settings.dilate or 0
-        unknown = mask.dilate(found, radius)
-        holes = mask.find_holes(unknown)
+        watch, settings = Stopwatch(), self.settings
+        with watch("segment"):
+            found, shares, radius = self._find(photo, classes, given)
+            unknown = mask.dilate(found, radius)
+            holes = mask.find_holes(unknown)
         share = float(unknown.mean())
         partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=shares, hole_share=share, warnings=photo.warnings)
+
+        def done(**changes: Any) -> Outcome:
+            return replace(partial, seconds=watch.elapsed, stages=watch.stages, **changes)
+
         if not holes:
-            nothing = "the mask is empty" if given is not None else f"no {' or '.join(classes)} was found"
-            return replace(partial, reason=nothing, seconds=time.monotonic() - begun)
+            return done(reason="the mask is empty" if given is not None else f"no {' or '.join(classes)} was found")
         if share > FAIL_HOLE_SHARE:
             status, reason = report.verdict(share, None, ())
-            return replace(partial, status=status, reason=reason, error=reason, seconds=time.monotonic() - begun)
-        faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
+            return done(status=status, reason=reason, error=reason)
+        with watch("faces"):
+            faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
         routings = [route.route(h, unknown, faces, settings.route) for h in holes]
         if dry_run:
             outcomes = tuple(HoleOutcome(h.box, h.share, r, None, None) for h, r in zip(holes, routings, strict=True))
-            return replace(
-                partial, status=Status.OK, reason="dry run: nothing was filled", holes=outcomes, seconds=time.monotonic() - begun
-            )
+            return done(status=Status.OK, reason="dry run: nothing was filled", holes=outcomes)
         result = photo.rgb.copy()
+        compared = {method: photo.rgb.copy() for method in settings.compare}
         probes: list[Probe | None] = []
+        places: list[Hole | None] = []
         for i, hole in enumerate(holes):
-            fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
-            content = fill.rgb
-            probe, plain = self._probe(photo.rgb, unknown, hole, routings[i].route)
-            if fill.detailed is not None and _is_worse(probe, plain):
-                content, probe = fill.plain, plain
-                routings[i] = replace(routings[i], why=f"{routings[i].why}; plain, because texture made the probe worse")
-            composite.lead_in(result, content, fill.window, hole, unknown)
+            with watch("inpaint"):
+                fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
+            with watch("probe"):
+                place = metrics.probe_hole(hole, unknown, routings[i].route) if settings.probe else None
+                probe, plain = (None, None) if place is None else self._probe(photo.rgb, unknown, place, routings[i].route)
+            with watch("inpaint"):
+                content = fill.rgb
+                if fill.detailed is not None and _is_worse(probe, plain):
+                    content, probe = fill.plain, plain
+                    routings[i] = replace(routings[i], why=f"{routings[i].why}; plain, because texture made the probe worse")
+                composite.lead_in(result, content, fill.window, hole, unknown)
+            with watch("compare"):
+                for method, picture in compared.items():
+                    window, content = fill_classically(photo.rgb, unknown, hole, method)
+                    composite.lead_in(picture, content, window, hole, unknown)
             probes.append(probe)
-        outcomes = tuple(
-            HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), p) for h, r, p in zip(holes, routings, probes, strict=True)
-        )
-        residue = None
-        if classes:
-            after = segment.removed_probability(self.segmenter.probabilities(result), classes)
-            residue = metrics.residue(after, unknown, settings.threshold)
+            places.append(place)
+        with watch("compare"):
+            beside = [
+                {
+                    method: Compared(metrics.seam(picture, hole, unknown), self._probe_classically(photo.rgb, unknown, place, method))
+                    for method, picture in compared.items()
+                }
+                for hole, place in zip(holes, places, strict=True)
+            ]
+        with watch("measure"):
+            outcomes = tuple(
+                HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), p, compare=c)
+                for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
+            )
+            residue = None
+            if classes:
+                after = segment.removed_probability(self.segmenter.probabilities(result), classes)
+                residue = metrics.residue(after, unknown, settings.threshold)
         status, reason = report.verdict(share, residue, outcomes)
-        return replace(
-            partial, status=status, reason=reason, result=result, residue=residue, holes=outcomes, seconds=time.monotonic() - begun
-        )  # fmt: skip
+        return done(status=status, reason=reason, result=result, residue=residue, holes=outcomes, compared=compared)
 
-    def _probe(self, rgb: Pixels, unknown: Mask, hole: Hole, kind: Route) -> tuple[Probe | None, Probe | None]:
-        """The same hole at a known place, filled the same way, against the truth: (as it is used, as it would be without texture).
+    def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> tuple[Mask, dict[str, float], int]:
+        """(what is to be removed, shares of the photo by class, how far to widen it)."""
+        settings = self.settings
+        if given is not None:
+            return given.astype(bool), {}, settings.dilate or 0
+        height, width = photo.size
+        probabilities = self.segmenter.probabilities(photo.rgb)
+        removed = segment.removed_probability(probabilities, classes)
+        removed = segment.look_closer(self.segmenter, photo.rgb, removed, classes)
+        found = mask.class_mask(removed, height, width, settings.threshold)
+        shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
+        return found, shares, auto_dilate(height, width) if settings.dilate is None else settings.dilate
+
+    def _probe(self, rgb: Pixels, unknown: Mask, moved: Hole, kind: Route) -> tuple[Probe, Probe | None]:
+        """A hole at a known place, filled as ours are, against the truth: (as it is used, as it would be without texture).
 
         The second is None where there is no texture to leave out.
         """
-        moved = metrics.probe_hole(hole, unknown, kind) if self.settings.probe else None
-        if moved is None:
-            return None, None
-        both = unknown.copy()
-        both[moved.box.slices] |= moved.mask
+        both = _with_hole(unknown, moved)
         # A face probe elsewhere stands on no face: its window is centred on the hole.
         fill = self.inpainters.fill(rgb, both, moved, kind, [])
         first = self._against_truth(rgb, both, moved, fill.window, fill.rgb)
         return first, None if fill.detailed is None else self._against_truth(rgb, both, moved, fill.window, fill.plain)
+
+    def _probe_classically(self, rgb: Pixels, unknown: Mask, moved: Hole | None, method: str) -> Probe | None:
+        """The same probe filled a classical way."""
+        if moved is None:
+            return None
+        both = _with_hole(unknown, moved)
+        return self._against_truth(rgb, both, moved, *fill_classically(rgb, both, moved, method))
 
     def _against_truth(self, rgb: Pixels, unknown: Mask, hole: Hole, window: Box, content: FloatArray) -> Probe:
         """The error of a fill of a hole under which all is known."""
@@ -148,6 +177,24 @@ class ObjectRemover:
         found = np.where(hole.mask[..., None], found, truth)
         l1, psnr, ssim = metrics.inside_errors(found, truth, hole.mask)
         return Probe(l1, psnr, ssim, self.perceptual.distance(found, truth))
+
+    def error_in_holes(self, outcome: Outcome, truth: Photo) -> Probe:
+        """The error of a result where it is known what was behind the objects, over the pixels of its holes.
+
+        Raises:
+            UnreadableError: the truth is of another size.
+        """
+        assert outcome.result is not None
+        assert outcome.mask is not None
+        if truth.size != outcome.mask.shape:
+            (h, w), (H, W) = truth.size, outcome.mask.shape
+            raise UnreadableError(f"{truth.path}: the truth is {w}x{h} pixels, the photo {W}x{H}; give one of the photo's size")
+        rows, columns = (np.flatnonzero(outcome.mask.any(axis)) for axis in (1, 0))
+        part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        inside = outcome.mask[part]
+        wanted = _as_float(truth.rgb[part])
+        found = np.where(inside[..., None], _as_float(outcome.result[part]), wanted)
+        return Probe(*metrics.inside_errors(found, wanted, inside), self.perceptual.distance(found, wanted))
 
     @property
     def device(self) -> torch.device:
@@ -239,8 +286,10 @@ def remove_folder(
         raise UsageError("name what to remove with --class, or give masks with --masks")
     if batch.masks is not None and not batch.masks.is_dir():
         raise UsageError(f"{batch.masks}: no such folder of masks")
+    if batch.truth is not None and not batch.truth.is_dir():
+        raise UsageError(f"{batch.truth}: no such folder of true pictures")
     begun = time.monotonic()
-    plan = scan.scan(inputs, batch.output, exclude=[batch.masks] if batch.masks else [], lossless=settings.lossless)
+    plan = scan.scan(inputs, batch.output, exclude=[folder for folder in (batch.masks, batch.truth) if folder], lossless=settings.lossless)
     remover = ObjectRemover(settings)
     remover.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
     journal = Journal(plan.output)
@@ -266,7 +315,7 @@ def remove_folder(
         "command": command,
         "settings": {
             **asdict(settings),
-            **{k: v for k, v in asdict(batch).items() if k not in ("output", "masks")},
+            **{k: v for k, v in asdict(batch).items() if k not in ("output", "masks", "truth")},
             "classes": list(classes),
         },
         "weights": remover.weights(),
@@ -316,7 +365,7 @@ class _Worker:
         """One photo: skipped if it is done, cleaned otherwise; any failure of the photo itself becomes its entry."""
         name = str(job.relative)
         mask_file = self._mask_file(job)
-        identity = fingerprint(self.settings, stamp(job.source), stamp(mask_file) if mask_file else None)
+        identity = fingerprint(self.settings, *(stamp(f) if f else None for f in (job.source, mask_file, self._truth_file(job))))
         if not self.batch.overwrite and (earlier := self._finished(name, job, identity)) is not None:
             return earlier
         begun = time.monotonic()
@@ -327,41 +376,54 @@ class _Worker:
             message = str(error) or type(error).__name__
             failed = Outcome(Status.FAILED, message, error=message, seconds=time.monotonic() - begun)
             entry = report.photo_entry(name, failed, output=None, mask=None)
-        else:
-            entry["seconds"] = round(time.monotonic() - begun, 3)
         written = stamp(target) if target else None
         self.journal.add({"input": name, "identity": identity, "written": written, "entry": entry})
         return entry
 
     def _clean(self, job: scan.Job, mask_file: Path | None, name: str) -> tuple[dict[str, Any], Path | None]:
-        photo = images.read_photo(job.source)
-        given = None
-        if self.batch.masks is not None:
-            given = images.read_mask(mask_file, photo.size) if mask_file else np.zeros(photo.size, bool)
+        watch = Stopwatch()
+        with watch("read"):
+            photo = images.read_photo(job.source)
+            given = None
+            if self.batch.masks is not None:
+                given = images.read_mask(mask_file, photo.size) if mask_file else np.zeros(photo.size, bool)
         outcome = self.remover.clean(photo, self.classes, given, dry_run=self.batch.dry_run)
         if self.batch.masks is not None and mask_file is None:
             outcome = replace(outcome, reason=f"no mask for it in {self.batch.masks}")
+        truth_file = self._truth_file(job)
+        if truth_file is not None and outcome.result is not None:
+            with watch("measure"):
+                outcome = replace(outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth_file)))
+        with watch("write"):
+            outcome, target, mask_name = self._write(job, photo, outcome, name)
+        outcome = replace(outcome, stages=_summed(outcome.stages, watch.stages), seconds=watch.elapsed)
+        output = None if target is None else str(target.relative_to(self.output).as_posix())
+        return report.photo_entry(name, outcome, output=output, mask=mask_name), target
+
+    def _write(self, job: scan.Job, photo: Photo, outcome: Outcome, name: str) -> tuple[Outcome, Path | None, str | None]:
+        """Mask and photo to the disk: (outcome with its fidelity, the photo's file, the mask's name in the report)."""
         mask_name = None
         if self.batch.save_masks and outcome.mask is not None and outcome.holes:
             images.write_mask(outcome.mask, job.mask_target)
             mask_name = str(job.mask_target.relative_to(self.output).as_posix())
         if self.batch.dry_run or outcome.status is Status.FAILED:
-            return report.photo_entry(name, outcome, output=None, mask=mask_name), None
-        target = job.target
-        self._refuse_foreign(name, target)
+            return outcome, None, mask_name
+        self._refuse_foreign(name, job.target)
         if outcome.result is None or outcome.mask is None:
-            images.copy_photo(job.source, target)
-            outcome = replace(outcome, fidelity=Fidelity(0, None))
-        else:
-            written = images.write_photo(photo, outcome.result, outcome.mask, target, lossless=self.remover.settings.lossless)
-            target = written.path
-            outcome = replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside))
-        return report.photo_entry(name, outcome, output=str(target.relative_to(self.output).as_posix()), mask=mask_name), target
+            images.copy_photo(job.source, job.target)
+            return replace(outcome, fidelity=Fidelity(0, None)), job.target, mask_name
+        written = images.write_photo(photo, outcome.result, outcome.mask, job.target, lossless=self.remover.settings.lossless)
+        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside)), written.path, mask_name
 
     def _mask_file(self, job: scan.Job) -> Path | None:
         if self.batch.masks is None:
             return None
         return next((p for p in job.mask_candidates(self.batch.masks) if p.is_file()), None)
+
+    def _truth_file(self, job: scan.Job) -> Path | None:
+        if self.batch.truth is None:
+            return None
+        return next((p for p in job.truth_candidates(self.batch.truth) if p.is_file()), None)
 
     def _finished(self, name: str, job: scan.Job, identity: str) -> dict[str, Any] | None:
         """The entry of an earlier run, if it was the same work on the same file and its result still stands."""
@@ -412,6 +474,18 @@ def _is_worse(probe: Probe | None, other: Probe | None) -> bool:
     if probe is None or other is None or probe.lpips is None or other.lpips is None:
         return False
     return probe.lpips > other.lpips
+
+
+def _summed(*stages: dict[str, float]) -> dict[str, float]:
+    """Seconds by stage, in the pipeline's order."""
+    return {name: sum(s.get(name, 0.0) for s in stages) for name in STAGES if any(name in s for s in stages)}
+
+
+def _with_hole(unknown: Mask, hole: Hole) -> Mask:
+    """All holes and one more."""
+    both = unknown.copy()
+    both[hole.box.slices] |= hole.mask
+    return both
 
 
 def _as_float(pixels: Pixels) -> FloatArray:

@@ -33,6 +33,11 @@ class Job:
         here = masks_dir / self.relative
         return [here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
 
+    def truth_candidates(self, truth_dir: Path) -> list[Path]:
+        """Where the picture without the object may be: under the photo's own name, or as PNG."""
+        here = truth_dir / self.relative
+        return [here, here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -128,14 +128,27 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """The same hole filled a classical way."""
+
+    seam: float | None
+    probe: Probe | None
+
+
+@dataclass(frozen=True, slots=True)
 class HoleOutcome:
-    """What became of one hole; a row of the report's ``holes``."""
+    """What became of one hole; a row of the report's ``holes``.
+
+    ``score``: the error to expect, see ``pipeline.verdict``. ``compare``: by classical method, where that was asked for.
+    """
 
     box: Box
     share: float
     routing: Routing
     seam: float | None
     probe: Probe | None
+    score: float | None = None
+    compare: dict[str, Compared] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +161,11 @@ class Fidelity:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything known about one photo after its run: the pictures (in memory) and the figures (in the report)."""
+    """Everything known about one photo after its run: the pictures (in memory) and the figures (in the report).
+
+    ``score``: the worst hole's; ``compared``: the whole result by classical method; ``truth``: the error inside the holes where the
+    caller knows what was behind them; ``stages``: seconds by stage.
+    """
 
     status: Status
     reason: str
@@ -158,7 +175,11 @@ class Outcome:
     hole_share: float = 0.0
     fidelity: Fidelity | None = None
     residue: float | None = None
+    score: float | None = None
+    truth: Probe | None = None
     holes: tuple[HoleOutcome, ...] = ()
+    compared: dict[str, Pixels] = field(default_factory=dict)
     seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
     error: str | None = None
     warnings: tuple[str, ...] = ()

@@ -1,0 +1,278 @@
+"""Do the report's figures predict how good a result is? Removal where the truth is known: objects pasted into photos.
+
+    python benchmarks/verdicts.py run --data DATA --out FILE.jsonl --set fit|test [--count 200] [--pictures DIR]
+    python benchmarks/verdicts.py fit FILE.jsonl
+    python benchmarks/verdicts.py judge FILE.jsonl
+
+``run`` cuts people, animals and vehicles out by their labels, pastes them into photos that hold none of that class, removes them with
+the whole pipeline (``--class``, compact segmenter), and writes each candidate figure beside the truth, a line a photo; it goes on where it
+was stopped. ``fit`` and ``test`` take different photos and different objects; no network has learned from those of ``test``. A photo in
+which the segmenter did not see the object is written as ``unchanged`` and left out of what follows.
+
+``fit`` finds the weights of ``pipeline.verdict`` (least squares on log LPIPS, cross-validated), and prints them; ``judge`` prints how
+well each figure, the score and the status rank the photos by their true error: Spearman's correlation, and precision and recall of
+``review`` for the worst fifth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from models.categories import CLASSES
+from pipeline import segment
+from pipeline.config import Settings
+from pipeline.geometry import grow, hole_within
+from pipeline.mask import find_holes
+from pipeline.metrics import lpips_squeeze
+from pipeline.run import ObjectRemover
+from pipeline.types import Box, Hole, Mask, Outcome, Photo, Pixels, Probe
+from train.data import find_images, read_rgb
+
+#: What is cut out and pasted.
+PASTED = ("person", "dog", "cat", "horse", "cow", "sheep", "car", "bird", "bicycle", "motorbike", "bus", "chair", "bottle")
+#: Backgrounds and sources of objects of each set, below the data folder.
+SETS = {
+    "fit": (("segmentation/voc_train/images", "scenes/train", "segmentation/ccp_person/images"), ("segmentation/voc_train",)),
+    "test": (
+        ("segmentation/voc_val/images", "scenes/val", "segmentation/coco_val/images"),
+        ("segmentation/coco_val", "segmentation/voc_val"),
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A photo with an object pasted into it, the class to remove, the photo before, and where the object is."""
+
+    name: str
+    rgb: Pixels
+    truth: Pixels
+    object: Mask
+    category: str
+
+
+def composites(data: Path, which: str, free_of: Any) -> Iterator[Composite]:
+    """Without end, the same for the same data. ``free_of(rgb, category)``: whether a photo holds none of a class."""
+    rng = np.random.default_rng({"fit": 11, "test": 12}[which])
+    folders, sources = SETS[which]
+    each = [find_images([data / f]) for f in folders]
+    labelled = [file for source in sources for file in sorted((data / source / "labels").glob("*.png"))]
+    for made in itertools.count():
+        photos = each[rng.integers(len(each))]
+        background = photos[rng.integers(len(photos))]
+        cut = cut_out(labelled[rng.integers(len(labelled))], rng)
+        place = rng.uniform(size=4)
+        if cut is None:
+            continue
+        picture, alpha, category = cut
+        truth = read_rgb(background)
+        if min(truth.shape[:2]) < 200 or not free_of(truth, category):
+            continue
+        rgb, covered = paste(truth, picture, alpha, place)
+        if not 0.005 < covered.mean() < 0.35:
+            continue
+        yield Composite(f"{made:04d}-{background.stem}-{category}", rgb, truth, covered, category)
+
+
+def cut_out(label_file: Path, rng: np.random.Generator) -> tuple[Pixels, np.ndarray, str] | None:
+    """(picture, opacity in [0, 1], class) of one whole object of a labelled photo, or None: too small, or cut by the photo's border."""
+    from PIL import Image
+
+    label = np.asarray(Image.open(label_file))
+    classes = [c for c in np.unique(label) if 0 < c < 21 and CLASSES[c - 1] in PASTED]
+    if not classes:
+        return None
+    chosen = int(rng.choice(classes))
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((label == chosen).astype(np.uint8))
+    if len(stats) < 2:
+        return None
+    part = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h, area = stats[part]
+    if area < 4000 or x < 2 or y < 2 or x + w > label.shape[1] - 2:
+        return None
+    image = next((label_file.parent.parent / "images").glob(f"{label_file.stem}.*"))
+    mask = cv2.erode((parts == part).astype(np.uint8), np.ones((3, 3)))[y : y + h, x : x + w]
+    return read_rgb(image)[y : y + h, x : x + w], cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8), CLASSES[chosen - 1]
+
+
+def paste(truth: Pixels, picture: Pixels, alpha: np.ndarray, place: np.ndarray) -> tuple[Pixels, Mask]:
+    """The object at 1.5 to 20 % of the photo, on its lower part, now and then over its border."""
+    h, w = truth.shape[:2]
+    scale = np.sqrt((0.015 * (0.2 / 0.015) ** place[0]) * h * w / max(1.0, float(alpha.sum())))
+    scale = min(scale, 0.95 * h / alpha.shape[0], 0.95 * w / alpha.shape[1])
+    size = max(8, round(alpha.shape[1] * scale)), max(8, round(alpha.shape[0] * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small, a = cv2.resize(picture, size, interpolation=how), cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    over = 0.4 if place[3] < 0.25 else 0.0
+    y = round(h * 0.15 + place[1] * (h * (0.85 + 0.5 * over) - size[1]))
+    x = round(-over * size[0] + place[2] * (w + 2 * over * size[0] - size[0]))
+    y = min(max(y, 0), h - 8 if over else h - size[1])
+    canvas, opacity = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.float32)
+    x0, x1, y0, y1 = max(0, x), min(w, x + size[0]), max(0, y), min(h, y + size[1])
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return truth, np.zeros((h, w), bool)
+    canvas[y0:y1, x0:x1] = small[y0 - y : y1 - y, x0 - x : x1 - x]
+    opacity[y0:y1, x0:x1] = a[y0 - y : y1 - y, x0 - x : x1 - x]
+    mixed = truth * (1 - opacity[..., None]) + canvas * opacity[..., None]
+    return (mixed + 0.5).clip(0, 255).astype(np.uint8), opacity > 0.02
+
+
+class TrueError:
+    """LPIPS (SqueezeNet) as a map, over the pixels of a mask."""
+
+    def __init__(self) -> None:
+        network, why = lpips_squeeze(offline=True)
+        if network is None:
+            sys.exit(why)
+        self.network = network
+        self.network.spatial = True
+
+    def __call__(self, result: Pixels, truth: Pixels, mask: Mask) -> float:
+        """The map's mean over the mask, on its extent and half as much again, brought to at most 512 pixels."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        my, mx = (y1 - y0) // 4 + 16, (x1 - x0) // 4 + 16
+        part = slice(max(0, y0 - my), y1 + my), slice(max(0, x0 - mx), x1 + mx)
+        h, w = mask[part].shape
+        scale = min(1.0, 512 / max(h, w))
+        size = max(32, round(w * scale)), max(32, round(h * scale))
+        pair = [cv2.resize(p[part].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA) for p in (result, truth)]
+        inside = cv2.resize(mask[part].astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+        x, y = (torch.from_numpy(p).permute(2, 0, 1)[None] for p in pair)
+        with torch.inference_mode():
+            found = self.network(x, y, normalize=True)[0, 0].numpy()
+        return float(found[inside].mean())
+
+
+def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: str) -> dict[str, Any]:
+    """Every figure that might tell a bad result from a good one, none of which knows the truth. Of several holes the largest counts."""
+    assert outcome.mask is not None
+    assert outcome.result is not None
+    unknown, result = outcome.mask, outcome.result
+    parts = find_holes(unknown)
+    i = int(np.argmax([h.share for h in parts]))
+    hole, found = parts[i], outcome.holes[i]
+    before, after = remover.segmenter.probabilities(rgb), remover.segmenter.probabilities(result)
+    size = before.shape[2], before.shape[1]
+    inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(bool)
+    removed_before, removed_after = (segment.removed_probability(p, [category]) for p in (before, after))
+    others = after[1:].max(0)
+    fill = remover.inpainters.fill(rgb, unknown, hole, found.routing.route, remover.faces.detect(rgb))
+    cut = Box(hole.box.x - fill.window.x, hole.box.y - fill.window.y, hole.box.w, hole.box.h).slices
+    plain, used = fill.plain[cut], fill.rgb[cut]
+    outside = result[hole.box.slices].astype(np.float32) / 255
+    busyness, variety = surroundings(rgb, hole, unknown)
+    return {
+        "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
+        "seam": found.seam, "probe": None if found.probe is None else vars_of(found.probe),
+        "residue_mean": float(removed_after[inside].mean()), "changed_class": float((others[inside] > 0.5).mean()),
+        "changed_mean": float(others[inside].mean()),
+        "unsure": float((np.abs(removed_before[inside] - 0.5) < 0.35).mean()), "certainty": float(removed_before[inside].mean()),
+        "rim_unsure": float((np.abs(removed_before[rim] - 0.5) < 0.35).mean()),
+        "smoothness": smoothness(result, hole, unknown), "busyness": busyness, "variety": variety,
+        "depth": float(cv2.distanceTransform(np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max()) / float(np.sqrt(unknown.size)),
+        "compact": float(hole.mask.mean()),
+        "disagreement": float(np.abs(plain - used)[hole.mask].mean()),
+        "disagreement_lpips": remover.perceptual.distance(np.where(hole.mask[..., None], plain, outside), outside),
+    }  # fmt: skip
+
+
+def vars_of(probe: Probe) -> dict[str, float | None]:
+    return {"l1": probe.l1, "psnr": probe.psnr, "ssim": probe.ssim, "lpips": probe.lpips}
+
+
+def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
+    """Mean gradient inside the hole (its rim left out) over that of the known ring around it."""
+    reach = max(8, round(0.15 * max(hole.box.w, hole.box.h)))
+    part = grow(hole.box, reach, *unknown.shape)
+    inner = hole_within(hole, part)
+    grey = cv2.cvtColor(result[part.slices], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gradient = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
+    deep = cv2.erode(inner.astype(np.uint8), np.ones((5, 5))).astype(bool)
+    ring = cv2.erode((~unknown[part.slices]).astype(np.uint8), np.ones((5, 5))).astype(bool)
+    return float(gradient[deep].mean() / max(float(gradient[ring].mean()), 4.0)) if deep.any() and ring.any() else None
+
+
+def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
+    """(busyness, variety) of the known ring around a hole, at 128 pixels for hole and ring: mean gradient, and spread of colours."""
+    reach = max(8, round(0.3 * max(hole.box.w, hole.box.h)))
+    part = grow(hole.box, reach, *unknown.shape)
+    scale = min(1.0, 128 / max(part.w, part.h))
+    size = max(8, round(part.w * scale)), max(8, round(part.h * scale))
+    known = (~unknown[part.slices]).astype(np.float32)
+    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(rgb[part.slices].astype(np.float32) / 255 * known[..., None], size, interpolation=cv2.INTER_AREA)
+    picture /= np.maximum(weight, 1e-3)[..., None]
+    grey = picture.mean(2)
+    sure = cv2.erode((weight > 0.999).astype(np.uint8), np.ones((3, 3))).astype(bool)
+    if not sure.any():
+        return float("nan"), float("nan")
+    gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return float(gradient[sure].mean()), float(picture[sure].std(0).mean())
+
+
+def run(args: argparse.Namespace) -> None:
+    """Append a line for each composite that the file does not hold yet, until ``count`` of them have been cleaned."""
+    rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
+    done, cleaned = {row["name"] for row in rows}, sum("true_lpips" in row for row in rows)
+    remover = ObjectRemover(Settings(segmenter="compact", offline=True))
+    true_error = TrueError()
+
+    def free_of(rgb: Pixels, category: str) -> bool:
+        return float((segment.removed_probability(remover.segmenter.probabilities(rgb), [category]) > 0.3).mean()) < 5e-4
+
+    for item in composites(args.data, args.set, free_of):
+        if cleaned >= args.count:
+            return
+        if item.name in done:
+            continue
+        outcome = remover.clean(Photo(item.rgb), [item.category])
+        row: dict[str, Any] = {
+            "name": item.name, "class": item.category, "object_share": float(item.object.mean()), "status": outcome.status.value
+        }  # fmt: skip
+        if outcome.result is not None and outcome.mask is not None:
+            row |= candidates(remover, item.rgb, outcome, item.category)
+            row["covered"] = float((outcome.mask & item.object).sum() / item.object.sum())
+            row["true_lpips"] = true_error(outcome.result, item.truth, outcome.mask)
+            row["true_lpips_all"] = true_error(outcome.result, item.truth, outcome.mask | item.object)
+            cleaned += 1
+            row["object_lpips"] = true_error(item.rgb, item.truth, outcome.mask)
+        with args.out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(item.name, row["status"], f"{row.get('true_lpips', float('nan')):.3f}", flush=True)
+        if args.pictures:
+            args.pictures.mkdir(parents=True, exist_ok=True)
+            shown = [item.rgb, item.rgb if outcome.result is None else outcome.result, item.truth]
+            cv2.imwrite(str(args.pictures / f"{item.name}.jpg"), cv2.cvtColor(np.concatenate(shown, 1), cv2.COLOR_RGB2BGR))
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    verbs = p.add_subparsers(required=True)
+    runs = verbs.add_parser("run")
+    runs.add_argument("--data", type=Path, required=True)
+    runs.add_argument("--out", type=Path, required=True)
+    runs.add_argument("--set", choices=tuple(SETS), required=True)
+    runs.add_argument("--count", type=int, default=200)
+    runs.add_argument("--pictures", type=Path)
+    runs.set_defaults(verb=run)
+    args = p.parse_args()
+    args.verb(args)
+
+
+if __name__ == "__main__":
+    main()

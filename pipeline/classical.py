@@ -1,0 +1,35 @@
+"""The classical inpainters that a result is compared with: Navier-Stokes (Bertalmio et al. 2001) and Telea (2004), by OpenCV."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.geometry import grow
+from pipeline.types import Box, FloatArray, Hole, Mask, Pixels
+
+#: OpenCV's methods by the names that ``--compare`` takes.
+METHODS = {"navier-stokes": cv2.INPAINT_NS, "telea": cv2.INPAINT_TELEA}
+#: Pixels around each that a method looks at, as in Kulkarni et al.'s comparison.
+RADIUS = 3
+
+
+def fill_classically(rgb: Pixels, unknown: Mask, hole: Hole, method: str) -> tuple[Box, FloatArray]:
+    """Fill one hole as the networks do, with a method of ``METHODS``.
+
+    Args:
+        rgb: the photo, HWC uint8 or uint16.
+        unknown: HW bool, all holes of the photo; none of these pixels is read.
+        hole: the one to fill.
+        method: of ``METHODS``.
+
+    Returns:
+        (window, its hw3 float32 content in [0, 1]); of use in the hole only. A 16-bit photo is filled at 8 bits.
+    """
+    window = grow(hole.box, 4 * RADIUS, *unknown.shape)
+    part = rgb[window.slices]
+    picture = part.copy() if part.dtype == np.uint8 else (part // 257).astype(np.uint8)
+    missing = unknown[window.slices]
+    picture[missing] = 0
+    filled = cv2.inpaint(picture, missing.astype(np.uint8), RADIUS, METHODS[method])
+    return window, filled.astype(np.float32) / 255

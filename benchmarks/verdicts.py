@@ -5,9 +5,10 @@
     python benchmarks/verdicts.py judge FILE.jsonl
 
 ``run`` cuts people, animals and vehicles out by their labels, pastes them into photos that hold none of that class, removes them with
-the whole pipeline (``--class``, compact segmenter), and writes each candidate figure beside the truth, a line a photo; it goes on where it
-was stopped. ``fit`` and ``test`` take different photos and different objects; no network has learned from those of ``test``. A photo in
-which the segmenter did not see the object is written as ``unchanged`` and left out of what follows.
+the whole pipeline (compact segmenter; every other one with its mask given instead of ``--class``), and writes each candidate figure beside
+the truth, a line a photo; it goes on where it was stopped. ``fit`` and ``test`` take different photos and different objects; no network
+has learned from those of ``test``. A photo in which the segmenter did not see the object is written as ``unchanged`` and left out of what
+follows.
 
 ``fit`` finds the weights of ``pipeline.verdict`` (least squares on log LPIPS, cross-validated), and prints them; ``judge`` prints how
 well each figure, the score and the status rank the photos by their true error: Spearman's correlation, and precision and recall of
@@ -20,7 +21,7 @@ import argparse
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,16 @@ from models.categories import CLASSES
 from pipeline import segment
 from pipeline.config import Settings
 from pipeline.geometry import grow, hole_within
-from pipeline.mask import find_holes
+from pipeline.mask import class_mask, find_holes
 from pipeline.metrics import lpips_squeeze
 from pipeline.run import ObjectRemover
-from pipeline.types import Box, Hole, Mask, Outcome, Photo, Pixels, Probe
+from pipeline.types import Hole, Mask, Outcome, Photo, Pixels, Probe
 from train.data import find_images, read_rgb
 
 #: What is cut out and pasted.
 PASTED = ("person", "dog", "cat", "horse", "cow", "sheep", "car", "bird", "bicycle", "motorbike", "bus", "chair", "bottle")
+#: Share of an object that the segmenter must see where it was cut out.
+RECOGNISED = 0.7
 #: Backgrounds and sources of objects of each set, below the data folder.
 SETS = {
     "fit": (("segmentation/voc_train/images", "scenes/train", "segmentation/ccp_person/images"), ("segmentation/voc_train",)),
@@ -64,8 +67,8 @@ class Composite:
     category: str
 
 
-def composites(data: Path, which: str, free_of: Any) -> Iterator[Composite]:
-    """Without end, the same for the same data. ``free_of(rgb, category)``: whether a photo holds none of a class."""
+def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> Iterator[Composite]:
+    """Without end, the same for the same data. ``seen(rgb, category)``: HW, where the segmenter sees a class."""
     rng = np.random.default_rng({"fit": 11, "test": 12}[which])
     folders, sources = SETS[which]
     each = [find_images([data / f]) for f in folders]
@@ -73,13 +76,13 @@ def composites(data: Path, which: str, free_of: Any) -> Iterator[Composite]:
     for made in itertools.count():
         photos = each[rng.integers(len(each))]
         background = photos[rng.integers(len(photos))]
-        cut = cut_out(labelled[rng.integers(len(labelled))], rng)
+        cut = cut_out(labelled[rng.integers(len(labelled))], rng, seen)
         place = rng.uniform(size=4)
         if cut is None:
             continue
         picture, alpha, category = cut
         truth = read_rgb(background)
-        if min(truth.shape[:2]) < 200 or not free_of(truth, category):
+        if min(truth.shape[:2]) < 200 or seen(truth, category).mean() > 5e-4:
             continue
         rgb, covered = paste(truth, picture, alpha, place)
         if not 0.005 < covered.mean() < 0.35:
@@ -87,8 +90,11 @@ def composites(data: Path, which: str, free_of: Any) -> Iterator[Composite]:
         yield Composite(f"{made:04d}-{background.stem}-{category}", rgb, truth, covered, category)
 
 
-def cut_out(label_file: Path, rng: np.random.Generator) -> tuple[Pixels, np.ndarray, str] | None:
-    """(picture, opacity in [0, 1], class) of one whole object of a labelled photo, or None: too small, or cut by the photo's border."""
+def cut_out(label_file: Path, rng: np.random.Generator, seen: Callable[[Pixels, str], Mask]) -> tuple[Pixels, np.ndarray, str] | None:
+    """(picture, opacity in [0, 1], class) of one whole object of a labelled photo.
+
+    None where it is too small, cut by the photo's border, or not seen by the segmenter even in its own photo: nobody would have it removed.
+    """
     from PIL import Image
 
     label = np.asarray(Image.open(label_file))
@@ -103,9 +109,11 @@ def cut_out(label_file: Path, rng: np.random.Generator) -> tuple[Pixels, np.ndar
     x, y, w, h, area = stats[part]
     if area < 4000 or x < 2 or y < 2 or x + w > label.shape[1] - 2:
         return None
-    image = next((label_file.parent.parent / "images").glob(f"{label_file.stem}.*"))
+    picture = read_rgb(next((label_file.parent.parent / "images").glob(f"{label_file.stem}.*")))
+    if seen(picture, CLASSES[chosen - 1])[parts == part].mean() < RECOGNISED:
+        return None
     mask = cv2.erode((parts == part).astype(np.uint8), np.ones((3, 3)))[y : y + h, x : x + w]
-    return read_rgb(image)[y : y + h, x : x + w], cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8), CLASSES[chosen - 1]
+    return picture[y : y + h, x : x + w], cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8), CLASSES[chosen - 1]
 
 
 def paste(truth: Pixels, picture: Pixels, alpha: np.ndarray, place: np.ndarray) -> tuple[Pixels, Mask]:
@@ -117,9 +125,10 @@ def paste(truth: Pixels, picture: Pixels, alpha: np.ndarray, place: np.ndarray) 
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small, a = cv2.resize(picture, size, interpolation=how), cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     over = 0.4 if place[3] < 0.25 else 0.0
-    y = round(h * 0.15 + place[1] * (h * (0.85 + 0.5 * over) - size[1]))
+    foot = h * (0.6 + (0.4 + over) * place[1])  # things stand on the lower part of a photo
+    y = round(foot - size[1])
     x = round(-over * size[0] + place[2] * (w + 2 * over * size[0] - size[0]))
-    y = min(max(y, 0), h - 8 if over else h - size[1])
+    y = max(y, 0) if over else min(max(y, 0), h - size[1])
     canvas, opacity = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.float32)
     x0, x1, y0, y1 = max(0, x), min(w, x + size[0]), max(0, y), min(h, y + size[1])
     if x1 - x0 < 8 or y1 - y0 < 8:
@@ -157,8 +166,11 @@ class TrueError:
         return float(found[inside].mean())
 
 
-def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: str) -> dict[str, Any]:
-    """Every figure that might tell a bad result from a good one, none of which knows the truth. Of several holes the largest counts."""
+def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: str | None) -> dict[str, Any]:
+    """Every figure that might tell a bad result from a good one, none of which knows the truth. Of several holes the largest counts.
+
+    ``category``: the class that was removed, or None where the mask was given.
+    """
     assert outcome.mask is not None
     assert outcome.result is not None
     unknown, result = outcome.mask, outcome.result
@@ -168,27 +180,31 @@ def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: 
     before, after = remover.segmenter.probabilities(rgb), remover.segmenter.probabilities(result)
     size = before.shape[2], before.shape[1]
     inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    reach = 2 * max(2, round(0.1 * float(np.sqrt(inside.sum())))) + 1
+    around = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach))).astype(bool) & ~inside
     rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(bool)
-    removed_before, removed_after = (segment.removed_probability(p, [category]) for p in (before, after))
-    others = after[1:].max(0)
-    fill = remover.inpainters.fill(rgb, unknown, hole, found.routing.route, remover.faces.detect(rgb))
-    cut = Box(hole.box.x - fill.window.x, hole.box.y - fill.window.y, hole.box.w, hole.box.h).slices
-    plain, used = fill.plain[cut], fill.rgb[cut]
-    outside = result[hole.box.slices].astype(np.float32) / 255
-    busyness, variety = surroundings(rgb, hole, unknown)
-    return {
+    busyness, variety, contrast = surroundings(rgb, hole, unknown)
+    row = {
         "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
         "seam": found.seam, "probe": None if found.probe is None else vars_of(found.probe),
-        "residue_mean": float(removed_after[inside].mean()), "changed_class": float((others[inside] > 0.5).mean()),
-        "changed_mean": float(others[inside].mean()),
-        "unsure": float((np.abs(removed_before[inside] - 0.5) < 0.35).mean()), "certainty": float(removed_before[inside].mean()),
-        "rim_unsure": float((np.abs(removed_before[rim] - 0.5) < 0.35).mean()),
-        "smoothness": smoothness(result, hole, unknown), "busyness": busyness, "variety": variety,
+        "thing_after": float(1 - after[0][inside].mean()), "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
+        "thing_around": float(1 - before[0][around].mean()), "thing_around_after": float(1 - after[0][around].mean()),
+        "smoothness": smoothness(result, hole, unknown), "busyness": busyness, "variety": variety, "contrast": contrast,
         "depth": float(cv2.distanceTransform(np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max()) / float(np.sqrt(unknown.size)),
-        "compact": float(hole.mask.mean()),
-        "disagreement": float(np.abs(plain - used)[hole.mask].mean()),
-        "disagreement_lpips": remover.perceptual.distance(np.where(hole.mask[..., None], plain, outside), outside),
+        "compact": float(hole.mask.mean()), "largest_share": hole.share, "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
     }  # fmt: skip
+    if category is not None:
+        removed, removed_after = (segment.removed_probability(p, [category]) for p in (before, after))
+        row |= {
+            "residue_mean": float(removed_after[inside].mean()),
+            "unsure": float((np.abs(removed[inside] - 0.5) < 0.35).mean()),
+            "certainty": float(removed[inside].mean()),
+            "best_certainty": float(np.percentile(removed[inside], 90)),
+            "rim_unsure": float((np.abs(removed[rim] - 0.5) < 0.35).mean()),
+            "left_around": float(removed[around].mean()),
+            "rival": float(before[1:][[c != category for c in CLASSES]].max(0)[inside].mean()),
+        }
+    return row
 
 
 def vars_of(probe: Probe) -> dict[str, float | None]:
@@ -207,8 +223,11 @@ def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     return float(gradient[deep].mean() / max(float(gradient[ring].mean()), 4.0)) if deep.any() and ring.any() else None
 
 
-def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
-    """(busyness, variety) of the known ring around a hole, at 128 pixels for hole and ring: mean gradient, and spread of colours."""
+def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float, float]:
+    """(busyness, variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
+
+    Mean gradient; spread of colours; spread of colours after a blur of 4 pixels: how differently the hole's sides look.
+    """
     reach = max(8, round(0.3 * max(hole.box.w, hole.box.h)))
     part = grow(hole.box, reach, *unknown.shape)
     scale = min(1.0, 128 / max(part.w, part.h))
@@ -220,9 +239,26 @@ def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
     grey = picture.mean(2)
     sure = cv2.erode((weight > 0.999).astype(np.uint8), np.ones((3, 3))).astype(bool)
     if not sure.any():
-        return float("nan"), float("nan")
+        return float("nan"), float("nan"), float("nan")
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    return float(gradient[sure].mean()), float(picture[sure].std(0).mean())
+    blurred = (
+        cv2.GaussianBlur(picture * sure[..., None], (0, 0), 4)
+        / np.maximum(cv2.GaussianBlur(sure.astype(np.float32), (0, 0), 4), 0.01)[..., None]
+    )
+    return float(gradient[sure].mean()), float(picture[sure].std(0).mean()), float(blurred[sure].std(0).mean())
+
+
+def keep_maps(path: Path, remover: ObjectRemover, item: Composite, outcome: Outcome) -> None:
+    """What further figures can be made from later: pictures, hole, and the segmenter's maps in 8 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    maps = {}
+    for name, picture in (("before", item.rgb), ("after", outcome.result)):
+        assert picture is not None
+        found = remover.segmenter.probabilities(picture)
+        removed = segment.removed_probability(found, [item.category])
+        maps |= {f"{name}_removed": removed, f"{name}_ground": found[0], f"{name}_rival": found[1:].max(0)}
+    small = {k: (v * 255).astype(np.uint8) for k, v in maps.items()}
+    np.savez_compressed(path, rgb=item.rgb, result=outcome.result, truth=item.truth, mask=outcome.mask, object=item.object, **small)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -232,24 +268,30 @@ def run(args: argparse.Namespace) -> None:
     remover = ObjectRemover(Settings(segmenter="compact", offline=True))
     true_error = TrueError()
 
-    def free_of(rgb: Pixels, category: str) -> bool:
-        return float((segment.removed_probability(remover.segmenter.probabilities(rgb), [category]) > 0.3).mean()) < 5e-4
+    def seen(rgb: Pixels, category: str) -> Mask:
+        found = segment.removed_probability(remover.segmenter.probabilities(rgb), [category])
+        return class_mask(found, *rgb.shape[:2], 0.5)
 
-    for item in composites(args.data, args.set, free_of):
+    for item in composites(args.data, args.set, seen):
         if cleaned >= args.count:
             return
         if item.name in done:
             continue
-        outcome = remover.clean(Photo(item.rgb), [item.category])
+        given = None if int(item.name[:4]) % 2 else cv2.dilate(item.object.astype(np.uint8), np.ones((7, 7))).astype(bool)
+        outcome = remover.clean(Photo(item.rgb), [] if given is not None else [item.category], given)
         row: dict[str, Any] = {
-            "name": item.name, "class": item.category, "object_share": float(item.object.mean()), "status": outcome.status.value
+            "name": item.name, "class": item.category, "masks": given is not None,
+            "object_share": float(item.object.mean()), "status": outcome.status.value,
         }  # fmt: skip
         if outcome.result is not None and outcome.mask is not None:
-            row |= candidates(remover, item.rgb, outcome, item.category)
+            row |= candidates(remover, item.rgb, outcome, item.category if given is None else None)
+            if args.pictures:
+                keep_maps(args.pictures / f"{item.name}.npz", remover, item, outcome)
             row["covered"] = float((outcome.mask & item.object).sum() / item.object.sum())
             row["true_lpips"] = true_error(outcome.result, item.truth, outcome.mask)
             row["true_lpips_all"] = true_error(outcome.result, item.truth, outcome.mask | item.object)
             cleaned += 1
+            row["true_box"] = remover.error_in_holes(outcome, Photo(item.truth)).lpips
             row["object_lpips"] = true_error(item.rgb, item.truth, outcome.mask)
         with args.out.open("a") as file:
             file.write(json.dumps(row) + "\n")

@@ -102,9 +102,5 @@ REVIEW_HOLE_SHARE = 0.35
 FAIL_HOLE_SHARE = 0.90
 #: Residue (share of the hole that the segmenter still calls the removed class) above which a photo is for review.
 REVIEW_RESIDUE = 0.20
-#: Seam ratio above which a photo is for review; 1 = the rim is as smooth as its surroundings.
-REVIEW_SEAM = 2.0
-#: Probe LPIPS above which a photo is for review.
-REVIEW_PROBE_LPIPS = 0.35
-#: Probe PSNR in dB below which a photo is for review where LPIPS is not to be had.
-REVIEW_PROBE_PSNR = 16.0
+#: Expected error (``pipeline.verdict.score``) above which a photo is for review.
+REVIEW_SCORE = 0.4

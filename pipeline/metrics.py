@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -168,9 +167,3 @@ def lpips_squeeze(*, offline: bool) -> tuple[Any, str]:
             return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False), ""
     except (CheckpointError, ImportError, OSError, RuntimeError) as error:
         return None, f"no LPIPS: {error}"
-
-
-def worst(values: Sequence[float | None]) -> float | None:
-    """The largest of the figures that are known."""
-    known = [v for v in values if v is not None]
-    return max(known) if known else None

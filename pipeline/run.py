@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, images, mask, metrics, report, route, scan, segment
+from pipeline import composite, images, mask, metrics, report, route, scan, segment, signs, verdict
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
 from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
@@ -22,7 +22,23 @@ from pipeline.faces import FaceDetector
 from pipeline.inpaint import Inpainters
 from pipeline.journal import Journal, fingerprint, stamp
 from pipeline.stopwatch import STAGES, Stopwatch
-from pipeline.types import Box, Compared, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
+from pipeline.types import (
+    Box,
+    Compared,
+    Fidelity,
+    FloatArray,
+    Hole,
+    HoleOutcome,
+    Mask,
+    Outcome,
+    Photo,
+    Pixels,
+    Probe,
+    Route,
+    Routing,
+    Signs,
+    Status,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +51,16 @@ class Removed(NamedTuple):
 
     image: Any
     outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is to be removed (HW bool), how far to widen it, its classes' shares of the photo, and hw their probability."""
+
+    mask: Mask
+    dilate: int
+    shares: dict[str, float] = field(default_factory=dict)
+    probability: FloatArray | None = None
 
 
 class ObjectRemover:
@@ -75,11 +101,11 @@ class ObjectRemover:
         """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment."""
         watch, settings = Stopwatch(), self.settings
         with watch("segment"):
-            found, shares, radius = self._find(photo, classes, given)
-            unknown = mask.dilate(found, radius)
+            found = self._find(photo, classes, given)
+            unknown = mask.dilate(found.mask, found.dilate)
             holes = mask.find_holes(unknown)
         share = float(unknown.mean())
-        partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=shares, hole_share=share, warnings=photo.warnings)
+        partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=found.shares, hole_share=share, warnings=photo.warnings)
 
         def done(**changes: Any) -> Outcome:
             return replace(partial, seconds=watch.elapsed, stages=watch.stages, **changes)
@@ -87,7 +113,7 @@ class ObjectRemover:
         if not holes:
             return done(reason="the mask is empty" if given is not None else f"no {' or '.join(classes)} was found")
         if share > FAIL_HOLE_SHARE:
-            status, reason = report.verdict(share, None, ())
+            status, reason = verdict.verdict(share, None, ())
             return done(status=status, reason=reason, error=reason)
         with watch("faces"):
             faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
@@ -126,29 +152,44 @@ class ObjectRemover:
                 for hole, place in zip(holes, places, strict=True)
             ]
         with watch("measure"):
-            outcomes = tuple(
-                HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), p, compare=c)
-                for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
-            )
-            residue = None
+            after = None
             if classes:
                 after = segment.removed_probability(self.segmenter.probabilities(result), classes)
-                residue = metrics.residue(after, unknown, settings.threshold)
-        status, reason = report.verdict(share, residue, outcomes)
-        return done(status=status, reason=reason, result=result, residue=residue, holes=outcomes, compared=compared)
+            residue = None if after is None else metrics.residue(after, unknown, settings.threshold)
+            outcomes = tuple(
+                self._outcome(photo.rgb, result, unknown, h, r, p, c, found.probability, after)
+                for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
+            )
+            score = max(h.score for h in outcomes if h.score is not None)
+        status, reason = verdict.verdict(share, residue, outcomes)
+        return done(status=status, reason=reason, result=result, residue=residue, score=score, holes=outcomes, compared=compared)
 
-    def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> tuple[Mask, dict[str, float], int]:
-        """(what is to be removed, shares of the photo by class, how far to widen it)."""
+    def _outcome(
+        self, rgb: Pixels, result: Pixels, unknown: Mask, hole: Hole, routing: Routing, probe: Probe | None,
+        compare: dict[str, Compared], before: FloatArray | None, after: FloatArray | None,
+    ) -> HoleOutcome:  # fmt: skip
+        """What can be said of one filled hole; ``before`` and ``after``: the removed classes' probability on photo and result."""
+        seen = Signs(
+            depth=signs.depth(hole, *unknown.shape),
+            busyness=signs.busyness(rgb, hole, unknown),
+            seam=metrics.seam(result, hole, unknown),
+            probe=None if probe is None else probe.lpips,
+            unsure_rim=None if before is None else signs.unsure_rim(before, hole, *unknown.shape),
+            remains=None if after is None else signs.remains(after, hole, *unknown.shape),
+        )
+        return HoleOutcome(hole.box, hole.share, routing, seen.seam, probe, seen, verdict.score(seen), compare)
+
+    def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> _Found:
         settings = self.settings
         if given is not None:
-            return given.astype(bool), {}, settings.dilate or 0
+            return _Found(given.astype(bool), settings.dilate or 0)
         height, width = photo.size
         probabilities = self.segmenter.probabilities(photo.rgb)
-        removed = segment.removed_probability(probabilities, classes)
-        removed = segment.look_closer(self.segmenter, photo.rgb, removed, classes)
+        first = segment.removed_probability(probabilities, classes)
+        removed = segment.look_closer(self.segmenter, photo.rgb, first, classes)
         found = mask.class_mask(removed, height, width, settings.threshold)
         shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
-        return found, shares, auto_dilate(height, width) if settings.dilate is None else settings.dilate
+        return _Found(found, auto_dilate(height, width) if settings.dilate is None else settings.dilate, shares, first)
 
     def _probe(self, rgb: Pixels, unknown: Mask, moved: Hole, kind: Route) -> tuple[Probe, Probe | None]:
         """A hole at a known place, filled as ours are, against the truth: (as it is used, as it would be without texture).

@@ -128,6 +128,21 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """What one hole shows of its result's worth without the truth; None = not known. See ``pipeline.signs`` and ``pipeline.metrics``.
+
+    ``probe`` is the probe's LPIPS.
+    """
+
+    depth: float
+    busyness: float | None = None
+    seam: float | None = None
+    probe: float | None = None
+    unsure_rim: float | None = None
+    remains: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """The same hole filled a classical way."""
 
@@ -139,7 +154,7 @@ class Compared:
 class HoleOutcome:
     """What became of one hole; a row of the report's ``holes``.
 
-    ``score``: the error to expect, see ``pipeline.verdict``. ``compare``: by classical method, where that was asked for.
+    ``score``: the error to expect from ``signs``, see ``pipeline.verdict``. ``compare``: by classical method, where that was asked for.
     """
 
     box: Box
@@ -147,6 +162,7 @@ class HoleOutcome:
     routing: Routing
     seam: float | None
     probe: Probe | None
+    signs: Signs | None = None
     score: float | None = None
     compare: dict[str, Compared] = field(default_factory=dict)
 

@@ -22,7 +22,7 @@ import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,14 @@ from pipeline.geometry import grow, hole_within
 from pipeline.mask import class_mask, find_holes
 from pipeline.metrics import lpips_squeeze
 from pipeline.run import ObjectRemover
-from pipeline.types import Hole, Mask, Outcome, Photo, Pixels, Probe
+from pipeline.types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Route, Routing, Signs, Status
+from pipeline.verdict import WEIGHTS, score, verdict
 from train.data import find_images, read_rgb
 
 #: What is cut out and pasted.
 PASTED = ("person", "dog", "cat", "horse", "cow", "sheep", "car", "bird", "bicycle", "motorbike", "bus", "chair", "bottle")
+#: Figures that enter as logarithms, of at least this value.
+LEAST = {"depth": 1e-3, "busyness": 1e-2, "seam": 0.1, "largest_share": 1e-4, "side": 1e-2}
 #: Share of an object that the segmenter must see where it was cut out.
 RECOGNISED = 0.7
 #: Backgrounds and sources of objects of each set, below the data folder.
@@ -182,15 +185,15 @@ def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: 
     inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     reach = 2 * max(2, round(0.1 * float(np.sqrt(inside.sum())))) + 1
     around = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach))).astype(bool) & ~inside
-    rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(bool)
-    busyness, variety, contrast = surroundings(rgb, hole, unknown)
-    row = {
+    variety, contrast = surroundings(rgb, hole, unknown)
+    assert found.signs is not None
+    row: dict[str, Any] = {
+        "signs": asdict(found.signs),
         "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
-        "seam": found.seam, "probe": None if found.probe is None else vars_of(found.probe),
+        "probe": None if found.probe is None else asdict(found.probe),
         "thing_after": float(1 - after[0][inside].mean()), "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
         "thing_around": float(1 - before[0][around].mean()), "thing_around_after": float(1 - after[0][around].mean()),
-        "smoothness": smoothness(result, hole, unknown), "busyness": busyness, "variety": variety, "contrast": contrast,
-        "depth": float(cv2.distanceTransform(np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max()) / float(np.sqrt(unknown.size)),
+        "smoothness": smoothness(result, hole, unknown), "variety": variety, "contrast": contrast,
         "compact": float(hole.mask.mean()), "largest_share": hole.share, "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
     }  # fmt: skip
     if category is not None:
@@ -200,15 +203,10 @@ def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: 
             "unsure": float((np.abs(removed[inside] - 0.5) < 0.35).mean()),
             "certainty": float(removed[inside].mean()),
             "best_certainty": float(np.percentile(removed[inside], 90)),
-            "rim_unsure": float((np.abs(removed[rim] - 0.5) < 0.35).mean()),
             "left_around": float(removed[around].mean()),
             "rival": float(before[1:][[c != category for c in CLASSES]].max(0)[inside].mean()),
         }
     return row
-
-
-def vars_of(probe: Probe) -> dict[str, float | None]:
-    return {"l1": probe.l1, "psnr": probe.psnr, "ssim": probe.ssim, "lpips": probe.lpips}
 
 
 def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
@@ -223,29 +221,22 @@ def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     return float(gradient[deep].mean() / max(float(gradient[ring].mean()), 4.0)) if deep.any() and ring.any() else None
 
 
-def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float, float]:
-    """(busyness, variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
+def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
+    """(variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
 
-    Mean gradient; spread of colours; spread of colours after a blur of 4 pixels: how differently the hole's sides look.
+    Spread of colours; and the same after a blur of 4 pixels: how differently the hole's sides look.
     """
-    reach = max(8, round(0.3 * max(hole.box.w, hole.box.h)))
-    part = grow(hole.box, reach, *unknown.shape)
+    part = grow(hole.box, max(8, round(0.3 * max(hole.box.w, hole.box.h))), *unknown.shape)
     scale = min(1.0, 128 / max(part.w, part.h))
     size = max(8, round(part.w * scale)), max(8, round(part.h * scale))
     known = (~unknown[part.slices]).astype(np.float32)
-    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    picture = cv2.resize(rgb[part.slices].astype(np.float32) / 255 * known[..., None], size, interpolation=cv2.INTER_AREA)
-    picture /= np.maximum(weight, 1e-3)[..., None]
-    grey = picture.mean(2)
-    sure = cv2.erode((weight > 0.999).astype(np.uint8), np.ones((3, 3))).astype(bool)
+    sure = cv2.resize(known, size, interpolation=cv2.INTER_AREA) > 0.999
+    picture = cv2.resize(rgb[part.slices].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
     if not sure.any():
-        return float("nan"), float("nan"), float("nan")
-    gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    blurred = (
-        cv2.GaussianBlur(picture * sure[..., None], (0, 0), 4)
-        / np.maximum(cv2.GaussianBlur(sure.astype(np.float32), (0, 0), 4), 0.01)[..., None]
-    )
-    return float(gradient[sure].mean()), float(picture[sure].std(0).mean()), float(blurred[sure].std(0).mean())
+        return float("nan"), float("nan")
+    near = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), 4)[..., None]
+    blurred = cv2.GaussianBlur(picture * sure[..., None], (0, 0), 4) / np.maximum(near, 0.01)
+    return float(picture[sure].std(0).mean()), float(blurred[sure].std(0).mean())
 
 
 def keep_maps(path: Path, remover: ObjectRemover, item: Composite, outcome: Outcome) -> None:
@@ -302,6 +293,101 @@ def run(args: argparse.Namespace) -> None:
             cv2.imwrite(str(args.pictures / f"{item.name}.jpg"), cv2.cvtColor(np.concatenate(shown, 1), cv2.COLOR_RGB2BGR))
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """The cleaned photos of a file, with every figure on one level."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    print(f"{path}: {len(rows)} photos, {sum('true_lpips' not in r for r in rows)} of them unchanged")
+    flat = []
+    for row in rows:
+        if "true_lpips" in row:
+            probe = {f"probe_{k}": v for k, v in (row["probe"] or {}).items()}
+            flat.append({**row, **probe, **{k: v for k, v in row["signs"].items() if k != "probe"}, "probe": row["signs"]["probe"]})
+    return flat
+
+
+def column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    return np.array([np.nan if row.get(name) is None else float(row[name]) for row in rows])
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Ridge regression of log LPIPS on the signs; what is not known counts as the mean. Prints ``WEIGHTS`` of pipeline/verdict.py."""
+    rows = read(args.file)
+    names = args.signs.split(",") if args.signs else list(WEIGHTS)
+    truth = np.log(column(rows, "true_lpips"))
+    values, usual = [], []
+    for name in names:
+        x, least = column(rows, name), LEAST.get(name)
+        x = x if least is None else np.log(np.maximum(x, least))
+        usual.append(float(np.nanmean(x)))
+        values.append(np.where(np.isnan(x), 0.0, x - usual[-1]))
+    table = np.stack(values, 1)
+    scale = table.std(0) + 1e-9
+
+    def slopes(rows: np.ndarray) -> tuple[float, np.ndarray]:
+        x, y = table[rows] / scale, truth[rows]
+        penalty = args.ridge * np.eye(len(names))
+        return float(y.mean()), np.linalg.solve(x.T @ x + penalty, x.T @ (y - y.mean())) / scale
+
+    fold = np.arange(len(rows)) % 10
+    unseen = np.zeros(len(rows))
+    for k in range(10):
+        base, slope = slopes(fold != k)
+        unseen[fold == k] = base + table[fold == k] @ slope
+    print(f"cross-validated: {agreement(np.exp(unseen), np.exp(truth), float(np.quantile(np.exp(unseen), 0.68)))}")
+    base, slope = slopes(fold >= 0)
+    print(f"USUAL_ERROR = {base:.3f}")
+    for name, u, w, s in zip(names, usual, slope, scale, strict=True):
+        print(f'    "{name}": Weight({u:.3f}, {w:.3f}, …),  # {w * s:+.2f} a standard deviation')
+    print(f"68 % of them are expected below {np.quantile(np.exp(base + table @ slope), 0.68):.3f}")
+
+
+def agreement(expected: np.ndarray, truth: np.ndarray, limit: float | np.ndarray) -> str:
+    """Spearman's correlation; and of "review" (``limit``: a threshold, or the flags themselves) for the worst fifth."""
+    from scipy.stats import spearmanr
+
+    worst = truth >= np.quantile(truth, 0.8)
+    flagged = expected > limit if isinstance(limit, float) else limit
+    right = float(truth[flagged].mean() / truth[~flagged].mean()) if flagged.any() and not flagged.all() else float("nan")
+    return (
+        f"rho {spearmanr(expected, truth)[0]:.2f}, review {flagged.mean():.0%} of all, {flagged[worst].mean():.0%} of the worst fifth "
+        f"(precision {worst[flagged].mean() if flagged.any() else float('nan'):.0%}), their error {right:.2f} x the others'"
+    )
+
+
+def judge(args: argparse.Namespace) -> None:
+    """How well each figure, the score and the status know the true error: all photos, and by where the mask came from."""
+    from scipy.stats import spearmanr
+
+    rows = read(args.file)
+    for label, part in (
+        ("all", rows),
+        ("--class", [r for r in rows if not r["masks"]]),
+        ("masks given", [r for r in rows if r["masks"]]),
+    ):
+        truth = column(part, "true_lpips")
+        signs = [Signs(**{k: r["signs"].get(k) for k in Signs.__dataclass_fields__}) for r in part]
+        expected = np.array([score(s) for s in signs])
+        blind = np.array([score(replace(s, probe=None)) for s in signs])
+        status = np.array(
+            [verdict(r["hole_share"], r["residue"], [outcome_of(s)])[0] is Status.REVIEW for s, r in zip(signs, part, strict=True)]
+        )
+        print(f"\n{label}: {len(part)} photos, true LPIPS {np.median(truth):.3f} (a fifth above {np.quantile(truth, 0.8):.3f})")
+        print(f"  the verdict: {agreement(expected, truth, status)}")
+        print(f"  score without the probe: rho {spearmanr(blind, truth)[0]:.2f}; score against LPIPS of the hole's box: ", end="")
+        print(f"rho {spearmanr(expected, column(part, 'true_box'))[0]:.2f}")
+        ranks = []
+        for name in sorted({k for r in part for k, v in r.items() if isinstance(v, int | float) and not isinstance(v, bool)}):
+            x = column(part, name)
+            known = ~np.isnan(x)
+            if known.sum() > 20 and np.ptp(x[known]) > 0:
+                ranks.append((name, float(spearmanr(x[known], truth[known])[0])))
+        print("  " + ", ".join(f"{name} {rho:+.2f}" for name, rho in sorted(ranks, key=lambda r: -abs(r[1]))))
+
+
+def outcome_of(signs: Signs) -> HoleOutcome:
+    return HoleOutcome(Box(0, 0, 1, 1), 0.0, Routing(Route.FREE_FORM, ""), signs.seam, None, signs, score(signs))
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     verbs = p.add_subparsers(required=True)
@@ -312,6 +398,14 @@ def main() -> None:
     runs.add_argument("--count", type=int, default=200)
     runs.add_argument("--pictures", type=Path)
     runs.set_defaults(verb=run)
+    fits = verbs.add_parser("fit")
+    fits.add_argument("file", type=Path)
+    fits.add_argument("--signs", help="which figures, with commas between (default: those of pipeline/verdict.py)")
+    fits.add_argument("--ridge", type=float, default=10.0, help="penalty on standardised slopes, in photos (default 10)")
+    fits.set_defaults(verb=fit)
+    judges = verbs.add_parser("judge")
+    judges.add_argument("file", type=Path)
+    judges.set_defaults(verb=judge)
     args = p.parse_args()
     args.verb(args)
 

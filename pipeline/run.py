@@ -187,6 +187,7 @@ class ObjectRemover:
         probabilities = self.segmenter.probabilities(photo.rgb)
         first = segment.removed_probability(probabilities, classes)
         removed = segment.look_closer(self.segmenter, photo.rgb, first, classes)
+        removed = segment.whole_objects(removed, probabilities[0], settings.threshold)
         found = mask.class_mask(removed, height, width, settings.threshold)
         shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
         return _Found(found, auto_dilate(height, width) if settings.dilate is None else settings.dilate, shares, first)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, images, mask, metrics, report, route, scan, segment
+from pipeline import composite, images, mask, metrics, previews, report, route, scan, segment
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
 from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
@@ -370,6 +370,7 @@ class _Worker:
             return earlier
         begun = time.monotonic()
         target: Path | None = None
+        previews.discard(self.output, name)
         try:
             entry, target = self._clean(job, mask_file, name)
         except (PhotoError, OSError, MemoryError) as error:
@@ -394,11 +395,21 @@ class _Worker:
         if truth_file is not None and outcome.result is not None:
             with watch("measure"):
                 outcome = replace(outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth_file)))
+        with watch("preview"):
+            outcome = self._preview(photo, outcome, name)
         with watch("write"):
             outcome, target, mask_name = self._write(job, photo, outcome, name)
         outcome = replace(outcome, stages=_summed(outcome.stages, watch.stages), seconds=watch.elapsed)
         output = None if target is None else str(target.relative_to(self.output).as_posix())
         return report.photo_entry(name, outcome, output=output, mask=mask_name), target
+
+    def _preview(self, photo: Photo, outcome: Outcome, name: str) -> Outcome:
+        """The report's small pictures. A photo whose previews cannot be written is cleaned all the same, and says so."""
+        try:
+            previews.write(self.output, name, photo, outcome)
+        except UnwritableError as error:
+            return replace(outcome, warnings=(*outcome.warnings, f"the report has no picture of it: {error}"))
+        return outcome
 
     def _write(self, job: scan.Job, photo: Photo, outcome: Outcome, name: str) -> tuple[Outcome, Path | None, str | None]:
         """Mask and photo to the disk: (outcome with its fidelity, the photo's file, the mask's name in the report)."""

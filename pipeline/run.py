@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, images, mask, metrics, previews, report, route, scan, segment
+from pipeline import composite, images, mask, metrics, previews, report, report_csv, report_html, route, scan, segment
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
 from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
@@ -264,7 +264,9 @@ def remove_folder(
     inputs: Sequence[Path], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
     progress: Callable[[int, dict[str, Any] | None], None] | None = None,
 ) -> FolderResult:  # fmt: skip
-    """Clean files and folders into an output folder, and write ``report.json`` there. This is what the command calls.
+    """Clean files and folders into an output folder, and report there: ``report.json``, ``report.csv``, ``report.html``.
+
+    This is what the command calls.
 
     Args:
         inputs: files and folders; folders are searched through.
@@ -325,6 +327,10 @@ def remove_folder(
     }
     path = plan.output / "report.json"
     report.write_report(path, run, entries)
+    report_csv.write_csv(plan.output / "report.csv", entries)
+    report_html.write_html(
+        plan.output / "report.html", run, entries, lambda entry: previews.find(plan.output, entry["input"], settings.compare)
+    )
     if interrupted:
         raise KeyboardInterrupt
     journal.finish()

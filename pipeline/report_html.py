@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ def write_html(
     from markupsafe import Markup
 
     rows = worst_first(photos)
-    files = [_readable(pictures(photo)) for photo in rows]
-    embed = sum(file.stat().st_size for found, _ in files for file in found.values()) <= EMBEDDED_BYTES
+    looks = [_look(pictures(photo)) for photo in rows]
+    embed = sum(look.size_on_disk for look in looks) <= EMBEDDED_BYTES
     refer = _data_uri if embed else partial(_relative, path.parent)
 
     def finalize(value: Any) -> Any:
@@ -54,7 +55,10 @@ def write_html(
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     page = environment.get_template("report.html.j2").generate(
         run=run,
-        photos=(photo_view(photo, {k: refer(f) for k, f in found.items()}, size) for photo, (found, size) in zip(rows, files, strict=True)),
+        photos=(
+            photo_view(photo, {kind: refer(file) for kind, file in look.files.items()}, look.shape, look.middle)
+            for photo, look in zip(rows, looks, strict=True)
+        ),
         count=len(rows),
         totals=totals(photos),
         charts=charts(photos),
@@ -79,18 +83,30 @@ def _policy(style: str, script: str, embed: bool) -> str:
     return f"default-src 'none'; {own}; img-src {images}; base-uri 'none'; form-action 'none'"
 
 
-def _readable(found: dict[str, Path]) -> tuple[dict[str, Path], tuple[int, int] | None]:
-    """The pictures that are whole, and the size of the one before."""
+@dataclass(frozen=True)
+class _Look:
+    """The pictures of one photo that are whole, their bytes, (width, height) of the one before, and where across it the mask lies."""
+
+    files: dict[str, Path]
+    size_on_disk: int
+    shape: tuple[int, int] | None
+    middle: float
+
+
+def _look(found: dict[str, Path]) -> _Look:
     from PIL import Image
 
-    sizes = {}
+    shapes, size, middle = {}, 0, 0.5
     for kind, file in found.items():
         try:
             with Image.open(file) as image:
-                sizes[kind] = image.size
+                if kind == "mask" and (box := image.getbbox()) is not None:
+                    middle = (box[0] + box[2]) / 2 / image.width
+                size += file.stat().st_size
+                shapes[kind] = image.size
         except OSError:
             continue
-    return {kind: found[kind] for kind in sizes}, sizes.get("before")
+    return _Look({kind: found[kind] for kind in shapes}, size, shapes.get("before"), middle)
 
 
 def _data_uri(file: Path) -> str:

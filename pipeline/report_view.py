@@ -36,13 +36,14 @@ def worst_of(photo: dict[str, Any], figure: str) -> float | None:
     return max((v for v in found if v is not None), default=None)
 
 
-def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int, int] | None) -> dict[str, Any]:
+def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int, int] | None, middle: float = 0.5) -> dict[str, Any]:
     """One photo for the template.
 
     Args:
         photo: the report's entry.
         pictures: addresses by kind, as ``pipeline.previews.find`` names them.
         size: (width, height) of the picture before, or None where there is none.
+        middle: where across the picture the mask lies, in [0, 1]: the slider stands there, so that both halves show something.
     """
     folder, _, base = photo["input"].rpartition("/")
     methods = dict.fromkeys(m for h in photo["holes"] for m in h.get("compare", {}))
@@ -53,6 +54,7 @@ def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int,
         "base": base,
         "score": photo.get("score"),
         "truth": photo.get("truth"),
+        "holes": [{"score": None, "compare": {}} | h for h in photo["holes"]],
         "seam": seam,
         "lpips": lpips,
         "past": {
@@ -64,6 +66,7 @@ def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int,
         "routes": sorted({h["route"] for h in photo["holes"]}),
         "pictures": pictures if size else {},
         "size": size,
+        "middle": round(100 * middle),
         "compared": [_compared(photo, m) for m in methods if m in pictures],
         "methods": METHODS,
         "links": [(text, link) for text, key in (("Result", "output"), ("Mask", "mask")) if (link := address(photo[key])) is not None],
@@ -100,13 +103,13 @@ def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
 
 
 def stage_seconds(photos: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
-    """Seconds by stage over the photos that this report did not skip, in the pipeline's order."""
+    """Seconds by stage over the photos that this run did not skip, in the pipeline's order; stages that took no time are left out."""
     total: dict[str, float] = {}
     for photo in photos:
         if photo["status"] != "skipped":
             for stage, seconds in photo["stages"].items():
                 total[stage] = total.get(stage, 0.0) + seconds
-    return list(total.items())
+    return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
 
 
 def totals(photos: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:

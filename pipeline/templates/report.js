@@ -101,6 +101,9 @@
   const theme = remember("remove-objects-theme");
   if (theme === "light" || theme === "dark") root.dataset.theme = theme;
 
+  const cut = (range) => range.parentElement.style.setProperty("--cut", `${range.value}%`);
+  all(".stage input").forEach(cut);
+
   // Ours is shown twice: its small picture is the large one's, so that the file holds it once.
   for (const small of all(".compare [data-kind=after] img")) {
     small.loading = "lazy";
@@ -129,7 +132,7 @@
   });
 
   list.addEventListener("input", (event) => {
-    if (event.target.type === "range") event.target.parentElement.style.setProperty("--cut", `${event.target.value}%`);
+    if (event.target.type === "range") cut(event.target);
   });
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button");

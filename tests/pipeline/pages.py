@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,15 @@ def outcome(rgb: np.ndarray, box: tuple[int, int, int, int] = (60, 40, 20, 30)) 
     return Outcome(Status.OK, "fine", result=result, mask=mask, holes=(done,), compared={"navier-stokes": other})
 
 
-def write_page(folder: Path, photos: list[dict[str, Any]], run: dict[str, Any] | None = None) -> Path:
-    """``report.html`` with the pictures that lie in the folder."""
-    path = folder / "report.html"
+def write_page(folder: Path, photos: list[dict[str, Any]], run: dict[str, Any] | None = None, name: str = "report.html") -> Path:
+    """The page with the pictures that lie in the folder."""
+    path = folder / name
     report_html.write_html(path, RUN | (run or {}), photos, lambda e: previews.find(folder, e["input"], ["navier-stokes"]))
     return path
 
 
-def many(folder: Path, count: int) -> Path:
-    """A page of ``count`` photos of every status, route and some classes, each with its own small pictures."""
+def many(folder: Path, count: int) -> list[dict[str, Any]]:
+    """``count`` photos of every status, every route and some classes, each with its own small pictures."""
     rng = np.random.default_rng(0)
     photos = []
     for i in range(count):
@@ -88,8 +89,12 @@ def many(folder: Path, count: int) -> Path:
         found = {"classes": {("person", "dog", "car")[i % 3]: 0.02}, "holes": holes, "score": round(float(rng.uniform(0, 0.6)), 3)}
         photos.append(entry(name, status, **(found if status not in ("failed", "unchanged") else {})))
         if status != "failed":
-            height, width = (360, 270) if i % 4 == 3 else (270, 360)
-            picture = scene(height, width, person=(120, 80, 60, 90), seed=i)
+            picture = _picture(i % 4 == 3, i % 5)
             whole = outcome(picture, (120, 80, 60, 90))
             previews.write(folder, name, Photo(picture), whole if status != "unchanged" else Outcome(Status.UNCHANGED, ""))
-    return write_page(folder, photos)
+    return photos
+
+
+@cache
+def _picture(upright: bool, seed: int) -> np.ndarray:
+    return scene(*((360, 270) if upright else (270, 360)), person=(120, 80, 60, 90), seed=seed)

@@ -94,7 +94,10 @@ def test_several_holes_have_their_numbers_and_one_has_none() -> None:
     assert not (plain != two)[:, 95:145].any()
 
 
-@pytest.mark.parametrize("name", ["a\nb.jpg", "../../etc/passwd", "b\udcff.jpg", "🙂/" + "x" * 300, "con:\\|?*.jpg", "<b>.jpg", "\ud800.jpg"])
+ODD = ["a\nb.jpg", "../../etc/passwd", "b\udcff.jpg", "🙂/" + "x" * 300, "con:\\|?*.jpg", "<b>.jpg", "\ud800.jpg"]
+
+
+@pytest.mark.parametrize("name", ODD)
 def test_any_name_is_a_plain_file_in_the_folder(tmp_path: Path, name: str) -> None:
     rgb = scene(30, 40, person=None)
     previews.write(tmp_path, name, Photo(rgb), Outcome(Status.UNCHANGED, ""))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.config import COMPARISONS
 from pipeline.files import atomic_write
 from pipeline.journal import PREVIEWS
 from pipeline.types import HoleOutcome, Mask, Outcome, Photo, Pixels
@@ -55,15 +56,20 @@ def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
 
 def find(output: Path, name: str, methods: Iterable[str] = ()) -> dict[str, Path]:
     """The pictures of one photo that are there, by kind: ``before``, ``mask``, ``after``, and of ``methods``."""
-    files = {kind: _file(output, name, kind) for kind in ("before", "mask", "after", *methods)}
+    files = {kind: place(output, name, kind) for kind in ("before", "mask", "after", *methods)}
     return {kind: file for kind, file in files.items() if file.is_file()}
+
+
+def place(output: Path, name: str, kind: str) -> Path:
+    """The file of one picture, whether it is there or not."""
+    return output / PREVIEWS / f"{_key(name)}-{kind}.{'webp' if kind == 'mask' else 'jpeg'}"
 
 
 def discard(output: Path, name: str) -> None:
     """Remove the pictures of an earlier run: they would stand beside figures that are not theirs."""
-    for file in (output / PREVIEWS).glob(f"{_key(name)}-*"):
+    for kind in ("before", "mask", "after", *COMPARISONS):
         with suppress(OSError):
-            file.unlink()
+            place(output, name, kind).unlink()
 
 
 def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
@@ -129,12 +135,8 @@ def _webp(drawn: NDArray[np.uint8]) -> bytes:
 
 
 def _write(output: Path, name: str, kind: str, content: bytes) -> None:
-    with atomic_write(_file(output, name, kind), durable=False) as file:
+    with atomic_write(place(output, name, kind), durable=False) as file:
         file.write(content)
-
-
-def _file(output: Path, name: str, kind: str) -> Path:
-    return output / PREVIEWS / f"{_key(name)}-{kind}.{'webp' if kind == 'mask' else 'jpeg'}"
 
 
 def _key(name: str) -> str:

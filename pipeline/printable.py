@@ -5,4 +5,6 @@ from __future__ import annotations
 
 def printable(text: str) -> str:
     r"""Control characters, marks that turn the direction of writing and broken bytes as ``\n``, ``\u202e``, ``\udcff``."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)

@@ -119,7 +119,10 @@
   search.addEventListener("input", filter);
   for (const select of Object.values(filters)) select?.addEventListener("change", filter);
   order.addEventListener("change", sort);
-  one("#view").addEventListener("click", (e) => toggleAll(e.currentTarget, "sheet"));
+  one("#view").addEventListener("click", (e) => {
+    toggleAll(e.currentTarget, "sheet");
+    current?.element.scrollIntoView({ block: "center" });
+  });
   one("#masks").addEventListener("click", (e) => toggleAll(e.currentTarget, "all-masks"));
   one("#theme").addEventListener("click", turn);
   one("#help").addEventListener("click", () => keys.showModal());

@@ -93,13 +93,13 @@ def address(name: str | None) -> str | None:
 
 
 def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
-    """How the figures of the run are spread, hole by hole."""
+    """How the figures of the run are spread; those that nobody measured are left out."""
     holes = [h for p in photos for h in p["holes"]]
     found = [
-        histogram("Score", "the error to expect, LPIPS, each hole", [h.get("score") for h in holes]),
-        histogram("Seam", "1 is invisible, each hole", [h["seam"] for h in holes], REVIEW_SEAM),
-        histogram("Probe", "LPIPS on known pixels, each hole", [(h["probe"] or {}).get("lpips") for h in holes], REVIEW_PROBE_LPIPS),
-        histogram("Still seen", "share of the holes, each photo", [p["residue"] for p in photos], REVIEW_RESIDUE),
+        histogram("Score", "each photo; LPIPS", [p.get("score") for p in photos]),
+        histogram("Seam", "each hole; 1 is invisible", [h["seam"] for h in holes], REVIEW_SEAM),
+        histogram("Probe", "each hole; LPIPS", [(h["probe"] or {}).get("lpips") for h in holes], REVIEW_PROBE_LPIPS),
+        histogram("Still seen", "each photo; of the holes", [p["residue"] for p in photos], REVIEW_RESIDUE),
     ]
     return [h for h in found if h is not None]
 

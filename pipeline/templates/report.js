@@ -74,13 +74,15 @@
     for (const other of all(".compare button", photo)) other.setAttribute("aria-pressed", String(other === button));
   }
 
-  function toggleMask(element) {
-    const on = element.classList.toggle("masked");
+  function setMask(element, on) {
+    element.classList.toggle("masked", on);
     one(".mask-switch", element)?.setAttribute("aria-pressed", String(on));
   }
 
-  function toggleAll(button, name) {
-    button.setAttribute("aria-pressed", String(root.classList.toggle(name)));
+  function flip(button) {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    return on;
   }
 
   function turn() {
@@ -112,7 +114,7 @@
 
   for (const button of statuses) {
     button.addEventListener("click", () => {
-      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      flip(button);
       filter();
     });
   }
@@ -120,10 +122,13 @@
   for (const select of Object.values(filters)) select?.addEventListener("change", filter);
   order.addEventListener("change", sort);
   one("#view").addEventListener("click", (e) => {
-    toggleAll(e.currentTarget, "sheet");
+    root.classList.toggle("sheet", flip(e.currentTarget));
     current?.element.scrollIntoView({ block: "center" });
   });
-  one("#masks").addEventListener("click", (e) => toggleAll(e.currentTarget, "all-masks"));
+  one("#masks").addEventListener("click", (e) => {
+    const on = flip(e.currentTarget);
+    for (const photo of photos) setMask(photo.element, on);
+  });
   one("#theme").addEventListener("click", turn);
   one("#help").addEventListener("click", () => keys.showModal());
   one("#clear").addEventListener("click", () => {
@@ -140,7 +145,7 @@
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.matches(".mask-switch")) toggleMask(button.closest(".photo"));
+    if (button.matches(".mask-switch")) setMask(button.closest(".photo"), button.getAttribute("aria-pressed") !== "true");
     else if (button.matches(".compare button")) show(button);
   });
   list.addEventListener("focusin", (event) => {
@@ -151,7 +156,7 @@
   const actions = {
     j: () => go(1),
     k: () => go(-1),
-    m: () => current && one(".mask-switch", current.element) && toggleMask(current.element),
+    m: () => current && setMask(current.element, !current.element.classList.contains("masked")),
     M: () => one("#masks").click(),
     x: () => current && slide(current, (value) => (value > 50 ? 0 : 100)),
     c: () => {

@@ -227,6 +227,9 @@ def test_keys_move_the_slider_and_show_mask_and_methods(tab: Tab) -> None:
     assert tab.current(mask) == "hidden"
     tab.press("M")
     assert tab.current(mask) == "visible"
+    assert tab.do("[...document.querySelectorAll('.stage .mask')].every(m => getComputedStyle(m).visibility === 'visible')")
+    tab.press("m")
+    assert tab.current(mask) == "hidden"
     after = "photo.querySelector('.stage .after').src"
     ours = tab.current(after)
     assert ours.endswith("-after.jpeg")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, images, mask, metrics, report, route, scan, segment, signs, verdict
+from pipeline import composite, images, mask, metrics, previews, report, report_csv, report_html, route, scan, segment, signs, verdict
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
 from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
@@ -306,7 +306,9 @@ def remove_folder(
     inputs: Sequence[Path], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
     progress: Callable[[int, dict[str, Any] | None], None] | None = None,
 ) -> FolderResult:  # fmt: skip
-    """Clean files and folders into an output folder, and write ``report.json`` there. This is what the command calls.
+    """Clean files and folders into an output folder, and report there: ``report.json``, ``report.csv``, ``report.html``.
+
+    This is what the command calls.
 
     Args:
         inputs: files and folders; folders are searched through.
@@ -367,6 +369,10 @@ def remove_folder(
     }
     path = plan.output / "report.json"
     report.write_report(path, run, entries)
+    report_csv.write_csv(plan.output / "report.csv", entries)
+    report_html.write_html(
+        plan.output / "report.html", run, entries, lambda entry: previews.find(plan.output, entry["input"], settings.compare)
+    )
     if interrupted:
         raise KeyboardInterrupt
     journal.finish()
@@ -412,6 +418,7 @@ class _Worker:
             return earlier
         begun = time.monotonic()
         target: Path | None = None
+        previews.discard(self.output, name)
         try:
             entry, target = self._clean(job, mask_file, name)
         except (PhotoError, OSError, MemoryError) as error:
@@ -436,11 +443,21 @@ class _Worker:
         if truth_file is not None and outcome.result is not None:
             with watch("measure"):
                 outcome = replace(outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth_file)))
+        with watch("preview"):
+            outcome = self._preview(photo, outcome, name)
         with watch("write"):
             outcome, target, mask_name = self._write(job, photo, outcome, name)
         outcome = replace(outcome, stages=_summed(outcome.stages, watch.stages), seconds=watch.elapsed)
         output = None if target is None else str(target.relative_to(self.output).as_posix())
         return report.photo_entry(name, outcome, output=output, mask=mask_name), target
+
+    def _preview(self, photo: Photo, outcome: Outcome, name: str) -> Outcome:
+        """The report's small pictures. A photo whose previews cannot be written is cleaned all the same, and says so."""
+        try:
+            previews.write(self.output, name, photo, outcome)
+        except UnwritableError as error:
+            return replace(outcome, warnings=(*outcome.warnings, f"the report has no picture of it: {error}"))
+        return outcome
 
     def _write(self, job: scan.Job, photo: Photo, outcome: Outcome, name: str) -> tuple[Outcome, Path | None, str | None]:
         """Mask and photo to the disk: (outcome with its fidelity, the photo's file, the mask's name in the report)."""

@@ -20,6 +20,9 @@ from pipeline.types import Status
 
 Report = Mapping[str, Any]
 
+#: Settings that no figure depends on.
+INDIFFERENT = {"workers", "overwrite", "save_masks"}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -70,6 +73,10 @@ def load_baseline(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: the baseline is of schema version {found['schema_version']!r}, expected {SCHEMA_VERSION}; make it anew")
     if not isinstance(found.get("photos"), list) or not found["photos"]:
         raise UsageError(f"{path}: the baseline has no photos, so nothing could get worse; {remedy}")
+    run = found.get("run", {})
+    for part, value in (("run", run), *((k, run.get(k, {})) for k in ("settings", "weights") if isinstance(run, dict))):
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}: the baseline is no report, its '{part}' is damaged; {remedy}")
     for i, entry in enumerate(found["photos"]):
         try:
             verdict(entry), figures(entry), routes(entry)
@@ -157,7 +164,11 @@ def _run_notes(now: Report, before: Report) -> list[str]:
     notes = []
     for part, what in (("settings", "setting"), ("weights", "weight")):
         old, new = before.get(part) or {}, now.get(part) or {}
-        notes += [f"{what} {k}: {_short(old[k])} in the baseline, {_short(new.get(k))} now" for k in old if old[k] != new.get(k)]
+        notes += [
+            f"{what} {k}: {_short(old[k])} in the baseline, {_short(new.get(k))} now"
+            for k in old
+            if old[k] != new.get(k) and k not in INDIFFERENT
+        ]
     if "seconds" in before and "seconds" in now:
         notes.append(f"{now['seconds']:.1f} s, the baseline took {before['seconds']:.1f} s; time never fails")
     return notes

@@ -53,12 +53,12 @@ def summary(run: Mapping[str, Any], photos: Sequence[Entry]) -> str:
 
 def look_first(photos: Sequence[Entry]) -> list[Entry]:
     """At most ``LOOK_FIRST`` photos, worst first: those that failed, then those for review by score, the unscored by the holes' share."""
-    rank = {Status.FAILED: 0, Status.REVIEW: 1}
+    rank: dict[Status | None, int] = {Status.FAILED: 0, Status.REVIEW: 1}
     found = [p for p in photos if verdict(p) in rank]
 
-    def key(photo: Entry) -> tuple[int, float, float, str]:
-        score, status = photo.get("score"), verdict(photo)
-        return rank[status] if status else 2, -float("inf") if score is None else -score, -photo["hole_share"], photo["input"]
+    def key(photo: Entry) -> tuple[int, bool, float, float, str]:
+        score = photo.get("score")
+        return rank[verdict(photo)], score is None, -(score or 0.0), -photo["hole_share"], photo["input"]
 
     return sorted(found, key=key)[:LOOK_FIRST]
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from models.checkpoint import save_weights, sha256
+from models.compression import CompressionNetwork
 from models.partial_conv_unet import PartialConvUNet
 from models.weights import FOLDER as SHIPPED
 from models.weights import load_shipped
@@ -358,17 +359,99 @@ def test_a_second_run_compares_as_well_as_the_first(tmp_path: Path, red_is_perso
     assert cli.main([*guarded, str(tmp_path / "in" / "a.png"), "--class", "unicorn"]) == 2
 
 
-def test_the_committed_baseline_is_of_these_pictures_and_of_no_machine() -> None:
-    builder = runpy.run_path(str(SAMPLES / "build_baseline.py"))
-    baseline = load_baseline(SAMPLES / "baseline.json")
+@pytest.fixture(scope="module")
+def builder() -> dict[str, Any]:
+    """What ``sample_images/build_baseline.py`` defines."""
+    return runpy.run_path(str(SAMPLES / "build_baseline.py"))
+
+
+@pytest.mark.parametrize("name", ["baseline.json", "baseline-plain.json"])
+def test_the_committed_baselines_are_of_these_pictures_and_of_no_machine(builder: dict[str, Any], name: str) -> None:
+    baseline = load_baseline(SAMPLES / name)
     assert [p["input"] for p in baseline["photos"]] == sorted(p.name for p in SAMPLES.iterdir() if p.suffix in (".jpg", ".png"))
     assert set(baseline["run"]) == {"settings", "weights", "device"}
     assert all(set(p) == set(builder["PHOTO"]) for p in baseline["photos"])
-    shipped = json.loads((SHIPPED / "index.json").read_text(encoding="utf-8"))
-    assert baseline["run"]["weights"] == {kind: shipped[kind]["sha256"] for kind in baseline["run"]["weights"]}, (
-        "python sample_images/build_baseline.py"
-    )
-    text = (SAMPLES / "baseline.json").read_text(encoding="utf-8")
+    index = json.loads((SHIPPED / "index.json").read_text(encoding="utf-8"))
+    weights = {kind: index[kind]["sha256"] for kind in baseline["run"]["weights"]}
+    assert baseline["run"]["weights"] == weights, "other weights ship now: python sample_images/build_baseline.py"
+    text = (SAMPLES / name).read_text(encoding="utf-8")
     assert not any(word in text for word in (os.sep, "seconds", "command"))
-    script = (ROOT / ".ci" / "baseline").read_text(encoding="utf-8").replace("\\\n", " ").split()
-    assert [word for word in script if word in builder["OPTIONS"]] == [*builder["OPTIONS"]]
+
+
+def checks() -> dict[str, list[str]]:
+    """What ``.ci/baseline`` adds for each baseline that it names."""
+    lines = (ROOT / ".ci" / "baseline").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return {words[1]: words[2:] for words in map(str.split, lines) if words and words[0] == "check"}
+
+
+def test_ci_measures_as_the_baselines_were_measured(builder: dict[str, Any]) -> None:
+    words = (ROOT / ".ci" / "baseline").read_text(encoding="utf-8").split()
+    assert [word for word in words if word in builder["OPTIONS"]] == [*builder["OPTIONS"]]
+    assert "\nbash .ci/baseline" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    found = checks()
+    assert set(found) == set(builder["BASELINES"])
+    for name, more in builder["BASELINES"].items():
+        assert found[name][: len(more)] == [*more]
+        assert set(found[name][len(more) :: 2]) <= {"--tolerance"}
+
+
+#: The quickest pictures of a free-form and of an edge hole.
+QUICK = ("far_moon.jpg", "launch_pad.jpg")
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: dict[str, Any]) -> Callable[[], int]:
+    """CI's second check, on ``QUICK`` alone; gives the exit code."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "in").mkdir()
+    for name in QUICK:
+        shutil.copy(SAMPLES / name, tmp_path / "in")
+    baseline = json.loads((SAMPLES / "baseline-plain.json").read_text(encoding="utf-8"))
+    baseline["photos"] = [photo for photo in baseline["photos"] if photo["input"] in QUICK]
+    (tmp_path / "b.json").write_text(json.dumps(baseline))
+    options = [*builder["OPTIONS"], *checks()["baseline-plain.json"], "--baseline", str(tmp_path / "b.json")]
+    return lambda: cli.main([*options, "--output", str(tmp_path / "out"), str(tmp_path / "in")])
+
+
+@pytest.mark.slow
+def test_the_unchanged_tree_passes(guarded: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded() == 0, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_shifted_mask_is_caught(
+    guarded: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pipeline.mask.dilate", lambda mask, radius: np.roll(dilate(mask, radius), 8, axis=0))
+    assert guarded() == 1
+    worse = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert ["far_moon.jpg", "boxes"] in worse
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "network_class", "photo"),
+    [("partial-conv", PartialConvUNet, "far_moon.jpg"), ("compression", CompressionNetwork, "launch_pad.jpg")],
+)
+def test_a_damaged_weight_is_caught(
+    guarded: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    kind: str, network_class: type[torch.nn.Module], photo: str,
+) -> None:  # fmt: skip
+    network, _ = load_shipped(kind, network_class)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter += 0.5 * parameter.std() * torch.randn_like(parameter)
+    folder = tmp_path / "weights"
+    shutil.copytree(SHIPPED, folder)
+    path = save_weights(network, folder, kind)
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    index[kind] |= {"file": path.name, "sha256": sha256(path)}
+    (folder / "index.json").write_text(json.dumps(index))
+    monkeypatch.setattr("models.weights.FOLDER", folder)
+    assert guarded() == 1
+    told = capsys.readouterr().out
+    assert [photo, "truth.psnr"] in [line.split()[:2] for line in told.splitlines()], told
+    assert f"weight {kind}:" in told

@@ -1,8 +1,8 @@
-"""Text for the terminal."""
+"""File names may hold anything: what cannot be printed is shown escaped, in a terminal as on a page."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """File names may hold anything: control characters and broken bytes are shown, not sent to the terminal."""
+    r"""Control characters, marks that turn the direction of writing and broken bytes as ``\n``, ``\u202e``, ``\udcff``."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)

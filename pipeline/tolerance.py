@@ -35,20 +35,20 @@ class Tolerance:
 DEFAULTS: Mapping[str, Tolerance] = {
     "holes": Tolerance(Worse.EITHER, 0),
     "boxes": Tolerance(Worse.HIGHER, 0.03, 0.01),
-    "hole_share": Tolerance(Worse.EITHER, 0.005, 0.002),
+    "hole_share": Tolerance(Worse.EITHER, 0.01, 0.003),
     "residue": Tolerance(Worse.HIGHER, 0.02, 0.005),
     "seam": Tolerance(Worse.HIGHER, 0.25, 0.08),
     "score": Tolerance(Worse.HIGHER, 0.05, 0.02),
     "probe.l1": Tolerance(Worse.HIGHER, 0.015, 0.006),
     "probe.psnr": Tolerance(Worse.LOWER, 1.0, 0.4),
-    "probe.ssim": Tolerance(Worse.LOWER, 0.05, 0.02),
-    "probe.lpips": Tolerance(Worse.HIGHER, 0.04, 0.015),
-    "truth.l1": Tolerance(Worse.HIGHER, 0.01, 0.004),
-    "truth.psnr": Tolerance(Worse.LOWER, 0.8, 0.3),
-    "truth.ssim": Tolerance(Worse.LOWER, 0.04, 0.015),
-    "truth.lpips": Tolerance(Worse.HIGHER, 0.03, 0.01),
+    "probe.ssim": Tolerance(Worse.LOWER, 0.08, 0.03),
+    "probe.lpips": Tolerance(Worse.HIGHER, 0.05, 0.02),
+    "truth.l1": Tolerance(Worse.HIGHER, 0.015, 0.005),
+    "truth.psnr": Tolerance(Worse.LOWER, 1.8, 0.4),
+    "truth.ssim": Tolerance(Worse.LOWER, 0.06, 0.02),
+    "truth.lpips": Tolerance(Worse.HIGHER, 0.05, 0.02),
     "fidelity.changed_outside": Tolerance(Worse.HIGHER, 0),
-    "fidelity.psnr_outside": Tolerance(Worse.LOWER, 1.0, 0.5),
+    "fidelity.psnr_outside": Tolerance(Worse.LOWER, 1.0, 0.4),
 }
 
 #: Before a figure's name: its mean over the photos.

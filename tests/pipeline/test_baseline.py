@@ -431,19 +431,20 @@ def test_a_shifted_mask_is_caught(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "network_class", "photo"),
-    [("partial-conv", PartialConvUNet, "far_moon.jpg"), ("compression", CompressionNetwork, "launch_pad.jpg")],
+    ("kind", "network_class", "noise", "photo"),
+    [("partial-conv", PartialConvUNet, 0.5, "far_moon.jpg"), ("compression", CompressionNetwork, 2.0, "launch_pad.jpg")],
 )
 def test_a_damaged_weight_is_caught(
     guarded: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
-    kind: str, network_class: type[torch.nn.Module], photo: str,
+    kind: str, network_class: type[torch.nn.Module], noise: float, photo: str,
 ) -> None:  # fmt: skip
+    """``noise``: on every kernel, in its own standard deviations."""
     network, _ = load_shipped(kind, network_class)
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim == 4:
-                parameter += 0.5 * parameter.std() * torch.randn_like(parameter)
+                parameter += noise * parameter.std() * torch.randn_like(parameter)
     folder = tmp_path / "weights"
     shutil.copytree(SHIPPED, folder)
     path = save_weights(network, folder, kind)

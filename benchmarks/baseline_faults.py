@@ -4,7 +4,8 @@
     python benchmarks/baseline_faults.py shift=6 --plain             # the mask moved by pixels; without texture
     python benchmarks/baseline_faults.py noise=0.01 --seed 1         # no fault: ±1 level in this share of the values
 
-What else is given, such as --tolerance, goes to remove-objects. Other processors: set ``ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE`` and give ``none=0``.
+What else is given, such as --tolerance, goes to remove-objects. For another processor give ``none=0`` with
+``ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENCV_CPU_DISABLE=AVX2,FMA3,AVX`` in the environment.
 """
 
 from __future__ import annotations

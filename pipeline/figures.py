@@ -73,11 +73,14 @@ def boxes(entry: Entry) -> list[Rectangle]:
 
 def overlap(first: Sequence[Rectangle], second: Sequence[Rectangle]) -> float:
     """Intersection over union of what two sets of boxes cover, in [0, 1]; 1 where neither covers anything."""
-    xs, ys = ([*sorted({v for b in (*first, *second) for v in (b[axis], b[axis] + b[axis + 2])})] for axis in (0, 1))
+    if list(first) == list(second):
+        return 1.0
+    xs, ys = (sorted({v for b in (*first, *second) for v in (b[axis], b[axis] + b[axis + 2])}) for axis in (0, 1))
     both = either = 0.0
     for left, right in pairwise(xs):
+        columns = [[(y, y + h) for x, y, w, h in boxes if x <= left < x + w] for boxes in (first, second)]
         for top, bottom in pairwise(ys):
-            inside = [any(x <= left < x + w and y <= top < y + h for x, y, w, h in boxes) for boxes in (first, second)]
+            inside = [any(y0 <= top < y1 for y0, y1 in column) for column in columns]
             both += all(inside) * (right - left) * (bottom - top)
             either += any(inside) * (right - left) * (bottom - top)
     return both / either if either else 1.0

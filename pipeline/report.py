@@ -69,3 +69,13 @@ def write_report(path: Path, run: dict[str, Any], photos: list[dict[str, Any]]) 
     report = {"schema_version": SCHEMA_VERSION, "run": run, "photos": sorted(photos, key=lambda p: p["input"])}
     with atomic_write(path) as file:
         file.write(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogateescape"))
+
+
+def read_report(path: Path) -> Any:
+    """What stands in a ``report.json``: names with bytes that are no UTF-8 come back as ``write_report`` was given them.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no JSON.
+    """
+    return json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))

@@ -45,8 +45,8 @@ from train.data import find_images, read_rgb
 
 #: What is cut out and pasted.
 PASTED = ("person", "dog", "cat", "horse", "cow", "sheep", "car", "bird", "bicycle", "motorbike", "bus", "chair", "bottle")
-#: Figures that enter as logarithms, of at least this value.
-LEAST = {"depth": 1e-3, "busyness": 1e-2, "seam": 0.1, "largest_share": 1e-4, "side": 1e-2}
+#: Candidates that enter as logarithms, of at least this value, besides those that pipeline/verdict.py names.
+LEAST = {"side": 1e-2, "variety_of_colours": 1e-2, "contrast": 1e-2} | {k: w.least for k, w in WEIGHTS.items() if w.least is not None}
 #: Share of an object that the segmenter must see where it was cut out.
 RECOGNISED = 0.7
 #: Backgrounds and sources of objects of each set, below the data folder.
@@ -172,6 +172,7 @@ class TrueError:
 def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: str | None) -> dict[str, Any]:
     """Every figure that might tell a bad result from a good one, none of which knows the truth. Of several holes the largest counts.
 
+    ``signs`` are those that pipeline/verdict.py weighs; the others were tried and predict less, or nothing beside them.
     ``category``: the class that was removed, or None where the mask was given.
     """
     assert outcome.mask is not None
@@ -180,29 +181,27 @@ def candidates(remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: 
     parts = find_holes(unknown)
     i = int(np.argmax([h.share for h in parts]))
     hole, found = parts[i], outcome.holes[i]
+    assert found.signs is not None
     before, after = remover.segmenter.probabilities(rgb), remover.segmenter.probabilities(result)
     size = before.shape[2], before.shape[1]
     inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     reach = 2 * max(2, round(0.1 * float(np.sqrt(inside.sum())))) + 1
     around = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach))).astype(bool) & ~inside
-    variety, contrast = surroundings(rgb, hole, unknown)
-    assert found.signs is not None
+    variety, contrast = colours_around(rgb, hole, unknown)
     row: dict[str, Any] = {
-        "signs": asdict(found.signs),
+        "signs": asdict(found.signs), "probe": None if found.probe is None else asdict(found.probe),
         "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
-        "probe": None if found.probe is None else asdict(found.probe),
         "thing_after": float(1 - after[0][inside].mean()), "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
         "thing_around": float(1 - before[0][around].mean()), "thing_around_after": float(1 - after[0][around].mean()),
-        "smoothness": smoothness(result, hole, unknown), "variety": variety, "contrast": contrast,
-        "compact": float(hole.mask.mean()), "largest_share": hole.share, "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
+        "smoothness": smoothness(result, hole, unknown), "variety_of_colours": variety, "contrast": contrast,
+        "compact": float(hole.mask.mean()), "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
     }  # fmt: skip
     if category is not None:
         removed, removed_after = (segment.removed_probability(p, [category]) for p in (before, after))
+        rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(bool)
         row |= {
             "residue_mean": float(removed_after[inside].mean()),
-            "unsure": float((np.abs(removed[inside] - 0.5) < 0.35).mean()),
-            "certainty": float(removed[inside].mean()),
-            "best_certainty": float(np.percentile(removed[inside], 90)),
+            "unsure_rim": float((np.abs(removed[rim] - 0.5) < 0.35).mean()),
             "left_around": float(removed[around].mean()),
             "rival": float(before[1:][[c != category for c in CLASSES]].max(0)[inside].mean()),
         }
@@ -221,7 +220,7 @@ def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     return float(gradient[deep].mean() / max(float(gradient[ring].mean()), 4.0)) if deep.any() and ring.any() else None
 
 
-def surroundings(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
+def colours_around(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
     """(variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
 
     Spread of colours; and the same after a blur of 4 pixels: how differently the hole's sides look.

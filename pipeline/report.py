@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files import atomic_write
-from pipeline.types import Fidelity, HoleOutcome, Outcome, Probe
+from pipeline.types import Fidelity, HoleOutcome, Outcome, Probe, Signs
 
 SCHEMA_VERSION = 1
 
@@ -47,12 +47,17 @@ def _hole(hole: HoleOutcome) -> dict[str, Any]:
         "why": hole.routing.why,
         "seam": _round(hole.seam),
         "score": _round(hole.score),
-        "signs": None if hole.signs is None else {k: _round(v) for k, v in asdict(hole.signs).items() if k not in ("seam", "probe")},
+        "signs": _signs(hole.signs),
         "probe": _probe(hole.probe),
     }
     if hole.compare:
         row["compare"] = {method: {"seam": _round(c.seam), "probe": _probe(c.probe)} for method, c in hole.compare.items()}
     return row
+
+
+def _signs(signs: Signs | None) -> dict[str, float | None] | None:
+    """Those that do not stand beside them already."""
+    return None if signs is None else {k: _round(v) for k, v in asdict(signs).items() if k not in ("share", "seam", "probe")}
 
 
 def _probe(probe: Probe | None) -> dict[str, float | None] | None:

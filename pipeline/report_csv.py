@@ -12,7 +12,7 @@ from pipeline.files import atomic_write
 
 PHOTO = ("input", "output", "mask", "status", "reason", "classes", "hole_share", "residue", "score", "changed_outside", "psnr_outside")
 AFTER = ("truth_l1", "truth_psnr", "truth_ssim", "truth_lpips", "seconds", "warnings")
-SIGNS = ("depth", "busyness", "unsure_rim", "remains")
+SIGNS = ("depth", "structure", "variety", "segmented", "certainty", "unsure")
 HOLE = ("hole", "x", "y", "w", "h", "share", "route", "why", "seam", "hole_score", *SIGNS)
 PROBE = ("l1", "psnr", "ssim", "lpips")
 #: With these a spreadsheet takes a cell for a formula; the wide forms count where East Asian input does.

@@ -152,12 +152,12 @@ class ObjectRemover:
                 for hole, place in zip(holes, places, strict=True)
             ]
         with watch("measure"):
-            after = None
+            residue = None
             if classes:
                 after = segment.removed_probability(self.segmenter.probabilities(result), classes)
-            residue = None if after is None else metrics.residue(after, unknown, settings.threshold)
+                residue = metrics.residue(after, unknown, settings.threshold)
             outcomes = tuple(
-                self._outcome(photo.rgb, result, unknown, h, r, p, c, found.probability, after)
+                self._outcome(result, unknown, h, r, p, c, found.probability)
                 for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
             )
             score = max(h.score for h in outcomes if h.score is not None)
@@ -165,17 +165,22 @@ class ObjectRemover:
         return done(status=status, reason=reason, result=result, residue=residue, score=score, holes=outcomes, compared=compared)
 
     def _outcome(
-        self, rgb: Pixels, result: Pixels, unknown: Mask, hole: Hole, routing: Routing, probe: Probe | None,
-        compare: dict[str, Compared], before: FloatArray | None, after: FloatArray | None,
+        self, result: Pixels, unknown: Mask, hole: Hole, routing: Routing, probe: Probe | None, compare: dict[str, Compared],
+        before: FloatArray | None,
     ) -> HoleOutcome:  # fmt: skip
-        """What can be said of one filled hole; ``before`` and ``after``: the removed classes' probability on photo and result."""
+        """What can be said of one filled hole; ``before``: the removed classes' probability on the photo, None where the mask was given."""
+        near, inside, known = signs.surroundings(result, hole, unknown)
+        sure, unsure = (None, None) if before is None else signs.certainty(before, hole, *unknown.shape)
         seen = Signs(
             depth=signs.depth(hole, *unknown.shape),
-            busyness=signs.busyness(rgb, hole, unknown),
+            share=hole.share,
             seam=metrics.seam(result, hole, unknown),
+            structure=signs.structure(near, inside, known),
+            variety=self.perceptual.variety(near, known) if self.settings.probe else None,  # --no-probe loads no SqueezeNet
             probe=None if probe is None else probe.lpips,
-            unsure_rim=None if before is None else signs.unsure_rim(before, hole, *unknown.shape),
-            remains=None if after is None else signs.remains(after, hole, *unknown.shape),
+            segmented=0.0 if before is None else 1.0,
+            certainty=sure,
+            unsure=unsure,
         )
         return HoleOutcome(hole.box, hole.share, routing, seen.seam, probe, seen, verdict.score(seen), compare)
 

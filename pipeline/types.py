@@ -131,15 +131,19 @@ class Probe:
 class Signs:
     """What one hole shows of its result's worth without the truth; None = not known. See ``pipeline.signs`` and ``pipeline.metrics``.
 
-    ``probe`` is the probe's LPIPS.
+    ``share`` is the hole's of the photo; ``probe`` the probe's LPIPS; ``segmented`` 1 where the segmenter drew the mask, 0 where it was
+    given; ``certainty`` and ``unsure`` are of that mask.
     """
 
     depth: float
-    busyness: float | None = None
+    share: float
     seam: float | None = None
+    structure: float | None = None
+    variety: float | None = None
     probe: float | None = None
-    unsure_rim: float | None = None
-    remains: float | None = None
+    segmented: float = 0.0
+    certainty: float | None = None
+    unsure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def hole(seam: float | None = 1.1, lpips: float | None = 0.1, route: str = "free
     probe = None if lpips is None else {"l1": 0.05, "psnr": 22.5, "ssim": 0.7, "lpips": lpips}
     return {
         "box": [60, 40, 20, 30], "share": 0.03, "route": route, "why": "nothing else fits", "seam": seam, "score": None,
-        "signs": {"depth": 0.1, "busyness": 0.2, "unsure_rim": None, "remains": 0.0}, "probe": probe
+        "signs": {"depth": 0.1, "structure": 0.02, "variety": None, "segmented": 1.0, "certainty": 0.9, "unsure": 0.1}, "probe": probe
     } | changes  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def test_a_row_for_every_hole_and_none_for_a_photo_without(tmp_path: Path) -> No
     assert [second[k] for k in ("x", "y", "w", "h", "share", "seam", "hole_score")] == ["60", "40", "20", "30", "0.03", "1.5", "0.25"]
     assert [second[f"probe_{k}"] for k in ("l1", "psnr", "ssim", "lpips")] == ["0.05", "22.5", "0.7", "0.2"]
     assert [second[f"telea_{k}"] for k in ("seam", "probe_l1", "probe_psnr", "probe_lpips")] == ["0.7", "0.2", "18.0", ""]
-    assert [second[k] for k in ("depth", "busyness", "unsure_rim", "remains")] == ["0.1", "0.2", "", "0.0"]
+    assert [second[k] for k in ("depth", "structure", "variety", "certainty")] == ["0.1", "0.02", "", "0.9"]
     assert (second["route"], third["route"]) == ("edge", "free-form")
     assert {v for k, v in third.items() if k.startswith(("probe_", "telea_")) or k == "seam"} == {""}
     assert [second[f"truth_{k}"] for k in ("l1", "psnr", "ssim", "lpips")] == ["0.1", "20.5", "0.5", "0.03"]

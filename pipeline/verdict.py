@@ -38,7 +38,7 @@ class Weight:
 USUAL_ERROR = -1.375
 #: By field of ``Signs``.
 WEIGHTS = {
-    "depth": Weight(-2.241, 0.202, "the hole is deep", 1e-3),
+    "depth": Weight(-2.241, 0.202, "nothing known is near its middle", 1e-3),
     "share": Weight(-2.527, 0.171, "the hole is large", 1e-4),
     "seam": Weight(0.177, 0.183, "its rim shows", 0.1),
     "structure": Weight(-2.292, 0.172, "edges around it should go on", 5e-3),

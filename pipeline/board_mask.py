@@ -10,7 +10,6 @@ import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,8 +18,8 @@ from pipeline.errors import UsageError
 from pipeline.mask import dilate
 from pipeline.types import Box, Mask
 
-Combine = Literal["replace", "add", "subtract"]
-COMBINATIONS: tuple[Combine, ...] = ("replace", "add", "subtract")
+#: Ways of laying one mask into another.
+COMBINATIONS = ("replace", "add", "subtract")
 
 #: Memory for undone and undoable steps together, in bytes; the oldest step goes first. A brush stroke takes a few hundred bytes.
 HISTORY_BYTES = 32 << 20
@@ -136,7 +135,7 @@ class MaskEditor:
         """Nothing is to be removed."""
         return self._take(np.zeros_like(self._mask))
 
-    def lay(self, other: Mask, how: Combine = "replace") -> bool:
+    def lay(self, other: Mask, how: str = "replace") -> bool:
         """Put another mask (HW bool, of the photo's size) in place of this one, add it, or take it away.
 
         Raises:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+#: Told how far one photo's work is, and what comes next.
+Step = Callable[[float, str], None]
+
+
 class Removed(NamedTuple):
     """What ``ObjectRemover.remove`` gives: the picture, of the kind that was given, and all that is known of it."""
 
@@ -71,9 +75,17 @@ class ObjectRemover:
         outcome = self.clean(photo, resolve_classes(list(classes)), hole)
         return Removed(back(photo.rgb if outcome.result is None else outcome.result), outcome)
 
-    def clean(self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False) -> Outcome:
-        """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment."""
+    def clean(
+        self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False, step: Step | None = None
+    ) -> Outcome:
+        """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment.
+
+        ``step`` is called before each piece of work with the share that is done, 0 to 1, and the stage that comes; what it raises
+        passes through, and that is how a fill is stopped.
+        """
         watch, settings = Stopwatch(), self.settings
+        step = step or _no_step
+        step(0.0, "segment")
         with watch("segment"):
             found, shares, radius = self._find(photo, classes, given)
             unknown = mask.dilate(found, radius)
@@ -89,6 +101,7 @@ class ObjectRemover:
         if share > FAIL_HOLE_SHARE:
             status, reason = report.verdict(share, None, ())
             return done(status=status, reason=reason, error=reason)
+        step(0.05, "faces")
         with watch("faces"):
             faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
         routings = [route.route(h, unknown, faces, settings.route) for h in holes]
@@ -100,8 +113,10 @@ class ObjectRemover:
         probes: list[Probe | None] = []
         places: list[Hole | None] = []
         for i, hole in enumerate(holes):
+            step(0.1 + 0.8 * i / len(holes), "inpaint")
             with watch("inpaint"):
                 fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
+            step(0.1 + 0.8 * (i + 0.4) / len(holes), "probe")
             with watch("probe"):
                 place = metrics.probe_hole(hole, unknown, routings[i].route) if settings.probe else None
                 probe, plain = (None, None) if place is None else self._probe(photo.rgb, unknown, place, routings[i].route)
@@ -117,6 +132,7 @@ class ObjectRemover:
                     composite.lead_in(picture, content, window, hole, unknown)
             probes.append(probe)
             places.append(place)
+        step(0.9, "measure")
         with watch("compare"):
             beside = [
                 {
@@ -442,6 +458,10 @@ class _Worker:
     def _refuse_foreign(self, name: str, target: Path) -> None:
         if target.exists() and not self.batch.overwrite and not self.journal.owns(name, target):
             raise UnwritableError(f"{target}: exists and is not what an earlier run wrote here; move it away or use --overwrite")
+
+
+def _no_step(done: float, stage: str) -> None:
+    """Nobody wants to know."""
 
 
 def package_version() -> str:

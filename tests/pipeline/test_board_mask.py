@@ -148,10 +148,10 @@ def test_masks_are_laid_in_three_ways() -> None:
     a, b = drawn("##.. ...."), drawn(".##. #...")
     for how, expected in (("replace", b), ("add", a | b), ("subtract", a & ~b)):
         editor = MaskEditor(2, 4, a)
-        editor.lay(b, how)  # type: ignore[arg-type]
+        editor.lay(b, how)
         assert np.array_equal(editor.mask, expected)
     with pytest.raises(UsageError, match="replace, add, subtract"):
-        MaskEditor(2, 4).lay(a, "xor")  # type: ignore[arg-type]
+        MaskEditor(2, 4).lay(a, "xor")
     with pytest.raises(UsageError, match="4x2"):
         MaskEditor(3, 4).lay(a)
 

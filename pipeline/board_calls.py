@@ -1,4 +1,6 @@
-"""The board's HTTP interface: one named call of Gradio for everything that ``Desk`` can do. Imports Gradio; only ``board_server`` imports it.
+"""The board's HTTP interface: one named call of Gradio for everything that ``Desk`` can do.
+
+Imports Gradio, and is imported by ``board_server`` alone.
 
 Types and docstrings here become the description that clients are shown.
 """

@@ -14,7 +14,7 @@ from pipeline.report import photo_entry
 from pipeline.types import Mask, Outcome, Photo, Pixels
 
 #: Names of what can be looked at besides the classical fills.
-PHOTO, RESULT, MASK = "photo", "result", "mask"
+PHOTO, RESULT, MASK, HOLE = "photo", "result", "mask", "hole"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Session:
         return self.filled
 
     def layer(self, name: str) -> Pixels | Mask:
-        """A picture to look at: ``photo``, ``mask``, ``result``, or a classical fill by its method.
+        """A picture to look at: ``photo``, ``mask``, ``result``, ``hole`` (the mask that was filled), or a classical fill by its method.
 
         Raises:
             UsageError: there is none of that name (yet).
@@ -84,6 +84,8 @@ class Session:
             outcome = self.filled.outcome
             if name == RESULT:
                 return self.photo.rgb if outcome.result is None else outcome.result
+            if name == HOLE:
+                return self.filled.mask
             if name in outcome.compared:
                 return outcome.compared[name]
         raise UsageError(f"there is no picture '{name[:40]}' of this photo yet")

@@ -410,7 +410,7 @@ class Board {
   update() {
     const { photo, working } = this;
     const off = !photo || working;
-    for (const name of ["fill", "select", "do-clear", "load", "class", "how", "widen", "route", "size", "zoom-in", "zoom-out", "zoom-one", "zoom-fit", "download-mask"]) found(name).disabled = off;
+    for (const name of ["fill", "select", "do-clear", "load", "class", "how", "widen", "route", "size", "download-mask"]) found(name).disabled = off;
     found("do-undo").disabled = off || !photo.can_undo;
     found("do-redo").disabled = off || !photo.can_redo;
     found("do-clear").disabled = off || !photo.share;

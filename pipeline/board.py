@@ -118,7 +118,7 @@ def serve(desk: Any, host: str, port: int | None, *, browser: bool = False) -> N
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
-    """A bound socket; where no port was named and the usual one is taken, at one of the next."""
+    """A listening socket; where no port was named and the usual one is taken, at one of the next."""
     tried = [port] if port is not None else range(PORT, PORT + 20)
     try:
         family, *_, found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0]
@@ -129,6 +129,7 @@ def _listen(host: str, port: int | None) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((found[0], number))
+            listening.listen()  # from now on who comes early waits
             return listening
         except OSError as error:
             listening.close()

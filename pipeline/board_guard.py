@@ -3,14 +3,19 @@
 Gradio serves more than a mask board needs (files by path, a proxy, code editing). Only the paths of ``ALLOWED`` pass. A web page that
 someone visits meanwhile must not reach a server on their own machine: requests for another host (DNS rebinding) or from another origin
 are refused. And what the page may load is said to the browser: from here, and from nowhere else.
+
+A call may hold files, by path. Gradio would copy any file of this machine, or fetch any address, before the called function hears of it
+(its own check sleeps where its application is mounted in another), so that is looked at here: only what was uploaded to this process passes.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +33,8 @@ ALLOWED = re.compile(
     r"|/gradio_api/(?:run|call|api)/\w+(?:/\w+)?/?"
     r"|/board/page/[a-z_]+\.(?:css|js)|/board/view/\w+/[a-z-]+|/board/download/\w+/[a-z]+"
 )
+#: Where calls arrive, with their arguments as JSON.
+_CALLS = re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)")
 #: Bytes that a request may carry: an uploaded file, and anything else (a long stroke).
 UPLOAD_BYTES, BODY_BYTES = 200 << 20, 4 << 20
 
@@ -43,18 +50,22 @@ HEADERS = {
 }
 
 
-class _TooLargeError(Exception):
-    """More came than may be sent."""
+class _RefusedError(Exception):
+    """Status and words of the answer."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status, self.words = status, words
 
 
 class Guard:
     """ASGI: lets through what may pass to ``app``, and answers the rest itself.
 
-    ``host`` is the address that the server listens at.
+    ``host`` is the address that the server listens at; ``uploads`` the folder that holds what was uploaded.
     """
 
-    def __init__(self, app: App, host: str) -> None:
-        self.app, self.host = app, host
+    def __init__(self, app: App, host: str, uploads: Path) -> None:
+        self.app, self.host, self.uploads = app, host, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,7 +87,7 @@ class Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > limit:
-                raise _TooLargeError
+                raise _RefusedError(413, f"more than {limit >> 20} MB were sent")
             return message
 
         async def dressed(message: Message) -> None:
@@ -88,10 +99,45 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, bounded, dressed)
-        except _TooLargeError:
+            if scope["method"] == "POST" and _CALLS.fullmatch(path):
+                scope, receive = await self._looked_through(scope, bounded)
+                await self.app(scope, receive, dressed)
+            else:
+                await self.app(scope, bounded, dressed)
+        except _RefusedError as refused:
             if not begun:
-                await _answer(send, 413, f"more than {limit >> 20} MB were sent")
+                await _answer(send, refused.status, refused.words)
+
+    async def _looked_through(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+        """The request with its JSON as this guard read it: nobody behind it reads the same bytes in another way."""
+        parts, more = [], True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _RefusedError(400, "hung up")
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        try:
+            found = json.loads(b"".join(parts) or b"{}")
+            strange = [path for path in _paths(found) if not self._is_uploaded(path)]
+        except (ValueError, RecursionError):
+            raise _RefusedError(400, "this is no call") from None
+        if strange:
+            raise _RefusedError(403, "a call can name files only that were uploaded here")
+        body = json.dumps(found).encode()
+        headers = [(k, v) for k, v in scope["headers"] if k.lower() not in (b"content-length", b"transfer-encoding")]
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}, again
+
+    def _is_uploaded(self, path: Any) -> bool:
+        if not isinstance(path, str) or "\0" in path:
+            return False
+        real = Path(path).resolve()
+        return real.is_relative_to(self.uploads.resolve()) and real.is_file()
 
     def _refusal(self, headers: dict[str, str], path: str, raw: bytes, limit: int) -> tuple[int, str] | None:
         host = headers.get("host", "")
@@ -121,6 +167,16 @@ class Guard:
         except ValueError:
             return name in (socket.gethostname().lower(), socket.getfqdn().lower())
         return True
+
+
+def _paths(value: Any) -> list[Any]:
+    """What a call's arguments name as files: the ``path`` of every object, at any depth; None for one that claims to be a file and names none."""
+    if isinstance(value, list):
+        return [path for item in value for path in _paths(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value.get("path")] if "path" in value or "meta" in value else []
+    return own + [path for item in value.values() for path in _paths(item)]
 
 
 def is_loopback(host: str) -> bool:

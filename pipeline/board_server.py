@@ -55,7 +55,7 @@ def build(desk: Desk, host: str) -> App:
         server, blocks, path="/", server_name=host, footer_links=[], ssr_mode=False, mcp_server=False, pwa=False, show_error=True,
         max_file_size=UPLOAD_BYTES, theme=theme, head=_HEAD,
     )  # fmt: skip
-    return Guard(server, host)
+    return Guard(server, host, desk.uploads)
 
 
 def _add_routes(server: Any, desk: Desk) -> None:

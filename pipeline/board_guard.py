@@ -5,7 +5,7 @@ someone visits meanwhile must not reach a server on their own machine: requests 
 are refused. And what the page may load is said to the browser: from here, and from nowhere else.
 
 A call may hold files, by path. Gradio would copy any file of this machine, or fetch any address, before the called function hears of it
-(its own check sleeps where its application is mounted in another), so that is looked at here: only what was uploaded to this process passes.
+(its own check sleeps where its application is mounted in another). So that is looked at here: only what was uploaded here passes.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Guard:
 
 
 def _paths(value: Any) -> list[Any]:
-    """What a call's arguments name as files: the ``path`` of every object, at any depth; None for one that claims to be a file and names none."""
+    """What a call's arguments name as files, at any depth; None for an object that claims to be a file and names none."""
     if isinstance(value, list):
         return [path for item in value for path in _paths(item)]
     if not isinstance(value, dict):

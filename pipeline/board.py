@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import DEVICES, SEGMENTERS, Settings
 from pipeline.errors import RemoveObjectsError, UsageError
+from pipeline.printable import printable
 
 if TYPE_CHECKING:
     from pipeline.board_photos import Opened
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the board until Ctrl-C; 0 then, 2 where the call itself was wrong."""
     args = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="mask-board: %(message)s", force=True)
-    from pipeline.board_desk import Desk, printable
+    from pipeline.board_desk import Desk
 
     desk = None
     try:

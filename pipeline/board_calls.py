@@ -14,8 +14,9 @@ from typing import Any
 
 from gradio import Error, FileData
 
-from pipeline.board_desk import CancelledError, Desk, printable
+from pipeline.board_desk import CancelledError, Desk
 from pipeline.errors import RemoveObjectsError, UsageError
+from pipeline.printable import printable
 
 
 def calls(desk: Desk) -> list[Callable[..., dict[str, Any]]]:

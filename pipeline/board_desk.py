@@ -27,6 +27,7 @@ from pipeline.board_view import view_of
 from pipeline.config import COMPARISONS, auto_dilate, resolve_classes
 from pipeline.errors import RemoveObjectsError, UnreadableError, UsageError
 from pipeline.journal import stamp
+from pipeline.printable import printable
 from pipeline.report import photo_entry
 from pipeline.types import Box
 
@@ -345,11 +346,6 @@ class Desk:
             if session.editor.revision and session.saved != session.editor.revision:
                 mask = session.editor.mask
                 self._laid_by[key] = (session.photo.size, zlib.compress(np.packbits(mask).tobytes(), 1))
-
-
-def printable(text: str) -> str:
-    """File names may hold anything: control characters and broken bytes are shown as what they are."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def _row(item: Item) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.board_desk import Desk, printable
+from pipeline.board_desk import Desk
 from pipeline.board_guard import UPLOAD_BYTES, App, Guard
 from pipeline.board_view import LONGEST
 from pipeline.errors import RemoveObjectsError, UsageError
+from pipeline.printable import printable
 from pipeline.types import Box
 
 PAGE = resources.files("pipeline") / "board_page"

@@ -13,6 +13,7 @@ from typing import Any
 from models.categories import CLASSES
 from pipeline.config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
 from pipeline.errors import RemoveObjectsError
+from pipeline.printable import printable
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
@@ -91,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(", ".join(f"{n} {s}" for s, n in counts.items() if n) + f"; report: {result.report}")
     for photo in result.photos:
         if photo["status"] == "failed":
-            print(f"failed: {_printable(photo['input'])}: {_printable(photo['error'] or '')}", file=sys.stderr)
+            print(f"failed: {printable(photo['input'])}: {printable(photo['error'] or '')}", file=sys.stderr)
     return 1 if counts["failed"] else 0
 
 
@@ -119,17 +120,12 @@ class _Progress:
             return
         self.counts[entry["status"]] = self.counts.get(entry["status"], 0) + 1
         self.bar.update()
-        self.bar.set_postfix({**self.counts, "last": _printable(entry["input"])[-24:]}, refresh=False)
+        self.bar.set_postfix({**self.counts, "last": printable(entry["input"])[-24:]}, refresh=False)
         if self.verbose:
             routes = ",".join(sorted({h["route"] for h in entry["holes"]}))
             self.bar.write(
-                f"{entry['status']:9} {entry['seconds']:6.2f}s {_printable(entry['input'])} {routes} {_printable(entry['reason'])}"
+                f"{entry['status']:9} {entry['seconds']:6.2f}s {printable(entry['input'])} {routes} {printable(entry['reason'])}"
             )
-
-
-def _printable(text: str) -> str:
-    """File names may hold anything: control characters and broken bytes are shown, not sent to the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def _dilate(text: str) -> int | None:

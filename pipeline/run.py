@@ -126,13 +126,15 @@ class ObjectRemover:
                     content, probe = fill.plain, plain
                     routings[i] = replace(routings[i], why=f"{routings[i].why}; plain, because texture made the probe worse")
                 composite.lead_in(result, content, fill.window, hole, unknown)
+            if compared:
+                step(0.1 + 0.8 * (i + 0.7) / len(holes), "compare")
             with watch("compare"):
                 for method, picture in compared.items():
                     window, content = fill_classically(photo.rgb, unknown, hole, method)
                     composite.lead_in(picture, content, window, hole, unknown)
             probes.append(probe)
             places.append(place)
-        step(0.9, "measure")
+        step(0.9, "compare" if compared else "measure")
         with watch("compare"):
             beside = [
                 {
@@ -141,6 +143,7 @@ class ObjectRemover:
                 }
                 for hole, place in zip(holes, places, strict=True)
             ]
+        step(0.95, "measure")
         with watch("measure"):
             outcomes = tuple(
                 HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), p, compare=c)

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from pipeline import Settings, board_desk
-from pipeline.board_desk import CancelledError, Desk, printable
+from pipeline.board_desk import CancelledError, Desk
 from pipeline.board_photos import Opened, is_plain, open_photos
 from pipeline.errors import UnreadableError, UnwritableError, UsageError
+from pipeline.printable import printable
 from pipeline.types import Box
 from tests.pipeline.conftest import scene
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from gradio import Error, FileData
 
-from pipeline.board_desk import CancelledError, Desk
+from pipeline.board_desk import Desk
+from pipeline.board_work import CancelledError
 from pipeline.errors import RemoveObjectsError, UsageError
 from pipeline.printable import printable
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import Settings, board_desk
-from pipeline.board_desk import CancelledError, Desk
+from pipeline import Settings, board_shelf
+from pipeline.board_desk import Desk
 from pipeline.board_photos import Opened, is_plain, open_photos
+from pipeline.board_work import CancelledError
 from pipeline.errors import UnreadableError, UnwritableError, UsageError
 from pipeline.printable import printable
 from pipeline.types import Box
@@ -71,15 +72,15 @@ def test_a_fill_of_another_mask_is_not_saved(desk: Desk) -> None:
 
 def test_a_class_is_added_and_taken_away_with_its_widening(desk: Desk) -> None:
     state = desk.select_class("a.png", ["person"], 0)
-    red = (np.asarray(Image.open(desk.find("a.png").source)) == (255, 0, 0)).all(2)
-    mask = desk.session("a.png").editor.mask
+    red = (np.asarray(Image.open(desk.shelf.find("a.png").source)) == (255, 0, 0)).all(2)
+    mask = desk.shelf.session("a.png").editor.mask
     assert state["found"] == pytest.approx(red.mean(), abs=1e-4)
     assert np.array_equal(mask, red)
     desk.stroke("a.png", [[140, 100]], 5)
     wide = desk.select_class("a.png", ["person"], 6, "subtract")
     assert wide["found"] > state["found"]
-    assert not (desk.session("a.png").editor.mask & red).any()
-    assert desk.session("a.png").editor.mask[100, 140]
+    assert not (desk.shelf.session("a.png").editor.mask & red).any()
+    assert desk.shelf.session("a.png").editor.mask[100, 140]
     for classes, says in (([], "at least one"), (["unicorn"], "unicorn")):
         with pytest.raises(UsageError, match=says):
             desk.select_class("a.png", classes)
@@ -140,7 +141,7 @@ def test_an_input_is_never_a_target(folder: Path) -> None:
     (folder.parent / "cleaned").mkdir()
     (folder.parent / "cleaned" / "a.png").symlink_to(folder / "a.png")
     desk = Desk(open_photos(folder / "b.jpg", folder.parent / "cleaned", Settings(probe=False)))
-    item = desk.find("b.jpg")
+    item = desk.shelf.find("b.jpg")
     (folder.parent / "cleaned" / "b.jpg").symlink_to(item.source)
     before = item.source.read_bytes()
     desk.stroke("b.jpg", [[60, 40]], 8)
@@ -168,13 +169,13 @@ def test_edits_survive_other_photos_and_memory_stays_bounded(folder: Path) -> No
         Image.fromarray(scene(seed=i)).save(folder / f"n{i}.png")
     desk = Desk(open_photos(folder, None, Settings()))
     desk.stroke("a.png", [[60, 40]], 8)
-    mask = desk.session("a.png").editor.mask
+    mask = desk.shelf.session("a.png").editor.mask
     for i in range(6):
         desk.open(f"n{i}.png")
-    assert len(desk._sessions) == board_desk.OPEN_AT_ONCE
-    assert "p0" not in desk._sessions
-    assert np.array_equal(desk.session("a.png").editor.mask, mask)
-    assert desk._laid_by == {}
+    assert len(desk.shelf._sessions) == board_shelf.OPEN_AT_ONCE
+    assert "p0" not in desk.shelf._sessions
+    assert np.array_equal(desk.shelf.session("a.png").editor.mask, mask)
+    assert desk.shelf._laid_by == {}
 
 
 def upload(desk: Desk, source: Path, name: str | None = None) -> dict:
@@ -198,7 +199,7 @@ def test_a_photo_through_the_page_is_downloaded_in_its_own_format(folder: Path) 
     assert path.read_bytes()[:3] == b"\xff\xd8\xff"
     path, name = desk.download(key, "mask")
     assert name == "b-mask.png"
-    assert np.array_equal(np.asarray(Image.open(path)), desk.session(key).editor.mask)
+    assert np.array_equal(np.asarray(Image.open(path)), desk.shelf.session(key).editor.mask)
     with pytest.raises(UsageError, match="result and mask"):
         desk.download(key, "../b")
     assert path.is_relative_to(desk.folder)
@@ -208,18 +209,18 @@ def test_a_photo_through_the_page_is_downloaded_in_its_own_format(folder: Path) 
 
 def test_uploads_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(Opened("empty", ""))
-    monkeypatch.setattr(board_desk, "UPLOAD_PIXELS", 100)
+    monkeypatch.setattr(board_shelf, "UPLOAD_PIXELS", 100)
     with pytest.raises(UnreadableError, match="more than the limit of 100") as refused:
         upload(desk, folder / "a.png")
     assert str(desk.folder) not in str(refused.value)
-    assert desk.items == {}
+    assert desk.shelf.items == {}
     monkeypatch.undo()
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing more")
     with pytest.raises(UnreadableError, match=r"^broken\.png"):
         upload(desk, folder / "broken.png")
-    monkeypatch.setattr(board_desk, "UPLOADS_KEPT", 2)
+    monkeypatch.setattr(board_shelf, "UPLOADS_KEPT", 2)
     keys = [upload(desk, folder / "a.png")["photo"] for _ in range(4)]
-    assert list(desk.items) == keys[-2:]
+    assert list(desk.shelf.items) == keys[-2:]
     assert len([p for p in desk.folder.iterdir() if p.is_file()]) == 2
     desk.close()
 
@@ -241,7 +242,7 @@ def test_a_mask_file_is_laid_in(desk: Desk, folder: Path) -> None:
     path = folder.parent / "mask.png"
     Image.fromarray(mask).save(path)
     desk.load_mask("a.png", path)
-    assert np.array_equal(desk.session("a.png").editor.mask, mask[::2, ::2])
+    assert np.array_equal(desk.shelf.session("a.png").editor.mask, mask[::2, ::2])
     Image.new("L", (50, 50)).save(path)
     with pytest.raises(UnreadableError, match="same shape"):
         desk.load_mask("a.png", path)
@@ -274,7 +275,7 @@ def test_views_show_the_photo_as_it_is(desk: Desk, folder: Path) -> None:
     assert np.asarray(Image.open(BytesIO(desk.view("a.png", "photo", None, 80, 60)))).shape == (60, 80, 3)
     desk.stroke("a.png", [[60, 40]], 8)
     shown = np.asarray(Image.open(BytesIO(desk.view("a.png", "mask", None, 160, 120))))
-    assert np.array_equal(shown[..., 3] == 255, desk.session("a.png").editor.mask)
+    assert np.array_equal(shown[..., 3] == 255, desk.shelf.session("a.png").editor.mask)
     for layer, box, size in (("result", None, 9), ("photo", Box(150, 0, 20, 20), 9), ("photo", Box(0, 0, 0, 5), 9), ("photo", None, 9999)):
         with pytest.raises(UsageError):
             desk.view("a.png", layer, box, size, size)

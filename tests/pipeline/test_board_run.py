@@ -85,7 +85,7 @@ def test_the_saved_mask_is_what_one_begins_with(run: Path) -> None:
     desk = Desk(board_run.open_run(run))
     saved = np.asarray(Image.open(run / "masks" / "b.png"))
     assert saved.any()
-    assert np.array_equal(desk.session("b.jpg").editor.mask, saved)
+    assert np.array_equal(desk.shelf.session("b.jpg").editor.mask, saved)
     assert not desk.open("b.jpg")["can_undo"]
 
 
@@ -113,7 +113,7 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
     assert [p for p in after["photos"] if p["input"] != "b.jpg"] == [p for p in before["photos"] if p["input"] != "b.jpg"]
     assert after["run"] == before["run"]
     mask = np.asarray(Image.open(run / entry["mask"]))
-    assert np.array_equal(mask, desk.session("b.jpg").editor.mask)
+    assert np.array_equal(mask, desk.shelf.session("b.jpg").editor.mask)
     assert mask[20, 100]
     with Image.open(run / "b.jpg") as picture:
         assert picture.format == "JPEG"

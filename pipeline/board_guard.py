@@ -38,6 +38,7 @@ _CALLS = re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)")
 #: Bytes that a request may carry: an uploaded file, and anything else (a long stroke).
 UPLOAD_BYTES, BODY_BYTES = 200 << 20, 4 << 20
 
+#: Gradio's page needs inline scripts, and its HTML component makes its template with ``Function``.
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; "

@@ -52,6 +52,8 @@ class Session:
         photo = images.read_photo(item.source, max_pixels=max_pixels)
         notes: tuple[str, ...] = ()
         start = None
+        if item.mask is None and item.entry is not None and item.entry.get("holes"):
+            notes = ("the run saved no mask of it (--save-masks does): select by class, or draw",)
         if item.mask is not None and item.mask.is_file():
             try:
                 start = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)

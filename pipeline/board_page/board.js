@@ -239,7 +239,7 @@ class Board {
   async load(file) {
     if (!file || !this.photo) return;
     await this.change(async (key) => {
-      const state = await call("load_mask", key, await send(file), found("how").value === "subtract" ? "subtract" : "replace");
+      const state = await call("load_mask", key, await send(file), found("how").value);
       this.say(`Loaded ${file.name}.`);
       return state;
     });

@@ -58,7 +58,7 @@ def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
     slow = folder / "slow"
     environment = {
         **os.environ, "OMP_NUM_THREADS": "1", "REMOVE_OBJECTS_OFFLINE": "1", "TORCH_HOME": str(folder / "empty-cache"),
-        "BOARD_SLOW": str(slow), "TMPDIR": str(folder), "NO_PROXY": "*", "no_proxy": "*",
+        "BOARD_SLOW": str(slow), "BOARD_CALLS": str(folder / "calls"), "TMPDIR": str(folder), "NO_PROXY": "*", "no_proxy": "*",
     }  # fmt: skip
     command = [sys.executable, str(PROCESS), str(weights), "--port", "0", "--offline", *arguments]
     with open(folder / "stderr", "wb") as errors:
@@ -76,3 +76,4 @@ def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
         process.terminate()
         process.wait(20)
         process.stdout.close()
+    assert not (folder / "calls").exists(), (folder / "calls").read_text()  # it called no other machine

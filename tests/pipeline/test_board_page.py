@@ -146,7 +146,7 @@ def test_a_person_draws_fills_compares_undoes_and_saves(board: Served, folder: P
     drawn = look(page)
     stroke = (np.abs(drawn.astype(int) - blank).max(2) > 12) & (np.arange(blank.shape[0])[:, None] < blank.shape[0] - 70)
     assert stroke.sum() > 500
-    assert "marked" in page.locator("#mb-share").inner_text()
+    assert "photo is marked" in page.locator("#mb-share").inner_text()
     fill(page)
 
     # Compared: with the line at the right end all is the original, at the left end all is the result.
@@ -192,7 +192,7 @@ def test_a_person_draws_fills_compares_undoes_and_saves(board: Served, folder: P
     assert np.abs(look(page)[:-70].astype(int) - blank[:-70]).max() < 4
     assert page.get_by_role("button", name="Save", exact=True).is_disabled()
     page.get_by_role("button", name="Redo").click()
-    page.wait_for_selector("#mb-share:has-text('is marked')")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
     assert (folder / "photos" / "round.png").read_bytes() == source
 
 
@@ -257,13 +257,13 @@ def test_the_keyboard_alone_is_enough(board: Served, folder: Path, visit: Open) 
     assert page.evaluate("() => document.activeElement.id") == "mb-stage"
     for key in ("ArrowDown", "ArrowLeft", "ArrowLeft", "Space", *["ArrowRight"] * 6, "Space"):
         page.keyboard.press(key)
-    page.wait_for_selector("#mb-share:has-text('is marked')")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
     page.keyboard.press("e")
     assert page.get_by_label("Eraser").is_checked()
     page.keyboard.press("Control+z")
     page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
     page.keyboard.press("Control+Shift+z")
-    page.wait_for_selector("#mb-share:has-text('is marked')")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
     page.keyboard.press("f")
     page.wait_for_selector("#mb-status:has-text('Filled')", timeout=60_000)
     page.keyboard.press("Control+s")
@@ -309,7 +309,7 @@ def test_a_finger_draws_and_two_fingers_zoom(board: Served, visit: Open) -> None
     for i in range(1, 7):
         fingers("touchMove", (x - 30 + 10 * i, y))
     fingers("touchEnd")
-    page.wait_for_selector("#mb-share:has-text('is marked')")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
     marked = page.locator("#mb-share").inner_text()
     zoom = page.locator("#mb-zoom-value").inner_text()
     fingers("touchStart", (x - 20, y))
@@ -431,7 +431,7 @@ def test_a_run_is_walked_through_and_mended(
         assert names == ["c.png (review 0.80)", "a.png (review 0.30)"]
         assert page.locator("#mb-status").inner_text() == "2 photos are left for review."
         assert "score 0.80" in page.locator("#mb-run-reason").inner_text()
-        assert "is marked" in page.locator("#mb-share").inner_text()  # the saved mask is loaded
+        assert "photo is marked" in page.locator("#mb-share").inner_text()  # the saved mask is loaded
         left, top, right, bottom = 0.0, 0.0, 60.0, 60.0
         box = page.locator("#mb-stage").bounding_box()
         draw(page, (box["width"] / 2 + left, box["height"] / 2 + top + 60), (box["width"] / 2 + right, box["height"] / 2 + bottom + 60))

@@ -89,6 +89,13 @@ def test_the_saved_mask_is_what_one_begins_with(run: Path) -> None:
     assert not desk.open("b.jpg")["can_undo"]
 
 
+def test_a_run_without_saved_masks_says_so(run: Path) -> None:
+    shutil.rmtree(run / "masks")
+    photo = Desk(board_run.open_run(run)).open("b.jpg")
+    assert photo["share"] == 0
+    assert any("saved no mask" in note for note in photo["notes"])
+
+
 def mend(desk: Desk, name: str) -> dict:
     """What a person does: one stroke more, filled, saved."""
     desk.stroke(name, [[100, 20], [130, 40]], 6)

@@ -20,11 +20,11 @@ METHODS = {"navier-stokes": "Navier–Stokes", "telea": "Telea"}
 
 
 def worst_first(photos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By status, then the highest score, then what the segmenter still sees, then the name."""
+    """By status (what a person has reviewed after the rest), then the highest score, what the segmenter still sees, the name."""
 
-    def key(photo: dict[str, Any]) -> tuple[int, float, float, str]:
-        score = photo.get("score")
-        return STATUSES.index(photo["status"]), 0.0 if score is None else -1.0 - score, -(photo["residue"] or 0.0), photo["input"]
+    def key(photo: dict[str, Any]) -> tuple[int, bool, float, float, str]:
+        score, seen = photo.get("score"), bool(photo.get("reviewed"))
+        return STATUSES.index(photo["status"]), seen, 0.0 if score is None else -1.0 - score, -(photo["residue"] or 0.0), photo["input"]
 
     return sorted(photos, key=key)
 
@@ -53,6 +53,7 @@ def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int,
         "base": base,
         "score": photo.get("score"),
         "truth": photo.get("truth"),
+        "reviewed": bool(photo.get("reviewed")),
         "holes": [{"score": None, "compare": {}} | h for h in photo["holes"]],
         "seam": seam,
         "lpips": lpips,

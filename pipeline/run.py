@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, images, mask, metrics, previews, report, report_csv, report_html, route, scan, segment, signs, verdict
+from pipeline import composite, images, mask, metrics, previews, report, route, scan, segment, signs, verdict
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
 from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
 from pipeline.faces import FaceDetector
 from pipeline.inpaint import Inpainters
 from pipeline.journal import Journal, fingerprint, stamp
+from pipeline.reports import write_reports
 from pipeline.stopwatch import STAGES, Stopwatch
 from pipeline.types import (
     Box,
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     import torch
 
 log = logging.getLogger(__name__)
+
+
+#: Told how far one photo's work is, and what comes next.
+Step = Callable[[float, str], None]
 
 
 class Removed(NamedTuple):
@@ -97,9 +102,17 @@ class ObjectRemover:
         outcome = self.clean(photo, resolve_classes(list(classes)), hole)
         return Removed(back(photo.rgb if outcome.result is None else outcome.result), outcome)
 
-    def clean(self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False) -> Outcome:
-        """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment."""
+    def clean(
+        self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False, step: Step | None = None
+    ) -> Outcome:
+        """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment.
+
+        ``step`` is called before each piece of work with the share that is done, 0 to 1, and the stage that comes; what it raises
+        passes through, and that is how a fill is stopped.
+        """
         watch, settings = Stopwatch(), self.settings
+        step = step or _no_step
+        step(0.0, "segment")
         with watch("segment"):
             found = self._find(photo, classes, given)
             unknown = mask.dilate(found.mask, found.dilate)
@@ -115,6 +128,7 @@ class ObjectRemover:
         if share > FAIL_HOLE_SHARE:
             status, reason = verdict.verdict(share, None, ())
             return done(status=status, reason=reason, error=reason)
+        step(0.05, "faces")
         with watch("faces"):
             faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
         routings = [route.route(h, unknown, faces, settings.route) for h in holes]
@@ -126,8 +140,10 @@ class ObjectRemover:
         probes: list[Probe | None] = []
         places: list[Hole | None] = []
         for i, hole in enumerate(holes):
+            step(0.1 + 0.8 * i / len(holes), "inpaint")
             with watch("inpaint"):
                 fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
+            step(0.1 + 0.8 * (i + 0.4) / len(holes), "probe")
             with watch("probe"):
                 place = metrics.probe_hole(hole, unknown, routings[i].route) if settings.probe else None
                 probe, plain = (None, None) if place is None else self._probe(photo.rgb, unknown, place, routings[i].route)
@@ -137,12 +153,15 @@ class ObjectRemover:
                     content, probe = fill.plain, plain
                     routings[i] = replace(routings[i], why=f"{routings[i].why}; plain, because texture made the probe worse")
                 composite.lead_in(result, content, fill.window, hole, unknown)
+            if compared:
+                step(0.1 + 0.8 * (i + 0.7) / len(holes), "compare")
             with watch("compare"):
                 for method, picture in compared.items():
                     window, content = fill_classically(photo.rgb, unknown, hole, method)
                     composite.lead_in(picture, content, window, hole, unknown)
             probes.append(probe)
             places.append(place)
+        step(0.9, "compare" if compared else "measure")
         with watch("compare"):
             beside = [
                 {
@@ -151,6 +170,7 @@ class ObjectRemover:
                 }
                 for hole, place in zip(holes, places, strict=True)
             ]
+        step(0.95, "measure")
         with watch("measure"):
             residue = None
             if classes:
@@ -372,12 +392,7 @@ def remove_folder(
         "seconds": round(time.monotonic() - begun, 3),
         "warnings": warnings,
     }
-    path = plan.output / "report.json"
-    report.write_report(path, run, entries)
-    report_csv.write_csv(plan.output / "report.csv", entries)
-    report_html.write_html(
-        plan.output / "report.html", run, entries, lambda entry: previews.find(plan.output, entry["input"], settings.compare)
-    )
+    path = write_reports(plan.output, run, entries, settings.compare)
     if interrupted:
         raise KeyboardInterrupt
     journal.finish()
@@ -506,6 +521,10 @@ class _Worker:
     def _refuse_foreign(self, name: str, target: Path) -> None:
         if target.exists() and not self.batch.overwrite and not self.journal.owns(name, target):
             raise UnwritableError(f"{target}: exists and is not what an earlier run wrote here; move it away or use --overwrite")
+
+
+def _no_step(done: float, stage: str) -> None:
+    """Nobody wants to know."""
 
 
 def package_version() -> str:

@@ -34,3 +34,9 @@ def test_imports_run_one_way(path: Path) -> None:
 def test_stages_do_not_import_each_other(stage: str) -> None:
     others = {n.split(".")[1] for n in imported(ROOT / "pipeline" / f"{stage}.py") if n.startswith("pipeline.")} & (STAGES | {"run", "cli"})
     assert {(stage, o) for o in others - {stage}} <= SHARED
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda p: p.name)
+def test_the_board_is_imported_by_no_stage(path: Path) -> None:
+    if not path.name.startswith("board"):
+        assert not [n for n in imported(path) if n.startswith("pipeline.board")]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import board, cli
+from pipeline import cli
 from tests.pipeline.conftest import scene
 
 
@@ -79,11 +79,6 @@ def test_help_is_quick_and_loads_no_torch() -> None:
     assert done.returncode == 0, done.stderr
     assert "--class" in done.stdout
     assert time.monotonic() - begun < 3  # 0.1 s on an idle machine; torch alone would take longer than this bound on a busy one
-
-
-def test_the_board_says_that_it_is_not_built(capsys: pytest.CaptureFixture[str]) -> None:
-    assert board.main([]) == 2
-    assert "not built yet" in capsys.readouterr().err
 
 
 def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:

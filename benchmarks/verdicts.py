@@ -38,7 +38,7 @@ from pipeline.config import Settings
 from pipeline.geometry import grow, hole_within
 from pipeline.mask import class_mask, find_holes
 from pipeline.metrics import lpips_squeeze
-from pipeline.run import ObjectRemover
+from pipeline.remover import ObjectRemover
 from pipeline.types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Route, Routing, Signs, Status
 from pipeline.verdict import WEIGHTS, score, verdict
 from train.data import find_images, read_rgb

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.config import BatchSettings, Settings
-    from pipeline.run import ObjectRemover, remove_folder
+    from pipeline.remover import ObjectRemover
+    from pipeline.run import remove_folder
 
 __all__ = ["BatchSettings", "ObjectRemover", "Settings", "remove_folder"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ObjectRemover", "remove_folder"):
-        from pipeline import run
+    if name == "ObjectRemover":
+        from pipeline.remover import ObjectRemover
 
-        return getattr(run, name)
+        return ObjectRemover
+    if name == "remove_folder":
+        from pipeline.run import remove_folder
+
+        return remove_folder
     if name in ("BatchSettings", "Settings"):
         from pipeline import config
 

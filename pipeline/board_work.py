@@ -11,7 +11,7 @@ from pipeline.config import Settings
 from pipeline.errors import RemoveObjectsError, UsageError
 
 if TYPE_CHECKING:
-    from pipeline.run import ObjectRemover
+    from pipeline.remover import ObjectRemover
 
 
 class CancelledError(RemoveObjectsError):
@@ -44,7 +44,7 @@ class Work:
             self._stop.clear()
         try:
             if self._remover is None:
-                from pipeline.run import ObjectRemover
+                from pipeline.remover import ObjectRemover
 
                 self._remover = ObjectRemover(self._settings)
             self.step(0.0, "loading")

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.config import Settings
 from pipeline.metrics import Perceptual, inside_errors
-from pipeline.run import ObjectRemover
+from pipeline.remover import ObjectRemover
 from pipeline.types import Mask, Pixels
 from train.data import read_rgb
 from train.evaluate import classical, means

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.categories import CATEGORIES
 from pipeline.config import Settings
-from pipeline.run import ObjectRemover
+from pipeline.remover import ObjectRemover
 from pipeline.types import Photo, Pixels
 from train.distill import confusion, intersection_over_union, read_pair
 

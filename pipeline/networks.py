@@ -1,0 +1,93 @@
+"""The networks of a run: each is loaded once, when it is first needed, and what is missing is said once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from pipeline import metrics, segment
+from pipeline.config import Settings
+from pipeline.errors import UsageError
+from pipeline.faces import FaceDetector
+from pipeline.inpaint import Inpainters
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+
+class Networks:
+    """Segmenter, face detector, inpainters and LPIPS of the given settings. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._lock = threading.Lock()
+        self._segmenter: segment.Chosen | None = None
+        self._faces: FaceDetector | None = None
+        self._perceptual: metrics.Perceptual | None = None
+        self._inpainters: Inpainters | None = None
+        self._device: torch.device | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks run."""
+        if self._device is None:
+            self._device = _device(self.settings.device)
+        return self._device
+
+    @property
+    def segmenter(self) -> segment.Segmenter:
+        with self._lock:
+            if self._segmenter is None:
+                self._segmenter = segment.choose_segmenter(self.settings.segmenter, self.device, offline=self.settings.offline)
+                if self._segmenter.warning:
+                    log.warning("%s", self._segmenter.warning)
+            return self._segmenter.segmenter
+
+    @property
+    def faces(self) -> FaceDetector:
+        with self._lock:
+            if self._faces is None:
+                self._faces = FaceDetector(offline=self.settings.offline)
+            return self._faces
+
+    @property
+    def inpainters(self) -> Inpainters:
+        with self._lock:
+            if self._inpainters is None:
+                self._inpainters = Inpainters(self.device, detail=self.settings.detail == "texture")
+            return self._inpainters
+
+    @property
+    def perceptual(self) -> metrics.Perceptual:
+        with self._lock:
+            if self._perceptual is None:
+                self._perceptual = metrics.Perceptual(self.device, offline=self.settings.offline)
+                if self._perceptual.missing:
+                    log.warning("%s", self._perceptual.missing)
+            return self._perceptual
+
+    def weights(self) -> dict[str, str]:
+        """sha256 by name of every weight that was used so far."""
+        found = dict(self._segmenter.weights) if self._segmenter else {}
+        return {**found, **(self._inpainters.weights if self._inpainters else {})}
+
+    def warnings(self) -> list[str]:
+        """What the whole run should know, each said once."""
+        found = [self._segmenter.warning if self._segmenter else None, self._perceptual.missing if self._perceptual else None]
+        if self._faces is not None and self._faces.name == "haar":
+            found.append("faces were looked for with Haar cascades: YuNet is neither cached nor reachable")
+        return [w for w in found if w]
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(k for k in ("cuda", "mps", "cpu") if available[k])
+    if not available[name]:
+        raise UsageError(f"--device {name}: this machine offers {', '.join(k for k, v in available.items() if v)}")
+    return torch.device(name)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import board_run, images
+from pipeline import board_run, images, previews
 from pipeline.board_photos import Item, Opened
 from pipeline.board_save import Saved, save_result
+from pipeline.board_session import Session
 from pipeline.board_shelf import UPLOAD_PIXELS, Shelf
 from pipeline.board_view import view_of
 from pipeline.board_work import Work
@@ -201,7 +202,7 @@ class Desk:
             self._written_here[saved.path] = stamp(saved.path)
             entry = item.entry
             if self.opened.mode == "run":
-                entry = self._put_in(item, saved)
+                entry = self._put_in(session, saved)
             session.item = replace(item, entry=entry, mask=saved.mask_path)
             self.shelf.replace(session.item)
             session.saved = session.editor.revision
@@ -232,9 +233,11 @@ class Desk:
         rows, columns = session.photo.size
         return view_of(session.layer(layer), box or Box(0, 0, columns, rows), width, height)
 
-    def _put_in(self, item: Item, saved: Saved) -> dict[str, Any]:
+    def _put_in(self, session: Session, saved: Saved) -> dict[str, Any]:
         assert self.opened.output is not None
-        root = self.opened.output
+        root, item = self.opened.output, session.item
+        previews.discard(root, item.name)
+        previews.write(root, item.name, session.photo, saved.outcome)
         entry = {
             **photo_entry(
                 item.name, saved.outcome, output=saved.path.relative_to(root).as_posix(), mask=saved.mask_path.relative_to(root).as_posix()

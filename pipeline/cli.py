@@ -12,12 +12,13 @@ from typing import Any
 
 from models.categories import CLASSES
 from pipeline.config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
-from pipeline.errors import RemoveObjectsError
+from pipeline.errors import RemoveObjectsError, UsageError
 from pipeline.printable import printable
+from pipeline.tolerance import tolerances
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
-exit codes: 0 all fine, 1 some photo failed, 2 the call itself was wrong"""
+exit codes: 0 all fine, 1 some photo failed or is worse than the baseline, 2 the call itself was wrong"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +57,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--truth", type=Path, metavar="DIR", help="the pictures without the objects, by the same relative name: the report says the error"
     )
+    p.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="an earlier report.json: exit 1 where a figure got worse than its tolerance"
+    )
+    p.add_argument(
+        "--tolerance", dest="tolerances", action="append", default=[], metavar="FIGURE=VALUE",
+        help="what a figure may get worse by, in a photo (truth.psnr=0.5) or in the mean (mean.truth.psnr=0.2); repeat",
+    )  # fmt: skip
     p.add_argument("--no-probe", action="store_true", help="leave out the probe: faster, and the report knows less")
     p.add_argument("--offline", action="store_true", help="never touch the network")
     p.add_argument("-q", "--quiet", action="store_true", help="errors only")
@@ -64,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 all fine, 1 some photo failed, 2 the call itself was wrong."""
+    """Run the command; 0 all fine, 1 some photo failed or is worse than the baseline, 2 the call itself was wrong."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     logging.basicConfig(level=logging.ERROR if args.quiet else logging.WARNING, format="remove-objects: %(message)s", force=True)
@@ -77,8 +85,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             classes=tuple(args.classes), output=args.output, masks=args.masks, truth=args.truth, save_masks=args.save_masks,
             workers=args.workers, overwrite=args.overwrite, dry_run=args.dry_run,
         )  # fmt: skip
+        allowed = tolerances(args.tolerances)
+        if args.tolerances and args.baseline is None:
+            raise UsageError("--tolerance says how far from --baseline FILE a figure may be; give that too")
+        from pipeline.baseline import compare, load_baseline
+        from pipeline.baseline_table import baseline_table
+        from pipeline.report import read_report
         from pipeline.run import remove_folder
+        from pipeline.summary import summary
 
+        baseline = None if args.baseline is None else load_baseline(args.baseline)
         with _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
             result = remove_folder(args.paths, settings, batch, command=shlex.join(["remove-objects", *arguments]), progress=progress)
     except RemoveObjectsError as error:
@@ -88,12 +104,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("remove-objects: stopped; the report stands as far as it goes, the same command goes on from here", file=sys.stderr)
         return 1
     counts = {s: sum(p["status"] == s for p in result.photos) for s in ("ok", "review", "unchanged", "skipped", "failed")}
+    report = read_report(result.report)
+    comparison = None if baseline is None else compare(report, baseline, allowed)
+    if not args.quiet:
+        print(summary(report["run"], report["photos"]))
+    if comparison is not None and (comparison.worse or not args.quiet):
+        print(baseline_table(comparison, str(args.baseline)), file=sys.stderr if args.quiet else sys.stdout)
     if not args.quiet:
         print(", ".join(f"{n} {s}" for s, n in counts.items() if n) + f"; report: {result.report}")
     for photo in result.photos:
         if photo["status"] == "failed":
             print(f"failed: {printable(photo['input'])}: {printable(photo['error'] or '')}", file=sys.stderr)
-    return 1 if counts["failed"] else 0
+    return 1 if counts["failed"] or (comparison and comparison.worse) else 0
 
 
 class _Progress:
@@ -122,10 +144,9 @@ class _Progress:
         self.bar.update()
         self.bar.set_postfix({**self.counts, "last": printable(entry["input"])[-24:]}, refresh=False)
         if self.verbose:
-            routes = ",".join(sorted({h["route"] for h in entry["holes"]}))
-            self.bar.write(
-                f"{entry['status']:9} {entry['seconds']:6.2f}s {printable(entry['input'])} {routes} {printable(entry['reason'])}"
-            )
+            from pipeline.summary import photo_line
+
+            self.bar.write(photo_line(entry))
 
 
 def _dilate(text: str) -> int | None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 NAME = ".remove-objects-journal.jsonl"
+#: The folder beside it that holds the report's small pictures; never an input.
+PREVIEWS = "report_files"
 
 
 def fingerprint(*parts: Any) -> str:

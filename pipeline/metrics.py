@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -148,6 +147,27 @@ class Perceptual:
         with torch.inference_mode(), self._lock:
             return float(self._network(tensors[0], tensors[1], normalize=True))
 
+    def variety(self, picture: FloatArray, known: Mask) -> float | None:
+        """How different the known things of a picture are to the network: the spread of its deepest features, summed over channels.
+
+        Args:
+            picture: hw3 in [0, 1].
+            known: hw bool.
+
+        Returns:
+            None where the network is not to be had, or nothing is known.
+        """
+        if self._network is None:
+            return None
+        import torch
+
+        x = torch.from_numpy(np.ascontiguousarray(picture, dtype=np.float32)).permute(2, 0, 1)[None].to(self.device)
+        with torch.inference_mode(), self._lock:
+            deepest = self._network.net.forward(self._network.scaling_layer(2 * x - 1))[-1][0].float().cpu().numpy()
+        deepest /= np.maximum(np.sqrt((deepest**2).sum(0)), 1e-6)
+        cells = cv2.resize(known.astype(np.float32), deepest.shape[:0:-1], interpolation=cv2.INTER_AREA) > 0.5
+        return float(deepest[:, cells].std(1).sum()) if cells.any() else None
+
 
 def lpips_squeeze(*, offline: bool) -> tuple[Any, str]:
     """(the lpips package's network over torch's cached SqueezeNet, without gradients for its parameters; "") or (None, why not)."""
@@ -168,9 +188,3 @@ def lpips_squeeze(*, offline: bool) -> tuple[Any, str]:
             return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False), ""
     except (CheckpointError, ImportError, OSError, RuntimeError) as error:
         return None, f"no LPIPS: {error}"
-
-
-def worst(values: Sequence[float | None]) -> float | None:
-    """The largest of the figures that are known."""
-    known = [v for v in values if v is not None]
-    return max(known) if known else None

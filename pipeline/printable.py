@@ -1,8 +1,10 @@
-"""Text that may hold anything, such as a file's name, made fit to be shown."""
+"""File names may hold anything: what cannot be printed is shown escaped, in a terminal as on a page."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Control characters and broken bytes are shown as what they are, not sent to a terminal or a page."""
+    r"""Control characters, marks that turn the direction of writing and broken bytes as ``\n``, ``\u202e``, ``\udcff``."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)

@@ -1,4 +1,4 @@
-"""``report.json``: what a run did, photo by photo, in the shape of schema version 1; and the verdict."""
+"""``report.json``: what a run did, photo by photo, in the shape of schema version 1."""
 
 from __future__ import annotations
 
@@ -7,35 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import config
 from pipeline.files import atomic_write
-from pipeline.metrics import worst
-from pipeline.types import Fidelity, HoleOutcome, Outcome, Probe, Status
+from pipeline.types import Fidelity, HoleOutcome, Outcome, Probe, Signs
 
 SCHEMA_VERSION = 1
-
-
-def verdict(hole_share: float, residue: float | None, holes: tuple[HoleOutcome, ...]) -> tuple[Status, str]:
-    """``ok`` or ``review`` (or ``failed`` where nothing was left to fill from), with the reason; thresholds in ``pipeline.config``."""
-    if hole_share > config.FAIL_HOLE_SHARE:
-        return Status.FAILED, f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from"
-    reasons = []
-    if hole_share > config.REVIEW_HOLE_SHARE:
-        reasons.append(f"the holes take {hole_share:.0%} of the photo (review above {config.REVIEW_HOLE_SHARE:.0%})")
-    if residue is not None and residue > config.REVIEW_RESIDUE:
-        reasons.append(f"the segmenter still sees the class in {residue:.0%} of the holes (review above {config.REVIEW_RESIDUE:.0%})")
-    seam = worst([h.seam for h in holes])
-    if seam is not None and seam > config.REVIEW_SEAM:
-        reasons.append(f"a seam {seam:.1f} times as rough as its surroundings (review above {config.REVIEW_SEAM})")
-    lpips = worst([h.probe.lpips if h.probe else None for h in holes])
-    if lpips is not None and lpips > config.REVIEW_PROBE_LPIPS:
-        reasons.append(f"the probe's LPIPS is {lpips:.2f} (review above {config.REVIEW_PROBE_LPIPS})")
-    unjudged = [h.probe.psnr for h in holes if h.probe and h.probe.lpips is None]
-    if unjudged and (psnr := min(unjudged)) < config.REVIEW_PROBE_PSNR:
-        reasons.append(f"the probe's PSNR is {psnr:.1f} dB (review below {config.REVIEW_PROBE_PSNR})")
-    if reasons:
-        return Status.REVIEW, "; ".join(reasons)
-    return Status.OK, "no figure is past its threshold"
 
 
 def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | None) -> dict[str, Any]:
@@ -72,11 +47,17 @@ def _hole(hole: HoleOutcome) -> dict[str, Any]:
         "why": hole.routing.why,
         "seam": _round(hole.seam),
         "score": _round(hole.score),
+        "signs": _signs(hole.signs),
         "probe": _probe(hole.probe),
     }
     if hole.compare:
         row["compare"] = {method: {"seam": _round(c.seam), "probe": _probe(c.probe)} for method, c in hole.compare.items()}
     return row
+
+
+def _signs(signs: Signs | None) -> dict[str, float | None] | None:
+    """Those that do not stand beside them already."""
+    return None if signs is None else {k: _round(v) for k, v in asdict(signs).items() if k not in ("share", "seam", "probe")}
 
 
 def _probe(probe: Probe | None) -> dict[str, float | None] | None:
@@ -93,3 +74,13 @@ def write_report(path: Path, run: dict[str, Any], photos: list[dict[str, Any]]) 
     report = {"schema_version": SCHEMA_VERSION, "run": run, "photos": sorted(photos, key=lambda p: p["input"])}
     with atomic_write(path) as file:
         file.write(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogateescape"))
+
+
+def read_report(path: Path) -> Any:
+    """What stands in a ``report.json``: names with bytes that are no UTF-8 come back as ``write_report`` was given them.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no JSON.
+    """
+    return json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))

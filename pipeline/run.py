@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, images, mask, metrics, report, route, scan, segment
+from pipeline import composite, images, mask, metrics, previews, report, report_csv, report_html, route, scan, segment, signs, verdict
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, BatchSettings, Settings, auto_dilate, resolve_classes
 from pipeline.errors import PhotoError, UnreadableError, UnwritableError, UsageError
@@ -22,7 +22,23 @@ from pipeline.faces import FaceDetector
 from pipeline.inpaint import Inpainters
 from pipeline.journal import Journal, fingerprint, stamp
 from pipeline.stopwatch import STAGES, Stopwatch
-from pipeline.types import Box, Compared, Fidelity, FloatArray, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Route, Status
+from pipeline.types import (
+    Box,
+    Compared,
+    Fidelity,
+    FloatArray,
+    Hole,
+    HoleOutcome,
+    Mask,
+    Outcome,
+    Photo,
+    Pixels,
+    Probe,
+    Route,
+    Routing,
+    Signs,
+    Status,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +55,16 @@ class Removed(NamedTuple):
 
     image: Any
     outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What is to be removed (HW bool), how far to widen it, its classes' shares of the photo, and hw their probability."""
+
+    mask: Mask
+    dilate: int
+    shares: dict[str, float] = field(default_factory=dict)
+    probability: FloatArray | None = None
 
 
 class ObjectRemover:
@@ -87,11 +113,11 @@ class ObjectRemover:
         step = step or _no_step
         step(0.0, "segment")
         with watch("segment"):
-            found, shares, radius = self._find(photo, classes, given)
-            unknown = mask.dilate(found, radius)
+            found = self._find(photo, classes, given)
+            unknown = mask.dilate(found.mask, found.dilate)
             holes = mask.find_holes(unknown)
         share = float(unknown.mean())
-        partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=shares, hole_share=share, warnings=photo.warnings)
+        partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=found.shares, hole_share=share, warnings=photo.warnings)
 
         def done(**changes: Any) -> Outcome:
             return replace(partial, seconds=watch.elapsed, stages=watch.stages, **changes)
@@ -99,7 +125,7 @@ class ObjectRemover:
         if not holes:
             return done(reason="the mask is empty" if given is not None else f"no {' or '.join(classes)} was found")
         if share > FAIL_HOLE_SHARE:
-            status, reason = report.verdict(share, None, ())
+            status, reason = verdict.verdict(share, None, ())
             return done(status=status, reason=reason, error=reason)
         step(0.05, "faces")
         with watch("faces"):
@@ -145,29 +171,50 @@ class ObjectRemover:
             ]
         step(0.95, "measure")
         with watch("measure"):
-            outcomes = tuple(
-                HoleOutcome(h.box, h.share, r, metrics.seam(result, h, unknown), p, compare=c)
-                for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
-            )
             residue = None
             if classes:
                 after = segment.removed_probability(self.segmenter.probabilities(result), classes)
                 residue = metrics.residue(after, unknown, settings.threshold)
-        status, reason = report.verdict(share, residue, outcomes)
-        return done(status=status, reason=reason, result=result, residue=residue, holes=outcomes, compared=compared)
+            outcomes = tuple(
+                self._outcome(result, unknown, h, r, p, c, found.probability)
+                for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
+            )
+            score = max(h.score for h in outcomes if h.score is not None)
+        status, reason = verdict.verdict(share, residue, outcomes)
+        return done(status=status, reason=reason, result=result, residue=residue, score=score, holes=outcomes, compared=compared)
 
-    def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> tuple[Mask, dict[str, float], int]:
-        """(what is to be removed, shares of the photo by class, how far to widen it)."""
+    def _outcome(
+        self, result: Pixels, unknown: Mask, hole: Hole, routing: Routing, probe: Probe | None, compare: dict[str, Compared],
+        before: FloatArray | None,
+    ) -> HoleOutcome:  # fmt: skip
+        """What can be said of one filled hole; ``before``: the removed classes' probability on the photo, None where the mask was given."""
+        near, inside, known = signs.surroundings(result, hole, unknown)
+        sure, unsure = (None, None) if before is None else signs.certainty(before, hole, *unknown.shape)
+        seen = Signs(
+            depth=signs.depth(hole, *unknown.shape),
+            share=hole.share,
+            seam=metrics.seam(result, hole, unknown),
+            structure=signs.structure(near, inside, known),
+            variety=self.perceptual.variety(near, known) if self.settings.probe else None,  # --no-probe loads no SqueezeNet
+            probe=None if probe is None else probe.lpips,
+            segmented=0.0 if before is None else 1.0,
+            certainty=sure,
+            unsure=unsure,
+        )
+        return HoleOutcome(hole.box, hole.share, routing, seen.seam, probe, seen, verdict.score(seen), compare)
+
+    def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> _Found:
         settings = self.settings
         if given is not None:
-            return given.astype(bool), {}, settings.dilate or 0
+            return _Found(given.astype(bool), settings.dilate or 0)
         height, width = photo.size
         probabilities = self.segmenter.probabilities(photo.rgb)
-        removed = segment.removed_probability(probabilities, classes)
-        removed = segment.look_closer(self.segmenter, photo.rgb, removed, classes)
+        first = segment.removed_probability(probabilities, classes)
+        removed = segment.look_closer(self.segmenter, photo.rgb, first, classes)
+        removed = segment.whole_objects(removed, probabilities[0], settings.threshold)
         found = mask.class_mask(removed, height, width, settings.threshold)
         shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
-        return found, shares, auto_dilate(height, width) if settings.dilate is None else settings.dilate
+        return _Found(found, auto_dilate(height, width) if settings.dilate is None else settings.dilate, shares, first)
 
     def _probe(self, rgb: Pixels, unknown: Mask, moved: Hole, kind: Route) -> tuple[Probe, Probe | None]:
         """A hole at a known place, filled as ours are, against the truth: (as it is used, as it would be without texture).
@@ -283,7 +330,9 @@ def remove_folder(
     inputs: Sequence[Path], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
     progress: Callable[[int, dict[str, Any] | None], None] | None = None,
 ) -> FolderResult:  # fmt: skip
-    """Clean files and folders into an output folder, and write ``report.json`` there. This is what the command calls.
+    """Clean files and folders into an output folder, and report there: ``report.json``, ``report.csv``, ``report.html``.
+
+    This is what the command calls.
 
     Args:
         inputs: files and folders; folders are searched through.
@@ -344,6 +393,10 @@ def remove_folder(
     }
     path = plan.output / "report.json"
     report.write_report(path, run, entries)
+    report_csv.write_csv(plan.output / "report.csv", entries)
+    report_html.write_html(
+        plan.output / "report.html", run, entries, lambda entry: previews.find(plan.output, entry["input"], settings.compare)
+    )
     if interrupted:
         raise KeyboardInterrupt
     journal.finish()
@@ -389,6 +442,7 @@ class _Worker:
             return earlier
         begun = time.monotonic()
         target: Path | None = None
+        previews.discard(self.output, name)
         try:
             entry, target = self._clean(job, mask_file, name)
         except (PhotoError, OSError, MemoryError) as error:
@@ -413,11 +467,21 @@ class _Worker:
         if truth_file is not None and outcome.result is not None:
             with watch("measure"):
                 outcome = replace(outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth_file)))
+        with watch("preview"):
+            outcome = self._preview(photo, outcome, name)
         with watch("write"):
             outcome, target, mask_name = self._write(job, photo, outcome, name)
         outcome = replace(outcome, stages=_summed(outcome.stages, watch.stages), seconds=watch.elapsed)
         output = None if target is None else str(target.relative_to(self.output).as_posix())
         return report.photo_entry(name, outcome, output=output, mask=mask_name), target
+
+    def _preview(self, photo: Photo, outcome: Outcome, name: str) -> Outcome:
+        """The report's small pictures. A photo whose previews cannot be written is cleaned all the same, and says so."""
+        try:
+            previews.write(self.output, name, photo, outcome)
+        except UnwritableError as error:
+            return replace(outcome, warnings=(*outcome.warnings, f"the report has no picture of it: {error}"))
+        return outcome
 
     def _write(self, job: scan.Job, photo: Photo, outcome: Outcome, name: str) -> tuple[Outcome, Path | None, str | None]:
         """Mask and photo to the disk: (outcome with its fidelity, the photo's file, the mask's name in the report)."""

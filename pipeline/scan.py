@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pipeline import journal
 from pipeline.errors import UsageError
 from pipeline.mask_names import mask_names
 
@@ -58,9 +59,9 @@ def scan(inputs: Sequence[Path], output: Path | None = None, *, exclude: Sequenc
     """Plan the run over files and folders (recursive).
 
     ``output`` defaults to ``cleaned`` beside the input. Hidden files, ``exclude`` (the masks' folder) and the output folder itself
-    are not looked into; links to folders are not followed. With ``lossless`` the names of the PNGs that lossy photos become are
-    kept free too. Raises ``UsageError`` where an input is missing, no photo is found, an input would be overwritten, or two photos
-    would write one file.
+    are not looked into, nor the small pictures of any earlier report; links to folders are not followed. With ``lossless`` the names of
+    the PNGs that lossy photos become are kept free too. Raises ``UsageError`` where an input is missing, no photo is found, an input
+    would be overwritten, or two photos would write one file.
     """
     if not inputs:
         raise UsageError("no input was given: name at least one photo or folder")
@@ -151,7 +152,7 @@ def _find(given: Path, skipped: Sequence[Path], notes: list[str]) -> Iterator[_F
             path = Path(folder, entry.name)
             kind = _kind(entry)
             if kind == "folder":
-                if path.resolve() not in skipped:
+                if path.resolve() not in skipped and not _is_previews(path):
                     folders.append(path)
             elif kind == "link to a folder":
                 notes.append(f"{path}: a link to a folder, not followed")
@@ -161,6 +162,11 @@ def _find(given: Path, skipped: Sequence[Path], notes: list[str]) -> Iterator[_F
                 others += 1
     if others:
         notes.append(f"{given}: {others} other {'file' if others == 1 else 'files'} ignored")
+
+
+def _is_previews(folder: Path) -> bool:
+    """Whether this is the folder of small pictures of an earlier run's report: results may be cleaned again, these are none."""
+    return folder.name == journal.PREVIEWS and (folder.parent / journal.NAME).is_file()
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

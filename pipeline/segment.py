@@ -26,6 +26,8 @@ CLOSER_FROM, CLOSER_MOST, CLOSER_CONTEXT, CLOSER_LEAST, CLOSER_LARGEST = 0.1, 8,
 #: Longer side in pixels of the map that the looks are put together on, how much more a closer look counts, and the share of its square
 #: over which it fades at the border, where it sees objects cut off.
 CLOSER_MAP, CLOSER_WEIGHT, CLOSER_FADE = 2048, 3.0, 0.15
+#: Least probability, as a share of the threshold, at which a pixel may belong to an object of the class that it is connected with.
+WAVERING = 0.3
 
 
 class Segmenter(Protocol):
@@ -168,6 +170,28 @@ def shares(probabilities: FloatArray, classes: Sequence[str], threshold: float) 
 def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
     """hw: the probability that a pixel is any of the classes."""
     return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)  # type: ignore[no-any-return]
+
+
+def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> FloatArray:
+    """The probability of the removed classes, raised where an object goes on though its name wavers: half a dog is no dog removed.
+
+    A pixel that is connected with one of the classes, is more likely some object than none, and may be of the classes (``WAVERING`` of the
+    threshold), belongs to that object: its probability becomes that of any object at all.
+
+    Args:
+        removed: hw in [0, 1], the probability of the removed classes.
+        ground: the probability of no object, at any size.
+        threshold: at which a pixel is taken.
+    """
+    h, w = removed.shape
+    thing = 1 - cv2.resize(ground, (w, h), interpolation=cv2.INTER_LINEAR)
+    sure = removed >= threshold
+    within = sure | ((removed >= WAVERING * threshold) & (thing >= threshold))
+    _, parts = cv2.connectedComponents(within.astype(np.uint8), connectivity=8)
+    held = np.zeros(int(parts.max()) + 1, bool)
+    held[parts[sure]] = True
+    held[0] = False
+    return np.where(held[parts], np.maximum(removed, thing), removed).astype(np.float32)
 
 
 def look_closer(segmenter: Segmenter, rgb: Pixels, removed: FloatArray, classes: Sequence[str]) -> FloatArray:

@@ -128,6 +128,25 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """What one hole shows of its result's worth without the truth; None = not known. See ``pipeline.signs`` and ``pipeline.metrics``.
+
+    ``share`` is the hole's of the photo; ``probe`` the probe's LPIPS; ``segmented`` 1 where the segmenter drew the mask, 0 where it was
+    given; ``certainty`` and ``unsure`` are of that mask.
+    """
+
+    depth: float
+    share: float
+    seam: float | None = None
+    structure: float | None = None
+    variety: float | None = None
+    probe: float | None = None
+    segmented: float = 0.0
+    certainty: float | None = None
+    unsure: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """The same hole filled a classical way."""
 
@@ -139,7 +158,7 @@ class Compared:
 class HoleOutcome:
     """What became of one hole; a row of the report's ``holes``.
 
-    ``score``: the error to expect, see ``pipeline.verdict``. ``compare``: by classical method, where that was asked for.
+    ``score``: the error to expect from ``signs``, see ``pipeline.verdict``. ``compare``: by classical method, where that was asked for.
     """
 
     box: Box
@@ -147,6 +166,7 @@ class HoleOutcome:
     routing: Routing
     seam: float | None
     probe: Probe | None
+    signs: Signs | None = None
     score: float | None = None
     compare: dict[str, Compared] = field(default_factory=dict)
 

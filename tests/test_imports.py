@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {"models": {"models"}, "pipeline": {"models", "pipeline"}, "train": {"models", "pipeline", "train"}}
-STAGES = {"scan", "images", "segment", "mask", "faces", "inpaint", "composite", "metrics", "report"}
+STAGES = {
+    "scan", "images", "segment", "mask", "faces", "inpaint", "composite", "metrics", "previews", "report", "report_csv", "report_html",
+}  # fmt: skip
 #: What a stage may lean on besides errors, types and settings: geometry and the report's own look at figures.
 SHARED = {("inpaint", "route"), ("inpaint", "texture"), ("report", "metrics")}
 

@@ -1,10 +1,15 @@
 """Figures against pictures whose answer is known."""
 
+import threading
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from pipeline.mask import find_holes
-from pipeline.metrics import inside_errors, probe_hole, residue, seam
+from pipeline.metrics import Perceptual, inside_errors, probe_hole, residue, seam
 from pipeline.types import Route
 from tests.pipeline.conftest import scene
 
@@ -82,3 +87,25 @@ def test_no_known_ground_gives_no_probe() -> None:
     mask[10:90, 10:90] = True
     (hole,) = find_holes(mask)
     assert probe_hole(hole, mask, Route.FREE_FORM) is None
+
+
+def test_variety_is_the_spread_of_deep_features_where_all_is_known() -> None:
+    class Features:
+        """Deepest features that differ between the left and the right half."""
+
+        def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+            deepest = torch.zeros(1, 2, 4, 4)
+            deepest[:, 0, :, :2], deepest[:, 1, :, 2:] = 3.0, 5.0
+            return [torch.zeros(1, 1, 8, 8), deepest]
+
+    perceptual: Any = Perceptual.__new__(Perceptual)
+    perceptual.device, perceptual._lock = torch.device("cpu"), threading.Lock()
+    perceptual._network = SimpleNamespace(net=Features(), scaling_layer=lambda x: x)
+    picture, known = np.zeros((64, 64, 3), np.float32), np.ones((64, 64), bool)
+    assert perceptual.variety(picture, known) == pytest.approx(1.0)  # two channels that are 0 or 1, half and half
+    left = known.copy()
+    left[:, 32:] = False
+    assert perceptual.variety(picture, left) == pytest.approx(0.0)
+    assert perceptual.variety(picture, ~known) is None
+    perceptual._network = None
+    assert perceptual.variety(picture, known) is None

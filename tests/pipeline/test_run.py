@@ -56,7 +56,7 @@ def test_a_folder_keeps_its_tree_and_gets_its_report(photos: Path, tmp_path: Pat
         assert entry["fidelity"] == {"changed_outside": 0, "psnr_outside": None}
         assert entry["classes"]["person"] > 0
         assert 0 < entry["hole_share"] < 0.5
-        assert set(entry["holes"][0]) == {"box", "share", "route", "why", "seam", "score", "probe"}
+        assert set(entry["holes"][0]) == {"box", "share", "route", "why", "seam", "score", "signs", "probe"}
         assert set(entry["holes"][0]["probe"]) == {"l1", "psnr", "ssim", "lpips"}
         assert entry["holes"][0]["probe"]["lpips"] is None  # no backbone in an empty cache
         mask = np.asarray(Image.open(out / entry["mask"]))

@@ -222,3 +222,37 @@ def test_neighbours_share_a_closer_look_and_crowds_have_a_bound() -> None:
         for x in range(20, 620, 150):
             picture[y : y + 20, x : x + 20] = (255, 0, 0)
     assert closer(picture)[2] <= 1 + segment.CLOSER_MOST
+
+
+def test_an_object_goes_on_where_its_name_wavers() -> None:
+    removed, ground = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
+    removed[5:15, 5:15], ground[5:15, 5:25] = 0.9, 0.1
+    removed[5:15, 15:25] = 0.2  # surely an object, perhaps this one
+    found = segment.whole_objects(removed, ground, 0.5) >= 0.5
+    assert found[5:15, 5:25].all()
+    assert found.sum() == 10 * 20
+
+
+@pytest.mark.parametrize(("name", "ground"), [(0.1, 0.1), (0.2, 0.7)])
+def test_another_object_and_the_ground_are_left(name: float, ground: float) -> None:
+    removed, none = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
+    removed[5:15, 5:15], none[5:15, 5:15] = 0.9, 0.1
+    removed[5:15, 15:25], none[5:15, 15:25] = name, ground
+    assert (segment.whole_objects(removed, none, 0.5) >= 0.5).sum() == 100
+
+
+def test_an_object_that_touches_nothing_sure_is_left() -> None:
+    removed, ground = np.full((20, 40), 0.2, np.float32), np.full((20, 40), 0.1, np.float32)
+    removed[:, 15:20] = 0.0
+    removed[5, 5] = 0.9
+    found = segment.whole_objects(removed, ground, 0.5) >= 0.5
+    assert found[:, :15].all()
+    assert not found[:, 15:].any()
+
+
+def test_the_ground_may_be_of_another_size() -> None:
+    removed, ground = np.zeros((40, 80), np.float32), np.zeros((20, 40), np.float32)
+    removed[10, 10] = 0.9
+    found = segment.whole_objects(removed, ground, 0.5)
+    assert found.shape == (40, 80)
+    assert (found >= 0.5).sum() == 1

@@ -1,0 +1,125 @@
+"""What ``report.html`` shows, in the order in which it shows it: the report's entries made ready for a page, worst first."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from pipeline.config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE
+from pipeline.histogram import Histogram, histogram
+from pipeline.verdict import review_score
+
+#: The order of the page.
+STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
+#: The compared methods as people write them.
+METHODS = {"navier-stokes": "Navier–Stokes", "telea": "Telea"}
+
+
+def worst_first(photos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By status, then the highest score, then what the segmenter still sees, then the name."""
+
+    def key(photo: dict[str, Any]) -> tuple[int, float, float, str]:
+        score = photo.get("score")
+        return STATUSES.index(photo["status"]), 0.0 if score is None else -1.0 - score, -(photo["residue"] or 0.0), photo["input"]
+
+    return sorted(photos, key=key)
+
+
+def worst_of(photo: dict[str, Any], figure: str) -> float | None:
+    """The highest ``seam``, or figure of the probe, over a photo's holes; None where none is known."""
+    found = [h["seam"] if figure == "seam" else (h["probe"] or {}).get(figure) for h in photo["holes"]]
+    return max((v for v in found if v is not None), default=None)
+
+
+def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int, int] | None, middle: float = 0.5) -> dict[str, Any]:
+    """One photo for the template.
+
+    Args:
+        photo: the report's entry.
+        pictures: addresses by kind, as ``pipeline.previews.find`` names them.
+        size: (width, height) of the picture before, or None where there is none.
+        middle: where across the picture the mask lies, in [0, 1]: the slider stands there, so that both halves show something.
+    """
+    folder, _, base = photo["input"].rpartition("/")
+    methods = dict.fromkeys(m for h in photo["holes"] for m in h.get("compare", {}))
+    seam, lpips, residue = worst_of(photo, "seam"), worst_of(photo, "lpips"), photo["residue"]
+    return {
+        **photo,
+        "folder": f"{folder}/" if folder else "",
+        "base": base,
+        "score": photo.get("score"),
+        "truth": photo.get("truth"),
+        "holes": [{"score": None, "compare": {}} | h for h in photo["holes"]],
+        "seam": seam,
+        "lpips": lpips,
+        "past": {
+            "share": photo["hole_share"] > REVIEW_HOLE_SHARE,
+            "residue": (residue or 0) > REVIEW_RESIDUE,
+            "score": (photo.get("score") or 0) > review_score(segmented=_segmented(photo)),
+        },
+        "scored": any(h.get("score") is not None for h in photo["holes"]),
+        "probed": any(h["probe"] for h in photo["holes"]),
+        "routes": sorted({h["route"] for h in photo["holes"]}),
+        "pictures": pictures if size else {},
+        "size": size,
+        "middle": round(100 * middle),
+        "compared": [_compared(photo, m) for m in methods if m in pictures],
+        "methods": METHODS,
+        "links": [(text, link) for text, key in (("Result", "output"), ("Mask", "mask")) if (link := address(photo[key])) is not None],
+    }
+
+
+def _segmented(photo: dict[str, Any]) -> bool:
+    """Whether the segmenter drew the photo's mask."""
+    return any((h.get("signs") or {}).get("segmented") for h in photo["holes"])
+
+
+def _compared(photo: dict[str, Any], method: str) -> dict[str, Any]:
+    """A classical method's worst figures, as they stand for ours."""
+    holes = [h["compare"][method] for h in photo["holes"] if method in h.get("compare", {})]
+    other = {"holes": holes}
+    return {"kind": method, "label": METHODS.get(method, method), "seam": worst_of(other, "seam"), "lpips": worst_of(other, "lpips")}
+
+
+def address(name: str | None) -> str | None:
+    """The relative address of a file below the output folder; None for what would lead out of it.
+
+    Every byte of the name that is not plain is percent-encoded, so that ``#``, ``?``, ``javascript:`` and broken bytes are only names.
+    """
+    if not name or name.startswith(("/", "\\")) or ".." in PurePosixPath(name).parts:
+        return None
+    return quote(name.encode("utf-8", "surrogatepass") if os.name == "nt" else os.fsencode(name))
+
+
+def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
+    """How the figures of the run are spread; those that nobody measured are left out."""
+    holes = [h for p in photos for h in p["holes"]]
+    found = [
+        histogram(
+            "Score", "each photo; LPIPS", [p.get("score") for p in photos], review_score(segmented=any(_segmented(p) for p in photos))
+        ),
+        histogram("Seam", "each hole; 1 is invisible", [h["seam"] for h in holes]),
+        histogram("Probe", "each hole; LPIPS", [(h["probe"] or {}).get("lpips") for h in holes]),
+        histogram("Still seen", "each photo; of the holes", [p["residue"] for p in photos], REVIEW_RESIDUE),
+    ]
+    return [h for h in found if h is not None]
+
+
+def stage_seconds(photos: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
+    """Seconds by stage over the photos that this run did not skip, in the pipeline's order; stages that took no time are left out."""
+    total: dict[str, float] = {}
+    for photo in photos:
+        if photo["status"] != "skipped":
+            for stage, seconds in photo["stages"].items():
+                total[stage] = total.get(stage, 0.0) + seconds
+    return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
+
+
+def totals(photos: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Photos by status, in the page's order, those that occur."""
+    count = Counter(p["status"] for p in photos)
+    return [(s, count[s]) for s in STATUSES if count[s]]

@@ -1,0 +1,93 @@
+"""What stands in the terminal: a line for each photo while it runs, and a table of the whole run at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.figures import EARLIER, verdict
+from pipeline.printable import printable
+from pipeline.types import Status
+
+Entry = Mapping[str, Any]
+
+#: How many photos are named to look at first.
+LOOK_FIRST = 5
+
+
+def photo_line(entry: Entry) -> str:
+    """One photo: verdict, seconds, score, name, routes, reason; what is of one width stands first, so that columns are columns."""
+    score = "" if entry.get("score") is None else f"{entry['score']:.2f}"
+    routes = ",".join(sorted({hole["route"] for hole in entry["holes"]})) or "-"
+    return f"{entry['status']:9} {entry['seconds']:7.2f} s {score:>6}  {printable(entry['input'])} {routes}  {printable(entry['reason'])}"
+
+
+def summary(run: Mapping[str, Any], photos: Sequence[Entry]) -> str:
+    """The table of a run.
+
+    Args:
+        run: the report's ``run``.
+        photos: the report's ``photos``.
+
+    Returns:
+        Lines without a line break at the end: photos and seconds by verdict, where the time went, the weights, and which photos to look
+        at first.
+    """
+    lines = [f"{'verdict':9}  photos  seconds a photo"]
+    for status in Status:
+        seconds = [float(p["seconds"]) for p in photos if p["status"] == status.value]
+        if seconds:
+            # The seconds of a photo that was found done are those of the run that did it.
+            spent = "" if status is Status.SKIPPED else f"{sum(seconds) / len(seconds):15.2f}"
+            lines.append(f"{status.value:9}  {len(seconds):6}  {spent}".rstrip())
+    lines.append(_time(run, [p for p in photos if p["status"] != Status.SKIPPED.value]))
+    weights = ", ".join(f"{name} {digest[:8]}" for name, digest in sorted((run.get("weights") or {}).items()))
+    lines.append(f"weights: {weights or 'none was needed'}")
+    first = look_first(photos)
+    if first:
+        lines.append("look first at:")
+        width = max(len(printable(p["input"])) for p in first)
+        lines += [f"  {_told(p):6}  {printable(p['input']).ljust(width)}  {printable(_reason(p))}" for p in first]
+    return "\n".join(lines)
+
+
+def look_first(photos: Sequence[Entry]) -> list[Entry]:
+    """At most ``LOOK_FIRST`` photos, worst first: those that failed, then those for review by score, the unscored by the holes' share."""
+    rank: dict[Status | None, int] = {Status.FAILED: 0, Status.REVIEW: 1}
+    found = [p for p in photos if verdict(p) in rank]
+
+    def key(photo: Entry) -> tuple[int, bool, float, float, str]:
+        score = photo.get("score")
+        return rank[verdict(photo)], score is None, -(score or 0.0), -photo["hole_share"], photo["input"]
+
+    return sorted(found, key=key)[:LOOK_FIRST]
+
+
+def _time(run: Mapping[str, Any], done: Sequence[Entry]) -> str:
+    """The whole run's seconds, a photo's, and the stage that takes most of them."""
+    text = f"time: {float(run['seconds']):.1f} s"
+    if not done:
+        return f"{text}, nothing was to be done"
+    slowest = max(done, key=lambda p: p["seconds"])
+    text += (
+        f", {sum(p['seconds'] for p in done) / len(done):.2f} s a photo, at most {slowest['seconds']:.2f} ({printable(slowest['input'])})"
+    )
+    stages: dict[str, float] = {}
+    for photo in done:
+        for stage, seconds in (photo.get("stages") or {}).items():
+            stages[stage] = stages.get(stage, 0.0) + seconds
+    total = sum(stages.values())
+    if total > 0:
+        stage = max(stages, key=lambda s: stages[s])
+        text += f"; slowest stage: {stage}, {stages[stage] / total:.0%}"
+    return text
+
+
+def _told(photo: Entry) -> str:
+    return str(verdict(photo) or photo["status"])
+
+
+def _reason(photo: Entry) -> str:
+    """Why: the error of a failed photo, the verdict's reason of others; the earlier run's where this one found it done."""
+    reason = str(photo.get("error") or photo["reason"])
+    return reason.removeprefix(f"{EARLIER}{_told(photo)}: ")

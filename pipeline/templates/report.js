@@ -1,0 +1,194 @@
+"use strict";
+// Everything that is shown stands in the page already; this only moves, hides and points. No text ever becomes HTML here.
+(() => {
+  const one = (query, from = document) => from.querySelector(query);
+  const all = (query, from = document) => [...from.querySelectorAll(query)];
+  const root = document.documentElement, list = one("#photos"), search = one("#search"), order = one("#order"), keys = one("#keys");
+  const filters = { classes: one("#class"), routes: one("#route") };
+  const statuses = all(".tally button"), none = one("#none");
+  const photos = all(".photo").map((element, place) => {
+    const d = element.dataset;
+    return { element, place, status: d.status, name: d.name, search: d.name.toLowerCase(), classes: d.classes.split(" "), routes: d.routes.split(" ") };
+  });
+  let shown = photos, current = null;
+
+  function number(photo, figure) {
+    const text = photo.element.dataset[figure];
+    return text === "" ? -Infinity : Number(text);
+  }
+
+  function filter() {
+    const wanted = new Set(statuses.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.status));
+    const words = search.value.toLowerCase().split(" ").filter(Boolean);
+    const fits = (photo) => (!wanted.size || wanted.has(photo.status)) && words.every((w) => photo.search.includes(w))
+      && Object.entries(filters).every(([key, select]) => !select || !select.value || photo[key].includes(select.value));
+    shown = [];
+    for (const photo of photos) {
+      const fit = fits(photo);
+      if (photo.element.hidden === fit) photo.element.hidden = !fit;
+      if (fit) shown.push(photo);
+    }
+    none.hidden = shown.length > 0 || photos.length === 0;
+    const plural = photos.length === 1 ? "photo" : "photos";
+    one("#shown").value = shown.length === photos.length ? `${photos.length} ${plural}` : `${shown.length} of ${photos.length}`;
+  }
+
+  function sort() {
+    const by = order.value;
+    const compare = by === "worst" ? (a, b) => a.place - b.place
+      : by === "name" ? (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) || a.place - b.place
+      : (a, b) => (number(b, by) - number(a, by)) || a.place - b.place;
+    photos.sort(compare);
+    list.prepend(...photos.map((photo) => photo.element));
+    filter();
+  }
+
+  function choose(photo) {
+    if (current) current.element.classList.remove("current");
+    current = photo;
+    if (photo) photo.element.classList.add("current");
+  }
+
+  function go(step) {
+    if (!shown.length) return;
+    const at = shown.indexOf(current);
+    const next = shown[at < 0 ? (step > 0 ? 0 : shown.length - 1) : Math.min(Math.max(at + step, 0), shown.length - 1)];
+    choose(next);
+    next.element.focus({ preventScroll: true });
+    next.element.scrollIntoView({ block: "start" });
+  }
+
+  function slide(photo, to) {
+    const range = one("input[type=range]", photo.element);
+    if (!range) return;
+    range.value = to(Number(range.value));
+    range.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function show(button) {
+    const photo = button.closest(".photo"), after = one(".stage .after", photo);
+    const ours = one(".compare [data-kind=after]", photo);
+    if (!ours.dataset.src) ours.dataset.src = after.src;
+    after.src = button === ours ? ours.dataset.src : one("img", button).src;
+    one(".tag.right", photo).textContent = button.dataset.label;
+    for (const other of all(".compare button", photo)) other.setAttribute("aria-pressed", String(other === button));
+  }
+
+  function setMask(element, on) {
+    element.classList.toggle("masked", on);
+    one(".mask-switch", element)?.setAttribute("aria-pressed", String(on));
+  }
+
+  function flip(button) {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    return on;
+  }
+
+  function turn() {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    remember("remove-objects-theme", root.dataset.theme);
+  }
+
+  // A browser may refuse storage to pages from the disk: the theme is then the system's at the next opening.
+  function remember(key, value) {
+    try {
+      if (value === undefined) return localStorage.getItem(key);
+      localStorage.setItem(key, value);
+    } catch { /* nothing depends on it */ }
+    return null;
+  }
+
+  const theme = remember("remove-objects-theme");
+  if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+
+  const cut = (range) => range.parentElement.style.setProperty("--cut", `${range.value}%`);
+  all(".stage input").forEach(cut);
+
+  // Ours is shown twice: its small picture is the large one's, so that the file holds it once.
+  for (const small of all(".compare [data-kind=after] img")) {
+    small.loading = "lazy";
+    small.src = one(".stage .after", small.closest(".photo")).src;
+  }
+
+  for (const button of statuses) {
+    button.addEventListener("click", () => {
+      flip(button);
+      filter();
+    });
+  }
+  search.addEventListener("input", filter);
+  for (const select of Object.values(filters)) select?.addEventListener("change", filter);
+  order.addEventListener("change", sort);
+  one("#view").addEventListener("click", (e) => {
+    root.classList.toggle("sheet", flip(e.currentTarget));
+    current?.element.scrollIntoView({ block: "center" });
+  });
+  one("#masks").addEventListener("click", (e) => {
+    const on = flip(e.currentTarget);
+    for (const photo of photos) setMask(photo.element, on);
+  });
+  one("#theme").addEventListener("click", turn);
+  one("#help").addEventListener("click", () => keys.showModal());
+  one("#clear").addEventListener("click", () => {
+    search.value = "";
+    for (const select of Object.values(filters)) if (select) select.value = "";
+    for (const button of statuses) button.setAttribute("aria-pressed", "false");
+    filter();
+    search.focus();
+  });
+
+  list.addEventListener("input", (event) => {
+    if (event.target.type === "range") cut(event.target);
+  });
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.matches(".mask-switch")) setMask(button.closest(".photo"), button.getAttribute("aria-pressed") !== "true");
+    else if (button.matches(".compare button")) show(button);
+  });
+  list.addEventListener("focusin", (event) => {
+    const element = event.target.closest(".photo");
+    if (element && element !== current?.element) choose(photos.find((photo) => photo.element === element));
+  });
+
+  const actions = {
+    j: () => go(1),
+    k: () => go(-1),
+    m: () => current && setMask(current.element, !current.element.classList.contains("masked")),
+    M: () => one("#masks").click(),
+    x: () => current && slide(current, (value) => (value > 50 ? 0 : 100)),
+    c: () => {
+      const buttons = current ? all(".compare button", current.element) : [];
+      const at = buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true");
+      if (buttons.length) show(buttons[(at + 1) % buttons.length]);
+    },
+    o: () => {
+      const holes = current && one(".holes", current.element);
+      if (holes) holes.open = !holes.open;
+    },
+    v: () => one("#view").click(),
+    t: turn,
+    "/": () => search.focus(),
+    "?": () => keys.showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
+    const on = event.target;
+    if (on.matches("input[type=search]")) {
+      if (event.key === "Escape" || event.key === "Enter") on.blur();
+      return;
+    }
+    if (on.matches("select")) return;
+    const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (sign && current && !on.matches(".scroll") && (event.shiftKey || !on.matches("input[type=range]"))) {
+      slide(current, (value) => (event.shiftKey ? (sign > 0 ? 100 : 0) : value + 5 * sign));
+    } else if (actions[event.key]) {
+      actions[event.key]();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+})();

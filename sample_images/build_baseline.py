@@ -1,0 +1,74 @@
+"""Rebuild the figures that ``.ci/baseline`` guards, ``baseline*.json``: ``python sample_images/build_baseline.py [FOLDER]``.
+
+Run it when figures are *meant* to change, look at the difference, and commit both together. Only what is compared is kept: no times, no
+reasons, no paths, nothing of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+#: As in ``.ci/baseline``; a test holds the two together.
+OPTIONS = (
+    "--offline",
+    "--segmenter",
+    "compact",
+    "--device",
+    "cpu",
+    "--class",
+    "person",
+    "--class",
+    "cat",
+    "--truth",
+    "sample_images/.truth",
+)
+#: Baselines, and what each adds to ``OPTIONS``.
+BASELINES = {"baseline.json": (), "baseline-plain.json": ("--detail", "none", "--no-probe")}
+#: What is kept of a photo and of a hole.
+PHOTO = ("input", "status", "hole_share", "fidelity", "residue", "score", "truth", "holes")
+HOLE = ("box", "route", "seam", "score", "probe")
+
+
+def main(target: Path) -> int:
+    """Measure the sample pictures with what ships and write the baselines into ``target``; none of them where a photo failed (1)."""
+    from pipeline.cli import main as remove_objects
+    from pipeline.report import read_report
+
+    os.chdir(HERE.parent)
+    reports = {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TORCH_HOME"] = str(Path(folder, "cache"))
+        for name, more in BASELINES.items():
+            if code := remove_objects([*OPTIONS, *more, "--output", str(Path(folder, name)), "sample_images"]):
+                return code
+            reports[name] = stripped(read_report(Path(folder, name, "report.json")))
+    for name, report in reports.items():
+        (target / name).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def stripped(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report with no more in it than ``pipeline.baseline`` compares, and the settings and weights it was made with."""
+    run, photos = report["run"], []
+    for photo in report["photos"]:
+        row = {key: photo[key] for key in PHOTO}
+        row["holes"] = [{key: hole[key] for key in HOLE} for hole in photo["holes"]]
+        photos.append(row)
+    return {
+        "schema_version": report["schema_version"],
+        "run": {key: run[key] for key in ("settings", "weights", "device")},
+        "photos": photos,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE))

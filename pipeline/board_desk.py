@@ -6,7 +6,6 @@ All in plain Python types, so that it is the same for a page, for a client of th
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,15 +15,16 @@ import numpy as np
 from pipeline import board_run, images, previews
 from pipeline.board_photos import Item, Opened
 from pipeline.board_save import Saved, save_result
+from pipeline.board_session import Session
 from pipeline.board_shelf import UPLOAD_PIXELS, Shelf
 from pipeline.board_view import view_of
 from pipeline.board_work import Work
 from pipeline.config import COMPARISONS, auto_dilate, resolve_classes
-from pipeline.errors import UnwritableError, UsageError
+from pipeline.errors import UsageError
 from pipeline.journal import stamp
 from pipeline.printable import printable
 from pipeline.report import photo_entry
-from pipeline.types import Box, Photo
+from pipeline.types import Box
 
 
 class Desk:
@@ -199,7 +199,7 @@ class Desk:
             self._written_here[saved.path] = stamp(saved.path)
             entry = item.entry
             if self.opened.mode == "run":
-                entry = self._put_in(session.photo, item, saved)
+                entry = self._put_in(session, saved)
             session.item = replace(item, entry=entry, mask=saved.mask_path)
             self.shelf.replace(session.item)
             session.saved = session.editor.revision
@@ -230,17 +230,17 @@ class Desk:
         rows, columns = session.photo.size
         return view_of(session.layer(layer), box or Box(0, 0, columns, rows), width, height)
 
-    def _put_in(self, photo: Photo, item: Item, saved: Saved) -> dict[str, Any]:
+    def _put_in(self, session: Session, saved: Saved) -> dict[str, Any]:
         assert self.opened.output is not None
-        root = self.opened.output
+        root, item = self.opened.output, session.item
+        previews.discard(root, item.name)
+        previews.write(root, item.name, session.photo, saved.outcome)
         entry = {
             **photo_entry(
                 item.name, saved.outcome, output=saved.path.relative_to(root).as_posix(), mask=saved.mask_path.relative_to(root).as_posix()
             ),
             "reviewed": True,
         }
-        with suppress(UnwritableError):  # then the report shows the run's own pictures
-            previews.write(root, item.name, photo, saved.outcome)
         board_run.put_in(root, item.name, entry, saved.path)
         return entry
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
-from pipeline.config import Settings, resolve_classes
+from pipeline.config import COMPARISONS, Settings, resolve_classes
 from pipeline.errors import UnwritableError, UsageError
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names
@@ -130,7 +130,7 @@ def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
 
 
 def put_in(folder: Path, name: str, entry: dict[str, Any], written: Path) -> None:
-    """Make the journal and the report say what now stands in the folder, each whole or as it was.
+    """Make the journal and the report (JSON, CSV and page) say what now stands in the folder, each whole or as it was.
 
     The journal's line keeps the identity that the run gave the photo: to a later run of the same command it is done. Where the input
     has changed since, the identities differ, and it is cleaned again.
@@ -156,8 +156,7 @@ def put_in(folder: Path, name: str, entry: dict[str, Any], written: Path) -> Non
         raise UnwritableError(f"{journal.path}: cannot be written ({error.strerror or error}); check the folder's rights") from error
     found = read_report(folder)
     photos = [entry if p["input"] == name else p for p in found["photos"]]
-    methods = (found["run"].get("settings") or {}).get("compare") or ()
-    write_reports(folder, found["run"], photos, methods)
+    write_reports(folder, found["run"], photos, COMPARISONS)
 
 
 def owns(folder: Path, name: str, path: Path) -> bool:

@@ -272,10 +272,11 @@ def test_the_template_engine_is_loaded_only_for_a_page() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_templates_and_schema_are_packed() -> None:
+def test_templates_schema_and_the_boards_page_are_packed() -> None:
     import tomllib
 
     root = Path(__file__).parents[2]
     patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["pipeline"]
     packed = {p.name for pattern in patterns for p in (root / "pipeline").glob(pattern)}
-    assert packed >= {"report.schema.json", "report.html.j2", "report.css", "report.js"}
+    page = {"board.html", "board.css", "board.js", "canvas.js", "calls.js"}
+    assert packed == {"report.schema.json", "report.html.j2", "report.css", "report.js", *page}

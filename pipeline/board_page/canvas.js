@@ -81,6 +81,7 @@ export class Stage {
     this.canvas.width = Math.max(1, Math.round(w * ratio));
     this.canvas.height = Math.max(1, Math.round(h * ratio));
     if (this.size) fitted ? this.fit() : this.move(0, 0);
+    this.paint(); // at once: another size has emptied the canvas
   }
 
   fit() {

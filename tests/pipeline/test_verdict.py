@@ -10,7 +10,6 @@ from pipeline.types import Box, HoleOutcome, Route, Routing, Signs, Status
 from pipeline.verdict import USUAL_ERROR, WEIGHTS, score, verdict
 
 USUAL = Signs(**{name: exp(w.usual) if w.least is not None else w.usual for name, w in WEIGHTS.items()})
-KINDS = [(0.0, config.REVIEW_SCORE_GIVEN), (1.0, config.REVIEW_SCORE_SEGMENTED)]
 
 
 def hole(signs: Signs = USUAL, expected: float | None = None) -> HoleOutcome:
@@ -40,11 +39,9 @@ def test_a_sign_of_zero_has_a_logarithm(name: str) -> None:
     assert 0 < score(replace(USUAL, **{name: 0.0})) < score(USUAL)
 
 
-@pytest.mark.parametrize(("segmented", "limit"), KINDS)
-def test_the_threshold_follows_where_the_mask_came_from(segmented: float, limit: float) -> None:
-    signs = replace(USUAL, segmented=segmented)
-    assert verdict(0.1, 0.0, [hole(signs, limit - 0.01)])[0] is Status.OK
-    status, reason = verdict(0.1, 0.0, [hole(signs, 0.0), hole(signs, limit + 0.01)])
+def test_the_worst_hole_decides() -> None:
+    assert verdict(0.1, 0.0, [hole(expected=config.REVIEW_SCORE - 0.01)])[0] is Status.OK
+    status, reason = verdict(0.1, 0.0, [hole(expected=0.0), hole(expected=config.REVIEW_SCORE + 0.01)])
     assert status is Status.REVIEW
     assert "expected error" in reason
 

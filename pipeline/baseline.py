@@ -133,7 +133,9 @@ def _compare_photo(
     if old is not new and new is Status.UNCHANGED:
         result.worse.append(status)  # what was found is found no longer
     elif {old, new} == {Status.OK, Status.REVIEW}:
-        if alike:
+        if alike and _at_threshold(was["score"], found["score"], tolerances["score"]):
+            result.notes.append(f"{name}: {old} in the baseline and {new} now, at the threshold: its score moved less than its tolerance")
+        elif alike:
             (result.worse if new is Status.REVIEW else result.better).append(status)
         else:
             result.notes.append(f"{name}: {old} in the baseline and {new} now, from other figures; not compared")
@@ -149,6 +151,11 @@ def _compare_photo(
     for figure, tolerance in tolerances.items():
         result.judge(name, figure, was[figure], found[figure], tolerance.worse, tolerance.photo)
     return [(was, found)]
+
+
+def _at_threshold(before: float | None, now: float | None, tolerance: Tolerance) -> bool:
+    """Whether a verdict may have changed only because its photo stands at the threshold: another processor's rounding can do that."""
+    return before is not None and now is not None and 0 < abs(now - before) <= tolerance.photo
 
 
 def _compare_mean(figure: str, tolerance: Tolerance, pairs: Iterable[tuple[Figures, Figures]], result: Comparison) -> None:

@@ -456,3 +456,10 @@ def test_a_damaged_weight_is_caught(
     told = capsys.readouterr().out
     assert [photo, "truth.psnr"] in [line.split()[:2] for line in told.splitlines()], told
     assert f"weight {kind}:" in told
+
+
+@pytest.mark.parametrize(("moved", "fails"), [(0.01, False), (-0.01, False), (0.06, True), (0.0, True)])
+def test_a_verdict_at_its_threshold_is_named_and_does_not_fail(moved: float, fails: bool) -> None:
+    comparison = against(entry(status="review", score=0.2 + moved))
+    assert ("status" in named(comparison)) is fails
+    assert any("at the threshold" in note for note in comparison.notes) is not fails

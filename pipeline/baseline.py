@@ -79,7 +79,7 @@ def load_baseline(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path}: the baseline is no report, its '{part}' is damaged; {remedy}")
     for i, entry in enumerate(found["photos"]):
         try:
-            verdict(entry), figures(entry), routes(entry)
+            verdict(entry), grounds(entry), routes(entry)
             if not isinstance(entry["input"], str):
                 raise TypeError(f"{entry['input']!r} is no name")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -129,7 +129,7 @@ def _compare_photo(
             (result.worse if new is Status.FAILED else result.better).append(status)
         return []
     was, found = figures(before), figures(now)
-    alike = grounds(was) == grounds(found)
+    alike = grounds(before) == grounds(now)
     if old is not new and new is Status.UNCHANGED:
         result.worse.append(status)  # what was found is found no longer
     elif {old, new} == {Status.OK, Status.REVIEW}:

@@ -56,9 +56,11 @@ def figures(entry: Entry) -> Figures:
     }
 
 
-def grounds(found: Figures) -> set[str]:
-    """The figures that verdict and score may rest on and that this run knew. With other grounds they answer another question."""
-    return {name for name in ("residue", "seam", "probe.psnr", "probe.lpips") if found[name] is not None}
+def grounds(entry: Entry) -> set[str]:
+    """The figures and signs that verdict and score may rest on and that this run knew. With other grounds they answer another question."""
+    found = figures(entry)
+    signs = {f"signs.{name}" for hole in entry.get("holes") or [] for name, value in (hole.get("signs") or {}).items() if value is not None}
+    return signs | {name for name in ("residue", "seam", "probe.psnr", "probe.lpips") if found[name] is not None}
 
 
 def routes(entry: Entry) -> list[tuple[Rectangle, str]]:

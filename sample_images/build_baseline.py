@@ -35,7 +35,7 @@ OPTIONS = (
 BASELINES = {"baseline.json": (), "baseline-plain.json": ("--detail", "none", "--no-probe")}
 #: What is kept of a photo and of a hole.
 PHOTO = ("input", "status", "hole_share", "fidelity", "residue", "score", "truth", "holes")
-HOLE = ("box", "route", "seam", "score", "probe")
+HOLE = ("box", "route", "seam", "score", "signs", "probe")
 
 
 def main(target: Path) -> int:

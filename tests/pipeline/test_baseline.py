@@ -33,6 +33,7 @@ SAMPLES = ROOT / "sample_images"
 
 HOLE = {
     "box": [100, 50, 200, 100], "share": 0.1, "route": "free-form", "why": "", "seam": 1.5, "score": 0.2,
+    "signs": {"depth": 0.1, "structure": 0.02, "variety": 13.0, "segmented": 1.0, "certainty": 0.9, "unsure": 0.1},
     "probe": {"l1": 0.05, "psnr": 22.0, "ssim": 0.7, "lpips": 0.1},
 }  # fmt: skip
 ENTRY = {
@@ -48,7 +49,7 @@ def entry(**changes: Any) -> dict[str, Any]:
     found = copy.deepcopy(ENTRY)
     for name, value in changes.items():
         first, _, second = name.partition("__")
-        if first in ("box", "route", "seam", "probe"):
+        if first in ("box", "route", "seam", "signs", "probe"):
             row: dict[str, Any] = found["holes"][0]  # type: ignore[index]
         else:
             row = found
@@ -456,6 +457,13 @@ def test_a_damaged_weight_is_caught(
     told = capsys.readouterr().out
     assert [photo, "truth.psnr"] in [line.split()[:2] for line in told.splitlines()], told
     assert f"weight {kind}:" in told
+
+
+def test_a_score_that_knew_another_sign_is_not_compared() -> None:
+    # Where no place for a probe was found, only this sign tells that the network of LPIPS was not to be had.
+    comparison = against(entry(status="review", score=9.0, signs__variety=None))
+    assert not comparison.worse
+    assert any("from other figures" in note for note in comparison.notes)
 
 
 @pytest.mark.parametrize(("moved", "fails"), [(0.01, False), (-0.01, False), (0.06, True), (0.0, True)])

@@ -35,6 +35,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from pipeline.classical import METHODS
 from pipeline.inpaint import Fill, Inpainters, masked_window
 from pipeline.metrics import lpips_squeeze
 from pipeline.types import Hole, Mask, Pixels, Route
@@ -212,8 +213,7 @@ def main() -> None:
     fillers = {
         "texture": ours(timed(Inpainters(torch.device("cpu")), copying), Route.FREE_FORM),
         "plain": ours(Inpainters(torch.device("cpu"), detail=False), Route.FREE_FORM),
-        "navier-stokes": classical(cv2.INPAINT_NS),
-        "telea": classical(cv2.INPAINT_TELEA),
+        **{method: classical(method) for method in METHODS},
         **contrib(),
     }
     print(f"{'set':9}{'method':15}{'LPIPS':>8}{'PSNR':>8}{'sharpness':>11}{'seconds':>9}{'n':>5}")

@@ -20,7 +20,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pipeline import previews, report_csv, report_html
-from pipeline.config import COMPARISONS
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
@@ -36,7 +35,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 
 def write_page(folder: Path, path: Path, report: dict[str, Any]) -> None:
-    report_html.write_html(path, report["run"], report["photos"], lambda entry: previews.find(folder, entry["input"], COMPARISONS))
+    report_html.write_html(path, report["run"], report["photos"], lambda entry: previews.find(folder, entry["input"]))
 
 
 def cost(folder: Path, report: dict[str, Any]) -> None:
@@ -63,7 +62,7 @@ def load(folder: Path, report: dict[str, Any], count: int) -> None:
         for number in range(count):
             entry = report["photos"][number % len(report["photos"])]
             photos.append({**entry, "input": f"{number:05d}/{entry['input']}"})
-            for kind, file in previews.find(folder, entry["input"], COMPARISONS).items():
+            for kind, file in previews.find(folder, entry["input"]).items():
                 shutil.copyfile(file, previews.place(out, photos[-1]["input"], kind))
         begun = time.perf_counter()
         write_page(out, out / "report.html", {**report, "photos": photos})

@@ -134,7 +134,8 @@ class Desk:
             raise UsageError("choose at least one class")
         session = self.shelf.session(photo)
         with self.work.on(session.item.key) as remover:
-            remover.settings = replace(remover.settings, dilate=None if widen is None else int(widen))
+            # A route is named so that nobody looks for faces: only the mask is wanted.
+            remover.settings = replace(remover.settings, dilate=None if widen is None else int(widen), route="free-form")
             found = remover.clean(session.photo, names, dry_run=True, step=self.work.step)
         mask = found.mask if found.mask is not None else np.zeros(session.photo.size, bool)
         with session.lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -181,21 +181,19 @@ class MaskEditor:
 
     def undo(self) -> bool:
         """One step back; False where there is none."""
-        if not self._done:
-            return False
-        step = self._done.pop()
-        step.turn(self._mask)
-        self._undone.append(step)
-        self.revision += 1
-        return True
+        return self._turn(self._done, self._undone)
 
     def redo(self) -> bool:
         """One undone step forward; False where there is none."""
-        if not self._undone:
+        return self._turn(self._undone, self._done)
+
+    def _turn(self, here: MutableSequence[_Step], there: MutableSequence[_Step]) -> bool:
+        """The last step of one side, to the other: a step turned twice is as it was."""
+        if not here:
             return False
-        step = self._undone.pop()
+        step = here.pop()
         step.turn(self._mask)
-        self._done.append(step)
+        there.append(step)
         self.revision += 1
         return True
 

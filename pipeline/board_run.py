@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
-from pipeline.config import COMPARISONS, Settings, resolve_classes
+from pipeline.config import Settings, resolve_classes
 from pipeline.errors import UnwritableError, UsageError
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names
@@ -156,7 +156,7 @@ def put_in(folder: Path, name: str, entry: dict[str, Any], written: Path) -> Non
         raise UnwritableError(f"{journal.path}: cannot be written ({error.strerror or error}); check the folder's rights") from error
     found = read_report(folder)
     photos = [entry if p["input"] == name else p for p in found["photos"]]
-    write_reports(folder, found["run"], photos, COMPARISONS)
+    write_reports(folder, found["run"], photos)
 
 
 def owns(folder: Path, name: str, path: Path) -> bool:

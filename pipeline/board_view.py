@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import UsageError
+from pipeline.pixels import eight_bits
 from pipeline.types import Box, Mask, Pixels
 
 #: Longer side of a view in pixels: what a page may ask for at once.
@@ -40,8 +41,7 @@ def view_of(pixels: Pixels | Mask, box: Box, width: int, height: int) -> bytes:
         bgr[..., 3] = cover
     else:
         small = _reduced(part, size)
-        eight = small if small.dtype == np.uint8 else (small // 257).astype(np.uint8)
-        bgr = cv2.cvtColor(eight, cv2.COLOR_RGB2BGR)
+        bgr = cv2.cvtColor(eight_bits(small), cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return encoded.tobytes()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.config import COMPARISONS
 from pipeline.geometry import grow
+from pipeline.pixels import as_float, eight_bits
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels
 
 #: OpenCV's methods by the names that ``--compare`` takes.
-METHODS = {"navier-stokes": cv2.INPAINT_NS, "telea": cv2.INPAINT_TELEA}
+METHODS = dict(zip(COMPARISONS, (cv2.INPAINT_NS, cv2.INPAINT_TELEA), strict=True))
 #: Pixels around each that a method looks at, as in Kulkarni et al.'s comparison.
 RADIUS = 3
 
@@ -27,9 +30,11 @@ def fill_classically(rgb: Pixels, unknown: Mask, hole: Hole, method: str) -> tup
         (window, its hw3 float32 content in [0, 1]); of use in the hole only. A 16-bit photo is filled at 8 bits.
     """
     window = grow(hole.box, 4 * RADIUS, *unknown.shape)
-    part = rgb[window.slices]
-    picture = part.copy() if part.dtype == np.uint8 else (part // 257).astype(np.uint8)
     missing = unknown[window.slices]
-    picture[missing] = 0
-    filled = cv2.inpaint(picture, missing.astype(np.uint8), RADIUS, METHODS[method])
-    return window, filled.astype(np.float32) / 255
+    picture = np.where(missing[..., None], 0, eight_bits(rgb[window.slices])).astype(np.uint8)
+    return window, as_float(paint(picture, missing, method))
+
+
+def paint(picture: NDArray[np.uint8], missing: Mask, method: str) -> NDArray[np.uint8]:
+    """OpenCV's ``inpaint`` on a whole picture, HWC, by a method of ``METHODS``."""
+    return cv2.inpaint(picture, missing.astype(np.uint8), RADIUS, METHODS[method])  # type: ignore[return-value]

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline.pixels import eight_bits
 from pipeline.types import Box, Face, Pixels
 
 #: Longer side in pixels at which faces are looked for.
@@ -34,9 +35,7 @@ class FaceDetector:
         """Faces on an RGB HWC photo (uint8 or uint16), best first; boxes in its pixels, cut to the photo."""
         h, w = rgb.shape[:2]
         scale = min(1.0, LOOK_AT / max(h, w))
-        small = cv2.resize(rgb, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=cv2.INTER_AREA)
-        if small.dtype == np.uint16:
-            small = (small // 257).astype(np.uint8)
+        small = eight_bits(cv2.resize(rgb, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=cv2.INTER_AREA))
         with self._lock:
             found = self._with_yunet(small) if self._yunet is not None else self._with_haar(small)
         faces = []

@@ -30,6 +30,12 @@ def verdict(entry: Entry) -> Status | None:
     return Status(word) if word in set(Status) - {Status.SKIPPED} else None
 
 
+def by_score(entry: Entry) -> tuple[bool, float]:
+    """To sort by: the highest score first, those without one last."""
+    score = number(entry.get("score"))
+    return score is None, -(score or 0.0)
+
+
 def figures(entry: Entry) -> Figures:
     """Every figure of ``pipeline.tolerance`` but ``boxes``, which takes two entries. A hole's figure is that of the worst hole.
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.geometry import border_contact, grow, hole_within
+from pipeline.pixels import as_float
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def seam(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     inner = hole_within(hole, part)
     known = ~unknown[part.slices]
     ring = cv2.dilate(inner.astype(np.uint8), np.ones((2 * SEAM_RING + 1,) * 2, np.uint8)).astype(bool) & known
-    picture = result[part.slices].astype(np.float32) / np.iinfo(result.dtype).max
+    picture = as_float(result[part.slices])
     rim, around = [], []
     for a, b in (
         ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),

@@ -21,8 +21,11 @@ from PIL import Image
 from pipeline.config import COMPARISONS
 from pipeline.files import atomic_write
 from pipeline.journal import PREVIEWS
+from pipeline.pixels import eight_bits
 from pipeline.types import HoleOutcome, Mask, Outcome, Photo, Pixels
 
+#: What there may be of a photo.
+KINDS = ("before", "mask", "after", *COMPARISONS)
 #: Pixels along the longer side; smaller photos stay as they are.
 LONGER_SIDE = 360
 #: JPEG's; WebP is a quarter smaller but takes twenty times as long.
@@ -54,9 +57,9 @@ def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
         _write(output, name, method, _jpeg(picture))
 
 
-def find(output: Path, name: str, methods: Iterable[str] = ()) -> dict[str, Path]:
-    """The pictures of one photo that are there, by kind: ``before``, ``mask``, ``after``, and of ``methods``."""
-    files = {kind: place(output, name, kind) for kind in ("before", "mask", "after", *methods)}
+def find(output: Path, name: str) -> dict[str, Path]:
+    """The pictures of one photo that are there, by kind, see ``KINDS``."""
+    files = {kind: place(output, name, kind) for kind in KINDS}
     return {kind: file for kind, file in files.items() if file.is_file()}
 
 
@@ -67,15 +70,14 @@ def place(output: Path, name: str, kind: str) -> Path:
 
 def discard(output: Path, name: str) -> None:
     """Remove the pictures of an earlier run: they would stand beside figures that are not theirs."""
-    for kind in ("before", "mask", "after", *COMPARISONS):
+    for kind in KINDS:
         with suppress(OSError):
             place(output, name, kind).unlink()
 
 
 def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
     """Reduced by area to ``LONGER_SIDE`` at most: HWC uint8 or uint16 in, hwc uint8 out."""
-    small = _reduce(rgb)
-    return small if small.dtype == np.uint8 else (small // 257).astype(np.uint8)
+    return eight_bits(_reduce(rgb))
 
 
 def draw_mask(mask: Mask, holes: Iterable[HoleOutcome] = ()) -> NDArray[np.uint8]:

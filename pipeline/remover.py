@@ -13,6 +13,7 @@ from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, auto_dilate, resolve_classes
 from pipeline.errors import UnreadableError, UsageError
 from pipeline.networks import Networks
+from pipeline.pixels import as_float
 from pipeline.stopwatch import Stopwatch
 from pipeline.types import (
     Box,
@@ -113,7 +114,7 @@ class ObjectRemover(Networks):
         result = photo.rgb.copy()
         compared = {method: photo.rgb.copy() for method in settings.compare}
         probes: list[Probe | None] = []
-        places: list[Hole | None] = []
+        beside: list[dict[str, Compared]] = []
         for i, hole in enumerate(holes):
             step(0.1 + 0.8 * i / len(holes), "inpaint")
             with watch("inpaint"):
@@ -131,20 +132,8 @@ class ObjectRemover(Networks):
             if compared:
                 step(0.1 + 0.8 * (i + 0.7) / len(holes), "compare")
             with watch("compare"):
-                for method, picture in compared.items():
-                    window, content = fill_classically(photo.rgb, unknown, hole, method)
-                    composite.lead_in(picture, content, window, hole, unknown)
+                beside.append({method: self._compare(photo.rgb, unknown, hole, place, method, into) for method, into in compared.items()})
             probes.append(probe)
-            places.append(place)
-        step(0.9, "compare" if compared else "measure")
-        with watch("compare"):
-            beside = [
-                {
-                    method: Compared(metrics.seam(picture, hole, unknown), self._probe_classically(photo.rgb, unknown, place, method))
-                    for method, picture in compared.items()
-                }
-                for hole, place in zip(holes, places, strict=True)
-            ]
         step(0.95, "measure")
         with watch("measure"):
             residue = None
@@ -203,19 +192,22 @@ class ObjectRemover(Networks):
         first = self._against_truth(rgb, both, moved, fill.window, fill.rgb)
         return first, None if fill.detailed is None else self._against_truth(rgb, both, moved, fill.window, fill.plain)
 
-    def _probe_classically(self, rgb: Pixels, unknown: Mask, moved: Hole | None, method: str) -> Probe | None:
-        """The same probe filled a classical way."""
-        if moved is None:
-            return None
-        both = _with_hole(unknown, moved)
-        return self._against_truth(rgb, both, moved, *fill_classically(rgb, both, moved, method))
+    def _compare(self, rgb: Pixels, unknown: Mask, hole: Hole, place: Hole | None, method: str, into: Pixels) -> Compared:
+        """Fill the hole a classical way ``into`` a copy of the photo, and measure it as ours is measured: its seam, and its probe."""
+        window, content = fill_classically(rgb, unknown, hole, method)
+        composite.lead_in(into, content, window, hole, unknown)
+        probe = None
+        if place is not None:
+            both = _with_hole(unknown, place)
+            probe = self._against_truth(rgb, both, place, *fill_classically(rgb, both, place, method))
+        return Compared(metrics.seam(into, hole, unknown), probe)
 
     def _against_truth(self, rgb: Pixels, unknown: Mask, hole: Hole, window: Box, content: FloatArray) -> Probe:
         """The error of a fill of a hole under which all is known."""
         filled = rgb[window.slices].copy()
         inside = replace(hole.box, x=hole.box.x - window.x, y=hole.box.y - window.y)
         composite.lead_in(filled, content, replace(window, x=0, y=0), Hole(inside, hole.mask, hole.share), unknown[window.slices])
-        truth, found = _as_float(rgb[hole.box.slices]), _as_float(filled[inside.slices])
+        truth, found = as_float(rgb[hole.box.slices]), as_float(filled[inside.slices])
         found = np.where(hole.mask[..., None], found, truth)
         l1, psnr, ssim = metrics.inside_errors(found, truth, hole.mask)
         return Probe(l1, psnr, ssim, self.perceptual.distance(found, truth))
@@ -234,8 +226,8 @@ class ObjectRemover(Networks):
         rows, columns = (np.flatnonzero(outcome.mask.any(axis)) for axis in (1, 0))
         part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         inside = outcome.mask[part]
-        wanted = _as_float(truth.rgb[part])
-        found = np.where(inside[..., None], _as_float(outcome.result[part]), wanted)
+        wanted = as_float(truth.rgb[part])
+        found = np.where(inside[..., None], as_float(outcome.result[part]), wanted)
         return Probe(*metrics.inside_errors(found, wanted, inside), self.perceptual.distance(found, wanted))
 
 
@@ -255,10 +247,6 @@ def _with_hole(unknown: Mask, hole: Hole) -> Mask:
     both = unknown.copy()
     both[hole.box.slices] |= hole.mask
     return both
-
-
-def _as_float(pixels: Pixels) -> FloatArray:
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
 def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels], Any]]:

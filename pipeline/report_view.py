@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE, REVIEW_SCORE
+from pipeline.figures import by_score
 from pipeline.histogram import Histogram, histogram
+from pipeline.stopwatch import summed
 
 #: The order of the page.
 STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
@@ -21,9 +23,8 @@ METHODS = {"navier-stokes": "Navier–Stokes", "telea": "Telea"}
 def worst_first(photos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """By status (what a person has reviewed after the rest), then the highest score, what the segmenter still sees, the name."""
 
-    def key(photo: dict[str, Any]) -> tuple[int, bool, float, float, str]:
-        score, seen = photo.get("score"), bool(photo.get("reviewed"))
-        return STATUSES.index(photo["status"]), seen, 0.0 if score is None else -1.0 - score, -(photo["residue"] or 0.0), photo["input"]
+    def key(photo: dict[str, Any]) -> tuple[int, bool, tuple[bool, float], float, str]:
+        return STATUSES.index(photo["status"]), bool(photo.get("reviewed")), by_score(photo), -(photo["residue"] or 0.0), photo["input"]
 
     return sorted(photos, key=key)
 
@@ -104,11 +105,7 @@ def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
 
 def stage_seconds(photos: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
     """Seconds by stage over the photos that this run did not skip, in the pipeline's order; stages that took no time are left out."""
-    total: dict[str, float] = {}
-    for photo in photos:
-        if photo["status"] != "skipped":
-            for stage, seconds in photo["stages"].items():
-                total[stage] = total.get(stage, 0.0) + seconds
+    total = summed(photo["stages"] for photo in photos if photo["status"] != "skipped")
     return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
 
 

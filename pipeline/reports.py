@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ from pipeline.report_csv import write_csv
 from pipeline.report_html import write_html
 
 
-def write_reports(folder: Path, run: dict[str, Any], photos: list[dict[str, Any]], methods: Sequence[str] = ()) -> Path:
+def write_reports(folder: Path, run: dict[str, Any], photos: list[dict[str, Any]]) -> Path:
     """Write ``report.json``, ``report.csv`` and ``report.html`` into an output folder, each atomically; the JSON first.
 
     Args:
         folder: where the previews lie too.
         run: the report's ``run``.
         photos: its entries.
-        methods: classical ones whose previews the page may show.
 
     Returns:
         The JSON file.
@@ -30,5 +28,5 @@ def write_reports(folder: Path, run: dict[str, Any], photos: list[dict[str, Any]
     path = folder / "report.json"
     write_report(path, run, photos)
     write_csv(folder / "report.csv", photos)
-    write_html(folder / "report.html", run, photos, lambda entry: previews.find(folder, entry["input"], methods))
+    write_html(folder / "report.html", run, photos, lambda entry: previews.find(folder, entry["input"]))
     return path

@@ -18,7 +18,7 @@ from pipeline.errors import PhotoError, UnwritableError, UsageError
 from pipeline.journal import Journal, fingerprint, stamp
 from pipeline.remover import ObjectRemover
 from pipeline.reports import write_reports
-from pipeline.stopwatch import STAGES, Stopwatch
+from pipeline.stopwatch import Stopwatch, summed
 from pipeline.types import Fidelity, Outcome, Photo, Status
 
 
@@ -99,7 +99,7 @@ def remove_folder(
         "seconds": round(time.monotonic() - begun, 3),
         "warnings": warnings,
     }
-    path = write_reports(plan.output, run, entries, settings.compare)
+    path = write_reports(plan.output, run, entries)
     if interrupted:
         raise KeyboardInterrupt
     journal.finish()
@@ -174,7 +174,7 @@ class _Worker:
             outcome = self._preview(photo, outcome, name)
         with watch("write"):
             outcome, target, mask_name = self._write(job, photo, outcome, name)
-        outcome = replace(outcome, stages=_summed(outcome.stages, watch.stages), seconds=watch.elapsed)
+        outcome = replace(outcome, stages=summed([outcome.stages, watch.stages]), seconds=watch.elapsed)
         output = None if target is None else str(target.relative_to(self.output).as_posix())
         return report.photo_entry(name, outcome, output=output, mask=mask_name), target
 
@@ -242,8 +242,3 @@ def _index_stamp() -> str:
     from models.weights import FOLDER
 
     return (FOLDER / "index.json").read_text(encoding="utf-8")
-
-
-def _summed(*stages: dict[str, float]) -> dict[str, float]:
-    """Seconds by stage, in the pipeline's order."""
-    return {name: sum(s.get(name, 0.0) for s in stages) for name in STAGES if any(name in s for s in stages)}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.categories import CATEGORIES
 from pipeline.config import SPECK_SHARE
 from pipeline.errors import WeightsError
+from pipeline.pixels import eight_bits
 from pipeline.types import FloatArray, Pixels
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ def shrink(rgb: Pixels, longest: int) -> NDArray[np.uint8]:
     h, w = rgb.shape[:2]
     scale = longest / max(h, w)
     size = max(1, round(w * scale)), max(1, round(h * scale))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return (small // 257 if small.dtype == np.uint16 else small).astype(np.uint8)
+    return eight_bits(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
 def shares(probabilities: FloatArray, classes: Sequence[str], threshold: float) -> dict[str, float]:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from pipeline.geometry import hole_within
+from pipeline.pixels import as_float
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels
 
 #: Longer side in pixels at which a hole's form is looked at, and hole and surroundings together.
@@ -36,7 +37,7 @@ def surroundings(result: Pixels, hole: Hole, unknown: Mask) -> tuple[FloatArray,
     h, w = rows.stop - rows.start, columns.stop - columns.start
     scale = min(1.0, RING_SIZE / max(h, w))
     size = max(32, round(w * scale)), max(32, round(h * scale))
-    small = cv2.resize(result[rows, columns], size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.iinfo(result.dtype).max
+    small = as_float(cv2.resize(result[rows, columns], size, interpolation=cv2.INTER_AREA))
     part = Box(columns.start, rows.start, w, h)
     inside = cv2.resize(hole_within(hole, part).astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     any_hole = cv2.resize(unknown[rows, columns].astype(np.uint8), size, interpolation=cv2.INTER_AREA)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 #: Stages in the order of the pipeline, as the report names them.
 STAGES = ("read", "segment", "faces", "inpaint", "probe", "compare", "measure", "preview", "write")
+
+
+def summed(stages: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Seconds by stage over several photos, or parts of one, in the pipeline's order."""
+    each = list(stages)
+    return {name: sum(s.get(name, 0.0) for s in each) for name in STAGES if any(name in s for s in each)}
 
 
 class Stopwatch:

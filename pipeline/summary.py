@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.figures import EARLIER, verdict
+from pipeline.figures import EARLIER, by_score, verdict
 from pipeline.printable import printable
+from pipeline.stopwatch import summed
 from pipeline.types import Status
 
 Entry = Mapping[str, Any]
@@ -56,9 +57,8 @@ def look_first(photos: Sequence[Entry]) -> list[Entry]:
     rank: dict[Status | None, int] = {Status.FAILED: 0, Status.REVIEW: 1}
     found = [p for p in photos if verdict(p) in rank]
 
-    def key(photo: Entry) -> tuple[int, bool, float, float, str]:
-        score = photo.get("score")
-        return rank[verdict(photo)], score is None, -(score or 0.0), -photo["hole_share"], photo["input"]
+    def key(photo: Entry) -> tuple[int, tuple[bool, float], float, str]:
+        return rank[verdict(photo)], by_score(photo), -photo["hole_share"], photo["input"]
 
     return sorted(found, key=key)[:LOOK_FIRST]
 
@@ -72,10 +72,7 @@ def _time(run: Mapping[str, Any], done: Sequence[Entry]) -> str:
     text += (
         f", {sum(p['seconds'] for p in done) / len(done):.2f} s a photo, at most {slowest['seconds']:.2f} ({printable(slowest['input'])})"
     )
-    stages: dict[str, float] = {}
-    for photo in done:
-        for stage, seconds in (photo.get("stages") or {}).items():
-            stages[stage] = stages.get(stage, 0.0) + seconds
+    stages = summed(photo.get("stages") or {} for photo in done)
     total = sum(stages.values())
     if total > 0:
         stage = max(stages, key=lambda s: stages[s])

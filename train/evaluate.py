@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import composite, mask
+from pipeline.classical import METHODS, paint
 from pipeline.inpaint import Fill, Inpainters
 from pipeline.metrics import Perceptual, inside_errors
 from pipeline.types import Box, FloatArray, Mask, Pixels, Route
@@ -87,9 +88,9 @@ def square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def classical(method: int) -> Filler:
-    """OpenCV's ``inpaint`` with radius 3 (``cv2.INPAINT_NS`` or ``cv2.INPAINT_TELEA``)."""
-    return lambda rgb, hole: cv2.inpaint(rgb, hole.astype(np.uint8), 3, method)  # type: ignore[return-value]
+def classical(method: str) -> Filler:
+    """A method of ``pipeline.classical.METHODS`` on the whole picture."""
+    return lambda rgb, hole: paint(rgb, hole, method)  # type: ignore[arg-type]
 
 
 def ours(inpainters: Inpainters, route: Route, choose: Callable[[Fill], FloatArray] = lambda fill: fill.rgb) -> Filler:
@@ -160,8 +161,7 @@ def probes(data: Path, names: Sequence[str], *, count: int, keep: Path | None, o
         test = TESTS[name]
         fillers: dict[str, Filler] = {
             "ours": ours(inpainters, test.route),
-            "navier-stokes": classical(cv2.INPAINT_NS),
-            "telea": classical(cv2.INPAINT_TELEA),
+            **{method: classical(method) for method in METHODS},
         }
         table[name] = measure(fillers, cases(test, data, count), perceptual, keep / name if keep else None)
         table[name]["lpips_over_navier_stokes"] = round(table[name]["ours"]["lpips"] / table[name]["navier-stokes"]["lpips"], 3)

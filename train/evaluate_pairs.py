@@ -8,10 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.classical import METHODS
 from pipeline.config import Settings
 from pipeline.metrics import Perceptual, inside_errors
 from pipeline.remover import ObjectRemover
-from pipeline.types import Mask, Pixels
 from train.data import read_rgb
 from train.evaluate import classical, means
 
@@ -35,8 +35,7 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
         results = {
             "ours, masks given": remover.remove(rgb, hole=hole).image,
             "ours, --class person": remover.remove(rgb, classes=["person"]).image,
-            "navier-stokes": _classical(rgb, hole, cv2.INPAINT_NS),
-            "telea": _classical(rgb, hole, cv2.INPAINT_TELEA),
+            **{method: classical(method)(np.where(hole[..., None], 0, rgb).astype(np.uint8), hole) for method in METHODS},
         }
         for name, result in results.items():
             found, wanted = result.astype(np.float32) / 255, truth.astype(np.float32) / 255
@@ -59,7 +58,3 @@ def render_pairs(table: dict[str, Any]) -> str:
     for name, r in table.items():
         lines.append(f"{name:24}{r['lpips']:8.4f}{r['hole_psnr']:11.2f}{r['hole_l1']:9.4f}{r['hole_ssim']:11.3f}{r['count']:4}")
     return "\n".join(lines)
-
-
-def _classical(rgb: Pixels, hole: Mask, method: int) -> Pixels:
-    return classical(method)(np.where(hole[..., None], 0, rgb).astype(np.uint8), hole)

@@ -128,7 +128,7 @@ WHY: dict[str, dict[str, str]] = {
         "holes": "what removal leaves are objects' shapes; strokes and rectangles keep it from learning one kind of outline",
         "network.width": f"{_SHORT}, and the weight ships",
         "network.base": _BASE,
-        "network.adversarial": "the curve had flattened without it at a blur; a discriminator asks for what the other losses forgive",
+        "network.adversarial": "the other losses forgive a blur, a discriminator does not; the shipped weight was made before it came in",
         "network.weights": "Liu et al.'s weights lead with L1, which is a blur at this length; these lead with what people see",
         "steps": _SHORT,
         "average": _AVERAGE,

@@ -197,7 +197,7 @@ class PartialConvWeights:
 
 
 class PartialConvTask(InpaintingTask):
-    """Equation 9, with perceptual and style losses on the composite; ``adversarial`` > 0 adds SN-PatchGAN's, as the shipped preset does."""
+    """Equation 9, with perceptual and style losses on the composite; ``adversarial`` > 0 adds SN-PatchGAN's."""
 
     def __init__(self, *, width: int, weights: PartialConvWeights, base: int = 0, adversarial: float = 0.0, **common: Any) -> None:
         network = PartialConvUNet(PartialConvUNetConfig(width, base))

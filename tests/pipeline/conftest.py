@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -45,6 +49,22 @@ def tiny(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty-cache"))
     monkeypatch.setenv("REMOVE_OBJECTS_OFFLINE", "1")
     return tiny_weights
+
+
+def assert_help_is_quick(module: ModuleType, says: str, absent: set[str]) -> None:
+    """The command's ``--help`` says ``says``, and loads none of the heavy modules ``absent``."""
+    script = (
+        f"import sys, {module.__name__} as command\n"
+        "try: command.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"assert not {absent!r} & set(sys.modules)"
+    )
+    begun = time.monotonic()
+    folder = Path(str(module.__file__)).parents[1]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+    assert time.monotonic() - begun < 3  # 0.1 s on an idle machine; torch alone would take longer than this bound on a busy one
 
 
 class BoxSegmenter:

@@ -73,7 +73,7 @@ def outcome(rgb: np.ndarray, box: tuple[int, int, int, int] = (60, 40, 20, 30)) 
 def write_page(folder: Path, photos: list[dict[str, Any]], run: dict[str, Any] | None = None, name: str = "report.html") -> Path:
     """The page with the pictures that lie in the folder."""
     path = folder / name
-    report_html.write_html(path, RUN | (run or {}), photos, lambda e: previews.find(folder, e["input"], ["navier-stokes"]))
+    report_html.write_html(path, RUN | (run or {}), photos, lambda e: previews.find(folder, e["input"]))
     return path
 
 

@@ -25,7 +25,7 @@ def pixels(path: Path) -> np.ndarray:
 def test_there_is_before_mask_after_and_each_method(tmp_path: Path) -> None:
     rgb = scene(300, 400)
     previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
-    found = previews.find(tmp_path, "a.jpg", ["navier-stokes", "telea"])
+    found = previews.find(tmp_path, "a.jpg")
     assert list(found) == ["before", "mask", "after", "navier-stokes"]
     assert {p.parent for p in found.values()} == {tmp_path / "report_files"}
     before, after = pixels(found["before"]), pixels(found["after"])
@@ -145,7 +145,7 @@ def run(photos: Path, **changes: object) -> dict[str, dict]:
 
 
 def kinds(photos: Path, name: str) -> list[str]:
-    return list(previews.find(photos.parent / "out", name, ["telea"]))
+    return list(previews.find(photos.parent / "out", name))
 
 
 def test_a_run_leaves_pictures_and_says_how_long_they_took(photos: Path) -> None:

@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pipeline.classical import METHODS
 from pipeline.inpaint import Fill, Inpainters, masked_window
-from pipeline.metrics import lpips_squeeze
+from pipeline.metrics import lpips_network
 from pipeline.types import Hole, Mask, Pixels, Route
 from train.data import find_images, read_rgb
 from train.evaluate import Filler, classical, ours, square
@@ -204,7 +204,7 @@ def main() -> None:
     args = p.parse_args()
     if args.large:
         return large(args.data)
-    lpips, why = lpips_squeeze(offline=True)
+    lpips, why = lpips_network(offline=True)
     if lpips is None:
         sys.exit(why)
     if args.bounds:

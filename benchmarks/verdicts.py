@@ -37,7 +37,7 @@ from pipeline import segment
 from pipeline.config import Settings
 from pipeline.geometry import grow, hole_within
 from pipeline.mask import class_mask, find_holes
-from pipeline.metrics import lpips_squeeze
+from pipeline.metrics import lpips_network
 from pipeline.remover import ObjectRemover
 from pipeline.types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Route, Routing, Signs, Status
 from pipeline.verdict import WEIGHTS, score, verdict
@@ -146,7 +146,7 @@ class TrueError:
     """LPIPS (SqueezeNet) as a map, over the pixels of a mask."""
 
     def __init__(self) -> None:
-        network, why = lpips_squeeze(offline=True)
+        network, why = lpips_network(offline=True)
         if network is None:
             sys.exit(why)
         self.network = network

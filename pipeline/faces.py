@@ -24,7 +24,7 @@ class FaceDetector:
 
     def __init__(self, *, offline: bool = False) -> None:
         self._lock = threading.Lock()  # OpenCV's detectors keep state between calls
-        path = _yunet(offline)
+        path = yunet_file(offline)
         self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), YUNET_SCORE) if path else None
         cascades: str = cv2.data.haarcascades  # type: ignore[attr-defined]
         cascade = Path(cascades) / "haarcascade_frontalface_default.xml"
@@ -61,7 +61,8 @@ class FaceDetector:
         return [(*(float(v) for v in b), float(1 - np.exp(-max(0.0, float(s)) / 3))) for b, s in zip(boxes, levels, strict=False)]  # type: ignore[misc]
 
 
-def _yunet(offline: bool) -> Path | None:
+def yunet_file(offline: bool) -> Path | None:
+    """YuNet's file where it is cached or reachable."""
     from models.checkpoint import CheckpointError
     from models.weights import YUNET, fetch, why_missing
 

@@ -131,7 +131,7 @@ class Perceptual:
     def __init__(self, device: torch.device, *, offline: bool) -> None:
         self.device = device
         self._lock = threading.Lock()
-        network, self.missing = lpips_squeeze(offline=offline)
+        network, self.missing = lpips_network(offline=offline)
         self._network = None if network is None else network.to(device)
 
     def distance(self, found: FloatArray, truth: FloatArray) -> float | None:
@@ -170,22 +170,27 @@ class Perceptual:
         return float(deepest[:, cells].std(1).sum()) if cells.any() else None
 
 
-def lpips_squeeze(*, offline: bool) -> tuple[Any, str]:
-    """(the lpips package's network over torch's cached SqueezeNet, without gradients for its parameters; "") or (None, why not)."""
-    from models.checkpoint import CheckpointError
-    from models.weights import SQUEEZENET, cached, fetch, why_missing
+def lpips_network(backbone: str = "squeeze", *, offline: bool) -> tuple[Any, str]:
+    """LPIPS over torch's cached ``squeeze`` or ``alex`` (SqueezeNet, AlexNet), without gradients for its parameters.
 
-    why = why_missing(SQUEEZENET, offline=offline)
+    Returns:
+        (the lpips package's network, ""), or (None, why it is not to be had).
+    """
+    from models.checkpoint import CheckpointError
+    from models.weights import ALEXNET, SQUEEZENET, cached, fetch, why_missing
+
+    name, remote = {"squeeze": ("SqueezeNet", SQUEEZENET), "alex": ("AlexNet", ALEXNET)}[backbone]
+    why = why_missing(remote, offline=offline)
     if why:
-        return None, f"no LPIPS: SqueezeNet's weights are {why}"
+        return None, f"no LPIPS: {name}'s weights are {why}"
     try:
         # LPIPS' own backbone loader reads torch's cache; a converted file of another hash is the user's.
-        if cached(SQUEEZENET) is None:
-            fetch(SQUEEZENET, progress=False)
+        if cached(remote) is None:
+            fetch(remote, progress=False)
         with warnings.catch_warnings(), contextlib.redirect_stdout(None):
             warnings.simplefilter("ignore")  # lpips calls torchvision in its old way
             import lpips
 
-            return lpips.LPIPS(net="squeeze", verbose=False).eval().requires_grad_(False), ""
+            return lpips.LPIPS(net=backbone, verbose=False).eval().requires_grad_(False), ""
     except (CheckpointError, ImportError, OSError, RuntimeError) as error:
         return None, f"no LPIPS: {error}"

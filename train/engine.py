@@ -316,20 +316,21 @@ class Averaged:
     figures: dict[str, float]
 
 
-def averaged_network(folder: Path, task: Task) -> Averaged:
-    """The best averaged network of a run: ``folder/best.pt``.
+def averaged_network(folder: Path, task: Task, *, last: bool = False) -> Averaged:
+    """The best averaged network of a run, ``folder/best.pt``; or its ``last`` one, ``folder/checkpoint.pt`` (which has no figures).
 
     Raises:
         FileNotFoundError: nothing was trained there.
         DamagedCheckpointError: as in ``train``.
     """
-    state = _read(folder / "best.pt", {"step", "seconds", "machines", "ema", "figures"})
+    path = folder / ("checkpoint.pt" if last else "best.pt")
+    state = _read(path, {"step", "seconds", "machines", "ema"})
     if state is None:
-        raise FileNotFoundError(f"{folder / 'best.pt'}: no checkpoint to export; train first")
+        raise FileNotFoundError(f"{path}: no checkpoint to export; train first")
     ema = _average(task.network, 0.999)
     ema.load_state_dict(state["ema"])
     machines = tuple(state["machines"])
-    return Averaged(ema.module.eval(), int(state["step"]), float(state["seconds"]), machines, state["figures"])
+    return Averaged(ema.module.eval(), int(state["step"]), float(state["seconds"]), machines, state.get("figures", {}))
 
 
 def machine(device: torch.device) -> str:

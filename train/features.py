@@ -118,8 +118,28 @@ def _had(remote: Remote) -> Path:
     return cached(remote) or fetch(remote).path
 
 
+class RandomFeatures(nn.Module):
+    """Three layers of random weights, always the same ones: to see that a loss runs where no trained network can be had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.convs = nn.ModuleList([nn.Conv2d(before, after, 3, 2, 1) for before, after in ((3, 8), (8, 16), (16, 16))])
+        for parameter in self.parameters():
+            parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
+        self.requires_grad_(False)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        features = [image]
+        for conv in self.convs:
+            features.append(torch.relu(conv(features[-1])))
+        return features[1:]
+
+
 def feature_network(name: str) -> nn.Module:
-    """``vgg16`` or ``squeezenet`` from torchvision's hub, else the path of a ``vgg_normalised_conv3_1.pth``."""
+    """``vgg16`` or ``squeezenet`` from torchvision's hub, ``random``, else the path of a ``vgg_normalised_conv3_1.pth``."""
+    if name == "random":
+        return RandomFeatures()
     if name == "squeezenet":
         return SqueezeNet()
     return VGG16() if name == "vgg16" else NormalisedVGG(Path(name))
@@ -129,7 +149,7 @@ class Scorer(nn.Module):
     """LPIPS (SqueezeNet) of two batches N3HW in [0, 1] -> N. It never trains a network: a lower figure then means a better picture.
 
     Args:
-        network: from ``pipeline.metrics.lpips_squeeze``.
+        network: from ``pipeline.metrics.lpips_network``.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -97,7 +97,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         from train.distill import make_distillation
 
         return make_distillation(args)
-    from pipeline.metrics import lpips_squeeze
+    from pipeline.metrics import lpips_network
     from train import features, tasks
     from train.data import find_images
     from train.presets import PRESETS
@@ -106,7 +106,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
     folders = tuple(args.images or [args.data / f for f in preset.folders])
     training, held_out = tasks.split(find_images(folders), args.held_out)
     holes = hole_generator(preset, args.masks, args.data)
-    lpips, why = (None, "") if args.export else lpips_squeeze(offline=False)
+    lpips, why = (None, "") if args.export else lpips_network(offline=False)
     if why:
         logging.getLogger(__name__).warning("held-out pictures: %s", why)
     common = {

@@ -1,0 +1,93 @@
+"""Arms of a table: alike but for one thing, resumed without a different result, never mixed with arms of other numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from train import holes
+from train.data import find_images, read_rgb
+from train.experiments.arms import Arm, Budget, OtherRecipeError, UnfinishedError, train_arm, train_arms
+from train.presets import PAPER
+from train.tasks import InpaintingTask, SkipContextTask, squares_with_holes
+
+BUDGET = Budget(steps=4, batch=2, points=2)
+
+
+def arm(data: Path, **recipe: Any) -> Arm:
+    files = find_images([data / "faces" / "train"])
+    test = squares_with_holes([read_rgb(f) for f in files], holes.centred, 128)
+
+    def task(seed: int) -> InpaintingTask:
+        network = {**PAPER["skip-ce"].network, "variant": 3, "width": 4}
+        schedule = replace(PAPER["skip-ce"].schedule, batch=2, seed=seed)
+        return SkipContextTask(**network, schedule=schedule, pictures=files, holes=holes.rectangle, held_out=test)
+
+    def judge(task: InpaintingTask, network: nn.Module) -> list[dict[str, Any]]:
+        x, m = test
+        found = task.composite(network, x, m)
+        return [{"picture": str(i), "l1": float((a - b).abs().mean())} for i, (a, b) in enumerate(zip(found, x, strict=True))]
+
+    return Arm("model", "", task, judge, {"width": 4, **recipe})
+
+
+def test_an_arm_has_its_budget_a_curve_from_the_start_and_a_hash(data: Path, tmp_path: Path) -> None:
+    found = train_arm(arm(data), 0, tmp_path, BUDGET)
+    assert [p["samples"] for p in found.curve] == [0, 4, 8]
+    assert found.samples == 8
+    assert found.parameters == sum(p.numel() for p in found.network.parameters())
+    assert len(found.sha256) == 64
+    assert len(found.rows) == 3
+    # The last point of the curve is of the very network that is judged at the end.
+    assert found.curve[-1]["l1"] == pytest.approx(sum(r["l1"] for r in found.rows) / 3, abs=1e-5)
+
+
+def test_a_stopped_arm_goes_on_to_the_same_weights_and_figures(data: Path, tmp_path: Path) -> None:
+    whole = train_arm(arm(data), 0, tmp_path / "whole", BUDGET)
+    calls = 0
+
+    def stopping(task: InpaintingTask, network: nn.Module) -> list[dict[str, Any]]:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # at the start, at step 2, at step 4: killed before the last is written
+            raise KeyboardInterrupt
+        return arm(data).judge(task, network)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_arm(replace(arm(data), judge=stopping), 0, tmp_path / "stopped", BUDGET)
+    torch.manual_seed(99)
+    again = train_arm(arm(data), 0, tmp_path / "stopped", BUDGET)
+    assert (again.sha256, again.curve, again.rows) == (whole.sha256, whole.curve, whole.rows)
+
+
+def test_a_finished_arm_is_taken_as_it_is(data: Path, tmp_path: Path) -> None:
+    first = train_arm(arm(data), 0, tmp_path, BUDGET)
+    written = (tmp_path / "model-seed0" / "checkpoint.pt").stat().st_mtime_ns
+    second = train_arm(arm(data), 0, tmp_path, BUDGET)
+    assert (second.sha256, second.curve, second.rows) == (first.sha256, first.curve, first.rows)
+    assert (tmp_path / "model-seed0" / "checkpoint.pt").stat().st_mtime_ns == written
+
+
+def test_minutes_that_are_over_end_the_call_and_say_so(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnfinishedError, match="model, seed 0: 0 of 4 steps; the same command goes on"):
+        train_arms([arm(data)], tmp_path, replace(BUDGET, minutes=0))
+
+
+def test_another_recipe_in_the_folder_is_refused_by_name(data: Path, tmp_path: Path) -> None:
+    train_arm(arm(data), 0, tmp_path, BUDGET)
+    with pytest.raises(OtherRecipeError, match="width: 4 there, 8 now"):
+        train_arm(arm(data, width=8), 0, tmp_path, BUDGET)
+    with pytest.raises(OtherRecipeError, match="steps: 4 there, 6 now"):
+        train_arm(arm(data), 0, tmp_path, replace(BUDGET, steps=6))
+
+
+def test_seeds_differ_and_have_folders_of_their_own(data: Path, tmp_path: Path) -> None:
+    found = train_arms([arm(data)], tmp_path, replace(BUDGET, seeds=(0, 1)))["model"]
+    assert [t.seed for t in found] == [0, 1]
+    assert found[0].sha256 != found[1].sha256
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model-seed0", "model-seed1"]

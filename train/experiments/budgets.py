@@ -1,0 +1,54 @@
+"""Every number of every table's budget: the papers' own, what two CPU cores do in an hour or two, and minutes to see it run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from train.experiments.arms import Budget
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A budget, and how large networks and pictures are; ``width``, ``count``, ``size`` and ``look`` as in ``Call``."""
+
+    budget: Budget
+    width: int
+    count: int
+    size: int = 128
+    look: int = 64
+
+
+SCALES: dict[str, dict[str, Scale]] = {
+    # Jiang & Zhang: 40 epochs (4.3 v) of CelebA's 202,599 pictures; batch and width are not named.
+    "skip-ce-lpips": {
+        "paper": Scale(Budget(steps=126_600, batch=64, points=40), width=64, count=2000),
+        "cpu": Scale(Budget(steps=1500, batch=16, points=6), width=16, count=200),
+        "quick": Scale(Budget(steps=4, batch=2, points=2), width=4, count=9),
+    },
+    # Kulkarni et al.: 34,500 iterations of 3 (2.7) at 256x256.
+    "partial-conv-metrics": {
+        "paper": Scale(Budget(steps=34_500, batch=3, points=10), width=64, count=1000, size=256, look=0),
+        "cpu": Scale(Budget(steps=1200, batch=4, points=4), width=12, count=60),
+        "quick": Scale(Budget(steps=4, batch=2, points=2), width=4, count=4),
+    },
+    # Wu & Cui name neither batch nor length.
+    "compression-similarity": {
+        "paper": Scale(Budget(steps=100_000, batch=8, points=10), width=64, count=1000, size=256, look=0),
+        "cpu": Scale(Budget(steps=1000, batch=4, points=4), width=16, count=100),
+        "quick": Scale(Budget(steps=4, batch=2, points=2), width=4, count=4),
+    },
+    # Nothing is trained: the shipped weights.
+    "routing": {
+        "paper": Scale(Budget(steps=0, batch=1), width=0, count=1000, size=256),
+        "cpu": Scale(Budget(steps=0, batch=1), width=0, count=60, size=256),
+        "quick": Scale(Budget(steps=0, batch=1), width=0, count=2),
+    },
+}
+
+
+def scale(table: str, name: str, **changes: object) -> Scale:
+    """The named scale of a table with what the command line changes; None changes nothing."""
+    found = SCALES[table][name]
+    given = {k: v for k, v in changes.items() if v is not None}
+    budget = replace(found.budget, **{k: v for k, v in given.items() if k in Budget.__dataclass_fields__})  # type: ignore[arg-type]
+    return replace(found, budget=budget, **{k: v for k, v in given.items() if k in Scale.__dataclass_fields__})  # type: ignore[arg-type]

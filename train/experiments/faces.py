@@ -1,0 +1,92 @@
+"""What is known of the test faces: group and age from their labels, how far they are turned from YuNet's landmarks."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from train.data import read_rgb
+
+#: Ages in years from which a band begins.
+AGE_BANDS = ((0, "0-12"), (13, "13-29"), (30, "30-59"), (60, "60+"))
+#: Side in pixels at which landmarks are looked for: YuNet finds few faces that fill a smaller frame.
+LOOK_AT = 320
+
+
+def read_labels(path: Path) -> dict[str, dict[str, Any]]:
+    """``file,age,gender,race`` by the file's name: ``group``, ``age_band``, ``gender``.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"file", "age", "gender", "race"} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path}: expected the columns file, age, gender, race; {', '.join(sorted(missing))} missing")
+        return {_key(row["file"]): {"group": row["race"], "age_band": _band(row["age"]), "gender": row["gender"]} for row in reader}
+
+
+def _key(file: str) -> str:
+    return Path(file).name
+
+
+def _band(age: str) -> str:
+    return "" if not age.isdigit() else [name for first, name in AGE_BANDS if int(age) >= first][-1]
+
+
+def balanced(files: Sequence[Path], labels: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Path]:
+    """As many files as before, every (group, age band) as often as every other: small cells' pictures repeat, large ones' are left out."""
+    cells: dict[tuple[str, str], list[Path]] = {}
+    for file in files:
+        label = labels.get(file.name, {})
+        cells.setdefault((str(label.get("group", "")), str(label.get("age_band", ""))), []).append(file)
+    rng = np.random.default_rng(seed)
+    chosen: list[Path] = []
+    share, more = divmod(len(files), len(cells))
+    for i, cell in enumerate(sorted(cells)):
+        wanted = share + (i < more)
+        own = cells[cell]
+        rounds = [rng.permutation(len(own)) for _ in range(-(-wanted // len(own)))]
+        chosen += [own[int(n)] for n in np.concatenate([*rounds, np.zeros(0, np.int64)])[:wanted]]
+    return sorted(chosen)
+
+
+def turned(files: Sequence[Path]) -> list[float]:
+    """How far each face is turned: the nose's distance from the line between the eyes' middle and the mouth's, over the eyes' distance.
+
+    0 = frontal; NaN where YuNet is not to be had or finds no face.
+    """
+    from pipeline.faces import yunet_file
+
+    path = yunet_file(offline=False)
+    if path is None:
+        return [math.nan] * len(files)
+    detector = cv2.FaceDetectorYN.create(str(path), "", (LOOK_AT, LOOK_AT), 0.5)
+    found = []
+    for file in files:
+        rgb = read_rgb(file)
+        # Tight crops have no room around the face; the detector wants some.
+        side = max(rgb.shape[:2])
+        room = cv2.copyMakeBorder(rgb, *(side // 4,) * 4, cv2.BORDER_REPLICATE)
+        _, rows = detector.detect(cv2.cvtColor(cv2.resize(room, (LOOK_AT, LOOK_AT)), cv2.COLOR_RGB2BGR))
+        found.append(math.nan if rows is None else yaw(rows[0][4:14].reshape(5, 2)))
+    return found
+
+
+def yaw(landmarks: np.ndarray[Any, Any]) -> float:
+    """``turned`` of five landmarks (x, y): right eye, left eye, nose, right and left corner of the mouth."""
+    right, left, nose, *mouth = (np.asarray(p, float) for p in landmarks)
+    middle, foot = (right + left) / 2, (mouth[0] + mouth[1]) / 2
+    down = foot - middle
+    length = float(np.hypot(*down))
+    if length == 0:
+        return math.nan
+    off = abs(down[0] * (nose - middle)[1] - down[1] * (nose - middle)[0]) / length
+    return float(off / max(1e-6, np.hypot(*(left - right))))

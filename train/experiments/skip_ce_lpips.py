@@ -1,0 +1,296 @@
+"""``skip-ce-lpips``: Models 0 to 3 of Jiang & Zhang, Tables 1 and 2, and the limitation that section 6 names."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.skip_context_encoder import HOLE, SIZE
+from train import holes
+from train.experiments import figures, results
+from train.experiments.arms import Arm, Trained, as_recipe, train_arms
+from train.experiments.call import Call, Pictures, lpips, pictures, squares
+from train.experiments.faces import balanced, read_labels, turned
+from train.experiments.results import Claim, Interval, Row
+from train.presets import PAPER
+from train.tasks import InpaintingTask, SkipContextTask
+
+BALANCED = "model-3-balanced"
+#: By how much of Model 0's LPIPS Model 1 may differ and still be called equal.
+EQUAL = 0.05
+CENTRE = slice((SIZE - HOLE) // 2, (SIZE + HOLE) // 2)
+FIGURES = ("lpips", "lpips_hole", "lpips_output", "hole_l1", "psnr", "known_psnr", "known_sharpness")
+
+
+def run(call: Call) -> str:
+    """Train and judge Models 0-3, and Model 3 with a balanced sampler; returns the table in plain text.
+
+    The training holes are squares at random places, the tests' in the centre (section 4.1). The preset is the paper's; width, batch and
+    length are the call's.
+    """
+    found = pictures(call, "faces/train", "faces/val")
+    labels = read_labels(call.labels) if call.labels else {}
+    scorer, metric = lpips(("alex", "squeeze"))
+    test = squares(found.test, partial(holes.rectangle, centred=True), SIZE)
+    facts = [{"picture": f.name, **labels.get(f.name, {})} for f in found.test]
+    for fact, yaw in zip(facts, turned(found.test), strict=True):
+        fact["yaw"] = yaw
+    judge = partial(judged, test, facts, scorer)
+    arms = [_arm(f"model-{v}", v, found.train, call, test, judge) for v in range(4)]
+    if labels:
+        arms.append(_arm(BALANCED, 3, balanced(found.train, labels), call, test, judge))
+    trained = train_arms(arms, call.folder, call.budget)
+    rows = {name: results.over_seeds([t.rows for t in runs]) for name, runs in trained.items()}
+    claims = _claims(trained, rows)
+    summary = {name: _summary(runs, test) for name, runs in trained.items()}
+    groups = {name: _by_group(found_rows) for name, found_rows in rows.items()}
+    config = {**_config(call, found, metric), "groups": groups}
+    results.write(call.folder, table="skip-ce-lpips", command=call.command, config=config, arms=summary, rows=rows, claims=claims)
+    for figure in ("lpips_hole", "lpips_output"):
+        lines = {name: [(p["samples"], p[figure]) for p in runs[0].curve] for name, runs in trained.items()}
+        figures.curves(call.folder / f"{figure}.png", lines, "pictures seen", f"LPIPS ({metric}) x 100, {figure.removeprefix('lpips_')}")
+    _grid(call.folder / "grid.jpg", trained, test)
+    return results.render({name: s["figures"] for name, s in summary.items()}, FIGURES, claims)
+
+
+def judged(
+    test: tuple[Tensor, Tensor], facts: Sequence[dict[str, Any]], scorer: nn.Module | None, task: InpaintingTask, network: nn.Module
+) -> list[Row]:  # fmt: skip
+    """A row for each test picture.
+
+    ``lpips``: of the composite. ``lpips_hole``: of the 64x64 square alone. ``lpips_output``: of what the network gives, which is the
+    paper's: the square of Models 0 and 1, the whole picture of 2 and 3. All x 100. ``known_psnr`` (dB), ``known_sharpness`` (mean
+    gradient over the truth's): of the known part of Models 2 and 3's own output.
+    """
+    device = next(network.parameters()).device
+    scorer = scorer.to(device) if scorer is not None else None
+    rows: list[Row] = []
+    whole = task.network.config.whole_picture  # type: ignore[union-attr]
+    for x, m in zip(*(torch.split(t, 32) for t in test), strict=True):
+        x, m = x.to(device), m.to(device)
+        output = task.fill(network, x * m, m).float().clamp(0, 1)
+        composite = x * m + output * (1 - m)
+        hole, truth_hole = (p[..., CENTRE, CENTRE] for p in (composite, x))
+        of_hole = _lpips(scorer, hole, truth_hole)
+        error = (composite - x).pow(2).mean((1, 2, 3))
+        columns = {
+            "lpips": _lpips(scorer, composite, x),
+            "lpips_hole": of_hole,
+            "lpips_output": _lpips(scorer, output, x) if whole else of_hole,
+            "hole_l1": (hole - truth_hole).abs().mean((1, 2, 3)),
+            "psnr": -10 * error.clamp(min=1e-12).log10(),
+            "known_psnr": -10 * (((output - x) * m).pow(2).sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)))).clamp(min=1e-12).log10(),
+            "known_sharpness": _gradient(output, m) / _gradient(x, m).clamp(min=1e-6),
+        }
+        if not whole:
+            columns |= {k: torch.full((len(x),), torch.nan) for k in ("known_psnr", "known_sharpness")}
+        for i in range(len(x)):
+            rows.append({**facts[len(rows)], **{k: float(v[i]) for k, v in columns.items()}})
+    return rows
+
+
+def _lpips(scorer: nn.Module | None, found: Tensor, truth: Tensor) -> Tensor:
+    return torch.full((len(found),), torch.nan) if scorer is None else 100 * scorer(found, truth)
+
+
+def _gradient(picture: Tensor, mask: Tensor) -> Tensor:
+    """Mean gradient over pairs of neighbours that are both known, N."""
+    total, count = torch.zeros(len(picture), device=picture.device), torch.zeros(len(picture), device=picture.device)
+    for axis in (2, 3):
+        step = (picture.diff(dim=axis)).abs().mean(1, keepdim=True)
+        n = mask.shape[axis] - 1
+        both = mask.narrow(axis, 0, n) * mask.narrow(axis, 1, n)
+        total += (step * both).sum((1, 2, 3))
+        count += both.sum((1, 2, 3))
+    return total / count.clamp(min=1)
+
+
+def _arm(name: str, variant: int, train: Sequence[Path], call: Call, test: tuple[Tensor, Tensor], judge: Any) -> Arm:
+    preset = PAPER["skip-ce"]
+    network = {**preset.network, "variant": variant, "width": call.width}
+
+    def task(seed: int) -> InpaintingTask:
+        schedule = replace(preset.schedule, batch=call.budget.batch, seed=seed)
+        common: dict[str, Any] = {
+            "schedule": schedule,
+            "pictures": train,
+            "holes": holes.rectangle,
+            "held_out": test,
+            "workers": call.budget.workers,
+        }
+        return SkipContextTask(**network, **common)
+
+    what = {0: "the hole, channel-wise FC", 1: "the hole", 2: "the whole picture", 3: "the whole picture, skip connections"}[variant]
+    what += ", sampler balanced over group and age" if name == BALANCED else ""
+    recipe = as_recipe(network=network, schedule=preset.schedule, pictures=len(train), test=call.count)
+    return Arm(name, what, task, judge, recipe)
+
+
+def _config(call: Call, found: Pictures, metric: str) -> dict[str, Any]:
+    budget = as_recipe(budget=call.budget)["budget"]
+    return {
+        "budget": budget,
+        "width": call.width,
+        "pictures": found.source,
+        "lpips": metric,
+        "holes": "64x64: random to train, centred to test",
+    }
+
+
+def _summary(runs: Sequence[Trained], test: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    return {
+        "figures": {**results.means(results.over_seeds([t.rows for t in runs])), "parameters": runs[0].parameters},
+        "by_seed": [results.means(t.rows) for t in runs],
+        "milliseconds_a_picture": round(_milliseconds(runs[0], test), 2),
+        "samples": runs[0].samples,
+        "seconds": [round(t.seconds, 1) for t in runs],
+        "sha256": [t.sha256 for t in runs],
+        "curve": runs[0].curve,
+    }
+
+
+def _milliseconds(trained: Trained, test: tuple[Tensor, Tensor]) -> float:
+    """Median time of one picture through the network."""
+    device = next(trained.network.parameters()).device
+    x, m = (t[:1].to(device) for t in test)
+    taken = []
+    with torch.inference_mode():
+        for _ in range(9):
+            begun = time.perf_counter()
+            float(trained.network(x * 2 - 1, m).mean())
+            taken.append(time.perf_counter() - begun)
+    return 1000 * float(np.median(taken[2:]))
+
+
+def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> list[Claim]:
+    mean = {name: results.means(r) for name, r in rows.items()}
+    zero_one = results.difference(rows["model-1"], rows["model-0"], "lpips_hole")
+    margin = EQUAL * mean["model-0"]["lpips_hole"]
+    sizes = {name: runs[0].parameters for name, runs in trained.items()}
+    claims = [
+        results.within(
+            "The channel-wise fully connected layer is not needed: Model 0 and Model 1 are equal (Table 1).",
+            zero_one,
+            margin,
+            f"LPIPS x 100 of the hole, Model 1 minus Model 0: {zero_one}, within {margin:.2g} (5 %) counts as equal; "
+            f"{sizes['model-0']:,} and {sizes['model-1']:,} parameters.",
+        )
+    ]
+    three_two = results.difference(rows["model-3"], rows["model-2"], "lpips_output")
+    in_hole = results.difference(rows["model-3"], rows["model-2"], "lpips_hole")
+    claims.append(
+        results.below(
+            "Skip connections improve the output's LPIPS: Model 3 is far below Model 2 (Table 2).",
+            three_two,
+            f"LPIPS x 100 of the whole output, Model 3 minus Model 2: {three_two}. In the hole alone: {in_hole}.",
+        )
+    )
+    claims.append(_convergence(trained))
+    sharp = results.difference(rows["model-2"], rows["model-3"], "known_psnr")
+    claims.append(
+        results.below(
+            "The known part stays sharp in Model 3's own output, and is blurred in Model 2's (section 5.2).",
+            sharp,
+            "Known part of the output: "
+            + "; ".join(
+                f"{name} {mean[name]['known_psnr']:.1f} dB, {100 * mean[name]['known_sharpness']:.0f} % of the truth's gradients"
+                for name in ("model-3", "model-2")
+            )
+            + ".",
+        )
+    )
+    return claims + _limitation(rows)
+
+
+def _convergence(trained: dict[str, list[Trained]]) -> Claim:
+    """Whether Model 3's curve reaches Model 2's last value earlier than Model 2 did, for every seed."""
+    at: list[float] = []
+    for two, three in zip(trained["model-2"], trained["model-3"], strict=True):
+        goal = two.curve[-1]["lpips_output"]
+        at.append(next((p["samples"] for p in three.curve if p["lpips_output"] <= goal), goal - goal + math.inf))  # NaN stays NaN
+    total = trained["model-2"][0].samples
+    verdict = "held" if all(a < total for a in at) else "not held" if all(a > total for a in at) else "not decided"
+    when = ", ".join("never" if math.isinf(a) else "unknown" if math.isnan(a) else f"{a:,.0f}" for a in at)
+    return Claim(
+        "Skip connections speed up convergence (section 5.2).",
+        verdict,
+        f"Model 3's output has the LPIPS that Model 2 ends with, after {total:,} pictures, at {when} pictures.",
+    )
+
+
+def _limitation(rows: dict[str, list[Row]]) -> list[Claim]:
+    """Section 6: front faces and Asian faces are poorer. And what the balanced sampler changes."""
+    claims = []
+    three = rows["model-3"]
+    yaw = results.column(three, "yaw")
+    if np.isfinite(yaw).sum() >= 9:
+        low, high = np.nanpercentile(yaw, [100 / 3, 200 / 3])
+        value = results.column(three, "lpips_hole")
+        found = results.between(value[yaw >= high], value[yaw <= low])
+        claims.append(
+            results.below(
+                "Model 3 is poorer on front faces (section 6).",
+                found,
+                f"LPIPS x 100 of the hole, most turned third minus most frontal third of {found.n} faces: {found}.",
+            )
+        )
+    asian = np.array([r.get("group") == "Asian" for r in three])
+    if 0 < asian.sum() < len(asian):
+        value = results.column(three, "lpips_hole")
+        found = results.between(value[~asian], value[asian])
+        claims.append(
+            results.below(
+                "Model 3 is poorer on Asian faces (section 6).",
+                found,
+                f"LPIPS x 100 of the hole, all others minus {asian.sum()} Asian faces: {found}.",
+            )
+        )
+    if BALANCED in rows:
+        changes = {g: _change(rows, g) for g in sorted({str(r["group"]) for r in three if r.get("group")})}
+        everyone = results.difference(rows[BALANCED], three, "lpips_hole")
+        text = "; ".join(f"{g} {c}" for g, c in changes.items())
+        claims.append(
+            results.below(
+                "A sampler balanced over groups and ages mends it (the question, not the paper's claim).",
+                changes.get("Asian", everyone),
+                f"LPIPS x 100 of the hole, balanced minus not: all {everyone}; {text}.",
+            )
+        )
+    return claims
+
+
+def _change(rows: dict[str, list[Row]], group: str) -> Interval:
+    own, other = ([r for r in rows[name] if r.get("group") == group] for name in (BALANCED, "model-3"))
+    return results.difference(own, other, "lpips_hole")
+
+
+def _by_group(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Mean LPIPS x 100 of the hole and the number of faces, by group and by age."""
+    found: dict[str, dict[str, Any]] = {}
+    for key in ("group", "age_band"):
+        for value in sorted({str(r[key]) for r in rows if r.get(key)}):
+            own = [r for r in rows if r.get(key) == value]
+            found[f"{key} {value}"] = {"lpips_hole": results.means(own)["lpips_hole"], "count": len(own)}
+    return found
+
+
+def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Tensor]) -> None:
+    """Six test faces: with the hole, every model's own output, Model 3's composite, the truth."""
+    x, m = (t[:6] for t in test)
+    columns = {"input": x * m + 0.5 * (1 - m)}
+    for name, runs in trained.items():
+        device = next(runs[0].network.parameters()).device
+        with torch.inference_mode():
+            columns[name] = runs[0].task.fill(runs[0].network, x.to(device), m.to(device)).float().clamp(0, 1).cpu()
+    columns["3, composite"] = x * m + columns["model-3"] * (1 - m)
+    columns["truth"] = x
+    figures.grid(path, columns)

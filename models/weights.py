@@ -49,6 +49,7 @@ YUNET = Remote(
 VGG16_FEATURES = Remote(
     "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth", "vgg16_features-amdegroot-88682ab5.pth", "88682ab5"
 )
+VGG16_BN = Remote("https://download.pytorch.org/models/vgg16_bn-6c64b313.pth", "vgg16_bn-6c64b313.pth", "6c64b313")
 SQUEEZENET = Remote("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0")
 
 

@@ -50,6 +50,7 @@ VGG16_FEATURES = Remote(
     "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth", "vgg16_features-amdegroot-88682ab5.pth", "88682ab5"
 )
 ALEXNET = Remote("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "alexnet-owt-7be5be79.pth", "7be5be79")
+VGG16_BN = Remote("https://download.pytorch.org/models/vgg16_bn-6c64b313.pth", "vgg16_bn-6c64b313.pth", "6c64b313")
 SQUEEZENET = Remote("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0")
 
 

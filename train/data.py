@@ -76,10 +76,39 @@ class Stream:
             row += 1
 
 
-class Crops(Dataset[tuple[Tensor, Tensor]]):
-    """An endless row of (picture, hole): sample n is a function of ``seed`` and n alone.
+class Shuffled:
+    """An endless row of picture files, every file once an epoch, in an order that is a function of ``seed`` alone.
 
     An unreadable file is reported once a process and its place taken by the next file.
+    """
+
+    def __init__(self, paths: Sequence[Path], seed: int) -> None:
+        self.paths, self.seed = list(paths), seed
+        self._unreadable: set[Path] = set()
+
+    def picture(self, n: int) -> tuple[int, NDArray[np.uint8]]:
+        """The row's ``n``-th: (its place in ``paths``, HWC uint8 RGB).
+
+        Raises:
+            OSError: none of the files can be read.
+        """
+        epoch, index = divmod(n, len(self.paths))
+        order = epoch_order(len(self.paths), self.seed, epoch)
+        for i in range(len(order)):
+            place = int(order[(index + i) % len(order)])
+            path = self.paths[place]
+            if path in self._unreadable:
+                continue
+            try:
+                return place, read_rgb(path)
+            except OSError as error:
+                self._unreadable.add(path)
+                log.warning("%s; left out", error)
+        raise OSError(f"none of {len(self.paths)} pictures can be read, from {self.paths[0]} on")
+
+
+class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
+    """An endless row of (picture, hole): sample n is a function of ``seed`` and n alone.
 
     Args:
         paths: of the pictures.
@@ -92,29 +121,15 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     def __init__(
         self, paths: Sequence[Path], holes: HoleGenerator, *, size: int, zoom: tuple[float, float] = (0.4, 1.0), seed: int = 0
     ) -> None:  # fmt: skip
-        self.paths, self.holes, self.size, self.zoom, self.seed = list(paths), holes, size, zoom, seed
-        self._unreadable: set[Path] = set()
+        super().__init__(paths, seed)
+        self.holes, self.size, self.zoom = holes, size, zoom
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
         """(3HW uint8 RGB, 1HW uint8 with 1 = known, 0 = hole)."""
-        epoch, index = divmod(n, len(self.paths))
-        order = epoch_order(len(self.paths), self.seed, epoch)
         rng = np.random.default_rng((self.seed, n))
-        crop = random_crop(self._picture(order, index), self.size, rng, zoom=self.zoom)
+        crop = random_crop(self.picture(n)[1], self.size, rng, zoom=self.zoom)
         known = ~self.holes(self.size, rng)
         return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), torch.from_numpy(known[None].astype(np.uint8))
-
-    def _picture(self, order: NDArray[np.int64], index: int) -> NDArray[np.uint8]:
-        for i in range(len(order)):
-            path = self.paths[int(order[(index + i) % len(order)])]
-            if path in self._unreadable:
-                continue
-            try:
-                return read_rgb(path)
-            except OSError as error:
-                self._unreadable.add(path)
-                log.warning("%s; left out", error)
-        raise OSError(f"none of {len(self.paths)} pictures can be read, from {self.paths[0]} on")
 
 
 def batches(dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, to_float: bool = True) -> Iterator[tuple[Tensor, ...]]:

@@ -28,7 +28,10 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 #: By which held-out figure the best checkpoint is chosen: the first that the task gives. True: the higher, the better.
-BEST_BY = (("val_lpips", False), ("val_perceptual", False), ("val_mean", True), ("val_hole_l1", False), ("val_loss", False))
+BEST_BY = (
+    ("val_lpips", False), ("val_perceptual", False), ("val_mean", True), ("val_accuracy", True), ("val_hole_l1", False),
+    ("val_loss", False),
+)  # fmt: skip
 
 
 class NonFiniteLossError(RuntimeError):

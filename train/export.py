@@ -22,6 +22,7 @@ PREPROCESSING = {
     "partial-conv": "RGB / 255, holes 0, sides padded to multiples of 128 with unknown pixels",
     "skip-ce": "128x128, RGB / 127.5 - 1, holes 0",
     "edsr": "a photo at an eighth of its size, RGB / 127.5 - 1",
+    "scene-classifier": "224x224 (size in the config), RGB / 255",
     "compression": "256 pixels on the longer side, multiples of 8, RGB / 127.5 - 1, holes 0, and the mask",
 }
 TERMS = {
@@ -113,8 +114,8 @@ def _card(kind: str, path: Path, best: engine.Averaged, recipe: dict[str, Any], 
     config = asdict(network.config)  # type: ignore[call-overload]
     parameters = sum(p.numel() for p in network.parameters())
     folders = "\n".join(f"- `{f}`: {next((t for k, t in TERMS.items() if f.startswith(k)), 'see its source')}" for f in recipe["folders"])
-    numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "options", "batch", "steps")}
-    command = f"train-inpainter {kind} --data DATA{recipe.get('options', '')}"
+    numbers = {k: str(v) for k, v in recipe.items() if k not in ("folders", "options", "source", "batch", "steps")}
+    command = f"train-inpainter {kind} {recipe.get('source', '--data DATA')}{recipe.get('options', '')}"
     batch = recipe["batch"]
     where = " and ".join(best.machines)
     trained = f"{step} steps of batch {batch} ({step * batch} samples) in {best.seconds / 60:.0f} minutes on {where}"

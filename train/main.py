@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from train.holes import HoleGenerator
     from train.presets import Preset
 
-MODELS = ("partial-conv", "skip-ce", "compression", "edsr", "compact-segmenter")
+MODELS = ("partial-conv", "skip-ce", "compression", "edsr", "compact-segmenter", "scene-classifier")
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser("train-inpainter", description="Train one network of remove-objects, resume it, or export its weights.")
     p.add_argument("model", choices=MODELS)
-    p.add_argument("--data", type=Path, required=True, help="data folder; the preset's folders are looked for below it")
+    p.add_argument("--data", type=Path, help="data folder; the preset's folders are looked for below it (scene-classifier: not needed)")
     p.add_argument("--run", type=Path, help="folder for checkpoints, log and samples (default: runs/MODEL)")
     p.add_argument("--preset", choices=("shipped", "paper"), default="shipped", help="whose numbers: train/presets.py (default: shipped)")
-    p.add_argument("--images", type=Path, action="append", help="train on the pictures of this folder instead of the preset's; repeats")
+    p.add_argument("--images", type=Path, action="append", help="pictures instead of the preset's (scene-classifier: its classes); repeats")
     p.add_argument("--masks", type=Path, help="holes from this folder of mask pictures (white = hole) instead of the preset's")
     p.add_argument("--features", default="vgg16", help="feature network: vgg16, squeezenet (torchvision's hub), a .pth file, or none")
     p.add_argument("--encoder", type=Path, help="compact-segmenter: .npz of the encoder to begin with")
@@ -93,6 +93,12 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
     import torch
 
     torch.manual_seed(args.seed)
+    if args.model == "scene-classifier":
+        from train.scene_classifier import make_classifier
+
+        return make_classifier(args)
+    if args.data is None:
+        raise ValueError(f"{args.model} needs --data: the folder below which the preset's folders lie")
     if args.model == "compact-segmenter":
         from train.distill import make_distillation
 

@@ -14,7 +14,7 @@ from train.presets import PAPER, PRESETS, SHIPPED, WHY
 
 
 def test_every_inpainter_has_both_presets() -> None:
-    assert set(PAPER) == set(SHIPPED) == set(WHY) == set(MODELS) - {"compact-segmenter"}
+    assert set(PAPER) == set(SHIPPED) == set(WHY) == set(MODELS) - {"compact-segmenter", "scene-classifier"}
 
 
 @pytest.mark.parametrize("model", PAPER)

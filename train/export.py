@@ -22,6 +22,8 @@ PREPROCESSING = {
     "partial-conv": "RGB / 255, holes 0, sides padded to multiples of 128 with unknown pixels",
     "skip-ce": "128x128, RGB / 127.5 - 1, holes 0",
     "edsr": "a photo at an eighth of its size, RGB / 127.5 - 1",
+    "gated-conv": "sides in multiples of 4, RGB / 127.5 - 1, and the mask",
+    "edge-connect": "sides in multiples of 4, RGB / 127.5 - 1, Canny's edges of the known part (train.edges), and the mask",
     "compression": "256 pixels on the longer side, multiples of 8, RGB / 127.5 - 1, holes 0, and the mask",
 }
 TERMS = {

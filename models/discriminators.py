@@ -1,10 +1,11 @@
-"""The two discriminators: instance-norm patch map (Jiang & Zhang, 3.2 and 4.3) and SN-PatchGAN (Wu & Cui, 3.1; Yu et al. 2019)."""
+"""The discriminators: instance-norm patch map (Jiang & Zhang, 3.2 and 4.3), SN-PatchGAN (Wu & Cui, 3.1; Yu et al. 2019), EdgeConnect's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -41,10 +42,15 @@ class PatchDiscriminator(nn.Module):
 
 @dataclass(frozen=True)
 class SNPatchDiscriminatorConfig:
-    """``width`` after the first convolution; ``strides`` one a layer (a 32x32 input takes fewer halvings than a 256x256 one)."""
+    """``width`` after the first convolution; ``strides`` one a layer (a 32x32 input takes fewer halvings than a 256x256 one).
+
+    ``one_score``: a last convolution to one score a place; without it every channel of the last layer is a score. Yu et al. have six
+    layers of stride 2 and no such convolution.
+    """
 
     width: int = 64
     strides: tuple[int, ...] = (2, 2, 2, 1)
+    one_score: bool = True
 
 
 class SNPatchDiscriminator(nn.Module):
@@ -63,7 +69,8 @@ class SNPatchDiscriminator(nn.Module):
             after = w * min(2**i, 4)
             layers += [spectral_norm(nn.Conv2d(before, after, 5, stride, 2)), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
             before = after
-        layers.append(spectral_norm(nn.Conv2d(before, 1, 5, 1, 2)))
+        if self.config.one_score:
+            layers.append(spectral_norm(nn.Conv2d(before, 1, 5, 1, 2)))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -74,6 +81,48 @@ class SNPatchDiscriminator(nn.Module):
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
-            N1hw scores: high = real.
+            N1hw scores, NChw without ``one_score``: high = real.
         """
         return self.layers(torch.cat([image, mask], dim=1))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class MatchedPatchDiscriminatorConfig:
+    """``width`` after the first convolution; ``channels`` of what is judged: 3 for pictures, 2 for grey and edges."""
+
+    width: int = 64
+    channels: int = 3
+
+
+class MatchedPatchDiscriminator(nn.Module):
+    """EdgeConnect's (Nazeri et al. 2019, section 3): every score sees 70x70 pixels; spectral norm, no other, no biases.
+
+    Its features are compared too (feature matching, equation 3).
+    """
+
+    config_class = MatchedPatchDiscriminatorConfig
+    multiple = 8
+
+    def __init__(self, config: MatchedPatchDiscriminatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or MatchedPatchDiscriminatorConfig()
+        w = self.config.width
+        self.layers = nn.ModuleList()
+        for before, after, stride in ((self.config.channels, w, 2), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 8 * w, 1), (8 * w, 1, 1)):
+            conv = nn.Conv2d(before, after, 4, stride, 1, bias=False)
+            nn.init.normal_(conv.weight, std=0.02)
+            self.layers.append(spectral_norm(conv))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Of each of the five layers, after its activation; the last are the scores."""
+        found = []
+        for layer in self.layers:
+            x = layer(x)
+            if layer is not self.layers[-1]:
+                x = F.leaky_relu(x, LEAKY_SLOPE)
+            found.append(x)
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        """NCHW -> N1(H/8 - 2)(W/8 - 2): logits of being real."""
+        return self.features(x)[-1]

@@ -23,6 +23,8 @@ PREPROCESSING = {
     "skip-ce": "128x128, RGB / 127.5 - 1, holes 0",
     "edsr": "a photo at an eighth of its size, RGB / 127.5 - 1",
     "scene-classifier": "224x224 (size in the config), RGB / 255",
+    "gated-conv": "sides in multiples of 4, RGB / 127.5 - 1, and the mask",
+    "edge-connect": "sides in multiples of 4, RGB / 127.5 - 1, Canny's edges of the known part (train.edges), and the mask",
     "compression": "256 pixels on the longer side, multiples of 8, RGB / 127.5 - 1, holes 0, and the mask",
 }
 TERMS = {

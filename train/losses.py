@@ -1,6 +1,6 @@
 """Losses, one pure function an equation. Pictures are N3HW in [0, 1], masks N1HW with 1 = known.
 
-Kulkarni et al. eq. 3-9 (with Liu et al.'s K = 1/(C H W)); Jiang & Zhang 3.2; Wu & Cui 3.1.
+Kulkarni et al. eq. 3-9 (with Liu et al.'s K = 1/(C H W)); Jiang & Zhang 3.2; Wu & Cui 3.1; Nazeri et al. 2019, 3.1.
 """
 
 from __future__ import annotations
@@ -64,6 +64,11 @@ def style(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
 def adversarial_l1(judged: Tensor, real: bool) -> Tensor:
     """Jiang & Zhang 4.3 (iii): L1 distance of the patch map from 1 (real) or 0 (reconstructed)."""
     return (judged - float(real)).abs().mean()
+
+
+def adversarial_bce(judged: Tensor, real: bool) -> Tensor:
+    """The first GAN's loss, cross entropy of logits; a network is trained with ``real`` on its own output (Nazeri et al. 2019, eq. 2)."""
+    return F.binary_cross_entropy_with_logits(judged, torch.full_like(judged, float(real)))
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

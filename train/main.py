@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from train.holes import HoleGenerator
     from train.presets import Preset
 
-MODELS = ("partial-conv", "skip-ce", "compression", "edsr", "compact-segmenter", "scene-classifier")
+MODELS = ("partial-conv", "skip-ce", "compression", "edsr", "gated-conv", "edge-connect", "compact-segmenter", "scene-classifier")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -104,7 +104,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
 
         return make_distillation(args)
     from pipeline.metrics import lpips_network
-    from train import features, tasks
+    from train import baselines, features, tasks
     from train.data import find_images
     from train.presets import PRESETS
 
@@ -129,6 +129,8 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "skip-ce": tasks.SkipContextTask,
         "compression": tasks.CompressionTask,
         "edsr": tasks.EDSRTask,
+        "gated-conv": baselines.GatedConvTask,
+        "edge-connect": baselines.EdgeConnectTask,
     }
     batch = preset.schedule.batch * args.accumulate * int(os.environ.get("WORLD_SIZE", args.devices))
     recipe = {

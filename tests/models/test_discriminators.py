@@ -1,13 +1,21 @@
-"""The two discriminators: instance norm in one, spectral norm in the other."""
+"""The discriminators: instance norm in one, spectral norm in the others; the two baselines' against their authors' layers."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from models.discriminators import PatchDiscriminator, PatchDiscriminatorConfig, SNPatchDiscriminator, SNPatchDiscriminatorConfig
+from models.discriminators import (
+    MatchedPatchDiscriminator,
+    MatchedPatchDiscriminatorConfig,
+    PatchDiscriminator,
+    PatchDiscriminatorConfig,
+    SNPatchDiscriminator,
+    SNPatchDiscriminatorConfig,
+)
 from tests.models.base import NetworkContract
 
 
@@ -31,6 +39,63 @@ class TestSNPatchContract(NetworkContract):
 
     def output_shape(self, n: int, height: int, width: int) -> tuple[int, ...]:
         return n, 1, height // 8, width // 8
+
+
+class TestYusSNPatchContract(NetworkContract):
+    network_class = SNPatchDiscriminator
+    config = SNPatchDiscriminatorConfig(2, (2,) * 6, one_score=False)
+    wider = SNPatchDiscriminatorConfig(3, (2,) * 6, one_score=False)
+    sizes = ((64, 64), (128, 192))
+
+    def output_shape(self, n: int, height: int, width: int) -> tuple[int, ...]:
+        return n, 4 * self.config.width, height // 64, width // 64
+
+
+class TestMatchedPatchContract(NetworkContract):
+    network_class = MatchedPatchDiscriminator
+    config = MatchedPatchDiscriminatorConfig(width=2)
+    wider = MatchedPatchDiscriminatorConfig(width=3)
+    sizes = ((64, 64), (32, 80))
+    masked = False
+
+    def output_shape(self, n: int, height: int, width: int) -> tuple[int, ...]:
+        return n, 1, height // 8 - 2, width // 8 - 2
+
+
+#: (kernel, in, out, stride) of ``build_sn_patch_gan_discriminator``, with biases, and of EdgeConnect's ``Discriminator``, without.
+YU = [(5, 4, 64, 2), (5, 64, 128, 2), (5, 128, 256, 2), (5, 256, 256, 2), (5, 256, 256, 2), (5, 256, 256, 2)]
+NAZERI = [(4, 3, 64, 2), (4, 64, 128, 2), (4, 128, 256, 2), (4, 256, 512, 1), (4, 512, 1, 1)]
+
+
+def test_layers_of_the_baselines_own_discriminators() -> None:
+    yu = SNPatchDiscriminator(SNPatchDiscriminatorConfig(64, (2,) * 6, one_score=False))
+    nazeri = MatchedPatchDiscriminator()
+    for network, table, bias in ((yu, YU, True), (nazeri, NAZERI, False)):
+        convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+        assert [(c.kernel_size[0], c.in_channels, c.out_channels, c.stride[0]) for c in convs] == table
+        assert all(is_parametrized(c, "weight") for c in convs)
+        assert sum(p.numel() for p in network.parameters()) == sum(k * k * a * b + b * bias for k, a, b, _ in table)
+
+
+@torch.no_grad()
+def test_features_that_are_matched_are_of_every_layer_and_end_in_the_scores() -> None:
+    network = MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(2, 2)).eval()
+    x = torch.randn(1, 2, 64, 64)
+    found = network.features(x)
+    assert [tuple(f.shape[1:]) for f in found] == [(2, 32, 32), (4, 16, 16), (8, 8, 8), (16, 7, 7), (1, 6, 6)]
+    first = network.layers[0]
+    torch.testing.assert_close(found[0], F.leaky_relu(F.conv2d(x, first.weight, None, 2, 1), 0.2))
+    assert torch.equal(found[-1], network(x))
+    assert min(float(f.min()) for f in found[:-1]) < 0
+
+
+def test_a_matched_score_sees_70_pixels() -> None:
+    network = MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(2)).eval()
+    x = torch.randn(1, 3, 128, 128, requires_grad=True)
+    network(x)[0, 0, 7, 7].backward()
+    assert x.grad is not None
+    seen = x.grad.abs().sum((0, 1)).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [70, 70]
 
 
 @torch.no_grad()

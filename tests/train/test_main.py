@@ -17,14 +17,23 @@ import torch
 
 from models.checkpoint import load_weights
 from models.compression import CompressionNetwork
+from models.edge_connect import EdgeConnect
 from models.edsr import EDSR
+from models.gated_conv import GatedConvNetwork
 from models.partial_conv_unet import PartialConvUNet
 from models.skip_context_encoder import SkipContextEncoder
 from train.holes import MaskFolder
 from train.main import main, make_task, parser
 from train.presets import SHIPPED
 
-NETWORKS = {"partial-conv": PartialConvUNet, "skip-ce": SkipContextEncoder, "compression": CompressionNetwork, "edsr": EDSR}
+NETWORKS = {
+    "partial-conv": PartialConvUNet,
+    "skip-ce": SkipContextEncoder,
+    "compression": CompressionNetwork,
+    "edsr": EDSR,
+    "gated-conv": GatedConvNetwork,
+    "edge-connect": EdgeConnect,
+}
 SMALL = ["--features", "none", "--width", "4", "--batch", "2", "--held-out", "2"]
 
 

@@ -43,7 +43,23 @@ def test_numbers_that_the_papers_print() -> None:
     jiang = PAPER["skip-ce"]
     assert (jiang.network["adversarial"], jiang.epochs, jiang.schedule.size, jiang.schedule.learning_rate) == (0.001, 40, 128, 2e-4)
     assert (PAPER["compression"].schedule.size, PAPER["compression"].schedule.learning_rate) == (256, 2e-4)
+    yu = PAPER["gated-conv"]
+    assert (yu.network["width"], yu.network["adversarial"], yu.schedule.size) == (48, 1, 256)
+    assert (yu.schedule.batch, yu.schedule.learning_rate, yu.schedule.betas) == (16, 1e-4, (0.5, 0.999))
+    nazeri = PAPER["edge-connect"]
+    edge = nazeri.network["weights"]
+    assert (edge.edge_adversarial, edge.matching) == (1, 10)
+    assert (edge.l1, edge.adversarial, edge.perceptual, edge.style) == (1, 0.1, 0.1, 250)
+    assert (nazeri.network["width"], nazeri.network["judge_rate"], nazeri.schedule.batch, nazeri.schedule.size) == (64, 0.1, 8, 256)
+    assert (nazeri.schedule.learning_rate, nazeri.schedule.betas) == (1e-4, (0, 0.9))
     assert (PAPER["edsr"].network, PAPER["edsr"].schedule.learning_rate) == ({"width": 64, "blocks": 16}, 1e-4)
+
+
+@pytest.mark.parametrize("model", ["gated-conv", "edge-connect"])
+def test_baselines_are_trained_as_the_network_that_they_are_compared_with(model: str) -> None:
+    ours, theirs = SHIPPED["compression"], SHIPPED[model]
+    assert (theirs.folders, theirs.holes, theirs.steps) == (ours.folders, ours.holes, ours.steps)
+    assert all(getattr(theirs.schedule, k) == getattr(ours.schedule, k) for k in ("batch", "size", "zoom", "seed"))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -138,7 +138,7 @@ def make_call(args: argparse.Namespace, argv: Sequence[str]) -> Any:
         labels=labels,
         features=args.features or ("random" if args.quick else "vgg16"),
         look=found.look,
-        classifier=args.classifier,
+        classifier=args.classifier or (Path("random") if args.quick else None),
         command=" ".join(["evaluate-inpainter", *(Path(a).name if "/" in a else a for a in argv)]),
     )
 

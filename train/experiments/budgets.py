@@ -34,7 +34,7 @@ SCALES: dict[str, dict[str, Scale]] = {
     # Wu & Cui name neither batch nor length.
     "compression-similarity": {
         "paper": Scale(Budget(steps=100_000, batch=8, points=10), width=64, count=1000, size=256, look=0),
-        "cpu": Scale(Budget(steps=1000, batch=4, points=4), width=16, count=100),
+        "cpu": Scale(Budget(steps=1200, batch=4, points=4), width=16, count=100),
         "quick": Scale(Budget(steps=4, batch=2, points=2), width=4, count=4),
     },
     # Nothing is trained: the shipped weights.

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 SIDE = 144
 GROUPS = ("Asian", "Black", "Indian", "White")
@@ -26,6 +28,18 @@ def generate(folder: Path, *, train: int = 24, test: int = 12) -> Path:
             lines.append(f"{part}/{part}{i:03d}.png,{(7 * i) % 90},{'female' if i % 2 else 'male'},{GROUPS[i % len(GROUPS)]}")
     (folder / "faces" / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+class RandomClassifier(nn.Module):
+    """N3HW in [0, 1] -> Nx10: always the same random weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weights = torch.randn(10, 3 * 64, generator=torch.Generator().manual_seed(0))
+        self.weights = nn.Parameter(weights, requires_grad=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return nn.functional.adaptive_avg_pool2d(pictures, 8).flatten(1) @ self.weights.T
 
 
 def scene(rng: np.random.Generator) -> NDArray[np.uint8]:

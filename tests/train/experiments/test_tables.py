@@ -42,6 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
 TABLES = {
     "skip-ce-lpips": ({"lpips_hole.png", "lpips_output.png", "grid.jpg"}, 5, 9),
     "partial-conv-metrics": ({"psnr.png", "lpips.png", "grid.jpg"}, 5, 12),
+    "compression-similarity": ({"scenes.jpg", "faces.jpg", "scenes-lpips.png", "faces-l1.png"}, 18, 4),
     "routing": ({"lpips.png", "edge.jpg", "face-square.jpg"}, 42, 2),
 }
 
@@ -73,6 +74,15 @@ def test_arms_of_a_table_saw_the_same_number_of_pictures(run: Any) -> None:
     assert parameters["model-0"] > parameters["model-1"]
     assert parameters["model-3"] > parameters["model-2"]
     assert parameters["model-3"] == parameters["model-3-balanced"]
+
+
+@pytest.mark.slow
+def test_the_networks_of_table_2_saw_the_same_number_of_pictures(run: Any) -> None:
+    result = json.loads((run("compression-similarity") / "results.json").read_text(encoding="utf-8"))
+    networks = result["config"]["networks"]
+    assert len(networks) == 10
+    assert {n["samples"] for n in networks.values()} == {8}
+    assert all([p["samples"] for p in n["curve"]] == [0, 4, 8] for n in networks.values())
 
 
 @pytest.mark.slow

@@ -36,6 +36,10 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--save-masks", action="store_true", help="write each mask to masks/ in the output folder")
     p.add_argument("--segmenter", choices=SEGMENTERS, default="auto", help="auto: FCN-ResNet101 where its weights can be had, else compact")
+    p.add_argument(
+        "--prefilter", action=argparse.BooleanOptionalAction, default=True,
+        help="let the compact segmenter look first; fcn_resnet101 sees only photos in which it finds a trace (default: yes)",
+    )  # fmt: skip
     p.add_argument("--threshold", type=float, default=0.5, metavar="P", help="least probability of a removed pixel (default 0.5)")
     p.add_argument(
         "--dilate",
@@ -80,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings(
             segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, detail=args.detail,
             device=args.device, probe=not args.no_probe, lossless=args.lossless, offline=args.offline, compare=args.compare,
+            prefilter=args.prefilter,
         )  # fmt: skip
         batch = BatchSettings(
             classes=tuple(args.classes), output=args.output, masks=args.masks, truth=args.truth, save_masks=args.save_masks,

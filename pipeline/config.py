@@ -21,7 +21,8 @@ class Settings:
 
     ``dilate`` is a radius in pixels of the photo, or None for ``AUTO_DILATE``; ``threshold`` the least probability in [0, 1]
     of the removed classes at which a pixel is taken. ``detail``: whether the photo's own texture is laid into the holes. ``compare``:
-    classical ways in which the same holes are filled too, for the report.
+    classical ways in which the same holes are filled too, for the report. ``prefilter``: whether the compact segmenter looks first, and a
+    slower one is asked only about photos in which it sees a trace of the classes.
     """
 
     segmenter: str = "auto"
@@ -34,6 +35,7 @@ class Settings:
     lossless: bool = False
     offline: bool = False
     compare: tuple[str, ...] = ()
+    prefilter: bool = True
 
     def __post_init__(self) -> None:
         for name, value, legal in (

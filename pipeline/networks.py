@@ -25,6 +25,7 @@ class Networks:
         self.settings = settings or Settings()
         self._lock = threading.Lock()
         self._segmenter: segment.Chosen | None = None
+        self._first_look: segment.CompactSegmenterAdapter | None = None
         self._faces: FaceDetector | None = None
         self._perceptual: metrics.Perceptual | None = None
         self._inpainters: Inpainters | None = None
@@ -45,6 +46,16 @@ class Networks:
                 if self._segmenter.warning:
                     log.warning("%s", self._segmenter.warning)
             return self._segmenter.segmenter
+
+    @property
+    def first_look(self) -> segment.Segmenter | None:
+        """The compact segmenter where it is to look before a slower one does; else None."""
+        if not self.settings.prefilter or self.segmenter.quick:
+            return None
+        with self._lock:
+            if self._first_look is None:
+                self._first_look = segment.CompactSegmenterAdapter(self.device)
+            return self._first_look
 
     @property
     def faces(self) -> FaceDetector:
@@ -72,6 +83,8 @@ class Networks:
     def weights(self) -> dict[str, str]:
         """sha256 by name of every weight that was used so far."""
         found = dict(self._segmenter.weights) if self._segmenter else {}
+        if self._first_look is not None:
+            found["compact-segmenter"] = self._first_look.sha256
         return {**found, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, mask, metrics, route, segment, signs, verdict
+from pipeline import composite, mask, metrics, prefilter, route, segment, signs, verdict
 from pipeline.classical import fill_classically
 from pipeline.config import FAIL_HOLE_SHARE, auto_dilate, resolve_classes
 from pipeline.errors import UnreadableError, UsageError
@@ -45,12 +45,13 @@ class Removed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What is to be removed (HW bool), how far to widen it, its classes' shares of the photo, and hw their probability."""
+    """What is to be removed (HW bool), how far to widen it, its classes' shares of the photo, hw their probability; a note on how."""
 
     mask: Mask
     dilate: int
     shares: dict[str, float] = field(default_factory=dict)
     probability: FloatArray | None = None
+    note: str = ""
 
 
 class ObjectRemover(Networks):
@@ -100,7 +101,7 @@ class ObjectRemover(Networks):
             return replace(partial, seconds=watch.elapsed, stages=watch.stages, **changes)
 
         if not holes:
-            return done(reason="the mask is empty" if given is not None else f"no {' or '.join(classes)} was found")
+            return done(reason="the mask is empty" if given is not None else f"no {' or '.join(classes)} was found{found.note}")
         if share > FAIL_HOLE_SHARE:
             status, reason = verdict.verdict(share, None, ())
             return done(status=status, reason=reason, error=reason)
@@ -173,6 +174,11 @@ class ObjectRemover(Networks):
         if given is not None:
             return _Found(given.astype(bool), settings.dilate or 0)
         height, width = photo.size
+        if self.first_look is not None:
+            glance = segment.removed_probability(self.first_look.probabilities(photo.rgb), classes)
+            if prefilter.trace(glance) < prefilter.TRACE:
+                note = f": the first look saw no trace, {self.segmenter.name} was not asked (--no-prefilter asks it always)"
+                return _Found(np.zeros((height, width), bool), 0, probability=glance, note=note)
         probabilities = self.segmenter.probabilities(photo.rgb)
         first = segment.removed_probability(probabilities, classes)
         removed = segment.look_closer(self.segmenter, photo.rgb, first, classes)

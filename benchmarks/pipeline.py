@@ -2,10 +2,10 @@
 
     python benchmarks/pipeline.py [--quick] [--repeats 5] [--json FILE]
 
-Every stage on a photo of 2 megapixels with one hole: median seconds, spread, counted FLOPs, and the share of the matrix-product rate of this
-very machine that they reach. Then whole runs of ``remove-objects`` in processes of their own: seconds a photo, start to first photo, peak
-memory. Last, every goal beside what was measured. A sample picture is enlarged, so nothing but the repository is needed; FCN-ResNet101 has
-random weights, which take as long as the published ones. Figures of one run are compared with each other only.
+Every stage on a photo of 2 megapixels with one hole: median seconds, spread, counted FLOPs, and the share of the matrix-product rate of
+this very machine that they reach. Then whole runs of ``remove-objects`` in processes of their own: seconds a photo, start to first photo,
+peak memory. Last, every goal beside what was measured. A sample picture is enlarged, so nothing but the repository is needed;
+FCN-ResNet101 has random weights, which take as long as the published ones. Figures of one run are compared with each other only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -89,7 +88,8 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     photo = images.read_photo(path)
     rgb = photo.rgb
     outcome = remover.clean(photo, ["person"])
-    assert outcome.mask is not None and outcome.result is not None
+    assert outcome.mask is not None
+    assert outcome.result is not None
     unknown, hole = outcome.mask, max(mask.find_holes(outcome.mask), key=lambda h: h.share)
     inpainters = remover.inpainters
     found: dict[str, Any] = {"photo": {"height": rgb.shape[0], "width": rgb.shape[1], "hole_share": round(outcome.hole_share, 4)}}
@@ -254,9 +254,8 @@ def show(result: dict[str, Any]) -> None:
             of_limit = f"{row['flops'] / 1e9:8.1f}{row['flops'] / row['seconds'] / best:9.2f}" if "flops" in row else ""
             print(f"{name:42}{row['seconds']:9.3f}{row['spread']:8.3f}{of_limit}")
     for name, run in result["runs"].items():
-        print(
-            f"run {name}: {run['photos']} photos in {run['seconds']:.1f} s, first after {run['first_photo']:.1f} s, peak {run['peak_mb']:.0f} MB; {run['stages']}"
-        )
+        times = f"{run['photos']} photos in {run['seconds']:.1f} s, first after {run['first_photo']:.1f} s"
+        print(f"run {name}: {times}, peak {run['peak_mb']:.0f} MB; {run['stages']}")
     for goal in result["goals"]:
         measured = "not measured" if goal["measured"] is None else f"{goal['measured']:.2f}"
         verdict = "" if goal["reached"] is None else "reached" if goal["reached"] else "NOT REACHED"

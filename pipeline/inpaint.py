@@ -74,13 +74,14 @@ class Inpainters:
         import torch
 
         from models.compression import CompressionNetwork
+        from models.folding import fold_batch_norm
         from models.partial_conv_unet import PartialConvUNet
         from models.skip_context_encoder import SkipContextEncoder
         from models.weights import load_shipped
 
         classes = {"partial-conv": PartialConvUNet, "skip-ce": SkipContextEncoder, "compression": CompressionNetwork}
         network, self.weights[kind] = load_shipped(kind, classes[kind])
-        return network.to(self.device, memory_format=torch.channels_last)
+        return fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
 
     def fill(self, rgb: Pixels, unknown: Mask, hole: Hole, route: Route, faces: Sequence[Face] = ()) -> Fill:
         """Fill one hole.

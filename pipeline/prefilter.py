@@ -13,7 +13,7 @@ from pipeline.types import FloatArray
 #: Share of the photo's pixels over which a probability must hold to count as a trace.
 TRACE_SHARE = 0.001
 #: Least trace with which a photo goes on to the large segmenter. Chosen by ``benchmarks/prefilter.py`` on training photos.
-TRACE = 0.05
+TRACE = 0.0025
 
 
 def trace(removed: FloatArray) -> float:

@@ -101,12 +101,13 @@ class CompactSegmenterAdapter:
     def __init__(self, device: torch.device) -> None:
         import torch
 
+        from models.folding import fold_batch_norm
         from models.segmenter import CompactSegmenter
         from models.weights import load_shipped
 
         self.device = device
         network, self.sha256 = load_shipped("compact-segmenter", CompactSegmenter)
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)
 
     def probabilities(self, rgb: Pixels) -> FloatArray:
         import torch
@@ -128,6 +129,8 @@ class FCNSegmenter:
         import torch
         from torchvision.models.segmentation import FCN_ResNet101_Weights, fcn_resnet101
 
+        from models.folding import fold_batch_norm
+
         weights = FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1
         if tuple(weights.meta["categories"])[1:] != CATEGORIES[1:]:
             raise WeightsError(
@@ -138,7 +141,7 @@ class FCNSegmenter:
         network = fcn_resnet101(weights=None, weights_backbone=None, num_classes=len(CATEGORIES), aux_loss=True)
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         network.aux_classifier = None
-        self.network = network.eval().to(device, memory_format=torch.channels_last)
+        self.network = fold_batch_norm(network.eval()).to(device, memory_format=torch.channels_last)
 
     def probabilities(self, rgb: Pixels) -> FloatArray:
         import torch

@@ -169,11 +169,13 @@ class Inpainters:
         """One network on one window: pads to a legal size with unknown pixels, and cuts the answer back."""
         import torch
 
+        from models.precision import autocast
+
         h, w = known.shape
         padded, padded_known = _pad(picture, known, -(-h // multiple) * multiple, -(-w // multiple) * multiple)
         x = torch.from_numpy(padded).permute(2, 0, 1)[None].to(self.device, memory_format=torch.channels_last)
         m = torch.from_numpy(padded_known.astype(np.float32))[None, None].to(self.device)
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(self.device):
             y = self.network(kind)(x.contiguous(memory_format=torch.channels_last), m)[0].permute(1, 2, 0).float().cpu().numpy()
         factor = padded.shape[0] // y.shape[0]
         return np.ascontiguousarray(y[: -(-h // factor), : -(-w // factor)], dtype=np.float32)

@@ -112,11 +112,12 @@ class CompactSegmenterAdapter:
     def probabilities(self, rgb: Pixels) -> FloatArray:
         import torch
 
+        from models.precision import autocast
         from models.segmenter import photo_logits
 
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(self.device):
             logits = photo_logits(self.network, shrink(rgb, COMPACT_SIZE), self.device)
-            return logits.softmax(0).cpu().numpy()  # type: ignore[no-any-return]
+            return logits.float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
 
 
 class FCNSegmenter:
@@ -146,9 +147,11 @@ class FCNSegmenter:
     def probabilities(self, rgb: Pixels) -> FloatArray:
         import torch
 
+        from models.precision import autocast
+
         small = shrink(rgb, 1040)
         x = self.transform(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1))[None]
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(self.device):
             logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))["out"]
             return logits[0].float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
 

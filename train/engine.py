@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from models.precision import has_bf16
+
 log = logging.getLogger(__name__)
 
 #: By which held-out figure the best checkpoint is chosen: the first that the task gives. True: the higher, the better.
@@ -97,14 +99,10 @@ class Run:
 
 
 def best_precision(device: str) -> str:
-    """``bf16-mixed`` where the hardware multiplies bf16, else fp32: emulated, bf16 is many times slower."""
+    """``bf16-mixed`` where the hardware multiplies bf16, fp16 on other CUDA devices, else fp32."""
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    if device in ("cpu", "auto"):
-        capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        if capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("bf16"):
-            return "bf16-mixed"
-    return "32-true"
+        return "bf16-mixed" if has_bf16("cuda") else "16-mixed"
+    return "bf16-mixed" if device in ("cpu", "auto") and has_bf16("cpu") else "32-true"
 
 
 def train(task: Task, folder: Path, run: Run) -> dict[str, float]:

@@ -1,0 +1,81 @@
+"""The fast arithmetic against the exact one: masks and fills of bf16 and of fp32 are the same to the eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from models import precision
+from pipeline.inpaint import Inpainters
+from pipeline.mask import find_holes
+from pipeline.segment import CompactSegmenterAdapter, removed_probability
+from pipeline.types import Route
+from train.data import read_rgb
+
+CPU = torch.device("cpu")
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+
+
+@pytest.fixture(params=[False, True], ids=["fp32", "bf16"])
+def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    chosen: bool = request.param
+    monkeypatch.setattr(precision, "has_bf16", lambda device: chosen)
+    return chosen
+
+
+def in_both(monkeypatch: pytest.MonkeyPatch, run: object) -> list[np.ndarray]:
+    found = []
+    for chosen in (False, True):
+        monkeypatch.setattr(precision, "has_bf16", lambda device, chosen=chosen: chosen)
+        found.append(run())  # type: ignore[operator]
+    return found
+
+
+def test_autocast_is_on_where_the_hardware_has_it(fast: bool) -> None:
+    with precision.autocast(CPU):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype is (torch.bfloat16 if fast else torch.float32)
+
+
+def test_what_a_processor_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found, expected in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=found: c, raising=False)
+        assert precision.has_bf16("cpu") is expected
+    assert precision.has_bf16("mps") is False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "category"), [("brick_wall.jpg", "person"), ("cat_in_hedge.jpg", "cat")])
+def test_masks_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, name: str, category: str) -> None:
+    rgb = read_rgb(SAMPLES / name)
+
+    def run() -> np.ndarray:
+        return removed_probability(CompactSegmenterAdapter(CPU).probabilities(rgb), [category]) >= 0.5
+
+    exact, quick = in_both(monkeypatch, run)
+    assert exact.mean() > 0.01
+    assert (exact & quick).sum() / (exact | quick).sum() >= 0.995
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", list(Route))
+def test_fills_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, route: Route) -> None:
+    rgb = cv2.resize(read_rgb(SAMPLES / "coffee.jpg"), (300, 200), interpolation=cv2.INTER_AREA)
+    unknown = np.zeros(rgb.shape[:2], bool)
+    rows, columns = (slice(60, 120), slice(0, 70)) if route is Route.EDGE else (slice(60, 120), slice(100, 170))
+    unknown[rows, columns] = True
+    (hole,) = find_holes(unknown)
+
+    def run() -> np.ndarray:
+        fill = Inpainters(CPU, detail=False).fill(rgb, unknown, hole, route)
+        inside = unknown[fill.window.slices]
+        return fill.plain[inside]
+
+    exact, quick = in_both(monkeypatch, run)
+    assert not np.array_equal(exact, quick), "bf16 was not used"
+    psnr = -10 * np.log10(((exact - quick) ** 2).mean())
+    assert psnr >= 45, f"{psnr:.1f} dB"

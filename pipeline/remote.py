@@ -164,12 +164,12 @@ def located(text: str) -> Location:
         UsageError: a protocol that fsspec does not know, a chain of them, or the package for it is not installed.
     """
     scheme, separator, rest = text.partition("://")
-    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]*", scheme):
         return Path(text)
-    if scheme in _LOCAL:
-        return Path(rest)
     if "::" in text:
         raise UsageError(f"{redacted(text)}: addresses in a chain (::) are not taken; name one folder")
+    if scheme in _LOCAL:
+        return Path(rest)
     if ".." in rest.split("/"):
         raise UsageError(f"{redacted(text)}: an address with '..' is not taken; name the folder itself")
     _opened(text)

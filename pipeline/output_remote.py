@@ -7,11 +7,12 @@ piece that holds their photo is put. So a killed run costs at most the photos of
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +23,8 @@ from pipeline.journal import NAME, PIECES, PREVIEWS, Journal, Stamp, row_line
 from pipeline.output import CLAIMS, claim_name, claim_text, claimed, foreign
 from pipeline.remote import Remote
 from pipeline.reports import write_reports
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two pieces of the journal.
 INTERVAL = 30.0
@@ -77,8 +80,7 @@ class RemoteOutput:
         return lambda name: found.known if (found := listing().get(str(name))) else None
 
     def release(self, photos: Iterable[str]) -> None:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda photo: self._claim_file(photo).delete(), photos))
+        _all_of(self._drop_claim, photos)
 
     def journal(self) -> Journal:
         return RemoteJournal(self.folder)
@@ -90,8 +92,7 @@ class RemoteOutput:
             (here / PREVIEWS).mkdir()
             known = (self.folder / PREVIEWS).files()
             wanted = [p for entry in entries for kind in previews.KINDS if (p := previews.place(here, entry["input"], kind)).name in known]
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(lambda path: known[path.name].fetch(path), wanted))
+            _all_of(lambda path: _fetch_if_possible(known[path.name], path), wanted)
             written = write_reports(here, run, entries)
             for path in (written, written.with_suffix(".csv"), written.with_suffix(".html")):
                 (self.folder / path.name).put(path)
@@ -100,6 +101,10 @@ class RemoteOutput:
     def _claim_file(self, photo: str) -> Remote:
         return self.folder / CLAIMS / claim_name(photo)
 
+    def _drop_claim(self, photo: str) -> None:
+        with suppress(PhotoError):  # one that stays harms nothing
+            self._claim_file(photo).delete()
+
     def _is_claimed(self, photo: str, name: PurePosixPath, target: Remote) -> bool:
         left = self._claim_file(photo).read()
         found = None if left is None else claimed(left, photo, name)
@@ -107,7 +112,10 @@ class RemoteOutput:
 
 
 class RemoteJournal(Journal):
-    """The journal of a folder elsewhere. ``add`` keeps rows back until ``INTERVAL`` has passed; ``flush`` and ``finish`` put them."""
+    """The journal of a folder elsewhere. ``add`` keeps rows back until ``INTERVAL`` has passed; ``flush`` and ``finish`` put them.
+
+    A piece that cannot be put does not end the run: its rows go with the next one. Only the last one must go.
+    """
 
     def __init__(self, folder: Remote) -> None:
         super().__init__(None)
@@ -122,7 +130,13 @@ class RemoteJournal(Journal):
         with self._lock:
             self.rows[row["input"]] = row
             self._kept.append(row)
-            return self._flush() if time.monotonic() - self._flushed >= INTERVAL else []
+            if time.monotonic() - self._flushed < INTERVAL:
+                return []
+            try:
+                return self._flush()
+            except PhotoError as error:
+                log.warning("%s", error)
+                return []
 
     def flush(self) -> list[str]:
         with self._lock:
@@ -147,6 +161,16 @@ class RemoteJournal(Journal):
                 self._kept = kept + self._kept
                 raise
         return [row["input"] for row in kept]
+
+
+def _all_of(work: Callable[[Any], None], things: Iterable[Any]) -> None:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(work, things))
+
+
+def _fetch_if_possible(picture: Remote, path: Path) -> None:
+    with suppress(PhotoError):  # the page leaves out what is not there
+        picture.fetch(path)
 
 
 def _content_stamp(content: bytes) -> Stamp:

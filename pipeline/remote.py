@@ -31,7 +31,7 @@ _LOCAL = {"file", "local"}
 _NOTHING = PurePosixPath()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Remote:
     """One file or folder: ``relative`` below the address ``root``. ``known`` is its stamp where a listing has told it already."""
 
@@ -45,6 +45,9 @@ class Remote:
     def __str__(self) -> str:
         shown = redacted(self.root).rstrip("/")
         return shown if self.relative == _NOTHING else f"{shown}/{self.relative}"
+
+    def __repr__(self) -> str:
+        return f"Remote({self})"
 
     @property
     def name(self) -> str:

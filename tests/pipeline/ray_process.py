@@ -1,7 +1,7 @@
 """A Ray cluster of two cores in a process of its own: ``ray_process.py`` prints its address and ends it when its input is closed.
 
-With ``--poison DIR`` it cleans a folder there, in which the photo ``poison.png`` kills every worker that touches it, and prints what became
-of each photo.
+With ``--poison DIR`` it cleans a folder there, in which the photo ``poison.png`` kills every worker that touches it, and writes what became
+of each photo to ``became.json``.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ class Deadly(LocalOutput):
 
 
 def clean(folder: Path) -> None:
-    from pipeline import run
+    from pipeline import distributed, run
 
+    distributed.PORTIONS = 2  # so that others share the deadly one's
     run.open_output = lambda place, overwrite=False: Deadly(place)
     batch = BatchSettings(output=folder / "out", masks=folder / "masks", engine="ray", actors=2)
     result = run.remove_folder([folder / "in"], Settings(probe=False, offline=True), batch)
-    print(json.dumps({p["input"]: [p["status"], p["error"]] for p in result.photos}), flush=True)
+    (folder / "became.json").write_text(json.dumps({p["input"]: [p["status"], p["error"]] for p in result.photos}))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def test_passwords_and_signatures_are_never_shown() -> None:
     assert redacted("sftp://me:secret@host/photos") == "sftp://***@host/photos"
     assert redacted("--output=https://host/a?sig=secret&x=1") == "--output=https://host/a?***"
     assert redacted("photos/what?.jpg me@home") == "photos/what?.jpg me@home"
-    assert "secret" not in str(Remote("sftp://me:secret@host/photos") / "a.jpg")
+    place = Remote("sftp://me:secret@host/photos") / "a.jpg"
+    assert "secret" not in f"{place} {place!r}"
 
 
 @pytest.mark.parametrize("name", ["../a.png", "a/../../b.png", "/a.png", "a//b.png", "", "a\\..\\b.png", "./a.png"])
@@ -152,6 +153,23 @@ def test_rows_are_put_in_pieces_and_become_one_file(memory: fsspec.AbstractFileS
     third.finish()
     assert [p.rpartition("/")[2] for p in memory.find("/out")] == [NAME]
     assert RemoteJournal(folder).complete
+
+
+def test_a_piece_that_cannot_be_put_goes_with_the_next(memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.output_remote.INTERVAL", 0.0)
+    journal = RemoteJournal(remote("memory://out"))
+    put = Remote.put
+
+    def broken(*_: object) -> None:
+        raise UnwritableError("the network is down")
+
+    monkeypatch.setattr(Remote, "put", broken)
+    assert journal.add({"input": "a"}) == []
+    with pytest.raises(UnwritableError):
+        journal.flush()
+    monkeypatch.setattr(Remote, "put", put)
+    assert journal.add({"input": "b"}) == ["a", "b"]
+    assert set(RemoteJournal(remote("memory://out")).rows) == {"a", "b"}
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

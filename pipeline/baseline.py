@@ -21,7 +21,7 @@ from pipeline.types import Status
 Report = Mapping[str, Any]
 
 #: Settings that no figure depends on.
-INDIFFERENT = {"workers", "overwrite", "save_masks"}
+INDIFFERENT = {"workers", "overwrite", "save_masks", "engine", "actors", "gpus_per_actor"}
 
 
 @dataclass(frozen=True, slots=True)

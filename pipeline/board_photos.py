@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pipeline import scan
 from pipeline.config import Settings
+from pipeline.remote import here
 
 Mode = Literal["empty", "photo", "folder", "run"]
 
@@ -65,19 +66,20 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
     root = (path if path.is_dir() else path.parent).resolve()
     items = []
     for i, job in enumerate(plan.jobs):
+        source, mask = here(job.source), here(job.mask_target)
         items.append(
             Item(
                 key=f"p{i}",
                 name=str(job.relative),
-                source=job.source,
-                target=job.target,
-                mask_target=job.mask_target,
-                mask=job.mask_target if job.mask_target.is_file() else None,
-                missing=None if is_inside(job.source, root) else "this is a link to a file outside the opened folder: it is not opened",
+                source=source,
+                target=here(job.target),
+                mask_target=mask,
+                mask=mask if mask.is_file() else None,
+                missing=None if is_inside(source, root) else "this is a link to a file outside the opened folder: it is not opened",
             )
         )
     mode: Mode = "folder" if path.is_dir() else "photo"
-    return Opened(mode, path.name or str(path.resolve()), tuple(items), plan.output, settings, notes=plan.notes)
+    return Opened(mode, path.name or str(path.resolve()), tuple(items), here(plan.output), settings, notes=plan.notes)
 
 
 def is_inside(path: Path, folder: Path) -> bool:

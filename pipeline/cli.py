@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from models.categories import CLASSES
-from pipeline.config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, BatchSettings, Settings
+from pipeline.config import COMPARISONS, DETAILS, DEVICES, ENGINES, ROUTES, SEGMENTERS, BatchSettings, Settings
 from pipeline.errors import RemoveObjectsError, UsageError
 from pipeline.printable import printable
+from pipeline.remote import Location, located, redacted
 from pipeline.tolerance import tolerances
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
@@ -28,11 +29,11 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photos, and folders (searched through)")
+    p.add_argument("paths", nargs="+", type=_place, metavar="PATH", help="photos, and folders (searched through); s3://bucket/folder too")
     p.add_argument("--class", dest="classes", action="append", default=[], metavar="NAME", help="what to remove; repeat, or 'all'")
-    p.add_argument("-o", "--output", type=Path, metavar="DIR", help="where results go (default: cleaned/ beside the input)")
+    p.add_argument("-o", "--output", type=_place, metavar="DIR", help="where results go (default: cleaned/ beside the input)")
     p.add_argument(
-        "--masks", type=Path, metavar="DIR", help="your own masks by the same relative name, white = remove; nothing is segmented"
+        "--masks", type=_place, metavar="DIR", help="your own masks by the same relative name, white = remove; nothing is segmented"
     )
     p.add_argument("--save-masks", action="store_true", help="write each mask to masks/ in the output folder")
     p.add_argument("--segmenter", choices=SEGMENTERS, default="auto", help="auto: FCN-ResNet101 where its weights can be had, else compact")
@@ -52,6 +53,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--detail", choices=DETAILS, default="texture", help="none: the networks' plain answer, enlarged")
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument("--workers", type=_workers, default=2, metavar="N", help="photos at work at once (default 2)")
+    p.add_argument("--engine", choices=ENGINES, default="local", help="ray: work on all machines of a Ray cluster (docs/scale.md)")
+    p.add_argument(
+        "--actors", type=int, metavar="N", help="with --engine ray: processes that hold the networks (default: one a core or GPU)"
+    )
+    p.add_argument(
+        "--gpus-per-actor", type=float, metavar="X", help="with --engine ray: 0.5 lets two share one (default: 1 where there are any)"
+    )
     p.add_argument("--overwrite", action="store_true", help="do finished photos again, and replace files that are in the way")
     p.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
     p.add_argument("--lossless", action="store_true", help="write PNG where the photo's own format is lossy")
@@ -59,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         "--compare", type=_comparisons, default=(), metavar="METHOD,…", help=f"fill the same holes these ways too: {', '.join(COMPARISONS)}"
     )
     p.add_argument(
-        "--truth", type=Path, metavar="DIR", help="the pictures without the objects, by the same relative name: the report says the error"
+        "--truth", type=_place, metavar="DIR", help="the pictures without the objects, by the same relative name: the report says the error"
     )
     p.add_argument(
         "--baseline", type=Path, metavar="FILE", help="an earlier report.json: exit 1 where a figure got worse than its tolerance"
@@ -89,19 +97,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         batch = BatchSettings(
             classes=tuple(args.classes), output=args.output, masks=args.masks, truth=args.truth, save_masks=args.save_masks,
             workers=args.workers, overwrite=args.overwrite, dry_run=args.dry_run,
+            engine=args.engine, actors=args.actors, gpus_per_actor=args.gpus_per_actor,
         )  # fmt: skip
         allowed = tolerances(args.tolerances)
         if args.tolerances and args.baseline is None:
             raise UsageError("--tolerance says how far from --baseline FILE a figure may be; give that too")
         from pipeline.baseline import compare, load_baseline
         from pipeline.baseline_table import baseline_table
-        from pipeline.report import read_report
         from pipeline.run import remove_folder
         from pipeline.summary import summary
 
         baseline = None if args.baseline is None else load_baseline(args.baseline)
         with _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
-            result = remove_folder(args.paths, settings, batch, command=shlex.join(["remove-objects", *arguments]), progress=progress)
+            command = shlex.join(["remove-objects", *map(redacted, arguments)])
+            result = remove_folder(args.paths, settings, batch, command=command, progress=progress)
     except RemoveObjectsError as error:
         print(f"remove-objects: {error}", file=sys.stderr)
         return 2
@@ -109,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("remove-objects: stopped; the report stands as far as it goes, the same command goes on from here", file=sys.stderr)
         return 1
     counts = {s: sum(p["status"] == s for p in result.photos) for s in ("ok", "review", "unchanged", "skipped", "failed")}
-    report = read_report(result.report)
+    report = result.written()
     comparison = None if baseline is None else compare(report, baseline, allowed)
     if not args.quiet:
         print(summary(report["run"], report["photos"]))
@@ -152,6 +161,13 @@ class _Progress:
             from pipeline.summary import photo_line
 
             self.bar.write(photo_line(entry))
+
+
+def _place(text: str) -> Location:
+    try:
+        return located(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _dilate(text: str) -> int | None:

@@ -18,6 +18,10 @@ class WeightsError(RemoveObjectsError):
     """A weight file is missing, cannot be had, or is not the file it should be."""
 
 
+class ClusterError(RemoveObjectsError):
+    """The machines that were to share the work could not do it."""
+
+
 class PhotoError(RemoveObjectsError):
     """One photo cannot be done; the batch goes on and the report carries the message."""
 

@@ -9,22 +9,25 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from pipeline.errors import UnwritableError
 
+#: Told (the whole file under its hidden name, the name it is about to take); what it raises keeps the file from taking it.
+Before: TypeAlias = Callable[[Path, Path], None]
+
 
 @contextmanager
-def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, durable: bool = True, before: Before | None = None) -> Iterator[BinaryIO]:
     """Give a binary file to write; ``path`` appears, or is replaced, only once the block has ended well.
 
     The file is open for reading too, and its ``name`` may be opened by the block to check what it wrote. Parent folders are
     made. Raises ``UnwritableError`` for any ``OSError`` of the disk or of the block; every other error passes. Nothing is
     left behind in either case (an empty parent folder may be). Without ``durable`` nothing waits for the disk: quicker, for what can be
-    missed after a power cut.
+    missed after a power cut. ``before`` is called between the last byte and the name.
     """
     part = path.parent / f".{secrets.token_hex(8)}.part"
     try:
@@ -35,6 +38,8 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             handle.flush()
             if durable:
                 os.fsync(handle.fileno())
+        if before is not None:
+            before(part, path)
         os.replace(part, path)
         if durable:
             _sync_folder(path.parent)
@@ -45,9 +50,9 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def copy_photo(source: Path, target: Path) -> None:
-    """Copy ``source`` to ``target`` byte for byte, atomically. Raises ``UnwritableError``; ``source`` is only read."""
-    with atomic_write(target) as handle, open(source, "rb") as original:
+def copy_photo(source: Path, target: Path, *, before: Before | None = None) -> None:
+    """Copy ``source`` to ``target`` byte for byte, atomically, ``before`` as there. Raises ``UnwritableError``; ``source`` is only read."""
+    with atomic_write(target, before=before) as handle, open(source, "rb") as original:
         shutil.copyfileobj(original, handle, 1 << 20)
 
 

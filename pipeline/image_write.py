@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import UnreadableError, UnwritableError
-from pipeline.files import atomic_write
+from pipeline.files import Before, atomic_write
 from pipeline.image_difference import difference
 from pipeline.image_native import Native
 from pipeline.image_open import BAD_CONTENT, quiet
@@ -33,14 +33,15 @@ class WriteResult:
     changed_outside: int
 
 
-def write_photo(photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: bool = False) -> WriteResult:
+def write_photo(photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: bool = False, before: Before | None = None) -> WriteResult:
     """Write ``photo`` with ``rgb`` where ``hole`` is True, in its own format, mode and depth, with its metadata.
 
     ``rgb`` HWC of the photo's dtype, ``hole`` HW. Pixels are stored upright with orientation 1; thumbnails and further pictures,
     which still show what was removed, are dropped. Palettes stay palettes: entries that only the hole used are given to its new
     colours, the rest is the nearest entry. With ``lossless`` a lossy format becomes PNG at ``path`` + ".png" (CMYK then becomes
-    sRGB). Parent folders are made; the file is whole or absent. Raises ``UnwritableError``, also where a lossless format would
-    not give back exactly what was read. A photo that came from no file takes the format of ``path``'s suffix.
+    sRGB). Parent folders are made; the file is whole or absent; ``before`` is ``atomic_write``'s. Raises ``UnwritableError``, also
+    where a lossless format would not give back exactly what was read. A photo that came from no file takes the format of ``path``'s
+    suffix.
     """
     if rgb.shape != photo.rgb.shape or rgb.dtype != photo.rgb.dtype or hole.shape != photo.size:
         raise ValueError(f"rgb {rgb.shape} {rgb.dtype} and hole {hole.shape} must match the photo's {photo.rgb.shape} {photo.rgb.dtype}")
@@ -48,7 +49,7 @@ def write_photo(photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: 
     if lossless and not native.lossless:
         native = as_png(photo, native)
         path = path.with_name(f"{path.name}.png")
-    with atomic_write(path) as handle:
+    with atomic_write(path, before=before) as handle:
         try:
             with quiet():
                 save(paste(photo, rgb, hole, native.layout, native.metadata.icc), native, handle)

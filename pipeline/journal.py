@@ -11,11 +11,16 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+#: What tells that a file is still the same one: its size, and its time of change or whatever a store keeps instead.
+Stamp: TypeAlias = list[Any]
 
 NAME = ".remove-objects-journal.jsonl"
 #: The folder beside it that holds the report's small pictures; never an input.
 PREVIEWS = "report_files"
+#: The folder of its pieces, where a store cannot append to a file.
+PIECES = ".remove-objects-journal.d"
 
 
 def fingerprint(*parts: Any) -> str:
@@ -23,13 +28,18 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def stamp(path: Path) -> list[int] | None:
-    """What tells that a file is still the same one: its size and time of change; None where there is none."""
+def stamp(path: Path) -> Stamp | None:
+    """The size of a file and its time of change in ns; None where there is none."""
     try:
         found = path.stat()
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns]
+
+
+def row_line(row: dict[str, Any]) -> bytes:
+    """A row as it stands in the file."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
 
 class Journal:
@@ -38,17 +48,21 @@ class Journal:
     ``complete`` says whether the run that wrote the rows ended by itself.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path | None) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.complete = False
         self._lock = threading.Lock()
         self._begun = False
-        try:
-            lines = self.path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        except OSError:
-            return
-        for line in lines:
+        if folder is not None:
+            self.path = folder / NAME
+            try:
+                self.take(self.path.read_bytes())
+            except OSError:
+                return
+
+    def take(self, content: bytes) -> None:
+        """Read rows, the later ones of a photo in the place of the earlier."""
+        for line in content.decode("utf-8", "surrogateescape").split("\n"):
             try:
                 row = json.loads(line)
             except ValueError:
@@ -64,16 +78,22 @@ class Journal:
         row = self.rows.get(name)
         return row is not None and row.get("written") is not None and row["written"] == stamp(target)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Append one finished photo; on the disk when this returns."""
+    def add(self, row: dict[str, Any]) -> list[str]:
+        """Append one finished photo. Gives the names of the photos that are now safe: on the disk, this one is."""
         with self._lock:
             self.rows[row["input"]] = row
             self._append(row)
+            return [row["input"]]
 
-    def finish(self) -> None:
-        """Say that the run ended by itself."""
+    def flush(self) -> list[str]:
+        """Make all that was added safe; gives the names that were not before."""
+        return []
+
+    def finish(self) -> list[str]:
+        """Say that the run ended by itself. As ``flush``."""
         with self._lock:
             self._append({"complete": True})
+            return []
 
     def _append(self, row: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +104,6 @@ class Journal:
                 if file.read(1) != b"\n":
                     file.write(b"\n")
             self._begun = True
-            file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+            file.write(row_line(row))
             file.flush()
             os.fsync(file.fileno())

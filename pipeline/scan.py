@@ -7,34 +7,34 @@ the output folder.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline import journal
+from pipeline.collisions import Found, refuse_collisions
 from pipeline.errors import UsageError
 from pipeline.mask_names import mask_names
-
-_LOSSY_SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"])
-SUFFIXES = _LOSSY_SUFFIXES | {".png", ".bmp", ".tif", ".tiff", ".gif"}
+from pipeline.remote import Location, Remote
+from pipeline.scan_remote import find_remote
+from pipeline.suffixes import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One photo: its file, its name in the report, where its result goes and where its mask goes if masks are saved."""
 
-    source: Path
+    source: Location
     relative: PurePosixPath
-    target: Path
-    mask_target: Path
+    target: Location
+    mask_target: Location
 
-    def mask_candidates(self, masks_dir: Path) -> list[Path]:
+    def mask_candidates(self, masks_dir: Location) -> list[Location]:
         """Where the user's own mask may be, best first: ``a.jpg.png`` names one photo only, ``a.png`` may be meant for several."""
         here = masks_dir / self.relative
         return [here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
 
-    def truth_candidates(self, truth_dir: Path) -> list[Path]:
+    def truth_candidates(self, truth_dir: Location) -> list[Location]:
         """Where the picture without the object may be: under the photo's own name, or as PNG."""
         here = truth_dir / self.relative
         return [here, here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
@@ -45,17 +45,11 @@ class Plan:
     """The photos in the order of their names, the output folder, and what the user should know of what was passed over."""
 
     jobs: tuple[Job, ...]
-    output: Path
+    output: Location
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    source: Path
-    relative: PurePosixPath
-
-
-def scan(inputs: Sequence[Path], output: Path | None = None, *, exclude: Sequence[Path] = (), lossless: bool = False) -> Plan:
+def scan(inputs: Sequence[Location], output: Location | None = None, *, exclude: Sequence[Location] = (), lossless: bool = False) -> Plan:
     """Plan the run over files and folders (recursive).
 
     ``output`` defaults to ``cleaned`` beside the input. Hidden files, ``exclude`` (the masks' folder) and the output folder itself
@@ -66,11 +60,12 @@ def scan(inputs: Sequence[Path], output: Path | None = None, *, exclude: Sequenc
     if not inputs:
         raise UsageError("no input was given: name at least one photo or folder")
     for given in inputs:
-        _refuse_missing(given)
+        if isinstance(given, Path):
+            _refuse_missing(given)
     target_folder = _output(inputs, output)
     _refuse_overlap(inputs, target_folder)
     notes: list[str] = []
-    skipped = [path.resolve() for path in (target_folder, *exclude)]
+    skipped = (target_folder, *exclude)
     found = list(_without_repeats(item for given in inputs for item in _find(given, skipped, notes)))
     if not found:
         raise UsageError(
@@ -78,7 +73,7 @@ def scan(inputs: Sequence[Path], output: Path | None = None, *, exclude: Sequenc
             + "".join(f"; {note}" for note in notes)
         )
     found.sort(key=lambda item: (str(item.relative), str(item.source)))
-    _refuse_collisions(found, target_folder, lossless)
+    refuse_collisions(found, target_folder, lossless)
     masks = mask_names([item.relative for item in found])
     jobs = [
         Job(item.source, item.relative, target_folder / item.relative, target_folder / mask)
@@ -100,27 +95,42 @@ def _refuse_missing(given: Path) -> None:
         raise UsageError(f"{given}: {'neither a file nor a folder' if exists else 'no such file or folder'}")
 
 
-def _output(inputs: Sequence[Path], output: Path | None) -> Path:
+def _output(inputs: Sequence[Location], output: Location | None) -> Location:
     """The output folder, absolute. Links in the part the user gave are kept: the result stands where the user looks for it."""
     if output is None:
-        beside = list(dict.fromkeys(_absolute(given).parent / "cleaned" for given in inputs))
+        beside = list(dict.fromkeys(_beside(given) for given in inputs))
         if len(beside) > 1:
-            where = ", ".join(str(path.parent) for path in beside[:3])
+            where = ", ".join(str(path).removesuffix("/cleaned") for path in beside[:3])
             raise UsageError(f"the inputs lie in different folders ({where}): name one output with --output")
         output = beside[0]
+    if isinstance(output, Remote):
+        return output
     output = _absolute(output)
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: the output must be a folder, and this is a file; name another with --output")
     return output
 
 
+def _beside(given: Location) -> Location:
+    parent = _absolute(given).parent if isinstance(given, Path) else given.parent
+    if parent is None:
+        raise UsageError(f"{given}: there is no folder beside it; name one with --output")
+    return parent / "cleaned"
+
+
 def _absolute(path: Path) -> Path:
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
 
 
-def _refuse_overlap(inputs: Sequence[Path], output: Path) -> None:
-    real_output = output.resolve()
+def _refuse_overlap(inputs: Sequence[Location], output: Location) -> None:
     for given in inputs:
+        if isinstance(given, Remote) and isinstance(output, Remote) and given.is_below(output):
+            same = output.is_below(given)
+            what = "is both input and output" if same else f"lies inside the output folder {output}"
+            raise UsageError(f"{given} {what}: name another folder with --output")
+        if isinstance(given, Remote) or isinstance(output, Remote):
+            continue
+        real_output = output.resolve()
         real = given.resolve()
         if real == real_output:
             raise UsageError(f"{given} is both input and output: name another folder with --output")
@@ -128,11 +138,15 @@ def _refuse_overlap(inputs: Sequence[Path], output: Path) -> None:
             raise UsageError(f"{given} lies inside the output folder {output}: name another folder with --output")
 
 
-def _find(given: Path, skipped: Sequence[Path], notes: list[str]) -> Iterator[_Found]:
+def _find(given: Location, leave_out: Sequence[Location], notes: list[str]) -> Iterator[Found]:
     """The photos of one input, and notes on what is passed over."""
+    if isinstance(given, Remote):
+        yield from find_remote(given, leave_out, notes)
+        return
+    skipped = [path.resolve() for path in leave_out if isinstance(path, Path)]
     if given.is_file():
         if given.suffix.lower() in SUFFIXES:
-            yield _Found(given, PurePosixPath(given.name))
+            yield Found(given, PurePosixPath(given.name))
         else:
             notes.append(f"{given}: not a photo by its name, ignored")
         return
@@ -157,7 +171,7 @@ def _find(given: Path, skipped: Sequence[Path], notes: list[str]) -> Iterator[_F
             elif kind == "link to a folder":
                 notes.append(f"{path}: a link to a folder, not followed")
             elif kind == "file" and path.suffix.lower() in SUFFIXES:
-                yield _Found(path, PurePosixPath(path.relative_to(given).as_posix()))
+                yield Found(path, PurePosixPath(path.relative_to(given).as_posix()))
             else:
                 others += 1
     if others:
@@ -179,46 +193,12 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "other"
 
 
-def _without_repeats(found: Iterable[_Found]) -> Iterator[_Found]:
+def _without_repeats(found: Iterable[Found]) -> Iterator[Found]:
     """The same file reached twice (given twice, or a folder and a file in it) counts once, under the name it had first."""
     seen = set()
     for item in found:
-        real = item.source.parent.resolve() / item.source.name
+        source = item.source
+        real = str(source.parent.resolve() / source.name) if isinstance(source, Path) else str(source)
         if real not in seen:
             seen.add(real)
             yield item
-
-
-def _refuse_collisions(found: Sequence[_Found], output: Path, lossless: bool) -> None:
-    folds = _folds_case(output)
-    real_output = output.resolve()
-    sources = {item.source.resolve(): item.source for item in found}
-    folders: dict[Path, Path] = {}
-    taken: dict[str, Path] = {}
-    for item in found:
-        target = output / item.relative
-        folder = folders.setdefault(target.parent, target.parent.resolve())
-        if not folder.is_relative_to(real_output):
-            raise UsageError(f"{target.parent} is a link that leaves the output folder: remove it, or name another output")
-        if (source := sources.get((folder / target.name).resolve())) is not None:
-            raise UsageError(f"{target} would overwrite the input {source}: name another folder with --output")
-        names = [item.relative.as_posix()]
-        if lossless and item.relative.suffix.lower() in _LOSSY_SUFFIXES:
-            names.append(f"{names[0]}.png")
-        for name in names:
-            key = unicodedata.normalize("NFC", name).casefold() if folds else name
-            if taken.setdefault(key, item.source) != item.source:
-                raise UsageError(f"{taken[key]} and {item.source} would both write {output / name}: rename one, or clean them in two runs")
-
-
-def _folds_case(folder: Path) -> bool:
-    """Whether the file system of ``folder`` (or of its nearest parent that exists) takes ``A`` and ``a`` for one name."""
-    existing = next((p for p in (folder, *folder.parents) if p.exists()), folder)
-    for path in (existing, *existing.parents):
-        other = path.with_name(path.name.swapcase()) if path.name else path
-        if other.name != path.name:
-            try:
-                return other.exists() and other.samefile(path)
-            except OSError:
-                return False
-    return False

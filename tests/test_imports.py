@@ -43,3 +43,12 @@ def test_stages_do_not_import_each_other(stage: str) -> None:
 def test_the_board_is_imported_by_no_stage(path: Path) -> None:
     if not path.name.startswith("board"):
         assert not [n for n in imported(path) if n.startswith("pipeline.board")]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda p: p.name)
+def test_ray_is_imported_by_its_engine_alone(path: Path) -> None:
+    names = imported(path)
+    if path.name not in ("distributed.py", "ray_cluster.py"):
+        assert not [n for n in names if n.split(".")[0] == "ray" or n.startswith("pipeline.ray_cluster")]
+    if path.name not in ("distributed.py", "run.py"):
+        assert not [n for n in names if n.startswith("pipeline.distributed")]

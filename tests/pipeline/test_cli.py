@@ -65,7 +65,7 @@ def test_verbose_has_a_line_for_every_photo(folder: Path, capsys: pytest.Capture
 
 
 def test_help_is_quick_and_loads_no_torch() -> None:
-    assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy"})
+    assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy", "ray", "fsspec"})
 
 
 def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pipeline import scan as scan_module
+from pipeline import collisions
 from pipeline.errors import UsageError
 from pipeline.mask_names import mask_names
 from pipeline.scan import Job, Plan, scan
@@ -135,7 +135,7 @@ def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(tmp_path:
     if len(os.listdir(tmp_path / "p")) < 2:
         pytest.skip("this disk folds case itself")
     assert len(scan([tmp_path / "p"]).jobs) == 2
-    monkeypatch.setattr(scan_module, "_folds_case", lambda _: True)
+    monkeypatch.setattr(collisions, "_folds_case", lambda _: True)
     with pytest.raises(UsageError, match="would both write"):
         scan([tmp_path / "p"])
 
@@ -143,9 +143,9 @@ def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(tmp_path:
 def test_a_disk_that_folds_case_is_recognised(tmp_path: Path) -> None:
     folder = tmp_path / "Photos"
     folder.mkdir()
-    assert scan_module._folds_case(folder / "not" / "yet") == (tmp_path / "pHOTOS").exists()
+    assert collisions._folds_case(folder / "not" / "yet") == (tmp_path / "pHOTOS").exists()
     (tmp_path / "pHOTOS").symlink_to(folder, target_is_directory=True)  # what such a disk looks like from above
-    assert scan_module._folds_case(folder / "not" / "yet")
+    assert collisions._folds_case(folder / "not" / "yet")
 
 
 def test_the_same_photo_given_twice_counts_once(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""What Ray costs on one machine, and what a core does: the same photos by both engines, each in a process of its own.
+
+python benchmarks/scale.py --count 200                      # the sample pictures again and again, 1024 pixels along the longer side
+python benchmarks/scale.py --count 30 --side 512 --actors 2 --json scale.json
+
+``overhead`` is of the whole run, with the start of cluster and actors; ``steady`` leaves the start out: photos a second between the first
+and the last that were done. docs/scale.md puts ``seconds_per_photo_and_core`` into its formula.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def prepare(folder: Path, count: int, side: int) -> None:
+    """``count`` JPEGs, each another crop of a sample picture, so that no two are the same file."""
+    from PIL import Image
+
+    pictures = []
+    for path in sorted((ROOT / "sample_images").rglob("*.jpg")):
+        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts):
+            with Image.open(path) as image:
+                scale = side / max(image.size)
+                pictures.append(image.convert("RGB").resize((round(image.width * scale), round(image.height * scale))))
+    for i in range(count):
+        image = pictures[i % len(pictures)]
+        image.crop((i // len(pictures), 0, image.width, image.height)).save(folder / f"{i:05d}.jpg", quality=92)
+
+
+def clean(folder: Path, engine: str, count: int, probe: bool) -> dict[str, Any]:
+    """One run in this process: seconds to the first and to the last photo, and how long the photos themselves took."""
+    begun = time.monotonic()
+    from pipeline import BatchSettings, Settings, remove_folder
+
+    done: list[tuple[float, float]] = []
+
+    def progress(_: int, entry: dict[str, Any] | None) -> None:
+        if entry is not None:
+            done.append((time.monotonic() - begun, entry["seconds"]))
+
+    options: dict[str, Any] = {"engine": "ray", "actors": count} if engine == "ray" else {"workers": count}
+    batch = BatchSettings(classes=("person",), output=folder / engine, **options)
+    settings = Settings(segmenter="compact", device="cpu", offline=True, probe=probe)
+    result = remove_folder([folder / "in"], settings, batch, progress=progress)
+    failed = [p["error"] for p in result.photos if p["status"] == "failed"]
+    assert not failed, failed[0]
+    first, last = done[0], done[-1]
+    return {
+        "seconds": round(time.monotonic() - begun, 2),
+        "start_seconds": round(first[0] - first[1], 2),
+        "photos_per_second_steady": round((len(done) - 1) / (last[0] - first[0]), 3),
+        "seconds_per_photo": round(sum(s for _, s in done) / len(done), 3),
+    }
+
+
+def measure(count: int, side: int, actors: int, probe: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "in").mkdir()
+        prepare(Path(scratch) / "in", count, side)
+        for engine in ("local", "ray"):
+            command = [sys.executable, __file__, "--run", engine, scratch, "--actors", str(actors), *([] if probe else ["--no-probe"])]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+            found[engine] = json.loads(done.stdout.splitlines()[-1])
+    local, ray = found["local"], found["ray"]
+    return {
+        "photos": count,
+        "longer_side": side,
+        "cores": actors,
+        "load": [round(x, 1) for x in os.getloadavg()],
+        "engines": found,
+        "overhead": round(ray["seconds"] / local["seconds"] - 1, 3),
+        "overhead_steady": round(local["photos_per_second_steady"] / ray["photos_per_second_steady"] - 1, 3),
+        "seconds_per_photo_and_core": {k: round(actors / v["photos_per_second_steady"], 3) for k, v in found.items()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200, help="photos (default 200)")
+    parser.add_argument("--side", type=int, default=1024, help="pixels along the longer side (default 1024)")
+    parser.add_argument("--actors", type=int, default=os.cpu_count() or 1, help="cores for both engines (default: all)")
+    parser.add_argument("--no-probe", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--run", nargs=2, metavar=("ENGINE", "DIR"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.run:
+        print(json.dumps(clean(Path(args.run[1]), args.run[0], args.actors, not args.no_probe)))
+        return
+    found = json.dumps(measure(args.count, args.side, args.actors, not args.no_probe), indent=1)
+    print(found)
+    if args.json:
+        args.json.write_text(found + "\n")
+
+
+if __name__ == "__main__":
+    main()

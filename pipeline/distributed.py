@@ -1,0 +1,133 @@
+"""The engine of a Ray cluster: actors hold the networks and do the photos, rows come back to the driver, which alone writes them down.
+
+Ray Data hands out one photo at a time, a few where there are very many, so that is what a dead actor costs: another does them again. Ray
+would do so for ever; a photo that took ``TRIES`` actors with it (too large for the memory) becomes an entry with status ``failed``.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+from pipeline.config import BatchSettings, Settings
+from pipeline.errors import ClusterError, RemoveObjectsError
+from pipeline.output import Output
+from pipeline.ray_cluster import cluster, require_ray, share
+from pipeline.worker import Facts, Task, Worker, failed_entry
+
+log = logging.getLogger(__name__)
+
+#: Actors that one photo may take down with it.
+TRIES = 3
+#: Portions at most that Ray Data has to keep: with 20 000 it hands out a third as many a second as with 2 000.
+PORTIONS = 2000
+
+
+class RayActors:
+    """As many actors as ``batch.actors`` says, each with its share of the cluster's cores and GPUs."""
+
+    def __init__(self, settings: Settings, batch: BatchSettings, classes: tuple[str, ...], output: Output) -> None:
+        self.settings, self.batch, self.classes, self.output = settings, batch, classes, output
+        require_ray()  # said before any work
+        self._weights: dict[str, str] = {}
+        self._warnings: dict[str, None] = {}
+        self._devices: dict[str, None] = {}
+
+    def run(self, tasks: Iterable[Task], record: Callable[[dict[str, Any]], dict[str, Any]]) -> Generator[dict[str, Any], None, None]:
+        """Entries as they are done.
+
+        Raises:
+            UsageError: Ray is not installed or cannot be reached, or the cluster has less than was asked for.
+            WeightsError: as a worker raised it.
+            ClusterError: the actors could not be started, or something failed in them that is no photo's fault.
+        """
+        waiting = {task.name: task for task in tasks}
+        if not waiting:
+            return
+        with cluster() as ray:
+            for outcome in self._outcomes(ray, list(waiting.values())):
+                if isinstance(outcome, RemoveObjectsError):
+                    raise outcome
+                row, facts = outcome
+                self._note(facts)
+                if waiting.pop(row["input"], None) is not None:  # should Ray ever bring one twice, the first has been written down
+                    yield record(row)
+
+    def facts(self) -> Facts:
+        return Facts(self._weights, tuple(self._warnings), ", ".join(self._devices) or self.settings.device)
+
+    def _outcomes(self, ray: Any, tasks: list[Task]) -> Generator[Any, None, None]:
+        """(row, facts) of each photo in the order in which they are done, or the error that ends the run."""
+        each = share(ray.cluster_resources(), self.settings, self.batch)
+        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
+        data = ray.data.from_items([{"task": pickle.dumps(task)} for task in tasks], override_num_blocks=min(len(tasks), PORTIONS)).map(
+            CleaningActor,
+            fn_constructor_args=(self.settings, self.batch, self.classes, self.output, each.threads, attempts),
+            # One portion in flight an actor: a second would wait for the first while another actor is idle.
+            compute=ray.data.ActorPoolStrategy(size=min(each.actors, len(tasks)), max_tasks_in_flight_per_actor=1),
+            num_cpus=each.cpus,
+            num_gpus=each.gpus or None,
+        )
+        try:
+            for batch in data.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
+                for content in batch.column("outcome").to_pylist():
+                    yield pickle.loads(content)  # an actor's own answer, through the cluster's memory; never a file's content
+        except ray.exceptions.RayError as error:
+            raise ClusterError(f"the Ray cluster could not do the work; is remove-objects installed on each machine? {error}") from error
+
+    def _note(self, facts: Facts) -> None:
+        self._weights |= facts.weights
+        self._devices[facts.device] = None
+        for warning in facts.warnings:
+            if warning not in self._warnings:
+                self._warnings[warning] = None
+                log.warning("%s", warning)
+
+
+class CleaningActor:
+    """One process of the cluster, with its own networks."""
+
+    def __init__(
+        self, settings: Settings, batch: BatchSettings, classes: tuple[str, ...], output: Output, threads: int, attempts: Any
+    ) -> None:
+        import cv2
+        import torch
+
+        from pipeline.remover import ObjectRemover
+
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)
+        self.worker, self.attempts = Worker(ObjectRemover(settings), batch, classes, output), attempts
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        import ray
+
+        task: Task = pickle.loads(row["task"])
+        if ray.get(self.attempts.begin.remote(task.name)) > TRIES:
+            reason = f"each of the {TRIES} workers that tried it was killed, probably for want of memory; try fewer --actors"
+            done = {"input": task.name, "identity": task.identity, "written": None, "entry": failed_entry(task.name, reason)}
+            return {"outcome": pickle.dumps((done, self.worker.facts()))}
+        try:
+            outcome: Any = (self.worker(task), self.worker.facts())
+        except RemoveObjectsError as error:
+            outcome = error
+        self.attempts.survive.remote(task.name)
+        return {"outcome": pickle.dumps(outcome)}
+
+
+class Attempts:
+    """How often each photo was begun and not ended. It lives longer than the actors that it counts for."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[str] = Counter()
+
+    def begin(self, name: str) -> int:
+        self.begun[name] += 1
+        return self.begun[name]
+
+    def survive(self, name: str) -> None:
+        """A photo of a portion that is done again, because of another one in it, has taken nobody with it."""
+        self.begun.pop(name, None)

@@ -1,0 +1,99 @@
+"""What of a plan is left to do: the journal's rows against the photos, masks and results as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipeline import scan
+from pipeline.config import BatchSettings, Settings
+from pipeline.journal import fingerprint
+from pipeline.output import Output
+from pipeline.remote import Location, Remote, location_stamp, name_in
+from pipeline.types import Status
+from pipeline.worker import Task
+
+
+class Ledger:
+    """One run's view of the journal. Which engine does the work is no part of a photo's identity: any goes on where another stopped."""
+
+    def __init__(self, folder: Location, output: Output, settings: Settings, batch: BatchSettings, classes: tuple[str, ...]) -> None:
+        self.folder, self.output, self.batch, self.journal = folder, output, batch, output.journal()
+        self._resuming = not self.journal.complete
+        self._existing = output.existing()
+        self._masks, self._truths = _finder(batch.masks), _finder(batch.truth)
+        self._settings = fingerprint(
+            package_version(), asdict(settings), classes, batch.save_masks, batch.dry_run, batch.masks is not None, _index_stamp()
+        )  # fmt: skip
+
+    def look(self, jobs: Sequence[scan.Job]) -> Iterator[Task | dict[str, Any]]:
+        """For each photo its task, or the entry of an earlier run that still stands."""
+        for job in jobs:
+            task = self._task(job)
+            yield task if self.batch.overwrite or (earlier := self._finished(task)) is None else earlier
+
+    def add(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Write down a photo that is done; gives its entry."""
+        self.output.release(self.journal.add(row))
+        entry: dict[str, Any] = row["entry"]
+        return entry
+
+    def flush(self) -> None:
+        """Write down what is kept back."""
+        self.output.release(self.journal.flush())
+
+    def finish(self) -> None:
+        """Write down that the run ended by itself."""
+        self.output.release(self.journal.finish())
+
+    def _task(self, job: scan.Job) -> Task:
+        name = str(job.relative)
+        mask = None if self.batch.masks is None else self._masks(job.mask_candidates(self.batch.masks))
+        truth = None if self.batch.truth is None else self._truths(job.truth_candidates(self.batch.truth))
+        identity = fingerprint(self._settings, *(location_stamp(f) if f else None for f in (job.source, mask, truth)))
+        row = self.journal.rows.get(name)
+        return Task(
+            name, identity, job.source, mask, truth, job.relative, name_in(self.folder, job.mask_target),
+            seen=row is not None, written=None if row is None else row.get("written"),
+        )  # fmt: skip
+
+    def _finished(self, task: Task) -> dict[str, Any] | None:
+        """The entry of an earlier run, if it was the same work on the same file and its result still stands."""
+        row = self.journal.rows.get(task.name)
+        if row is None or row.get("identity") != task.identity or row["entry"]["status"] == Status.FAILED.value:
+            return None
+        entry: dict[str, Any] = dict(row["entry"])
+        if entry["output"] is not None and (task.written is None or self._existing(PurePosixPath(entry["output"])) != task.written):
+            return None
+        if entry["mask"] is not None and self._existing(PurePosixPath(entry["mask"])) is None:
+            return None
+        if not self._resuming and entry["status"] != Status.SKIPPED.value:
+            entry |= {"status": Status.SKIPPED.value, "reason": f"finished in an earlier run as {entry['status']}: {entry['reason']}"}
+        return entry
+
+
+def package_version() -> str:
+    """The installed package's version; ``0`` in a checkout that was never installed."""
+    try:
+        return version("remove-objects")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location | None]:
+    """Which of several files is there, the first; a folder elsewhere is listed once."""
+    if isinstance(folder, Remote):
+        there = {str(file.relative): file for file in folder.files().values()}
+        return lambda candidates: next(
+            (there[key] for c in candidates if isinstance(c, Remote) and (key := str(c.relative)) in there), None
+        )
+    return lambda candidates: next((c for c in candidates if isinstance(c, Path) and c.is_file()), None)
+
+
+def _index_stamp() -> str:
+    from models.weights import FOLDER
+
+    return (FOLDER / "index.json").read_text(encoding="utf-8")

@@ -1,0 +1,143 @@
+"""An output folder on this machine or a mounted share: what is written there, and how a file of ours is told from somebody else's.
+
+Before a photo takes its name a *claim* is left: whose it is, and the stamp it will have. Whoever dies between the photo and the journal's
+line leaves the claim behind, so the next try replaces its own file and refuses every other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from pipeline import previews
+from pipeline.errors import UnwritableError
+from pipeline.files import atomic_write
+from pipeline.journal import Journal, Stamp, stamp
+from pipeline.remote import Location
+from pipeline.reports import write_reports
+
+CLAIMS = ".remove-objects-claims"
+
+
+class Output(Protocol):
+    """Where a run's files go. Workers use one photo's part of it, each in its own process; the driver the rest."""
+
+    def desk(self) -> AbstractContextManager[Path]:
+        """A context that gives the folder in which one photo's files are written."""
+
+    def place(self, desk: Path, name: PurePosixPath) -> Path:
+        """The file on the desk that becomes ``name`` of the output."""
+
+    def clear(self, name: str, *, seen: bool) -> None:
+        """Remove the small pictures that an earlier run, if it has ``seen`` the photo, left of it."""
+
+    def keep(self, file: Path, name: PurePosixPath) -> None:
+        """Make a file of the desk stand in the output, whatever was there. Raises ``UnwritableError``."""
+
+    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
+        """Make ready for a photo's result, whole in ``part``, to become ``name``; ``ours`` is the stamp of what the journal knows there.
+
+        Raises:
+            UnwritableError: somebody else's file is in the way.
+        """
+
+    def stamp(self, name: PurePosixPath) -> Stamp | None:
+        """Of a file of the output as it is now."""
+
+    def existing(self) -> Callable[[PurePosixPath], Stamp | None]:
+        """``stamp`` of many files for the driver, which may look at all of them at once."""
+
+    def release(self, photos: Iterable[str]) -> None:
+        """The journal knows these: their claims are not needed."""
+
+    def journal(self) -> Journal:
+        """The rows of earlier runs, and where those of this one go."""
+
+    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> Location:
+        """Write the three reports; gives where ``report.json`` stands."""
+
+
+class LocalOutput:
+    """A folder of this machine. Files are written where they stay."""
+
+    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+        self.folder, self.overwrite = folder, overwrite
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @contextmanager
+    def desk(self) -> Iterator[Path]:
+        yield self.folder
+
+    def place(self, desk: Path, name: PurePosixPath) -> Path:
+        return desk / name
+
+    def clear(self, name: str, *, seen: bool) -> None:
+        previews.discard(self.folder, name)
+
+    def keep(self, file: Path, name: PurePosixPath) -> None:
+        """It stands there already."""
+
+    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
+        target = self.folder / name
+        if target.exists() and not self.overwrite and (found := stamp(target)) != ours and found != self._claimed(photo, name):
+            raise UnwritableError(foreign(target))
+        # A rename keeps size and time: the part's stamp is the photo's.
+        with atomic_write(self._claim_file(photo), durable=False) as file:
+            file.write(claim_text(photo, name, stamp(part)))
+
+    def stamp(self, name: PurePosixPath) -> Stamp | None:
+        return stamp(self.folder / name)
+
+    def existing(self) -> Callable[[PurePosixPath], Stamp | None]:
+        return self.stamp
+
+    def release(self, photos: Iterable[str]) -> None:
+        for photo in photos:
+            with suppress(OSError):
+                self._claim_file(photo).unlink()
+        with suppress(OSError):
+            (self.folder / CLAIMS).rmdir()  # only when it is empty
+
+    def journal(self) -> Journal:
+        return Journal(self.folder)
+
+    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> Path:
+        return write_reports(self.folder, run, entries)
+
+    def _claim_file(self, photo: str) -> Path:
+        return self.folder / CLAIMS / claim_name(photo)
+
+    def _claimed(self, photo: str, name: PurePosixPath) -> Stamp | None:
+        try:
+            return claimed(self._claim_file(photo).read_bytes(), photo, name)
+        except OSError:
+            return None
+
+
+def claim_name(photo: str) -> str:
+    """Hexadecimal: no photo's name becomes part of a path here."""
+    return hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".json"
+
+
+def claim_text(photo: str, name: PurePosixPath, written: Stamp | None) -> bytes:
+    return json.dumps({"input": photo, "output": str(name), "written": written}).encode()
+
+
+def claimed(text: bytes, photo: str, name: PurePosixPath) -> Stamp | None:
+    """The stamp that a claim gives the file ``name`` of a photo; None where it is about another, or cut short."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    right = isinstance(found, dict) and (found.get("input"), found.get("output")) == (photo, str(name))
+    return found.get("written") if right else None
+
+
+def foreign(target: object) -> str:
+    return f"{target}: exists and is not what an earlier run wrote here; move it away or use --overwrite"

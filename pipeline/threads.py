@@ -1,0 +1,43 @@
+"""The engine of one machine: a pool of threads around one set of networks, which never holds more photos than it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from pipeline.worker import Facts, Task, Worker
+
+#: Writes down a finished photo's row, and gives its entry.
+Record = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Threads:
+    """``count`` photos at work at once."""
+
+    def __init__(self, worker: Worker, count: int) -> None:
+        self.worker, self.count = worker, max(1, count)
+        worker.remover.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
+
+    def run(self, tasks: Iterable[Task], record: Record) -> Generator[dict[str, Any], None, None]:
+        """Entries as they are done. At most ``count`` photos are in memory at a time; closed early, it waits for those and records them."""
+        waiting = iter(tasks)
+        with ThreadPoolExecutor(self.count) as pool:
+            running: set[Future[dict[str, Any]]] = set()
+            try:
+                while True:
+                    for task in waiting:
+                        running.add(pool.submit(lambda task=task: record(self.worker(task))))  # type: ignore[misc]
+                        if len(running) >= self.count:
+                            break
+                    if not running:
+                        return
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def facts(self) -> Facts:
+        return self.worker.facts()

@@ -1,0 +1,142 @@
+"""One photo: fetched, cleaned, written, told. The same for every engine; it knows of no journal and of no other photo."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from pipeline import images, previews, report
+from pipeline.config import BatchSettings
+from pipeline.errors import PhotoError, UnwritableError
+from pipeline.fetched import fetched, named
+from pipeline.journal import PREVIEWS, Stamp
+from pipeline.output import Output
+from pipeline.remote import Location
+from pipeline.remover import ObjectRemover
+from pipeline.stopwatch import Stopwatch, summed
+from pipeline.types import Fidelity, Mask, Outcome, Photo, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamp of what that wrote."""
+
+    name: str
+    identity: str
+    source: Location
+    mask: Location | None
+    truth: Location | None
+    target: PurePosixPath
+    mask_target: PurePosixPath
+    seen: bool = False
+    written: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a report says of those who did the work."""
+
+    weights: dict[str, str]
+    warnings: tuple[str, ...]
+    device: str
+
+
+class Worker:
+    """Does tasks with one set of networks. Safe to call from several threads."""
+
+    def __init__(self, remover: ObjectRemover, batch: BatchSettings, classes: tuple[str, ...], output: Output) -> None:
+        self.remover, self.batch, self.classes, self.output = remover, batch, classes, output
+
+    def __call__(self, task: Task) -> dict[str, Any]:
+        """The journal's row of a photo. Any failure of the photo itself becomes its entry.
+
+        Raises:
+            WeightsError, UsageError: what no photo of this run can do without.
+        """
+        begun = time.monotonic()
+        written: Stamp | None = None
+        try:
+            with self.output.desk() as desk, fetched(task.source) as source:
+                self.output.clear(task.name, seen=task.seen)
+                entry, written = self._clean(task, source, desk)
+        except (PhotoError, OSError, MemoryError) as error:
+            entry = failed_entry(task.name, str(error) or type(error).__name__, time.monotonic() - begun)
+        return {"input": task.name, "identity": task.identity, "written": written, "entry": entry}
+
+    def facts(self) -> Facts:
+        """As far as the work has come."""
+        return Facts(self.remover.weights(), tuple(self.remover.warnings()), str(self.remover.device))
+
+    def _clean(self, task: Task, source: Path, desk: Path) -> tuple[dict[str, Any], Stamp | None]:
+        watch = Stopwatch()
+        with watch("read"):
+            photo = images.read_photo(source)
+            given = self._given(task, photo)
+        outcome = self.remover.clean(photo, self.classes, given, dry_run=self.batch.dry_run)
+        if self.batch.masks is not None and task.mask is None:
+            outcome = replace(outcome, reason=f"no mask for it in {self.batch.masks}")
+        if task.truth is not None and outcome.result is not None:
+            with watch("measure"), fetched(task.truth) as truth:
+                outcome = replace(outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth)))
+        with watch("preview"):
+            outcome = self._preview(task.name, desk, photo, outcome)
+        with watch("write"):
+            outcome, output, mask = self._write(task, source, desk, photo, outcome)
+        outcome = replace(outcome, stages=summed([outcome.stages, watch.stages]), seconds=watch.elapsed)
+        entry = report.photo_entry(task.name, outcome, output=None if output is None else str(output), mask=mask)
+        return entry, None if output is None else self.output.stamp(output)
+
+    def _given(self, task: Task, photo: Photo) -> Mask | None:
+        if self.batch.masks is None:
+            return None
+        if task.mask is None:
+            return np.zeros(photo.size, bool)
+        with fetched(task.mask) as file:
+            return images.read_mask(file, photo.size)
+
+    def _preview(self, name: str, desk: Path, photo: Photo, outcome: Outcome) -> Outcome:
+        """The report's small pictures. A photo whose previews cannot be written is cleaned all the same, and says so."""
+        try:
+            previews.write(desk, name, photo, outcome)
+            for file in previews.find(desk, name).values():
+                self.output.keep(file, PurePosixPath(PREVIEWS, file.name))
+        except UnwritableError as error:
+            return replace(outcome, warnings=(*outcome.warnings, f"the report has no picture of it: {error}"))
+        return outcome
+
+    def _write(
+        self, task: Task, source: Path, desk: Path, photo: Photo, outcome: Outcome
+    ) -> tuple[Outcome, PurePosixPath | None, str | None]:
+        """Mask and photo to the output: (outcome with its fidelity, the photo's name there, the mask's)."""
+        mask = None
+        if self.batch.save_masks and outcome.mask is not None and outcome.holes:
+            file = self.output.place(desk, task.mask_target)
+            with named(file, f"{self.output}/{task.mask_target}"):
+                images.write_mask(outcome.mask, file)
+                self.output.keep(file, task.mask_target)
+            mask = str(task.mask_target)
+        if self.batch.dry_run or outcome.status is Status.FAILED:
+            return outcome, None, mask
+        file, name = self.output.place(desk, task.target), task.target
+
+        def claim(part: Path, final: Path) -> None:
+            nonlocal name
+            name = task.target.with_name(task.target.name + final.name[len(file.name) :])  # a lossless one has one more suffix
+            self.output.claim(task.name, name, part, task.written)
+
+        with named(file, f"{self.output}/{task.target}"):
+            if outcome.result is None or outcome.mask is None:
+                images.copy_photo(source, file, before=claim)
+                return replace(outcome, fidelity=Fidelity(0, None)), name, mask
+            lossless = self.remover.settings.lossless
+            written = images.write_photo(photo, outcome.result, outcome.mask, file, lossless=lossless, before=claim)
+        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside)), name, mask
+
+
+def failed_entry(name: str, message: str, seconds: float = 0.0) -> dict[str, Any]:
+    """The entry of a photo that could not be done."""
+    return report.photo_entry(name, Outcome(Status.FAILED, message, error=message, seconds=seconds), output=None, mask=None)

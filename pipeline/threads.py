@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
+
+import cv2
 
 from pipeline.worker import Facts, Task, Worker
 
@@ -21,8 +24,9 @@ class Threads:
 
     def run(self, tasks: Iterable[Task], record: Record) -> Generator[dict[str, Any], None, None]:
         """Entries as they are done. At most ``count`` photos are in memory at a time; closed early, it waits for those and records them."""
-        waiting = iter(tasks)
-        with ThreadPoolExecutor(self.count) as pool:
+        todo = list(tasks)
+        waiting = iter(todo)
+        with shared_cores(min(self.count, len(todo))), ThreadPoolExecutor(self.count) as pool:
             running: set[Future[dict[str, Any]]] = set()
             try:
                 while True:
@@ -41,3 +45,23 @@ class Threads:
 
     def facts(self) -> Facts:
         return self.worker.facts()
+
+
+@contextmanager
+def shared_cores(at_once: int) -> Iterator[None]:
+    """Torch's and OpenCV's threads divided among the photos that are at work at once; as they were, afterwards.
+
+    Left alone each photo's operations ask for every core, and wait for each other. A photo on one core keeps it busy between its
+    operations too.
+    """
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    share = max(1, before[0] // max(1, at_once))
+    torch.set_num_threads(share)
+    cv2.setNumThreads(share)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])

@@ -184,9 +184,12 @@ class Inpainters:
 def edge_window(hole: Hole, height: int, width: int) -> Box:
     """The edge route's window: the hole is about ``EDGE_SHARE`` of it across the border, and lies in its middle along it."""
     b = hole.box
-    _, side = border_contact(hole, height, width)
+    contact, side = border_contact(hole, height, width)
+    reach = {"left": b.x + b.w, "top": b.y + b.h, "right": width - b.x, "bottom": height - b.y}
+    if not contact:  # sent here by the user: the nearest border stands for the one it touches
+        side = min(reach, key=lambda k: reach[k])
     horizontal = side in ("left", "right")
-    depth, extent = (b.w, b.h) if horizontal else (b.h, b.w)
+    depth, extent = reach[side], b.h if horizontal else b.w
     limit_across, limit_along = (width, height) if horizontal else (height, width)
     wanted_across = min(limit_across, max(64, round(depth / EDGE_SHARE)))
     wanted_along = min(limit_along, max(64, round(1.3 * extent), wanted_across))

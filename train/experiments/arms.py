@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -147,6 +149,19 @@ def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, l
             left = budget.minutes - (time.monotonic() - begun) / 60
             trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
     return trained
+
+
+def training_noise(runs: Sequence[Trained], figure: str) -> float:
+    """By how much of itself an arm's mean ``figure`` may be off by the chance of one training: a share.
+
+    An interval over test pictures knows nothing of it. With several seeds: twice the standard error of their means. With one: the larger
+    of the last two steps of its curve, because what one more stretch of training changes, another seed would change as well.
+    """
+    if len(runs) > 1:
+        values = np.array([np.nanmean([float(r[figure]) for r in t.rows]) for t in runs])
+        return float(2 * values.std(ddof=1) / math.sqrt(len(values)) / max(1e-12, abs(values.mean())))
+    last = [p.get(figure, math.nan) for p in runs[0].curve[-3:]]
+    return max(abs(b - a) for a, b in pairwise(last)) / max(1e-12, abs(last[-1])) if len(last) > 1 else 0.0
 
 
 def _at_start(place: Path, task: InpaintingTask, arm: Arm) -> dict[str, float]:

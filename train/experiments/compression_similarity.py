@@ -20,7 +20,7 @@ from train import features, holes
 from train.baselines import EdgeConnectTask, GatedConvTask
 from train.evaluate import classical
 from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, as_recipe, train_arms
+from train.experiments.arms import Arm, Trained, as_recipe, train_arms, training_noise
 from train.experiments.call import Call, Pictures, lpips, pictures, squares
 from train.experiments.generated import RandomClassifier
 from train.experiments.results import Claim, Row
@@ -85,7 +85,8 @@ def run(call: Call) -> str:
         "pictures": {name: p.source for name, p in found.items()},
         "networks": {name: _network(runs) for name, runs in trained.items()},
     }
-    claims = [c for name in found for c in _claims(name, rows)]
+    noise = {name: {f: training_noise(runs, f) for f in ("similarity", "similarity5", "l1", "lpips")} for name, runs in trained.items()}
+    claims = [c for name in found for c in _claims(name, rows, noise)]
     results.write(call.folder, table="compression-similarity", command=call.command, config=config, arms=arms, rows=rows, claims=claims)
     tables = []
     for name in found:
@@ -278,9 +279,14 @@ def _network(runs: Sequence[Trained]) -> dict[str, Any]:
     }
 
 
-def _claims(name: str, rows: dict[str, list[Row]]) -> list[Claim]:
+def _claims(name: str, rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]) -> list[Claim]:
     def against(other: str, figure: str) -> results.Interval:
-        return results.difference(rows[f"{name} | {STS}"], rows[f"{name} | {other}"], figure)
+        pair = rows[f"{name} | {STS}"], rows[f"{name} | {other}"]
+        found = results.difference(*pair, figure)
+        if other == SRN:  # both enlarge the very same answers
+            return found
+        noises = (noise[f"{name}-{a}"][figure] * abs(results.means(r)[figure]) for a, r in zip(("compression", other), pair, strict=True))
+        return results.widened(found, *noises)
 
     if name == "faces":
         losing = {o: against(o, "lpips") for o in OTHERS}

@@ -17,7 +17,7 @@ from pipeline.classical import paint
 from pipeline.metrics import inside_errors
 from train import features, holes
 from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, as_recipe, train_arms
+from train.experiments.arms import Arm, Trained, as_recipe, train_arms, training_noise
 from train.experiments.call import Call, lpips, pictures, squares
 from train.experiments.results import Claim, Row
 from train.presets import PAPER
@@ -76,7 +76,7 @@ def run(call: Call) -> str:
             "sha256": [t.sha256 for t in runs],
             "curve": runs[0].curve,
         }
-    claims = _claims(rows)
+    claims = _claims(rows, {name: {m: training_noise(runs, m) for m in (*TABLE_I, "lpips")} for name, runs in trained.items()})
     config = {
         **as_recipe(budget=call.budget),
         "width": call.width,
@@ -182,27 +182,28 @@ def readings(rows: dict[str, list[Row]]) -> dict[str, Any]:
     }
 
 
-def _claims(rows: dict[str, list[Row]]) -> list[Claim]:
+def _claims(rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]) -> list[Claim]:
     claims = []
     for other, loss in (("no-style", "style"), ("no-perceptual", "perceptual")):
         claims.append(
-            _better(f"The {loss} loss helps: full is better than {other} on L1, MSE, PSNR and SSIM (Table I).", rows, other, TABLE_I)
+            _better(f"The {loss} loss helps: full is better than {other} on L1, MSE, PSNR and SSIM (Table I).", rows, other, TABLE_I, noise)
         )
         claims.append(
-            _better(f"The {loss} loss helps: full is better than {other} on LPIPS (not in the paper).", rows, other, {"lpips": -1})
+            _better(f"The {loss} loss helps: full is better than {other} on LPIPS (not in the paper).", rows, other, {"lpips": -1}, noise)
         )
-    claims.append(_better("Navier-Stokes is worse than the network on L1, MSE, PSNR and SSIM (Table I).", rows, CLASSICAL, TABLE_I))
-    claims.append(_better("Navier-Stokes is worse than the network on LPIPS (not in the paper).", rows, CLASSICAL, {"lpips": -1}))
+    claims.append(_better("Navier-Stokes is worse than the network on L1, MSE, PSNR and SSIM (Table I).", rows, CLASSICAL, TABLE_I, noise))
+    claims.append(_better("Navier-Stokes is worse than the network on LPIPS (not in the paper).", rows, CLASSICAL, {"lpips": -1}, noise))
     return claims
 
 
-def _better(claim: str, rows: dict[str, list[Row]], other: str, metrics: dict[str, int]) -> Claim:
+def _better(claim: str, rows: dict[str, list[Row]], other: str, metrics: dict[str, int], noise: dict[str, dict[str, float]]) -> Claim:
     """Held where full is better in every cell (metric, ratio) that its interval decides, and most are decided; not held likewise."""
     better, worse, said = 0, 0, []
     for metric, sign in metrics.items():
         for ratio in RATIOS:
             own, others = ([r for r in rows[name] if r["ratio"] == str(ratio)] for name in (FULL, other))
-            found = results.difference(own, others, metric)
+            noises = [noise[n][metric] * abs(results.means(r)[metric]) for n, r in ((FULL, own), (other, others)) if n in noise]
+            found = results.widened(results.difference(own, others, metric), *noises)
             better += (sign > 0 and found.low > 0) or (sign < 0 and found.high < 0)
             worse += (sign > 0 and found.high < 0) or (sign < 0 and found.low > 0)
             if ratio == RATIOS[-1]:

@@ -94,6 +94,12 @@ def between(a: NDArray[np.float64], b: NDArray[np.float64], *, draws: int = 4000
     return Interval(float(a.mean() - b.mean()), float(low), float(high), len(a) + len(b))
 
 
+def widened(found: Interval, *noises: float) -> Interval:
+    """The interval with what training by chance makes of its two sides (same unit) added to both ends."""
+    by = math.sqrt(sum(n * n for n in noises))
+    return Interval(found.mean, found.low - by, found.high + by, found.n)
+
+
 def below(claim: str, found: Interval, evidence: str) -> Claim:
     """A claim that a difference is below zero: held or not where the interval leaves zero out."""
     verdict = "held" if found.high < 0 else "not held" if found.low > 0 else "not decided"

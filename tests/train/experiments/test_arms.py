@@ -12,7 +12,7 @@ from torch import nn
 
 from train import holes
 from train.data import find_images, read_rgb
-from train.experiments.arms import Arm, Budget, OtherRecipeError, UnfinishedError, train_arm, train_arms
+from train.experiments.arms import Arm, Budget, OtherRecipeError, Trained, UnfinishedError, train_arm, train_arms, training_noise
 from train.presets import PAPER
 from train.tasks import InpaintingTask, SkipContextTask, squares_with_holes
 
@@ -91,3 +91,17 @@ def test_seeds_differ_and_have_folders_of_their_own(data: Path, tmp_path: Path) 
     assert [t.seed for t in found] == [0, 1]
     assert found[0].sha256 != found[1].sha256
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model-seed0", "model-seed1"]
+
+
+def trained(curve: list[float], rows: list[float]) -> Trained:
+    points, found = [{"l1": c} for c in curve], [{"picture": "", "l1": r} for r in rows]
+    return Trained("a", 0, nn.Identity(), None, found, points, 1, 1.0, 1, "")  # type: ignore[arg-type]
+
+
+def test_one_training_is_as_uncertain_as_its_last_steps() -> None:
+    assert training_noise([trained([9.0, 1.0, 1.3, 1.0], [1.0])], "l1") == pytest.approx(0.3)
+
+
+def test_several_trainings_are_as_uncertain_as_their_means() -> None:
+    runs = [trained([1.0, 5.0], [0.9, 1.1]), trained([1.0, 5.0], [1.0, 1.2])]  # means 1.0 and 1.1
+    assert training_noise(runs, "l1") == pytest.approx(2 * 0.0707107 / 2**0.5 / 1.05, rel=1e-4)

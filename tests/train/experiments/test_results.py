@@ -53,6 +53,11 @@ def test_two_groups_of_different_pictures() -> None:
     assert math.isnan(results.between(np.array([1.0]), np.array([math.nan])).mean)
 
 
+def test_the_chance_of_training_widens_an_interval() -> None:
+    found = results.widened(Interval(-2.0, -3.0, -1.0, 9), 0.6, 0.8)
+    assert (found.mean, found.low, found.high) == (-2.0, -4.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(-2, -1, "held"), (1, 2, "not held"), (-1, 1, "not decided"), (math.nan, math.nan, "not decided")],

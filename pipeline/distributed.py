@@ -93,13 +93,10 @@ class CleaningActor:
     def __init__(
         self, settings: Settings, batch: BatchSettings, classes: tuple[str, ...], output: Output, threads: int, attempts: Any
     ) -> None:
-        import cv2
-        import torch
-
         from pipeline.remover import ObjectRemover
+        from pipeline.threads import use_threads
 
-        torch.set_num_threads(threads)
-        cv2.setNumThreads(threads)
+        use_threads(threads, threads)
         self.worker, self.attempts = Worker(ObjectRemover(settings), batch, classes, output), attempts
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

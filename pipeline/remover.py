@@ -174,8 +174,9 @@ class ObjectRemover(Networks):
         if given is not None:
             return _Found(given.astype(bool), settings.dilate or 0)
         height, width = photo.size
-        if self.first_look is not None:
-            glance = segment.removed_probability(self.first_look.probabilities(photo.rgb), classes)
+        first_look = self.first_look
+        if first_look is not None:
+            glance = segment.removed_probability(first_look.probabilities(photo.rgb), classes)
             if prefilter.trace(glance) < prefilter.TRACE:
                 note = f": the first look saw no trace, {self.segmenter.name} was not asked (--no-prefilter asks it always)"
                 return _Found(np.zeros((height, width), bool), 0, probability=glance, note=note)

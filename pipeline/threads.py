@@ -58,10 +58,16 @@ def shared_cores(at_once: int) -> Iterator[None]:
 
     before = torch.get_num_threads(), cv2.getNumThreads()
     share = max(1, before[0] // max(1, at_once))
-    torch.set_num_threads(share)
-    cv2.setNumThreads(share)
+    use_threads(share, share)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
+        use_threads(*before)
+
+
+def use_threads(of_torch: int, of_opencv: int) -> None:
+    """How many threads one operation of torch, and one of OpenCV, may take in this process."""
+    import torch
+
+    torch.set_num_threads(of_torch)
+    cv2.setNumThreads(of_opencv)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import nn
 
 from models.checkpoint import save_weights, sha256
 from train import engine
-from train.experiments.results import Row, means
+from train.experiments.results import Row, means, plain
 from train.tasks import InpaintingTask
 
 
@@ -189,15 +189,10 @@ def _curve(place: Path, budget: Budget) -> list[dict[str, float]]:
 
 def _same_recipe(place: Path, recipe: dict[str, Any]) -> None:
     path = place / "recipe.json"
-    text = json.dumps(recipe, indent=1, sort_keys=True, default=str) + "\n"
+    text = json.dumps(plain(recipe), indent=1, sort_keys=True) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:
         before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
         changed = ", ".join(f"{k}: {before.get(k)} there, {now.get(k)} now" for k in sorted({*before, *now}) if before.get(k) != now.get(k))
         raise OtherRecipeError(f"{place}: was trained otherwise ({changed}); use another --run, or delete it")
     place.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def as_recipe(**parts: Any) -> dict[str, Any]:
-    """Dataclasses and plain values as what a recipe file holds."""
-    return {k: asdict(v) if hasattr(v, "__dataclass_fields__") else v for k, v in parts.items()}

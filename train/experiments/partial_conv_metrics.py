@@ -17,7 +17,7 @@ from pipeline.classical import paint
 from pipeline.metrics import inside_errors
 from train import features, holes
 from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, as_recipe, train_arms, training_noise
+from train.experiments.arms import Arm, Trained, train_arms, training_noise
 from train.experiments.call import Call, lpips, pictures, squares
 from train.experiments.results import Claim, Row
 from train.presets import PAPER
@@ -78,14 +78,14 @@ def run(call: Call) -> str:
         }
     claims = _claims(rows, {name: {m: training_noise(runs, m) for m in (*TABLE_I, "lpips")} for name, runs in trained.items()})
     config = {
-        **as_recipe(budget=call.budget),
+        "budget": call.budget,
         "width": call.width,
         "size": call.size,
         "look": call.look,
         "features": Path(call.features).name,
         "pictures": found.source,
         "lpips": metric,
-        "losses": {name: as_recipe(w=w)["w"] for name, w in variants.items()},
+        "losses": variants,
         "readings": readings(rows),
     }
     results.write(call.folder, table="partial-conv-metrics", command=call.command, config=config, arms=summary, rows=rows, claims=claims)
@@ -233,8 +233,8 @@ def _arm(name: str, weights: Any, train: Sequence[Path], call: Call, look: nn.Mo
         }
         return PartialConvTask(**network, schedule=replace(base, seed=seed), **common)
 
-    recipe = as_recipe(network={**network, "weights": as_recipe(w=weights)["w"]}, schedule=base, pictures=len(train), test=call.count)
-    return Arm(name, "", task, judge, {**recipe, "features": Path(call.features).name})
+    recipe = {"network": network, "schedule": base, "pictures": len(train), "test": call.count, "features": Path(call.features).name}
+    return Arm(name, "", task, judge, recipe)
 
 
 def _cases(tests: dict[float, tuple[Tensor, Tensor]], names: Sequence[str]) -> list[tuple[Floats, NDArray[np.bool_], tuple[str, str]]]:

@@ -6,8 +6,8 @@ import csv
 import json
 import math
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,17 @@ def widened(found: Interval, *noises: float) -> Interval:
     return Interval(found.mean, found.low - by, found.high + by, found.n)
 
 
-def below(claim: str, found: Interval, evidence: str) -> Claim:
-    """A claim that a difference is below zero: held or not where the interval leaves zero out."""
-    verdict = "held" if found.high < 0 else "not held" if found.low > 0 else "not decided"
+def below(claim: str, found: Interval | Collection[Interval], evidence: str) -> Claim:
+    """A claim that a difference, or each of several, is below zero: held where every interval lies there, not held where one lies above."""
+    each = [found] if isinstance(found, Interval) else list(found)
+    verdict = "held" if all(f.high < 0 for f in each) else "not held" if any(f.low > 0 for f in each) else "not decided"
     return Claim(claim, verdict, evidence)
+
+
+def above(claim: str, found: Interval | Collection[Interval], evidence: str) -> Claim:
+    """``below`` the other way round."""
+    each = [found] if isinstance(found, Interval) else found
+    return below(claim, [Interval(-f.mean, -f.high, -f.low, f.n) for f in each], evidence)
 
 
 def within(claim: str, found: Interval, margin: float, evidence: str) -> Claim:
@@ -158,7 +165,9 @@ def write(
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: no NaN (null instead), no path, no tuple."""
+    """What JSON can hold: no NaN (null instead), no path, no tuple; dataclasses as objects."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

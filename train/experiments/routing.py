@@ -167,11 +167,9 @@ def _claim(kind: Kind, rows: dict[str, list[Row]]) -> Claim:
     """Whether the kind's own route has a lower LPIPS than each of the others, picture by picture."""
     own = rows[f"{kind.name} | {kind.route.value}"]
     found = {r.value: results.difference(own, rows[f"{kind.name} | {r.value}"], "lpips") for r in Route if r is not kind.route}
-    lowest = "held" if all(f.high < 0 for f in found.values()) else "not held" if any(f.low > 0 for f in found.values()) else "not decided"
     against = "; ".join(f"against {name} {difference}" for name, difference in found.items())
-    return Claim(
-        f"Holes of the kind {kind.name} are best filled by the {kind.route.value} route.", lowest, f"LPIPS, own minus other: {against}."
-    )
+    claim = f"Holes of the kind {kind.name} are best filled by the {kind.route.value} route."
+    return results.below(claim, found.values(), f"LPIPS, own minus other: {against}.")
 
 
 def _plot(path: Path, rows: dict[str, list[Row]], found: Sequence[Kind]) -> None:

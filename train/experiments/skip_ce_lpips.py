@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.skip_context_encoder import HOLE, SIZE
 from train import holes
 from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, as_recipe, train_arms, training_noise
+from train.experiments.arms import Arm, Trained, train_arms, training_noise
 from train.experiments.call import Call, Pictures, lpips, pictures, squares
 from train.experiments.faces import balanced, read_labels, turned
 from train.experiments.results import Claim, Interval, Row
@@ -131,14 +131,13 @@ def _arm(name: str, variant: int, train: Sequence[Path], call: Call, test: tuple
 
     what = {0: "the hole, channel-wise FC", 1: "the hole", 2: "the whole picture", 3: "the whole picture, skip connections"}[variant]
     what += ", sampler balanced over group and age" if name == BALANCED else ""
-    recipe = as_recipe(network=network, schedule=preset.schedule, pictures=len(train), test=call.count)
+    recipe = {"network": network, "schedule": preset.schedule, "pictures": len(train), "test": call.count}
     return Arm(name, what, task, judge, recipe)
 
 
 def _config(call: Call, found: Pictures, metric: str) -> dict[str, Any]:
-    budget = as_recipe(budget=call.budget)["budget"]
     return {
-        "budget": budget,
+        "budget": call.budget,
         "width": call.width,
         "pictures": found.source,
         "lpips": metric,

@@ -22,7 +22,7 @@ from pipeline import composite, mask
 from pipeline.classical import METHODS, paint
 from pipeline.inpaint import Fill, Inpainters
 from pipeline.metrics import Perceptual, inside_errors
-from pipeline.types import Box, FloatArray, Mask, Pixels, Route
+from pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 from train import holes as hole_kinds
 from train.data import read_rgb
 
@@ -98,15 +98,35 @@ def ours(inpainters: Inpainters, route: Route, choose: Callable[[Fill], FloatArr
 
     def fill(rgb: Pixels, hole: Mask) -> Pixels:
         result = rgb.copy()
-        for part in mask.find_holes(hole):
-            if route is Route.FACE:  # the pictures are aligned: the frame itself is the face's
-                found = inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
-            else:
-                found = inpainters.fill(rgb, hole, part, route)
+        for part, found in fills(inpainters, route, rgb, hole, framed=route is Route.FACE):
             composite.lead_in(result, choose(found), found.window, part, hole)
         return result
 
     return fill
+
+
+def fills(inpainters: Inpainters, route: Route, rgb: Pixels, hole: Mask, *, framed: bool) -> Iterator[tuple[Hole, Fill]]:
+    """Each hole of the mask with its fill by a given route; ``framed``: the picture is an aligned face, and itself the face's frame."""
+    for part in mask.find_holes(hole):
+        if framed:
+            yield part, inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
+        else:
+            yield part, inpainters.fill(rgb, hole, part, route)
+
+
+def errors(result: Pixels, rgb: Pixels, hole: Mask, perceptual: Perceptual) -> dict[str, float]:
+    """LPIPS and PSNR of the whole composite, L1, PSNR and SSIM over the hole; LPIPS is NaN where it cannot be had."""
+    found, truth = result.astype(np.float32) / 255, rgb.astype(np.float32) / 255
+    mse = float(((found - truth) ** 2).mean())
+    l1, hole_psnr, hole_ssim = inside_errors(found, truth, hole)
+    lpips = perceptual.distance(found, truth)
+    return {
+        "lpips": float("nan") if lpips is None else lpips,
+        "psnr": -10 * float(np.log10(max(mse, 1e-12))),
+        "hole_l1": l1,
+        "hole_psnr": hole_psnr,
+        "hole_ssim": hole_ssim,
+    }
 
 
 def measure(
@@ -117,20 +137,13 @@ def measure(
     for n, (file, rgb, hole) in enumerate(items):
         shown: list[Pixels] = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
         blank = shown[0].copy()  # what a filler sees holds nothing of the truth under the hole
-        truth = rgb.astype(np.float32) / 255
         for name, fill in fillers.items():
             begun = time.perf_counter()
             result = fill(blank, hole)
             seconds = time.perf_counter() - begun
             if (result[~hole] != rgb[~hole]).any():
                 raise AssertionError(f"{name} changed pixels outside the hole of {file}")
-            found = result.astype(np.float32) / 255
-            mse = float(((found - truth) ** 2).mean())
-            l1, hole_psnr, hole_ssim = inside_errors(found, truth, hole)
-            lpips = perceptual.distance(found, truth)
-            rows[name].append(
-                (float("nan") if lpips is None else lpips, -10 * float(np.log10(max(mse, 1e-12))), l1, hole_psnr, hole_ssim, seconds)
-            )
+            rows[name].append((*errors(result, rgb, hole, perceptual).values(), seconds))
             shown.append(result)
         if keep is not None and n < 24:
             keep.mkdir(parents=True, exist_ok=True)

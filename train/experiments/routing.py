@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import composite, mask
-from pipeline.inpaint import Fill, Inpainters
-from pipeline.metrics import Perceptual, inside_errors
-from pipeline.types import Box, Mask, Pixels, Route
+from pipeline import composite
+from pipeline.inpaint import Inpainters
+from pipeline.metrics import Perceptual
+from pipeline.types import Mask, Pixels, Route
 from train import holes
 from train.data import find_images, read_rgb
-from train.evaluate import classical, square
+from train.evaluate import classical, errors, square
+from train.evaluate import fills as route_fills
 from train.experiments import figures, results
 from train.experiments.call import Call
 from train.experiments.results import Claim, Row
@@ -109,7 +110,7 @@ def _measure(
         for name, result in answers.items():
             if (result[~hole] != rgb[~hole]).any():
                 raise AssertionError(f"{name} changed pixels outside the hole of {file}")
-            rows.setdefault(name, []).append({"picture": file.name, **_figures(result, rgb, hole, perceptual)})
+            rows.setdefault(name, []).append({"picture": file.name, **errors(result, rgb, hole, perceptual)})
         if n < 6:
             for name, picture in {"input": blank, **answers, "truth": rgb}.items():
                 shown.setdefault(name, []).append(picture)
@@ -123,29 +124,13 @@ def fills(inpainters: Inpainters, kind: Kind, blank: Pixels, hole: Mask) -> dict
     found: dict[str, Pixels] = {}
     for route in Route:
         used, plain = blank.copy(), blank.copy()
-        for part in mask.find_holes(hole):
-            if route is Route.FACE and kind.folder == "faces":  # the pictures are aligned: the frame itself is the face's
-                fill: Fill = inpainters.face_frame(blank, hole, Box(0, 0, hole.shape[1], hole.shape[0]))
-            else:
-                fill = inpainters.fill(blank, hole, part, route)
+        framed = route is Route.FACE and kind.folder == "faces"
+        for part, fill in route_fills(inpainters, route, blank, hole, framed=framed):
             composite.lead_in(used, fill.rgb, fill.window, part, hole)
             composite.lead_in(plain, fill.plain, fill.window, part, hole)
         found[route.value], found[f"{route.value} plain"] = used, plain
     found[CLASSICAL] = classical(CLASSICAL)(blank, hole)
     return found
-
-
-def _figures(result: Pixels, rgb: Pixels, hole: Mask, perceptual: Perceptual) -> dict[str, float]:
-    found, truth = result.astype(np.float32) / 255, rgb.astype(np.float32) / 255
-    mse = float(((found - truth) ** 2).mean())
-    l1, hole_psnr, _ = inside_errors(found, truth, hole)
-    lpips = perceptual.distance(found, truth)
-    return {
-        "lpips": float("nan") if lpips is None else lpips,
-        "psnr": -10 * float(np.log10(max(mse, 1e-12))),
-        "hole_l1": l1,
-        "hole_psnr": hole_psnr,
-    }
 
 
 def _kept(path: Path, call: Call, measure: Callable[[], dict[str, list[Row]]]) -> dict[str, list[Row]]:

@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--features", help="perceptual and style losses: vgg16, squeezenet, a .pth file, or none")
     run.add_argument("--classifier", type=Path, help="compression-similarity: .npz or .safetensors of the network that names what is seen")
     run.add_argument("--seeds", type=int, help="train every arm this many times (default 1)")
+    run.add_argument("--only", action="append", help="train these arms and stop: several processes may share a folder; a pattern; repeats")
     run.add_argument("--steps", type=int, help="of every arm")
     run.add_argument("--batch", type=int, help="pictures a step")
     run.add_argument("--points", type=int, help="figures along the way")
@@ -121,8 +122,9 @@ def make_call(args: argparse.Namespace, argv: Sequence[str]) -> Any:
     folder = args.run or Path("runs") / args.table
     data = generate(folder / "generated") if args.quick else args.data
     seeds = None if args.seeds is None else tuple(range(args.seeds))
+    only = None if args.only is None else tuple(args.only)
     names = ("steps", "batch", "points", "minutes", "device", "precision", "workers", "width", "count", "size")
-    found = scale(args.table, "quick" if args.quick else args.scale, seeds=seeds, **{n: getattr(args, n) for n in names})
+    found = scale(args.table, "quick" if args.quick else args.scale, seeds=seeds, only=only, **{n: getattr(args, n) for n in names})
     labels = args.labels
     if labels is None and data is not None and not args.images and (data / "faces" / "labels.csv").exists():
         labels = data / "faces" / "labels.csv"

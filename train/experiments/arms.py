@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,9 @@ class Budget:
     """What every arm of a table gets alike.
 
     ``steps`` of ``batch`` pictures; ``points``: figures are taken at the start and this many times, evenly; ``seeds``: of weights, data
-    order and holes, an arm is trained once for each. ``minutes``: of the whole call; the same command goes on. The rest as in
-    ``engine.Run``; ``workers`` as in ``Crops``.
+    order and holes, an arm is trained once for each. ``minutes``: of the whole call; the same command goes on. ``only``: patterns of the
+    arms' names to train in this call, () = all: several processes may share a folder. The rest as in ``engine.Run``; ``workers`` as in
+    ``Crops``.
     """
 
     steps: int
@@ -37,6 +40,7 @@ class Budget:
     device: str = "cpu"
     precision: str = "32-true"
     workers: int = 0
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,15 +143,25 @@ def train_arm(arm: Arm, seed: int, folder: Path, budget: Budget, minutes: float 
 
 
 def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, list[Trained]]:
-    """Every arm with every seed: all arms of the first seed first, so that a table is whole as early as can be."""
-    import time
+    """Every arm with every seed: all arms of the first seed first, so that a table is whole as early as can be.
 
+    Raises:
+        UnfinishedError: the minutes are over; or all that ``budget.only`` names is trained, which is not the whole table.
+        OtherRecipeError: an arm's folder was begun with other numbers.
+        ValueError: ``budget.only`` names no arm.
+    """
     begun = time.monotonic()
+    chosen = {arm.name for arm in arms if not budget.only or any(fnmatchcase(arm.name, pattern) for pattern in budget.only)}
+    if not chosen:
+        raise ValueError(f"no arm is named {', '.join(budget.only)}; there are {', '.join(arm.name for arm in arms)}")
     trained: dict[str, list[Trained]] = {arm.name: [] for arm in arms}
     for seed in budget.seeds:
         for arm in arms:
-            left = budget.minutes - (time.monotonic() - begun) / 60
-            trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
+            if arm.name in chosen:
+                left = budget.minutes - (time.monotonic() - begun) / 60
+                trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
+    if len(chosen) < len(arms):
+        raise UnfinishedError(f"{', '.join(sorted(chosen))}: trained; the same command without --only trains the rest and writes the table")
     return trained
 
 

@@ -21,7 +21,7 @@ from train.baselines import EdgeConnectTask, GatedConvTask
 from train.evaluate import classical
 from train.experiments import figures, results
 from train.experiments.arms import Arm, Trained, train_arms, training_noise
-from train.experiments.call import Call, Pictures, lpips, pictures, squares
+from train.experiments.call import Call, lpips, pictures, squares
 from train.experiments.generated import RandomClassifier
 from train.experiments.results import Claim, Row
 from train.presets import PAPER, SHIPPED
@@ -58,16 +58,12 @@ def run(call: Call) -> str:
     scorer, metric = lpips(("squeeze",))
     similarity, classifier = _classifier(call)
     look = features.feature_network(call.features)
-    trained: dict[str, list[Trained]] = {}
+    found = {name: pictures(call, f"{name}/train", f"{name}/val") for name in (SETS if not call.images else SETS[:1])}
+    tests = {name: _test(p.test, call, scorer, similarity) for name, p in found.items()}
+    trained = train_arms([a for n, t in tests.items() for a in _arms(n, found[n].train, call, look, t)], call.folder, call.budget)
     rows: dict[str, list[Row]] = {}
-    found: dict[str, Pictures] = {}
-    for name in SETS if not call.images else SETS[:1]:
-        found[name] = pictures(call, f"{name}/train", f"{name}/val")
-        x, m = squares(found[name].test, holes.edge, call.size)
-        truth = similarity.logits(x) if similarity else None
-        test = Test(x, m, [f.name for f in found[name].test], scorer, similarity, truth)
-        own = train_arms(_arms(name, found[name].train, call, look, test), call.folder, call.budget)
-        trained |= own
+    for name, test in tests.items():
+        own = {arm: runs for arm, runs in trained.items() if arm.startswith(f"{name}-")}
         rows |= {f"{name} | {filler}": value for filler, value in _all_rows(name, own, test).items()}
         _grid(call.folder / f"{name}.jpg", name, own, test)
         for figure in ("l1", "lpips"):
@@ -93,6 +89,11 @@ def run(call: Call) -> str:
         of_set = {a.split(" | ")[1]: s["figures"] for a, s in arms.items() if a.startswith(name + " | ")}
         tables.append(f"{name}\n" + results.render(of_set, FIGURES, [c for c in claims if c.claim.startswith(name.capitalize())]))
     return "\n\n".join(tables)
+
+
+def _test(files: Sequence[Path], call: Call, scorer: nn.Module | None, similarity: Similarity | None) -> Test:
+    x, m = squares(files, holes.edge, call.size)
+    return Test(x, m, [f.name for f in files], scorer, similarity, similarity.logits(x) if similarity else None)
 
 
 def _classifier(call: Call) -> tuple[Similarity | None, str]:

@@ -93,6 +93,19 @@ def test_seeds_differ_and_have_folders_of_their_own(data: Path, tmp_path: Path) 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model-seed0", "model-seed1"]
 
 
+def test_processes_may_share_a_table_arm_by_arm(data: Path, tmp_path: Path) -> None:
+    arms = [replace(arm(data), name=name) for name in ("scenes-a", "faces-a", "faces-b")]
+    with pytest.raises(UnfinishedError, match="faces-a, faces-b: trained; the same command without --only"):
+        train_arms(arms, tmp_path, replace(BUDGET, only=("faces-*",)))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["faces-a-seed0", "faces-b-seed0"]
+    written = (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns
+    found = train_arms(arms, tmp_path, BUDGET)
+    assert [len(found[a.name]) for a in arms] == [1, 1, 1]
+    assert (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns == written
+    with pytest.raises(ValueError, match="no arm is named streets; there are scenes-a, faces-a, faces-b"):
+        train_arms(arms, tmp_path, replace(BUDGET, only=("streets",)))
+
+
 def trained(curve: list[float], rows: list[float]) -> Trained:
     points, found = [{"l1": c} for c in curve], [{"picture": "", "l1": r} for r in rows]
     return Trained("a", 0, nn.Identity(), None, found, points, 1, 1.0, 1, "")  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from pipeline.classical import METHODS
 from pipeline.inpaint import Fill, Inpainters, masked_window
 from pipeline.metrics import lpips_network
+from pipeline.pixels import as_float
 from pipeline.types import Hole, Mask, Pixels, Route
 from train.data import find_images, read_rgb
 from train.evaluate import Filler, classical, ours, square
@@ -163,8 +164,8 @@ class LedByTruth(Inpainters):
 
     def _free_form(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
         found = super()._free_form(rgb, unknown, hole)
-        guide, _ = masked_window(self.truth, np.zeros_like(unknown), found.window)
-        return replace(found, detailed=self._detailed(*masked_window(rgb, unknown, found.window), guide))
+        guide, _ = masked_window(self.truth, np.zeros_like(unknown), found.seen)
+        return self._detailed(found.seen, *masked_window(rgb, unknown, found.seen), found.answer, as_float(guide))
 
 
 def bounds(sets: dict[str, Iterator[Case]], lpips: Any) -> None:

@@ -178,32 +178,37 @@ def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, f
     shutil.rmtree(output, ignore_errors=True)
     begun = time.perf_counter()
     process = subprocess.Popen([*command, *options, str(photos)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    first_done = total = 0.0
-    status, usage = -1, None
+    first_done = peak = 0.0
     journal = output / ".remove-objects-journal.jsonl"
-    while usage is None:
+    while process.poll() is None:
         if not first_done and journal.exists() and journal.stat().st_size:
             first_done = time.perf_counter() - begun
-        pid, code, of_child = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            status, usage, total = os.waitstatus_to_exitcode(code), of_child, time.perf_counter() - begun
+        peak = peak_mb(process.pid) or peak
         time.sleep(0.02)
-    process.returncode = status
+    total, status = time.perf_counter() - begun, process.returncode
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
     if status not in (0, 1) or len(report["photos"]) != count:
         raise RuntimeError(f"remove-objects ended with {status}; see {output}")
-    stage_sums: dict[str, float] = {}
-    for photo in report["photos"]:
-        for stage, seconds in photo["stages"].items():
-            stage_sums[stage] = round(stage_sums.get(stage, 0.0) + seconds / count, 3)
+    # Medians: the first photo's stages hold the loading of the networks.
+    by_stage = {stage: statistics.median(p["stages"][stage] for p in report["photos"]) for stage in report["photos"][0]["stages"]}
     return {
         "photos": count,
         "seconds": total,
         "first_photo": first_done or total,
         "seconds_a_photo_after_the_first": (total - first_done) / (count - 1) if count > 1 and first_done else total,
-        "peak_mb": usage.ru_maxrss / 1024,
-        "stages": stage_sums,  # type: ignore[dict-item]
+        "peak_mb": peak,
+        "stages": {stage: round(seconds, 3) for stage, seconds in by_stage.items()},  # type: ignore[dict-item]
     }
+
+
+def peak_mb(pid: int) -> float | None:
+    """Highest resident memory of a process so far (Linux). A child's ``ru_maxrss`` will not do: it begins with its parent's."""
+    try:
+        status = (Path("/proc") / str(pid) / "status").read_text()
+    except OSError:
+        return None
+    found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0].split()[1]) / 1024 if found else None
 
 
 def help_seconds(repeats: int) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.geometry import grow, hole_within
 from pipeline.types import Box, FloatArray, Hole, Mask, Pixels
@@ -31,9 +32,10 @@ def lead_in(out: Pixels, fill: FloatArray, window: Box, hole: Hole, unknown: Mas
     part = Box(x0, y0, x1 - x0, y1 - y0)
     inner = hole_within(hole, part)
     new = fill[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
-    corrected = new + _rim_correction(out[part.slices], new, inner, unknown[part.slices], feather, peak)
     target = out[part.slices]
-    target[inner] = (np.clip(corrected[inner], 0, 1) * peak + 0.5).astype(out.dtype)
+    content = new[inner]
+    content += _rim_correction(target, new, inner, unknown[part.slices], feather, peak)
+    target[inner] = (np.clip(content, 0, 1, out=content) * peak + 0.5).astype(out.dtype)
 
 
 def feather_width(box: Box) -> int:
@@ -42,20 +44,38 @@ def feather_width(box: Box) -> int:
 
 
 def _rim_correction(photo: Pixels, fill: FloatArray, inner: Mask, unknown: Mask, feather: int, peak: float) -> FloatArray:
-    """hw3: what to add to the fill so that it meets the photo at the hole's rim, fading inwards."""
+    """n3: what to add to the fill at each of the n pixels of ``inner`` so that it meets the photo at the rim, fading inwards."""
     ring = cv2.dilate(inner.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~unknown
-    if not ring.any():
-        return np.zeros_like(fill)
+    y, x = np.nonzero(ring)
+    if not len(y):
+        return np.zeros((int(inner.sum()), 3), np.float32)
     # The fill of a network equals the photo on known pixels: compare the photo just outside with the fill just inside.
-    kernel = np.ones((3, 3), np.float32)
-    inside = inner.astype(np.float32)
-    count = cv2.filter2D(inside, -1, kernel, borderType=cv2.BORDER_CONSTANT)
-    near = cv2.filter2D(np.where(inner[..., None], fill, 0).astype(np.float32), -1, kernel, borderType=cv2.BORDER_CONSTANT)
-    step = np.zeros_like(fill)
-    step[ring] = photo[ring].astype(np.float32) / peak - near[ring] / np.maximum(count[ring], 1)[:, None]
+    step = photo[y, x].astype(np.float32) / peak - _mean_inside(fill, inner, y, x)
     # A step as large as an edge of the picture is an edge of the picture: it is not smeared into the hole.
     step = np.clip(step, -0.15, 0.15)
-    weight = cv2.GaussianBlur(ring.astype(np.float32), (0, 0), feather)
-    spread = cv2.GaussianBlur(step, (0, 0), feather) / np.maximum(weight, 1e-6)[..., None]
-    depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return (spread * np.exp(-depth / feather)[..., None] * (weight > 1e-5)[..., None]).astype(np.float32)
+    # What is spread is smooth, so it is spread at a size at which the feather is a few pixels wide.
+    h, w = inner.shape
+    reduced = max(1, feather // 6)
+    total = np.zeros((-(-h // reduced), -(-w // reduced), 4), np.float32)
+    np.add.at(total, (y // reduced, x // reduced), np.column_stack([step, np.ones(len(step), np.float32)]) / reduced**2)
+    total = cv2.GaussianBlur(total, (0, 0), feather / reduced)  # type: ignore[assignment]
+    weight = total[..., 3:]
+    spread = np.where(weight > 1e-5, total[..., :3] / np.maximum(weight, 1e-6), 0)
+    size = total.shape[1] * reduced, total.shape[0] * reduced
+    spread = spread if reduced == 1 else cv2.resize(spread, size, interpolation=cv2.INTER_LINEAR)
+    depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[inner]
+    found: FloatArray = spread[:h, :w][inner]
+    found *= np.exp(-depth / feather)[:, None]
+    return found
+
+
+def _mean_inside(fill: FloatArray, inner: Mask, y: NDArray[np.int64], x: NDArray[np.int64]) -> FloatArray:
+    """n3: the mean of ``fill`` over those of the eight neighbours of n places that are ``inner``; zero where there is none."""
+    h, w = inner.shape
+    total, count = np.zeros((len(y), 3), np.float32), np.zeros((len(y), 1), np.float32)
+    for dy, dx in ((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)):
+        there = np.clip(y + dy, 0, h - 1), np.clip(x + dx, 0, w - 1)
+        taken = inner[there] & (there[0] == y + dy) & (there[1] == x + dx)
+        total[taken] += fill[there][taken]
+        count[taken] += 1
+    return total / np.maximum(count, 1)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from pipeline.geometry import border_contact, context_window
+from pipeline.pixels import as_float
 from pipeline.route import face_of
-from pipeline.texture import texture_fill
+from pipeline.texture import Picture, texture_patch
 from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 
 if TYPE_CHECKING:
@@ -27,26 +28,31 @@ FREE_FORM_SIZE, GUIDE_SIZE, FREE_FORM_GAP = 512, 256, 110
 #: The compression network's frame: blocks along the longer side (256 pixels), and the share of the frame that the hole takes.
 EDGE_BLOCKS, EDGE_SHARE = 32, 0.3
 FACE_SIZE = 128
+#: Known pixels beside the hole that a fill holds: what ``composite.lead_in`` looks at.
+RIM = 72
 #: What the face network blurs, as a standard deviation in its own pixels.
 FACE_BLUR = 0.75
 
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """A window of the photo with the hole's new content: hw3 float32 in [0, 1]; only the hole's pixels are of use.
+    """A part of the photo with the hole's new content: hw3 float32 in [0, 1]; only the hole's pixels are of use.
 
-    ``answer`` is the network's, of the window's size or smaller; ``detailed`` the photo's own texture led by it, or None where it was not
-    asked for, the network's pixels are as fine, or too little is known to copy from.
+    ``answer`` is the network's for what it saw, ``seen``, of that size or smaller; ``detailed`` the photo's own texture led by it, of
+    ``window``, which may be a part of ``seen``; None where it was not asked for, the network's pixels are as fine, or too little is known
+    to copy from.
     """
 
-    window: Box
+    seen: Box
     answer: FloatArray
+    window: Box
     detailed: FloatArray | None = None
 
     @property
     def plain(self) -> FloatArray:
         """The network's answer at the window's size: made when asked for, because it is large and mostly not."""
-        return enlarge(self.answer, self.window)
+        part = replace(self.window, x=self.window.x - self.seen.x, y=self.window.y - self.seen.y)
+        return enlarge(self.answer, self.seen)[part.slices]
 
     @property
     def rgb(self) -> FloatArray:
@@ -110,11 +116,16 @@ class Inpainters:
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         output = np.clip(output, 0, 1)
-        return Fill(window, np.where(small_known[..., None], small, output), self._detailed(picture, known, output))
+        return self._detailed(window, picture, known, np.where(small_known[..., None], small, output), output)
 
-    def _detailed(self, picture: FloatArray, known: Mask, guide: FloatArray) -> FloatArray | None:
-        filled = texture_fill(picture, known, guide) if self.detail else None
-        return None if filled is None else np.clip(filled, 0, 1, out=filled)
+    def _detailed(self, seen: Box, picture: Pixels, known: Mask, answer: FloatArray, guide: FloatArray) -> Fill:
+        """The fill of what was seen, with its texture where there can be one."""
+        patch = texture_patch(picture, known, guide, margin=RIM) if self.detail else None
+        if patch is None:
+            return Fill(seen, answer, seen)
+        rows, columns = patch.part
+        window = Box(seen.x + columns.start, seen.y + rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        return Fill(seen, answer, window, np.clip(patch.content, 0, 1, out=patch.content))
 
     def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
         window = edge_window(hole, *unknown.shape)
@@ -126,7 +137,7 @@ class Inpainters:
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
         coarse = np.clip(self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1)
         guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[: window.h, : window.w]
-        return Fill(window, guide, self._detailed(picture, known, guide))  # type: ignore[arg-type]
+        return self._detailed(window, picture, known, guide, guide)  # type: ignore[arg-type]
 
     def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, frame: Box | None) -> Fill:
         b = hole.box
@@ -146,7 +157,7 @@ class Inpainters:
         window = Box(square.x + left, square.y + top, 0, 0)
         window = Box(window.x, window.y, min(width, square.x + square.w) - window.x, min(height, square.y + square.h) - window.y)
         picture, known = masked_window(rgb, unknown, window)
-        frame = np.zeros((square.h, square.w, 3), np.float32)
+        frame = np.zeros((square.h, square.w, 3), picture.dtype)
         frame_known = np.zeros((square.h, square.w), bool)
         frame[top : top + window.h, left : left + window.w] = picture
         frame_known[top : top + window.h, left : left + window.w] = known
@@ -157,13 +168,13 @@ class Inpainters:
         plain = np.clip(cv2.resize(answer, (square.w, square.h), interpolation=cv2.INTER_CUBIC)[inside], 0, 1)
         blur = FACE_BLUR * square.w / FACE_SIZE
         if blur < 1:
-            return Fill(window, plain)  # the network's own pixels are as fine as the photo's
-        copied = self._detailed(picture, known, plain)
-        if copied is None:
-            return Fill(window, plain)
+            return Fill(window, plain, window)  # the network's own pixels are as fine as the photo's
+        found = self._detailed(window, picture, known, plain, plain)
+        if found.detailed is None:
+            return found
         # Features are the network's, only what is finer than its pixels is copied: skin and hair have grain, and eyes stay where they are.
-        grain = copied - cv2.GaussianBlur(copied, (0, 0), blur)
-        return Fill(window, plain, np.clip(plain + grain, 0, 1))
+        grain = found.detailed - cv2.GaussianBlur(found.detailed, (0, 0), blur)
+        return replace(found, detailed=np.clip(found.plain + grain, 0, 1))
 
     def _run(self, kind: str, picture: FloatArray, known: Mask, *, multiple: int) -> FloatArray:
         """One network on one window: pads to a legal size with unknown pixels, and cuts the answer back."""
@@ -200,30 +211,33 @@ def edge_window(hole: Hole, height: int, width: int) -> Box:
     return Box(along_start, across_start, wanted_along, wanted_across)
 
 
-def masked_window(rgb: Pixels, unknown: Mask, window: Box) -> tuple[FloatArray, Mask]:
-    """(hw3 float32 in [0, 1] with zeros where unknown, hw bool known) of a window."""
+def masked_window(rgb: Pixels, unknown: Mask, window: Box) -> tuple[Pixels, Mask]:
+    """(hw3 with zeros where unknown, in the photo's own samples: floats of a large photo's window would be large; hw bool known)."""
     known = ~unknown[window.slices]
-    picture = rgb[window.slices].astype(np.float32)
-    picture *= 1.0 / np.iinfo(rgb.dtype).max
+    picture = rgb[window.slices].copy()
     picture[~known] = 0
     return picture, known
 
 
-def resize_known(picture: FloatArray, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:
-    """Resize by area over the known pixels only: a hole's border takes no black in. A pixel is known where half of its area is."""
+def resize_known(picture: Picture, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:
+    """Resize by area over the known pixels only: a hole's border takes no black in. A pixel is known where half of its area is.
+
+    Returns:
+        (float32 in [0, 1], of floats or of the photo's samples; known).
+    """
     shrinking = height <= known.shape[0]
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     weight = cv2.resize(known.astype(np.float32), (width, height), interpolation=how)
-    small = cv2.resize(picture, (width, height), interpolation=how) / np.maximum(weight, 1e-4)[..., None]
+    small = as_float(cv2.resize(picture, (width, height), interpolation=how)) / np.maximum(weight, 1e-4)[..., None]
     small_known = weight >= 0.5
     small[~small_known] = 0
-    return small.astype(np.float32), small_known
+    return np.minimum(small, 1, dtype=np.float32), small_known
 
 
-def shrink_known(picture: FloatArray, known: Mask, scale: float) -> tuple[FloatArray, Mask]:
+def shrink_known(picture: Picture, known: Mask, scale: float) -> tuple[FloatArray, Mask]:
     """``resize_known`` by a factor of at most 1."""
     if scale >= 1:
-        return picture, known
+        return as_float(picture), known
     return resize_known(picture, known, max(1, round(known.shape[0] * scale)), max(1, round(known.shape[1] * scale)))
 
 
@@ -234,7 +248,7 @@ def enlarge(answer: FloatArray, window: Box) -> FloatArray:
     return np.clip(cv2.resize(answer, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1)  # type: ignore[return-value]
 
 
-def _pad(picture: FloatArray, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:
+def _pad(picture: Picture, known: Mask, height: int, width: int) -> tuple[Picture, Mask]:
     h, w = known.shape
     if (h, w) == (height, width):
         return picture, known

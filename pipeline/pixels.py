@@ -16,5 +16,7 @@ def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def as_float(samples: NDArray[Any]) -> FloatArray:
-    """uint8 or uint16 -> float32 in [0, 1]."""
+    """uint8 or uint16 -> float32 in [0, 1]; floats as they are (the same array)."""
+    if samples.dtype.kind == "f":
+        return samples
     return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)

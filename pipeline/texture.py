@@ -10,17 +10,24 @@ that the photo itself suggests (``pipeline.offsets``), chosen for all pixels tog
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from pipeline.labelling import Labels, label
 from pipeline.offsets import Offsets, candidate_offsets
+from pipeline.pixels import as_float
 from pipeline.seams import correction
 from pipeline.types import FloatArray, Mask
 
 #: Rows and columns of a picture.
 Part = tuple[slice, slice]
+#: HW3: float32 in [0, 1], uint8 or uint16. Large windows stay in the photo's own samples, and only what is copied becomes floats.
+Picture = NDArray[Any]
 
 #: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched picture's pixel is taken.
 FINETUNE_THRESHOLD = 0.04
@@ -109,11 +116,11 @@ def finetune(output: FloatArray, stretched: FloatArray, threshold: float = FINET
     return np.where(near, stretched, output)
 
 
-def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: int = 0) -> FloatArray | None:
+def texture_fill(picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0) -> FloatArray | None:
     """The hole of a window filled with the photo's own pixels, led by a coarse answer.
 
     Args:
-        picture: HW3 float32 in [0, 1]; what lies where not known is never used.
+        picture: HW3 float32 in [0, 1], uint8 or uint16; what lies where not known is never used.
         known: HW bool.
         guide: hw3 in [0, 1], the coarse answer for the same window at any size.
         seed: of the samples that the offsets are found from.
@@ -121,6 +128,25 @@ def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: i
     Returns:
         HW3 float32 in [0, 1] nominally, or None where too little is known to copy from.
     """
+    found = texture_patch(picture, known, guide, seed=seed)
+    if found is None:
+        return None
+    result = as_float(picture)
+    result = result.copy() if result is picture else result
+    result[found.part] = found.content
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Rows and columns of a window that hold its hole, with a margin where there is room, and what is to be there: hw3 float32."""
+
+    part: Part
+    content: FloatArray
+
+
+def texture_patch(picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0, margin: int = 0) -> Patch | None:
+    """``texture_fill`` of the hole and ``margin`` pixels around it alone: a window may be many times as large as its hole."""
     if known.all() or known.mean() < LEAST_KNOWN:
         return None
     small, small_known = _reduced(picture, known)
@@ -138,19 +164,19 @@ def texture_fill(picture: FloatArray, known: Mask, guide: FloatArray, *, seed: i
     whole = whole[:h, :w]
     inside = whole_shift[frame.slices]
     inside[:] = shift[: inside.shape[0], : inside.shape[1]]
-    return _copied(picture, known, *_at_full_size(whole, offsets, picture, known), whole, whole_shift)
+    return _copied(picture, known, _at_full_size(whole, offsets, picture, known), whole, whole_shift, margin)
 
 
-def _reduced(picture: FloatArray, known: Mask) -> tuple[FloatArray, Mask]:
+def _reduced(picture: Picture, known: Mask) -> tuple[FloatArray, Mask]:
     """The window at ``WORKING_SIZE``; a pixel there is known where all of its area is."""
     h, w = known.shape
     scale = WORKING_SIZE / max(h, w)
     if scale >= 1:
-        return np.where(known[..., None], picture, 0).astype(np.float32), known
+        return np.where(known[..., None], as_float(picture), 0).astype(np.float32), known
     size = max(1, round(w * scale)), max(1, round(h * scale))
     share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small_known = share > 1 - 1e-6
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = as_float(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
     small[~small_known] = 0
     return small, small_known  # type: ignore[return-value]
 
@@ -169,8 +195,19 @@ def _meet_known(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArr
     return np.clip(guide + cv2.GaussianBlur(error, (0, 0), reach) / np.maximum(weight, 0.05)[..., None], 0, 1).astype(np.float32)
 
 
-def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: Mask) -> tuple[Labels, Offsets, Part]:
-    """Labels and offsets of the working size brought to the window's: labels of the part around the hole, K2 offsets, and that part.
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """``labels`` of the window's ``frame`` (the part around the hole), -1 where known; ``parts``: each used label's rows and columns
+    there, at least; ``offsets``: K2, of the window's own pixels."""
+
+    frame: Part
+    labels: Labels
+    parts: dict[int, Part]
+    offsets: Offsets
+
+
+def _at_full_size(labels: Labels, offsets: Offsets, picture: Picture, known: Mask) -> _Sources:
+    """Labels and offsets of the working size brought to the window's.
 
     A working pixel is ``s`` pixels of the window, so an offset is known to s / 2 only: of the places around it the one is taken at which
     the copy fits the known pixels beside the hole best, and after them the copies that have their place.
@@ -182,17 +219,21 @@ def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: 
     frame = _extent(~known, reach + 6)
     rows, columns = (np.arange(f.start, f.stop) * n // m for f, n, m in zip(frame, (h, w), (H, W), strict=True))
     full = np.where(known[frame], -1, labels[rows][:, columns])
+    boxes = enumerate(find_objects(labels + 1, len(offsets)))
+    parts = {k: (_between(rows, box[0]), _between(columns, box[1])) for k, box in boxes if box is not None}
+    parts = {k: part for k, part in parts.items() if (full[part] == k).any()}
     if scale <= 1:
-        return full, offsets, frame
+        return _Sources(frame, full, parts, offsets)
     scaled = np.round(offsets * np.array([H / h, W / w])).astype(np.int64)
-    done, settled = picture[frame].copy(), known[frame].copy()
+    done, settled = as_float(picture[frame]), known[frame].copy()
+    done = done.copy() if np.shares_memory(done, picture) else done
     # Working pixels at the hole's border are hole and known both: those labels are fitted first that touch most of what is known.
     near_known = cv2.dilate(cv2.resize(known.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST), np.ones((5, 5), np.uint8)) > 0
-    used = np.unique(full[full >= 0])
+    used = np.array(sorted(parts))
     contact = np.bincount(labels[(labels >= 0) & near_known], minlength=len(offsets))[used]
     corner = np.array([f.start for f in frame])
     for k in used[np.argsort(-contact, kind="stable")]:
-        part = _extent(full == k, reach + 2)
+        part = _grown(parts[k], reach + 2, full.shape)
         region = full[part] == k
         ring = cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(bool) & settled[part]
         places = np.argwhere(ring) + np.array([part[0].start, part[1].start])
@@ -202,13 +243,13 @@ def _at_full_size(labels: Labels, offsets: Offsets, picture: FloatArray, known: 
         target, source = _overlap(_moved(part, corner), scaled[k], (H, W))
         target = _within(target, frame)
         copied = region[_within(target, part)] & known[source]
-        done[target][copied] = picture[source][copied]
+        done[target][copied] = as_float(picture[source][copied])
         settled[target] |= copied
-    return full, scaled, frame
+    return _Sources(frame, full, parts, scaled)
 
 
 def _best_fit(
-    picture: FloatArray, known: Mask, places: Offsets, wanted: FloatArray, offset: NDArray[np.int64], reach: int
+    picture: Picture, known: Mask, places: Offsets, wanted: FloatArray, offset: NDArray[np.int64], reach: int
 ) -> NDArray[np.int64]:  # fmt: skip
     """Of the offsets within ``reach`` of ``offset`` the one whose source at ``places`` looks most like ``wanted``.
 
@@ -226,7 +267,7 @@ def _best_fit(
             legal[legal] = known[y[legal], x[legal]]
             if legal.sum() < 0.5 * len(places):
                 continue
-            difference = float(np.abs(picture[y[legal], x[legal]] - wanted[legal]).mean())
+            difference = float(np.abs(as_float(picture[y[legal], x[legal]]) - wanted[legal]).mean())
             # Of equally good ones the nearest to where it was: flat ground fits everywhere.
             difference += 1e-4 * float(np.abs(centre + step - offset).sum())
             if difference < least:
@@ -237,10 +278,19 @@ def _best_fit(
 def _extent(region: Mask, margin: int) -> Part:
     """The box around a region, with a margin, cut to the picture."""
     ys, xs = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    h, w = region.shape
-    return slice(max(0, int(ys[0]) - margin), min(h, int(ys[-1]) + margin + 1)), slice(
-        max(0, int(xs[0]) - margin), min(w, int(xs[-1]) + margin + 1)
-    )
+    return _grown((slice(int(ys[0]), int(ys[-1]) + 1), slice(int(xs[0]), int(xs[-1]) + 1)), margin, region.shape)
+
+
+def _grown(part: Part, margin: int, shape: tuple[int, ...]) -> Part:
+    """A part with a margin, cut to the picture."""
+    rows, columns = (slice(max(0, p.start - margin), min(n, p.stop + margin)) for p, n in zip(part, shape, strict=True))
+    return rows, columns
+
+
+def _between(places: NDArray[np.int64], span: slice) -> slice:
+    """Where the values of an ascending row lie in ``span``."""
+    start, stop = np.searchsorted(places, (span.start, span.stop))
+    return slice(int(start), int(stop))
 
 
 def _moved(part: Part, by: NDArray[np.int64]) -> Part:
@@ -264,33 +314,37 @@ def _within(target: Part, part: Part) -> Part:
     return _moved(target, -np.array([part[0].start, part[1].start]))
 
 
-def _copied(
-    picture: FloatArray, known: Mask, labels: Labels, offsets: Offsets, frame: Part, small_labels: Labels, small_shift: FloatArray
-) -> FloatArray:  # fmt: skip
+def _copied(picture: Picture, known: Mask, sources: _Sources, small_labels: Labels, small_shift: FloatArray, margin: int) -> Patch:
     """Equation 2 with soft seams: every pixel from its label's source, its light corrected, neighbours fading into each other."""
-    total, weight = np.zeros((*labels.shape, 3), np.float32), np.zeros((*labels.shape, 1), np.float32)
+    frame, labels = sources.frame, sources.labels
+    total, weight = np.zeros((*labels.shape, 3), np.float32), np.zeros(labels.shape, np.float32)
     corner = np.array([f.start for f in frame])
-    for k in np.unique(labels[labels >= 0]):
-        target, source = _overlap(_moved(_extent(labels == k, 4), corner), offsets[k], known.shape)
+    for k, part in sources.parts.items():
+        target, source = _overlap(_moved(_grown(part, 4, labels.shape), corner), sources.offsets[k], known.shape)
         if target[0].stop <= target[0].start or target[1].stop <= target[1].start:
             continue
         shift = _enlarged_shift(small_labels == k, small_shift, target, known.shape)
         target = _within(target, frame)
-        soft = cv2.GaussianBlur((labels[target] == k).astype(np.float32), (0, 0), 1.0)
-        share = (soft * known[source])[..., None]
-        total[target] += share * (picture[source] + shift)
+        share = cv2.GaussianBlur((labels[target] == k).astype(np.float32), (0, 0), 1.0)
+        share[~known[source]] = 0
+        shift += as_float(picture[source])
+        shift[share == 0] = 0  # what lies under a hole takes no part, whatever it is
+        shift *= share[..., None]
+        total[target] += shift
         weight[target] += share
-    result = picture.copy()
-    hole, inside = ~known[frame], result[frame]
-    filled = hole & (weight[..., 0] > 1e-3)
-    inside[filled] = (total / np.maximum(weight, 1e-6))[filled]
+    patch = _grown(frame, margin, known.shape)
+    content = as_float(picture[patch])
+    content = content.copy() if np.shares_memory(content, picture) else content
+    hole, inside = ~known[frame], content[_within(frame, patch)]
+    filled = hole & (weight > 1e-3)
+    inside[filled] = total[filled] / weight[filled][:, None]
     left_over = hole & ~filled
     if left_over.any():  # pixels whose source falls outside by rounding
-        part = _extent(left_over, 8)
-        eight = (np.clip(inside[part], 0, 1) * 255 + 0.5).astype(np.uint8)
-        mended = cv2.inpaint(eight, left_over[part].astype(np.uint8), 3, cv2.INPAINT_TELEA)
-        inside[part][left_over[part]] = mended[left_over[part]].astype(np.float32) / 255
-    return result
+        near = _extent(left_over, 8)
+        eight = (np.clip(inside[near], 0, 1) * 255 + 0.5).astype(np.uint8)
+        mended = cv2.inpaint(eight, left_over[near].astype(np.uint8), 3, cv2.INPAINT_TELEA)
+        inside[near][left_over[near]] = mended[left_over[near]].astype(np.float32) / 255
+    return Patch(patch, content)
 
 
 def _enlarged_shift(region: Mask, shift: FloatArray, target: Part, shape: tuple[int, int]) -> FloatArray:

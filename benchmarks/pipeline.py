@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -110,7 +111,7 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     networks_alone = ObjectRemover(plain).inpainters
     for route in Route:
         add(f"inpaint {route.value}, network", lambda route=route: networks_alone.fill(rgb, unknown, hole, route), network=True)
-        add(f"inpaint {route.value}, with detail", lambda route=route: inpainters.fill(rgb, unknown, hole, route))
+        add(f"inpaint {route.value}, with detail", lambda route=route: inpainters.fill(rgb, unknown, hole, route), network=True)
     fill = inpainters.fill(rgb, unknown, hole, Route.FREE_FORM)
     add("composite", lambda: composite.lead_in(rgb.copy(), fill.rgb, fill.window, hole, unknown))
     place = metrics.probe_hole(hole, unknown, Route.FREE_FORM)
@@ -134,23 +135,13 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
             plainly(transform(torch.from_numpy(rgb).permute(2, 0, 1))[None])["out"]
 
     peers["torchvision fcn_resnet101, plain call"] = median(call_fcn, max(1, repeats // 2)) | {"flops": flops(call_fcn)}
-    found["inpaint free-form at 512, network"] = free_form_512(remover, repeats)
+    small = cv2.resize(rgb, (512, 512), interpolation=cv2.INTER_AREA)
+    missing = np.zeros((512, 512), bool)
+    missing[150:380, 150:380] = True
+    square = mask.find_holes(missing)[0]
+    for name, fills in (("network", networks_alone), ("with detail", inpainters)):
+        add(f"free-form at 512, {name}", lambda fills=fills: fills.fill(small, missing, square, Route.FREE_FORM), network=True)
     return found, peers
-
-
-def free_form_512(remover: Any, repeats: int) -> dict[str, float]:
-    """The partial-convolution network on 512 x 512 with a fifth missing."""
-    import torch
-
-    network = remover.inpainters.network("partial-conv")
-    x, m = torch.rand(1, 3, 512, 512).contiguous(memory_format=torch.channels_last), torch.ones(1, 1, 512, 512)
-    m[..., 150:380, 150:380] = 0
-
-    def run() -> None:
-        with torch.inference_mode():
-            network(x, m)
-
-    return median(run, repeats) | {"flops": flops(run)}
 
 
 def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, float]:
@@ -223,7 +214,7 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
     found, peers, rate, runs = result["stages"], result["peers"], result["gemm"], result["runs"]
     best = max(rate.values())
     fcn, plain = found["segment fcn_resnet101"], peers["torchvision fcn_resnet101, plain call"]
-    networks = found["segment compact, with closer looks"]["flops"] * 2 + found["inpaint free-form, network"]["flops"]
+    networks = found["segment compact, with closer looks"]["flops"] * 2 + found["inpaint free-form, with detail"]["flops"]
     least = networks / best + found["read"]["seconds"] + found["write"]["seconds"]
     small = runs["2mp"]["seconds_a_photo_after_the_first"]
     rows = [
@@ -232,7 +223,8 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
         ("2 megapixels, seconds a photo", small, "<=", 1.0),
         ("2 megapixels, against networks at the limit + decode + encode", small / least, "<=", 1.5),
         ("12 megapixels against 2", runs["12mp"]["seconds_a_photo_after_the_first"] / small, "<=", 2.5),
-        ("free-form at 512, x faster than LaMa's load", LAMA / best / found["inpaint free-form at 512, network"]["seconds"], ">=", 12.0),
+        ("free-form at 512, x faster than LaMa's load", LAMA / best / found["free-form at 512, with detail"]["seconds"], ">=", 12.0),
+        ("the same, the network alone at full size", LAMA / best / found["free-form at 512, network"]["seconds"], ">=", 12.0),
         ("--help, seconds", result["help"]["seconds"], "<=", 0.3),
         ("first photo after a cold start, seconds", runs["2mp"]["first_photo"], "<=", 6.0),
         ("peak memory at 12 megapixels, GB", runs["12mp"]["peak_mb"] / 1024, "<=", 1.5),

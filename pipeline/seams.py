@@ -67,31 +67,33 @@ def correction(costs: Costs, labels: Labels) -> FloatArray:
     return result
 
 
-def solve(system: csr_matrix, right: NDArray[np.float64], diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve(system: csr_matrix, right: NDArray[np.floating], diagonal: NDArray[np.floating]) -> FloatArray:
     """Conjugate gradients with a diagonal preconditioner, all columns of ``right`` (n x c) at once; the system is n x n and positive.
 
     scipy's own takes one column at a time, and its inner products go through BLAS, whose threads wait for each other on vectors this
-    short: on a machine with other work that took a hundred times as long as the arithmetic.
+    short: on a machine with other work that took a hundred times as long as the arithmetic. In float32, because what is sought is a
+    correction of colours to a thousandth, and memory is what the arithmetic waits for.
     """
-    answer = np.zeros_like(right)
-    residual = right.copy()
-    enough = TOLERANCE**2 * _dots(right, right)
-    scaled = residual / diagonal[:, None]
-    direction = scaled.copy()
-    energy = _dots(residual, scaled)
+    system, residual = system.astype(np.float32), right.astype(np.float32)
+    inverse = (1 / diagonal).astype(np.float32)[:, None]
+    answer, scratch = np.zeros_like(residual), np.empty_like(residual)
+    enough = TOLERANCE**2 * _dots(residual, residual)
+    direction = residual * inverse
+    energy = _dots(residual, direction)
     for _ in range(STEPS):
         if (_dots(residual, residual) <= enough).all():
             break
         applied = system @ direction
-        step = energy / np.maximum(_dots(direction, applied), 1e-300)
-        answer += step * direction
-        residual -= step * applied
-        scaled = residual / diagonal[:, None]
+        step = energy / np.maximum(_dots(direction, applied), np.float32(1e-30))
+        answer += np.multiply(direction, step, out=scratch)
+        residual -= np.multiply(applied, step, out=applied)
+        scaled = np.multiply(residual, inverse, out=scratch)
         before, energy = energy, _dots(residual, scaled)
-        direction = scaled + energy / np.maximum(before, 1e-300) * direction
+        direction *= energy / np.maximum(before, np.float32(1e-30))
+        direction += scaled
     return answer
 
 
-def _dots(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
     """The inner product of each pair of columns, without BLAS."""
     return np.einsum("nc,nc->c", a, b)  # type: ignore[no-any-return]

@@ -37,6 +37,8 @@ WORKING_SIZE = 256
 GUIDE_REACH = 1 / 24
 #: Pixels at which an offset is fitted to full size.
 FITTED_PIXELS = 250
+#: What is tried around the best of every second place.
+FINE_STEPS = np.array([(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
 #: Least share of a window that must be known for its texture to be worth copying.
 LEAST_KNOWN = 0.05
 
@@ -255,23 +257,22 @@ def _best_fit(
 
     Every second one is tried, then those around the best.
     """
-    H, W = known.shape
-    best, least = offset, np.inf
-    coarse = [(dy, dx) for dy in range(-reach, reach + 1, 2) for dx in range(-reach, reach + 1, 2)]
-    fine = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    for steps in (coarse, fine):
-        centre = best
-        for step in steps:
-            y, x = (places + centre + step).T
-            legal = (y >= 0) & (y < H) & (x >= 0) & (x < W)
-            legal[legal] = known[y[legal], x[legal]]
-            if legal.sum() < 0.5 * len(places):
-                continue
-            difference = float(np.abs(as_float(picture[y[legal], x[legal]]) - wanted[legal]).mean())
-            # Of equally good ones the nearest to where it was: flat ground fits everywhere.
-            difference += 1e-4 * float(np.abs(centre + step - offset).sum())
-            if difference < least:
-                best, least = centre + np.array(step), difference
+    best = offset
+    span = np.arange(-reach, reach + 1, 2)
+    for steps in (np.stack(np.meshgrid(span, span, indexing="ij"), -1).reshape(-1, 2), FINE_STEPS):
+        tried = best + steps
+        y, x = (places + tried[:, None]).transpose(2, 0, 1)
+        legal = (y >= 0) & (y < known.shape[0]) & (x >= 0) & (x < known.shape[1])
+        y, x = np.where(legal, y, 0), np.where(legal, x, 0)
+        legal &= known[y, x]
+        difference = np.abs(as_float(picture[y, x]) - wanted).mean(2)
+        difference[~legal] = 0
+        count = legal.sum(1)
+        # Of equally good ones the nearest to where it was: flat ground fits everywhere.
+        cost = difference.sum(1) / np.maximum(count, 1) + 1e-4 * np.abs(tried - offset).sum(1)
+        cost[count < 0.5 * len(places)] = np.inf
+        if np.isfinite(cost).any():
+            best = tried[cost.argmin()]
     return best
 
 

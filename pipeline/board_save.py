@@ -59,6 +59,7 @@ def save_result(
             written = result.path
             final = target if written == staged else target.with_name(f"{target.name}.png")
             fidelity = Fidelity(result.changed_outside, result.psnr_outside)
+            outcome = replace(outcome, warnings=(*outcome.warnings, *filter(None, [result.note])))
         if _same(final, source):
             raise UnwritableError(f"{final} is the photo itself: results never replace it; name another folder with --output")
         if final.exists() and not may_replace(final):

@@ -40,8 +40,8 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
     return found if found is not None and 1 <= found <= 8 else 1
 
 
-def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
-    """EXIF for the upright picture of ``size`` (height, width): orientation 1, true dimensions, no thumbnails.
+def upright_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> bytes | None:
+    """EXIF for the picture of ``size`` (height, width) whose pixels lie in orientation ``turn``: true dimensions, no thumbnails.
 
     None where the block is too damaged to be made true.
     """
@@ -50,7 +50,7 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
         order, first = _header(exif)
         for at, tag, value, kind in list(_entries(exif, order, first)):
             if tag == ORIENTATION:
-                _set(data, order, at, kind, 1)
+                _set(data, order, at, kind, turn)
             elif tag == EXIF_IFD and value:
                 _set_size(data, order, value, size)
         _set_size(data, order, first, size)
@@ -60,11 +60,16 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
     return _without_jpegs(data)
 
 
-def upright_xmp(xmp: bytes) -> bytes | None:
-    """XMP with orientation 1 and no thumbnail; None where it describes a second picture that the new file does not have."""
+def orientation_exif(turn: int) -> bytes:
+    """EXIF that says the orientation and nothing else."""
+    return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, ORIENTATION, 3, 1, turn, 0, 0)
+
+
+def upright_xmp(xmp: bytes, turn: int = 1) -> bytes | None:
+    """XMP with orientation ``turn`` and no thumbnail; None where it describes a second picture that the new file does not have."""
     if _XMP_OF_A_SECOND_PICTURE.search(xmp):
         return None
-    for pattern, new in ((_XMP_ORIENTATION, rb"\g<1>1"), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
+    for pattern, new in ((_XMP_ORIENTATION, b"\\g<1>%d" % turn), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
         xmp = pattern.sub(new, xmp)
     return xmp
 

@@ -45,6 +45,15 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Coded:
+    """A JPEG's own coefficients, to be written again: the file less its metadata, and metadata true for the orientation it is stored in."""
+
+    content: bytes
+    turn: int
+    metadata: Metadata
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Native:
     """Everything a writer needs. ``format`` is Pillow's name; ``options`` belong to that format's writer."""
 
@@ -53,6 +62,7 @@ class Native:
     metadata: Metadata = Metadata()
     lossless: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    coded: Coded | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

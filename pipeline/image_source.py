@@ -10,8 +10,9 @@ from PIL import Image
 
 from pipeline import image_jpeg, image_png, image_tiff
 from pipeline.errors import UnwritableError
-from pipeline.image_metadata import ORIENTATION, bare_exif, orientation, upright_exif, upright_xmp
-from pipeline.image_native import Layout, Metadata, Native
+from pipeline.image_metadata import ORIENTATION, bare_exif, orientation, orientation_exif, upright_exif, upright_xmp
+from pipeline.image_native import Coded, Layout, Metadata, Native
+from pipeline.jpeg_segments import parse
 from pipeline.types import Photo
 
 _BY_SUFFIX = {
@@ -46,8 +47,9 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
         xmp=upright_xmp(xmp) if xmp else None,
         icc=image.info.get("icc_profile") or None,
         dpi=_dpi(image),
-        blocks={"JPEG": image_jpeg.segments, "PNG": image_png.chunks}.get(format, lambda _: ())(handle),
+        blocks=image_png.chunks(handle) if format == "PNG" else (),
     )
+    coded = None
     warnings = []
     if exif and metadata.exif is None:
         warnings.append("its EXIF is damaged: the cleaned file goes without")
@@ -58,6 +60,11 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
     match format:
         case "JPEG":
             options = image_jpeg.options(image, turn)
+            handle.seek(0)
+            parsed = parse(handle.read())
+            metadata = replace(metadata, blocks=image_jpeg.blocks(parsed))
+            as_stored = _as_stored(metadata, exif, xmp, (image.height, image.width), turn)
+            coded = Coded(image_jpeg.bare(parsed), turn, as_stored)
         case "TIFF":
             options = image_tiff.options(image, handle, turned=turn > 4)
             samples, kept = int(getattr(image, "tag_v2", {}).get(277, 1)), len(image.getbands())
@@ -70,7 +77,7 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
         case "AVIF" | "HEIF":
             if (bits := _declared_bits(handle)) > 8:
                 warnings.append(f"it has {bits} bits a channel, of which 8 are kept")
-    return Native(format, layout, metadata, lossless, options), tuple(warnings)
+    return Native(format, layout, metadata, lossless, options, coded), tuple(warnings)
 
 
 def as_png(photo: Photo, native: Native) -> Native:
@@ -88,6 +95,18 @@ def by_suffix(photo: Photo, path: Path) -> Native:
     if photo.alpha is not None and format == "JPEG":
         raise UnwritableError(f"{path}: JPEG cannot hold the photo's alpha channel; write a PNG")
     return Native(format, Layout("RGB" if photo.alpha is None else "RGBA"), lossless=format not in _LOSSY)
+
+
+def _as_stored(metadata: Metadata, exif: bytes | None, xmp: bytes | None, size: tuple[int, int], turn: int) -> Metadata:
+    """The same metadata for pixels of ``size`` that stay in orientation ``turn``. The orientation is told, whatever else had to go."""
+    if turn == 1:
+        return metadata
+    kept = replace(
+        metadata,
+        exif=upright_exif(exif, size, turn) if metadata.exif and exif else None,
+        xmp=upright_xmp(xmp, turn) if metadata.xmp and xmp else None,
+    )
+    return kept if orientation(kept.exif, kept.xmp) == turn else replace(kept, exif=orientation_exif(turn))
 
 
 def _exif(image: Image.Image) -> bytes | None:

@@ -134,7 +134,8 @@ class Worker:
                 return replace(outcome, fidelity=Fidelity(0, None)), name, mask
             lossless = self.remover.settings.lossless
             written = images.write_photo(photo, outcome.result, outcome.mask, file, lossless=lossless, before=claim)
-        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside)), name, mask
+        warnings = (*outcome.warnings, *filter(None, [written.note]))
+        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside), warnings=warnings), name, mask
 
 
 def failed_entry(name: str, message: str, seconds: float = 0.0) -> dict[str, Any]:

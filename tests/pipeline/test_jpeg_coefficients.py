@@ -263,6 +263,16 @@ def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_
     with pytest.raises(jpeg_splice.SpliceError, match="the library refused it"):
         jpeg_splice.splice(without_tables, busy(), hole)
     assert os.listdir(scratch) == []
+    real = jpeg_splice._write_request
+
+    def in_the_way(path: Path, *rest: Any, **more: Any) -> None:
+        (path.parent / "target.jpg").mkdir()
+        real(path, *rest, **more)
+
+    with monkeypatch.context() as blocked, pytest.raises(jpeg_splice.SpliceError, match="the library refused it"):
+        blocked.setattr(jpeg_splice, "_write_request", in_the_way)
+        jpeg_splice.splice((tmp_path / "s.jpg").read_bytes(), busy(), hole)  # fails last of all, when its copies are made
+    assert os.listdir(scratch) == []
     assert jpeg_splice.splice((tmp_path / "s.jpg").read_bytes(), busy(), hole)[0]  # the same helper goes on
     assert os.listdir(scratch) == []
     assert len(jpeg_splice._idle) == 1

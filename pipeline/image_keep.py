@@ -15,13 +15,15 @@ from pipeline.jpeg_splice import SpliceError, splice
 from pipeline.types import Mask, Photo
 
 
-def write_kept(photo: Photo, sheet: Sheet, hole: Mask, coded: Coded, handle: BinaryIO) -> Photo:
+def write_kept(photo: Photo, sheet: Sheet, hole: Mask, coded: Coded, turn: int, handle: BinaryIO) -> Photo:
     """Write ``sheet`` (upright, HW or HWC) where ``hole`` (upright, HW) is True into the file that ``coded`` is of; gives it as read again.
+
+    ``turn``: the orientation 1-8 in which that file's pixels lie.
 
     Raises:
         SpliceError: its coefficients cannot be kept, or a pixel changed that no changed block reaches.
     """
-    pixels, where = as_stored(sheet.pixels, coded.turn), cast(Mask, as_stored(hole.view("u1"), coded.turn).view(bool))
+    pixels, where = as_stored(sheet.pixels, turn), cast(Mask, as_stored(hole.view("u1"), turn).view(bool))
     segments, reach = splice(coded.content, pixels, where)
     image_jpeg.put(segments, coded.metadata, handle)
     handle.flush()
@@ -29,7 +31,7 @@ def write_kept(photo: Photo, sheet: Sheet, hole: Mask, coded: Coded, handle: Bin
         written = read_photo(Path(handle.name), max_pixels=max(1, hole.size))
     except UnreadableError as error:
         raise SpliceError("what came of it cannot be read again") from error
-    may_differ = cast(Mask, upright(reach.view("u1"), coded.turn).view(bool))
+    may_differ = cast(Mask, upright(reach.view("u1"), turn).view(bool))
     if written.size != photo.size or difference(photo.rgb, written.rgb, may_differ)[0]:
         raise SpliceError("pixels away from the holes changed")
     return written

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 ORIENTATION, EXIF_IFD = 0x0112, 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_DENSITIES, _DENSITY_UNIT = (0x011A, 0x011B), 0x0128
 _THUMBNAIL_AT, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _INTEGER = {1: "B", 3: "H", 4: "I"}  # EXIF's BYTE, SHORT and LONG
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([0-9]+)")
@@ -60,9 +61,19 @@ def upright_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> bytes | N
     return _without_jpegs(data)
 
 
-def orientation_exif(turn: int) -> bytes:
-    """EXIF that says the orientation and nothing else."""
-    return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, ORIENTATION, 3, 1, turn, 0, 0)
+def essential_exif(turn: int, dpi: tuple[float, float] | None = None) -> bytes | None:
+    """EXIF that says the orientation, and the density where it is given, and nothing else; None where that is nothing."""
+    entries = [] if turn == 1 else [struct.pack("<HHIHH", ORIENTATION, 3, 1, turn, 0)]
+    values = b""
+    if dpi is not None:
+        behind = 8 + 2 + 12 * (len(entries) + 3) + 4
+        for tag, value in zip(_DENSITIES, dpi, strict=True):
+            entries.append(struct.pack("<HHII", tag, 5, 1, behind + len(values)))
+            values += struct.pack("<II", min(round(value * 1000), 0xFFFFFFFF), 1000)
+        entries.append(struct.pack("<HHIHH", _DENSITY_UNIT, 3, 1, 2, 0))  # an inch
+    if not entries:
+        return None
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(entries) + bytes(4) + values
 
 
 def upright_xmp(xmp: bytes, turn: int = 1) -> bytes | None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline import image_jpeg, image_png, image_tiff
 from pipeline.errors import UnwritableError
-from pipeline.image_metadata import ORIENTATION, bare_exif, orientation, orientation_exif, upright_exif, upright_xmp
+from pipeline.image_metadata import ORIENTATION, bare_exif, essential_exif, orientation, upright_exif, upright_xmp
 from pipeline.image_native import Coded, Layout, Metadata, Native
 from pipeline.jpeg_segments import parse
 from pipeline.types import Photo
@@ -64,7 +64,7 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
             parsed = parse(handle.read())
             metadata = replace(metadata, blocks=image_jpeg.blocks(parsed))
             as_stored = _as_stored(metadata, exif, xmp, (image.height, image.width), turn)
-            coded = Coded(image_jpeg.bare(parsed), turn, as_stored)
+            coded = Coded(image_jpeg.bare(parsed), as_stored)
         case "TIFF":
             options = image_tiff.options(image, handle, turned=turn > 4)
             samples, kept = int(getattr(image, "tag_v2", {}).get(277, 1)), len(image.getbands())
@@ -77,7 +77,7 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
         case "AVIF" | "HEIF":
             if (bits := _declared_bits(handle)) > 8:
                 warnings.append(f"it has {bits} bits a channel, of which 8 are kept")
-    return Native(format, layout, metadata, lossless, options, coded), tuple(warnings)
+    return Native(format, layout, metadata, lossless, options, coded, turn), tuple(warnings)
 
 
 def as_png(photo: Photo, native: Native) -> Native:
@@ -106,7 +106,7 @@ def _as_stored(metadata: Metadata, exif: bytes | None, xmp: bytes | None, size: 
         exif=upright_exif(exif, size, turn) if metadata.exif and exif else None,
         xmp=upright_xmp(xmp, turn) if metadata.xmp and xmp else None,
     )
-    return kept if orientation(kept.exif, kept.xmp) == turn else replace(kept, exif=orientation_exif(turn))
+    return kept if orientation(kept.exif, kept.xmp) == turn else replace(kept, exif=essential_exif(turn))
 
 
 def _exif(image: Image.Image) -> bytes | None:

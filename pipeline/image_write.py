@@ -23,6 +23,7 @@ from pipeline.image_paste import paste
 from pipeline.image_read import read_photo
 from pipeline.image_save import save
 from pipeline.image_source import as_png, by_suffix
+from pipeline.image_strip import stripped
 from pipeline.jpeg_splice import SpliceError
 from pipeline.types import Mask, Photo, Pixels
 
@@ -40,14 +41,17 @@ class WriteResult:
     note: str = ""
 
 
-def write_photo(photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: bool = False, before: Before | None = None) -> WriteResult:
+def write_photo(
+    photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: bool = False, strip: bool = False, before: Before | None = None
+) -> WriteResult:
     """Write ``photo`` with ``rgb`` where ``hole`` is True, in its own format, mode and depth, with its metadata.
 
     ``rgb`` HWC of the photo's dtype, ``hole`` HW. Thumbnails and further pictures, which still show what was removed, are dropped.
     A JPEG's blocks that the hole does not touch keep their coefficients, and it keeps its orientation; where that cannot be, it is encoded
     anew and ``note`` says why. Then, and in every other format, pixels are stored upright with orientation 1. Palettes stay palettes:
     entries that only the hole used are given to its new colours, the rest is the nearest entry. With ``lossless`` a lossy format becomes
-    PNG at ``path`` + ".png" (CMYK then becomes sRGB). Parent folders are made; the file is whole or absent; ``before`` is
+    PNG at ``path`` + ".png" (CMYK then becomes sRGB). With ``strip`` only the metadata is kept that the pixels need
+    (``pipeline.image_strip``). Parent folders are made; the file is whole or absent; ``before`` is
     ``atomic_write``'s. Raises ``UnwritableError``, also where a lossless format would not give back exactly what was read. A photo that
     came from no file takes the format of ``path``'s suffix.
     """
@@ -57,6 +61,8 @@ def write_photo(photo: Photo, rgb: Pixels, hole: Mask, path: Path, *, lossless: 
     if lossless and not native.lossless:
         native = as_png(photo, native)
         path = path.with_name(f"{path.name}.png")
+    if strip:
+        native = stripped(native)
     with atomic_write(path, before=before) as handle:
         try:
             with quiet():
@@ -78,7 +84,7 @@ def _write(photo: Photo, sheet: Sheet, hole: Mask, native: Native, handle: Binar
     note = ""
     if native.coded is not None:
         try:
-            return write_kept(photo, sheet, hole, native.coded, handle), ""
+            return write_kept(photo, sheet, hole, native.coded, native.turn, handle), ""
         except SpliceError as error:
             note = f"all of the JPEG was encoded anew, because {error}"
             handle.seek(0)

@@ -1,0 +1,301 @@
+"""``--strip-metadata``: a secret that is planted wherever a format can hold one is in no byte of what is written; the pixels stay."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, PngImagePlugin
+
+from pipeline import bmff_items, webp_chunks
+from pipeline.config import BatchSettings, Settings
+from pipeline.image_metadata import essential_exif, orientation
+from pipeline.images import read_photo, strip_photo, write_photo
+from pipeline.jpeg_segments import Segment, assemble, parse
+from pipeline.run import remove_folder
+from tests.pipeline.conftest import scene
+
+SECRET = "Planted-Secret-4711"
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a photographer="{SECRET}" tiff:Orientation="1"/></x:xmpmeta>'.encode()
+DPI = (240, 240)
+INNER = {0x9003: SECRET, 0xA431: SECRET, 0xA430: SECRET, 0x927C: SECRET.encode(), 0x9286: SECRET.encode("utf-16-le")}
+PLACE = {1: "N", 2: (50.0, 6.0, 30.5), 29: SECRET}
+
+
+def exif(turn: int = 1) -> Image.Exif:
+    """Names, places, serial numbers, times and a maker note, all of them the secret."""
+    block = Image.Exif()
+    block[0x0112] = turn
+    for tag in (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298):
+        block[tag] = SECRET
+    block[0x8769], block[0x8825] = INNER, PLACE
+    return block
+
+
+def jpeg(path: Path, turn: int = 1, **options: Any) -> None:
+    """The secret in every segment that may be in a JPEG, between its scans, and behind its end."""
+    Image.fromarray(scene()).save(path, quality=88, icc_profile=ICC, exif=exif(turn), dpi=DPI, **options)
+    secret = SECRET.encode()
+    iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(secret)) + secret + b"\0" * (len(secret) % 2)
+    planted = [Segment(marker, secret) for marker in (0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE)]
+    planted += [Segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP), Segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + secret)]
+    planted += [Segment(0xED, iptc), Segment(0xE0, b"JFXX\0\x10" + secret), Segment(0xE2, b"FPXR\0" + secret)]
+    planted += [Segment(0xEB, b"JP\0\0" + secret)]
+    found = parse(path.read_bytes()).segments
+    first_scan = next(i for i, s in enumerate(found) if s.marker == 0xDA)
+    between = [Segment(0xFE, secret)] if options.get("progressive") else []
+    content = assemble([found[0], *planted, *found[1 : first_scan + 1], *between, *found[first_scan + 1 :]])
+    path.write_bytes(content + secret)
+
+
+def png(path: Path) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Author", SECRET)
+    text.add_text("Comment", SECRET, zip=True)
+    text.add_itxt("Title", SECRET, zip=True)
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    text.add(b"gAMA", (45455).to_bytes(4, "big"))
+    text.add(b"tIME", struct.pack(">HBBBBB", 2026, 11, 21, 1, 2, 3))
+    text.add(b"prVt", SECRET.encode(), after_idat=True)
+    Image.fromarray(scene()).save(path, pnginfo=text, exif=exif(), icc_profile=ICC, dpi=DPI)
+    path.write_bytes(path.read_bytes() + SECRET.encode())
+
+
+def webp(path: Path, **options: Any) -> None:
+    Image.fromarray(scene()).save(path, exif=exif(), xmp=XMP, icc_profile=ICC, **options)
+    content = bytearray(path.read_bytes() + b"prVt" + struct.pack("<I", len(SECRET) + 1) + SECRET.encode() + b"\0")
+    content[4:8] = struct.pack("<I", len(content) - 8)
+    path.write_bytes(bytes(content) + SECRET.encode())
+
+
+def tiff(path: Path) -> None:
+    from PIL import TiffImagePlugin
+
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag in (269, 270, 271, 272, 305, 306, 315, 316, 33432, 65000):
+        tags[tag] = SECRET
+    for tag in (700, 33723, 34377, 65001):
+        tags[tag] = SECRET.encode()
+        tags.tagtype[tag] = 7
+    tags[0x8769], tags[0x8825] = INNER, PLACE
+    Image.fromarray(scene()).save(path, tiffinfo=tags, icc_profile=ICC, dpi=DPI)
+    path.write_bytes(path.read_bytes() + SECRET.encode())
+
+
+def gif(path: Path) -> None:
+    Image.fromarray(scene()).quantize(64).save(path, comment=SECRET.encode())
+    content = path.read_bytes()
+    at = content.index(b"\x21\xfe")
+    block = b"\x21\xff\x0bXMP DataXMP" + bytes([len(SECRET)]) + SECRET.encode() + b"\0"
+    path.write_bytes(content[:at] + block + content[at:] + SECRET.encode())
+
+
+def bmp(path: Path) -> None:
+    Image.fromarray(scene()).save(path, dpi=DPI)
+    path.write_bytes(path.read_bytes() + SECRET.encode())
+
+
+def heif(path: Path) -> None:
+    module = pytest.importorskip("pillow_heif")
+    module.from_pillow(Image.fromarray(scene())).save(path, quality=80, exif=exif().tobytes(), xmp=XMP, icc_profile=ICC)
+    with open(path, "ab") as file:
+        file.write(struct.pack(">I4s", 8 + len(SECRET), b"mpvd") + SECRET.encode())
+
+
+def avif(path: Path) -> None:
+    Image.fromarray(scene()).save(path, quality=80, exif=exif(), xmp=XMP, icc_profile=ICC)
+    with open(path, "ab") as file:
+        file.write(struct.pack(">I4s", 8 + len(SECRET), b"uuid") + SECRET.encode())
+
+
+PLANTED: dict[str, Callable[[Path], None]] = {
+    "plain.jpg": jpeg,
+    "progressive.jpg": lambda path: jpeg(path, progressive=True),
+    "grey.jpg": lambda path: jpeg(path, mode="L"),
+    "a.png": png,
+    "lossless.webp": lambda path: webp(path, lossless=True),
+    "lossy.webp": webp,
+    "a.tif": tiff,
+    "a.gif": gif,
+    "a.bmp": bmp,
+    "a.heic": heif,
+    "a.avif": avif,
+}
+NO_PROFILE = ("a.gif", "a.bmp")
+NO_DENSITY = ("lossless.webp", "lossy.webp", "a.gif", "a.heic", "a.avif")
+
+
+def unpacked(content: bytes) -> bytes:
+    """What a search must look at: the bytes, and whatever zlib streams among them hold."""
+    found = [content]
+    for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", content):
+        try:
+            found.append(zlib.decompressobj().decompress(content[match.start() :]))
+        except zlib.error:
+            continue
+    return b"\n".join(found)
+
+
+def secrets_in(path: Path) -> list[bytes]:
+    found = unpacked(path.read_bytes())
+    return [s for s in (SECRET.encode(), SECRET.encode("utf-16-le"), b"Planted") if s in found]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_an_unchanged_photo_loses_its_metadata_and_not_one_pixel(name: str, tmp_path: Path) -> None:
+    source, target = tmp_path / name, tmp_path / "out" / name
+    PLANTED[name](source)
+    assert secrets_in(source)
+    before = read_photo(source)
+    strip_photo(before, source, target)
+    assert secrets_in(target) == []
+    after = read_photo(target)
+    np.testing.assert_array_equal(after.rgb, before.rgb)
+    assert_colours_and_density_stay(name, source, target)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_cleaned_photo_is_written_without_its_metadata(name: str, tmp_path: Path) -> None:
+    source, target = tmp_path / name, tmp_path / "out" / name
+    PLANTED[name](source)
+    photo = read_photo(source)
+    hole = np.zeros(photo.size, bool)
+    hole[40:70, 60:80] = True
+    rgb = np.full_like(photo.rgb, 120)
+    kept = write_photo(photo, rgb, hole, tmp_path / "kept" / name).path
+    assert secrets_in(kept) or name in NO_PROFILE  # a GIF keeps its comment only, a BMP has nothing to keep
+    write_photo(photo, rgb, hole, target, strip=True)
+    assert secrets_in(target) == []
+    assert_colours_and_density_stay(name, source, target)
+    assert np.abs(read_photo(target).rgb[50:60, 66:74].astype(int) - 120).max() < 12
+
+
+def assert_colours_and_density_stay(name: str, source: Path, target: Path) -> None:
+    with Image.open(source) as old, Image.open(target) as new:
+        assert (new.format, new.mode, new.size) == (old.format, old.mode, old.size)
+        if name not in NO_PROFILE:
+            assert new.info["icc_profile"] == ICC
+        if name not in NO_DENSITY:
+            assert [round(float(v)) for v in new.info["dpi"]] == list(DPI)
+        assert new.info.get("gamma") == old.info.get("gamma")
+        assert set(new.getexif()) <= {0x0112, 256, 257, 258, 259, 262, 273, 277, 278, 279, 282, 283, 284, 296, 317, 34675}
+
+
+@pytest.fixture(autouse=True)
+def heic_opens() -> None:
+    """Pillow's own ``open`` knows HEIC only once it is told."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_a_turned_jpeg_keeps_its_orientation_and_nothing_else_of_its_exif(turn: int, unchanged: bool, tmp_path: Path) -> None:
+    source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
+    jpeg(source, turn)
+    photo = read_photo(source)
+    if unchanged:
+        strip_photo(photo, source, target)
+    else:
+        write_photo(photo, photo.rgb, np.zeros(photo.size, bool), target, strip=True)
+    assert secrets_in(target) == []
+    np.testing.assert_array_equal(read_photo(target).rgb, photo.rgb)
+    with Image.open(target) as new:
+        assert dict(new.getexif()) == ({} if turn == 1 else {0x0112: turn})
+
+
+def test_an_unchanged_jpegs_samples_stay_as_they_are_coded(tmp_path: Path) -> None:
+    source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
+    jpeg(source, progressive=True)
+    strip_photo(read_photo(source), source, target)
+    before, after = (parse(path.read_bytes()) for path in (source, target))
+    assert [s for s in after.segments if not s.is_metadata] == [s for s in before.segments if not s.is_metadata]
+    assert after.trailer == b""
+
+
+def test_density_that_only_exif_tells_is_kept(tmp_path: Path) -> None:
+    block = exif(6)
+    block[0x011A], block[0x011B], block[0x0128] = 305.5, 305.5, 2
+    Image.fromarray(scene()).save(tmp_path / "s.jpg", exif=block)
+    content = parse((tmp_path / "s.jpg").read_bytes())
+    (tmp_path / "s.jpg").write_bytes(assemble(s for s in content.segments if s.marker != 0xE0))  # no JFIF header, as from a camera
+    strip_photo(read_photo(tmp_path / "s.jpg"), tmp_path / "s.jpg", tmp_path / "o.jpg")
+    assert secrets_in(tmp_path / "o.jpg") == []
+    with Image.open(tmp_path / "o.jpg") as new:
+        assert new.info["dpi"] == pytest.approx((305.5, 305.5))
+        assert new.getexif()[0x0112] == 6
+
+
+def test_essential_exif_is_read_back() -> None:
+    assert essential_exif(1) is None
+    block = essential_exif(8, (72.0, 71.5))
+    assert orientation(block, None) == 8
+    read = Image.Exif()
+    read.load(b"Exif\0\0" + (block or b""))
+    assert {tag: float(read[tag]) for tag in read} == {0x0112: 8, 0x011A: 72.0, 0x011B: 71.5, 0x0128: 2}
+
+
+def test_a_webp_without_metadata_is_the_same_bytes(tmp_path: Path) -> None:
+    Image.fromarray(scene()).save(tmp_path / "a.webp", quality=70)
+    content = (tmp_path / "a.webp").read_bytes()
+    assert webp_chunks.without_metadata(content, None) == content
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (struct.pack(">I4s", 8, b"moov"), "a film"),
+        (struct.pack(">I4s", 900, b"free"), "does not fit in"),
+    ],
+)
+def test_containers_that_are_not_understood_are_refused_and_never_passed_on(content: bytes, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        bmff_items.without_metadata(struct.pack(">I4s4s", 12, b"ftyp", b"heic") + content, None)
+
+
+def test_damaged_containers_never_raise_anything_else(tmp_path: Path) -> None:
+    avif(tmp_path / "a.avif")
+    content = np.frombuffer((tmp_path / "a.avif").read_bytes(), np.uint8)
+    random = np.random.default_rng(2)
+    refused = 0
+    for _ in range(300):
+        damaged = content.copy()
+        damaged[random.integers(0, 400, 3)] = random.integers(0, 256, 3)
+        try:
+            assert len(bmff_items.without_metadata(damaged.tobytes(), None)) == len(content)
+        except ValueError:
+            refused += 1
+    assert 0 < refused < 300
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, make in PLANTED.items():
+        make(folder / name)
+    Image.fromarray(scene(person=None)).save(folder / "nobody.jpg", exif=exif(), comment=SECRET)
+    batch = BatchSettings(classes=("person",), output=tmp_path / "out", save_masks=True, workers=1)
+    result = remove_folder([folder], Settings(segmenter="compact", probe=False, offline=True, strip_metadata=True), batch)
+    entries = {photo["input"]: photo for photo in result.photos}
+    assert all(entry["error"] is None for entry in entries.values())
+    assert entries["nobody.jpg"]["status"] == "unchanged"
+    assert entries["nobody.jpg"]["reason"].endswith("; its metadata was removed")
+    assert entries["plain.jpg"]["status"] in ("ok", "review")
+    assert result.run["settings"]["strip_metadata"] is True
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(written) > 2 * len(PLANTED)
+    assert [path for path in written if secrets_in(path)] == []
+    again = remove_folder([folder], Settings(segmenter="compact", probe=False, offline=True), batch)
+    assert {photo["status"] for photo in again.photos} & {"skipped"} == set()  # without the option it is another result
+    assert SECRET.encode() in (tmp_path / "out" / "nobody.jpg").read_bytes()

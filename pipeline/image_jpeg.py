@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
+from pipeline.hidden_pictures import may_hold_picture
 from pipeline.image_metadata import photoshop_without_thumbnails
 from pipeline.image_native import Metadata, Native, Sheet
 from pipeline.image_sheet import to_pillow
@@ -49,7 +50,7 @@ def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
             kept.append((marker, payload[:12] + b"\0\0"))  # the last two bytes are the thumbnail's size
         elif marker == APP13 and payload.startswith(PHOTOSHOP):
             photoshop += payload.removeprefix(PHOTOSHOP)  # one list of resources may run through several segments
-        elif marker in (APP12, COM):
+        elif marker in (APP12, COM) and not may_hold_picture(payload):
             kept.append((marker, payload))
     resources = photoshop_without_thumbnails(photoshop) or b""
     room = LARGEST - len(PHOTOSHOP)
@@ -59,11 +60,15 @@ def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
 
 def bare(parsed: Parsed) -> bytes:
     """The file with nothing but what its samples need: tables, frame and scans, and the segments that say which colours they are."""
-    return assemble(s for s in parsed.segments if not s.is_metadata or _says_colours(s))
+    return assemble(found for segment in parsed.segments if (found := _needed(segment)))
 
 
-def _says_colours(segment: Segment) -> bool:
-    return segment.payload.startswith(JFIF if segment.marker == APP0 else ADOBE) and segment.marker in (APP0, APP14)
+def _needed(segment: Segment) -> Segment | None:
+    if segment.marker == APP0 and segment.payload.startswith(JFIF):
+        return Segment(APP0, segment.payload[:12] + b"\0\0")
+    if segment.marker == APP14 and segment.payload.startswith(ADOBE):
+        return Segment(APP14, segment.payload[:12])
+    return None if segment.is_metadata else segment
 
 
 def options(image: Image.Image, orientation: int) -> dict[str, Any]:

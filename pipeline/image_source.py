@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline import image_jpeg, image_png, image_tiff
 from pipeline.errors import UnwritableError
+from pipeline.hidden_pictures import may_hold_picture
 from pipeline.image_metadata import ORIENTATION, bare_exif, essential_exif, orientation, upright_exif, upright_xmp
 from pipeline.image_native import Coded, Layout, Metadata, Native
 from pipeline.jpeg_segments import parse
@@ -26,6 +27,8 @@ _BY_SUFFIX = {
 }
 _LOSSY = frozenset({"JPEG", "AVIF", "HEIF", "WEBP"})
 _PIXEL_DEPTHS_AT = 4096
+#: A few bytes behind a JPEG's end are a camera's padding.
+_TRAILER = 64
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -54,7 +57,7 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
     if exif and metadata.exif is None:
         warnings.append("its EXIF is damaged: the cleaned file goes without")
     if xmp and metadata.xmp is None:
-        warnings.append("its XMP describes a gain map, a video or a depth map, which the cleaned file does not have: XMP is dropped")
+        warnings.append("its XMP describes or holds a further picture, which the cleaned file does not have: XMP is dropped")
     options: dict[str, Any] = {}
     lossless = format not in _LOSSY
     match format:
@@ -64,6 +67,10 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
             parsed = parse(handle.read())
             metadata = replace(metadata, blocks=image_jpeg.blocks(parsed))
             as_stored = _as_stored(metadata, exif, xmp, (image.height, image.width), turn)
+            if len(parsed.trailer.strip(b"\0\xff")) >= _TRAILER and "mp" not in image.info:
+                warnings.append(
+                    f"{len(parsed.trailer):,} bytes behind the picture (a video, a second picture) are dropped from the cleaned file"
+                )
             coded = Coded(image_jpeg.bare(parsed), as_stored)
         case "TIFF":
             options = image_tiff.options(image, handle, turned=turn > 4)
@@ -71,12 +78,15 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
             if samples > kept:
                 warnings.append(f"{samples - kept} of its {samples} channels (masks or spot colours) cannot be kept")
         case "GIF":
-            options = {"interlace": image.info.get("interlace", 0), "comment": image.info.get("comment", b"")}
+            comment = image.info.get("comment", b"")
+            options = {"interlace": image.info.get("interlace", 0), "comment": b"" if may_hold_picture(comment) else comment}
         case "WEBP":
             lossless = _is_lossless_webp(handle)
         case "AVIF" | "HEIF":
             if (bits := _declared_bits(handle)) > 8:
                 warnings.append(f"it has {bits} bits a channel, of which 8 are kept")
+            if any(image.info.get(kind) for kind in ("depth_images", "aux")):
+                warnings.append("the file holds a depth map, a gain map or another layer: the cleaned file goes without")
     return Native(format, layout, metadata, lossless, options, coded, turn), tuple(warnings)
 
 

@@ -38,7 +38,7 @@ def stripped_jpeg(parsed: Parsed, turn: int, dpi: tuple[float, float] | None, ic
     exif = essential_exif(turn, None if _has_density(jfif) else dpi)
     if exif:
         ahead.append(Segment(APP1, EXIF + exif))
-    adobe = [Segment(APP14, payload)] if (payload := parsed.first(APP14, ADOBE)) else []
+    adobe = [Segment(APP14, payload[:12])] if (payload := parsed.first(APP14, ADOBE)) else []
     return assemble((*ahead, *icc_segments(icc), *adobe, *(s for s in parsed.segments if not s.is_metadata)))
 
 

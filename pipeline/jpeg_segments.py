@@ -38,10 +38,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The first picture's segments in file order; ``trailer`` is whatever stands behind its end: a second picture, a video, padding."""
+    """The first picture's segments in file order; ``trailer`` is whatever stands behind its end: a second picture, a video, padding.
+
+    ``ended``: whether that end was found.
+    """
 
     segments: tuple[Segment, ...]
     trailer: bytes
+    ended: bool
 
     def first(self, marker: int, start: bytes = b"") -> bytes | None:
         """The payload of the first such segment that begins with ``start``."""
@@ -74,7 +78,7 @@ def parse(content: bytes) -> Parsed:
     while match := _MARKER.search(content, at):
         marker, at = content[match.end() - 1], match.end()
         if marker == EOI:
-            return Parsed(tuple(found), content[at:])
+            return Parsed(tuple(found), content[at:], ended=True)
         if marker in (1, SOI) or 0xD0 <= marker <= 0xD7:  # these have no payload
             continue
         size = int.from_bytes(content[at : at + 2], "big")
@@ -87,7 +91,7 @@ def parse(content: bytes) -> Parsed:
             scan = content[at : end.start() if end else len(content)]
             at += len(scan)
         found.append(Segment(marker, payload, scan))
-    return Parsed(tuple(found), b"")
+    return Parsed(tuple(found), b"", ended=False)
 
 
 def assemble(segments: Iterable[Segment]) -> bytes:

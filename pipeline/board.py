@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--segmenter", choices=SEGMENTERS, help="for 'select by class' (default: the run's, or auto)")
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument("--lossless", action="store_true", help="write PNG where the photo's own format is lossy")
+    p.add_argument("--strip-metadata", action="store_true", help="save photos without GPS, dates, names, serial numbers")
     p.add_argument("--offline", action="store_true", help="never touch the network, not even for weights")
     p.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine only)")
     p.add_argument("--port", type=_port, default=None, help=f"port to listen at (default: {PORT}, or the next free one; 0: any)")
@@ -76,7 +77,10 @@ def open_path(args: argparse.Namespace) -> Opened:
     path: Path | None = args.path
     if args.input is not None and (path is None or not board_run.is_run(path)):
         raise UsageError("--input goes with the output folder of a remove-objects run, one with a report.json")
-    settings = Settings(segmenter=args.segmenter or "auto", device=args.device, lossless=args.lossless, offline=args.offline)
+    settings = Settings(
+        segmenter=args.segmenter or "auto", device=args.device, lossless=args.lossless, offline=args.offline,
+        strip_metadata=args.strip_metadata,
+    )  # fmt: skip
     if path is None:
         return Opened("empty", "", settings=settings)
     if not board_run.is_run(path):
@@ -88,6 +92,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     kept = replace(
         run, segmenter=args.segmenter or run.segmenter, device=args.device,
         lossless=run.lossless or args.lossless, offline=run.offline or args.offline,
+        strip_metadata=run.strip_metadata or args.strip_metadata,
     )  # fmt: skip
     return replace(opened, settings=kept)
 

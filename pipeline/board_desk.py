@@ -195,7 +195,7 @@ class Desk:
 
             saved = save_result(
                 session.photo, item.source, filled.mask, filled.outcome, item.target, item.mask_target,
-                lossless=self.opened.settings.lossless, may_replace=may_replace,
+                lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=may_replace,
             )  # fmt: skip
             self._written_here[saved.path] = stamp(saved.path)
             entry = item.entry
@@ -221,7 +221,7 @@ class Desk:
             place = self.folder / f"download-{session.item.key}"
             saved = save_result(
                 session.photo, session.item.source, filled.mask, filled.outcome, _named(place, name), place.with_suffix(".mask"),
-                lossless=self.opened.settings.lossless, may_replace=lambda _: True,
+                lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=lambda _: True,
             )  # fmt: skip
             return saved.path, name if saved.path.suffix != ".png" else f"{name.removesuffix('.png')}.png"
 

@@ -28,7 +28,7 @@ class Saved:
 
 def save_result(
     photo: Photo, source: Path, mask: Mask, outcome: Outcome, target: Path, mask_target: Path, *,
-    lossless: bool, may_replace: Callable[[Path], bool],
+    lossless: bool, strip: bool, may_replace: Callable[[Path], bool],
 ) -> Saved:  # fmt: skip
     """Write result and mask, at full resolution, in the photo's own format and with its metadata.
 
@@ -40,6 +40,7 @@ def save_result(
         target: the result's file (with ``lossless`` a lossy photo's gets ``.png`` behind its name).
         mask_target: the mask's PNG.
         lossless: as for ``images.write_photo``.
+        strip: likewise, for a copy too.
         may_replace: asked about a file that stands where the result goes.
 
     Raises:
@@ -52,13 +53,17 @@ def save_result(
     written = staged
     try:
         if outcome.result is None:
-            images.copy_photo(source, staged)
+            if strip:
+                images.strip_photo(photo, source, staged)
+            else:
+                images.copy_photo(source, staged)
             final, fidelity = target, Fidelity(0, None)
         else:
-            result = images.write_photo(photo, outcome.result, mask, staged, lossless=lossless)
+            result = images.write_photo(photo, outcome.result, mask, staged, lossless=lossless, strip=strip)
             written = result.path
             final = target if written == staged else target.with_name(f"{target.name}.png")
             fidelity = Fidelity(result.changed_outside, result.psnr_outside)
+            outcome = replace(outcome, warnings=(*outcome.warnings, *filter(None, [result.note])))
         if _same(final, source):
             raise UnwritableError(f"{final} is the photo itself: results never replace it; name another folder with --output")
         if final.exists() and not may_replace(final):

@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--overwrite", action="store_true", help="do finished photos again, and replace files that are in the way")
     p.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
     p.add_argument("--lossless", action="store_true", help="write PNG where the photo's own format is lossy")
+    p.add_argument("--strip-metadata", action="store_true", help="write no GPS, dates, names, serial numbers, comments")
     p.add_argument(
         "--compare", type=_comparisons, default=(), metavar="METHOD,…", help=f"fill the same holes these ways too: {', '.join(COMPARISONS)}"
     )
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings(
             segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, detail=args.detail,
             device=args.device, probe=not args.no_probe, lossless=args.lossless, offline=args.offline, compare=args.compare,
-            prefilter=args.prefilter,
+            prefilter=args.prefilter, strip_metadata=args.strip_metadata,
         )  # fmt: skip
         batch = BatchSettings(
             classes=tuple(args.classes), output=args.output, masks=args.masks, truth=args.truth, save_masks=args.save_masks,

@@ -26,7 +26,8 @@ class Settings:
     ``dilate`` is a radius in pixels of the photo, or None for ``AUTO_DILATE``; ``threshold`` the least probability in [0, 1]
     of the removed classes at which a pixel is taken. ``detail``: whether the photo's own texture is laid into the holes. ``compare``:
     classical ways in which the same holes are filled too, for the report. ``prefilter``: whether the compact segmenter looks first, and a
-    slower one is asked only about photos in which it sees a trace of the classes.
+    slower one is asked only about photos in which it sees a trace of the classes. ``strip_metadata``: whether photos are written without
+    the metadata that their pixels do not need, those too in which nothing was found.
     """
 
     segmenter: str = "auto"
@@ -40,6 +41,7 @@ class Settings:
     offline: bool = False
     compare: tuple[str, ...] = ()
     prefilter: bool = True
+    strip_metadata: bool = False
 
     def __post_init__(self) -> None:
         for name, value, legal in (

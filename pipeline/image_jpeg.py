@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
+from pipeline.hidden_pictures import may_hold_picture
 from pipeline.image_metadata import photoshop_without_thumbnails
 from pipeline.image_native import Metadata, Native, Sheet
 from pipeline.image_sheet import to_pillow
+from pipeline.jpeg_segments import (
+    ADOBE,
+    APP0,
+    APP1,
+    APP12,
+    APP13,
+    APP14,
+    COM,
+    EXIF,
+    JFIF,
+    LARGEST,
+    PHOTOSHOP,
+    XMP,
+    Parsed,
+    Segment,
+    assemble,
+    icc_segments,
+    parse,
+)
 
-_APP0, _APP1, _APP2, _APP12, _APP13, _COM = 0xE0, 0xE1, 0xE2, 0xEC, 0xED, 0xFE
-_SOI, _SOS, _EOI = 0xD8, 0xDA, 0xD9
-_EXIF, _XMP, _ICC, _PHOTOSHOP, _JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0", b"JFIF\0"
-_LARGEST = 65533
 _TURNED = (5, 6, 7, 8)
 _FULL_CHROMA = 0
 
 
-def segments(handle: BinaryIO) -> tuple[tuple[int, bytes], ...]:
+def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
     """The metadata segments that stay true for the new picture, as (marker, payload), in file order.
 
     EXIF, XMP and ICC are not among them (they are rebuilt), nor is anything that may hold a second picture: thumbnails, the MPF
@@ -29,17 +44,31 @@ def segments(handle: BinaryIO) -> tuple[tuple[int, bytes], ...]:
     """
     kept = []
     photoshop = b""
-    for marker, payload in _segments(handle):
-        if marker == _APP0 and payload.startswith(_JFIF):
+    for segment in parsed.segments:
+        marker, payload = segment.marker, segment.payload
+        if marker == APP0 and payload.startswith(JFIF):
             kept.append((marker, payload[:12] + b"\0\0"))  # the last two bytes are the thumbnail's size
-        elif marker == _APP13 and payload.startswith(_PHOTOSHOP):
-            photoshop += payload.removeprefix(_PHOTOSHOP)  # one list of resources may run through several segments
-        elif marker in (_APP12, _COM):
+        elif marker == APP13 and payload.startswith(PHOTOSHOP):
+            photoshop += payload.removeprefix(PHOTOSHOP)  # one list of resources may run through several segments
+        elif marker in (APP12, COM) and not may_hold_picture(payload):
             kept.append((marker, payload))
     resources = photoshop_without_thumbnails(photoshop) or b""
-    room = _LARGEST - len(_PHOTOSHOP)
-    kept += [(_APP13, _PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)]
+    room = LARGEST - len(PHOTOSHOP)
+    kept += [(APP13, PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)]
     return tuple(kept)
+
+
+def bare(parsed: Parsed) -> bytes:
+    """The file with nothing but what its samples need: tables, frame and scans, and the segments that say which colours they are."""
+    return assemble(found for segment in parsed.segments if (found := _needed(segment)))
+
+
+def _needed(segment: Segment) -> Segment | None:
+    if segment.marker == APP0 and segment.payload.startswith(JFIF):
+        return Segment(APP0, segment.payload[:12] + b"\0\0")
+    if segment.marker == APP14 and segment.payload.startswith(ADOBE):
+        return Segment(APP14, segment.payload[:12])
+    return None if segment.is_metadata else segment
 
 
 def options(image: Image.Image, orientation: int) -> dict[str, Any]:
@@ -64,51 +93,24 @@ def options(image: Image.Image, orientation: int) -> dict[str, Any]:
 
 def write(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
     """Encode and write. Without the source's options: quality 95, chroma whole."""
-    bare = BytesIO()
-    to_pillow(sheet).save(bare, "JPEG", **(dict(native.options) or {"quality": 95, "subsampling": _FULL_CHROMA}))
-    encoded = bare.getbuffer()
-    own_header = 2
-    if native.options and encoded[2:4] == bytes((0xFF, _APP0)):
-        # The source's own JFIF header takes the encoder's place, or none does: a camera's file has EXIF there.
-        own_header += 2 + int.from_bytes(encoded[4:6], "big")
-    handle.write(encoded[:2])
-    blocks = native.metadata.blocks
-    first = [block for block in blocks if block[0] == _APP0]
-    for marker, payload in (*first, *_rebuilt(native.metadata), *(block for block in blocks if block[0] != _APP0)):
-        if len(payload) <= _LARGEST:
-            handle.write(struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload)
-    handle.write(encoded[own_header:])
+    encoded = BytesIO()
+    to_pillow(sheet).save(encoded, "JPEG", **(dict(native.options) or {"quality": 95, "subsampling": _FULL_CHROMA}))
+    segments = parse(encoded.getvalue()).segments
+    # The source's own JFIF header takes the encoder's place, or none does: a camera's file has EXIF there.
+    put(tuple(s for s in segments if s.marker != APP0) if native.options else segments, native.metadata, handle)
 
 
-def _rebuilt(metadata: Metadata) -> Iterator[tuple[int, bytes]]:
+def put(segments: Iterable[Segment], metadata: Metadata, handle: BinaryIO) -> None:
+    """Write the segments of a picture, with this metadata before them."""
+    own = [Segment(marker, payload) for marker, payload in metadata.blocks]
+    first = [segment for segment in own if segment.marker == APP0]
+    ahead = (*first, *_rebuilt(metadata), *(segment for segment in own if segment.marker != APP0))
+    handle.write(assemble((*(segment for segment in ahead if len(segment.payload) <= LARGEST), *segments)))
+
+
+def _rebuilt(metadata: Metadata) -> Iterator[Segment]:
     if metadata.exif:
-        yield _APP1, _EXIF + metadata.exif
+        yield Segment(APP1, EXIF + metadata.exif)
     if metadata.xmp:
-        yield _APP1, _XMP + metadata.xmp
-    icc = metadata.icc or b""
-    room = _LARGEST - len(_ICC) - 2
-    parts = [icc[at : at + room] for at in range(0, len(icc), room)]
-    for number, part in enumerate(parts, 1):
-        yield _APP2, _ICC + bytes((number, len(parts))) + part
-
-
-def _segments(handle: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """(marker, payload) up to the first scan; ends quietly where the file does, since the decoder has its own say on that."""
-    handle.seek(2)
-    while byte := handle.read(1):
-        if byte != b"\xff":
-            continue
-        marker = handle.read(1)
-        while marker == b"\xff":  # any number of fill bytes
-            marker = handle.read(1)
-        if not marker or marker[0] in (_SOS, _EOI):
-            return
-        if marker[0] in (0, 1, _SOI) or 0xD0 <= marker[0] <= 0xD7:  # these have no payload
-            continue
-        size = int.from_bytes(handle.read(2), "big")
-        if size < 2:
-            return
-        payload = handle.read(size - 2)
-        if len(payload) < size - 2:
-            return
-        yield marker[0], payload
+        yield Segment(APP1, XMP + metadata.xmp)
+    yield from icc_segments(metadata.icc)

@@ -10,15 +10,23 @@ import re
 import struct
 from collections.abc import Iterator
 
+from pipeline.hidden_pictures import blank, blank_jpegs, may_hold_picture
+
 ORIENTATION, EXIF_IFD = 0x0112, 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
-_THUMBNAIL_AT, _THUMBNAIL_BYTES = 0x0201, 0x0202
-_INTEGER = {1: "B", 3: "H", 4: "I"}  # EXIF's BYTE, SHORT and LONG
+_DENSITIES, _DENSITY_UNIT = (0x011A, 0x011B), 0x0128
+_SUB_DIRECTORIES = 0x014A
+_PICTURES = ((0x0201, 0x0202), (0x0111, 0x0117), (0x0144, 0x0145))  # places and lengths of a JPEG, of strips, of tiles
+_INTEGER = {1: "B", 3: "H", 4: "I", 13: "I"}  # EXIF's BYTE, SHORT, LONG and TIFF's IFD
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([0-9]+)")
 _XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b.*?</\1\s*>", re.DOTALL)
-_XMP_OF_A_SECOND_PICTURE = re.compile(rb"hdrgm:|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:", re.IGNORECASE)
+_XMP_OF_A_SECOND_PICTURE = re.compile(
+    rb"hdrgm:|hdr-gain-map|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:|apdi:|AuxiliaryImage"
+    rb"|ns\.google\.com/photos/1\.0/(?:container|depthmap|image)",
+    re.IGNORECASE,
+)
 _XMP_CONTINUATION = re.compile(rb"xmpNote:HasExtendedXMP\s*=\s*[\"'][0-9A-Fa-f]*[\"']")
-_PHOTOSHOP_THUMBNAILS = (1033, 1036)
+_PHOTOSHOP_PICTURES = (1033, 1036, 1058, 1059, 1060)  # thumbnails, and copies of EXIF and XMP with theirs
 
 
 def bare_exif(exif: bytes | None) -> bytes | None:
@@ -40,8 +48,8 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
     return found if found is not None and 1 <= found <= 8 else 1
 
 
-def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
-    """EXIF for the upright picture of ``size`` (height, width): orientation 1, true dimensions, no thumbnails.
+def upright_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> bytes | None:
+    """EXIF for the picture of ``size`` (height, width) whose pixels lie in orientation ``turn``: true dimensions, no thumbnails.
 
     None where the block is too damaged to be made true.
     """
@@ -50,23 +58,42 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
         order, first = _header(exif)
         for at, tag, value, kind in list(_entries(exif, order, first)):
             if tag == ORIENTATION:
-                _set(data, order, at, kind, 1)
+                _set(data, order, at, kind, turn)
             elif tag == EXIF_IFD and value:
                 _set_size(data, order, value, size)
         _set_size(data, order, first, size)
-        _cut_thumbnail(data, order, first)
+        _blank_further_pictures(data, order, first)
     except (struct.error, KeyError):
         return None
-    return _without_jpegs(data)
+    blank_jpegs(data)
+    return bytes(data)
 
 
-def upright_xmp(xmp: bytes) -> bytes | None:
-    """XMP with orientation 1 and no thumbnail; None where it describes a second picture that the new file does not have."""
-    if _XMP_OF_A_SECOND_PICTURE.search(xmp):
+def essential_exif(turn: int, dpi: tuple[float, float] | None = None) -> bytes | None:
+    """EXIF that says the orientation, and the density where it is given, and nothing else; None where that is nothing."""
+    entries = [] if turn == 1 else [struct.pack("<HHIHH", ORIENTATION, 3, 1, turn, 0)]
+    values = b""
+    if dpi is not None:
+        behind = 8 + 2 + 12 * (len(entries) + 3) + 4
+        for tag, value in zip(_DENSITIES, dpi, strict=True):
+            entries.append(struct.pack("<HHII", tag, 5, 1, behind + len(values)))
+            values += struct.pack("<II", min(round(value * 1000), 0xFFFFFFFF), 1000)
+        entries.append(struct.pack("<HHIHH", _DENSITY_UNIT, 3, 1, 2, 0))  # an inch
+    if not entries:
         return None
-    for pattern, new in ((_XMP_ORIENTATION, rb"\g<1>1"), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(entries) + bytes(4) + values
+
+
+def upright_xmp(xmp: bytes, turn: int = 1) -> bytes | None:
+    """XMP with orientation ``turn`` and no thumbnail; None where it describes, or holds, a second picture that the new file does not have.
+
+    None too where it is not UTF-8 and cannot be looked through.
+    """
+    if _XMP_OF_A_SECOND_PICTURE.search(xmp) or b"\0" in xmp.rstrip(b"\0"):
+        return None
+    for pattern, new in ((_XMP_ORIENTATION, b"\\g<1>%d" % turn), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
         xmp = pattern.sub(new, xmp)
-    return xmp
+    return None if may_hold_picture(xmp) else xmp
 
 
 def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
@@ -81,7 +108,7 @@ def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
             return None
         (size,) = struct.unpack_from(">I", resources, size_at)
         end = size_at + 4 + (size + 1) // 2 * 2
-        if number not in _PHOTOSHOP_THUMBNAILS:
+        if number not in _PHOTOSHOP_PICTURES and not may_hold_picture(resources[size_at + 4 : end]):
             kept += resources[at:end]
         at = end
     return kept or None
@@ -114,36 +141,41 @@ def _set_size(data: bytearray, order: str, directory: int, size: tuple[int, int]
             _set(data, order, at, kind, size[1] if tag in _WIDTHS else size[0])
 
 
-def _cut_thumbnail(data: bytearray, order: str, first: int) -> None:
-    """Unlink the second directory, which holds nothing but the thumbnail, and overwrite the thumbnail it points to."""
+def _blank_further_pictures(data: bytearray, order: str, first: int) -> None:
+    """Unlink the directories after the first, and overwrite the thumbnails that they, and the first one's sub-directories, point to."""
     (count,) = struct.unpack_from(f"{order}H", data, first)
     link = first + 2 + 12 * count
-    if link + 4 > len(data):  # some writers leave the link out
-        return
-    (second,) = struct.unpack_from(f"{order}I", data, link)
-    struct.pack_into(f"{order}I", data, link, 0)
-    if not 8 <= second < len(data) - 2:
-        return
-    values = {tag: value for _, tag, value, _ in _entries(bytes(data), order, second)}
-    for start_tag, length_tag in ((_THUMBNAIL_AT, _THUMBNAIL_BYTES), (0x0111, 0x0117)):
-        start, length = values.get(start_tag, 0), values.get(length_tag, 0)
+    directories = list(_lists(data, order, first).get(_SUB_DIRECTORIES, ()))
+    if link + 4 <= len(data):  # some writers leave the link out
+        directories += struct.unpack_from(f"{order}I", data, link)
+        struct.pack_into(f"{order}I", data, link, 0)
+    spans: list[tuple[int, int]] = []
+    seen = {first}
+    while directories:
+        at = directories.pop()
+        if not 8 <= at < len(data) - 2 or at in seen:
+            continue
+        seen.add(at)
+        values = _lists(data, order, at)
+        for starts, lengths in _PICTURES:
+            spans += zip(values.get(starts, ()), values.get(lengths, ()), strict=False)
+        directories += values.get(_SUB_DIRECTORIES, ())
+        after = at + 2 + 12 * struct.unpack_from(f"{order}H", data, at)[0]
+        if after + 4 <= len(data):
+            directories += struct.unpack_from(f"{order}I", data, after)
+    for start, length in sorted(spans, reverse=True):
         if start >= 8 and length:
-            _blank(data, start, start + length)
+            blank(data, start, start + length)
 
 
-def _without_jpegs(data: bytearray) -> bytes:
-    """Previews that a maker note hides are JPEG streams: blank them, wherever they are."""
-    start = data.find(b"\xff\xd8\xff")
-    while start >= 0:
-        end = data.find(b"\xff\xd9", start)
-        _blank(data, start, len(data) if end < 0 else end + 2)
-        start = data.find(b"\xff\xd8\xff", start)
-    return bytes(data)
-
-
-def _blank(data: bytearray, start: int, end: int) -> None:
-    """Zero the bytes, or cut them off where nothing follows them."""
-    if end >= len(data):
-        del data[start:]
-    else:
-        data[start:end] = bytes(end - start)
+def _lists(data: bytearray, order: str, directory: int) -> dict[int, tuple[int, ...]]:
+    """The integers of every entry that holds some."""
+    found = {}
+    (count,) = struct.unpack_from(f"{order}H", data, directory)
+    for at in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind, length = struct.unpack_from(f"{order}HHI", data, at)
+        if kind in _INTEGER and length <= len(data):
+            form = f"{order}{length}{_INTEGER[kind]}"
+            inline = struct.calcsize(form) <= 4
+            found[tag] = struct.unpack_from(form, data, at + 8 if inline else struct.unpack_from(f"{order}I", data, at + 8)[0])
+    return found

@@ -145,6 +145,11 @@ def upright(array: Pixels, turn: int) -> Pixels:
     return _packed(array)
 
 
+def as_stored(array: Pixels, turn: int) -> Pixels:
+    """The way back of ``upright``."""
+    return upright(array, {6: 8, 8: 6}.get(turn, turn))  # the two quarter turns undo each other, all else undoes itself
+
+
 def _three(grey_or_rgb: Pixels) -> Pixels:
     return _packed(grey_or_rgb if grey_or_rgb.shape[2] == 3 else cast(Pixels, np.repeat(grey_or_rgb, 3, axis=2)))
 

@@ -45,14 +45,27 @@ class Metadata:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Coded:
+    """A JPEG's own coefficients, to be written again: the file less its metadata, and metadata true for the orientation it is stored in."""
+
+    content: bytes
+    metadata: Metadata
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Native:
-    """Everything a writer needs. ``format`` is Pillow's name; ``options`` belong to that format's writer."""
+    """Everything a writer needs. ``format`` is Pillow's name; ``options`` belong to that format's writer.
+
+    ``turn`` is the orientation 1-8 in which the file's own pixels lie.
+    """
 
     format: str
     layout: Layout
     metadata: Metadata = Metadata()
     lossless: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    coded: Coded | None = None
+    turn: int = 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)

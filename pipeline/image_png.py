@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from pipeline.hidden_pictures import may_hold_picture
 from pipeline.image_native import Metadata, Native, Sheet
 from pipeline.image_sheet import to_pillow, transparency
 from pipeline.types import Pixels
@@ -41,11 +42,28 @@ def chunks(handle: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
         if name in _KEPT and size <= _LARGEST_KEPT:
             payload = handle.read(size)
             handle.seek(4, 1)
-            if not payload.startswith(_REBUILT_TEXT):
+            if not payload.startswith(_REBUILT_TEXT) and not may_hold_picture(_text(name, payload)):
                 kept.append((name, payload))
         else:
             handle.seek(size + 4, 1)
     return tuple(kept)
+
+
+def _text(name: bytes, payload: bytes) -> bytes:
+    """A text chunk's text, inflated where it is compressed; of any other chunk, and of one that is damaged, the payload."""
+    rest = payload.partition(b"\0")[2]
+    try:
+        if name == b"zTXt":
+            return _inflated(rest[1:])
+        if name == b"iTXt" and rest[:1] == b"\1":
+            return _inflated(rest[2:].split(b"\0", 2)[2])
+    except (zlib.error, LookupError):
+        pass
+    return payload
+
+
+def _inflated(content: bytes) -> bytes:
+    return zlib.decompressobj().decompress(content, _LARGEST_KEPT)
 
 
 def write(sheet: Sheet, native: Native, handle: BinaryIO) -> None:

@@ -10,8 +10,10 @@ from PIL import Image
 
 from pipeline import image_jpeg, image_png, image_tiff
 from pipeline.errors import UnwritableError
-from pipeline.image_metadata import ORIENTATION, bare_exif, orientation, upright_exif, upright_xmp
-from pipeline.image_native import Layout, Metadata, Native
+from pipeline.hidden_pictures import may_hold_picture
+from pipeline.image_metadata import ORIENTATION, bare_exif, essential_exif, orientation, upright_exif, upright_xmp
+from pipeline.image_native import Coded, Layout, Metadata, Native
+from pipeline.jpeg_segments import parse
 from pipeline.types import Photo
 
 _BY_SUFFIX = {
@@ -25,6 +27,8 @@ _BY_SUFFIX = {
 }
 _LOSSY = frozenset({"JPEG", "AVIF", "HEIF", "WEBP"})
 _PIXEL_DEPTHS_AT = 4096
+#: A few bytes behind a JPEG's end are a camera's padding.
+_TRAILER = 64
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -46,31 +50,44 @@ def remember(image: Image.Image, handle: BinaryIO, layout: Layout) -> tuple[Nati
         xmp=upright_xmp(xmp) if xmp else None,
         icc=image.info.get("icc_profile") or None,
         dpi=_dpi(image),
-        blocks={"JPEG": image_jpeg.segments, "PNG": image_png.chunks}.get(format, lambda _: ())(handle),
+        blocks=image_png.chunks(handle) if format == "PNG" else (),
     )
+    coded = None
     warnings = []
     if exif and metadata.exif is None:
         warnings.append("its EXIF is damaged: the cleaned file goes without")
     if xmp and metadata.xmp is None:
-        warnings.append("its XMP describes a gain map, a video or a depth map, which the cleaned file does not have: XMP is dropped")
+        warnings.append("its XMP describes or holds a further picture, which the cleaned file does not have: XMP is dropped")
     options: dict[str, Any] = {}
     lossless = format not in _LOSSY
     match format:
         case "JPEG":
             options = image_jpeg.options(image, turn)
+            handle.seek(0)
+            parsed = parse(handle.read())
+            metadata = replace(metadata, blocks=image_jpeg.blocks(parsed))
+            as_stored = _as_stored(metadata, exif, xmp, (image.height, image.width), turn)
+            if len(parsed.trailer.strip(b"\0\xff")) >= _TRAILER and "mp" not in image.info:
+                warnings.append(
+                    f"{len(parsed.trailer):,} bytes behind the picture (a video, a second picture) are dropped from the cleaned file"
+                )
+            coded = Coded(image_jpeg.bare(parsed), as_stored)
         case "TIFF":
             options = image_tiff.options(image, handle, turned=turn > 4)
             samples, kept = int(getattr(image, "tag_v2", {}).get(277, 1)), len(image.getbands())
             if samples > kept:
                 warnings.append(f"{samples - kept} of its {samples} channels (masks or spot colours) cannot be kept")
         case "GIF":
-            options = {"interlace": image.info.get("interlace", 0), "comment": image.info.get("comment", b"")}
+            comment = image.info.get("comment", b"")
+            options = {"interlace": image.info.get("interlace", 0), "comment": b"" if may_hold_picture(comment) else comment}
         case "WEBP":
             lossless = _is_lossless_webp(handle)
         case "AVIF" | "HEIF":
             if (bits := _declared_bits(handle)) > 8:
                 warnings.append(f"it has {bits} bits a channel, of which 8 are kept")
-    return Native(format, layout, metadata, lossless, options), tuple(warnings)
+            if any(image.info.get(kind) for kind in ("depth_images", "aux")):
+                warnings.append("the file holds a depth map, a gain map or another layer: the cleaned file goes without")
+    return Native(format, layout, metadata, lossless, options, coded, turn), tuple(warnings)
 
 
 def as_png(photo: Photo, native: Native) -> Native:
@@ -88,6 +105,18 @@ def by_suffix(photo: Photo, path: Path) -> Native:
     if photo.alpha is not None and format == "JPEG":
         raise UnwritableError(f"{path}: JPEG cannot hold the photo's alpha channel; write a PNG")
     return Native(format, Layout("RGB" if photo.alpha is None else "RGBA"), lossless=format not in _LOSSY)
+
+
+def _as_stored(metadata: Metadata, exif: bytes | None, xmp: bytes | None, size: tuple[int, int], turn: int) -> Metadata:
+    """The same metadata for pixels of ``size`` that stay in orientation ``turn``. The orientation is told, whatever else had to go."""
+    if turn == 1:
+        return metadata
+    kept = replace(
+        metadata,
+        exif=upright_exif(exif, size, turn) if metadata.exif and exif else None,
+        xmp=upright_xmp(xmp, turn) if metadata.xmp and xmp else None,
+    )
+    return kept if orientation(kept.exif, kept.xmp) == turn else replace(kept, exif=essential_exif(turn))
 
 
 def _exif(image: Image.Image) -> bytes | None:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2 as _Directory
 
+from pipeline.hidden_pictures import may_hold_picture
 from pipeline.image_metadata import photoshop_without_thumbnails
 from pipeline.image_native import Native, Sheet
 from pipeline.image_sheet import to_pillow
@@ -54,6 +55,8 @@ def options(image: Image.Image, handle: BinaryIO, turned: bool) -> dict[str, Any
             value = photoshop_without_thumbnails(value) if isinstance(value, bytes) else None
         if turned and tag in (_X_RESOLUTION, _Y_RESOLUTION):
             tag = _X_RESOLUTION + _Y_RESOLUTION - tag
+        if isinstance(value, bytes) and may_hold_picture(value):
+            continue
         if value is not None and tag != _XMP:
             tags.append((tag, directory.tagtype.get(tag, 0), value))
     for group in (_EXIF, _GPS):
@@ -173,5 +176,7 @@ def _inner(handle: BinaryIO, offset: Any, group: int) -> dict[int, Any]:
     return {
         tag: value
         for tag, value in values.items()
-        if tag not in (_MAKER_NOTE, _INTEROPERABILITY) and _writable(_Directory(_HEADER, group=group), tag, 0, value)
+        if tag not in (_MAKER_NOTE, _INTEROPERABILITY)
+        and not (isinstance(value, bytes) and may_hold_picture(value))
+        and _writable(_Directory(_HEADER, group=group), tag, 0, value)
     }

@@ -7,5 +7,6 @@ from pipeline.files import atomic_write, copy_photo
 from pipeline.image_read import MAX_PIXELS, read_photo
 from pipeline.image_write import WriteResult, write_photo
 from pipeline.mask_files import read_mask, write_mask
+from pipeline.strip_file import strip_photo
 
-__all__ = ["MAX_PIXELS", "WriteResult", "atomic_write", "copy_photo", "read_mask", "read_photo", "write_mask", "write_photo"]
+__all__ = ["MAX_PIXELS", "WriteResult", "atomic_write", "copy_photo", "read_mask", "read_photo", "strip_photo", "write_mask", "write_photo"]

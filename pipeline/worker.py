@@ -121,7 +121,7 @@ class Worker:
             mask = str(task.mask_target)
         if self.batch.dry_run or outcome.status is Status.FAILED:
             return outcome, None, mask
-        file, name = self.output.place(desk, task.target), task.target
+        file, name, settings = self.output.place(desk, task.target), task.target, self.remover.settings
 
         def claim(part: Path, final: Path) -> None:
             nonlocal name
@@ -130,11 +130,17 @@ class Worker:
 
         with named(file, f"{self.output}/{task.target}"):
             if outcome.result is None or outcome.mask is None:
-                images.copy_photo(source, file, before=claim)
+                if settings.strip_metadata:
+                    images.strip_photo(photo, source, file, before=claim)
+                    outcome = replace(outcome, reason=f"{outcome.reason}; its metadata was removed")
+                else:
+                    images.copy_photo(source, file, before=claim)
                 return replace(outcome, fidelity=Fidelity(0, None)), name, mask
-            lossless = self.remover.settings.lossless
-            written = images.write_photo(photo, outcome.result, outcome.mask, file, lossless=lossless, before=claim)
-        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside)), name, mask
+            written = images.write_photo(
+                photo, outcome.result, outcome.mask, file, lossless=settings.lossless, strip=settings.strip_metadata, before=claim
+            )
+        warnings = (*outcome.warnings, *filter(None, [written.note]))
+        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside), warnings=warnings), name, mask
 
 
 def failed_entry(name: str, message: str, seconds: float = 0.0) -> dict[str, Any]:

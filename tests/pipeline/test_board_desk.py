@@ -288,3 +288,22 @@ def test_plain_names(name: str, plain: int) -> None:
 
 def test_names_are_printed_as_what_they_are() -> None:
     assert printable("a\x1b[31mé\udcff") == "a\\x1b[31mé\\udcff"
+
+
+def test_a_run_without_metadata_is_saved_without_it_too(folder: Path) -> None:
+    source = folder / "b.jpg"
+    exif = Image.Exif()
+    exif[0x013B] = "a photographer"
+    Image.open(source).save(source, exif=exif, quality=90)
+    desk = Desk(open_photos(folder, None, Settings(probe=False, strip_metadata=True)))
+    try:
+        desk.stroke("b.jpg", [[60, 40], [80, 70]], 12)
+        desk.fill("b.jpg", compare=False)
+        filled = Path(desk.save("b.jpg")["output"]).read_bytes()
+        desk.edit("b.jpg", "clear")
+        desk.fill("b.jpg", compare=False)
+        copied = Path(desk.save("b.jpg", replace_existing=True)["output"]).read_bytes()
+    finally:
+        desk.close()
+    assert b"photographer" in source.read_bytes()
+    assert b"photographer" not in filled + copied

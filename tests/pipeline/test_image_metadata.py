@@ -103,8 +103,17 @@ def test_alpha_and_own_bands_turn_with_the_picture(turn: int, tmp_path: Path) ->
     np.testing.assert_array_equal(after.native.layout.bands[..., 3], np.array(UPRIGHT) * 4)
 
 
+@pytest.fixture
+def no_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where jpeglib is not installed: every JPEG is encoded anew."""
+    from pipeline import jpeg_splice
+
+    monkeypatch.setattr(jpeg_splice.importlib.util, "find_spec", lambda name: None)
+
+
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_a_turned_jpeg_comes_back_upright_and_close(turn: int, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_coefficients")
+def test_a_turned_jpeg_that_is_encoded_anew_comes_back_upright_and_close(turn: int, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = turn
     Image.fromarray(colours(STORED[turn], 16)).save(tmp_path / "s.jpg", exif=exif, quality=92, subsampling=1)
@@ -112,6 +121,32 @@ def test_a_turned_jpeg_comes_back_upright_and_close(turn: int, tmp_path: Path) -
     assert np.abs(after.rgb.astype(int) - colours(UPRIGHT, 16)).mean() < 2
     with Image.open(tmp_path / "o.jpg") as new:
         assert (new.size, new.getexif()[0x0112]) == ((48, 32), 1)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_turned_jpeg_keeps_its_stored_pixels_and_tells_its_orientation_once(turn: int, tmp_path: Path) -> None:
+    source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
+    stored = Image.fromarray(colours(STORED[turn], 16))
+    stored.save(source, exif=b"Exif\0\0" + exif_block(turn, size=(9, 9)), quality=92, subsampling=1)
+    before, after = read_photo(source), rewrite(source, target)
+    np.testing.assert_array_equal(after.rgb, before.rgb)
+    with Image.open(source) as old, Image.open(target) as new:
+        np.testing.assert_array_equal(np.asarray(new), np.asarray(old))
+        assert (new.size, new.getexif()[0x0112]) == (stored.size, turn)
+        inner = new.getexif().get_ifd(0x8769)
+        assert (inner[0xA002], inner[0xA003]) == stored.size
+
+
+def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_tells_its_orientation(tmp_path: Path) -> None:
+    block = bytearray(exif_block(6))
+    block[8 + 2 + 2 * 12 + 8 : 8 + 2 + 3 * 12] = struct.pack("<I", 10_000_000)  # the inner directory is said to lie far behind the end
+    Image.fromarray(colours(STORED[6], 16)).save(tmp_path / "s.jpg", exif=b"Exif\0\0" + bytes(block))
+    photo = read_photo(tmp_path / "s.jpg")
+    assert photo.warnings == ("its EXIF is damaged: the cleaned file goes without",)
+    after = rewrite(tmp_path / "s.jpg", tmp_path / "o.jpg")
+    np.testing.assert_array_equal(after.rgb, photo.rgb)
+    with Image.open(tmp_path / "o.jpg") as new:
+        assert dict(new.getexif()) == {0x0112: 6}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -125,8 +160,8 @@ def test_thumbnails_are_gone_and_the_rest_of_exif_stays(order: str, suffix: str,
     assert b"and settings" in target.read_bytes()  # the maker note itself stays
     with Image.open(target) as new:
         exif = new.getexif()
-        assert (exif[0x010F], exif[0x0112]) == ("Cam", 1)
-        assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (48, 32)
+        assert (exif[0x010F], exif[0x0112]) == ("Cam", 6 if suffix == "jpg" else 1)
+        assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == new.size
 
 
 def test_upright_exif_changes_only_what_must_change() -> None:
@@ -181,7 +216,7 @@ def test_orientation_in_xmp_is_applied_and_told_once(suffix: str, tmp_path: Path
     assert read_photo(source).size == (32, 48)
     assert rewrite(source, target).size == (32, 48)
     written = target.read_bytes()
-    assert b'tiff:Orientation="1"' in written
+    assert (b'tiff:Orientation="6"' if suffix == "jpg" else b'tiff:Orientation="1"') in written
     assert b"<xmp:Rating>4" in written
     assert b"Thumbnails" not in written
     assert rewrite(target, tmp_path / f"again.{suffix}").size == (32, 48)

@@ -48,4 +48,4 @@ def test_a_photo_or_a_clear_refusal_and_a_faithful_copy(path: Path | None, tmp_p
     with Image.open(path) as old, Image.open(result.path) as new:
         assert new.format == old.format
         assert new.info.get("icc_profile") == old.info.get("icc_profile")
-        assert new.getexif().get(0x0112, 1) == 1
+        assert new.getexif().get(0x0112, 1) == (1 if photo.native.coded is None or result.note else photo.native.turn)

@@ -51,6 +51,7 @@ class Ledger:
     def finish(self) -> None:
         """Write down that the run ended by itself."""
         self._release(self.journal.finish())
+        self.output.settle(self.journal.rows)
 
     def facts(self, now: Facts, *, worked: bool) -> Facts:
         """Of all who did what this run's report tells of: those of now, if they ``worked``, and those of the broken run it goes on from."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import OutputError, UsageError
-from pipeline.files import FULL, atomic_write, unwritable
+from pipeline.files import FULL, unwritable
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +59,21 @@ def held(folder: Path, tidy: Callable[[], None] | None = None) -> Iterator[None]
     try:
         if died and tidy is not None:
             tidy()
-        with atomic_write(folder / HOLDER, durable=False) as file:
-            file.write(json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%F %T")}).encode())
+        _sign(folder / HOLDER)
         yield
     finally:
         if tidy is not None or not died:  # else it stays, for one who tidies
             with suppress(OSError):
                 (folder / HOLDER).unlink()
         lock.release()
+
+
+def _sign(path: Path) -> None:
+    """Not by way of a hidden part: whoever dies here would leave one that nobody knows of, while half a signature says enough."""
+    try:
+        path.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%F %T")}))
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _holder(folder: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -61,6 +61,9 @@ class Output(Protocol):
 
     def release(self, photos: Iterable[str]) -> None:
         """The journal knows these: their claims are not needed."""
+
+    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """The run is over, and these are the journal's rows: take away what one that died left of claims that are not needed."""
 
     def journal(self) -> Journal:
         """The rows of earlier runs, and where those of this one go."""
@@ -122,6 +125,14 @@ class LocalOutput:
                 self._claim_file(photo).unlink()
         with suppress(OSError):
             (self.folder / CLAIMS).rmdir()  # only when it is empty
+
+    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        for file in (self.folder / CLAIMS).glob("*.json"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                left = json.loads(file.read_bytes())
+                if rows[left["input"]]["written"] == left["written"]:
+                    file.unlink()
+        self.release([])
 
     def journal(self) -> Journal:
         return Journal(self.folder)

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -88,6 +88,9 @@ class RemoteOutput:
 
     def release(self, photos: Iterable[str]) -> None:
         _all_of(self._drop_claim, photos)
+
+    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """What is left stays: a claim there goes by a content that the journal does not know, and harms nothing."""
 
     def journal(self) -> Journal:
         return RemoteJournal(self.folder)

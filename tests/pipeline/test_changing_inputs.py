@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pipeline import files
 from pipeline.remover import ObjectRemover
 from pipeline.types import Photo
 from tests.pipeline.conftest import scene
@@ -83,6 +84,20 @@ def test_a_photo_that_changes_while_it_is_at_work_leaves_no_result(
     assert not (out / name).exists()
     if how != "replaced":
         photo.write_bytes(content)
+    assert_made_anew(own, out, tmp_path)
+
+
+def test_a_photo_that_changes_while_it_is_copied_leaves_no_result(own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, out, copy = own.folder / "in" / "deep" / "c.jpg", tmp_path / "out", files.copy_photo
+
+    def late(*arguments: Any, **options: Any) -> None:
+        Image.fromarray(scene(48, 64, seed=8)).save(photo)  # with somebody in it, who was not there when it was looked at
+        copy(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.images.copy_photo", late)
+        assert entries(own, out)["deep/c.jpg"]["error"].startswith(f"{photo}: changed while it was at work")
+    assert not (out / "deep" / "c.jpg").exists()
     assert_made_anew(own, out, tmp_path)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import board_run, images, previews
+from pipeline import board_run, images, lock, previews
 from pipeline.board_photos import Item, Opened
 from pipeline.board_save import Saved, save_result
 from pipeline.board_session import Session
@@ -173,7 +173,7 @@ class Desk:
         """Write result and mask; in a run's folder put them into its report and journal too, as ``reviewed``.
 
         Raises:
-            UsageError: the mask is not filled as it stands, or the photo came through the page (then download it).
+            UsageError: the mask is not filled as it stands, the photo came through the page (then download it), or a run is writing there.
             UnwritableError: a file is in the way, or the disk refuses.
         """
         session = self.shelf.session(photo)
@@ -193,14 +193,13 @@ class Desk:
                     return True
                 return self.opened.mode == "run" and board_run.owns(output, item.name, path)
 
-            saved = save_result(
-                session.photo, item.source, filled.mask, filled.outcome, item.target, item.mask_target,
-                lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=may_replace,
-            )  # fmt: skip
-            self._written_here[saved.path] = stamp(saved.path)
-            entry = item.entry
-            if self.opened.mode == "run":
-                entry = self._put_in(session, saved)
+            with lock.held(output):
+                saved = save_result(
+                    session.photo, item.source, filled.mask, filled.outcome, item.target, item.mask_target,
+                    lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=may_replace,
+                )  # fmt: skip
+                self._written_here[saved.path] = stamp(saved.path)
+                entry = self._put_in(session, saved) if self.opened.mode == "run" else item.entry
             session.item = replace(item, entry=entry, mask=saved.mask_path)
             self.shelf.replace(session.item)
             session.saved = session.editor.revision

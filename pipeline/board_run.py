@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
 from pipeline.config import Settings, resolve_classes
-from pipeline.errors import UnwritableError, UsageError
+from pipeline.errors import UsageError
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names
 from pipeline.reports import write_reports
@@ -147,13 +147,10 @@ def put_in(folder: Path, name: str, entry: dict[str, Any], written: Path) -> Non
     """
     journal = Journal(folder)
     ended = journal.complete
-    try:
-        identity = journal.rows.get(name, {}).get("identity")
-        journal.add({"input": name, "identity": identity, "written": stamp(written), "entry": entry})
-        if ended:
-            journal.finish()  # or a later run would take this one for broken
-    except OSError as error:
-        raise UnwritableError(f"{journal.path}: cannot be written ({error.strerror or error}); check the folder's rights") from error
+    identity = journal.rows.get(name, {}).get("identity")
+    journal.add({"input": name, "identity": identity, "written": stamp(written), "entry": entry})
+    if ended:
+        journal.finish()  # or a later run would take this one for broken
     found = read_report(folder)
     photos = [entry if p["input"] == name else p for p in found["photos"]]
     write_reports(folder, found["run"], photos)

@@ -12,14 +12,16 @@ from typing import Any
 
 from models.categories import CLASSES
 from pipeline.config import COMPARISONS, DETAILS, DEVICES, ENGINES, ROUTES, SEGMENTERS, BatchSettings, Settings
-from pipeline.errors import RemoveObjectsError, UsageError
+from pipeline.errors import OutputError, RemoveObjectsError, UsageError
 from pipeline.printable import printable
 from pipeline.remote import Location, located, redacted
+from pipeline.stopping import STOPPED_AT_ONCE, on_signals
 from pipeline.tolerance import tolerances
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
-exit codes: 0 all fine, 1 some photo failed or is worse than the baseline, 2 the call itself was wrong"""
+exit codes: 0 all fine, 1 some photo failed, is worse than the baseline, or was not begun (Ctrl-C once, a full disk), 2 the call itself was
+wrong or another run writes into the output, 130 stopped at once (Ctrl-C twice). After 1 and 130 the same command goes on."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 all fine, 1 some photo failed or is worse than the baseline, 2 the call itself was wrong."""
+    """Run the command; gives its exit code, see ``EPILOG``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     logging.basicConfig(level=logging.ERROR if args.quiet else logging.WARNING, format="remove-objects: %(message)s", force=True)
@@ -103,24 +105,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         allowed = tolerances(args.tolerances)
         if args.tolerances and args.baseline is None:
             raise UsageError("--tolerance says how far from --baseline FILE a figure may be; give that too")
-        from pipeline.baseline import compare, load_baseline
-        from pipeline.baseline_table import baseline_table
-        from pipeline.run import remove_folder
-        from pipeline.summary import summary
+        with on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+            from pipeline.baseline import compare, load_baseline
+            from pipeline.baseline_table import baseline_table
+            from pipeline.run import remove_folder
+            from pipeline.summary import summary
 
-        baseline = None if args.baseline is None else load_baseline(args.baseline)
-        with _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+            baseline = None if args.baseline is None else load_baseline(args.baseline)
             command = shlex.join(["remove-objects", *map(redacted, arguments)])
-            result = remove_folder(args.paths, settings, batch, command=command, progress=progress)
+            result = remove_folder(args.paths, settings, batch, command=command, progress=progress, stop=stop)
     except RemoveObjectsError as error:
         print(f"remove-objects: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("remove-objects: stopped; the report stands as far as it goes, the same command goes on from here", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, OutputError) else 2
+    except KeyboardInterrupt:  # before anything was begun
+        print("remove-objects: stopped", file=sys.stderr)
+        return STOPPED_AT_ONCE
     counts = {s: sum(p["status"] == s for p in result.photos) for s in ("ok", "review", "unchanged", "skipped", "failed")}
     report = result.written()
-    comparison = None if baseline is None else compare(report, baseline, allowed)
+    comparison = None if baseline is None or result.stopped else compare(report, baseline, allowed)
     if not args.quiet:
         print(summary(report["run"], report["photos"]))
     if comparison is not None and (comparison.worse or not args.quiet):
@@ -130,7 +132,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for photo in result.photos:
         if photo["status"] == "failed":
             print(f"failed: {printable(photo['input'])}: {printable(photo['error'] or '')}", file=sys.stderr)
-    return 1 if counts["failed"] or (comparison and comparison.worse) else 0
+    if result.stopped:
+        print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
+    return 1 if result.stopped or counts["failed"] or (comparison and comparison.worse) else 0
 
 
 class _Progress:

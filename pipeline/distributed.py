@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 import pickle
+import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pipeline.config import BatchSettings, Settings
 from pipeline.errors import ClusterError, RemoveObjectsError
 from pipeline.output import Output
 from pipeline.ray_cluster import cluster, require_ray, share
+from pipeline.stopping import Stop
+from pipeline.threads import Record
 from pipeline.worker import Facts, Task, Worker, failed_entry
 
 log = logging.getLogger(__name__)
@@ -36,33 +40,41 @@ class RayActors:
         self._warnings: dict[str, None] = {}
         self._devices: dict[str, None] = {}
 
-    def run(self, tasks: Iterable[Task], record: Callable[[dict[str, Any]], dict[str, Any]]) -> Generator[dict[str, Any], None, None]:
-        """Entries as they are done.
+    def run(self, tasks: Iterable[Task], record: Record, stop: Stop) -> Generator[dict[str, Any], None, None]:
+        """Entries as they are done. Told to stop, or where a worker raises, no photo is begun any more and those at work are finished.
 
         Raises:
             UsageError: Ray is not installed or cannot be reached, or the cluster has less than was asked for.
-            WeightsError: as a worker raised it.
+            WeightsError, OutputError: as a worker raised it.
             ClusterError: the actors could not be started, or something failed in them that is no photo's fault.
         """
         waiting = {task.name: task for task in tasks}
         if not waiting:
             return
+        error: RemoveObjectsError | None = None
         with cluster() as ray:
-            for outcome in self._outcomes(ray, list(waiting.values())):
-                if isinstance(outcome, RemoveObjectsError):
-                    raise outcome
-                row, facts = outcome
-                self._note(facts)
-                if waiting.pop(row["input"], None) is not None:  # should Ray ever bring one twice, the first has been written down
-                    yield record(row)
+            attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
+            with _halting(ray, attempts, stop) as halt:
+                for name, outcome in self._outcomes(ray, list(waiting.values()), attempts):
+                    if isinstance(outcome, RemoveObjectsError):
+                        error = error or outcome
+                        halt.at_once()
+                    elif outcome is not None:
+                        row, facts = outcome
+                        self._note(facts)
+                        if waiting.pop(name, None) is not None:  # should Ray ever bring one twice, the first has been written down
+                            yield record(row)
+                    if halt.is_over(name):
+                        break
+        if error is not None:
+            raise error
 
     def facts(self) -> Facts:
         return Facts(self._weights, tuple(self._warnings), ", ".join(self._devices) or self.settings.device)
 
-    def _outcomes(self, ray: Any, tasks: list[Task]) -> Generator[Any, None, None]:
-        """(row, facts) of each photo in the order in which they are done, or the error that ends the run."""
+    def _outcomes(self, ray: Any, tasks: list[Task], attempts: Any) -> Generator[tuple[str, Any], None, None]:
+        """The name of each photo in the order in which they are done, with (row, facts), an error that ends the run, or None: not begun."""
         each = share(ray.cluster_resources(), self.settings, self.batch)
-        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
         data = ray.data.from_items([{"task": pickle.dumps(task)} for task in tasks], override_num_blocks=min(len(tasks), PORTIONS)).map(
             CleaningActor,
             fn_constructor_args=(self.settings, self.batch, self.classes, self.output, each.threads, attempts),
@@ -87,6 +99,46 @@ class RayActors:
                 log.warning("%s", warning)
 
 
+class _Halt:
+    """The end of a run before its time: what was begun by then is waited for."""
+
+    def __init__(self, ray: Any, attempts: Any) -> None:
+        self._ray, self._attempts = ray, attempts
+        self._lock = threading.Lock()
+        self._begun: set[str] | None = None
+        self._came: set[str] = set()
+
+    def at_once(self) -> None:
+        with self._lock:
+            if self._begun is None:
+                self._begun = set(self._ray.get(self._attempts.halt.remote()))
+
+    def is_over(self, came: str) -> bool:
+        """Whether, with ``came``, all that was begun has come."""
+        self._came.add(came)
+        return self._begun is not None and self._begun <= self._came
+
+
+@contextmanager
+def _halting(ray: Any, attempts: Any, stop: Stop) -> Iterator[_Halt]:
+    """Listens for ``stop`` beside the block, which waits for the cluster."""
+    halt, ended = _Halt(ray, attempts), threading.Event()
+
+    def listen() -> None:
+        while not ended.is_set():
+            if stop.wait(0.2):
+                halt.at_once()
+                return
+
+    thread = threading.Thread(target=listen, name="stop", daemon=True)
+    thread.start()
+    try:
+        yield halt
+    finally:
+        ended.set()
+        thread.join()
+
+
 class CleaningActor:
     """One process of the cluster, with its own networks."""
 
@@ -103,25 +155,45 @@ class CleaningActor:
         import ray
 
         task: Task = pickle.loads(row["task"])
-        if ray.get(self.attempts.begin.remote(task.name)) > TRIES:
+        tries = ray.get(self.attempts.begin.remote(task.name))
+        if not tries:
+            return {"outcome": pickle.dumps((task.name, None))}
+        if tries > TRIES:
+            self.attempts.survive.remote(task.name)
             reason = f"each of the {TRIES} workers that tried it was killed, probably for want of memory; try fewer --actors"
-            done = {"input": task.name, "identity": task.identity, "written": None, "entry": failed_entry(task.name, reason)}
-            return {"outcome": pickle.dumps((done, self.worker.facts()))}
+            done = {
+                "input": task.name,
+                "identity": task.identity(task.stamps()),
+                "written": task.written,
+                "entry": failed_entry(task.name, reason),
+            }
+            return {"outcome": pickle.dumps((task.name, (done, self.worker.facts())))}
         try:
             outcome: Any = (self.worker(task), self.worker.facts())
         except RemoveObjectsError as error:
             outcome = error
         self.attempts.survive.remote(task.name)
-        return {"outcome": pickle.dumps(outcome)}
+        return {"outcome": pickle.dumps((task.name, outcome))}
 
 
 class Attempts:
-    """How often each photo was begun and not ended. It lives longer than the actors that it counts for."""
+    """How often each photo was begun and not ended, and whether any may still be. It lives longer than the actors that it counts for."""
 
     def __init__(self) -> None:
         self.begun: Counter[str] = Counter()
+        self.tried: set[str] = set()
+        self.halted = False
+
+    def halt(self) -> list[str]:
+        """From now on no photo is begun; gives those that ever were."""
+        self.halted = True
+        return list(self.tried)
 
     def begin(self, name: str) -> int:
+        """The number of this try; 0 where none is to be begun."""
+        if self.halted:
+            return 0
+        self.tried.add(name)
         self.begun[name] += 1
         return self.begun[name]
 

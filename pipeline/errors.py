@@ -1,6 +1,7 @@
 """Every error the pipeline raises on purpose. Only the command line turns them into exit codes.
 
-``UsageError`` is the caller's mistake (exit 2); ``PhotoError`` concerns one photo and never ends a batch (exit 1 at its end).
+``UsageError`` is the caller's mistake (exit 2); ``PhotoError`` concerns one photo and never ends a batch (exit 1 at its end), but for
+``OutputError``, which is met by one photo and concerns all.
 """
 
 from __future__ import annotations
@@ -32,3 +33,7 @@ class UnreadableError(PhotoError):
 
 class UnwritableError(PhotoError):
     """The result cannot be written where it should go."""
+
+
+class OutputError(UnwritableError):
+    """No photo can be written any more: the disk is full or has become read-only, or the journal cannot be kept. The run ends (exit 1)."""

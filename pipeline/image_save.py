@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import struct
 from typing import Any, BinaryIO
 
@@ -30,7 +31,7 @@ def save(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         case "GIF":
             alphas = transparency(sheet).get("transparency", b"")
             clear = {"transparency": alphas.index(0)} if alphas and 0 in alphas else {}
-            to_pillow(sheet).save(handle, "GIF", optimize=False, **clear, **native.options)
+            handle.write(_encoded(sheet, "GIF", optimize=False, **clear, **native.options))
         case "BMP":
             _save_bmp(sheet, native.metadata.dpi or (96.0, 96.0), handle)
         case "WEBP":
@@ -42,6 +43,13 @@ def save(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
             raise UnwritableError(f"{native.format} is not a format this program writes; write a PNG")
 
 
+def _encoded(sheet: Sheet, format: str, **options: Any) -> bytes:
+    """Through memory: where Pillow's encoders write to the file themselves, a full disk is an error of theirs that does not say so."""
+    memory = io.BytesIO()
+    to_pillow(sheet).save(memory, format, **options)
+    return memory.getvalue()
+
+
 def _metadata(native: Native) -> dict[str, Any]:
     found = {"exif": native.metadata.exif, "xmp": native.metadata.xmp, "icc_profile": native.metadata.icc}
     return {name: value for name, value in found.items() if value}
@@ -50,7 +58,7 @@ def _metadata(native: Native) -> dict[str, Any]:
 def _save_bmp(sheet: Sheet, dpi: tuple[float, float], handle: BinaryIO) -> None:
     """Through Pillow but for RGBA, whose alpha Pillow's header does not declare: that needs a version 4 header with its masks."""
     if sheet.mode != "RGBA":
-        to_pillow(sheet).save(handle, "BMP", dpi=dpi)
+        handle.write(_encoded(sheet, "BMP", dpi=dpi))
         return
     height, width = sheet.pixels.shape[:2]
     bottom_up_bgra = np.ascontiguousarray(sheet.pixels[::-1, :, [2, 1, 0, 3]])

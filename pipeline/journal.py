@@ -1,7 +1,7 @@
 """The journal of an output folder: which photos are done, with which settings, so that a broken run goes on where it stopped.
 
 One JSON line a finished photo, appended and flushed, in a hidden file beside the report. A last line ``{"complete": true}`` says that the
-run ended by itself.
+run ended by itself. A row may carry ``facts`` of who did the work, where these differ from what the rows before it said.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import hashlib
 import json
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from pipeline.errors import OutputError
+from pipeline.files import unwritable
 
 #: What tells that a file is still the same one: its size, and its time of change or whatever a store keeps instead.
 Stamp: TypeAlias = list[Any]
@@ -45,14 +49,16 @@ def row_line(row: dict[str, Any]) -> bytes:
 class Journal:
     """Rows by the photo's name. Safe to append from several threads.
 
-    ``complete`` says whether the run that wrote the rows ended by itself.
+    ``complete`` says whether the run that wrote the last rows ended by itself, ``earlier`` whose rows are of runs that did, and ``facts``
+    what was noted of the work since.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.complete = False
+        self.earlier: set[str] = set()
+        self.facts: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._begun = False
         if folder is not None:
             self.path = folder / NAME
             try:
@@ -69,9 +75,19 @@ class Journal:
                 continue  # the line that a crash cut short
             if not isinstance(row, dict):
                 continue
-            self.complete = bool(row.get("complete"))
-            if "input" in row:
-                self.rows[str(row["input"])] = row
+            if row.get("complete"):
+                self.complete, self.earlier, self.facts = True, set(self.rows), []
+            name = str(row.get("input"))
+            # The same row twice: a store's piece holds it too, because whoever made one file of the pieces died before they were gone.
+            if "input" in row and self.rows.get(name) != row:
+                self._note(name, row)
+
+    def _note(self, name: str, row: dict[str, Any]) -> None:
+        self.rows[name] = row
+        self.complete = False
+        self.earlier.discard(name)
+        if isinstance(facts := row.get("facts"), dict):
+            self.facts.append(facts)
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
@@ -79,10 +95,14 @@ class Journal:
         return row is not None and row.get("written") is not None and row["written"] == stamp(target)
 
     def add(self, row: dict[str, Any]) -> list[str]:
-        """Append one finished photo. Gives the names of the photos that are now safe: on the disk, this one is."""
+        """Append one finished photo. Gives the names of the photos that are now safe: on the disk, this one is.
+
+        Raises:
+            OutputError: it cannot be kept.
+        """
         with self._lock:
-            self.rows[row["input"]] = row
             self._append(row)
+            self._note(row["input"], row)
             return [row["input"]]
 
     def flush(self) -> list[str]:
@@ -96,14 +116,23 @@ class Journal:
             return []
 
     def _append(self, row: dict[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab+") as file:
-            # A crash may have cut the last line: what comes now begins a new one.
-            if not self._begun and file.tell() > 0:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            self._begun = True
-            file.write(row_line(row))
-            file.flush()
-            os.fsync(file.fileno())
+        """A line, whole: what a full disk took of it is taken back."""
+        line = row_line(row)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab+", buffering=0) as file:
+                end = file.seek(0, os.SEEK_END)
+                # A crash may have cut the last line: what comes now begins a new one.
+                if end and (file.seek(end - 1), file.read(1))[1] != b"\n":
+                    line = b"\n" + line
+                try:
+                    rest = memoryview(line)
+                    while rest:
+                        rest = rest[file.write(rest) :]
+                    os.fsync(file.fileno())
+                except OSError:
+                    with suppress(OSError):
+                        file.truncate(end)
+                    raise
+        except OSError as error:
+            raise OutputError(str(unwritable(self.path, error))) from error

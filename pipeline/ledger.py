@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -12,9 +12,9 @@ from pipeline import scan
 from pipeline.config import BatchSettings, Settings
 from pipeline.journal import fingerprint
 from pipeline.output import Output
-from pipeline.remote import Location, Remote, location_stamp, name_in
+from pipeline.remote import Location, Remote, name_in
 from pipeline.types import Status
-from pipeline.worker import Task
+from pipeline.worker import Facts, Task
 
 
 class Ledger:
@@ -22,7 +22,7 @@ class Ledger:
 
     def __init__(self, folder: Location, output: Output, settings: Settings, batch: BatchSettings, classes: tuple[str, ...]) -> None:
         self.folder, self.output, self.batch, self.journal = folder, output, batch, output.journal()
-        self._resuming = not self.journal.complete
+        self._noted: dict[str, Any] = {}
         self._existing = output.existing()
         self._masks, self._truths = _finder(batch.masks), _finder(batch.truth)
         self._settings = fingerprint(
@@ -35,42 +35,58 @@ class Ledger:
             task = self._task(job)
             yield task if self.batch.overwrite or (earlier := self._finished(task)) is None else earlier
 
-    def add(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Write down a photo that is done; gives its entry."""
-        self.output.release(self.journal.add(row))
+    def add(self, row: dict[str, Any], facts: Facts) -> dict[str, Any]:
+        """Write down a photo that is done, and what is known of who did it where that is new; gives its entry."""
+        noted = {"weights": facts.weights, "warnings": list(facts.warnings), "device": facts.device}
+        if noted != self._noted:
+            self._noted, row = noted, {**row, "facts": noted}
+        self._release(self.journal.add(row))
         entry: dict[str, Any] = row["entry"]
         return entry
 
     def flush(self) -> None:
         """Write down what is kept back."""
-        self.output.release(self.journal.flush())
+        self._release(self.journal.flush())
 
     def finish(self) -> None:
         """Write down that the run ended by itself."""
-        self.output.release(self.journal.finish())
+        self._release(self.journal.finish())
+        self.output.settle(self.journal.rows)
+
+    def facts(self, now: Facts, *, worked: bool) -> Facts:
+        """Of all who did what this run's report tells of: those of now, if they ``worked``, and those of the broken run it goes on from."""
+        sides = [Facts(f["weights"], tuple(f["warnings"]), f["device"]) for f in self.journal.facts] + [now] * worked
+        if not sides:
+            return now
+        weights = {name: sha for side in sides for name, sha in side.weights.items()}
+        warnings, devices = (dict.fromkeys(x) for x in ((w for s in sides for w in s.warnings), (s.device for s in sides)))
+        return Facts(weights, tuple(warnings), ", ".join(devices))
+
+    def _release(self, photos: Iterable[str]) -> None:
+        """The claim of one that failed stays: what an earlier try wrote may stand there, known to the claim alone."""
+        self.output.release([p for p in photos if self.journal.rows[p]["entry"]["status"] != Status.FAILED.value])
 
     def _task(self, job: scan.Job) -> Task:
         name = str(job.relative)
         mask = None if self.batch.masks is None else self._masks(job.mask_candidates(self.batch.masks))
         truth = None if self.batch.truth is None else self._truths(job.truth_candidates(self.batch.truth))
-        identity = fingerprint(self._settings, *(location_stamp(f) if f else None for f in (job.source, mask, truth)))
         row = self.journal.rows.get(name)
         return Task(
-            name, identity, job.source, mask, truth, job.relative, name_in(self.folder, job.mask_target),
+            name, self._settings, job.source, mask, truth, job.relative, name_in(self.folder, job.mask_target),
             seen=row is not None, written=None if row is None else row.get("written"),
         )  # fmt: skip
 
     def _finished(self, task: Task) -> dict[str, Any] | None:
         """The entry of an earlier run, if it was the same work on the same file and its result still stands."""
         row = self.journal.rows.get(task.name)
-        if row is None or row.get("identity") != task.identity or row["entry"]["status"] == Status.FAILED.value:
+        if row is None or row.get("identity") != task.identity(task.stamps()) or row["entry"]["status"] == Status.FAILED.value:
             return None
         entry: dict[str, Any] = dict(row["entry"])
         if entry["output"] is not None and (task.written is None or self._existing(PurePosixPath(entry["output"])) != task.written):
             return None
         if entry["mask"] is not None and self._existing(PurePosixPath(entry["mask"])) is None:
             return None
-        if not self._resuming and entry["status"] != Status.SKIPPED.value:
+        if task.name in self.journal.earlier and entry["status"] != Status.SKIPPED.value:
             entry |= {"status": Status.SKIPPED.value, "reason": f"finished in an earlier run as {entry['status']}: {entry['reason']}"}
         return entry
 

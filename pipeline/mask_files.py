@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -41,5 +42,7 @@ def read_mask(path: Path, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
 
 def write_mask(mask: Mask, path: Path) -> None:
     """Write ``mask`` (HW bool) as a 1-bit PNG of the same size, white = remove, atomically. Raises ``UnwritableError``."""
+    encoded = io.BytesIO()  # Pillow's own errors of a full disk do not say what they are
+    Image.fromarray(mask).save(encoded, "PNG")
     with atomic_write(path) as handle:
-        Image.fromarray(mask).save(handle, "PNG")
+        handle.write(encoded.getbuffer())

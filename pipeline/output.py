@@ -1,22 +1,23 @@
 """An output folder on this machine or a mounted share: what is written there, and how a file of ours is told from somebody else's.
 
-Before a photo takes its name a *claim* is left: whose it is, and the stamp it will have. Whoever dies between the photo and the journal's
-line leaves the claim behind, so the next try replaces its own file and refuses every other.
+Before a photo takes its name a *claim* is left: whose it is, the stamp it will have, and that of the file of ours that it replaces. Whoever
+dies between the photo and the journal's line leaves the claim behind, so the next try replaces its own file and refuses every other,
+however often it dies there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from pipeline import previews
+from pipeline import lock, previews
 from pipeline.errors import UnwritableError
-from pipeline.files import atomic_write
-from pipeline.journal import Journal, Stamp, stamp
+from pipeline.files import atomic_write, remove_parts
+from pipeline.journal import PREVIEWS, Journal, Stamp, stamp
 from pipeline.remote import Location
 from pipeline.reports import write_reports
 
@@ -25,6 +26,13 @@ CLAIMS = ".remove-objects-claims"
 
 class Output(Protocol):
     """Where a run's files go. Workers use one photo's part of it, each in its own process; the driver the rest."""
+
+    def hold(self, names: Iterable[PurePosixPath]) -> AbstractContextManager[None]:
+        """A context in which no other run writes there, where that can be told; ``names`` are what this one writes.
+
+        Raises:
+            UsageError: another run does, or nothing can be written there.
+        """
 
     def desk(self) -> AbstractContextManager[Path]:
         """A context that gives the folder in which one photo's files are written."""
@@ -54,6 +62,9 @@ class Output(Protocol):
     def release(self, photos: Iterable[str]) -> None:
         """The journal knows these: their claims are not needed."""
 
+    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """The run is over, and these are the journal's rows: take away what one that died left of claims that are not needed."""
+
     def journal(self) -> Journal:
         """The rows of earlier runs, and where those of this one go."""
 
@@ -71,6 +82,15 @@ class LocalOutput:
         return str(self.folder)
 
     @contextmanager
+    def hold(self, names: Iterable[PurePosixPath]) -> Iterator[None]:
+        def tidy() -> None:
+            for folder in {self.folder, self.folder / PREVIEWS, self.folder / CLAIMS, *((self.folder / name).parent for name in names)}:
+                remove_parts(folder)
+
+        with lock.held(self.folder, tidy):
+            yield
+
+    @contextmanager
     def desk(self) -> Iterator[Path]:
         yield self.folder
 
@@ -85,11 +105,13 @@ class LocalOutput:
 
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
         target = self.folder / name
-        if target.exists() and not self.overwrite and (found := stamp(target)) != ours and found != self._claimed(photo, name):
+        found = stamp(target)
+        own = found is not None and (found == ours or found in self._claimed(photo, name))
+        if target.exists() and not own and not self.overwrite:
             raise UnwritableError(foreign(target))
         # A rename keeps size and time: the part's stamp is the photo's.
         with atomic_write(self._claim_file(photo), durable=False) as file:
-            file.write(claim_text(photo, name, stamp(part)))
+            file.write(claim_text(photo, name, stamp(part), found if own else None))
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
         return stamp(self.folder / name)
@@ -104,6 +126,14 @@ class LocalOutput:
         with suppress(OSError):
             (self.folder / CLAIMS).rmdir()  # only when it is empty
 
+    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        for file in (self.folder / CLAIMS).glob("*.json"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                left = json.loads(file.read_bytes())
+                if rows[left["input"]]["written"] == left["written"]:
+                    file.unlink()
+        self.release([])
+
     def journal(self) -> Journal:
         return Journal(self.folder)
 
@@ -113,11 +143,11 @@ class LocalOutput:
     def _claim_file(self, photo: str) -> Path:
         return self.folder / CLAIMS / claim_name(photo)
 
-    def _claimed(self, photo: str, name: PurePosixPath) -> Stamp | None:
+    def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         try:
             return claimed(self._claim_file(photo).read_bytes(), photo, name)
         except OSError:
-            return None
+            return []
 
 
 def claim_name(photo: str) -> str:
@@ -125,18 +155,19 @@ def claim_name(photo: str) -> str:
     return hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".json"
 
 
-def claim_text(photo: str, name: PurePosixPath, written: Stamp | None) -> bytes:
-    return json.dumps({"input": photo, "output": str(name), "written": written}).encode()
+def claim_text(photo: str, name: PurePosixPath, written: Stamp | None, replaced: Stamp | None) -> bytes:
+    return json.dumps({"input": photo, "output": str(name), "written": written, "replaced": replaced}).encode()
 
 
-def claimed(text: bytes, photo: str, name: PurePosixPath) -> Stamp | None:
-    """The stamp that a claim gives the file ``name`` of a photo; None where it is about another, or cut short."""
+def claimed(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
+    """The stamps that a claim gives the file ``name`` of a photo; none where it is about another, or cut short."""
     try:
         found = json.loads(text)
     except ValueError:
-        return None
-    right = isinstance(found, dict) and (found.get("input"), found.get("output")) == (photo, str(name))
-    return found.get("written") if right else None
+        return []
+    if not isinstance(found, dict) or (found.get("input"), found.get("output")) != (photo, str(name)):
+        return []
+    return [known for key in ("written", "replaced") if isinstance(known := found.get(key), list)]
 
 
 def foreign(target: object) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -42,6 +42,11 @@ class RemoteOutput:
         return str(self.folder)
 
     @contextmanager
+    def hold(self, names: Iterable[PurePosixPath]) -> Iterator[None]:
+        """A store has no lock: see docs/scale.md."""
+        yield
+
+    @contextmanager
     def desk(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="remove-objects-") as folder:
             yield Path(folder)
@@ -59,12 +64,14 @@ class RemoteOutput:
 
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
         target = self.folder / name
-        found = target.stamp()
-        if found is not None and not self.overwrite and found != ours and not self._is_claimed(photo, name, target):
-            raise UnwritableError(foreign(target))
+        found, replaced = target.stamp(), None
+        if found is not None and found != ours and not self.overwrite:
+            replaced = _content_stamp(target.read() or b"")
+            if replaced not in self._claimed(photo, name):
+                raise UnwritableError(foreign(target))
         # What the store will call it is not known before: a claim goes by the content.
         content = part.read_bytes()
-        self._claim_file(photo).write(claim_text(photo, name, _content_stamp(content)))
+        self._claim_file(photo).write(claim_text(photo, name, _content_stamp(content), replaced))
         target.put(part)
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
@@ -81,6 +88,9 @@ class RemoteOutput:
 
     def release(self, photos: Iterable[str]) -> None:
         _all_of(self._drop_claim, photos)
+
+    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """What is left stays: a claim there goes by a content that the journal does not know, and harms nothing."""
 
     def journal(self) -> Journal:
         return RemoteJournal(self.folder)
@@ -105,10 +115,9 @@ class RemoteOutput:
         with suppress(PhotoError):  # one that stays harms nothing
             self._claim_file(photo).delete()
 
-    def _is_claimed(self, photo: str, name: PurePosixPath, target: Remote) -> bool:
+    def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         left = self._claim_file(photo).read()
-        found = None if left is None else claimed(left, photo, name)
-        return found is not None and found == _content_stamp(target.read() or b"")
+        return [] if left is None else claimed(left, photo, name)
 
 
 class RemoteJournal(Journal):
@@ -128,7 +137,7 @@ class RemoteJournal(Journal):
 
     def add(self, row: dict[str, Any]) -> list[str]:
         with self._lock:
-            self.rows[row["input"]] = row
+            self._note(row["input"], row)
             self._kept.append(row)
             if time.monotonic() - self._flushed < INTERVAL:
                 return []

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 from pipeline import scan
 from pipeline.config import BatchSettings, Settings, resolve_classes
-from pipeline.errors import UsageError
+from pipeline.errors import OutputError, UnwritableError, UsageError
 from pipeline.ledger import Ledger, package_version
 from pipeline.output import LocalOutput, Output
 from pipeline.output_remote import RemoteOutput
-from pipeline.remote import Location, Remote
+from pipeline.remote import Location, Remote, name_in
 from pipeline.remover import ObjectRemover
 from pipeline.report import SCHEMA_VERSION
+from pipeline.stopping import Stop
 from pipeline.threads import Record, Threads
 from pipeline.types import Status
 from pipeline.worker import Facts, Task, Worker
@@ -29,12 +30,13 @@ _PLACES = ("output", "masks", "truth")
 
 @dataclass(frozen=True)
 class FolderResult:
-    """What ``remove_folder`` gives: where the report stands, what is in it, and how many photos failed."""
+    """What ``remove_folder`` gives: where the report stands, what is in it, and why it ended before its time, if it did."""
 
     report: Location
     run: dict[str, Any]
     photos: list[dict[str, Any]]
     warnings: list[str]
+    stopped: str | None = None
 
     def count(self, status: Status) -> int:
         return sum(p["status"] == status.value for p in self.photos)
@@ -49,8 +51,12 @@ class FolderResult:
 class Engine(Protocol):
     """Who does the photos. Closing the generator stops the work."""
 
-    def run(self, tasks: Iterable[Task], record: Record) -> Generator[dict[str, Any], None, None]:
-        """Entries as they are done, each once, each written down by ``record`` first."""
+    def run(self, tasks: Iterable[Task], record: Record, stop: Stop) -> Generator[dict[str, Any], None, None]:
+        """Entries as they are done, each once, each written down by ``record`` first. Told to ``stop``, no photo is begun any more.
+
+        Raises:
+            OutputError, WeightsError, UsageError, ClusterError: what no photo can do without, after those at work are finished.
+        """
 
     def facts(self) -> Facts:
         """Of those who did the work so far."""
@@ -58,7 +64,7 @@ class Engine(Protocol):
 
 def remove_folder(
     inputs: Sequence[Location], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
-    progress: Callable[[int, dict[str, Any] | None], None] | None = None,
+    progress: Callable[[int, dict[str, Any] | None], None] | None = None, stop: Stop | None = None,
 ) -> FolderResult:  # fmt: skip
     """Clean files and folders into an output folder, and report there: ``report.json``, ``report.csv``, ``report.html``.
 
@@ -70,15 +76,18 @@ def remove_folder(
         batch: of the folder.
         command: to quote in the report.
         progress: called with (number of photos, None) at the start and (number, entry) after each photo.
+        stop: asked to, it ends the run once the photos at work are finished.
 
     Returns:
-        The report. One bad photo is an entry with status ``failed``, never the end.
+        The report. One bad photo is an entry with status ``failed``, never the end. ``stopped`` says why photos are missing in it: the
+        run was asked to stop, or the disk is full. The same call goes on from there.
 
     Raises:
-        UsageError: before any work, where the call cannot work.
+        UsageError: before any work, where the call cannot work or another run writes into the output.
         WeightsError: a network that the settings name is not to be had.
+        OutputError: the disk is full, and has no room for the report.
     """
-    settings, batch = settings or Settings(), batch or BatchSettings()
+    settings, batch, stop = settings or Settings(), batch or BatchSettings(), stop or Stop()
     classes = resolve_classes(list(batch.classes))
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
@@ -89,7 +98,6 @@ def remove_folder(
     plan = scan.scan(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
-    ledger = Ledger(plan.output, output, settings, batch, classes)
     entries: list[dict[str, Any]] = []
     if progress:
         progress(len(plan.jobs), None)
@@ -99,39 +107,53 @@ def remove_folder(
         if progress:
             progress(len(plan.jobs), entry)
 
-    interrupted = False
+    with output.hold(name_in(plan.output, place) for job in plan.jobs for place in (job.target, job.mask_target)):
+        ledger = Ledger(plan.output, output, settings, batch, classes)
+        stopped, worked = _work(plan, ledger, engine, took, stop)
+        facts = ledger.facts(engine.facts(), worked=worked)
+        warnings = [*plan.notes, *facts.warnings]
+        if stopped:
+            stopped += f" after {len(entries)} of {len(plan.jobs)} photos; the same command goes on from here"
+            warnings.append(stopped)
+        run = {
+            "version": package_version(),
+            "command": command,
+            "settings": {**asdict(settings), **{k: v for k, v in asdict(batch).items() if k not in _PLACES}, "classes": list(classes)},
+            "weights": facts.weights,
+            "device": facts.device,
+            "seconds": round(time.monotonic() - begun, 3),
+            "warnings": warnings,
+        }
+        try:
+            report = output.report(run, entries)
+        except UnwritableError as error:
+            raise OutputError(f"{stopped}; {error}" if stopped else str(error)) from error
+        if not stopped:
+            ledger.finish()
+    return FolderResult(report, run, entries, warnings, stopped)
+
+
+def _work(plan: scan.Plan, ledger: Ledger, engine: Engine, took: Callable[[dict[str, Any]], None], stop: Stop) -> tuple[str | None, bool]:
+    """Do what is left of a plan: (why it ended before its time, whether there was anything to do)."""
     tasks: list[Task] = []
+    for found in ledger.look(plan.jobs):
+        if isinstance(found, Task):
+            tasks.append(found)
+        else:
+            took(found)
+    left = len(tasks)
     try:
-        for found in ledger.look(plan.jobs):
-            if isinstance(found, Task):
-                tasks.append(found)
-            else:
-                took(found)
-        with closing(engine.run(tasks, ledger.add)) as stream:
+        with closing(engine.run(tasks, lambda row: ledger.add(row, engine.facts()), stop)) as stream:
             for entry in stream:
                 took(entry)
-    except KeyboardInterrupt:
-        interrupted = True
+                left -= 1
+    except OutputError as error:
+        return f"stopped ({error})", bool(tasks)
+    except KeyboardInterrupt:  # of a caller that does not listen to signals
+        stop.ask()
     finally:
         ledger.flush()
-    facts = engine.facts()
-    warnings = [*plan.notes, *facts.warnings]
-    if interrupted:
-        warnings.append(f"stopped by the user after {len(entries)} of {len(plan.jobs)} photos; the same command goes on from here")
-    run = {
-        "version": package_version(),
-        "command": command,
-        "settings": {**asdict(settings), **{k: v for k, v in asdict(batch).items() if k not in _PLACES}, "classes": list(classes)},
-        "weights": facts.weights,
-        "device": facts.device,
-        "seconds": round(time.monotonic() - begun, 3),
-        "warnings": warnings,
-    }
-    report = output.report(run, entries)
-    if interrupted:
-        raise KeyboardInterrupt
-    ledger.finish()
-    return FolderResult(report, run, entries, warnings)
+    return ("stopped by the user" if stop() and left else None), bool(tasks)
 
 
 def open_output(folder: Location, *, overwrite: bool = False) -> Output:

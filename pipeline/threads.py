@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 
+from pipeline.stopping import Stop
 from pipeline.worker import Facts, Task, Worker
 
 #: Writes down a finished photo's row, and gives its entry.
@@ -22,26 +23,32 @@ class Threads:
         self.worker, self.count = worker, max(1, count)
         worker.remover.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
 
-    def run(self, tasks: Iterable[Task], record: Record) -> Generator[dict[str, Any], None, None]:
-        """Entries as they are done. At most ``count`` photos are in memory at a time; closed early, it waits for those and records them."""
+    def run(self, tasks: Iterable[Task], record: Record, stop: Stop) -> Generator[dict[str, Any], None, None]:
+        """Entries as they are done. At most ``count`` photos are in memory at a time; closed early, it waits for those and records them.
+
+        Told to stop, or where one raises what no photo can do without, it begins no more, finishes those at work, and then raises that.
+        """
         todo = list(tasks)
         waiting = iter(todo)
+        error: BaseException | None = None
         with shared_cores(min(self.count, len(todo))), ThreadPoolExecutor(self.count) as pool:
             running: set[Future[dict[str, Any]]] = set()
             try:
                 while True:
-                    for task in waiting:
-                        running.add(pool.submit(lambda task=task: record(self.worker(task))))  # type: ignore[misc]
-                        if len(running) >= self.count:
-                            break
+                    while len(running) < self.count and error is None and not stop() and (task := next(waiting, None)):
+                        running.add(pool.submit(lambda task: record(self.worker(task)), task))
                     if not running:
-                        return
+                        break
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
-                        yield future.result()
+                        if (raised := future.exception()) is None:
+                            yield future.result()
+                        error = error or raised
             finally:
                 for future in running:
                     future.cancel()
+        if error is not None:
+            raise error
 
     def facts(self) -> Facts:
         return self.worker.facts()

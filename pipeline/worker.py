@@ -11,11 +11,11 @@ import numpy as np
 
 from pipeline import images, previews, report
 from pipeline.config import BatchSettings
-from pipeline.errors import PhotoError, UnwritableError
+from pipeline.errors import OutputError, PhotoError, UnreadableError, UnwritableError
 from pipeline.fetched import fetched, named
-from pipeline.journal import PREVIEWS, Stamp
+from pipeline.journal import PREVIEWS, Stamp, fingerprint
 from pipeline.output import Output
-from pipeline.remote import Location
+from pipeline.remote import Location, location_stamp
 from pipeline.remover import ObjectRemover
 from pipeline.stopwatch import Stopwatch, summed
 from pipeline.types import Fidelity, Mask, Outcome, Photo, Status
@@ -23,10 +23,13 @@ from pipeline.types import Fidelity, Mask, Outcome, Photo, Status
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamp of what that wrote."""
+    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamp of what that wrote.
+
+    ``settings`` is a fingerprint of all that decides the picture besides its files.
+    """
 
     name: str
-    identity: str
+    settings: str
     source: Location
     mask: Location | None
     truth: Location | None
@@ -34,6 +37,14 @@ class Task:
     mask_target: PurePosixPath
     seen: bool = False
     written: Stamp | None = None
+
+    def stamps(self) -> tuple[Stamp | None, ...]:
+        """Of photo, mask and truth, as they are now or, elsewhere, as a listing found them; None for what is not there."""
+        return tuple(None if place is None else location_stamp(place) for place in (self.source, self.mask, self.truth))
+
+    def identity(self, stamps: tuple[Stamp | None, ...]) -> str:
+        """Tells this work on files of these ``stamps`` from any other."""
+        return fingerprint(self.settings, *stamps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +66,29 @@ class Worker:
         """The journal's row of a photo. Any failure of the photo itself becomes its entry.
 
         Raises:
-            WeightsError, UsageError: what no photo of this run can do without.
+            WeightsError, UsageError, OutputError: what no photo of this run can do without.
         """
         begun = time.monotonic()
-        written: Stamp | None = None
+        identity, written = "", task.written  # where it fails, what an earlier run wrote still stands there
         try:
+            # The result belongs to the files as they are now, not as the scan found them, which may be hours ago.
+            stamps = task.stamps()
+            identity = task.identity(stamps)
+            _refuse_missing(task, stamps)
             with self.output.desk() as desk, fetched(task.source) as source:
                 self.output.clear(task.name, seen=task.seen)
-                entry, written = self._clean(task, source, desk)
+                entry, written = self._clean(task, source, desk, stamps)
+        except OutputError:
+            raise
         except (PhotoError, OSError, MemoryError) as error:
             entry = failed_entry(task.name, str(error) or type(error).__name__, time.monotonic() - begun)
-        return {"input": task.name, "identity": task.identity, "written": written, "entry": entry}
+        return {"input": task.name, "identity": identity, "written": written, "entry": entry}
 
     def facts(self) -> Facts:
         """As far as the work has come."""
         return Facts(self.remover.weights(), tuple(self.remover.warnings()), str(self.remover.device))
 
-    def _clean(self, task: Task, source: Path, desk: Path) -> tuple[dict[str, Any], Stamp | None]:
+    def _clean(self, task: Task, source: Path, desk: Path, stamps: tuple[Stamp | None, ...]) -> tuple[dict[str, Any], Stamp | None]:
         watch = Stopwatch()
         with watch("read"):
             photo = images.read_photo(source)
@@ -85,7 +102,7 @@ class Worker:
         with watch("preview"):
             outcome = self._preview(task.name, desk, photo, outcome)
         with watch("write"):
-            outcome, output, mask = self._write(task, source, desk, photo, outcome)
+            outcome, output, mask = self._write(task, source, desk, photo, outcome, stamps)
         outcome = replace(outcome, stages=summed([outcome.stages, watch.stages]), seconds=watch.elapsed)
         entry = report.photo_entry(task.name, outcome, output=None if output is None else str(output), mask=mask)
         return entry, None if output is None else self.output.stamp(output)
@@ -104,15 +121,18 @@ class Worker:
             previews.write(desk, name, photo, outcome)
             for file in previews.find(desk, name).values():
                 self.output.keep(file, PurePosixPath(PREVIEWS, file.name))
+        except OutputError:
+            raise
         except UnwritableError as error:
             return replace(outcome, warnings=(*outcome.warnings, f"the report has no picture of it: {error}"))
         return outcome
 
     def _write(
-        self, task: Task, source: Path, desk: Path, photo: Photo, outcome: Outcome
+        self, task: Task, source: Path, desk: Path, photo: Photo, outcome: Outcome, stamps: tuple[Stamp | None, ...]
     ) -> tuple[Outcome, PurePosixPath | None, str | None]:
         """Mask and photo to the output: (outcome with its fidelity, the photo's name there, the mask's)."""
         mask = None
+        _refuse_changed(task, stamps)
         if self.batch.save_masks and outcome.mask is not None and outcome.holes:
             file = self.output.place(desk, task.mask_target)
             with named(file, f"{self.output}/{task.mask_target}"):
@@ -125,6 +145,7 @@ class Worker:
 
         def claim(part: Path, final: Path) -> None:
             nonlocal name
+            _refuse_changed(task, stamps)  # what was found unchanged is copied from the file, read once more
             name = task.target.with_name(task.target.name + final.name[len(file.name) :])  # a lossless one has one more suffix
             self.output.claim(task.name, name, part, task.written)
 
@@ -141,6 +162,19 @@ class Worker:
             )
         warnings = (*outcome.warnings, *filter(None, [written.note]))
         return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside), warnings=warnings), name, mask
+
+
+def _refuse_missing(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
+    for place, found in zip((task.source, task.mask, task.truth), stamps, strict=True):
+        if place is not None and found is None:
+            raise UnreadableError(f"{place}: was there when the run began, and is gone; put it back and run the same command again")
+
+
+def _refuse_changed(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
+    """A picture that is half of one file and half of another, or is not that of its mask, is nobody's."""
+    for place, found, now in zip((task.source, task.mask, task.truth), stamps, task.stamps(), strict=True):
+        if found != now:
+            raise UnreadableError(f"{place}: changed while it was at work, the result was thrown away; run the same command again")
 
 
 def failed_entry(name: str, message: str, seconds: float = 0.0) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,6 +22,9 @@ from models.segmenter import CompactSegmenter, CompactSegmenterConfig
 from models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
 from pipeline.labelling import Costs
 from pipeline.types import Box
+
+if TYPE_CHECKING:
+    from tests.pipeline.faults import Ground
 
 NETWORKS = {
     "compact-segmenter": lambda: CompactSegmenter(CompactSegmenterConfig(width=32)),
@@ -65,6 +70,18 @@ def assert_help_is_quick(module: ModuleType, says: str, absent: set[str]) -> Non
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
     assert time.monotonic() - begun < 3  # 0.1 s on an idle machine; torch alone would take longer than this bound on a busy one
+
+
+@pytest.fixture(scope="module")
+def ground(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """What the tests of faults stand on; runs in children of this process have the tiny networks too."""
+    from tests.pipeline.faults import Ground
+
+    folder = tmp_path_factory.mktemp("ground")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.weights.FOLDER", tiny_weights)
+        patch.setenv("TORCH_HOME", str(folder / "no-cache"))
+        yield Ground(folder)
 
 
 class BoxSegmenter:

@@ -211,17 +211,24 @@ def test_a_killed_worker_loses_nothing(cluster: Cluster, photos: Path, whole: Pa
     assert run_facts["device"] == "cpu"
 
 
-def test_ctrl_c_writes_the_report_and_the_local_engine_goes_on(cluster: Cluster, photos: Path, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_goes_on(
+    number: signal.Signals, cluster: Cluster, photos: Path, whole: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     arguments = ["--masks", photos / "masks", "--save-masks", "-o", out, photos / "in"]
     run = cluster.start(*arguments)
     until(lambda: rows(out) >= 2 or run.poll() is not None, "no photo was done")
-    os.kill(run.pid, signal.SIGINT)
+    os.kill(run.pid, number)
     output, errors = run.communicate(timeout=120)
     assert run.returncode == 1, output + errors
+    assert "once more stops now" in errors
     assert "the same command goes on from here" in errors
     report = json.loads((out / "report.json").read_text())
     assert 0 < len(report["photos"]) < PHOTOS + 1
+    written = {str(p.relative_to(out)) for p in out.rglob("p*.png") if "masks" not in p.parts}
+    assert written == {p["output"] for p in report["photos"] if p["output"]}  # it tells of every one
+    assert rows(out) == len(report["photos"])
     assert any("stopped by the user" in w for w in report["run"]["warnings"])
     until(lambda: not cluster.actors(), "the workers of a stopped run go on")
     cluster.run(*arguments, engine="local", code=1)

@@ -14,7 +14,7 @@ import PIL
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline.errors import UnwritableError
+from pipeline.errors import UnreadableError, UnwritableError
 from pipeline.image_native import Layout, Native, Sheet
 from pipeline.image_png import write as write_png
 from pipeline.images import WriteResult, atomic_write, copy_photo, read_photo, write_photo
@@ -455,7 +455,7 @@ def test_copy_photo_copies_every_byte(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(os.urandom(3_000_000))
     copy_photo(tmp_path / "a.jpg", tmp_path / "out" / "a.jpg")
     assert (tmp_path / "out" / "a.jpg").read_bytes() == (tmp_path / "a.jpg").read_bytes()
-    with pytest.raises(UnwritableError):
+    with pytest.raises(UnreadableError, match=r"missing\.jpg: cannot be opened"):
         copy_photo(tmp_path / "missing.jpg", tmp_path / "out" / "b.jpg")
     assert os.listdir(tmp_path / "out") == ["a.jpg"]
 

@@ -77,12 +77,15 @@ def load_baseline(path: Path) -> dict[str, Any]:
     for part, value in (("run", run), *((k, run.get(k, {})) for k in ("settings", "weights") if isinstance(run, dict))):
         if not isinstance(value, dict):
             raise UsageError(f"{path}: the baseline is no report, its '{part}' is damaged; {remedy}")
+    seconds = run.get("seconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < 1e9:
+        raise UsageError(f"{path}: the baseline is no report, its 'seconds' are {str(seconds)[:40]!r}; {remedy}")
     for i, entry in enumerate(found["photos"]):
         try:
             verdict(entry), grounds(entry), routes(entry)
             if not isinstance(entry["input"], str):
                 raise TypeError(f"{entry['input']!r} is no name")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(f"{path}: the baseline is no report, its photo {i + 1} is damaged ({error}); {remedy}") from error
     return found
 

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pipeline.entry_shape import is_entry
+
 #: What tells that a file is still the same one: its size, and its time of change or whatever a store keeps instead.
 Stamp: TypeAlias = list[Any]
 
@@ -65,13 +67,15 @@ class Journal:
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # the line that a crash cut short
             if not isinstance(row, dict):
                 continue
-            self.complete = bool(row.get("complete"))
-            if "input" in row:
-                self.rows[str(row["input"])] = row
+            self.complete = row.get("complete") is True
+            entry = row.get("entry")
+            # A damaged row is none: its photo is done again.
+            if is_entry(entry) and entry["input"] == row.get("input"):
+                self.rows[entry["input"]] = row
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""

@@ -66,6 +66,8 @@ class Ledger:
         if row is None or row.get("identity") != task.identity or row["entry"]["status"] == Status.FAILED.value:
             return None
         entry: dict[str, Any] = dict(row["entry"])
+        if entry["output"] not in (None, str(task.target), f"{task.target}.png") or entry["mask"] not in (None, str(task.mask_target)):
+            return None  # a row of ours names no other file
         if entry["output"] is not None and (task.written is None or self._existing(PurePosixPath(entry["output"])) != task.written):
             return None
         if entry["mask"] is not None and self._existing(PurePosixPath(entry["mask"])) is None:

@@ -28,7 +28,7 @@ def segments(handle: BinaryIO) -> tuple[tuple[int, bytes], ...]:
     directory, FlashPix, content credentials.
     """
     kept = []
-    photoshop = b""
+    photoshop = bytearray()
     for marker, payload in _segments(handle):
         if marker == _APP0 and payload.startswith(_JFIF):
             kept.append((marker, payload[:12] + b"\0\0"))  # the last two bytes are the thumbnail's size
@@ -36,7 +36,7 @@ def segments(handle: BinaryIO) -> tuple[tuple[int, bytes], ...]:
             photoshop += payload.removeprefix(_PHOTOSHOP)  # one list of resources may run through several segments
         elif marker in (_APP12, _COM):
             kept.append((marker, payload))
-    resources = photoshop_without_thumbnails(photoshop) or b""
+    resources = photoshop_without_thumbnails(bytes(photoshop)) or b""
     room = _LARGEST - len(_PHOTOSHOP)
     kept += [(_APP13, _PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)]
     return tuple(kept)

@@ -15,7 +15,7 @@ _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL_AT, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _INTEGER = {1: "B", 3: "H", 4: "I"}  # EXIF's BYTE, SHORT and LONG
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([0-9]+)")
-_XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b.*?</\1\s*>", re.DOTALL)
+_XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b")
 _XMP_OF_A_SECOND_PICTURE = re.compile(rb"hdrgm:|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:", re.IGNORECASE)
 _XMP_CONTINUATION = re.compile(rb"xmpNote:HasExtendedXMP\s*=\s*[\"'][0-9A-Fa-f]*[\"']")
 _PHOTOSHOP_THUMBNAILS = (1033, 1036)
@@ -35,7 +35,7 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
             found = next((v for _, tag, v, _ in _entries(exif, order, first) if tag == ORIENTATION), None)
     except (struct.error, KeyError):
         found = None
-    if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
+    if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)) and len(match[2]) < 9:
         found = int(match[2])
     return found if found is not None and 1 <= found <= 8 else 1
 
@@ -64,14 +64,29 @@ def upright_xmp(xmp: bytes) -> bytes | None:
     """XMP with orientation 1 and no thumbnail; None where it describes a second picture that the new file does not have."""
     if _XMP_OF_A_SECOND_PICTURE.search(xmp):
         return None
-    for pattern, new in ((_XMP_ORIENTATION, rb"\g<1>1"), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
+    for pattern, new in ((_XMP_ORIENTATION, rb"\g<1>1"), (_XMP_CONTINUATION, b"")):
         xmp = pattern.sub(new, xmp)
-    return xmp
+    return _without_thumbnails(xmp)
+
+
+def _without_thumbnails(xmp: bytes) -> bytes:
+    """In one pass: a pattern with both ends in it would look for the end again at each of a hostile file's million beginnings."""
+    kept, at, unclosed = [], 0, set()
+    for opening in _XMP_THUMBNAILS.finditer(xmp):
+        if opening.start() < at or opening[1] in unclosed:
+            continue
+        closing = re.compile(rb"</" + opening[1] + rb"\s*>").search(xmp, opening.end())
+        if closing is None:
+            unclosed.add(opening[1])
+            continue
+        kept.append(xmp[at : opening.start()])
+        at = closing.end()
+    return b"".join([*kept, xmp[at:]])
 
 
 def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
     """Photoshop's image resources (8BIM blocks) less the thumbnails; None where they cannot be parsed."""
-    kept, at = b"", 0
+    kept, at = bytearray(), 0
     while at + 12 <= len(resources):
         if resources[at : at + 4] != b"8BIM":
             return None
@@ -84,7 +99,7 @@ def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
         if number not in _PHOTOSHOP_THUMBNAILS:
             kept += resources[at:end]
         at = end
-    return kept or None
+    return bytes(kept) or None
 
 
 def _header(exif: bytes) -> tuple[str, int]:

@@ -113,9 +113,11 @@ def main() -> int:
                 findings.append({"case": number, "target": target, "file": name, **found})
                 print(f"{found['outcome']}: case {number}, {target} of {name}: {found['message'].strip().splitlines()[-1]}", flush=True)
             path.unlink(missing_ok=True)
+    print_table(table, most)
     command = args.count // 10 if args.command is None else args.command
     whole_command = run_command(command, args.seed, whole, args.keep) if command else None
-    print_table(table, most, whole_command)
+    if whole_command:
+        print_command(whole_command)
     if args.json:
         report = {"count": args.count, "seed": args.seed, "table": table, "most": most, "findings": findings, "command": whole_command}
         args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -123,18 +125,21 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def print_table(table: dict[str, Counter[str]], most: dict[str, dict[str, float]], command: dict[str, Any] | None) -> None:
+def print_table(table: dict[str, Counter[str]], most: dict[str, dict[str, float]]) -> None:
     """A row a target."""
     columns = ("result", "refused", "contained", "finding")
     print(f"{'target':10}" + "".join(f"{c:>11}" for c in columns) + "   most seconds   most MB")
     for target, counts in table.items():
         figures = most[target]
         print(f"{target:10}" + "".join(f"{counts[c]:11}" for c in columns) + f"   {figures['seconds']:12.2f}   {figures['mb']:7.0f}")
-    if command:
-        told = "; ".join(f"{n} {status}" for status, n in command["statuses"].items())
-        print(f"remove-objects: {command['files']} files in {command['runs']} runs: {told}; findings: {len(command['findings'])}")
-        for finding in command["findings"]:
-            print(f"  {finding}")
+
+
+def print_command(found: dict[str, Any]) -> None:
+    """What came of the files that went through the command."""
+    told = "; ".join(f"{n} {status}" for status, n in found["statuses"].items())
+    print(f"remove-objects: {found['files']} files in {found['runs']} runs: {told}; findings: {len(found['findings'])}")
+    for finding in found["findings"]:
+        print(f"  {finding}")
 
 
 if __name__ == "__main__":

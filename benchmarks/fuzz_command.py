@@ -15,16 +15,18 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks.fuzz_files import mutate
+from pipeline.errors import UnreadableError
+from pipeline.image_read import read_photo
 from pipeline.report import read_report
 
 ROOT = Path(__file__).resolve().parents[1]
 A_RUN = 80
 #: Put before the numbers of files.
-NAMES = ("plain", "new\nline", "\U0001f600 smile", "\u202eltr", "-dash", "tab\t", "quote\"'", "<b>bold</b>", os.fsdecode(b"bytes-\xff\xfe"), "x" * 200)
+NAMES = ("plain", "new\nline", "\U0001f600 smile", "\u202eltr", "-dash", "tab\t", "quote\"'", "<img src=x onerror=alert(1)>", os.fsdecode(b"bytes-\xff\xfe"), "x" * 200)
 
 
 def run_command(count: int, seed: int, whole: list[tuple[str, bytes]], keep: Path) -> dict[str, Any]:
-    """``count`` mutated photos, half of them with mutated masks, through ``remove-objects`` in runs of ``A_RUN``.
+    """``count`` mutated photos, a third of them with mutated masks, through ``remove-objects`` in runs of ``A_RUN``.
 
     Returns:
         {"files", "runs", "statuses": photos by verdict, "findings": in words}.
@@ -45,8 +47,6 @@ def _one_run(scratch: Path, seed: int, run: int, count: int, whole: list[tuple[s
     photos, masks, out = scratch / "photos", scratch / "masks", scratch / "out"
     photos.mkdir()
     masks.mkdir()
-    plain = Image.new("L", (96, 72))
-    ImageDraw.Draw(plain).rectangle((30, 20, 50, 50), fill=255)
     names = []
     for i in range(count):
         random = np.random.default_rng([seed, 1_000_000, run, i])
@@ -54,8 +54,8 @@ def _one_run(scratch: Path, seed: int, run: int, count: int, whole: list[tuple[s
         file = f"{NAMES[i % len(NAMES)]}{i}{Path(name).suffix}"
         names.append(file)
         (photos / file).write_bytes(mutate(random, name, content, []) if i % 4 else content)
-        plain.save(masks / f"{file}.png")
-        if i % 2:
+        _mask_for(content, scratch / name).save(masks / f"{file}.png")
+        if i % 3 == 0:
             (masks / f"{file}.png").write_bytes(mutate(random, "m.png", (masks / f"{file}.png").read_bytes(), []))
     command = [sys.executable, "-m", "pipeline.cli", "--masks", str(masks), "--no-probe", "--detail", "none", "--offline", "-o", str(out)]
     done = subprocess.run([*command, str(photos)], capture_output=True, cwd=ROOT, check=False)
@@ -76,6 +76,18 @@ def _one_run(scratch: Path, seed: int, run: int, count: int, whole: list[tuple[s
     if (done.returncode == 1) != any(entry["status"] == "failed" for entry in entries.values()):
         findings.append(f"exit code {done.returncode} with {json.dumps(dict(statuses))}")
     return findings
+
+
+def _mask_for(content: bytes, scratch: Path) -> Image.Image:
+    """Of the size that the whole file has, where it has one, so that what stays readable is also filled."""
+    scratch.write_bytes(content)
+    try:
+        height, width = read_photo(scratch, max_pixels=1_000_000).size
+    except UnreadableError:
+        height, width = 72, 96
+    mask = Image.new("L", (width, height))
+    ImageDraw.Draw(mask).rectangle((width // 3, height // 3, width // 2, height // 2), fill=255)
+    return mask
 
 
 def _keep(scratch: Path, target: Path) -> None:

@@ -61,6 +61,8 @@ def load_baseline(path: Path) -> dict[str, Any]:
         UsageError: unreadable, no report, of another schema version, or without a single photo.
     """
     remedy = "give the report.json of an earlier run"
+    if path.exists() and not path.is_file():  # a pipe would wait for ever, a device never end
+        raise UsageError(f"{path}: the baseline cannot be read (not a regular file); {remedy}")
     try:
         found = read_report(path)
     except OSError as error:

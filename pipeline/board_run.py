@@ -18,6 +18,7 @@ from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
 from pipeline.config import Settings, resolve_classes
 from pipeline.errors import UnwritableError, UsageError
+from pipeline.files import is_file
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names
 from pipeline.reports import write_reports
@@ -123,7 +124,7 @@ def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
         beside = [p for p in sorted(parent.iterdir()) if p.is_dir() and not p.name.startswith(".") and p != folder.resolve()]
     except OSError:
         beside = []
-    counted = sorted(((sum(_is_file(p / n) for n in names), p) for p in [parent, *beside]), key=lambda c: -c[0])
+    counted = sorted(((sum(is_file(p / n) for n in names), p) for p in [parent, *beside]), key=lambda c: -c[0])
     best = [p for count, p in counted if count and count == counted[0][0]]
     if len(best) > 1:
         raise UsageError(
@@ -181,15 +182,8 @@ def _worst_first(row: dict[str, Any]) -> tuple[bool, bool, float, str]:
     return row["status"] != "review" or bool(row.get("reviewed")), height is None, -(height or 0.0), row["input"]
 
 
-def _is_file(path: Path) -> bool:
-    """Whether there is one; a name out of a report may be longer than any disk takes."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _exists(path: Path) -> bool:
+    """As ``files.is_file``, for folders too."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -200,7 +194,7 @@ def _find(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | 
     """(the input's file, None) or (where it should be, why it is not used)."""
     for base in candidates:
         path = base / name if base.is_dir() else base
-        if not _is_file(path) or (base.is_file() and base.name != name):
+        if not is_file(path) or (base.is_file() and base.name != name):
             continue
         if not is_inside(path, (base if base.is_dir() else base.parent).resolve()):
             return path, f"{path} is a link to a file outside the folder: it is not opened"
@@ -216,7 +210,7 @@ def _saved_mask(folder: Path, row: dict[str, Any]) -> Path | None:
     if not isinstance(name, str) or not is_plain(name):
         return None
     path = folder / name
-    return path if _is_file(path) and is_inside(path, folder.resolve()) else None
+    return path if is_file(path) and is_inside(path, folder.resolve()) else None
 
 
 def _classes_of(run: dict[str, Any]) -> tuple[str, ...]:

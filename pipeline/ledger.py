@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline import scan
 from pipeline.config import BatchSettings, Settings
+from pipeline.files import is_file
 from pipeline.journal import fingerprint
 from pipeline.output import Output
 from pipeline.remote import Location, Remote, location_stamp, name_in
@@ -92,7 +93,7 @@ def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location 
         return lambda candidates: next(
             (there[key] for c in candidates if isinstance(c, Remote) and (key := str(c.relative)) in there), None
         )
-    return lambda candidates: next((c for c in candidates if isinstance(c, Path) and c.is_file()), None)
+    return lambda candidates: next((c for c in candidates if isinstance(c, Path) and is_file(c)), None)
 
 
 def _index_stamp() -> str:

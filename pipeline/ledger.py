@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline import scan
 from pipeline.config import BatchSettings, Settings
+from pipeline.errors import WeightsError
 from pipeline.files import is_file
 from pipeline.journal import fingerprint
 from pipeline.output import Output
@@ -97,6 +98,10 @@ def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location 
 
 
 def _index_stamp() -> str:
-    from models.weights import FOLDER
+    from models.checkpoint import CheckpointError
+    from models.weights import shipped_index
 
-    return (FOLDER / "index.json").read_text(encoding="utf-8")
+    try:
+        return shipped_index()
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error

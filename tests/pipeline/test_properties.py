@@ -25,7 +25,7 @@ from pipeline.tolerance import tolerances
 from pipeline.types import Box, Face, Route
 
 #: The same examples on every run and machine, and no limit on the time of one: a busy machine is no fault.
-quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 

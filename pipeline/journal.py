@@ -13,8 +13,6 @@ import threading
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pipeline.entry_shape import is_entry
-
 #: What tells that a file is still the same one: its size, and its time of change or whatever a store keeps instead.
 Stamp: TypeAlias = list[Any]
 
@@ -63,7 +61,9 @@ class Journal:
                 return
 
     def take(self, content: bytes) -> None:
-        """Read rows, the later ones of a photo in the place of the earlier."""
+        """Read rows, the later ones of a photo in the place of the earlier. A damaged row is none: its photo is done again."""
+        from pipeline.entry_shape import is_entry  # here, because it loads NumPy, for which the command's --help does not wait
+
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             try:
                 row = json.loads(line)
@@ -73,7 +73,6 @@ class Journal:
                 continue
             self.complete = row.get("complete") is True
             entry = row.get("entry")
-            # A damaged row is none: its photo is done again.
             if is_entry(entry) and entry["input"] == row.get("input"):
                 self.rows[entry["input"]] = row
 

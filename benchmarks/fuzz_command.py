@@ -22,7 +22,18 @@ from pipeline.report import read_report
 ROOT = Path(__file__).resolve().parents[1]
 A_RUN = 80
 #: Put before the numbers of files.
-NAMES = ("plain", "new\nline", "\U0001f600 smile", "\u202eltr", "-dash", "tab\t", "quote\"'", "<img src=x onerror=alert(1)>", os.fsdecode(b"bytes-\xff\xfe"), "x" * 200)
+NAMES = (
+    "plain",
+    "new\nline",
+    "\U0001f600 smile",
+    "\u202eltr",
+    "-dash",
+    "tab\t",
+    "quote\"'",
+    "<img src=x onerror=alert(1)>",
+    os.fsdecode(b"bytes-\xff\xfe"),
+    "x" * 200,
+)
 
 
 def run_command(count: int, seed: int, whole: list[tuple[str, bytes]], keep: Path) -> dict[str, Any]:

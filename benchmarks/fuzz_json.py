@@ -10,7 +10,8 @@ import numpy as np
 #: What stands where something else was expected. Python's reader lets NaN and infinity through, and integers of any length.
 STRANGE: tuple[Any, ...] = (
     None, True, False, 0, -1, 1e308, -1e-320, float("nan"), float("inf"), 10**400, "", "x", "../../etc/passwd", "a\0b", "\ud800", "ok",
-    "failed", "skipped", [], {}, [[]], [1, 2], [1, 2, 3, 4], [0, 0, -5, 1e300], {"a": 1}, "é" * 300, "a/b", "/", "C:\\x", "<script>alert(1)</script>",
+    "failed", "skipped", [], {}, [[]], [1, 2], [1, 2, 3, 4], [0, 0, -5, 1e300], {"a": 1}, "é" * 300,
+    "a/b", "/", "C:\\x", "<script>alert(1)</script>",
 )  # fmt: skip
 
 

@@ -2,13 +2,12 @@
 
     {"target": "photo", "path": "…"} a line in -> {"outcome": "result", "message": "", "seconds": 0.01, "mb": 3} a line out
 
-``outcome`` is "result", "refused" (the program's own error, with the file's name in it) or "finding" (anything else). A target whose process
-ends instead of answering has crashed.
+``outcome`` is "result", "refused" (the program's own error, with the file's name in it) or "finding" (anything else). A target whose
+process ends instead of answering has crashed.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -208,7 +207,7 @@ def _weight() -> bytes:
 
 def main() -> None:
     """Serve until the standard input ends."""
-    requests, answers = io.open(os.dup(0), encoding="utf-8"), io.open(os.dup(1), "w", encoding="utf-8")
+    requests, answers = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)
     warnings.simplefilter("ignore")

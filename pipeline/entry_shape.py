@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.types import Route, Status
 
@@ -14,7 +14,7 @@ _STATUSES, _ROUTES = {s.value for s in Status}, {r.value for r in Route}
 _LARGEST = 1e18
 
 
-def is_entry(value: Any) -> bool:
+def is_entry(value: Any) -> TypeGuard[dict[str, Any]]:
     """Whether every key that a report needs is there, each of its type, and every text can be written down."""
     try:
         return (

@@ -165,7 +165,7 @@ def receive(stream: BinaryIO) -> Any:
 
 def _exactly(stream: BinaryIO, count: int) -> Any:
     found = np.empty(count, np.uint8)
-    view, at = memoryview(found), 0
+    view, at = found.data, 0
     while at < count:
         got = stream.readinto(view[at:])  # type: ignore[attr-defined]
         if not got:

@@ -32,4 +32,6 @@ def refuse_endless_scans(handle: BinaryIO) -> None:
         scans += (last + block).count(b"\xff\xda")
         last = block[-1:] if block[-1:] == b"\xff" else b""
     if scans > MOST_SCANS:
-        raise UnreadableError(f"it has {scans:,} scans where a progressive JPEG has a dozen: decoding it would take for ever; save it again")
+        raise UnreadableError(
+            f"it has {scans:,} scans where a progressive JPEG has a dozen, and would take for ever to decode; save it again"
+        )

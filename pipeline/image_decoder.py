@@ -10,7 +10,6 @@ import contextlib
 import os
 import pickle
 import signal
-import sys
 import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -125,4 +124,4 @@ def _unlimited() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

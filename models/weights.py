@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -26,11 +27,15 @@ CONNECT_TIMEOUT = 4.0
 
 @dataclass(frozen=True)
 class Remote:
-    """A file that others host: its address, its name in torch's cache, its sha256 (a prefix where only that is published)."""
+    """A file that others host: its address, its name in torch's cache, its sha256 (a prefix where only that is published).
+
+    ``also``: full sha256 of other files that hold the same weights and may stand in its place.
+    """
 
     url: str
     filename: str
     sha256: str
+    also: tuple[str, ...] = ()
 
 
 class Fetched(NamedTuple):
@@ -51,7 +56,13 @@ VGG16_FEATURES = Remote(
 )
 ALEXNET = Remote("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "alexnet-owt-7be5be79.pth", "7be5be79")
 VGG16_BN = Remote("https://download.pytorch.org/models/vgg16_bn-6c64b313.pth", "vgg16_bn-6c64b313.pth", "6c64b313")
-SQUEEZENET = Remote("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0")
+SQUEEZENET = Remote(
+    "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+    "squeezenet1_1-b8a52dc0.pth",
+    "b8a52dc0",
+    # Converted from a half-precision export, for machines with no way to the hub: values differ in the fourth digit.
+    ("f70dea33b510b92f7924478c80dda296ed90e2562180e4ab9164130744760b3c",),
+)
 
 
 def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
@@ -67,11 +78,24 @@ def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
     Raises:
         CheckpointError: missing or damaged; says how to mend it.
     """
-    index = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-    if kind not in index:
-        raise CheckpointError(f"no weight of kind '{kind}' ships; there are: {', '.join(sorted(index))}")
-    digest = str(index[kind]["sha256"])
-    return load_weights(FOLDER / str(index[kind]["file"]), network_class, expected_sha256=digest), digest
+    path = FOLDER / "index.json"
+    try:
+        index = json.loads(shipped_index())
+        if kind not in index:
+            raise CheckpointError(f"{path}: no weight of kind '{kind}' ships; there are: {', '.join(sorted(index))}; reinstall the package")
+        file, digest = FOLDER / str(index[kind]["file"]), str(index[kind]["sha256"])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: not the list of weights that ships ({error!r}); reinstall the package") from error
+    return load_weights(file, network_class, expected_sha256=digest), digest
+
+
+def shipped_index() -> str:
+    """``index.json`` as it stands. Raises ``CheckpointError`` where it cannot be read."""
+    path = FOLDER / "index.json"
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}); reinstall the package") from error
 
 
 def cache_folder() -> Path:
@@ -102,7 +126,7 @@ def why_missing(remote: Remote, *, offline: bool) -> str | None:
 
 def _verified(path: Path, remote: Remote) -> Fetched:
     found = sha256(path)
-    if not found.startswith(remote.sha256):
+    if not found.startswith(remote.sha256) and found not in remote.also:
         raise CheckpointError(f"{path}: sha256 is {found[:16]}…, published is {remote.sha256[:16]}…; delete the file and run again")
     return Fetched(path, found)
 
@@ -142,6 +166,8 @@ def fetch(remote: Remote, *, progress: bool = True) -> Fetched:
         with _socket_timeout(30.0):
             download_url_to_file(remote.url, str(path), hash_prefix=remote.sha256, progress=progress)
     except (OSError, RuntimeError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         raise CheckpointError(f"{remote.url}: could not be downloaded ({error}); put the file at {path} by hand") from error
     return _verified(path, remote)
 

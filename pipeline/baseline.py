@@ -61,6 +61,8 @@ def load_baseline(path: Path) -> dict[str, Any]:
         UsageError: unreadable, no report, of another schema version, or without a single photo.
     """
     remedy = "give the report.json of an earlier run"
+    if path.exists() and not path.is_file():  # a pipe would wait for ever, a device never end
+        raise UsageError(f"{path}: the baseline cannot be read (not a regular file); {remedy}")
     try:
         found = read_report(path)
     except OSError as error:
@@ -77,12 +79,15 @@ def load_baseline(path: Path) -> dict[str, Any]:
     for part, value in (("run", run), *((k, run.get(k, {})) for k in ("settings", "weights") if isinstance(run, dict))):
         if not isinstance(value, dict):
             raise UsageError(f"{path}: the baseline is no report, its '{part}' is damaged; {remedy}")
+    seconds = run.get("seconds", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < 1e9:
+        raise UsageError(f"{path}: the baseline is no report, its 'seconds' are {str(seconds)[:40]!r}; {remedy}")
     for i, entry in enumerate(found["photos"]):
         try:
             verdict(entry), grounds(entry), routes(entry)
             if not isinstance(entry["input"], str):
                 raise TypeError(f"{entry['input']!r} is no name")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(f"{path}: the baseline is no report, its photo {i + 1} is damaged ({error}); {remedy}") from error
     return found
 

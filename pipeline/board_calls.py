@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradio import Error, FileData
+from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline.board_desk import Desk
 from pipeline.board_work import CancelledError
@@ -84,10 +85,17 @@ def calls(desk: Desk) -> list[Callable[..., dict[str, Any]]]:
 
 
 def _told(call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    # Gradio hands on whatever JSON a request holds; the types above are promises to the functions, too.
+    checked = validate_call(config=ConfigDict(allow_inf_nan=False, arbitrary_types_allowed=True))(call)
+
     @wraps(call)
     def told(*args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
-            return call(*args, **kwargs)
+            return checked(*args, **kwargs)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = " ".join(str(part) for part in first["loc"])
+            raise Error(f"{call.__name__} cannot be called so: argument {where}: {first['msg']}", print_exception=False) from None
         except CancelledError as error:
             raise Error(str(error), title="Cancelled", print_exception=False) from error
         except (RemoveObjectsError, MemoryError) as error:

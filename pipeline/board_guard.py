@@ -145,15 +145,16 @@ class Guard:
         if not self._is_ours(_name(host)):
             return 403, "this server answers to its own address only"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _netloc(origin) != host.lower():
             return 403, "requests from other pages are refused"
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        # "same-site" is another port of this machine: somebody else's page too.
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
             return 403, "requests from other pages are refused"
         # Twice decoded, so that no way of writing ".." is left for anything behind this door.
         if ".." in unquote(unquote(raw.decode("latin-1"))) or ".." in path or not ALLOWED.fullmatch(path):
             return 404, "not found"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > limit:
+        if not re.fullmatch(r"[0-9]{1,15}", length) or int(length) > limit:
             return 413, f"more than {limit >> 20} MB were sent"
         return None
 
@@ -186,6 +187,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _netloc(origin: str) -> str:
+    """``http://localhost:7860`` -> ``localhost:7860``; empty, which is nobody's, for what is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
 from pipeline.config import Settings, resolve_classes
-from pipeline.errors import UsageError
+from pipeline.errors import UnwritableError, UsageError
+from pipeline.files import is_file
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names
 from pipeline.reports import write_reports
@@ -90,7 +91,9 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 def settings_of(run: dict[str, Any]) -> Settings:
     """The picture's settings as the run had them, without those that a person chooses at the board. What is unknown is left out."""
-    recorded = run.get("settings") or {}
+    recorded = run.get("settings")
+    if not isinstance(recorded, dict):
+        return Settings()
     known = {f.name: recorded[f.name] for f in fields(Settings) if f.name in recorded and f.name not in _NOT_TAKEN_OVER}
     try:
         return Settings(**known)
@@ -108,10 +111,11 @@ def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
         UsageError: two folders beside the output hold as many of the names, and nothing else says which was cleaned.
     """
     run = written["run"]
-    recorded = [Path(p) for p in run.get("inputs") or [] if isinstance(p, str)]
-    found = [p for p in recorded if p.exists()]
+    inputs = run.get("inputs")
+    recorded = [Path(p) for p in inputs if isinstance(p, str)] if isinstance(inputs, list) else []
+    found = [p for p in recorded if _exists(p)]
     for path in _command_paths(str(run.get("command") or "")):
-        found += [p for base in (Path(), folder.parent, folder) if (p := base / path).exists()]
+        found += [p for base in (Path(), folder.parent, folder) if _exists(p := base / path)]
     if found:
         return list(dict.fromkeys(p.resolve() for p in found))
     names = [p["input"] for p in written["photos"] if is_plain(p["input"])]
@@ -120,7 +124,7 @@ def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
         beside = [p for p in sorted(parent.iterdir()) if p.is_dir() and not p.name.startswith(".") and p != folder.resolve()]
     except OSError:
         beside = []
-    counted = sorted(((sum((p / n).is_file() for n in names), p) for p in [parent, *beside]), key=lambda c: -c[0])
+    counted = sorted(((sum(is_file(p / n) for n in names), p) for p in [parent, *beside]), key=lambda c: -c[0])
     best = [p for count, p in counted if count and count == counted[0][0]]
     if len(best) > 1:
         raise UsageError(
@@ -175,11 +179,19 @@ def _worst_first(row: dict[str, Any]) -> tuple[bool, bool, float, str]:
     return row["status"] != "review" or bool(row.get("reviewed")), height is None, -(height or 0.0), row["input"]
 
 
+def _exists(path: Path) -> bool:
+    """As ``files.is_file``, for folders too."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _find(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | None]:
     """(the input's file, None) or (where it should be, why it is not used)."""
     for base in candidates:
         path = base / name if base.is_dir() else base
-        if not path.is_file() or (base.is_file() and base.name != name):
+        if not is_file(path) or (base.is_file() and base.name != name):
             continue
         if not is_inside(path, (base if base.is_dir() else base.parent).resolve()):
             return path, f"{path} is a link to a file outside the folder: it is not opened"
@@ -195,7 +207,7 @@ def _saved_mask(folder: Path, row: dict[str, Any]) -> Path | None:
     if not isinstance(name, str) or not is_plain(name):
         return None
     path = folder / name
-    return path if path.is_file() and is_inside(path, folder.resolve()) else None
+    return path if is_file(path) and is_inside(path, folder.resolve()) else None
 
 
 def _classes_of(run: dict[str, Any]) -> tuple[str, ...]:

@@ -20,11 +20,11 @@ FRAMING = {"yunet": (0.86, 0.135), "haar": (0.96, 0.087)}
 
 
 class FaceDetector:
-    """Detects faces. ``name`` says with what; the cascades find fewer, and mistake more."""
+    """Detects faces. ``name`` says with what; the cascades find fewer, and mistake more. ``missing``: why it is not YuNet, or empty."""
 
     def __init__(self, *, offline: bool = False) -> None:
         self._lock = threading.Lock()  # OpenCV's detectors keep state between calls
-        path = yunet_file(offline)
+        path, self.missing = find_yunet(offline)
         self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), YUNET_SCORE) if path else None
         cascades: str = cv2.data.haarcascades  # type: ignore[attr-defined]
         cascade = Path(cascades) / "haarcascade_frontalface_default.xml"
@@ -63,12 +63,18 @@ class FaceDetector:
 
 def yunet_file(offline: bool) -> Path | None:
     """YuNet's file where it is cached or reachable."""
+    return find_yunet(offline)[0]
+
+
+def find_yunet(offline: bool) -> tuple[Path | None, str]:
+    """(YuNet's file, its hash checked, "") or (None, why it is not to be had)."""
     from models.checkpoint import CheckpointError
     from models.weights import YUNET, fetch, why_missing
 
-    if why_missing(YUNET, offline=offline):
-        return None
+    why = why_missing(YUNET, offline=offline)
+    if why:
+        return None, f"YuNet is {why}"
     try:
-        return fetch(YUNET, progress=False).path
-    except CheckpointError:
-        return None
+        return fetch(YUNET, progress=False).path, ""
+    except CheckpointError as error:
+        return None, str(error)

@@ -40,7 +40,7 @@ def figures(entry: Entry) -> Figures:
     """Every figure of ``pipeline.tolerance`` but ``boxes``, which takes two entries. A hole's figure is that of the worst hole.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: the entry is not of a report's shape.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: the entry is not of a report's shape.
     """
     holes = entry.get("holes") or []
     probes = [hole.get("probe") or {} for hole in holes]
@@ -100,7 +100,10 @@ def number(value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is no number")
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # JSON's integers have no end
+        return None
 
 
 def _worst(choose: Callable[[list[float]], float], values: Sequence[Any]) -> float | None:

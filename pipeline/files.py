@@ -101,6 +101,14 @@ def copy_photo(source: Path, target: Path, *, before: Before | None = None) -> N
         shutil.copyfileobj(original, handle, 1 << 20)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there. False too for a name that no disk can hold, where ``Path.is_file`` raises."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system lets a folder be opened (Windows does not)."""
     with suppress(OSError):

@@ -43,7 +43,7 @@ def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
     directory, FlashPix, content credentials.
     """
     kept = []
-    photoshop = b""
+    photoshop = bytearray()
     for segment in parsed.segments:
         marker, payload = segment.marker, segment.payload
         if marker == APP0 and payload.startswith(JFIF):
@@ -52,7 +52,7 @@ def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
             photoshop += payload.removeprefix(PHOTOSHOP)  # one list of resources may run through several segments
         elif marker in (APP12, COM) and not may_hold_picture(payload):
             kept.append((marker, payload))
-    resources = photoshop_without_thumbnails(photoshop) or b""
+    resources = photoshop_without_thumbnails(bytes(photoshop)) or b""
     room = LARGEST - len(PHOTOSHOP)
     kept += [(APP13, PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)]
     return tuple(kept)

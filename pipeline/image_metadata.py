@@ -19,7 +19,7 @@ _SUB_DIRECTORIES = 0x014A
 _PICTURES = ((0x0201, 0x0202), (0x0111, 0x0117), (0x0144, 0x0145))  # places and lengths of a JPEG, of strips, of tiles
 _INTEGER = {1: "B", 3: "H", 4: "I", 13: "I"}  # EXIF's BYTE, SHORT, LONG and TIFF's IFD
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([0-9]+)")
-_XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b.*?</\1\s*>", re.DOTALL)
+_XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b")
 _XMP_OF_A_SECOND_PICTURE = re.compile(
     rb"hdrgm:|hdr-gain-map|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:|apdi:|AuxiliaryImage"
     rb"|ns\.google\.com/photos/1\.0/(?:container|depthmap|image)",
@@ -43,7 +43,7 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
             found = next((v for _, tag, v, _ in _entries(exif, order, first) if tag == ORIENTATION), None)
     except (struct.error, KeyError):
         found = None
-    if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
+    if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)) and len(match[2]) < 9:
         found = int(match[2])
     return found if found is not None and 1 <= found <= 8 else 1
 
@@ -91,14 +91,30 @@ def upright_xmp(xmp: bytes, turn: int = 1) -> bytes | None:
     """
     if _XMP_OF_A_SECOND_PICTURE.search(xmp) or b"\0" in xmp.rstrip(b"\0"):
         return None
-    for pattern, new in ((_XMP_ORIENTATION, b"\\g<1>%d" % turn), (_XMP_THUMBNAILS, b""), (_XMP_CONTINUATION, b"")):
+    for pattern, new in ((_XMP_ORIENTATION, b"\\g<1>%d" % turn), (_XMP_CONTINUATION, b"")):
         xmp = pattern.sub(new, xmp)
+    xmp = _without_thumbnails(xmp)
     return None if may_hold_picture(xmp) else xmp
+
+
+def _without_thumbnails(xmp: bytes) -> bytes:
+    """In one pass: a pattern with both ends in it would look for the end again at each of a hostile file's million beginnings."""
+    kept, at, unclosed = [], 0, set()
+    for opening in _XMP_THUMBNAILS.finditer(xmp):
+        if opening.start() < at or opening[1] in unclosed:
+            continue
+        closing = re.compile(rb"</" + opening[1] + rb"\s*>").search(xmp, opening.end())
+        if closing is None:
+            unclosed.add(opening[1])
+            continue
+        kept.append(xmp[at : opening.start()])
+        at = closing.end()
+    return b"".join([*kept, xmp[at:]])
 
 
 def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
     """Photoshop's image resources (8BIM blocks) less the thumbnails; None where they cannot be parsed."""
-    kept, at = b"", 0
+    kept, at = bytearray(), 0
     while at + 12 <= len(resources):
         if resources[at : at + 4] != b"8BIM":
             return None
@@ -111,7 +127,7 @@ def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
         if number not in _PHOTOSHOP_PICTURES and not may_hold_picture(resources[size_at + 4 : end]):
             kept += resources[at:end]
         at = end
-    return kept or None
+    return bytes(kept) or None
 
 
 def _header(exif: bytes) -> tuple[str, int]:

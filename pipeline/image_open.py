@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import UnreadableError
+from pipeline.image_bounds import refuse_endless_scans, refuse_vast_file
 from pipeline.types import Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
@@ -73,6 +74,7 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
     handle.seek(0)
     if not head:
         raise UnreadableError("the file is empty; copy it again from its source")
+    refuse_vast_file(handle)
     image = _open_heif(handle) if _is_heif(head) else _open(handle, head)
     width, height = image.size
     if width < 1 or height < 1:
@@ -82,6 +84,8 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
             f"the header declares {width} x {height} = {width * height:,} pixels, more than the limit of {max_pixels:,}; "
             "if the picture is genuine, scale it down first"
         )
+    if "progressive" in image.info:
+        refuse_endless_scans(handle)
     return image
 
 

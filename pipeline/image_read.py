@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -15,19 +16,25 @@ from pipeline.types import Photo
 MAX_PIXELS = 200_000_000
 
 
-def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def _unlimited(pixels: int) -> None:
+    """Nobody wants to know."""
+
+
+def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS, opened: Callable[[int], None] = _unlimited) -> Photo:
     """Decode one picture: RGB uint8 (uint16 for a 16-bit file), upright, alpha apart.
 
     The format is found from the content, not the name. Raises ``UnreadableError``, naming the file and the remedy, for what is no
     picture, is damaged, is larger than ``max_pixels`` (told from the header, before decoding), is animated or has several pages,
     or has samples that could not be written back. A phone's JPEG with further pictures gives the first and a warning.
+    ``opened`` is told the number of pixels once the header is read and before any is decoded. This reads in the calling process:
+    ``pipeline.image_apart`` is for files that nobody vouches for.
     """
     if not path.is_file():
         raise UnreadableError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
     caught: list[str] = []
     try:
         with quiet(caught), open(path, "rb") as handle:
-            photo = _read(path, handle, max_pixels)
+            photo = _read(path, handle, max_pixels, opened)
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from error
     except MemoryError as error:
@@ -40,8 +47,9 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     return replace(photo, warnings=(*photo.warnings, *caught))
 
 
-def _read(path: Path, handle: BinaryIO, max_pixels: int) -> Photo:
+def _read(path: Path, handle: BinaryIO, max_pixels: int, opened: Callable[[int], None]) -> Photo:
     image = open_picture(handle, max_pixels)
+    opened(image.width * image.height)
     warnings = refuse_sequences(image)
     samples = deep_samples(image, handle)
     if samples is None:

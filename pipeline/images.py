@@ -4,7 +4,8 @@ Each of the ``image_*`` files beside this one holds one idea of the way: open, r
 """
 
 from pipeline.files import atomic_write, copy_photo
-from pipeline.image_read import MAX_PIXELS, read_photo
+from pipeline.image_apart import read_photo
+from pipeline.image_read import MAX_PIXELS
 from pipeline.image_write import WriteResult, write_photo
 from pipeline.mask_files import read_mask, write_mask
 from pipeline.strip_file import strip_photo

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from pipeline.errors import WeightsError
 from pipeline.geometry import border_contact, context_window
 from pipeline.pixels import as_float
 from pipeline.route import face_of
@@ -79,6 +80,7 @@ class Inpainters:
     def _load(self, kind: str) -> Any:
         import torch
 
+        from models.checkpoint import CheckpointError
         from models.compression import CompressionNetwork
         from models.folding import fold_batch_norm
         from models.partial_conv_unet import PartialConvUNet
@@ -86,7 +88,10 @@ class Inpainters:
         from models.weights import load_shipped
 
         classes = {"partial-conv": PartialConvUNet, "skip-ce": SkipContextEncoder, "compression": CompressionNetwork}
-        network, self.weights[kind] = load_shipped(kind, classes[kind])
+        try:
+            network, self.weights[kind] = load_shipped(kind, classes[kind])
+        except CheckpointError as error:
+            raise WeightsError(str(error)) from error
         return fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
 
     def fill(self, rgb: Pixels, unknown: Mask, hole: Hole, route: Route, faces: Sequence[Face] = ()) -> Fill:

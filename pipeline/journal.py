@@ -67,19 +67,22 @@ class Journal:
                 return
 
     def take(self, content: bytes) -> None:
-        """Read rows, the later ones of a photo in the place of the earlier."""
+        """Read rows, the later ones of a photo in the place of the earlier. A damaged row is none: its photo is done again."""
+        from pipeline.entry_shape import is_entry  # here, because it loads NumPy, for which the command's --help does not wait
+
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # the line that a crash cut short
             if not isinstance(row, dict):
                 continue
-            if row.get("complete"):
+            if row.get("complete") is True:
                 self.complete, self.earlier, self.facts = True, set(self.rows), []
-            name = str(row.get("input"))
-            # The same row twice: a store's piece holds it too, because whoever made one file of the pieces died before they were gone.
-            if "input" in row and self.rows.get(name) != row:
+            entry, name = row.get("entry"), str(row.get("input"))
+            # A damaged row is none: its photo is done again. The same row twice: a store's piece holds it too, because whoever made one
+            # file of the pieces died before they were gone.
+            if is_entry(entry) and entry["input"] == row.get("input") and self.rows.get(name) != row:
                 self._note(name, row)
 
     def _note(self, name: str, row: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pipeline import scan
 from pipeline.config import BatchSettings, Settings
+from pipeline.errors import WeightsError
+from pipeline.files import is_file
 from pipeline.journal import fingerprint
 from pipeline.output import Output
 from pipeline.remote import Location, Remote, name_in
@@ -82,6 +84,8 @@ class Ledger:
         if row is None or row.get("identity") != task.identity(task.stamps()) or row["entry"]["status"] == Status.FAILED.value:
             return None
         entry: dict[str, Any] = dict(row["entry"])
+        if entry["output"] not in (None, str(task.target), f"{task.target}.png") or entry["mask"] not in (None, str(task.mask_target)):
+            return None  # a row of ours names no other file
         if entry["output"] is not None and (task.written is None or self._existing(PurePosixPath(entry["output"])) != task.written):
             return None
         if entry["mask"] is not None and self._existing(PurePosixPath(entry["mask"])) is None:
@@ -106,10 +110,14 @@ def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location 
         return lambda candidates: next(
             (there[key] for c in candidates if isinstance(c, Remote) and (key := str(c.relative)) in there), None
         )
-    return lambda candidates: next((c for c in candidates if isinstance(c, Path) and c.is_file()), None)
+    return lambda candidates: next((c for c in candidates if isinstance(c, Path) and is_file(c)), None)
 
 
 def _index_stamp() -> str:
-    from models.weights import FOLDER
+    from models.checkpoint import CheckpointError
+    from models.weights import shipped_index
 
-    return (FOLDER / "index.json").read_text(encoding="utf-8")
+    try:
+        return shipped_index()
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error

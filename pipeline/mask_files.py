@@ -10,8 +10,9 @@ from PIL import Image
 
 from pipeline.errors import UnreadableError
 from pipeline.files import atomic_write
+from pipeline.image_apart import read_photo
 from pipeline.image_paste import luma
-from pipeline.image_read import MAX_PIXELS, read_photo
+from pipeline.image_read import MAX_PIXELS
 from pipeline.types import Mask
 
 

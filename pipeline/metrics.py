@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -177,20 +175,15 @@ def lpips_network(backbone: str = "squeeze", *, offline: bool) -> tuple[Any, str
         (the lpips package's network, ""), or (None, why it is not to be had).
     """
     from models.checkpoint import CheckpointError
-    from models.weights import ALEXNET, SQUEEZENET, cached, fetch, why_missing
+    from models.weights import ALEXNET, SQUEEZENET, fetch, why_missing
 
     name, remote = {"squeeze": ("SqueezeNet", SQUEEZENET), "alex": ("AlexNet", ALEXNET)}[backbone]
     why = why_missing(remote, offline=offline)
     if why:
         return None, f"no LPIPS: {name}'s weights are {why}"
     try:
-        # LPIPS' own backbone loader reads torch's cache; a converted file of another hash is the user's.
-        if cached(remote) is None:
-            fetch(remote, progress=False)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
-            warnings.simplefilter("ignore")  # lpips calls torchvision in its old way
-            import lpips
+        from models.perceptual import load_lpips
 
-            return lpips.LPIPS(net=backbone, verbose=False).eval().requires_grad_(False), ""
+        return load_lpips(backbone, fetch(remote, progress=False).path), ""
     except (CheckpointError, ImportError, OSError, RuntimeError) as error:
         return None, f"no LPIPS: {error}"

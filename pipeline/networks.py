@@ -91,7 +91,7 @@ class Networks:
         """What the whole run should know, each said once."""
         found = [self._segmenter.warning if self._segmenter else None, self._perceptual.missing if self._perceptual else None]
         if self._faces is not None and self._faces.name == "haar":
-            found.append("faces were looked for with Haar cascades: YuNet is neither cached nor reachable")
+            found.append(f"faces were looked for with Haar cascades: {self._faces.missing}")
         return [w for w in found if w]
 
 

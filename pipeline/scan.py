@@ -106,6 +106,8 @@ def _output(inputs: Sequence[Location], output: Location | None) -> Location:
     if isinstance(output, Remote):
         return output
     output = _absolute(output)
+    if output.is_symlink() and not output.exists():
+        raise UsageError(f"{output}: a link that leads nowhere; remove it, or name another folder with --output")
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: the output must be a folder, and this is a file; name another with --output")
     return output
@@ -119,7 +121,10 @@ def _beside(given: Location) -> Location:
 
 
 def _absolute(path: Path) -> Path:
-    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    try:
+        return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    except (OSError, RuntimeError) as error:  # links that lead in a circle
+        raise UsageError(f"{path}: cannot be followed ({error}); name another folder") from error
 
 
 def _refuse_overlap(inputs: Sequence[Location], output: Location) -> None:

@@ -83,13 +83,8 @@ def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chose
 
 
 def _compact(device: torch.device, warning: str | None) -> Chosen:
-    from models.checkpoint import CheckpointError
-
-    try:
-        adapter = CompactSegmenterAdapter(device)
-        return Chosen(adapter, {"compact-segmenter": adapter.sha256}, warning)
-    except CheckpointError as error:
-        raise WeightsError(str(error)) from error
+    adapter = CompactSegmenterAdapter(device)
+    return Chosen(adapter, {"compact-segmenter": adapter.sha256}, warning)
 
 
 class CompactSegmenterAdapter:
@@ -101,12 +96,16 @@ class CompactSegmenterAdapter:
     def __init__(self, device: torch.device) -> None:
         import torch
 
+        from models.checkpoint import CheckpointError
         from models.folding import fold_batch_norm
         from models.segmenter import CompactSegmenter
         from models.weights import load_shipped
 
         self.device = device
-        network, self.sha256 = load_shipped("compact-segmenter", CompactSegmenter)
+        try:
+            network, self.sha256 = load_shipped("compact-segmenter", CompactSegmenter)
+        except CheckpointError as error:
+            raise WeightsError(str(error)) from error
         self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)
 
     def probabilities(self, rgb: Pixels) -> FloatArray:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UnreadableError
-from pipeline.images import read_photo
+from pipeline.image_read import read_photo
 
 
 def noise(height: int = 64, width: int = 80) -> Any:

@@ -1,0 +1,205 @@
+"""What holds for every photo, mask and report, looked for in hundreds of them by Hypothesis."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pipeline import figures, summary
+from pipeline.baseline import compare
+from pipeline.composite import lead_in
+from pipeline.geometry import context_window, grow, hole_within, union
+from pipeline.inpaint import edge_window, enlarge, masked_window
+from pipeline.mask import dilate, find_holes
+from pipeline.report import SCHEMA_VERSION
+from pipeline.report_view import totals, worst_first
+from pipeline.route import route
+from pipeline.tolerance import tolerances
+from pipeline.types import Box, Face, Route
+
+#: The same examples on every run and machine, and no limit on the time of one: a busy machine is no fault.
+quick = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+
+sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
+
+
+@st.composite
+def masks(draw: st.DrawFn, least: int = 1) -> np.ndarray:
+    """HW bool with at least ``least`` and at most 6 rectangles, and a few single pixels."""
+    height, width = draw(sizes)
+    mask = np.zeros((height, width), bool)
+    for _ in range(draw(st.integers(least, 6))):
+        y, x = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+        mask[y : y + draw(st.integers(1, 40)), x : x + draw(st.integers(1, 40))] = True
+    for _ in range(draw(st.integers(0, 3))):
+        mask[draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))] = True
+    return mask
+
+
+@st.composite
+def boxes_in(draw: st.DrawFn, height: int, width: int) -> Box:
+    x, y = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    return Box(x, y, draw(st.integers(1, width - x)), draw(st.integers(1, height - y)))
+
+
+@quick
+@given(mask=masks(), seed=st.integers(0, 2**32 - 1), deep=st.booleans())
+def test_the_composite_changes_nothing_outside_whatever_the_fill(mask: np.ndarray, seed: int, deep: bool) -> None:
+    rng = np.random.default_rng(seed)
+    dtype = np.uint16 if deep else np.uint8
+    photo = rng.integers(0, np.iinfo(dtype).max, (*mask.shape, 3), endpoint=True).astype(dtype)
+    result = photo.copy()
+    for hole in find_holes(mask):
+        before = result.copy()
+        window = context_window(hole.box, *mask.shape, context=0.5, least=16)
+        fill = rng.normal(0.5, 2.0, (window.h, window.w, 3)).astype(np.float32)  # also far outside [0, 1]
+        lead_in(result, fill, window, hole, mask)
+        elsewhere = np.ones(mask.shape, bool)
+        elsewhere[hole.box.slices] &= ~hole.mask
+        assert np.array_equal(result[elsewhere], before[elsewhere])
+    assert np.array_equal(result[~mask], photo[~mask])
+    assert result.dtype == dtype
+
+
+@quick
+@given(mask=masks(), other=st.data(), radius=st.integers(0, 30), more=st.integers(0, 30))
+def test_dilation_is_monotone_in_the_mask_and_in_the_radius(mask: np.ndarray, other: st.DataObject, radius: int, more: int) -> None:
+    larger = mask | other.draw(arrays.arrays(bool, mask.shape, elements=st.booleans(), fill=st.just(False)))
+    widened = dilate(mask, radius)
+    assert not (mask & ~widened).any()
+    assert not (widened & ~dilate(larger, radius)).any()
+    assert not (widened & ~dilate(mask, radius + more)).any()
+
+
+@quick
+@given(mask=masks(0), radius=st.integers(0, 12))
+def test_dilation_is_what_its_definition_says(mask: np.ndarray, radius: int) -> None:
+    rows, columns = np.nonzero(mask)
+    yy, xx = np.mgrid[: mask.shape[0], : mask.shape[1]]
+    expected = np.zeros(mask.shape, bool)
+    for y, x in zip(rows.tolist(), columns.tolist(), strict=True):
+        near = slice(max(0, y - radius), y + radius + 1), slice(max(0, x - radius), x + radius + 1)
+        expected[near] |= (yy[near] - y) ** 2 + (xx[near] - x) ** 2 <= radius**2
+    assert np.array_equal(dilate(mask, radius), expected)
+
+
+@quick
+@given(mask=masks(0))
+def test_holes_partition_the_mask(mask: np.ndarray) -> None:
+    holes = find_holes(mask)
+    times = np.zeros(mask.shape, int)
+    for hole in holes:
+        assert hole.mask.shape == (hole.box.h, hole.box.w)
+        assert hole.share == pytest.approx(hole.mask.sum() / mask.size)
+        # The box is tight: a pixel of the hole lies on each of its sides.
+        assert all(side.any() for side in (hole.mask[0], hole.mask[-1], hole.mask[:, 0], hole.mask[:, -1]))
+        times[hole.box.slices] += hole.mask
+    assert np.array_equal(times, mask.astype(int))
+    assert [h.share for h in holes] == sorted((h.share for h in holes), reverse=True)
+
+
+@quick
+@given(mask=masks(), forced=st.sampled_from(["auto", *(r.value for r in Route)]), data=st.data())
+def test_every_hole_has_a_route_with_a_reason_and_a_window_that_holds_it(mask: np.ndarray, forced: str, data: st.DataObject) -> None:
+    height, width = mask.shape
+    faces = data.draw(st.lists(st.builds(Face, boxes_in(height, width), st.floats(0, 1)), max_size=3))
+    for hole in find_holes(mask):
+        found = route(hole, mask, faces, forced)
+        assert found.route in Route
+        assert found.why
+        assert forced in ("auto", found.route.value)
+        if found.route is Route.EDGE:
+            window = edge_window(hole, height, width)
+            assert union(window, hole.box) == window
+            assert grow(window, 0, height, width) == window
+
+
+@quick
+@given(data=st.data(), context=st.floats(0, 3), least=st.integers(1, 200))
+def test_any_window_maps_back_exactly(data: st.DataObject, context: float, least: int) -> None:
+    mask = data.draw(masks())
+    height, width = mask.shape
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    photo = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    for hole in find_holes(mask):
+        for window in (context_window(hole.box, height, width, context=context, least=least), edge_window(hole, height, width)):
+            picture, known = masked_window(photo, mask, window)
+            assert picture.shape[:2] == known.shape == (window.h, window.w)
+            # What was taken out, laid back at its place, is the photo where it is known; and the hole lies where it lay.
+            back = np.zeros_like(photo)
+            back[window.slices] = np.round(picture * 255)
+            inside = np.zeros(mask.shape, bool)
+            inside[window.slices] = known
+            assert np.array_equal(back[inside], photo[inside])
+            assert not (inside & mask).any()
+            place = np.zeros(mask.shape, bool)
+            place[window.slices] = hole_within(hole, window)
+            own = np.zeros(mask.shape, bool)
+            own[hole.box.slices] = hole.mask
+            assert np.array_equal(place, own)
+            answer = rng.random((max(1, window.h // 2), max(1, window.w // 2), 3)).astype(np.float32)
+            assert enlarge(answer, window).shape == (window.h, window.w, 3)
+
+
+numbers = st.one_of(st.none(), st.floats(0, 50).map(lambda v: round(v, 5)))
+probes = st.one_of(st.none(), st.fixed_dictionaries(dict.fromkeys(("l1", "psnr", "ssim", "lpips"), numbers)))
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Photos of a report, of different names."""
+    found = []
+    for name in draw(st.lists(st.text("abc/", min_size=1, max_size=4), min_size=1, max_size=6, unique=True)):
+        boxes = draw(st.lists(st.tuples(*[st.integers(1, 30)] * 4), max_size=3))
+        holes = [
+            {
+                "box": list(box), "share": 0.1, "route": draw(st.sampled_from([r.value for r in Route])), "why": "because",
+                "seam": draw(numbers), "score": draw(numbers), "signs": {"depth": 2.0}, "probe": draw(probes),
+            }
+            for box in boxes
+        ]  # fmt: skip
+        status = draw(st.sampled_from(["ok", "review", "failed", "unchanged"]))
+        found.append(
+            {
+                "input": name, "output": name, "mask": None, "status": status, "reason": "so", "classes": {"person": 0.1},
+                "hole_share": draw(st.floats(0, 1)), "fidelity": {"changed_outside": draw(st.integers(0, 3)), "psnr_outside": None},
+                "residue": draw(numbers), "score": draw(numbers), "truth": draw(probes), "seconds": draw(st.floats(0, 9)),
+                "stages": {"read": 0.5}, "error": None, "warnings": [], "holes": holes,
+            }
+        )  # fmt: skip
+    return found
+
+
+@quick
+@given(photos=entries(), before=entries(), seed=st.integers(0, 999))
+def test_a_report_says_the_same_in_whatever_order_its_photos_and_holes_come(
+    photos: list[dict[str, Any]], before: list[dict[str, Any]], seed: int
+) -> None:
+    shuffled, shuffled_before = copy.deepcopy(photos), copy.deepcopy(before)
+    order = random.Random(seed)
+    for report in (shuffled, shuffled_before):
+        order.shuffle(report)
+        for entry in report:
+            order.shuffle(entry["holes"])
+    for entry in photos:
+        (same,) = [other for other in shuffled if other["input"] == entry["input"]]
+        assert figures.figures(same) == figures.figures(entry)
+        assert figures.grounds(same) == figures.grounds(entry)
+        assert figures.overlap(figures.boxes(same), figures.boxes(entry)) == pytest.approx(1.0)
+    assert totals(shuffled) == totals(photos)
+    assert [p["input"] for p in worst_first(shuffled)] == [p["input"] for p in worst_first(photos)]
+    assert [p["input"] for p in summary.look_first(shuffled)] == [p["input"] for p in summary.look_first(photos)]
+    one, other = (
+        compare({"schema_version": SCHEMA_VERSION, "photos": now}, {"schema_version": SCHEMA_VERSION, "photos": then}, tolerances())
+        for now, then in ((photos, before), (shuffled, shuffled_before))
+    )
+    assert sorted(map(str, one.worse)) == sorted(map(str, other.worse))
+    assert sorted(map(str, one.better)) == sorted(map(str, other.better))
+    assert one.photos == other.photos

@@ -1,0 +1,142 @@
+"""Weights through the command: what is damaged is refused with the remedy or done without and said; offline nothing is ever called."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from models.weights import FCN_RESNET101, SQUEEZENET, YUNET, cache_folder
+from pipeline import cli
+from pipeline.report import read_report
+from tests.pipeline.conftest import scene
+
+ROOT = Path(__file__).parents[2]
+#: The command in a process in which every way to another machine is written down and refused.
+CALLED = """
+import json, os, sys
+def heard(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg", "urllib.Request"):
+        with open(os.environ["CALLS"], "a") as file:
+            file.write(f"{event} {arguments!r}\\n")
+        raise ConnectionRefusedError("the test lets nobody out")
+sys.addaudithook(heard)
+import models.weights
+from pathlib import Path
+models.weights.FOLDER = Path(os.environ["WEIGHTS"])
+from pipeline.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "masks").mkdir()
+    mask = Image.new("L", (160, 120))
+    mask.paste(255, (60, 40, 80, 70))
+    mask.save(tmp_path / "masks" / "a.png")
+    Image.fromarray(scene()).save(tmp_path / "photos" / "a.png")
+    return tmp_path / "photos"
+
+
+def run(photos: Path, weights: Path, *arguments: str) -> tuple[int, str, list[str]]:
+    """(exit code, what it said, the calls that it tried)."""
+    calls = photos.parent / "calls"
+    surroundings = {k: v for k, v in os.environ.items() if k not in ("REMOVE_OBJECTS_OFFLINE", "TORCH_HOME")}
+    surroundings |= {"CALLS": str(calls), "WEIGHTS": str(weights), "TORCH_HOME": str(photos.parent / "cache"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", CALLED, "--class", "person", "-o", str(photos.parent / "out"), *arguments]
+    done = subprocess.run([*command, str(photos)], capture_output=True, text=True, cwd=ROOT, env=surroundings, check=False)
+    return done.returncode, done.stdout + done.stderr, calls.read_text().splitlines() if calls.exists() else []
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_offline_the_whole_command_calls_nobody_and_without_it_goes_on_all_the_same(photos: Path, tiny_weights: Path) -> None:
+    # Mask and class: every network is asked for, the segmenter to look at the result.
+    given = ["--masks", str(photos.parent / "masks"), "--overwrite"]
+    code, said, calls = run(photos, tiny_weights, *given, "--offline")
+    assert (code, calls) == (0, []), said
+    code, said, calls = run(photos, tiny_weights, *given)
+    assert code == 0, said
+    for host in ("download.pytorch.org", "media.githubusercontent.com"):
+        assert any(host in call for call in calls)  # so the ear hears
+    assert "did not answer" in said
+
+
+@pytest.mark.network
+def test_fcn_by_name_offline_is_a_clear_refusal(photos: Path, tiny_weights: Path) -> None:
+    code, said, calls = run(photos, tiny_weights, "--offline", "--segmenter", "fcn_resnet101")
+    assert (code, calls) == (2, [])
+    assert FCN_RESNET101.url in said
+    assert "--segmenter compact" in said
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"half a file" * 1000], ids=["empty", "pickle", "cut"])
+def test_a_damaged_cache_is_done_without_and_said_with_the_remedy(
+    content: bytes, photos: Path, tiny: Path, tmp_path: Path, red_is_person: None
+) -> None:
+    """And the file is left as it is: it may be somebody's own."""
+    cache_folder().mkdir(parents=True)
+    for remote in (YUNET, SQUEEZENET):
+        (cache_folder() / remote.filename).write_bytes(content)
+    assert cli.main(["--class", "person", "--offline", "-q", "-o", str(tmp_path / "out"), str(photos)]) == 0
+    warnings = read_report(tmp_path / "out" / "report.json")["run"]["warnings"]
+    for remote in (YUNET, SQUEEZENET):
+        (told,) = [w for w in warnings if remote.filename in w]
+        assert "sha256" in told
+        assert "delete the file and run again" in told
+    for remote in (YUNET, SQUEEZENET):
+        assert (cache_folder() / remote.filename).read_bytes() == content
+
+
+def test_a_damaged_cache_of_the_segmenter_is_refused_where_it_was_named_and_said_where_not(
+    photos: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / FCN_RESNET101.filename).write_bytes(b"half a file")
+    out = tmp_path / "out"
+    assert cli.main(["--class", "person", "--offline", "--segmenter", "fcn_resnet101", "-o", str(out), str(photos)]) == 2
+    assert "delete the file and run again" in capsys.readouterr().err
+    assert cli.main(["--class", "person", "--offline", "-q", "-o", str(out), str(photos)]) == 0
+    assert any("delete the file and run again" in w for w in read_report(out / "report.json")["run"]["warnings"])
+
+
+@pytest.mark.parametrize("fault", ["a byte", "missing", "cut short", "no index", "index no JSON", "index without it", "index no table"])
+def test_a_damaged_shipped_weight_ends_the_run_with_the_remedy_and_not_with_a_traceback(
+    fault: str, photos: Path, tiny: Path, tmp_path: Path, red_is_person: None, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    folder = tmp_path / "weights"
+    shutil.copytree(tiny, folder)
+    monkeypatch.setattr("models.weights.FOLDER", folder)
+    index = json.loads((folder / "index.json").read_text())
+    file = folder / index["partial-conv"]["file"]
+    content = bytearray(file.read_bytes())
+    match fault:
+        case "a byte":
+            content[-1] ^= 1
+            file.write_bytes(content)
+        case "missing":
+            file.unlink()
+        case "cut short":
+            file.write_bytes(content[:1000])
+        case "no index":
+            (folder / "index.json").unlink()
+        case "index no JSON":
+            (folder / "index.json").write_text("{")
+        case "index without it":
+            (folder / "index.json").write_text(json.dumps({k: v for k, v in index.items() if k != "partial-conv"}))
+        case _:
+            (folder / "index.json").write_text(json.dumps(index | {"partial-conv": "a file"}))
+    code = cli.main(["--class", "person", "--offline", "-q", "--no-probe", "-o", str(tmp_path / "out"), str(photos)])
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "reinstall the package" in said
+    assert str(folder) in said

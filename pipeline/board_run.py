@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
 from pipeline.config import Settings, resolve_classes
-from pipeline.errors import UnwritableError, UsageError
+from pipeline.errors import UsageError
 from pipeline.files import is_file
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names

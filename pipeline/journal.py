@@ -80,8 +80,7 @@ class Journal:
             if row.get("complete") is True:
                 self.complete, self.earlier, self.facts = True, set(self.rows), []
             entry, name = row.get("entry"), str(row.get("input"))
-            # A damaged row is none: its photo is done again. The same row twice: a store's piece holds it too, because whoever made one
-            # file of the pieces died before they were gone.
+            # The same row twice: a store's piece holds it too, because whoever made one file of the pieces died before they were gone.
             if is_entry(entry) and entry["input"] == row.get("input") and self.rows.get(name) != row:
                 self._note(name, row)
 

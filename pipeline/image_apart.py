@@ -81,7 +81,7 @@ class _Decoder:
         clock.daemon = True
         clock.start()
         try:
-            pickle.dump((str(path), max_pixels), self.process.stdin)
+            pickle.dump((str(path), _here(), max_pixels), self.process.stdin)
             self.process.stdin.flush()
             answer: tuple[str, Any] = receive(self.process.stdout)  # type: ignore[arg-type]
             return answer
@@ -154,6 +154,14 @@ class _Pool:
         """In a forked child: the processes are the parent's, and so are the pipes."""
         _inherited.extend(self._idle)
         self._idle, self._lock = [], threading.Lock()
+
+
+def _here() -> str:
+    """The folder that relative names start from; empty where it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def receive(stream: BinaryIO) -> Any:

@@ -103,9 +103,11 @@ def main() -> None:
         os.dup2(nowhere.fileno(), 1)
     while True:
         try:
-            path, max_pixels = pickle.load(requests)
+            path, here, max_pixels = pickle.load(requests)
         except EOFError:
             return
+        with contextlib.suppress(OSError):
+            os.chdir(here)  # the parent may have moved since
         kind, value = answer(Path(path), max_pixels)
         _limit_bytes(_unlimited())
         try:

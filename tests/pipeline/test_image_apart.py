@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -60,6 +61,18 @@ def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(tmp_path: P
     np.testing.assert_array_equal(apart.rgb, here.rgb)
     assert (apart.path, apart.native.format, apart.warnings) == (here.path, here.native.format, here.warnings)
     apart.rgb[0, 0] = 1
+
+
+def test_a_relative_name_is_looked_for_where_the_program_stands_now(
+    tmp_path: Path, pool: image_apart._Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, folder in enumerate(("one", "two")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        save(Path("a.png"), seed)
+        np.testing.assert_array_equal(images.read_photo(Path("a.png")).rgb, scene(seed=seed))
+    with pytest.raises(UnreadableError, match=r"^b\.png: no such file"):
+        images.read_photo(Path("b.png"))
 
 
 @posix
@@ -197,6 +210,7 @@ def test_where_no_process_can_be_started_the_photo_is_read_here(
     def refused(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
+    caplog.set_level(logging.WARNING)  # the command's --quiet, in another test, may have raised it
     monkeypatch.setattr(subprocess, "Popen", refused)
     for _ in range(2):
         assert images.read_photo(save(tmp_path / "a.png")).size == (120, 160)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from models.segmenter import CompactSegmenter, CompactSegmenterConfig
 from models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
 from pipeline.labelling import Costs
 from pipeline.types import Box
+
+#: jpeglib has no wheel for some machines; there every JPEG is encoded anew, upright.
+needs_jpeglib = pytest.mark.skipif(importlib.util.find_spec("jpeglib") is None, reason="jpeglib has no wheel for this machine")
 
 NETWORKS = {
     "compact-segmenter": lambda: CompactSegmenter(CompactSegmenterConfig(width=32)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -25,6 +26,9 @@ from pipeline.types import Box
 
 if TYPE_CHECKING:
     from tests.pipeline.faults import Ground
+
+#: jpeglib has no wheel for some machines; there every JPEG is encoded anew, upright.
+needs_jpeglib = pytest.mark.skipif(importlib.util.find_spec("jpeglib") is None, reason="jpeglib has no wheel for this machine")
 
 NETWORKS = {
     "compact-segmenter": lambda: CompactSegmenter(CompactSegmenterConfig(width=32)),

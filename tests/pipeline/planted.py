@@ -13,6 +13,13 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from pipeline.jpeg_segments import Segment, assemble, parse
 from tests.pipeline.conftest import scene
 
+try:
+    import pillow_heif
+except ImportError:
+    pillow_heif = None
+else:
+    pillow_heif.register_heif_opener()  # or Pillow's own ``open`` does not know HEIC
+
 SECRET = "Planted-Secret-4711"
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a photographer="{SECRET}" tiff:Orientation="1"/></x:xmpmeta>'.encode()
@@ -93,8 +100,9 @@ def bmp(path: Path) -> None:
 
 
 def heif(path: Path) -> None:
-    module = pytest.importorskip("pillow_heif")
-    module.from_pillow(Image.fromarray(scene())).save(path, quality=80, exif=exif().tobytes(), xmp=XMP, icc_profile=ICC)
+    if pillow_heif is None:
+        pytest.skip("HEIC needs the package pillow-heif")
+    pillow_heif.from_pillow(Image.fromarray(scene())).save(path, quality=80, exif=exif().tobytes(), xmp=XMP, icc_profile=ICC)
     with open(path, "ab") as file:
         file.write(struct.pack(">I4s", 8 + len(SECRET), b"mpvd") + SECRET.encode())
 

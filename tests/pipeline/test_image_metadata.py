@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.image_metadata import bare_exif, orientation, photoshop_without_thumbnails, upright_exif, upright_xmp
 from pipeline.images import read_photo, write_photo
 from pipeline.types import Photo
+from tests.pipeline.conftest import needs_jpeglib
 
 UPRIGHT = [[1, 2, 3], [4, 5, 6]]
 STORED = {
@@ -123,6 +124,7 @@ def test_a_turned_jpeg_that_is_encoded_anew_comes_back_upright_and_close(turn: i
         assert (new.size, new.getexif()[0x0112]) == ((48, 32), 1)
 
 
+@needs_jpeglib
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_a_turned_jpeg_keeps_its_stored_pixels_and_tells_its_orientation_once(turn: int, tmp_path: Path) -> None:
     source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
@@ -137,6 +139,7 @@ def test_a_turned_jpeg_keeps_its_stored_pixels_and_tells_its_orientation_once(tu
         assert (inner[0xA002], inner[0xA003]) == stored.size
 
 
+@needs_jpeglib
 def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_tells_its_orientation(tmp_path: Path) -> None:
     block = bytearray(exif_block(6))
     block[8 + 2 + 2 * 12 + 8 : 8 + 2 + 3 * 12] = struct.pack("<I", 10_000_000)  # the inner directory is said to lie far behind the end
@@ -150,7 +153,7 @@ def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_tells_its_orienta
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("suffix", [pytest.param("jpg", marks=needs_jpeglib), "png", "webp"])
 def test_thumbnails_are_gone_and_the_rest_of_exif_stays(order: str, suffix: str, tmp_path: Path) -> None:
     source, target = tmp_path / f"s.{suffix}", tmp_path / f"o.{suffix}"
     Image.fromarray(colours(STORED[6], 16)).save(source, exif=b"Exif\0\0" + exif_block(6, order, (32, 48)))
@@ -201,7 +204,7 @@ def test_orientation_sources(exif: bytes | None, xmp: bytes | None, expected: in
     assert orientation(exif, xmp) == expected
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("suffix", [pytest.param("jpg", marks=needs_jpeglib), "png", "webp"])
 def test_orientation_in_xmp_is_applied_and_told_once(suffix: str, tmp_path: Path) -> None:
     source, target = tmp_path / f"s.{suffix}", tmp_path / f"o.{suffix}"
     image = Image.fromarray(colours(STORED[6], 16))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from models.checkpoint import save_weights, sha256
@@ -74,6 +75,10 @@ class UnfinishedError(RuntimeError):
     """The minutes are over, or the user stopped; the same command goes on."""
 
 
+class BusyError(UnfinishedError):
+    """Another process is training it: two with one folder would write over each other's checkpoints."""
+
+
 class OtherRecipeError(ValueError):
     """The folder holds an arm that was trained otherwise."""
 
@@ -103,9 +108,19 @@ def train_arm(arm: Arm, seed: int, folder: Path, budget: Budget, minutes: float 
 
     Raises:
         UnfinishedError: stopped before its last step.
+        BusyError: another process is training it.
         OtherRecipeError: its folder was begun with other numbers.
     """
     place = folder / f"{arm.name}-seed{seed}"
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(place / ".lock", timeout=0):
+            return _train_arm(arm, seed, place, budget, minutes)
+    except Timeout:
+        raise BusyError(f"{arm.name}, seed {seed}: another process is training it; call again when it is done") from None
+
+
+def _train_arm(arm: Arm, seed: int, place: Path, budget: Budget, minutes: float) -> Trained:
     _same_recipe(place, {**arm.recipe, "steps": budget.steps, "batch": budget.batch, "points": budget.points, "seed": seed})
     torch.manual_seed(seed)
     task = arm.task(seed)
@@ -146,7 +161,8 @@ def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, l
     """Every arm with every seed: all arms of the first seed first, so that a table is whole as early as can be.
 
     Raises:
-        UnfinishedError: the minutes are over; or all that ``budget.only`` names is trained, which is not the whole table.
+        UnfinishedError: the minutes are over; another process is training an arm (the others are trained first); or all that
+            ``budget.only`` names is trained, which is not the whole table.
         OtherRecipeError: an arm's folder was begun with other numbers.
         ValueError: ``budget.only`` names no arm.
     """
@@ -155,11 +171,17 @@ def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, l
     if not chosen:
         raise ValueError(f"no arm is named {', '.join(budget.only)}; there are {', '.join(arm.name for arm in arms)}")
     trained: dict[str, list[Trained]] = {arm.name: [] for arm in arms}
+    unfinished: UnfinishedError | None = None
     for seed in budget.seeds:
         for arm in arms:
             if arm.name in chosen:
                 left = budget.minutes - (time.monotonic() - begun) / 60
-                trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
+                try:
+                    trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
+                except BusyError as error:
+                    unfinished = error  # the others can be trained meanwhile
+    if unfinished is not None:
+        raise unfinished
     if len(chosen) < len(arms):
         raise UnfinishedError(f"{', '.join(sorted(chosen))}: trained; the same command without --only trains the rest and writes the table")
     return trained
@@ -208,5 +230,4 @@ def _same_recipe(place: Path, recipe: dict[str, Any]) -> None:
         before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
         changed = ", ".join(f"{k}: {before.get(k)} there, {now.get(k)} now" for k in sorted({*before, *now}) if before.get(k) != now.get(k))
         raise OtherRecipeError(f"{place}: was trained otherwise ({changed}); use another --run, or delete it")
-    place.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 
 from train import holes
@@ -104,6 +105,16 @@ def test_processes_may_share_a_table_arm_by_arm(data: Path, tmp_path: Path) -> N
     assert (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns == written
     with pytest.raises(ValueError, match="no arm is named streets; there are scenes-a, faces-a, faces-b"):
         train_arms(arms, tmp_path, replace(BUDGET, only=("streets",)))
+
+
+def test_an_arm_that_another_process_trains_is_left_to_it_and_the_others_are_trained(data: Path, tmp_path: Path) -> None:
+    arms = [replace(arm(data), name=name) for name in ("a", "b")]
+    (tmp_path / "a-seed0").mkdir()
+    with FileLock(tmp_path / "a-seed0" / ".lock"), pytest.raises(UnfinishedError, match="a, seed 0: another process is training it"):
+        train_arms(arms, tmp_path, BUDGET)
+    assert not (tmp_path / "a-seed0" / "checkpoint.pt").exists()
+    assert (tmp_path / "b-seed0" / "checkpoint.pt").exists()
+    assert len(train_arms(arms, tmp_path, BUDGET)["a"]) == 1
 
 
 def trained(curve: list[float], rows: list[float]) -> Trained:

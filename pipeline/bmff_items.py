@@ -130,7 +130,10 @@ def _places(data: bytearray, iloc: Box | None, idat: int) -> Iterator[tuple[int,
         number(2)  # the file that holds it: this one
         base = number(base_size)
         spans = []
-        for _ in range(number(2)):
+        count = number(2)
+        if count > 1 and not length_size:
+            raise ValueError("its items have parts without a length")
+        for _ in range(count):
             number(index_size)
             start = base + number(offset_size) + (idat if method == 1 else 0)
             spans.append((start, start + number(length_size)))

@@ -19,6 +19,7 @@ from benchmarks.fault_points import ended, limit_files, start
 from pipeline import cli, files, journal
 from pipeline.errors import OutputError, UnwritableError
 from pipeline.images import read_photo, write_mask, write_photo
+from pipeline.worker import failed_entry
 from tests.pipeline.conftest import scene
 from tests.pipeline.faults import OPTIONS, Ground
 
@@ -115,20 +116,22 @@ def test_in_whatever_format_a_full_disk_is_called_a_full_disk(suffix: str, tmp_p
 
 
 def test_what_a_full_disk_took_of_a_line_of_the_journal_is_taken_back(tmp_path: Path) -> None:
-    row = {"input": "a", "entry": {"status": "ok"}}
+    def row(name: str) -> dict[str, Any]:
+        return {"input": name, "entry": failed_entry(name, "damaged")}
+
     book = journal.Journal(tmp_path)
-    book.add(row)
+    book.add(row("a"))
     before = (tmp_path / journal.NAME).read_bytes()
 
     def work() -> int:
         limit_files(len(before) + 10, deadly=False)
         with pytest.raises(OutputError, match=r"journal\.jsonl: cannot be written"):
-            book.add({**row, "input": "b"})
+            book.add(row("b"))
         return 0
 
     assert ended(start(work)) == 0
     assert (tmp_path / journal.NAME).read_bytes() == before
-    book.add({**row, "input": "c"})
+    book.add(row("c"))
     assert set(journal.Journal(tmp_path).rows) == {"a", "c"}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from pipeline import image_read
 from pipeline.hidden_pictures import blank_jpegs, may_hold_picture
 from pipeline.image_metadata import upright_exif, upright_xmp
 from pipeline.images import read_photo, write_photo
@@ -124,8 +125,8 @@ JPEG: dict[str, Callable[[], tuple[list[Segment], bytes]]] = {
 }  # fmt: skip
 
 
-def cleaned(source: Path, target: Path, **options: Any) -> Photo:
-    photo = read_photo(source)
+def cleaned(source: Path, target: Path, *, read: Callable[[Path], Photo] = read_photo, **options: Any) -> Photo:
+    photo = read(source)
     hole = np.zeros(photo.size, bool)
     hole[30:80, 50:90] = True
     write_photo(photo, np.full_like(photo.rgb, 120), hole, target, **options)
@@ -277,7 +278,8 @@ def test_a_heics_depth_map_is_told(kind: str, tmp_path: Path, monkeypatch: pytes
 
     with monkeypatch.context() as patched:
         patched.setattr(heif, "HeifImageFile", WithLayer)
-        photo = cleaned(tmp_path / "s.heic", tmp_path / "o.heic")
+        # In this process, where the reader is another.
+        photo = cleaned(tmp_path / "s.heic", tmp_path / "o.heic", read=image_read.read_photo)
     assert any("depth map" in warning for warning in photo.warnings)
     assert read_photo(tmp_path / "o.heic").warnings == ()
 

@@ -134,7 +134,7 @@ def test_any_window_maps_back_exactly(data: st.DataObject, context: float, least
             assert picture.shape[:2] == known.shape == (window.h, window.w)
             # What was taken out, laid back at its place, is the photo where it is known; and the hole lies where it lay.
             back = np.zeros_like(photo)
-            back[window.slices] = np.round(picture * 255)
+            back[window.slices] = picture
             inside = np.zeros(mask.shape, bool)
             inside[window.slices] = known
             assert np.array_equal(back[inside], photo[inside])

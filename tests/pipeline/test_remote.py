@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import fsspec
 import pytest
@@ -18,6 +19,7 @@ from pipeline.output import LocalOutput
 from pipeline.output_remote import RemoteJournal, RemoteOutput
 from pipeline.remote import Remote, is_plain_name, located, redacted
 from pipeline.scan import scan
+from pipeline.worker import failed_entry
 from tests.pipeline.conftest import scene
 
 
@@ -139,14 +141,18 @@ def test_from_memory_to_a_disk(memory: fsspec.AbstractFileSystem, red_is_person:
     assert not [p for p in (tmp_path / "out").rglob("*") if "claims" in p.name]
 
 
+def row(name: str, identity: str = "") -> dict[str, Any]:
+    return {"input": name, "identity": identity, "entry": failed_entry(name, "damaged")}
+
+
 def test_rows_are_put_in_pieces_and_become_one_file(memory: fsspec.AbstractFileSystem) -> None:
     folder = remote("memory://out")
     journal = RemoteJournal(folder)
-    assert journal.add({"input": "a", "identity": "1"}) == []  # kept back
+    assert journal.add(row("a", "1")) == []  # kept back
     assert journal.flush() == ["a"]
     assert RemoteJournal(folder).rows["a"]["identity"] == "1"
     later = RemoteJournal(folder)
-    later.add({"input": "a", "identity": "2"})
+    later.add(row("a", "2"))
     later.flush()
     third = RemoteJournal(folder)
     assert (third.rows["a"]["identity"], third.complete) == ("2", False)
@@ -164,11 +170,11 @@ def test_a_piece_that_cannot_be_put_goes_with_the_next(memory: fsspec.AbstractFi
         raise UnwritableError("the network is down")
 
     monkeypatch.setattr(Remote, "put", broken)
-    assert journal.add({"input": "a"}) == []
+    assert journal.add(row("a")) == []
     with pytest.raises(UnwritableError):
         journal.flush()
     monkeypatch.setattr(Remote, "put", put)
-    assert journal.add({"input": "b"}) == ["a", "b"]
+    assert journal.add(row("b")) == ["a", "b"]
     assert set(RemoteJournal(remote("memory://out")).rows) == {"a", "b"}
 
 

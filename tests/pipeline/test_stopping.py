@@ -43,6 +43,7 @@ class Command:
             return clean(remover, *arguments, **options)
 
         def work() -> int:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background has it ignored
             if held:
                 ObjectRemover.clean = slow  # type: ignore[method-assign]
             before()

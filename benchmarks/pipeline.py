@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -174,7 +175,7 @@ def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, f
     while process.poll() is None:
         if not first_done and journal.exists() and journal.stat().st_size:
             first_done = time.perf_counter() - begun
-        peak = peak_mb(process.pid) or peak
+        peak = max(peak, resident_mb(process.pid))
         time.sleep(0.02)
     total, status = time.perf_counter() - begun, process.returncode
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
@@ -192,14 +193,19 @@ def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, f
     }
 
 
-def peak_mb(pid: int) -> float | None:
-    """Highest resident memory of a process so far (Linux). A child's ``ru_maxrss`` will not do: it begins with its parent's."""
-    try:
-        status = (Path("/proc") / str(pid) / "status").read_text()
-    except OSError:
-        return None
-    found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(found[0].split()[1]) / 1024 if found else None
+def resident_mb(pid: int) -> float:
+    """Memory of a process and its children now (Linux), what they share counted once. ``ru_maxrss`` will not do: a child's begins with its
+    parent's, which here has FCN-ResNet101 in it."""
+    pids, total = [pid], 0.0
+    for each in pids:  # grows while it is walked
+        proc = Path("/proc") / str(each)
+        try:
+            pids += [int(child) for task in (proc / "task").iterdir() for child in (task / "children").read_text().split()]
+            found = re.search(r"^Pss:\s+(\d+)", (proc / "smaps_rollup").read_text(), re.MULTILINE)
+        except OSError:  # it ended in between
+            continue
+        total += int(found[1]) / 1024 if found else 0.0
+    return total
 
 
 def help_seconds(repeats: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ import logging
 import pickle
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,14 +58,14 @@ class RayActors:
                 for name, outcome in self._outcomes(ray, list(waiting.values()), attempts):
                     if isinstance(outcome, RemoveObjectsError):
                         error = error or outcome
-                        halt.at_once()
+                        halt()
                     elif outcome is not None:
                         row, facts = outcome
                         self._note(facts)
                         if waiting.pop(name, None) is not None:  # should Ray ever bring one twice, the first has been written down
                             yield record(row)
-                    if halt.is_over(name):
-                        break
+                    # Halted, the rest comes back at once, not begun. It is waited for: threads of Ray Data that still run when the
+                    # connection is closed end this process on the spot, without a report.
         if error is not None:
             raise error
 
@@ -99,35 +99,18 @@ class RayActors:
                 log.warning("%s", warning)
 
 
-class _Halt:
-    """The end of a run before its time: what was begun by then is waited for."""
-
-    def __init__(self, ray: Any, attempts: Any) -> None:
-        self._ray, self._attempts = ray, attempts
-        self._lock = threading.Lock()
-        self._begun: set[str] | None = None
-        self._came: set[str] = set()
-
-    def at_once(self) -> None:
-        with self._lock:
-            if self._begun is None:
-                self._begun = set(self._ray.get(self._attempts.halt.remote()))
-
-    def is_over(self, came: str) -> bool:
-        """Whether, with ``came``, all that was begun has come."""
-        self._came.add(came)
-        return self._begun is not None and self._begun <= self._came
-
-
 @contextmanager
-def _halting(ray: Any, attempts: Any, stop: Stop) -> Iterator[_Halt]:
-    """Listens for ``stop`` beside the block, which waits for the cluster."""
-    halt, ended = _Halt(ray, attempts), threading.Event()
+def _halting(ray: Any, attempts: Any, stop: Stop) -> Iterator[Callable[[], None]]:
+    """Gives what ends the run before its time, and listens for ``stop`` beside the block, which waits for the cluster."""
+    ended = threading.Event()
+
+    def halt() -> None:
+        ray.get(attempts.halt.remote())
 
     def listen() -> None:
         while not ended.is_set():
             if stop.wait(0.2):
-                halt.at_once()
+                halt()
                 return
 
     thread = threading.Thread(target=listen, name="stop", daemon=True)
@@ -149,14 +132,15 @@ class CleaningActor:
         from pipeline.threads import use_threads
 
         use_threads(threads, threads)
-        self.worker, self.attempts = Worker(ObjectRemover(settings), batch, classes, output), attempts
+        self.worker, self.attempts, self.halted = Worker(ObjectRemover(settings), batch, classes, output), attempts, False
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         import ray
 
         task: Task = pickle.loads(row["task"])
-        tries = ray.get(self.attempts.begin.remote(task.name))
+        tries = 0 if self.halted else ray.get(self.attempts.begin.remote(task.name))
         if not tries:
+            self.halted = True
             return {"outcome": pickle.dumps((task.name, None))}
         if tries > TRIES:
             self.attempts.survive.remote(task.name)
@@ -181,19 +165,16 @@ class Attempts:
 
     def __init__(self) -> None:
         self.begun: Counter[str] = Counter()
-        self.tried: set[str] = set()
         self.halted = False
 
-    def halt(self) -> list[str]:
-        """From now on no photo is begun; gives those that ever were."""
+    def halt(self) -> None:
+        """From now on no photo is begun."""
         self.halted = True
-        return list(self.tried)
 
     def begin(self, name: str) -> int:
         """The number of this try; 0 where none is to be begun."""
         if self.halted:
             return 0
-        self.tried.add(name)
         self.begun[name] += 1
         return self.begun[name]
 

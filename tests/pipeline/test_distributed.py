@@ -211,21 +211,31 @@ def test_a_killed_worker_loses_nothing(cluster: Cluster, photos: Path, whole: Pa
     assert run_facts["device"] == "cpu"
 
 
+#: So many that two actors are not done with them before a signal has come through.
+MANY = 60
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("many"), MANY)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_goes_on(
-    number: signal.Signals, cluster: Cluster, photos: Path, whole: Path, tmp_path: Path
+    number: signal.Signals, cluster: Cluster, many: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    arguments = ["--masks", photos / "masks", "--save-masks", "-o", out, photos / "in"]
-    run = cluster.start(*arguments)
-    until(lambda: rows(out) >= 2 or run.poll() is not None, "no photo was done")
+    arguments = ["--masks", many / "masks", "--save-masks", "-o", out, many / "in"]
+    run = cluster.start("--actors", "2", *arguments)
+    # By the actors' files: the driver may hear of many photos at once.
+    until(lambda: any(out.rglob("p*.png")) or run.poll() is not None, "no photo was done")
     os.kill(run.pid, number)
     output, errors = run.communicate(timeout=120)
     assert run.returncode == 1, output + errors
     assert "once more stops now" in errors
     assert "the same command goes on from here" in errors
     report = json.loads((out / "report.json").read_text())
-    assert 0 < len(report["photos"]) < PHOTOS + 1
+    assert 0 < len(report["photos"]) < MANY + 1
     written = {str(p.relative_to(out)) for p in out.rglob("p*.png") if "masks" not in p.parts}
     assert written == {p["output"] for p in report["photos"] if p["output"]}  # it tells of every one
     assert rows(out) == len(report["photos"])
@@ -234,10 +244,8 @@ def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_
     cluster.run(*arguments, engine="local", code=1)
     journal = [json.loads(line) for line in (out / NAME).read_text().splitlines()]
     done = [row["input"] for row in journal if "input" in row and row["entry"]["status"] != "failed"]
-    assert len(done) == len(set(done)) == PHOTOS  # what failed is tried again; nothing else was done twice
-    assert [p for p in entries(out, out, photos) if p["input"] != "p03.png"] == [
-        p for p in entries(whole, whole, photos) if p["input"] != "p03.png"
-    ]
+    assert len(done) == len(set(done)) == MANY  # nothing was done twice
+    assert {p["input"]: p["status"] for p in entries(out) if p["status"] == "failed"} == {"broken.jpg": "failed"}
 
 
 def test_what_the_local_engine_did_ray_skips(cluster: Cluster, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ needs_s3 = pytest.mark.skipif(
 ROOT = Path(__file__).parents[2]
 OPTIONS = ["--no-probe", "--offline", "--device", "cpu", "--quiet"]
 PHOTOS = 12
+#: The command, with Ctrl-C as a terminal has it: in a suite that runs in the background it is ignored, and the command leaves it so.
+LISTENING = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from pipeline.cli import main; sys.exit(main())"
 #: What may differ between two runs over the same photos.
 LOOSE = ("seconds", "stages")
 
@@ -69,7 +71,7 @@ class Cluster:
         self.process, self.environment = process, environment
 
     def start(self, *arguments: object, engine: str = "ray") -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pipeline.cli", *OPTIONS, "--engine", engine, *map(str, arguments)]
+        command = [sys.executable, "-c", LISTENING, *OPTIONS, "--engine", engine, *map(str, arguments)]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 

@@ -18,7 +18,7 @@ from pipeline import cli, report
 from pipeline.board_photos import Item, Opened, is_inside, is_plain
 from pipeline.config import Settings, resolve_classes
 from pipeline.errors import UsageError
-from pipeline.files import is_file
+from pipeline.files import exists, is_file
 from pipeline.journal import Journal, stamp
 from pipeline.mask_names import mask_names
 from pipeline.reports import write_reports
@@ -113,9 +113,9 @@ def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
     run = written["run"]
     inputs = run.get("inputs")
     recorded = [Path(p) for p in inputs if isinstance(p, str)] if isinstance(inputs, list) else []
-    found = [p for p in recorded if _exists(p)]
+    found = [p for p in recorded if exists(p)]
     for path in _command_paths(str(run.get("command") or "")):
-        found += [p for base in (Path(), folder.parent, folder) if _exists(p := base / path)]
+        found += [p for base in (Path(), folder.parent, folder) if exists(p := base / path)]
     if found:
         return list(dict.fromkeys(p.resolve() for p in found))
     names = [p["input"] for p in written["photos"] if is_plain(p["input"])]
@@ -177,14 +177,6 @@ def _worst_first(row: dict[str, Any]) -> tuple[bool, bool, float, str]:
     score = row.get("score")
     height = float(score) if isinstance(score, int | float) else None
     return row["status"] != "review" or bool(row.get("reviewed")), height is None, -(height or 0.0), row["input"]
-
-
-def _exists(path: Path) -> bool:
-    """As ``files.is_file``, for folders too."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _find(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | None]:

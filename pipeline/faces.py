@@ -61,11 +61,6 @@ class FaceDetector:
         return [(*(float(v) for v in b), float(1 - np.exp(-max(0.0, float(s)) / 3))) for b, s in zip(boxes, levels, strict=False)]  # type: ignore[misc]
 
 
-def yunet_file(offline: bool) -> Path | None:
-    """YuNet's file where it is cached or reachable."""
-    return find_yunet(offline)[0]
-
-
 def find_yunet(offline: bool) -> tuple[Path | None, str]:
     """(YuNet's file, its hash checked, "") or (None, why it is not to be had)."""
     from models.checkpoint import CheckpointError

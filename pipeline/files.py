@@ -109,6 +109,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def exists(path: Path) -> bool:
+    """Whether anything is there; likewise."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system lets a folder be opened (Windows does not)."""
     with suppress(OSError):

@@ -19,4 +19,11 @@ def as_float(samples: NDArray[Any]) -> FloatArray:
     """uint8 or uint16 -> float32 in [0, 1]; floats as they are (the same array)."""
     if samples.dtype.kind == "f":
         return samples
+    return as_own_float(samples)
+
+
+def as_own_float(samples: NDArray[Any]) -> FloatArray:
+    """``as_float`` in memory of its own, to be written into."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
     return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)

@@ -20,7 +20,7 @@ from scipy.ndimage import find_objects
 
 from pipeline.labelling import Labels, label
 from pipeline.offsets import Offsets, candidate_offsets
-from pipeline.pixels import as_float
+from pipeline.pixels import as_float, as_own_float
 from pipeline.seams import correction
 from pipeline.types import FloatArray, Mask
 
@@ -133,8 +133,7 @@ def texture_fill(picture: Picture, known: Mask, guide: FloatArray, *, seed: int 
     found = texture_patch(picture, known, guide, seed=seed)
     if found is None:
         return None
-    result = as_float(picture)
-    result = result.copy() if result is picture else result
+    result = as_own_float(picture)
     result[found.part] = found.content
     return result
 
@@ -227,8 +226,7 @@ def _at_full_size(labels: Labels, offsets: Offsets, picture: Picture, known: Mas
     if scale <= 1:
         return _Sources(frame, full, parts, offsets)
     scaled = np.round(offsets * np.array([H / h, W / w])).astype(np.int64)
-    done, settled = as_float(picture[frame]), known[frame].copy()
-    done = done.copy() if np.shares_memory(done, picture) else done
+    done, settled = as_own_float(picture[frame]), known[frame].copy()
     # Working pixels at the hole's border are hole and known both: those labels are fitted first that touch most of what is known.
     near_known = cv2.dilate(cv2.resize(known.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST), np.ones((5, 5), np.uint8)) > 0
     used = np.array(sorted(parts))
@@ -334,8 +332,7 @@ def _copied(picture: Picture, known: Mask, sources: _Sources, small_labels: Labe
         total[target] += shift
         weight[target] += share
     patch = _grown(frame, margin, known.shape)
-    content = as_float(picture[patch])
-    content = content.copy() if np.shares_memory(content, picture) else content
+    content = as_own_float(picture[patch])
     hole, inside = ~known[frame], content[_within(frame, patch)]
     filled = hole & (weight > 1e-3)
     inside[filled] = total[filled] / weight[filled][:, None]

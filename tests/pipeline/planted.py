@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,14 @@ PLANTED: dict[str, Callable[[Path], None]] = {
     "a.heic": heif,
     "a.avif": avif,
 }
+
+
+def unpacked(content: bytes) -> bytes:
+    """What a search must look at: the bytes, and whatever zlib streams among them hold."""
+    found = [content]
+    for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", content):
+        try:
+            found.append(zlib.decompressobj().decompress(content[match.start() :]))
+        except zlib.error:
+            continue
+    return b"\n".join(found)

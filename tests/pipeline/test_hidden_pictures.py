@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import struct
-import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +21,7 @@ from pipeline.images import read_photo, write_photo
 from pipeline.jpeg_segments import Segment, assemble, parse
 from pipeline.types import Photo
 from tests.pipeline.conftest import scene
+from tests.pipeline.planted import unpacked
 
 OBJECT = b"the removed object, as it was"
 XMP = "<x:xmpmeta xmlns:x='adobe:ns:meta/' {}>{}</x:xmpmeta>"
@@ -37,14 +37,7 @@ def small_jpeg(*inside: Segment) -> bytes:
 
 def traces(path: Path) -> list[bytes]:
     """In which writings ``OBJECT`` is found in a file: as it is, compressed, in base 64 (at any of three places), in hexadecimal."""
-    content = path.read_bytes()
-    inflated = [content]
-    for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", content):
-        try:
-            inflated.append(zlib.decompressobj().decompress(content[match.start() :]))
-        except zlib.error:
-            continue
-    everything = b"\n".join(inflated)
+    everything = unpacked(path.read_bytes())
     joined = re.sub(rb"\s", b"", everything)
     coded = [base64.b64encode(bytes(n) + OBJECT)[(4 if n else 0) : -4] for n in range(3)]
     return [w for w in (OBJECT, *coded, OBJECT.hex().encode()) if w in everything or w in joined]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +16,10 @@ from pipeline.images import read_photo, strip_photo, write_photo
 from pipeline.jpeg_segments import assemble, parse
 from pipeline.run import remove_folder
 from tests.pipeline.conftest import needs_jpeglib, scene
-from tests.pipeline.planted import DPI, ICC, PLANTED, SECRET, avif, exif, jpeg, pillow_heif
+from tests.pipeline.planted import DPI, ICC, PLANTED, SECRET, avif, exif, jpeg, pillow_heif, unpacked
 
 NO_PROFILE = ("a.gif", "a.bmp")
 NO_DENSITY = ("lossless.webp", "lossy.webp", "a.gif", "a.heic", "a.avif")
-
-
-def unpacked(content: bytes) -> bytes:
-    """What a search must look at: the bytes, and whatever zlib streams among them hold."""
-    found = [content]
-    for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", content):
-        try:
-            found.append(zlib.decompressobj().decompress(content[match.start() :]))
-        except zlib.error:
-            continue
-    return b"\n".join(found)
 
 
 def secrets_in(path: Path) -> list[bytes]:

@@ -63,9 +63,9 @@ def turned(files: Sequence[Path]) -> list[float]:
 
     0 = frontal; NaN where YuNet is not to be had or finds no face.
     """
-    from pipeline.faces import yunet_file
+    from pipeline.faces import find_yunet
 
-    path = yunet_file(offline=False)
+    path, _ = find_yunet(offline=False)
     if path is None:
         return [math.nan] * len(files)
     detector = cv2.FaceDetectorYN.create(str(path), "", (LOOK_AT, LOOK_AT), 0.5)

@@ -6,14 +6,11 @@ damaged one. The processes are started when they are first needed, one for each 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +19,7 @@ import numpy as np
 
 from pipeline import image_read
 from pipeline.errors import UnreadableError
+from pipeline.helpers import Helper, Helpers, NoHelperError, end
 from pipeline.image_read import MAX_PIXELS
 from pipeline.types import Photo
 
@@ -30,7 +28,6 @@ log = logging.getLogger(__name__)
 #: Seconds by the clock after which a decoder is ended whatever it does: for a disk that hangs. Its own limits are on processor time, which
 #: a busy or sleeping machine does not use up.
 PATIENCE = 900.0
-_START = "import sys; sys.path[:] = sys.argv[1:]; from pipeline.image_decoder import main; main()"
 
 
 def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -39,18 +36,18 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     Raises:
         UnreadableError: for the same reasons, and where the decoder crashed or went beyond its limits.
     """
-    decoder = _pool.take()
-    if decoder is None:
-        return image_read.read_photo(path, max_pixels=max_pixels)
-    answered = False
+    late = threading.Event()
     try:
-        kind, value = decoder.ask(path, max_pixels)
-        answered = True
-    except (EOFError, OSError, pickle.UnpicklingError) as error:
-        raise UnreadableError(f"{path}: {decoder.epitaph()}") from error
-    finally:
-        # Also where Ctrl-C came in between: half an answer is still in the pipe.
-        _pool.give_back(decoder) if answered else decoder.end()
+        with _decoders.lent() as decoder:
+            try:
+                kind, value = _ask(decoder, path, max_pixels, late)
+            except (EOFError, OSError, pickle.UnpicklingError) as error:
+                end(decoder)
+                raise UnreadableError(f"{path}: {_epitaph(decoder.returncode, late=late.is_set())}") from error
+    except NoHelperError as error:
+        if error.first:
+            log.warning("pictures are decoded without a process of their own, which cannot be started (%s)", error)
+        return image_read.read_photo(path, max_pixels=max_pixels)
     if kind == "refused":
         raise UnreadableError(value)
     if kind == "unforeseen":
@@ -58,102 +55,40 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     return value  # type: ignore[no-any-return]
 
 
-class _Decoder:
-    """One process; used by one thread at a time."""
+def _ask(decoder: Helper, path: Path, max_pixels: int, late: threading.Event) -> tuple[str, Any]:
+    """Raises ``EOFError`` or ``OSError`` where the process ended instead of answering; ``late`` is set where it was out of patience."""
+    assert decoder.stdin is not None
+    assert decoder.stdout is not None
 
-    def __init__(self) -> None:
-        here = [entry or os.getcwd() for entry in sys.path]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _START, *here], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.late = False
-        with contextlib.suppress(ImportError, OSError, AttributeError):
-            import fcntl
+    def give_up() -> None:
+        late.set()
+        decoder.kill()
 
-            assert self.process.stdout is not None
-            fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)  # fewer changes between the processes
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import fcntl
 
-    def ask(self, path: Path, max_pixels: int) -> tuple[str, Any]:
-        """Raises ``EOFError`` or ``OSError`` where the process ended instead of answering."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        clock = threading.Timer(PATIENCE, self._give_up)
-        clock.daemon = True
-        clock.start()
-        try:
-            pickle.dump((str(path), _here(), max_pixels), self.process.stdin)
-            self.process.stdin.flush()
-            answer: tuple[str, Any] = receive(self.process.stdout)  # type: ignore[arg-type]
-            return answer
-        finally:
-            clock.cancel()
-
-    def _give_up(self) -> None:
-        self.late = True
-        self.process.kill()
-
-    def epitaph(self) -> str:
-        """What to tell of a photo whose decoder has ended."""
-        self.end()
-        code = self.process.returncode
-        remedy = "the file is damaged, or made to do this: export it again or leave it out"
-        if self.late:
-            return f"no answer from its decoder within {PATIENCE:.0f} s; is its disk or network still there?"
-        if code == -getattr(signal, "SIGXCPU", 0):
-            return f"its decoder took far longer than a picture of its size needs; {remedy}"
-        how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit code {code}"
-        return f"its decoder was ended {how}; {remedy}"
-
-    def end(self) -> None:
-        """Close the pipes, at which the process ends by itself; one that is at work is ended."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError):
-                assert pipe is not None
-                pipe.close()
-        try:
-            self.process.wait(2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        fcntl.fcntl(decoder.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)  # fewer changes between the processes
+    clock = threading.Timer(PATIENCE, give_up)
+    clock.daemon = True
+    clock.start()
+    try:
+        pickle.dump((str(path), _here(), max_pixels), decoder.stdin)
+        decoder.stdin.flush()
+        answer: tuple[str, Any] = receive(decoder.stdout)  # type: ignore[arg-type]
+        return answer
+    finally:
+        clock.cancel()
 
 
-class _Pool:
-    """Decoders that wait for work."""
-
-    def __init__(self) -> None:
-        self._idle: list[_Decoder] = []
-        self._lock = threading.Lock()
-        self._warned = False
-
-    def take(self) -> _Decoder | None:
-        """An idle one or a new one; None where no process can be started."""
-        with self._lock:
-            while self._idle:
-                decoder = self._idle.pop()
-                if decoder.process.poll() is None:
-                    return decoder
-                decoder.end()
-        try:
-            return _Decoder()
-        except OSError as error:
-            if not self._warned:
-                log.warning("pictures are decoded without a process of their own, which cannot be started (%s)", error)
-            self._warned = True
-            return None
-
-    def give_back(self, decoder: _Decoder) -> None:
-        with self._lock:
-            self._idle.append(decoder)
-
-    def close(self) -> None:
-        with self._lock:
-            while self._idle:
-                self._idle.pop().end()
-
-    def forget(self) -> None:
-        """In a forked child: the processes are the parent's, and so are the pipes."""
-        _inherited.extend(self._idle)
-        self._idle, self._lock = [], threading.Lock()
+def _epitaph(code: int | None, *, late: bool) -> str:
+    """What to tell of a photo whose decoder has ended."""
+    remedy = "the file is damaged, or made to do this: export it again or leave it out"
+    if late:
+        return f"no answer from its decoder within {PATIENCE:.0f} s; is its disk or network still there?"
+    if code == -getattr(signal, "SIGXCPU", 0):
+        return f"its decoder took far longer than a picture of its size needs; {remedy}"
+    how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit code {code}"
+    return f"its decoder was ended {how}; {remedy}"
 
 
 def _here() -> str:
@@ -182,8 +117,4 @@ def _exactly(stream: BinaryIO, count: int) -> Any:
     return found
 
 
-_inherited: list[_Decoder] = []
-_pool = _Pool()
-atexit.register(_pool.close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.forget)
+_decoders = Helpers("image_decoder")

@@ -1,4 +1,4 @@
-"""The process that puts new blocks among a JPEG's own coefficients: ``python -m pipeline.jpeg_helper``, a request a line.
+"""The process that puts new blocks among a JPEG's own coefficients: ``pipeline.jpeg_splice`` starts it, a request a line.
 
 It is a process of its own because the library under it is C that photos from anywhere are fed to: what would end it ends it alone, and
 its messages, its temporary files and its global state are nobody else's. It ends where its input does, so no helper outlives its parent.

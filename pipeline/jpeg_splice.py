@@ -5,33 +5,24 @@ The work is done by a helper process (``pipeline.jpeg_helper``); one that is idl
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 
+from pipeline.helpers import Helpers, NoHelperError
 from pipeline.jpeg_blocks import BLOCK
 from pipeline.jpeg_segments import APP14, Segment, parse
 from pipeline.types import Mask, Pixels
 
 # Only names, because the helper's own imports are not wanted in this process.
 _REQUEST, _SOURCE, _TARGET = "request.npz", "source.jpg", "target.jpg"
-_ROOT = Path(__file__).parents[1]
 #: Pixels by which the decoder's upsampling carries a chroma block beyond itself.
 _REACH = 1
-
-_idle: list[subprocess.Popen[str]] = []
-_lock = threading.Lock()
 
 
 class SpliceError(Exception):
@@ -111,64 +102,19 @@ def _reach(hole: Mask, cell: tuple[int, int]) -> Mask:
 
 def _ask(folder: Path) -> None:
     """Have a helper do the request in ``folder``."""
-    helper = _take() or _start()
-    assert helper.stdin is not None
-    assert helper.stdout is not None
-    answered = False
     try:
-        helper.stdin.write(json.dumps(str(folder)) + "\n")
-        helper.stdin.flush()
-        reason = json.loads(helper.stdout.readline())
-        answered = True
+        with _helpers.lent() as helper:
+            assert helper.stdin is not None
+            assert helper.stdout is not None
+            helper.stdin.write(json.dumps(str(folder)).encode() + b"\n")
+            helper.stdin.flush()
+            reason = json.loads(helper.stdout.readline())
+    except NoHelperError as error:
+        raise SpliceError(f"its helper process cannot be started ({error})") from error
     except (OSError, ValueError) as error:
         raise SpliceError("the library gave up on it") from error
-    finally:
-        if not answered:
-            _end(helper)
-    with _lock:
-        _idle.append(helper)
     if reason:
         raise SpliceError(f"the library refused it ({reason.replace(str(folder), '').strip()})")
 
 
-def _take() -> subprocess.Popen[str] | None:
-    """A helper that waits for work and has not died over it (a system short of memory ends whom it likes)."""
-    while True:
-        with _lock:
-            if not _idle:
-                return None
-            helper = _idle.pop()
-        if helper.poll() is None:
-            return helper
-        _end(helper)
-
-
-def _start() -> subprocess.Popen[str]:
-    paths = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    try:
-        # -P: the current folder may be full of anybody's files, and is no place to import from.
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipeline.jpeg_helper"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": paths},
-        )  # fmt: skip
-    except OSError as error:
-        raise SpliceError(f"its helper process cannot be started ({error.strerror})") from error
-
-
-def _end(helper: subprocess.Popen[str]) -> None:
-    for pipe in (helper.stdin, helper.stdout):
-        with suppress(OSError, AttributeError):
-            pipe.close()  # type: ignore[union-attr]
-    helper.kill()
-    helper.wait()
-
-
-@atexit.register
-def _end_all() -> None:
-    while _idle:
-        _end(_idle.pop())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # two processes must not talk to one helper
+_helpers = Helpers("jpeg_helper")

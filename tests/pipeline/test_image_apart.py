@@ -18,6 +18,7 @@ from PIL import Image
 
 from pipeline import BatchSettings, Settings, image_apart, image_read, images, remove_folder
 from pipeline.errors import UnreadableError
+from pipeline.helpers import Helpers
 from tests.pipeline.bombs import jpeg_of_many_scans, tiff_of_one_vast_tile
 from tests.pipeline.conftest import scene
 
@@ -25,16 +26,16 @@ posix = pytest.mark.skipif(os.name != "posix", reason="limits on a process are P
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[image_apart._Pool]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
     """Decoders of this test alone."""
-    pool = image_apart._Pool()
-    monkeypatch.setattr(image_apart, "_pool", pool)
+    pool = Helpers("image_decoder")
+    monkeypatch.setattr(image_apart, "_decoders", pool)
     yield pool
     pool.close()
 
 
 @pytest.fixture
-def fault(pool: image_apart._Pool, monkeypatch: pytest.MonkeyPatch) -> Any:
+def fault(pool: Helpers, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Decoders that run ``code`` before they read a file with ``fault`` in its name."""
 
     def plant(code: str, more: str = "") -> None:
@@ -43,9 +44,8 @@ def fault(pool: image_apart._Pool, monkeypatch: pytest.MonkeyPatch) -> Any:
             f"def read(path, **more):\n    if 'fault' in path.name:\n        {code}\n    return real(path, **more)\n"
             f"d.read_photo = read\n{more}\n"
         )
-        before, _, after = image_apart._START.partition("from pipeline")
-        start = f"exec({before + patch!r}); from pipeline{after}"
-        monkeypatch.setattr(image_apart, "_START", start)
+        before, _, after = pool.code.partition("from pipeline")
+        pool.code = f"exec({before + patch!r}); from pipeline{after}"
 
     return plant
 
@@ -55,7 +55,7 @@ def save(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(tmp_path: Path, pool: image_apart._Pool) -> None:
+def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(tmp_path: Path, pool: Helpers) -> None:
     path = save(tmp_path / "a.png")
     apart, here = images.read_photo(path), image_read.read_photo(path)
     np.testing.assert_array_equal(apart.rgb, here.rgb)
@@ -63,9 +63,7 @@ def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(tmp_path: P
     apart.rgb[0, 0] = 1
 
 
-def test_a_relative_name_is_looked_for_where_the_program_stands_now(
-    tmp_path: Path, pool: image_apart._Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_name_is_looked_for_where_the_program_stands_now(tmp_path: Path, pool: Helpers, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed, folder in enumerate(("one", "two")):
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
@@ -133,7 +131,7 @@ def test_a_decoder_that_waits_for_ever_is_ended_by_the_clock(fault: Any, tmp_pat
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps to a limit of memory")
-def test_memory_is_limited_by_the_pixels_that_the_header_declares(tmp_path: Path, pool: image_apart._Pool) -> None:
+def test_memory_is_limited_by_the_pixels_that_the_header_declares(tmp_path: Path, pool: Helpers) -> None:
     bomb, plain = tmp_path / "tile.tif", tmp_path / "plain.tif"
     bomb.write_bytes(tiff_of_one_vast_tile())
     assert len(bomb.read_bytes()) < 4_000_000
@@ -195,7 +193,7 @@ def test_decoders_are_kept_and_end_with_the_program(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from pipeline import image_apart, images\n"
         "for _ in range(3): images.read_photo(Path(sys.argv[1]))\n"
-        "(one,) = image_apart._pool._idle; print(one.process.pid)"
+        "(one,) = image_apart._decoders.idle; print(one.pid)"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-W", "error", "-c", script, str(path)], capture_output=True, text=True, cwd=root, check=True)
@@ -205,7 +203,7 @@ def test_decoders_are_kept_and_end_with_the_program(tmp_path: Path) -> None:
 
 
 def test_where_no_process_can_be_started_the_photo_is_read_here(
-    tmp_path: Path, pool: image_apart._Pool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, pool: Helpers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from PIL import Image
 
 from pipeline import jpeg_splice
+from pipeline.helpers import Helpers
 from pipeline.image_modes import as_stored
 from pipeline.images import WriteResult, read_photo, write_photo
 from pipeline.jpeg_blocks import blocks_of, components, refilled
@@ -225,27 +224,20 @@ def test_cmyk_is_encoded_anew_says_so_and_leaves_nothing_in_any_of_its_four_comp
 
 def test_a_helper_that_dies_costs_one_photo_its_coefficients_and_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     MADE["420"](tmp_path / "s.jpg")
-    monkeypatch.setattr(jpeg_splice, "_idle", [])
-
-    def crashing() -> Any:
-        return subprocess.Popen(
-            [sys.executable, "-c", "import os, sys; sys.stdin.readline(); os.abort()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    pool = Helpers("jpeg_helper")
+    monkeypatch.setattr(jpeg_splice, "_helpers", pool)
 
     with monkeypatch.context() as broken:
-        broken.setattr(jpeg_splice, "_start", crashing)
+        broken.setattr(pool, "code", "import os, sys; sys.stdin.readline(); os.abort()")
         result = clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE))
     assert result.note == "all of the JPEG was encoded anew, because the library gave up on it"
     assert result.psnr_outside is not None
     assert result.psnr_outside > 25
     assert clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE)).note == ""
-    jpeg_splice._idle[0].kill()  # by a system that is short of memory, say
-    jpeg_splice._idle[0].wait()
+    pool.idle[0].kill()  # by a system that is short of memory, say
+    pool.idle[0].wait()
     assert clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE)).note == ""
-    jpeg_splice._end_all()
+    pool.close()
 
 
 def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_photo(
@@ -256,7 +248,8 @@ def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     monkeypatch.setenv("TMPDIR", str(scratch))  # the helper's
-    monkeypatch.setattr(jpeg_splice, "_idle", [])
+    pool = Helpers("jpeg_helper")
+    monkeypatch.setattr(jpeg_splice, "_helpers", pool)
     parsed = parse((tmp_path / "s.jpg").read_bytes())
     without_tables = assemble(s for s in parsed.segments if s.marker != 0xDB)
     hole = hole_of(*HOLE)
@@ -275,8 +268,8 @@ def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_
     assert os.listdir(scratch) == []
     assert jpeg_splice.splice((tmp_path / "s.jpg").read_bytes(), busy(), hole)[0]  # the same helper goes on
     assert os.listdir(scratch) == []
-    assert len(jpeg_splice._idle) == 1
-    jpeg_splice._end_all()
+    assert len(pool.idle) == 1
+    pool.close()
 
 
 def test_a_result_that_changed_elsewhere_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from pipeline.config import BatchSettings, Settings
 from pipeline.errors import UsageError
+from pipeline.stopping import signals_restored
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def cluster() -> Iterator[Any]:
     joined = ray.is_initialized()
     try:
         if not joined:
-            with _own_signals():
+            with signals_restored(signal.SIGTERM):  # Ray puts an exit in its place that writes no report
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise UsageError(f"no Ray cluster could be joined or started ({error}); RAY_ADDRESS names one") from error
@@ -77,17 +77,6 @@ def cluster() -> Iterator[Any]:
     finally:
         if not joined:
             ray.shutdown()
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """SIGTERM means what it meant before: Ray puts an exit in its place that writes no report."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if before is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
 
 
 def require_ray() -> Any:

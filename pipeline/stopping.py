@@ -35,6 +35,21 @@ class Stop:
 
 
 @contextmanager
+def signals_restored(*numbers: signal.Signals) -> Iterator[tuple[signal.Signals, ...]]:
+    """Gives those of the signals that may be listened to in the block: all of them in the main thread, none in any other.
+
+    Afterwards they mean what they meant before. One whose handler is not Python's cannot be put back, and is not given.
+    """
+    handlers = {n: signal.getsignal(n) for n in numbers} if threading.current_thread() is threading.main_thread() else {}
+    before = {number: handler for number, handler in handlers.items() if handler is not None}
+    try:
+        yield tuple(before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def on_signals() -> Iterator[Stop]:
     """A ``Stop`` that the first SIGINT or SIGTERM asks for while the block runs; the second ends the process with ``STOPPED_AT_ONCE``.
 
@@ -51,17 +66,11 @@ def on_signals() -> Iterator[Stop]:
         stop.ask()
         _say(_FIRST)
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler not in (signal.SIG_IGN, None):  # None: set by something that is not Python, and cannot be put back
-                before[number] = signal.signal(number, took)
-    try:
+    with signals_restored(signal.SIGINT, signal.SIGTERM) as numbers:
+        for number in numbers:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, took)
         yield stop
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _say(text: bytes) -> None:

@@ -26,6 +26,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from models.precision import has_bf16
+from pipeline.stopping import signals_restored
 
 log = logging.getLogger(__name__)
 
@@ -451,22 +452,15 @@ def _write(path: Path, state: dict[str, Any]) -> None:
 def _stop_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C (or a cluster's SIGTERM) sets, so that the step at work is finished and saved; a second Ctrl-C interrupts."""
     stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before: dict[signal.Signals, Any] = {}
 
     def ask(number: int, _: Any) -> None:
         stop.set()
         signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, ask)
-    try:
+    with signals_restored(signal.SIGINT, signal.SIGTERM) as numbers:
+        for number in numbers:
+            signal.signal(number, ask)
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tensorboard(folder: Path) -> Any:

@@ -1,4 +1,4 @@
-"""The compact segmenter that ships: MobileNetV2 and DeepLabV3+, from segmentation-models-pytorch's parts, 21 VOC classes."""
+"""The compact segmenter that ships: MobileNetV2 and DeepLabV3+, 21 VOC classes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
-from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
+
+from models.deeplab import DeepLabV3PlusDecoder, MobileNetV2
 
 STRIDE = 16
 
@@ -27,9 +27,8 @@ class CompactSegmenterConfig:
 class CompactSegmenter(nn.Module):
     """Photo in, class logits out.
 
-    smp's own DeepLabV3Plus enlarges by whole factors with aligned corners, which shifts the answer by up to 12 pixels unless sizes are
-    16 k + 1; here sizes are 16 k + 1 and every enlargement goes to the exact size of what it meets. MobileNetV2's last 1x1 convolution
-    (320 -> 1280, made for classification) is left out.
+    Sizes are 16 k + 1 and every enlargement has aligned corners and goes to the exact size of what it meets. (smp's own DeepLabV3Plus
+    enlarges by whole factors, which shifts the answer by up to 12 pixels at other sizes.)
     """
 
     config_class = CompactSegmenterConfig
@@ -37,15 +36,8 @@ class CompactSegmenter(nn.Module):
     def __init__(self, config: CompactSegmenterConfig | None = None) -> None:
         super().__init__()
         self.config = config or CompactSegmenterConfig()
-        self.encoder = get_encoder("mobilenet_v2", in_channels=3, depth=5, weights=None, output_stride=STRIDE)
-        self.encoder.features[18] = nn.Identity()
-        # As in TensorFlow's DeepLab, the block that would have halved the size keeps its convolution undilated; those after it do not.
-        undilated = self.encoder.features[14].conv[1][0]
-        undilated.dilation, undilated.padding = (1, 1), (1, 1)
-        self.decoder = DeepLabV3PlusDecoder(
-            encoder_channels=(3, 16, 24, 32, 96, 320), encoder_depth=5, out_channels=self.config.width,
-            atrous_rates=self.config.rates, output_stride=STRIDE, aspp_separable=True, aspp_dropout=0.0,
-        )  # fmt: skip
+        self.encoder = MobileNetV2()
+        self.decoder = DeepLabV3PlusDecoder(self.config.width, self.config.rates)
         self.head = nn.Conv2d(self.config.width, self.config.classes, 1)
 
     @staticmethod
@@ -69,11 +61,7 @@ class CompactSegmenter(nn.Module):
         legal = self.legal_size(height), self.legal_size(width)
         if (height, width) != legal:
             raise ValueError(f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
-        features = self.encoder(image)
-        deep = self.decoder.aspp(features[-1])
-        fine = self.decoder.block1(features[2])
-        deep = F.interpolate(deep, size=fine.shape[-2:], mode="bilinear", align_corners=True)
-        return self.head(self.decoder.block2(torch.cat([deep, fine], dim=1)))  # type: ignore[no-any-return]
+        return self.head(self.decoder(*self.encoder(image)))  # type: ignore[no-any-return]
 
 
 def photo_logits(network: nn.Module, rgb: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:

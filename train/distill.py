@@ -1,4 +1,8 @@
-"""Distillation of the compact segmenter: it begins as the teacher, and learns finer borders from labels and the teacher's soft answers."""
+"""Training of the compact segmenter.
+
+With a teacher's constants it begins as the teacher, and learns finer borders from labels and from the teacher's soft answers
+(distillation). Without, it begins with an encoder that knows ImageNet, and learns from labels alone.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +74,7 @@ def begin_as_teacher(network: CompactSegmenter, constants: Path) -> None:
                 nn.init.zeros_(module.bias)
                 module.running_mean.zero_()  # type: ignore[union-attr]
                 module.running_var.fill_(1 - module.eps)  # type: ignore[union-attr]
-        f = network.encoder.features
+        f: Any = network.encoder.features
         _set(f[0][0], f[0][1], found["MobilenetV2|Conv"])
         for i in range(17):
             block = f[i + 1].conv
@@ -79,7 +83,8 @@ def begin_as_teacher(network: CompactSegmenter, constants: Path) -> None:
                 _set(block[0][0], block[0][1], found[f"{key}|expand"])
             _set(block[-3][0], block[-3][1], found[f"{key}|depthwise"])
             _set(block[-2], block[-1], found[f"{key}|project"])
-        aspp, width = network.decoder.aspp, network.config.width
+        aspp: Any = network.decoder.aspp
+        width = network.config.width
         pyramid, separable, separable_norm = aspp[0], aspp[1], aspp[2]
         _set(pyramid.convs[0][0], pyramid.convs[0][1], found["aspp0"])
         _set(pyramid.convs[4][1], pyramid.convs[4][2], found["image_pooling"])
@@ -90,11 +95,47 @@ def begin_as_teacher(network: CompactSegmenter, constants: Path) -> None:
         project[:, 4 * width :], project[:, :width] = kernel[:, :width], kernel[:, width:]
         pyramid.project[1].bias.copy_(torch.from_numpy(bias))
         _identity(separable)
-        _identity(network.decoder.block2[0])
+        _identity(network.decoder.block2[0])  # type: ignore[arg-type]
         assert isinstance(separable_norm, nn.BatchNorm2d)
         weight, bias = found["logits|semantic"]
         network.head.weight.copy_(torch.from_numpy(weight).permute(0, 3, 1, 2))
         network.head.bias.copy_(torch.from_numpy(bias))  # type: ignore[union-attr]
+
+
+def begin_with_imagenet(network: CompactSegmenter) -> None:
+    """Give ``network`` the encoder that segmentation-models-pytorch publishes (safetensors, a pinned revision); changed in place.
+
+    That encoder wants ImageNet's mean and deviation, this network photos in [-1, 1]: the difference goes into its first convolution.
+
+    Raises:
+        OSError: it is not in the cache and cannot be downloaded, or is not to be (environment variable ``REMOVE_OBJECTS_OFFLINE``).
+    """
+    encoder, mean, std = _imagenet_encoder()
+    network.encoder.load_state_dict({k: v for k, v in encoder.state_dict().items() if not k.startswith("features.18.")})
+    first: Any = network.encoder.features[0]
+    conv, norm = first[0], first[1]
+    with torch.no_grad():
+        # (x / 2 + 1/2 - mean) / std, of which the constant part is taken off the mean that batch norm subtracts.
+        norm.running_mean -= (conv.weight * ((0.5 - mean) / std)[:, None, None]).sum((1, 2, 3))
+        conv.weight *= (0.5 / std)[:, None, None]
+
+
+def _imagenet_encoder() -> tuple[nn.Module, Tensor, Tensor]:
+    from huggingface_hub import try_to_load_from_cache
+    from segmentation_models_pytorch.encoders import encoders, get_encoder, get_preprocessing_params
+
+    published = encoders["mobilenet_v2"]["pretrained_settings"]["imagenet"]
+    remedy = "train with a network once, or name a teacher's constants with --encoder FILE.npz"
+    if os.environ.get("REMOVE_OBJECTS_OFFLINE"):
+        for name in ("config.json", "model.safetensors"):
+            if not isinstance(try_to_load_from_cache(published["repo_id"], name, revision=published["revision"]), str):
+                raise OSError(f"{published['repo_id']}: not cached, and the network is not to be used; {remedy}")
+    try:
+        encoder = get_encoder("mobilenet_v2", weights="imagenet")
+        settings = get_preprocessing_params("mobilenet_v2", "imagenet")
+    except Exception as error:  # its client's errors differ from version to version, and not all are OSErrors
+        raise OSError(f"{published['repo_id']}: could not be downloaded ({error}); {remedy}") from error
+    return encoder, torch.tensor(settings["mean"]), torch.tensor(settings["std"])
 
 
 def _set(conv: nn.Conv2d, norm: nn.BatchNorm2d, constants: tuple[NDArray[Any], NDArray[Any]]) -> None:
@@ -146,23 +187,32 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
 
 
 class Distillation:
-    """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos."""
+    """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos.
+
+    The teacher is the network as it comes. Without one (``teacher=False``) there are labels alone: photos that have none are left out, and
+    batch norm follows the photos.
+    """
 
     def __init__(
         self, network: CompactSegmenter, data: Path, *, batch: int, size: int, learning_rate: float, seed: int, held_out: int,
-        workers: int = 0,
+        workers: int = 0, teacher: bool = True,
     ) -> None:  # fmt: skip
+        if not teacher and batch < 2:
+            raise ValueError(f"expected a batch of 2 or more: batch norm over the whole picture's mean has one value a photo, got {batch}")
         # Without channels_last the depthwise convolutions' backward pass is eleven times slower on a CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.teacher = copy.deepcopy(network).eval().requires_grad_(False)
+        self.teacher = copy.deepcopy(network).eval().requires_grad_(False) if teacher else None
         files: list[tuple[Path, Path | None]] = []
         for folder in LABELLED:
             for path in sorted((data / folder / "images").glob("*")):
                 label = data / folder / "labels" / f"{path.stem}.png"
                 files.append((path, label if label.exists() else None))
-        files += [(p, None) for f in UNLABELLED for p in sorted((data / f).glob("*.jpg"))]
+        if teacher:
+            files += [(p, None) for f in UNLABELLED for p in sorted((data / f).glob("*.jpg"))]
+        else:
+            files = [pair for pair in files if pair[1] is not None]
         if not files:
-            raise FileNotFoundError(f"{data}: none of {', '.join(LABELLED + UNLABELLED)} found below it")
+            raise FileNotFoundError(f"{data}: none of {', '.join(LABELLED + (UNLABELLED if teacher else ()))} found below it")
         order = np.random.default_rng(0).permutation(len(files))
         self.held_out = [files[i] for i in order if files[i][1] is not None][:held_out]
         left_out = set(self.held_out)
@@ -180,9 +230,10 @@ class Distillation:
     def prepare(self, fabric: Fabric) -> None:
         """The teacher works where, and as precisely as, the network does."""
         self.device, self.autocast = fabric.device, fabric.autocast
-        self.teacher.to(fabric.device)
         # Batch norm is the teacher's, folded: it has no statistics to follow, so it stays as in use.
-        self.modules["network"].eval()
+        self.modules["network"].train(self.teacher is None)
+        if self.teacher is not None:
+            self.teacher.to(fabric.device)
 
     def batches(self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, ...]]:
         return batches(self.crops, Stream(self.batch, accumulate, rank, world), start, workers=self.workers, to_float=False)
@@ -196,12 +247,14 @@ class Distillation:
         image = batch[0].float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         label = batch[1].long()
         logits = self.modules["network"](image).float()
-        with torch.no_grad(), self.autocast():
-            soft = self.teacher(image).float().log_softmax(1)
-        distance = F.kl_div(logits.log_softmax(1), soft, reduction="none", log_target=True).sum(1)
         big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
         entropy = F.cross_entropy(big, label, ignore_index=VOID, reduction="none")
         hard = entropy.sum() / (label != VOID).sum().clamp(min=1)
+        if self.teacher is None:
+            return {"network": {"hard": hard}}
+        with torch.no_grad(), self.autocast():
+            soft = self.teacher(image).float().log_softmax(1)
+        distance = F.kl_div(logits.log_softmax(1), soft, reduction="none", log_target=True).sum(1)
         return {"network": {"hard": 0.6 * hard, "soft": 0.6 * distance.mean()}}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
@@ -258,22 +311,23 @@ def read_pair(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], N
 
 def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str, Any]]:
     """The task of ``train-inpainter compact-segmenter``."""
-    if args.encoder is None:
-        raise ValueError("compact-segmenter needs --encoder: the teacher's constants (.npz) to begin with")
-    network = CompactSegmenter()
-    begin_as_teacher(network, args.encoder)
+    network, teacher = CompactSegmenter(), args.encoder != "imagenet"
+    if teacher:
+        begin_as_teacher(network, Path(args.encoder))
+    else:
+        begin_with_imagenet(network)
     task = Distillation(
-        network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=args.learning_rate or 2e-4, seed=args.seed,
-        held_out=args.held_out, workers=args.workers,
+        network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=args.learning_rate or (2e-4 if teacher else 1e-3),
+        seed=args.seed, held_out=args.held_out, workers=args.workers, teacher=teacher,
     )  # fmt: skip
     steps = 1500 if args.steps is None else args.steps
     return task, {
-        "folders": LABELLED + UNLABELLED,
-        "teacher": args.encoder.name,
+        "folders": LABELLED + (UNLABELLED if teacher else ()),
+        "teacher" if teacher else "encoder": Path(args.encoder).name,
         "pictures": len(task.crops.files),
         "steps": steps,
         "batch": task.batch * args.accumulate * int(os.environ.get("WORLD_SIZE", args.devices)),
         "average": 0.999,
-        "options": f" --encoder {args.encoder.name} --steps {steps} --batch {task.batch} --size {task.crops.size}"
+        "options": f" --encoder {Path(args.encoder).name} --steps {steps} --batch {task.batch} --size {task.crops.size}"
         f" --learning-rate {task.learning_rate}",
     }

@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--images", type=Path, action="append", help="pictures instead of the preset's (scene-classifier: its classes); repeats")
     p.add_argument("--masks", type=Path, help="holes from this folder of mask pictures (white = hole) instead of the preset's")
     p.add_argument("--features", default="vgg16", help="feature network: vgg16, squeezenet (torchvision's hub), a .pth file, or none")
-    p.add_argument("--encoder", type=Path, help="compact-segmenter: .npz of the encoder to begin with")
+    p.add_argument(
+        "--encoder", default="imagenet", help="compact-segmenter: a teacher's constants (.npz), or imagenet: an encoder that is downloaded"
+    )
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
     p.add_argument("--steps", type=int, help="length of the whole run; the preset's otherwise")

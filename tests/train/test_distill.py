@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric
+from segmentation_models_pytorch import encoders
 from torch import Tensor, nn
 
 from models.checkpoint import load_weights
@@ -21,6 +23,7 @@ from train.distill import (
     Distillation,
     LabelledCrops,
     begin_as_teacher,
+    begin_with_imagenet,
     confusion,
     intersection_over_union,
     predict_labels,
@@ -155,7 +158,7 @@ def test_student_begins_as_the_teacher(teacher: Path, student: CompactSegmenter)
 
     student.eval()
     image = torch.rand(1, 3, 65, 65) * 2 - 1
-    deep = student.encoder(image)[-1]
+    deep = student.encoder(image)[1]
     # The teacher's head by hand: one convolution, the mean of all places, together through another, the classes.
     pooled = dense("image_pooling", deep.mean((2, 3), keepdim=True)).relu().expand(-1, -1, *deep.shape[-2:])
     joined = dense("concat_projection", torch.cat([pooled, dense("aspp0", deep).relu()], dim=1)).relu()
@@ -255,6 +258,83 @@ def test_train_and_export(teacher: Path, data: Path, tmp_path: Path, capsys: pyt
     assert "1 steps of batch 2" in path.with_suffix(".md").read_text()
 
 
-def test_without_the_teachers_constants_nothing_begins(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compact-segmenter", "--data", str(data), "--run", str(tmp_path / "run")]) == 2
-    assert "--encoder" in capsys.readouterr().err
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.Module]:
+    """The encoder that smp publishes, with random numbers in it: nothing is downloaded."""
+    torch.manual_seed(0)
+    encoder = encoders.get_encoder("mobilenet_v2", weights=None)
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -1, 1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE", raising=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(encoders, "get_encoder", lambda name, weights: {("mobilenet_v2", "imagenet"): encoder}[name, weights])
+        # Read from the network too.
+        settings = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+        patched.setattr(encoders, "get_preprocessing_params", lambda name, weights: settings)
+        yield encoder.eval()
+
+
+@torch.no_grad()
+def test_the_encoder_from_imagenet_sees_what_it_learned_to_see(published: nn.Module) -> None:
+    network = CompactSegmenter()
+    begin_with_imagenet(network)
+    network.eval()
+    rgb = torch.rand(1, 3, 65, 65)
+    settings = encoders.get_preprocessing_params("mobilenet_v2", "imagenet")
+    mean, std = (torch.tensor(settings[k])[:, None, None] for k in ("mean", "std"))
+    ours = network.encoder.features[:4](rgb * 2 - 1)
+    theirs = published.features[:4]((rgb - mean) / std)  # type: ignore[index]
+    # Beyond its edge a photo is grey to the one and ImageNet's mean to the other.
+    torch.testing.assert_close(ours[..., 3:-3, 3:-3], theirs[..., 3:-3, 3:-3], rtol=1e-3, atol=1e-3)
+
+
+def test_without_a_teacher_labels_alone_teach_and_batch_norm_follows(published: nn.Module, data: Path, tmp_path: Path) -> None:
+    folder = data / "segmentation" / "voc_train"
+    for i in (1, 2):
+        label = np.zeros(read_pair(folder / "images" / f"{i}.png", None)[0].shape[:2], np.uint8)
+        label[:, : 10 * i] = 15
+        cv2.imwrite(str(folder / "labels" / f"{i}.png"), label)
+    network = CompactSegmenter()
+    begin_with_imagenet(network)
+    (data / "scenes" / "train").mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(data / "scenes" / "train" / "unlabelled.jpg"), np.zeros((40, 60, 3), np.uint8))
+    task = Distillation(network, data, batch=2, size=33, learning_rate=1e-3, seed=0, held_out=1, teacher=False)
+    task.prepare(Fabric(accelerator="cpu", devices=1))
+    seen = [image.name for image, _ in task.crops.files + task.held_out]
+    assert sorted(seen) == ["0.png", "1.png", "2.png"]
+    before = network.head.weight.detach().clone(), network.decoder.block1[1].running_mean.clone()
+    losses = task.losses(next(task.batches(0)))["network"]
+    assert losses.keys() == {"hard"}
+    losses["hard"].backward()
+    task.optimizers["network"].step()
+    assert not torch.equal(network.head.weight, before[0])
+    assert not torch.equal(network.decoder.block1[1].running_mean, before[1])
+    with pytest.raises(ValueError, match="batch of 2"):
+        Distillation(network, data, batch=1, size=33, learning_rate=1e-3, seed=0, held_out=1, teacher=False)
+
+    command = ["compact-segmenter", "--data", str(data), "--run", str(tmp_path / "run"), "--held-out", "1", "--device", "cpu"]
+    command += ["--batch", "2", "--size", "33", "--steps", "1", "--every", "1", "--workers", "0"]
+    assert main(command) == 0
+    assert main([*command, "--export", str(tmp_path / "weights")]) == 0
+    assert '"encoder": "imagenet"' in next((tmp_path / "weights").glob("*.md")).read_text()
+
+
+def test_an_encoder_that_cannot_be_had_is_an_error_with_its_remedy(
+    published: nn.Module, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compact-segmenter", "--data", str(data), "--run", str(tmp_path / "run")]
+
+    def no_way(name: str, weights: str) -> nn.Module:
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(encoders, "get_encoder", no_way)
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "no route to host" in error
+    assert "--encoder FILE.npz" in error
+    monkeypatch.setenv("REMOVE_OBJECTS_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *args, **kwargs: None)
+    assert main(command) == 2
+    assert "not cached, and the network is not to be used" in capsys.readouterr().err

@@ -1,0 +1,114 @@
+"""MobileNetV2 at stride 16 and the decoder of DeepLabV3+, in plain torch.
+
+Modules bear the names that torchvision and segmentation-models-pytorch give them, so that a weight of theirs fits (a test compares the
+answers). Theirs are not imported to answer: what they import in turn takes longer than to clean a photo.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Expansion, channels, repeats, stride of the first: Sandler et al. 2018, Table 2. Its last stride is 1 here, see MobileNetV2.
+_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 1), (6, 320, 1, 1))
+_FINE = 3  # the last block at stride 4
+FINE_CHANNELS, DEEP_CHANNELS = 24, 320
+
+
+class MobileNetV2(nn.Module):
+    """Sandler et al. 2018 without the classifier and the last 1x1 convolution (320 -> 1280), which is made for it.
+
+    At stride 16 as in TensorFlow's DeepLab: the block that would have halved the size once more keeps its convolution undilated, and
+    those after it have holes of 2.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = [_conv(3, 32, 3, stride=2)]
+        channels = 32
+        for stage, (expansion, out, repeats, stride) in enumerate(_STAGES):
+            for i in range(repeats):
+                dilation = 2 if stage == 6 or (stage == 5 and i) else 1
+                blocks.append(InvertedResidual(channels, out, stride=stride if i == 0 else 1, expansion=expansion, dilation=dilation))
+                channels = out
+        self.features = nn.Sequential(*blocks)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """N3HW to N(24)hw at stride 4 and N(320)hw at stride 16."""
+        fine = self.features[: _FINE + 1](image)
+        return fine, self.features[_FINE + 1 :](fine)
+
+
+class InvertedResidual(nn.Module):
+    """Sandler et al. 2018, section 3.3: widen, filter each channel by itself, narrow without a non-linearity."""
+
+    def __init__(self, channels: int, out: int, *, stride: int, expansion: int, dilation: int) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        widen = [_conv(channels, hidden, 1)] if expansion != 1 else []
+        filtered = _conv(hidden, hidden, 3, stride=stride, dilation=dilation, groups=hidden)
+        self.conv = nn.Sequential(*widen, filtered, nn.Conv2d(hidden, out, 1, bias=False), nn.BatchNorm2d(out))
+        self.adds = stride == 1 and channels == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return x + y if self.adds else y
+
+
+class DeepLabV3PlusDecoder(nn.Module):
+    """Chen et al. 2018, figure 2, with separable convolutions; ``rates`` are those of the atrous pyramid."""
+
+    def __init__(self, width: int, rates: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.aspp = nn.Sequential(
+            AtrousPyramid(DEEP_CHANNELS, width, rates), _separable(width, width), nn.BatchNorm2d(width), nn.ReLU()
+        )  # fmt: skip
+        self.block1 = nn.Sequential(nn.Conv2d(FINE_CHANNELS, 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU())
+        self.block2 = nn.Sequential(_separable(48 + width, width), nn.BatchNorm2d(width), nn.ReLU())
+
+    def forward(self, fine: Tensor, deep: Tensor) -> Tensor:
+        """``MobileNetV2``'s two answers to N(width)hw at the size of ``fine``.
+
+        smp's enlarges by a whole factor; here the deep features go to the exact size of what they meet.
+        """
+        fine = self.block1(fine)
+        deep = F.interpolate(self.aspp(deep), size=fine.shape[-2:], mode="bilinear", align_corners=True)
+        return self.block2(torch.cat([deep, fine], dim=1))  # type: ignore[no-any-return]
+
+
+class AtrousPyramid(nn.Module):
+    """Chen et al. 2017, section 3.3: one pixel, three rates and the whole picture, side by side."""
+
+    def __init__(self, channels: int, out: int, rates: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            [
+                nn.Sequential(nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()),
+                *(nn.Sequential(_separable(channels, out, rate), nn.BatchNorm2d(out), nn.ReLU()) for rate in rates),
+                nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()),
+            ]
+        )
+        self.project = nn.Sequential(nn.Conv2d(5 * out, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        *local, whole = (conv(x) for conv in self.convs)
+        whole = whole.expand(-1, -1, *x.shape[-2:])
+        return self.project(torch.cat([*local, whole], dim=1))  # type: ignore[no-any-return]
+
+
+def _conv(channels: int, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1) -> nn.Sequential:
+    padding = kernel // 2 * dilation
+    return nn.Sequential(
+        nn.Conv2d(channels, out, kernel, stride, padding, dilation, groups, bias=False), nn.BatchNorm2d(out), nn.ReLU6(inplace=True)
+    )
+
+
+def _separable(channels: int, out: int, dilation: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, groups=channels, bias=False),
+        nn.Conv2d(channels, out, 1, bias=False),
+    )

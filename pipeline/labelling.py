@@ -55,11 +55,11 @@ class Costs:
 
     def sources(self, labels: Labels, y: Labels, x: Labels) -> FloatArray:
         """The colours, ...3, that offsets put at places of the frame; a pixel further out at most."""
-        return self.colours[self._places(labels, y, x)]
+        return self.colours.take(self._places(labels, y, x), axis=0)
 
     def legal(self, labels: Labels, y: Labels, x: Labels) -> Mask:
         """Whether those are known."""
-        return self.whole[self._places(labels, y, x)]  # type: ignore[return-value]
+        return self.whole.take(self._places(labels, y, x))  # type: ignore[return-value]
 
     def _places(self, labels: Labels, y: Labels, x: Labels) -> Labels:
         return self.moves[labels] + (self.start + y * self.stride + x)  # type: ignore[no-any-return]
@@ -150,35 +150,51 @@ def _label_blocks(costs: Costs) -> Labels:
     kept = min(PER_BLOCK, count)
     # In the offsets' own order, so that neighbours which keep all of them compare like with like.
     options = np.sort(np.argpartition(own, kept - 1, axis=1)[:, :kept], axis=1)
-    own = np.take_along_axis(own, options, axis=1).astype(np.float32)
-    first, second, price = _edges(costs, index, options)
-    forth, back = np.zeros((len(first), kept), np.float32), np.zeros((len(first), kept), np.float32)
+    # Options first, blocks and edges in rows: what is done for every pair of options is then done for all edges at once.
+    own = np.ascontiguousarray(np.take_along_axis(own, options, axis=1).astype(np.float32).T)
+    pairs = _edges(costs, index, options)
+    messages = [(np.zeros((kept, len(first)), np.float32), np.zeros((kept, len(first)), np.float32)) for first, _, _ in pairs]
     for _ in range(ROUNDS):
-        belief = _beliefs(own, first, second, forth, back)
-        fresh_forth = ((belief[first] - back)[:, :, None] + price).min(1)
-        fresh_back = ((belief[second] - forth)[:, None, :] + price).min(2)
-        # Half of the old message: undamped, loops of blocks swing between two answers.
-        forth = 0.5 * (forth + fresh_forth - fresh_forth.min(1, keepdims=True))
-        back = 0.5 * (back + fresh_back - fresh_back.min(1, keepdims=True))
-    belief = _beliefs(own, first, second, forth, back)
+        belief = _beliefs(own, pairs, messages)
+        messages = [_passed(belief, *pair, *old) for pair, old in zip(pairs, messages, strict=True)]
+    best = _beliefs(own, pairs, messages).argmin(0)
     blocks = np.full((gh, gw), -1)
-    blocks[node] = np.take_along_axis(options, belief.argmin(1)[:, None], axis=1)[:, 0]
+    blocks[node] = options[np.arange(len(options)), best]
     return np.where(costs.hole, blocks.repeat(BLOCK, 0).repeat(BLOCK, 1), -1)
 
 
-def _beliefs(own: FloatArray, first: Labels, second: Labels, forth: FloatArray, back: FloatArray) -> FloatArray:
+#: Of all neighbours in one direction: first block, second block, and options x options x E, what each pair of options costs.
+_Pairs = tuple[Labels, Labels, FloatArray]
+
+
+def _beliefs(own: FloatArray, pairs: list[_Pairs], messages: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
     belief = own.copy()
-    np.add.at(belief, second, forth)
-    np.add.at(belief, first, back)
+    for (first, second, _), (forth, back) in zip(pairs, messages, strict=True):
+        belief[:, second] += forth  # in one direction no block is the second, or the first, of two
+        belief[:, first] += back
     return belief
 
 
-def _edges(costs: Costs, index: Labels, options: Labels) -> tuple[Labels, Labels, FloatArray]:
-    """(first block, second block, E x options x options price) of every pair of neighbouring blocks.
+def _passed(
+    belief: FloatArray, first: Labels, second: Labels, price: FloatArray, forth: FloatArray, back: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The next messages to the second blocks and to the first ones."""
+    from_first, from_second = belief[:, first] - back, belief[:, second] - forth
+    fresh_forth, fresh_back = from_first[0] + price[0], from_second[0] + price[:, 0]
+    scratch = np.empty_like(fresh_forth)
+    for k in range(1, len(price)):
+        np.minimum(fresh_forth, np.add(from_first[k], price[k], out=scratch), out=fresh_forth)
+        np.minimum(fresh_back, np.add(from_second[k], price[:, k], out=scratch), out=fresh_back)
+    # Half of the old message: undamped, loops of blocks swing between two answers.
+    return 0.5 * (forth + fresh_forth - fresh_forth.min(0)), 0.5 * (back + fresh_back - fresh_back.min(0))
+
+
+def _edges(costs: Costs, index: Labels, options: Labels) -> list[_Pairs]:
+    """The neighbours beside each other, and those below each other.
 
     The price is the root mean square difference of the two sources over the two lines of pixels at the border.
     """
-    firsts, seconds, prices = [], [], []
+    found = []
     line = np.arange(BLOCK)
     for dy, dx in ((0, 1), (1, 0)):
         a, b = index[: index.shape[0] - dy, : index.shape[1] - dx], index[dy:, dx:]
@@ -191,13 +207,15 @@ def _edges(costs: Costs, index: Labels, options: Labels) -> tuple[Labels, Labels
         py, px = py.reshape(len(a), 1, 2 * BLOCK), px.reshape(len(a), 1, 2 * BLOCK)
         ours = costs.sources(options[a][:, :, None], py, px).reshape(len(a), options.shape[1], 6 * BLOCK)
         theirs = costs.sources(options[b][:, :, None], py, px).reshape(len(a), options.shape[1], 6 * BLOCK)
-        squares = (ours**2).sum(2)[:, :, None] + (theirs**2).sum(2)[:, None] - 2 * ours @ theirs.transpose(0, 2, 1)
+        squares = _squares(ours)[:, :, None] + _squares(theirs)[:, None] - 2 * ours @ theirs.transpose(0, 2, 1)
         price = 2 * SEAM * np.sqrt(np.maximum(squares, 0) / ours.shape[2]) + ANY_SEAM
         price[options[a][:, :, None] == options[b][:, None]] = 0
-        firsts.append(a)
-        seconds.append(b)
-        prices.append(price.astype(np.float32))
-    return np.concatenate(firsts), np.concatenate(seconds), np.concatenate(prices)
+        found.append((a, b, np.ascontiguousarray(price.astype(np.float32).transpose(1, 2, 0))))
+    return found
+
+
+def _squares(rows: FloatArray) -> FloatArray:
+    return np.einsum("ekn,ekn->ek", rows, rows)  # type: ignore[no-any-return]
 
 
 def _refine(costs: Costs, labels: Labels) -> Labels:
@@ -233,8 +251,14 @@ def _seam(costs: Costs, labels: Labels, tried: Labels, y: Labels, x: Labels, qy:
     known = theirs < 0
     source = np.maximum(theirs, 0)
     at_theirs = np.where(known[:, None], costs.picture[qy, qx], costs.sources(source, qy, qx))
-    there = np.abs(costs.sources(tried, qy[:, None], qx[:, None]) - at_theirs[:, None]).mean(2)
-    here = np.abs(costs.sources(tried, y[:, None], x[:, None]) - costs.sources(source, y, x)[:, None]).mean(2)
+    there = mean_difference(costs.sources(tried, qy[:, None], qx[:, None]), at_theirs[:, None])
+    here = mean_difference(costs.sources(tried, y[:, None], x[:, None]), costs.sources(source, y, x)[:, None])
     price = SEAM * (there + np.where(known[:, None], there, here)) + ANY_SEAM
     price[(tried == theirs[:, None]) | (known & ~costs.known[qy, qx])[:, None]] = 0
     return price
+
+
+def mean_difference(a: FloatArray, b: FloatArray) -> FloatArray:
+    """...3 and ...3 to ...: the mean absolute difference over RGB. (NumPy's own mean is slow on an axis of three.)"""
+    difference = np.abs(a - b)
+    return (difference[..., 0] + difference[..., 1] + difference[..., 2]) / np.float32(3)  # type: ignore[no-any-return]

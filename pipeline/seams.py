@@ -1,16 +1,14 @@
 """Closing the seams of a copied hole in the gradient domain (Perez et al. 2003, screened): copies keep their texture, their light meets.
 
 Where two sources meet, or a source meets the rim, they disagree by some colour. A correction is sought that takes up these differences
-and is otherwise as flat as can be: weighted least squares over all neighbouring pixels, one sparse linear system.
+and is otherwise as flat as can be: weighted least squares over all neighbouring pixels, one linear system on the grid.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, diags
 
-from pipeline.labelling import Costs, Labels
+from pipeline.labelling import Costs, Labels, mean_difference
 from pipeline.types import FloatArray
 
 #: Pull of every pixel's correction towards none: it fades over about 1 / sqrt(SCREEN) pixels, so that a bad border does not tint the hole.
@@ -32,68 +30,92 @@ def correction(costs: Costs, labels: Labels) -> FloatArray:
         hw3 float32; zero outside the hole.
     """
     hole = labels >= 0
-    index = np.full(hole.shape, -1)
-    index[hole] = np.arange(int(hole.sum()))
-    count = int(hole.sum())
-    diagonal = np.full(count, SCREEN)
-    right = np.zeros((count, 3))
-    rows, columns, values = [], [], []
-    for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-        y, x = np.nonzero(hole[max(0, -dy) : hole.shape[0] - max(0, dy), max(0, -dx) : hole.shape[1] - max(0, dx)])
-        y, x = y + max(0, -dy), x + max(0, -dx)
-        qy, qx = y + dy, x + dx
-        mine, theirs, p = labels[y, x], labels[qy, qx], index[y, x]
-        inner = theirs >= 0
-        q = index[qy, qx]
-        other = np.maximum(theirs, 0)
-        ours_there, ours_here = costs.sources(mine, qy, qx), costs.sources(mine, y, x)
-        jump = 0.5 * (ours_there - costs.sources(other, qy, qx) + ours_here - costs.sources(other, y, x))
-        compared = costs.legal(mine, qy, qx) & costs.legal(other, y, x)
-        jump[(mine == theirs) | ~compared] = 0
-        rim = costs.picture[qy, qx] - ours_there
-        at_rim = ~inner & costs.known[qy, qx] & costs.legal(mine, qy, qx)
-        target = np.where(inner[:, None], jump, np.where(at_rim[:, None], rim, 0))
-        weight = 1 / (1 + (np.abs(target).mean(1) / DIFFERENT) ** 4)
-        weight[~inner & ~at_rim] = 0
-        np.add.at(diagonal, p, weight)
-        # correction(q) - correction(p) = jump between sources; correction(p) = rim difference at the rim.
-        np.add.at(right, p, np.where(inner[:, None], -1, 1) * weight[:, None] * target)
-        rows.append(p[inner])
-        columns.append(q[inner])
-        values.append(-weight[inner])
-    off = coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (count, count))
-    result = np.zeros((*hole.shape, 3), np.float32)
-    result[hole] = solve((off + diags(diagonal)).tocsr(), right, diagonal)
-    return result
+    h, w = hole.shape
+    diagonal, right = np.full((h, w), SCREEN, np.float32), np.zeros((3, h, w), np.float32)
+    links = []
+    for dy, dx in ((0, 1), (1, 0)):
+        near, far = (slice(0, h - dy), slice(0, w - dx)), (slice(dy, h), slice(dx, w))
+        inner = hole[near] & hole[far]
+        link = inner.astype(np.float32)
+        # Within one source there is nothing to take up; where two meet, correction(far) - correction(near) is the jump between them.
+        y, x = np.nonzero(inner & (labels[near] != labels[far]))
+        jump = _jump(costs, labels[y, x], labels[y + dy, x + dx], (y, x), (y + dy, x + dx))
+        link[y, x] = _weight(jump)
+        pull = (link[y, x][:, None] * jump).T
+        right[:, y, x] -= pull
+        right[:, y + dy, x + dx] += pull
+        diagonal[near] += link
+        diagonal[far] += link
+        links.append(link)
+        # At the rim the correction itself is the difference from what is known there.
+        for mine, theirs, (oy, ox), (qy, qx) in ((near, far, (0, 0), (dy, dx)), (far, near, (dy, dx), (0, 0))):
+            y, x = np.nonzero(hole[mine] & ~hole[theirs] & costs.known[theirs])
+            py, px, ky, kx = y + oy, x + ox, y + qy, x + qx
+            comparable = costs.legal(labels[py, px], ky, kx)
+            py, px, ky, kx = py[comparable], px[comparable], ky[comparable], kx[comparable]
+            rim = costs.picture[ky, kx] - costs.sources(labels[py, px], ky, kx)
+            weight = _weight(rim)
+            diagonal[py, px] += weight
+            right[:, py, px] += (weight[:, None] * rim).T
+    found = solve(diagonal, links[0], links[1], right)
+    return np.where(hole[..., None], found.transpose(1, 2, 0), 0)
 
 
-def solve(system: csr_matrix, right: NDArray[np.floating], diagonal: NDArray[np.floating]) -> FloatArray:
-    """Conjugate gradients with a diagonal preconditioner, all columns of ``right`` (n x c) at once; the system is n x n and positive.
+def _jump(costs: Costs, mine: Labels, theirs: Labels, here: tuple[Labels, Labels], there: tuple[Labels, Labels]) -> FloatArray:
+    """By how much one source is brighter than its neighbour's, on both sides of their border; 0 where they cannot be compared."""
+    jump = 0.5 * (costs.sources(mine, *there) - costs.sources(theirs, *there) + costs.sources(mine, *here) - costs.sources(theirs, *here))
+    jump[~(costs.legal(mine, *there) & costs.legal(theirs, *here))] = 0
+    return jump
 
-    scipy's own takes one column at a time, and its inner products go through BLAS, whose threads wait for each other on vectors this
-    short: on a machine with other work that took a hundred times as long as the arithmetic. In float32, because what is sought is a
-    correction of colours to a thousandth, and memory is what the arithmetic waits for.
+
+def _weight(difference: FloatArray) -> FloatArray:
+    """n3 -> n: 1 for a difference of light, towards 0 for different things."""
+    return 1 / (1 + (mean_difference(difference, np.zeros_like(difference)) / DIFFERENT) ** 4)  # type: ignore[no-any-return]
+
+
+def solve(diagonal: FloatArray, across: FloatArray, down: FloatArray, right: FloatArray) -> FloatArray:
+    """Conjugate gradients with a diagonal preconditioner on a grid of h x w unknowns, all channels at once.
+
+    Args:
+        diagonal: hw, of the system.
+        across: h(w - 1), how strongly each unknown is bound to the next in its row: minus that is the system's entry.
+        down: (h - 1)w, the same in columns.
+        right: chw.
+
+    Returns:
+        chw float32. It is a correction of colours to a thousandth, and memory is what the arithmetic waits for: so no float64.
+
+    A library's solver takes one channel at a time, looks every neighbour up in a list, and its inner products go through BLAS, whose
+    threads wait for each other on vectors this short: on a machine with other work that took a hundred times as long as the arithmetic.
     """
-    system, residual = system.astype(np.float32), right.astype(np.float32)
-    inverse = (1 / diagonal).astype(np.float32)[:, None]
-    answer, scratch = np.zeros_like(residual), np.empty_like(residual)
-    enough = TOLERANCE**2 * _dots(residual, residual)
-    direction = residual * inverse
-    energy = _dots(residual, direction)
+    c, (h, w) = len(right), diagonal.shape
+    # Scaled so that the diagonal is 1, and in one row: a link from the end of a line to the next one's beginning is none.
+    scale = 1 / np.sqrt(diagonal)
+    beside, below = np.zeros((2, h, w), np.float32)
+    beside[:, :-1] = across * scale[:, :-1] * scale[:, 1:]
+    below[:-1] = down * scale[:-1] * scale[1:]
+    links = tuple((step, link.reshape(-1)[:-step]) for step, link in ((1, beside), (w, below)))
+    residual = (right * scale).reshape(c, -1).astype(np.float32)
+    direction, answer, applied, scratch = residual.copy(), np.zeros_like(residual), np.empty_like(residual), np.empty_like(residual)
+    energy = _dots(residual, residual)
+    enough = TOLERANCE**2 * energy
     for _ in range(STEPS):
-        if (_dots(residual, residual) <= enough).all():
+        if (energy <= enough).all():
             break
-        applied = system @ direction
-        step = energy / np.maximum(_dots(direction, applied), np.float32(1e-30))
-        answer += np.multiply(direction, step, out=scratch)
-        residual -= np.multiply(applied, step, out=applied)
-        scaled = np.multiply(residual, inverse, out=scratch)
-        before, energy = energy, _dots(residual, scaled)
+        applied[:] = direction
+        for step, link in links:
+            part = scratch[:, step:]
+            applied[:, :-step] -= np.multiply(direction[:, step:], link, out=part)
+            applied[:, step:] -= np.multiply(direction[:, :-step], link, out=part)
+        length = energy / np.maximum(_dots(direction, applied), np.float32(1e-30))
+        answer += np.multiply(direction, length, out=scratch)
+        residual -= np.multiply(applied, length, out=applied)
+        before, energy = energy, _dots(residual, residual)
         direction *= energy / np.maximum(before, np.float32(1e-30))
-        direction += scaled
-    return answer
+        direction += residual
+    return answer.reshape(c, h, w) * scale
 
 
 def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The inner product of each pair of columns, without BLAS."""
-    return np.einsum("nc,nc->c", a, b)  # type: ignore[no-any-return]
+    """c1: the inner product of each channel, without BLAS."""
+    return np.einsum("cn,cn->c", a, b)[:, None]  # type: ignore[no-any-return]

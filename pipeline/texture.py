@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from pipeline.labelling import Labels, label
+from pipeline.labelling import Labels, label, mean_difference
 from pipeline.offsets import Offsets, candidate_offsets
 from pipeline.pixels import as_float, as_own_float
 from pipeline.seams import correction
@@ -263,7 +263,7 @@ def _best_fit(
         legal = (y >= 0) & (y < known.shape[0]) & (x >= 0) & (x < known.shape[1])
         y, x = np.where(legal, y, 0), np.where(legal, x, 0)
         legal &= known[y, x]
-        difference = np.abs(as_float(picture[y, x]) - wanted).mean(2)
+        difference = mean_difference(as_float(picture[y, x]), wanted)
         difference[~legal] = 0
         count = legal.sum(1)
         # Of equally good ones the nearest to where it was: flat ground fits everywhere.

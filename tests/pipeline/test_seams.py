@@ -76,13 +76,21 @@ def test_the_solver_agrees_with_a_direct_one() -> None:
     from pipeline.seams import solve
 
     rng = np.random.default_rng(0)
-    n = 400
-    off = -rng.uniform(0, 1, n - 1)
-    diagonal = 0.02 + np.abs(np.append(off, 0)) + np.abs(np.append(0, off))
-    system = (diags(diagonal) + diags(off, 1) + diags(off, -1)).tocsr()
-    right = rng.normal(size=(n, 3))
-    right[:, 2] = 0  # a channel with nothing to mend stays as it is
-    found = solve(system, right, diagonal)
-    wanted = np.stack([spsolve(system.tocsc(), right[:, c]) for c in range(3)], axis=1)
+    h, w = 20, 30
+    across, down = rng.uniform(0, 1, (h, w - 1)).astype(np.float32), rng.uniform(0, 1, (h - 1, w)).astype(np.float32)
+    diagonal = np.full((h, w), 0.02, np.float32)
+    for part, link in (
+        ((slice(None), slice(1, None)), across),
+        ((slice(None), slice(-1)), across),
+        ((slice(1, None),), down),
+        ((slice(-1),), down),
+    ):
+        diagonal[part] += link
+    right = rng.normal(size=(3, h, w)).astype(np.float32)
+    right[2] = 0  # a channel with nothing to mend stays as it is
+    found = solve(diagonal, across, down, right)
+    beside = np.pad(across, ((0, 0), (0, 1))).ravel()[:-1]  # the last of a line is bound to nothing in the next
+    system = diags([diagonal.ravel(), -beside, -beside, -down.ravel(), -down.ravel()], [0, 1, -1, w, -w]).tocsc()
+    wanted = np.stack([spsolve(system, channel.ravel()).reshape(h, w) for channel in right])
     assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
-    assert np.abs(found[:, 2]).max() == 0
+    assert np.abs(found[2]).max() == 0

@@ -16,7 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from pipeline.labelling import Labels, label, mean_difference
 from pipeline.offsets import Offsets, candidate_offsets
@@ -220,8 +219,7 @@ def _at_full_size(labels: Labels, offsets: Offsets, picture: Picture, known: Mas
     frame = _extent(~known, reach + 6)
     rows, columns = (np.arange(f.start, f.stop) * n // m for f, n, m in zip(frame, (h, w), (H, W), strict=True))
     full = np.where(known[frame], -1, labels[rows][:, columns])
-    boxes = enumerate(find_objects(labels + 1, len(offsets)))
-    parts = {k: (_between(rows, box[0]), _between(columns, box[1])) for k, box in boxes if box is not None}
+    parts = {k: (_between(rows, box[0]), _between(columns, box[1])) for k, box in _boxes(labels).items()}
     parts = {k: part for k, part in parts.items() if (full[part] == k).any()}
     if scale <= 1:
         return _Sources(frame, full, parts, offsets)
@@ -272,6 +270,16 @@ def _best_fit(
         if np.isfinite(cost).any():
             best = tried[cost.argmin()]
     return best
+
+
+def _boxes(labels: Labels) -> dict[int, Part]:
+    """The box around every label from 0 on, by label."""
+    y, x = np.nonzero(labels >= 0)
+    order = np.argsort(labels[y, x], kind="stable")
+    found, starts = np.unique(labels[y, x][order], return_index=True)
+    ends = [(np.minimum.reduceat(v[order], starts), np.maximum.reduceat(v[order], starts) + 1) for v in (y, x)]
+    (top, bottom), (left, right) = ((a.tolist(), b.tolist()) for a, b in ends)
+    return {k: (slice(top[i], bottom[i]), slice(left[i], right[i])) for i, k in enumerate(found.tolist())}
 
 
 def _extent(region: Mask, margin: int) -> Part:

@@ -103,19 +103,18 @@ class SqueezeNet(nn.Module):
 
 
 def _had(remote: Remote) -> Path:
-    """The cached file, or the downloaded one.
-
-    A converted file of another hash in the cache is the user's, as for LPIPS; it is loaded with ``weights_only``: nothing in it can run.
+    """The cached file, or the downloaded one; its hash is checked.
 
     Raises:
         FileNotFoundError: says why it is not to be had, and where to put it.
+        CheckpointError: it is there, and is not what was published.
     """
-    from models.weights import cache_folder, cached, fetch, why_missing
+    from models.weights import cache_folder, fetch, why_missing
 
     why = why_missing(remote, offline=False)
     if why:
         raise FileNotFoundError(f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, or use another --features")
-    return cached(remote) or fetch(remote).path
+    return fetch(remote).path
 
 
 class RandomFeatures(nn.Module):

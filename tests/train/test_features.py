@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
+from models import weights
+from models.checkpoint import CheckpointError, sha256
 from train.features import NormalisedVGG, Scorer, SqueezeNet, feature_network
 
 #: Index in the file, channels in, channels out, kernel.
@@ -78,8 +81,10 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
     network = squeezenet1_1(weights=None)
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(network.state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
+    path = folder / "squeezenet1_1-b8a52dc0.pth"
+    torch.save(network.state_dict(), path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "SQUEEZENET", replace(weights.SQUEEZENET, also=(sha256(path),)))
     return network.eval()
 
 
@@ -93,6 +98,13 @@ def test_squeezenet_gives_what_goes_into_each_pool_and_the_last_map(squeezenet: 
         torch.testing.assert_close(found[0], F.relu(F.conv2d(x, squeezenet.features[0].weight, squeezenet.features[0].bias, stride=2)))
         torch.testing.assert_close(found[3], squeezenet.features(x))
     assert [i for i, layer in enumerate(squeezenet.features) if isinstance(layer, nn.MaxPool2d)] == [i + 1 for i in SqueezeNet.TAKEN[:3]]
+
+
+def test_a_cached_file_that_is_not_what_was_published_trains_nothing(squeezenet: nn.Module, tmp_path: Path) -> None:
+    with open(tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth", "ab") as file:
+        file.write(b"something else")
+    with pytest.raises(CheckpointError, match="delete the file"):
+        feature_network("squeezenet")
 
 
 def test_squeezenet_passes_gradients_on_and_keeps_none(squeezenet: nn.Module) -> None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
-from models import weights
+from models import weights as published
 from models.checkpoint import CheckpointError, sha256
 from train.features import NormalisedVGG, Scorer, SqueezeNet, feature_network
 
@@ -84,7 +84,7 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
     path = folder / "squeezenet1_1-b8a52dc0.pth"
     torch.save(network.state_dict(), path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(weights, "SQUEEZENET", replace(weights.SQUEEZENET, also=(sha256(path),)))
+    monkeypatch.setattr(published, "SQUEEZENET", replace(published.SQUEEZENET, also=(sha256(path),)))
     return network.eval()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -291,6 +292,7 @@ def test_the_encoder_from_imagenet_sees_what_it_learned_to_see(published: nn.Mod
 
 
 def test_without_a_teacher_labels_alone_teach_and_batch_norm_follows(published: nn.Module, data: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(data, tmp_path / "data")
     folder = data / "segmentation" / "voc_train"
     for i in (1, 2):
         label = np.zeros(read_pair(folder / "images" / f"{i}.png", None)[0].shape[:2], np.uint8)

@@ -6,6 +6,8 @@ windows of a front, over sand. Two sources vote: the patches of the hole itself,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +37,15 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
     Returns:
         K2 whole offsets, none of them zero; K may be 0 where too little is known.
     """
-    patches = _describe(guided)
+    described_at = _describer(guided)
     whole: Mask = cv2.erode(known.astype(np.uint8), np.ones((PATCH + 1, PATCH + 1), np.uint8), borderValue=0).astype(bool)
     asked = np.argwhere(whole if whole.sum() >= 20 else known)
     if not len(asked):
         return np.zeros((0, 2), np.int64)
     asked = _sample(asked, ASKED, rng)
-    described = _searchable(patches[asked[:, 0], asked[:, 1]])
+    described = _searchable(described_at(asked))
     hole = _sample(np.argwhere(~known), ASKING, rng)
-    votes = [_peaks(asked[_nearest(patches[hole[:, 0], hole[:, 1]], described)] - hole, known.shape, OF_HOLE)]
+    votes = [_peaks(asked[_nearest(described_at(hole), described)] - hole, known.shape, OF_HOLE)]
     band: Mask = cv2.dilate((~known).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(bool) & whole
     around = _sample(np.argwhere(band), SURROUNDING, rng)
     if len(around) >= 50:
@@ -51,20 +53,21 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
         least = 0.5 * np.float32(LEAST_LENGTH * max(known.shape)) ** 2
         places = around.astype(np.float32)
         too_near = (places, _searchable(asked.astype(np.float32)), 0.5 * (places**2).sum(1, keepdims=True) - least)
-        best = _nearest(patches[around[:, 0], around[:, 1]], described, too_near)
+        best = _nearest(described_at(around), described, too_near)
         votes.append(_peaks(asked[best] - around, known.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
     return offsets[np.abs(offsets).sum(1) > 0]
 
 
-def _describe(picture: FloatArray) -> FloatArray:
-    """HW3 -> HW48: around each pixel the mean colours of the 4 x 4 cells of a patch."""
+def _describer(picture: FloatArray) -> Callable[[Offsets], FloatArray]:
+    """HW3 -> what gives N places N48: the mean colours of the 4 x 4 cells of the patch around each."""
     cell = PATCH // 4
     means = cv2.blur(picture, (cell, cell), borderType=cv2.BORDER_REFLECT)
     padded = cv2.copyMakeBorder(means, PATCH, PATCH, PATCH, PATCH, cv2.BORDER_REFLECT)
-    h, w = picture.shape[:2]
-    places = [int(np.floor(k * cell + 0.5)) + PATCH for k in (-1.5, -0.5, 0.5, 1.5)]
-    return np.concatenate([padded[y : y + h, x : x + w] for y in places for x in places], axis=2)
+    steps = np.array([int(np.floor(k * cell + 0.5)) + PATCH for k in (-1.5, -0.5, 0.5, 1.5)])
+    cells = (steps[:, None] * padded.shape[1] + steps).reshape(-1)
+    rows = padded.reshape(-1, 3)
+    return lambda places: rows.take((places[:, :1] * padded.shape[1] + places[:, 1:]) + cells, axis=0).reshape(len(places), -1)
 
 
 def _searchable(rows: FloatArray) -> FloatArray:

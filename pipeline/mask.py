@@ -46,7 +46,9 @@ def dilate(mask: Mask, radius: int) -> Mask:
     x0, x1 = max(0, int(columns[0]) - radius), int(columns[-1]) + radius + 1
     part = np.ascontiguousarray(mask[y0:y1, x0:x1])
     result = mask.copy()
-    result[y0:y1, x0:x1] = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius
+    # Squares of distances are whole numbers; the distances are floats, of which OpenCV 4.10 gives 7.0000005 for 7.
+    limit = (radius**2 + 0.5) ** 0.5
+    result[y0:y1, x0:x1] = cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) < limit
     return result
 
 

@@ -82,7 +82,7 @@ class Cluster:
         return errors
 
     def actors(self) -> list[int]:
-        return [pid for pid, title in processes(self.process.pid).items() if title.startswith("ray::MapWorker")]
+        return [pid for pid, title in processes(self.process.pid).items() if title.startswith(("ray::MapWorker", "ray::_MapWorker"))]
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def cluster() -> Iterator[Any]:
         if not joined:
             with signals_restored(signal.SIGTERM):  # Ray puts an exit in its place that writes no report
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster could be joined or started ({error}); RAY_ADDRESS names one") from error
     try:
         context = ray.data.DataContext.get_current()

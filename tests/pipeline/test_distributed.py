@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,13 +96,15 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket | None]:
 
 
 @pytest.fixture(scope="module")
-def environment(bucket: Bucket | None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(bucket: Bucket | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Of the driver and of every worker: this checkout, no cache, no network, and a token that only this cluster takes."""
-    return {
-        **os.environ, **({} if bucket is None else bucket.environment), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0",
-        "TORCH_HOME": str(tmp_path_factory.mktemp("cache")), "REMOVE_OBJECTS_OFFLINE": "1", "RAY_TMPDIR": str(tmp_path_factory.mktemp("r")),
-        "PYTHONWARNINGS": "ignore", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
-    }  # fmt: skip
+    # Not below pytest's folder: the path of a socket in it may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as ray_folder:
+        yield {
+            **os.environ, **({} if bucket is None else bucket.environment), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0",
+            "TORCH_HOME": str(tmp_path_factory.mktemp("cache")), "REMOVE_OBJECTS_OFFLINE": "1", "RAY_TMPDIR": ray_folder,
+            "PYTHONWARNINGS": "ignore", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        }  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pipeline import cli
+from pipeline import cli, ray_cluster
 from pipeline.config import BatchSettings, Settings
 from pipeline.errors import UsageError
 from pipeline.ray_cluster import Share, share
@@ -58,6 +59,19 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(["--class", "person", "--engine", "ray", str(tmp_path / "in")]) == 2
     assert "remove-objects[distributed]" in capsys.readouterr().err
     assert not (tmp_path / "cleaned").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("nobody there"), OSError("AF_UNIX path length cannot exceed 107 bytes"), RuntimeError("full")]
+)
+def test_a_cluster_that_cannot_be_had_is_said_in_words(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise error
+
+    ray = SimpleNamespace(is_initialized=lambda: False, init=init)
+    monkeypatch.setattr(ray_cluster, "require_ray", lambda: ray)
+    with pytest.raises(UsageError, match=f"{error}.*RAY_ADDRESS"), ray_cluster.cluster():
+        pass
 
 
 def test_without_its_package_an_address_names_the_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,8 +49,6 @@ class Output(Protocol):
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
         """Make ready for a photo's result, whole in ``part``, to become ``name``; ``ours`` is the stamp of what the journal knows there.
 
-        Its mask is claimed likewise, as the result of ``mask_of(photo)``.
-
         Raises:
             UnwritableError: somebody else's file is in the way.
         """
@@ -123,9 +121,8 @@ class LocalOutput:
 
     def release(self, photos: Iterable[str]) -> None:
         for photo in photos:
-            for key in (photo, mask_of(photo)):
-                with suppress(OSError):
-                    self._claim_file(key).unlink()
+            with suppress(OSError):
+                self._claim_file(photo).unlink()
         with suppress(OSError):
             (self.folder / CLAIMS).rmdir()  # only when it is empty
 
@@ -133,8 +130,7 @@ class LocalOutput:
         for file in (self.folder / CLAIMS).glob("*.json"):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 left = json.loads(file.read_bytes())
-                photo, key = left["input"].removesuffix(_MASK), "mask_written" if left["input"].endswith(_MASK) else "written"
-                if rows[photo][key] == left["written"]:
+                if rows[left["input"]]["written"] == left["written"]:
                     file.unlink()
         self.release([])
 
@@ -152,15 +148,6 @@ class LocalOutput:
             return claimed(self._claim_file(photo).read_bytes(), photo, name)
         except OSError:
             return []
-
-
-#: In no file's name.
-_MASK = "\0mask"
-
-
-def mask_of(photo: str) -> str:
-    """What a photo's mask is claimed as."""
-    return photo + _MASK
 
 
 def claim_name(photo: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from pipeline import previews
 from pipeline.errors import PhotoError, UnwritableError
 from pipeline.journal import NAME, PIECES, PREVIEWS, Journal, Stamp, row_line
-from pipeline.output import CLAIMS, claim_name, claim_text, claimed, foreign, mask_of
+from pipeline.output import CLAIMS, claim_name, claim_text, claimed, foreign
 from pipeline.remote import Remote
 from pipeline.reports import write_reports
 
@@ -112,9 +112,8 @@ class RemoteOutput:
         return self.folder / CLAIMS / claim_name(photo)
 
     def _drop_claim(self, photo: str) -> None:
-        for key in (photo, mask_of(photo)):
-            with suppress(PhotoError):  # one that stays harms nothing
-                self._claim_file(key).delete()
+        with suppress(PhotoError):  # one that stays harms nothing
+            self._claim_file(photo).delete()
 
     def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         left = self._claim_file(photo).read()

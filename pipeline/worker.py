@@ -14,7 +14,7 @@ from pipeline.config import BatchSettings
 from pipeline.errors import OutputError, PhotoError, UnreadableError, UnwritableError
 from pipeline.fetched import fetched, named
 from pipeline.journal import PREVIEWS, Stamp, fingerprint
-from pipeline.output import Output, mask_of
+from pipeline.output import Output
 from pipeline.remote import Location, location_stamp
 from pipeline.remover import ObjectRemover
 from pipeline.stopwatch import Stopwatch, summed
@@ -23,7 +23,7 @@ from pipeline.types import Fidelity, Mask, Outcome, Photo, Status
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamps of what that wrote.
+    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamp of what that wrote.
 
     ``settings`` is a fingerprint of all that decides the picture besides its files.
     """
@@ -37,7 +37,6 @@ class Task:
     mask_target: PurePosixPath
     seen: bool = False
     written: Stamp | None = None
-    mask_written: Stamp | None = None
 
     def stamps(self) -> tuple[Stamp | None, ...]:
         """Of photo, mask and truth, as they are now or, elsewhere, as a listing found them; None for what is not there."""
@@ -46,10 +45,6 @@ class Task:
     def identity(self, stamps: tuple[Stamp | None, ...]) -> str:
         """Tells this work on files of these ``stamps`` from any other."""
         return fingerprint(self.settings, *stamps)
-
-
-#: Of a journal's row: the stamps of the photo's result and of its mask.
-_Written = dict[str, Stamp | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +69,7 @@ class Worker:
             WeightsError, UsageError, OutputError: what no photo of this run can do without.
         """
         begun = time.monotonic()
-        identity = ""
-        # Where it fails, what an earlier run wrote still stands there.
-        written: _Written = {"written": task.written, "mask_written": task.mask_written}
+        identity, written = "", task.written  # where it fails, what an earlier run wrote still stands there
         try:
             # The result belongs to the files as they are now, not as the scan found them, which may be hours ago.
             stamps = task.stamps()
@@ -89,14 +82,13 @@ class Worker:
             raise
         except (PhotoError, OSError, MemoryError) as error:
             entry = failed_entry(task.name, str(error) or type(error).__name__, time.monotonic() - begun)
-        return {"input": task.name, "identity": identity, **written, "entry": entry}
+        return {"input": task.name, "identity": identity, "written": written, "entry": entry}
 
     def facts(self) -> Facts:
         """As far as the work has come."""
         return Facts(self.remover.weights(), tuple(self.remover.warnings()), str(self.remover.device))
 
-    def _clean(self, task: Task, source: Path, desk: Path, stamps: tuple[Stamp | None, ...]) -> tuple[dict[str, Any], _Written]:
-        """The entry of the photo's row, and what the row says of the files."""
+    def _clean(self, task: Task, source: Path, desk: Path, stamps: tuple[Stamp | None, ...]) -> tuple[dict[str, Any], Stamp | None]:
         watch = Stopwatch()
         with watch("read"):
             photo = images.read_photo(source)
@@ -113,11 +105,7 @@ class Worker:
             outcome, output, mask = self._write(task, source, desk, photo, outcome, stamps)
         outcome = replace(outcome, stages=summed([outcome.stages, watch.stages]), seconds=watch.elapsed)
         entry = report.photo_entry(task.name, outcome, output=None if output is None else str(output), mask=mask)
-        return entry, {
-            "written": None if output is None else self.output.stamp(output),
-            # Where no mask is written now, an earlier run's still stands there.
-            "mask_written": task.mask_written if mask is None else self.output.stamp(task.mask_target),
-        }
+        return entry, None if output is None else self.output.stamp(output)
 
     def _given(self, task: Task, photo: Photo) -> Mask | None:
         if self.batch.masks is None:
@@ -147,12 +135,9 @@ class Worker:
         _refuse_changed(task, stamps)
         if self.batch.save_masks and outcome.mask is not None and outcome.holes:
             file = self.output.place(desk, task.mask_target)
-
-            def claim_mask(part: Path, _: Path) -> None:
-                self.output.claim(mask_of(task.name), task.mask_target, part, task.mask_written)
-
             with named(file, f"{self.output}/{task.mask_target}"):
-                images.write_mask(outcome.mask, file, before=claim_mask)
+                images.write_mask(outcome.mask, file)
+                self.output.keep(file, task.mask_target)
             mask = str(task.mask_target)
         if self.batch.dry_run or outcome.status is Status.FAILED:
             return outcome, None, mask

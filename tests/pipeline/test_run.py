@@ -149,36 +149,6 @@ def test_a_foreign_file_in_the_way_is_not_overwritten(photos: Path, tmp_path: Pa
     assert all(p["status"] != "failed" for p in again.photos)
 
 
-def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    (out / "masks").mkdir(parents=True)
-    (out / "masks" / "middle.png").write_bytes(b"somebody's own mask")
-
-    def statuses(**changes: object) -> dict[str, str]:
-        done = remove_folder([photos], Settings(probe=False), batch(out, save_masks=True, **changes))
-        return {p["input"]: p["error"] or p["status"] for p in done.photos}
-
-    assert "masks/middle.png: exists and is not what an earlier run wrote here" in statuses()["middle.png"]
-    assert (out / "masks" / "middle.png").read_bytes() == b"somebody's own mask"
-    assert not (out / "middle.png").exists()
-    assert statuses(overwrite=True)["middle.png"] in ("ok", "review")
-
-    # Ours may be replaced, even after a run that had none to write; one that was mended by hand may not.
-    def again(classes: tuple[str, ...], dilate: int = 0) -> str:
-        done = remove_folder(
-            [photos], Settings(probe=False, dilate=dilate), BatchSettings(classes=classes, output=out, save_masks=True, workers=1)
-        )
-        entry = next(p for p in done.photos if p["input"] == "middle.png")
-        return entry["error"] or entry["status"]
-
-    assert again(("dog",)) == "unchanged"
-    assert again(("person",), 5) in ("ok", "review")
-    Image.new("1", (9, 9)).save(out / "masks" / "middle.png")
-    mended = (out / "masks" / "middle.png").read_bytes()
-    assert "masks/middle.png: exists" in again(("person",), 7)
-    assert (out / "masks" / "middle.png").read_bytes() == mended
-
-
 def test_a_dry_run_writes_masks_and_report_only(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = remove_folder([photos], Settings(), batch(out, dry_run=True, save_masks=True))

@@ -111,9 +111,11 @@ def board(path: Path) -> None:
 
 def claim(path: Path) -> None:
     """As a claim in an output folder."""
-    from pipeline.output import claimed
+    from pipeline.journal import stamp
+    from pipeline.output import claimed, needless
 
     claimed(path.read_bytes(), "a.jpg", PurePosixPath("a.jpg"))
+    needless(path.read_bytes(), {"a.jpg": {"written": [12, 34]}}, lambda name: stamp(path.parent / name))
 
 
 def weights(path: Path) -> None:

@@ -137,7 +137,7 @@ def put_in(folder: Path, name: str, entry: dict[str, Any], written: Path) -> Non
     """Make the journal and the report (JSON, CSV and page) say what now stands in the folder, each whole or as it was.
 
     The journal's line keeps the identity that the run gave the photo: to a later run of the same command it is done. Where the input
-    has changed since, the identities differ, and it is cleaned again.
+    has changed since, the identities differ, and it is cleaned again. The mask was mended by hand: no run takes it for its own.
 
     Args:
         folder: the run's output folder.

@@ -149,6 +149,7 @@ class CleaningActor:
                 "input": task.name,
                 "identity": task.identity(task.stamps()),
                 "written": task.written,
+                "mask_written": task.mask_written,
                 "entry": failed_entry(task.name, reason),
             }
             return {"outcome": pickle.dumps((task.name, (done, self.worker.facts())))}

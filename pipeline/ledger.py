@@ -75,7 +75,7 @@ class Ledger:
         row = self.journal.rows.get(name)
         return Task(
             name, self._settings, job.source, mask, truth, job.relative, name_in(self.folder, job.mask_target),
-            seen=row is not None, written=None if row is None else row.get("written"),
+            seen=row is not None, written=(row or {}).get("written"), mask_written=(row or {}).get("mask_written"),
         )  # fmt: skip
 
     def _finished(self, task: Task) -> dict[str, Any] | None:

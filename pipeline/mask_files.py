@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.errors import UnreadableError
-from pipeline.files import atomic_write
+from pipeline.files import Before, atomic_write
 from pipeline.image_apart import read_photo
 from pipeline.image_paste import luma
 from pipeline.image_read import MAX_PIXELS
@@ -41,9 +41,9 @@ def read_mask(path: Path, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
     return mask[rows[:, None], columns[None]]
 
 
-def write_mask(mask: Mask, path: Path) -> None:
-    """Write ``mask`` (HW bool) as a 1-bit PNG of the same size, white = remove, atomically. Raises ``UnwritableError``."""
+def write_mask(mask: Mask, path: Path, *, before: Before | None = None) -> None:
+    """Write ``mask`` (HW bool) as a 1-bit PNG of the same size, white = remove; atomically, with ``before``. Raises ``UnwritableError``."""
     encoded = io.BytesIO()  # Pillow's own errors of a full disk do not say what they are
     Image.fromarray(mask).save(encoded, "PNG")
-    with atomic_write(path) as handle:
+    with atomic_write(path, before=before) as handle:
         handle.write(encoded.getbuffer())

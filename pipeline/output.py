@@ -49,6 +49,8 @@ class Output(Protocol):
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
         """Make ready for a photo's result, whole in ``part``, to become ``name``; ``ours`` is the stamp of what the journal knows there.
 
+        Its mask is claimed likewise, as the result of ``mask_of(photo)``.
+
         Raises:
             UnwritableError: somebody else's file is in the way.
         """
@@ -63,7 +65,7 @@ class Output(Protocol):
         """The journal knows these: their claims are not needed."""
 
     def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
-        """The run is over, and these are the journal's rows: take away what one that died left of claims that are not needed."""
+        """The run is over, and these are the journal's rows: take away the claims that are left and not needed."""
 
     def journal(self) -> Journal:
         """The rows of earlier runs, and where those of this one go."""
@@ -121,18 +123,17 @@ class LocalOutput:
 
     def release(self, photos: Iterable[str]) -> None:
         for photo in photos:
-            with suppress(OSError):
-                self._claim_file(photo).unlink()
-        with suppress(OSError):
-            (self.folder / CLAIMS).rmdir()  # only when it is empty
+            for key in (photo, mask_of(photo)):
+                with suppress(OSError):
+                    self._claim_file(key).unlink()
 
     def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
         for file in (self.folder / CLAIMS).glob("*.json"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                left = json.loads(file.read_bytes())
-                if rows[left["input"]]["written"] == left["written"]:
+            with suppress(OSError):
+                if needless(file.read_bytes(), rows, self.stamp):
                     file.unlink()
-        self.release([])
+        with suppress(OSError):
+            (self.folder / CLAIMS).rmdir()  # only when it is empty; and only now, or one that is just being made would find no folder
 
     def journal(self) -> Journal:
         return Journal(self.folder)
@@ -148,6 +149,15 @@ class LocalOutput:
             return claimed(self._claim_file(photo).read_bytes(), photo, name)
         except OSError:
             return []
+
+
+#: In no file's name.
+_MASK = "\0mask"
+
+
+def mask_of(photo: str) -> str:
+    """What a photo's mask is claimed as."""
+    return photo + _MASK
 
 
 def claim_name(photo: str) -> str:
@@ -168,6 +178,19 @@ def claimed(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
     if not isinstance(found, dict) or (found.get("input"), found.get("output")) != (photo, str(name)):
         return []
     return [known for key in ("written", "replaced") if isinstance(known := found.get(key), list)]
+
+
+def needless(text: bytes, rows: Mapping[str, dict[str, Any]], stamp_of: Callable[[PurePosixPath], Stamp | None]) -> bool:
+    """Whether a claim tells nothing that the journal's ``rows`` don't: what stands under its name is in them, or nothing stands there."""
+    try:
+        left = json.loads(text)
+        key, found = left["input"], stamp_of(PurePosixPath(left["output"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return True  # damaged, it tells nothing at all
+    if found is None or not isinstance(key, str):
+        return True
+    row = rows.get(key.removesuffix(_MASK), {})
+    return found == row.get("mask_written" if key.endswith(_MASK) else "written")
 
 
 def foreign(target: object) -> str:

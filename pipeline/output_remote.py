@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline import previews
-from pipeline.errors import PhotoError, UnwritableError
+from pipeline.errors import PhotoError, RemoveObjectsError, UnwritableError
 from pipeline.journal import NAME, PIECES, PREVIEWS, Journal, Stamp, row_line
-from pipeline.output import CLAIMS, claim_name, claim_text, claimed, foreign
+from pipeline.output import CLAIMS, claim_name, claim_text, claimed, foreign, mask_of, needless
 from pipeline.remote import Remote
 from pipeline.reports import write_reports
 
@@ -90,7 +90,13 @@ class RemoteOutput:
         _all_of(self._drop_claim, photos)
 
     def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
-        """What is left stays: a claim there goes by a content that the journal does not know, and harms nothing."""
+        def drop_needless(claim: Remote) -> None:
+            with suppress(PhotoError):
+                if needless(claim.read() or b"", rows, self.stamp):
+                    claim.delete()
+
+        with suppress(RemoveObjectsError):  # a claim that stays harms nothing
+            _all_of(drop_needless, (self.folder / CLAIMS).files().values())
 
     def journal(self) -> Journal:
         return RemoteJournal(self.folder)
@@ -112,8 +118,9 @@ class RemoteOutput:
         return self.folder / CLAIMS / claim_name(photo)
 
     def _drop_claim(self, photo: str) -> None:
-        with suppress(PhotoError):  # one that stays harms nothing
-            self._claim_file(photo).delete()
+        for key in (photo, mask_of(photo)):
+            with suppress(PhotoError):  # one that stays harms nothing
+                self._claim_file(key).delete()
 
     def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         left = self._claim_file(photo).read()

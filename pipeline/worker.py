@@ -14,16 +14,19 @@ from pipeline.config import BatchSettings
 from pipeline.errors import OutputError, PhotoError, UnreadableError, UnwritableError
 from pipeline.fetched import fetched, named
 from pipeline.journal import PREVIEWS, Stamp, fingerprint
-from pipeline.output import Output
+from pipeline.output import Output, mask_of
 from pipeline.remote import Location, location_stamp
 from pipeline.remover import ObjectRemover
 from pipeline.stopwatch import Stopwatch, summed
 from pipeline.types import Fidelity, Mask, Outcome, Photo, Status
 
+#: Of a journal's row: the stamps of the photo's result (``written``) and of its mask (``mask_written``) as they stand in the output.
+_Written = dict[str, Stamp | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamp of what that wrote.
+    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamps of what that wrote.
 
     ``settings`` is a fingerprint of all that decides the picture besides its files.
     """
@@ -37,6 +40,7 @@ class Task:
     mask_target: PurePosixPath
     seen: bool = False
     written: Stamp | None = None
+    mask_written: Stamp | None = None
 
     def stamps(self) -> tuple[Stamp | None, ...]:
         """Of photo, mask and truth, as they are now or, elsewhere, as a listing found them; None for what is not there."""
@@ -69,7 +73,9 @@ class Worker:
             WeightsError, UsageError, OutputError: what no photo of this run can do without.
         """
         begun = time.monotonic()
-        identity, written = "", task.written  # where it fails, what an earlier run wrote still stands there
+        # Until something is written, what an earlier run wrote stands there; where it fails, the row says how far it came.
+        identity = ""
+        written: _Written = {"written": task.written, "mask_written": task.mask_written}
         try:
             # The result belongs to the files as they are now, not as the scan found them, which may be hours ago.
             stamps = task.stamps()
@@ -77,18 +83,19 @@ class Worker:
             _refuse_missing(task, stamps)
             with self.output.desk() as desk, fetched(task.source) as source:
                 self.output.clear(task.name, seen=task.seen)
-                entry, written = self._clean(task, source, desk, stamps)
+                entry = self._clean(task, source, desk, stamps, written)
         except OutputError:
             raise
         except (PhotoError, OSError, MemoryError) as error:
             entry = failed_entry(task.name, str(error) or type(error).__name__, time.monotonic() - begun)
-        return {"input": task.name, "identity": identity, "written": written, "entry": entry}
+        return {"input": task.name, "identity": identity, **written, "entry": entry}
 
     def facts(self) -> Facts:
         """As far as the work has come."""
         return Facts(self.remover.weights(), tuple(self.remover.warnings()), str(self.remover.device))
 
-    def _clean(self, task: Task, source: Path, desk: Path, stamps: tuple[Stamp | None, ...]) -> tuple[dict[str, Any], Stamp | None]:
+    def _clean(self, task: Task, source: Path, desk: Path, stamps: tuple[Stamp | None, ...], written: _Written) -> dict[str, Any]:
+        """The photo's entry. ``written`` is kept true as files take their names."""
         watch = Stopwatch()
         with watch("read"):
             photo = images.read_photo(source)
@@ -102,10 +109,12 @@ class Worker:
         with watch("preview"):
             outcome = self._preview(task.name, desk, photo, outcome)
         with watch("write"):
-            outcome, output, mask = self._write(task, source, desk, photo, outcome, stamps)
+            outcome, output, mask = self._write(task, source, desk, photo, outcome, stamps, written)
         outcome = replace(outcome, stages=summed([outcome.stages, watch.stages]), seconds=watch.elapsed)
         entry = report.photo_entry(task.name, outcome, output=None if output is None else str(output), mask=mask)
-        return entry, None if output is None else self.output.stamp(output)
+        if output is not None:
+            written["written"] = self.output.stamp(output)
+        return entry
 
     def _given(self, task: Task, photo: Photo) -> Mask | None:
         if self.batch.masks is None:
@@ -128,16 +137,20 @@ class Worker:
         return outcome
 
     def _write(
-        self, task: Task, source: Path, desk: Path, photo: Photo, outcome: Outcome, stamps: tuple[Stamp | None, ...]
+        self, task: Task, source: Path, desk: Path, photo: Photo, outcome: Outcome, stamps: tuple[Stamp | None, ...], written: _Written
     ) -> tuple[Outcome, PurePosixPath | None, str | None]:
         """Mask and photo to the output: (outcome with its fidelity, the photo's name there, the mask's)."""
         mask = None
         _refuse_changed(task, stamps)
         if self.batch.save_masks and outcome.mask is not None and outcome.holes:
             file = self.output.place(desk, task.mask_target)
+
+            def claim_mask(part: Path, _: Path) -> None:
+                self.output.claim(mask_of(task.name), task.mask_target, part, task.mask_written)
+
             with named(file, f"{self.output}/{task.mask_target}"):
-                images.write_mask(outcome.mask, file)
-                self.output.keep(file, task.mask_target)
+                images.write_mask(outcome.mask, file, before=claim_mask)
+            written["mask_written"] = self.output.stamp(task.mask_target)
             mask = str(task.mask_target)
         if self.batch.dry_run or outcome.status is Status.FAILED:
             return outcome, None, mask
@@ -157,11 +170,11 @@ class Worker:
                 else:
                     images.copy_photo(source, file, before=claim)
                 return replace(outcome, fidelity=Fidelity(0, None)), name, mask
-            written = images.write_photo(
+            saved = images.write_photo(
                 photo, outcome.result, outcome.mask, file, lossless=settings.lossless, strip=settings.strip_metadata, before=claim
             )
-        warnings = (*outcome.warnings, *filter(None, [written.note]))
-        return replace(outcome, fidelity=Fidelity(written.changed_outside, written.psnr_outside), warnings=warnings), name, mask
+        warnings = (*outcome.warnings, *filter(None, [saved.note]))
+        return replace(outcome, fidelity=Fidelity(saved.changed_outside, saved.psnr_outside), warnings=warnings), name, mask
 
 
 def _refuse_missing(task: Task, stamps: tuple[Stamp | None, ...]) -> None:

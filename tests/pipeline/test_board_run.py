@@ -145,9 +145,14 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
     assert names(run)[0] == "a.png"  # the walk goes on with the next
 
 
-def test_a_changed_input_is_cleaned_again(run: Path) -> None:
+def test_a_changed_input_is_cleaned_again_and_a_mended_mask_is_not_lost_by_it(run: Path) -> None:
     mend(Desk(board_run.open_run(run)), "a.png")
+    mended = (run / "masks" / "a.png").read_bytes()
     Image.fromarray(scene(seed=8)).save(run.parent / "photos" / "a.png")
+    later = {p["input"]: p for p in command(run.parent / "photos")}
+    assert "masks/a.png: exists and is not what an earlier run wrote here" in later["a.png"]["error"]
+    assert (run / "masks" / "a.png").read_bytes() == mended
+    (run / "masks" / "a.png").rename(run.parent / "mended.png")
     later = {p["input"]: p for p in command(run.parent / "photos")}
     assert later["a.png"]["status"] not in ("skipped", "failed")
     assert "reviewed" not in later["a.png"]

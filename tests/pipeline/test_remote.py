@@ -106,14 +106,17 @@ def test_a_name_that_climbs_is_left_out_and_said(memory: fsspec.AbstractFileSyst
 
 
 def test_a_run_from_memory_to_memory_and_again(memory: fsspec.AbstractFileSystem, red_is_person: None) -> None:
-    for name, content in {"a.png": picture(), "sub/b.png": picture(1, person=False), "sub/bad.png": b"no picture"}.items():
+    for name, content in {
+        "a.png": picture(), "c.png": picture(), "sub/b.png": picture(1, person=False), "sub/bad.png": b"no picture"
+    }.items():  # fmt: skip
         memory.pipe(f"/photos/{name}", content)
     memory.pipe("/out/sub/b.png", b"somebody's own file")
+    memory.pipe("/out/c.png", b"somebody's own file")
     batch = BatchSettings(classes=("person",), output=remote("memory://out"), save_masks=True)
     first = remove_folder([remote("memory://photos")], Settings(probe=False), batch)
     statuses = {p["input"]: p["status"] for p in first.photos}
     assert statuses["a.png"] in ("ok", "review")
-    assert (statuses["sub/b.png"], statuses["sub/bad.png"]) == ("failed", "failed")
+    assert [statuses[name] for name in ("c.png", "sub/b.png", "sub/bad.png")] == ["failed"] * 3
     errors = {p["input"]: p["error"] for p in first.photos}
     assert "memory://out/sub/b.png: exists" in errors["sub/b.png"]
     assert errors["sub/bad.png"].startswith("memory://photos/sub/bad.png: ")
@@ -125,6 +128,14 @@ def test_a_run_from_memory_to_memory_and_again(memory: fsspec.AbstractFileSystem
     assert not [p for p in memory.find("/out") if PIECES in p or "claims" in p]
     again = remove_folder([remote("memory://photos")], Settings(probe=False), batch)
     assert {p["input"]: p["status"] for p in again.photos}["a.png"] == "skipped"
+    memory.rm("/out/c.png")
+    again = remove_folder([remote("memory://photos")], Settings(probe=False), batch)
+    assert {p["input"]: p["status"] for p in again.photos}["c.png"] in ("ok", "review")  # its mask, written at the first try, is ours
+    memory.pipe("/out/masks/c.png", b"mended by hand")
+    memory.pipe("/photos/c.png", picture(2))
+    again = remove_folder([remote("memory://photos")], Settings(probe=False), batch)
+    assert "memory://out/masks/c.png: exists" in {p["input"]: p["error"] for p in again.photos}["c.png"]
+    assert memory.cat("/out/masks/c.png") == b"mended by hand"
     memory.pipe("/out/a.png", b"changed by hand")
     third = remove_folder([remote("memory://photos")], Settings(probe=False), batch)
     assert "exists and is not" in next(p["error"] for p in third.photos if p["input"] == "a.png")

@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline import BatchSettings, ObjectRemover, Settings, remove_folder
 from pipeline.errors import UsageError
 from pipeline.journal import NAME
+from pipeline.output import CLAIMS
 from tests.pipeline.conftest import scene
 
 PERSON = BatchSettings(classes=("person",), workers=2)
@@ -147,6 +148,60 @@ def test_a_foreign_file_in_the_way_is_not_overwritten(photos: Path, tmp_path: Pa
     assert (out / "middle.png").read_bytes() == b"somebody's own file"
     again = remove_folder([photos], Settings(probe=False), batch(out, overwrite=True))
     assert all(p["status"] != "failed" for p in again.photos)
+
+
+def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "masks").mkdir(parents=True)
+    (out / "masks" / "middle.png").write_bytes(b"somebody's own mask")
+
+    def statuses(**changes: object) -> dict[str, str]:
+        done = remove_folder([photos], Settings(probe=False), batch(out, save_masks=True, **changes))
+        return {p["input"]: p["error"] or p["status"] for p in done.photos}
+
+    assert "masks/middle.png: exists and is not what an earlier run wrote here" in statuses()["middle.png"]
+    assert (out / "masks" / "middle.png").read_bytes() == b"somebody's own mask"
+    assert not (out / "middle.png").exists()
+    assert statuses(overwrite=True)["middle.png"] in ("ok", "review")
+
+    # Ours may be replaced, even after a run that had none to write; one that was mended by hand may not.
+    def again(classes: tuple[str, ...], dilate: int = 0) -> str:
+        done = remove_folder(
+            [photos], Settings(probe=False, dilate=dilate), BatchSettings(classes=classes, output=out, save_masks=True, workers=1)
+        )
+        entry = next(p for p in done.photos if p["input"] == "middle.png")
+        return entry["error"] or entry["status"]
+
+    assert again(("dog",)) == "unchanged"
+    assert again(("person",), 5) in ("ok", "review")
+    Image.new("1", (9, 9)).save(out / "masks" / "middle.png")
+    mended = (out / "masks" / "middle.png").read_bytes()
+    assert "masks/middle.png: exists" in again(("person",), 7)
+    assert (out / "masks" / "middle.png").read_bytes() == mended
+
+
+def test_the_mask_of_a_photo_that_could_not_be_written_is_known_as_ours(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "middle.png").write_bytes(b"somebody's own file")
+
+    def status() -> str:
+        done = remove_folder([photos], Settings(probe=False), batch(out, save_masks=True))
+        return next(p["status"] for p in done.photos if p["input"] == "middle.png")
+
+    assert status() == "failed"
+    assert (out / "masks" / "middle.png").exists()
+    assert not (out / CLAIMS).exists()
+    assert status() == "failed"  # for the same reason, not for its mask
+    (out / "middle.png").unlink()
+    assert status() in ("ok", "review")
+
+
+def test_a_dry_run_between_two_runs_does_not_make_their_files_foreign(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for dry, dilate in ((False, 5), (True, 5), (False, 7)):
+        done = remove_folder([photos], Settings(probe=False, dilate=dilate), batch(out, dry_run=dry, save_masks=True))
+        assert "failed" not in {p["status"] for p in done.photos}, [p["error"] for p in done.photos]
 
 
 def test_a_dry_run_writes_masks_and_report_only(photos: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.types import FloatArray, Mask
@@ -22,6 +23,8 @@ PATCH = 8
 OF_HOLE, OF_SURROUNDINGS = 40, 24
 #: Patches that ask, and patches that are asked, at most: a sample does where there are more.
 ASKING, SURROUNDING, ASKED = 1600, 1000, 5000
+#: Patches that ask at once: their scores stay in the processor's cache.
+AT_ONCE = 128
 #: The surroundings' offsets are at least this share of the picture's longer side long: nearer patches resemble each other anyway.
 LEAST_LENGTH = 1 / 12
 
@@ -43,16 +46,13 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
     if not len(asked):
         return np.zeros((0, 2), np.int64)
     asked = _sample(asked, ASKED, rng)
-    described = _searchable(described_at(asked))
+    described = described_at(asked)
     hole = _sample(np.argwhere(~known), ASKING, rng)
     votes = [_peaks(asked[_nearest(described_at(hole), described)] - hole, known.shape, OF_HOLE)]
     band: Mask = cv2.dilate((~known).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(bool) & whole
     around = _sample(np.argwhere(band), SURROUNDING, rng)
     if len(around) >= 50:
-        # The same search over places says which patches are too near: a place's score is above the length's for those within it.
-        least = 0.5 * np.float32(LEAST_LENGTH * max(known.shape)) ** 2
-        places = around.astype(np.float32)
-        too_near = (places, _searchable(asked.astype(np.float32)), 0.5 * (places**2).sum(1, keepdims=True) - least)
+        too_near = (around.astype(np.float32), asked.astype(np.float32), LEAST_LENGTH * max(known.shape))
         best = _nearest(described_at(around), described, too_near)
         votes.append(_peaks(asked[best] - around, known.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
@@ -70,29 +70,32 @@ def _describer(picture: FloatArray) -> Callable[[Offsets], FloatArray]:
     return lambda places: rows.take((places[:, :1] * padded.shape[1] + places[:, 1:]) + cells, axis=0).reshape(len(places), -1)
 
 
-def _searchable(rows: FloatArray) -> FloatArray:
-    """What ``_nearest`` searches: rows x with a column of - |x|^2 / 2, so that one product ranks them by distance."""
-    return np.concatenate([rows, -0.5 * (rows**2).sum(1, keepdims=True)], axis=1)
+def _nearest(asking: FloatArray, asked: FloatArray, too_near: tuple[FloatArray, FloatArray, float] | None = None) -> NDArray[np.int64]:
+    """For each row of ``asking`` the row of ``asked`` at the least Euclidean distance.
 
-
-def _nearest(asking: FloatArray, asked: FloatArray, too_near: tuple[FloatArray, FloatArray, FloatArray] | None = None) -> NDArray[np.int64]:
-    """For each row of ``asking`` the row of ``asked`` (``_searchable``) at the least Euclidean distance.
-
-    ``too_near``: (rows, searchable rows, least score): what scores more than that there is not taken.
+    ``too_near``: (rows, asked rows, length): what lies nearer than that there is not taken. The products are torch's, which keep to the
+    threads that a photo has; NumPy's would take every core for each of the photos at work.
     """
-
-    def scores(rows: FloatArray, searched: FloatArray, part: slice) -> FloatArray:
-        return np.concatenate([rows[part], np.ones_like(rows[part, :1])], axis=1) @ searched.T
-
+    ranked = _ranking(asked)
+    allowed = None if too_near is None else _ranking(too_near[1])
     found = np.zeros(len(asking), np.int64)
-    for start in range(0, len(asking), 256):
-        part = slice(start, start + 256)
-        score = scores(asking, asked, part)
-        if too_near is not None:
-            rows, searched, least = too_near
-            score[scores(rows, searched, part) > least[part]] = -np.inf
+    for start in range(0, len(asking), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        score = ranked(asking[part])
+        if too_near is not None and allowed is not None:
+            rows = too_near[0][part]
+            # A score is above the length's for those within it.
+            least = 0.5 * (rows**2).sum(1, keepdims=True) - 0.5 * np.float32(too_near[2]) ** 2
+            score[allowed(rows) > least] = -np.inf
         found[part] = score.argmax(1)
     return found
+
+
+def _ranking(asked: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """What gives rows x their products with each row y of ``asked``, less |y|^2 / 2: the higher, the nearer."""
+    products = torch.from_numpy(np.ascontiguousarray(asked.T))
+    lengths = torch.from_numpy(-0.5 * (asked**2).sum(1))
+    return lambda rows: torch.addmm(lengths, torch.from_numpy(rows), products).numpy()
 
 
 def _peaks(votes: Offsets, shape: tuple[int, ...], count: int) -> Offsets:

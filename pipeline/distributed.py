@@ -78,8 +78,8 @@ class RayActors:
         data = ray.data.from_items([{"task": pickle.dumps(task)} for task in tasks], override_num_blocks=min(len(tasks), PORTIONS)).map(
             CleaningActor,
             fn_constructor_args=(self.settings, self.batch, self.classes, self.output, each.threads, attempts),
-            # One portion in flight an actor: a second would wait for the first while another actor is idle.
-            compute=ray.data.ActorPoolStrategy(size=min(each.actors, len(tasks)), max_tasks_in_flight_per_actor=1),
+            # The next portion waits at its actor: fetched only when one is done, it left the actors idle for a seventh of the time.
+            compute=ray.data.ActorPoolStrategy(size=min(each.actors, len(tasks)), max_tasks_in_flight_per_actor=2),
             num_cpus=each.cpus,
             num_gpus=each.gpus or None,
         )

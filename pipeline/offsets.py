@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.types import FloatArray, Mask
@@ -93,6 +92,8 @@ def _nearest(asking: FloatArray, asked: FloatArray, too_near: tuple[FloatArray, 
 
 def _ranking(asked: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """What gives rows x their products with each row y of ``asked``, less |y|^2 / 2: the higher, the nearer."""
+    import torch  # not before a photo is at work: a driver of Ray's, and a run that finds all done, do without
+
     products = torch.from_numpy(np.ascontiguousarray(asked.T))
     lengths = torch.from_numpy(-0.5 * (asked**2).sum(1))
     return lambda rows: torch.addmm(lengths, torch.from_numpy(rows), products).numpy()

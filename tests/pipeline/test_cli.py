@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,12 @@ def test_verbose_has_a_line_for_every_photo(folder: Path, capsys: pytest.Capture
 
 def test_help_is_quick_and_loads_no_torch() -> None:
     assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy", "ray", "fsspec"})
+
+
+def test_nothing_loads_torch_before_a_photo_is_at_work() -> None:
+    """Ray's driver, a run that finds all done and a wrong call do without its two seconds."""
+    code = "import sys, pipeline.cli, pipeline.run, pipeline.distributed; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:

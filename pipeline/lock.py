@@ -25,8 +25,10 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextmanager
-def held(folder: Path, tidy: Callable[[], None] | None = None) -> Iterator[None]:
+def held(folder: Path, tidy: Callable[[], None] | None = None, *, option: str = "--output") -> Iterator[None]:
     """Hold an output folder, which is made if need be, for as long as the block runs; ``tidy`` first where the holder before died in it.
+
+    ``option`` is what names another folder, for messages.
 
     On a network share the lock is the share's, and tells runs of several machines apart. Where there are no locks a warning says so, and
     the block runs all the same.
@@ -43,14 +45,14 @@ def held(folder: Path, tidy: Callable[[], None] | None = None) -> Iterator[None]
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise UsageError(f"{folder}: {_holder(folder)}; wait until it has ended, or name another folder with --output") from None
+        raise UsageError(f"{folder}: {_holder(folder)}; wait until it has ended, or name another folder with {option}") from None
     except (NotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise OutputError(str(unwritable(folder, error))) from error
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
             reason = error.strerror or error
             raise UsageError(
-                f"{folder}: nothing can be written there ({reason}); check its rights, or name another with --output"
+                f"{folder}: nothing can be written there ({reason}); check its rights, or name another with {option}"
             ) from error
         log.warning("%s: cannot be locked (%s): see that nothing else writes into it meanwhile", folder, error)
         yield

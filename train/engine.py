@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,6 +26,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from models.precision import has_bf16
+from pipeline import lock
 from pipeline.stopping import signals_restored
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,15 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     Raises:
         NonFiniteLossError: names the step and the losses; no checkpoint is written after it.
         DamagedCheckpointError: the checkpoint there cannot be read.
+        UsageError: another process trains into the folder, or nothing can be written there.
     """
+    # The first process holds it for all of them, and before they are launched: one that cannot go on alone leaves the others waiting.
+    first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    with lock.held(folder, lambda: _drop_unfinished(folder), option="--run") if first else nullcontext():
+        return _train(task, folder, run)
+
+
+def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     processes = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else run.devices
     fabric = Fabric(
@@ -442,8 +451,17 @@ def _restore(state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabri
     return int(state["step"]), float(state["seconds"])
 
 
+_UNFINISHED = ".tmp"
+
+
+def _drop_unfinished(folder: Path) -> None:
+    """Remove what a killed run had half written."""
+    for path in folder.glob(f"*{_UNFINISHED}"):
+        path.unlink()
+
+
 def _write(path: Path, state: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_suffix(_UNFINISHED)
     torch.save(state, temporary)
     os.replace(temporary, path)
 

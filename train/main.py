@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import RemoveObjectsError
+
 if TYPE_CHECKING:
     from train.engine import Task
     from train.holes import HoleGenerator
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=args.seed,
         )
         figures = engine.train(task, folder, run)
-    except (FileNotFoundError, ValueError, OSError) as error:
+    except (FileNotFoundError, ValueError, OSError, RemoveObjectsError) as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 2
     except engine.NonFiniteLossError as error:

@@ -22,6 +22,8 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline import lock
+from pipeline.errors import UsageError
 from train import engine
 from train.data import Stream
 from train.engine import Run
@@ -107,8 +109,8 @@ def saved(folder: Path, name: str = "checkpoint.pt") -> dict[str, Any]:
 
 
 def written(folder: Path) -> dict[str, bytes]:
-    """Every file by name; TensorBoard's are there or not as it is installed or not."""
-    files = [p for p in folder.rglob("*") if p.is_file() and "tensorboard" not in p.parts]
+    """Every file by name but the lock; TensorBoard's are there or not as it is installed or not."""
+    files = [p for p in folder.rglob("*") if p.is_file() and "tensorboard" not in p.parts and p.name != lock.NAME]
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
@@ -355,6 +357,22 @@ def test_non_finite_loss_leaves_the_last_good_checkpoint(tmp_path: Path) -> None
     assert all(v.isfinite().all() for v in state["parts"]["network"].values())
     assert [r["step"] for r in rows(tmp_path)] == [1, 2, 3]
     assert engine.train(Line(), tmp_path, Run(steps=6))["step"] == 6
+
+
+def test_two_runs_do_not_train_into_one_folder(tmp_path: Path) -> None:
+    engine.train(Line(), tmp_path, Run(steps=2, device="cpu"))
+    before = written(tmp_path)
+    with lock.held(tmp_path), pytest.raises(UsageError, match=r"another run .* name another folder with --run"):
+        engine.train(Line(), tmp_path, Run(steps=4, device="cpu"))
+    assert written(tmp_path) == before
+    assert engine.train(Line(), tmp_path, Run(steps=4, device="cpu"))["step"] == 4
+
+
+def test_what_a_killed_run_had_half_written_goes(tmp_path: Path) -> None:
+    (tmp_path / lock.HOLDER).write_text("{}")
+    (tmp_path / "checkpoint.tmp").write_bytes(b"half")
+    engine.train(Line(), tmp_path, Run(steps=1, device="cpu"))
+    assert set(written(tmp_path)) == {"best.pt", "checkpoint.pt", "log.jsonl"}
 
 
 def test_finished_run_does_nothing_more(tmp_path: Path) -> None:

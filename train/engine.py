@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from models.precision import has_bf16
 from pipeline import lock
+from pipeline.files import atomic_write, remove_parts
 from pipeline.stopping import signals_restored
 
 log = logging.getLogger(__name__)
@@ -127,9 +128,13 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
         UsageError: another process trains into the folder, or nothing can be written there.
     """
     # The first process holds it for all of them, and before they are launched: one that cannot go on alone leaves the others waiting.
-    first = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
-    with lock.held(folder, lambda: _drop_unfinished(folder), option="--run") if first else nullcontext():
+    with lock.held(folder, lambda: remove_parts(folder), option="--run") if is_first_process() else nullcontext():
         return _train(task, folder, run)
+
+
+def is_first_process() -> bool:
+    """Of those that train together, as their launcher says; before they are connected nothing else tells."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
@@ -451,19 +456,9 @@ def _restore(state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabri
     return int(state["step"]), float(state["seconds"])
 
 
-_UNFINISHED = ".tmp"
-
-
-def _drop_unfinished(folder: Path) -> None:
-    """Remove what a killed run had half written."""
-    for path in folder.glob(f"*{_UNFINISHED}"):
-        path.unlink()
-
-
 def _write(path: Path, state: dict[str, Any]) -> None:
-    temporary = path.with_suffix(_UNFINISHED)
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    with atomic_write(path) as file:
+        torch.save(state, file)
 
 
 @contextmanager

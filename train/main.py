@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except engine.NonFiniteLossError as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 1
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0":
+    if engine.is_first_process():
         print(figures)
     return 0
 

@@ -370,7 +370,7 @@ def test_two_runs_do_not_train_into_one_folder(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_had_half_written_goes(tmp_path: Path) -> None:
     (tmp_path / lock.HOLDER).write_text("{}")
-    (tmp_path / "checkpoint.tmp").write_bytes(b"half")
+    (tmp_path / f".{0:016x}.part").write_bytes(b"half")
     engine.train(Line(), tmp_path, Run(steps=1, device="cpu"))
     assert set(written(tmp_path)) == {"best.pt", "checkpoint.pt", "log.jsonl"}
 

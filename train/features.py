@@ -102,6 +102,34 @@ class SqueezeNet(nn.Module):
         return features
 
 
+class SegmenterFeatures(nn.Module):
+    """The compact segmenter that ships, after five of MobileNetV2's stages, at strides 4, 8, 16, 16 and 16.
+
+    Suvorov et al. 2022, 2.2.1: features of a segmenter with holes in its filters see whole things where VGG's first layers see strokes.
+    It is in every installation.
+    """
+
+    #: The last block of a stage: 24, 32, 64, 96 and 320 channels.
+    TAKEN = (3, 6, 10, 13, 17)
+
+    def __init__(self) -> None:
+        super().__init__()
+        from models.segmenter import CompactSegmenter
+        from models.weights import load_shipped
+
+        network, _ = load_shipped("compact-segmenter", CompactSegmenter)
+        self.layers = network.encoder.features.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = image * 2 - 1
+        features = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i in self.TAKEN:
+                features.append(x)
+        return features
+
+
 def _had(remote: Remote) -> Path:
     """The cached file, or the downloaded one; its hash is checked.
 

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--encoder", default="imagenet", help="compact-segmenter: a teacher's constants (.npz), or imagenet: an encoder that is downloaded"
     )
+    p.add_argument("--begin-with", type=Path, metavar="FILE", help="a new run begins with these weights, a .safetensors")
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
     p.add_argument("--steps", type=int, help="length of the whole run; the preset's otherwise")
@@ -127,6 +128,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "features": None if args.features == "none" else features.feature_network(args.features),
         "scorer": features.Scorer(lpips) if lpips is not None else None,
         "workers": args.workers,
+        "segmenter": features.SegmenterFeatures() if preset.network.get("semantic") else None,
     }
     kinds: dict[str, Any] = {
         "partial-conv": tasks.PartialConvTask,
@@ -149,7 +151,25 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "average": preset.average,
         "options": _options(args),
     }
-    return kinds[args.model](**preset.network, **common), recipe
+    task = kinds[args.model](**preset.network, **common)
+    if args.begin_with:
+        begin_with(task.network, args.begin_with)
+    return task, recipe
+
+
+def begin_with(network: Any, path: Path) -> None:
+    """Set ``network`` to the values of a weight file.
+
+    Raises:
+        CheckpointError: not a weight of this network.
+        ValueError: of the same network in another shape.
+    """
+    from models.checkpoint import load_weights
+
+    found = load_weights(path, type(network))
+    if found.config != network.config:
+        raise ValueError(f"{path}: is of {found.config}, this run's is {network.config}; give the same --width and --variant")
+    network.load_state_dict(found.state_dict())
 
 
 def adapted(preset: Preset, args: argparse.Namespace) -> Preset:
@@ -198,6 +218,8 @@ def _options(args: argparse.Namespace) -> str:
         given.append(f" --preset {args.preset}")
     if args.accumulate != 1:
         given.append(f" --accumulate {args.accumulate}")
+    if args.begin_with:
+        given.append(f" --begin-with {args.begin_with.name}")
     own = args.features in ("none", "vgg16", "squeezenet")
     return "".join(given) + f" --features {args.features if own else 'FEATURES'}"
 

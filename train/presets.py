@@ -117,6 +117,7 @@ SHIPPED: dict[str, Preset] = {
             "width": 16,
             "base": 32,
             "adversarial": 0.01,
+            "semantic": 2.0,
             "weights": PartialConvWeights(tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0, look_at_output=False),
         },
         steps=40_000,
@@ -125,7 +126,7 @@ SHIPPED: dict[str, Preset] = {
         Schedule(batch=16, size=128, learning_rate=5e-4, betas=(0.5, 0.999), zoom=(0.88, 1.0)),
         FACES,
         ((0.35, "centred"), (0.35, "rectangle"), (0.15, "irregular"), (0.15, "strokes")),
-        {"variant": 3, "width": 48, "adversarial": 0.02, "perceptual": 1.0, "style": 4.0, "l1": 3.0},
+        {"variant": 3, "width": 48, "adversarial": 0.02, "perceptual": 1.0, "style": 4.0, "l1": 3.0, "semantic": 1.0},
         steps=20_000,
     ),
     "compression": Preset(
@@ -159,6 +160,7 @@ PRESETS = {"paper": PAPER, "shipped": SHIPPED}
 _SHORT = "a run on two CPU cores has hours, not days"
 _SCHEDULE = "a short run gains most from a high rate that falls at the end"
 _BASE = "deep in a hole a short run answers with the mean of all photos, grey on a red wall; with it the mean is the photo's own"
+_SEMANTIC = "the feature network's layers see a few pixels each; a segmenter's see whether a thing is whole (Suvorov et al. 2022)"
 _TABLE = "one table compares it with the compression network: the same pictures, holes, size and length"
 _AVERAGE = "the averaged weights are better than the last ones, and cost nothing in use"
 
@@ -176,6 +178,7 @@ WHY: dict[str, dict[str, str]] = {
         "holes": "what removal leaves are objects' shapes; strokes and rectangles keep it from learning one kind of outline",
         "network.width": f"{_SHORT}, and the weight ships",
         "network.base": _BASE,
+        "network.semantic": _SEMANTIC,
         "network.adversarial": "the other losses forgive a blur, a discriminator does not; the shipped weight was made before it came in",
         "network.weights": "Liu et al.'s weights lead with L1, which is a blur at this length; these lead with what people see",
         "steps": _SHORT,
@@ -190,6 +193,7 @@ WHY: dict[str, dict[str, str]] = {
         "holes": "the pipeline's holes on faces are no squares: strokes and irregular ones are among them",
         "network.width": f"{_SHORT}, and the weight ships",
         "network.adversarial": "stronger, because 0.001 leaves the blur of L2",
+        "network.semantic": _SEMANTIC,
         "network.perceptual": "L2 alone is a blur; features follow what people see",
         "network.style": "texture of skin and hair, which L2 averages away",
         "network.l1": "sharper than L2 inside the hole",

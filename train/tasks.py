@@ -70,15 +70,18 @@ class InpaintingTask:
         features: feature network for perceptual and style losses, or None.
         scorer: LPIPS of two batches N3HW in [0, 1] for the held-out figures, or None; never a network that trains.
         workers: processes that decode pictures.
+        segmenter: feature network for the semantic loss, or None.
     """
 
     def __init__(
         self, network: nn.Module, schedule: Schedule, pictures: Sequence[Path], holes: HoleGenerator,
         held_out: tuple[Tensor, Tensor], features: nn.Module | None = None, scorer: nn.Module | None = None, workers: int = 0,
+        segmenter: nn.Module | None = None,
     ) -> None:  # fmt: skip
         self.network, self.schedule = network, schedule
         self.crops = Crops(pictures, holes, size=schedule.size, zoom=schedule.zoom, seed=schedule.seed)
         self.held_out, self.features, self.scorer, self.workers = held_out, features, scorer, workers
+        self.segmenter = segmenter
         self.modules: dict[str, nn.Module] = {"network": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {"network": self.adam(network)}
         self.clip: dict[str, float] = {}
@@ -92,7 +95,7 @@ class InpaintingTask:
         """Feature network, scorer and held-out set go to the device; they work in the run's precision."""
         self.autocast = fabric.autocast
         self.held_out = (self.held_out[0].to(fabric.device), self.held_out[1].to(fabric.device))
-        for network in (self.features, self.scorer):
+        for network in (self.features, self.scorer, self.segmenter):
             if network is not None:
                 network.to(fabric.device)
 
@@ -126,6 +129,15 @@ class InpaintingTask:
         result, target = [f.float() for f in result], [f.float() for f in target]
         distance = losses.perceptual if self.schedule.perceptual == "l1" else losses.normalised_perceptual
         return distance(result, target), losses.style(result, target)
+
+    def semantic(self, composite: Tensor, truth: Tensor) -> Tensor:
+        """Suvorov et al. 2022, 2.2.1, with unit features: the distance of two pictures in the segmenter's eyes, always of the whole."""
+        assert self.segmenter is not None
+        with self.autocast():
+            with torch.no_grad():
+                target = self.segmenter(truth)
+            result = self.segmenter(composite)
+        return losses.normalised_perceptual([f.float() for f in result], [f.float() for f in target])
 
     def _crop(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         side = min(self.schedule.perceptual_crop, truth.shape[-1])
@@ -199,12 +211,14 @@ class PartialConvWeights:
 class PartialConvTask(InpaintingTask):
     """Equation 9, with perceptual and style losses on the composite; ``adversarial`` > 0 adds SN-PatchGAN's."""
 
-    def __init__(self, *, width: int, weights: PartialConvWeights, base: int = 0, adversarial: float = 0.0, **common: Any) -> None:
+    def __init__(
+        self, *, width: int, weights: PartialConvWeights, base: int = 0, adversarial: float = 0.0, semantic: float = 0.0, **common: Any
+    ) -> None:
         network = PartialConvUNet(PartialConvUNetConfig(width, base))
         pictures, masks = common["held_out"]
         even_out(network, pictures[:8], masks[:8])
         super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]
-        self.weights, self.adversarial = weights, adversarial
+        self.weights, self.adversarial, self.semantic_weight = weights, adversarial, semantic
         self.clip = {"network": 5.0}
         if adversarial:
             self.judged_by(SNPatchDiscriminator(SNPatchDiscriminatorConfig(24, (2, 2, 2))).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
@@ -228,6 +242,8 @@ class PartialConvTask(InpaintingTask):
                 of_output = self.look(output, truth, mask)
                 perceptual, style = perceptual + of_output[0], style + of_output[1]
             parts |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
+        if self.semantic_weight and self.segmenter is not None:
+            parts["semantic"] = self.semantic_weight * self.semantic(composite, truth)
         if not self.adversarial:
             return {"network": parts}
         adversarial, hinge = self.hinge(truth * 2 - 1, composite * 2 - 1, mask)
@@ -247,11 +263,15 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
 class SkipContextTask(InpaintingTask):
     """L1 = adv_weight * adv + (1 - adv_weight) * rec, L2 = half real + half fake (Jiang & Zhang, 3.2). The shipped preset adds more."""
 
-    def __init__(self, *, variant: int, width: int, adversarial: float, perceptual: float, style: float, l1: float, **common: Any) -> None:
-        super().__init__(SkipContextEncoder(SkipContextEncoderConfig(variant, width)), **common)
+    def __init__(
+        self, *, variant: int, width: int, adversarial: float, perceptual: float, style: float, l1: float, semantic: float = 0.0,
+        **common: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(SkipContextEncoder(SkipContextEncoderConfig(variant, width)).to(memory_format=torch.channels_last), **common)
         if adversarial:
-            self.judged_by(PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2))))
+            self.judged_by(PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2))).to(memory_format=torch.channels_last))
         self.adversarial, self.perceptual, self.style, self.l1 = adversarial, perceptual, style, l1
+        self.semantic_weight = semantic
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         return self._whole(network(picture * 2 - 1, mask), mask) / 2 + 0.5
@@ -268,7 +288,7 @@ class SkipContextTask(InpaintingTask):
         return torch.stack(whole)
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
-        picture, mask = batch
+        picture, mask = (t.contiguous(memory_format=torch.channels_last) for t in batch)
         truth = picture * 2 - 1
         output = self._whole(self.modules["network"](truth, mask).float(), mask)
         composite = truth * mask + output * (1 - mask)
@@ -288,6 +308,8 @@ class SkipContextTask(InpaintingTask):
         if self.perceptual and self.features is not None:
             perceptual, style = self.look(composite / 2 + 0.5, picture, mask)
             parts |= {"perceptual": self.perceptual * perceptual, "style": self.style * style}
+        if self.semantic_weight and self.segmenter is not None:
+            parts["semantic"] = self.semantic_weight * self.semantic(composite / 2 + 0.5, picture)
         return {"network": parts, **({"discriminator": judged} if judged else {})}
 
 

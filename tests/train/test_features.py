@@ -17,7 +17,9 @@ from torchvision.models import squeezenet1_1
 
 from models import weights as published
 from models.checkpoint import CheckpointError, sha256
-from train.features import NormalisedVGG, Scorer, SqueezeNet, feature_network
+from models.segmenter import CompactSegmenter
+from models.weights import load_shipped
+from train.features import NormalisedVGG, Scorer, SegmenterFeatures, SqueezeNet, feature_network
 
 #: Index in the file, channels in, channels out, kernel.
 CONVS = ((0, 3, 3, 1), (2, 3, 4, 3), (5, 4, 4, 3), (9, 4, 6, 3), (12, 6, 6, 3), (16, 6, 8, 3))
@@ -105,6 +107,24 @@ def test_a_cached_file_that_is_not_what_was_published_trains_nothing(squeezenet:
         file.write(b"something else")
     with pytest.raises(CheckpointError, match="delete the file"):
         feature_network("squeezenet")
+
+
+def test_segmenter_features_are_those_of_the_weight_that_ships() -> None:
+    network = SegmenterFeatures()
+    shipped, _ = load_shipped("compact-segmenter", CompactSegmenter)
+    image = torch.rand(2, 3, 65, 81)
+    found = network(image)
+    assert [tuple(f.shape[1:]) for f in found] == [(24, 17, 21), (32, 9, 11), (64, 5, 6), (96, 5, 6), (320, 5, 6)]
+    with torch.no_grad():
+        fine, deep = shipped.encoder(image * 2 - 1)
+    torch.testing.assert_close(found[0], fine)
+    torch.testing.assert_close(found[-1], deep)
+    image.requires_grad_()
+    found = network(image)
+    sum(f.sum() for f in found).backward()  # type: ignore[union-attr]
+    assert image.grad is not None
+    assert all(p.grad is None for p in network.parameters())
+    assert not network.layers.training
 
 
 def test_squeezenet_passes_gradients_on_and_keeps_none(squeezenet: nn.Module) -> None:

@@ -43,11 +43,21 @@ def test_perceptual_adds_the_layers_means() -> None:
     assert float(losses.perceptual(features, truth)) == pytest.approx((1 + 0 + 2 + 4) / 4 + 2)
 
 
+def test_normalised_perceptual_is_the_squared_distance_of_unit_vectors() -> None:
+    a, b = (torch.randn(2, 5, 4, 3, requires_grad=True) for _ in range(2))
+    one, two = (x / x.square().sum(1, keepdim=True).sqrt() for x in (a, b))
+    expected = (one - two).square().sum(1).mean()
+    found = losses.normalised_perceptual([a], [b])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    for wanted, got in zip(torch.autograd.grad(expected, (a, b)), torch.autograd.grad(found, (a, b)), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-5)
+
+
 def test_normalised_perceptual_compares_directions() -> None:
     a, b = maps([[3.0]], [[4.0]]), maps([[4.0]], [[3.0]])
     same = maps([[6.0]], [[8.0]])
     assert float(losses.normalised_perceptual([a], [b])) == pytest.approx(0.08, rel=1e-4)  # (0.6 - 0.8)² twice
-    assert float(losses.normalised_perceptual([a], [same])) == pytest.approx(0, abs=1e-8)
+    assert float(losses.normalised_perceptual([a], [same])) == pytest.approx(0, abs=1e-6)
     assert float(losses.normalised_perceptual([a, a], [b, same])) == pytest.approx(0.04, rel=1e-4)  # mean over layers
     nothing = torch.zeros(1, 2, 1, 1, requires_grad=True)
     losses.normalised_perceptual([nothing], [a]).backward()

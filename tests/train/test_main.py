@@ -160,6 +160,32 @@ def test_run_of_no_steps_keeps_what_it_began_with(data: Path, tmp_path: Path, mo
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 0
 
 
+def test_a_run_begins_with_a_weight_that_was_made(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command("compression", data, tmp_path / "first", "--steps", "1")) == 0
+    assert main(command("compression", data, tmp_path / "first", "--export", str(tmp_path / "weights"))) == 0
+    file = next((tmp_path / "weights").glob("*.safetensors"))
+    more = "--begin-with", str(file)
+    assert main(command("compression", data, tmp_path / "second", "--steps", "0", "--seed", "5", *more)) == 0
+    state = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    for kept in (state["parts"]["network"], {k.removeprefix("module."): v for k, v in state["ema"].items()}):
+        for name, parameter in load_weights(file, CompressionNetwork).named_parameters():
+            torch.testing.assert_close(kept[name], parameter.detach())
+    # A run that is resumed goes on from its own checkpoint.
+    assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
+    after = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
+    again = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    assert all(torch.equal(v, again["parts"]["network"][k]) for k, v in after["parts"]["network"].items())
+    assert " --begin-with " + file.name in recipe_of("compression", data, *more)["options"]
+
+    capsys.readouterr()
+    assert main([*command("compression", data, tmp_path / "third", "--steps", "1", *more), "--width", "3"]) == 2
+    assert "--width" in capsys.readouterr().err
+    assert main(command("partial-conv", data, tmp_path / "third", "--steps", "1", *more)) == 2
+    assert "holds a CompressionNetwork, expected a PartialConvUNet" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
+
+
 def test_options_that_make_the_weight_again_are_named(data: Path) -> None:
     more = "--steps", "5", "--learning-rate", "0.01", "--size", "64", "--preset", "paper", "--accumulate", "2"
     assert recipe_of("compression", data, *more)["options"] == (

@@ -339,6 +339,21 @@ def test_skip_context_losses(variant: int) -> None:
     assert all(math.isfinite(v) and v > 0 for parts in found.values() for v in numbers(parts).values())
 
 
+@pytest.mark.parametrize("make", [skip_context, partial_conv])
+def test_semantic_loss_is_the_segmenters_distance_of_composite_and_truth(make: Callable[..., Any]) -> None:
+    task = make(semantic=0.5)
+    task.segmenter = Features()
+    truth, mask = batch()
+    found = task.losses((truth, mask))["network"]["semantic"]
+    with torch.no_grad():
+        composite = task.composite(task.network, truth, mask)
+        expected = 0.5 * losses.normalised_perceptual(Features()(composite), Features()(truth))
+    assert "semantic" not in make().losses((truth, mask))["network"]
+    assert float(found.detach()) == pytest.approx(float(expected), rel=0.2)  # ``composite`` is clipped, what is trained is not
+    total({"semantic": found}).backward()
+    assert any(g is not None and g.abs().max() > 0 for g in gradients(task.network))
+
+
 @pytest.mark.parametrize("make", [skip_context, compression, partial_conv])
 def test_network_and_discriminator_learn_from_their_own_losses_alone(make: Callable[[], Any]) -> None:
     task = make()

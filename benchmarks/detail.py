@@ -116,9 +116,9 @@ def timed(inpainters: Inpainters, seconds: list[float]) -> Inpainters:
     """The same inpainters; what copying texture takes is added to ``seconds``, hole by hole."""
     detailed = inpainters._detailed
 
-    def measured(*args: Any) -> Any:
+    def measured(*args: Any, **options: Any) -> Any:
         begun = time.perf_counter()
-        found = detailed(*args)
+        found = detailed(*args, **options)
         seconds.append(time.perf_counter() - begun)
         return found
 

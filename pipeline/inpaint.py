@@ -123,9 +123,9 @@ class Inpainters:
         output = np.clip(output, 0, 1)
         return self._detailed(window, picture, known, np.where(small_known[..., None], small, output), output)
 
-    def _detailed(self, seen: Box, picture: Pixels, known: Mask, answer: FloatArray, guide: FloatArray) -> Fill:
+    def _detailed(self, seen: Box, picture: Pixels, known: Mask, answer: FloatArray, guide: FloatArray, *, fine: bool = True) -> Fill:
         """The fill of what was seen, with its texture where there can be one."""
-        patch = texture_patch(picture, known, guide, margin=RIM) if self.detail else None
+        patch = texture_patch(picture, known, guide, margin=RIM, fine=fine) if self.detail else None
         if patch is None:
             return Fill(seen, answer, seen)
         rows, columns = patch.part
@@ -142,7 +142,7 @@ class Inpainters:
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
         coarse = np.clip(self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1)
         guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[: window.h, : window.w]
-        return self._detailed(window, picture, known, guide, guide)  # type: ignore[arg-type]
+        return self._detailed(window, picture, known, guide, guide, fine=False)  # type: ignore[arg-type]
 
     def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, frame: Box | None) -> Fill:
         b = hole.box

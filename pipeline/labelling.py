@@ -27,6 +27,9 @@ GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
 #: Standard deviation in pixels of the smoothing at which colours are compared with the guide, and of the rim's reach into the hole. A
 #: guide is a blur: compared more finely, plain sources would win over textured ones.
 GUIDE_SMOOTH, RIM_REACH = 8.0, 3.0
+#: Beside what is known a guide is no blur: there its colour weighs ``FINE`` more, compared at a smoothing of ``FINE_SMOOTH`` pixels, and
+#: the less the deeper in the hole, over ``FINE_REACH`` pixels.
+FINE, FINE_SMOOTH, FINE_REACH = 6.0, 2.0, 8.0
 #: Price of an offset up or down by the whole window: photos are upright, what belongs here is rather found beside than above.
 UPRIGHT = 0.1
 IMPOSSIBLE = 1e3
@@ -65,7 +68,7 @@ class Costs:
         return self.moves[labels] + (self.start + y * self.stride + x)  # type: ignore[no-any-return]
 
 
-def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets) -> tuple[Costs, Labels]:
+def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets, *, fine: bool = True) -> tuple[Costs, Labels]:
     """The offset of every hole pixel.
 
     Args:
@@ -73,15 +76,16 @@ def label(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets)
         known: HW bool, False somewhere.
         guide: HW3 in [0, 1].
         offsets: K2, K > 0.
+        fine: whether the guide is sharp beside what is known.
 
     Returns:
         (the frame around the hole and what every offset would put there, hw index into ``offsets``; -1 where nothing is to be filled).
     """
-    costs = _costs(picture, known, guide, offsets)
+    costs = _costs(picture, known, guide, offsets, fine=fine)
     return costs, _refine(costs, _label_blocks(costs))
 
 
-def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets) -> Costs:
+def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets, *, fine: bool) -> Costs:
     h, w = known.shape
     ys, xs = np.nonzero(~known)
     margin = 2 * BLOCK
@@ -97,9 +101,13 @@ def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets
         return np.pad(plane, ((top, bottom), (left, right), *((0, 0),) * (plane.ndim - 2)))
 
     picture, whole = bordered(np.where(known[..., None], picture, 0).astype(np.float32)), bordered(known)
-    smooth_weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), GUIDE_SMOOTH)
-    smooth = cv2.GaussianBlur(picture[top : top + h, left : left + w], (0, 0), GUIDE_SMOOTH) / np.maximum(smooth_weight, 1e-3)[..., None]
-    smooth = np.ascontiguousarray(bordered(smooth.astype(np.float32)).transpose(2, 0, 1))
+    plain = picture[top : top + h, left : left + w]
+
+    def smoothed(sigma: float) -> FloatArray:
+        weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma)
+        found = cv2.GaussianBlur(plain, (0, 0), sigma) / np.maximum(weight, 1e-3)[..., None]
+        return np.ascontiguousarray(bordered(found.astype(np.float32)).transpose(2, 0, 1))
+
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
     y0, x0 = y0 + top, x0 + left
 
@@ -108,22 +116,30 @@ def _costs(picture: FloatArray, known: Mask, guide: FloatArray, offsets: Offsets
 
     here, here_known = moved(planes, 0, 0), moved(whole, 0, 0)
     hole = moved(bordered(~known), 0, 0)
-    wanted = moved(bordered(cv2.GaussianBlur(guide, (0, 0), GUIDE_SMOOTH / 2)).transpose(2, 0, 1), 0, 0)
+
+    def led(sigma: float) -> FloatArray:
+        return moved(bordered(cv2.GaussianBlur(guide, (0, 0), sigma / 2)).transpose(2, 0, 1), 0, 0)[:, ::2, ::2]
+
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
     at_rim = _halved(RIM * np.exp(-depth / RIM_REACH))
+    scales: list[tuple[FloatArray | float, FloatArray, FloatArray]] = [(GUIDE, led(GUIDE_SMOOTH), smoothed(GUIDE_SMOOTH))]
+    if fine:
+        scales.append((FINE * np.exp(-depth[::2, ::2] / FINE_REACH), led(FINE_SMOOTH), smoothed(FINE_SMOOTH)))
     reach = RIM_REACH / 2
     all_known = cv2.GaussianBlur(_halved(here_known), (0, 0), reach)
     at_rim /= np.maximum(all_known, 1e-3)
     unary = np.empty((len(offsets), fh // 2, fw // 2), np.float32)
     for k, (dy, dx) in enumerate(offsets.tolist()):
         legal = moved(whole, dy, dx)
-        colour = np.abs(wanted - moved(smooth, dy, dx))[:, ::2, ::2].sum(0)
         both = here_known & legal
         misfit = np.minimum(np.abs(here - moved(planes, dy, dx)).sum(0), 3 * TRUNCATED) * both
         # What cannot be compared costs half of the worst: else offsets that compare least would win.
         missed = all_known - cv2.GaussianBlur(_halved(both), (0, 0), reach)
         misfit = cv2.GaussianBlur(_halved(misfit), (0, 0), reach) / 3 + TRUNCATED / 2 * missed
-        unary[k] = GUIDE * np.minimum(colour / 3, TRUNCATED) + at_rim * misfit + UPRIGHT * abs(dy) / max(h, w)
+        unary[k] = at_rim * misfit + UPRIGHT * abs(dy) / max(h, w)
+        for weight, wanted, smooth in scales:
+            colour = np.abs(wanted - moved(smooth, dy, dx)[:, ::2, ::2]).sum(0)
+            unary[k] += weight * np.minimum(colour / 3, TRUNCATED)
         unary[k] += IMPOSSIBLE * _halved(~legal)
     unary[:, _halved(hole) == 0] = 0
     stride = planes.shape[2]

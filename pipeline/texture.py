@@ -117,7 +117,7 @@ def finetune(output: FloatArray, stretched: FloatArray, threshold: float = FINET
     return np.where(near, stretched, output)
 
 
-def texture_fill(picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0) -> FloatArray | None:
+def texture_fill(picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0, fine: bool = True) -> FloatArray | None:
     """The hole of a window filled with the photo's own pixels, led by a coarse answer.
 
     Args:
@@ -125,11 +125,12 @@ def texture_fill(picture: Picture, known: Mask, guide: FloatArray, *, seed: int 
         known: HW bool.
         guide: hw3 in [0, 1], the coarse answer for the same window at any size.
         seed: of the samples that the offsets are found from.
+        fine: whether the guide is sharp beside what is known; a few cells enlarged are not.
 
     Returns:
         HW3 float32 in [0, 1] nominally, or None where too little is known to copy from.
     """
-    found = texture_patch(picture, known, guide, seed=seed)
+    found = texture_patch(picture, known, guide, seed=seed, fine=fine)
     if found is None:
         return None
     result = as_own_float(picture)
@@ -145,7 +146,7 @@ class Patch:
     content: FloatArray
 
 
-def texture_patch(picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0, margin: int = 0) -> Patch | None:
+def texture_patch(picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0, margin: int = 0, fine: bool = True) -> Patch | None:
     """``texture_fill`` of the hole and ``margin`` pixels around it alone: a window may be many times as large as its hole."""
     if known.all() or known.mean() < LEAST_KNOWN:
         return None
@@ -155,7 +156,7 @@ def texture_patch(picture: Picture, known: Mask, guide: FloatArray, *, seed: int
     offsets = candidate_offsets(guided, small_known, np.random.default_rng(seed))
     if not len(offsets):
         return None
-    costs, labels = label(small, small_known, small_guide, offsets)
+    costs, labels = label(small, small_known, small_guide, offsets, fine=fine)
     shift = correction(costs, labels)
     h, w = small_known.shape
     frame = costs.frame

@@ -248,3 +248,17 @@ def test_grain_goes_on_inside_the_hole(scale: int) -> None:
     around = known & (cv2.dilate((~known).astype(np.uint8), np.ones((41, 41), np.uint8)) > 0)
     assert fine[inside].std() == pytest.approx(fine[around].std(), rel=0.15)
     assert filled[inside].mean() == pytest.approx(slope[inside].mean(), abs=0.02)
+
+
+def test_a_sharp_guide_is_followed_to_the_pixel_beside_what_is_known() -> None:
+    error = {True: 0.0, False: 0.0}
+    for seed in range(4):
+        picture = np.random.default_rng(seed).random((24, 24, 3)).astype(np.float32)
+        picture = cv2.resize(picture, (96, 96), interpolation=cv2.INTER_CUBIC).clip(0, 1)  # spots of four pixels
+        known = np.ones((96, 96), bool)
+        known[40:56, 30:66] = False
+        for fine in error:
+            filled = texture.texture_fill(np.where(known[..., None], picture, 0), known, picture, fine=fine)
+            assert filled is not None
+            error[fine] += float(np.abs(filled - picture)[~known].mean())
+    assert error[True] < 0.9 * error[False]

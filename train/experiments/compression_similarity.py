@@ -194,7 +194,7 @@ def _select(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
 def _coherent(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
     """The program's way (``pipeline.texture.texture_fill``), led by the same answer."""
     large: FloatArray = cv2.resize(guide, known.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    found = texture.texture_fill(picture, known, large)
+    found = texture.texture_fill(picture, known, large, fine=False)
     return large if found is None else found.clip(0, 1)
 
 

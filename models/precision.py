@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 
 def has_bf16(device: str) -> bool:
-    """Whether the device's own instructions multiply bf16: ``cpu`` (AVX512-BF16, AMX, ARM's), ``cuda`` (Ampere and later); else False."""
+    """Whether the device's own instructions multiply bf16: ``cpu`` (AVX512-BF16, AMX, ARM's), ``cuda`` (Ampere and later); else False.
+
+    ``REMOVE_OBJECTS_BF16=0`` says no to all: figures that machines with and without it are to agree on.
+    """
+    if os.environ.get("REMOVE_OBJECTS_BF16") == "0":
+        return False
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu":

@@ -29,7 +29,7 @@ GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
 GUIDE_SMOOTH, RIM_REACH = 8.0, 3.0
 #: Beside what is known a guide is no blur: there its colour weighs ``FINE`` more, compared at a smoothing of ``FINE_SMOOTH`` pixels, and
 #: the less the deeper in the hole, over ``FINE_REACH`` pixels.
-FINE, FINE_SMOOTH, FINE_REACH = 6.0, 2.0, 8.0
+FINE, FINE_SMOOTH, FINE_REACH = 6.0, 2.0, 3.0
 #: Price of an offset up or down by the whole window: photos are upright, what belongs here is rather found beside than above.
 UPRIGHT = 0.1
 IMPOSSIBLE = 1e3

@@ -47,6 +47,7 @@ def main(target: Path) -> int:
     reports = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TORCH_HOME"] = str(Path(folder, "cache"))
+        os.environ["REMOVE_OBJECTS_BF16"] = "0"
         for name, more in BASELINES.items():
             if code := remove_objects([*OPTIONS, *more, "--output", str(Path(folder, name)), "sample_images"]):
                 return code

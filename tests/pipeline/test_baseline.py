@@ -404,6 +404,7 @@ QUICK = ("far_moon.jpg", "launch_pad.jpg")
 def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: dict[str, Any]) -> Callable[[], int]:
     """CI's second check, on ``QUICK`` alone; gives the exit code."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("REMOVE_OBJECTS_BF16", "0")
     monkeypatch.chdir(ROOT)
     (tmp_path / "in").mkdir()
     for name in QUICK:

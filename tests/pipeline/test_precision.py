@@ -48,6 +48,14 @@ def test_what_a_processor_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     assert precision.has_bf16("mps") is False
 
 
+def test_bf16_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    monkeypatch.setenv("REMOVE_OBJECTS_BF16", "0")
+    assert precision.has_bf16("cpu") is False
+    monkeypatch.setenv("REMOVE_OBJECTS_BF16", "1")
+    assert precision.has_bf16("cpu") is True
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "category"), [("brick_wall.jpg", "person"), ("cat_in_hedge.jpg", "cat")])
 def test_masks_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, name: str, category: str) -> None:

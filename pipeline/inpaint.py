@@ -23,9 +23,9 @@ from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 if TYPE_CHECKING:
     import torch
 
-#: Longest side of a free-form window at work, where the answer is the end and where it leads the texture, which needs its colours alone;
-#: and the widest gap (twice the greatest depth, in pixels) that the network bridges well.
-FREE_FORM_SIZE, GUIDE_SIZE, FREE_FORM_GAP = 512, 256, 110
+#: Longest side of a free-form window at work (the network has seen 128 pixels: at 512 it paints blots in the middle of a hole), and the
+#: widest gap (twice the greatest depth, in pixels) that it bridges.
+FREE_FORM_SIZE, FREE_FORM_GAP = 256, 110
 #: The compression network's frame: blocks along the longer side (256 pixels), and the share of the frame that the hole takes.
 EDGE_BLOCKS, EDGE_SHARE = 32, 0.3
 FACE_SIZE = 128
@@ -116,8 +116,7 @@ class Inpainters:
         window = context_window(hole.box, height, width, context=0.5, least=128)
         picture, known = masked_window(rgb, unknown, window)
         depth = float(cv2.distanceTransform(np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5).max())
-        size = GUIDE_SIZE if self.detail else FREE_FORM_SIZE
-        scale = min(1.0, size / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
+        scale = min(1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth))
         small, small_known = shrink_known(picture, known, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         output = np.clip(output, 0, 1)

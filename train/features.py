@@ -5,6 +5,7 @@ A file of VGG-19's first layers, VGG-16 or SqueezeNet from torchvision's hub. LP
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import torch
@@ -93,13 +94,7 @@ class SqueezeNet(nn.Module):
     std: Tensor
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = (image - self.mean) / self.std
-        features = []
-        for i, layer in enumerate(self.layers):
-            x = layer(x)
-            if i in self.TAKEN:
-                features.append(x)
-        return features
+        return _taken(self.layers, (image - self.mean) / self.std, self.TAKEN)
 
 
 class SegmenterFeatures(nn.Module):
@@ -121,13 +116,17 @@ class SegmenterFeatures(nn.Module):
         self.layers = network.encoder.features.to(memory_format=torch.channels_last).requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = image * 2 - 1
-        features = []
-        for i, layer in enumerate(self.layers):
-            x = layer(x)
-            if i in self.TAKEN:
-                features.append(x)
-        return features
+        return _taken(self.layers, image * 2 - 1, self.TAKEN)
+
+
+def _taken(layers: Iterable[nn.Module], x: Tensor, at: Container[int]) -> list[Tensor]:
+    """What the layers at these places answer, one after the other."""
+    features = []
+    for i, layer in enumerate(layers):
+        x = layer(x)
+        if i in at:
+            features.append(x)
+    return features
 
 
 def _had(remote: Remote) -> Path:

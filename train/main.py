@@ -69,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             print(export(args.model, task, folder, args.export, recipe))
             return 0
+        if (
+            args.begin_with and not (folder / "checkpoint.pt").exists()
+        ):  # a run that goes on has its own values, and its beginning may be gone
+            begin_with(task.network, args.begin_with)
         run = engine.Run(
             steps=recipe["steps"],
             minutes=args.minutes,
@@ -151,10 +155,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
         "average": preset.average,
         "options": _options(args),
     }
-    task = kinds[args.model](**preset.network, **common)
-    if args.begin_with:
-        begin_with(task.network, args.begin_with)
-    return task, recipe
+    return kinds[args.model](**preset.network, **common), recipe
 
 
 def begin_with(network: Any, path: Path) -> None:

@@ -122,22 +122,22 @@ class InpaintingTask:
         assert self.features is not None
         if self.schedule.perceptual_crop:
             composite, truth = self._crop(composite, truth, mask)
-        with self.autocast():
-            with torch.no_grad():
-                target = self.features(truth)
-            result = self.features(composite)
-        result, target = [f.float() for f in result], [f.float() for f in target]
+        result, target = self._seen_by(self.features, composite, truth)
         distance = losses.perceptual if self.schedule.perceptual == "l1" else losses.normalised_perceptual
         return distance(result, target), losses.style(result, target)
 
     def semantic(self, composite: Tensor, truth: Tensor) -> Tensor:
         """Suvorov et al. 2022, 2.2.1, with unit features: the distance of two pictures in the segmenter's eyes, always of the whole."""
         assert self.segmenter is not None
+        return losses.normalised_perceptual(*self._seen_by(self.segmenter, composite, truth))
+
+    def _seen_by(self, network: nn.Module, composite: Tensor, truth: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The features of both in float32; gradients go through the composite's alone."""
         with self.autocast():
             with torch.no_grad():
-                target = self.segmenter(truth)
-            result = self.segmenter(composite)
-        return losses.normalised_perceptual([f.float() for f in result], [f.float() for f in target])
+                target = network(truth)
+            result = network(composite)
+        return [f.float() for f in result], [f.float() for f in target]
 
     def _crop(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         side = min(self.schedule.perceptual_crop, truth.shape[-1])

@@ -170,12 +170,14 @@ def test_a_run_begins_with_a_weight_that_was_made(data: Path, tmp_path: Path, ca
     for kept in (state["parts"]["network"], {k.removeprefix("module."): v for k, v in state["ema"].items()}):
         for name, parameter in load_weights(file, CompressionNetwork).named_parameters():
             torch.testing.assert_close(kept[name], parameter.detach())
-    # A run that is resumed goes on from its own checkpoint.
+    # A run that is resumed goes on from its own checkpoint, also where the weight has made room for a later one.
+    elsewhere = file.rename(tmp_path / file.name)
     assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
     after = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
     assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
     again = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
     assert all(torch.equal(v, again["parts"]["network"][k]) for k, v in after["parts"]["network"].items())
+    elsewhere.rename(file)
     assert " --begin-with " + file.name in recipe_of("compression", data, *more)["options"]
 
     capsys.readouterr()

@@ -34,6 +34,9 @@ FINETUNE_THRESHOLD = 0.04
 WORKING_SIZE = 256
 #: How far the guide is led to the photo's colour at the rim, as a share of the longer side (standard deviation).
 GUIDE_REACH = 1 / 24
+#: Beside what is known the guide is right: there all that is coarser than ``LED_SMOOTH`` working pixels is the guide's and only what is
+#: finer the copy's; the less the deeper in the hole, over ``LED_REACH`` working pixels.
+LED_SMOOTH, LED_REACH = 1.0, 6.0
 #: Pixels at which an offset is fitted to full size.
 FITTED_PIXELS = 250
 #: What is tried around the best of every second place.
@@ -165,7 +168,10 @@ def texture_patch(picture: Picture, known: Mask, guide: FloatArray, *, seed: int
     whole = whole[:h, :w]
     inside = whole_shift[frame.slices]
     inside[:] = shift[: inside.shape[0], : inside.shape[1]]
-    return _copied(picture, known, _at_full_size(whole, offsets, picture, known), whole, whole_shift, margin)
+    found = _copied(picture, known, _at_full_size(whole, offsets, picture, known), whole, whole_shift, margin)
+    if fine:
+        _lead(found, known, small_guide)
+    return found
 
 
 def _reduced(picture: Picture, known: Mask) -> tuple[FloatArray, Mask]:
@@ -352,6 +358,32 @@ def _copied(picture: Picture, known: Mask, sources: _Sources, small_labels: Labe
         mended = cv2.inpaint(eight, left_over[near].astype(np.uint8), 3, cv2.INPAINT_TELEA)
         inside[near][left_over[near]] = mended[left_over[near]].astype(np.float32) / 255
     return Patch(patch, content)
+
+
+def _lead(patch: Patch, known: Mask, guide: FloatArray) -> None:
+    """The hole's content, in place, nearer to the guide beside what is known (``LED_SMOOTH``).
+
+    Args:
+        patch: of the window, as copied.
+        known: HW bool, of the window.
+        guide: hw3, of the window at the working size.
+    """
+    hole = ~known[patch.part]
+    scale = max(known.shape[0] / guide.shape[0], known.shape[1] / guide.shape[1], 1.0)
+    size = tuple(max(1, round(n / scale)) for n in hole.shape)  # the patch in pixels of about the working size
+    masked = patch.content * hole[..., None]
+    share, copied = (cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA) for plane in (hole.astype(np.float32), masked))
+    y, x = (
+        ((np.arange(n, dtype=np.float32) + 0.5) * np.float32((p.stop - p.start) / n) + p.start) * np.float32(g / whole) - 0.5
+        for n, p, g, whole in zip(size, patch.part, guide.shape, known.shape, strict=False)
+    )
+    maps = np.meshgrid(x, y)
+    wanted = cv2.remap(guide, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    depth = cv2.distanceTransform((share > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    low = cv2.GaussianBlur(wanted * share[..., None] - copied, (0, 0), LED_SMOOTH, borderType=cv2.BORDER_REFLECT)
+    weight = np.exp(-depth / LED_REACH) / np.maximum(cv2.GaussianBlur(share, (0, 0), LED_SMOOTH, borderType=cv2.BORDER_REFLECT), 1e-3)
+    moved = cv2.resize(low * weight[..., None], hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    patch.content[hole] += moved[hole]
 
 
 def _enlarged_shift(region: Mask, shift: FloatArray, target: Part, shape: tuple[int, int]) -> FloatArray:

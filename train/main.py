@@ -159,7 +159,7 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
 
 
 def begin_with(network: Any, path: Path) -> None:
-    """Set ``network`` to the values of a weight file.
+    """Set ``network`` to the values of a weight file; a narrower one's answer stays what it was (``train.widening``).
 
     Raises:
         CheckpointError: not a weight of this network.
@@ -168,9 +168,18 @@ def begin_with(network: Any, path: Path) -> None:
     from models.checkpoint import load_weights
 
     found = load_weights(path, type(network))
-    if found.config != network.config:
-        raise ValueError(f"{path}: is of {found.config}, this run's is {network.config}; give the same --width and --variant")
-    network.load_state_dict(found.state_dict())
+    if found.config == network.config:
+        network.load_state_dict(found.state_dict())
+        return
+    from train.widening import widen
+
+    mine, theirs = ({**vars(config), "width": None} for config in (network.config, found.config))
+    try:
+        if mine != theirs:
+            raise ValueError("they differ in more than the width")
+        widen(network, found)
+    except ValueError as error:
+        raise ValueError(f"{path}: is of {found.config}, this run's is {network.config}: {error}") from error
 
 
 def adapted(preset: Preset, args: argparse.Namespace) -> Preset:

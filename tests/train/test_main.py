@@ -60,7 +60,8 @@ def test_two_steps_resume_and_export(model: str, data: Path, tmp_path: Path, cap
     assert {"val_hole_l1", "val_psnr"} == set(rows(run)[-1]) - {"step"}
     assert "'step': 3.0" in capsys.readouterr().out
     assert [p.name for p in sorted((run / "samples").iterdir())] == ["0000002.png", "0000003.png"]
-    assert cv2.imread(str(run / "samples" / "0000003.png")).shape == (256, 512, 3)
+    side = SHIPPED[model].schedule.size
+    assert cv2.imread(str(run / "samples" / "0000003.png")).shape == (2 * side, 4 * side, 3)
 
     assert main(command(model, data, run, "--steps", "3", "--export", str(shipped))) == 0
     path = Path(capsys.readouterr().out.strip())

@@ -36,7 +36,7 @@ WORKING_SIZE = 256
 GUIDE_REACH = 1 / 24
 #: Beside what is known the guide is right: there all that is coarser than ``LED_SMOOTH`` working pixels is the guide's and only what is
 #: finer the copy's; the less the deeper in the hole, over ``LED_REACH`` working pixels.
-LED_SMOOTH, LED_REACH = 1.0, 6.0
+LED_SMOOTH, LED_REACH = 1.0, 3.0
 #: Pixels at which an offset is fitted to full size.
 FITTED_PIXELS = 250
 #: What is tried around the best of every second place.
@@ -370,20 +370,21 @@ def _lead(patch: Patch, known: Mask, guide: FloatArray) -> None:
     """
     hole = ~known[patch.part]
     scale = max(known.shape[0] / guide.shape[0], known.shape[1] / guide.shape[1], 1.0)
-    size = tuple(max(1, round(n / scale)) for n in hole.shape)  # the patch in pixels of about the working size
-    masked = patch.content * hole[..., None]
-    share, copied = (cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA) for plane in (hole.astype(np.float32), masked))
+    h, w = (max(1, round(n / scale)) for n in hole.shape)  # the patch in pixels of about the working size
+    share = cv2.resize(hole.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
+    copied = cv2.resize(patch.content * hole[..., None], (w, h), interpolation=cv2.INTER_AREA)
     y, x = (
         ((np.arange(n, dtype=np.float32) + 0.5) * np.float32((p.stop - p.start) / n) + p.start) * np.float32(g / whole) - 0.5
-        for n, p, g, whole in zip(size, patch.part, guide.shape, known.shape, strict=False)
+        for n, p, g, whole in zip((h, w), patch.part, guide.shape[:2], known.shape, strict=True)
     )
     maps = np.meshgrid(x, y)
     wanted = cv2.remap(guide, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    low, of_hole = (cv2.GaussianBlur(plane, (0, 0), LED_SMOOTH) for plane in (wanted * share[..., None] - copied, share))
     depth = cv2.distanceTransform((share > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    low = cv2.GaussianBlur(wanted * share[..., None] - copied, (0, 0), LED_SMOOTH, borderType=cv2.BORDER_REFLECT)
-    weight = np.exp(-depth / LED_REACH) / np.maximum(cv2.GaussianBlur(share, (0, 0), LED_SMOOTH, borderType=cv2.BORDER_REFLECT), 1e-3)
-    moved = cv2.resize(low * weight[..., None], hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    patch.content[hole] += moved[hole]
+    low *= (np.exp(-depth / LED_REACH) / np.maximum(of_hole, 1e-3))[..., None]
+    moved = cv2.resize(low, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    moved[~hole] = 0
+    np.add(patch.content, moved, out=patch.content)
 
 
 def _enlarged_shift(region: Mask, shift: FloatArray, target: Part, shape: tuple[int, int]) -> FloatArray:

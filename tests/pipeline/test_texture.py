@@ -262,3 +262,52 @@ def test_a_sharp_guide_is_followed_to_the_pixel_beside_what_is_known() -> None:
             assert filled is not None
             error[fine] += float(np.abs(filled - picture)[~known].mean())
     assert error[True] < 0.9 * error[False]
+
+
+def led(content: np.ndarray, known: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    """What ``_lead`` adds to a whole window's content."""
+    patch = texture.Patch((slice(0, known.shape[0]), slice(0, known.shape[1])), content.astype(np.float32))
+    texture._lead(patch, known, guide.astype(np.float32))
+    return patch.content - content.astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_the_guides_colour_fades_into_the_hole(scale: int) -> None:
+    known = holed(np.ones((60 * scale, 80 * scale, 3)), 10 * scale, 20 * scale, 40 * scale, 40 * scale)
+    content = np.full((*known.shape, 3), 0.3)
+    added = led(content, known, np.full((60, 80, 3), 0.5))
+    assert (added[known] == 0).all()
+    row = added[30 * scale + scale // 2, :, 0].reshape(80, scale).mean(1)[20:40]  # from the hole's left side to its middle
+    np.testing.assert_allclose(row, 0.2 * np.exp(-np.arange(1, 21) / texture.LED_REACH), atol=0.004 if scale == 1 else 0.02)
+
+
+def test_a_guide_that_says_what_the_copy_says_changes_nothing() -> None:
+    """Where one is read a fraction of a pixel beside the other, slopes would show it: the window is 2.7 times the working size."""
+    h, w = 270, 432
+    y, x = np.mgrid[:h, :w]
+    ramp = np.stack([x / w, y / h, (x + y) / (h + w)], 2)
+    guide = cv2.resize(ramp, (160, 100), interpolation=cv2.INTER_AREA)
+    added = led(ramp, holed(ramp, 41, 59, 150, 203), guide)
+    assert np.abs(added).max() < 0.002
+
+
+def test_what_is_finer_stays_the_copys() -> None:
+    known = holed(np.ones((60, 80, 3)), 20, 20, 20, 40)
+    grain = np.random.default_rng(0).normal(0, 0.1, (60, 80, 1)).repeat(3, 2)
+    fine = grain - cv2.GaussianBlur(grain, (0, 0), texture.LED_SMOOTH)
+    result = 0.5 + fine + led(0.5 + fine, known, np.full((60, 80, 3), 0.5))
+    assert result[~known].std() > 0.85 * fine[~known].std()
+
+
+def test_a_hole_that_fills_its_window_is_led_nowhere() -> None:
+    assert np.abs(led(np.full((16, 16, 3), 0.2), np.zeros((16, 16), bool), np.ones((16, 16, 3)))).max() < 0.01
+
+
+def test_a_coarse_guide_leads_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    monkeypatch.setattr(texture, "_lead", lambda *given: called.append(given))
+    picture = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    known = holed(picture, 20, 20, 20, 20)
+    for fine in (False, True):
+        assert texture.texture_fill(picture, known, np.full((8, 8, 3), 0.5, np.float32), fine=fine) is not None
+        assert len(called) == fine

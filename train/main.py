@@ -33,7 +33,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--encoder", default="imagenet", help="compact-segmenter: a teacher's constants (.npz), or imagenet: an encoder that is downloaded"
     )
-    p.add_argument("--begin-with", type=Path, metavar="FILE", help="a new run begins with these weights, a .safetensors")
+    p.add_argument(
+        "--begin-with", type=Path, metavar="FILE", help="a new run begins with these weights, a .safetensors; with a larger --width too"
+    )
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
     p.add_argument("--steps", type=int, help="length of the whole run; the preset's otherwise")
@@ -69,9 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             print(export(args.model, task, folder, args.export, recipe))
             return 0
-        if (
-            args.begin_with and not (folder / "checkpoint.pt").exists()
-        ):  # a run that goes on has its own values, and its beginning may be gone
+        # A run that goes on has its own values, and its beginning may be gone.
+        if args.begin_with and not (folder / "checkpoint.pt").exists():
             begin_with(task.network, args.begin_with)
         run = engine.Run(
             steps=recipe["steps"],
@@ -102,6 +103,13 @@ def make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
     import torch
 
     torch.manual_seed(args.seed)
+    task, recipe = _make_task(args)
+    if args.begin_with:
+        recipe["options"] += f" --begin-with {args.begin_with.name}"
+    return task, recipe
+
+
+def _make_task(args: argparse.Namespace) -> tuple[Task, dict[str, Any]]:
     if args.model == "scene-classifier":
         from train.scene_classifier import make_classifier
 
@@ -228,8 +236,6 @@ def _options(args: argparse.Namespace) -> str:
         given.append(f" --preset {args.preset}")
     if args.accumulate != 1:
         given.append(f" --accumulate {args.accumulate}")
-    if args.begin_with:
-        given.append(f" --begin-with {args.begin_with.name}")
     own = args.features in ("none", "vgg16", "squeezenet")
     return "".join(given) + f" --features {args.features if own else 'FEATURES'}"
 

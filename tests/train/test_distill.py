@@ -257,6 +257,11 @@ def test_train_and_export(teacher: Path, data: Path, tmp_path: Path, capsys: pyt
     entry = json.loads((tmp_path / "weights" / "index.json").read_text())["compact-segmenter"]
     assert entry["categories"][15] == "person"
     assert "1 steps of batch 2" in path.with_suffix(".md").read_text()
+    again = [*command, "--run", str(tmp_path / "again"), "--begin-with", str(path)]
+    assert main(again) == 0
+    assert main([*again, "--export", str(tmp_path / "more weights")]) == 0
+    card = next((tmp_path / "more weights").glob("*.md")).read_text()
+    assert card.count(f" --begin-with {path.name}") == 2
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import load_weights
+from models.checkpoint import load_weights, save_weights
 from models.compression import CompressionNetwork
 from models.edge_connect import EdgeConnect
 from models.edsr import EDSR
 from models.gated_conv import GatedConvNetwork
 from models.partial_conv_unet import PartialConvUNet
-from models.skip_context_encoder import SkipContextEncoder
+from models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
 from train.holes import MaskFolder
 from train.main import main, make_task, parser
 from train.presets import SHIPPED
@@ -179,7 +179,7 @@ def test_a_run_begins_with_a_weight_that_was_made(data: Path, tmp_path: Path, ca
     again = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
     assert all(torch.equal(v, again["parts"]["network"][k]) for k, v in after["parts"]["network"].items())
     elsewhere.rename(file)
-    assert " --begin-with " + file.name in recipe_of("compression", data, *more)["options"]
+    assert recipe_of("compression", data, *more)["options"].endswith(" --begin-with " + file.name)
 
     capsys.readouterr()
     assert main([*command("compression", data, tmp_path / "third", "--steps", "1", *more), "--width", "3"]) == 2
@@ -187,6 +187,24 @@ def test_a_run_begins_with_a_weight_that_was_made(data: Path, tmp_path: Path, ca
     assert main(command("partial-conv", data, tmp_path / "third", "--steps", "1", *more)) == 2
     assert "holds a CompressionNetwork, expected a PartialConvUNet" in capsys.readouterr().err
     assert not (tmp_path / "third").exists()
+
+
+def test_a_run_begins_wider_than_its_weight(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    narrow = save_weights(SkipContextEncoder(SkipContextEncoderConfig(3, 2)).eval(), tmp_path, "skip-ce", half=False)
+    more = "--steps", "0", "--width", "3", "--begin-with", str(narrow)
+    assert main(command("skip-ce", data, tmp_path / "run", *more)) == 0
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    wide = SkipContextEncoder(SkipContextEncoderConfig(3, 3)).eval()
+    wide.load_state_dict(state["parts"]["network"])
+    picture, known = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
+    torch.testing.assert_close(wide(picture, known), load_weights(narrow, SkipContextEncoder)(picture, known), rtol=0, atol=1e-5)
+
+    capsys.readouterr()
+    assert main([*command("skip-ce", data, tmp_path / "other", *more), "--variant", "2"]) == 2
+    assert "they differ in more than the width" in capsys.readouterr().err
+    assert main([*command("skip-ce", data, tmp_path / "other", *more), "--width", "1"]) == 2
+    assert "give a --width of that or more" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_options_that_make_the_weight_again_are_named(data: Path) -> None:

@@ -126,7 +126,7 @@ SHIPPED: dict[str, Preset] = {
         Schedule(batch=16, size=128, learning_rate=5e-4, betas=(0.5, 0.999), zoom=(0.88, 1.0)),
         FACES,
         ((0.35, "centred"), (0.35, "rectangle"), (0.15, "irregular"), (0.15, "strokes")),
-        {"variant": 3, "width": 48, "adversarial": 0.02, "perceptual": 1.0, "style": 4.0, "l1": 3.0, "semantic": 2.0},
+        {"variant": 3, "width": 64, "adversarial": 0.02, "perceptual": 1.0, "style": 4.0, "l1": 3.0, "semantic": 2.0},
         steps=20_000,
     ),
     "compression": Preset(
@@ -190,7 +190,6 @@ WHY: dict[str, dict[str, str]] = {
         "schedule.decay_from": _SCHEDULE,
         "schedule.zoom": "slightly smaller crops stand in for more faces",
         "holes": "the pipeline's holes on faces are no squares: strokes and irregular ones are among them",
-        "network.width": f"{_SHORT}, and the weight ships",
         "network.adversarial": "stronger, because 0.001 leaves the blur of L2",
         "network.semantic": _SEMANTIC,
         "network.perceptual": "L2 alone is a blur; features follow what people see",

@@ -23,8 +23,8 @@ from pipeline.types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 if TYPE_CHECKING:
     import torch
 
-#: Longest side of a free-form window at work (the network has seen 256 pixels), and the
-#: widest gap (twice the greatest depth, in pixels) that it bridges.
+#: Longest side of a free-form window at work (the network has seen 256 pixels), and the widest gap (twice the greatest depth, in
+#: pixels) that it bridges.
 FREE_FORM_SIZE, FREE_FORM_GAP = 256, 110
 #: The compression network's frame: blocks along the longer side (256 pixels), and the share of the frame that the hole takes.
 EDGE_BLOCKS, EDGE_SHARE = 32, 0.3

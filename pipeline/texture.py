@@ -377,8 +377,7 @@ def _lead(patch: Patch, known: Mask, guide: FloatArray) -> None:
         ((np.arange(n, dtype=np.float32) + 0.5) * np.float32((p.stop - p.start) / n) + p.start) * np.float32(g / whole) - 0.5
         for n, p, g, whole in zip((h, w), patch.part, guide.shape[:2], known.shape, strict=True)
     )
-    maps = np.meshgrid(x, y)
-    wanted = cv2.remap(guide, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    wanted = _read_at(guide, y, x)
     low, of_hole = (cv2.GaussianBlur(plane, (0, 0), LED_SMOOTH) for plane in (wanted * share[..., None] - copied, share))
     depth = cv2.distanceTransform((share > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     low *= (np.exp(-depth / LED_REACH) / np.maximum(of_hole, 1e-3))[..., None]
@@ -404,5 +403,10 @@ def _enlarged_shift(region: Mask, shift: FloatArray, target: Part, shape: tuple[
         (np.arange(t.start, t.stop, dtype=np.float32) + 0.5) * np.float32(f) - 0.5 - p.start
         for t, f, p in zip(target, scale, (rows, columns), strict=True)
     )
+    return _read_at(extended, y, x)
+
+
+def _read_at(plane: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+    """The colours between pixels: at each of the rows ``y`` and columns ``x``, in pixels from the first one's centre."""
     maps = np.meshgrid(x, y)
-    return cv2.remap(extended, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    return cv2.remap(plane, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]

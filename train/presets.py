@@ -178,7 +178,7 @@ WHY: dict[str, dict[str, str]] = {
         "network.width": f"{_SHORT}, and the weight ships",
         "network.base": _BASE,
         "network.semantic": _SEMANTIC,
-        "network.adversarial": "the other losses forgive a blur, a discriminator does not; the shipped weight was made before it came in",
+        "network.adversarial": "the other losses forgive a blur, a discriminator does not",
         "network.weights": "Liu et al.'s weights lead with L1, which is a blur at this length; these lead with what people see",
         "steps": _SHORT,
         "average": _AVERAGE,

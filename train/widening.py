@@ -40,8 +40,9 @@ def widen(network: nn.Module, narrow: nn.Module) -> None:
             if old.bias is not None and new.bias is not None:
                 new.bias[:count] = old.bias
         elif isinstance(old, nn.BatchNorm2d):
+            values = new.state_dict()
             for key, value in old.state_dict().items():
-                new.state_dict()[key][...] = value if not value.ndim else torch.cat([value, new.state_dict()[key][len(value) :]])
+                values[key][tuple(slice(n) for n in value.shape)] = value
 
 
 def _inputs(network: nn.Module, name: str) -> tuple[int, ...]:

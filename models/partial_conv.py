@@ -49,12 +49,13 @@ class PartialConv2d(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight, a=0.2)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, features: list[Tensor], masks: list[Tensor], *, gated: bool = False) -> tuple[Tensor, Tensor]:
         """Convolve.
 
         Args:
             features: one N(C_g)HW tensor a group. Values under a mask's 0 are never read.
             masks: one N1HW tensor a group, 1 = known, 0 = hole.
+            gated: the features are 0 under their masks' 0 already, as this layer's own outputs are: ``X * M`` is left out.
 
         Returns:
             (features N(out)HW, mask N1HW).
@@ -62,13 +63,14 @@ class PartialConv2d(nn.Module):
         if tuple(f.shape[1] for f in features) != self.groups or len(masks) != len(features):
             found = [f.shape[1] for f in features]
             raise ValueError(f"expected groups of {self.groups} channels with a mask each, got {found} and {len(masks)} masks")
-        x = torch.cat([f * m for f, m in zip(features, masks, strict=True)], dim=1)
+        x = torch.cat(features if gated else [f * m for f, m in zip(features, masks, strict=True)], dim=1)
         counts = [known_count(m, self.kernel_size) * c for m, c in zip(masks, self.groups, strict=True)]
         count = counts[0] if len(counts) == 1 else torch.stack(counts).sum(0)
-        known = (count > 0).to(x.dtype)
         full = float(sum(self.groups) * self.kernel_size**2)
+        # The product alone meets an autocast: what follows keeps its type, or every layer after it would be fp32 (a third slower in bf16).
+        out = F.conv2d(x, self.conv.weight, None, padding=self.kernel_size // 2)
+        known = (count > 0).to(out.dtype)
         # sum(1)/sum(M), and 0 where sum(M) is 0; the bias goes through the same gate, so unknown stays exactly 0.
-        ratio = (full / count.clamp(min=1)).to(x.dtype) * known
-        out = F.conv2d(x, self.conv.weight, None, padding=self.kernel_size // 2) * ratio
+        ratio = (full / count.clamp(min=1)).to(out.dtype) * known
         assert self.conv.bias is not None
-        return torch.addcmul(out, self.conv.bias.to(x.dtype).view(1, -1, 1, 1), known), known
+        return torch.addcmul(out * ratio, self.conv.bias.to(out.dtype).view(1, -1, 1, 1), known), known

@@ -164,3 +164,24 @@ def test_errors_say_what_was_given() -> None:
         conv([x, x], [m, m])
     with pytest.raises(ValueError, match="and 1 masks"):
         conv([x, x[:, :1]], [m])
+
+
+def test_features_that_are_gated_already_need_no_product_with_the_mask() -> None:
+    mask = (torch.rand(2, 1, 8, 8) < 0.5).float()
+    features = torch.randn(2, 3, 8, 8)
+    conv = layer((3,), 4, 3, bias=0.2)
+    expected, grown = conv([features], [mask])
+    found, same = conv([features * mask], [mask], gated=True)
+    assert torch.equal(found, expected) and torch.equal(same, grown)
+    assert not torch.equal(conv([features], [mask], gated=True)[0], expected)  # a promise, which nobody checks
+
+
+def test_under_autocast_features_and_masks_stay_in_the_products_type() -> None:
+    conv = layer((2, 1), 4, 5, bias=0.2)
+    features, masks = [torch.randn(1, 2, 9, 9), torch.randn(1, 1, 9, 9)], [(torch.rand(1, 1, 9, 9) < 0.3).float() for _ in range(2)]
+    expected, known = conv(features, masks)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, grown = conv(features, masks)
+    assert found.dtype == grown.dtype == torch.bfloat16
+    assert torch.equal(grown.float(), known)
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max()))

@@ -137,6 +137,15 @@ def test_topmost_decoder_has_no_activation() -> None:
     torch.testing.assert_close(output, last + 0.5)
 
 
+def test_features_are_0_wherever_their_mask_is() -> None:
+    # What the layers are promised, so that they need not look.
+    calls, _, mask = small_run()
+    assert mask.eq(0).any()
+    for name, (features, masks, _, _) in calls.items():
+        for x, m in zip(features, masks, strict=True):
+            assert x[m.expand_as(x) == 0].eq(0).all(), name
+
+
 def test_one_known_pixel_fills_the_whole_picture() -> None:
     mask = torch.zeros(1, 1, 128, 128)
     mask[..., 3, 120] = 1

@@ -172,7 +172,8 @@ def test_features_that_are_gated_already_need_no_product_with_the_mask() -> None
     conv = layer((3,), 4, 3, bias=0.2)
     expected, grown = conv([features], [mask])
     found, same = conv([features * mask], [mask], gated=True)
-    assert torch.equal(found, expected) and torch.equal(same, grown)
+    assert torch.equal(found, expected)
+    assert torch.equal(same, grown)
     assert not torch.equal(conv([features], [mask], gated=True)[0], expected)  # a promise, which nobody checks
 
 

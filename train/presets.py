@@ -114,7 +114,7 @@ SHIPPED: dict[str, Preset] = {
         PHOTOS,
         ((0.5, "irregular"), (0.15, "strokes"), (0.25, "objects"), (0.1, "any-rectangle")),
         {
-            "width": 16,
+            "width": 24,
             "base": 32,
             "adversarial": 0.01,
             "semantic": 2.0,

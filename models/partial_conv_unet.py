@@ -80,7 +80,7 @@ class PartialConvUNet(nn.Module):
         m = mask.to(image.dtype)
         base = smooth_base(image, m, self.config.base, middle=0.5) if self.config.base else 0.5
         # Features are 0 wherever their mask is: so they come out of a partial convolution, and ReLU and max-pool keep it. Only the
-        # picture and what the bilinear enlarging smears over the border must be gated; a product a layer costs a tenth of a step.
+        # picture and what the bilinear enlarging smears over the border must be gated.
         x = (image - base) * m
         skips: list[tuple[Tensor, Tensor]] = []
         for encoder in self.encoders:

@@ -19,9 +19,9 @@ Offsets = NDArray[np.int64]
 #: Side in pixels of a patch; it is described by the means of 4 x 4 cells.
 PATCH = 8
 #: Offsets kept of the hole's own votes and of its surroundings'.
-OF_HOLE, OF_SURROUNDINGS = 40, 24
+OF_HOLE, OF_SURROUNDINGS = 320, 48
 #: Patches that ask, and patches that are asked, at most: a sample does where there are more.
-ASKING, SURROUNDING, ASKED = 1600, 1000, 5000
+ASKING, SURROUNDING, ASKED = 1600, 1000, 10_000
 #: Patches that ask at once: their scores stay in the processor's cache.
 AT_ONCE = 128
 #: The surroundings' offsets are at least this share of the picture's longer side long: nearer patches resemble each other anyway.

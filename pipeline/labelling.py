@@ -21,7 +21,7 @@ from pipeline.types import Box, FloatArray, Mask
 Labels = NDArray[np.int64]
 
 #: Side of a block in pixels, offsets that a block considers, rounds of messages, sweeps over pixels.
-BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 32, 40, 4
+BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 20, 40, 4
 #: Weights of the guide's colour, of the fit at the rim, of the seam; the price of any seam at all; where differences stop to count.
 GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
 #: Standard deviation in pixels of the smoothing at which colours are compared with the guide, and of the rim's reach into the hole. A

@@ -116,8 +116,8 @@ SHIPPED: dict[str, Preset] = {
         {
             "width": 24,
             "base": 32,
-            "adversarial": 0.05,
-            "semantic": 5.0,
+            "adversarial": 0.01,
+            "semantic": 2.0,
             "weights": PartialConvWeights(tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0, look_at_output=False),
         },
         steps=40_000,

@@ -13,14 +13,20 @@ SIZE, HOLE = 128, 64
 
 @dataclass(frozen=True)
 class SkipContextEncoderConfig:
-    """``variant`` is the paper's model number (3 ships); ``width`` the channels after the first convolution."""
+    """``variant`` is the paper's model number (3 ships); ``width`` the channels after the first convolution.
+
+    ``blocks``: residual blocks behind each map of 16 and 8 pixels on the way down, and of 8, 16 and 32 on the way up; 0 as the paper.
+    """
 
     variant: int = 3
     width: int = 64
+    blocks: int = 0
 
     def __post_init__(self) -> None:
         if self.variant not in range(4):
             raise ValueError(f"variant must be 0, 1, 2 or 3, got {self.variant}")
+        if self.blocks < 0:
+            raise ValueError(f"blocks must be 0 or more, got {self.blocks}")
 
     @property
     def channelwise_fc(self) -> bool:
@@ -81,6 +87,28 @@ class _Up(nn.Module):
         return x
 
 
+class _Residual(nn.Module):
+    """Two convolutions beside the map itself (He et al. 2016). A fresh one adds nothing: a network made deeper answers as before."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+        nn.init.zeros_(self.body[-1].weight)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)  # type: ignore[no-any-return]
+
+
+def _residuals(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(channels) for _ in range(count)))
+
+
 class SkipContextEncoder(nn.Module):
     """Encoder of 4x4 stride-2 convolutions, decoder of up-sampling blocks, tanh at the end.
 
@@ -103,10 +131,13 @@ class SkipContextEncoder(nn.Module):
             layers: list[nn.Module] = [nn.Conv2d(before, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             self.encoder.append(nn.Sequential(*layers))
             before = width
+        n = self.config.blocks
+        self.down_blocks = nn.ModuleList(_residuals(channels, n if 2 <= i <= 3 else 0) for i, channels in enumerate(c))
         bottom = SIZE // 2 ** len(c)
         self.fc = ChannelwiseFullyConnected(c[-1], bottom) if self.config.channelwise_fc else None
         ups = [_Up(c[i], c[i - 1], self.config.skip) for i in range(len(c) - 1, 0, -1)]  # 4 -> 64 pixels
         self.decoder = nn.ModuleList(ups)
+        self.up_blocks = nn.ModuleList(_residuals(c[i - 1], n if i >= 2 else 0) for i in range(len(c) - 1, 0, -1))
         if self.config.whole_picture:
             self.last_up: _Up | None = _Up(c[0], c[0], skip=False)
             self.head = nn.Conv2d(c[0] + (3 if self.config.skip else 0), 3, 3, padding=1)
@@ -132,13 +163,13 @@ class SkipContextEncoder(nn.Module):
         masked = image * mask
         x = masked
         skips: list[Tensor] = []
-        for layer in self.encoder:
-            x = layer(x)
+        for layer, blocks in zip(self.encoder, self.down_blocks, strict=True):
+            x = blocks(layer(x))
             skips.append(x)
         if self.fc is not None:
             x = self.fc(x)
-        for up, skip in zip(self.decoder, reversed(skips[:-1]), strict=True):
-            x = up(x, skip)
+        for up, blocks, skip in zip(self.decoder, self.up_blocks, reversed(skips[:-1]), strict=True):
+            x = blocks(up(x, skip))
         if self.last_up is not None:
             x = self.last_up(x, None)
             if self.config.skip:

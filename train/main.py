@@ -34,10 +34,14 @@ def parser() -> argparse.ArgumentParser:
         "--encoder", default="imagenet", help="compact-segmenter: a teacher's constants (.npz), or imagenet: an encoder that is downloaded"
     )
     p.add_argument(
-        "--begin-with", type=Path, metavar="FILE", help="a new run begins with these weights, a .safetensors; with a larger --width too"
+        "--begin-with",
+        type=Path,
+        metavar="FILE",
+        help="a new run begins with these weights, a .safetensors; with a larger --width or more --blocks too",
     )
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels; the preset's otherwise")
+    p.add_argument("--blocks", type=int, help="skip-ce: residual blocks behind each of its middle maps; the preset's otherwise")
     p.add_argument("--steps", type=int, help="length of the whole run; the preset's otherwise")
     p.add_argument("--minutes", type=float, default=float("inf"), help="stop after this time; the same command resumes")
     p.add_argument("--batch", type=int, help="pictures a batch and process")
@@ -181,10 +185,10 @@ def begin_with(network: Any, path: Path) -> None:
         return
     from train.widening import widen
 
-    mine, theirs = ({**vars(config), "width": None} for config in (network.config, found.config))
+    mine, theirs = ({**vars(config), "width": None, "blocks": None} for config in (network.config, found.config))
     try:
         if mine != theirs:
-            raise ValueError("they differ in more than the width")
+            raise ValueError("they differ in more than the width and the blocks")
         widen(network, found)
     except ValueError as error:
         raise ValueError(f"{path}: is of {found.config}, this run's is {network.config}: {error}") from error
@@ -198,9 +202,12 @@ def adapted(preset: Preset, args: argparse.Namespace) -> Preset:
     holes = preset.holes
     if args.width:
         network["width"] = args.width
+    for name in ("variant", "blocks"):
+        if getattr(args, name) is not None and args.model != "skip-ce":
+            raise ValueError(f"--{name} belongs to skip-ce; leave it out")
+    if args.blocks is not None:
+        network["blocks"] = args.blocks
     if args.variant is not None:
-        if args.model != "skip-ce":
-            raise ValueError("--variant belongs to skip-ce; leave it out")
         network["variant"] = args.variant
         if args.variant < 2:
             holes = ((1.0, "rectangle"),)  # Models 0 and 1 answer with a 64x64 square and nothing else
@@ -230,7 +237,7 @@ def hole_generator(preset: Preset, folder: Path | None, data: Path) -> HoleGener
 
 def _options(args: argparse.Namespace) -> str:
     """The options of a run that its card must name, so that the command on it makes the weight again."""
-    names = ("steps", "batch", "size", "width", "variant", "learning_rate")
+    names = ("steps", "batch", "size", "width", "blocks", "variant", "learning_rate")
     given = [f" --{n.replace('_', '-')} {getattr(args, n)}" for n in names if getattr(args, n) is not None]
     if args.preset != "shipped":
         given.append(f" --preset {args.preset}")

@@ -265,9 +265,10 @@ class SkipContextTask(InpaintingTask):
 
     def __init__(
         self, *, variant: int, width: int, adversarial: float, perceptual: float, style: float, l1: float, semantic: float = 0.0,
-        **common: Any,
+        blocks: int = 0, **common: Any,
     ) -> None:  # fmt: skip
-        super().__init__(SkipContextEncoder(SkipContextEncoderConfig(variant, width)).to(memory_format=torch.channels_last), **common)
+        network = SkipContextEncoder(SkipContextEncoderConfig(variant, width, blocks))
+        super().__init__(network.to(memory_format=torch.channels_last), **common)
         if adversarial:
             self.judged_by(PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2))).to(memory_format=torch.channels_last))
         self.adversarial, self.perceptual, self.style, self.l1 = adversarial, perceptual, style, l1

@@ -1,7 +1,8 @@
-"""A wider network that answers as a narrower one did (after Net2Net, Chen et al. 2016): training goes on with room to learn more.
+"""A wider or deeper network that answers as a smaller one did (after Net2Net, Chen et al. 2016): training goes on with room to learn more.
 
 Net2Net copies channels and splits what follows between the copies. Here the new channels are as random as a fresh network's, and nothing
-that is old listens to them yet: the answer is the same, and no two channels are twins that the same gradients keep together.
+that is old listens to them yet: the answer is the same, and no two channels are twins that the same gradients keep together. New residual
+blocks are as their constructor makes them: they add nothing yet.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ WIDENED = (PartialConvUNet, SkipContextEncoder)
 
 @torch.no_grad()
 def widen(network: nn.Module, narrow: nn.Module) -> None:
-    """Set ``network``, fresh from its constructor, to answer as ``narrow``, of the same class and all but the width the same.
+    """Set ``network``, fresh from its constructor, to answer as ``narrow``, of the same class; only ``width`` and ``blocks`` may differ.
 
     Raises:
-        ValueError: a class that is not in ``WIDENED``, or ``network`` is the narrower one.
+        ValueError: a class that is not in ``WIDENED``, or ``network`` is the narrower or shallower one.
     """
     if type(network) is not type(narrow) or not isinstance(network, WIDENED):
         raise ValueError(f"a {type(narrow).__name__} cannot be made wider; give its own --width")
     if network.config.width < narrow.config.width:  # type: ignore[union-attr,operator]
         raise ValueError(f"a width of {network.config.width} is less than {narrow.config.width}; give a --width of that or more")  # type: ignore[union-attr]
+    blocks, old_blocks = (getattr(n.config, "blocks", 0) for n in (network, narrow))
+    if blocks < old_blocks:
+        raise ValueError(f"{blocks} blocks are fewer than {old_blocks}; give --blocks of that or more")
     layers = dict(network.named_modules())
     for name, old in narrow.named_modules():
         new = layers[name]

@@ -40,7 +40,7 @@ def fcn() -> nn.Module:
 CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Tensor], int]] = {
     "compact-segmenter": (lambda: CompactSegmenter(CompactSegmenterConfig(width=16)), lambda n: n(torch.rand(1, 3, 65, 81)), 0),
     "skip-ce": (
-        lambda: SkipContextEncoder(SkipContextEncoderConfig(3, 4)),
+        lambda: SkipContextEncoder(SkipContextEncoderConfig(3, 4, 1)),
         lambda n: n(torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)),
         0,
     ),

@@ -38,6 +38,18 @@ class TestModel3(TestModel2):
     config, wider = SkipContextEncoderConfig(3, 2), SkipContextEncoderConfig(3, 3)
 
 
+class TestModel3WithBlocks(TestModel3):
+    config, wider = SkipContextEncoderConfig(3, 2, 2), SkipContextEncoderConfig(3, 3, 2)
+
+    def build(self, config: SkipContextEncoderConfig | None = None) -> nn.Module:
+        """As after some training: a fresh block says nothing, and lets no gradient into its convolutions."""
+        network = super().build(config)
+        for blocks in (*network.down_blocks, *network.up_blocks):  # type: ignore[misc]
+            for block in blocks:
+                nn.init.uniform_(block.body[-1].weight, 0.5, 1)
+        return network
+
+
 def network(variant: int, width: int = 2) -> SkipContextEncoder:
     return SkipContextEncoder(SkipContextEncoderConfig(variant, width)).eval()
 
@@ -123,6 +135,40 @@ def test_output_ends_in_tanh(variant: int) -> None:
     assert torch.equal(output, before[0].tanh())
 
 
-def test_there_is_no_fifth_model() -> None:
+@torch.no_grad()
+def test_blocks_lie_behind_the_middle_maps_and_what_they_give_is_what_is_skipped() -> None:
+    model = SkipContextEncoder(SkipContextEncoderConfig(3, 2, 2)).eval()
+    seen: list[tuple[int, int]] = []
+    joined: list[Tensor] = []
+    given: list[Tensor] = []
+    for blocks in (*model.down_blocks, *model.up_blocks):
+        for block in blocks:
+            nn.init.ones_(block.body[-1].weight)
+            block.register_forward_hook(lambda m, _i, out: seen.append((m.body[0].in_channels, out.shape[-1])))
+    for blocks in model.down_blocks:
+        blocks.register_forward_hook(lambda _m, _i, out: given.append(out.clone()))
+    for up in model.decoder:
+        assert up.merge is not None
+        up.merge.register_forward_pre_hook(lambda _m, x: joined.append(x[0].clone()))
+    model(*faces())
+    # channels (width 2) and pixels: down at 16 and 8, up at 8, 16 and 32
+    assert seen == [(4, 16)] * 2 + [(8, 8)] * 4 + [(4, 16)] * 2 + [(2, 32)] * 2
+    for x, skip in zip(joined, reversed(given[:-1]), strict=True):
+        assert torch.equal(x[:, skip.shape[1] :], skip)
+
+
+@torch.no_grad()
+def test_fresh_blocks_add_nothing() -> None:
+    plain, deep = network(3), SkipContextEncoder(SkipContextEncoderConfig(3, 2, 3)).eval()
+    missing = deep.load_state_dict(plain.state_dict(), strict=False)
+    assert missing.missing_keys
+    assert not missing.unexpected_keys
+    inputs = faces()
+    assert torch.equal(deep(*inputs), plain(*inputs))
+
+
+def test_there_is_no_fifth_model_and_no_block_less_than_none() -> None:
     with pytest.raises(ValueError, match="got 4"):
         SkipContextEncoderConfig(4)
+    with pytest.raises(ValueError, match="blocks must be 0 or more, got -1"):
+        SkipContextEncoderConfig(3, 2, -1)

@@ -189,19 +189,19 @@ def test_a_run_begins_with_a_weight_that_was_made(data: Path, tmp_path: Path, ca
     assert not (tmp_path / "third").exists()
 
 
-def test_a_run_begins_wider_than_its_weight(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_begins_wider_and_deeper_than_its_weight(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     narrow = save_weights(SkipContextEncoder(SkipContextEncoderConfig(3, 2)).eval(), tmp_path, "skip-ce", half=False)
-    more = "--steps", "0", "--width", "3", "--begin-with", str(narrow)
+    more = "--steps", "0", "--width", "3", "--blocks", "1", "--begin-with", str(narrow)
     assert main(command("skip-ce", data, tmp_path / "run", *more)) == 0
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    wide = SkipContextEncoder(SkipContextEncoderConfig(3, 3)).eval()
+    wide = SkipContextEncoder(SkipContextEncoderConfig(3, 3, 1)).eval()
     wide.load_state_dict(state["parts"]["network"])
     picture, known = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
     torch.testing.assert_close(wide(picture, known), load_weights(narrow, SkipContextEncoder)(picture, known), rtol=0, atol=1e-5)
 
     capsys.readouterr()
     assert main([*command("skip-ce", data, tmp_path / "other", *more), "--variant", "2"]) == 2
-    assert "they differ in more than the width" in capsys.readouterr().err
+    assert "they differ in more than the width and the blocks" in capsys.readouterr().err
     assert main([*command("skip-ce", data, tmp_path / "other", *more), "--width", "1"]) == 2
     assert "give a --width of that or more" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
@@ -259,10 +259,13 @@ def test_missing_data_is_the_users_mistake(tmp_path: Path, capsys: pytest.Captur
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("option", ["variant", "blocks"])
 @pytest.mark.parametrize("model", ["partial-conv", "compression", "edsr"])
-def test_variant_of_another_model_is_the_users_mistake(model: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(command(model, data, tmp_path / "run", "--steps", "1", "--variant", "0")) == 2
-    assert "--variant belongs to skip-ce" in capsys.readouterr().err
+def test_option_of_another_model_is_the_users_mistake(
+    option: str, model: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(model, data, tmp_path / "run", "--steps", "1", f"--{option}", "0")) == 2
+    assert f"--{option} belongs to skip-ce" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

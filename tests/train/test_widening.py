@@ -1,4 +1,4 @@
-"""A wider network answers as the narrower one did, and what is new in it learns."""
+"""A wider or deeper network answers as the smaller one did, and what is new in it learns."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from train.widening import widen
 
 PAIRS = {
     "skip-ce": (SkipContextEncoder(SkipContextEncoderConfig(3, 4)), SkipContextEncoder(SkipContextEncoderConfig(3, 6))),
+    "deeper skip-ce": (SkipContextEncoder(SkipContextEncoderConfig(3, 4, 1)), SkipContextEncoder(SkipContextEncoderConfig(3, 5, 2))),
     "no skips": (SkipContextEncoder(SkipContextEncoderConfig(2, 4)), SkipContextEncoder(SkipContextEncoderConfig(2, 7))),
     "partial-conv": (PartialConvUNet(PartialConvUNetConfig(2, 32)), PartialConvUNet(PartialConvUNetConfig(3, 32))),
 }
@@ -54,6 +55,11 @@ def test_new_channels_learn(kind: str) -> None:
     known = torch.ones(1, 1, 128, 128)
     known[..., 40:90, 40:90] = 0
     wide(torch.rand(1, 3, 128, 128), known).abs().mean().backward()
+    old_layers = dict(narrow.named_modules())
+    for name, new in wide.named_modules():
+        if name.endswith("body.4") and name not in old_layers:  # a new block's gate is shut, and opens
+            assert (new.weight == 0).all()
+            assert (new.weight.grad[: len(new.weight) // 2] != 0).all(), name  # the old channels: nothing hears the new ones yet
     for name, old in narrow.named_modules():
         new = wide.get_submodule(name)
         if isinstance(old, nn.Conv2d) and isinstance(new, nn.Conv2d) and new.in_channels > old.in_channels:
@@ -68,6 +74,7 @@ def test_new_channels_learn(kind: str) -> None:
     ("wide", "narrow", "message"),
     [
         (SkipContextEncoder(SkipContextEncoderConfig(3, 4)), SkipContextEncoder(SkipContextEncoderConfig(3, 6)), "4 is less than 6"),
+        (SkipContextEncoder(SkipContextEncoderConfig(3, 4, 1)), SkipContextEncoder(SkipContextEncoderConfig(3, 4, 2)), "1 blocks are"),
         (CompressionNetwork(CompressionConfig(4)), CompressionNetwork(CompressionConfig(3)), "CompressionNetwork cannot be made wider"),
         (PartialConvUNet(PartialConvUNetConfig(3)), SkipContextEncoder(SkipContextEncoderConfig(3, 2)), "cannot be made wider"),
     ],

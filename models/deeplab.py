@@ -100,15 +100,33 @@ class AtrousPyramid(nn.Module):
         return self.project(torch.cat([*local, whole], dim=1))  # type: ignore[no-any-return]
 
 
+class _DilatedDepthwise(nn.Conv2d):
+    """One filter a channel, with holes; learns in fp32.
+
+    On a CPU in bf16 the gradient of such a filter is infinite now and then (oneDNN; seen with torch 2.15 after batches of other sizes).
+    """
+
+    def __init__(self, channels: int, dilation: int, stride: int = 1) -> None:
+        super().__init__(channels, channels, 3, stride, padding=dilation, dilation=dilation, groups=channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and torch.is_grad_enabled():
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float())
+        return super().forward(x)
+
+
 def _conv(channels: int, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1) -> nn.Sequential:
-    padding = kernel // 2 * dilation
-    return nn.Sequential(
-        nn.Conv2d(channels, out, kernel, stride, padding, dilation, groups, bias=False), nn.BatchNorm2d(out), nn.ReLU6(inplace=True)
+    conv = (
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
+        if dilation == 1
+        else _DilatedDepthwise(channels, dilation, stride)
     )
+    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU6(inplace=True))
 
 
 def _separable(channels: int, out: int, dilation: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, groups=channels, bias=False),
-        nn.Conv2d(channels, out, 1, bias=False),
+    filtered = (
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False) if dilation == 1 else _DilatedDepthwise(channels, dilation)
     )
+    return nn.Sequential(filtered, nn.Conv2d(channels, out, 1, bias=False))

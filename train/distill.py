@@ -25,11 +25,21 @@ from torch.utils.data import Dataset
 
 from models.segmenter import CompactSegmenter, photo_logits
 from pipeline.segment import shrink
+from train.cut_outs import CutOuts
 from train.data import Stream, batches, epoch_order, read_rgb
 
 #: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
 LABELLED = ("segmentation/voc_train", "segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
 UNLABELLED = ("scenes/train",)
+#: Labels that a teacher knows better than a student learns them: it was trained with them, and answers for photos of other kinds too.
+TEACHERS_OWN = "segmentation/voc_train"
+#: The student's picture is the teacher's made smaller, down to this share of its side (log-uniform), but for one batch in ``AS_NEAR``: so
+#: it learns to see from afar what the teacher sees from near.
+FARTHEST, AS_NEAR = 0.35, 4
+#: Where objects to paste come from: half of them are people, cut out exactly.
+CUT_OUT_OF = (("segmentation/ccp_person", "segmentation/human"), ("segmentation/voc_train",))
+#: Longer side in pixels at which a photo is looked at for the held-out figures, and once more from a distance: what is small then was not.
+NEAR, FAR = 513, 193
 VOID = 255
 
 
@@ -160,30 +170,36 @@ def _identity(separable: nn.Sequential) -> None:
 class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
     """An endless row of (photo crop, class ids); sample n is a function of ``seed`` and n alone."""
 
-    def __init__(self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int) -> None:
-        self.files, self.size, self.seed = list(files), size, seed
+    def __init__(
+        self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int, cut_outs: CutOuts | None = None
+    ) -> None:  # fmt: skip
+        self.files, self.size, self.seed, self.cut_outs = list(files), size, seed, cut_outs
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
-        """(3HW uint8 RGB, HW uint8 class ids with 255 = void); a third to all of a photo, mirrored or not."""
+        """(3HW uint8 RGB, HW uint8 class ids with 255 = void); part or all of a photo, mirrored or not, things pasted into it or not."""
         epoch, index = divmod(n, len(self.files))
         order = epoch_order(len(self.files), self.seed, epoch)
-        image, label = self._crop(*read_pair(*self.files[int(order[index])]), np.random.default_rng((self.seed, n)))
+        rng = np.random.default_rng((self.seed, n))
+        image, label = self._crop(*read_pair(*self.files[int(order[index])]), rng)
+        if self.cut_outs is not None:
+            self.cut_outs.paste_some(image, label, rng)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(np.ascontiguousarray(label))
 
     def _crop(
         self, image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
-        scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.75), np.log(1.8))))
+        scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.85), np.log(1.6))))
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
         label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
-        h, w = image.shape[:2]
-        top, left = (int(rng.integers(0, max(1, s - self.size + 1))) for s in (h, w))
+        # A photo that is too small is laid side by side with itself: more that is small, and no grey that no photo has.
+        down, right = (max(0, self.size - side) for side in image.shape[:2])
+        image, label = np.pad(image, ((0, down), (0, right), (0, 0)), "wrap"), np.pad(label, ((0, down), (0, right)), "wrap")
+        top, left = (int(rng.integers(0, side - self.size + 1)) for side in image.shape[:2])
         image, label = image[top : top + self.size, left : left + self.size], label[top : top + self.size, left : left + self.size]
         image = np.clip(image.astype(np.float32) * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255).astype(np.uint8)
-        full = np.full((self.size, self.size, 3), 127, np.uint8)
-        full_label = np.full((self.size, self.size), VOID, np.uint8)
-        full[: image.shape[0], : image.shape[1]], full_label[: label.shape[0], : label.shape[1]] = image, label
-        return (full[:, ::-1], full_label[:, ::-1]) if rng.random() < 0.5 else (full, full_label)
+        if rng.random() < 0.5:
+            image, label = image[:, ::-1], label[:, ::-1]
+        return np.ascontiguousarray(image), np.ascontiguousarray(label)
 
 
 class Distillation:
@@ -216,7 +232,11 @@ class Distillation:
         order = np.random.default_rng(0).permutation(len(files))
         self.held_out = [files[i] for i in order if files[i][1] is not None][:held_out]
         left_out = set(self.held_out)
-        self.crops = LabelledCrops([f for f in files if f not in left_out], size=size, seed=seed)
+        files = [f for f in files if f not in left_out]
+        things = [[f for f in files if f[1] is not None and any(f[0].is_relative_to(data / g) for g in group)] for group in CUT_OUT_OF]
+        if teacher:
+            files = [(f, None) if f.is_relative_to(data / TEACHERS_OWN) else (f, label) for f, label in files]
+        self.crops = LabelledCrops(files, size=size, seed=seed, cut_outs=CutOuts(things, read_pair))
         self.batch, self.learning_rate, self.workers = batch, learning_rate, workers
         fresh = [p for n, p in network.named_parameters() if n.startswith(("decoder.", "head."))]
         old = [p for n, p in network.named_parameters() if not n.startswith(("decoder.", "head."))]
@@ -246,30 +266,50 @@ class Distillation:
     def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
         image = batch[0].float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         label = batch[1].long()
-        logits = self.modules["network"](image).float()
+        logits = self.modules["network"](self._from_afar(image)).float()
         big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
         entropy = F.cross_entropy(big, label, ignore_index=VOID, reduction="none")
-        hard = entropy.sum() / (label != VOID).sum().clamp(min=1)
+        # Not by the labelled pixels alone: where a few are all there is, each would weigh as much as a picture.
+        hard = entropy.sum() / (label != VOID).sum().clamp(min=label.numel() // 4)
         if self.teacher is None:
             return {"network": {"hard": hard}}
         with torch.no_grad(), self.autocast():
-            soft = self.teacher(image).float().log_softmax(1)
-        distance = F.kl_div(logits.log_softmax(1), soft, reduction="none", log_target=True).sum(1)
-        return {"network": {"hard": 0.6 * hard, "soft": 0.6 * distance.mean()}}
+            soft = self.teacher(image).float().softmax(1)
+        height, width = logits.shape[-2:]
+        soft = F.adaptive_avg_pool2d(soft, (height, width))
+        distance = F.kl_div(logits.log_softmax(1), soft, reduction="none").sum(1)
+        # Of a labelled object the teacher has nothing to say: it misses what is small.
+        thing = ((label > 0) & (label != VOID)).float()[:, None]
+        distance = distance * (1 - F.adaptive_avg_pool2d(thing, (height, width))[:, 0])
+        return {"network": {"hard": 0.3 * hard, "soft": 1.0 * distance.mean()}}
+
+    def _from_afar(self, image: Tensor) -> Tensor:
+        """A batch N3HW made smaller, all of it as much, to a legal size."""
+        if int(torch.randint(AS_NEAR, ())) == 0:
+            return image
+        share = FARTHEST ** float(torch.rand(()))
+        size = [CompactSegmenter.legal_size(round(side * share)) for side in image.shape[-2:]]
+        smaller = F.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)
+        return smaller.contiguous(memory_format=torch.channels_last)
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        counts = np.zeros((21, 21), np.int64)
-        for path, label_path in self.held_out:
-            image, label = read_pair(path, label_path)
-            counts += confusion(predict_labels(network, image, 513, self.device), label)
-        return {"val_" + k: v for k, v in intersection_over_union(counts).items() if k in ("mean", "person")}
+        """IoU on the held-out photos, mean and person, near and far; ``val_mean`` is the mean of both."""
+        figures: dict[str, float] = {}
+        for name, longest in (("near", NEAR), ("far", FAR)):
+            counts = np.zeros((21, 21), np.int64)
+            for path, label_path in self.held_out:
+                image, label = read_pair(path, label_path)
+                counts += confusion(predict_labels(network, image, longest, self.device), label)
+            found = intersection_over_union(counts)
+            figures |= {f"val_{name}_{k}": v for k, v in found.items() if k in ("mean", "person")}
+        return figures | {"val_mean": (figures["val_near_mean"] + figures["val_far_mean"]) / 2}
 
     def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
         """The first six held-out photos with the found classes beside the labelled ones, in VOC's colours."""
         rows = []
         for path, label_path in self.held_out[:6]:
             image, label = read_pair(path, label_path)
-            found = predict_labels(network, image, 513, self.device)
+            found = predict_labels(network, image, NEAR, self.device)
             rows.append(np.concatenate([cv2.resize(p, (256, 192)) for p in (image, PALETTE[found], PALETTE[label])], axis=1))
         return np.concatenate(rows) if rows else None
 
@@ -317,7 +357,7 @@ def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str,
     else:
         begin_with_imagenet(network)
     task = Distillation(
-        network, args.data, batch=args.batch or 6, size=args.size or 321, learning_rate=args.learning_rate or (2e-4 if teacher else 1e-3),
+        network, args.data, batch=args.batch or 6, size=args.size or 449, learning_rate=args.learning_rate or (2e-4 if teacher else 1e-3),
         seed=args.seed, held_out=args.held_out, workers=args.workers, teacher=teacher,
     )  # fmt: skip
     steps = 1500 if args.steps is None else args.steps

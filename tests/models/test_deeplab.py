@@ -73,3 +73,24 @@ print(*(m for m in ("torchvision", "timm", "segmentation_models_pytorch", "torch
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_filters_with_holes_learn_in_fp32_and_answer_as_the_rest_does() -> None:
+    network = MobileNetV2()
+    types: dict[str, set[torch.dtype]] = {}
+
+    def note(module: nn.Module, _: object, out: Tensor) -> None:
+        assert isinstance(module, nn.Conv2d)
+        types.setdefault("holes" if module.dilation[0] > 1 else "other", set()).add(out.dtype)
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(note)
+    image = torch.rand(1, 3, 33, 33)
+    with torch.autocast("cpu", torch.bfloat16):
+        network(image)[1].float().sum().backward()
+    assert types == {"holes": {torch.float32}, "other": {torch.bfloat16}}
+    types.clear()
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        network(image)
+    assert types == {"holes": {torch.bfloat16}, "other": {torch.bfloat16}}

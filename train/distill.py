@@ -357,7 +357,7 @@ def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str,
     else:
         begin_with_imagenet(network)
     task = Distillation(
-        network, args.data, batch=args.batch or 6, size=args.size or 449, learning_rate=args.learning_rate or (2e-4 if teacher else 1e-3),
+        network, args.data, batch=args.batch or 6, size=args.size or 449, learning_rate=args.learning_rate or (4e-5 if teacher else 1e-3),
         seed=args.seed, held_out=args.held_out, workers=args.workers, teacher=teacher,
     )  # fmt: skip
     steps = 1500 if args.steps is None else args.steps

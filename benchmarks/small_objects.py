@@ -1,6 +1,6 @@
 """What the compact segmenter misses: its IoU, and how many people ``--class person`` finds, by the size at which it looks and by its weight.
 
-    python benchmarks/small_objects.py --data DATA [--look 513 641 769] [--weights compact-segmenter-….safetensors runs/…/best.pt]
+    python benchmarks/small_objects.py --data DATA [--look 513 641 769] [--weights compact-segmenter-….safetensors runs/…]
 
 IoU: of the network alone, ``coco_val`` and ``voc_val``; *animals* is the mean of cat, dog, horse, sheep and cow. People: connected parts of
 the truth of at least ``LEAST_SHARE`` of the photo, on ``coco_val`` and on the 14 pairs (whose masks are wide: their rim is not judged), in the masks
@@ -13,7 +13,8 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -27,11 +28,12 @@ from models.checkpoint import load_weights  # noqa: E402 - the path is set above
 from models.folding import fold_batch_norm  # noqa: E402
 from models.segmenter import CompactSegmenter  # noqa: E402
 from pipeline import segment  # noqa: E402
-from pipeline.config import Settings  # noqa: E402
 from pipeline.remover import ObjectRemover  # noqa: E402
-from pipeline.types import Photo, Pixels  # noqa: E402
-from train.data import read_rgb  # noqa: E402
-from train.distill import VOID, confusion, intersection_over_union, read_pair  # noqa: E402
+from pipeline.types import Pixels  # noqa: E402
+from train.distill import VOID, confusion, intersection_over_union  # noqa: E402
+from train.engine import Task, averaged_network  # noqa: E402
+from train.evaluate_pairs import read_pairs  # noqa: E402
+from train.evaluate_segmentation import SETS, found_mask, labelled, mask_maker, most_probable  # noqa: E402
 
 PERSON = 15
 ANIMALS = ("cat", "dog", "horse", "sheep", "cow")
@@ -40,59 +42,50 @@ LEAST_SHARE = 0.0005
 RIM = 3
 
 
-def labelled(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
-    """(photo, class ids) of a labelled set; of the pairs, of which only people are known, the rim of the masks is void."""
-    if name == "pairs":
-        for path in sorted((data / "removal" / "pairs").glob("*_input.png")):
-            mask = (read_rgb(path.with_name(path.name.replace("_input", "_mask")))[..., 0] > 127).astype(np.uint8)
-            core = cv2.erode(mask, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
-            yield read_rgb(path), np.where(core > 0, PERSON, np.where(mask > 0, VOID, 0)).astype(np.uint8)
+def people(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
+    """(photo, class ids) of a set; of the pairs, of which only people are known, the rim of the masks is void."""
+    if name != "pairs":
+        yield from labelled(data, name)
         return
-    folder = data / "segmentation" / name
-    for path in sorted((folder / "images").glob("*")):
-        yield read_pair(path, folder / "labels" / f"{path.stem}.png")
+    for _, rgb, _, mask in read_pairs(data):
+        core = cv2.erode(mask.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+        yield rgb, np.where(core > 0, PERSON, np.where(mask, VOID, 0)).astype(np.uint8)
 
 
 def network_figures(segmenter: segment.Segmenter, data: Path, name: str) -> dict[str, float]:
     """IoU of the network alone: mean over the classes present, person, animals."""
     counts = np.zeros((21, 21), np.int64)
     for rgb, label in labelled(data, name):
-        full = cv2.resize(segmenter.probabilities(rgb).transpose(1, 2, 0), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        counts += confusion(full.argmax(2).astype(np.uint8), label)
+        counts += confusion(most_probable(segmenter.probabilities(rgb), rgb), label)
     found = intersection_over_union(counts)
     return {"mean": found["mean"], "person": found["person"], "animals": float(np.mean([found[a] for a in ANIMALS if a in found]))}
 
 
 def people_figures(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:
     """What the masks of ``--class person`` hold of the people of a set."""
-    whole = touched = people = 0
+    whole = touched = count = 0
     found_pixels = pixels = either = 0.0
     outside = []
-    for rgb, label in labelled(data, name):
-        outcome = remover.clean(Photo(rgb), ["person"], dry_run=True)
-        found = np.zeros(label.shape, bool) if outcome.mask is None else outcome.mask
+    for rgb, label in people(data, name):
+        found = found_mask(remover, rgb, PERSON)
         wanted, judged = label == PERSON, label != VOID
-        count, parts, stats, _ = cv2.connectedComponentsWithStats(wanted.astype(np.uint8))
-        for i in range(1, count):
-            if stats[i, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size:
-                share = float(found[parts == i].mean())
-                whole, touched, people = whole + (share >= 0.8), touched + (share >= 0.05), people + 1
+        _, parts, stats, _ = cv2.connectedComponentsWithStats(wanted.astype(np.uint8))
+        for i in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size):
+            share = float(found[parts == i].mean())
+            whole, touched, count = whole + (share >= 0.8), touched + (share >= 0.05), count + 1
         outside.append(float((found & ~wanted & judged).mean()))
         found_pixels, pixels = found_pixels + float((found & wanted).sum()), pixels + float(wanted.sum())
         either += float(((found | wanted) & judged).sum())
     return {
-        "whole": whole / people, "touched": touched / people, "people": people, "recall": found_pixels / pixels,
+        "whole": whole / count, "touched": touched / count, "people": count, "recall": found_pixels / pixels,
         "iou": found_pixels / either, "outside": float(np.mean(outside)),
     }  # fmt: skip
 
 
 def use(segmenter: segment.CompactSegmenterAdapter, path: Path) -> None:
-    """Look with another weight: a safetensors file, or a run's ``best.pt``."""
-    if path.suffix == ".pt":
-        network = CompactSegmenter()
-        average: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)["ema"]
-        network.load_state_dict({k.removeprefix("module."): v for k, v in average.items() if k.startswith("module.")})
-        network.eval()
+    """Look with another weight: a safetensors file, or the best average of a run's folder."""
+    if path.is_dir():
+        network = averaged_network(path, cast(Task, SimpleNamespace(network=CompactSegmenter()))).network
     else:
         network = load_weights(path, CompactSegmenter)
     segmenter.network = fold_batch_norm(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,8 +97,7 @@ def main() -> int:
     p.add_argument("--look", type=int, nargs="+", default=[segment.COMPACT_SIZE], help="longer side in pixels at which it looks")
     p.add_argument("--weights", type=Path, nargs="+", default=[None], help="instead of the weight that ships")
     args = p.parse_args()
-    # A route is named so that nobody looks for faces: only masks are wanted.
-    remover = ObjectRemover(Settings(segmenter="compact", device="cpu", offline=True, dilate=0, route="free-form"))
+    remover = mask_maker()
     assert isinstance(remover.segmenter, segment.CompactSegmenterAdapter)
     for path in args.weights:
         if path is not None:
@@ -113,10 +105,10 @@ def main() -> int:
         for look in args.look:
             segment.COMPACT_SIZE = look
             print(f"{path or 'as shipped'}, looking at {look} pixels", flush=True)
-            for name in ("coco_val", "voc_val"):
+            for name in SETS:
                 f = network_figures(remover.segmenter, args.data, name)
                 print(f"  {name}: IoU mean {f['mean']:.3f}, person {f['person']:.3f}, animals {f['animals']:.3f}", flush=True)
-            for name in ("coco_val", "pairs"):
+            for name in (SETS[0], "pairs"):
                 f = people_figures(remover, args.data, name)
                 print(
                     f"  people, {name}: {f['people']}, whole {f['whole']:.0%}, touched {f['touched']:.0%}; "

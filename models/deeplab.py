@@ -100,14 +100,12 @@ class AtrousPyramid(nn.Module):
         return self.project(torch.cat([*local, whole], dim=1))  # type: ignore[no-any-return]
 
 
-class _DilatedDepthwise(nn.Conv2d):
-    """One filter a channel, with holes; learns in fp32.
+class _LearnsInFp32(nn.Conv2d):
+    """A convolution that leaves autocast while it learns on a CPU.
 
-    On a CPU in bf16 the gradient of such a filter is infinite now and then (oneDNN; seen with torch 2.15 after batches of other sizes).
+    There the gradient of a filter with holes, one a channel, is infinite in bf16 now and then (oneDNN; seen with torch 2.15 after batches
+    of other sizes).
     """
-
-    def __init__(self, channels: int, dilation: int, stride: int = 1) -> None:
-        super().__init__(channels, channels, 3, stride, padding=dilation, dilation=dilation, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu" and torch.is_grad_enabled():
@@ -117,16 +115,16 @@ class _DilatedDepthwise(nn.Conv2d):
 
 
 def _conv(channels: int, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1) -> nn.Sequential:
-    conv = (
-        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
-        if dilation == 1
-        else _DilatedDepthwise(channels, dilation, stride)
+    padding = kernel // 2 * dilation
+    kind = _LearnsInFp32 if dilation > 1 else nn.Conv2d
+    return nn.Sequential(
+        kind(channels, out, kernel, stride, padding, dilation, groups, bias=False), nn.BatchNorm2d(out), nn.ReLU6(inplace=True)
     )
-    return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU6(inplace=True))
 
 
 def _separable(channels: int, out: int, dilation: int = 1) -> nn.Sequential:
-    filtered = (
-        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False) if dilation == 1 else _DilatedDepthwise(channels, dilation)
+    kind = _LearnsInFp32 if dilation > 1 else nn.Conv2d
+    return nn.Sequential(
+        kind(channels, channels, 3, padding=dilation, dilation=dilation, groups=channels, bias=False),
+        nn.Conv2d(channels, out, 1, bias=False),
     )
-    return nn.Sequential(filtered, nn.Conv2d(channels, out, 1, bias=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,20 @@ from pipeline.classical import METHODS
 from pipeline.config import Settings
 from pipeline.metrics import Perceptual, inside_errors
 from pipeline.remover import ObjectRemover
+from pipeline.types import Mask, Pixels
 from train.data import read_rgb
 from train.evaluate import classical, means
+
+
+def read_pairs(data: Path) -> Iterator[tuple[str, Pixels, Pixels, Mask]]:
+    """(name, photo, the same place without the people, the people's given mask). Raises ``FileNotFoundError`` where there are none."""
+    folder = data / "removal" / "pairs"
+    stems = sorted(p.name.removesuffix("_input.png") for p in folder.glob("*_input.png"))
+    if not stems:
+        raise FileNotFoundError(f"{folder}: no *_input.png found")
+    for stem in stems:
+        rgb, truth, mask = (read_rgb(folder / f"{stem}_{kind}.png") for kind in ("input", "gt", "mask"))
+        yield stem, rgb, truth, mask[..., 0] > 127
 
 
 def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
@@ -22,16 +35,10 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
     With ``--class`` the holes are the segmenter's own; its figures are over the *given* masks all the same, so that a person left
     standing counts.
     """
-    folder = data / "removal" / "pairs"
-    stems = sorted(p.name.removesuffix("_input.png") for p in folder.glob("*_input.png"))
-    if not stems:
-        raise FileNotFoundError(f"{folder}: no *_input.png found")
     remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
     perceptual = Perceptual(remover.device, offline=True)
     rows: dict[str, list[tuple[float, ...]]] = {}
-    for stem in stems:
-        rgb, truth = (read_rgb(folder / f"{stem}_{kind}.png") for kind in ("input", "gt"))
-        hole = read_rgb(folder / f"{stem}_mask.png")[..., 0] > 127
+    for stem, rgb, truth, hole in read_pairs(data):
         results = {
             "ours, masks given": remover.remove(rgb, hole=hole).image,
             "ours, --class person": remover.remove(rgb, classes=["person"]).image,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from models.partial_conv_unet import ENCODER_KERNELS, LEAKY_SLOPE, PartialConvUNet, PartialConvUNetConfig
-from train import holes, tasks
+from models.segmenter import CompactSegmenter
+from train import distill, holes, tasks
 from train.presets import SHIPPED
 
 KINDS = {
@@ -116,6 +118,29 @@ def step_of(task: tasks.InpaintingTask, fabric: Fabric) -> Callable[[], None]:
     return step
 
 
+def segmenter_step(fabric: Fabric) -> Callable[[], None]:
+    """The same of the compact segmenter, its teacher's looks among it, on photos that are not made smaller (most of a training's are)."""
+    distill.AS_NEAR = 1
+    with tempfile.TemporaryDirectory() as folder:
+        for of in distill.UNLABELLED:
+            (Path(folder) / of).mkdir(parents=True)
+            (Path(folder) / of / "never-read.jpg").touch()
+        batch, size = distill.BATCH, distill.SIZE
+        task = distill.Distillation(CompactSegmenter(), Path(folder), batch=batch, size=size, learning_rate=1e-4, seed=0, held_out=0)
+    network, optimizer = fabric.setup(task.modules["network"], task.optimizers["network"])
+    task.modules["network"] = network
+    task.prepare(fabric)
+    picture = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=fabric.device)
+    label = torch.randint(0, 21, (batch, size, size), dtype=torch.uint8, device=fabric.device)
+
+    def step() -> None:
+        fabric.backward(torch.stack(list(task.losses((picture, label))["network"].values())).sum())
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
 def make_task(model: str, network: dict[str, object]) -> tasks.InpaintingTask:
     preset = SHIPPED[model]
     held_out = torch.rand(8, 3, preset.schedule.size, preset.schedule.size), torch.ones(8, 1, preset.schedule.size, preset.schedule.size)
@@ -134,16 +159,19 @@ def main() -> None:
     fabric = Fabric(accelerator=args.device, devices=1, precision=args.precision)
     limit = gemm_limit(fabric, args.seconds / 2)
     print(f"{torch.__version__}, {args.device}, {args.precision}, {torch.get_num_threads()} threads; GEMM limit {limit / 1e9:.0f} GFLOP/s")
-    print(f"{'network':14}{'batch':>7}{'images/s':>10}{'GFLOP/image':>13}{'GFLOP/s':>9}{'of limit':>10}")
-    for model in KINDS:
-        # The feature network is left out: its cost is the same for all, and depends on which is chosen.
-        step = step_of(make_task(model, {"perceptual": 0.0} if model == "skip-ce" else {}), fabric)
+    print(f"{'network':18}{'batch':>7}{'images/s':>10}{'GFLOP/image':>13}{'GFLOP/s':>9}{'of limit':>10}")
+    for model in (*KINDS, "compact-segmenter"):
+        if model in KINDS:
+            # The feature network is left out: its cost is the same for all, and depends on which is chosen.
+            step, batch = step_of(make_task(model, {"perceptual": 0.0} if model == "skip-ce" else {}), fabric), SHIPPED[model].schedule.batch
+        else:
+            step, batch = segmenter_step(fabric), distill.BATCH
         with FlopCounterMode(display=False) as counter:
             step()
-        flops, batch = counter.get_total_flops(), SHIPPED[model].schedule.batch
+        flops = counter.get_total_flops()
         each = seconds_a_call(step, args.seconds, fabric.device)
         rate = flops / each
-        print(f"{model:14}{batch:7}{batch / each:10.2f}{flops / batch / 1e9:13.2f}{rate / 1e9:9.0f}{rate / limit:10.0%}")
+        print(f"{model:18}{batch:7}{batch / each:10.2f}{flops / batch / 1e9:13.2f}{rate / 1e9:9.0f}{rate / limit:10.0%}")
     # Without the discriminator, which is the same for both.
     partial_step, task = step_of(make_task("partial-conv", {"adversarial": 0.0}), fabric), make_task("partial-conv", {"adversarial": 0.0})
     assert isinstance(task.network, PartialConvUNet)

@@ -1,7 +1,7 @@
 """Training of the compact segmenter.
 
-With a teacher's constants it begins as the teacher, and learns finer borders from labels and from the teacher's soft answers
-(distillation). Without, it begins with an encoder that knows ImageNet, and learns from labels alone.
+With a teacher's constants it begins as the teacher, and learns from labels and from the teacher's soft answers (distillation) to see from
+afar what the teacher sees from near. Without, it begins with an encoder that knows ImageNet, and learns from labels alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from models.folding import fold_batch_norm
 from models.segmenter import CompactSegmenter, photo_logits
 from pipeline.segment import shrink
 from train.cut_outs import CutOuts
@@ -33,14 +34,23 @@ LABELLED = ("segmentation/voc_train", "segmentation/ccp_person", "segmentation/h
 UNLABELLED = ("scenes/train",)
 #: Labels that a teacher knows better than a student learns them: it was trained with them, and answers for photos of other kinds too.
 TEACHERS_OWN = "segmentation/voc_train"
-#: The student's picture is the teacher's made smaller, down to this share of its side (log-uniform), but for one batch in ``AS_NEAR``: so
-#: it learns to see from afar what the teacher sees from near.
+#: Label folders that name people and a few other things: where nothing is named may be a bicycle or a chair, but nobody.
+PEOPLE_ONLY = ("segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
+#: The student's picture is the crop made smaller, down to this share of its side (log-uniform), but for one batch in ``AS_NEAR``: so it
+#: learns to see from afar what the teacher sees from near.
 FARTHEST, AS_NEAR = 0.35, 4
+#: The teacher looks at the crop and once more, mirrored, at so many times its size: the mean of both is better than either.
+SECOND_LOOK = 1.4
+#: A crop shows a photo's shorter side whole, or down to this share of it.
+CLOSEST = 0.7
 #: Where objects to paste come from: half of them are people, cut out exactly.
 CUT_OUT_OF = (("segmentation/ccp_person", "segmentation/human"), ("segmentation/voc_train",))
 #: Longer side in pixels at which a photo is looked at for the held-out figures, and once more from a distance: what is small then was not.
 NEAR, FAR = 513, 193
-VOID = 255
+#: Photos a step, and the side of a crop in pixels.
+BATCH, SIZE = 6, 385
+VOID, NOBODY = 255, 254
+PERSON = 15
 
 
 def _voc_palette() -> NDArray[np.uint8]:
@@ -171,16 +181,23 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
     """An endless row of (photo crop, class ids); sample n is a function of ``seed`` and n alone."""
 
     def __init__(
-        self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int, cut_outs: CutOuts | None = None
+        self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int, cut_outs: CutOuts | None = None,
+        people_only: Sequence[Path] = (),
     ) -> None:  # fmt: skip
-        self.files, self.size, self.seed, self.cut_outs = list(files), size, seed, cut_outs
+        self.files, self.size, self.seed, self.cut_outs, self.people_only = list(files), size, seed, cut_outs, tuple(people_only)
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
-        """(3HW uint8 RGB, HW uint8 class ids with 255 = void); part or all of a photo, mirrored or not, things pasted into it or not."""
+        """(3HW uint8 RGB, HW uint8 class ids, 254 = anything but a person, 255 = void).
+
+        A square of a photo, mirrored or not, things pasted into it or not.
+        """
         epoch, index = divmod(n, len(self.files))
         order = epoch_order(len(self.files), self.seed, epoch)
         rng = np.random.default_rng((self.seed, n))
-        image, label = self._crop(*read_pair(*self.files[int(order[index])]), rng)
+        path, label_path = self.files[int(order[index])]
+        image, label = self._crop(*read_pair(path, label_path), rng)
+        if any(path.is_relative_to(folder) for folder in self.people_only):
+            label = np.where(label == 0, np.uint8(NOBODY), label)
         if self.cut_outs is not None:
             self.cut_outs.paste_some(image, label, rng)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(np.ascontiguousarray(label))
@@ -188,25 +205,23 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
     def _crop(
         self, image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
-        scale = float(self.size / max(image.shape[:2]) * np.exp(rng.uniform(np.log(0.85), np.log(1.6))))
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
-        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
-        # A photo that is too small is laid side by side with itself: more that is small, and no grey that no photo has.
-        down, right = (max(0, self.size - side) for side in image.shape[:2])
-        image, label = np.pad(image, ((0, down), (0, right), (0, 0)), "wrap"), np.pad(label, ((0, down), (0, right)), "wrap")
+        scale = self.size / min(image.shape[:2]) / float(np.exp(rng.uniform(np.log(CLOSEST), 0)))
+        h, w = (max(self.size, round(side * scale)) for side in image.shape[:2])
+        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
+        label = cv2.resize(label, (w, h), interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
         top, left = (int(rng.integers(0, side - self.size + 1)) for side in image.shape[:2])
         image, label = image[top : top + self.size, left : left + self.size], label[top : top + self.size, left : left + self.size]
         image = np.clip(image.astype(np.float32) * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255).astype(np.uint8)
         if rng.random() < 0.5:
             image, label = image[:, ::-1], label[:, ::-1]
-        return np.ascontiguousarray(image), np.ascontiguousarray(label)
+        return image, label
 
 
 class Distillation:
-    """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos.
+    """Cross-entropy on labels plus the teacher's soft answer (KL), on mirrored, scaled, cropped photos with small things pasted in.
 
-    The teacher is the network as it comes. Without one (``teacher=False``) there are labels alone: photos that have none are left out, and
-    batch norm follows the photos.
+    The teacher is the network as it comes, and sees them larger than the student. Without one (``teacher=False``) there are labels alone:
+    photos that have none are left out, and batch norm follows the photos.
     """
 
     def __init__(
@@ -217,7 +232,7 @@ class Distillation:
             raise ValueError(f"expected a batch of 2 or more: batch norm over the whole picture's mean has one value a photo, got {batch}")
         # Without channels_last the depthwise convolutions' backward pass is eleven times slower on a CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.teacher = copy.deepcopy(network).eval().requires_grad_(False) if teacher else None
+        self.teacher = fold_batch_norm(copy.deepcopy(network).eval()).requires_grad_(False) if teacher else None
         files: list[tuple[Path, Path | None]] = []
         for folder in LABELLED:
             for path in sorted((data / folder / "images").glob("*")):
@@ -236,7 +251,8 @@ class Distillation:
         things = [[f for f in files if f[1] is not None and any(f[0].is_relative_to(data / g) for g in group)] for group in CUT_OUT_OF]
         if teacher:
             files = [(f, None) if f.is_relative_to(data / TEACHERS_OWN) else (f, label) for f, label in files]
-        self.crops = LabelledCrops(files, size=size, seed=seed, cut_outs=CutOuts(things, read_pair))
+        people_only = [data / folder for folder in PEOPLE_ONLY]
+        self.crops = LabelledCrops(files, size=size, seed=seed, cut_outs=CutOuts(things, read_pair), people_only=people_only)
         self.batch, self.learning_rate, self.workers = batch, learning_rate, workers
         fresh = [p for n, p in network.named_parameters() if n.startswith(("decoder.", "head."))]
         old = [p for n, p in network.named_parameters() if not n.startswith(("decoder.", "head."))]
@@ -267,41 +283,42 @@ class Distillation:
         image = batch[0].float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         label = batch[1].long()
         logits = self.modules["network"](self._from_afar(image)).float()
-        big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
-        entropy = F.cross_entropy(big, label, ignore_index=VOID, reduction="none")
-        # Not by the labelled pixels alone: where a few are all there is, each would weigh as much as a picture.
-        hard = entropy.sum() / (label != VOID).sum().clamp(min=label.numel() // 4)
+        hard = label_loss(logits, label)
         if self.teacher is None:
             return {"network": {"hard": hard}}
-        with torch.no_grad(), self.autocast():
-            soft = self.teacher(image).float().softmax(1)
         height, width = logits.shape[-2:]
-        soft = F.adaptive_avg_pool2d(soft, (height, width))
+        soft = self._looks(image, (height, width))
         distance = F.kl_div(logits.log_softmax(1), soft, reduction="none").sum(1)
         # Of a labelled object the teacher has nothing to say: it misses what is small.
-        thing = ((label > 0) & (label != VOID)).float()[:, None]
+        thing = ((label > 0) & (label < NOBODY)).float()[:, None]
         distance = distance * (1 - F.adaptive_avg_pool2d(thing, (height, width))[:, 0])
         return {"network": {"hard": 0.3 * hard, "soft": 1.0 * distance.mean()}}
+
+    @torch.no_grad()
+    def _looks(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """The mean of what the teacher sees of a batch N3HW from near and from nearer: N(classes)hw probabilities at ``size``."""
+        assert self.teacher is not None
+        nearer = _resized(image.flip(3), SECOND_LOOK)
+        with self.autocast():
+            near, nearer = self.teacher(image).float().softmax(1), self.teacher(nearer).float().softmax(1).flip(3)
+        return (F.adaptive_avg_pool2d(near, size) + F.adaptive_avg_pool2d(nearer, size)) / 2
 
     def _from_afar(self, image: Tensor) -> Tensor:
         """A batch N3HW made smaller, all of it as much, to a legal size."""
         if int(torch.randint(AS_NEAR, ())) == 0:
             return image
-        share = FARTHEST ** float(torch.rand(()))
-        size = [CompactSegmenter.legal_size(round(side * share)) for side in image.shape[-2:]]
-        smaller = F.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)
-        return smaller.contiguous(memory_format=torch.channels_last)
+        return _resized(image, FARTHEST ** float(torch.rand(())))
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """IoU on the held-out photos, mean and person, near and far; ``val_mean`` is the mean of both."""
-        figures: dict[str, float] = {}
-        for name, longest in (("near", NEAR), ("far", FAR)):
-            counts = np.zeros((21, 21), np.int64)
-            for path, label_path in self.held_out:
-                image, label = read_pair(path, label_path)
-                counts += confusion(predict_labels(network, image, longest, self.device), label)
-            found = intersection_over_union(counts)
-            figures |= {f"val_{name}_{k}": v for k, v in found.items() if k in ("mean", "person")}
+        looks = {"near": NEAR, "far": FAR}
+        counts = {name: np.zeros((21, 21), np.int64) for name in looks}
+        for path, label_path in self.held_out:
+            image, label = read_pair(path, label_path)
+            for name, longest in looks.items():
+                counts[name] += confusion(predict_labels(network, image, longest, self.device), label)
+        found = {name: intersection_over_union(c) for name, c in counts.items()}
+        figures = {f"val_{name}_{k}": f[k] for name, f in found.items() for k in ("mean", "person") if k in f}
         return figures | {"val_mean": (figures["val_near_mean"] + figures["val_far_mean"]) / 2}
 
     def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
@@ -312,6 +329,35 @@ class Distillation:
             found = predict_labels(network, image, NEAR, self.device)
             rows.append(np.concatenate([cv2.resize(p, (256, 192)) for p in (image, PALETTE[found], PALETTE[label])], axis=1))
         return np.concatenate(rows) if rows else None
+
+
+def label_loss(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy with labels of which some say only who is not there.
+
+    Args:
+        logits: N(classes)hw, enlarged with aligned corners to the label's size.
+        label: NHW class ids, ``NOBODY`` = any class but a person, ``VOID`` = unknown.
+
+    Returns:
+        its mean over the known pixels, or over a quarter of all where fewer are known: else each of a few would weigh as much as a picture.
+    """
+    big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
+    every = big.logsumexp(1)
+    named = label < NOBODY
+    ids = torch.where(named, label, 0)[:, None]
+    entropy = torch.where(named, every - big.gather(1, ids)[:, 0], 0)
+    nobody = label == NOBODY
+    if nobody.any():
+        others = torch.cat([big[:, :PERSON], big[:, PERSON + 1 :]], dim=1).logsumexp(1)
+        entropy = torch.where(nobody, every - others, entropy)
+    return entropy.sum() / (label != VOID).sum().clamp(min=label.numel() // 4)
+
+
+def _resized(image: Tensor, scale: float) -> Tensor:
+    """A batch N3HW at so many times its size, to a legal one."""
+    size = [CompactSegmenter.legal_size(round(side * scale)) for side in image.shape[-2:]]
+    other = F.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=scale < 1)
+    return other.contiguous(memory_format=torch.channels_last)
 
 
 def predict_labels(
@@ -357,8 +403,8 @@ def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str,
     else:
         begin_with_imagenet(network)
     task = Distillation(
-        network, args.data, batch=args.batch or 6, size=args.size or 449, learning_rate=args.learning_rate or (4e-5 if teacher else 1e-3),
-        seed=args.seed, held_out=args.held_out, workers=args.workers, teacher=teacher,
+        network, args.data, batch=args.batch or BATCH, size=args.size or SIZE, seed=args.seed, held_out=args.held_out,
+        learning_rate=args.learning_rate or (1e-4 if teacher else 1e-3), workers=args.workers, teacher=teacher,
     )  # fmt: skip
     steps = 1500 if args.steps is None else args.steps
     return task, {

@@ -20,7 +20,9 @@ from models.checkpoint import load_weights
 from models.segmenter import CompactSegmenter
 from train import distill
 from train.distill import (
+    NOBODY,
     PALETTE,
+    PERSON,
     VOID,
     Distillation,
     LabelledCrops,
@@ -28,6 +30,7 @@ from train.distill import (
     begin_with_imagenet,
     confusion,
     intersection_over_union,
+    label_loss,
     predict_labels,
     read_pair,
 )
@@ -84,22 +87,63 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "photo.png", tmp_path / "label.png"
 
 
-def test_crop_lies_on_its_label_and_small_photos_beside_themselves(pair: tuple[Path, Path]) -> None:
-    crops = LabelledCrops([pair], size=65, seed=0)
-    left, right, repeated = 0, 0, 0
+def test_crop_lies_on_its_label(pair: tuple[Path, Path]) -> None:
+    crops = LabelledCrops([pair], size=64, seed=0)
+    left, right, widths = 0, 0, set()
     for n in range(20):
         image, label = crops[n]
-        assert (image.shape, image.dtype) == ((3, 65, 65), torch.uint8)
-        assert (label.shape, label.dtype) == ((65, 65), torch.uint8)
+        assert (image.shape, image.dtype) == ((3, 64, 64), torch.uint8)
+        assert (label.shape, label.dtype) == ((64, 64), torch.uint8)
         assert set(label.unique().tolist()) <= {0, 15}
-        assert ((image[0] > 120) == (label == 15)).float().mean() > 0.95  # but for the borders between them
+        assert ((image[0] > 120) == (label == 15)).float().mean() > 0.95  # but for the border between them
         place = (label == 15).nonzero()[:, 1].float()
         other = (label == 0).nonzero()[:, 1].float()
         if len(place) and len(other):
             left, right = left + int(place.mean() < other.mean()), right + int(place.mean() > other.mean())
-        repeated += int(((label[0, 1:] == 15) != (label[0, :-1] == 15)).sum() > 1)  # person, nothing, person
+        assert int(((label[0, 1:] == 15) != (label[0, :-1] == 15)).sum()) <= 1  # nothing beside itself
+        widths.add(int((label[0] == 15).sum()))
     assert min(left, right) > 2  # mirrored or not
-    assert 2 < repeated < 18
+    assert len(widths) > 5  # at many places
+    # The person is 20 of 40 pixels' height wide: at most 64 / 0.7 / 2 here.
+    assert max(widths) <= 46
+
+
+def test_crops_of_a_square_photo_are_as_large_as_the_photo_or_closer(tmp_path: Path) -> None:
+    label = np.zeros((40, 40), np.uint8)
+    label[10:30, 10:30] = 15
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((40, 40, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "label.png"), label)
+    crops = LabelledCrops([(tmp_path / "photo.png", tmp_path / "label.png")], size=80, seed=0)
+    labels = [crops[n][1] for n in range(40)]
+    whole = [label for label in labels if not label[[0, -1]].any() and not label[:, [0, -1]].any()]
+    sides = [int(label.any(0).sum()) for label in whole]
+    assert 40 <= min(sides) < 42
+    assert 52 < max(sides) <= 80 / 2 / distill.CLOSEST + 1
+
+
+def test_where_only_people_are_named_nothing_is_said_of_other_things(pair: tuple[Path, Path]) -> None:
+    named, unnamed = (LabelledCrops([pair], size=65, seed=0, people_only=only) for only in ((), (pair[0].parent,)))
+    for n in range(4):
+        image, label = named[n]
+        assert torch.equal(image, unnamed[n][0])
+        assert torch.equal(torch.where(label == 0, NOBODY, label), unnamed[n][1])
+
+
+def test_label_loss_by_hand() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(1, 21, 3, 3) * 4
+    probabilities = F.interpolate(logits, size=(9, 9), mode="bilinear", align_corners=True)[0].softmax(0)
+    label = torch.full((1, 9, 9), 7)
+    label[0, 2], label[0, 4:] = NOBODY, VOID
+    surprise = torch.cat([-probabilities[7, [0, 1, 3]].log().flatten(), -(1 - probabilities[PERSON, 2]).log()])
+    assert float(label_loss(logits, label)) == pytest.approx(float(surprise.mean()), rel=1e-4)
+    # Whatever else is there is not pushed from its place.
+    logits.requires_grad_()
+    label_loss(logits, torch.full((1, 9, 9), NOBODY)).backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, PERSON] > 0).all()
+    assert (logits.grad[:, :PERSON] < 0).all()
+    assert float(label_loss(logits, torch.full((1, 9, 9), VOID)).detach()) == 0
 
 
 def test_sample_is_a_function_of_seed_and_number(pair: tuple[Path, Path]) -> None:
@@ -188,8 +232,15 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     label = torch.full((2, 33, 33), VOID, dtype=torch.uint8)
     label[0, :15], label[1, 20:, 20:] = 15, 3
     found = task.losses((image, label))["network"]
-    assert float(found["soft"].detach()) == pytest.approx(0, abs=1e-6)  # the student is still the teacher
-    with torch.no_grad():
+    photo = image.float() / 127.5 - 1
+    side = CompactSegmenter.legal_size(round(33 * distill.SECOND_LOOK))
+    nearer = F.interpolate(photo.flip(3), size=(side, side), mode="bilinear")
+    with torch.no_grad():  # the student is still the teacher
+        seen = student(photo)
+        looks = [seen.softmax(1), F.adaptive_avg_pool2d(student(nearer).softmax(1).flip(3), seen.shape[2:])]
+        distance = F.kl_div(seen.log_softmax(1), sum(looks) / 2, reduction="none").sum(1)  # type: ignore[arg-type]
+        thing = F.adaptive_avg_pool2d((label < 21).float()[:, None], seen.shape[2:])[:, 0]
+        assert float(found["soft"].detach()) == pytest.approx(float((distance * (1 - thing)).mean()), rel=1e-3)
         logits = F.interpolate(student(image.float() / 127.5 - 1), size=(33, 33), mode="bilinear", align_corners=True)
     surprise = -logits.log_softmax(1)
     expected = torch.cat([surprise[0, 15, :15].flatten(), surprise[1, 3, 20:, 20:].flatten()]).mean()

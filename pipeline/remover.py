@@ -180,7 +180,7 @@ class ObjectRemover(Networks):
             if prefilter.trace(glance) < prefilter.TRACE:
                 note = f": the first look saw no trace, {self.segmenter.name} was not asked (--no-prefilter asks it always)"
                 return _Found(np.zeros((height, width), bool), 0, probability=glance, note=note)
-        probabilities = self.segmenter.probabilities(photo.rgb)
+        probabilities = segment.look_twice(self.segmenter, photo.rgb)
         first = segment.removed_probability(probabilities, classes)
         removed = segment.look_closer(self.segmenter, photo.rgb, first, classes)
         removed = segment.whole_objects(removed, probabilities[0], settings.threshold)

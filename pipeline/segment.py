@@ -19,27 +19,32 @@ from pipeline.types import FloatArray, Pixels
 if TYPE_CHECKING:
     import torch
 
-#: Longer side in pixels at which the compact segmenter looks: what its teacher was made for.
-COMPACT_SIZE = 513
+#: Longer side in pixels at which the compact segmenter looks: what its teacher was made for; and at which it looks a second time at a whole
+#: photo, mirrored. The mean of both looks finds more of everything than either (``benchmarks/small_objects.py``).
+COMPACT_SIZE, NEARER_SIZE = 513, 769
 #: A second, closer look at small objects: at whatever may be one (probability), at most so many, in squares of this multiple of the
 #: object's longer side and at least this share of the photo's; an object whose square is larger than the last share has been seen well.
 CLOSER_FROM, CLOSER_MOST, CLOSER_CONTEXT, CLOSER_LEAST, CLOSER_LARGEST = 0.1, 8, 3.0, 0.375, 0.5
 #: Longer side in pixels of the map that the looks are put together on, how much more a closer look counts, and the share of its square
 #: over which it fades at the border, where it sees objects cut off.
 CLOSER_MAP, CLOSER_WEIGHT, CLOSER_FADE = 2048, 3.0, 0.15
-#: Least probability, as a share of the threshold, at which a pixel may belong to an object of the class that it is connected with.
-WAVERING = 0.3
+#: Least probability, as a share of the threshold, at which a pixel belongs to an object of the class that it is connected with; and at
+#: which it does where it is more likely some object than none.
+CONNECTED, WAVERING = 0.6, 0.3
 
 
 class Segmenter(Protocol):
     """Anything that gives 21 class probabilities a pixel."""
 
     name: str
-    #: Whether a pass is cheap enough for closer looks.
+    #: Whether a pass is cheap enough for a second and closer looks.
     quick: bool
 
-    def probabilities(self, rgb: Pixels) -> FloatArray:
-        """HWC uint8 or uint16 RGB -> 21hw float32 in [0, 1], at the segmenter's own size (same aspect as the photo)."""
+    def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
+        """HWC uint8 or uint16 RGB -> 21hw float32 in [0, 1], at the segmenter's own size (same aspect as the photo).
+
+        One that is ``quick`` looks at ``longest`` pixels along the longer side, if that is given.
+        """
 
 
 @dataclass(frozen=True)
@@ -108,14 +113,14 @@ class CompactSegmenterAdapter:
             raise WeightsError(str(error)) from error
         self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)
 
-    def probabilities(self, rgb: Pixels) -> FloatArray:
+    def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
         import torch
 
         from models.precision import autocast
         from models.segmenter import photo_logits
 
         with torch.inference_mode(), autocast(self.device):
-            logits = photo_logits(self.network, shrink(rgb, COMPACT_SIZE), self.device)
+            logits = photo_logits(self.network, shrink(rgb, longest or COMPACT_SIZE), self.device)
             return logits.float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
 
 
@@ -143,7 +148,7 @@ class FCNSegmenter:
         network.aux_classifier = None
         self.network = fold_batch_norm(network.eval()).to(device, memory_format=torch.channels_last)
 
-    def probabilities(self, rgb: Pixels) -> FloatArray:
+    def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
         import torch
 
         from models.precision import autocast
@@ -177,11 +182,35 @@ def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> Fl
     return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)  # type: ignore[no-any-return]
 
 
+def look_twice(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
+    """The mean of two looks at a photo, the second nearer and mirrored, by a segmenter that is ``quick``; else its one answer.
+
+    From near it finds what is small, from afar what is large: no one size is best for both.
+
+    Args:
+        segmenter: asked once or twice.
+        rgb: HWC.
+
+    Returns:
+        21hw probabilities at the size of the last look.
+    """
+    first = segmenter.probabilities(rgb)
+    if not segmenter.quick:
+        return first
+    second = segmenter.probabilities(np.ascontiguousarray(shrink(rgb, NEARER_SIZE)[:, ::-1]), NEARER_SIZE)
+    h, w = second.shape[1:]
+    mean = np.stack([cv2.resize(p, (w, h), interpolation=cv2.INTER_LINEAR) for p in first])
+    mean += second[:, :, ::-1]
+    mean /= 2
+    return mean
+
+
 def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> FloatArray:
     """The probability of the removed classes, raised where an object goes on though its name wavers: half a dog is no dog removed.
 
-    A pixel that is connected with one of the classes, is more likely some object than none, and may be of the classes (``WAVERING`` of the
-    threshold), belongs to that object: its probability becomes that of any object at all.
+    A pixel that is connected with one of the classes belongs to that object where it is of the classes with at least ``CONNECTED`` of the
+    threshold (Canny's hysteresis), or with ``WAVERING`` of it and more likely some object than none. Its probability becomes that of any
+    object at all, and no less than the threshold.
 
     Args:
         removed: hw in [0, 1], the probability of the removed classes.
@@ -191,12 +220,12 @@ def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> 
     h, w = removed.shape
     thing = 1 - cv2.resize(ground, (w, h), interpolation=cv2.INTER_LINEAR)
     sure = removed >= threshold
-    within = sure | ((removed >= WAVERING * threshold) & (thing >= threshold))
+    within = sure | (removed >= CONNECTED * threshold) | ((removed >= WAVERING * threshold) & (thing >= threshold))
     _, parts = cv2.connectedComponents(within.astype(np.uint8), connectivity=8)
     held = np.zeros(int(parts.max()) + 1, bool)
     held[parts[sure]] = True
     held[0] = False
-    return np.where(held[parts], np.maximum(removed, thing), removed).astype(np.float32)
+    return np.where(held[parts], np.maximum(np.maximum(removed, thing), threshold), removed).astype(np.float32)
 
 
 def look_closer(segmenter: Segmenter, rgb: Pixels, removed: FloatArray, classes: Sequence[str]) -> FloatArray:

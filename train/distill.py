@@ -38,8 +38,9 @@ TEACHERS_OWN = "segmentation/voc_train"
 PEOPLE_ONLY = ("segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
 #: The student's picture is the crop made smaller, down to this share of its side (log-uniform), but for one batch in ``AS_NEAR``: so it
 #: learns to see from afar what the teacher sees from near.
-FARTHEST, AS_NEAR = 0.35, 4
-#: The teacher looks at the crop and once more, mirrored, at so many times its size: the mean of both is better than either.
+FARTHEST, AS_NEAR = 0.5, 2
+#: The teacher looks at the crop and once more, mirrored, at so many times its size: the mean of both is better than either. Of a photo of
+#: 4:3 it then sees the longer side at 430 to 610 pixels and at 600 to 850: at 1025 its IoU on VOC's animals is 0.71, at 513 0.84.
 SECOND_LOOK = 1.4
 #: A crop shows a photo's shorter side whole, or down to this share of it.
 CLOSEST = 0.7
@@ -48,7 +49,7 @@ CUT_OUT_OF = (("segmentation/ccp_person", "segmentation/human"), ("segmentation/
 #: Longer side in pixels at which a photo is looked at for the held-out figures, and once more from a distance: what is small then was not.
 NEAR, FAR = 513, 193
 #: Photos a step, and the side of a crop in pixels.
-BATCH, SIZE = 6, 385
+BATCH, SIZE = 6, 321
 VOID, NOBODY = 255, 254
 PERSON = 15
 
@@ -196,11 +197,14 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.seed, n))
         path, label_path = self.files[int(order[index])]
         image, label = self._crop(*read_pair(path, label_path), rng)
-        if any(path.is_relative_to(folder) for folder in self.people_only):
+        if self.names_people_only(path):
             label = np.where(label == 0, np.uint8(NOBODY), label)
         if self.cut_outs is not None:
             self.cut_outs.paste_some(image, label, rng)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(np.ascontiguousarray(label))
+
+    def names_people_only(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self.people_only)
 
     def _crop(
         self, image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator
@@ -316,7 +320,11 @@ class Distillation:
         for path, label_path in self.held_out:
             image, label = read_pair(path, label_path)
             for name, longest in looks.items():
-                counts[name] += confusion(predict_labels(network, image, longest, self.device), label)
+                found_here = predict_labels(network, image, longest, self.device)
+                if self.crops.names_people_only(path):
+                    # A bicycle beside a person is no mistake.
+                    found_here[(label == 0) & (found_here != PERSON)] = 0
+                counts[name] += confusion(found_here, label)
         found = {name: intersection_over_union(c) for name, c in counts.items()}
         figures = {f"val_{name}_{k}": f[k] for name, f in found.items() for k in ("mean", "person") if k in f}
         return figures | {"val_mean": (figures["val_near_mean"] + figures["val_far_mean"]) / 2}
@@ -406,7 +414,7 @@ def make_distillation(args: argparse.Namespace) -> tuple[Distillation, dict[str,
         network, args.data, batch=args.batch or BATCH, size=args.size or SIZE, seed=args.seed, held_out=args.held_out,
         learning_rate=args.learning_rate or (1e-4 if teacher else 1e-3), workers=args.workers, teacher=teacher,
     )  # fmt: skip
-    steps = 1500 if args.steps is None else args.steps
+    steps = 1600 if args.steps is None else args.steps
     return task, {
         "folders": LABELLED + (UNLABELLED if teacher else ()),
         "teacher" if teacher else "encoder": Path(args.encoder).name,

@@ -1,6 +1,6 @@
 """``evaluate-inpainter segmentation``: the compact segmenter on the labelled test photos.
 
-IoU by class and time a photo, of the network alone; and the masks that ``remove-objects --class`` makes of it, class by class.
+IoU by class and time a photo, of the two looks at a whole photo; and the masks that ``remove-objects --class`` makes of it, class by class.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.categories import CATEGORIES
 from pipeline.config import Settings
 from pipeline.remover import ObjectRemover
+from pipeline.segment import look_twice
 from pipeline.types import FloatArray, Mask, Photo, Pixels
 from train.distill import confusion, intersection_over_union, read_pair
 
@@ -35,7 +36,7 @@ def segmentation(data: Path, *, count: int) -> dict[str, Any]:
         masks: list[tuple[float, ...]] = []
         for rgb, label in labelled(data, name, count):
             begun = time.perf_counter()
-            probabilities = remover.segmenter.probabilities(rgb)
+            probabilities = look_twice(remover.segmenter, rgb)
             seconds.append(time.perf_counter() - begun)
             counts += confusion(most_probable(probabilities, rgb), label)
             masks += [mask_figures(remover, rgb, label, c) for c in np.unique(label) if 0 < c < 21 and (label == c).mean() >= LEAST_SHARE]

@@ -94,7 +94,7 @@ class BoxSegmenter:
     name = "box"
     quick = True
 
-    def probabilities(self, rgb: np.ndarray) -> np.ndarray:
+    def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
         peak = np.iinfo(rgb.dtype).max
         red = (rgb[..., 0] > 0.9 * peak) & (rgb[..., 1] < 0.1 * peak) & (rgb[..., 2] < 0.1 * peak)
         found = np.zeros((21, *red.shape), np.float32)

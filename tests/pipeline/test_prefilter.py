@@ -21,7 +21,7 @@ def glance(person: float, share: float, size: int = 100) -> Any:
     class Glance:
         name, quick, sha256 = "compact", True, "1" * 64
 
-        def probabilities(self, rgb: Any) -> Any:
+        def probabilities(self, rgb: Any, longest: int | None = None) -> Any:
             found = np.zeros((len(CATEGORIES), size, size), np.float32)
             found[CATEGORIES.index("person")].ravel()[: round(share * size * size)] = person
             found[0] = 1 - found.sum(0)
@@ -36,7 +36,7 @@ class Slow(BoxSegmenter):
     def __init__(self) -> None:
         self.asked = 0
 
-    def probabilities(self, rgb: Any) -> Any:
+    def probabilities(self, rgb: Any, longest: int | None = None) -> Any:
         self.asked += 1
         return super().probabilities(rgb)
 

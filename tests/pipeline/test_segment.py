@@ -172,7 +172,7 @@ class Shortsighted:
     def __init__(self) -> None:
         self.looks = 0
 
-    def probabilities(self, rgb: np.ndarray) -> np.ndarray:
+    def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
         self.looks += 1
         small = segment.shrink(rgb, 64).astype(np.float32)
         red = np.clip((small[..., 0] - small[..., 1]) / 255, 0, 1)
@@ -222,6 +222,64 @@ def test_neighbours_share_a_closer_look_and_crowds_have_a_bound() -> None:
         for x in range(20, 620, 150):
             picture[y : y + 20, x : x + 20] = (255, 0, 0)
     assert closer(picture)[2] <= 1 + segment.CLOSER_MOST
+
+
+class OneSided:
+    """Sees a person in the left half of whatever it is shown, at the size it is asked for."""
+
+    name, quick = "one-sided", True
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[np.ndarray, int | None]] = []
+
+    def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+        self.shown.append((rgb, longest))
+        h, w = segment.shrink(rgb, longest or 64).shape[:2]
+        found = np.zeros((21, h, w), np.float32)
+        found[15, :, : w // 2] = 0.8
+        found[0] = 1 - found[15]
+        return found
+
+
+def test_the_second_look_is_nearer_and_mirrored_and_the_mean_counts() -> None:
+    segmenter = OneSided()
+    picture = scene(120, 160)
+    found = segment.look_twice(segmenter, picture)
+    (first, size), (second, nearer) = segmenter.shown
+    assert first is picture
+    assert size is None
+    assert nearer == segment.NEARER_SIZE
+    assert np.array_equal(second, segment.shrink(picture, segment.NEARER_SIZE)[:, ::-1])
+    assert found.shape == (21, *second.shape[:2])
+    assert np.allclose(found.sum(0), 1, atol=1e-5)
+    # Seen on the left of the photo, then on the left of its mirror image: half as sure everywhere.
+    inside = np.ones(found.shape[2], bool)
+    inside[found.shape[2] // 2 - 10 : found.shape[2] // 2 + 10] = False
+    assert np.allclose(found[15][:, inside], 0.4)
+
+
+def test_a_slow_segmenter_looks_once() -> None:
+    segmenter = OneSided()
+    segmenter.quick = False
+    assert segment.look_twice(segmenter, scene(120, 160)).shape == (21, 48, 64)
+    assert len(segmenter.shown) == 1
+
+
+def test_the_compact_segmenter_looks_at_the_size_it_is_asked_for(tiny: Path) -> None:
+    segmenter = segment.choose_segmenter("compact", CPU, offline=True).segmenter
+    assert segmenter.probabilities(scene(120, 160), 160).shape == (21, 120, 160)
+    assert segment.look_twice(segmenter, scene(120, 160)).shape == (21, 577, 769)
+
+
+def test_a_fainter_part_of_an_object_belongs_to_it() -> None:
+    removed, ground = np.zeros((20, 60), np.float32), np.ones((20, 60), np.float32)
+    removed[5:15, 5:15] = 0.9
+    removed[5:15, 15:20] = segment.CONNECTED * 0.5 + 0.01
+    removed[5:15, 20:25] = segment.CONNECTED * 0.5 - 0.01  # too faint where nothing is as likely
+    removed[5:15, 40:50] = 0.49  # connected with nothing sure
+    found = segment.whole_objects(removed, ground, 0.5) >= 0.5
+    assert found[5:15, 5:20].all()
+    assert found.sum() == 10 * 15
 
 
 def test_an_object_goes_on_where_its_name_wavers() -> None:

@@ -339,6 +339,29 @@ def test_held_out_photos_are_looked_at_near_and_far(student: CompactSegmenter, d
     assert figures["val_mean"] == pytest.approx((1 + figures["val_far_mean"]) / 2)
 
 
+def test_a_bicycle_beside_a_labelled_person_is_no_mistake(
+    student: CompactSegmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = np.zeros((40, 60), np.uint8)
+    person[:, :20] = PERSON
+    found = person.copy()
+    found[:20, 30:] = 2
+    monkeypatch.setattr(distill, "predict_labels", lambda *_: found.copy())
+    figures = {}
+    for name in ("human", "voc_train"):
+        folder = tmp_path / name / "segmentation" / name
+        (folder / "images").mkdir(parents=True)
+        (folder / "labels").mkdir()
+        for i in range(2):
+            cv2.imwrite(str(folder / "images" / f"{i}.png"), np.zeros((40, 60, 3), np.uint8))
+            cv2.imwrite(str(folder / "labels" / f"{i}.png"), person)
+        figures[name] = distillation(student, tmp_path / name).evaluate(student)
+    assert figures["human"]["val_near_mean"] == 1
+    assert figures["voc_train"]["val_near_mean"] < 1
+    found[30:, 30:] = PERSON  # but a person where there is none is one
+    assert distillation(student, tmp_path / "human").evaluate(student)["val_near_person"] < 1
+
+
 @torch.no_grad()
 def test_samples_show_photo_found_and_labelled(student: CompactSegmenter, data: Path) -> None:
     task = distillation(student, data)

@@ -34,12 +34,11 @@ from models.segmenter import CompactSegmenter  # noqa: E402
 from pipeline import segment  # noqa: E402
 from pipeline.remover import ObjectRemover  # noqa: E402
 from pipeline.types import FloatArray, Pixels  # noqa: E402
-from train.distill import VOID, confusion, intersection_over_union  # noqa: E402
+from train.distill import PERSON, VOID, confusion, intersection_over_union  # noqa: E402
 from train.engine import Task, averaged_network  # noqa: E402
 from train.evaluate_pairs import read_pairs  # noqa: E402
 from train.evaluate_segmentation import SETS, found_mask, labelled, mask_maker, most_probable  # noqa: E402
 
-PERSON = 15
 ANIMALS = ("cat", "dog", "horse", "sheep", "cow")
 LEAST_SHARE = 0.0005
 #: Pixels by which the pairs' given masks are wider than the people.
@@ -65,9 +64,8 @@ def network_figures(look: Callable[[Pixels], FloatArray], data: Path, name: str)
         ranks.add(probabilities, label)
     found: dict[str, float] = {}
     for kind, by_class in (("IoU", intersection_over_union(counts)), ("AP", ranks.average_precision())):
-        present = [v for k, v in by_class.items() if k != "mean"]
         animals = [by_class[a] for a in ANIMALS if a in by_class]
-        found |= {f"{kind} mean": float(np.mean(present)), f"{kind} person": by_class["person"], f"{kind} animals": float(np.mean(animals))}
+        found |= {f"{kind} mean": by_class["mean"], f"{kind} person": by_class["person"], f"{kind} animals": float(np.mean(animals))}
     return found
 
 
@@ -89,13 +87,13 @@ class Ranks:
                 self.counts[of_it, c] += np.bincount(bins[c][where], minlength=self.BINS)
 
     def average_precision(self) -> dict[str, float]:
-        """By class name, of those present: precision summed over the steps of recall, from the surest pixel on."""
+        """By class name, of those present, and their ``mean``: precision summed over the steps of recall, from the surest pixel on."""
         others, its = self.counts[:, :, ::-1].cumsum(2)
         found = {}
         for c in np.flatnonzero(its[:, -1]):
             precision = its[c] / np.maximum(its[c] + others[c], 1)
             found[CATEGORIES[c]] = float((precision * np.diff(its[c] / its[c, -1], prepend=0)).sum())
-        return found
+        return {**found, "mean": float(np.mean(list(found.values())))}
 
 
 def people_figures(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:

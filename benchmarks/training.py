@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from models.partial_conv_unet import ENCODER_KERNELS, LEAKY_SLOPE, PartialConvUNet, PartialConvUNetConfig
 from models.segmenter import CompactSegmenter
 from train import distill, holes, tasks
+from train.engine import Task
 from train.presets import SHIPPED
 
 KINDS = {
@@ -98,18 +99,14 @@ def gemm_limit(fabric: Fabric, budget: float) -> float:
         return 2 * 2048**3 / seconds_a_call(lambda: a @ a, budget, fabric.device)
 
 
-def step_of(task: tasks.InpaintingTask, fabric: Fabric) -> Callable[[], None]:
-    """One whole training step on a fixed batch of noise: losses, backward, optimizers."""
+def step_of(task: Task, fabric: Fabric, batch: tuple[Tensor, ...]) -> Callable[[], None]:
+    """One whole training step on a fixed batch: losses, backward, optimizers."""
     for name, module in task.modules.items():
         task.modules[name], task.optimizers[name] = fabric.setup(module, task.optimizers[name])
     task.prepare(fabric)
-    s = task.schedule
-    picture = torch.rand(s.batch, 3, s.size, s.size, device=fabric.device)
-    mask = torch.ones(s.batch, 1, s.size, s.size, device=fabric.device)
-    mask[..., s.size // 4 : s.size // 2, s.size // 4 : 3 * s.size // 4] = 0
 
     def step() -> None:
-        for parts in task.losses((picture, mask)).values():
+        for parts in task.losses(batch).values():
             fabric.backward(torch.stack(list(parts.values())).sum())
         for optimizer in task.optimizers.values():
             optimizer.step()
@@ -118,8 +115,17 @@ def step_of(task: tasks.InpaintingTask, fabric: Fabric) -> Callable[[], None]:
     return step
 
 
+def inpainting_step(task: tasks.InpaintingTask, fabric: Fabric) -> Callable[[], None]:
+    """A step on noise with one hole."""
+    s = task.schedule
+    picture = torch.rand(s.batch, 3, s.size, s.size, device=fabric.device)
+    mask = torch.ones(s.batch, 1, s.size, s.size, device=fabric.device)
+    mask[..., s.size // 4 : s.size // 2, s.size // 4 : 3 * s.size // 4] = 0
+    return step_of(task, fabric, (picture, mask))
+
+
 def segmenter_step(fabric: Fabric) -> tuple[Callable[[], None], int]:
-    """The same of the compact segmenter, and its FLOPs: with its teacher's looks, on photos that are not made smaller (half of a training's).
+    """A step of the compact segmenter, and its FLOPs: with its teacher's looks, on photos that are not made smaller (half of a training's).
 
     Two backward passes cost what the forward one does: torch counts those of depthwise convolutions as if each filter saw every channel.
     """
@@ -130,21 +136,13 @@ def segmenter_step(fabric: Fabric) -> tuple[Callable[[], None], int]:
             (Path(folder) / of / "never-read.jpg").touch()
         batch, size = distill.BATCH, distill.SIZE
         task = distill.Distillation(CompactSegmenter(), Path(folder), batch=batch, size=size, learning_rate=1e-4, seed=0, held_out=0)
-    network, optimizer = fabric.setup(task.modules["network"], task.optimizers["network"])
-    task.modules["network"] = network
-    task.prepare(fabric)
     picture = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=fabric.device)
     label = torch.randint(0, 21, (batch, size, size), dtype=torch.uint8, device=fabric.device)
-
-    def step() -> None:
-        fabric.backward(torch.stack(list(task.losses((picture, label))["network"].values())).sum())
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
+    step = step_of(task, fabric, (picture, label))
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         task.losses((picture, label))
     with FlopCounterMode(display=False) as student, torch.no_grad():
-        network(torch.zeros(batch, 3, size, size, device=fabric.device))
+        task.modules["network"](torch.zeros(batch, 3, size, size, device=fabric.device))
     return step, forward.get_total_flops() + 2 * student.get_total_flops()
 
 
@@ -170,7 +168,8 @@ def main() -> None:
     for model in (*KINDS, "compact-segmenter"):
         if model in KINDS:
             # The feature network is left out: its cost is the same for all, and depends on which is chosen.
-            step, batch = step_of(make_task(model, {"perceptual": 0.0} if model == "skip-ce" else {}), fabric), SHIPPED[model].schedule.batch
+            task = make_task(model, {"perceptual": 0.0} if model == "skip-ce" else {})
+            step, batch = inpainting_step(task, fabric), task.schedule.batch
             with FlopCounterMode(display=False) as counter:
                 step()
             flops = counter.get_total_flops()
@@ -180,11 +179,12 @@ def main() -> None:
         rate = flops / each
         print(f"{model:18}{batch:7}{batch / each:10.2f}{flops / batch / 1e9:13.2f}{rate / 1e9:9.0f}{rate / limit:10.0%}")
     # Without the discriminator, which is the same for both.
-    partial_step, task = step_of(make_task("partial-conv", {"adversarial": 0.0}), fabric), make_task("partial-conv", {"adversarial": 0.0})
+    partial_step = inpainting_step(make_task("partial-conv", {"adversarial": 0.0}), fabric)
+    task = make_task("partial-conv", {"adversarial": 0.0})
     assert isinstance(task.network, PartialConvUNet)
     ordinary = OrdinaryUNet(task.network.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     task.modules, task.optimizers = {"network": ordinary}, {"network": task.adam(ordinary)}
-    ordinary_step = step_of(task, fabric)
+    ordinary_step = inpainting_step(task, fabric)
     # Taken in turns, so that a busy moment of the machine falls on both.
     pairs = [
         (seconds_a_call(partial_step, args.seconds / 5, fabric.device), seconds_a_call(ordinary_step, args.seconds / 5, fabric.device))

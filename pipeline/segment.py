@@ -220,7 +220,7 @@ def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> 
     h, w = removed.shape
     thing = 1 - cv2.resize(ground, (w, h), interpolation=cv2.INTER_LINEAR)
     sure = removed >= threshold
-    within = sure | (removed >= CONNECTED * threshold) | ((removed >= WAVERING * threshold) & (thing >= threshold))
+    within = (removed >= CONNECTED * threshold) | ((removed >= WAVERING * threshold) & (thing >= threshold))
     _, parts = cv2.connectedComponents(within.astype(np.uint8), connectivity=8)
     held = np.zeros(int(parts.max()) + 1, bool)
     held[parts[sure]] = True

@@ -350,14 +350,11 @@ def label_loss(logits: Tensor, label: Tensor) -> Tensor:
         its mean over the known pixels, or over a quarter of all where fewer are known: else each of a few would weigh as much as a picture.
     """
     big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
-    every = big.logsumexp(1)
-    named = label < NOBODY
-    ids = torch.where(named, label, 0)[:, None]
-    entropy = torch.where(named, every - big.gather(1, ids)[:, 0], 0)
+    entropy = F.cross_entropy(big, torch.where(label < NOBODY, label, VOID), ignore_index=VOID, reduction="none")
     nobody = label == NOBODY
     if nobody.any():
-        others = torch.cat([big[:, :PERSON], big[:, PERSON + 1 :]], dim=1).logsumexp(1)
-        entropy = torch.where(nobody, every - others, entropy)
+        others = torch.cat([big[:, :PERSON], big[:, PERSON + 1 :]], dim=1)
+        entropy = torch.where(nobody, big.logsumexp(1) - others.logsumexp(1), entropy)
     return entropy.sum() / (label != VOID).sum().clamp(min=label.numel() // 4)
 
 

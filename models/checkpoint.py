@@ -27,7 +27,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_weights(network: nn.Module, folder: Path, name: str, *, half: bool = True, metadata: dict[str, str] | None = None) -> Path:
+def save_weights(
+    network: nn.Module,
+    folder: Path,
+    name: str,
+    *,
+    half: bool = True,
+    metadata: dict[str, str] | None = None,
+) -> Path:
     """Write ``<name>-<first 8 of sha256>.safetensors`` with the network's config in the header.
 
     Args:
@@ -42,8 +49,18 @@ def save_weights(network: nn.Module, folder: Path, name: str, *, half: bool = Tr
     """
     tensors = {}
     for key, value in network.state_dict().items():
-        tensors[key] = (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
-    header = {"network": type(network).__name__, "config": json.dumps(asdict(network.config), sort_keys=True), **(metadata or {})}  # type: ignore[call-overload]
+        tensors[key] = (
+            (value.half() if half and value.is_floating_point() else value)
+            .detach()
+            .cpu()
+            .contiguous()
+        )
+    config = asdict(network.config)  # type: ignore[call-overload]
+    header = {
+        "network": type(network).__name__,
+        "config": json.dumps(config, sort_keys=True),
+        **(metadata or {}),
+    }
     data = _ordered(save(tensors, header))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:DIGITS]}.safetensors"
@@ -59,7 +76,9 @@ def _ordered(data: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + data[end:]
 
 
-def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256: str | None = None) -> nn.Module:
+def load_weights(
+    path: Path, network_class: type[nn.Module], *, expected_sha256: str | None = None
+) -> nn.Module:
     """Build the network that the file's own config describes and load the file into it (fp32, evaluation mode).
 
     Args:
@@ -71,13 +90,17 @@ def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256:
         CheckpointError: says what was found and what was expected. Pickles (.pth, .pt, .ckpt) are refused unread.
     """
     if path.suffix != ".safetensors":
-        raise CheckpointError(f"{path}: weights are loaded from .safetensors only; '{path.suffix}' may be a pickle, which can run code")
+        raise CheckpointError(
+            f"{path}: weights are loaded from .safetensors only; '{path.suffix}' may be a pickle, which can run code"
+        )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weight file; reinstall the package")
     found = sha256(path)
     expected = expected_sha256 or path.stem.rpartition("-")[2]
     if len(expected) < DIGITS or not found.startswith(expected):
-        raise CheckpointError(f"{path}: sha256 is {found[:16]}…, expected {expected[:16]}…; the file is damaged: reinstall the package")
+        raise CheckpointError(
+            f"{path}: sha256 is {found[:16]}…, expected {expected[:16]}…; the file is damaged: reinstall the package"
+        )
     try:
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
@@ -85,16 +108,22 @@ def load_weights(path: Path, network_class: type[nn.Module], *, expected_sha256:
     except Exception as error:  # safetensors raises its own untyped errors for damaged headers
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
     if header.get("network") != network_class.__name__:
-        raise CheckpointError(f"{path}: holds a {header.get('network')}, expected a {network_class.__name__}")
+        raise CheckpointError(
+            f"{path}: holds a {header.get('network')}, expected a {network_class.__name__}"
+        )
     try:
         network = build(network_class, json.loads(header["config"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: the config in its header makes no {network_class.__name__} ({error!r})") from error
+        raise CheckpointError(
+            f"{path}: the config in its header makes no {network_class.__name__} ({error!r})"
+        ) from error
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: does not fit a {network_class.__name__} of its own config ({error})") from error
+        raise CheckpointError(
+            f"{path}: does not fit a {network_class.__name__} of its own config ({error})"
+        ) from error
     return network.eval()
 
 

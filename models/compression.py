@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.smooth_base import smooth_base
+from .smooth_base import smooth_base
 
 LEAKY_SLOPE = 0.2
 #: Table 1, block by block: (channels, kernel of CB, layers in CB, kernel of RB). Every block halves the size.
@@ -79,9 +79,13 @@ class CompressionNetwork(nn.Module):
         self.residuals = nn.ModuleList()
         self.blocks = nn.ModuleList()
         before = 4
-        for width, (_, kernel, layers, rb_kernel) in zip(self.config.channels, TABLE_1, strict=True):
+        for width, (_, kernel, layers, rb_kernel) in zip(
+            self.config.channels, TABLE_1, strict=True
+        ):
             self.residuals.append(ResidualConv2d(before, width, rb_kernel, 2, rb_kernel // 2))
-            convs = [GatedConv2d(before, width, kernel, 2)] + [GatedConv2d(width, width, kernel, 1) for _ in range(layers - 1)]
+            convs = [GatedConv2d(before, width, kernel, 2)] + [
+                GatedConv2d(width, width, kernel, 1) for _ in range(layers - 1)
+            ]
             self.blocks.append(nn.Sequential(*convs))
             before = width
         self.mapping = nn.Conv2d(before, 3, 3, padding=1)
@@ -106,7 +110,9 @@ class CompressionNetwork(nn.Module):
                 f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
             )
         base = smooth_base(image, mask, self.config.base, middle=0.0) if self.config.base else None
-        x = torch.cat([(image if base is None else image - base) * mask, mask.to(image.dtype)], dim=1)
+        x = torch.cat(
+            [(image if base is None else image - base) * mask, mask.to(image.dtype)], dim=1
+        )
         for residual, block in zip(self.residuals, self.blocks, strict=True):
             x = residual(x) + block(x)
         answer: Tensor = self.mapping(x)

@@ -41,8 +41,12 @@ def contextual_attention(x: Tensor, hole: Tensor) -> Tensor:
 def _fused(scores: Tensor, height: int, width: int) -> Tensor:
     """N(HW)(HW), place by patch: the sum with the left and right neighbours' matches, then with those above and below."""
     n, places, _ = scores.shape
-    by_column = _along_the_diagonal(scores).reshape(n, height, width, height, width).permute(0, 2, 1, 4, 3)
-    fused = _along_the_diagonal(by_column.reshape(n, places, places)).reshape(n, width, height, width, height)
+    by_column = (
+        _along_the_diagonal(scores).reshape(n, height, width, height, width).permute(0, 2, 1, 4, 3)
+    )
+    fused = _along_the_diagonal(by_column.reshape(n, places, places)).reshape(
+        n, width, height, width, height
+    )
     return fused.permute(0, 2, 1, 4, 3).reshape(n, places, places)
 
 

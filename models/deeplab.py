@@ -11,7 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Expansion, channels, repeats, stride of the first: Sandler et al. 2018, Table 2. Its last stride is 1 here, see MobileNetV2.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 1), (6, 320, 1, 1))
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 1),
+    (6, 320, 1, 1),
+)
 _FINE = 3  # the last block at stride 4
 FINE_CHANNELS, DEEP_CHANNELS = 24, 320
 
@@ -30,7 +38,15 @@ class MobileNetV2(nn.Module):
         for stage, (expansion, out, repeats, stride) in enumerate(_STAGES):
             for i in range(repeats):
                 dilation = 2 if stage == 6 or (stage == 5 and i) else 1
-                blocks.append(InvertedResidual(channels, out, stride=stride if i == 0 else 1, expansion=expansion, dilation=dilation))
+                blocks.append(
+                    InvertedResidual(
+                        channels,
+                        out,
+                        stride=stride if i == 0 else 1,
+                        expansion=expansion,
+                        dilation=dilation,
+                    )
+                )
                 channels = out
         self.features = nn.Sequential(*blocks)
         for module in self.modules():
@@ -46,12 +62,16 @@ class MobileNetV2(nn.Module):
 class InvertedResidual(nn.Module):
     """Sandler et al. 2018, section 3.3: widen, filter each channel by itself, narrow without a non-linearity."""
 
-    def __init__(self, channels: int, out: int, *, stride: int, expansion: int, dilation: int) -> None:
+    def __init__(
+        self, channels: int, out: int, *, stride: int, expansion: int, dilation: int
+    ) -> None:
         super().__init__()
         hidden = channels * expansion
         widen = [_conv(channels, hidden, 1)] if expansion != 1 else []
         filtered = _conv(hidden, hidden, 3, stride=stride, dilation=dilation, groups=hidden)
-        self.conv = nn.Sequential(*widen, filtered, nn.Conv2d(hidden, out, 1, bias=False), nn.BatchNorm2d(out))
+        self.conv = nn.Sequential(
+            *widen, filtered, nn.Conv2d(hidden, out, 1, bias=False), nn.BatchNorm2d(out)
+        )
         self.adds = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +87,9 @@ class DeepLabV3PlusDecoder(nn.Module):
         self.aspp = nn.Sequential(
             AtrousPyramid(DEEP_CHANNELS, width, rates), _separable(width, width), nn.BatchNorm2d(width), nn.ReLU()
         )  # fmt: skip
-        self.block1 = nn.Sequential(nn.Conv2d(FINE_CHANNELS, 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU())
+        self.block1 = nn.Sequential(
+            nn.Conv2d(FINE_CHANNELS, 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU()
+        )
         self.block2 = nn.Sequential(_separable(48 + width, width), nn.BatchNorm2d(width), nn.ReLU())
 
     def forward(self, fine: Tensor, deep: Tensor) -> Tensor:
@@ -76,7 +98,9 @@ class DeepLabV3PlusDecoder(nn.Module):
         smp's enlarges by a whole factor; here the deep features go to the exact size of what they meet.
         """
         fine = self.block1(fine)
-        deep = F.interpolate(self.aspp(deep), size=fine.shape[-2:], mode="bilinear", align_corners=True)
+        deep = F.interpolate(
+            self.aspp(deep), size=fine.shape[-2:], mode="bilinear", align_corners=True
+        )
         return self.block2(torch.cat([deep, fine], dim=1))  # type: ignore[no-any-return]
 
 
@@ -87,12 +111,24 @@ class AtrousPyramid(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(
             [
-                nn.Sequential(nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()),
-                *(nn.Sequential(_separable(channels, out, rate), nn.BatchNorm2d(out), nn.ReLU()) for rate in rates),
-                nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()),
+                nn.Sequential(
+                    nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()
+                ),
+                *(
+                    nn.Sequential(_separable(channels, out, rate), nn.BatchNorm2d(out), nn.ReLU())
+                    for rate in rates
+                ),
+                nn.Sequential(
+                    nn.AdaptiveAvgPool2d(1),
+                    nn.Conv2d(channels, out, 1, bias=False),
+                    nn.BatchNorm2d(out),
+                    nn.ReLU(),
+                ),
             ]
         )
-        self.project = nn.Sequential(nn.Conv2d(5 * out, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+        self.project = nn.Sequential(
+            nn.Conv2d(5 * out, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         *local, whole = (conv(x) for conv in self.convs)
@@ -114,17 +150,23 @@ class _LearnsInFp32(nn.Conv2d):
         return super().forward(x)
 
 
-def _conv(channels: int, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1) -> nn.Sequential:
+def _conv(
+    channels: int, out: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Sequential:
     padding = kernel // 2 * dilation
     kind = _LearnsInFp32 if dilation > 1 else nn.Conv2d
     return nn.Sequential(
-        kind(channels, out, kernel, stride, padding, dilation, groups, bias=False), nn.BatchNorm2d(out), nn.ReLU6(inplace=True)
+        kind(channels, out, kernel, stride, padding, dilation, groups, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU6(inplace=True),
     )
 
 
 def _separable(channels: int, out: int, dilation: int = 1) -> nn.Sequential:
     kind = _LearnsInFp32 if dilation > 1 else nn.Conv2d
     return nn.Sequential(
-        kind(channels, channels, 3, padding=dilation, dilation=dilation, groups=channels, bias=False),
+        kind(
+            channels, channels, 3, padding=dilation, dilation=dilation, groups=channels, bias=False
+        ),
         nn.Conv2d(channels, out, 1, bias=False),
     )

@@ -29,9 +29,16 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         self.config = config or PatchDiscriminatorConfig()
         w = self.config.width
-        layers: list[nn.Module] = [nn.Conv2d(3, w, 4, 2, 1), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, w, 4, 2, 1),
+            nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+        ]
         for before, after in ((w, 2 * w), (2 * w, 4 * w), (4 * w, 8 * w)):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.InstanceNorm2d(after), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+            layers += [
+                nn.Conv2d(before, after, 4, 2, 1),
+                nn.InstanceNorm2d(after),
+                nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+            ]
         layers.append(nn.Conv2d(8 * w, 1, 3, padding=1))
         self.layers = nn.Sequential(*layers)
 
@@ -67,7 +74,10 @@ class SNPatchDiscriminator(nn.Module):
         before = 4
         for i, stride in enumerate(self.config.strides):
             after = w * min(2**i, 4)
-            layers += [spectral_norm(nn.Conv2d(before, after, 5, stride, 2)), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+            layers += [
+                spectral_norm(nn.Conv2d(before, after, 5, stride, 2)),
+                nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+            ]
             before = after
         if self.config.one_score:
             layers.append(spectral_norm(nn.Conv2d(before, 1, 5, 1, 2)))
@@ -108,7 +118,13 @@ class MatchedPatchDiscriminator(nn.Module):
         self.config = config or MatchedPatchDiscriminatorConfig()
         w = self.config.width
         self.layers = nn.ModuleList()
-        for before, after, stride in ((self.config.channels, w, 2), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 8 * w, 1), (8 * w, 1, 1)):
+        for before, after, stride in (
+            (self.config.channels, w, 2),
+            (w, 2 * w, 2),
+            (2 * w, 4 * w, 2),
+            (4 * w, 8 * w, 1),
+            (8 * w, 1, 1),
+        ):
             conv = nn.Conv2d(before, after, 4, stride, 1, bias=False)
             nn.init.normal_(conv.weight, std=0.02)
             self.layers.append(spectral_norm(conv))

@@ -51,7 +51,9 @@ class Generator(nn.Module):
 
     multiple = 4
 
-    def __init__(self, before: int, after: int, config: EdgeConnectConfig, *, spectral: bool) -> None:
+    def __init__(
+        self, before: int, after: int, config: EdgeConnectConfig, *, spectral: bool
+    ) -> None:
         super().__init__()
         w = config.width
         self.layers = nn.Sequential(
@@ -85,7 +87,9 @@ class EdgeGenerator(Generator):
         """Arguments as ``EdgeConnect.forward``; returns N1HW in [0, 1], 1 = edge, for known places too."""
         hole = mask < 0.5
         grey = luminance(image).masked_fill(hole, 1)
-        return torch.sigmoid(self._answer(torch.cat([grey, edges.masked_fill(hole, 0), hole.to(image.dtype)], dim=1)))
+        return torch.sigmoid(
+            self._answer(torch.cat([grey, edges.masked_fill(hole, 0), hole.to(image.dtype)], dim=1))
+        )
 
 
 class InpaintGenerator(Generator):
@@ -117,7 +121,7 @@ class EdgeConnect(nn.Module):
 
         Args:
             image: N3HW in [-1, 1], H and W multiples of 4, 12 at least. Values under a hole are never read.
-            edges: N1HW, 1 = edge: Canny's of the known part (``train.edges``). Values under a hole are never read.
+            edges: N1HW, 1 = edge: Canny's of the known part (``train.data.edges``). Values under a hole are never read.
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
@@ -126,7 +130,9 @@ class EdgeConnect(nn.Module):
         Raises:
             ValueError: an illegal size; the message names the next legal one.
         """
-        return self.painter(image, torch.where(mask < 0.5, self.edges(image, edges, mask), edges), mask)
+        return self.painter(
+            image, torch.where(mask < 0.5, self.edges(image, edges, mask), edges), mask
+        )
 
 
 def _after(channels: int) -> tuple[nn.Module, ...]:

@@ -21,7 +21,11 @@ class _ResidualBlock(nn.Module):
 
     def __init__(self, width: int, scale: float) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1))
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,7 +41,10 @@ class EDSRStage(nn.Module):
             raise ValueError(f"factor must be 2 or 4, got {factor}")
         w = config.width
         self.head = nn.Conv2d(3, w, 3, padding=1)
-        self.body = nn.Sequential(*[_ResidualBlock(w, config.residual_scale) for _ in range(config.blocks)], nn.Conv2d(w, w, 3, padding=1))
+        self.body = nn.Sequential(
+            *[_ResidualBlock(w, config.residual_scale) for _ in range(config.blocks)],
+            nn.Conv2d(w, w, 3, padding=1),
+        )
         tail: list[nn.Module] = []
         for _ in range(factor // 2):
             tail += [nn.Conv2d(w, 4 * w, 3, padding=1), nn.PixelShuffle(2)]

@@ -30,7 +30,11 @@ def fold_batch_norm(network: Network) -> Network:
     for module in list(network.modules()):
         before: nn.Conv2d | None = None
         for name, child in list(module.named_children()):
-            if isinstance(child, nn.BatchNorm2d) and before is not None and before.out_channels == child.num_features:
+            if (
+                isinstance(child, nn.BatchNorm2d)
+                and before is not None
+                and before.out_channels == child.num_features
+            ):
                 _fold(before, child)
                 setattr(module, name, nn.Identity())
                 before = None
@@ -43,7 +47,11 @@ def _last_convolution(module: nn.Module) -> nn.Conv2d | None:
     """The module itself, or the end of a row of nothing but convolutions (depthwise, then pointwise)."""
     if isinstance(module, nn.Conv2d):
         return module
-    if isinstance(module, nn.Sequential) and len(module) and all(isinstance(m, nn.Conv2d) for m in module):
+    if (
+        isinstance(module, nn.Sequential)
+        and len(module)
+        and all(isinstance(m, nn.Conv2d) for m in module)
+    ):
         return module[-1]  # type: ignore[return-value]
     return None
 
@@ -52,5 +60,11 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     conv.weight, conv.bias = fuse_conv_bn_weights(
-        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        conv.weight,
+        conv.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
     )

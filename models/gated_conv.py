@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.contextual_attention import RATE, contextual_attention
+from .contextual_attention import RATE, contextual_attention
 
 DILATIONS = (2, 4, 8, 16)
 
@@ -29,7 +29,9 @@ class GatedConvConfig:
 
     def __post_init__(self) -> None:
         if self.width < 4 or self.width % 4:
-            raise ValueError(f"expected a width in multiples of 4, got {self.width}; take {max(4, -(-self.width // 4) * 4)}")
+            raise ValueError(
+                f"expected a width in multiples of 4, got {self.width}; take {max(4, -(-self.width // 4) * 4)}"
+            )
 
 
 class Gated(nn.Module):
@@ -39,7 +41,9 @@ class Gated(nn.Module):
         self, before: int, after: int, kernel_size: int = 3, stride: int = 1, dilation: int = 1, act: Callable[[Tensor], Tensor] = F.elu
     ) -> None:  # fmt: skip
         super().__init__()
-        self.conv = nn.Conv2d(before, 2 * after, kernel_size, stride, kernel_size // 2 * dilation, dilation)
+        self.conv = nn.Conv2d(
+            before, 2 * after, kernel_size, stride, kernel_size // 2 * dilation, dilation
+        )
         self.act = act
         # An open gate lets half through and there is no norm: this keeps a small signal's variance. From the authors' start (Glorot) 16
         # layers shrink it by some 10^8, from which only a run of their length recovers.
@@ -107,7 +111,9 @@ class GatedConvNetwork(nn.Module):
             )
         hole = 1 - mask.to(image.dtype)
         # The plane of ones is the authors': beside zero padding it says where the picture ends.
-        x = self.encoder(torch.cat([image.masked_fill(hole > 0, 0), torch.ones_like(hole), hole], dim=1))
+        x = self.encoder(
+            torch.cat([image.masked_fill(hole > 0, 0), torch.ones_like(hole), hole], dim=1)
+        )
         x = self.dilated(x)
         if self.config.attention:
             found = contextual_attention(self.matched(x), F.max_pool2d(hole, 4 * RATE))

@@ -19,8 +19,12 @@ def known_count(mask: Tensor, kernel_size: int) -> Tensor:
     """
     # Two one-dimensional sums of whole numbers: exact in float32, and k + k reads per pixel where the window holds k * k.
     pad = kernel_size // 2
-    rows = F.avg_pool2d(mask.float(), (kernel_size, 1), 1, (pad, 0), count_include_pad=True, divisor_override=1)
-    return F.avg_pool2d(rows, (1, kernel_size), 1, (0, pad), count_include_pad=True, divisor_override=1)
+    rows = F.avg_pool2d(
+        mask.float(), (kernel_size, 1), 1, (pad, 0), count_include_pad=True, divisor_override=1
+    )
+    return F.avg_pool2d(
+        rows, (1, kernel_size), 1, (0, pad), count_include_pad=True, divisor_override=1
+    )
 
 
 class PartialConv2d(nn.Module):
@@ -49,7 +53,9 @@ class PartialConv2d(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight, a=0.2)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: list[Tensor], masks: list[Tensor], *, gated: bool = False) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, features: list[Tensor], masks: list[Tensor], *, gated: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Convolve.
 
         Args:
@@ -62,9 +68,15 @@ class PartialConv2d(nn.Module):
         """
         if tuple(f.shape[1] for f in features) != self.groups or len(masks) != len(features):
             found = [f.shape[1] for f in features]
-            raise ValueError(f"expected groups of {self.groups} channels with a mask each, got {found} and {len(masks)} masks")
-        x = torch.cat(features if gated else [f * m for f, m in zip(features, masks, strict=True)], dim=1)
-        counts = [known_count(m, self.kernel_size) * c for m, c in zip(masks, self.groups, strict=True)]
+            raise ValueError(
+                f"expected groups of {self.groups} channels with a mask each, got {found} and {len(masks)} masks"
+            )
+        x = torch.cat(
+            features if gated else [f * m for f, m in zip(features, masks, strict=True)], dim=1
+        )
+        counts = [
+            known_count(m, self.kernel_size) * c for m, c in zip(masks, self.groups, strict=True)
+        ]
         count = counts[0] if len(counts) == 1 else torch.stack(counts).sum(0)
         full = float(sum(self.groups) * self.kernel_size**2)
         # The product alone meets an autocast: what follows keeps its type, or all features would be fp32, at twice the memory.
@@ -73,4 +85,6 @@ class PartialConv2d(nn.Module):
         # sum(1)/sum(M), and 0 where sum(M) is 0; the bias goes through the same gate, so unknown stays exactly 0.
         ratio = (full / count.clamp(min=1)).to(out.dtype) * known
         assert self.conv.bias is not None
-        return torch.addcmul(out * ratio, self.conv.bias.to(out.dtype).view(1, -1, 1, 1), known), known
+        return torch.addcmul(
+            out * ratio, self.conv.bias.to(out.dtype).view(1, -1, 1, 1), known
+        ), known

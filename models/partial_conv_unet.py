@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.partial_conv import PartialConv2d
-from models.smooth_base import smooth_base
+from .partial_conv import PartialConv2d
+from .smooth_base import smooth_base
 
 # Liu et al.'s kernels going down; the paper is silent. Going up they are all 3.
 ENCODER_KERNELS = (7, 5, 5, 3, 3, 3, 3)
@@ -50,13 +50,24 @@ class PartialConvUNet(nn.Module):
         self.encoders = nn.ModuleList()
         before = 3
         for width, kernel in zip(channels, ENCODER_KERNELS, strict=True):
-            self.encoders.append(nn.ModuleList([PartialConv2d((before,), width, kernel), PartialConv2d((width,), width, kernel)]))
+            self.encoders.append(
+                nn.ModuleList(
+                    [
+                        PartialConv2d((before,), width, kernel),
+                        PartialConv2d((width,), width, kernel),
+                    ]
+                )
+            )
             before = width
         self.decoders = nn.ModuleList()  # index i belongs to encoder i
         for level, width in enumerate(channels):
             below = channels[min(level + 1, len(channels) - 1)]
             out = 3 if level == 0 else width
-            self.decoders.append(nn.ModuleList([PartialConv2d((below, width), width, 3), PartialConv2d((width,), out, 3)]))
+            self.decoders.append(
+                nn.ModuleList(
+                    [PartialConv2d((below, width), width, 3), PartialConv2d((width,), out, 3)]
+                )
+            )
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Fill.

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models.checkpoint import CheckpointError
+from .checkpoint import CheckpointError
 
 #: What ``load_lpips`` makes.
 BACKBONES = ("squeeze", "alex")
@@ -37,8 +37,15 @@ def load_lpips(backbone: str, path: Path) -> Any:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         # ``slice3.6.squeeze.weight`` is torchvision's ``features.6.squeeze.weight``.
-        wanted = {name: state[re.sub(r"^slice\d+\.", "features.", name)] for name in network.net.state_dict()}
+        wanted = {
+            name: state[re.sub(r"^slice\d+\.", "features.", name)]
+            for name in network.net.state_dict()
+        }
         network.net.load_state_dict(wanted)
-    except Exception as error:  # torch raises pickle's, zipfile's and its own errors for damaged files
-        raise CheckpointError(f"{path}: no weights of LPIPS' {backbone} backbone ({error}); delete the file and run again") from error
+    except (
+        Exception
+    ) as error:  # torch raises pickle's, zipfile's and its own errors for damaged files
+        raise CheckpointError(
+            f"{path}: no weights of LPIPS' {backbone} backbone ({error}); delete the file and run again"
+        ) from error
     return network.eval().requires_grad_(False)

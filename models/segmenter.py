@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.deeplab import DeepLabV3PlusDecoder, MobileNetV2
+from .deeplab import DeepLabV3PlusDecoder, MobileNetV2
 
 STRIDE = 16
 
@@ -60,11 +60,15 @@ class CompactSegmenter(nn.Module):
         height, width = image.shape[-2:]
         legal = self.legal_size(height), self.legal_size(width)
         if (height, width) != legal:
-            raise ValueError(f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; pad to {legal[0]}x{legal[1]}")
+            raise ValueError(
+                f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
+            )
         return self.head(self.decoder(*self.encoder(image)))  # type: ignore[no-any-return]
 
 
-def photo_logits(network: nn.Module, rgb: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
+def photo_logits(
+    network: nn.Module, rgb: NDArray[np.uint8], device: torch.device | str = "cpu"
+) -> Tensor:
     """A photo of any size through a ``CompactSegmenter`` (or its average): the preprocessing that its weight entry names.
 
     Args:
@@ -80,5 +84,7 @@ def photo_logits(network: nn.Module, rgb: NDArray[np.uint8], device: torch.devic
     x = torch.zeros(1, 3, *legal)
     x[0, :, :h, :w] = torch.from_numpy(rgb).permute(2, 0, 1).float() / 127.5 - 1
     # Class by class in memory: enlarged that way, and softmax over it, take a third of the time.
-    logits = network(x.to(device).contiguous(memory_format=torch.channels_last)).float().contiguous()
+    logits = (
+        network(x.to(device).contiguous(memory_format=torch.channels_last)).float().contiguous()
+    )
     return F.interpolate(logits, size=legal, mode="bilinear", align_corners=True)[0, :, :h, :w]

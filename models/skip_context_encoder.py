@@ -73,7 +73,9 @@ class _Up(nn.Module):
         )
         self.merge = (
             nn.Sequential(
-                nn.Conv2d(2 * after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+                nn.Conv2d(2 * after, after, 3, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
             )
             if skip
             else None
@@ -128,16 +130,26 @@ class SkipContextEncoder(nn.Module):
         self.encoder = nn.ModuleList()
         before = 3
         for width in c:
-            layers: list[nn.Module] = [nn.Conv2d(before, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            layers: list[nn.Module] = [
+                nn.Conv2d(before, width, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
             self.encoder.append(nn.Sequential(*layers))
             before = width
         n = self.config.blocks
-        self.down_blocks = nn.ModuleList(_residuals(channels, n if 2 <= i <= 3 else 0) for i, channels in enumerate(c))
+        self.down_blocks = nn.ModuleList(
+            _residuals(channels, n if 2 <= i <= 3 else 0) for i, channels in enumerate(c)
+        )
         bottom = SIZE // 2 ** len(c)
         self.fc = ChannelwiseFullyConnected(c[-1], bottom) if self.config.channelwise_fc else None
-        ups = [_Up(c[i], c[i - 1], self.config.skip) for i in range(len(c) - 1, 0, -1)]  # 4 -> 64 pixels
+        ups = [
+            _Up(c[i], c[i - 1], self.config.skip) for i in range(len(c) - 1, 0, -1)
+        ]  # 4 -> 64 pixels
         self.decoder = nn.ModuleList(ups)
-        self.up_blocks = nn.ModuleList(_residuals(c[i - 1], n if i >= 2 else 0) for i in range(len(c) - 1, 0, -1))
+        self.up_blocks = nn.ModuleList(
+            _residuals(c[i - 1], n if i >= 2 else 0) for i in range(len(c) - 1, 0, -1)
+        )
         if self.config.whole_picture:
             self.last_up: _Up | None = _Up(c[0], c[0], skip=False)
             self.head = nn.Conv2d(c[0] + (3 if self.config.skip else 0), 3, 3, padding=1)
@@ -159,7 +171,9 @@ class SkipContextEncoder(nn.Module):
             ValueError: any other size.
         """
         if image.shape[-2:] != (SIZE, SIZE):
-            raise ValueError(f"expected {SIZE}x{SIZE} pictures, got {image.shape[-2]}x{image.shape[-1]}; resize the window")
+            raise ValueError(
+                f"expected {SIZE}x{SIZE} pictures, got {image.shape[-2]}x{image.shape[-1]}; resize the window"
+            )
         masked = image * mask
         x = masked
         skips: list[Tensor] = []
@@ -168,7 +182,9 @@ class SkipContextEncoder(nn.Module):
             skips.append(x)
         if self.fc is not None:
             x = self.fc(x)
-        for up, blocks, skip in zip(self.decoder, self.up_blocks, reversed(skips[:-1]), strict=True):
+        for up, blocks, skip in zip(
+            self.decoder, self.up_blocks, reversed(skips[:-1]), strict=True
+        ):
             x = blocks(up(x, skip))
         if self.last_up is not None:
             x = self.last_up(x, None)

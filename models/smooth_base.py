@@ -32,7 +32,9 @@ def smooth_base(image: Tensor, mask: Tensor, cell: int, *, middle: float) -> Ten
         base = F.interpolate(base, size=share.shape[-2:], mode="bilinear", align_corners=False)
         trust = (4 * share).clamp(max=1)
         base = trust * total / share.clamp(min=1e-6) + (1 - trust) * base
-    return F.interpolate(base, size=image.shape[-2:], mode="bilinear", align_corners=False).to(image.dtype)
+    return F.interpolate(base, size=image.shape[-2:], mode="bilinear", align_corners=False).to(
+        image.dtype
+    )
 
 
 def _means(x: Tensor, cell: int) -> Tensor:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models.categories import CLASSES
-from pipeline.config import COMPARISONS, DETAILS, DEVICES, ENGINES, ROUTES, SEGMENTERS, BatchSettings, Settings
-from pipeline.errors import OutputError, RemoveObjectsError, UsageError
-from pipeline.printable import printable
-from pipeline.remote import Location, located, redacted
-from pipeline.stopping import STOPPED_AT_ONCE, on_signals
-from pipeline.tolerance import tolerances
+from ..models.categories import CLASSES
+from .batch.settings import ENGINES, BatchSettings
+from .config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, Settings
+from .errors import OutputError, RemoveObjectsError, UsageError
+from .report.tolerance import tolerances
+from .storage.location import Location, located
+from .system.signals import STOPPED_AT_ONCE, on_signals
+from .system.text import printable, redacted
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
@@ -31,19 +32,54 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("paths", nargs="+", type=_place, metavar="PATH", help="photos, and folders (searched through); s3://bucket/folder too")
-    p.add_argument("--class", dest="classes", action="append", default=[], metavar="NAME", help="what to remove; repeat, or 'all'")
-    p.add_argument("-o", "--output", type=_place, metavar="DIR", help="where results go (default: cleaned/ beside the input)")
     p.add_argument(
-        "--masks", type=_place, metavar="DIR", help="your own masks by the same relative name, white = remove; nothing is segmented"
+        "paths",
+        nargs="+",
+        type=_place,
+        metavar="PATH",
+        help="photos, and folders (searched through); s3://bucket/folder too",
     )
-    p.add_argument("--save-masks", action="store_true", help="write each mask to masks/ in the output folder")
-    p.add_argument("--segmenter", choices=SEGMENTERS, default="auto", help="auto: FCN-ResNet101 where its weights can be had, else compact")
+    p.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="what to remove; repeat, or 'all'",
+    )
+    p.add_argument(
+        "-o",
+        "--output",
+        type=_place,
+        metavar="DIR",
+        help="where results go (default: cleaned/ beside the input)",
+    )
+    p.add_argument(
+        "--masks",
+        type=_place,
+        metavar="DIR",
+        help="your own masks by the same relative name, white = remove; nothing is segmented",
+    )
+    p.add_argument(
+        "--save-masks", action="store_true", help="write each mask to masks/ in the output folder"
+    )
+    p.add_argument(
+        "--segmenter",
+        choices=SEGMENTERS,
+        default="auto",
+        help="auto: FCN-ResNet101 where its weights can be had, else compact",
+    )
     p.add_argument(
         "--prefilter", action=argparse.BooleanOptionalAction, default=True,
         help="let the compact segmenter look first; fcn_resnet101 sees only photos in which it finds a trace (default: yes)",
     )  # fmt: skip
-    p.add_argument("--threshold", type=float, default=0.5, metavar="P", help="least probability of a removed pixel (default 0.5)")
+    p.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="least probability of a removed pixel (default 0.5)",
+    )
     p.add_argument(
         "--dilate",
         type=_dilate,
@@ -51,35 +87,83 @@ def parser() -> argparse.ArgumentParser:
         metavar="auto|PIXELS",
         help="how far the mask is widened (default: 1.2 %% of the longer side)",
     )
-    p.add_argument("--route", choices=ROUTES, default="auto", help="which inpainter; auto decides hole by hole")
-    p.add_argument("--detail", choices=DETAILS, default="texture", help="none: the networks' plain answer, enlarged")
+    p.add_argument(
+        "--route", choices=ROUTES, default="auto", help="which inpainter; auto decides hole by hole"
+    )
+    p.add_argument(
+        "--detail",
+        choices=DETAILS,
+        default="texture",
+        help="none: the networks' plain answer, enlarged",
+    )
     p.add_argument("--device", choices=DEVICES, default="auto")
-    p.add_argument("--workers", type=_workers, default=2, metavar="N", help="photos at work at once (default 2)")
-    p.add_argument("--engine", choices=ENGINES, default="local", help="ray: work on all machines of a Ray cluster (docs/scale.md)")
     p.add_argument(
-        "--actors", type=int, metavar="N", help="with --engine ray: processes that hold the networks (default: one a core or GPU)"
+        "--workers",
+        type=_workers,
+        default=2,
+        metavar="N",
+        help="photos at work at once (default 2)",
     )
     p.add_argument(
-        "--gpus-per-actor", type=float, metavar="X", help="with --engine ray: 0.5 lets two share one (default: 1 where there are any)"
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="ray: work on all machines of a Ray cluster (docs/scale.md)",
     )
-    p.add_argument("--overwrite", action="store_true", help="do finished photos again, and replace files that are in the way")
+    p.add_argument(
+        "--actors",
+        type=int,
+        metavar="N",
+        help="with --engine ray: processes that hold the networks (default: one a core or GPU)",
+    )
+    p.add_argument(
+        "--gpus-per-actor",
+        type=float,
+        metavar="X",
+        help="with --engine ray: 0.5 lets two share one (default: 1 where there are any)",
+    )
+    p.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="do finished photos again, and replace files that are in the way",
+    )
     p.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
-    p.add_argument("--lossless", action="store_true", help="write PNG where the photo's own format is lossy")
-    p.add_argument("--strip-metadata", action="store_true", help="write no GPS, dates, names, serial numbers, comments")
     p.add_argument(
-        "--compare", type=_comparisons, default=(), metavar="METHOD,…", help=f"fill the same holes these ways too: {', '.join(COMPARISONS)}"
+        "--lossless", action="store_true", help="write PNG where the photo's own format is lossy"
     )
     p.add_argument(
-        "--truth", type=_place, metavar="DIR", help="the pictures without the objects, by the same relative name: the report says the error"
+        "--strip-metadata",
+        action="store_true",
+        help="write no GPS, dates, names, serial numbers, comments",
     )
     p.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="an earlier report.json: exit 1 where a figure got worse than its tolerance"
+        "--compare",
+        type=_comparisons,
+        default=(),
+        metavar="METHOD,…",
+        help=f"fill the same holes these ways too: {', '.join(COMPARISONS)}",
+    )
+    p.add_argument(
+        "--truth",
+        type=_place,
+        metavar="DIR",
+        help="the pictures without the objects, by the same relative name: the report says the error",
+    )
+    p.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="an earlier report.json: exit 1 where a figure got worse than its tolerance",
     )
     p.add_argument(
         "--tolerance", dest="tolerances", action="append", default=[], metavar="FIGURE=VALUE",
         help="what a figure may get worse by, in a photo (truth.psnr=0.5) or in the mean (mean.truth.psnr=0.2); repeat",
     )  # fmt: skip
-    p.add_argument("--no-probe", action="store_true", help="leave out the probe: faster, and the report knows less")
+    p.add_argument(
+        "--no-probe",
+        action="store_true",
+        help="leave out the probe: faster, and the report knows less",
+    )
     p.add_argument("--offline", action="store_true", help="never touch the network")
     p.add_argument("-q", "--quiet", action="store_true", help="errors only")
     p.add_argument("-v", "--verbose", action="store_true", help="a line for every photo")
@@ -90,7 +174,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code, see ``EPILOG``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.ERROR if args.quiet else logging.WARNING, format="remove-objects: %(message)s", force=True)
+    logging.basicConfig(
+        level=logging.ERROR if args.quiet else logging.WARNING,
+        format="remove-objects: %(message)s",
+        force=True,
+    )
     try:
         settings = Settings(
             segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, detail=args.detail,
@@ -104,34 +192,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         allowed = tolerances(args.tolerances)
         if args.tolerances and args.baseline is None:
-            raise UsageError("--tolerance says how far from --baseline FILE a figure may be; give that too")
+            raise UsageError(
+                "--tolerance says how far from --baseline FILE a figure may be; give that too"
+            )
         with on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
-            from pipeline.baseline import compare, load_baseline
-            from pipeline.baseline_table import baseline_table
-            from pipeline.run import remove_folder
-            from pipeline.summary import summary
+            from .batch.run import remove_folder
+            from .report.baseline import compare, load_baseline
+            from .report.terminal import baseline_table, summary
 
             baseline = None if args.baseline is None else load_baseline(args.baseline)
             command = shlex.join(["remove-objects", *map(redacted, arguments)])
-            result = remove_folder(args.paths, settings, batch, command=command, progress=progress, stop=stop)
+            result = remove_folder(
+                args.paths, settings, batch, command=command, progress=progress, stop=stop
+            )
     except RemoveObjectsError as error:
         print(f"remove-objects: {error}", file=sys.stderr)
         return 1 if isinstance(error, OutputError) else 2
     except KeyboardInterrupt:  # before anything was begun
         print("remove-objects: stopped", file=sys.stderr)
         return STOPPED_AT_ONCE
-    counts = {s: sum(p["status"] == s for p in result.photos) for s in ("ok", "review", "unchanged", "skipped", "failed")}
+    counts = {
+        s: sum(p["status"] == s for p in result.photos)
+        for s in ("ok", "review", "unchanged", "skipped", "failed")
+    }
     report = result.written()
     comparison = None if baseline is None or result.stopped else compare(report, baseline, allowed)
     if not args.quiet:
         print(summary(report["run"], report["photos"]))
     if comparison is not None and (comparison.worse or not args.quiet):
-        print(baseline_table(comparison, str(args.baseline)), file=sys.stderr if args.quiet else sys.stdout)
+        print(
+            baseline_table(comparison, str(args.baseline)),
+            file=sys.stderr if args.quiet else sys.stdout,
+        )
     if not args.quiet:
         print(", ".join(f"{n} {s}" for s, n in counts.items() if n) + f"; report: {result.report}")
     for photo in result.photos:
         if photo["status"] == "failed":
-            print(f"failed: {printable(photo['input'])}: {printable(photo['error'] or '')}", file=sys.stderr)
+            print(
+                f"failed: {printable(photo['input'])}: {printable(photo['error'] or '')}",
+                file=sys.stderr,
+            )
     if result.stopped:
         print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
     return 1 if result.stopped or counts["failed"] or (comparison and comparison.worse) else 0
@@ -156,14 +256,18 @@ class _Progress:
         from tqdm import tqdm
 
         if self.bar is None:
-            self.bar = tqdm(total=total, unit="photo", disable=self.quiet or None, dynamic_ncols=True)
+            self.bar = tqdm(
+                total=total, unit="photo", disable=self.quiet or None, dynamic_ncols=True
+            )
         if entry is None:
             return
         self.counts[entry["status"]] = self.counts.get(entry["status"], 0) + 1
         self.bar.update()
-        self.bar.set_postfix({**self.counts, "last": printable(entry["input"])[-24:]}, refresh=False)
+        self.bar.set_postfix(
+            {**self.counts, "last": printable(entry["input"])[-24:]}, refresh=False
+        )
         if self.verbose:
-            from pipeline.summary import photo_line
+            from .report.terminal import photo_line
 
             self.bar.write(photo_line(entry))
 

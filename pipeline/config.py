@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.categories import CLASSES
-from pipeline.errors import UsageError
+from ..models.categories import CLASSES
+from .errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.remote import Location
+    pass
+
 
 SEGMENTERS = ("auto", "fcn_resnet101", "compact")
+
 ROUTES = ("auto", "edge", "face", "free-form")
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
 DETAILS = ("texture", "none")
-ENGINES = ("local", "ray")
+
 COMPARISONS = ("navier-stokes", "telea")
 
 
@@ -61,41 +65,6 @@ class Settings:
             raise UsageError(f"dilate must be 'auto' or 0 to 2000 pixels; got {self.dilate}")
 
 
-@dataclass(frozen=True)
-class BatchSettings:
-    """What concerns the folder and not the picture.
-
-    ``masks``: the user's own, by the same relative names. ``truth``: the pictures without the objects, likewise; the error against them
-    then stands in the report. ``output`` and both of them are folders here or elsewhere
-    (``pipeline.remote.located``).
-
-    ``engine``: ``local`` works with ``workers`` threads of this process, ``ray`` with ``actors`` processes of a cluster (None: one a core,
-    or one a GPU) that have ``gpus_per_actor`` each (None: 1 where the cluster has any and ``device`` allows it).
-    """
-
-    classes: tuple[str, ...] = ()
-    output: Location | None = None
-    masks: Location | None = None
-    truth: Location | None = None
-    save_masks: bool = False
-    workers: int = 2
-    overwrite: bool = False
-    dry_run: bool = False
-    engine: str = "local"
-    actors: int | None = None
-    gpus_per_actor: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got '{self.engine}'")
-        if self.engine != "ray" and (self.actors is not None or self.gpus_per_actor is not None):
-            raise UsageError("--actors and --gpus-per-actor are for --engine ray; --workers is the local engine's")
-        if self.actors is not None and self.actors < 1:
-            raise UsageError(f"--actors must be at least 1; got {self.actors}")
-        if self.gpus_per_actor is not None and not 0 <= self.gpus_per_actor <= 64:
-            raise UsageError(f"--gpus-per-actor must be 0 to 64, fractions allowed; got {self.gpus_per_actor}")
-
-
 def resolve_classes(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     """Class names as the user wrote them -> names of ``CLASSES`` in their order; ``all`` is every one.
 
@@ -107,7 +76,9 @@ def resolve_classes(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
         return CLASSES
     unknown = sorted(wanted - set(CLASSES))
     if unknown:
-        raise UsageError(f"unknown class {', '.join(repr(u) for u in unknown)}; the classes are: {', '.join(CLASSES)}, or all")
+        raise UsageError(
+            f"unknown class {', '.join(repr(u) for u in unknown)}; the classes are: {', '.join(CLASSES)}, or all"
+        )
     return tuple(c for c in CLASSES if c in wanted)
 
 
@@ -121,11 +92,15 @@ def auto_dilate(height: int, width: int) -> int:
 
 #: Connected parts of a class mask below this share of the photo are specks and dropped.
 SPECK_SHARE = 0.0004
+
 #: A hole may be this share of a photo before its verdict is ``review`` on that ground alone.
 REVIEW_HOLE_SHARE = 0.35
+
 #: Above this share nothing is left to fill from, and the photo fails.
 FAIL_HOLE_SHARE = 0.90
+
 #: Residue (share of the hole that the segmenter still calls the removed class) above which a photo is for review.
 REVIEW_RESIDUE = 0.20
-#: Expected error (``pipeline.verdict.score``) above which a photo is for review: a third of the photos of docs/quality-report.md are above.
+
+#: Expected error (``pipeline.quality.verdict.score``) above which a photo is for review: a third of the photos of docs/quality-report.md are above.
 REVIEW_SCORE = 0.285

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.types import Box, Hole, Mask
+from .types import Box, Hole, Mask
 
 
 def near_box(box: Box, height: int, width: int) -> Box:

@@ -6,11 +6,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from pipeline import metrics, segment
-from pipeline.config import Settings
-from pipeline.errors import UsageError
-from pipeline.faces import FaceDetector
-from pipeline.inpaint import Inpainters
+from .config import Settings
+from .detect import segmenters
+from .detect.faces import FaceDetector
+from .errors import UsageError
+from .inpaint.inpainters import Inpainters
+from .quality import lpips
 
 if TYPE_CHECKING:
     import torch
@@ -24,10 +25,10 @@ class Networks:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self._lock = threading.Lock()
-        self._segmenter: segment.Chosen | None = None
-        self._first_look: segment.CompactSegmenterAdapter | None = None
+        self._segmenter: segmenters.Chosen | None = None
+        self._first_look: segmenters.CompactSegmenterAdapter | None = None
         self._faces: FaceDetector | None = None
-        self._perceptual: metrics.Perceptual | None = None
+        self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
         self._device: torch.device | None = None
 
@@ -39,22 +40,24 @@ class Networks:
         return self._device
 
     @property
-    def segmenter(self) -> segment.Segmenter:
+    def segmenter(self) -> segmenters.Segmenter:
         with self._lock:
             if self._segmenter is None:
-                self._segmenter = segment.choose_segmenter(self.settings.segmenter, self.device, offline=self.settings.offline)
+                self._segmenter = segmenters.choose_segmenter(
+                    self.settings.segmenter, self.device, offline=self.settings.offline
+                )
                 if self._segmenter.warning:
                     log.warning("%s", self._segmenter.warning)
             return self._segmenter.segmenter
 
     @property
-    def first_look(self) -> segment.Segmenter | None:
+    def first_look(self) -> segmenters.Segmenter | None:
         """The compact segmenter where it is to look before a slower one does; else None."""
         if not self.settings.prefilter or self.segmenter.quick:
             return None
         with self._lock:
             if self._first_look is None:
-                self._first_look = segment.CompactSegmenterAdapter(self.device)
+                self._first_look = segmenters.CompactSegmenterAdapter(self.device)
             return self._first_look
 
     @property
@@ -72,10 +75,10 @@ class Networks:
             return self._inpainters
 
     @property
-    def perceptual(self) -> metrics.Perceptual:
+    def perceptual(self) -> lpips.Perceptual:
         with self._lock:
             if self._perceptual is None:
-                self._perceptual = metrics.Perceptual(self.device, offline=self.settings.offline)
+                self._perceptual = lpips.Perceptual(self.device, offline=self.settings.offline)
                 if self._perceptual.missing:
                     log.warning("%s", self._perceptual.missing)
             return self._perceptual
@@ -89,7 +92,10 @@ class Networks:
 
     def warnings(self) -> list[str]:
         """What the whole run should know, each said once."""
-        found = [self._segmenter.warning if self._segmenter else None, self._perceptual.missing if self._perceptual else None]
+        found = [
+            self._segmenter.warning if self._segmenter else None,
+            self._perceptual.missing if self._perceptual else None,
+        ]
         if self._faces is not None and self._faces.name == "haar":
             found.append(f"faces were looked for with Haar cascades: {self._faces.missing}")
         return [w for w in found if w]
@@ -98,9 +104,15 @@ class Networks:
 def _device(name: str) -> torch.device:
     import torch
 
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if name == "auto":
         name = next(k for k in ("cuda", "mps", "cpu") if available[k])
     if not available[name]:
-        raise UsageError(f"--device {name}: this machine offers {', '.join(k for k, v in available.items() if v)}")
+        raise UsageError(
+            f"--device {name}: this machine offers {', '.join(k for k, v in available.items() if v)}"
+        )
     return torch.device(name)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.types import FloatArray
+from .types import FloatArray
 
 
 def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:

@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline import composite, mask, metrics, prefilter, route, segment, signs, verdict
-from pipeline.classical import fill_classically
-from pipeline.config import FAIL_HOLE_SHARE, auto_dilate, resolve_classes
-from pipeline.errors import UnreadableError, UsageError
-from pipeline.networks import Networks
-from pipeline.pixels import as_float
-from pipeline.stopwatch import Stopwatch
-from pipeline.types import (
+from .config import FAIL_HOLE_SHARE, auto_dilate, resolve_classes
+from .detect import looks, mask
+from .errors import UnreadableError, UsageError
+from .inpaint import composite, route
+from .inpaint.classical import fill_classically
+from .networks import Networks
+from .pixels import as_float
+from .quality import metrics, signs, verdict
+from .quality import probe as probe_module
+from .system.stopwatch import Stopwatch
+from .types import (
     Box,
     Compared,
     FloatArray,
@@ -57,7 +60,9 @@ class _Found:
 class ObjectRemover(Networks):
     """Removes objects from photos. Networks load once, when first needed; ``remove`` may be called from several threads."""
 
-    def remove(self, image: Any, classes: Sequence[str] = (), *, hole: Mask | None = None) -> Removed:
+    def remove(
+        self, image: Any, classes: Sequence[str] = (), *, hole: Mask | None = None
+    ) -> Removed:
         """Remove objects from one picture.
 
         Args:
@@ -75,12 +80,20 @@ class ObjectRemover(Networks):
             raise UsageError("name at least one class, or give the hole")
         photo, back = _as_photo(image)
         if hole is not None and hole.shape != photo.size:
-            raise UsageError(f"the hole is {hole.shape[1]}x{hole.shape[0]} pixels, the picture {photo.size[1]}x{photo.size[0]}")
+            raise UsageError(
+                f"the hole is {hole.shape[1]}x{hole.shape[0]} pixels, the picture {photo.size[1]}x{photo.size[0]}"
+            )
         outcome = self.clean(photo, resolve_classes(list(classes)), hole)
         return Removed(back(photo.rgb if outcome.result is None else outcome.result), outcome)
 
     def clean(
-        self, photo: Photo, classes: Sequence[str], given: Mask | None = None, *, dry_run: bool = False, step: Step | None = None
+        self,
+        photo: Photo,
+        classes: Sequence[str],
+        given: Mask | None = None,
+        *,
+        dry_run: bool = False,
+        step: Step | None = None,
     ) -> Outcome:
         """One photo through every stage between reading and writing. ``given`` is the user's own mask, or None to segment.
 
@@ -95,13 +108,24 @@ class ObjectRemover(Networks):
             unknown = mask.dilate(found.mask, found.dilate)
             holes = mask.find_holes(unknown)
         share = float(unknown.mean())
-        partial = Outcome(Status.UNCHANGED, "", mask=unknown, classes=found.shares, hole_share=share, warnings=photo.warnings)
+        partial = Outcome(
+            Status.UNCHANGED,
+            "",
+            mask=unknown,
+            classes=found.shares,
+            hole_share=share,
+            warnings=photo.warnings,
+        )
 
         def done(**changes: Any) -> Outcome:
             return replace(partial, seconds=watch.elapsed, stages=watch.stages, **changes)
 
         if not holes:
-            return done(reason="the mask is empty" if given is not None else f"no {' or '.join(classes)} was found{found.note}")
+            return done(
+                reason="the mask is empty"
+                if given is not None
+                else f"no {' or '.join(classes)} was found{found.note}"
+            )
         if share > FAIL_HOLE_SHARE:
             status, reason = verdict.verdict(share, None, ())
             return done(status=status, reason=reason, error=reason)
@@ -110,7 +134,10 @@ class ObjectRemover(Networks):
             faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
         routings = [route.route(h, unknown, faces, settings.route) for h in holes]
         if dry_run:
-            outcomes = tuple(HoleOutcome(h.box, h.share, r, None, None) for h, r in zip(holes, routings, strict=True))
+            outcomes = tuple(
+                HoleOutcome(h.box, h.share, r, None, None)
+                for h, r in zip(holes, routings, strict=True)
+            )
             return done(status=Status.OK, reason="dry run: nothing was filled", holes=outcomes)
         result = photo.rgb.copy()
         compared = {method: photo.rgb.copy() for method in settings.compare}
@@ -122,24 +149,40 @@ class ObjectRemover(Networks):
                 fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
             step(0.1 + 0.8 * (i + 0.4) / len(holes), "probe")
             with watch("probe"):
-                place = metrics.probe_hole(hole, unknown, routings[i].route) if settings.probe else None
-                probe, plain = (None, None) if place is None else self._probe(photo.rgb, unknown, place, routings[i].route)
+                place = (
+                    probe_module.probe_hole(hole, unknown, routings[i].route)
+                    if settings.probe
+                    else None
+                )
+                probe, plain = (
+                    (None, None)
+                    if place is None
+                    else self._probe(photo.rgb, unknown, place, routings[i].route)
+                )
             with watch("inpaint"):
                 content = fill.rgb
                 if fill.detailed is not None and _is_worse(probe, plain):
                     content, probe = fill.plain, plain
-                    routings[i] = replace(routings[i], why=f"{routings[i].why}; plain, because texture made the probe worse")
+                    routings[i] = replace(
+                        routings[i],
+                        why=f"{routings[i].why}; plain, because texture made the probe worse",
+                    )
                 composite.lead_in(result, content, fill.window, hole, unknown)
             if compared:
                 step(0.1 + 0.8 * (i + 0.7) / len(holes), "compare")
             with watch("compare"):
-                beside.append({method: self._compare(photo.rgb, unknown, hole, place, method, into) for method, into in compared.items()})
+                beside.append(
+                    {
+                        method: self._compare(photo.rgb, unknown, hole, place, method, into)
+                        for method, into in compared.items()
+                    }
+                )
             probes.append(probe)
         step(0.95, "measure")
         with watch("measure"):
             residue = None
             if classes:
-                after = segment.removed_probability(self.segmenter.probabilities(result), classes)
+                after = looks.removed_probability(self.segmenter.probabilities(result), classes)
                 residue = metrics.residue(after, unknown, settings.threshold)
             outcomes = tuple(
                 self._outcome(result, unknown, h, r, p, c, found.probability)
@@ -147,7 +190,15 @@ class ObjectRemover(Networks):
             )
             score = max(h.score for h in outcomes if h.score is not None)
         status, reason = verdict.verdict(share, residue, outcomes)
-        return done(status=status, reason=reason, result=result, residue=residue, score=score, holes=outcomes, compared=compared)
+        return done(
+            status=status,
+            reason=reason,
+            result=result,
+            residue=residue,
+            score=score,
+            holes=outcomes,
+            compared=compared,
+        )
 
     def _outcome(
         self, result: Pixels, unknown: Mask, hole: Hole, routing: Routing, probe: Probe | None, compare: dict[str, Compared],
@@ -155,19 +206,25 @@ class ObjectRemover(Networks):
     ) -> HoleOutcome:  # fmt: skip
         """What can be said of one filled hole; ``before``: the removed classes' probability on the photo, None where the mask was given."""
         near, inside, known = signs.surroundings(result, hole, unknown)
-        sure, unsure = (None, None) if before is None else signs.certainty(before, hole, *unknown.shape)
+        sure, unsure = (
+            (None, None) if before is None else signs.certainty(before, hole, *unknown.shape)
+        )
         seen = Signs(
             depth=signs.depth(hole, *unknown.shape),
             share=hole.share,
             seam=metrics.seam(result, hole, unknown),
             structure=signs.structure(near, inside, known),
-            variety=self.perceptual.variety(near, known) if self.settings.probe else None,  # --no-probe loads no SqueezeNet
+            variety=self.perceptual.variety(near, known)
+            if self.settings.probe
+            else None,  # --no-probe loads no SqueezeNet
             probe=None if probe is None else probe.lpips,
             segmented=0.0 if before is None else 1.0,
             certainty=sure,
             unsure=unsure,
         )
-        return HoleOutcome(hole.box, hole.share, routing, seen.seam, probe, seen, verdict.score(seen), compare)
+        return HoleOutcome(
+            hole.box, hole.share, routing, seen.seam, probe, seen, verdict.score(seen), compare
+        )
 
     def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> _Found:
         settings = self.settings
@@ -176,19 +233,26 @@ class ObjectRemover(Networks):
         height, width = photo.size
         first_look = self.first_look
         if first_look is not None:
-            glance = segment.removed_probability(first_look.probabilities(photo.rgb), classes)
-            if prefilter.trace(glance) < prefilter.TRACE:
+            glance = looks.removed_probability(first_look.probabilities(photo.rgb), classes)
+            if looks.trace(glance) < looks.TRACE:
                 note = f": the first look saw no trace, {self.segmenter.name} was not asked (--no-prefilter asks it always)"
                 return _Found(np.zeros((height, width), bool), 0, probability=glance, note=note)
-        probabilities = segment.look_twice(self.segmenter, photo.rgb)
-        first = segment.removed_probability(probabilities, classes)
-        removed = segment.look_closer(self.segmenter, photo.rgb, first, classes)
-        removed = segment.whole_objects(removed, probabilities[0], settings.threshold)
+        probabilities = looks.look_twice(self.segmenter, photo.rgb)
+        first = looks.removed_probability(probabilities, classes)
+        removed = looks.look_closer(self.segmenter, photo.rgb, first, classes)
+        removed = looks.whole_objects(removed, probabilities[0], settings.threshold)
         found = mask.class_mask(removed, height, width, settings.threshold)
-        shares = segment.shares(probabilities, classes, settings.threshold) if found.any() else {}
-        return _Found(found, auto_dilate(height, width) if settings.dilate is None else settings.dilate, shares, first)
+        shares = looks.shares(probabilities, classes, settings.threshold) if found.any() else {}
+        return _Found(
+            found,
+            auto_dilate(height, width) if settings.dilate is None else settings.dilate,
+            shares,
+            first,
+        )
 
-    def _probe(self, rgb: Pixels, unknown: Mask, moved: Hole, kind: Route) -> tuple[Probe, Probe | None]:
+    def _probe(
+        self, rgb: Pixels, unknown: Mask, moved: Hole, kind: Route
+    ) -> tuple[Probe, Probe | None]:
         """A hole at a known place, filled as ours are, against the truth: (as it is used, as it would be without texture).
 
         The second is None where there is no texture to leave out.
@@ -197,23 +261,37 @@ class ObjectRemover(Networks):
         # A face probe elsewhere stands on no face: its window is centred on the hole.
         fill = self.inpainters.fill(rgb, both, moved, kind, [])
         first = self._against_truth(rgb, both, moved, fill.window, fill.rgb)
-        return first, None if fill.detailed is None else self._against_truth(rgb, both, moved, fill.window, fill.plain)
+        return first, None if fill.detailed is None else self._against_truth(
+            rgb, both, moved, fill.window, fill.plain
+        )
 
-    def _compare(self, rgb: Pixels, unknown: Mask, hole: Hole, place: Hole | None, method: str, into: Pixels) -> Compared:
+    def _compare(
+        self, rgb: Pixels, unknown: Mask, hole: Hole, place: Hole | None, method: str, into: Pixels
+    ) -> Compared:
         """Fill the hole a classical way ``into`` a copy of the photo, and measure it as ours is measured: its seam, and its probe."""
         window, content = fill_classically(rgb, unknown, hole, method)
         composite.lead_in(into, content, window, hole, unknown)
         probe = None
         if place is not None:
             both = _with_hole(unknown, place)
-            probe = self._against_truth(rgb, both, place, *fill_classically(rgb, both, place, method))
+            probe = self._against_truth(
+                rgb, both, place, *fill_classically(rgb, both, place, method)
+            )
         return Compared(metrics.seam(into, hole, unknown), probe)
 
-    def _against_truth(self, rgb: Pixels, unknown: Mask, hole: Hole, window: Box, content: FloatArray) -> Probe:
+    def _against_truth(
+        self, rgb: Pixels, unknown: Mask, hole: Hole, window: Box, content: FloatArray
+    ) -> Probe:
         """The error of a fill of a hole under which all is known."""
         filled = rgb[window.slices].copy()
         inside = replace(hole.box, x=hole.box.x - window.x, y=hole.box.y - window.y)
-        composite.lead_in(filled, content, replace(window, x=0, y=0), Hole(inside, hole.mask, hole.share), unknown[window.slices])
+        composite.lead_in(
+            filled,
+            content,
+            replace(window, x=0, y=0),
+            Hole(inside, hole.mask, hole.share),
+            unknown[window.slices],
+        )
         truth, found = as_float(rgb[hole.box.slices]), as_float(filled[inside.slices])
         found = np.where(hole.mask[..., None], found, truth)
         l1, psnr, ssim = metrics.inside_errors(found, truth, hole.mask)
@@ -229,13 +307,17 @@ class ObjectRemover(Networks):
         assert outcome.mask is not None
         if truth.size != outcome.mask.shape:
             (h, w), (H, W) = truth.size, outcome.mask.shape
-            raise UnreadableError(f"{truth.path}: the truth is {w}x{h} pixels, the photo {W}x{H}; give one of the photo's size")
+            raise UnreadableError(
+                f"{truth.path}: the truth is {w}x{h} pixels, the photo {W}x{H}; give one of the photo's size"
+            )
         rows, columns = (np.flatnonzero(outcome.mask.any(axis)) for axis in (1, 0))
         part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         inside = outcome.mask[part]
         wanted = as_float(truth.rgb[part])
         found = np.where(inside[..., None], as_float(outcome.result[part]), wanted)
-        return Probe(*metrics.inside_errors(found, wanted, inside), self.perceptual.distance(found, wanted))
+        return Probe(
+            *metrics.inside_errors(found, wanted, inside), self.perceptual.distance(found, wanted)
+        )
 
 
 def _no_step(done: float, stage: str) -> None:
@@ -271,7 +353,14 @@ def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
             return result if result.mode == mode else result.convert(mode)
 
         return Photo(np.asarray(image.convert("RGB")), alpha), back
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+    if (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+    ):
         return Photo(image), lambda pixels: pixels.copy()
-    found = f"{type(image).__name__}" + (f" {image.shape} {image.dtype}" if isinstance(image, np.ndarray) else "")
+    found = f"{type(image).__name__}" + (
+        f" {image.shape} {image.dtype}" if isinstance(image, np.ndarray) else ""
+    )
     raise UsageError(f"expected a PIL image or an HWC uint8 RGB array, got {found}")

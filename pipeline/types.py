@@ -119,7 +119,7 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The inpainter's error on known pixels of the same photo, inside the moved hole. See ``pipeline.metrics.probe``."""
+    """The inpainter's error on known pixels of the same photo, inside the moved hole. See ``pipeline.quality.metrics.probe``."""
 
     l1: float
     psnr: float
@@ -129,7 +129,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What one hole shows of its result's worth without the truth; None = not known. See ``pipeline.signs`` and ``pipeline.metrics``.
+    """What one hole shows of its result's worth without the truth; None = not known. See ``pipeline.quality.signs`` and ``pipeline.quality.metrics``.
 
     ``share`` is the hole's of the photo; ``probe`` the probe's LPIPS; ``segmented`` 1 where the segmenter drew the mask, 0 where it was
     given; ``certainty`` and ``unsure`` are of that mask.
@@ -158,7 +158,7 @@ class Compared:
 class HoleOutcome:
     """What became of one hole; a row of the report's ``holes``.
 
-    ``score``: the error to expect from ``signs``, see ``pipeline.verdict``. ``compare``: by classical method, where that was asked for.
+    ``score``: the error to expect from ``signs``, see ``pipeline.quality.verdict``. ``compare``: by classical method, where that was asked for.
     """
 
     box: Box

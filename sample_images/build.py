@@ -59,7 +59,12 @@ def launch_pad() -> Scene:
     colours, alpha = _cutout("astronaut", rows=(0, 372))
     # Evening light: dimmer, colder, and from the lamps of the pad.
     light = np.linspace(0.90, 0.50, colours.shape[1], dtype=np.float32)[None, :, None]
-    return Scene(truth, *_place(colours * light * (0.97, 0.95, 1.05), alpha, 0.50, (427, 640), left=445, bottom=427))
+    return Scene(
+        truth,
+        *_place(
+            colours * light * (0.97, 0.95, 1.05), alpha, 0.50, (427, 640), left=445, bottom=427
+        ),
+    )
 
 
 def far_moon() -> Scene:
@@ -67,10 +72,15 @@ def far_moon() -> Scene:
     sky = _crop(_scaled(_picture("skimage", "data/hubble_deep_field.jpg"), 0.8), 70, 60)
     x = np.arange(WIDTH, dtype=np.float32)
     hills = 268 + 14 * np.sin(x / 97 + 0.6) + 5 * np.sin(x / 31) + 1.5 * np.sin(x / 9 + 1)
-    ridge = 388 + 20 * np.sin(x / 150 + 2.2) + 4 * np.sin(x / 40) + _rough(WIDTH, seed=5, size=6) * 5
+    ridge = (
+        388 + 20 * np.sin(x / 150 + 2.2) + 4 * np.sin(x / 40) + _rough(WIDTH, seed=5, size=6) * 5
+    )
     stones = _grey("gravel.png")
     plain = _ground(stones, horizon=236, depth=6.0)
-    plain = _tint(plain, dark=(14, 12, 13), bright=(196, 186, 178)) * np.linspace(0.55, 0.85, HEIGHT, dtype=np.float32)[:, None, None]
+    plain = (
+        _tint(plain, dark=(14, 12, 13), bright=(196, 186, 178))
+        * np.linspace(0.55, 0.85, HEIGHT, dtype=np.float32)[:, None, None]
+    )
     near = _tint(_crop(_scaled(stones, 1.25), 20, 0), dark=(8, 7, 8), bright=(205, 196, 188))
     below = np.arange(HEIGHT, dtype=np.float32)[:, None] - ridge
     near = near * np.clip(1.0 - below / 260, 0.5, 1)[..., None]
@@ -101,12 +111,22 @@ def mural() -> Scene:
     wall, front = _wall(seed=2, grass=74)
     face, head = _cutout("astronaut", rows=(0, 230))
     tone = np.clip((face.mean(2) / 255 - 0.15) / 0.60, 0, 1)
-    tone = tone * np.clip((np.arange(len(tone), dtype=np.float32)[:, None] - 20) / 60, 0.5, 1)  # the hair darker
-    painted, shown = _place(np.repeat(tone[..., None], 3, 2), head, 2.2, (HEIGHT, WIDTH), left=-110, bottom=518)
-    ink = cv2.GaussianBlur(_dots(np.where(shown > 0.5, painted[..., 0], 1), pitch=5.5), (0, 0), 0.4)[..., None]
-    paint = (1 - ink) * np.array((232, 116, 58), np.float32) + ink * np.array((40, 40, 40), np.float32)
+    tone = tone * np.clip(
+        (np.arange(len(tone), dtype=np.float32)[:, None] - 20) / 60, 0.5, 1
+    )  # the hair darker
+    painted, shown = _place(
+        np.repeat(tone[..., None], 3, 2), head, 2.2, (HEIGHT, WIDTH), left=-110, bottom=518
+    )
+    ink = cv2.GaussianBlur(
+        _dots(np.where(shown > 0.5, painted[..., 0], 1), pitch=5.5), (0, 0), 0.4
+    )[..., None]
+    paint = (1 - ink) * np.array((232, 116, 58), np.float32) + ink * np.array(
+        (40, 40, 40), np.float32
+    )
     relief = cv2.GaussianBlur(wall.mean(2), (0, 0), 0.8)[..., None] / 120
-    plain = 1 - np.clip(2 * cv2.GaussianBlur(shown, (0, 0), 8), 0, 1)[..., None]  # joints across the face would hide it from Haar cascades
+    plain = (
+        1 - np.clip(2 * cv2.GaussianBlur(shown, (0, 0), 8), 0, 1)[..., None]
+    )  # joints across the face would hide it from Haar cascades
     truth = _over(wall, paint * np.clip(relief, 0.5, 1.25) ** (0.12 * plain), 1 - front)
     colours, alpha = _cutout("hopper", rows=(0, 600))
     objects, visible = _place(colours, alpha, 0.26, (HEIGHT, WIDTH), left=410, bottom=440)
@@ -120,7 +140,9 @@ def cat_in_hedge() -> Scene:
     colours = _scaled(colours, 0.88)
     h, w = colours.shape[:2]
     left, top = 118, 108
-    objects, _ = _place(colours, np.ones((h, w), np.float32), 1.0, (HEIGHT, WIDTH), left=left, bottom=top + h)
+    objects, _ = _place(
+        colours, np.ones((h, w), np.float32), 1.0, (HEIGHT, WIDTH), left=left, bottom=top + h
+    )
     gap = _gap(centre=(306, 236), radii=(168, 116), seed=7)
     depth = np.clip(cv2.distanceTransform((gap > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / 26, 0, 1)
     return Scene(truth, objects * (0.35 + 0.65 * depth[..., None]), gap)
@@ -150,9 +172,13 @@ def _wall(seed: int, grass: int) -> tuple[Picture, Plane]:
     grey = cv2.rotate(_grey("brick.png"), cv2.ROTATE_90_CLOCKWISE)
     grey = _crop(_scaled(grey, 1.25), 80, 0)
     mortar = np.clip((cv2.GaussianBlur(grey, (0, 0), 1.0) - 0.42) / 0.12, 0, 1)[..., None]
-    wall = grey[..., None] * ((1 - mortar) * (385, 205, 160) + mortar * (300, 280, 255)).astype(np.float32)
+    wall = grey[..., None] * ((1 - mortar) * (385, 205, 160) + mortar * (300, 280, 255)).astype(
+        np.float32
+    )
     blades = _blades(WIDTH, HEIGHT, foot=HEIGHT - grass + 34, seed=seed)
-    shade = np.clip((HEIGHT - grass + 20 - np.arange(HEIGHT, dtype=np.float32)) / 70, 0, 1)[:, None, None]
+    shade = np.clip((HEIGHT - grass + 20 - np.arange(HEIGHT, dtype=np.float32)) / 70, 0, 1)[
+        :, None, None
+    ]
     meadow = _green(_crop(_scaled(_grey("grass.png"), 1.25), 150, 0), 1.0)
     return _over(wall * (0.72 + 0.28 * shade), meadow, blades), blades
 
@@ -195,10 +221,16 @@ def _blades(width: int, height: int, foot: int, seed: int) -> Plane:
     for x in rng.uniform(-10, width + 10, width * 2):
         tall, lean, thick = rng.uniform(14, 44), rng.normal(0, 10), rng.uniform(1.6, 3.2)
         base = foot + 14
-        points = [(x - thick, base), (x + lean * 0.4 - thick * 0.6, base - tall * 0.6), (x + lean, base - tall)]
+        points = [
+            (x - thick, base),
+            (x + lean * 0.4 - thick * 0.6, base - tall * 0.6),
+            (x + lean, base - tall),
+        ]
         points += [(x + lean * 0.4 + thick * 0.6, base - tall * 0.6), (x + thick, base)]
         cv2.fillPoly(canvas, [np.round(np.array(points) * k).astype(np.int32)], 255)
-    return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return (
+        cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    )
 
 
 def _gap(centre: tuple[int, int], radii: tuple[int, int], seed: int) -> Plane:
@@ -206,17 +238,26 @@ def _gap(centre: tuple[int, int], radii: tuple[int, int], seed: int) -> Plane:
     rng = np.random.default_rng(seed)
     k = 4
     canvas = np.zeros((HEIGHT * k, WIDTH * k), np.uint8)
-    cv2.ellipse(canvas, (centre[0] * k, centre[1] * k), (radii[0] * k, radii[1] * k), 0, 0, 360, 255, -1)
+    cv2.ellipse(
+        canvas, (centre[0] * k, centre[1] * k), (radii[0] * k, radii[1] * k), 0, 0, 360, 255, -1
+    )
     for angle in rng.uniform(0, 2 * np.pi, 260):
         rim = np.array([centre[0] + radii[0] * np.cos(angle), centre[1] + radii[1] * np.sin(angle)])
         inward = np.array([-np.cos(angle), -np.sin(angle)])
         turn = rng.normal(0, 0.7)
-        inward = np.array([inward[0] * np.cos(turn) - inward[1] * np.sin(turn), inward[0] * np.sin(turn) + inward[1] * np.cos(turn)])
+        inward = np.array(
+            [
+                inward[0] * np.cos(turn) - inward[1] * np.sin(turn),
+                inward[0] * np.sin(turn) + inward[1] * np.cos(turn),
+            ]
+        )
         across = np.array([-inward[1], inward[0]]) * rng.uniform(2, 5)
         tip, root = rim + inward * rng.uniform(8, 38), rim - inward * 14
         points = [root - across, rim - across * 0.8, tip, rim + across * 0.8, root + across]
         cv2.fillPoly(canvas, [np.round(np.array(points) * k).astype(np.int32)], 0)
-    return cv2.resize(canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return (
+        cv2.resize(canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    )
 
 
 def _rough(length: int, seed: int, size: float) -> npt.NDArray[np.float32]:
@@ -275,7 +316,9 @@ def _scaled(array: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.floa
     if scale == 1:
         return array
     size = round(array.shape[1] * scale), round(array.shape[0] * scale)
-    return cv2.resize(array, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC).clip(0, None)
+    return cv2.resize(
+        array, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    ).clip(0, None)
 
 
 def _crop(array: npt.NDArray[np.float32], top: int, left: int) -> npt.NDArray[np.float32]:

@@ -40,8 +40,8 @@ HOLE = ("box", "route", "seam", "score", "signs", "probe")
 
 def main(target: Path) -> int:
     """Measure the sample pictures with what ships and write the baselines into ``target``; none of them where a photo failed (1)."""
-    from pipeline.cli import main as remove_objects
-    from pipeline.report import read_report
+    from remove_objects.pipeline.cli import main as remove_objects
+    from remove_objects.pipeline.report.files import read_report
 
     os.chdir(HERE.parent)
     reports = {}
@@ -49,16 +49,20 @@ def main(target: Path) -> int:
         os.environ["TORCH_HOME"] = str(Path(folder, "cache"))
         os.environ["REMOVE_OBJECTS_BF16"] = "0"
         for name, more in BASELINES.items():
-            if code := remove_objects([*OPTIONS, *more, "--output", str(Path(folder, name)), "sample_images"]):
+            if code := remove_objects(
+                [*OPTIONS, *more, "--output", str(Path(folder, name)), "sample_images"]
+            ):
                 return code
             reports[name] = stripped(read_report(Path(folder, name, "report.json")))
     for name, report in reports.items():
-        (target / name).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (target / name).write_text(
+            json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return 0
 
 
 def stripped(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report with no more in it than ``pipeline.baseline`` compares, and the settings and weights it was made with."""
+    """A report with no more in it than ``pipeline.report.baseline`` compares, and the settings and weights it was made with."""
     run, photos = report["run"], []
     for photo in report["photos"]:
         row = {key: photo[key] for key in PHOTO}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
-pytest.register_assert_rewrite("tests.models.base", "tests.pipeline.faults")
+pytest.register_assert_rewrite("tests.support.network_contract", "tests.support.faults")
 
 
 @pytest.fixture(autouse=True)

@@ -1,54 +1,52 @@
-"""One way through the house: models <- pipeline <- train; stages do not import each other."""
+"""The rooms of the house: ``[tool.importlinter]`` in ``pyproject.toml`` says who may import whom."""
 
-import ast
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-ALLOWED = {"models": {"models"}, "pipeline": {"models", "pipeline"}, "train": {"models", "pipeline", "train"}}
-STAGES = {
-    "scan", "images", "segment", "mask", "faces", "inpaint", "composite", "metrics", "signs", "verdict", "previews", "report", "report_csv",
-    "report_html",
-}  # fmt: skip
-#: What a stage may lean on besides errors, types and settings: geometry and the report's own look at figures.
-SHARED = {("inpaint", "route"), ("inpaint", "texture"), ("report", "metrics")}
+from tools.package_tree import ROOT, lay_out
 
 
-def imported(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
-    return names
-
-
-@pytest.mark.parametrize("path", sorted(p for k in ALLOWED for p in (ROOT / k).rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_run_one_way(path: Path) -> None:
-    own = {n.split(".")[0] for n in imported(path)} & set(ALLOWED)
-    assert own <= ALLOWED[path.relative_to(ROOT).parts[0]]
-
-
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_stages_do_not_import_each_other(stage: str) -> None:
-    others = {n.split(".")[1] for n in imported(ROOT / "pipeline" / f"{stage}.py") if n.startswith("pipeline.")} & (
-        STAGES | {"networks", "remover", "run", "cli"}
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the contracts on the package below ``folder``."""
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
+    return subprocess.run(
+        [*command, str(ROOT / "pyproject.toml"), "--no-cache"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert {(stage, o) for o in others - {stage}} <= SHARED
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda p: p.name)
-def test_the_board_is_imported_by_no_stage(path: Path) -> None:
-    if not path.name.startswith("board"):
-        assert not [n for n in imported(path) if n.startswith("pipeline.board")]
+def test_every_import_keeps_the_contracts(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    done = lint(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda p: p.name)
-def test_ray_is_imported_by_its_engine_alone(path: Path) -> None:
-    names = imported(path)
-    if path.name not in ("distributed.py", "ray_cluster.py"):
-        assert not [n for n in names if n.split(".")[0] == "ray" or n.startswith("pipeline.ray_cluster")]
-    if path.name not in ("distributed.py", "run.py"):
-        assert not [n for n in names if n.startswith("pipeline.distributed")]
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("models/partial_conv.py", "pipeline.types"),
+        ("pipeline/inpaint/composite.py", "pipeline.quality.metrics"),
+        ("pipeline/system/lock.py", "pipeline.storage.stamp"),
+        ("train/data/holes.py", "train.tasks.base"),
+    ],
+    ids=["package", "sibling", "room", "training"],
+)
+def test_a_forbidden_import_is_noticed(tmp_path: Path, module: str, imported: str) -> None:
+    file = lay_out(tmp_path) / module
+    text = file.read_text()
+    file.unlink()
+    file.write_text(f"{text}\nimport remove_objects.{imported}\n")
+    done = lint(tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert " 1 broken" in done.stdout

@@ -11,10 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.checkpoint import CheckpointError, load_weights
-from train.mobilenet_v2 import MobileNetV2, scaled
+from ..models.checkpoint import CheckpointError, load_weights
+from .mobilenet_v2 import MobileNetV2, scaled
 
-__all__ = ["MobileNetV2", "PlacesVGG16BN", "PlacesVGG16BNConfig", "imagenet_backbone", "load_classifier", "untrained_backbone"]
+__all__ = [
+    "MobileNetV2",
+    "PlacesVGG16BN",
+    "PlacesVGG16BNConfig",
+    "imagenet_backbone",
+    "load_classifier",
+    "untrained_backbone",
+]
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,9 @@ class PlacesVGG16BNConfig:
 
     def __post_init__(self) -> None:
         if self.names and len(self.names) != self.classes:
-            raise ValueError(f"{len(self.names)} names for {self.classes} classes; expected one for each, or none")
+            raise ValueError(
+                f"{len(self.names)} names for {self.classes} classes; expected one for each, or none"
+            )
 
 
 class PlacesVGG16BN(nn.Module):
@@ -42,14 +51,20 @@ class PlacesVGG16BN(nn.Module):
 
     config_class = PlacesVGG16BNConfig
 
-    def __init__(self, config: PlacesVGG16BNConfig | None = None, backbone: nn.Module | None = None) -> None:
+    def __init__(
+        self, config: PlacesVGG16BNConfig | None = None, backbone: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.config = config or PlacesVGG16BNConfig()
         self.backbone = untrained_backbone() if backbone is None else backbone
         self.head = nn.Linear(1000, self.config.classes)
         # ImageNet's, as torchvision's weights want them; constants, so no part of a weight file that is fp16.
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False
+        )
 
     mean: Tensor
     std: Tensor
@@ -76,11 +91,13 @@ def imagenet_backbone(*, offline: bool = False) -> nn.Module:
         FileNotFoundError: not to be had; says why, and where to put the file.
         CheckpointError: the file is not the published one.
     """
-    from models.weights import VGG16_BN, cache_folder, fetch, why_missing
+    from ..models.hub import VGG16_BN, cache_folder, fetch, why_missing
 
     why = why_missing(VGG16_BN, offline=offline)
     if why:
-        raise FileNotFoundError(f"{VGG16_BN.filename} is {why}; put {VGG16_BN.url} into {cache_folder()}, then run again")
+        raise FileNotFoundError(
+            f"{VGG16_BN.filename} is {why}; put {VGG16_BN.url} into {cache_folder()}, then run again"
+        )
     network = untrained_backbone()
     network.load_state_dict(torch.load(fetch(VGG16_BN).path, map_location="cpu", weights_only=True))
     return network

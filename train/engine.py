@@ -1,6 +1,6 @@
 """The training loop on Lightning Fabric: steps, exponential moving average, exact resume, held-out figures, samples, a clean stop.
 
-A task knows its networks and losses (``train.tasks``); the loop knows time, devices and files.
+A task knows its networks and losses (``train.tasks.base``); the loop knows time, devices and files.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from models.precision import has_bf16
-from pipeline import lock
-from pipeline.files import atomic_write, remove_parts
-from pipeline.stopping import signals_restored
+from ..models.precision import has_bf16
+from ..pipeline.system import lock
+from ..pipeline.system.atomic import atomic_write, remove_parts
+from ..pipeline.system.signals import signals_restored
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,9 @@ class Task(Protocol):
     def prepare(self, fabric: Fabric) -> None:
         """Told once, before the first step: where and in which precision to work with what is no entry of ``modules``."""
 
-    def batches(self, start: int, *, accumulate: int, rank: int, world: int) -> Iterator[tuple[Tensor, ...]]:
+    def batches(
+        self, start: int, *, accumulate: int, rank: int, world: int
+    ) -> Iterator[tuple[Tensor, ...]]:
         """Endless batches of this rank from optimizer step ``start`` on, ``accumulate`` of them a step."""
 
     def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
@@ -128,7 +130,11 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
         UsageError: another process trains into the folder, or nothing can be written there.
     """
     # The first process holds it for all of them, and before they are launched: one that cannot go on alone leaves the others waiting.
-    with lock.held(folder, lambda: remove_parts(folder), option="--run") if is_first_process() else nullcontext():
+    with (
+        lock.held(folder, lambda: remove_parts(folder), option="--run")
+        if is_first_process()
+        else nullcontext()
+    ):
         return _train(task, folder, run)
 
 
@@ -149,7 +155,10 @@ def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     )
     fabric.launch()
     folder.mkdir(parents=True, exist_ok=True)
-    state = _read(folder / "checkpoint.pt", {"step", "seconds", "best", "machines", "ema", "parts", "precision", "random"})
+    state = _read(
+        folder / "checkpoint.pt",
+        {"step", "seconds", "best", "machines", "ema", "parts", "precision", "random"},
+    )
     ema = _average(task.network, run.average).to(fabric.device)
     _wrap(task, fabric)
     step, seconds = _restore(state, task, ema, fabric)
@@ -190,7 +199,9 @@ class _Session:
         since = time.monotonic()
         figures: dict[str, float] = {}
         evaluated = -1
-        bar = tqdm(total=run.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=rank > 0)
+        bar = tqdm(
+            total=run.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=rank > 0
+        )
         with bar:
             while self.step < run.steps and not self._over(stop):
                 self.task.set_progress(self.step / run.steps)
@@ -214,8 +225,12 @@ class _Session:
                     self._save()
                     since = time.monotonic()
         if stop.is_set():
-            log.warning("stopped by the user at step %d; the same command goes on from here", self.step)
-        if self.step > self.start or self.step == 0:  # a run of no steps keeps what the task began with
+            log.warning(
+                "stopped by the user at step %d; the same command goes on from here", self.step
+            )
+        if (
+            self.step > self.start or self.step == 0
+        ):  # a run of no steps keeps what the task began with
             if evaluated != self.step:
                 figures = self._evaluate()
             self._save()
@@ -225,7 +240,9 @@ class _Session:
 
     def _over(self, stop: threading.Event) -> bool:
         """Whether to stop before the next step; all processes decide as one."""
-        return _any(self.fabric, stop.is_set() or time.monotonic() - self._begun > self.run.minutes * 60)
+        return _any(
+            self.fabric, stop.is_set() or time.monotonic() - self._begun > self.run.minutes * 60
+        )
 
     def _step(self, stream: Iterator[tuple[Tensor, ...]]) -> tuple[dict[str, Tensor], int]:
         """One optimizer step over ``accumulate`` batches: mean losses by name, and how many pictures this process saw."""
@@ -237,17 +254,28 @@ class _Session:
             seen += len(batch[0])
             with ExitStack() as stack:
                 for module in task.modules.values():
-                    stack.enter_context(fabric.no_backward_sync(module, enabled=i + 1 < self.run.accumulate))  # type: ignore[arg-type]
+                    unfinished = i + 1 < self.run.accumulate
+                    sync = fabric.no_backward_sync(module, enabled=unfinished)  # type: ignore[arg-type]
+                    stack.enter_context(sync)
                 for losses in task.losses(batch).values():
                     fabric.backward(torch.stack(list(losses.values())).sum() * share)
                     for name, value in losses.items():
-                        found[name] = found.get(name, torch.zeros_like(value)) + value.detach() * share
+                        found[name] = (
+                            found.get(name, torch.zeros_like(value)) + value.detach() * share
+                        )
         if _any(fabric, not bool(torch.isfinite(torch.stack(list(found.values()))).all())):
             losses_now = {k: float(v) for k, v in found.items()}
-            raise NonFiniteLossError(f"step {self.step}: {losses_now}; resume from the last checkpoint with a lower learning rate")
+            raise NonFiniteLossError(
+                f"step {self.step}: {losses_now}; resume from the last checkpoint with a lower learning rate"
+            )
         for name, optimizer in task.optimizers.items():
             if name in task.clip:
-                norm = fabric.clip_gradients(task.modules[name], optimizer, max_norm=task.clip[name], error_if_nonfinite=False)
+                norm = fabric.clip_gradients(
+                    task.modules[name],
+                    optimizer,
+                    max_norm=task.clip[name],
+                    error_if_nonfinite=False,
+                )
                 if norm is not None:
                     found[f"{name}_gradient"] = norm.detach()
                 if norm is not None and not self._scaled and not bool(torch.isfinite(norm)):
@@ -278,7 +306,10 @@ class _Session:
         if score < self.best or not (self.folder / "best.pt").exists():
             self.best = score
             of_run = {"step": self.step, "seconds": self.seconds, "machines": self.machines}
-            _write(self.folder / "best.pt", {**of_run, "ema": self.ema.state_dict(), "figures": figures})
+            _write(
+                self.folder / "best.pt",
+                {**of_run, "ema": self.ema.state_dict(), "figures": figures},
+            )
         self.fabric.barrier()
         return figures
 
@@ -346,7 +377,13 @@ def averaged_network(folder: Path, task: Task, *, last: bool = False) -> Average
     ema = _average(task.network, 0.999)
     ema.load_state_dict(state["ema"])
     machines = tuple(state["machines"])
-    return Averaged(ema.module.eval(), int(state["step"]), float(state["seconds"]), machines, state.get("figures", {}))
+    return Averaged(
+        ema.module.eval(),
+        int(state["step"]),
+        float(state["seconds"]),
+        machines,
+        state.get("figures", {}),
+    )
 
 
 def machine(device: torch.device) -> str:
@@ -366,7 +403,13 @@ def _any(fabric: Fabric, flag: bool) -> bool:
     """Whether any process says so; all processes get the same answer."""
     if fabric.world_size == 1:
         return flag
-    return bool(cast(Tensor, fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="max")) > 0)
+    return bool(
+        cast(
+            Tensor,
+            fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="max"),
+        )
+        > 0
+    )
 
 
 def _score(figures: dict[str, float]) -> float:
@@ -427,15 +470,23 @@ def _read(path: Path, needed: set[str]) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damage takes every form; weights_only: a pickle that would run code ends here too
+    except (
+        Exception
+    ) as error:  # damage takes every form; weights_only: a pickle that would run code ends here too
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DamagedCheckpointError(f"{path}: not a readable checkpoint ({first}); delete it to begin anew") from error
+        raise DamagedCheckpointError(
+            f"{path}: not a readable checkpoint ({first}); delete it to begin anew"
+        ) from error
     if not isinstance(state, dict) or not needed <= set(state):
-        raise DamagedCheckpointError(f"{path}: not a checkpoint of this version; delete it to begin anew, or use another --run")
+        raise DamagedCheckpointError(
+            f"{path}: not a checkpoint of this version; delete it to begin anew, or use another --run"
+        )
     return state
 
 
-def _restore(state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabric: Fabric) -> tuple[int, float]:
+def _restore(
+    state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabric: Fabric
+) -> tuple[int, float]:
     if state is None:
         return 0, 0.0
     for name, part in _parts(task).items():
@@ -468,7 +519,9 @@ def _stop_signals() -> Iterator[threading.Event]:
 
     def ask(number: int, _: Any) -> None:
         stop.set()
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+        signal.signal(
+            number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler
+        )
 
     with signals_restored(signal.SIGINT, signal.SIGTERM) as numbers:
         for number in numbers:

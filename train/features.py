@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.weights import Remote
+from ..models.hub import Remote
 
 
 class NormalisedVGG(nn.Module):
@@ -22,7 +22,13 @@ class NormalisedVGG(nn.Module):
     """
 
     #: The file's convolutions by index, and where features are taken (relu1_1, relu1_2, relu2_1, relu2_2, relu3_1) or pooled.
-    LAYERS = ((2, False, True), (5, True, True), (9, False, True), (12, True, True), (16, False, True))
+    LAYERS = (
+        (2, False, True),
+        (5, True, True),
+        (9, False, True),
+        (12, True, True),
+        (16, False, True),
+    )
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -49,12 +55,14 @@ class VGG16(nn.Module):
         super().__init__()
         from torchvision.models import vgg16
 
-        from models.weights import VGG16_FEATURES
+        from ..models.hub import VGG16_FEATURES
 
         # The published file has the classifier's names with NaN in them; only the features are taken.
         state = torch.load(_had(VGG16_FEATURES), map_location="cpu", weights_only=True)
         features = vgg16(weights=None).features
-        features.load_state_dict({k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")})
+        features.load_state_dict(
+            {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
+        )
         self.layers = features[:17].requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor([0.48235, 0.45882, 0.40784]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([1 / 255] * 3).view(1, 3, 1, 1))
@@ -82,7 +90,7 @@ class SqueezeNet(nn.Module):
         super().__init__()
         from torchvision.models import squeezenet1_1
 
-        from models.weights import SQUEEZENET
+        from ..models.hub import SQUEEZENET
 
         network = squeezenet1_1(weights=None)
         network.load_state_dict(torch.load(_had(SQUEEZENET), map_location="cpu", weights_only=True))
@@ -109,11 +117,15 @@ class SegmenterFeatures(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from models.segmenter import CompactSegmenter
-        from models.weights import load_shipped
+        from ..models.segmenter import CompactSegmenter
+        from ..models.shipped import load_shipped
 
         network, _ = load_shipped("compact-segmenter", CompactSegmenter)
-        self.layers = network.encoder.features.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+        self.layers = (
+            network.encoder.features.to(memory_format=torch.channels_last)
+            .requires_grad_(False)
+            .eval()
+        )
 
     def forward(self, image: Tensor) -> list[Tensor]:
         return _taken(self.layers, image * 2 - 1, self.TAKEN)
@@ -136,11 +148,13 @@ def _had(remote: Remote) -> Path:
         FileNotFoundError: says why it is not to be had, and where to put it.
         CheckpointError: it is there, and is not what was published.
     """
-    from models.weights import cache_folder, fetch, why_missing
+    from ..models.hub import cache_folder, fetch, why_missing
 
     why = why_missing(remote, offline=False)
     if why:
-        raise FileNotFoundError(f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, or use another --features")
+        raise FileNotFoundError(
+            f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, or use another --features"
+        )
     return fetch(remote).path
 
 
@@ -150,7 +164,9 @@ class RandomFeatures(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
-        self.convs = nn.ModuleList([nn.Conv2d(before, after, 3, 2, 1) for before, after in ((3, 8), (8, 16), (16, 16))])
+        self.convs = nn.ModuleList(
+            [nn.Conv2d(before, after, 3, 2, 1) for before, after in ((3, 8), (8, 16), (16, 16))]
+        )
         for parameter in self.parameters():
             parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
         self.requires_grad_(False)
@@ -175,7 +191,7 @@ class Scorer(nn.Module):
     """LPIPS (SqueezeNet) of two batches N3HW in [0, 1] -> N. It never trains a network: a lower figure then means a better picture.
 
     Args:
-        network: from ``pipeline.metrics.lpips_network``.
+        network: from ``pipeline.quality.lpips.lpips_network``.
     """
 
     def __init__(self, network: nn.Module) -> None:

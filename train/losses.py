@@ -29,7 +29,9 @@ def total_variation(composite: Tensor, mask: Tensor | None = None) -> Tensor:
     if mask is None:
         return across.mean() + down.mean()
     near = F.max_pool2d(1 - mask, 3, 1, 1)
-    return (across * (near[..., :, 1:] * near[..., :, :-1])).mean() + (down * (near[..., 1:, :] * near[..., :-1, :])).mean()
+    return (across * (near[..., :, 1:] * near[..., :, :-1])).mean() + (
+        down * (near[..., 1:, :] * near[..., :-1, :])
+    ).mean()
 
 
 def perceptual(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
@@ -58,7 +60,9 @@ def gram(features: Tensor) -> Tensor:
 
 def style(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
     """Eq. 5 for one of its two pictures: sum over layers of the mean absolute difference of Gram matrices."""
-    return torch.stack([(gram(a) - gram(b)).abs().mean() for a, b in zip(features, truth, strict=True)]).sum()
+    return torch.stack(
+        [(gram(a) - gram(b)).abs().mean() for a, b in zip(features, truth, strict=True)]
+    ).sum()
 
 
 def adversarial_l1(judged: Tensor, real: bool) -> Tensor:

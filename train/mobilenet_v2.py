@@ -13,12 +13,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.checkpoint import CheckpointError
+from ..models.checkpoint import CheckpointError
 
 #: Side in pixels at which MobileNetV2 looks.
 SIZE = 224
 #: MobileNetV2's stages (Sandler et al. 2018, Table 2): expansion, channels, blocks, stride of the first block.
-STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,9 @@ class Layer:
 
     @property
     def bias(self) -> str:
-        return f"MobilenetV2|{self.name}|" + ("biases" if self.name.startswith("Logits") else "BatchNorm_Fold|bias")
+        return f"MobilenetV2|{self.name}|" + (
+            "biases" if self.name.startswith("Logits") else "BatchNorm_Fold|bias"
+        )
 
 
 def _layers() -> Iterator[Layer]:
@@ -61,7 +71,9 @@ def _layers() -> Iterator[Layer]:
 #: Every convolution of MobileNetV2, in order.
 LAYERS = tuple(_layers())
 #: Its blocks' names.
-BLOCKS = tuple(layer.name.removesuffix("|project") for layer in LAYERS if layer.name.endswith("|project"))
+BLOCKS = tuple(
+    layer.name.removesuffix("|project") for layer in LAYERS if layer.name.endswith("|project")
+)
 
 
 class SameConv2d(nn.Conv2d):
@@ -69,7 +81,9 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         pads: list[int] = []
-        for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
+        for size, kernel, stride in zip(
+            x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True
+        ):
             total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
             pads += [total // 2, total - total // 2]
         return super().forward(F.pad(x, pads) if any(pads) else x)
@@ -95,13 +109,35 @@ class MobileNetV2(nn.Module):
         for layer in LAYERS:
             weight, bias = found.get(layer.weight), found.get(layer.bias)
             outputs = layer.shape[3] if layer.depthwise else layer.shape[0]
-            if weight is None or bias is None or weight.shape != layer.shape or bias.shape != (outputs,):
-                has = "nothing" if weight is None or bias is None else f"{weight.shape} and {bias.shape}"
-                raise CheckpointError(f"{constants}: {has} for {layer.weight} and its bias; expected {layer.shape} and {(outputs,)}")
+            if (
+                weight is None
+                or bias is None
+                or weight.shape != layer.shape
+                or bias.shape != (outputs,)
+            ):
+                has = (
+                    "nothing"
+                    if weight is None or bias is None
+                    else f"{weight.shape} and {bias.shape}"
+                )
+                raise CheckpointError(
+                    f"{constants}: {has} for {layer.weight} and its bias; expected {layer.shape} and {(outputs,)}"
+                )
             groups = outputs if layer.depthwise else 1
-            conv = SameConv2d(outputs if groups > 1 else layer.shape[3], outputs, layer.shape[1:3], layer.stride, groups=groups)
+            conv = SameConv2d(
+                outputs if groups > 1 else layer.shape[3],
+                outputs,
+                layer.shape[1:3],
+                layer.stride,
+                groups=groups,
+            )
             order = (3, 0, 1, 2) if layer.depthwise else (0, 3, 1, 2)
-            conv.load_state_dict({"weight": torch.from_numpy(weight.transpose(order)), "bias": torch.from_numpy(bias)})
+            conv.load_state_dict(
+                {
+                    "weight": torch.from_numpy(weight.transpose(order)),
+                    "bias": torch.from_numpy(bias),
+                }
+            )
             self.convs[layer.name] = conv
         # Half the time of a batch on a CPU.
         self.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload]
@@ -135,9 +171,13 @@ def scaled(image: Tensor, size: int) -> Tensor:
 def _read(path: Path) -> dict[str, NDArray[np.float32]]:
     """The file's arrays, each by the last of its joined names."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected MobileNetV2's dequantised constants (.npz)")
+        raise FileNotFoundError(
+            f"{path}: no such file; expected MobileNetV2's dequantised constants (.npz)"
+        )
     try:
         with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as z:
             return {name.rpartition(";")[2]: z[name] for name in z.files}
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable .npz of MobileNetV2's constants ({error})") from error
+        raise CheckpointError(
+            f"{path}: not a readable .npz of MobileNetV2's constants ({error})"
+        ) from error

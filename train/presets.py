@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from train.baselines import EdgeConnectWeights
-from train.tasks import PartialConvWeights, Schedule
+from .tasks.base import Schedule
+from .tasks.edge_connect import EdgeConnectWeights
+from .tasks.partial_conv import PartialConvWeights
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Preset:
     """One network's recipe.
 
     ``steps``: of the whole run; ``epochs`` instead counts rounds through the pictures. ``folders``: below the data folder. ``holes``:
-    (weight, name) as ``train.main.hole_generator`` knows them. ``network``: the task's own arguments. ``average``: decay of the moving
+    (weight, name) as ``train.cli.hole_generator`` knows them. ``network``: the task's own arguments. ``average``: decay of the moving
     average; 0 = none.
     """
 
@@ -39,7 +40,16 @@ PAPER: dict[str, Preset] = {
     # Kulkarni et al.: 34,500 iterations of 3, 256x256, eq. 3-9 with Liu et al.'s weights and learning rate. CelebA-HQ and Places2 are not
     # to be had here: the photos of the data folder stand in for them.
     "partial-conv": Preset(
-        Schedule(batch=3, size=256, learning_rate=2e-4, warmup=0, decay_from=1.0, zoom=(1.0, 1.0), perceptual="l1", perceptual_crop=0),
+        Schedule(
+            batch=3,
+            size=256,
+            learning_rate=2e-4,
+            warmup=0,
+            decay_from=1.0,
+            zoom=(1.0, 1.0),
+            perceptual="l1",
+            perceptual_crop=0,
+        ),
         PHOTOS,
         ((1.0, "irregular"),),
         {"width": 64, "base": 0, "adversarial": 0.0, "weights": PartialConvWeights()},
@@ -49,10 +59,25 @@ PAPER: dict[str, Preset] = {
     # Jiang & Zhang: Adam 2e-4, 40 epochs, L1 = 0.001 adv + 0.999 rec (3.2), 128x128 with a hole of 64x64. UTKFace stands in for CelebA.
     # The paper names no batch size.
     "skip-ce": Preset(
-        Schedule(batch=64, size=128, learning_rate=2e-4, betas=(0.5, 0.999), warmup=0, decay_from=1.0, zoom=(1.0, 1.0)),
+        Schedule(
+            batch=64,
+            size=128,
+            learning_rate=2e-4,
+            betas=(0.5, 0.999),
+            warmup=0,
+            decay_from=1.0,
+            zoom=(1.0, 1.0),
+        ),
         FACES,
         ((1.0, "rectangle"),),
-        {"variant": 3, "width": 64, "adversarial": 0.001, "perceptual": 0.0, "style": 0.0, "l1": 0.0},
+        {
+            "variant": 3,
+            "width": 64,
+            "adversarial": 0.001,
+            "perceptual": 0.0,
+            "style": 0.0,
+            "l1": 0.0,
+        },
         epochs=40,
         average=0.0,
     ),
@@ -79,7 +104,9 @@ PAPER: dict[str, Preset] = {
     # Yu et al. 2019: Adam 1e-4 (0.5, 0.999), 16 of 256x256, L1 and SN-PatchGAN 1:1. Their holes are a rectangle and strokes together; no
     # length is named.
     "gated-conv": Preset(
-        Schedule(batch=16, size=256, learning_rate=1e-4, betas=(0.5, 0.999), warmup=0, decay_from=1.0),
+        Schedule(
+            batch=16, size=256, learning_rate=1e-4, betas=(0.5, 0.999), warmup=0, decay_from=1.0
+        ),
         SCENES,
         ((0.5, "any-rectangle"), (0.5, "strokes")),
         {"width": 48, "attention": False, "adversarial": 1.0},
@@ -110,7 +137,9 @@ PAPER: dict[str, Preset] = {
 
 SHIPPED: dict[str, Preset] = {
     "partial-conv": Preset(
-        Schedule(batch=4, size=256, learning_rate=3e-4, decay_from=0.6, warmup=0.02, perceptual_crop=128),
+        Schedule(
+            batch=4, size=256, learning_rate=3e-4, decay_from=0.6, warmup=0.02, perceptual_crop=128
+        ),
         PHOTOS,
         ((0.5, "irregular"), (0.15, "strokes"), (0.25, "objects"), (0.1, "any-rectangle")),
         {
@@ -118,7 +147,9 @@ SHIPPED: dict[str, Preset] = {
             "base": 32,
             "adversarial": 0.01,
             "semantic": 2.0,
-            "weights": PartialConvWeights(tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0, look_at_output=False),
+            "weights": PartialConvWeights(
+                tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0, look_at_output=False
+            ),
         },
         steps=40_000,
     ),
@@ -126,7 +157,15 @@ SHIPPED: dict[str, Preset] = {
         Schedule(batch=16, size=128, learning_rate=5e-4, betas=(0.5, 0.999), zoom=(0.88, 1.0)),
         FACES,
         ((0.35, "centred"), (0.35, "rectangle"), (0.15, "irregular"), (0.15, "strokes")),
-        {"variant": 3, "width": 64, "adversarial": 0.02, "perceptual": 1.0, "style": 4.0, "l1": 3.0, "semantic": 2.0},
+        {
+            "variant": 3,
+            "width": 64,
+            "adversarial": 0.02,
+            "perceptual": 1.0,
+            "style": 4.0,
+            "l1": 3.0,
+            "semantic": 2.0,
+        },
         steps=20_000,
     ),
     "compression": Preset(
@@ -137,7 +176,13 @@ SHIPPED: dict[str, Preset] = {
         steps=20_000,
     ),
     # Not trained yet: texture selection is the decompression in use.
-    "edsr": Preset(Schedule(batch=8, size=128, learning_rate=1e-4), SCENES, ((1.0, "edge"),), {"width": 64, "blocks": 16}, steps=20_000),
+    "edsr": Preset(
+        Schedule(batch=8, size=128, learning_rate=1e-4),
+        SCENES,
+        ((1.0, "edge"),),
+        {"width": 64, "blocks": 16},
+        steps=20_000,
+    ),
     # The baselines never ship: data, holes, size and length are compression's, so that one table can hold them.
     "gated-conv": Preset(
         Schedule(batch=8, size=128, learning_rate=3e-4, betas=(0.5, 0.999), zoom=(0.6, 1.0)),
@@ -147,7 +192,14 @@ SHIPPED: dict[str, Preset] = {
         steps=20_000,
     ),
     "edge-connect": Preset(
-        Schedule(batch=8, size=128, learning_rate=3e-4, betas=(0.0, 0.9), zoom=(0.6, 1.0), perceptual="l1"),
+        Schedule(
+            batch=8,
+            size=128,
+            learning_rate=3e-4,
+            betas=(0.0, 0.9),
+            zoom=(0.6, 1.0),
+            perceptual="l1",
+        ),
         SCENES,
         ((1.0, "edge"),),
         {"width": 16, "judge_rate": 0.1, "weights": EdgeConnectWeights()},
@@ -161,7 +213,9 @@ _SHORT = "a run on two CPU cores has hours, not days"
 _SCHEDULE = "a short run gains most from a high rate that falls at the end"
 _BASE = "deep in a hole a short run answers with the mean of all photos, grey on a red wall; with it the mean is the photo's own"
 _SEMANTIC = "the feature network's layers see a few pixels each; a segmenter's see whether a thing is whole (Suvorov et al. 2022)"
-_TABLE = "one table compares it with the compression network: the same pictures, holes, size and length"
+_TABLE = (
+    "one table compares it with the compression network: the same pictures, holes, size and length"
+)
 _AVERAGE = "the averaged weights are better than the last ones, and cost nothing in use"
 
 #: For every number in which SHIPPED differs from PAPER: why. Keys as in ``differences``.
@@ -261,5 +315,7 @@ def differences(model: str) -> dict[str, tuple[Any, Any]]:
             pairs = {k: (a.get(k), b.get(k)) for k in {**a, **b}}
         else:
             pairs = {"": (a, b)}
-        found |= {f"{f.name}.{k}".rstrip("."): pair for k, pair in pairs.items() if pair[0] != pair[1]}
+        found |= {
+            f"{f.name}.{k}".rstrip("."): pair for k, pair in pairs.items() if pair[0] != pair[1]
+        }
     return found

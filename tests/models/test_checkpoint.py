@@ -15,9 +15,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from models.checkpoint import CheckpointError, load_weights, save_weights, sha256
-from models.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
-from models.edsr import EDSR, EDSRConfig
+from remove_objects.models.checkpoint import CheckpointError, load_weights, save_weights, sha256
+from remove_objects.models.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
+from remove_objects.models.edsr import EDSR, EDSRConfig
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ def named(data: bytes, folder: Path) -> Path:
 def edited(network: EDSR, folder: Path, header: dict[str, str | None]) -> Path:
     """The network's weights with other header entries (None: left out)."""
     full = {"network": "EDSR", "config": json.dumps(asdict(network.config)), **header}
-    return named(save(dict(network.state_dict()), {k: v for k, v in full.items() if v is not None}), folder)
+    return named(
+        save(dict(network.state_dict()), {k: v for k, v in full.items() if v is not None}), folder
+    )
 
 
 class Bomb:
@@ -101,7 +103,9 @@ def test_one_changed_byte_is_found(weight: Path) -> None:
 def test_full_hash_is_checked_when_given(weight: Path) -> None:
     digest = sha256(weight)
     load_weights(weight, EDSR, expected_sha256=digest)
-    wrong = digest[:-1] + ("0" if digest[-1] != "0" else "1")  # the eight digits in the name still fit
+    wrong = digest[:-1] + (
+        "0" if digest[-1] != "0" else "1"
+    )  # the eight digits in the name still fit
     with pytest.raises(CheckpointError, match="sha256") as error:
         load_weights(weight, EDSR, expected_sha256=wrong)
     assert str(weight) in str(error.value)
@@ -118,7 +122,9 @@ def test_name_must_carry_eight_digits_of_the_hash(weight: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.999])
-def test_truncated_file_is_refused_even_with_a_fitting_name(weight: Path, tmp_path: Path, share: float) -> None:
+def test_truncated_file_is_refused_even_with_a_fitting_name(
+    weight: Path, tmp_path: Path, share: float
+) -> None:
     data = weight.read_bytes()
     data = data[: int(len(data) * share)]
     path = named(data, tmp_path)
@@ -132,7 +138,9 @@ def test_truncated_file_is_refused_even_with_a_fitting_name(weight: Path, tmp_pa
 
 def test_wrong_network_is_refused_by_name(tmp_path: Path) -> None:
     path = save_weights(PatchDiscriminator(PatchDiscriminatorConfig(2)), tmp_path, "judge")
-    with pytest.raises(CheckpointError, match="holds a PatchDiscriminator, expected a EDSR") as error:
+    with pytest.raises(
+        CheckpointError, match="holds a PatchDiscriminator, expected a EDSR"
+    ) as error:
         load_weights(path, EDSR)
     assert str(path) in str(error.value)
 
@@ -148,7 +156,9 @@ def test_wrong_network_is_refused_by_name(tmp_path: Path) -> None:
         ({"config": '{"depth": 2}'}, "config"),
     ],
 )
-def test_header_that_does_not_fit_is_a_checkpoint_error(network: EDSR, tmp_path: Path, header: dict[str, str | None], message: str) -> None:
+def test_header_that_does_not_fit_is_a_checkpoint_error(
+    network: EDSR, tmp_path: Path, header: dict[str, str | None], message: str
+) -> None:
     load_weights(edited(network, tmp_path, {}), EDSR)
     path = edited(network, tmp_path, header)
     with pytest.raises(CheckpointError, match=message) as error:
@@ -157,7 +167,10 @@ def test_header_that_does_not_fit_is_a_checkpoint_error(network: EDSR, tmp_path:
 
 
 def test_equal_networks_make_equal_files(network: EDSR, tmp_path: Path) -> None:
-    paths = [save_weights(network, tmp_path / str(i), "net", metadata={"b": "2", "a": "1", "c": "é"}) for i in range(8)]
+    paths = [
+        save_weights(network, tmp_path / str(i), "net", metadata={"b": "2", "a": "1", "c": "é"})
+        for i in range(8)
+    ]
     assert len({p.name for p in paths}) == 1  # safetensors itself orders its header at random
     assert len({p.read_bytes() for p in paths}) == 1
     with safe_open(str(paths[0]), framework="pt") as file:
@@ -170,11 +183,19 @@ def test_saving_leaves_the_network_as_it_was(network: EDSR, tmp_path: Path) -> N
     before = {k: v.clone() for k, v in network.state_dict().items()}
     save_weights(network.to(memory_format=torch.channels_last), tmp_path, "net")
     assert network.training
-    assert all(v.dtype == torch.float32 and torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert all(
+        v.dtype == torch.float32 and torch.equal(v, before[k])
+        for k, v in network.state_dict().items()
+    )
 
 
 def test_lists_of_a_config_come_back_as_tuples(tmp_path: Path) -> None:
-    from models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
+    from remove_objects.models.discriminators import (
+        SNPatchDiscriminator,
+        SNPatchDiscriminatorConfig,
+    )
 
-    path = save_weights(SNPatchDiscriminator(SNPatchDiscriminatorConfig(2, (1, 2))), tmp_path, "judge")
+    path = save_weights(
+        SNPatchDiscriminator(SNPatchDiscriminatorConfig(2, (1, 2))), tmp_path, "judge"
+    )
     assert load_weights(path, SNPatchDiscriminator).config.strides == (1, 2)

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.compression import CompressionConfig, CompressionNetwork, GatedConv2d
-from tests.models.base import HoleContract, rectangle_mask
+from remove_objects.models.compression import CompressionConfig, CompressionNetwork, GatedConv2d
+from tests.support.network_contract import HoleContract, rectangle_mask
 
 #: Table 1: (kernel, channels, stride) of each layer.
 RESIDUALS = [(1, 64, 2), (1, 196, 2), (3, 256, 2)]
@@ -47,7 +47,9 @@ def test_every_row_of_table_1() -> None:
     assert [len(block) for block in network.blocks] == [5, 5, 7]
     gated = [layer for block in network.blocks for layer in block]
     assert [row(g.conv, g.norm.num_features) for g in gated] == CONVS
-    assert all(isinstance(g.norm, nn.BatchNorm2d) and isinstance(g.activation, nn.LeakyReLU) for g in gated)
+    assert all(
+        isinstance(g.norm, nn.BatchNorm2d) and isinstance(g.activation, nn.LeakyReLU) for g in gated
+    )
     assert row(network.mapping, network.mapping.out_channels) == (3, 3, 1)
     assert network.residuals[0].in_channels == gated[0].conv.in_channels == 4
 
@@ -73,8 +75,13 @@ def test_gated_convolution_by_its_formula() -> None:
     feature = F.conv2d(x, layer.conv.weight[:3], layer.conv.bias[:3], stride=2, padding=1)
     gate = F.conv2d(x, layer.conv.weight[3:], layer.conv.bias[3:], stride=2, padding=1)
     activated = torch.where(feature > 0, feature, 0.2 * feature) / (1 + torch.exp(-gate))
-    mean, deviation = torch.tensor([0.5, -1.0, 2.0]).view(3, 1, 1), torch.tensor([2.0, 0.5, 1.0]).view(3, 1, 1)
-    expected = (activated - mean) / deviation * torch.tensor([1.0, 2.0, -3.0]).view(3, 1, 1) + torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)
+    mean, deviation = (
+        torch.tensor([0.5, -1.0, 2.0]).view(3, 1, 1),
+        torch.tensor([2.0, 0.5, 1.0]).view(3, 1, 1),
+    )
+    expected = (activated - mean) / deviation * torch.tensor([1.0, 2.0, -3.0]).view(
+        3, 1, 1
+    ) + torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)
     assert layer(x).shape == (2, 3, 4, 3)
     torch.testing.assert_close(layer(x), expected, rtol=1e-3, atol=1e-4)
 
@@ -88,7 +95,9 @@ def test_residual_block_is_added_to_the_last_of_its_convolutions() -> None:
     for rb, cb in zip(network.residuals, network.blocks, strict=True):
         rb.register_forward_hook(lambda _m, x, out: (given.append(x[0]), residual.append(out))[0])
         cb.register_forward_hook(lambda _m, x, out: convolved.append(out))
-    network.mapping.register_forward_hook(lambda _m, x, out: (given.append(x[0]), residual.append(out))[0])
+    network.mapping.register_forward_hook(
+        lambda _m, x, out: (given.append(x[0]), residual.append(out))[0]
+    )
     image, mask = torch.randn(1, 3, 32, 32), rectangle_mask(1, 32, 32)
     output = network(image, mask)
     assert torch.equal(given[0], torch.cat([image * mask, mask], dim=1))
@@ -106,12 +115,17 @@ def test_gradients_in_channels_last_are_those_of_double_precision() -> None:
     image, mask = torch.randn(2, 3, 64, 64), rectangle_mask(2, 64, 64)
     for _ in range(3):
         network.zero_grad()
-        network(image.contiguous(memory_format=torch.channels_last), mask).square().mean().backward()
+        network(
+            image.contiguous(memory_format=torch.channels_last), mask
+        ).square().mean().backward()
     exact(image.double(), mask.double()).square().mean().backward()
     for rb, expected in zip(network.residuals, exact.residuals, strict=True):
         assert rb.weight.grad is not None
         torch.testing.assert_close(
-            rb.weight.grad.double(), expected.weight.grad, rtol=1e-3, atol=1e-3 * float(expected.weight.grad.abs().max())
+            rb.weight.grad.double(),
+            expected.weight.grad,
+            rtol=1e-3,
+            atol=1e-3 * float(expected.weight.grad.abs().max()),
         )
 
 
@@ -119,4 +133,6 @@ def test_gradients_in_channels_last_are_those_of_double_precision() -> None:
 def test_residual_blocks_are_strided_convolutions() -> None:
     for conv in CompressionNetwork(CompressionConfig(2)).residuals:
         x = torch.randn(1, conv.in_channels, 8, 12)
-        torch.testing.assert_close(conv(x), F.conv2d(x, conv.weight, conv.bias, stride=2, padding=conv.padding))
+        torch.testing.assert_close(
+            conv(x), F.conv2d(x, conv.weight, conv.bias, stride=2, padding=conv.padding)
+        )

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder as TheirDecoder
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import (
+    DeepLabV3PlusDecoder as TheirDecoder,
+)
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 
-from models.deeplab import DeepLabV3PlusDecoder, MobileNetV2
+from remove_objects.models.deeplab import DeepLabV3PlusDecoder, MobileNetV2
 
 
 def randomized(module: nn.Module) -> nn.Module:
@@ -55,7 +57,13 @@ def test_the_decoder_answers_as_theirs_with_the_same_weights() -> None:
     torch.testing.assert_close(ours(fine, deep), theirs([fine, fine, fine, fine, fine, deep]))
     # Sizes that are no whole factor, as CompactSegmenter's are: theirs cannot.
     fine = torch.randn(1, 24, 17, 13)
-    joined = torch.cat([F.interpolate(theirs.aspp(deep), (17, 13), mode="bilinear", align_corners=True), theirs.block1(fine)], dim=1)  # type: ignore[operator]
+    joined = torch.cat(
+        [
+            F.interpolate(theirs.aspp(deep), (17, 13), mode="bilinear", align_corners=True),
+            theirs.block1(fine),
+        ],
+        dim=1,
+    )  # type: ignore[operator]
     torch.testing.assert_close(ours(fine, deep), theirs.block2(joined))  # type: ignore[operator]
 
 
@@ -64,14 +72,20 @@ def test_a_photo_is_segmented_without_torchs_compiler_or_torchvision() -> None:
     program = """
 import sys
 import numpy as np
-from pipeline.config import Settings
-from pipeline.networks import Networks
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.networks import Networks
 networks = Networks(Settings(segmenter="compact", device="cpu", offline=True))
 networks.segmenter.probabilities(np.zeros((64, 64, 3), np.uint8))
 networks.inpainters
 print(*(m for m in ("torchvision", "timm", "segmentation_models_pytorch", "torch._dynamo", "torch._inductor") if m in sys.modules))
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == []
 
 

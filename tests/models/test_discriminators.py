@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from models.discriminators import (
+from remove_objects.models.discriminators import (
     MatchedPatchDiscriminator,
     MatchedPatchDiscriminatorConfig,
     PatchDiscriminator,
@@ -16,7 +16,7 @@ from models.discriminators import (
     SNPatchDiscriminator,
     SNPatchDiscriminatorConfig,
 )
-from tests.models.base import NetworkContract
+from tests.support.network_contract import NetworkContract
 
 
 class TestPatchContract(NetworkContract):
@@ -63,7 +63,14 @@ class TestMatchedPatchContract(NetworkContract):
 
 
 #: (kernel, in, out, stride) of ``build_sn_patch_gan_discriminator``, with biases, and of EdgeConnect's ``Discriminator``, without.
-YU = [(5, 4, 64, 2), (5, 64, 128, 2), (5, 128, 256, 2), (5, 256, 256, 2), (5, 256, 256, 2), (5, 256, 256, 2)]
+YU = [
+    (5, 4, 64, 2),
+    (5, 64, 128, 2),
+    (5, 128, 256, 2),
+    (5, 256, 256, 2),
+    (5, 256, 256, 2),
+    (5, 256, 256, 2),
+]
 NAZERI = [(4, 3, 64, 2), (4, 64, 128, 2), (4, 128, 256, 2), (4, 256, 512, 1), (4, 512, 1, 1)]
 
 
@@ -72,9 +79,13 @@ def test_layers_of_the_baselines_own_discriminators() -> None:
     nazeri = MatchedPatchDiscriminator()
     for network, table, bias in ((yu, YU, True), (nazeri, NAZERI, False)):
         convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-        assert [(c.kernel_size[0], c.in_channels, c.out_channels, c.stride[0]) for c in convs] == table
+        assert [
+            (c.kernel_size[0], c.in_channels, c.out_channels, c.stride[0]) for c in convs
+        ] == table
         assert all(is_parametrized(c, "weight") for c in convs)
-        assert sum(p.numel() for p in network.parameters()) == sum(k * k * a * b + b * bias for k, a, b, _ in table)
+        assert sum(p.numel() for p in network.parameters()) == sum(
+            k * k * a * b + b * bias for k, a, b, _ in table
+        )
 
 
 @torch.no_grad()
@@ -82,7 +93,13 @@ def test_features_that_are_matched_are_of_every_layer_and_end_in_the_scores() ->
     network = MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(2, 2)).eval()
     x = torch.randn(1, 2, 64, 64)
     found = network.features(x)
-    assert [tuple(f.shape[1:]) for f in found] == [(2, 32, 32), (4, 16, 16), (8, 8, 8), (16, 7, 7), (1, 6, 6)]
+    assert [tuple(f.shape[1:]) for f in found] == [
+        (2, 32, 32),
+        (4, 16, 16),
+        (8, 8, 8),
+        (16, 7, 7),
+        (1, 6, 6),
+    ]
     first = network.layers[0]
     torch.testing.assert_close(found[0], F.leaky_relu(F.conv2d(x, first.weight, None, 2, 1), 0.2))
     assert torch.equal(found[-1], network(x))
@@ -131,7 +148,12 @@ def test_spectral_norm_of_every_layer_is_one() -> None:
 @torch.no_grad()
 def test_every_location_of_the_map_is_judged(strides: tuple[int, ...], factor: int) -> None:
     network = SNPatchDiscriminator(SNPatchDiscriminatorConfig(2, strides)).eval()
-    assert network(torch.rand(1, 3, 32, 16), torch.ones(1, 1, 32, 16)).shape == (1, 1, 32 // factor, 16 // factor)
+    assert network(torch.rand(1, 3, 32, 16), torch.ones(1, 1, 32, 16)).shape == (
+        1,
+        1,
+        32 // factor,
+        16 // factor,
+    )
     widths = [m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert widths == [*[2, 4, 8, 8][: len(strides)], 1]
 
@@ -144,4 +166,6 @@ def test_sn_discriminator_reads_the_mask_and_the_hole() -> None:
     holed[..., 4:12, 4:12] = 0
     judged = network(image, holed)
     assert not torch.equal(judged, network(image, mask))
-    assert not torch.equal(judged, network(image * holed, holed))  # it judges what was painted there
+    assert not torch.equal(
+        judged, network(image * holed, holed)
+    )  # it judges what was painted there

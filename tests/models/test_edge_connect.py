@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from models.edge_connect import EdgeConnect, EdgeConnectConfig, luminance
-from tests.models.base import HoleContract, rectangle_mask
+from remove_objects.models.edge_connect import EdgeConnect, EdgeConnectConfig, luminance
+from tests.support.network_contract import HoleContract, rectangle_mask
 
 #: ``src/networks.py``: (kernel, in, out, stride) of the layers going down and going up; between them eight blocks of two 3x3.
 DOWN = [(7, -1, 64, 1), (4, 64, 128, 2), (4, 128, 256, 2)]
@@ -61,7 +61,9 @@ class TestContract(HoleContract):
         assert not torch.equal(network(image, 1 - edges, mask), network(image, edges, mask))
 
 
-@pytest.mark.parametrize(("part", "before", "after", "biases"), [("edges", 3, 1, 0), ("painter", 4, 3, 1)])
+@pytest.mark.parametrize(
+    ("part", "before", "after", "biases"), [("edges", 3, 1, 0), ("painter", 4, 3, 1)]
+)
 def test_every_layer_of_the_authors(part: str, before: int, after: int, biases: int) -> None:
     network = getattr(EdgeConnect(), part)
     table = [*DOWN, *BLOCK * 8, *UP]
@@ -73,8 +75,17 @@ def test_every_layer_of_the_authors(part: str, before: int, after: int, biases: 
     assert [is_parametrized(c) for c in convs] == [part == "edges"] * 21 + [False]
     assert sum(isinstance(m, nn.InstanceNorm2d) for m in network.modules()) == 21
     # The edge network's blocks have no biases: spectral norm stands for them in the authors' code.
-    expected = sum(k * k * a * b for k, a, b, _ in table) + sum(b for _, _, b, _ in [*DOWN, *UP[:2]]) + after + biases * 16 * 256
-    assert sum(p.numel() for p in network.parameters()) == expected == {"edges": 10_761_089, "painter": 10_774_595}[part]
+    expected = (
+        sum(k * k * a * b for k, a, b, _ in table)
+        + sum(b for _, _, b, _ in [*DOWN, *UP[:2]])
+        + after
+        + biases * 16 * 256
+    )
+    assert (
+        sum(p.numel() for p in network.parameters())
+        == expected
+        == {"edges": 10_761_089, "painter": 10_774_595}[part]
+    )
 
 
 @torch.no_grad()
@@ -87,9 +98,13 @@ def test_holes_are_white_and_their_edges_drawn() -> None:
     edges = (torch.rand_like(mask) < 0.2).float()
     network(image, edges, mask)
     hole = 1 - mask
-    torch.testing.assert_close(given[0], torch.cat([luminance(image) * mask + hole, edges * mask, hole], dim=1))
+    torch.testing.assert_close(
+        given[0], torch.cat([luminance(image) * mask + hole, edges * mask, hole], dim=1)
+    )
     drawn = network.edges(image, edges, mask)
-    torch.testing.assert_close(given[1], torch.cat([image * mask + hole, edges * mask + drawn * hole], dim=1))
+    torch.testing.assert_close(
+        given[1], torch.cat([image * mask + hole, edges * mask + drawn * hole], dim=1)
+    )
     assert 0 <= drawn.min() < drawn.max() <= 1
 
 
@@ -108,5 +123,9 @@ def test_spectral_norm_of_the_edge_networks_layers_is_one() -> None:
     mask = torch.ones(1, 1, 12, 12)
     for _ in range(60):
         network(torch.rand(1, 3, 12, 12), mask, mask)
-    matrices = [c.weight.transpose(0, 1) if isinstance(c, nn.ConvTranspose2d) else c.weight for c in convs]
-    assert [float(torch.linalg.matrix_norm(m.flatten(1), 2)) for m in matrices] == pytest.approx([1.0] * len(convs), abs=0.03)
+    matrices = [
+        c.weight.transpose(0, 1) if isinstance(c, nn.ConvTranspose2d) else c.weight for c in convs
+    ]
+    assert [float(torch.linalg.matrix_norm(m.flatten(1), 2)) for m in matrices] == pytest.approx(
+        [1.0] * len(convs), abs=0.03
+    )

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.edsr import EDSR, EDSRConfig, EDSRStage
-from tests.models.base import NetworkContract
+from remove_objects.models.edsr import EDSR, EDSRConfig, EDSRStage
+from tests.support.network_contract import NetworkContract
 
 
 class TestContract(NetworkContract):
@@ -26,7 +26,9 @@ def test_32_becomes_256_by_4_and_then_by_2() -> None:
     network = EDSR(EDSRConfig(2, 1)).eval()
     steps: list[tuple[int, int]] = []
     for stage in (network.by2, network.by4):
-        stage.register_forward_hook(lambda _m, x, out: steps.append((x[0].shape[-1], out.shape[-1])))
+        stage.register_forward_hook(
+            lambda _m, x, out: steps.append((x[0].shape[-1], out.shape[-1]))
+        )
     assert network(torch.rand(1, 3, 32, 32)).shape == (1, 3, 256, 256)
     assert steps == [(32, 128), (128, 256)]
 
@@ -38,7 +40,9 @@ def test_no_batch_norm_and_the_baseline_depth() -> None:
     for stage, shuffles in ((network.by4, 2), (network.by2, 1)):
         assert len(stage.body) == 16 + 1
         assert stage.head.out_channels == 64
-        assert [m.upscale_factor for m in stage.modules() if isinstance(m, nn.PixelShuffle)] == [2] * shuffles
+        assert [m.upscale_factor for m in stage.modules() if isinstance(m, nn.PixelShuffle)] == [
+            2
+        ] * shuffles
 
 
 @torch.no_grad()

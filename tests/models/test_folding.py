@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.compression import CompressionConfig, CompressionNetwork
-from models.folding import fold_batch_norm
-from models.segmenter import CompactSegmenter, CompactSegmenterConfig
-from models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
+from remove_objects.models.compression import CompressionConfig, CompressionNetwork
+from remove_objects.models.folding import fold_batch_norm
+from remove_objects.models.segmenter import CompactSegmenter, CompactSegmenterConfig
+from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
 
 
 def lived_in(network: nn.Module) -> nn.Module:
@@ -38,7 +38,11 @@ def fcn() -> nn.Module:
 
 
 CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Tensor], int]] = {
-    "compact-segmenter": (lambda: CompactSegmenter(CompactSegmenterConfig(width=16)), lambda n: n(torch.rand(1, 3, 65, 81)), 0),
+    "compact-segmenter": (
+        lambda: CompactSegmenter(CompactSegmenterConfig(width=16)),
+        lambda n: n(torch.rand(1, 3, 65, 81)),
+        0,
+    ),
     "skip-ce": (
         lambda: SkipContextEncoder(SkipContextEncoderConfig(3, 4, 1)),
         lambda n: n(torch.rand(2, 3, 128, 128), torch.ones(2, 1, 128, 128)),

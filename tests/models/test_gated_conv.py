@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.contextual_attention import contextual_attention
-from models.gated_conv import Gated, GatedConvConfig, GatedConvNetwork
-from tests.models.base import HoleContract
+from remove_objects.models.contextual_attention import contextual_attention
+from remove_objects.models.gated_conv import Gated, GatedConvConfig, GatedConvNetwork
+from tests.support.network_contract import HoleContract
 
 #: ``build_inpaint_net``, conv1 to conv17: (kernel, in, filters, stride, dilation). Half of the filters are gates, but for the last layer's.
 LAYERS = [
@@ -45,15 +45,25 @@ def parameters(network: nn.Module) -> int:
 
 def test_every_layer_of_the_authors() -> None:
     with torch.device("meta"):
-        network, attentive = (GatedConvNetwork(GatedConvConfig(48, attention)) for attention in (False, True))
+        network, attentive = (
+            GatedConvNetwork(GatedConvConfig(48, attention)) for attention in (False, True)
+        )
     convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-    assert [(c.kernel_size[0], c.in_channels, c.out_channels, c.stride[0], c.dilation[0]) for c in convs] == LAYERS
-    assert parameters(network) == sum(k * k * before * filters + filters for k, before, filters, *_ in LAYERS) == 1_631_151
+    assert [
+        (c.kernel_size[0], c.in_channels, c.out_channels, c.stride[0], c.dilation[0]) for c in convs
+    ] == LAYERS
+    assert (
+        parameters(network)
+        == sum(k * k * before * filters + filters for k, before, filters, *_ in LAYERS)
+        == 1_631_151
+    )
     assert parameters(attentive) - parameters(network) == ATTENTION
 
 
 @pytest.mark.parametrize(("width", "legal"), [(0, 4), (2, 4), (15, 16), (-3, 4)])
-def test_width_without_four_equal_parts_is_an_error_that_names_the_next(width: int, legal: int) -> None:
+def test_width_without_four_equal_parts_is_an_error_that_names_the_next(
+    width: int, legal: int
+) -> None:
     with pytest.raises(ValueError, match=rf"got {width}; take {legal}$"):
         GatedConvConfig(width)
 
@@ -63,7 +73,10 @@ def test_gate_by_its_formula() -> None:
     layer = Gated(2, 3, stride=2)
     layer.conv.bias.uniform_(-1, 1)
     x = torch.randn(2, 2, 8, 6)
-    feature, gate = (F.conv2d(x, layer.conv.weight[s], layer.conv.bias[s], 2, 1) for s in (slice(0, 3), slice(3, 6)))
+    feature, gate = (
+        F.conv2d(x, layer.conv.weight[s], layer.conv.bias[s], 2, 1)
+        for s in (slice(0, 3), slice(3, 6))
+    )
     expected = torch.where(feature > 0, feature, torch.exp(feature) - 1) / (1 + torch.exp(-gate))
     assert expected.shape == (2, 3, 4, 3)
     torch.testing.assert_close(layer(x), expected)
@@ -84,7 +97,9 @@ def test_input_is_picture_plane_of_ones_and_hole() -> None:
 def test_a_fresh_network_keeps_the_signal() -> None:
     network = GatedConvNetwork(GatedConvConfig(32))
     spreads: list[float] = []
-    network.decoder[-1].register_forward_pre_hook(lambda _m, x: spreads.append(float(x[0].std(0).mean())))
+    network.decoder[-1].register_forward_pre_hook(
+        lambda _m, x: spreads.append(float(x[0].std(0).mean()))
+    )
     network(torch.rand(4, 3, 64, 64) * 2 - 1, torch.ones(4, 1, 64, 64))
     assert spreads[0] > 0.003
 
@@ -96,14 +111,23 @@ def by_hand(x: Tensor, hole: Tensor) -> Tensor:
     small, around = F.pad(x[:, ::2, ::2], (1,) * 4), F.pad(x, (1,) * 4)
     places = [(i, j) for i in range(h) for j in range(w)]
     patch = {(i, j): small[:, i : i + 3, j : j + 3].flatten() for i, j in places}
-    usable = {(i, j): not hole[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2].any() for i, j in places}
-    likeness = torch.tensor([[float(patch[p] @ patch[q] / max(float(patch[q].norm()), 1e-4)) for q in places] for p in places])
+    usable = {
+        (i, j): not hole[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2].any() for i, j in places
+    }
+    likeness = torch.tensor(
+        [
+            [float(patch[p] @ patch[q] / max(float(patch[q].norm()), 1e-4)) for q in places]
+            for p in places
+        ]
+    )
 
     def fuse(s: Tensor) -> Tensor:
         n, out = len(s), torch.zeros_like(s)
         for p in range(n):
             for q in range(n):
-                out[p, q] = sum(s[p + d, q + d] for d in (-1, 0, 1) if 0 <= p + d < n and 0 <= q + d < n)
+                out[p, q] = sum(
+                    s[p + d, q + d] for d in (-1, 0, 1) if 0 <= p + d < n and 0 <= q + d < n
+                )
         return out
 
     by_column = [places.index((i, j)) for j in range(w) for i in range(h)]
@@ -114,7 +138,9 @@ def by_hand(x: Tensor, hole: Tensor) -> Tensor:
     out = torch.zeros(channels, height + 2, width + 2)
     for n, (i, j) in enumerate(places):
         for k, (a, b) in enumerate(places):
-            out[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += weights[n, k] * around[:, 2 * a : 2 * a + 4, 2 * b : 2 * b + 4]
+            out[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += (
+                weights[n, k] * around[:, 2 * a : 2 * a + 4, 2 * b : 2 * b + 4]
+            )
     return out[:, 1:-1, 1:-1] / 4
 
 

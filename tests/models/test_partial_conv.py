@@ -6,10 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.partial_conv import PartialConv2d, known_count
+from remove_objects.models.partial_conv import PartialConv2d, known_count
 
 
-def layer(groups: tuple[int, ...], out_channels: int, kernel_size: int, *, weight: float | None = None, bias: float = 0.0) -> PartialConv2d:
+def layer(
+    groups: tuple[int, ...],
+    out_channels: int,
+    kernel_size: int,
+    *,
+    weight: float | None = None,
+    bias: float = 0.0,
+) -> PartialConv2d:
     conv = PartialConv2d(groups, out_channels, kernel_size).requires_grad_(False)
     if weight is not None:
         conv.conv.weight.fill_(weight)
@@ -21,14 +28,21 @@ def picture(rows: list[list[float]]) -> Tensor:
     return torch.tensor(rows)[None, None].float()
 
 
-def slow_reference(conv: PartialConv2d, features: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+def slow_reference(
+    conv: PartialConv2d, features: list[Tensor], masks: list[Tensor]
+) -> tuple[Tensor, Tensor]:
     """Equations 1 and 2 as they stand, one mask a channel, pixel by pixel, in double precision."""
     x = torch.cat(features, dim=1).double()
-    m = torch.cat([mask.expand_as(f) for f, mask in zip(features, masks, strict=True)], dim=1).double()
+    m = torch.cat(
+        [mask.expand_as(f) for f, mask in zip(features, masks, strict=True)], dim=1
+    ).double()
     weight, bias = conv.conv.weight.double(), conv.conv.bias.double()
     n, channels, height, width = x.shape
     k, pad = conv.kernel_size, conv.kernel_size // 2
-    output, known = torch.zeros(n, len(weight), height, width).double(), torch.zeros(n, 1, height, width).double()
+    output, known = (
+        torch.zeros(n, len(weight), height, width).double(),
+        torch.zeros(n, 1, height, width).double(),
+    )
     for i in range(n):
         for row in range(height):
             for column in range(width):
@@ -56,13 +70,19 @@ def test_equations_1_and_2_by_hand() -> None:
 
 
 def test_border_of_a_known_picture_counts_the_outside_as_unknown() -> None:
-    output, known = layer((1,), 1, 3, weight=1.0)([torch.full((1, 1, 4, 5), 2.0)], [torch.ones(1, 1, 4, 5)])
-    torch.testing.assert_close(output, torch.full((1, 1, 4, 5), 18.0))  # 2 * 4 known * 9/4 in a corner as 2 * 9 inside
+    output, known = layer((1,), 1, 3, weight=1.0)(
+        [torch.full((1, 1, 4, 5), 2.0)], [torch.ones(1, 1, 4, 5)]
+    )
+    torch.testing.assert_close(
+        output, torch.full((1, 1, 4, 5), 18.0)
+    )  # 2 * 4 known * 9/4 in a corner as 2 * 9 inside
     assert known.eq(1).all()
 
 
 def test_nothing_known_gives_exactly_zero_without_bias() -> None:
-    output, known = layer((2, 1), 3, 5, bias=7.0)([torch.randn(1, 2, 6, 6), torch.randn(1, 1, 6, 6)], [torch.zeros(1, 1, 6, 6)] * 2)
+    output, known = layer((2, 1), 3, 5, bias=7.0)(
+        [torch.randn(1, 2, 6, 6), torch.randn(1, 1, 6, 6)], [torch.zeros(1, 1, 6, 6)] * 2
+    )
     assert output.eq(0).all()
     assert known.eq(0).all()
 
@@ -98,7 +118,9 @@ def test_inside_a_known_picture_it_is_an_ordinary_convolution() -> None:
     conv = layer((3,), 4, 5, bias=0.3)
     image = torch.randn(1, 3, 9, 11)
     expected = torch.nn.functional.conv2d(image, conv.conv.weight, conv.conv.bias)
-    torch.testing.assert_close(conv([image], [torch.ones(1, 1, 9, 11)])[0][..., 2:-2, 2:-2], expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        conv([image], [torch.ones(1, 1, 9, 11)])[0][..., 2:-2, 2:-2], expected, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_gradient_of_a_hole_pixel_is_zero() -> None:
@@ -144,7 +166,9 @@ def test_known_count_is_exact(kernel_size: int, shape: tuple[int, int]) -> None:
     for n in range(2):
         for y in range(shape[0]):
             for x in range(shape[1]):
-                expected[n, 0, y, x] = mask[n, 0, max(0, y - pad) : y + pad + 1, max(0, x - pad) : x + pad + 1].sum()
+                expected[n, 0, y, x] = mask[
+                    n, 0, max(0, y - pad) : y + pad + 1, max(0, x - pad) : x + pad + 1
+                ].sum()
     count = known_count(mask, kernel_size)
     assert count.dtype == torch.float32
     assert torch.equal(count, expected)
@@ -174,15 +198,22 @@ def test_features_that_are_gated_already_need_no_product_with_the_mask() -> None
     found, same = conv([features * mask], [mask], gated=True)
     assert torch.equal(found, expected)
     assert torch.equal(same, grown)
-    assert not torch.equal(conv([features], [mask], gated=True)[0], expected)  # a promise, which nobody checks
+    assert not torch.equal(
+        conv([features], [mask], gated=True)[0], expected
+    )  # a promise, which nobody checks
 
 
 def test_under_autocast_features_and_masks_stay_in_the_products_type() -> None:
     conv = layer((2, 1), 4, 5, bias=0.2)
-    features, masks = [torch.randn(1, 2, 9, 9), torch.randn(1, 1, 9, 9)], [(torch.rand(1, 1, 9, 9) < 0.3).float() for _ in range(2)]
+    features, masks = (
+        [torch.randn(1, 2, 9, 9), torch.randn(1, 1, 9, 9)],
+        [(torch.rand(1, 1, 9, 9) < 0.3).float() for _ in range(2)],
+    )
     expected, known = conv(features, masks)
     with torch.autocast("cpu", torch.bfloat16):
         found, grown = conv(features, masks)
     assert found.dtype == grown.dtype == torch.bfloat16
     assert torch.equal(grown.float(), known)
-    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max()))
+    torch.testing.assert_close(
+        found.float(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max())
+    )

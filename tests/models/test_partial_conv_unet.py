@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.partial_conv import PartialConv2d
-from models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
-from tests.models.base import HoleContract
+from remove_objects.models.partial_conv import PartialConv2d
+from remove_objects.models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
+from tests.support.network_contract import HoleContract
 
 
 class TestContract(HoleContract):
@@ -37,7 +37,9 @@ def record(network: PartialConvUNet, image: Tensor, mask: Tensor) -> tuple[dict[
     calls: dict[str, Call] = {}
 
     def hook(name: str) -> Any:
-        def keep(_: Any, given: tuple[list[Tensor], list[Tensor]], result: tuple[Tensor, Tensor]) -> None:
+        def keep(
+            _: Any, given: tuple[list[Tensor], list[Tensor]], result: tuple[Tensor, Tensor]
+        ) -> None:
             calls[name] = (*given, *result)
 
         return keep
@@ -53,7 +55,9 @@ def record(network: PartialConvUNet, image: Tensor, mask: Tensor) -> tuple[dict[
 def small_run() -> tuple[dict[str, Call], Tensor, Tensor]:
     mask = torch.ones(1, 1, 128, 256)
     mask[..., 10:120, 20:180] = 0
-    calls, output = record(PartialConvUNet(PartialConvUNetConfig(2)), torch.rand(1, 3, 128, 256), mask)
+    calls, output = record(
+        PartialConvUNet(PartialConvUNetConfig(2)), torch.rand(1, 3, 128, 256), mask
+    )
     return calls, output, mask
 
 
@@ -61,16 +65,30 @@ def test_paper_model_has_the_paper_channels_and_kernels() -> None:
     with torch.device("meta"):
         network = PartialConvUNet(PartialConvUNetConfig(64))
     widths = [64, 128, 256, 512, 512, 512, 512]
-    down = [[(c.groups, c.conv.out_channels, c.kernel_size) for c in encoder] for encoder in network.encoders]
+    down = [
+        [(c.groups, c.conv.out_channels, c.kernel_size) for c in encoder]
+        for encoder in network.encoders
+    ]
     before = [3, *widths[:-1]]
     kernels = [7, 5, 5, 3, 3, 3, 3]
-    assert down == [[((b,), w, k), ((w,), w, k)] for b, w, k in zip(before, widths, kernels, strict=True)]
-    up = [[(c.groups, c.conv.out_channels, c.kernel_size) for c in decoder] for decoder in network.decoders]
+    assert down == [
+        [((b,), w, k), ((w,), w, k)] for b, w, k in zip(before, widths, kernels, strict=True)
+    ]
+    up = [
+        [(c.groups, c.conv.out_channels, c.kernel_size) for c in decoder]
+        for decoder in network.decoders
+    ]
     below = [*widths[1:], 512]
-    assert up == [[((b, w), w, 3), ((w,), w if i else 3, 3)] for i, (b, w) in enumerate(zip(below, widths, strict=True))]
+    assert up == [
+        [((b, w), w, 3), ((w,), w if i else 3, 3)]
+        for i, (b, w) in enumerate(zip(below, widths, strict=True))
+    ]
     convs = [m.conv for m in network.modules() if isinstance(m, PartialConv2d)]
     assert len(convs) == 28
-    assert all(c.stride == c.dilation == (1, 1) and c.padding == (c.kernel_size[0] // 2,) * 2 for c in convs)
+    assert all(
+        c.stride == c.dilation == (1, 1) and c.padding == (c.kernel_size[0] // 2,) * 2
+        for c in convs
+    )
 
 
 def test_encoder_and_decoder_i_work_at_the_same_size() -> None:
@@ -94,7 +112,9 @@ def test_going_down_relu_then_max_pool_on_features_and_mask() -> None:
         if following:
             assert torch.equal(following[0][0], F.max_pool2d(F.relu(second[2]), 2))
             assert torch.equal(following[1][0], F.max_pool2d(second[3], 2))
-    assert calls["encoders.0.0"][3].min() == 0, "the hole must be larger than the first kernel, or the masks prove nothing"
+    assert calls["encoders.0.0"][3].min() == 0, (
+        "the hole must be larger than the first kernel, or the masks prove nothing"
+    )
 
 
 def test_going_up_enlarge_join_the_skip_and_leaky_relu() -> None:
@@ -104,10 +124,17 @@ def test_going_up_enlarge_join_the_skip_and_leaky_relu() -> None:
         deeper = calls[f"decoders.{level + 1}.1"] if level < 6 else None
         encoder = calls[f"encoders.{level}.1"]
         if deeper:
-            x = F.interpolate(F.leaky_relu(deeper[2], 0.2), scale_factor=2, mode="bilinear", align_corners=False)
+            x = F.interpolate(
+                F.leaky_relu(deeper[2], 0.2), scale_factor=2, mode="bilinear", align_corners=False
+            )
             m = deeper[3].repeat_interleave(2, 2).repeat_interleave(2, 3)
         else:
-            x = F.interpolate(F.max_pool2d(F.relu(encoder[2]), 2), scale_factor=2, mode="bilinear", align_corners=False)
+            x = F.interpolate(
+                F.max_pool2d(F.relu(encoder[2]), 2),
+                scale_factor=2,
+                mode="bilinear",
+                align_corners=False,
+            )
             m = F.max_pool2d(encoder[3], 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
         torch.testing.assert_close(below, x)
         assert torch.equal(mask, m)
@@ -163,4 +190,6 @@ def test_with_a_base_colours_may_be_anything() -> None:
     network = PartialConvUNet(PartialConvUNetConfig(2, base=32)).eval()
     image, mask = torch.rand(1, 3, 128, 128), (torch.rand(1, 1, 128, 128) > 0.3).float()
     with torch.no_grad():
-        torch.testing.assert_close(network(image + 0.7, mask), network(image, mask) + 0.7, atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            network(image + 0.7, mask), network(image, mask) + 0.7, atol=1e-4, rtol=0
+        )

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.categories import CATEGORIES, CLASSES
-from models.segmenter import CompactSegmenter, CompactSegmenterConfig
-from tests.models.base import SizeContract
+from remove_objects.models.categories import CATEGORIES, CLASSES
+from remove_objects.models.segmenter import CompactSegmenter, CompactSegmenterConfig
+from tests.support.network_contract import SizeContract
 
 
 class TestContract(SizeContract):
@@ -18,13 +18,17 @@ class TestContract(SizeContract):
     sizes = ((33, 33), (49, 17))
     illegal = (((32, 33), (33, 33)), ((34, 64), (49, 65)), ((1, 16), (17, 17)))
     masked = False
-    learns_in_training_mode = False  # train.distill keeps the teacher's folded batch norm as it is
+    learns_in_training_mode = (
+        False  # train.tasks.segmenter keeps the teacher's folded batch norm as it is
+    )
 
     def output_shape(self, n: int, height: int, width: int) -> tuple[int, ...]:
         return n, 5, (height - 1) // 4 + 1, (width - 1) // 4 + 1
 
 
-@pytest.mark.parametrize(("size", "legal"), [(1, 17), (16, 17), (17, 17), (18, 33), (321, 321), (500, 513)])
+@pytest.mark.parametrize(
+    ("size", "legal"), [(1, 17), (16, 17), (17, 17), (18, 33), (321, 321), (500, 513)]
+)
 def test_legal_size_is_the_next_16_k_plus_1(size: int, legal: int) -> None:
     assert CompactSegmenter.legal_size(size) == legal
 
@@ -33,7 +37,9 @@ def test_legal_size_is_the_next_16_k_plus_1(size: int, legal: int) -> None:
 def test_deepest_features_are_at_stride_16_and_the_pyramid_has_its_rates() -> None:
     network = CompactSegmenter(CompactSegmenterConfig(width=8, rates=(2, 3, 4))).eval()
     shapes: list[tuple[int, ...]] = []
-    network.decoder.aspp.register_forward_pre_hook(lambda _m, given: shapes.append(tuple(given[0].shape)))
+    network.decoder.aspp.register_forward_pre_hook(
+        lambda _m, given: shapes.append(tuple(given[0].shape))
+    )
     network(torch.zeros(1, 3, 65, 33))
     assert shapes == [(1, 320, 5, 3)]
     strided = {i: network.encoder.features[i].conv[1][0] for i in range(14, 18)}
@@ -41,7 +47,9 @@ def test_deepest_features_are_at_stride_16_and_the_pyramid_has_its_rates() -> No
         14: ((1, 1), (1, 1), (1, 1)),
         **dict.fromkeys((15, 16, 17), ((1, 1), (2, 2), (2, 2))),
     }
-    dilations = {m.dilation[0] for m in network.decoder.aspp.modules() if isinstance(m, torch.nn.Conv2d)}
+    dilations = {
+        m.dilation[0] for m in network.decoder.aspp.modules() if isinstance(m, torch.nn.Conv2d)
+    }
     assert {2, 3, 4} <= dilations
 
 
@@ -65,6 +73,12 @@ def test_deep_features_meet_the_fine_ones_corner_on_corner() -> None:
 
 def test_voc_categories() -> None:
     assert len(CATEGORIES) == len(set(CATEGORIES)) == CompactSegmenterConfig().classes == 21
-    assert [CATEGORIES.index(c) for c in ("background", "cat", "dog", "person", "tvmonitor")] == [0, 8, 12, 15, 20]
+    assert [CATEGORIES.index(c) for c in ("background", "cat", "dog", "person", "tvmonitor")] == [
+        0,
+        8,
+        12,
+        15,
+        20,
+    ]
     assert "background" not in CLASSES
     assert len(CLASSES) == 20

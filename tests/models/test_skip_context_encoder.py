@@ -6,8 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.skip_context_encoder import ChannelwiseFullyConnected, SkipContextEncoder, SkipContextEncoderConfig
-from tests.models.base import HoleContract, rectangle_mask
+from remove_objects.models.skip_context_encoder import (
+    ChannelwiseFullyConnected,
+    SkipContextEncoder,
+    SkipContextEncoderConfig,
+)
+from tests.support.network_contract import HoleContract, rectangle_mask
 
 
 class SkipContextContract(HoleContract):
@@ -68,12 +72,17 @@ def test_channelwise_fc_is_a_matrix_a_channel() -> None:
             for to in range(4):
                 expected[n, c, to // 2, to % 2] = layer.bias[c, to]
                 for source in range(4):
-                    expected[n, c, to // 2, to % 2] += x[n, c, source // 2, source % 2] * layer.weight[c, source, to]
+                    expected[n, c, to // 2, to % 2] += (
+                        x[n, c, source // 2, source % 2] * layer.weight[c, source, to]
+                    )
     torch.testing.assert_close(layer(x), expected)
 
 
 def test_only_model_0_has_it_and_it_is_all_that_model_1_lacks() -> None:
-    layers = [[m for m in network(v).modules() if isinstance(m, ChannelwiseFullyConnected)] for v in range(4)]
+    layers = [
+        [m for m in network(v).modules() if isinstance(m, ChannelwiseFullyConnected)]
+        for v in range(4)
+    ]
     assert [len(found) for found in layers] == [1, 0, 0, 0]
     counts = [sum(p.numel() for p in network(v).parameters()) for v in range(4)]
     channels = 2 * 8  # width 2: 16 channels of 4x4 pixels at the bottom
@@ -84,11 +93,15 @@ def test_only_model_0_has_it_and_it_is_all_that_model_1_lacks() -> None:
 def test_encoder_is_4x4_stride_2_relu_batch_norm_down_to_4_pixels() -> None:
     model = network(3, 64)
     convs = [m for m in model.encoder.modules() if isinstance(m, nn.Conv2d)]
-    assert [(c.kernel_size, c.stride, c.out_channels) for c in convs] == [((4, 4), (2, 2), c) for c in (64, 64, 128, 256, 512)]
+    assert [(c.kernel_size, c.stride, c.out_channels) for c in convs] == [
+        ((4, 4), (2, 2), c) for c in (64, 64, 128, 256, 512)
+    ]
     kinds = [[type(m).__name__ for m in layer] for layer in model.encoder]
     assert kinds == [["Conv2d", "BatchNorm2d", "ReLU"]] * 5
     assert not [m for m in model.decoder.modules() if isinstance(m, nn.ReLU)]
-    assert [m.negative_slope for m in model.decoder.modules() if isinstance(m, nn.LeakyReLU)] == [0.2] * 8
+    assert [m.negative_slope for m in model.decoder.modules() if isinstance(m, nn.LeakyReLU)] == [
+        0.2
+    ] * 8
     assert len([m for m in model.decoder.modules() if isinstance(m, nn.BatchNorm2d)]) == 8
 
 
@@ -102,7 +115,9 @@ def test_model_3_concatenates_c_to_2c_and_convolves_back_to_c() -> None:
         layer.register_forward_hook(lambda _m, _i, out: maps.append(out.clone()))
     for up in model.decoder:
         assert up.merge is not None
-        up.merge.register_forward_hook(lambda _m, given, out: merges.append((given[0].clone(), out)))
+        up.merge.register_forward_hook(
+            lambda _m, given, out: merges.append((given[0].clone(), out))
+        )
     model.head.register_forward_pre_hook(lambda _m, given: heads.append(given[0]))
     image, mask = faces()
     model(image, mask)
@@ -144,7 +159,9 @@ def test_blocks_lie_behind_the_middle_maps_and_what_they_give_is_what_is_skipped
     for blocks in (*model.down_blocks, *model.up_blocks):
         for block in blocks:
             nn.init.ones_(block.body[-1].weight)
-            block.register_forward_hook(lambda m, _i, out: seen.append((m.body[0].in_channels, out.shape[-1])))
+            block.register_forward_hook(
+                lambda m, _i, out: seen.append((m.body[0].in_channels, out.shape[-1]))
+            )
     for blocks in model.down_blocks:
         blocks.register_forward_hook(lambda _m, _i, out: given.append(out.clone()))
     for up in model.decoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.smooth_base import smooth_base
+from remove_objects.models.smooth_base import smooth_base
 
 
 def test_smooth_base_is_the_mean_of_the_known_and_reads_nothing_else() -> None:
@@ -16,9 +16,16 @@ def test_smooth_base_is_the_mean_of_the_known_and_reads_nothing_else() -> None:
     torch.testing.assert_close(even, torch.full_like(image, 0.3))
     mask[..., 16:48, 32:112] = 0
     base = smooth_base(image, mask, 32, middle=0.5)
-    torch.testing.assert_close(smooth_base(torch.where(mask > 0, image, torch.full_like(image, torch.nan)), mask, 32, middle=0.5), base)
+    torch.testing.assert_close(
+        smooth_base(
+            torch.where(mask > 0, image, torch.full_like(image, torch.nan)), mask, 32, middle=0.5
+        ),
+        base,
+    )
     assert abs(float(base.mean()) - float((image * mask).sum() / mask.sum() / 3)) < 0.03
-    torch.testing.assert_close(smooth_base(image, torch.zeros_like(mask), 32, middle=0.5), torch.full_like(image, 0.5))
+    torch.testing.assert_close(
+        smooth_base(image, torch.zeros_like(mask), 32, middle=0.5), torch.full_like(image, 0.5)
+    )
 
 
 def test_smooth_base_carries_a_slope_into_the_hole() -> None:

@@ -16,9 +16,9 @@ import pytest
 import torch
 from torchvision.models import squeezenet1_1
 
-from models.checkpoint import CheckpointError
-from models.perceptual import load_lpips
-from models.weights import SQUEEZENET, YUNET, Remote, cache_folder, fetch, why_missing
+from remove_objects.models.checkpoint import CheckpointError
+from remove_objects.models.hub import SQUEEZENET, YUNET, Remote, cache_folder, fetch, why_missing
+from remove_objects.models.perceptual import load_lpips
 
 CONTENT = os.urandom(200_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -28,7 +28,14 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE", raising=False)
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in (
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -113,7 +120,9 @@ def test_until_the_last_byte_has_come_the_name_is_not_taken(host: Host) -> None:
     thread.start()
     assert host.half.wait(30)
     assert "net.pth" not in left()
-    assert why_missing(host.remote, offline=True)  # so another program that starts now does not take half a file
+    assert why_missing(
+        host.remote, offline=True
+    )  # so another program that starts now does not take half a file
     host.go_on.set()
     thread.join(30)
     assert (failed, left()) == ([], ["net.pth"])
@@ -124,7 +133,9 @@ def test_until_the_last_byte_has_come_the_name_is_not_taken(host: Host) -> None:
     "fault", [{"content": b"x" * 1000, "promise": 1000}, {"content": CONTENT[:99_999]}, {"status": 404}, {"status": 503}],
     ids=["another file", "cut short", "gone", "busy"],
 )  # fmt: skip
-def test_what_is_not_the_file_leaves_nothing_behind_and_names_the_way_by_hand(host: Host, fault: dict[str, Any]) -> None:
+def test_what_is_not_the_file_leaves_nothing_behind_and_names_the_way_by_hand(
+    host: Host, fault: dict[str, Any]
+) -> None:
     for name, value in fault.items():
         setattr(host, name, value)
     with pytest.raises(CheckpointError, match="by hand") as error:
@@ -136,7 +147,9 @@ def test_what_is_not_the_file_leaves_nothing_behind_and_names_the_way_by_hand(ho
 
 @pytest.mark.network
 @pytest.mark.parametrize("how", ["argument", "environment"])
-def test_offline_not_even_a_socket_is_made(how: str, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_not_even_a_socket_is_made(
+    how: str, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(*_: object, **__: object) -> None:
         raise AssertionError("the network was touched")
 
@@ -146,7 +159,10 @@ def test_offline_not_even_a_socket_is_made(how: str, host: Host, monkeypatch: py
         for name in ("socket", "create_connection", "getaddrinfo"):
             closed.setattr(socket, name, refused)
         for remote in (host.remote, YUNET, SQUEEZENET):
-            assert why_missing(remote, offline=how == "argument") == "not cached and the network is not to be used"
+            assert (
+                why_missing(remote, offline=how == "argument")
+                == "not cached and the network is not to be used"
+            )
 
 
 def test_a_server_that_is_not_there_counts_as_unreachable() -> None:
@@ -170,9 +186,11 @@ class Bomb:
 
 
 @pytest.mark.parametrize("container", ["pickle", "torch", "torch, old"])
-def test_a_hostile_pickle_under_the_backbones_name_does_not_run(container: str, tmp_path: Path) -> None:
+def test_a_hostile_pickle_under_the_backbones_name_does_not_run(
+    container: str, tmp_path: Path
+) -> None:
     """torch's own way to a cached file checks no hash and unpickles: LPIPS must not go it."""
-    from pipeline.metrics import lpips_network
+    from remove_objects.pipeline.quality.lpips import lpips_network
 
     target = tmp_path / "made-by-the-pickle"
     path = cache_folder() / SQUEEZENET.filename
@@ -180,7 +198,11 @@ def test_a_hostile_pickle_under_the_backbones_name_does_not_run(container: str, 
     if container == "pickle":
         path.write_bytes(pickle.dumps(Bomb(target)))
     else:
-        torch.save({"features.0.weight": Bomb(target)}, path, _use_new_zipfile_serialization=container == "torch")
+        torch.save(
+            {"features.0.weight": Bomb(target)},
+            path,
+            _use_new_zipfile_serialization=container == "torch",
+        )
     network, why = lpips_network(offline=True)
     assert network is None
     assert "sha256" in why
@@ -191,24 +213,33 @@ def test_a_hostile_pickle_under_the_backbones_name_does_not_run(container: str, 
     assert not target.exists()
 
 
-def test_lpips_is_the_packages_own_over_the_checked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lpips_is_the_packages_own_over_the_checked_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import warnings
 
     import lpips
 
-    from pipeline import metrics
+    from remove_objects.pipeline.quality import lpips as lpips_module
 
     path = cache_folder() / SQUEEZENET.filename
     path.parent.mkdir(parents=True)
     torch.save(squeezenet1_1(weights=None).state_dict(), path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert metrics.lpips_network(offline=True)[0] is None  # whole, and yet not the published one
-    monkeypatch.setattr("models.weights.SQUEEZENET", Remote(SQUEEZENET.url, SQUEEZENET.filename, "0" * 64, (digest,)))
-    ours, why = metrics.lpips_network(offline=True)
+    assert (
+        lpips_module.lpips_network(offline=True)[0] is None
+    )  # whole, and yet not the published one
+    monkeypatch.setattr(
+        "remove_objects.models.hub.SQUEEZENET",
+        Remote(SQUEEZENET.url, SQUEEZENET.filename, "0" * 64, (digest,)),
+    )
+    ours, why = lpips_module.lpips_network(offline=True)
     assert why == ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = lpips.LPIPS(net="squeeze", verbose=False).eval()
     pair = torch.rand(2, 1, 3, 48, 48)
-    torch.testing.assert_close(ours(*pair, normalize=True), theirs(*pair, normalize=True), rtol=0, atol=0)
+    torch.testing.assert_close(
+        ours(*pair, normalize=True), theirs(*pair, normalize=True), rtol=0, atol=0
+    )
     assert not any(p.requires_grad for p in ours.parameters())

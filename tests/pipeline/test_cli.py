@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import cli
-from tests.pipeline.conftest import assert_help_is_quick, scene
+from remove_objects.pipeline import cli
+from tests.support.help import assert_help_is_quick
+from tests.support.scenes import scene
 
 
 @pytest.fixture
@@ -44,7 +45,9 @@ def test_exit_1_names_the_failed_photo(folder: Path, capsys: pytest.CaptureFixtu
         (["--class", "person", "--device", "cuda"], "cuda"),
     ],
 )
-def test_exit_2_says_what_was_wrong(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+def test_exit_2_says_what_was_wrong(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
     import torch
 
     if "cuda" in arguments and torch.cuda.is_available():
@@ -54,14 +57,18 @@ def test_exit_2_says_what_was_wrong(folder: Path, capsys: pytest.CaptureFixture[
     assert says in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--dilate", "many"], ["--workers", "0"], ["--route", "sky"]])
+@pytest.mark.parametrize(
+    "arguments", [["--dilate", "many"], ["--workers", "0"], ["--route", "sky"]]
+)
 def test_options_that_cannot_be_are_exit_2(folder: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["--class", "person", *arguments, str(folder)])
     assert stop.value.code == 2
 
 
-def test_verbose_has_a_line_for_every_photo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbose_has_a_line_for_every_photo(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cli.main(["--class", "person", "--no-probe", "-v", str(folder)])
     assert "a.png free-form" in capsys.readouterr().out
 
@@ -72,8 +79,13 @@ def test_help_is_quick_and_loads_no_torch() -> None:
 
 def test_nothing_loads_torch_before_a_photo_is_at_work() -> None:
     """Ray's driver, a run that finds all done and a wrong call do without its two seconds."""
-    code = "import sys, pipeline.cli, pipeline.run, pipeline.distributed; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    code = "import sys, remove_objects.pipeline.cli, remove_objects.pipeline.batch.run, remove_objects.pipeline.batch.engines.ray_actors; print('torch' in sys.modules)"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "False\n"
+    )
 
 
 def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from models import precision
-from pipeline.inpaint import Inpainters
-from pipeline.mask import find_holes
-from pipeline.segment import CompactSegmenterAdapter, removed_probability
-from pipeline.types import Route
-from train.data import read_rgb
+from remove_objects.models import precision
+from remove_objects.pipeline.detect.looks import removed_probability
+from remove_objects.pipeline.detect.mask import find_holes
+from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
+from remove_objects.pipeline.inpaint.inpainters import Inpainters
+from remove_objects.pipeline.types import Route
+from remove_objects.train.data.pictures import read_rgb
 
 CPU = torch.device("cpu")
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -42,7 +43,12 @@ def test_autocast_is_on_where_the_hardware_has_it(fast: bool) -> None:
 
 
 def test_what_a_processor_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    for found, expected in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
+    for found, expected in (
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx2": True}, False),
+        ({}, False),
+    ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=found: c, raising=False)
         assert precision.has_bf16("cpu") is expected
     assert precision.has_bf16("mps") is False
@@ -57,12 +63,18 @@ def test_bf16_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "category"), [("brick_wall.jpg", "person"), ("cat_in_hedge.jpg", "cat")])
-def test_masks_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, name: str, category: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "category"), [("brick_wall.jpg", "person"), ("cat_in_hedge.jpg", "cat")]
+)
+def test_masks_of_bf16_are_those_of_fp32(
+    monkeypatch: pytest.MonkeyPatch, name: str, category: str
+) -> None:
     rgb = read_rgb(SAMPLES / name)
 
     def run() -> np.ndarray:
-        return removed_probability(CompactSegmenterAdapter(CPU).probabilities(rgb), [category]) >= 0.5
+        return (
+            removed_probability(CompactSegmenterAdapter(CPU).probabilities(rgb), [category]) >= 0.5
+        )
 
     exact, quick = in_both(monkeypatch, run)
     assert exact.mean() > 0.01
@@ -74,7 +86,9 @@ def test_masks_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, name: 
 def test_fills_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, route: Route) -> None:
     rgb = cv2.resize(read_rgb(SAMPLES / "coffee.jpg"), (300, 200), interpolation=cv2.INTER_AREA)
     unknown = np.zeros(rgb.shape[:2], bool)
-    rows, columns = (slice(60, 120), slice(0, 70)) if route is Route.EDGE else (slice(60, 120), slice(100, 170))
+    rows, columns = (
+        (slice(60, 120), slice(0, 70)) if route is Route.EDGE else (slice(60, 120), slice(100, 170))
+    )
     unknown[rows, columns] = True
     (hole,) = find_holes(unknown)
 

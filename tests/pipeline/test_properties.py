@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pipeline import figures, summary
-from pipeline.baseline import compare
-from pipeline.composite import lead_in
-from pipeline.geometry import context_window, grow, hole_within, union
-from pipeline.inpaint import edge_window, enlarge, masked_window
-from pipeline.mask import dilate, find_holes
-from pipeline.report import SCHEMA_VERSION
-from pipeline.report_view import totals, worst_first
-from pipeline.route import route
-from pipeline.tolerance import tolerances
-from pipeline.types import Box, Face, Route
+from remove_objects.pipeline.detect.mask import dilate, find_holes
+from remove_objects.pipeline.geometry import context_window, grow, hole_within, union
+from remove_objects.pipeline.inpaint.composite import lead_in
+from remove_objects.pipeline.inpaint.route import route
+from remove_objects.pipeline.inpaint.windows import edge_window, enlarge, masked_window
+from remove_objects.pipeline.report import figures, terminal
+from remove_objects.pipeline.report.baseline import compare
+from remove_objects.pipeline.report.files import SCHEMA_VERSION
+from remove_objects.pipeline.report.page_view import totals, worst_first
+from remove_objects.pipeline.report.tolerance import tolerances
+from remove_objects.pipeline.types import Box, Face, Route
 
 #: The same examples on every run and machine, and no limit on the time of one: a busy machine is no fault.
 quick = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -51,7 +51,9 @@ def boxes_in(draw: st.DrawFn, height: int, width: int) -> Box:
 
 @quick
 @given(mask=masks(), seed=st.integers(0, 2**32 - 1), deep=st.booleans())
-def test_the_composite_changes_nothing_outside_whatever_the_fill(mask: np.ndarray, seed: int, deep: bool) -> None:
+def test_the_composite_changes_nothing_outside_whatever_the_fill(
+    mask: np.ndarray, seed: int, deep: bool
+) -> None:
     rng = np.random.default_rng(seed)
     dtype = np.uint16 if deep else np.uint8
     photo = rng.integers(0, np.iinfo(dtype).max, (*mask.shape, 3), endpoint=True).astype(dtype)
@@ -59,7 +61,9 @@ def test_the_composite_changes_nothing_outside_whatever_the_fill(mask: np.ndarra
     for hole in find_holes(mask):
         before = result.copy()
         window = context_window(hole.box, *mask.shape, context=0.5, least=16)
-        fill = rng.normal(0.5, 2.0, (window.h, window.w, 3)).astype(np.float32)  # also far outside [0, 1]
+        fill = rng.normal(0.5, 2.0, (window.h, window.w, 3)).astype(
+            np.float32
+        )  # also far outside [0, 1]
         lead_in(result, fill, window, hole, mask)
         elsewhere = np.ones(mask.shape, bool)
         elsewhere[hole.box.slices] &= ~hole.mask
@@ -70,8 +74,12 @@ def test_the_composite_changes_nothing_outside_whatever_the_fill(mask: np.ndarra
 
 @quick
 @given(mask=masks(), other=st.data(), radius=st.integers(0, 30), more=st.integers(0, 30))
-def test_dilation_is_monotone_in_the_mask_and_in_the_radius(mask: np.ndarray, other: st.DataObject, radius: int, more: int) -> None:
-    larger = mask | other.draw(arrays.arrays(bool, mask.shape, elements=st.booleans(), fill=st.just(False)))
+def test_dilation_is_monotone_in_the_mask_and_in_the_radius(
+    mask: np.ndarray, other: st.DataObject, radius: int, more: int
+) -> None:
+    larger = mask | other.draw(
+        arrays.arrays(bool, mask.shape, elements=st.booleans(), fill=st.just(False))
+    )
     widened = dilate(mask, radius)
     assert not (mask & ~widened).any()
     assert not (widened & ~dilate(larger, radius)).any()
@@ -99,7 +107,9 @@ def test_holes_partition_the_mask(mask: np.ndarray) -> None:
         assert hole.mask.shape == (hole.box.h, hole.box.w)
         assert hole.share == pytest.approx(hole.mask.sum() / mask.size)
         # The box is tight: a pixel of the hole lies on each of its sides.
-        assert all(side.any() for side in (hole.mask[0], hole.mask[-1], hole.mask[:, 0], hole.mask[:, -1]))
+        assert all(
+            side.any() for side in (hole.mask[0], hole.mask[-1], hole.mask[:, 0], hole.mask[:, -1])
+        )
         times[hole.box.slices] += hole.mask
     assert np.array_equal(times, mask.astype(int))
     assert [h.share for h in holes] == sorted((h.share for h in holes), reverse=True)
@@ -107,9 +117,13 @@ def test_holes_partition_the_mask(mask: np.ndarray) -> None:
 
 @quick
 @given(mask=masks(), forced=st.sampled_from(["auto", *(r.value for r in Route)]), data=st.data())
-def test_every_hole_has_a_route_with_a_reason_and_a_window_that_holds_it(mask: np.ndarray, forced: str, data: st.DataObject) -> None:
+def test_every_hole_has_a_route_with_a_reason_and_a_window_that_holds_it(
+    mask: np.ndarray, forced: str, data: st.DataObject
+) -> None:
     height, width = mask.shape
-    faces = data.draw(st.lists(st.builds(Face, boxes_in(height, width), st.floats(0, 1)), max_size=3))
+    faces = data.draw(
+        st.lists(st.builds(Face, boxes_in(height, width), st.floats(0, 1)), max_size=3)
+    )
     for hole in find_holes(mask):
         found = route(hole, mask, faces, forced)
         assert found.route in Route
@@ -129,7 +143,10 @@ def test_any_window_maps_back_exactly(data: st.DataObject, context: float, least
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     photo = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
     for hole in find_holes(mask):
-        for window in (context_window(hole.box, height, width, context=context, least=least), edge_window(hole, height, width)):
+        for window in (
+            context_window(hole.box, height, width, context=context, least=least),
+            edge_window(hole, height, width),
+        ):
             picture, known = masked_window(photo, mask, window)
             assert picture.shape[:2] == known.shape == (window.h, window.w)
             # What was taken out, laid back at its place, is the photo where it is known; and the hole lies where it lay.
@@ -144,19 +161,25 @@ def test_any_window_maps_back_exactly(data: st.DataObject, context: float, least
             own = np.zeros(mask.shape, bool)
             own[hole.box.slices] = hole.mask
             assert np.array_equal(place, own)
-            answer = rng.random((max(1, window.h // 2), max(1, window.w // 2), 3)).astype(np.float32)
+            answer = rng.random((max(1, window.h // 2), max(1, window.w // 2), 3)).astype(
+                np.float32
+            )
             assert enlarge(answer, window).shape == (window.h, window.w, 3)
 
 
 numbers = st.one_of(st.none(), st.floats(0, 50).map(lambda v: round(v, 5)))
-probes = st.one_of(st.none(), st.fixed_dictionaries(dict.fromkeys(("l1", "psnr", "ssim", "lpips"), numbers)))
+probes = st.one_of(
+    st.none(), st.fixed_dictionaries(dict.fromkeys(("l1", "psnr", "ssim", "lpips"), numbers))
+)
 
 
 @st.composite
 def entries(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Photos of a report, of different names."""
     found = []
-    for name in draw(st.lists(st.text("abc/", min_size=1, max_size=4), min_size=1, max_size=6, unique=True)):
+    for name in draw(
+        st.lists(st.text("abc/", min_size=1, max_size=4), min_size=1, max_size=6, unique=True)
+    ):
         boxes = draw(st.lists(st.tuples(*[st.integers(1, 30)] * 4), max_size=3))
         holes = [
             {
@@ -195,9 +218,15 @@ def test_a_report_says_the_same_in_whatever_order_its_photos_and_holes_come(
         assert figures.overlap(figures.boxes(same), figures.boxes(entry)) == pytest.approx(1.0)
     assert totals(shuffled) == totals(photos)
     assert [p["input"] for p in worst_first(shuffled)] == [p["input"] for p in worst_first(photos)]
-    assert [p["input"] for p in summary.look_first(shuffled)] == [p["input"] for p in summary.look_first(photos)]
+    assert [p["input"] for p in terminal.look_first(shuffled)] == [
+        p["input"] for p in terminal.look_first(photos)
+    ]
     one, other = (
-        compare({"schema_version": SCHEMA_VERSION, "photos": now}, {"schema_version": SCHEMA_VERSION, "photos": then}, tolerances())
+        compare(
+            {"schema_version": SCHEMA_VERSION, "photos": now},
+            {"schema_version": SCHEMA_VERSION, "photos": then},
+            tolerances(),
+        )
         for now, then in ((photos, before), (shuffled, shuffled_before))
     )
     assert sorted(map(str, one.worse)) == sorted(map(str, other.worse))

@@ -63,7 +63,14 @@ def test_every_picture_is_listed_with_its_size_and_its_sources() -> None:
 
 
 def test_the_pictures_are_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file() and "__pycache__" not in path.parts) < 2_000_000
+    assert (
+        sum(
+            path.stat().st_size
+            for path in FOLDER.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        )
+        < 2_000_000
+    )
     for name in PICTURES:
         with Image.open(FOLDER / name) as image:
             assert 480 <= max(image.size) <= 720, name
@@ -89,7 +96,11 @@ def test_the_builder_makes_the_same_pictures(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(FOLDER / "build.py"), str(tmp_path)], check=True)
     built = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     kept = [Path(name) for name in PICTURES]
-    kept += [Path(folder, path.name) for folder in (".truth", ".masks") for path in (FOLDER / folder).iterdir()]
+    kept += [
+        Path(folder, path.name)
+        for folder in (".truth", ".masks")
+        for path in (FOLDER / folder).iterdir()
+    ]
     assert built == sorted(kept)
     for path in built:
         assert np.abs(pixels(tmp_path / path) - pixels(FOLDER / path)).mean() < 1.0, path
@@ -98,7 +109,7 @@ def test_the_builder_makes_the_same_pictures(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def cleaned(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, dict[str, Any]]:
     """README's command on the set: exit code, output folder, report's entries by name. YuNet is kept out: Haar finds fewer faces."""
-    from pipeline.cli import main
+    from remove_objects.pipeline.cli import main
 
     output = tmp_path_factory.mktemp("sample") / "cleaned"
     with pytest.MonkeyPatch.context() as patch:
@@ -110,7 +121,9 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, dict[s
 
 
 @pytest.mark.slow
-def test_one_command_reaches_every_route_and_leaves_one_unchanged(cleaned: tuple[int, Path, dict[str, Any]]) -> None:
+def test_one_command_reaches_every_route_and_leaves_one_unchanged(
+    cleaned: tuple[int, Path, dict[str, Any]],
+) -> None:
     code, output, entries = cleaned
     assert code == 0
     assert sorted(entries) == PICTURES
@@ -134,8 +147,12 @@ def test_the_pasted_object_is_found(cleaned: tuple[int, Path, dict[str, Any]], n
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPOSITES)
-def test_the_result_is_nearer_to_the_truth_than_the_object_was(cleaned: tuple[int, Path, dict[str, Any]], name: str) -> None:
+def test_the_result_is_nearer_to_the_truth_than_the_object_was(
+    cleaned: tuple[int, Path, dict[str, Any]], name: str
+) -> None:
     thing = mask(FOLDER / ".masks" / f"{name}.png")
     truth = pixels(FOLDER / ".truth" / f"{name}.jpg")
-    left_in, result = (np.abs(pixels(path / f"{name}.jpg") - truth)[thing].mean() for path in (FOLDER, cleaned[1]))
+    left_in, result = (
+        np.abs(pixels(path / f"{name}.jpg") - truth)[thing].mean() for path in (FOLDER, cleaned[1])
+    )
     assert result < left_in, f"{result:.1f} levels off the truth, the object itself {left_in:.1f}"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from models.weights import FCN_RESNET101, SQUEEZENET, YUNET, cache_folder
-from pipeline import cli
-from pipeline.report import read_report
-from tests.pipeline.conftest import scene
+from remove_objects.models.hub import FCN_RESNET101, SQUEEZENET, YUNET, cache_folder
+from remove_objects.pipeline import cli
+from remove_objects.pipeline.report.files import read_report
+from tests.support.scenes import scene
 
 ROOT = Path(__file__).parents[2]
 #: The command in a process in which every way to another machine is written down and refused.
@@ -27,10 +27,10 @@ def heard(event, arguments):
             file.write(f"{event} {arguments!r}\\n")
         raise ConnectionRefusedError("the test lets nobody out")
 sys.addaudithook(heard)
-import models.weights
+import remove_objects.models.shipped
 from pathlib import Path
-models.weights.FOLDER = Path(os.environ["WEIGHTS"])
-from pipeline.cli import main
+remove_objects.models.shipped.FOLDER = Path(os.environ["WEIGHTS"])
+from remove_objects.pipeline.cli import main
 sys.exit(main())
 """
 
@@ -49,16 +49,45 @@ def photos(tmp_path: Path) -> Path:
 def run(photos: Path, weights: Path, *arguments: str) -> tuple[int, str, list[str]]:
     """(exit code, what it said, the calls that it tried)."""
     calls = photos.parent / "calls"
-    surroundings = {k: v for k, v in os.environ.items() if k not in ("REMOVE_OBJECTS_OFFLINE", "TORCH_HOME")}
-    surroundings |= {"CALLS": str(calls), "WEIGHTS": str(weights), "TORCH_HOME": str(photos.parent / "cache"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", CALLED, "--class", "person", "-o", str(photos.parent / "out"), *arguments]
-    done = subprocess.run([*command, str(photos)], capture_output=True, text=True, cwd=ROOT, env=surroundings, check=False)
-    return done.returncode, done.stdout + done.stderr, calls.read_text().splitlines() if calls.exists() else []
+    surroundings = {
+        k: v for k, v in os.environ.items() if k not in ("REMOVE_OBJECTS_OFFLINE", "TORCH_HOME")
+    }
+    surroundings |= {
+        "CALLS": str(calls),
+        "WEIGHTS": str(weights),
+        "TORCH_HOME": str(photos.parent / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [
+        sys.executable,
+        "-c",
+        CALLED,
+        "--class",
+        "person",
+        "-o",
+        str(photos.parent / "out"),
+        *arguments,
+    ]
+    done = subprocess.run(
+        [*command, str(photos)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=surroundings,
+        check=False,
+    )
+    return (
+        done.returncode,
+        done.stdout + done.stderr,
+        calls.read_text().splitlines() if calls.exists() else [],
+    )
 
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_offline_the_whole_command_calls_nobody_and_without_it_goes_on_all_the_same(photos: Path, tiny_weights: Path) -> None:
+def test_offline_the_whole_command_calls_nobody_and_without_it_goes_on_all_the_same(
+    photos: Path, tiny_weights: Path
+) -> None:
     # Mask and class: every network is asked for, the segmenter to look at the result.
     given = ["--masks", str(photos.parent / "masks"), "--overwrite"]
     code, said, calls = run(photos, tiny_weights, *given, "--offline")
@@ -78,7 +107,9 @@ def test_fcn_by_name_offline_is_a_clear_refusal(photos: Path, tiny_weights: Path
     assert "--segmenter compact" in said
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"half a file" * 1000], ids=["empty", "pickle", "cut"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04.", b"half a file" * 1000], ids=["empty", "pickle", "cut"]
+)
 def test_a_damaged_cache_is_done_without_and_said_with_the_remedy(
     content: bytes, photos: Path, tiny: Path, tmp_path: Path, red_is_person: None
 ) -> None:
@@ -86,7 +117,10 @@ def test_a_damaged_cache_is_done_without_and_said_with_the_remedy(
     cache_folder().mkdir(parents=True)
     for remote in (YUNET, SQUEEZENET):
         (cache_folder() / remote.filename).write_bytes(content)
-    assert cli.main(["--class", "person", "--offline", "-q", "-o", str(tmp_path / "out"), str(photos)]) == 0
+    assert (
+        cli.main(["--class", "person", "--offline", "-q", "-o", str(tmp_path / "out"), str(photos)])
+        == 0
+    )
     warnings = read_report(tmp_path / "out" / "report.json")["run"]["warnings"]
     for remote in (YUNET, SQUEEZENET):
         (told,) = [w for w in warnings if remote.filename in w]
@@ -102,20 +136,48 @@ def test_a_damaged_cache_of_the_segmenter_is_refused_where_it_was_named_and_said
     cache_folder().mkdir(parents=True)
     (cache_folder() / FCN_RESNET101.filename).write_bytes(b"half a file")
     out = tmp_path / "out"
-    assert cli.main(["--class", "person", "--offline", "--segmenter", "fcn_resnet101", "-o", str(out), str(photos)]) == 2
+    assert (
+        cli.main(
+            [
+                "--class",
+                "person",
+                "--offline",
+                "--segmenter",
+                "fcn_resnet101",
+                "-o",
+                str(out),
+                str(photos),
+            ]
+        )
+        == 2
+    )
     assert "delete the file and run again" in capsys.readouterr().err
     assert cli.main(["--class", "person", "--offline", "-q", "-o", str(out), str(photos)]) == 0
-    assert any("delete the file and run again" in w for w in read_report(out / "report.json")["run"]["warnings"])
+    assert any(
+        "delete the file and run again" in w
+        for w in read_report(out / "report.json")["run"]["warnings"]
+    )
 
 
-@pytest.mark.parametrize("fault", ["a byte", "missing", "cut short", "no index", "index no JSON", "index without it", "index no table"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "a byte",
+        "missing",
+        "cut short",
+        "no index",
+        "index no JSON",
+        "index without it",
+        "index no table",
+    ],
+)
 def test_a_damaged_shipped_weight_ends_the_run_with_the_remedy_and_not_with_a_traceback(
     fault: str, photos: Path, tiny: Path, tmp_path: Path, red_is_person: None, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
     folder = tmp_path / "weights"
     shutil.copytree(tiny, folder)
-    monkeypatch.setattr("models.weights.FOLDER", folder)
+    monkeypatch.setattr("remove_objects.models.shipped.FOLDER", folder)
     index = json.loads((folder / "index.json").read_text())
     file = folder / index["partial-conv"]["file"]
     content = bytearray(file.read_bytes())
@@ -132,10 +194,23 @@ def test_a_damaged_shipped_weight_ends_the_run_with_the_remedy_and_not_with_a_tr
         case "index no JSON":
             (folder / "index.json").write_text("{")
         case "index without it":
-            (folder / "index.json").write_text(json.dumps({k: v for k, v in index.items() if k != "partial-conv"}))
+            (folder / "index.json").write_text(
+                json.dumps({k: v for k, v in index.items() if k != "partial-conv"})
+            )
         case _:
             (folder / "index.json").write_text(json.dumps(index | {"partial-conv": "a file"}))
-    code = cli.main(["--class", "person", "--offline", "-q", "--no-probe", "-o", str(tmp_path / "out"), str(photos)])
+    code = cli.main(
+        [
+            "--class",
+            "person",
+            "--offline",
+            "-q",
+            "--no-probe",
+            "-o",
+            str(tmp_path / "out"),
+            str(photos),
+        ]
+    )
     said = capsys.readouterr().err
     assert code == 2
     assert "reinstall the package" in said

@@ -30,7 +30,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir(parents=True)
         for i in range(3):
             coarse = rng.integers(0, 256, (5, 6, 3), np.uint8)
-            cv2.imwrite(str(folder / name / f"{i}.png"), cv2.resize(coarse, (140, 132), interpolation=cv2.INTER_CUBIC))
+            cv2.imwrite(
+                str(folder / name / f"{i}.png"),
+                cv2.resize(coarse, (140, 132), interpolation=cv2.INTER_CUBIC),
+            )
     label, mask = np.zeros((132, 140), np.uint8), np.zeros((64, 64), np.uint8)
     label[10:110, 20:60] = 15
     mask[20:40, 16:48] = 255

@@ -15,14 +15,23 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.checkpoint import CheckpointError, save_weights
-from models.weights import VGG16_BN
-from train import classifiers
-from train.classifiers import MobileNetV2, PlacesVGG16BN, PlacesVGG16BNConfig, imagenet_backbone, load_classifier
-from train.data import read_rgb
-from train.mobilenet_v2 import BLOCKS, LAYERS, SameConv2d, scaled
+from remove_objects.models.checkpoint import CheckpointError, save_weights
+from remove_objects.models.hub import VGG16_BN
+from remove_objects.train import classifiers
+from remove_objects.train.classifiers import (
+    MobileNetV2,
+    PlacesVGG16BN,
+    PlacesVGG16BNConfig,
+    imagenet_backbone,
+    load_classifier,
+)
+from remove_objects.train.data.pictures import read_rgb
+from remove_objects.train.mobilenet_v2 import BLOCKS, LAYERS, SameConv2d, scaled
 
-CONSTANTS = Path(os.environ.get("REMOVE_OBJECTS_DATA", "/nowhere")).parent / "weights/segmentation/mobilenet_v2_1.0_224_dequantised.npz"
+CONSTANTS = (
+    Path(os.environ.get("REMOVE_OBJECTS_DATA", "/nowhere")).parent
+    / "weights/segmentation/mobilenet_v2_1.0_224_dequantised.npz"
+)
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 
 
@@ -33,7 +42,9 @@ def made_up() -> dict[str, NDArray[np.float32]]:
     for layer in LAYERS:
         inputs = np.prod(layer.shape[1:3]) if layer.depthwise else np.prod(layer.shape[1:])
         joined = "MobilenetV2|another|Conv2D_Fold;" if layer.name.endswith("project") else ""
-        constants[joined + layer.weight] = (rng.standard_normal(layer.shape) * np.sqrt(2 / inputs)).astype(np.float32)
+        constants[joined + layer.weight] = (
+            rng.standard_normal(layer.shape) * np.sqrt(2 / inputs)
+        ).astype(np.float32)
         outputs = layer.shape[3] if layer.depthwise else layer.shape[0]
         constants[joined + layer.bias] = (rng.standard_normal(outputs) / 10).astype(np.float32)
     return constants
@@ -45,7 +56,9 @@ def constants() -> dict[str, NDArray[np.float32]]:
 
 
 @pytest.fixture(scope="module")
-def file(constants: dict[str, NDArray[np.float32]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(
+    constants: dict[str, NDArray[np.float32]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     path = tmp_path_factory.mktemp("mobilenet") / "constants.npz"
     np.savez(path, **constants)  # type: ignore[arg-type]
     return path
@@ -58,11 +71,18 @@ def test_table_of_layers() -> None:
     shapes = {layer.name: layer.shape for layer in LAYERS}
     assert shapes["expanded_conv_13|expand"] == (576, 1, 1, 96)
     assert shapes["expanded_conv_16|project"] == (320, 1, 1, 960)
-    assert [layer.name for layer in LAYERS if layer.stride == 2] == ["Conv", *(f"expanded_conv_{i}|depthwise" for i in (1, 3, 6, 13))]
+    assert [layer.name for layer in LAYERS if layer.stride == 2] == [
+        "Conv",
+        *(f"expanded_conv_{i}|depthwise" for i in (1, 3, 6, 13)),
+    ]
 
 
-@pytest.mark.parametrize(("size", "expected"), [((4, 4), (2, 2)), ((5, 4), (3, 2)), ((1, 7), (1, 4))])
-def test_odd_padding_goes_to_bottom_and_right(size: tuple[int, int], expected: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "expected"), [((4, 4), (2, 2)), ((5, 4), (3, 2)), ((1, 7), (1, 4))]
+)
+def test_odd_padding_goes_to_bottom_and_right(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
     conv = SameConv2d(1, 1, 3, 2)
     nn.init.ones_(conv.weight)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
@@ -78,7 +98,9 @@ def test_mobilenet_is_its_arithmetic(constants: dict[str, NDArray[np.float32]], 
 
     def layer(name: str, x: Tensor, stride: int = 1) -> Tensor:
         weight = arrays[f"MobilenetV2|{name}|weights_quant|FakeQuantWithMinMaxVars"]
-        bias = arrays.get(f"MobilenetV2|{name}|BatchNorm_Fold|bias", arrays.get(f"MobilenetV2|{name}|biases"))
+        bias = arrays.get(
+            f"MobilenetV2|{name}|BatchNorm_Fold|bias", arrays.get(f"MobilenetV2|{name}|biases")
+        )
         if name.endswith("depthwise"):
             weight = weight.permute(3, 0, 1, 2)
             x = F.pad(x, (1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1))
@@ -109,7 +131,9 @@ def test_pictures_of_any_size_are_scaled(file: Path) -> None:
     image = torch.rand(1, 3, 100, 300)
     torch.testing.assert_close(network(image), network(scaled(image, 224)))
     large = torch.zeros(1, 3, 896, 896)
-    large[..., ::4] = 1  # every fourth column: grey once it is antialiased, stripes or nothing otherwise
+    large[..., ::4] = (
+        1  # every fourth column: grey once it is antialiased, stripes or nothing otherwise
+    )
     assert float(scaled(large, 224)[..., 8:-8].std()) < 0.01
 
 
@@ -119,14 +143,23 @@ def test_mobilenet_does_not_train(file: Path) -> None:
     assert not [p for p in network.parameters() if p.requires_grad]
 
 
-def test_constants_that_are_not_mobilenets_are_named(constants: dict[str, NDArray[np.float32]], tmp_path: Path) -> None:
+def test_constants_that_are_not_mobilenets_are_named(
+    constants: dict[str, NDArray[np.float32]], tmp_path: Path
+) -> None:
     path = tmp_path / "constants.npz"
     missing = {k: v for k, v in constants.items() if k != "MobilenetV2|Conv_1|BatchNorm_Fold|bias"}
     np.savez(path, **missing)  # type: ignore[arg-type]
-    with pytest.raises(CheckpointError, match=r"constants\.npz: nothing for MobilenetV2\|Conv_1\|weights_quant"):
+    with pytest.raises(
+        CheckpointError, match=r"constants\.npz: nothing for MobilenetV2\|Conv_1\|weights_quant"
+    ):
         MobileNetV2(path)
-    np.savez(path, **{**constants, "MobilenetV2|Conv|BatchNorm_Fold|bias": np.zeros(31, np.float32)})  # type: ignore[arg-type]
-    with pytest.raises(CheckpointError, match=r"\(31,\) for MobilenetV2\|Conv\|.*expected \(32, 3, 3, 3\) and \(32,\)"):
+    np.savez(
+        path, **{**constants, "MobilenetV2|Conv|BatchNorm_Fold|bias": np.zeros(31, np.float32)}
+    )  # type: ignore[arg-type]
+    with pytest.raises(
+        CheckpointError,
+        match=r"\(31,\) for MobilenetV2\|Conv\|.*expected \(32, 3, 3, 3\) and \(32,\)",
+    ):
         MobileNetV2(path)
 
 
@@ -160,8 +193,18 @@ def test_files_that_are_no_constants_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("picture", "expected"),
-    [("coffee.jpg", {968}), ("photographer.png", {873}), ("launch_pad.jpg", {658, 745, 813}), ("cat_in_hedge.jpg", {282, 283, 286})],
-    ids=["espresso", "tripod", "missile, projectile or space shuttle", "tabby, tiger or Egyptian cat"],
+    [
+        ("coffee.jpg", {968}),
+        ("photographer.png", {873}),
+        ("launch_pad.jpg", {658, 745, 813}),
+        ("cat_in_hedge.jpg", {282, 283, 286}),
+    ],
+    ids=[
+        "espresso",
+        "tripod",
+        "missile, projectile or space shuttle",
+        "tabby, tiger or Egyptian cat",
+    ],
 )
 @torch.no_grad()
 def test_real_pictures_are_what_they_show(picture: str, expected: set[int]) -> None:
@@ -213,7 +256,9 @@ def test_backbone_is_torchvisions_vgg16_bn() -> None:
     assert sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) == 13
 
 
-def test_exported_file_comes_back_with_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exported_file_comes_back_with_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(classifiers, "untrained_backbone", Tiny)
     network = PlacesVGG16BN(PlacesVGG16BNConfig(2, ("a/airfield", "a/attic"), 16)).eval()
     path = save_weights(network, tmp_path, "scene-classifier", half=False)
@@ -239,7 +284,9 @@ def refuse(asked: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("by", ["argument", "environment"])
-def test_offline_asks_no_server_and_says_what_to_do(by: str, monkeypatch: pytest.MonkeyPatch, torch_home: Path) -> None:
+def test_offline_asks_no_server_and_says_what_to_do(
+    by: str, monkeypatch: pytest.MonkeyPatch, torch_home: Path
+) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(socket, "create_connection", refuse(asked))
     if by == "argument":
@@ -270,7 +317,9 @@ def test_address_is_torchvisions() -> None:
     assert VGG16_BN.filename == f"vgg16_bn-{VGG16_BN.sha256}.pth" == VGG16_BN.url.rpartition("/")[2]
 
 
-def test_cached_file_that_is_not_the_published_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_file_that_is_not_the_published_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     path = tmp_path / "hub" / "checkpoints" / VGG16_BN.filename
     path.parent.mkdir(parents=True)
@@ -281,8 +330,10 @@ def test_cached_file_that_is_not_the_published_one_is_refused(tmp_path: Path, mo
     assert not target.exists()
 
 
-def test_cached_file_of_the_right_hash_is_loaded_and_no_code_in_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.checkpoint import sha256
+def test_cached_file_of_the_right_hash_is_loaded_and_no_code_in_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from remove_objects.models.checkpoint import sha256
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(classifiers, "untrained_backbone", Tiny)
@@ -290,12 +341,18 @@ def test_cached_file_of_the_right_hash_is_loaded_and_no_code_in_it_runs(tmp_path
     path.parent.mkdir(parents=True)
     published = Tiny()
     torch.save(published.state_dict(), path)
-    monkeypatch.setattr("models.weights.VGG16_BN", VGG16_BN.__class__(VGG16_BN.url, VGG16_BN.filename, sha256(path)))
+    monkeypatch.setattr(
+        "remove_objects.models.hub.VGG16_BN",
+        VGG16_BN.__class__(VGG16_BN.url, VGG16_BN.filename, sha256(path)),
+    )
     found = imagenet_backbone(offline=True)
     assert torch.equal(found.layer.weight, published.layer.weight)  # type: ignore[union-attr,arg-type]
     target = tmp_path / "made-by-the-pickle"
     torch.save({"layer.weight": Bomb(target)}, path)
-    monkeypatch.setattr("models.weights.VGG16_BN", VGG16_BN.__class__(VGG16_BN.url, VGG16_BN.filename, sha256(path)))
+    monkeypatch.setattr(
+        "remove_objects.models.hub.VGG16_BN",
+        VGG16_BN.__class__(VGG16_BN.url, VGG16_BN.filename, sha256(path)),
+    )
     with pytest.raises(pickle.UnpicklingError):
         imagenet_backbone(offline=True)
     assert not target.exists()

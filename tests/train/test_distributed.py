@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from train.main import main
+from remove_objects.train.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,16 +25,41 @@ def free_port() -> int:
 
 
 def command(data: Path, run: Path, *more: str) -> list[str]:
-    small = ["--features", "none", "--width", "2", "--held-out", "2", "--size", "128", "--steps", "2", "--every", "1"]
+    small = [
+        "--features",
+        "none",
+        "--width",
+        "2",
+        "--held-out",
+        "2",
+        "--size",
+        "128",
+        "--steps",
+        "2",
+        "--every",
+        "1",
+    ]
     here = ["--device", "cpu", "--precision", "32-true", "--workers", "0"]
     return ["partial-conv", "--data", str(data), "--run", str(run), *small, *here, *more]
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_step_of_one_with_twice_the_batch(data: Path, tmp_path: Path) -> None:
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port()), "-m", "--"]
+def test_two_processes_make_the_step_of_one_with_twice_the_batch(
+    data: Path, tmp_path: Path
+) -> None:
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        str(free_port()),
+        "-m",
+        "--",
+    ]
     done = subprocess.run(
-        [*launch, "train.main", *command(data, tmp_path / "two", "--batch", "1")],
+        [*launch, "remove_objects.train.cli", *command(data, tmp_path / "two", "--batch", "1")],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -46,7 +71,9 @@ def test_two_processes_make_the_step_of_one_with_twice_the_batch(data: Path, tmp
     assert two["ema"].keys() == one["ema"].keys()
     for name, value in one["ema"].items():
         torch.testing.assert_close(two["ema"][name], value, rtol=0, atol=1e-5)
-    assert max(float((other["ema"][k] - v).abs().max()) for k, v in one["ema"].items()) > 1e-4  # half of the samples make another step
+    assert (
+        max(float((other["ema"][k] - v).abs().max()) for k, v in one["ema"].items()) > 1e-4
+    )  # half of the samples make another step
     assert [c["random"].shape[0] for c in (two, one)] == [2, 1]
     assert not torch.equal(*two["random"])
     assert two["machines"] == [f"{one['machines'][0]} x 2"]

@@ -22,11 +22,11 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline import lock
-from pipeline.errors import UsageError
-from train import engine
-from train.data import Stream
-from train.engine import Run
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.system import lock
+from remove_objects.train import engine
+from remove_objects.train.data.pictures import Stream
+from remove_objects.train.engine import Run
 
 
 def deep() -> nn.Module:
@@ -53,7 +53,14 @@ class Line:
         self.modules: dict[str, nn.Module] = {"network": self.network}
         self.optimizers = {"network": optimizer(self.network.parameters(), lr=rate)}  # type: ignore[call-arg]
         self.clip = {"network": clip} if clip else {}
-        self.batch, self.rate, self.interrupt_at, self.interrupt, self.bad_at, self.bad = batch, rate, interrupt_at, interrupt, bad_at, bad
+        self.batch, self.rate, self.interrupt_at, self.interrupt, self.bad_at, self.bad = (
+            batch,
+            rate,
+            interrupt_at,
+            interrupt,
+            bad_at,
+            bad,
+        )
         self.figures, self.grid = list(figures), grid
         self.shares: list[float] = []
         self.found: list[float] = []
@@ -65,9 +72,13 @@ class Line:
     def prepare(self, fabric: Fabric) -> None:
         self.prepared += 1
 
-    def batches(self, start: int, *, accumulate: int, rank: int, world: int) -> Iterator[tuple[Tensor, ...]]:
+    def batches(
+        self, start: int, *, accumulate: int, rank: int, world: int
+    ) -> Iterator[tuple[Tensor, ...]]:
         for row, numbers in enumerate(Stream(self.batch, accumulate, rank, world).batches(start)):
-            x = torch.stack([torch.randn(3, generator=torch.Generator().manual_seed(n)) for n in numbers])
+            x = torch.stack(
+                [torch.randn(3, generator=torch.Generator().manual_seed(n)) for n in numbers]
+            )
             yield x, x.sum(1, keepdim=True), torch.tensor(start + row // accumulate)
 
     def set_progress(self, share: float) -> None:
@@ -88,9 +99,13 @@ class Line:
         return {"network": {"loss": loss, "one": torch.ones(())}}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        self.judged.append((network is self.network, network.training, torch.is_inference_mode_enabled()))
+        self.judged.append(
+            (network is self.network, network.training, torch.is_inference_mode_enabled())
+        )
         self.averages.append(first_weight(network))
-        return self.figures.pop(0) if self.figures else {"val_loss": float(network(torch.ones(1, 3)))}
+        return (
+            self.figures.pop(0) if self.figures else {"val_loss": float(network(torch.ones(1, 3)))}
+        )
 
     def samples(self, network: nn.Module) -> NDArray[Any] | None:
         return self.grid
@@ -110,7 +125,11 @@ def saved(folder: Path, name: str = "checkpoint.pt") -> dict[str, Any]:
 
 def written(folder: Path) -> dict[str, bytes]:
     """Every file by name but the lock; TensorBoard's are there or not as it is installed or not."""
-    files = [p for p in folder.rglob("*") if p.is_file() and "tensorboard" not in p.parts and p.name != lock.NAME]
+    files = [
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and "tensorboard" not in p.parts and p.name != lock.NAME
+    ]
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
@@ -155,7 +174,9 @@ class Slow(Line):
 RUN = Run(steps=7, every=2, evaluate_every=3)
 
 
-@pytest.mark.parametrize(("number", "at"), [(signal.SIGINT, 4), (signal.SIGTERM, 2), (signal.SIGINT, 5)])
+@pytest.mark.parametrize(
+    ("number", "at"), [(signal.SIGINT, 4), (signal.SIGTERM, 2), (signal.SIGINT, 5)]
+)
 def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
     number: signal.Signals, at: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,7 +189,9 @@ def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
         result = engine.train(Line(interrupt_at=at, interrupt=[number]), tmp_path / "parts", RUN)
     assert result["step"] == at + 1  # the step at work is finished, evaluated and saved
     assert result["val_loss"] == rows(tmp_path / "parts")[-1]["val_loss"]
-    assert [r.getMessage() for r in caplog.records] == [f"stopped by the user at step {at + 1}; the same command goes on from here"]
+    assert [r.getMessage() for r in caplog.records] == [
+        f"stopped by the user at step {at + 1}; the same command goes on from here"
+    ]
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
 
     resumed = Line()
@@ -201,7 +224,9 @@ def test_second_interrupt_does_not_wait_for_the_step(tmp_path: Path) -> None:
 
 def test_a_thread_trains_without_signals(tmp_path: Path) -> None:
     found: list[float] = []
-    thread = threading.Thread(target=lambda: found.append(engine.train(Line(), tmp_path, Run(steps=2))["step"]))
+    thread = threading.Thread(
+        target=lambda: found.append(engine.train(Line(), tmp_path, Run(steps=2))["step"])
+    )
     thread.start()
     thread.join()
     assert found == [2]
@@ -221,7 +246,10 @@ def test_checkpoint_of_another_number_of_processes_begins_anew_at_the_seed(tmp_p
     engine.train(Line(), tmp_path, Run(steps=2))
     state = saved(tmp_path)
     assert len(state["random"]) == 1
-    torch.save({**state, "random": torch.cat([state["random"], state["random"]])}, tmp_path / "checkpoint.pt")
+    torch.save(
+        {**state, "random": torch.cat([state["random"], state["random"]])},
+        tmp_path / "checkpoint.pt",
+    )
     task = Line()
     engine.train(task, tmp_path, Run(steps=3, seed=7))
     other = deep()
@@ -273,14 +301,20 @@ def test_average_has_a_memory_that_grows_with_the_run(tmp_path: Path) -> None:
 def test_average_remembers_no_longer_than_its_decay(tmp_path: Path) -> None:
     task = Line()
     engine.train(task, tmp_path, Run(steps=2, average=0.1))  # (1 + 1) / (10 + 1) would be more
-    torch.testing.assert_close(task.averages[-1], 0.1 * task.weights[1] + 0.9 * first_weight(task.network))
+    torch.testing.assert_close(
+        task.averages[-1], 0.1 * task.weights[1] + 0.9 * first_weight(task.network)
+    )
 
 
 def test_average_of_nothing_is_the_last_weight(tmp_path: Path) -> None:
     task = Line()
     engine.train(task, tmp_path, Run(steps=3, average=0.0))
     state = saved(tmp_path)
-    assert_same({f"module.{k}": v for k, v in task.network.state_dict().items()} | {"n_averaged": torch.tensor(3)}, state["ema"])
+    assert_same(
+        {f"module.{k}": v for k, v in task.network.state_dict().items()}
+        | {"n_averaged": torch.tensor(3)},
+        state["ema"],
+    )
 
 
 def test_log_is_one_json_object_a_line_with_the_interval_means(tmp_path: Path) -> None:
@@ -288,7 +322,9 @@ def test_log_is_one_json_object_a_line_with_the_interval_means(tmp_path: Path) -
     result = engine.train(task, tmp_path, Run(steps=6, every=2, evaluate_every=4))
     means = [r for r in rows(tmp_path) if "loss" in r]
     assert [r["step"] for r in means] == [2, 4, 6]
-    assert [r["loss"] for r in means] == pytest.approx([sum(task.found[i : i + 2]) / 2 for i in (0, 2, 4)], abs=1e-5)
+    assert [r["loss"] for r in means] == pytest.approx(
+        [sum(task.found[i : i + 2]) / 2 for i in (0, 2, 4)], abs=1e-5
+    )
     assert all(set(r) == {"step", "seconds", "loss", "one", "images_per_second"} for r in means)
     figures = [r for r in rows(tmp_path) if "val_loss" in r]
     assert [r["step"] for r in figures] == [4, 6]
@@ -302,15 +338,23 @@ def test_log_is_one_json_object_a_line_with_the_interval_means(tmp_path: Path) -
 def test_seconds_and_images_per_second_go_by_the_clock(tmp_path: Path, clock: list[float]) -> None:
     run = Run(steps=4, every=2, accumulate=2)
     assert engine.train(Slow(clock, batch=6), tmp_path, run)["seconds"] == 16
-    assert engine.train(Slow(clock, batch=6), tmp_path, Run(steps=6, every=2))["seconds"] == 20  # both sessions
+    assert (
+        engine.train(Slow(clock, batch=6), tmp_path, Run(steps=6, every=2))["seconds"] == 20
+    )  # both sessions
     means = [r for r in rows(tmp_path) if "loss" in r]
-    assert [(r["seconds"], r["images_per_second"]) for r in means] == [(8, 3.0), (16, 3.0), (20, 3.0)]  # six in two seconds
+    assert [(r["seconds"], r["images_per_second"]) for r in means] == [
+        (8, 3.0),
+        (16, 3.0),
+        (20, 3.0),
+    ]  # six in two seconds
     assert saved(tmp_path)["seconds"] == 20
 
 
 def test_minutes_end_a_session_not_the_run(tmp_path: Path, clock: list[float]) -> None:
     run = Run(steps=9, minutes=0.1)
-    assert engine.train(Slow(clock), tmp_path, run)["step"] == 4  # six seconds are over after the fourth step
+    assert (
+        engine.train(Slow(clock), tmp_path, run)["step"] == 4
+    )  # six seconds are over after the fourth step
     assert engine.train(Slow(clock), tmp_path, run)["step"] == 8
     assert engine.train(Slow(clock), tmp_path, run)["step"] == 9
 
@@ -362,7 +406,10 @@ def test_non_finite_loss_leaves_the_last_good_checkpoint(tmp_path: Path) -> None
 def test_two_runs_do_not_train_into_one_folder(tmp_path: Path) -> None:
     engine.train(Line(), tmp_path, Run(steps=2, device="cpu"))
     before = written(tmp_path)
-    with lock.held(tmp_path), pytest.raises(UsageError, match=r"another run .* name another folder with --run"):
+    with (
+        lock.held(tmp_path),
+        pytest.raises(UsageError, match=r"another run .* name another folder with --run"),
+    ):
         engine.train(Line(), tmp_path, Run(steps=4, device="cpu"))
     assert written(tmp_path) == before
     assert engine.train(Line(), tmp_path, Run(steps=4, device="cpu"))["step"] == 4
@@ -385,7 +432,9 @@ def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
     assert set(before) == {"best.pt", "checkpoint.pt", "log.jsonl"}  # no temporary file is left
 
 
-def test_checkpoint_without_a_part_says_so_and_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_checkpoint_without_a_part_says_so_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     engine.train(Line(), tmp_path, Run(steps=2))
     task = Line()
     judge = nn.Linear(3, 1)
@@ -393,7 +442,9 @@ def test_checkpoint_without_a_part_says_so_and_goes_on(tmp_path: Path, caplog: p
     with caplog.at_level(logging.WARNING):
         assert engine.train(task, tmp_path, Run(steps=3))["step"] == 3
     missing = [r.getMessage() for r in caplog.records]
-    assert missing == [f"the checkpoint has no {part}; it starts fresh" for part in ("judge", "judge_optimizer")]
+    assert missing == [
+        f"the checkpoint has no {part}; it starts fresh" for part in ("judge", "judge_optimizer")
+    ]
     assert {"judge", "judge_optimizer"} <= saved(tmp_path)["parts"].keys()
 
 
@@ -412,14 +463,22 @@ def test_truncated_file_is_named(name: str, left: int, tmp_path: Path) -> None:
     assert "delete it" in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"<html>", b"hello", b"version https://git-lfs.github.com", b"\0" * 500])
+@pytest.mark.parametrize(
+    "content", [b"<html>", b"hello", b"version https://git-lfs.github.com", b"\0" * 500]
+)
 def test_file_that_is_no_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
-    with pytest.raises(engine.DamagedCheckpointError, match=r"checkpoint\.pt: not a readable checkpoint"):
+    with pytest.raises(
+        engine.DamagedCheckpointError, match=r"checkpoint\.pt: not a readable checkpoint"
+    ):
         engine.train(Line(), tmp_path, Run(steps=2))
 
 
-@pytest.mark.parametrize("content", [[1, 2, 3], {"0.weight": torch.ones(8, 3)}, {"step": 3, "parts": {}}], ids=["list", "weights", "older"])
+@pytest.mark.parametrize(
+    "content",
+    [[1, 2, 3], {"0.weight": torch.ones(8, 3)}, {"step": 3, "parts": {}}],
+    ids=["list", "weights", "older"],
+)
 def test_checkpoint_of_something_else_is_named(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "checkpoint.pt")
     with pytest.raises(engine.DamagedCheckpointError, match=r"checkpoint\.pt"):
@@ -441,7 +500,9 @@ def test_checkpoint_that_would_run_code_does_not(tmp_path: Path) -> None:
     with pytest.raises(engine.DamagedCheckpointError, match=r"checkpoint\.pt"):
         engine.train(Line(), run, Run(steps=2))
     assert not target.exists()
-    torch.load(run / "checkpoint.pt", weights_only=False)  # the bomb works, so the line above means something
+    torch.load(
+        run / "checkpoint.pt", weights_only=False
+    )  # the bomb works, so the line above means something
     assert target.is_dir()
 
 
@@ -455,20 +516,36 @@ def test_nothing_trained_nothing_to_export(tmp_path: Path) -> None:
     [
         ([{"val_loss": 3.0}, {"val_loss": 1.0}, {"val_loss": 2.0}], 2),
         ([{"val_mean": 0.1}, {"val_mean": 0.5}, {"val_mean": 0.3}], 2),  # the higher, the better
-        ([{"val_lpips": 0.3, "val_loss": 1.0}, {"val_lpips": 0.2, "val_loss": 9.0}, {"val_lpips": 0.25, "val_loss": 0.0}], 2),
+        (
+            [
+                {"val_lpips": 0.3, "val_loss": 1.0},
+                {"val_lpips": 0.2, "val_loss": 9.0},
+                {"val_lpips": 0.25, "val_loss": 0.0},
+            ],
+            2,
+        ),
         ([{"val_loss": math.nan}, {"val_loss": 5.0}, {"val_loss": math.nan}], 2),
         ([{"val_loss": 1.0}, {"val_loss": 1.0}, {"val_loss": 1.0}], 1),  # no better, no write
-        ([{"val_psnr": 1.0}, {"val_psnr": 2.0}, {"val_psnr": 3.0}], 1),  # nothing to go by: the first
+        (
+            [{"val_psnr": 1.0}, {"val_psnr": 2.0}, {"val_psnr": 3.0}],
+            1,
+        ),  # nothing to go by: the first
     ],
 )
-def test_best_average_is_kept_not_the_last(figures: list[dict[str, float]], best: int, tmp_path: Path) -> None:
+def test_best_average_is_kept_not_the_last(
+    figures: list[dict[str, float]], best: int, tmp_path: Path
+) -> None:
     task = Line(figures=figures)
     engine.train(task, tmp_path, Run(steps=3, evaluate_every=1))
     assert (len(task.averages), saved(tmp_path)["step"]) == (3, 3)
     kept = engine.averaged_network(tmp_path, Line())
     assert (kept.step, kept.figures) == (best, figures[best - 1])
     assert torch.equal(first_weight(kept.network), task.averages[best - 1])
-    assert not any(torch.equal(task.averages[best - 1], a) for i, a in enumerate(task.averages, start=1) if i != best)
+    assert not any(
+        torch.equal(task.averages[best - 1], a)
+        for i, a in enumerate(task.averages, start=1)
+        if i != best
+    )
 
 
 def test_best_average_outlives_a_resume(tmp_path: Path) -> None:
@@ -481,20 +558,34 @@ def test_best_average_outlives_a_resume(tmp_path: Path) -> None:
 
 def test_best_average_outlives_a_run_that_broke_off_after_it(tmp_path: Path) -> None:
     with pytest.raises(engine.NonFiniteLossError):
-        engine.train(Line(figures=[{"val_loss": 1.0}], bad_at=3), tmp_path, Run(steps=4, every=2, evaluate_every=2))
-    engine.train(Line(figures=[{"val_loss": 2.0}]), tmp_path, Run(steps=4, every=2, evaluate_every=2))
+        engine.train(
+            Line(figures=[{"val_loss": 1.0}], bad_at=3),
+            tmp_path,
+            Run(steps=4, every=2, evaluate_every=2),
+        )
+    engine.train(
+        Line(figures=[{"val_loss": 2.0}]), tmp_path, Run(steps=4, every=2, evaluate_every=2)
+    )
     assert saved(tmp_path, "best.pt")["step"] == 2
 
 
 @pytest.mark.parametrize("clip", [None, 0.1])
-def test_accumulated_batches_make_the_step_of_one_large_batch(clip: float | None, tmp_path: Path) -> None:
+def test_accumulated_batches_make_the_step_of_one_large_batch(
+    clip: float | None, tmp_path: Path
+) -> None:
     # Not Adam, which does not mind how large a gradient is.
-    large, small, other = (Line(flat, batch=b, clip=clip, optimizer=torch.optim.SGD) for b in (4, 2, 2))
+    large, small, other = (
+        Line(flat, batch=b, clip=clip, optimizer=torch.optim.SGD) for b in (4, 2, 2)
+    )
     engine.train(large, tmp_path / "large", Run(steps=3, every=1))
     engine.train(small, tmp_path / "small", Run(steps=3, every=1, accumulate=2))
     engine.train(other, tmp_path / "other", Run(steps=3, every=1))
-    torch.testing.assert_close(first_weight(small.network), first_weight(large.network), rtol=1e-5, atol=1e-6)
-    assert not torch.allclose(first_weight(other.network), first_weight(large.network), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        first_weight(small.network), first_weight(large.network), rtol=1e-5, atol=1e-6
+    )
+    assert not torch.allclose(
+        first_weight(other.network), first_weight(large.network), rtol=1e-5, atol=1e-6
+    )
     assert len(small.found) == 6
     one, two = ([r["loss"] for r in rows(tmp_path / name)[:3]] for name in ("large", "small"))
     assert two == pytest.approx(one, abs=2e-5)
@@ -507,7 +598,12 @@ def test_gradient_is_clipped_and_its_norm_logged(tmp_path: Path) -> None:
     slope = 2 * (x @ weight.T + bias - y) / len(x)
     gradient = torch.cat([(slope * x).sum(0), slope.sum(0)])
     engine.train(task, tmp_path, Run(steps=1, every=1))
-    moved = torch.cat([(a - b.detach()).flatten() for a, b in zip((weight, bias), task.network.parameters(), strict=True)])
+    moved = torch.cat(
+        [
+            (a - b.detach()).flatten()
+            for a, b in zip((weight, bias), task.network.parameters(), strict=True)
+        ]
+    )
     torch.testing.assert_close(moved, 0.01 * gradient / gradient.norm(), rtol=1e-3, atol=1e-6)
     assert rows(tmp_path)[0]["network_gradient"] == pytest.approx(float(gradient.norm()), abs=1e-5)
 
@@ -532,7 +628,11 @@ def test_precision_is_one_that_the_hardware_multiplies(monkeypatch: pytest.Monke
     legal = {"32-true", "bf16-mixed", "16-mixed"}
     assert {engine.best_precision(d) for d in ("cpu", "auto")} <= legal
     assert engine.best_precision("mps") == "32-true"
-    for capability, expected in (({}, "32-true"), ({"avx512_bf16": True}, "bf16-mixed"), ({"avx512_bf16": False}, "32-true")):
+    for capability, expected in (
+        ({}, "32-true"),
+        ({"avx512_bf16": True}, "bf16-mixed"),
+        ({"avx512_bf16": False}, "32-true"),
+    ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capability: c, raising=False)
         assert engine.best_precision("cpu") == expected
     for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):

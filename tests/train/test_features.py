@@ -15,11 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import squeezenet1_1
 
-from models import weights as published
-from models.checkpoint import CheckpointError, sha256
-from models.segmenter import CompactSegmenter
-from models.weights import load_shipped
-from train.features import NormalisedVGG, Scorer, SegmenterFeatures, SqueezeNet, feature_network
+from remove_objects.models import hub
+from remove_objects.models.checkpoint import CheckpointError, sha256
+from remove_objects.models.segmenter import CompactSegmenter
+from remove_objects.models.shipped import load_shipped
+from remove_objects.train.features import (
+    NormalisedVGG,
+    Scorer,
+    SegmenterFeatures,
+    SqueezeNet,
+    feature_network,
+)
 
 #: Index in the file, channels in, channels out, kernel.
 CONVS = ((0, 3, 3, 1), (2, 3, 4, 3), (5, 4, 4, 3), (9, 4, 6, 3), (12, 6, 6, 3), (16, 6, 8, 3))
@@ -40,15 +46,27 @@ def test_five_maps_shallow_to_deep(weights: Path) -> None:
     network = feature_network(str(weights))
     image = torch.rand(2, 3, 16, 24)
     found = network(image)
-    assert [tuple(f.shape) for f in found] == [(2, 4, 16, 24), (2, 4, 16, 24), (2, 6, 8, 12), (2, 6, 8, 12), (2, 8, 4, 6)]
+    assert [tuple(f.shape) for f in found] == [
+        (2, 4, 16, 24),
+        (2, 4, 16, 24),
+        (2, 6, 8, 12),
+        (2, 6, 8, 12),
+        (2, 8, 4, 6),
+    ]
     state = torch.load(weights, weights_only=True)
     x = F.conv2d(image, state["0.weight"], state["0.bias"])
-    first = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), state["2.weight"], state["2.bias"]).clamp(min=0)
+    first = F.conv2d(
+        F.pad(x, (1, 1, 1, 1), mode="reflect"), state["2.weight"], state["2.bias"]
+    ).clamp(min=0)
     torch.testing.assert_close(found[0], first)
-    second = F.conv2d(F.pad(first, (1, 1, 1, 1), mode="reflect"), state["5.weight"], state["5.bias"]).clamp(min=0)
+    second = F.conv2d(
+        F.pad(first, (1, 1, 1, 1), mode="reflect"), state["5.weight"], state["5.bias"]
+    ).clamp(min=0)
     torch.testing.assert_close(found[1], second)
     pooled = F.max_pool2d(second, 2)
-    third = F.conv2d(F.pad(pooled, (1, 1, 1, 1), mode="reflect"), state["9.weight"], state["9.bias"]).clamp(min=0)
+    third = F.conv2d(
+        F.pad(pooled, (1, 1, 1, 1), mode="reflect"), state["9.weight"], state["9.bias"]
+    ).clamp(min=0)
     torch.testing.assert_close(found[2], third)
 
 
@@ -86,7 +104,7 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
     path = folder / "squeezenet1_1-b8a52dc0.pth"
     torch.save(network.state_dict(), path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(published, "SQUEEZENET", replace(published.SQUEEZENET, also=(sha256(path),)))
+    monkeypatch.setattr(hub, "SQUEEZENET", replace(hub.SQUEEZENET, also=(sha256(path),)))
     return network.eval()
 
 
@@ -94,15 +112,31 @@ def test_squeezenet_gives_what_goes_into_each_pool_and_the_last_map(squeezenet: 
     image = torch.rand(2, 3, 64, 48)
     network = feature_network("squeezenet")
     found = network(image)
-    assert [tuple(f.shape) for f in found] == [(2, 64, 31, 23), (2, 128, 15, 11), (2, 256, 7, 5), (2, 512, 3, 2)]
-    x = (image - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    assert [tuple(f.shape) for f in found] == [
+        (2, 64, 31, 23),
+        (2, 128, 15, 11),
+        (2, 256, 7, 5),
+        (2, 512, 3, 2),
+    ]
+    x = (image - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    ).view(3, 1, 1)
     with torch.no_grad():
-        torch.testing.assert_close(found[0], F.relu(F.conv2d(x, squeezenet.features[0].weight, squeezenet.features[0].bias, stride=2)))
+        torch.testing.assert_close(
+            found[0],
+            F.relu(
+                F.conv2d(x, squeezenet.features[0].weight, squeezenet.features[0].bias, stride=2)
+            ),
+        )
         torch.testing.assert_close(found[3], squeezenet.features(x))
-    assert [i for i, layer in enumerate(squeezenet.features) if isinstance(layer, nn.MaxPool2d)] == [i + 1 for i in SqueezeNet.TAKEN[:3]]
+    assert [
+        i for i, layer in enumerate(squeezenet.features) if isinstance(layer, nn.MaxPool2d)
+    ] == [i + 1 for i in SqueezeNet.TAKEN[:3]]
 
 
-def test_a_cached_file_that_is_not_what_was_published_trains_nothing(squeezenet: nn.Module, tmp_path: Path) -> None:
+def test_a_cached_file_that_is_not_what_was_published_trains_nothing(
+    squeezenet: nn.Module, tmp_path: Path
+) -> None:
     with open(tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth", "ab") as file:
         file.write(b"something else")
     with pytest.raises(CheckpointError, match="delete the file"):
@@ -114,7 +148,13 @@ def test_segmenter_features_are_those_of_the_weight_that_ships() -> None:
     shipped, _ = load_shipped("compact-segmenter", CompactSegmenter)
     image = torch.rand(2, 3, 65, 81)
     found = network(image)
-    assert [tuple(f.shape[1:]) for f in found] == [(24, 17, 21), (32, 9, 11), (64, 5, 6), (96, 5, 6), (320, 5, 6)]
+    assert [tuple(f.shape[1:]) for f in found] == [
+        (24, 17, 21),
+        (32, 9, 11),
+        (64, 5, 6),
+        (96, 5, 6),
+        (320, 5, 6),
+    ]
     with torch.no_grad():
         fine, deep = shipped.encoder(image * 2 - 1)
     torch.testing.assert_close(found[0], fine)
@@ -138,7 +178,9 @@ def test_squeezenet_passes_gradients_on_and_keeps_none(squeezenet: nn.Module) ->
 
 
 @pytest.mark.parametrize("name", ["squeezenet", "vgg16"])
-def test_feature_network_that_is_not_cached_stays_off_the_network_where_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feature_network_that_is_not_cached_stays_off_the_network_where_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
 
     def refuse(address: Any, *_: Any, **__: Any) -> None:
@@ -146,7 +188,7 @@ def test_feature_network_that_is_not_cached_stays_off_the_network_where_told(nam
         raise OSError("no network in tests")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
-    with pytest.raises((OSError, ValueError)):  # what train.main calls the user's mistake
+    with pytest.raises((OSError, ValueError)):  # what train.cli calls the user's mistake
         feature_network(name)
     assert asked == []
 

@@ -8,13 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train import presets
-from train.main import MODELS, hole_generator
-from train.presets import PAPER, PRESETS, SHIPPED, WHY
+from remove_objects.train import presets
+from remove_objects.train.cli import MODELS, hole_generator
+from remove_objects.train.presets import PAPER, PRESETS, SHIPPED, WHY
 
 
 def test_every_inpainter_has_both_presets() -> None:
-    assert set(PAPER) == set(SHIPPED) == set(WHY) == set(MODELS) - {"compact-segmenter", "scene-classifier"}
+    assert (
+        set(PAPER)
+        == set(SHIPPED)
+        == set(WHY)
+        == set(MODELS) - {"compact-segmenter", "scene-classifier"}
+    )
 
 
 @pytest.mark.parametrize("model", PAPER)
@@ -25,7 +30,12 @@ def test_every_difference_has_a_reason_and_every_reason_a_difference(model: str)
 
 def test_differences_are_named_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = PAPER["edsr"]
-    changed = replace(paper, steps=7, schedule=replace(paper.schedule, batch=3), network={"width": 64, "layers": 2})
+    changed = replace(
+        paper,
+        steps=7,
+        schedule=replace(paper.schedule, batch=3),
+        network={"width": 64, "layers": 2},
+    )
     monkeypatch.setitem(SHIPPED, "edsr", changed)
     assert presets.differences("edsr") == {
         "steps": (300_000, 7), "schedule.batch": (16, 3), "network.blocks": (16, None), "network.layers": (None, 2),
@@ -37,29 +47,63 @@ def test_differences_are_named_with_both_numbers(monkeypatch: pytest.MonkeyPatch
 def test_numbers_that_the_papers_print() -> None:
     kulkarni = PAPER["partial-conv"]
     weights = kulkarni.network["weights"]
-    assert (weights.tv, weights.valid, weights.hole, weights.perceptual, weights.style) == (0.1, 1, 6, 0.05, 120)
+    assert (weights.tv, weights.valid, weights.hole, weights.perceptual, weights.style) == (
+        0.1,
+        1,
+        6,
+        0.05,
+        120,
+    )
     assert weights.look_at_output
-    assert (kulkarni.schedule.batch, kulkarni.schedule.size, kulkarni.steps, kulkarni.schedule.perceptual) == (3, 256, 34_500, "l1")
+    assert (
+        kulkarni.schedule.batch,
+        kulkarni.schedule.size,
+        kulkarni.steps,
+        kulkarni.schedule.perceptual,
+    ) == (3, 256, 34_500, "l1")
     jiang = PAPER["skip-ce"]
-    assert (jiang.network["adversarial"], jiang.epochs, jiang.schedule.size, jiang.schedule.learning_rate) == (0.001, 40, 128, 2e-4)
-    assert (PAPER["compression"].schedule.size, PAPER["compression"].schedule.learning_rate) == (256, 2e-4)
+    assert (
+        jiang.network["adversarial"],
+        jiang.epochs,
+        jiang.schedule.size,
+        jiang.schedule.learning_rate,
+    ) == (0.001, 40, 128, 2e-4)
+    assert (PAPER["compression"].schedule.size, PAPER["compression"].schedule.learning_rate) == (
+        256,
+        2e-4,
+    )
     yu = PAPER["gated-conv"]
     assert (yu.network["width"], yu.network["adversarial"], yu.schedule.size) == (48, 1, 256)
-    assert (yu.schedule.batch, yu.schedule.learning_rate, yu.schedule.betas) == (16, 1e-4, (0.5, 0.999))
+    assert (yu.schedule.batch, yu.schedule.learning_rate, yu.schedule.betas) == (
+        16,
+        1e-4,
+        (0.5, 0.999),
+    )
     nazeri = PAPER["edge-connect"]
     edge = nazeri.network["weights"]
     assert (edge.edge_adversarial, edge.matching) == (1, 10)
     assert (edge.l1, edge.adversarial, edge.perceptual, edge.style) == (1, 0.1, 0.1, 250)
-    assert (nazeri.network["width"], nazeri.network["judge_rate"], nazeri.schedule.batch, nazeri.schedule.size) == (64, 0.1, 8, 256)
+    assert (
+        nazeri.network["width"],
+        nazeri.network["judge_rate"],
+        nazeri.schedule.batch,
+        nazeri.schedule.size,
+    ) == (64, 0.1, 8, 256)
     assert (nazeri.schedule.learning_rate, nazeri.schedule.betas) == (1e-4, (0, 0.9))
-    assert (PAPER["edsr"].network, PAPER["edsr"].schedule.learning_rate) == ({"width": 64, "blocks": 16}, 1e-4)
+    assert (PAPER["edsr"].network, PAPER["edsr"].schedule.learning_rate) == (
+        {"width": 64, "blocks": 16},
+        1e-4,
+    )
 
 
 @pytest.mark.parametrize("model", ["gated-conv", "edge-connect"])
 def test_baselines_are_trained_as_the_network_that_they_are_compared_with(model: str) -> None:
     ours, theirs = SHIPPED["compression"], SHIPPED[model]
     assert (theirs.folders, theirs.holes, theirs.steps) == (ours.folders, ours.holes, ours.steps)
-    assert all(getattr(theirs.schedule, k) == getattr(ours.schedule, k) for k in ("batch", "size", "zoom", "seed"))
+    assert all(
+        getattr(theirs.schedule, k) == getattr(ours.schedule, k)
+        for k in ("batch", "size", "zoom", "seed")
+    )
 
 
 @pytest.mark.parametrize("preset", PRESETS)

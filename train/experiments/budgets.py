@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from train.experiments.arms import Budget
+from .runs import Budget
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,17 @@ SCALES: dict[str, dict[str, Scale]] = {
     },
     # Kulkarni et al.: 34,500 iterations of 3 (2.7) at 256x256.
     "partial-conv-metrics": {
-        "paper": Scale(Budget(steps=34_500, batch=3, points=10), width=64, count=1000, size=256, look=0),
+        "paper": Scale(
+            Budget(steps=34_500, batch=3, points=10), width=64, count=1000, size=256, look=0
+        ),
         "cpu": Scale(Budget(steps=1200, batch=4, points=4), width=12, count=60),
         "quick": Scale(Budget(steps=4, batch=2, points=2), width=4, count=4),
     },
     # Wu & Cui name neither batch nor length.
     "compression-similarity": {
-        "paper": Scale(Budget(steps=100_000, batch=8, points=10), width=64, count=1000, size=256, look=0),
+        "paper": Scale(
+            Budget(steps=100_000, batch=8, points=10), width=64, count=1000, size=256, look=0
+        ),
         "cpu": Scale(Budget(steps=1200, batch=4, points=4), width=16, count=100),
         "quick": Scale(Budget(steps=4, batch=2, points=2), width=4, count=4),
     },
@@ -46,9 +51,10 @@ SCALES: dict[str, dict[str, Scale]] = {
 }
 
 
-def scale(table: str, name: str, **changes: object) -> Scale:
+def scale(table: str, name: str, **changes: Any) -> Scale:
     """The named scale of a table with what the command line changes; None changes nothing."""
     found = SCALES[table][name]
     given = {k: v for k, v in changes.items() if v is not None}
-    budget = replace(found.budget, **{k: v for k, v in given.items() if k in Budget.__dataclass_fields__})  # type: ignore[arg-type]
-    return replace(found, budget=budget, **{k: v for k, v in given.items() if k in Scale.__dataclass_fields__})  # type: ignore[arg-type]
+    of_budget = {k: v for k, v in given.items() if k in Budget.__dataclass_fields__}
+    of_scale = {k: v for k, v in given.items() if k in Scale.__dataclass_fields__}
+    return replace(found, budget=replace(found.budget, **of_budget), **of_scale)

@@ -14,19 +14,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline import texture
-from pipeline.types import FloatArray, Mask
-from train import features, holes
-from train.baselines import EdgeConnectTask, GatedConvTask
-from train.evaluate import classical
-from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, train_arms, training_noise
-from train.experiments.call import Call, lpips, pictures, squares
-from train.experiments.generated import RandomClassifier
-from train.experiments.results import Claim, Row
-from train.presets import PAPER, SHIPPED
-from train.similarity import Similarity
-from train.tasks import CompressionTask, EDSRTask, InpaintingTask, PartialConvTask
+from ...pipeline.types import FloatArray, Mask
+from .. import features
+from ..data import holes
+from ..evaluation.probes import classical
+from ..evaluation.similarity import Similarity
+from ..presets import PAPER, SHIPPED
+from ..tasks.base import InpaintingTask
+from ..tasks.compression import CompressionTask
+from ..tasks.edge_connect import EdgeConnectTask
+from ..tasks.edsr import EDSRTask
+from ..tasks.gated_conv import GatedConvTask
+from ..tasks.partial_conv import PartialConvTask
+from . import figures, results, texture_selection
+from .request import Call, lpips, pictures, squares
+from .results import Claim, Row
+from .runs import Arm, Trained, train_arms, training_noise
+from .toy_data import RandomClassifier
 
 SETS = ("scenes", "faces")
 STS, SRN, OTHERS = "sts", "srn", ("gated-conv", "partial-conv", "edge-connect")
@@ -58,17 +62,35 @@ def run(call: Call) -> str:
     scorer, metric = lpips(("squeeze",))
     similarity, classifier = _classifier(call)
     look = features.feature_network(call.features)
-    found = {name: pictures(call, f"{name}/train", f"{name}/val") for name in (SETS if not call.images else SETS[:1])}
+    found = {
+        name: pictures(call, f"{name}/train", f"{name}/val")
+        for name in (SETS if not call.images else SETS[:1])
+    }
     tests = {name: _test(p.test, call, scorer, similarity) for name, p in found.items()}
-    trained = train_arms([a for n, t in tests.items() for a in _arms(n, found[n].train, call, look, t)], call.folder, call.budget)
+    trained = train_arms(
+        [a for n, t in tests.items() for a in _arms(n, found[n].train, call, look, t)],
+        call.folder,
+        call.budget,
+    )
     rows: dict[str, list[Row]] = {}
     for name, test in tests.items():
         own = {arm: runs for arm, runs in trained.items() if arm.startswith(f"{name}-")}
-        rows |= {f"{name} | {filler}": value for filler, value in _all_rows(name, own, test).items()}
+        rows |= {
+            f"{name} | {filler}": value for filler, value in _all_rows(name, own, test).items()
+        }
         _grid(call.folder / f"{name}.jpg", name, own, test)
         for figure in ("l1", "lpips"):
-            lines = {a: [(p["samples"], p[figure]) for p in runs[0].curve] for a, runs in own.items() if not a.endswith("edsr")}
-            figures.curves(call.folder / f"{name}-{figure}.png", lines, "pictures seen", f"{figure.upper()} of the composite")
+            lines = {
+                a: [(p["samples"], p[figure]) for p in runs[0].curve]
+                for a, runs in own.items()
+                if not a.endswith("edsr")
+            }
+            figures.curves(
+                call.folder / f"{name}-{figure}.png",
+                lines,
+                "pictures seen",
+                f"{figure.upper()} of the composite",
+            )
     arms: dict[str, Any] = {name: {"figures": results.means(own)} for name, own in rows.items()}
     config = {
         "budget": call.budget,
@@ -81,19 +103,46 @@ def run(call: Call) -> str:
         "pictures": {name: p.source for name, p in found.items()},
         "networks": {name: _network(runs) for name, runs in trained.items()},
     }
-    noise = {name: {f: training_noise(runs, f) for f in ("similarity", "similarity5", "l1", "lpips")} for name, runs in trained.items()}
+    noise = {
+        name: {f: training_noise(runs, f) for f in ("similarity", "similarity5", "l1", "lpips")}
+        for name, runs in trained.items()
+    }
     claims = [c for name in found for c in _claims(name, rows, noise)]
-    results.write(call.folder, table="compression-similarity", command=call.command, config=config, arms=arms, rows=rows, claims=claims)
+    results.write(
+        call.folder,
+        table="compression-similarity",
+        command=call.command,
+        config=config,
+        arms=arms,
+        rows=rows,
+        claims=claims,
+    )
     tables = []
     for name in found:
-        of_set = {a.split(" | ")[1]: s["figures"] for a, s in arms.items() if a.startswith(name + " | ")}
-        tables.append(f"{name}\n" + results.render(of_set, FIGURES, [c for c in claims if c.claim.startswith(name.capitalize())]))
+        of_set = {
+            a.split(" | ")[1]: s["figures"] for a, s in arms.items() if a.startswith(name + " | ")
+        }
+        tables.append(
+            f"{name}\n"
+            + results.render(
+                of_set, FIGURES, [c for c in claims if c.claim.startswith(name.capitalize())]
+            )
+        )
     return "\n\n".join(tables)
 
 
-def _test(files: Sequence[Path], call: Call, scorer: nn.Module | None, similarity: Similarity | None) -> Test:
+def _test(
+    files: Sequence[Path], call: Call, scorer: nn.Module | None, similarity: Similarity | None
+) -> Test:
     x, m = squares(files, holes.edge, call.size)
-    return Test(x, m, [f.name for f in files], scorer, similarity, similarity.logits(x) if similarity else None)
+    return Test(
+        x,
+        m,
+        [f.name for f in files],
+        scorer,
+        similarity,
+        similarity.logits(x) if similarity else None,
+    )
 
 
 def _classifier(call: Call) -> tuple[Similarity | None, str]:
@@ -102,19 +151,30 @@ def _classifier(call: Call) -> tuple[Similarity | None, str]:
         return None, "none: name one with --classifier"
     if str(call.classifier) == "random":
         return Similarity(RandomClassifier()), "random"
-    from train.classifiers import load_classifier
+    from ..classifiers import load_classifier
 
     return Similarity(load_classifier(call.classifier)), call.classifier.name
 
 
 def _arms(name: str, train: Sequence[Path], call: Call, look: nn.Module, test: Test) -> list[Arm]:
-    schedule = replace(PAPER["compression"].schedule, batch=call.budget.batch, size=call.size, perceptual_crop=call.look)
+    schedule = replace(
+        PAPER["compression"].schedule,
+        batch=call.budget.batch,
+        size=call.size,
+        perceptual_crop=call.look,
+    )
     w = call.width
     kinds: dict[str, tuple[type[InpaintingTask], dict[str, Any]]] = {
         "compression": (CompressionTask, {**SHIPPED["compression"].network, "width": w, "base": 0}),
         "edsr": (EDSRTask, {"width": w, "blocks": 16}),
-        "gated-conv": (GatedConvTask, {**SHIPPED["gated-conv"].network, "width": max(4, w * 3 // 4 // 4 * 4)}),
-        "partial-conv": (PartialConvTask, {**SHIPPED["partial-conv"].network, "width": w, "base": 0, "adversarial": 0.0}),
+        "gated-conv": (
+            GatedConvTask,
+            {**SHIPPED["gated-conv"].network, "width": max(4, w * 3 // 4 // 4 * 4)},
+        ),
+        "partial-conv": (
+            PartialConvTask,
+            {**SHIPPED["partial-conv"].network, "width": w, "base": 0, "adversarial": 0.0},
+        ),
         "edge-connect": (EdgeConnectTask, {**SHIPPED["edge-connect"].network, "width": w}),
     }
     return [
@@ -138,7 +198,9 @@ def _arms(name: str, train: Sequence[Path], call: Call, look: nn.Module, test: T
 def _task(
     kind: type[InpaintingTask], network: dict[str, Any], schedule: Any, train: Sequence[Path], look: nn.Module, call: Call, seed: int
 ) -> InpaintingTask:  # fmt: skip
-    begin = squares(train[:8], holes.edge, call.size)  # partial-conv's fresh layers are scaled on pictures that may be trained on
+    begin = squares(
+        train[:8], holes.edge, call.size
+    )  # partial-conv's fresh layers are scaled on pictures that may be trained on
     return kind(
         **network,
         schedule=replace(schedule, seed=seed),
@@ -184,28 +246,39 @@ def selected(answers: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
 
 
 def _select(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
-    candidates = texture.known_blocks(known, BLOCK)
-    chosen = texture.select(guide, texture.block_means(picture, BLOCK), candidates, ~candidates)
-    found = texture.copy_blocks(picture, chosen, BLOCK)
-    stretched = texture.stretch(picture, known)
-    return found if stretched is None else texture.finetune(found, stretched)
+    candidates = texture_selection.known_blocks(known, BLOCK)
+    chosen = texture_selection.select(
+        guide, texture_selection.block_means(picture, BLOCK), candidates, ~candidates
+    )
+    found = texture_selection.copy_blocks(picture, chosen, BLOCK)
+    stretched = texture_selection.stretch(picture, known)
+    return found if stretched is None else texture_selection.finetune(found, stretched)
 
 
 def _coherent(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
-    """The program's way (``pipeline.texture.texture_fill``), led by the same answer."""
+    """The program's way (``train.experiments.texture_selection.texture_fill``), led by the same answer."""
     large: FloatArray = cv2.resize(guide, known.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    found = texture.texture_fill(picture, known, large, fine=False)
+    found = texture_selection.texture_fill(picture, known, large, fine=False)
     return large if found is None else found.clip(0, 1)
 
 
-def _by_picture(how: Callable[[FloatArray, FloatArray, Mask], FloatArray], answers: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
+def _by_picture(
+    how: Callable[[FloatArray, FloatArray, Mask], FloatArray],
+    answers: Tensor,
+    truth: Tensor,
+    masks: Tensor,
+) -> Tensor:
     """``how`` for each picture; it sees zeros under the hole."""
     found = []
     for a, x, m in zip(answers, truth, masks, strict=True):
         known = m[0].numpy() > 0.5
         picture = np.ascontiguousarray((x * m).permute(1, 2, 0).numpy())
         result = how(np.ascontiguousarray(a.permute(1, 2, 0).numpy()), picture, known)
-        found.append(torch.from_numpy(np.where(known[..., None], picture, result).astype(np.float32)).permute(2, 0, 1))
+        found.append(
+            torch.from_numpy(
+                np.where(known[..., None], picture, result).astype(np.float32)
+            ).permute(2, 0, 1)
+        )
     return torch.stack(found)
 
 
@@ -223,7 +296,9 @@ def measured(test: Test, found: Tensor) -> list[Row]:
         distance = torch.cat([test.scorer(a.contiguous(), b.contiguous()) for a, b in parts])
     like = torch.full((2, len(x)), torch.nan)
     if test.similarity is not None and test.truth is not None:
-        like = torch.stack(list(test.similarity.of_logits(test.similarity.logits(found), test.truth))).float()
+        like = torch.stack(
+            list(test.similarity.of_logits(test.similarity.logits(found), test.truth))
+        ).float()
     columns = {
         "l1": (found - x).abs().mean((1, 2, 3)),
         "l2": (found - x).pow(2).mean((1, 2, 3)),
@@ -232,24 +307,43 @@ def measured(test: Test, found: Tensor) -> list[Row]:
         "similarity5": like[1],
         "hole_l1": ((found - x).abs() * hole).sum((1, 2, 3)) / (3 * hole.sum((1, 2, 3))),
     }
-    return [{"picture": name, **{k: float(v[i]) for k, v in columns.items()}} for i, name in enumerate(test.names)]
+    return [
+        {"picture": name, **{k: float(v[i]) for k, v in columns.items()}}
+        for i, name in enumerate(test.names)
+    ]
 
 
-def _answers(name: str, trained: dict[str, list[Trained]], seed: int, test: Test) -> dict[str, Tensor]:
+def _answers(
+    name: str, trained: dict[str, list[Trained]], seed: int, test: Test
+) -> dict[str, Tensor]:
     """Every way's composite."""
     runs = {arm.removeprefix(f"{name}-"): found[seed] for arm, found in trained.items()}
     small = coarse(runs["compression"].network, test)
     sr = runs["edsr"].network
-    large = torch.cat([sr((p * 2 - 1).to(next(sr.parameters()).device)).float().cpu() for p in torch.split(small, 8)]) / 2 + 0.5
+    large = (
+        torch.cat(
+            [
+                sr((p * 2 - 1).to(next(sr.parameters()).device)).float().cpu()
+                for p in torch.split(small, 8)
+            ]
+        )
+        / 2
+        + 0.5
+    )
     found = {
         STS: selected(small, test.pictures, test.masks),
         SRN: _composite(large.clamp(0, 1), test),
         **{o: _composite(filled(runs[o].task, runs[o].network, test), test) for o in OTHERS},
         "coherent-texture": _by_picture(_coherent, small, test.pictures, test.masks),
-        "enlarged": _composite(F.interpolate(small, scale_factor=BLOCK, mode="bilinear", align_corners=False), test),
+        "enlarged": _composite(
+            F.interpolate(small, scale_factor=BLOCK, mode="bilinear", align_corners=False), test
+        ),
     }
     if seed == 0:
-        found |= {"navier-stokes": _navier_stokes(test), "grey": _composite(torch.full_like(test.pictures, 0.5), test)}
+        found |= {
+            "navier-stokes": _navier_stokes(test),
+            "grey": _composite(torch.full_like(test.pictures, 0.5), test),
+        }
     return found
 
 
@@ -282,13 +376,18 @@ def _network(runs: Sequence[Trained]) -> dict[str, Any]:
     }
 
 
-def _claims(name: str, rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]) -> list[Claim]:
+def _claims(
+    name: str, rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]
+) -> list[Claim]:
     def against(other: str, figure: str) -> results.Interval:
         pair = rows[f"{name} | {STS}"], rows[f"{name} | {other}"]
         found = results.difference(*pair, figure)
         if other == SRN:  # both enlarge the very same answers
             return found
-        noises = (noise[f"{name}-{a}"][figure] * abs(results.means(r)[figure]) for a, r in zip(("compression", other), pair, strict=True))
+        noises = (
+            noise[f"{name}-{a}"][figure] * abs(results.means(r)[figure])
+            for a, r in zip(("compression", other), pair, strict=True)
+        )
         return results.widened(found, *noises)
 
     def against_all(figure: str) -> tuple[list[results.Interval], str]:
@@ -297,10 +396,19 @@ def _claims(name: str, rows: dict[str, list[Row]], noise: dict[str, dict[str, fl
 
     if name == "faces":
         losing, text = against_all("lpips")
-        return [results.above("Faces: the new network loses to the others (figure 6).", losing, f"LPIPS, STS minus other: {text}.")]
+        return [
+            results.above(
+                "Faces: the new network loses to the others (figure 6).",
+                losing,
+                f"LPIPS, STS minus other: {text}.",
+            )
+        ]
     said = {
         SRN: "Scenes: similar texture selection has more Similarity than super-resolution (Table 2: 0.640 and 0.629).",
-        **{o: f"Scenes: the new network has more Similarity than {o} at edge holes (Table 2)." for o in OTHERS},
+        **{
+            o: f"Scenes: the new network has more Similarity than {o} at edge holes (Table 2)."
+            for o in OTHERS
+        },
     }
     claims = [
         results.above(
@@ -314,7 +422,11 @@ def _claims(name: str, rows: dict[str, list[Row]], noise: dict[str, dict[str, fl
     pixel, text = against_all("l1")
     return [
         *claims,
-        results.above("Scenes: the new network's L1 is higher than the others' (Table 2).", pixel, f"L1, STS minus other: {text}."),
+        results.above(
+            "Scenes: the new network's L1 is higher than the others' (Table 2).",
+            pixel,
+            f"L1, STS minus other: {text}.",
+        ),
     ]
 
 
@@ -323,4 +435,7 @@ def _grid(path: Path, name: str, trained: dict[str, list[Trained]], test: Test) 
     few = replace(test, pictures=test.pictures[:6], masks=test.masks[:6])
     with torch.inference_mode():
         found = _answers(name, trained, 0, few)
-    figures.grid(path, {"input": few.pictures * few.masks + 0.5 * (1 - few.masks), **found, "truth": few.pictures})
+    figures.grid(
+        path,
+        {"input": few.pictures * few.masks + 0.5 * (1 - few.masks), **found, "truth": few.pictures},
+    )

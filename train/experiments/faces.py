@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from train.data import read_rgb
+from ..data.pictures import read_rgb
 
 #: Ages in years from which a band begins.
 AGE_BANDS = ((0, "0-12"), (13, "13-29"), (30, "30-59"), (60, "60+"))
@@ -29,8 +29,17 @@ def read_labels(path: Path) -> dict[str, dict[str, Any]]:
         reader = csv.DictReader(file)
         missing = {"file", "age", "gender", "race"} - set(reader.fieldnames or ())
         if missing:
-            raise ValueError(f"{path}: expected the columns file, age, gender, race; {', '.join(sorted(missing))} missing")
-        return {_key(row["file"]): {"group": row["race"], "age_band": _band(row["age"]), "gender": row["gender"]} for row in reader}
+            raise ValueError(
+                f"{path}: expected the columns file, age, gender, race; {', '.join(sorted(missing))} missing"
+            )
+        return {
+            _key(row["file"]): {
+                "group": row["race"],
+                "age_band": _band(row["age"]),
+                "gender": row["gender"],
+            }
+            for row in reader
+        }
 
 
 def _key(file: str) -> str:
@@ -41,12 +50,16 @@ def _band(age: str) -> str:
     return "" if not age.isdigit() else [name for first, name in AGE_BANDS if int(age) >= first][-1]
 
 
-def balanced(files: Sequence[Path], labels: Mapping[str, Mapping[str, Any]], seed: int = 0) -> list[Path]:
+def balanced(
+    files: Sequence[Path], labels: Mapping[str, Mapping[str, Any]], seed: int = 0
+) -> list[Path]:
     """As many files as before, every (group, age band) as often as every other: small cells' pictures repeat, large ones' are left out."""
     cells: dict[tuple[str, str], list[Path]] = {}
     for file in files:
         label = labels.get(file.name, {})
-        cells.setdefault((str(label.get("group", "")), str(label.get("age_band", ""))), []).append(file)
+        cells.setdefault((str(label.get("group", "")), str(label.get("age_band", ""))), []).append(
+            file
+        )
     rng = np.random.default_rng(seed)
     chosen: list[Path] = []
     share, more = divmod(len(files), len(cells))
@@ -63,7 +76,7 @@ def turned(files: Sequence[Path]) -> list[float]:
 
     0 = frontal; NaN where YuNet is not to be had or finds no face.
     """
-    from pipeline.faces import find_yunet
+    from ...pipeline.detect.faces import find_yunet
 
     path, _ = find_yunet(offline=False)
     if path is None:
@@ -75,7 +88,9 @@ def turned(files: Sequence[Path]) -> list[float]:
         # Tight crops have no room around the face; the detector wants some.
         side = max(rgb.shape[:2])
         room = cv2.copyMakeBorder(rgb, *(side // 4,) * 4, cv2.BORDER_REPLICATE)
-        _, rows = detector.detect(cv2.cvtColor(cv2.resize(room, (LOOK_AT, LOOK_AT)), cv2.COLOR_RGB2BGR))
+        _, rows = detector.detect(
+            cv2.cvtColor(cv2.resize(room, (LOOK_AT, LOOK_AT)), cv2.COLOR_RGB2BGR)
+        )
         found.append(math.nan if rows is None else yaw(rows[0][4:14].reshape(5, 2)))
     return found
 

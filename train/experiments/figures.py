@@ -14,7 +14,9 @@ from torch import Tensor
 TITLE = 16
 
 
-def curves(path: Path, lines: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str) -> None:
+def curves(
+    path: Path, lines: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str
+) -> None:
     """A line for each name over (x, y) points, as PNG.
 
     Raises:
@@ -22,7 +24,9 @@ def curves(path: Path, lines: Mapping[str, Sequence[tuple[float, float]]], acros
     """
     figure, axes = _plot()
     for (name, points), marker in zip(lines.items(), "os^Dv<>Pp*hX" * 3, strict=False):
-        axes.plot([x for x, _ in points], [y for _, y in points], marker=marker, markersize=4, label=name)
+        axes.plot(
+            [x for x, _ in points], [y for _, y in points], marker=marker, markersize=4, label=name
+        )
     axes.set_xlabel(across)
     _save(path, figure, axes, up)
 
@@ -31,7 +35,12 @@ def bars(path: Path, groups: Sequence[str], values: Mapping[str, Sequence[float]
     """For every group a bar of each name, as PNG; raises as ``curves``."""
     figure, axes = _plot()
     for i, (name, heights) in enumerate(values.items()):
-        axes.bar([g + 0.8 * (i + 0.5) / len(values) for g in range(len(groups))], heights, 0.8 / len(values), label=name)
+        axes.bar(
+            [g + 0.8 * (i + 0.5) / len(values) for g in range(len(groups))],
+            heights,
+            0.8 / len(values),
+            label=name,
+        )
     axes.set_xticks([g + 0.4 for g in range(len(groups))], groups, rotation=20, ha="right")
     _save(path, figure, axes, up)
 
@@ -41,7 +50,9 @@ def _plot() -> tuple[Any, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the plots need matplotlib: pip install 'remove-objects[experiments]'") from error
+        raise ModuleNotFoundError(
+            "the plots need matplotlib: pip install 'remove-objects[experiments]'"
+        ) from error
     figure = Figure(figsize=(6.4, 4.0), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -13,21 +13,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.classical import paint
-from pipeline.metrics import inside_errors
-from train import features, holes
-from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, train_arms, training_noise
-from train.experiments.call import Call, lpips, pictures, squares
-from train.experiments.results import Claim, Row
-from train.presets import PAPER
-from train.tasks import InpaintingTask, PartialConvTask
+from ...pipeline.inpaint.classical import paint
+from ...pipeline.quality.metrics import inside_errors
+from .. import features
+from ..data import holes
+from ..presets import PAPER
+from ..tasks.base import InpaintingTask
+from ..tasks.partial_conv import PartialConvTask
+from . import figures, results
+from .request import Call, lpips, pictures, squares
+from .results import Claim, Row
+from .runs import Arm, Trained, train_arms, training_noise
 
 RATIOS = (0.05, 0.1, 0.2)
 FULL, CLASSICAL, BLACK = "full", "navier-stokes", "navier-stokes, the known part black"
 #: The metrics of Table I, and in which direction each is better.
 TABLE_I = {"l1": -1, "mse": -1, "psnr": 1, "ssim": 1}
-FIGURES = ("l1", "mse", "psnr", "ssim", "lpips", "hole_l1", "hole_psnr", "output_mse_n", "output_psnr_n", "output_ssim")
+FIGURES = (
+    "l1",
+    "mse",
+    "psnr",
+    "ssim",
+    "lpips",
+    "hole_l1",
+    "hole_psnr",
+    "output_mse_n",
+    "output_psnr_n",
+    "output_ssim",
+)
 #: torchvision's normalisation, which the pictures of a VGG loss have.
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 #: Nothing is said of the paper's masks in training; these hold the tests' ratios.
@@ -48,7 +61,9 @@ def run(call: Call) -> str:
     names = [f.name for f in found.test]
     look = features.feature_network(call.features) if call.features != "none" else None
     if look is None:
-        raise ValueError("the table is about losses over a feature network; name one with --features")
+        raise ValueError(
+            "the table is about losses over a feature network; name one with --features"
+        )
     losses = PAPER["partial-conv"].network["weights"]
     variants = {
         FULL: losses,
@@ -56,17 +71,29 @@ def run(call: Call) -> str:
         "no-perceptual": replace(losses, perceptual=0.0),
     }
     judge = partial(judged, tests, names, scorer)
-    arms = [_arm(name, weights, found.train, call, look, judge) for name, weights in variants.items()]
+    arms = [
+        _arm(name, weights, found.train, call, look, judge) for name, weights in variants.items()
+    ]
     trained = train_arms(arms, call.folder, call.budget)
     rows = {name: results.over_seeds([t.rows for t in runs]) for name, runs in trained.items()}
-    rows[CLASSICAL] = [r for x, m, label in _cases(tests, names) for r in _row(_classical(x, m), None, x, m, label, scorer)]
+    rows[CLASSICAL] = [
+        r
+        for x, m, label in _cases(tests, names)
+        for r in _row(_classical(x, m), None, x, m, label, scorer)
+    ]
     rows[BLACK] = [
-        r for x, m, label in _cases(tests, names) for r in _row(np.where(m[..., None], _classical(x, m), 0), None, x, m, label, scorer)
+        r
+        for x, m, label in _cases(tests, names)
+        for r in _row(np.where(m[..., None], _classical(x, m), 0), None, x, m, label, scorer)
     ]
     summary: dict[str, Any] = {}
     for name, own in rows.items():
-        by_ratio = {str(r): results.means([row for row in own if row["ratio"] == str(r)]) for r in RATIOS}
-        summary[name] = {"figures": {f"{k}@{r}": v for r, means in by_ratio.items() for k, v in means.items()}}
+        by_ratio = {
+            str(r): results.means([row for row in own if row["ratio"] == str(r)]) for r in RATIOS
+        }
+        summary[name] = {
+            "figures": {f"{k}@{r}": v for r, means in by_ratio.items() for k, v in means.items()}
+        }
     for name, runs in trained.items():
         summary[name] |= {
             "by_seed": [results.means(t.rows) for t in runs],
@@ -76,7 +103,13 @@ def run(call: Call) -> str:
             "sha256": [t.sha256 for t in runs],
             "curve": runs[0].curve,
         }
-    claims = _claims(rows, {name: {m: training_noise(runs, m) for m in (*TABLE_I, "lpips")} for name, runs in trained.items()})
+    claims = _claims(
+        rows,
+        {
+            name: {m: training_noise(runs, m) for m in (*TABLE_I, "lpips")}
+            for name, runs in trained.items()
+        },
+    )
     config = {
         "budget": call.budget,
         "width": call.width,
@@ -88,15 +121,36 @@ def run(call: Call) -> str:
         "losses": variants,
         "readings": readings(rows),
     }
-    results.write(call.folder, table="partial-conv-metrics", command=call.command, config=config, arms=summary, rows=rows, claims=claims)
+    results.write(
+        call.folder,
+        table="partial-conv-metrics",
+        command=call.command,
+        config=config,
+        arms=summary,
+        rows=rows,
+        claims=claims,
+    )
     for figure in ("psnr", "lpips"):
-        lines = {name: [(p["samples"], p[figure]) for p in runs[0].curve] for name, runs in trained.items()}
-        figures.curves(call.folder / f"{figure}.png", lines, "pictures seen", figure.upper() + ", mean over the three ratios")
+        lines = {
+            name: [(p["samples"], p[figure]) for p in runs[0].curve]
+            for name, runs in trained.items()
+        }
+        figures.curves(
+            call.folder / f"{figure}.png",
+            lines,
+            "pictures seen",
+            figure.upper() + ", mean over the three ratios",
+        )
     _grid(call.folder / "grid.jpg", trained, tests[RATIOS[-1]])
     tables = []
     for r in RATIOS:
-        of_ratio = {name: {f: s["figures"][f"{f}@{r}"] for f in FIGURES} for name, s in summary.items()}
-        tables.append(f"hole ratio {r}\n" + results.render(of_ratio, FIGURES, claims if r == RATIOS[-1] else []))
+        of_ratio = {
+            name: {f: s["figures"][f"{f}@{r}"] for f in FIGURES} for name, s in summary.items()
+        }
+        tables.append(
+            f"hole ratio {r}\n"
+            + results.render(of_ratio, FIGURES, claims if r == RATIOS[-1] else [])
+        )
     return "\n\n".join(tables)
 
 
@@ -122,7 +176,7 @@ def _row(
     """One row of figures of HW3 pictures in [0, 1].
 
     ``l1``: mean absolute difference. ``mse``: mean squared difference in 8-bit levels. ``psnr``: 10 log10(255^2 / mse). ``ssim``: as
-    ``pipeline.metrics.inside_errors``. All of the composite I_comp and over the whole picture; ``hole_l1`` and ``hole_psnr`` over the
+    ``pipeline.quality.metrics.inside_errors``. All of the composite I_comp and over the whole picture; ``hole_l1`` and ``hole_psnr`` over the
     hole alone. ``output_*``: of the network's own I_out over the whole picture: ``mse_n`` in units of torchvision's normalised pictures,
     ``psnr_n`` = 10 log10(255^2 / mse_n), which mixes two scales (see ``readings``).
     """
@@ -132,7 +186,10 @@ def _row(
     hole_l1, hole_psnr, _ = inside_errors(composite, truth, hole)
     distance = float("nan")
     if scorer is not None:
-        pair = [torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None] for p in (composite, truth)]
+        pair = [
+            torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1)[None]
+            for p in (composite, truth)
+        ]
         distance = float(scorer(*pair)[0])
     row: Row = {
         "picture": label[0],
@@ -166,19 +223,30 @@ def readings(rows: dict[str, list[Row]]) -> dict[str, Any]:
     2.05e4 times (1 - r), the share that is known, and 2.0e4 is about the mean square of a photo's levels: as if the known part of the
     classical result had been black.
     """
-    full, black = ({r: results.means([row for row in rows[name] if row["ratio"] == str(r)]) for r in RATIOS} for name in (FULL, BLACK))
+    full, black = (
+        {r: results.means([row for row in rows[name] if row["ratio"] == str(r)]) for r in RATIOS}
+        for name in (FULL, BLACK)
+    )
     return {
         "paper: navier-stokes mse / (1 - r)": {
-            str(r): round(m / (1 - r), 1) for r, m in zip(RATIOS, (1.90e4, 1.81e4, 1.64e4), strict=True)
+            str(r): round(m / (1 - r), 1)
+            for r, m in zip(RATIOS, (1.90e4, 1.81e4, 1.64e4), strict=True)
         },
         "here: navier-stokes, the known part black": {
-            str(r): {"mse / (1 - r)": round(black[r]["mse"] / (1 - r), 1), "psnr": black[r]["psnr"], "ssim": black[r]["ssim"]}
+            str(r): {
+                "mse / (1 - r)": round(black[r]["mse"] / (1 - r), 1),
+                "psnr": black[r]["psnr"],
+                "ssim": black[r]["ssim"],
+            }
             for r in RATIOS
         },
         "here: full, I_out normalised, peak 255": {
-            str(r): {k: full[r][k] for k in ("output_mse_n", "output_psnr_n", "output_ssim")} for r in RATIOS
+            str(r): {k: full[r][k] for k in ("output_mse_n", "output_psnr_n", "output_ssim")}
+            for r in RATIOS
         },
-        "here: full, I_comp in 8-bit levels": {str(r): {k: full[r][k] for k in ("mse", "psnr", "ssim")} for r in RATIOS},
+        "here: full, I_comp in 8-bit levels": {
+            str(r): {k: full[r][k] for k in ("mse", "psnr", "ssim")} for r in RATIOS
+        },
     }
 
 
@@ -186,39 +254,96 @@ def _claims(rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]) -> l
     claims = []
     for other, loss in (("no-style", "style"), ("no-perceptual", "perceptual")):
         claims.append(
-            _better(f"The {loss} loss helps: full is better than {other} on L1, MSE, PSNR and SSIM (Table I).", rows, other, TABLE_I, noise)
+            _better(
+                f"The {loss} loss helps: full is better than {other} on L1, MSE, PSNR and SSIM (Table I).",
+                rows,
+                other,
+                TABLE_I,
+                noise,
+            )
         )
         claims.append(
-            _better(f"The {loss} loss helps: full is better than {other} on LPIPS (not in the paper).", rows, other, {"lpips": -1}, noise)
+            _better(
+                f"The {loss} loss helps: full is better than {other} on LPIPS (not in the paper).",
+                rows,
+                other,
+                {"lpips": -1},
+                noise,
+            )
         )
-    claims.append(_better("Navier-Stokes is worse than the network on L1, MSE, PSNR and SSIM (Table I).", rows, CLASSICAL, TABLE_I, noise))
-    claims.append(_better("Navier-Stokes is worse than the network on LPIPS (not in the paper).", rows, CLASSICAL, {"lpips": -1}, noise))
+    claims.append(
+        _better(
+            "Navier-Stokes is worse than the network on L1, MSE, PSNR and SSIM (Table I).",
+            rows,
+            CLASSICAL,
+            TABLE_I,
+            noise,
+        )
+    )
+    claims.append(
+        _better(
+            "Navier-Stokes is worse than the network on LPIPS (not in the paper).",
+            rows,
+            CLASSICAL,
+            {"lpips": -1},
+            noise,
+        )
+    )
     return claims
 
 
-def _better(claim: str, rows: dict[str, list[Row]], other: str, metrics: dict[str, int], noise: dict[str, dict[str, float]]) -> Claim:
+def _better(
+    claim: str,
+    rows: dict[str, list[Row]],
+    other: str,
+    metrics: dict[str, int],
+    noise: dict[str, dict[str, float]],
+) -> Claim:
     """Held where full is better in every cell (metric, ratio) that its interval decides, and most are decided; not held likewise."""
     better, worse, said = 0, 0, []
     for metric, sign in metrics.items():
         for ratio in RATIOS:
-            own, others = ([r for r in rows[name] if r["ratio"] == str(ratio)] for name in (FULL, other))
-            noises = [noise[n][metric] * abs(results.means(r)[metric]) for n, r in ((FULL, own), (other, others)) if n in noise]
+            own, others = (
+                [r for r in rows[name] if r["ratio"] == str(ratio)] for name in (FULL, other)
+            )
+            noises = [
+                noise[n][metric] * abs(results.means(r)[metric])
+                for n, r in ((FULL, own), (other, others))
+                if n in noise
+            ]
             found = results.widened(results.difference(own, others, metric), *noises)
             better += (sign > 0 and found.low > 0) or (sign < 0 and found.high < 0)
             worse += (sign > 0 and found.high < 0) or (sign < 0 and found.low > 0)
             if ratio == RATIOS[-1]:
                 said.append(f"{metric} {found}")
     cells = len(metrics) * len(RATIOS)
-    verdict = "held" if not worse and better > cells / 2 else "not held" if not better and worse > cells / 2 else "not decided"
+    verdict = (
+        "held"
+        if not worse and better > cells / 2
+        else "not held"
+        if not better and worse > cells / 2
+        else "not decided"
+    )
     return Claim(
-        claim, verdict, f"better in {better}, worse in {worse} of {cells} cells; full minus {other} at {RATIOS[-1]}: {', '.join(said)}."
+        claim,
+        verdict,
+        f"better in {better}, worse in {worse} of {cells} cells; full minus {other} at {RATIOS[-1]}: {', '.join(said)}.",
     )
 
 
-def _arm(name: str, weights: Any, train: Sequence[Path], call: Call, look: nn.Module, judge: Callable[..., list[Row]]) -> Arm:
+def _arm(
+    name: str,
+    weights: Any,
+    train: Sequence[Path],
+    call: Call,
+    look: nn.Module,
+    judge: Callable[..., list[Row]],
+) -> Arm:
     preset = PAPER["partial-conv"]
     network = {**preset.network, "width": call.width, "weights": weights}
-    base = replace(preset.schedule, batch=call.budget.batch, size=call.size, perceptual_crop=call.look)
+    base = replace(
+        preset.schedule, batch=call.budget.batch, size=call.size, perceptual_crop=call.look
+    )
     generator = holes.FreeForm(*TRAINING_RATIO)
 
     def task(seed: int) -> InpaintingTask:
@@ -233,11 +358,19 @@ def _arm(name: str, weights: Any, train: Sequence[Path], call: Call, look: nn.Mo
         }
         return PartialConvTask(**network, schedule=replace(base, seed=seed), **common)
 
-    recipe = {"network": network, "schedule": base, "pictures": len(train), "test": call.count, "features": Path(call.features).name}
+    recipe = {
+        "network": network,
+        "schedule": base,
+        "pictures": len(train),
+        "test": call.count,
+        "features": Path(call.features).name,
+    }
     return Arm(name, "", task, judge, recipe)
 
 
-def _cases(tests: dict[float, tuple[Tensor, Tensor]], names: Sequence[str]) -> list[tuple[Floats, NDArray[np.bool_], tuple[str, str]]]:
+def _cases(
+    tests: dict[float, tuple[Tensor, Tensor]], names: Sequence[str]
+) -> list[tuple[Floats, NDArray[np.bool_], tuple[str, str]]]:
     return [
         (_array(x[None]), m[0].numpy() < 0.5, (f"{name} {ratio}", str(ratio)))
         for ratio, test in tests.items()
@@ -247,7 +380,9 @@ def _cases(tests: dict[float, tuple[Tensor, Tensor]], names: Sequence[str]) -> l
 
 def _classical(truth: Floats, hole: NDArray[np.bool_]) -> Floats:
     blank = np.where(hole[..., None], 0, truth)
-    return paint((blank * 255).round().astype(np.uint8), hole, CLASSICAL).astype(np.float32) / np.float32(255)
+    return paint((blank * 255).round().astype(np.uint8), hole, CLASSICAL).astype(
+        np.float32
+    ) / np.float32(255)
 
 
 def _array(picture: Tensor) -> Floats:
@@ -262,7 +397,9 @@ def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Ten
     for name, runs in trained.items():
         device = next(runs[0].network.parameters()).device
         with torch.inference_mode():
-            columns[name] = runs[0].task.composite(runs[0].network, x.to(device), m.to(device)).cpu()
+            columns[name] = (
+                runs[0].task.composite(runs[0].network, x.to(device), m.to(device)).cpu()
+            )
     classical = [_classical(_array(p[None]), k[0].numpy() < 0.5) for p, k in zip(x, m, strict=True)]
     columns[CLASSICAL] = torch.from_numpy(np.stack(classical)).permute(0, 3, 1, 2)
     columns["truth"] = x

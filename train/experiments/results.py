@@ -83,13 +83,17 @@ def difference(a: Sequence[Row], b: Sequence[Row], figure: str) -> Interval:
     return interval(column(a, figure) - column(b, figure))
 
 
-def between(a: NDArray[np.float64], b: NDArray[np.float64], *, draws: int = 4000, seed: int = 0) -> Interval:
+def between(
+    a: NDArray[np.float64], b: NDArray[np.float64], *, draws: int = 4000, seed: int = 0
+) -> Interval:
     """Mean of ``a`` minus mean of ``b``: two groups of different pictures, each drawn again by itself."""
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     if not len(a) or not len(b):
         return Interval(math.nan, math.nan, math.nan, 0)
     rng = np.random.default_rng(seed)
-    drawn = a[rng.integers(0, len(a), (draws, len(a)))].mean(1) - b[rng.integers(0, len(b), (draws, len(b)))].mean(1)
+    drawn = a[rng.integers(0, len(a), (draws, len(a)))].mean(1) - b[
+        rng.integers(0, len(b), (draws, len(b)))
+    ].mean(1)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(float(a.mean() - b.mean()), float(low), float(high), len(a) + len(b))
 
@@ -103,7 +107,13 @@ def widened(found: Interval, *noises: float) -> Interval:
 def below(claim: str, found: Interval | Collection[Interval], evidence: str) -> Claim:
     """A claim that a difference, or each of several, is below zero: held where every interval lies there, not held where one lies above."""
     each = [found] if isinstance(found, Interval) else list(found)
-    verdict = "held" if all(f.high < 0 for f in each) else "not held" if any(f.low > 0 for f in each) else "not decided"
+    verdict = (
+        "held"
+        if all(f.high < 0 for f in each)
+        else "not held"
+        if any(f.low > 0 for f in each)
+        else "not decided"
+    )
     return Claim(claim, verdict, evidence)
 
 
@@ -115,7 +125,10 @@ def above(claim: str, found: Interval | Collection[Interval], evidence: str) -> 
 
 def within(claim: str, found: Interval, margin: float, evidence: str) -> Claim:
     """A claim that two are equal: held where the whole interval lies within ``margin``, not held where it lies outside it."""
-    inside, outside = -margin <= found.low and found.high <= margin, found.low > margin or found.high < -margin
+    inside, outside = (
+        -margin <= found.low and found.high <= margin,
+        found.low > margin or found.high < -margin,
+    )
     return Claim(claim, "held" if inside else "not held" if outside else "not decided", evidence)
 
 
@@ -154,7 +167,9 @@ def write(
         "arms": dict(arms),
         "claims": [asdict(c) for c in claims],
     }
-    (folder / "results.json").write_text(json.dumps(plain(result), indent=1) + "\n", encoding="utf-8")
+    (folder / "results.json").write_text(
+        json.dumps(plain(result), indent=1) + "\n", encoding="utf-8"
+    )
     names = list(dict.fromkeys(k for arm in rows.values() for r in arm for k in r))
     with open(folder / "pictures.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["arm", *names], restval="")
@@ -177,13 +192,20 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
-def render(arms: Mapping[str, Mapping[str, float]], figures: Sequence[str], claims: Sequence[Claim]) -> str:
+def render(
+    arms: Mapping[str, Mapping[str, float]], figures: Sequence[str], claims: Sequence[Claim]
+) -> str:
     """Arms by figures as a table in plain text, and the claims below it."""
     wide = max(12, *(len(a) + 2 for a in arms))
     lines = ["".ljust(wide) + "".join(f.rjust(max(10, len(f) + 2)) for f in figures)]
     for arm, found in arms.items():
-        lines.append(arm.ljust(wide) + "".join(_cell(found.get(f)).rjust(max(10, len(f) + 2)) for f in figures))
-    return "\n".join([*lines, "", *(f"{c.verdict.upper()}: {c.claim}\n    {c.evidence}" for c in claims)])
+        lines.append(
+            arm.ljust(wide)
+            + "".join(_cell(found.get(f)).rjust(max(10, len(f) + 2)) for f in figures)
+        )
+    return "\n".join(
+        [*lines, "", *(f"{c.verdict.upper()}: {c.claim}\n    {c.evidence}" for c in claims)]
+    )
 
 
 def _cell(value: float | None) -> str:

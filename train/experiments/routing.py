@@ -1,4 +1,4 @@
-"""``routing``: every kind of hole through every inpainter that ships. Does each route of ``pipeline.route`` win where it claims to?"""
+"""``routing``: every kind of hole through every inpainter that ships. Does each route of ``pipeline.inpaint.route`` win where it claims to?"""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import composite
-from pipeline.inpaint import Inpainters
-from pipeline.metrics import Perceptual
-from pipeline.types import Mask, Pixels, Route
-from train import holes
-from train.data import find_images, read_rgb
-from train.evaluate import classical, errors, square
-from train.evaluate import fills as route_fills
-from train.experiments import figures, results
-from train.experiments.call import Call
-from train.experiments.results import Claim, Row
+from ...pipeline.inpaint import composite
+from ...pipeline.inpaint.inpainters import Inpainters
+from ...pipeline.quality.lpips import Perceptual
+from ...pipeline.types import Mask, Pixels, Route
+from ..data import holes
+from ..data.pictures import find_images, read_rgb, square
+from ..evaluation.probes import classical, errors
+from ..evaluation.probes import fills as route_fills
+from . import figures, results
+from .request import Call
+from .results import Claim, Row
 
 FIGURES = ("lpips", "psnr", "hole_l1", "hole_psnr")
 CLASSICAL = "navier-stokes"
@@ -62,23 +62,46 @@ def run(call: Call) -> str:
     perceptual = Perceptual(torch.device("cpu"), offline=False)
     rows: dict[str, list[Row]] = {}
     found_kinds = kinds(call.data)
-    config: dict[str, Any] = {"lpips": perceptual.missing or "squeeze", "count": call.count, "size": call.size, "route": {}, "pictures": {}}
+    config: dict[str, Any] = {
+        "lpips": perceptual.missing or "squeeze",
+        "count": call.count,
+        "size": call.size,
+        "route": {},
+        "pictures": {},
+    }
     for kind in found_kinds:
         files = test_files(call, kind.folder)
         config["route"][kind.name], config["pictures"][kind.name] = kind.route.value, len(files)
         for filler, own in _kept(
-            call.folder / f"{kind.name}.json", call, partial(_measure, inpainters, perceptual, kind, files, call)
+            call.folder / f"{kind.name}.json",
+            call,
+            partial(_measure, inpainters, perceptual, kind, files, call),
         ).items():
             rows[f"{kind.name} | {filler}"] = own
     config["weights"] = {name: digest[:8] for name, digest in sorted(inpainters.weights.items())}
     claims = [_claim(kind, rows) for kind in found_kinds]
     arms = {name: {"figures": results.means(own)} for name, own in rows.items()}
-    results.write(call.folder, table="routing", command=call.command, config=config, arms=arms, rows=rows, claims=claims)
+    results.write(
+        call.folder,
+        table="routing",
+        command=call.command,
+        config=config,
+        arms=arms,
+        rows=rows,
+        claims=claims,
+    )
     _plot(call.folder / "lpips.png", rows, found_kinds)
     tables = []
     for kind, claim in zip(found_kinds, claims, strict=True):
-        of_kind = {name.split(" | ")[1]: s["figures"] for name, s in arms.items() if name.startswith(kind.name + " | ")}
-        tables.append(f"{kind.name} (routed: {kind.route.value})\n" + results.render(of_kind, FIGURES, [claim]))
+        of_kind = {
+            name.split(" | ")[1]: s["figures"]
+            for name, s in arms.items()
+            if name.startswith(kind.name + " | ")
+        }
+        tables.append(
+            f"{kind.name} (routed: {kind.route.value})\n"
+            + results.render(of_kind, FIGURES, [claim])
+        )
     return "\n\n".join(tables)
 
 
@@ -105,16 +128,23 @@ def _measure(
     rows: dict[str, list[Row]] = {}
     shown: dict[str, list[Pixels]] = {}
     for n, (file, rgb, hole) in enumerate(_cases(kind, files, call.size)):
-        blank = np.where(hole[..., None], 128, rgb).astype(np.uint8)  # what a filler sees holds nothing of the truth under the hole
+        blank = np.where(hole[..., None], 128, rgb).astype(
+            np.uint8
+        )  # what a filler sees holds nothing of the truth under the hole
         answers = fills(inpainters, kind, blank, hole)
         for name, result in answers.items():
             if (result[~hole] != rgb[~hole]).any():
                 raise AssertionError(f"{name} changed pixels outside the hole of {file}")
-            rows.setdefault(name, []).append({"picture": file.name, **errors(result, rgb, hole, perceptual)})
+            rows.setdefault(name, []).append(
+                {"picture": file.name, **errors(result, rgb, hole, perceptual)}
+            )
         if n < 6:
             for name, picture in {"input": blank, **answers, "truth": rgb}.items():
                 shown.setdefault(name, []).append(picture)
-    tensors = {name: torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2) / 255 for name, found in shown.items()}
+    tensors = {
+        name: torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2) / 255
+        for name, found in shown.items()
+    }
     figures.grid(call.folder / f"{kind.name}.jpg", tensors)
     return rows
 
@@ -133,15 +163,24 @@ def fills(inpainters: Inpainters, kind: Kind, blank: Pixels, hole: Mask) -> dict
     return found
 
 
-def _kept(path: Path, call: Call, measure: Callable[[], dict[str, list[Row]]]) -> dict[str, list[Row]]:
+def _kept(
+    path: Path, call: Call, measure: Callable[[], dict[str, list[Row]]]
+) -> dict[str, list[Row]]:
     """What an earlier call with the same weights and numbers found, else ``measure``'s rows, kept for the next call."""
-    from models.weights import FOLDER
+    from ...models.shipped import FOLDER
 
-    recipe = {"count": call.count, "size": call.size, "index": (FOLDER / "index.json").read_text(encoding="utf-8")}
+    recipe = {
+        "count": call.count,
+        "size": call.size,
+        "index": (FOLDER / "index.json").read_text(encoding="utf-8"),
+    }
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["recipe"] == recipe:
-            return {name: [{k: float("nan") if v is None else v for k, v in r.items()} for r in own] for name, own in kept["rows"].items()}
+            return {
+                name: [{k: float("nan") if v is None else v for k, v in r.items()} for r in own]
+                for name, own in kept["rows"].items()
+            }
     rows = measure()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results.plain({"recipe": recipe, "rows": rows})), encoding="utf-8")
@@ -151,7 +190,11 @@ def _kept(path: Path, call: Call, measure: Callable[[], dict[str, list[Row]]]) -
 def _claim(kind: Kind, rows: dict[str, list[Row]]) -> Claim:
     """Whether the kind's own route has a lower LPIPS than each of the others, picture by picture."""
     own = rows[f"{kind.name} | {kind.route.value}"]
-    found = {r.value: results.difference(own, rows[f"{kind.name} | {r.value}"], "lpips") for r in Route if r is not kind.route}
+    found = {
+        r.value: results.difference(own, rows[f"{kind.name} | {r.value}"], "lpips")
+        for r in Route
+        if r is not kind.route
+    }
     against = "; ".join(f"against {name} {difference}" for name, difference in found.items())
     claim = f"Holes of the kind {kind.name} are best filled by the {kind.route.value} route."
     return results.below(claim, found.values(), f"LPIPS, own minus other: {against}.")

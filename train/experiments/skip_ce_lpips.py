@@ -14,21 +14,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.skip_context_encoder import HOLE, SIZE
-from train import holes
-from train.experiments import figures, results
-from train.experiments.arms import Arm, Trained, train_arms, training_noise
-from train.experiments.call import Call, Pictures, lpips, pictures, squares
-from train.experiments.faces import balanced, read_labels, turned
-from train.experiments.results import Claim, Interval, Row
-from train.presets import PAPER
-from train.tasks import InpaintingTask, SkipContextTask
+from ...models.skip_context_encoder import HOLE, SIZE
+from ..data import holes
+from ..presets import PAPER
+from ..tasks.base import InpaintingTask
+from ..tasks.skip_context import SkipContextTask
+from . import figures, results
+from .faces import balanced, read_labels, turned
+from .request import Call, Pictures, lpips, pictures, squares
+from .results import Claim, Interval, Row
+from .runs import Arm, Trained, train_arms, training_noise
 
 BALANCED = "model-3-balanced"
 #: By how much of Model 0's LPIPS Model 1 may differ and still be called equal.
 EQUAL = 0.05
 CENTRE = slice((SIZE - HOLE) // 2, (SIZE + HOLE) // 2)
-FIGURES = ("lpips", "lpips_hole", "lpips_output", "hole_l1", "psnr", "known_psnr", "known_sharpness")
+FIGURES = (
+    "lpips",
+    "lpips_hole",
+    "lpips_output",
+    "hole_l1",
+    "psnr",
+    "known_psnr",
+    "known_sharpness",
+)
 
 
 def run(call: Call) -> str:
@@ -54,10 +63,26 @@ def run(call: Call) -> str:
     summary = {name: _summary(runs, test) for name, runs in trained.items()}
     groups = {name: _by_group(found_rows) for name, found_rows in rows.items()}
     config = {**_config(call, found, metric), "groups": groups}
-    results.write(call.folder, table="skip-ce-lpips", command=call.command, config=config, arms=summary, rows=rows, claims=claims)
+    results.write(
+        call.folder,
+        table="skip-ce-lpips",
+        command=call.command,
+        config=config,
+        arms=summary,
+        rows=rows,
+        claims=claims,
+    )
     for figure in ("lpips_hole", "lpips_output"):
-        lines = {name: [(p["samples"], p[figure]) for p in runs[0].curve] for name, runs in trained.items()}
-        figures.curves(call.folder / f"{figure}.png", lines, "pictures seen", f"LPIPS ({metric}) x 100, {figure.removeprefix('lpips_')}")
+        lines = {
+            name: [(p["samples"], p[figure]) for p in runs[0].curve]
+            for name, runs in trained.items()
+        }
+        figures.curves(
+            call.folder / f"{figure}.png",
+            lines,
+            "pictures seen",
+            f"LPIPS ({metric}) x 100, {figure.removeprefix('lpips_')}",
+        )
     _grid(call.folder / "grid.jpg", trained, test)
     return results.render({name: s["figures"] for name, s in summary.items()}, FIGURES, claims)
 
@@ -88,11 +113,16 @@ def judged(
             "lpips_output": _lpips(scorer, output, x) if whole else of_hole,
             "hole_l1": (hole - truth_hole).abs().mean((1, 2, 3)),
             "psnr": -10 * error.clamp(min=1e-12).log10(),
-            "known_psnr": -10 * (((output - x) * m).pow(2).sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)))).clamp(min=1e-12).log10(),
+            "known_psnr": -10
+            * (((output - x) * m).pow(2).sum((1, 2, 3)) / (3 * m.sum((1, 2, 3))))
+            .clamp(min=1e-12)
+            .log10(),
             "known_sharpness": _gradient(output, m) / _gradient(x, m).clamp(min=1e-6),
         }
         if not whole:
-            columns |= {k: torch.full((len(x),), torch.nan) for k in ("known_psnr", "known_sharpness")}
+            columns |= {
+                k: torch.full((len(x),), torch.nan) for k in ("known_psnr", "known_sharpness")
+            }
         for i in range(len(x)):
             rows.append({**facts[len(rows)], **{k: float(v[i]) for k, v in columns.items()}})
     return rows
@@ -104,7 +134,10 @@ def _lpips(scorer: nn.Module | None, found: Tensor, truth: Tensor) -> Tensor:
 
 def _gradient(picture: Tensor, mask: Tensor) -> Tensor:
     """Mean gradient over pairs of neighbours that are both known, N."""
-    total, count = torch.zeros(len(picture), device=picture.device), torch.zeros(len(picture), device=picture.device)
+    total, count = (
+        torch.zeros(len(picture), device=picture.device),
+        torch.zeros(len(picture), device=picture.device),
+    )
     for axis in (2, 3):
         step = (picture.diff(dim=axis)).abs().mean(1, keepdim=True)
         n = mask.shape[axis] - 1
@@ -114,7 +147,14 @@ def _gradient(picture: Tensor, mask: Tensor) -> Tensor:
     return total / count.clamp(min=1)
 
 
-def _arm(name: str, variant: int, train: Sequence[Path], call: Call, test: tuple[Tensor, Tensor], judge: Any) -> Arm:
+def _arm(
+    name: str,
+    variant: int,
+    train: Sequence[Path],
+    call: Call,
+    test: tuple[Tensor, Tensor],
+    judge: Any,
+) -> Arm:
     preset = PAPER["skip-ce"]
     network = {**preset.network, "variant": variant, "width": call.width}
 
@@ -129,9 +169,19 @@ def _arm(name: str, variant: int, train: Sequence[Path], call: Call, test: tuple
         }
         return SkipContextTask(**network, **common)
 
-    what = {0: "the hole, channel-wise FC", 1: "the hole", 2: "the whole picture", 3: "the whole picture, skip connections"}[variant]
+    what = {
+        0: "the hole, channel-wise FC",
+        1: "the hole",
+        2: "the whole picture",
+        3: "the whole picture, skip connections",
+    }[variant]
     what += ", sampler balanced over group and age" if name == BALANCED else ""
-    recipe = {"network": network, "schedule": preset.schedule, "pictures": len(train), "test": call.count}
+    recipe = {
+        "network": network,
+        "schedule": preset.schedule,
+        "pictures": len(train),
+        "test": call.count,
+    }
     return Arm(name, what, task, judge, recipe)
 
 
@@ -147,7 +197,10 @@ def _config(call: Call, found: Pictures, metric: str) -> dict[str, Any]:
 
 def _summary(runs: Sequence[Trained], test: tuple[Tensor, Tensor]) -> dict[str, Any]:
     return {
-        "figures": {**results.means(results.over_seeds([t.rows for t in runs])), "parameters": runs[0].parameters},
+        "figures": {
+            **results.means(results.over_seeds([t.rows for t in runs])),
+            "parameters": runs[0].parameters,
+        },
         "by_seed": [results.means(t.rows) for t in runs],
         "milliseconds_a_picture": round(_milliseconds(runs[0], test), 2),
         "samples": runs[0].samples,
@@ -174,7 +227,9 @@ def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> li
     mean = {name: results.means(r) for name, r in rows.items()}
 
     def difference(a: str, b: str, figure: str) -> Interval:
-        noises = (training_noise(trained[name], figure) * abs(mean[name][figure]) for name in (a, b))
+        noises = (
+            training_noise(trained[name], figure) * abs(mean[name][figure]) for name in (a, b)
+        )
         return results.widened(results.difference(rows[a], rows[b], figure), *noises)
 
     zero_one = difference("model-1", "model-0", "lpips_hole")
@@ -220,10 +275,23 @@ def _convergence(trained: dict[str, list[Trained]]) -> Claim:
     at: list[float] = []
     for two, three in zip(trained["model-2"], trained["model-3"], strict=True):
         goal = two.curve[-1]["lpips_output"]
-        at.append(next((p["samples"] for p in three.curve if p["lpips_output"] <= goal), goal - goal + math.inf))  # NaN stays NaN
+        at.append(
+            next(
+                (p["samples"] for p in three.curve if p["lpips_output"] <= goal),
+                goal - goal + math.inf,
+            )
+        )  # NaN stays NaN
     total = trained["model-2"][0].samples
-    verdict = "held" if all(a < total for a in at) else "not held" if all(a > total for a in at) else "not decided"
-    when = ", ".join("never" if math.isinf(a) else "unknown" if math.isnan(a) else f"{a:,.0f}" for a in at)
+    verdict = (
+        "held"
+        if all(a < total for a in at)
+        else "not held"
+        if all(a > total for a in at)
+        else "not decided"
+    )
+    when = ", ".join(
+        "never" if math.isinf(a) else "unknown" if math.isnan(a) else f"{a:,.0f}" for a in at
+    )
     return Claim(
         "Skip connections speed up convergence (section 5.2).",
         verdict,
@@ -262,7 +330,9 @@ def _limitation(rows: dict[str, list[Row]]) -> list[Claim]:
         # Another training moves every group alike by chance: what counts is by how much more the Asian faces gain than the others.
         change = results.column(rows[BALANCED], "lpips_hole") - results.column(three, "lpips_hole")
         more = results.between(change[asian], change[~asian])
-        groups = {g: _change(rows, g) for g in sorted({str(r["group"]) for r in three if r.get("group")})}
+        groups = {
+            g: _change(rows, g) for g in sorted({str(r["group"]) for r in three if r.get("group")})
+        }
         text = "; ".join(f"{g} {c}" for g, c in groups.items())
         claims.append(
             results.below(
@@ -275,7 +345,9 @@ def _limitation(rows: dict[str, list[Row]]) -> list[Claim]:
 
 
 def _change(rows: dict[str, list[Row]], group: str) -> Interval:
-    own, other = ([r for r in rows[name] if r.get("group") == group] for name in (BALANCED, "model-3"))
+    own, other = (
+        [r for r in rows[name] if r.get("group") == group] for name in (BALANCED, "model-3")
+    )
     return results.difference(own, other, "lpips_hole")
 
 
@@ -285,7 +357,10 @@ def _by_group(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     for key in ("group", "age_band"):
         for value in sorted({str(r[key]) for r in rows if r.get(key)}):
             own = [r for r in rows if r.get(key) == value]
-            found[f"{key} {value}"] = {"lpips_hole": results.means(own)["lpips_hole"], "count": len(own)}
+            found[f"{key} {value}"] = {
+                "lpips_hole": results.means(own)["lpips_hole"],
+                "count": len(own),
+            }
     return found
 
 
@@ -296,7 +371,13 @@ def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Ten
     for name, runs in trained.items():
         device = next(runs[0].network.parameters()).device
         with torch.inference_mode():
-            columns[name] = runs[0].task.fill(runs[0].network, x.to(device), m.to(device)).float().clamp(0, 1).cpu()
+            columns[name] = (
+                runs[0]
+                .task.fill(runs[0].network, x.to(device), m.to(device))
+                .float()
+                .clamp(0, 1)
+                .cpu()
+            )
     columns["3, composite"] = x * m + columns["model-3"] * (1 - m)
     columns["truth"] = x
     figures.grid(path, columns)

@@ -11,11 +11,21 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from train import holes
-from train.data import find_images, read_rgb
-from train.experiments.arms import Arm, Budget, OtherRecipeError, Trained, UnfinishedError, train_arm, train_arms, training_noise
-from train.presets import PAPER
-from train.tasks import InpaintingTask, SkipContextTask, squares_with_holes
+from remove_objects.train.data import holes
+from remove_objects.train.data.pictures import find_images, read_rgb
+from remove_objects.train.experiments.runs import (
+    Arm,
+    Budget,
+    OtherRecipeError,
+    Trained,
+    UnfinishedError,
+    train_arm,
+    train_arms,
+    training_noise,
+)
+from remove_objects.train.presets import PAPER
+from remove_objects.train.tasks.base import InpaintingTask, squares_with_holes
+from remove_objects.train.tasks.skip_context import SkipContextTask
 
 BUDGET = Budget(steps=4, batch=2, points=2)
 
@@ -27,17 +37,24 @@ def arm(data: Path, **recipe: Any) -> Arm:
     def task(seed: int) -> InpaintingTask:
         network = {**PAPER["skip-ce"].network, "variant": 3, "width": 4}
         schedule = replace(PAPER["skip-ce"].schedule, batch=2, seed=seed)
-        return SkipContextTask(**network, schedule=schedule, pictures=files, holes=holes.rectangle, held_out=test)
+        return SkipContextTask(
+            **network, schedule=schedule, pictures=files, holes=holes.rectangle, held_out=test
+        )
 
     def judge(task: InpaintingTask, network: nn.Module) -> list[dict[str, Any]]:
         x, m = test
         found = task.composite(network, x, m)
-        return [{"picture": str(i), "l1": float((a - b).abs().mean())} for i, (a, b) in enumerate(zip(found, x, strict=True))]
+        return [
+            {"picture": str(i), "l1": float((a - b).abs().mean())}
+            for i, (a, b) in enumerate(zip(found, x, strict=True))
+        ]
 
     return Arm("model", "", task, judge, {"width": 4, **recipe})
 
 
-def test_an_arm_has_its_budget_a_curve_from_the_start_and_a_hash(data: Path, tmp_path: Path) -> None:
+def test_an_arm_has_its_budget_a_curve_from_the_start_and_a_hash(
+    data: Path, tmp_path: Path
+) -> None:
     found = train_arm(arm(data), 0, tmp_path, BUDGET)
     assert [p["samples"] for p in found.curve] == [0, 4, 8]
     assert found.samples == 8
@@ -75,7 +92,9 @@ def test_a_finished_arm_is_taken_as_it_is(data: Path, tmp_path: Path) -> None:
 
 
 def test_minutes_that_are_over_end_the_call_and_say_so(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UnfinishedError, match="model, seed 0: 0 of 4 steps; the same command goes on"):
+    with pytest.raises(
+        UnfinishedError, match="model, seed 0: 0 of 4 steps; the same command goes on"
+    ):
         train_arms([arm(data)], tmp_path, replace(BUDGET, minutes=0))
 
 
@@ -96,21 +115,30 @@ def test_seeds_differ_and_have_folders_of_their_own(data: Path, tmp_path: Path) 
 
 def test_processes_may_share_a_table_arm_by_arm(data: Path, tmp_path: Path) -> None:
     arms = [replace(arm(data), name=name) for name in ("scenes-a", "faces-a", "faces-b")]
-    with pytest.raises(UnfinishedError, match="faces-a, faces-b: trained; the same command without --only"):
+    with pytest.raises(
+        UnfinishedError, match="faces-a, faces-b: trained; the same command without --only"
+    ):
         train_arms(arms, tmp_path, replace(BUDGET, only=("faces-*",)))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces-a-seed0", "faces-b-seed0"]
     written = (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns
     found = train_arms(arms, tmp_path, BUDGET)
     assert [len(found[a.name]) for a in arms] == [1, 1, 1]
     assert (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns == written
-    with pytest.raises(ValueError, match="no arm is named streets; there are scenes-a, faces-a, faces-b"):
+    with pytest.raises(
+        ValueError, match="no arm is named streets; there are scenes-a, faces-a, faces-b"
+    ):
         train_arms(arms, tmp_path, replace(BUDGET, only=("streets",)))
 
 
-def test_an_arm_that_another_process_trains_is_left_to_it_and_the_others_are_trained(data: Path, tmp_path: Path) -> None:
+def test_an_arm_that_another_process_trains_is_left_to_it_and_the_others_are_trained(
+    data: Path, tmp_path: Path
+) -> None:
     arms = [replace(arm(data), name=name) for name in ("a", "b")]
     (tmp_path / "a-seed0").mkdir()
-    with FileLock(tmp_path / "a-seed0" / ".lock"), pytest.raises(UnfinishedError, match="a, seed 0: another process is training it"):
+    with (
+        FileLock(tmp_path / "a-seed0" / ".lock"),
+        pytest.raises(UnfinishedError, match="a, seed 0: another process is training it"),
+    ):
         train_arms(arms, tmp_path, BUDGET)
     assert not (tmp_path / "a-seed0" / "checkpoint.pt").exists()
     assert (tmp_path / "b-seed0" / "checkpoint.pt").exists()

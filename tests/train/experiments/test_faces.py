@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.experiments.faces import balanced, read_labels, turned, yaw
+from remove_objects.train.experiments.faces import balanced, read_labels, turned, yaw
 
 
 def test_labels_by_file_name(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(
-        "file,age,gender,race\nval/a.jpg,12,male,Asian\nval/b.jpg,13,female,White\nval/c.jpg,?,female,White\n", encoding="utf-8"
+        "file,age,gender,race\nval/a.jpg,12,male,Asian\nval/b.jpg,13,female,White\nval/c.jpg,?,female,White\n",
+        encoding="utf-8",
     )
     labels = read_labels(path)
     assert labels["a.jpg"] == {"group": "Asian", "age_band": "0-12", "gender": "male"}
@@ -31,7 +32,10 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 def test_every_cell_is_as_often_as_every_other() -> None:
     files = [Path(f"{i:03d}.jpg") for i in range(100)]
-    labels = {f.name: {"group": "rare" if i < 4 else "common", "age_band": "0-12"} for i, f in enumerate(files)}
+    labels = {
+        f.name: {"group": "rare" if i < 4 else "common", "age_band": "0-12"}
+        for i, f in enumerate(files)
+    }
     found = balanced(files, labels)
     groups = Counter(labels[f.name]["group"] for f in found)
     assert groups == {"rare": 50, "common": 50}

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.experiments import results
-from train.experiments.results import Claim, Interval
+from remove_objects.train.experiments import results
+from remove_objects.train.experiments.results import Claim, Interval
 
 
 def rows(*values: float) -> list[results.Row]:
@@ -60,7 +60,12 @@ def test_the_chance_of_training_widens_an_interval() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(-2, -1, "held"), (1, 2, "not held"), (-1, 1, "not decided"), (math.nan, math.nan, "not decided")],
+    [
+        (-2, -1, "held"),
+        (1, 2, "not held"),
+        (-1, 1, "not decided"),
+        (math.nan, math.nan, "not decided"),
+    ],
 )
 def test_a_claim_that_something_is_lower(low: float, high: float, verdict: str) -> None:
     assert results.below("c", Interval(0, low, high, 9), "e").verdict == verdict
@@ -68,7 +73,13 @@ def test_a_claim_that_something_is_lower(low: float, high: float, verdict: str) 
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(-0.5, 0.5, "held"), (1.5, 2, "not held"), (-2, -1.5, "not held"), (0.5, 1.5, "not decided"), (math.nan, math.nan, "not decided")],
+    [
+        (-0.5, 0.5, "held"),
+        (1.5, 2, "not held"),
+        (-2, -1.5, "not held"),
+        (0.5, 1.5, "not decided"),
+        (math.nan, math.nan, "not decided"),
+    ],
 )
 def test_a_claim_that_two_are_equal(low: float, high: float, verdict: str) -> None:
     assert results.within("c", Interval(0, low, high, 9), 1.0, "e").verdict == verdict
@@ -90,11 +101,17 @@ def test_the_files_hold_every_row_and_no_nan(tmp_path: Path) -> None:
     assert found["claims"] == [{"claim": "c", "verdict": "held", "evidence": "e"}]
     with open(tmp_path / "pictures.csv", newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    assert [(r["arm"], r["picture"], r["psnr"]) for r in table] == [("a", "0.png", ""), ("a", "1.png", ""), ("b", "x", "3.0")]
+    assert [(r["arm"], r["picture"], r["psnr"]) for r in table] == [
+        ("a", "0.png", ""),
+        ("a", "1.png", ""),
+        ("b", "x", "3.0"),
+    ]
 
 
 def test_the_printed_table_has_every_arm_and_verdict() -> None:
-    text = results.render({"one": {"psnr": 20.123}, "two": {}}, ("psnr",), [Claim("Claim.", "not held", "Evidence.")])
+    text = results.render(
+        {"one": {"psnr": 20.123}, "two": {}}, ("psnr",), [Claim("Claim.", "not held", "Evidence.")]
+    )
     assert "20.12" in text
     assert text.splitlines()[2].split() == ["two", "-"]
     assert "NOT HELD: Claim.\n    Evidence." in text

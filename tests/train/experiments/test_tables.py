@@ -13,13 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.inpaint import Inpainters
-from train import holes
-from train.experiments import partial_conv_metrics, routing, skip_ce_lpips
-from train.experiments.arms import Budget
-from train.experiments.call import Call, pictures, squares
-from train.experiments.generated import generate
-from train.tables import main
+from remove_objects.pipeline.inpaint.inpainters import Inpainters
+from remove_objects.train.data import holes
+from remove_objects.train.evaluate_cli import main
+from remove_objects.train.experiments import partial_conv_metrics, routing, skip_ce_lpips
+from remove_objects.train.experiments.request import Call, pictures, squares
+from remove_objects.train.experiments.runs import Budget
+from remove_objects.train.experiments.toy_data import generate
 
 pytest.importorskip("matplotlib")
 
@@ -42,7 +42,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
 TABLES = {
     "skip-ce-lpips": ({"lpips_hole.png", "lpips_output.png", "grid.jpg"}, 5, 9),
     "partial-conv-metrics": ({"psnr.png", "lpips.png", "grid.jpg"}, 5, 12),
-    "compression-similarity": ({"scenes.jpg", "faces.jpg", "scenes-lpips.png", "faces-l1.png"}, 18, 4),
+    "compression-similarity": (
+        {"scenes.jpg", "faces.jpg", "scenes-lpips.png", "faces-l1.png"},
+        18,
+        4,
+    ),
     "routing": ({"lpips.png", "edge.jpg", "face-square.jpg"}, 42, 2),
 }
 
@@ -78,7 +82,9 @@ def test_arms_of_a_table_saw_the_same_number_of_pictures(run: Any) -> None:
 
 @pytest.mark.slow
 def test_the_networks_of_table_2_saw_the_same_number_of_pictures(run: Any) -> None:
-    result = json.loads((run("compression-similarity") / "results.json").read_text(encoding="utf-8"))
+    result = json.loads(
+        (run("compression-similarity") / "results.json").read_text(encoding="utf-8")
+    )
     networks = result["config"]["networks"]
     assert len(networks) == 10
     assert {n["samples"] for n in networks.values()} == {8}
@@ -95,13 +101,17 @@ def test_a_table_called_again_says_the_same(run: Any, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.slow
-def test_a_table_stopped_mid_way_ends_the_same(run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_stopped_mid_way_ends_the_same(
+    run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["partial-conv-metrics", "--quick", "--run", str(tmp_path)]
     assert main([*command, "--minutes", "0"]) == 0
     assert "the same command goes on" in capsys.readouterr().out
     assert not (tmp_path / "results.json").exists()
     assert main(command) == 0
-    assert (tmp_path / "pictures.csv").read_bytes() == (run("partial-conv-metrics") / "pictures.csv").read_bytes()
+    assert (tmp_path / "pictures.csv").read_bytes() == (
+        run("partial-conv-metrics") / "pictures.csv"
+    ).read_bytes()
 
 
 def poisoned(x: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
@@ -123,7 +133,9 @@ def skip_arm(folder: Path) -> tuple[Call, Any]:
     found = pictures(call, "faces/train", "faces/val")
     test = squares(found.test, partial(holes.rectangle, centred=True), 128)
     facts = [{"picture": f.name} for f in found.test]
-    return call, skip_ce_lpips._arm("model-3", 3, found.train, call, test, partial(skip_ce_lpips.judged, test, facts, None))
+    return call, skip_ce_lpips._arm(
+        "model-3", 3, found.train, call, test, partial(skip_ce_lpips.judged, test, facts, None)
+    )
 
 
 def test_figures_of_a_skip_ce_arm(tmp_path: Path) -> None:
@@ -178,7 +190,11 @@ def test_figures_of_a_partial_conv_row() -> None:
 def test_the_tables_masks_have_their_ratio(tmp_path: Path) -> None:
     data = generate(tmp_path, train=1, test=3)
     for ratio in partial_conv_metrics.RATIOS:
-        _, masks = squares(sorted((data / "scenes" / "val").iterdir()), holes.FreeForm(0.9 * ratio, 1.1 * ratio), 64)
+        _, masks = squares(
+            sorted((data / "scenes" / "val").iterdir()),
+            holes.FreeForm(0.9 * ratio, 1.1 * ratio),
+            64,
+        )
         shares = 1 - masks.mean((1, 2, 3))
         assert bool(((shares >= 0.9 * ratio) & (shares <= 1.1 * ratio + 0.02)).all())
 
@@ -187,7 +203,9 @@ def test_the_tables_masks_have_their_ratio(tmp_path: Path) -> None:
 def test_no_route_reads_the_hole(tmp_path: Path) -> None:
     data = generate(tmp_path, train=1, test=1)
     kind = next(k for k in routing.kinds(data) if k.name == "free-form-10-20")
-    (_, rgb, hole) = next(iter(routing._cases(kind, sorted((data / "scenes" / "val").iterdir()), 128)))
+    (_, rgb, hole) = next(
+        iter(routing._cases(kind, sorted((data / "scenes" / "val").iterdir()), 128))
+    )
     inpainters = Inpainters(torch.device("cpu"))
     one, two = (np.where(hole[..., None], value, rgb).astype(np.uint8) for value in (0, 200))
     found = routing.fills(inpainters, kind, one, hole), routing.fills(inpainters, kind, two, hole)
@@ -198,24 +216,48 @@ def test_no_route_reads_the_hole(tmp_path: Path) -> None:
 
 def test_pictures_that_are_to_be_trained_on_and_tested_with_are_refused(tmp_path: Path) -> None:
     data = generate(tmp_path, train=2, test=1)
-    call = Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",), test=(data / "scenes",))
+    call = Call(
+        folder=tmp_path,
+        budget=Budget(1, 1),
+        images=(data / "scenes" / "train",),
+        test=(data / "scenes",),
+    )
     with pytest.raises(FileNotFoundError, match="trained on and tested with"):
         pictures(call, "", "")
 
 
 def test_a_folder_of_ones_own_is_split_as_celeba_hq(tmp_path: Path) -> None:
     data = generate(tmp_path, train=20, test=1)
-    found = pictures(Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)), "", "")
+    found = pictures(
+        Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)), "", ""
+    )
     assert (len(found.train), len(found.test)) == (14, 3)
     assert not set(found.train) & set(found.test)
-    again = pictures(Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)), "", "")
+    again = pictures(
+        Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)), "", ""
+    )
     assert again == found
 
 
-def test_a_table_without_pictures_says_what_to_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_without_pictures_says_what_to_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["skip-ce-lpips", "--run", str(tmp_path)]) == 2
     assert "use --data, --images or --quick" in capsys.readouterr().err
-    assert main(["partial-conv-metrics", "--run", str(tmp_path), "--data", str(generate(tmp_path)), "--features", "none"]) == 2
+    assert (
+        main(
+            [
+                "partial-conv-metrics",
+                "--run",
+                str(tmp_path),
+                "--data",
+                str(generate(tmp_path)),
+                "--features",
+                "none",
+            ]
+        )
+        == 2
+    )
     assert "name one with --features" in capsys.readouterr().err
     assert main(["probes"]) == 2
     assert "probes needs --data" in capsys.readouterr().err

@@ -1,0 +1,100 @@
+"""How safe the cascade's first look is, and what it saves.
+
+    python benchmarks/quality/prefilter.py --data DATA [--count 600] [--json FILE]
+
+For every photo and class: the compact segmenter's ``trace`` of that class, and the class's share of the photo in its labels. The threshold
+is read off the training photos (``segmentation/voc_train``): the largest at which 99.5 % of the pairs with at least 1 % of the photo go on,
+half the misses that the goal allows. It is then judged on photos that trained nothing (``voc_val``, ``coco_val``): recall of pairs with at
+least 1 %, and the share of the pairs without the class that the large segmenter is spared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from remove_objects.models.categories import CATEGORIES
+from remove_objects.pipeline.detect import looks
+from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
+from remove_objects.train.data.pictures import read_rgb
+
+SURE, CLEAR = 0.995, 0.01
+THRESHOLDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
+
+
+def pairs(
+    folder: Path, count: int, segmenter: CompactSegmenterAdapter
+) -> dict[str, np.ndarray[Any, Any]]:
+    """(trace, share) of every photo and class, as two arrays photos x 20; a share is NaN where void may hide the class."""
+    images = sorted((folder / "images").glob("*.jpg"))
+    images = images[:: max(1, len(images) // count)][:count]
+    traces, shares = [], []
+    for path in images:
+        labels = cv2.imread(str(folder / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED)
+        probabilities = segmenter.probabilities(read_rgb(path))
+        traces.append([looks.trace(probabilities[c]) for c in range(1, len(CATEGORIES))])
+        shares.append([float((labels == c).mean()) for c in range(1, len(CATEGORIES))])
+    return {"trace": np.array(traces), "share": np.array(shares)}
+
+
+def judged(
+    found: dict[str, np.ndarray[Any, Any]], threshold: float, classes: slice
+) -> dict[str, float]:
+    """Recall of clear pairs, share of empty pairs that are skipped, and the counts."""
+    trace, share = found["trace"][:, classes], found["share"][:, classes]
+    clear, empty = share >= CLEAR, share == 0
+    return {
+        "recall": float((trace[clear] >= threshold).mean()),
+        "clear": int(clear.sum()),
+        "missed": int((trace[clear] < threshold).sum()),
+        "skipped": float((trace[empty] < threshold).mean()),
+        "empty": int(empty.sum()),
+    }
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--count", type=int, default=600, help="training photos at most (default 600)")
+    p.add_argument("--json", type=Path)
+    args = p.parse_args()
+    segmenter = CompactSegmenterAdapter(torch.device("cpu"))
+    sets = {
+        name: pairs(args.data / "segmentation" / name, args.count, segmenter)
+        for name in ("voc_train", "voc_val", "coco_val")
+    }
+    clear = sets["voc_train"]["trace"][sets["voc_train"]["share"] >= CLEAR]
+    highest = float(np.quantile(clear, 1 - SURE, method="lower"))
+    person = slice(CATEGORIES.index("person") - 1, CATEGORIES.index("person"))
+    table: dict[str, Any] = {"highest_safe": highest, "in_use": looks.TRACE, "by_threshold": {}}
+    print(
+        f"largest threshold that {SURE:.1%} of the training pairs pass: {highest:.4f}; in use: {looks.TRACE}"
+    )
+    print(
+        f"{'threshold':>10}{'set':>12}{'recall':>9}{'missed':>12}{'skipped':>9}{'person: recall':>16}{'skipped':>9}"
+    )
+    for threshold in sorted({*THRESHOLDS, looks.TRACE}):
+        for name, found in sets.items():
+            every, people = judged(found, threshold, slice(None)), judged(found, threshold, person)
+            table["by_threshold"].setdefault(str(threshold), {})[name] = {
+                "all": every,
+                "person": people,
+            }
+            print(
+                f"{threshold:10}{name:>12}{every['recall']:9.4f}{every['missed']:6}/{every['clear']:<5}{every['skipped']:9.3f}"
+                f"{people['recall']:16.4f}{people['skipped']:9.3f}"
+            )
+    if args.json:
+        args.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""What the compact segmenter misses: how well it knows the classes, by look and by weight, and how many people ``--class person`` finds.
+
+    python benchmarks/quality/small_objects.py --data DATA [--look 513 641 769] [--weights compact-segmenter-….safetensors runs/…]
+
+The network alone, looking once at so many pixels and twice as a run does, on ``coco_val`` and ``voc_val``: IoU, and average precision over the
+pixels of a class (it takes no threshold: a network that is only more or less ready to say *person* has the same); *animals* is the mean of cat,
+dog, horse, sheep and cow. People: connected parts of the truth of at least ``LEAST_SHARE`` of the photo, on ``coco_val`` and on the 14 pairs
+(whose masks are wide: their rim is not judged), in the masks that a run makes, before dilation; *whole* = at least 80 % of it, *touched* = at
+least 5 %, *outside* = found where nobody is, as a share of the photo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[2]
+
+from remove_objects.models.categories import CATEGORIES
+from remove_objects.models.checkpoint import load_weights
+from remove_objects.models.folding import fold_batch_norm
+from remove_objects.models.segmenter import CompactSegmenter
+from remove_objects.pipeline.detect import looks as looks_module
+from remove_objects.pipeline.detect import segmenters
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.types import FloatArray, Pixels
+from remove_objects.train.data.labelled import PERSON, VOID
+from remove_objects.train.engine import Task, averaged_network
+from remove_objects.train.evaluation.pairs import read_pairs
+from remove_objects.train.evaluation.segmentation import (
+    SETS,
+    found_mask,
+    labelled,
+    mask_maker,
+    most_probable,
+)
+from remove_objects.train.segmentation_metrics import confusion, intersection_over_union
+
+ANIMALS = ("cat", "dog", "horse", "sheep", "cow")
+LEAST_SHARE = 0.0005
+#: Pixels by which the pairs' given masks are wider than the people.
+RIM = 3
+
+
+def people(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
+    """(photo, class ids) of a set; of the pairs, of which only people are known, the rim of the masks is void."""
+    if name != "pairs":
+        yield from labelled(data, name)
+        return
+    for _, rgb, _, mask in read_pairs(data):
+        core = cv2.erode(mask.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+        yield rgb, np.where(core > 0, PERSON, np.where(mask, VOID, 0)).astype(np.uint8)
+
+
+def network_figures(
+    look: Callable[[Pixels], FloatArray], data: Path, name: str
+) -> dict[str, float]:
+    """IoU and average precision (``AP …``) of the network alone: mean over the classes present, person, animals."""
+    counts, ranks = np.zeros((21, 21), np.int64), Ranks()
+    for rgb, label in labelled(data, name):
+        probabilities = look(rgb)
+        counts += confusion(most_probable(probabilities, rgb), label)
+        ranks.add(probabilities, label)
+    found: dict[str, float] = {}
+    for kind, by_class in (
+        ("IoU", intersection_over_union(counts)),
+        ("AP", ranks.average_precision()),
+    ):
+        animals = [by_class[a] for a in ANIMALS if a in by_class]
+        found |= {
+            f"{kind} mean": by_class["mean"],
+            f"{kind} person": by_class["person"],
+            f"{kind} animals": float(np.mean(animals)),
+        }
+    return found
+
+
+class Ranks:
+    """Pixels of a class and of others by the class's log odds, in bins: enough for its average precision to three places."""
+
+    BINS, LARGEST = 512, 12.0
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((2, 21, self.BINS), np.int64)
+
+    def add(self, probabilities: FloatArray, label: NDArray[np.uint8]) -> None:
+        """21hw and the class ids of the photo at any size."""
+        small = cv2.resize(label, probabilities.shape[:0:-1], interpolation=cv2.INTER_NEAREST)
+        p = np.clip(probabilities, 1e-6, 1 - 1e-6)
+        bins = np.clip(
+            (np.log(p / (1 - p)) / self.LARGEST + 1) * self.BINS / 2, 0, self.BINS - 1
+        ).astype(np.int64)
+        for c in range(21):
+            for of_it, where in enumerate(((small != c) & (small != VOID), small == c)):
+                self.counts[of_it, c] += np.bincount(bins[c][where], minlength=self.BINS)
+
+    def average_precision(self) -> dict[str, float]:
+        """By class name, of those present, and their ``mean``: precision summed over the steps of recall, from the surest pixel on."""
+        others, its = self.counts[:, :, ::-1].cumsum(2)
+        found = {}
+        for c in np.flatnonzero(its[:, -1]):
+            precision = its[c] / np.maximum(its[c] + others[c], 1)
+            found[CATEGORIES[c]] = float(
+                (precision * np.diff(its[c] / its[c, -1], prepend=0)).sum()
+            )
+        return {**found, "mean": float(np.mean(list(found.values())))}
+
+
+def people_figures(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:
+    """What the masks of ``--class person`` hold of the people of a set."""
+    whole = touched = count = 0
+    found_pixels = pixels = either = 0.0
+    outside = []
+    for rgb, label in people(data, name):
+        found = found_mask(remover, rgb, PERSON)
+        wanted, judged = label == PERSON, label != VOID
+        _, parts, stats, _ = cv2.connectedComponentsWithStats(wanted.astype(np.uint8))
+        for i in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size):
+            share = float(found[parts == i].mean())
+            whole, touched, count = whole + (share >= 0.8), touched + (share >= 0.05), count + 1
+        outside.append(float((found & ~wanted & judged).mean()))
+        found_pixels, pixels = (
+            found_pixels + float((found & wanted).sum()),
+            pixels + float(wanted.sum()),
+        )
+        either += float(((found | wanted) & judged).sum())
+    return {
+        "whole": whole / count, "touched": touched / count, "people": count, "recall": found_pixels / pixels,
+        "iou": found_pixels / either, "outside": float(np.mean(outside)),
+    }  # fmt: skip
+
+
+def use(segmenter: segmenters.CompactSegmenterAdapter, path: Path) -> None:
+    """Look with another weight: a safetensors file, or the best average of a run's folder."""
+    if path.is_dir():
+        network = averaged_network(
+            path, cast(Task, SimpleNamespace(network=CompactSegmenter()))
+        ).network
+    else:
+        network = load_weights(path, CompactSegmenter)
+    segmenter.network = fold_batch_norm(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument(
+        "--look",
+        type=int,
+        nargs="+",
+        default=[segmenters.COMPACT_SIZE],
+        help="longer side in pixels at which it looks once",
+    )
+    p.add_argument(
+        "--weights", type=Path, nargs="+", default=[None], help="instead of the weight that ships"
+    )
+    args = p.parse_args()
+    remover = mask_maker()
+    segmenter = remover.segmenter
+    assert isinstance(segmenter, segmenters.CompactSegmenterAdapter)
+    looks: dict[str, Callable[[Pixels], FloatArray]] = {
+        f"one look at {n}": partial(segmenter.probabilities, longest=n) for n in args.look
+    } | {"two looks": partial(looks_module.look_twice, segmenter)}  # fmt: skip
+    for path in args.weights:
+        if path is not None:
+            use(segmenter, path)
+        print(path or "as shipped", flush=True)
+        for how, look in looks.items():
+            for name in SETS:
+                figures = network_figures(look, args.data, name)
+                print(
+                    f"  {how}, {name}: " + ", ".join(f"{k} {v:.3f}" for k, v in figures.items()),
+                    flush=True,
+                )
+        for name in (SETS[0], "pairs"):
+            f = people_figures(remover, args.data, name)
+            print(
+                f"  people, {name}: {f['people']}, whole {f['whole']:.0%}, touched {f['touched']:.0%}; "
+                f"pixels {f['recall']:.3f}, IoU {f['iou']:.3f}, outside {f['outside']:.2%}",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

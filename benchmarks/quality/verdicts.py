@@ -1,0 +1,540 @@
+"""Do the report's figures predict how good a result is? Removal where the truth is known: objects pasted into photos.
+
+    python benchmarks/quality/verdicts.py run --data DATA --out FILE.jsonl --set fit|test [--count 200] [--pictures DIR]
+    python benchmarks/quality/verdicts.py fit FILE.jsonl
+    python benchmarks/quality/verdicts.py judge FILE.jsonl
+
+``run`` cuts people, animals and vehicles out by their labels, pastes them into photos that hold none of that class, removes them with
+the whole pipeline (compact segmenter; every other one with its mask given instead of ``--class``), and writes each candidate figure beside
+the truth, a line a photo; it goes on where it was stopped. ``fit`` and ``test`` take different photos and different objects; no network
+has learned from those of ``test``. A photo in which the segmenter did not see the object is written as ``unchanged`` and left out of what
+follows.
+
+``fit`` finds the weights of ``pipeline.quality.verdict`` (least squares on log LPIPS, cross-validated), and prints them; ``judge`` prints how
+well each figure, the score and the status rank the photos by their true error: Spearman's correlation, and precision and recall of
+``review`` for the worst fifth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from remove_objects.models.categories import CLASSES
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.detect import looks
+from remove_objects.pipeline.detect.mask import class_mask, find_holes
+from remove_objects.pipeline.geometry import grow, hole_within
+from remove_objects.pipeline.quality.lpips import lpips_network
+from remove_objects.pipeline.quality.verdict import WEIGHTS, score, verdict
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.types import (
+    Box,
+    Hole,
+    HoleOutcome,
+    Mask,
+    Outcome,
+    Photo,
+    Pixels,
+    Route,
+    Routing,
+    Signs,
+    Status,
+)
+from remove_objects.train.data.pictures import find_images, read_rgb
+
+#: What is cut out and pasted.
+PASTED = (
+    "person",
+    "dog",
+    "cat",
+    "horse",
+    "cow",
+    "sheep",
+    "car",
+    "bird",
+    "bicycle",
+    "motorbike",
+    "bus",
+    "chair",
+    "bottle",
+)
+#: Candidates that enter as logarithms, of at least this value, besides those that pipeline/quality/verdict.py names.
+LEAST = {"side": 1e-2, "variety_of_colours": 1e-2, "contrast": 1e-2} | {
+    k: w.least for k, w in WEIGHTS.items() if w.least is not None
+}
+#: Share of an object that the segmenter must see where it was cut out.
+RECOGNISED = 0.7
+#: Backgrounds and sources of objects of each set, below the data folder.
+SETS = {
+    "fit": (
+        ("segmentation/voc_train/images", "scenes/train", "segmentation/ccp_person/images"),
+        ("segmentation/voc_train",),
+    ),
+    "test": (
+        ("segmentation/voc_val/images", "scenes/val", "segmentation/coco_val/images"),
+        ("segmentation/coco_val", "segmentation/voc_val"),
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A photo with an object pasted into it, the class to remove, the photo before, and where the object is."""
+
+    name: str
+    rgb: Pixels
+    truth: Pixels
+    object: Mask
+    category: str
+
+
+def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> Iterator[Composite]:
+    """Without end, the same for the same data. ``seen(rgb, category)``: HW, where the segmenter sees a class."""
+    rng = np.random.default_rng({"fit": 11, "test": 12}[which])
+    folders, sources = SETS[which]
+    each = [find_images([data / f]) for f in folders]
+    labelled = [
+        file for source in sources for file in sorted((data / source / "labels").glob("*.png"))
+    ]
+    for made in itertools.count():
+        photos = each[rng.integers(len(each))]
+        background = photos[rng.integers(len(photos))]
+        cut = cut_out(labelled[rng.integers(len(labelled))], rng, seen)
+        place = rng.uniform(size=4)
+        if cut is None:
+            continue
+        picture, alpha, category = cut
+        truth = read_rgb(background)
+        if min(truth.shape[:2]) < 200 or seen(truth, category).mean() > 5e-4:
+            continue
+        rgb, covered = paste(truth, picture, alpha, place)
+        if not 0.005 < covered.mean() < 0.35:
+            continue
+        yield Composite(f"{made:04d}-{background.stem}-{category}", rgb, truth, covered, category)
+
+
+def cut_out(
+    label_file: Path, rng: np.random.Generator, seen: Callable[[Pixels, str], Mask]
+) -> tuple[Pixels, np.ndarray, str] | None:
+    """(picture, opacity in [0, 1], class) of one whole object of a labelled photo.
+
+    None where it is too small, cut by the photo's border, or not seen by the segmenter even in its own photo: nobody would have it removed.
+    """
+    from PIL import Image
+
+    label = np.asarray(Image.open(label_file))
+    classes = [c for c in np.unique(label) if 0 < c < 21 and CLASSES[c - 1] in PASTED]
+    if not classes:
+        return None
+    chosen = int(rng.choice(classes))
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((label == chosen).astype(np.uint8))
+    if len(stats) < 2:
+        return None
+    part = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h, area = stats[part]
+    if area < 4000 or x < 2 or y < 2 or x + w > label.shape[1] - 2:
+        return None
+    picture = read_rgb(next((label_file.parent.parent / "images").glob(f"{label_file.stem}.*")))
+    if seen(picture, CLASSES[chosen - 1])[parts == part].mean() < RECOGNISED:
+        return None
+    mask = cv2.erode((parts == part).astype(np.uint8), np.ones((3, 3)))[y : y + h, x : x + w]
+    return (
+        picture[y : y + h, x : x + w],
+        cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8),
+        CLASSES[chosen - 1],
+    )
+
+
+def paste(
+    truth: Pixels, picture: Pixels, alpha: np.ndarray, place: np.ndarray
+) -> tuple[Pixels, Mask]:
+    """The object at 1.5 to 20 % of the photo, on its lower part, now and then over its border."""
+    h, w = truth.shape[:2]
+    scale = np.sqrt((0.015 * (0.2 / 0.015) ** place[0]) * h * w / max(1.0, float(alpha.sum())))
+    scale = min(scale, 0.95 * h / alpha.shape[0], 0.95 * w / alpha.shape[1])
+    size = max(8, round(alpha.shape[1] * scale)), max(8, round(alpha.shape[0] * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small, a = (
+        cv2.resize(picture, size, interpolation=how),
+        cv2.resize(alpha, size, interpolation=cv2.INTER_AREA),
+    )
+    over = 0.4 if place[3] < 0.25 else 0.0
+    foot = h * (0.6 + (0.4 + over) * place[1])  # things stand on the lower part of a photo
+    y = round(foot - size[1])
+    x = round(-over * size[0] + place[2] * (w + 2 * over * size[0] - size[0]))
+    y = max(y, 0) if over else min(max(y, 0), h - size[1])
+    canvas, opacity = np.zeros((h, w, 3), np.float32), np.zeros((h, w), np.float32)
+    x0, x1, y0, y1 = max(0, x), min(w, x + size[0]), max(0, y), min(h, y + size[1])
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return truth, np.zeros((h, w), bool)
+    canvas[y0:y1, x0:x1] = small[y0 - y : y1 - y, x0 - x : x1 - x]
+    opacity[y0:y1, x0:x1] = a[y0 - y : y1 - y, x0 - x : x1 - x]
+    mixed = truth * (1 - opacity[..., None]) + canvas * opacity[..., None]
+    return (mixed + 0.5).clip(0, 255).astype(np.uint8), opacity > 0.02
+
+
+class TrueError:
+    """LPIPS (SqueezeNet) as a map, over the pixels of a mask."""
+
+    def __init__(self) -> None:
+        network, why = lpips_network(offline=True)
+        if network is None:
+            sys.exit(why)
+        self.network = network
+        self.network.spatial = True
+
+    def __call__(self, result: Pixels, truth: Pixels, mask: Mask) -> float:
+        """The map's mean over the mask, on its extent and half as much again, brought to at most 512 pixels."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        my, mx = (y1 - y0) // 4 + 16, (x1 - x0) // 4 + 16
+        part = slice(max(0, y0 - my), y1 + my), slice(max(0, x0 - mx), x1 + mx)
+        h, w = mask[part].shape
+        scale = min(1.0, 512 / max(h, w))
+        size = max(32, round(w * scale)), max(32, round(h * scale))
+        pair = [
+            cv2.resize(p[part].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
+            for p in (result, truth)
+        ]
+        inside = cv2.resize(mask[part].astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+        x, y = (torch.from_numpy(p).permute(2, 0, 1)[None] for p in pair)
+        with torch.inference_mode():
+            found = self.network(x, y, normalize=True)[0, 0].numpy()
+        return float(found[inside].mean())
+
+
+def candidates(
+    remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: str | None
+) -> dict[str, Any]:
+    """Every figure that might tell a bad result from a good one, none of which knows the truth. Of several holes the largest counts.
+
+    ``signs`` are those that pipeline/quality/verdict.py weighs; the others were tried and predict less, or nothing beside them.
+    ``category``: the class that was removed, or None where the mask was given.
+    """
+    assert outcome.mask is not None
+    assert outcome.result is not None
+    unknown, result = outcome.mask, outcome.result
+    parts = find_holes(unknown)
+    i = int(np.argmax([h.share for h in parts]))
+    hole, found = parts[i], outcome.holes[i]
+    assert found.signs is not None
+    before, after = remover.segmenter.probabilities(rgb), remover.segmenter.probabilities(result)
+    size = before.shape[2], before.shape[1]
+    inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    reach = 2 * max(2, round(0.1 * float(np.sqrt(inside.sum())))) + 1
+    around = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach))).astype(bool) & ~inside
+    variety, contrast = colours_around(rgb, hole, unknown)
+    row: dict[str, Any] = {
+        "signs": asdict(found.signs), "probe": None if found.probe is None else asdict(found.probe),
+        "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
+        "thing_after": float(1 - after[0][inside].mean()), "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
+        "thing_around": float(1 - before[0][around].mean()), "thing_around_after": float(1 - after[0][around].mean()),
+        "smoothness": smoothness(result, hole, unknown), "variety_of_colours": variety, "contrast": contrast,
+        "compact": float(hole.mask.mean()), "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
+    }  # fmt: skip
+    if category is not None:
+        removed, removed_after = (looks.removed_probability(p, [category]) for p in (before, after))
+        rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(
+            bool
+        )
+        row |= {
+            "residue_mean": float(removed_after[inside].mean()),
+            "unsure_rim": float((np.abs(removed[rim] - 0.5) < 0.35).mean()),
+            "left_around": float(removed[around].mean()),
+            "rival": float(before[1:][[c != category for c in CLASSES]].max(0)[inside].mean()),
+        }
+    return row
+
+
+def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
+    """Mean gradient inside the hole (its rim left out) over that of the known ring around it."""
+    reach = max(8, round(0.15 * max(hole.box.w, hole.box.h)))
+    part = grow(hole.box, reach, *unknown.shape)
+    inner = hole_within(hole, part)
+    grey = cv2.cvtColor(result[part.slices], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gradient = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
+    deep = cv2.erode(inner.astype(np.uint8), np.ones((5, 5))).astype(bool)
+    ring = cv2.erode((~unknown[part.slices]).astype(np.uint8), np.ones((5, 5))).astype(bool)
+    return (
+        float(gradient[deep].mean() / max(float(gradient[ring].mean()), 4.0))
+        if deep.any() and ring.any()
+        else None
+    )
+
+
+def colours_around(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
+    """(variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
+
+    Spread of colours; and the same after a blur of 4 pixels: how differently the hole's sides look.
+    """
+    part = grow(hole.box, max(8, round(0.3 * max(hole.box.w, hole.box.h))), *unknown.shape)
+    scale = min(1.0, 128 / max(part.w, part.h))
+    size = max(8, round(part.w * scale)), max(8, round(part.h * scale))
+    known = (~unknown[part.slices]).astype(np.float32)
+    sure = cv2.resize(known, size, interpolation=cv2.INTER_AREA) > 0.999
+    picture = cv2.resize(
+        rgb[part.slices].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA
+    )
+    if not sure.any():
+        return float("nan"), float("nan")
+    near = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), 4)[..., None]
+    blurred = cv2.GaussianBlur(picture * sure[..., None], (0, 0), 4) / np.maximum(near, 0.01)
+    return float(picture[sure].std(0).mean()), float(blurred[sure].std(0).mean())
+
+
+def keep_maps(path: Path, remover: ObjectRemover, item: Composite, outcome: Outcome) -> None:
+    """What further figures can be made from later: pictures, hole, and the segmenter's maps in 8 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    maps = {}
+    for name, picture in (("before", item.rgb), ("after", outcome.result)):
+        assert picture is not None
+        found = remover.segmenter.probabilities(picture)
+        removed = looks.removed_probability(found, [item.category])
+        maps |= {
+            f"{name}_removed": removed,
+            f"{name}_ground": found[0],
+            f"{name}_rival": found[1:].max(0),
+        }
+    small = {k: (v * 255).astype(np.uint8) for k, v in maps.items()}
+    np.savez_compressed(
+        path,
+        rgb=item.rgb,
+        result=outcome.result,
+        truth=item.truth,
+        mask=outcome.mask,
+        object=item.object,
+        **small,
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Append a line for each composite that the file does not hold yet, until ``count`` of them have been cleaned."""
+    rows = (
+        [json.loads(line) for line in args.out.read_text().splitlines()]
+        if args.out.exists()
+        else []
+    )
+    done, cleaned = {row["name"] for row in rows}, sum("true_lpips" in row for row in rows)
+    remover = ObjectRemover(Settings(segmenter="compact", offline=True))
+    true_error = TrueError()
+
+    def seen(rgb: Pixels, category: str) -> Mask:
+        found = looks.removed_probability(remover.segmenter.probabilities(rgb), [category])
+        return class_mask(found, *rgb.shape[:2], 0.5)
+
+    for item in composites(args.data, args.set, seen):
+        if cleaned >= args.count:
+            return
+        if item.name in done:
+            continue
+        given = (
+            None
+            if int(item.name[:4]) % 2
+            else cv2.dilate(item.object.astype(np.uint8), np.ones((7, 7))).astype(bool)
+        )
+        outcome = remover.clean(
+            Photo(item.rgb), [] if given is not None else [item.category], given
+        )
+        row: dict[str, Any] = {
+            "name": item.name, "class": item.category, "masks": given is not None,
+            "object_share": float(item.object.mean()), "status": outcome.status.value,
+        }  # fmt: skip
+        if outcome.result is not None and outcome.mask is not None:
+            row |= candidates(remover, item.rgb, outcome, item.category if given is None else None)
+            if args.pictures:
+                keep_maps(args.pictures / f"{item.name}.npz", remover, item, outcome)
+            row["covered"] = float((outcome.mask & item.object).sum() / item.object.sum())
+            row["true_lpips"] = true_error(outcome.result, item.truth, outcome.mask)
+            row["true_lpips_all"] = true_error(
+                outcome.result, item.truth, outcome.mask | item.object
+            )
+            cleaned += 1
+            row["true_box"] = remover.error_in_holes(outcome, Photo(item.truth)).lpips
+            row["object_lpips"] = true_error(item.rgb, item.truth, outcome.mask)
+        with args.out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(item.name, row["status"], f"{row.get('true_lpips', float('nan')):.3f}", flush=True)
+        if args.pictures:
+            args.pictures.mkdir(parents=True, exist_ok=True)
+            shown = [item.rgb, item.rgb if outcome.result is None else outcome.result, item.truth]
+            cv2.imwrite(
+                str(args.pictures / f"{item.name}.jpg"),
+                cv2.cvtColor(np.concatenate(shown, 1), cv2.COLOR_RGB2BGR),
+            )
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The cleaned photos of a file, with every figure on one level."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    print(
+        f"{path}: {len(rows)} photos, {sum('true_lpips' not in r for r in rows)} of them unchanged"
+    )
+    flat = []
+    for row in rows:
+        if "true_lpips" in row:
+            probe = {f"probe_{k}": v for k, v in (row["probe"] or {}).items()}
+            flat.append(
+                {
+                    **row,
+                    **probe,
+                    **{k: v for k, v in row["signs"].items() if k != "probe"},
+                    "probe": row["signs"]["probe"],
+                }
+            )
+    return flat
+
+
+def column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    return np.array([np.nan if row.get(name) is None else float(row[name]) for row in rows])
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Ridge regression of log LPIPS on the signs; what is not known counts as the mean. Prints ``WEIGHTS`` of pipeline/quality/verdict.py."""
+    rows = read(args.file)
+    names = args.signs.split(",") if args.signs else list(WEIGHTS)
+    truth = np.log(column(rows, "true_lpips"))
+    values, usual = [], []
+    for name in names:
+        x, least = column(rows, name), LEAST.get(name)
+        x = x if least is None else np.log(np.maximum(x, least))
+        usual.append(float(np.nanmean(x)))
+        values.append(np.where(np.isnan(x), 0.0, x - usual[-1]))
+    table = np.stack(values, 1)
+    scale = table.std(0) + 1e-9
+
+    def slopes(rows: np.ndarray) -> tuple[float, np.ndarray]:
+        x, y = table[rows] / scale, truth[rows]
+        penalty = args.ridge * np.eye(len(names))
+        return float(y.mean()), np.linalg.solve(x.T @ x + penalty, x.T @ (y - y.mean())) / scale
+
+    fold = np.arange(len(rows)) % 10
+    unseen = np.zeros(len(rows))
+    for k in range(10):
+        base, slope = slopes(fold != k)
+        unseen[fold == k] = base + table[fold == k] @ slope
+    print(
+        f"cross-validated: {agreement(np.exp(unseen), np.exp(truth), float(np.quantile(np.exp(unseen), 0.68)))}"
+    )
+    base, slope = slopes(fold >= 0)
+    print(f"USUAL_ERROR = {base:.3f}")
+    for name, u, w, s in zip(names, usual, slope, scale, strict=True):
+        print(f'    "{name}": Weight({u:.3f}, {w:.3f}, …),  # {w * s:+.2f} a standard deviation')
+    print(f"68 % of them are expected below {np.quantile(np.exp(base + table @ slope), 0.68):.3f}")
+
+
+def agreement(expected: np.ndarray, truth: np.ndarray, limit: float | np.ndarray) -> str:
+    """Spearman's correlation; and of "review" (``limit``: a threshold, or the flags themselves) for the worst fifth."""
+    from scipy.stats import spearmanr
+
+    worst = truth >= np.quantile(truth, 0.8)
+    flagged = expected > limit if isinstance(limit, float) else limit
+    right = (
+        float(truth[flagged].mean() / truth[~flagged].mean())
+        if flagged.any() and not flagged.all()
+        else float("nan")
+    )
+    return (
+        f"rho {spearmanr(expected, truth)[0]:.2f}, review {flagged.mean():.0%} of all, {flagged[worst].mean():.0%} of the worst fifth "
+        f"(precision {worst[flagged].mean() if flagged.any() else float('nan'):.0%}), their error {right:.2f} x the others'"
+    )
+
+
+def judge(args: argparse.Namespace) -> None:
+    """How well each figure, the score and the status know the true error: all photos, and by where the mask came from."""
+    from scipy.stats import spearmanr
+
+    rows = read(args.file)
+    for label, part in (
+        ("all", rows),
+        ("--class", [r for r in rows if not r["masks"]]),
+        ("masks given", [r for r in rows if r["masks"]]),
+    ):
+        truth = column(part, "true_lpips")
+        signs = [Signs(**{k: r["signs"].get(k) for k in Signs.__dataclass_fields__}) for r in part]
+        expected = np.array([score(s) for s in signs])
+        blind = np.array([score(replace(s, probe=None)) for s in signs])
+        status = np.array(
+            [
+                verdict(r["hole_share"], r["residue"], [outcome_of(s)])[0] is Status.REVIEW
+                for s, r in zip(signs, part, strict=True)
+            ]
+        )
+        print(
+            f"\n{label}: {len(part)} photos, true LPIPS {np.median(truth):.3f} (a fifth above {np.quantile(truth, 0.8):.3f})"
+        )
+        print(f"  the verdict: {agreement(expected, truth, status)}")
+        print(
+            f"  score without the probe: rho {spearmanr(blind, truth)[0]:.2f}; score against LPIPS of the hole's box: ",
+            end="",
+        )
+        print(f"rho {spearmanr(expected, column(part, 'true_box'))[0]:.2f}")
+        ranks = []
+        for name in sorted(
+            {
+                k
+                for r in part
+                for k, v in r.items()
+                if isinstance(v, int | float) and not isinstance(v, bool)
+            }
+        ):
+            x = column(part, name)
+            known = ~np.isnan(x)
+            if known.sum() > 20 and np.ptp(x[known]) > 0:
+                ranks.append((name, float(spearmanr(x[known], truth[known])[0])))
+        print(
+            "  "
+            + ", ".join(
+                f"{name} {rho:+.2f}" for name, rho in sorted(ranks, key=lambda r: -abs(r[1]))
+            )
+        )
+
+
+def outcome_of(signs: Signs) -> HoleOutcome:
+    return HoleOutcome(
+        Box(0, 0, 1, 1), 0.0, Routing(Route.FREE_FORM, ""), signs.seam, None, signs, score(signs)
+    )
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    verbs = p.add_subparsers(required=True)
+    runs = verbs.add_parser("run")
+    runs.add_argument("--data", type=Path, required=True)
+    runs.add_argument("--out", type=Path, required=True)
+    runs.add_argument("--set", choices=tuple(SETS), required=True)
+    runs.add_argument("--count", type=int, default=200)
+    runs.add_argument("--pictures", type=Path)
+    runs.set_defaults(verb=run)
+    fits = verbs.add_parser("fit")
+    fits.add_argument("file", type=Path)
+    fits.add_argument(
+        "--signs",
+        help="which figures, with commas between (default: those of pipeline/quality/verdict.py)",
+    )
+    fits.add_argument(
+        "--ridge",
+        type=float,
+        default=10.0,
+        help="penalty on standardised slopes, in photos (default 10)",
+    )
+    fits.set_defaults(verb=fit)
+    judges = verbs.add_parser("judge")
+    judges.add_argument("file", type=Path)
+    judges.set_defaults(verb=judge)
+    args = p.parse_args()
+    args.verb(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What the report costs: its share of a finished run's time, and how long a browser takes to open it, also with many more photos.
+
+remove-objects --class person --no-probe photos -o out
+python benchmarks/speed/report.py out                        # seconds of previews, CSV and page, beside the run's
+python benchmarks/speed/report.py out --load 300 2000        # that run's photos again and again, opened in headless Chromium
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from remove_objects.pipeline.report import page as report_html
+from remove_objects.pipeline.report import previews, spreadsheet
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """The best of three: the machine may have other things to do."""
+    found = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return min(found)
+
+
+def write_page(folder: Path, path: Path, report: dict[str, Any]) -> None:
+    report_html.write_html(
+        path, report["run"], report["photos"], lambda entry: previews.find(folder, entry["input"])
+    )
+
+
+def cost(folder: Path, report: dict[str, Any]) -> None:
+    """Stages run in several threads: their sum is compared with the sum of all stages, the files with the run's own seconds."""
+    photos = report["photos"]
+    drawn = sum(p["stages"].get("preview", 0.0) for p in photos)
+    stages = sum(sum(p["stages"].values()) for p in photos)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        table = seconds(lambda: spreadsheet.write_csv(Path(scratch, "report.csv"), photos))
+        page = seconds(lambda: write_page(folder, Path(scratch, "report.html"), report))
+    total = report["run"]["seconds"]
+    print(
+        f"{len(photos)} photos in {total:.1f} s; previews {drawn:.2f} s of {stages:.1f} s in all stages ({drawn / stages:.1%})"
+    )
+    print(
+        f"report.csv {table:.3f} s, report.html {page:.3f} s ({(table + page) / total:.1%} of the run)"
+    )
+
+
+def load(folder: Path, report: dict[str, Any], count: int) -> None:
+    from playwright.sync_api import sync_playwright
+
+    executable = next(
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    )
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as play:
+        out = Path(scratch)
+        (out / previews.PREVIEWS).mkdir()
+        photos = []
+        for number in range(count):
+            entry = report["photos"][number % len(report["photos"])]
+            photos.append({**entry, "input": f"{number:05d}/{entry['input']}"})
+            for kind, file in previews.find(folder, entry["input"]).items():
+                shutil.copyfile(file, previews.place(out, photos[-1]["input"], kind))
+        begun = time.perf_counter()
+        write_page(out, out / "report.html", {**report, "photos": photos})
+        written = time.perf_counter() - begun
+        browser = play.chromium.launch(executable_path=executable, args=list(FLAGS))
+        opened = []
+        for _ in range(5):
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto((out / "report.html").as_uri())
+            opened.append(
+                page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000
+            )
+            page.close()
+        browser.close()
+        size = (out / "report.html").stat().st_size / 1e6
+        times = ", ".join(f"{t:.2f}" for t in sorted(opened))
+        print(f"{count} photos: {size:.1f} MB written in {written:.2f} s; opened in {times} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="the output folder of a finished run")
+    parser.add_argument("--load", type=int, nargs="+", default=(), metavar="PHOTOS")
+    args = parser.parse_args()
+    report = json.loads(
+        (args.folder / "report.json").read_bytes().decode("utf-8", "surrogateescape")
+    )
+    cost(args.folder, report)
+    for count in args.load:
+        load(args.folder, report, count)
+
+
+if __name__ == "__main__":
+    main()

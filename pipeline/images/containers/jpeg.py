@@ -1,0 +1,120 @@
+"""The segments of a JPEG file and what stands between and behind them, without decoding a pixel."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+APP0, APP1, APP2, APP12, APP13, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEC, 0xED, 0xEE, 0xEF, 0xFE
+SOI, SOS, EOI = 0xD8, 0xDA, 0xD9
+EXIF, XMP, ICC, PHOTOSHOP, JFIF, ADOBE = (
+    b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0", b"JFIF\0", b"Adobe",
+)  # fmt: skip
+LARGEST = 65533
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+_MARKER = re.compile(rb"\xff+[\x01-\xfe]")
+_END_OF_SCAN = re.compile(
+    rb"\xff+[\x01-\xcf\xd8-\xfe]"
+)  # a stuffed zero and restart markers belong to the scan
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``scan`` is the entropy-coded data behind a SOS segment, empty for every other."""
+
+    marker: int
+    payload: bytes
+    scan: bytes = b""
+
+    def encode(self) -> bytes:
+        return (
+            struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2) + self.payload + self.scan
+        )
+
+    @property
+    def is_metadata(self) -> bool:
+        """Whether the decoder of the samples can do without it."""
+        return APP0 <= self.marker <= APP15 or self.marker == COM
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The first picture's segments in file order; ``trailer`` is whatever stands behind its end: a second picture, a video, padding.
+
+    ``ended``: whether that end was found.
+    """
+
+    segments: tuple[Segment, ...]
+    trailer: bytes
+    ended: bool
+
+    def first(self, marker: int, start: bytes = b"") -> bytes | None:
+        """The payload of the first such segment that begins with ``start``."""
+        return next(
+            (
+                s.payload
+                for s in self.segments
+                if s.marker == marker and s.payload.startswith(start)
+            ),
+            None,
+        )
+
+    @property
+    def frame(self) -> Segment | None:
+        """The frame header (SOF)."""
+        return next((s for s in self.segments if s.marker in _FRAMES), None)
+
+    @property
+    def is_progressive(self) -> bool:
+        return self.frame is not None and self.frame.marker in _PROGRESSIVE
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the three components are red, green and blue, by libjpeg's rules: JFIF means YCbCr, then Adobe's word, then the names."""
+        if self.first(APP0, JFIF) is not None:
+            return False
+        adobe = self.first(APP14, ADOBE)
+        if adobe is not None and len(adobe) >= 12:
+            return adobe[11] == 0
+        return self.frame is not None and self.frame.payload[6::3] == b"RGB"
+
+
+def parse(content: bytes) -> Parsed:
+    """A JPEG file's parts. Ends quietly where the file is cut or makes no sense: the decoder has its own say on that."""
+    found: list[Segment] = []
+    at = 2
+    while match := _MARKER.search(content, at):
+        marker, at = content[match.end() - 1], match.end()
+        if marker == EOI:
+            return Parsed(tuple(found), content[at:], ended=True)
+        if marker in (1, SOI) or 0xD0 <= marker <= 0xD7:  # these have no payload
+            continue
+        size = int.from_bytes(content[at : at + 2], "big")
+        if size < 2 or at + size > len(content):
+            break
+        payload, at = content[at + 2 : at + size], at + size
+        scan = b""
+        if marker == SOS:
+            end = _END_OF_SCAN.search(content, at)
+            scan = content[at : end.start() if end else len(content)]
+            at += len(scan)
+        found.append(Segment(marker, payload, scan))
+    return Parsed(tuple(found), b"", ended=False)
+
+
+def assemble(segments: Iterable[Segment]) -> bytes:
+    """A file of these segments."""
+    return b"".join(
+        (bytes((0xFF, SOI)), *(segment.encode() for segment in segments), bytes((0xFF, EOI)))
+    )
+
+
+def icc_segments(profile: bytes | None) -> Iterator[Segment]:
+    """A colour profile in as many segments as it takes."""
+    room = LARGEST - len(ICC) - 2
+    parts = [profile[at : at + room] for at in range(0, len(profile), room)] if profile else []
+    for number, part in enumerate(parts, 1):
+        yield Segment(APP2, ICC + bytes((number, len(parts))) + part)

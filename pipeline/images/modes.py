@@ -1,0 +1,208 @@
+"""From the file's own pixel mode to RGB and an alpha channel.
+
+RGB here means the file's own values: an embedded RGB profile is kept, not applied, because the result goes back into the same
+file. CMYK, LAB and YCbCr have no RGB of their own; they are converted, and their own bands are kept for the way back
+(``pipeline.images.paste``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from ..errors import UnreadableError
+from ..types import Pixels
+from .native import Layout, Palette
+
+_STRIP_PIXELS = 1 << 22
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decoded:
+    """``rgb`` HWC, ``alpha`` HW or None, both in the file's depth and still as the file stores them (not yet upright)."""
+
+    rgb: Pixels
+    alpha: Pixels | None
+    layout: Layout
+    warnings: tuple[str, ...] = ()
+
+
+def decode(image: Image.Image) -> Decoded:
+    """The pixels of a loaded picture of any mode that can be written back. Raises ``UnreadableError`` for any other."""
+    if image.mode in ("RGBa", "La"):
+        image = image.convert({"RGBa": "RGBA", "La": "LA"}[image.mode])
+    match image.mode:
+        case "1" | "L" | "I;16" | "I;16B" | "I;16L" | "I;16N" | "RGB":
+            mode = "L" if image.mode.startswith("I;16") else image.mode
+            pixels = pixels_of(image.convert("L") if mode == "1" else image)
+            return keyed(pixels, mode, image.info.get("transparency"))
+        case "LA" | "RGBA":
+            pixels = pixels_of(image)
+            return _with_alpha(pixels, image.mode)
+        case "P" | "PA":
+            return _from_palette(image)
+        case "CMYK" | "LAB" | "YCbCr":
+            rgb, warnings = to_rgb(image, image.info.get("icc_profile"))
+            return Decoded(pixels_of(rgb), None, Layout(image.mode, pixels_of(image)), warnings)
+        case _:
+            raise UnreadableError(
+                f"pixel mode {image.mode} has no fixed range of brightness; convert it to 8 or 16 bits a channel"
+            )
+
+
+def decode_deep(pixels: Pixels, image: Image.Image) -> Decoded:
+    """The same for a 16-bit colour picture, whose samples (HWC) OpenCV decoded; ``image`` tells their meaning."""
+    if pixels.shape[2] == 2 or (pixels.shape[2] == 4 and image.mode == "RGBA"):
+        return _with_alpha(pixels, "LA" if pixels.shape[2] == 2 else "RGBA")
+    return keyed(_packed(pixels[..., :3]), "RGB", image.info.get("transparency"))
+
+
+def keyed(pixels: Pixels, mode: str, transparency: object) -> Decoded:
+    """Grey (HW) or RGB (HWC) pixels, with the colour that PNG's tRNS declares transparent, if any."""
+    rgb = _three(pixels if pixels.ndim == 3 else pixels[..., None])
+    if isinstance(transparency, int):
+        key: tuple[int, ...] | None = (transparency,)
+    else:
+        key = tuple(int(v) for v in transparency) if isinstance(transparency, tuple) else None
+    if key is None:
+        return Decoded(rgb, None, Layout(mode))
+    if mode == "1":
+        key = (255 if key[0] else 0,)
+    clear = (rgb == np.array(key)).all(axis=-1)
+    alpha = np.where(clear, 0, np.iinfo(rgb.dtype).max).astype(rgb.dtype)
+    return Decoded(rgb, cast(Pixels, alpha), Layout(mode, key=key))
+
+
+def pixels_of(image: Image.Image) -> Pixels:
+    """The picture's own bands as a new array, uint8 or uint16. Copied in strips: ``np.asarray`` would need the memory twice."""
+    width, height = image.size
+    deep = image.mode.startswith("I;16")
+    depth = len(image.getbands())
+    out = np.empty(
+        (height, width) if depth == 1 else (height, width, depth), np.uint16 if deep else np.uint8
+    )
+    step = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        out[top : top + step] = np.asarray(image.crop((0, top, width, min(top + step, height))))
+    return cast(Pixels, out)
+
+
+def to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
+    """A CMYK, LAB or YCbCr picture in RGB: by its profile where it has one, else by Pillow's plain formula, and what to warn of."""
+    warnings: tuple[str, ...] = ()
+    if transform := _transform(image.mode, icc, "RGB"):
+        converted = ImageCms.applyTransform(image, transform)
+        if converted is not None:
+            return converted, ()
+    if image.mode == "CMYK" and icc:
+        warnings = ("its colour profile cannot be used: CMYK is read by the plain formula",)
+    return image.convert("RGB"), warnings
+
+
+def from_rgb(colours: NDArray[np.uint8], mode: str, icc: bytes | None) -> NDArray[np.uint8]:
+    """Colours (N x 3) in the mode "CMYK", "LAB" or "YCbCr": the way back of ``to_rgb``."""
+    if not len(colours):
+        return np.empty((0, 4 if mode == "CMYK" else 3), np.uint8)
+    row = Image.fromarray(np.ascontiguousarray(colours)[None])
+    transform = _transform("RGB", icc, mode)
+    converted = ImageCms.applyTransform(row, transform) if transform else row.convert(mode)
+    assert converted is not None  # None is for in-place transforms only
+    return cast(NDArray[np.uint8], np.array(converted)[0])
+
+
+@lru_cache(maxsize=8)
+def _transform(source: str, icc: bytes | None, target: str) -> ImageCms.ImageCmsTransform | None:
+    """LittleCMS's transform between sRGB and the other mode; None where the plain formula has to do."""
+    other = target if source == "RGB" else source
+    if other == "YCbCr" or (other == "CMYK" and not icc):
+        return None
+    srgb = ImageCms.createProfile("sRGB")
+    try:
+        profile = (
+            ImageCms.createProfile("LAB")
+            if other == "LAB"
+            else ImageCms.ImageCmsProfile(BytesIO(icc or b""))
+        )
+        first, second = (srgb, profile) if source == "RGB" else (profile, srgb)
+        return ImageCms.buildTransform(
+            first,
+            second,
+            source,
+            target,
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return None
+
+
+def upright(array: Pixels, turn: int) -> Pixels:
+    """The pixels (HW or HWC) of EXIF orientation ``turn`` as they are meant to be seen; a new, contiguous array unless ``turn`` is 1."""
+    if turn >= 5:
+        array = array.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return _packed(array)
+
+
+def as_stored(array: Pixels, turn: int) -> Pixels:
+    """The way back of ``upright``."""
+    return upright(
+        array, {6: 8, 8: 6}.get(turn, turn)
+    )  # the two quarter turns undo each other, all else undoes itself
+
+
+def _three(grey_or_rgb: Pixels) -> Pixels:
+    return _packed(
+        grey_or_rgb
+        if grey_or_rgb.shape[2] == 3
+        else cast(Pixels, np.repeat(grey_or_rgb, 3, axis=2))
+    )
+
+
+def _with_alpha(pixels: Pixels, mode: str) -> Decoded:
+    return Decoded(_three(pixels[..., :-1]), _packed(pixels[..., -1]), Layout(mode))
+
+
+def _packed(array: Pixels) -> Pixels:
+    return cast(Pixels, np.ascontiguousarray(array))
+
+
+def _from_palette(image: Image.Image) -> Decoded:
+    palette = _palette(image)
+    bands = pixels_of(image)
+    index, own_alpha = (
+        (bands, None) if image.mode == "P" else (bands[..., 0], _packed(bands[..., 1]))
+    )
+    alpha = own_alpha
+    if own_alpha is None and (palette[:, 3] < 255).any():
+        alpha = palette[:, 3][index]
+    return Decoded(
+        np.ascontiguousarray(palette[:, :3])[index], alpha, Layout(image.mode, bands, palette)
+    )
+
+
+def _palette(image: Image.Image) -> Palette:
+    table = np.zeros((256, 4), np.uint8)
+    table[:, 3] = 255
+    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)[:256]
+    table[: len(colours), :3] = colours
+    if image.palette is not None and image.palette.mode == "RGBA":
+        table[: len(colours), 3] = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)[
+            :256, 3
+        ]
+    transparency = image.info.get("transparency")
+    if isinstance(transparency, int) and 0 <= transparency < 256:
+        table[transparency, 3] = 0
+    elif isinstance(transparency, bytes):
+        alphas = np.frombuffer(transparency[:256], np.uint8)
+        table[: len(alphas), 3] = alphas
+    return table

@@ -1,0 +1,147 @@
+"""Small pictures of one photo for the report: before, its mask, after, and the classical fills beside ours.
+
+They lie in a folder of their own in the output folder, under names made from a hash of the photo's name: no odd name, however long or
+broken, ever becomes part of a path or an address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..config import COMPARISONS
+from ..pixels import eight_bits
+from ..storage.layout import PREVIEWS
+from ..system.atomic import atomic_write
+from ..types import HoleOutcome, Mask, Outcome, Photo, Pixels
+
+#: What there may be of a photo.
+KINDS = ("before", "mask", "after", *COMPARISONS)
+#: Pixels along the longer side; smaller photos stay as they are.
+LONGER_SIDE = 360
+#: JPEG's; WebP is a quarter smaller but takes twenty times as long.
+QUALITY = 80
+
+#: The mask's colours, RGBA: what is removed, and the line around it, light inside and dark outside, so that it is seen on anything.
+TINT, LIGHT, DARK = (232, 28, 118, 110), (255, 255, 255, 255), (40, 0, 20, 200)
+
+
+def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
+    """Write the pictures of one photo, each whole or not at all: what there is of before, mask, after and the compared methods.
+
+    Args:
+        output: the output folder.
+        name: of the photo in the report; together with ``output`` it decides the files.
+        photo: HWC uint8 or uint16; shown at 8 bits, without alpha.
+        outcome: of ``photo``. Where nothing was removed the picture before is all that is written.
+
+    Raises:
+        UnwritableError: the disk's errors.
+    """
+    _write(output, name, "before", _jpeg(photo.rgb))
+    if outcome.mask is None or not outcome.mask.any():
+        return
+    _write(output, name, "mask", _webp(draw_mask(outcome.mask, outcome.holes)))
+    if outcome.result is not None:
+        _write(output, name, "after", _jpeg(outcome.result))
+    for method, picture in outcome.compared.items():
+        _write(output, name, method, _jpeg(picture))
+
+
+def find(output: Path, name: str) -> dict[str, Path]:
+    """The pictures of one photo that are there, by kind, see ``KINDS``."""
+    files = {kind: place(output, name, kind) for kind in KINDS}
+    return {kind: file for kind, file in files.items() if file.is_file()}
+
+
+def place(output: Path, name: str, kind: str) -> Path:
+    """The file of one picture, whether it is there or not."""
+    return output / PREVIEWS / f"{_key(name)}-{kind}.{'webp' if kind == 'mask' else 'jpeg'}"
+
+
+def discard(output: Path, name: str) -> None:
+    """Remove the pictures of an earlier run: they would stand beside figures that are not theirs."""
+    for kind in KINDS:
+        with suppress(OSError):
+            place(output, name, kind).unlink()
+
+
+def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
+    """Reduced by area to ``LONGER_SIDE`` at most: HWC uint8 or uint16 in, hwc uint8 out."""
+    return eight_bits(_reduce(rgb))
+
+
+def draw_mask(mask: Mask, holes: Iterable[HoleOutcome] = ()) -> NDArray[np.uint8]:
+    """The mask as a transparent overlay: HW bool -> hw4 uint8 RGBA. Several holes carry the numbers that the report gives them.
+
+    A pixel is drawn where any of the mask falls into it: no hole is too small to be seen.
+    """
+    inside = (_reduce(mask.view(np.uint8) * np.uint8(255)) > 0).astype(np.uint8)
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+    # Beyond the photo's border nothing is known to be outside: a hole there has no line.
+    eroded = cv2.erode(inside, cross, borderType=cv2.BORDER_CONSTANT, borderValue=1.0)
+    drawn = np.zeros((*inside.shape, 4), np.uint8)
+    drawn[inside > 0] = TINT
+    drawn[(inside > 0) & (eroded == 0)] = LIGHT
+    drawn[(cv2.dilate(inside, cross) > 0) & (inside == 0)] = DARK
+    holes = list(holes)
+    if len(holes) > 1:
+        scale = inside.shape[1] / mask.shape[1]
+        for number, hole in enumerate(holes, 1):
+            centre = (hole.box.x + hole.box.w / 2) * scale, (hole.box.y + hole.box.h / 2) * scale
+            _draw_number(drawn, str(number), centre)
+    return drawn
+
+
+def _draw_number(drawn: NDArray[np.uint8], text: str, centre: tuple[float, float]) -> None:
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)
+    x = min(max(round(centre[0] - width / 2), 2), max(drawn.shape[1] - width - 2, 0))
+    y = min(max(round(centre[1] + height / 2), height + 2), drawn.shape[0] - 2)
+    for colour, thickness in (((*DARK[:3], 255), 4), (LIGHT, 1)):
+        cv2.putText(
+            drawn, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
+        )
+
+
+def _reduce(picture: Any) -> Any:
+    """HW or HWC, reduced by area. Halves come first because OpenCV halves ten times faster than it reduces by any other factor."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, LONGER_SIDE / max(height, width))
+    target = max(1, round(width * scale)), max(1, round(height * scale))
+    while max(picture.shape[:2]) >= 2 * LONGER_SIDE:
+        h, w = picture.shape[:2]
+        # An odd last row or column is left out, so that the halves are exact.
+        even = picture[: max(1, h // 2 * 2), : max(1, w // 2 * 2)]
+        picture = cv2.resize(even, (max(1, w // 2), max(1, h // 2)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
+
+
+def _jpeg(rgb: Pixels) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(reduce_picture(rgb)).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _webp(drawn: NDArray[np.uint8]) -> bytes:
+    """Lossless, because a line one pixel wide does not survive anything else."""
+    file = io.BytesIO()
+    Image.fromarray(drawn).save(file, "WEBP", lossless=True, method=1)
+    return file.getvalue()
+
+
+def _write(output: Path, name: str, kind: str, content: bytes) -> None:
+    with atomic_write(place(output, name, kind), durable=False) as file:
+        file.write(content)
+
+
+def _key(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:20]

@@ -1,0 +1,304 @@
+"""Disks that are full, read-only or another one: nothing half stands anywhere, the message says what it is, and the next run goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch import journal
+from remove_objects.pipeline.batch.worker import failed_entry
+from remove_objects.pipeline.errors import OutputError, UnwritableError
+from remove_objects.pipeline.images import read_photo, write_mask, write_photo
+from remove_objects.pipeline.storage import layout
+from remove_objects.pipeline.system import atomic
+from tests.support.faults import OPTIONS, Ground
+from tests.support.scenes import scene
+from tools.faults.points import ended, limit_files, start
+
+pytestmark = pytest.mark.slow
+
+
+def command(ground: Ground, out: Path) -> int:
+    options = ["--masks", str(ground.folder / "masks"), *OPTIONS]
+    return cli.main([*options, "--workers", "1", "-o", str(out), str(ground.folder / "in")])
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[None]:
+    """A file system of its own at ``folder``, where this process may mount one."""
+    folder.mkdir(exist_ok=True)
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(
+            ["mount", *options, str(folder)], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("this process may not mount a file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("kilobytes", [4, 12, 20, 28, 36, 52, 68, 84])
+def test_a_full_disk_ends_the_run_says_so_and_with_room_it_goes_on(
+    kilobytes: int, ground: Ground, tmp_path: Path
+) -> None:
+    out, errors = tmp_path / "out", tmp_path / "errors"
+    with mounted(out, "-t", "tmpfs", "-o", f"size={kilobytes}k", "none"):
+        assert ended(start(lambda: command(ground, out), errors)) == 1
+        said = errors.read_text()
+        assert "the disk is full (No space left on device)" in said
+        assert str(out) in said
+        assert "same command" in said
+        assert "Traceback" not in said
+        ground.assert_nothing_is_half(out)
+        assert not list(out.rglob(".*.part"))
+        subprocess.run(["mount", "-o", "remount,size=10m", str(out)], check=True)
+        ground.assert_resumes(out)
+
+
+@pytest.mark.parametrize("size", [0, 60, 200, 400, 700, 1100, 1600, 2500, 6000])
+def test_a_disk_that_is_full_at_any_byte_of_a_file_ends_the_run_and_it_goes_on(
+    size: int, ground: Ground, tmp_path: Path
+) -> None:
+    """As above, where nothing can be mounted: the system's limit of a file's size in the place of the disk's."""
+    out = tmp_path / "out"
+
+    def work() -> int:
+        limit_files(size, deadly=False)
+        atomic.FULL.add(errno.EFBIG)
+        return command(ground, out)
+
+    assert ended(start(work, Path(os.devnull))) == 1  # a message in a file would meet the limit too
+    ground.assert_nothing_is_half(out)
+    assert not list(out.rglob(".*.part"))
+    ground.assert_resumes(out)
+
+
+def test_one_file_that_is_too_large_for_the_disk_is_an_entry_and_the_others_are_done(
+    ground: Ground, tmp_path: Path
+) -> None:
+    from remove_objects.pipeline.report.files import read_report
+
+    out, large = tmp_path / "out", ground.folder / "in" / "large.bmp"
+    Image.fromarray(scene(120, 160, person=None)).save(large)  # 58 kB, the others have 9 at most
+    try:
+
+        def work() -> int:
+            limit_files(40_000, deadly=False)
+            return command(ground, out)
+
+        assert ended(start(work)) == 1
+        found = {p["input"]: p for p in read_report(out / "report.json")["photos"]}
+        assert {name for name, entry in found.items() if entry["status"] == "failed"} == {
+            "broken.png",
+            "large.bmp",
+        }
+        assert (
+            f"{out / 'large.bmp'}: cannot be written (File too large)"
+            in found["large.bmp"]["error"]
+        )
+        assert not (out / "large.bmp").exists()
+    finally:
+        large.unlink()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "webp", "tif", "avif"])
+def test_in_whatever_format_a_full_disk_is_called_a_full_disk(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / f"a.{suffix}")
+    photo = read_photo(tmp_path / f"a.{suffix}")
+    hole = np.zeros(photo.size, bool)
+    hole[50:60, 50:60] = True
+    target = Path("/dev/full")
+
+    def full(path: Path, mode: str) -> BinaryIO:
+        return open(target, "r+b")
+
+    monkeypatch.setattr(atomic, "open", full, raising=False)
+    with pytest.raises(OutputError, match="the disk is full"):
+        write_photo(photo, photo.rgb, hole, tmp_path / "out" / f"a.{suffix}")
+    with pytest.raises(OutputError, match="the disk is full"):
+        write_mask(picture[..., 0] > 127, tmp_path / "out" / "mask.png")
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_what_a_full_disk_took_of_a_line_of_the_journal_is_taken_back(tmp_path: Path) -> None:
+    def row(name: str) -> dict[str, Any]:
+        return {"input": name, "entry": failed_entry(name, "damaged")}
+
+    book = journal.Journal(tmp_path)
+    book.add(row("a"))
+    before = (tmp_path / layout.NAME).read_bytes()
+
+    def work() -> int:
+        limit_files(len(before) + 10, deadly=False)
+        with pytest.raises(OutputError, match=r"journal\.jsonl: cannot be written"):
+            book.add(row("b"))
+        return 0
+
+    assert ended(start(work)) == 0
+    assert (tmp_path / layout.NAME).read_bytes() == before
+    book.add(row("c"))
+    assert set(journal.Journal(tmp_path).rows) == {"a", "c"}
+
+
+@contextmanager
+def without_rights(folder: Path) -> Iterator[bool]:
+    """Nobody may write in the folder, by its mode; gives whether that holds: the superuser is above modes."""
+    folder.chmod(0o555)
+    try:
+        yield not os.access(folder, os.W_OK)
+    finally:
+        folder.chmod(0o755)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody may write in the folder, not even the superuser, for whom it becomes a mount."""
+    with without_rights(folder) as holds:
+        if holds:
+            yield
+            return
+        with mounted(folder, "--bind", str(folder)):
+            subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+            yield
+
+
+def test_a_read_only_output_is_refused_before_any_work(
+    ground: Ground, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with read_only(out):
+        assert command(ground, out) == 2
+        assert f"{out}: nothing can be written there (" in capsys.readouterr().err
+        assert os.listdir(out) == []
+    ground.assert_resumes(out)
+
+
+def test_a_folder_without_rights_in_the_output_fails_its_own_photos_only(
+    ground: Ground, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "deep").mkdir(parents=True)
+    with without_rights(out / "deep") as holds:
+        if not holds:
+            pytest.skip("the superuser may write into every folder")
+        found = {p["input"]: p for p in ground.clean(out).photos}
+        assert {name for name, entry in found.items() if entry["status"] == "failed"} == {
+            "broken.png",
+            "deep/b.jpg",
+            "deep/c.jpg",
+        }
+        assert f"{out / 'deep' / 'b.jpg'}: cannot be written" in found["deep/b.jpg"]["error"]
+
+
+def test_a_photo_whose_place_cannot_be_written_is_an_entry_and_the_others_are_done(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def refused(source: Path, target: Path) -> None:
+        if Path(target).parent.name == "deep" and Path(target).suffix == ".jpg":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    found = {p["input"]: p for p in ground.clean(tmp_path / "out").photos}
+    assert {name for name, entry in found.items() if entry["status"] == "failed"} == {
+        "broken.png",
+        "deep/b.jpg",
+        "deep/c.jpg",
+    }
+    assert (
+        "deep/b.jpg: cannot be written (Permission denied); check the folder's rights"
+        in found["deep/b.jpg"]["error"]
+    )
+    monkeypatch.undo()
+    assert {
+        p["input"] for p in ground.clean(tmp_path / "out").photos if p["status"] == "failed"
+    } == {"broken.png"}
+
+
+def test_a_disk_that_becomes_read_only_ends_the_run_and_it_goes_on(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, replace = tmp_path / "out", os.replace
+
+    def refused(source: Any, target: Any) -> None:
+        if (out / "a.png").exists():
+            raise OSError(errno.EROFS, "Read-only file system")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(OutputError, match=r"stopped .*the disk is read-only"):
+        ground.clean(out)
+    monkeypatch.undo()
+    ground.assert_nothing_is_half(out)
+    assert (out / "a.png").exists()
+    assert not (out / "deep" / "b.jpg").exists()
+    ground.assert_resumes(out)
+
+
+def test_a_result_that_could_not_be_replaced_is_still_known_as_ones_own(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, photo = tmp_path / "out", ground.folder / "in" / "a.png"
+    ground.clean(out)
+    content, times = photo.read_bytes(), photo.stat()
+    try:
+        Image.fromarray(scene(48, 64, person=None, seed=9)).save(photo)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "remove_objects.pipeline.images.write_photo",
+                lambda *_, **__: (_ for _ in ()).throw(UnwritableError("the share went away")),
+            )
+            assert {p["input"]: p["error"] for p in ground.clean(out).photos}[
+                "a.png"
+            ] == "the share went away"
+        again = {p["input"]: p for p in ground.clean(out).photos}["a.png"]
+        assert again["status"] != "failed", again["error"]
+    finally:
+        photo.write_bytes(content)
+        os.utime(photo, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_every_rename_stays_in_its_folder_so_the_output_may_be_on_any_disk(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed: list[tuple[Path, Path]] = []
+    replace = os.replace
+
+    def seen(source: Path, target: Path) -> None:
+        renamed.append((Path(source), Path(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", seen)
+    other = Path("/dev/shm")
+    elsewhere = (
+        other.is_dir()
+        and other.stat().st_dev != tmp_path.stat().st_dev
+        and os.access(other, os.W_OK)
+    )
+    out = other / f"remove-objects-test-{os.getpid()}" if elsewhere else tmp_path / "out"
+    try:
+        ground.assert_resumes(out)
+    finally:
+        shutil.rmtree(out)
+    assert len(renamed) > 10
+    assert all(source.parent == target.parent for source, target in renamed)

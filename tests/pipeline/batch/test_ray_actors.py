@@ -1,0 +1,396 @@
+"""``--engine ray`` on a real cluster of two workers: the local engine's report, whatever dies; resumed by either engine; S3."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.storage.layout import NAME
+from tests.support.s3_server import Bucket, s3_bucket
+from tests.support.scenes import scene
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.network,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None,
+        reason="Ray is not installed: pip install '.[distributed]'",
+    ),
+]
+needs_s3 = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("moto", "s3fs", "flask_cors")),
+    reason="no S3 server: pip install '.[test]'",
+)
+ROOT = Path(__file__).parents[3]
+OPTIONS = ["--no-probe", "--offline", "--device", "cpu", "--quiet"]
+PHOTOS = 12
+#: The command, with Ctrl-C as a terminal has it: in a suite that runs in the background it is ignored, and the command leaves it so.
+LISTENING = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from remove_objects.pipeline.cli import main; sys.exit(main())"
+#: What may differ between two runs over the same photos.
+LOOSE = ("seconds", "stages")
+
+
+def processes(root: int) -> dict[int, str]:
+    """Everything that a process started, and what that started, by pid, with its title."""
+    parents, titles = {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parents[int(folder.name)] = int(
+                    (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                )
+                titles[int(folder.name)] = (
+                    (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
+            except OSError:
+                continue
+    found, level = {}, {root}
+    while level := {pid for pid, parent in parents.items() if parent in level}:
+        found |= {pid: titles[pid] for pid in level}
+    return found
+
+
+def until(found: Callable[[], Any], what: str, seconds: float = 240) -> Any:
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+    return value
+
+
+class Cluster:
+    """A running cluster, and the command run against it."""
+
+    def __init__(self, process: subprocess.Popen[str], environment: dict[str, str]) -> None:
+        self.process, self.environment = process, environment
+
+    def start(self, *arguments: object, engine: str = "ray") -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            "-c",
+            LISTENING,
+            *OPTIONS,
+            "--engine",
+            engine,
+            *map(str, arguments),
+        ]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command,
+            env=self.environment,
+            cwd=ROOT,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: object, engine: str = "ray", code: int = 0) -> str:
+        process = self.start(*arguments, engine=engine)
+        output, errors = process.communicate(timeout=400)
+        assert process.returncode == code, output + errors
+        return errors
+
+    def actors(self) -> list[int]:
+        return [
+            pid
+            for pid, title in processes(self.process.pid).items()
+            if title.startswith(("ray::MapWorker", "ray::_MapWorker"))
+        ]
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket | None]:
+    if any(importlib.util.find_spec(name) is None for name in ("moto", "s3fs", "flask_cors")):
+        yield None
+        return
+    with s3_bucket(tmp_path_factory.mktemp("s3") / "log") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def environment(
+    bucket: Bucket | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Of the driver and of every worker: this checkout, no cache, no network, and a token that only this cluster takes."""
+    # Not below pytest's folder: the path of a socket in it may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as ray_folder:
+        yield {
+            **os.environ, **({} if bucket is None else bucket.environment), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0",
+            "TORCH_HOME": str(tmp_path_factory.mktemp("cache")), "REMOVE_OBJECTS_OFFLINE": "1", "RAY_TMPDIR": ray_folder,
+            "PYTHONWARNINGS": "ignore", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cluster(environment: dict[str, str]) -> Iterator[Cluster]:
+    """Two cores. When it ends, nothing of it is left."""
+    pipe = subprocess.PIPE
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[2].with_name("support") / "ray_process.py"),
+    ]
+    process = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    address = process.stdout.readline().strip()
+    assert address, process.stderr.read()
+    started = set(processes(process.pid))
+    yield Cluster(process, environment | {"RAY_ADDRESS": address})
+    started |= set(processes(process.pid))
+    process.stdin.close()
+    process.wait(120)
+    process.stdout.close()
+    process.stderr.close()
+    until(lambda: not any(_is_ray(pid) for pid in started), "processes of Ray are left", 60)
+
+
+def _is_ray(pid: int) -> bool:
+    try:
+        return b"ray" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def make(folder: Path, count: int = PHOTOS) -> Path:
+    """Photos below ``in``, a tree, and their masks; one photo has none, and one is no photo."""
+    for i in range(count):
+        name = f"{'deep/' * (i % 3)}p{i:02d}.png"
+        for kind, picture in (
+            ("in", Image.fromarray(scene(seed=i, person=None))),
+            ("masks", Image.fromarray(_mask(i))),
+        ):
+            path = folder / kind / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind == "in" or i:
+                picture.save(path)
+    (folder / "in" / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    return folder
+
+
+def _mask(i: int) -> np.ndarray:
+    mask = np.zeros((120, 160), bool)
+    mask[30:80, 10 * (i % 6) : 10 * (i % 6) + 30] = True
+    return mask
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of the local engine, with a file of somebody else's in the way."""
+    out = tmp_path_factory.mktemp("local")
+    (out / "p03.png").write_bytes(b"somebody's own file")
+    batch = BatchSettings(output=out, masks=photos / "masks", save_masks=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(out / ".no-cache"))
+        remove_folder([photos / "in"], Settings(probe=False, offline=True, device="cpu"), batch)
+    return out
+
+
+def entries(report: bytes | Path, *hide: object) -> list[dict]:
+    """The report's rows without what may differ; ``hide``: folders' names, the longest first."""
+    text = (report / "report.json").read_text() if isinstance(report, Path) else report.decode()
+    for name in hide:
+        text = text.replace(str(name), "…")
+    found = json.loads(text)["photos"]
+    assert len({p["input"] for p in found}) == len(found)
+    return [{k: v for k, v in p.items() if k not in LOOSE} for p in found]
+
+
+def rows(out: Path) -> int:
+    return (out / NAME).read_bytes().count(b"\n") if (out / NAME).exists() else 0
+
+
+def assert_same_files(out: Path, whole: Path) -> None:
+    def files(folder: Path) -> dict[str, bytes]:
+        wanted = (
+            p for p in folder.rglob("*") if p.is_file() and not p.name.startswith((".", "report."))
+        )
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in wanted}
+
+    assert files(out) == files(whole)
+    assert not (out / ".remove-objects-claims").exists()
+
+
+def test_a_killed_worker_loses_nothing(
+    cluster: Cluster, photos: Path, whole: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "p03.png").write_bytes(b"somebody's own file")
+    before = {p: p.read_bytes() for p in photos.rglob("*") if p.is_file()}
+    run = cluster.start(
+        "--masks", photos / "masks", "--save-masks", "-o", out, "--actors", 2, photos / "in"
+    )
+    until(lambda: rows(out) >= 2 or run.poll() is not None, "no photo was done")
+    victim = cluster.actors()[0]
+    os.kill(victim, signal.SIGKILL)
+    output, errors = run.communicate(timeout=400)
+    assert run.returncode == 1, output + errors  # broken.jpg, and the file in the way
+    assert victim not in cluster.actors()
+    assert entries(out, out, photos) == entries(whole, whole, photos)
+    assert {p["input"]: p["status"] for p in entries(out) if p["status"] == "failed"} == {
+        "broken.jpg": "failed",
+        "p03.png": "failed",
+    }
+    assert rows(out) == PHOTOS + 2  # a line a photo, and the last one
+    assert_same_files(out, whole)
+    assert before == {p: p.read_bytes() for p in photos.rglob("*") if p.is_file()}
+    run_facts = json.loads((out / "report.json").read_text())["run"]
+    assert run_facts["weights"] == json.loads((whole / "report.json").read_text())["run"]["weights"]
+    assert run_facts["device"] == "cpu"
+
+
+#: So many that two actors are not done with them before a signal has come through.
+MANY = 60
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("many"), MANY)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_goes_on(
+    number: signal.Signals, cluster: Cluster, many: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["--masks", many / "masks", "--save-masks", "-o", out, many / "in"]
+    run = cluster.start("--actors", "2", *arguments)
+    # By the actors' files: the driver may hear of many photos at once.
+    until(lambda: any(out.rglob("p*.png")) or run.poll() is not None, "no photo was done")
+    os.kill(run.pid, number)
+    output, errors = run.communicate(timeout=120)
+    assert run.returncode == 1, output + errors
+    assert "once more stops now" in errors
+    assert "the same command goes on from here" in errors
+    report = json.loads((out / "report.json").read_text())
+    assert 0 < len(report["photos"]) < MANY + 1
+    written = {str(p.relative_to(out)) for p in out.rglob("p*.png") if "masks" not in p.parts}
+    assert written == {
+        p["output"] for p in report["photos"] if p["output"]
+    }  # it tells of every one
+    assert rows(out) == len(report["photos"])
+    assert any("stopped by the user" in w for w in report["run"]["warnings"])
+    until(lambda: not cluster.actors(), "the workers of a stopped run go on")
+    cluster.run(*arguments, engine="local", code=1)
+    journal = [json.loads(line) for line in (out / NAME).read_text().splitlines()]
+    done = [
+        row["input"] for row in journal if "input" in row and row["entry"]["status"] != "failed"
+    ]
+    assert len(done) == len(set(done)) == MANY  # nothing was done twice
+    assert {p["input"]: p["status"] for p in entries(out) if p["status"] == "failed"} == {
+        "broken.jpg": "failed"
+    }
+
+
+def test_what_the_local_engine_did_ray_skips(cluster: Cluster, tmp_path: Path) -> None:
+    make(tmp_path, 4)
+    (tmp_path / "in" / "broken.jpg").unlink()
+    arguments = ["--masks", tmp_path / "masks", "-o", tmp_path / "out", tmp_path / "in"]
+    cluster.run(*arguments, engine="local")
+    Image.fromarray(scene(seed=9)).save(tmp_path / "in" / "new.png")
+    cluster.run(*arguments)
+    statuses = {p["input"]: p["status"] for p in entries(tmp_path / "out")}
+    assert statuses.pop("new.png") == "unchanged"  # it has no mask
+    assert len(statuses) == 4
+    assert set(statuses.values()) == {"skipped"}
+
+
+def test_a_photo_that_kills_every_worker_is_given_up(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    make(tmp_path, 3)
+    Image.fromarray(scene()).save(tmp_path / "in" / "poison.png")
+    command = [
+        sys.executable,
+        str(Path(__file__).parents[2].with_name("support") / "ray_process.py"),
+        "--poison",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "became.json").read_text())
+    assert {name: status for name, (status, _) in found.items() if status == "failed"} == {
+        "broken.jpg": "failed",
+        "poison.png": "failed",
+    }
+    assert "was killed" in found["poison.png"][1]
+    assert len(found) == 5
+
+
+def results(bucket: Bucket) -> list[str]:
+    return [
+        key
+        for key in bucket.tags()
+        if key.startswith("out/") and key.endswith(".png") and "/masks/" not in key
+    ]
+
+
+@needs_s3
+def test_s3_to_s3_whatever_dies(
+    cluster: Cluster, bucket: Bucket, photos: Path, whole: Path
+) -> None:
+    bucket.upload(photos / "in", "photos")
+    bucket.upload(photos / "masks", "masks")
+    bucket.put("photos/sub/../../../evil.png", (photos / "in" / "p03.png").read_bytes())
+    bucket.put("out/p03.png", b"somebody's own file")
+    inputs = {key: tag for key, tag in bucket.tags().items() if not key.startswith("out/")}
+    arguments = [
+        "--masks",
+        "s3://bucket/masks",
+        "--save-masks",
+        "-o",
+        "s3://bucket/out",
+        "s3://bucket/photos",
+    ]
+    first = cluster.start(*arguments)
+    until(lambda: len(results(bucket)) > 2 or first.poll() is not None, "nothing was done")
+    first.kill()  # before any piece of the journal was put: photos stand there that no journal knows
+    first.communicate(timeout=60)
+    until(lambda: not cluster.actors(), "the workers of a dead driver go on")
+    cluster.run(*arguments, code=1)
+    assert entries(
+        bucket.get("out/report.json"), "s3://bucket/out", "s3://bucket/masks", "s3://bucket/photos"
+    ) == entries(whole, whole, photos / "masks", photos / "in")
+    report = json.loads(bucket.get("out/report.json"))
+    assert any("no folder can hold" in w for w in report["run"]["warnings"])
+    keys = bucket.tags()
+    assert {key: tag for key, tag in keys.items() if not key.startswith("out/")} == inputs
+    assert not [key for key in keys if "evil" in key and key.startswith("out/")]
+    assert not [key for key in keys if ".remove-objects-claims" in key or "journal.d" in key]
+    for path in (p for p in whole.rglob("*.png") if not p.name.startswith(".")):
+        assert bucket.get(f"out/{path.relative_to(whole).as_posix()}") == path.read_bytes(), path
+    # The other engine finds all of it done.
+    cluster.run(*arguments, engine="local", code=1)
+    again = {p["input"]: p["status"] for p in entries(bucket.get("out/report.json"))}
+    assert {name for name, status in again.items() if status != "skipped"} == {
+        "broken.jpg",
+        "p03.png",
+    }

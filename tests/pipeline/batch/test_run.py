@@ -1,0 +1,352 @@
+"""Whole runs over generated folders: tree, formats, resume, failures, refusals, and the report's shape."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch.output.claims import CLAIMS
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.storage.layout import NAME
+from tests.support.scenes import scene
+
+PERSON = BatchSettings(classes=("person",), workers=2)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, red_is_person: None) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deep" / "er").mkdir(parents=True)
+    Image.fromarray(scene(seed=1)).save(folder / "middle.png")
+    Image.fromarray(scene(person=(0, 40, 30, 50), seed=2)).save(folder / "deep" / "edge.png")
+    Image.fromarray(scene(person=None, seed=3)).save(folder / "deep" / "er" / "empty.png")
+    return folder
+
+
+def batch(folder: Path, **changes: object) -> BatchSettings:
+    return BatchSettings(**{"classes": ("person",), "output": folder, **changes})  # type: ignore[arg-type]
+
+
+def load(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_a_folder_keeps_its_tree_and_gets_its_report(photos: Path, tmp_path: Path) -> None:
+    inputs = {p: p.read_bytes() for p in photos.rglob("*.png")}
+    out = tmp_path / "out"
+    result = remove_folder(
+        [photos], Settings(), batch(out, save_masks=True), command="remove-objects test"
+    )
+    report = load(out)
+    assert report["schema_version"] == 1
+    assert set(report["run"]) == {
+        "version",
+        "command",
+        "settings",
+        "weights",
+        "device",
+        "seconds",
+        "warnings",
+    }
+    assert report["run"]["command"] == "remove-objects test"
+    assert (
+        set(report["run"]["weights"]) == {"box", "partial-conv", "compression"}
+        or "box" in report["run"]["weights"]
+    )
+    by_name = {p["input"]: p for p in report["photos"]}
+    assert list(by_name) == ["deep/edge.png", "deep/er/empty.png", "middle.png"]
+    assert by_name["deep/er/empty.png"]["status"] == "unchanged"
+    assert (out / "deep/er/empty.png").read_bytes() == inputs[photos / "deep/er/empty.png"]
+    assert by_name["deep/edge.png"]["holes"][0]["route"] == "edge"
+    assert by_name["middle.png"]["holes"][0]["route"] == "free-form"
+    for name in ("deep/edge.png", "middle.png"):
+        entry = by_name[name]
+        assert entry["status"] in ("ok", "review")
+        assert entry["fidelity"] == {"changed_outside": 0, "psnr_outside": None}
+        assert entry["classes"]["person"] > 0
+        assert 0 < entry["hole_share"] < 0.5
+        assert set(entry["holes"][0]) == {
+            "box",
+            "share",
+            "route",
+            "why",
+            "seam",
+            "score",
+            "signs",
+            "probe",
+        }
+        assert set(entry["holes"][0]["probe"]) == {"l1", "psnr", "ssim", "lpips"}
+        assert entry["holes"][0]["probe"]["lpips"] is None  # no backbone in an empty cache
+        mask = np.asarray(Image.open(out / entry["mask"]))
+        before, after = (
+            np.asarray(Image.open(photos / name)),
+            np.asarray(Image.open(out / entry["output"])),
+        )
+        assert np.array_equal(before[~mask], after[~mask])
+        assert not (after == (255, 0, 0)).all(2).any()  # nobody is left
+        assert entry["residue"] == 0
+    assert sum("LPIPS" in w for w in report["run"]["warnings"]) == 1
+    assert {p: p.read_bytes() for p in photos.rglob("*.png")} == inputs
+    assert result.report == out / "report.json"
+    assert not list(out.rglob(".*.part"))
+
+
+def test_saved_masks_go_back_in_and_give_the_same_photo(photos: Path, tmp_path: Path) -> None:
+    remove_folder([photos], Settings(), batch(tmp_path / "a", save_masks=True))
+    remove_folder(
+        [photos], Settings(), BatchSettings(output=tmp_path / "b", masks=tmp_path / "a" / "masks")
+    )
+    for name in ("middle.png", "deep/edge.png"):
+        assert np.array_equal(
+            np.asarray(Image.open(tmp_path / "a" / name)),
+            np.asarray(Image.open(tmp_path / "b" / name)),
+        )
+    entry = next(p for p in load(tmp_path / "b")["photos"] if p["input"] == "deep/er/empty.png")
+    assert entry["status"] == "unchanged"
+    assert "no mask" in entry["reason"]
+
+
+def test_one_bad_photo_is_an_entry_and_not_the_end(photos: Path, tmp_path: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    result = remove_folder([photos], Settings(probe=False), batch(tmp_path / "out"))
+    by_name = {p["input"]: p for p in result.photos}
+    assert by_name["broken.jpg"]["status"] == "failed"
+    assert "broken.jpg" in by_name["broken.jpg"]["error"]
+    assert not (tmp_path / "out" / "broken.jpg").exists()
+    assert by_name["middle.png"]["status"] in ("ok", "review")
+
+
+def test_a_second_run_skips_and_keeps_the_figures(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = remove_folder([photos], Settings(probe=False), batch(out))
+    stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
+    second = remove_folder([photos], Settings(probe=False), batch(out))
+    assert {p["status"] for p in second.photos} == {"skipped"}
+    assert stamps == {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
+    holes = {p["input"]: p["holes"] for p in first.photos}
+    assert {p["input"]: p["holes"] for p in second.photos} == holes
+
+
+def test_other_settings_do_the_work_again(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    remove_folder([photos], Settings(probe=False), batch(out))
+    again = remove_folder([photos], Settings(probe=False, dilate=9), batch(out))
+    assert "skipped" not in {p["status"] for p in again.photos}
+
+
+def test_a_changed_photo_is_done_again_and_others_are_not(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    remove_folder([photos], Settings(probe=False), batch(out))
+    Image.fromarray(scene(seed=9)).save(photos / "middle.png")
+    again = {
+        p["input"]: p["status"]
+        for p in remove_folder([photos], Settings(probe=False), batch(out)).photos
+    }
+    assert again["middle.png"] != "skipped"
+    assert again["deep/edge.png"] == "skipped"
+
+
+def test_a_broken_run_resumes_and_its_report_is_whole(photos: Path, tmp_path: Path) -> None:
+    out, clean = tmp_path / "out", tmp_path / "clean"
+    whole = remove_folder([photos], Settings(probe=False), batch(clean))
+    remove_folder([photos], Settings(probe=False), batch(out))
+    # As a kill would leave it: one photo done, a line cut short, no report.
+    lines = (out / NAME).read_text().splitlines()
+    kept = json.loads(lines[0])
+    (out / NAME).write_text(lines[0] + "\n" + lines[1][:40])
+    (out / "report.json").unlink()
+    for name in {p["input"] for p in whole.photos} - {kept["input"]}:
+        (out / name).unlink()
+    resumed = remove_folder([photos], Settings(probe=False), batch(out))
+
+    def plain(photos: list[dict]) -> list[dict]:
+        return sorted(
+            ({k: v for k, v in p.items() if k not in ("seconds", "stages")} for p in photos),
+            key=lambda p: p["input"],
+        )
+
+    assert plain(resumed.photos) == plain(whole.photos)
+
+
+def test_a_foreign_file_in_the_way_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "middle.png").write_bytes(b"somebody's own file")
+    result = remove_folder([photos], Settings(probe=False), batch(out))
+    entry = next(p for p in result.photos if p["input"] == "middle.png")
+    assert entry["status"] == "failed"
+    assert "--overwrite" in entry["error"]
+    assert (out / "middle.png").read_bytes() == b"somebody's own file"
+    again = remove_folder([photos], Settings(probe=False), batch(out, overwrite=True))
+    assert all(p["status"] != "failed" for p in again.photos)
+
+
+def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "masks").mkdir(parents=True)
+    (out / "masks" / "middle.png").write_bytes(b"somebody's own mask")
+
+    def statuses(**changes: object) -> dict[str, str]:
+        done = remove_folder(
+            [photos], Settings(probe=False), batch(out, save_masks=True, **changes)
+        )
+        return {p["input"]: p["error"] or p["status"] for p in done.photos}
+
+    assert (
+        "masks/middle.png: exists and is not what an earlier run wrote here"
+        in statuses()["middle.png"]
+    )
+    assert (out / "masks" / "middle.png").read_bytes() == b"somebody's own mask"
+    assert not (out / "middle.png").exists()
+    assert statuses(overwrite=True)["middle.png"] in ("ok", "review")
+
+    # Ours may be replaced, even after a run that had none to write; one that was mended by hand may not.
+    def again(classes: tuple[str, ...], dilate: int = 0) -> str:
+        done = remove_folder(
+            [photos],
+            Settings(probe=False, dilate=dilate),
+            BatchSettings(classes=classes, output=out, save_masks=True, workers=1),
+        )
+        entry = next(p for p in done.photos if p["input"] == "middle.png")
+        return entry["error"] or entry["status"]
+
+    assert again(("dog",)) == "unchanged"
+    assert again(("person",), 5) in ("ok", "review")
+    Image.new("1", (9, 9)).save(out / "masks" / "middle.png")
+    mended = (out / "masks" / "middle.png").read_bytes()
+    assert "masks/middle.png: exists" in again(("person",), 7)
+    assert (out / "masks" / "middle.png").read_bytes() == mended
+
+
+def test_the_mask_of_a_photo_that_could_not_be_written_is_known_as_ours(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "middle.png").write_bytes(b"somebody's own file")
+
+    def status() -> str:
+        done = remove_folder([photos], Settings(probe=False), batch(out, save_masks=True))
+        return next(p["status"] for p in done.photos if p["input"] == "middle.png")
+
+    assert status() == "failed"
+    assert (out / "masks" / "middle.png").exists()
+    assert not (out / CLAIMS).exists()
+    assert status() == "failed"  # for the same reason, not for its mask
+    (out / "middle.png").unlink()
+    assert status() in ("ok", "review")
+
+
+def test_a_dry_run_between_two_runs_does_not_make_their_files_foreign(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for dry, dilate in ((False, 5), (True, 5), (False, 7)):
+        done = remove_folder(
+            [photos], Settings(probe=False, dilate=dilate), batch(out, dry_run=dry, save_masks=True)
+        )
+        assert "failed" not in {p["status"] for p in done.photos}, [p["error"] for p in done.photos]
+
+
+def test_a_dry_run_writes_masks_and_report_only(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = remove_folder([photos], Settings(), batch(out, dry_run=True, save_masks=True))
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png")) == [
+        "masks/deep/edge.png",
+        "masks/middle.png",
+    ]
+    assert all(p["output"] is None for p in result.photos)
+
+
+def test_a_photo_that_is_all_person_fails_clearly(tmp_path: Path, red_is_person: None) -> None:
+    Image.new("RGB", (80, 60), (255, 0, 0)).save(tmp_path / "red.png")
+    result = remove_folder([tmp_path / "red.png"], Settings(), batch(tmp_path / "out"))
+    assert result.photos[0]["status"] == "failed"
+    assert "nothing is left" in result.photos[0]["reason"]
+
+
+def test_wrong_calls_are_refused_before_any_work(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="aeroplane, bicycle"):
+        remove_folder([photos], Settings(), batch(tmp_path / "out", classes=("persn",)))
+    with pytest.raises(UsageError, match="--class"):
+        remove_folder([photos], Settings(), batch(tmp_path / "out", classes=()))
+    with pytest.raises(UsageError, match="both input and output"):
+        remove_folder([photos], Settings(), batch(photos))
+    with pytest.raises(UsageError, match="no such folder of masks"):
+        remove_folder([photos], Settings(), BatchSettings(masks=tmp_path / "none"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_workers_do_not_change_the_result(photos: Path, tmp_path: Path) -> None:
+    one = remove_folder([photos], Settings(probe=False), batch(tmp_path / "one", workers=1))
+    many = remove_folder([photos], Settings(probe=False), batch(tmp_path / "many", workers=4))
+    for photo in one.photos:
+        assert (tmp_path / "one" / photo["output"]).read_bytes() == (
+            tmp_path / "many" / photo["output"]
+        ).read_bytes()
+    assert {p["input"] for p in one.photos} == {p["input"] for p in many.photos}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_pil_images_come_back_as_they_were_given(red_is_person: None, mode: str) -> None:
+    picture = Image.fromarray(scene()).convert(mode)
+    result = ObjectRemover(Settings(probe=False)).remove(picture, classes=["person"])
+    assert result.image.mode == mode
+    assert result.image.size == picture.size
+    if mode != "L":  # red is not red in grey
+        assert result.outcome.holes
+
+
+def test_arrays_come_back_as_arrays_and_are_not_changed(red_is_person: None) -> None:
+    picture = scene()
+    before = picture.copy()
+    image, outcome = ObjectRemover(Settings(probe=False)).remove(picture, classes=["person"])
+    assert np.array_equal(picture, before)
+    assert image.dtype == np.uint8
+    assert outcome.mask is not None
+    assert np.array_equal(image[~outcome.mask], before[~outcome.mask])
+    assert not np.array_equal(image, before)
+
+
+def test_other_pictures_are_refused_with_what_was_found(red_is_person: None) -> None:
+    with pytest.raises(UsageError, match="float64"):
+        ObjectRemover().remove(np.zeros((5, 5, 3)), classes=["person"])
+    with pytest.raises(UsageError, match="at least one class"):
+        ObjectRemover().remove(scene())
+    with pytest.raises(UsageError, match="the hole is 5x4"):
+        ObjectRemover().remove(scene(), hole=np.zeros((4, 5), bool))
+
+
+def test_the_probe_decides_between_texture_and_plain(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = scene(160, 200, person=(60, 40, 50, 70))
+    texture, plain = (
+        ObjectRemover(Settings(probe=False, detail=d)).remove(picture, classes=["person"])
+        for d in ("texture", "none")
+    )
+    assert not np.array_equal(texture.image, plain.image)
+    for figures, expected in (
+        ([0.1, 0.5], texture.image),
+        ([0.5, 0.1], plain.image),
+        ([None, None], texture.image),
+    ):
+        answers = iter(figures)
+        monkeypatch.setattr(
+            "remove_objects.pipeline.quality.lpips.Perceptual.distance",
+            lambda *_, answers=answers: next(answers),
+        )
+        found = ObjectRemover(Settings()).remove(picture, classes=["person"])
+        (hole,) = found.outcome.holes
+        assert np.array_equal(found.image, expected)
+        assert ("texture made the probe worse" in hole.routing.why) == (expected is plain.image)
+        assert hole.probe is not None
+        assert hole.probe.lpips == (None if figures[0] is None else 0.1)

@@ -1,0 +1,133 @@
+"""The command ``mask-board``: what it refuses, what it opens, and a --help that loads nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.board import cli
+from remove_objects.pipeline.board.board import Desk
+from tests.support.help import assert_help_is_quick
+from tests.support.scenes import scene
+
+
+def opened(*arguments: str) -> Desk:
+    return Desk(cli.open_path(cli.parser().parse_args(arguments)))
+
+
+def test_help_is_quick_and_loads_no_torch() -> None:
+    assert_help_is_quick(cli, "--host", {"torch", "cv2", "numpy", "gradio"})
+
+
+def test_what_cannot_be_opened_is_exit_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, says in (
+        ([str(tmp_path / "nowhere")], "no such file"),
+        ([str(tmp_path / "empty")], "no photo"),
+        (["--input", str(tmp_path), str(tmp_path / "empty")], "goes with the output folder"),
+        (["--input", str(tmp_path)], "goes with the output folder"),
+    ):
+        assert cli.main(arguments) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_without_gradio_the_remedy_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(scene()).save(tmp_path / "a.png")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert cli.main([str(tmp_path / "a.png")]) == 2
+    assert "pip install 'remove-objects[board]'" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_said_and_the_usual_one_steps_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(cli.UsageError, match="another --port"):
+            cli._listen("127.0.0.1", port)
+        monkeypatch.setattr(cli, "PORT", port)
+        with cli._listen("127.0.0.1", None) as other:
+            assert port < other.getsockname()[1] < port + 20
+
+
+def test_an_address_that_is_none_is_said() -> None:
+    with pytest.raises(cli.UsageError, match="no such address"):
+        cli._listen("no.such.host.invalid", 0)
+
+
+def test_one_photo_a_folder_and_a_run_are_told_apart(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(scene()).save(photos / "a.png")
+    Image.fromarray(scene()).save(photos / "b.png")
+    assert opened().photos()["mode"] == "empty"
+    one = opened(str(photos / "b.png")).photos()
+    assert (one["mode"], [p["name"] for p in one["photos"]]) == ("photo", ["b.png"])
+    assert one["output"] == str(photos / "cleaned")
+    folder = opened(str(photos), "-o", str(tmp_path / "there")).photos()
+    assert (folder["mode"], [p["name"] for p in folder["photos"]]) == ("folder", ["a.png", "b.png"])
+    assert folder["output"] == str(tmp_path / "there")
+
+
+def test_a_run_keeps_its_settings_but_for_what_is_said_here(tmp_path: Path) -> None:
+    photos, cleaned = tmp_path / "photos", tmp_path / "cleaned"
+    photos.mkdir()
+    cleaned.mkdir()
+    Image.fromarray(scene()).save(photos / "a.png")
+    row = {
+        "input": "a.png",
+        "status": "review",
+        "score": None,
+        "reason": "",
+        "mask": None,
+        "holes": [],
+    }
+    settings = {
+        "segmenter": "compact",
+        "threshold": 0.4,
+        "dilate": 9,
+        "route": "edge",
+        "device": "cuda",
+        "offline": True,
+        "from_later": 1,
+    }
+    run = {"command": "", "settings": settings | {"classes": ["dog"]}}
+    (cleaned / "report.json").write_text(
+        json.dumps({"schema_version": 1, "run": run, "photos": [row]})
+    )
+    found = opened(str(cleaned)).opened
+    assert (found.settings.segmenter, found.settings.threshold, found.settings.offline) == (
+        "compact",
+        0.4,
+        True,
+    )
+    assert (found.settings.dilate, found.settings.route, found.settings.device) == (
+        None,
+        "auto",
+        "auto",
+    )
+    assert found.classes == ("dog",)
+    assert opened(str(cleaned), "--segmenter", "auto").opened.settings.segmenter == "auto"
+    assert cli.main([str(cleaned), "-o", str(tmp_path / "x")]) == 2
+
+
+def test_the_page_is_packed() -> None:
+    import tomllib
+
+    root = Path(cli.__file__).parents[2]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "package-data"
+    ]["pipeline"]
+    packed = {p.name for pattern in patterns for p in (root / "pipeline").glob(pattern)}
+    assert packed >= {"board.html", "board.css", "board.js", "canvas.js", "calls.js"}

@@ -1,0 +1,183 @@
+"""The mask under the hand: what a stroke covers, where it lies, what a click takes, and that every step is undone exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from remove_objects.pipeline.board import mask_editor
+from remove_objects.pipeline.board.mask_editor import MaskEditor
+from remove_objects.pipeline.errors import UsageError
+
+
+def drawn(rows: str) -> np.ndarray:
+    return np.array([[c == "#" for c in row] for row in rows.split()])
+
+
+def test_a_dot_and_a_line_cover_what_a_hand_expects() -> None:
+    editor = MaskEditor(5, 7)
+    assert editor.stroke([(3.5, 2.5)], 1)
+    assert np.array_equal(editor.mask, drawn("....... ...#... ..###.. ...#... ......."))
+    assert editor.stroke([(0.5, 0.5), (6.5, 0.5)], 0)
+    assert np.array_equal(editor.mask, drawn("####### ...#... ..###.. ...#... ......."))
+    assert editor.stroke([(0, 2.5), (7, 2.5)], 0, erase=True)
+    assert np.array_equal(editor.mask, drawn("####### ...#... ....... ...#... ......."))
+
+
+def test_a_stroke_lies_where_its_distance_says() -> None:
+    """Against the definition, pixel by pixel: no offset, and wrong by less than a pixel at the rim only."""
+    height, width, radius = 90, 120, 11.0
+    a, b = np.array((-20.0, 30.0)), np.array((80.25, 70.75))  # it begins outside the photo
+    editor = MaskEditor(height, width)
+    editor.stroke([a, b], radius)
+    centres = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), 2)
+    along = np.clip(((centres - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
+    distance = np.linalg.norm(centres - (a + along[..., None] * (b - a)), axis=2)
+    mask = editor.mask
+    assert mask[distance <= radius - 1].all()
+    assert not mask[distance >= radius + 1].any()
+    rows, columns = np.nonzero(mask)
+    wanted_rows, wanted_columns = np.nonzero(distance <= radius)
+    assert abs(rows.mean() - wanted_rows.mean()) < 0.2
+    assert abs(columns.mean() - wanted_columns.mean()) < 0.2
+
+
+@pytest.mark.parametrize("points", [[(-500, -500)], [(500, 20)], [(-90, 10), (-90, 30)]])
+def test_a_stroke_beside_the_photo_changes_nothing(points: list) -> None:
+    editor = MaskEditor(40, 60)
+    assert not editor.stroke(points, 5)
+    assert not editor.can_undo
+
+
+def test_a_stroke_that_begins_beside_the_photo_reaches_in() -> None:
+    editor = MaskEditor(40, 60)
+    assert editor.stroke([(-3, 20)], 6)
+    mask = editor.mask
+    assert mask[20, 0]
+    assert mask[20, 2]
+    assert not mask[20, 4:].any()
+
+
+@pytest.mark.parametrize(
+    ("points", "radius"),
+    [
+        ([], 3),
+        ([(1, 2)], -1),
+        ([(1, 2)], float("nan")),
+        ([(1, 2)], 1e9),
+        ([(1, float("nan"))], 3),
+        ([(1, 2, 3)], 3),
+        ([("a", "b")], 3),
+    ],
+)
+def test_nonsense_is_refused_and_changes_nothing(points: list, radius: float) -> None:
+    editor = MaskEditor(10, 10)
+    with pytest.raises(UsageError):
+        editor.stroke(points, radius)
+    assert editor.revision == 0
+
+
+def test_many_points_are_refused() -> None:
+    with pytest.raises(UsageError, match="20000"):
+        MaskEditor(10, 10).stroke([(0, 0)] * 20_001, 1)
+
+
+def test_undo_and_redo_walk_the_same_masks_back_and_forth() -> None:
+    rng = np.random.default_rng(0)
+    editor = MaskEditor(50, 70)
+    masks, revisions = [editor.mask], [editor.revision]
+    for i in range(12):
+        if i == 5:
+            changed = editor.clear()
+        elif i == 8:
+            changed = editor.lay(rng.random((50, 70)) > 0.5, "subtract")
+        else:
+            changed = editor.stroke(rng.uniform(-5, 75, (4, 2)), 6, erase=i % 3 == 2)
+        if changed:
+            masks.append(editor.mask)
+        revisions.append(editor.revision)
+    assert len(masks) > 8
+    for expected in masks[-2::-1]:
+        assert editor.undo()
+        assert np.array_equal(editor.mask, expected)
+    assert not editor.undo()
+    for expected in masks[1:]:
+        assert editor.redo()
+        assert np.array_equal(editor.mask, expected)
+    assert not editor.redo()
+    assert editor.revision > max(revisions)
+
+
+def test_a_new_step_forgets_what_was_undone() -> None:
+    editor = MaskEditor(20, 20)
+    editor.stroke([(5, 5)], 2)
+    editor.undo()
+    editor.stroke([(15, 15)], 2)
+    assert not editor.can_redo
+    assert not editor.mask[5, 5]
+
+
+def test_what_changes_nothing_is_no_step() -> None:
+    editor = MaskEditor(20, 20)
+    assert not editor.clear()
+    assert not editor.stroke([(5, 5)], 2, erase=True)
+    assert not editor.can_undo
+    assert editor.revision == 0
+
+
+def test_history_stays_within_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask_editor, "HISTORY_BYTES", 4000)
+    rng = np.random.default_rng(0)
+    editor = MaskEditor(100, 100)
+    for _ in range(20):
+        editor.lay(rng.random((100, 100)) > 0.5)  # noise does not compress: some 1250 bytes a step
+    steps = 0
+    while editor.undo():
+        steps += 1
+    assert 1 <= steps <= 3
+
+
+def test_a_click_drops_or_keeps_one_object() -> None:
+    start = drawn("##...## ##...#. .....## ..#.... ...#...")
+    editor = MaskEditor(5, 7, start)
+    assert not editor.pick(3, 1)  # nothing there
+    assert not editor.pick(-1, 0)
+    assert not editor.pick(7, 0)
+    assert editor.pick(6.9, 0.1)
+    assert np.array_equal(editor.mask, drawn("##..... ##..... ....... ..#.... ...#..."))
+    assert editor.pick(2.5, 3.5, keep=True)  # connected over the corner
+    assert np.array_equal(editor.mask, drawn("....... ....... ....... ..#.... ...#..."))
+    editor.undo()
+    editor.undo()
+    assert np.array_equal(editor.mask, start)
+
+
+def test_masks_are_laid_in_three_ways() -> None:
+    a, b = drawn("##.. ...."), drawn(".##. #...")
+    for how, expected in (("replace", b), ("add", a | b), ("subtract", a & ~b)):
+        editor = MaskEditor(2, 4, a)
+        editor.lay(b, how)
+        assert np.array_equal(editor.mask, expected)
+    with pytest.raises(UsageError, match="replace, add, subtract"):
+        MaskEditor(2, 4).lay(a, "xor")
+    with pytest.raises(UsageError, match="4x2"):
+        MaskEditor(3, 4).lay(a)
+
+
+def test_the_masks_that_are_given_and_taken_are_copies() -> None:
+    start = np.zeros((10, 10), bool)
+    editor = MaskEditor(10, 10, start)
+    editor.stroke([(5, 5)], 3)
+    assert not start.any()
+    editor.mask[:] = False
+    assert editor.mask.any()
+
+
+def test_widening_and_share() -> None:
+    editor = MaskEditor(10, 10)
+    editor.stroke([(5.5, 5.5)], 0)
+    assert editor.share() == 0.01
+    editor.widen(1)
+    assert editor.share() == 0.05
+    with pytest.raises(UsageError, match="widened"):
+        editor.widen(-1)

@@ -1,0 +1,547 @@
+"""The board's page in a real Chromium, used as a person uses it: by mouse, by finger and by keyboard alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from tests.support.board_serving import Served, serve
+from tests.support.box_segmenter import BoxSegmenter
+from tests.support.scenes import scene
+
+pytest.importorskip("gradio", reason="Gradio is not installed: pip install '.[board]'")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is not installed: pip install '.[test]'"
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
+
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+ODD = "<img src=x onerror=document.title=1>.png"
+#: Where the red mark stands in the large photo: x, y, w, h.
+MARK = (2900, 700, 80, 60)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    installed = next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
+    with playwright.sync_playwright() as play:
+        if installed is None and not Path(play.chromium.executable_path).exists():
+            pytest.skip(
+                "no Chromium is installed: apt-get install chromium, or python -m playwright install chromium"
+            )
+        browser = play.chromium.launch(executable_path=installed, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos, one for each test that saves: nothing depends on the order of the tests."""
+    root = tmp_path_factory.mktemp("page")
+    photos = root / "photos"
+    photos.mkdir()
+    for i, name in enumerate(("cancel", "class", "keys", "round", "touch")):
+        Image.fromarray(scene(240, 320, person=(120, 80, 40, 60), seed=i)).save(
+            photos / f"{name}.png"
+        )
+    Image.fromarray(scene(seed=7)).save(photos / ODD)
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    large = np.asarray(
+        Image.fromarray(scene(750, 1000, person=None)).resize(
+            (4000, 3000), Image.Resampling.BICUBIC
+        )
+    ).copy()
+    x, y, w, h = MARK
+    large[y : y + h, x : x + w] = (255, 0, 0)
+    Image.fromarray(large).save(photos / "large.jpg", quality=95, subsampling=0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def board(tiny_weights: Path, folder: Path) -> Iterator[Served]:
+    with serve(tiny_weights, folder, str(folder / "photos")) as served:
+        yield served
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(chromium: Any) -> Iterator[Open]:
+    """Opens the page of a board in a fresh profile; at the end, nothing was asked of any other host and no script failed."""
+    contexts, asked, errors = [], [], []
+
+    def go(board: Served, photo: str | None = None, **options: Any) -> Any:
+        context = chromium.new_context(
+            viewport=options.pop("viewport", {"width": 1280, "height": 860}), **options
+        )
+        contexts.append(context)
+        context.on("request", lambda request: asked.append(request.url))
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(message.text) if "Content Security Policy" in message.text else None
+            ),
+        )
+        page.goto(board.url)
+        page.wait_for_selector("#mask-board[aria-busy=false]")
+        if photo is not None:
+            page.get_by_label("Photo", exact=True).select_option(label=photo)
+            page.wait_for_function(
+                "name => document.getElementById('mb-status').textContent.startsWith(name)",
+                arg=photo,
+            )
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert len(asked) > 10
+    strangers = [
+        url
+        for url in asked
+        if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname != "127.0.0.1"
+    ]
+    assert strangers == []
+    assert errors == []
+
+
+def look(page: Any) -> np.ndarray:
+    """The photo's part of the window as the person sees it, HWC uint8."""
+    page.wait_for_timeout(350)  # until the sharper view is there
+    return np.asarray(Image.open(BytesIO(page.locator("#mb-stage").screenshot())).convert("RGB"))
+
+
+def seen(picture: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of what is red in the window, from the stage's corner."""
+    red = (picture[..., 0] > 215) & (picture[..., 1] < 60) & (picture[..., 2] < 60)
+    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+    assert len(rows)
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def draw(page: Any, *points: tuple[float, float]) -> None:
+    """Press, move and lift the mouse; points from the stage's corner."""
+    box = page.locator("#mb-stage").bounding_box()
+    page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+    page.mouse.down()
+    for x, y in points[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=6)
+    page.mouse.up()
+    page.mouse.move(2, 2)
+    page.wait_for_function(
+        "() => window.maskBoard.photo.revision > 0 && !window.maskBoard.stage.line"
+    )
+
+
+def fill(page: Any) -> None:
+    page.get_by_role("button", name="Fill", exact=True).click()
+    page.wait_for_selector("#mb-status:has-text('Filled')", timeout=60_000)
+
+
+def save(page: Any) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_selector("#mb-status:has-text('Saved')")
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_a_person_draws_fills_compares_undoes_and_saves(
+    board: Served, folder: Path, visit: Open
+) -> None:
+    source = (folder / "photos" / "round.png").read_bytes()
+    page = visit(board, "round.png")
+    blank = look(page)
+    left, top, right, bottom = seen(blank)
+    page.get_by_label("Brush size").fill("90")
+    draw(
+        page,
+        (left - 4, top - 4),
+        (right + 4, bottom + 4),
+        (left - 4, bottom + 4),
+        (right + 4, top - 4),
+    )
+    drawn = look(page)
+    stroke = (np.abs(drawn.astype(int) - blank).max(2) > 12) & (
+        np.arange(blank.shape[0])[:, None] < blank.shape[0] - 70
+    )
+    assert stroke.sum() > 500
+    assert "photo is marked" in page.locator("#mb-share").inner_text()
+    fill(page)
+
+    # Compared: with the line at the right end all is the original, at the left end all is the result.
+    line = page.get_by_label("How much of the original is shown, from the left")
+    line.fill("100")
+    original = look(page)
+    line.fill("0")
+    result = look(page)
+    changed = np.abs(original.astype(int) - result).max(2) > 24
+    page.get_by_label("Beside it").select_option("navier-stokes")
+    classical = look(page)
+    assert np.abs(classical.astype(int) - result).max(2).max() > 24
+    assert (
+        page.locator("#mb-figure-row img").count() == 5
+    )  # the original with its hole over it, ours, and two classical ones
+    assert page.evaluate(
+        "() => [...document.querySelectorAll('#mb-figure-row img')].every(i => i.complete && i.naturalWidth > 0)"
+    )
+    assert "Navier–Stokes" in page.locator("#mb-holes").inner_text()
+
+    save(page)
+    mask, after, before = (
+        pixels(folder / p)
+        for p in ("cleaned/masks/round.png", "cleaned/round.png", "photos/round.png")
+    )
+    different = (after != before).any(2)
+    assert different[80:140, 120:160].mean() > 0.9
+    assert not (different & ~mask).any()
+    assert mask.mean() < 0.3
+    # And what the person saw change lies in the mask, as far as a pixel of the window can tell; the line's handle is at the borders.
+    scale, x0, y0 = (
+        page.evaluate(f"() => window.maskBoard.stage.{name}") for name in ("scale", "left", "top")
+    )
+    rows, columns = np.nonzero(changed)
+    x, y = (columns - 1 - x0) / scale, (rows - 1 - y0) / scale
+    within = (x > 30) & (x < 290)
+    assert within.sum() > 500
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    assert near[y[within].astype(int), x[within].astype(int)].all()
+
+    page.get_by_role("radio", name="Mask", exact=True).click()
+    for _ in range(6):
+        button = page.get_by_role("button", name="Undo")
+        if button.is_disabled():
+            break
+        button.click()
+        page.wait_for_timeout(150)
+    page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+    # The stage is as it was in the first place, to the pixel.
+    page.get_by_role("button", name="Fit the photo into the view").click()
+    page.mouse.move(2, 2)
+    assert np.abs(look(page)[:-70].astype(int) - blank[:-70]).max() < 4
+    assert page.get_by_role("button", name="Save", exact=True).is_disabled()
+    page.get_by_role("button", name="Redo").click()
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
+    assert (folder / "photos" / "round.png").read_bytes() == source
+
+
+def test_a_stroke_on_twelve_megapixels_lies_where_it_was_drawn(
+    board: Served, folder: Path, visit: Open
+) -> None:
+    page = visit(board, "large.jpg")
+    x, y, w, h = MARK
+    page.get_by_label("Brush size").fill("1")
+    for zoomed in (False, True):
+        if zoomed:
+            left, top, right, bottom = seen(look(page))
+            box = page.locator("#mb-stage").bounding_box()
+            page.mouse.move(box["x"] + (left + right) / 2, box["y"] + (top + bottom) / 2)
+            for _ in range(4):
+                page.mouse.wheel(0, -400)
+            page.mouse.move(2, 2)
+        left, top, right, bottom = seen(look(page))
+        assert (right - left > 60) == zoomed
+        draw(page, ((left + right) / 2, (top + bottom) / 2))
+        page.wait_for_timeout(200)
+        status, body, _ = board.ask(
+            "GET",
+            f"/board/view/{page.evaluate('() => maskBoard.photo.photo')}/mask?box={x},{y},{w},{h}&size={w},{h}",
+        )
+        assert status == 200
+        cover = np.asarray(Image.open(BytesIO(body)))[..., 3] > 127
+        rows, columns = np.nonzero(cover)
+        within = (
+            1.5 if zoomed else 5
+        )  # a pixel of the window is four of the photo, and less than one
+        assert abs(rows.mean() + 0.5 - h / 2) < within
+        assert abs(columns.mean() + 0.5 - w / 2) < within
+        if not zoomed:
+            page.keyboard.press("Control+z")
+            page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+    page.get_by_label("Brush size").fill("60")
+    left, top, right, bottom = seen(look(page))
+    draw(
+        page,
+        (left - 3, top - 3),
+        (right + 3, bottom + 3),
+        (left - 3, bottom + 3),
+        (right + 3, top - 3),
+    )
+    page.get_by_text("measure with a probe (slower)").click()
+    fill(page)
+    save(page)
+    result = pixels(folder / "cleaned" / "large.jpg")
+    mask = pixels(folder / "cleaned" / "masks" / "large.png")
+    assert result.shape == (3000, 4000, 3)
+    assert mask[y + 5 : y + h - 5, x + 5 : x + w - 5].mean() > 0.95
+    assert mask.mean() < 0.02
+    inside = result[y + 10 : y + h - 10, x + 10 : x + w - 10]
+    assert not ((inside[..., 0] > 200) & (inside[..., 1] < 60)).any()
+
+
+def test_the_keyboard_alone_is_enough(board: Served, folder: Path, visit: Open) -> None:
+    page = visit(board)
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.textContent") == "Skip to the photo"
+    for _ in range(4):
+        if page.evaluate("() => document.activeElement.id") == "mb-photo":
+            break
+        page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.id") == "mb-photo"
+    page.keyboard.type("keys")
+    page.wait_for_selector("#mb-status:has-text('keys.png')")
+    for _ in range(30):
+        if page.evaluate("() => document.activeElement.id") == "mb-stage":
+            break
+        page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.id") == "mb-stage"
+    for key in ("ArrowDown", "ArrowLeft", "ArrowLeft", "Space", *["ArrowRight"] * 6, "Space"):
+        page.keyboard.press(key)
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
+    page.keyboard.press("e")
+    assert page.get_by_label("Eraser").is_checked()
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+    page.keyboard.press("Control+Shift+z")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
+    page.keyboard.press("f")
+    page.wait_for_selector("#mb-status:has-text('Filled')", timeout=60_000)
+    page.keyboard.press("Control+s")
+    page.wait_for_selector("#mb-status:has-text('Saved')")
+    mask = pixels(folder / "cleaned" / "masks" / "keys.png")
+    rows, columns = np.nonzero(mask)
+    assert abs(rows.mean() - 120) < 8  # it began in the middle of the view
+    assert columns.max() - columns.min() > rows.max() - rows.min()
+    changed = (
+        pixels(folder / "cleaned" / "keys.png") != pixels(folder / "photos" / "keys.png")
+    ).any(2)
+    assert changed.any()
+    assert not (changed & ~mask).any()
+
+
+def test_everything_that_can_be_used_has_a_name(board: Served, visit: Open) -> None:
+    page = visit(board, "touch.png")
+    page.get_by_label("Photo", exact=True).select_option(label="touch.png")
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    usable = [
+        n
+        for n in tree
+        if not n["ignored"]
+        and n["role"]["value"]
+        in ("button", "slider", "combobox", "radio", "checkbox", "link", "application")
+    ]
+    assert len(usable) > 25
+    assert [n for n in usable if not n.get("name", {}).get("value", "").strip()] == []
+    assert {"Brush", "Eraser", "Undo", "Redo", "Fill", "Save", "Zoom in"} <= {
+        n["name"]["value"] for n in usable
+    }
+    assert page.locator("#mb-status").get_attribute("role") == "status"
+    assert page.locator("#mb-alert").get_attribute("role") == "alert"
+
+
+def test_a_finger_draws_and_two_fingers_zoom(board: Served, visit: Open) -> None:
+    page = visit(
+        board, "touch.png", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    box = page.locator("#mb-stage").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": kind,
+                "touchPoints": [{"x": a, "y": b, "id": i} for i, (a, b) in enumerate(points)],
+            },
+        )
+
+    fingers("touchStart", (x - 30, y))
+    for i in range(1, 7):
+        fingers("touchMove", (x - 30 + 10 * i, y))
+    fingers("touchEnd")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
+    marked = page.locator("#mb-share").inner_text()
+    zoom = page.locator("#mb-zoom-value").inner_text()
+    fingers("touchStart", (x - 20, y))
+    fingers("touchStart", (x - 20, y), (x + 20, y))
+    for i in range(1, 7):
+        fingers("touchMove", (x - 20 - 10 * i, y), (x + 20 + 10 * i, y))
+    fingers("touchEnd")
+    page.wait_for_timeout(300)
+    assert int(page.locator("#mb-zoom-value").inner_text().split()[0]) > 2 * int(zoom.split()[0])
+    assert page.locator("#mb-share").inner_text() == marked  # that was no stroke
+
+
+def test_a_class_is_selected_and_objects_are_dropped(
+    board: Served, folder: Path, visit: Open
+) -> None:
+    page = visit(board, "class.png")
+    left, top, _, _ = seen(look(page))
+    page.get_by_label("Widen the class's mask").fill("0")
+    page.get_by_role("button", name="Select by class").click()
+    page.wait_for_selector("#mb-status:has-text('person:')")
+    share = 40 * 60 / (240 * 320)
+    page.wait_for_selector(f"#mb-share:has-text('{100 * share:.1f} %')")
+    draw(page, (left - 40, top))  # a second object
+    page.get_by_label("Keep one object alone in the mask").check(force=True)
+    draw(page, (left + 5, top + 5))
+    page.wait_for_selector("#mb-status:has-text('Kept')")
+    page.wait_for_selector(f"#mb-share:has-text('{100 * share:.1f} %')")
+    page.get_by_label("Drop an object from the mask").check(force=True)
+    draw(page, (left - 40, top))
+    page.wait_for_selector("#mb-status:has-text('no object')")
+    draw(page, (left + 5, top + 5))
+    page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+
+
+def test_a_fill_shows_its_progress_and_is_cancelled(board: Served, visit: Open) -> None:
+    page = visit(board, "cancel.png")
+    left, top, _, _ = seen(look(page))
+    draw(page, (left, top))
+    marked = page.locator("#mb-share").inner_text()
+    board.slow.touch()
+    try:
+        page.get_by_role("button", name="Fill", exact=True).click()
+        page.wait_for_selector("#mb-progress-text:has-text('Painting')")
+        assert page.get_by_role("progressbar").get_attribute("value") == "0.1"
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.wait_for_selector("#mb-progress-text:has-text('Stopping')")
+    finally:
+        board.slow.unlink(missing_ok=True)
+    page.wait_for_selector("#mb-alert:has-text('cancelled')")
+    assert page.locator("#mb-share").inner_text() == marked
+    assert page.get_by_role("button", name="Save", exact=True).is_disabled()
+    fill(page)  # and the next one works
+    assert page.get_by_role("button", name="Save", exact=True).is_enabled()
+
+
+def test_a_broken_photo_is_said_and_the_next_one_opens(board: Served, visit: Open) -> None:
+    page = visit(board)
+    page.get_by_label("Photo", exact=True).select_option(label="broken.jpg")
+    page.wait_for_selector("#mb-alert:has-text('broken.jpg')")
+    assert "cannot be shown" in page.locator("#mb-empty").inner_text()
+    assert page.get_by_role("button", name="Fill", exact=True).is_disabled()
+    page.get_by_label("Photo", exact=True).select_option(label="touch.png")
+    page.wait_for_selector("#mb-status:has-text('touch.png')")
+    assert page.locator("#mb-alert").is_hidden()
+    assert page.get_by_role("button", name="Fill", exact=True).is_enabled()
+
+
+def test_odd_file_names_are_text(board: Served, visit: Open) -> None:
+    page = visit(board, ODD)
+    assert page.locator("#mask-board img[src='x']").count() == 0
+    assert "Mask board" in page.title()
+    assert ODD in page.locator("#mb-status").inner_text()
+
+
+def test_a_photo_through_the_page_is_downloaded(
+    tiny_weights: Path, folder: Path, tmp_path: Path, visit: Open
+) -> None:
+    with serve(tiny_weights, tmp_path) as board:
+        page = visit(board)
+        page.set_input_files("#mb-open", str(folder / "photos" / "broken.jpg"))
+        page.wait_for_selector("#mb-alert:has-text('broken.jpg')")
+        page.set_input_files("#mb-open", str(folder / "photos" / "round.png"))
+        page.wait_for_selector("#mb-status:has-text('round.png: 320')")
+        assert page.get_by_role("button", name="Save", exact=True).is_hidden()
+        mask = np.zeros((240, 320), bool)
+        mask[80:140, 120:160] = True
+        Image.fromarray(mask).save(tmp_path / "mask.png")
+        page.set_input_files("#mb-load", str(tmp_path / "mask.png"))
+        page.wait_for_selector("#mb-share:has-text('3.1 %')")
+        fill(page)
+        with page.expect_download() as down:
+            page.get_by_role("button", name="Download the result").click()
+        assert down.value.suggested_filename == "round.png"
+        result, before = pixels(Path(down.value.path())), pixels(folder / "photos" / "round.png")
+        changed = (result != before).any(2)
+        assert changed[mask].mean() > 0.9
+        assert not changed[~mask].any()
+        with page.expect_download() as down:
+            page.get_by_role("button", name="Download the mask").click()
+        assert np.array_equal(pixels(Path(down.value.path())), mask)
+
+
+def test_a_run_is_walked_through_and_mended(
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path, visit: Open
+) -> None:
+    from remove_objects.pipeline.detect import segmenters
+
+    monkeypatch.setattr(
+        segmenters,
+        "choose_segmenter",
+        lambda *_, **__: segmenters.Chosen(BoxSegmenter(), {"box": "0" * 64}),
+    )
+    photos, cleaned = tmp_path / "photos", tmp_path / "cleaned"
+    photos.mkdir()
+    for i, name in enumerate(("a.png", "b.png", "c.png")):
+        Image.fromarray(scene(240, 320, seed=i)).save(photos / name)
+    clean = (Settings(probe=False), BatchSettings(classes=("person",), save_masks=True, workers=1))
+    remove_folder([photos], *clean, command=f"remove-objects {photos}")
+    report = json.loads((cleaned / "report.json").read_text())
+    for entry, (status, score) in zip(
+        report["photos"], (("review", 0.3), ("ok", None), ("review", 0.8)), strict=True
+    ):
+        entry |= {"status": status, "score": score}
+    (cleaned / "report.json").write_text(json.dumps(report))
+    start = pixels(cleaned / "masks" / "c.png")
+    with serve(tiny_weights, tmp_path, str(cleaned)) as board:
+        page = visit(board)
+        names = page.locator("#mb-photo option").all_inner_texts()
+        assert names == ["c.png (review 0.80)", "a.png (review 0.30)"]
+        assert page.locator("#mb-status").inner_text() == "2 photos are left for review."
+        assert "score 0.80" in page.locator("#mb-run-reason").inner_text()
+        assert (
+            "photo is marked" in page.locator("#mb-share").inner_text()
+        )  # the saved mask is loaded
+        left, top, right, bottom = 0.0, 0.0, 60.0, 60.0
+        box = page.locator("#mb-stage").bounding_box()
+        draw(
+            page,
+            (box["width"] / 2 + left, box["height"] / 2 + top + 60),
+            (box["width"] / 2 + right, box["height"] / 2 + bottom + 60),
+        )
+        fill(page)
+        save(page)
+        page.wait_for_selector("#mb-status:has-text('One photo is left for review.')")
+        page.get_by_role("button", name="Next photo").click()
+        page.wait_for_selector("#mb-status:has-text('a.png')")
+    entries = {p["input"]: p for p in json.loads((cleaned / "report.json").read_text())["photos"]}
+    assert entries["c.png"]["reviewed"] is True
+    assert "reviewed" not in entries["a.png"]
+    mask = pixels(cleaned / "masks" / "c.png")
+    assert mask[start].all()
+    assert mask.sum() > start.sum() + 100
+    changed = (pixels(cleaned / "c.png") != pixels(photos / "c.png")).any(2)
+    assert (changed & ~start).any()
+    assert not (changed & ~mask).any()
+    later = {p["input"]: p["status"] for p in remove_folder([photos], *clean).photos}
+    assert later["c.png"] == "skipped"

@@ -1,0 +1,355 @@
+"""A run's folder on the board: which photos, in which order, from where; and a mended one put in so that a later batch keeps it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch.journal import Journal
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.board import run_folder
+from remove_objects.pipeline.board.board import Desk
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UnwritableError, UsageError
+from remove_objects.pipeline.report import previews
+from remove_objects.pipeline.storage.layout import NAME
+from tests.support.scenes import scene
+
+
+@pytest.fixture
+def run(tmp_path: Path, red_is_person: None) -> Path:
+    """``photos/`` cleaned to ``cleaned/``, masks saved; three photos, of which two are then marked for review."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    Image.fromarray(scene(seed=1)).save(folder / "a.png")
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    Image.fromarray(scene(seed=2)).save(folder / "b.jpg", quality=92, exif=exif)
+    Image.fromarray(scene(seed=3)).save(folder / "deep" / "c.png")
+    command(folder)
+    mark(
+        tmp_path / "cleaned",
+        {"a.png": ("review", 0.2), "b.jpg": ("review", 0.7), "deep/c.png": ("ok", 0.9)},
+    )
+    return tmp_path / "cleaned"
+
+
+def command(folder: Path) -> list[dict]:
+    return remove_folder(
+        [folder],
+        Settings(probe=False),
+        BatchSettings(classes=("person",), save_masks=True, workers=1),
+        command=f"remove-objects --class person --no-probe --save-masks {folder}",
+    ).photos
+
+
+def mark(cleaned: Path, marks: dict[str, tuple[str, float | None]]) -> None:
+    """Give entries another status and score, in the report and in the journal, as a stricter run would have."""
+
+    def marked(entry: dict) -> dict:
+        status, score = marks.get(entry["input"], (entry["status"], entry["score"]))
+        return {**entry, "status": status, "score": score}
+
+    report = load(cleaned)
+    report["photos"] = [marked(p) for p in report["photos"]]
+    (cleaned / "report.json").write_text(json.dumps(report))
+    lines = [json.loads(line) for line in (cleaned / NAME).read_text().splitlines()]
+    lines = [
+        {**line, "entry": marked(line["entry"])} if "entry" in line else line for line in lines
+    ]
+    (cleaned / NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def load(cleaned: Path) -> dict:
+    return json.loads((cleaned / "report.json").read_text())
+
+
+def names(cleaned: Path) -> list[str]:
+    return [item.name for item in run_folder.open_run(cleaned).items]
+
+
+def test_photos_for_review_come_first_and_the_worst_of_them_first(run: Path) -> None:
+    opened = run_folder.open_run(run)
+    assert [item.name for item in opened.items] == ["b.jpg", "a.png", "deep/c.png"]
+    assert [item.needs_review for item in opened.items] == [True, True, False]
+    assert opened.classes == ("person",)
+    assert opened.settings.probe is False
+    mark(run, {"b.jpg": ("review", None)})
+    assert names(run) == [
+        "a.png",
+        "b.jpg",
+        "deep/c.png",
+    ]  # what has no score comes after what has one
+
+
+def test_a_second_run_says_skipped_and_the_board_still_knows_what_the_first_said(run: Path) -> None:
+    photos = command(run.parent / "photos")
+    assert {p["status"] for p in photos} == {"skipped"}
+    assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
+
+
+def test_the_saved_mask_is_what_one_begins_with(run: Path) -> None:
+    desk = Desk(run_folder.open_run(run))
+    saved = np.asarray(Image.open(run / "masks" / "b.png"))
+    assert saved.any()
+    assert np.array_equal(desk.shelf.session("b.jpg").editor.mask, saved)
+    assert not desk.open("b.jpg")["can_undo"]
+
+
+def test_a_run_without_saved_masks_says_so(run: Path) -> None:
+    shutil.rmtree(run / "masks")
+    photo = Desk(run_folder.open_run(run)).open("b.jpg")
+    assert photo["share"] == 0
+    assert any("saved no mask" in note for note in photo["notes"])
+
+
+def mend(desk: Desk, name: str) -> dict:
+    """What a person does: one stroke more, filled, saved."""
+    desk.stroke(name, [[100, 20], [130, 40]], 6)
+    desk.fill(name, "auto", False, False)
+    return desk.save(name)
+
+
+def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> None:
+    inputs = {p: p.read_bytes() for p in (run.parent / "photos").rglob("*.*")}
+    before, untouched = load(run), (run / "a.png").read_bytes()
+    pages = [
+        run / "report.csv",
+        run / "report.html",
+        previews.place(run, "b.jpg", "mask"),
+        previews.place(run, "b.jpg", "after"),
+    ]
+    shown = [p.read_bytes() for p in pages]
+    desk = Desk(run_folder.open_run(run))
+    said = mend(desk, "b.jpg")
+    assert said["reviewed"]
+    assert not said["needs_review"]
+    after = load(run)
+    entry = next(p for p in after["photos"] if p["input"] == "b.jpg")
+    old = next(p for p in before["photos"] if p["input"] == "b.jpg")
+    assert entry["reviewed"] is True
+    assert set(entry) == {*old, "reviewed"}
+    assert entry["output"] == "b.jpg"
+    assert entry["hole_share"] > old["hole_share"]
+    assert [p for p in after["photos"] if p["input"] != "b.jpg"] == [
+        p for p in before["photos"] if p["input"] != "b.jpg"
+    ]
+    assert after["run"] == before["run"]
+    mask = np.asarray(Image.open(run / entry["mask"]))
+    assert np.array_equal(mask, desk.shelf.session("b.jpg").editor.mask)
+    assert mask[20, 100]
+    with Image.open(run / "b.jpg") as picture:
+        assert picture.format == "JPEG"
+        assert picture.getexif()[0x010E] == "a description"
+        result = np.asarray(picture)
+    assert not ((result[..., 0] > 200) & (result[..., 1] < 60)).any()  # nobody is left
+    assert (run / "a.png").read_bytes() == untouched
+    assert {p: p.read_bytes() for p in (run.parent / "photos").rglob("*.*")} == inputs
+    assert not list(run.rglob(".*.part"))
+
+    assert [p.read_bytes() != old for p, old in zip(pages, shown, strict=True)] == [True] * 4
+    jsonschema.validate(
+        after, json.loads(Path(run_folder.__file__).with_name("schema.json").read_text())
+    )
+
+    mended = (run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()
+    later = {p["input"]: p for p in command(run.parent / "photos")}
+    assert later["b.jpg"]["status"] == "skipped"  # neither foreign nor done again
+    assert later["b.jpg"]["reviewed"] is True
+    assert ((run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()) == mended
+    assert names(run)[0] == "a.png"  # the walk goes on with the next
+
+
+def test_a_changed_input_is_cleaned_again_and_a_mended_mask_is_not_lost_by_it(run: Path) -> None:
+    mend(Desk(run_folder.open_run(run)), "a.png")
+    mended = (run / "masks" / "a.png").read_bytes()
+    Image.fromarray(scene(seed=8)).save(run.parent / "photos" / "a.png")
+    later = {p["input"]: p for p in command(run.parent / "photos")}
+    assert (
+        "masks/a.png: exists and is not what an earlier run wrote here" in later["a.png"]["error"]
+    )
+    assert (run / "masks" / "a.png").read_bytes() == mended
+    (run / "masks" / "a.png").rename(run.parent / "mended.png")
+    later = {p["input"]: p for p in command(run.parent / "photos")}
+    assert later["a.png"]["status"] not in ("skipped", "failed")
+    assert "reviewed" not in later["a.png"]
+
+
+def test_a_mask_that_is_cleared_gives_the_photo_back(run: Path) -> None:
+    desk = Desk(run_folder.open_run(run))
+    desk.edit("a.png", "clear")
+    desk.fill("a.png")
+    desk.save("a.png")
+    entry = next(p for p in load(run)["photos"] if p["input"] == "a.png")
+    assert entry["status"] == "unchanged"
+    assert (run / "a.png").read_bytes() == (run.parent / "photos" / "a.png").read_bytes()
+    assert not np.asarray(Image.open(run / entry["mask"])).any()
+
+
+def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) -> None:
+    (run / "b.jpg").write_bytes(b"somebody's own work")
+    desk = Desk(run_folder.open_run(run))
+    desk.stroke("b.jpg", [[100, 20]], 6)
+    desk.fill("b.jpg", "auto", False, False)
+    before = (
+        (run / "report.json").read_bytes(),
+        (run / NAME).read_bytes(),
+        (run / "masks/b.png").read_bytes(),
+    )
+    with pytest.raises(UnwritableError, match="choose 'replace'"):
+        desk.save("b.jpg")
+    assert (run / "b.jpg").read_bytes() == b"somebody's own work"
+    assert (
+        (run / "report.json").read_bytes(),
+        (run / NAME).read_bytes(),
+        (run / "masks/b.png").read_bytes(),
+    ) == before
+    desk.save("b.jpg", True)
+    assert np.asarray(Image.open(run / "b.jpg")).shape == (120, 160, 3)
+
+
+def test_a_disk_that_fails_leaves_everything_as_it_was(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(run_folder.open_run(run))
+    desk.stroke("a.png", [[100, 20]], 6)
+    desk.fill("a.png", "auto", False, False)
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+
+    def full(*_: object) -> None:
+        raise UnwritableError("no space left")
+
+    monkeypatch.setattr("remove_objects.pipeline.images.write_mask", full)
+    with pytest.raises(UnwritableError, match="no space"):
+        desk.save("a.png")
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+
+
+def test_saving_twice_is_no_foreign_file(run: Path) -> None:
+    desk = Desk(run_folder.open_run(run))
+    mend(desk, "a.png")
+    desk.stroke("a.png", [[20, 100]], 5)
+    desk.fill("a.png", "auto", False, False)
+    desk.save("a.png")
+    assert Journal(run).owns("a.png", run / "a.png")
+    assert Journal(run).complete
+
+
+def forget_command(cleaned: Path) -> None:
+    report = load(cleaned)
+    report["run"]["command"] = ""
+    (cleaned / "report.json").write_text(json.dumps(report))
+
+
+def moved(cleaned: Path) -> None:
+    (cleaned.parent / "photos").rename(cleaned.parent / "other")
+
+
+def relative(cleaned: Path) -> None:
+    report = load(cleaned)
+    report["run"]["command"] = "remove-objects --class person photos"
+    (cleaned / "report.json").write_text(json.dumps(report))
+
+
+def recorded(cleaned: Path) -> None:
+    forget_command(cleaned)
+    moved(cleaned)
+    (cleaned.parent / "photos").mkdir()
+    for name in (
+        "a.png",
+        "b.jpg",
+    ):  # a folder beside it that holds some of the names, and is not what was cleaned
+        Image.fromarray(scene(seed=99)).save(cleaned.parent / "photos" / name)
+    report = load(cleaned)
+    report["run"]["inputs"] = [str(cleaned.parent / "other")]
+    (cleaned / "report.json").write_text(json.dumps(report))
+
+
+@pytest.mark.parametrize("change", [lambda _: None, forget_command, moved, relative, recorded])
+def test_the_inputs_are_found(run: Path, change: Callable[[Path], None]) -> None:
+    content = (run.parent / "photos" / "a.png").read_bytes()
+    change(run)
+    opened = run_folder.open_run(run)
+    assert all(item.missing is None for item in opened.items)
+    assert (
+        next(item for item in opened.items if item.name == "a.png").source.read_bytes() == content
+    )
+
+
+def test_inputs_that_are_not_found_are_explained(run: Path) -> None:
+    elsewhere = run.parent / "far" / "away"
+    elsewhere.parent.mkdir()
+    (run.parent / "photos").rename(elsewhere)
+    with pytest.raises(UsageError, match="--input DIR"):
+        run_folder.open_run(run)
+    assert all(item.missing is None for item in run_folder.open_run(run, elsewhere).items)
+    with pytest.raises(UsageError, match="no such folder"):
+        run_folder.open_run(run, run.parent / "nowhere")
+
+
+def test_two_folders_that_could_be_it_are_not_guessed_between(run: Path) -> None:
+    forget_command(run)
+    shutil.copytree(run.parent / "photos", run.parent / "copy")
+    with pytest.raises(UsageError, match="say which one was cleaned with --input"):
+        run_folder.open_run(run)
+
+
+def test_one_lost_photo_is_said_and_the_others_open(run: Path) -> None:
+    (run.parent / "photos" / "b.jpg").unlink()
+    desk = Desk(run_folder.open_run(run))
+    row = next(p for p in desk.photos()["photos"] if p["name"] == "b.jpg")
+    assert "--input DIR" in row["missing"]
+    with pytest.raises(Exception, match="was not found"):
+        desk.open("b.jpg")
+    assert desk.open("a.png")["width"] == 160
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.png", "/etc/passwd", "deep/../../secret.png", "..\\secret.png", "C:/secret.png"],
+)
+def test_a_report_cannot_name_files_outside(run: Path, name: str) -> None:
+    Image.new("RGB", (8, 8)).save(run.parent / "secret.png")
+    report = load(run)
+    report["photos"][0] |= {"input": name, "output": name, "mask": name}
+    (run / "report.json").write_text(json.dumps(report))
+    opened = run_folder.open_run(run)
+    assert name not in [item.name for item in opened.items]
+    assert any(repr(name) in note for note in opened.notes)
+
+
+def test_masks_and_links_that_lead_outside_are_not_opened(run: Path) -> None:
+    secret = run.parent / "secret.png"
+    Image.new("RGB", (160, 120), "white").save(secret)
+    report = load(run)
+    report["photos"][0]["mask"] = "../secret.png"
+    (run / "report.json").write_text(json.dumps(report))
+    (run.parent / "photos" / "b.jpg").unlink()
+    (run.parent / "photos" / "b.jpg").symlink_to(secret)
+    items = {item.name: item for item in run_folder.open_run(run).items}
+    assert items["a.png"].mask is None
+    assert "link to a file outside" in (items["b.jpg"].missing or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"schema_version": 99, "run": {}, "photos": []}',
+        "[1]",
+        '{"schema_version": 1, "photos": 3}',
+    ],
+)
+def test_a_report_that_is_none_is_refused_in_words(run: Path, text: str) -> None:
+    (run / "report.json").write_text(text)
+    with pytest.raises(UsageError, match="run"):
+        run_folder.open_run(run)

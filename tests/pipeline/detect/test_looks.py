@@ -1,0 +1,113 @@
+"""The cascade: a slow segmenter is asked only about photos in which the quick one sees a trace; a faint trace is enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from remove_objects.models.categories import CATEGORIES
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.detect import looks, segmenters
+from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
+from remove_objects.pipeline.remover import ObjectRemover
+from tests.support.box_segmenter import BoxSegmenter
+from tests.support.scenes import scene
+
+
+def glance(person: float, share: float, size: int = 100) -> Any:
+    """A quick segmenter that gives ``share`` of the photo the probability ``person``."""
+
+    class Glance:
+        name, quick, sha256 = "compact", True, "1" * 64
+
+        def probabilities(self, rgb: Any, longest: int | None = None) -> Any:
+            found = np.zeros((len(CATEGORIES), size, size), np.float32)
+            found[CATEGORIES.index("person")].ravel()[: round(share * size * size)] = person
+            found[0] = 1 - found.sum(0)
+            return found
+
+    return Glance()
+
+
+class Slow(BoxSegmenter):
+    name, quick = "fcn_resnet101", False
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def probabilities(self, rgb: Any, longest: int | None = None) -> Any:
+        self.asked += 1
+        return super().probabilities(rgb)
+
+
+@pytest.fixture(autouse=True)
+def _tiny(tiny: Any) -> None:
+    """Untrained networks fill."""
+
+
+def remover(
+    monkeypatch: pytest.MonkeyPatch, first: Any, **settings: Any
+) -> tuple[ObjectRemover, Slow]:
+    slow = Slow()
+    monkeypatch.setattr(
+        segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(slow, {"slow": "0" * 64})
+    )
+    monkeypatch.setattr(segmenters, "CompactSegmenterAdapter", lambda device: first)
+    return ObjectRemover(Settings(offline=True, probe=False, **settings)), slow
+
+
+PHOTO = scene()
+
+
+def test_a_trace_is_what_a_small_part_of_the_photo_reaches() -> None:
+    removed = np.zeros((100, 100), np.float32)
+    removed.ravel()[:10] = 0.7
+    assert looks.trace(removed) == pytest.approx(0.7)  # 10 of 10,000 pixels are the part
+    removed.ravel()[:10] = [0.9] * 9 + [0.2]
+    assert looks.trace(removed) == pytest.approx(0.2)
+    assert looks.trace(np.full((3, 3), 0.4, np.float32)) == pytest.approx(0.4)  # at least one pixel
+
+
+def test_a_photo_without_a_trace_never_reaches_the_slow_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cleaner, slow = remover(monkeypatch, glance(0.0, 0.0))
+    outcome = cleaner.remove(PHOTO, ["person"]).outcome
+    assert slow.asked == 0
+    assert outcome.status.value == "unchanged"
+    assert (
+        "the first look saw no trace, fcn_resnet101 was not asked (--no-prefilter" in outcome.reason
+    )
+    assert cleaner.weights() == {"slow": "0" * 64, "compact-segmenter": "1" * 64}
+
+
+def test_a_faint_trace_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, glance(1.01 * looks.TRACE, 2 * looks.TRACE_SHARE))
+    outcome = cleaner.remove(PHOTO, ["person"]).outcome
+    assert slow.asked >= 1
+    assert outcome.holes
+
+
+def test_of_another_class_a_trace_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, glance(0.9, 0.5))
+    cleaner.remove(PHOTO, ["dog"])
+    assert slow.asked == 0
+    cleaner.remove(PHOTO, ["dog", "person"])
+    assert slow.asked >= 1
+
+
+def test_no_prefilter_asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, glance(0.0, 0.0), prefilter=False)
+    assert cleaner.remove(PHOTO, ["person"]).outcome.holes
+    assert slow.asked >= 1
+    assert cleaner.weights().keys().isdisjoint({"compact-segmenter"})
+
+
+def test_the_compact_segmenter_has_nobody_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, glance(0.0, 0.0))
+    slow.quick = True  # type: ignore[misc]
+    assert cleaner.first_look is None
+    assert CompactSegmenterAdapter.quick
+    assert not segmenters.FCNSegmenter.quick

@@ -1,0 +1,83 @@
+"""The verdict: each figure at both sides of its threshold, and an expected error that follows its signs."""
+
+from dataclasses import replace
+from math import exp
+
+import pytest
+
+from remove_objects.pipeline import config
+from remove_objects.pipeline.quality.verdict import USUAL_ERROR, WEIGHTS, score, verdict
+from remove_objects.pipeline.types import Box, HoleOutcome, Route, Routing, Signs, Status
+
+USUAL = Signs(
+    **{name: exp(w.usual) if w.least is not None else w.usual for name, w in WEIGHTS.items()}
+)
+
+
+def hole(signs: Signs = USUAL, expected: float | None = None) -> HoleOutcome:
+    return HoleOutcome(
+        Box(1, 2, 3, 4),
+        0.1,
+        Routing(Route.EDGE, "why"),
+        signs.seam,
+        None,
+        signs,
+        score(signs) if expected is None else expected,
+    )
+
+
+def test_the_usual_signs_give_the_usual_error() -> None:
+    assert score(USUAL) == pytest.approx(exp(USUAL_ERROR))
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_worse_sign_raises_the_expected_error(name: str) -> None:
+    higher = score(replace(USUAL, **{name: 1.5 * getattr(USUAL, name) + 0.1}))
+    assert higher < score(USUAL) if name == "certainty" else higher > score(USUAL)
+
+
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if n not in ("depth", "share", "segmented")])
+@pytest.mark.parametrize("unknown", [None, float("nan")])
+def test_what_is_not_known_is_taken_as_usual(name: str, unknown: float | None) -> None:
+    assert score(replace(USUAL, **{name: unknown})) == pytest.approx(score(USUAL))
+
+
+@pytest.mark.parametrize("name", [n for n, w in WEIGHTS.items() if w.least is not None])
+def test_a_sign_of_zero_has_a_logarithm(name: str) -> None:
+    assert 0 < score(replace(USUAL, **{name: 0.0})) < score(USUAL)
+
+
+def test_the_worst_hole_decides() -> None:
+    assert verdict(0.1, 0.0, [hole(expected=config.REVIEW_SCORE - 0.01)])[0] is Status.OK
+    status, reason = verdict(
+        0.1, 0.0, [hole(expected=0.0), hole(expected=config.REVIEW_SCORE + 0.01)]
+    )
+    assert status is Status.REVIEW
+    assert "expected error" in reason
+
+
+@pytest.mark.parametrize(
+    ("share", "residue", "says"),
+    [
+        (config.REVIEW_HOLE_SHARE + 0.01, 0.0, "holes take"),
+        (0.1, config.REVIEW_RESIDUE + 0.01, "still sees"),
+    ],
+)
+def test_each_figure_past_its_threshold_is_for_review(
+    share: float, residue: float, says: str
+) -> None:
+    status, reason = verdict(share, residue, (hole(expected=0.0),))
+    assert status is Status.REVIEW
+    assert says in reason
+
+
+def test_the_reason_names_the_signs_that_raised_it_most() -> None:
+    signs = replace(USUAL, unsure=3.0, depth=5.0, segmented=1.0)
+    _, reason = verdict(0.1, 0.0, [hole(signs, 9.0)])
+    assert WEIGHTS["unsure"].words in reason
+    assert WEIGHTS["depth"].words in reason
+    assert WEIGHTS["structure"].words not in reason
+
+
+def test_nothing_left_fails() -> None:
+    assert verdict(0.95, None, ())[0] is Status.FAILED

@@ -1,0 +1,361 @@
+"""The page as text: what it says, in which order, and that no name or figure becomes part of its markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UnwritableError
+from remove_objects.pipeline.report import page as report_html
+from remove_objects.pipeline.report import previews
+from remove_objects.pipeline.report.page_view import (
+    address,
+    histogram,
+    photo_view,
+    stage_seconds,
+    totals,
+    worst_first,
+)
+from remove_objects.pipeline.types import Photo
+from tests.support.pages import RUN, entry, hole, outcome, write_page
+from tests.support.scenes import scene
+
+#: A name, and how it is shown.
+HOSTILE = {
+    "<img src=x onerror=alert(1)>.jpg": "<img src=x onerror=alert(1)>.jpg",
+    '"><script>alert(1)</script>.jpg': '"><script>alert(1)</script>.jpg',
+    "'onmouseover='alert(1).jpg": "'onmouseover='alert(1).jpg",
+    "a\nb\r\x1b.jpg": r"a\nb\r\x1b.jpg",
+    "evil\u202egpj.exe.jpg": r"evil\u202egpj.exe.jpg",
+    "broken\udcff.jpg": r"broken\udcff.jpg",
+    "{{ 7 * 7 }}{% raw %}.jpg": "{{ 7 * 7 }}{% raw %}.jpg",
+    "</style></script><!--.jpg": "</style></script><!--.jpg",
+    "javascript:alert(1).jpg": "javascript:alert(1).jpg",
+    "שלום 🙂 #1?&amp;.jpg": "שלום 🙂 #1?&amp;.jpg",
+}
+
+
+class Page(HTMLParser):
+    """The tags of a page, the text of each element of interest, and every attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def of(self, tag: str, css: str | None = None) -> list[dict[str, str | None]]:
+        return [
+            a
+            for t, a in self.tags
+            if t == tag and (css is None or css in (a.get("class") or "").split())
+        ]
+
+    @property
+    def names(self) -> list[str | None]:
+        return [a["data-name"] for a in self.of("article")]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def page(folder: Path, photos: list[dict[str, Any]], run: dict[str, Any] | None = None) -> Page:
+    return Page(write_page(folder, photos, run).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("name", "shown"), HOSTILE.items())
+def test_a_name_is_text_wherever_it_stands(tmp_path: Path, name: str, shown: str) -> None:
+    def everywhere(text: str) -> list[dict[str, Any]]:
+        holes = [hole(why=text, compare={text: {"seam": 1.0, "probe": None}})]
+        return [entry(text, reason=text, warnings=[text], mask=f"masks/{text}", holes=holes)]
+
+    # The same markup as for a plain name: the same tags, with the same attributes. A slash makes a folder, which has a tag of its own.
+    plain = page(tmp_path / "plain", everywhere("x/" * name.count("/") + "x.jpg"), {"command": "x"})
+    found = page(tmp_path / "odd", everywhere(name), {"command": name})
+    assert [(t, sorted(a)) for t, a in found.tags] == [(t, sorted(a)) for t, a in plain.tags]
+    assert found.names == [shown]
+    assert found.text.count(shown) >= 5  # command, reason, warning, method, why
+    assert {a["href"] for a in found.of("a") if a.get("class") != "skip"} == {
+        address(name),
+        address(f"masks/{name}"),
+    }
+
+
+def test_addresses_stay_in_the_folder_and_are_only_names() -> None:
+    assert address("deep/ü #1?.jpg") == "deep/%C3%BC%20%231%3F.jpg"
+    assert address("javascript:alert(1).jpg") == "javascript%3Aalert%281%29.jpg"
+    assert address("b\udcff\n.jpg") == "b%FF%0A.jpg"
+    for outside in ("/etc/passwd", "../a.jpg", "a/../../b.jpg", "\\\\server\\a.jpg", "", None):
+        assert address(outside) is None
+
+
+def test_worst_first() -> None:
+    photos = [
+        entry("skipped", "skipped"),
+        entry("ok, high", score=0.4),
+        entry("ok, none"),
+        entry("unchanged", "unchanged"),
+        entry("review, a tenth seen", "review", residue=0.1),
+        entry("review, half seen", "review", residue=0.5),
+        entry("review, score 0.2", "review", score=0.2),
+        entry("review, mended", "review", score=0.9, reviewed=True),
+        entry("review, score 0.5", "review", score=0.5),
+        entry("failed b", "failed"),
+        entry("failed a", "failed"),
+    ]
+    assert [p["input"] for p in worst_first(photos)] == [
+        "failed a", "failed b", "review, score 0.5", "review, score 0.2", "review, half seen", "review, a tenth seen", "review, mended",
+        "ok, high", "ok, none", "unchanged", "skipped",
+    ]  # fmt: skip
+
+
+def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
+    compare = {
+        "navier-stokes": {
+            "seam": 0.77,
+            "probe": {"l1": 0.2, "psnr": 18.0, "ssim": 0.4, "lpips": 0.333},
+        }
+    }
+    truth = {"l1": 0.1, "psnr": 20.5, "ssim": 0.5, "lpips": 0.0321}
+    rgb = scene()
+    previews.write(tmp_path, "deep/b.jpg", Photo(rgb), outcome(rgb))
+    photos = [
+        entry(
+            "deep/b.jpg",
+            "review",
+            score=0.25,
+            truth=truth,
+            reason="a seam",
+            holes=[hole(2.5, 0.2, score=0.25, compare=compare)],
+        ),
+        entry("c.jpg", "failed"),
+    ]
+    found = page(
+        tmp_path,
+        photos,
+        {"warnings": ["LPIPS is not to be had"], "settings": RUN["settings"] | {"threshold": 0.4}},
+    )
+    assert found.names == ["c.jpg", "deep/b.jpg"]
+    for said in (
+        "2 photos", "1 failed", "1 review", "1 min 23 s on cpu", "1.2.3", "LPIPS is not to be had", "0.4", "0" * 64, "damaged", "a seam",
+        "0.250", "2.50", "0.200", "0.032", "20.5 dB", "Navier–Stokes", "0.333", "nothing else fits", "20 × 30 pixels at 60, 40",
+        "could not be read", "person 2.0%", "Do not publish",
+    ):  # fmt: skip
+        assert said in found.text, said
+    assert [a["value"] for a in found.of("input") if a["type"] == "range"] == [
+        "44"
+    ]  # the hole's middle, (60 + 10) / 160
+
+
+def test_nothing_is_claimed_of_figures_that_were_not_measured(tmp_path: Path) -> None:
+    text = write_page(tmp_path, [entry("a.jpg", holes=[hole(None, None)], residue=None)]).read_text(
+        encoding="utf-8"
+    )
+    (figures,) = re.findall(r'<dl class="figures">(.*?)</dl>', text, re.DOTALL)
+    assert re.findall("<dt>(.*?)</dt>", figures) == ["holes", "outside", "time"]
+    found = Page(text)
+    assert "None" not in found.text
+    assert [a["class"] for a in found.of("figure")] == ["chart stages"]
+
+
+def test_an_empty_run_is_a_page_too(tmp_path: Path) -> None:
+    assert "0 photos" in page(tmp_path, []).text
+
+
+def test_pictures_are_in_the_file_up_to_a_size_and_beside_it_past_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = scene(300, 400)
+    for name in ("a.jpg", "b.jpg"):
+        previews.write(tmp_path, name, Photo(rgb), outcome(rgb))
+    photos = [
+        entry(n, holes=[hole(compare={"navier-stokes": {"seam": 1.0, "probe": None}})])
+        for n in ("a.jpg", "b.jpg")
+    ]
+    files = list((tmp_path / "report_files").iterdir())
+    total = sum(f.stat().st_size for f in files)
+    monkeypatch.setattr(report_html, "EMBEDDED_BYTES", total)
+    sources = [a["src"] or "" for a in page(tmp_path, photos).of("img") if "src" in a]
+    assert {base64.b64decode(s.split(",")[1]) for s in sources} == {f.read_bytes() for f in files}
+    assert len(sources) == 8  # each once
+    assert "contains the photos" in page(tmp_path, photos).text
+    monkeypatch.setattr(report_html, "EMBEDDED_BYTES", total - 1)
+    beside = page(tmp_path, photos)
+    assert sorted(a["src"] or "" for a in beside.of("img") if "src" in a) == sorted(
+        f"report_files/{f.name}" for f in files
+    )
+    assert all(a["loading"] == "lazy" for a in beside.of("img") if "src" in a)
+    assert "shows the photos" in beside.text
+
+
+@pytest.mark.parametrize("embed", [True, False])
+def test_the_policy_allows_this_style_this_script_and_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embed: bool
+) -> None:
+    monkeypatch.setattr(report_html, "EMBEDDED_BYTES", 12_000_000 if embed else -1)
+    text = write_page(tmp_path, [entry("a.jpg")]).read_text(encoding="utf-8")
+    found = Page(text)
+    policy = (
+        next(
+            a["content"]
+            for a in found.of("meta")
+            if a.get("http-equiv") == "Content-Security-Policy"
+        )
+        or ""
+    )
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    hashes = {}
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        hashes[tag] = (
+            "'sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() + "'"
+        )
+    assert rules == {
+        "default-src": "'none'", "style-src": hashes["style"], "script-src": hashes["script"],
+        "img-src": "data:" if embed else "data: 'self'", "base-uri": "'none'", "form-action": "'none'",
+    }  # fmt: skip
+    addresses = [
+        v or "" for _, a in found.tags for k, v in a.items() if k in ("src", "href", "srcset")
+    ]
+    assert [
+        v for v in addresses if not v.startswith(("data:", "#", "report_files/", "a.jpg"))
+    ] == []
+    assert not [a for _, a in found.tags if "style" in a]  # the policy would refuse it
+
+
+def test_a_picture_that_is_no_picture_is_left_out(tmp_path: Path) -> None:
+    rgb = scene()
+    previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
+    found = previews.find(tmp_path, "a.jpg")
+    found["after"].write_bytes(b"cut short")
+    assert len(page(tmp_path, [entry("a.jpg")]).of("img")) == 2
+    found["before"].write_bytes(b"")
+    gone = page(tmp_path, [entry("a.jpg")])
+    assert gone.of("img") == []
+    assert "not in report_files" in gone.text
+
+
+def test_the_page_is_whole_or_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = write_page(tmp_path, [entry("a.jpg")]).read_bytes()
+    monkeypatch.setattr(report_html, "photo_view", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_page(tmp_path, [entry("b.jpg")])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.undo()
+    monkeypatch.setattr("remove_objects.pipeline.system.atomic.os.replace", full)
+    with pytest.raises(UnwritableError, match="No space left"):
+        write_page(tmp_path, [entry("b.jpg")])
+    assert (tmp_path / "report.html").read_bytes() == earlier
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_run_that_is_stopped_leaves_its_page(tmp_path: Path, red_is_person: None) -> None:
+    for i in range(4):
+        Image.fromarray(scene(seed=i)).save(tmp_path / f"{i}.png")
+
+    def stop(_: int, done: dict[str, Any] | None) -> None:
+        if done is not None:
+            raise KeyboardInterrupt
+
+    batch, out = (
+        BatchSettings(classes=("person",), output=tmp_path / "out", workers=1),
+        tmp_path / "out",
+    )
+    assert remove_folder([tmp_path], Settings(probe=False), batch, progress=stop).stopped
+    first = Page((out / "report.html").read_text(encoding="utf-8"))
+    assert len(first.names) == 1
+    assert "stopped by the user" in first.text
+    assert (out / "report.csv").read_text().count("\n") == 2
+    remove_folder([tmp_path], Settings(probe=False), batch)
+    again = Page((out / "report.html").read_text(encoding="utf-8"))
+    assert len(again.names) == 4
+    assert len(again.of("img", "after")) == 4
+
+
+def test_classes_that_are_compared_are_only_those_of_this_run(tmp_path: Path) -> None:
+    rgb = scene()
+    previews.write(
+        tmp_path, "a.jpg", Photo(rgb), outcome(rgb)
+    )  # with Navier-Stokes, of which this entry says nothing
+    assert page(tmp_path, [entry("a.jpg")]).of("div", "compare") == []
+
+
+def test_totals_and_stages_count_what_this_run_did() -> None:
+    photos = [entry("a"), entry("b", "skipped"), entry("c", "failed", stages={}), entry("d")]
+    assert totals(photos) == [("failed", 1), ("ok", 2), ("skipped", 1)]
+    found = stage_seconds(photos)
+    assert [stage for stage, _ in found] == ["read", "segment", "inpaint", "write"]
+    assert [seconds for _, seconds in found] == pytest.approx([0.2, 1.2, 1.4, 0.2])
+
+
+def test_a_histogram_counts_and_gathers_outliers_at_its_end() -> None:
+    found = histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
+    assert found is not None
+    assert (found.total, found.top, found.over, found.median, found.beyond) == (
+        4,
+        3.0,
+        1,
+        0.75,
+        False,
+    )
+    assert [i for i, n in enumerate(found.counts) if n] == [0, 4, 8, 20]
+    far = histogram("Seam", "note", [1.0] * 99 + [1000.0])
+    assert far is not None
+    assert (far.top, far.beyond, far.counts[-1]) == (1.0, True, 100)
+    zero = histogram("Still seen", "note", [0.0, 0.0], threshold=0.2)
+    assert zero is not None
+    assert zero.counts[0] == 2
+    assert histogram("Probe", "note", [None]) is None
+
+
+def test_past_thresholds_are_marked() -> None:
+    view = photo_view(entry("a", holes=[hole(2.5, 0.1)], residue=0.3, score=9.0), {}, None)
+    assert view["past"] == {"share": False, "residue": True, "score": True}
+
+
+def test_the_template_engine_is_loaded_only_for_a_page() -> None:
+    script = "import sys, remove_objects.pipeline.batch.run; assert 'jinja2' not in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_templates_schema_and_the_boards_page_are_packed() -> None:
+    import tomllib
+
+    root = Path(__file__).parents[3]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "package-data"
+    ]["pipeline"]
+    packed = {p.name for pattern in patterns for p in (root / "pipeline").glob(pattern)}
+    page = {"board.html", "board.css", "board.js", "canvas.js", "calls.js"}
+    assert packed == {"schema.json", "report.html.j2", "report.css", "report.js", *page}

@@ -1,0 +1,231 @@
+"""The report's small pictures: right size and content, safe names, and which of them there are after each kind of run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.scan import scan
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UnwritableError
+from remove_objects.pipeline.report import previews
+from remove_objects.pipeline.types import Box, HoleOutcome, Outcome, Photo, Route, Routing, Status
+from tests.support.pages import outcome
+from tests.support.scenes import scene
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+def test_there_is_before_mask_after_and_each_method(tmp_path: Path) -> None:
+    rgb = scene(300, 400)
+    previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
+    found = previews.find(tmp_path, "a.jpg")
+    assert list(found) == ["before", "mask", "after", "navier-stokes"]
+    assert {p.parent for p in found.values()} == {tmp_path / "report_files"}
+    before, after = pixels(found["before"]), pixels(found["after"])
+    assert before.shape == after.shape == (270, 360, 3)
+    inside = 45, 62  # of the red box, 0.9 of the photo's coordinates
+    assert before[inside][0] > 200
+    assert before[inside][1] < 60
+    assert after[inside][0] < 160
+    assert np.abs(after[200:] - before[200:]).max() == 0
+    assert pixels(found["navier-stokes"])[inside].max() < 40
+
+
+def test_small_photos_stay_as_they_are_and_long_ones_keep_a_row() -> None:
+    rgb = scene(50, 70)
+    assert np.array_equal(previews.reduce_picture(rgb), rgb)
+    assert previews.reduce_picture(np.zeros((1, 9001, 3), np.uint8)).shape == (1, 360, 3)
+    assert previews.reduce_picture(np.zeros((3001, 11, 3), np.uint8)).shape == (360, 1, 3)
+
+
+@pytest.mark.parametrize("size", [(721, 1443), (1080, 1440), (361, 300), (2999, 4001)])
+def test_a_reduced_picture_is_the_mean_over_areas(size: tuple[int, int]) -> None:
+    height, width = size
+    ramp = np.broadcast_to(np.linspace(0, 255, width)[None, :, None], (height, width, 3)).astype(
+        np.uint8
+    )
+    small = previews.reduce_picture(ramp)
+    assert max(small.shape[:2]) == 360
+    expected = np.linspace(0, 255, small.shape[1] * 2 + 1)[1::2]  # at each pixel's middle
+    assert np.abs(small.astype(float) - expected[None, :, None]).max() < 2.5
+    grain = np.where(np.indices(size).sum(0)[..., None] % 2, 255, 0).repeat(3, 2).astype(np.uint8)
+    assert np.abs(previews.reduce_picture(grain)[1:-1, 1:-1].astype(float) - 127.5).max() <= (
+        3 if size != (361, 300) else 128
+    )
+
+
+def test_16_bits_become_8() -> None:
+    rgb = scene(80, 90)
+    assert np.array_equal(previews.reduce_picture(rgb.astype(np.uint16) * 257), rgb)
+
+
+def test_the_mask_shows_even_one_pixel_line_and_has_a_rim() -> None:
+    mask = np.zeros((1600, 2000), bool)
+    mask[:, 700] = True
+    drawn = previews.draw_mask(mask)
+    assert drawn.shape == (288, 360, 4)
+    assert (drawn[:, 125:128, 3] > 0).any(1).all()
+    assert not drawn[:, 140:].any()
+    mask = np.zeros((100, 100), bool)
+    mask[40:60, 40:60] = True
+    drawn = previews.draw_mask(mask)
+    assert tuple(drawn[50, 50]) == previews.TINT
+    assert tuple(drawn[50, 40]) == previews.LIGHT
+    assert tuple(drawn[50, 39]) == previews.DARK
+    assert not drawn[50, 38].any()
+
+
+def test_several_holes_have_their_numbers_and_one_has_none() -> None:
+    mask = np.zeros((200, 300), bool)
+    boxes = Box(10, 10, 80, 80), Box(150, 60, 100, 100)
+    for box in boxes:
+        mask[box.slices] = True
+    holes = [HoleOutcome(box, 0.1, Routing(Route.EDGE, "why"), None, None) for box in boxes]
+    plain, one, two = (previews.draw_mask(mask, some) for some in ((), holes[:1], holes))
+    assert np.array_equal(plain, one)
+    for box in boxes:
+        changed = (plain != two).any(2)[box.slices]
+        rows, columns = np.nonzero(changed)
+        assert abs(rows.mean() - box.h / 2) < 6
+        assert abs(columns.mean() - box.w / 2) < 6
+    assert not (plain != two)[:, 95:145].any()
+
+
+ODD = [
+    "a\nb.jpg",
+    "../../etc/passwd",
+    "b\udcff.jpg",
+    "🙂/" + "x" * 300,
+    "con:\\|?*.jpg",
+    "<b>.jpg",
+    "\ud800.jpg",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_name_is_a_plain_file_in_the_folder(tmp_path: Path, name: str) -> None:
+    rgb = scene(30, 40, person=None)
+    previews.write(tmp_path, name, Photo(rgb), Outcome(Status.UNCHANGED, ""))
+    (file,) = (tmp_path / "report_files").iterdir()
+    assert previews.find(tmp_path, name) == {"before": file}
+    assert file.name.replace("-before.jpeg", "").isalnum()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report_files"]
+    previews.discard(tmp_path, name)
+    assert previews.find(tmp_path, name) == {}
+
+
+def test_only_the_picture_before_where_nothing_was_found(tmp_path: Path) -> None:
+    rgb = scene(person=None)
+    nothing = Outcome(Status.UNCHANGED, "", mask=np.zeros(rgb.shape[:2], bool))
+    previews.write(tmp_path, "a.jpg", Photo(rgb), nothing)
+    assert list(previews.find(tmp_path, "a.jpg")) == ["before"]
+
+
+def test_no_half_picture_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb = scene()
+    previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
+    earlier = {p: p.read_bytes() for p in (tmp_path / "report_files").iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("remove_objects.pipeline.system.atomic.os.replace", full)
+    with pytest.raises(UnwritableError, match="No space left"):
+        previews.write(tmp_path, "a.jpg", Photo(255 - rgb), outcome(rgb))
+    assert {p: p.read_bytes() for p in (tmp_path / "report_files").iterdir()} == earlier
+
+
+@pytest.fixture
+def photos(tmp_path: Path, red_is_person: None) -> Path:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(scene()).save(tmp_path / "in" / "a.png")
+    Image.fromarray(scene(person=None)).save(tmp_path / "in" / "b.png")
+    return tmp_path / "in"
+
+
+def run(photos: Path, **changes: object) -> dict[str, dict]:
+    settings = Settings(probe=False, compare=("telea",))
+    batch = BatchSettings(classes=("person",), output=photos.parent / "out", **changes)  # type: ignore[arg-type]
+    return {p["input"]: p for p in remove_folder([photos], settings, batch).photos}
+
+
+def kinds(photos: Path, name: str) -> list[str]:
+    return list(previews.find(photos.parent / "out", name))
+
+
+def test_a_run_leaves_pictures_and_says_how_long_they_took(photos: Path) -> None:
+    entries = run(photos)
+    assert kinds(photos, "a.png") == ["before", "mask", "after", "telea"]
+    assert kinds(photos, "b.png") == ["before"]
+    assert entries["a.png"]["stages"]["preview"] > 0
+
+
+def test_a_dry_run_has_before_and_mask(photos: Path) -> None:
+    run(photos, dry_run=True)
+    assert kinds(photos, "a.png") == ["before", "mask"]
+
+
+def test_a_photo_that_can_no_longer_be_read_shows_no_old_picture(photos: Path) -> None:
+    run(photos)
+    (photos / "a.png").write_bytes(b"no picture")
+    assert run(photos)["a.png"]["status"] == "failed"
+    assert kinds(photos, "a.png") == []
+
+
+def test_previews_that_cannot_be_written_are_a_warning(photos: Path) -> None:
+    (photos.parent / "out").mkdir()
+    (photos.parent / "out" / "report_files").write_text("a file is in the way")
+    entry = run(photos)["a.png"]
+    assert entry["status"] in ("ok", "review")
+    assert (photos.parent / "out" / "a.png").is_file()
+    assert "report_files" in entry["warnings"][-1]
+    assert "no picture" in entry["warnings"][-1]
+
+
+def test_previews_are_never_an_input(photos: Path) -> None:
+    run(photos, save_masks=False)
+    out = photos.parent / "out"
+    again = scan([out], photos.parent / "again")
+    assert [str(job.relative) for job in again.jobs] == ["a.png", "b.png"]
+    # A folder of that name that no run wrote is the user's own.
+    (photos / "report_files").mkdir()
+    Image.fromarray(scene()).save(photos / "report_files" / "c.png")
+    assert "report_files/c.png" in [str(job.relative) for job in scan([photos], out).jobs]
+
+
+def test_a_resumed_run_keeps_its_pictures(photos: Path) -> None:
+    run(photos)
+    stamps = {p: p.stat().st_mtime_ns for p in (photos.parent / "out" / "report_files").iterdir()}
+    assert run(photos)["a.png"]["status"] == "skipped"
+    assert {
+        p: p.stat().st_mtime_ns for p in (photos.parent / "out" / "report_files").iterdir()
+    } == stamps
+    page = (photos.parent / "out" / "report.html").read_text()
+    assert page.count('class="after"') == 1
+    journal = [
+        json.loads(line)
+        for line in (photos.parent / "out" / ".remove-objects-journal.jsonl")
+        .read_text()
+        .splitlines()
+    ]
+    assert sum("input" in row for row in journal) == 2
+
+
+def test_the_callers_pictures_are_not_changed(tmp_path: Path) -> None:
+    rgb = scene()
+    given = outcome(rgb)
+    before = rgb.copy(), given.mask.copy(), given.result.copy()  # type: ignore[union-attr]
+    previews.write(tmp_path, "a", Photo(rgb), given)
+    assert all(
+        np.array_equal(a, b) for a, b in zip(before, (rgb, given.mask, given.result), strict=True)
+    )

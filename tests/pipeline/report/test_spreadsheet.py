@@ -1,0 +1,119 @@
+"""The table: one row a hole, cells that no spreadsheet runs, UTF-8 whatever a file is called."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from remove_objects.pipeline.errors import UnwritableError
+from remove_objects.pipeline.report.spreadsheet import write_csv
+from tests.support.pages import entry, hole
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+
+
+def test_a_row_for_every_hole_and_none_for_a_photo_without(tmp_path: Path) -> None:
+    compare = {
+        "telea": {"seam": 0.7, "probe": {"l1": 0.2, "psnr": 18.0, "ssim": 0.4, "lpips": None}}
+    }
+    holes = [hole(1.5, 0.2, "edge", score=0.25, compare=compare), hole(None, None)]
+    truth = {"l1": 0.1, "psnr": 20.5, "ssim": 0.5, "lpips": 0.03}
+    photos = [
+        entry(
+            "b.jpg",
+            "review",
+            holes=holes,
+            score=0.25,
+            truth=truth,
+            classes={"person": 0.1, "dog": 0.2},
+            warnings=["one", "two"],
+        ),
+        entry("a.jpg", "unchanged"),
+    ]
+    write_csv(tmp_path / "report.csv", photos)
+    second, third = read(tmp_path / "report.csv")
+    assert [second["hole"], third["hole"]] == ["1", "2"]
+    assert {second["input"], third["input"]} == {"b.jpg"}
+    assert [second[k] for k in ("x", "y", "w", "h", "share", "seam", "hole_score")] == [
+        "60",
+        "40",
+        "20",
+        "30",
+        "0.03",
+        "1.5",
+        "0.25",
+    ]
+    assert [second[f"probe_{k}"] for k in ("l1", "psnr", "ssim", "lpips")] == [
+        "0.05",
+        "22.5",
+        "0.7",
+        "0.2",
+    ]
+    assert [second[f"telea_{k}"] for k in ("seam", "probe_l1", "probe_psnr", "probe_lpips")] == [
+        "0.7",
+        "0.2",
+        "18.0",
+        "",
+    ]
+    assert [second[k] for k in ("depth", "structure", "variety", "certainty")] == [
+        "0.1",
+        "0.02",
+        "",
+        "0.9",
+    ]
+    assert (second["route"], third["route"]) == ("edge", "free-form")
+    assert {v for k, v in third.items() if k.startswith(("probe_", "telea_")) or k == "seam"} == {
+        ""
+    }
+    assert [second[f"truth_{k}"] for k in ("l1", "psnr", "ssim", "lpips")] == [
+        "0.1",
+        "20.5",
+        "0.5",
+        "0.03",
+    ]
+    assert (second["score"], second["classes"], second["warnings"], second["changed_outside"]) == (
+        "0.25",
+        "person dog",
+        "one; two",
+        "0",
+    )
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
+def test_no_name_becomes_a_formula(tmp_path: Path, start: str) -> None:
+    name = f'{start}cmd|"/C calc"!A1.jpg'
+    write_csv(tmp_path / "report.csv", [entry(name, holes=[hole(why=f"{start}1")])])
+    (row,) = read(tmp_path / "report.csv")
+    assert (row["input"], row["output"], row["why"]) == (f"'{name}", f"'{name}", f"'{start}1")
+
+
+def test_numbers_stay_numbers(tmp_path: Path) -> None:
+    probe = {"l1": 0.5, "psnr": -1.5, "ssim": -0.2, "lpips": 0.9}
+    write_csv(tmp_path / "report.csv", [entry("a.jpg", holes=[hole(probe=probe)])])
+    (row,) = read(tmp_path / "report.csv")
+    assert (row["probe_psnr"], row["probe_ssim"]) == ("-1.5", "-0.2")
+
+
+def test_odd_names_come_back_and_broken_ones_are_shown(tmp_path: Path) -> None:
+    names = ["a\nb, \"c\".jpg", "b\udcff.jpg", "ü🙂.jpg"]  # fmt: skip
+    write_csv(tmp_path / "report.csv", [entry(n, holes=[hole()]) for n in names])
+    assert [r["input"] for r in read(tmp_path / "report.csv")] == [
+        names[0],
+        "b\\udcff.jpg",
+        names[2],
+    ]
+
+
+def test_the_table_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("remove_objects.pipeline.system.atomic.os.replace", full)
+    with pytest.raises(UnwritableError):
+        write_csv(tmp_path / "report.csv", [entry("a.jpg")])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,95 @@
+"""The table at a run's end and the line for each photo: what is counted, what is named first, and nothing that steers a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from remove_objects.pipeline.report.terminal import LOOK_FIRST, look_first, photo_line, summary
+
+
+def photo(name: str, status: str = "ok", seconds: float = 2.0, **changes: Any) -> dict[str, Any]:
+    return {
+        "input": name, "status": status, "reason": f"why {name}", "seconds": seconds, "stages": {"segment": 0.5, "inpaint": 1.5},
+        "score": None, "hole_share": 0.1, "holes": [{"route": "edge"}, {"route": "face"}, {"route": "edge"}], "error": None, **changes,
+    }  # fmt: skip
+
+
+RUN = {
+    "seconds": 12.34,
+    "weights": {"partial-conv": "7bbfa5c9" + "0" * 56, "compact-segmenter": "f2e2c144" + "0" * 56},
+}
+
+
+def test_the_table_counts_and_times() -> None:
+    photos = [
+        photo("a.jpg"),
+        photo("b.jpg", seconds=4.0),
+        photo("c.jpg", "unchanged", 0.5, stages={"segment": 0.5}, holes=[]),
+    ]
+    lines = summary(RUN, photos).splitlines()
+    assert [line.split() for line in lines[1:3]] == [
+        ["ok", "2", "3.00"],
+        ["unchanged", "1", "0.50"],
+    ]
+    assert (
+        lines[3]
+        == "time: 12.3 s, 2.17 s a photo, at most 4.00 (b.jpg); slowest stage: inpaint, 67%"
+    )
+    assert lines[4] == "weights: compact-segmenter f2e2c144, partial-conv 7bbfa5c9"
+    assert len(lines) == 5  # nothing to look at
+
+
+def test_photos_that_were_found_done_have_no_time_of_this_run() -> None:
+    text = summary(
+        {"seconds": 0.5, "weights": {}},
+        [photo("a.jpg", "skipped", 99.0, reason="finished in an earlier run as review: a seam")],
+    )
+    assert "99" not in text
+    assert "nothing was to be done" in text
+    assert "weights: none was needed" in text
+    assert text.splitlines()[-1].split(maxsplit=2) == ["review", "a.jpg", "a seam"]
+
+
+def test_the_worst_are_named_first() -> None:
+    photos = [
+        photo("ok.jpg"),
+        photo("unscored.jpg", "review"),
+        photo("large.jpg", "review", hole_share=0.5),
+        photo("low.jpg", "review", score=0.2),
+        photo("high.jpg", "review", score=0.9),
+        photo("broken.jpg", "failed", error="no picture"),
+        photo("zero.jpg", "review", score=0.0),
+    ]
+    assert [p["input"] for p in look_first(photos)] == [
+        "broken.jpg",
+        "high.jpg",
+        "low.jpg",
+        "zero.jpg",
+        "large.jpg",
+    ]
+    assert len(look_first(photos)) == LOOK_FIRST
+    lines = summary(RUN, photos).splitlines()
+    first = lines.index("look first at:")
+    assert lines[first + 1].split(maxsplit=2) == ["failed", "broken.jpg", "no picture"]
+    assert lines[first + 2].split(maxsplit=2) == ["review", "high.jpg", "why high.jpg"]
+
+
+def test_an_empty_run_has_a_table() -> None:
+    assert "0.1 s" in summary({"seconds": 0.1, "weights": {}}, [])
+
+
+def test_names_and_reasons_are_shown_and_not_sent() -> None:
+    evil = photo("a\x1b[31m\n.jpg", "failed", error="b\x07\udcff")
+    for text in (summary(RUN, [evil]), photo_line(evil)):
+        assert "a\\x1b[31m\\n.jpg" in text
+        assert not {"\x1b", "\x07", "\udcff"} & set(text)
+
+
+def test_a_photos_line_has_its_columns() -> None:
+    scored, plain = (
+        photo_line(photo("a.jpg", score=0.123)),
+        photo_line(photo("b.jpg", "unchanged", 123.456, holes=[])),
+    )
+    assert scored == "ok           2.00 s   0.12  a.jpg edge,face  why a.jpg"
+    assert plain == "unchanged  123.46 s         b.jpg -  why b.jpg"
+    assert scored.index("a.jpg") == plain.index("b.jpg")

@@ -1,0 +1,175 @@
+"""Ctrl-C and SIGTERM: once, the photos at work are finished and reported; twice, the process ends at once. The next run goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from remove_objects.pipeline import cli
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.system.signals import STOPPED_AT_ONCE, Stop, on_signals
+from tests.support.faults import OPTIONS, Ground
+from tools.faults.checks import report
+from tools.faults.points import ended, start
+
+pytestmark = pytest.mark.slow
+
+
+def until(found: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+
+
+class Command:
+    """The command in a child process. Each photo's work waits until it is let go; ``signs`` are files by which the two talk."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        out: Path,
+        *,
+        held: bool = True,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.out, self.signs, self.errors = out, out.with_name("signs"), out.with_name("errors")
+        self.signs.mkdir(exist_ok=True)
+        clean = ObjectRemover.clean
+
+        def slow(remover: ObjectRemover, *arguments: Any, **options: Any) -> Any:
+            (self.signs / f"begun-{threading.get_ident()}-{time.monotonic_ns()}").touch()
+            until(lambda: (self.signs / "go").exists(), "nobody let it go")
+            return clean(remover, *arguments, **options)
+
+        def work() -> int:
+            signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            )  # a suite that runs in the background has it ignored
+            if held:
+                ObjectRemover.clean = slow  # type: ignore[method-assign]
+            before()
+            options = ["--masks", str(ground.folder / "masks"), *OPTIONS]
+            return cli.main([*options, "--workers", "2", "-o", str(out), str(ground.folder / "in")])
+
+        self.pid = start(work, self.errors)
+
+    def begun(self) -> int:
+        return len([sign for sign in self.signs.iterdir() if sign.name.startswith("begun-")])
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def said(self) -> str:
+        return self.errors.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_once_finishes_the_photos_at_work_begins_no_other_and_writes_the_report(
+    number: signal.Signals, ground: Ground, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = Command(ground, out)
+    until(lambda: command.begun() == 2, "two photos are not at work")
+    command.send(number)
+    until(lambda: "once more stops now" in command.said(), "nothing was said")
+    assert not (out / "report.json").exists()
+    (command.signs / "go").touch()
+    assert ended(command.pid) == 1
+    assert command.begun() == 2
+    found = report(out)
+    done = [p["input"] for p in found["photos"] if p["status"] != "failed"]
+    assert len(done) == 2  # broken.png may have failed before them
+    assert any(
+        f"stopped by the user after {len(found['photos'])} of 4 photos" in w
+        for w in found["run"]["warnings"]
+    )
+    assert "the same command goes on from here" in command.said()
+    assert "Traceback" not in command.said()
+    assert all((out / name).is_file() for name in done)
+    ground.assert_resumes(out)
+
+
+def test_twice_ends_at_once_and_leaves_nothing_half(ground: Ground, tmp_path: Path) -> None:
+    command = Command(ground, tmp_path / "out")
+    until(lambda: command.begun() == 2, "two photos are not at work")
+    command.send(signal.SIGINT)
+    until(lambda: "once more stops now" in command.said(), "nothing was said")
+    command.send(signal.SIGINT)
+    assert ended(command.pid, 20) == STOPPED_AT_ONCE  # though the photos were never let go
+    assert "Traceback" not in command.said()
+    ground.assert_nothing_is_half(tmp_path / "out")
+    ground.assert_resumes(tmp_path / "out")
+
+
+def test_twice_while_a_file_is_being_written_removes_it(ground: Ground, tmp_path: Path) -> None:
+    out, signs = tmp_path / "out", tmp_path / "signs"
+
+    def stop_before_renaming() -> None:
+        rename = os.replace
+
+        def slow(source: Any, target: Any) -> None:
+            if os.fspath(target).endswith("a.png") and "masks" not in os.fspath(target):
+                (signs / "renaming").touch()
+                time.sleep(60)
+            rename(source, target)
+
+        os.replace = slow  # type: ignore[assignment]
+
+    command = Command(ground, out, held=False, before=stop_before_renaming)
+    until(lambda: (signs / "renaming").exists(), "nothing is written")
+    assert list(out.glob(".*.part"))
+    command.send(signal.SIGTERM)
+    until(lambda: "once more stops now" in command.said(), "nothing was said")
+    command.send(signal.SIGTERM)
+    assert ended(command.pid, 20) == STOPPED_AT_ONCE
+    assert not list(out.glob(".*.part"))
+    assert not (out / "a.png").exists()
+    ground.assert_resumes(out)
+
+
+def test_asked_to_stop_before_the_first_photo_a_run_begins_none_and_still_reports(
+    ground: Ground, tmp_path: Path
+) -> None:
+    stop = Stop()
+    stop.ask()
+    result = ground.clean(tmp_path / "out", stop=stop)
+    assert (result.photos, result.stopped) == (
+        [],
+        "stopped by the user after 0 of 4 photos; the same command goes on from here",
+    )
+    ground.assert_resumes(tmp_path / "out")
+
+
+def test_what_was_ignored_stays_ignored_and_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with on_signals() as stop:
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not before
+            signal.raise_signal(signal.SIGINT)
+            assert not stop()
+        assert signal.getsignal(signal.SIGTERM) is before
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+
+
+def test_outside_the_main_thread_it_listens_to_nothing_and_works() -> None:
+    found: list[bool] = []
+
+    def work() -> None:
+        with on_signals() as stop:
+            found.append(stop())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]

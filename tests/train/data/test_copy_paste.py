@@ -1,0 +1,125 @@
+"""What is cut out of labelled photos and pasted small onto others, and where it may come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from remove_objects.train.data import copy_paste
+from remove_objects.train.data.copy_paste import CutOuts, paste
+from remove_objects.train.data.labelled import VOID, LabelledCrops
+
+BACKGROUND, PERSON, DOG = 30, 200, 120
+
+
+def photo(_: Path, label: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A dark photo with a bright object of the class that the label's name says: a disc, and a speck of the same class elsewhere."""
+    category = int(str(label))
+    image, ids = np.full((100, 80, 3), BACKGROUND, np.uint8), np.zeros((100, 80), np.uint8)
+    cv2.circle(ids, (40, 50), 20, category, -1)
+    ids[2:5, 2:5] = category
+    image[ids > 0] = PERSON if category == 15 else DOG
+    return image, ids
+
+
+def groups(*labels: str) -> list[list[tuple[Path, Path | None]]]:
+    return [[(Path("photo"), Path(name))] for name in labels]
+
+
+def test_an_object_is_cut_out_in_its_box_and_specks_are_not() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        found = CutOuts(groups("15"), photo).draw(rng)
+        assert found is not None
+        image, ids = found
+        assert ids.shape == (41, 41)
+        assert set(np.unique(ids)) == {0, 15}
+        assert (image[ids == 15] == PERSON).all()
+        assert (image[ids == 0] == BACKGROUND).all()
+
+
+def test_photos_of_nothing_give_nothing() -> None:
+    rng = np.random.default_rng(0)
+    assert CutOuts(groups("0"), photo).draw(rng) is None
+    assert CutOuts(groups("255"), photo).draw(rng) is None
+    image, label = np.zeros((90, 90, 3), np.uint8), np.zeros((90, 90), np.uint8)
+    for made in (CutOuts(groups("0"), photo), CutOuts([[]], photo)):
+        for _ in range(10):
+            made.paste_some(image, label, rng)
+    assert not image.any()
+    assert not label.any()
+
+
+def test_every_group_gives_as_much_however_long_it_is() -> None:
+    people, dogs = groups("15", "12")
+    made, rng = CutOuts([people, dogs * 50], photo), np.random.default_rng(0)
+    drawn = [int(found[1].max()) for found in (made.draw(rng) for _ in range(200)) if found]
+    assert 75 < drawn.count(15) < 125
+    assert len(drawn) == 200
+
+
+@pytest.mark.parametrize("longer", [8.0, 20.0, 60.0])
+def test_what_is_pasted_is_labelled_and_brings_nothing_of_its_background(longer: float) -> None:
+    rng = np.random.default_rng(1)
+    thing = CutOuts(groups("15"), photo).draw(rng)
+    assert thing is not None
+    thing[0][thing[1] == 0] = (0, 255, 0)  # green, which nothing else is
+    for _ in range(20):
+        image, label = np.full((90, 90, 3), BACKGROUND, np.uint8), np.zeros((90, 90), np.uint8)
+        paste(image, label, *thing, longer, rng)
+        changed = (image != BACKGROUND).any(2)
+        assert set(np.unique(label)) == {0, 15}
+        assert (image[label == 15] > BACKGROUND).all()
+        assert (label[~changed] == 0).all()
+        rows, columns = (np.flatnonzero((label == 15).any(axis)) for axis in (1, 0))
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(longer, abs=2)
+        assert (image[..., 1].astype(int) - image[..., 0] <= 1).all()
+
+
+def test_what_has_no_room_is_left_out() -> None:
+    rng = np.random.default_rng(1)
+    thing = CutOuts(groups("15"), photo).draw(rng)
+    assert thing is not None
+    image, label = np.zeros((90, 30, 3), np.uint8), np.zeros((90, 30), np.uint8)
+    paste(image, label, *thing, 31.0, rng)
+    assert not image.any()
+    paste(image, label, *thing, 30.0, rng)
+    assert label.any()
+
+
+def test_about_half_the_pictures_get_some_and_none_gets_many() -> None:
+    made, pieces = CutOuts(groups("15"), photo), []
+    for n in range(200):
+        image, label = np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200), np.uint8)
+        made.paste_some(image, label, np.random.default_rng(n))
+        _, _, stats, _ = cv2.connectedComponentsWithStats((label > 0).astype(np.uint8))
+        pieces.append(len(stats) - 1)
+        assert all(
+            max(s[cv2.CC_STAT_WIDTH], s[cv2.CC_STAT_HEIGHT]) >= copy_paste.SMALLEST - 3
+            for s in stats[1:]
+        )
+    assert 70 < sum(p > 0 for p in pieces) < 130
+    assert max(pieces) in (copy_paste.MOST - 1, copy_paste.MOST)  # two may touch
+
+
+def test_a_crop_with_things_is_a_function_of_seed_and_number(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "bare.png"), np.zeros((40, 60, 3), np.uint8))
+    bare: list[tuple[Path, Path | None]] = [(tmp_path / "bare.png", None)]
+    first, again = (
+        LabelledCrops(bare, size=64, seed=0, cut_outs=CutOuts(groups("15"), photo))
+        for _ in range(2)
+    )
+    found = [first[n] for n in range(12)]
+    for n, (image, label) in reversed(list(enumerate(found))):
+        assert (again[n][0] == image).all()
+        assert (again[n][1] == label).all()
+        assert set(label.unique().tolist()) <= {
+            15,
+            VOID,
+        }  # the photo has no label, what is pasted has
+        assert (image[:, label == 15] > 70).all()
+    assert 2 < sum((label == 15).any() for _, label in found) < 12

@@ -1,0 +1,408 @@
+"""``train-inpainter`` end to end on pictures of noise: train, resume, export; presets and own folders; what is the user's mistake."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from remove_objects.models.checkpoint import load_weights, save_weights
+from remove_objects.models.compression import CompressionNetwork
+from remove_objects.models.edge_connect import EdgeConnect
+from remove_objects.models.edsr import EDSR
+from remove_objects.models.gated_conv import GatedConvNetwork
+from remove_objects.models.partial_conv_unet import PartialConvUNet
+from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
+from remove_objects.train.cli import main, make_task, parser
+from remove_objects.train.data.holes import MaskFolder
+from remove_objects.train.presets import SHIPPED
+
+NETWORKS = {
+    "partial-conv": PartialConvUNet,
+    "skip-ce": SkipContextEncoder,
+    "compression": CompressionNetwork,
+    "edsr": EDSR,
+    "gated-conv": GatedConvNetwork,
+    "edge-connect": EdgeConnect,
+}
+SMALL = ["--features", "none", "--width", "4", "--batch", "2", "--held-out", "2"]
+
+
+def command(model: str, data: Path, run: Path, *more: str, small: list[str] = SMALL) -> list[str]:
+    here = ["--device", "cpu", "--precision", "32-true", "--workers", "0"]
+    return [model, "--data", str(data), "--run", str(run), *small, *here, *more]
+
+
+def recipe_of(model: str, data: Path, *more: str) -> dict[str, Any]:
+    return make_task(parser().parse_args(command(model, data, data / "run", *more)))[1]
+
+
+def rows(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_two_steps_resume_and_export(
+    model: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, shipped = tmp_path / "run", tmp_path / "weights"
+    assert main(command(model, data, run, "--steps", "2")) == 0
+    assert main(command(model, data, run, "--steps", "3", "--every", "1")) == 0
+    assert [(r["step"], "val_psnr" in r) for r in rows(run)] == [(2, True), (3, False), (3, True)]
+    assert all(math.isfinite(v) for r in rows(run) for v in r.values())
+    assert {"val_hole_l1", "val_psnr"} == set(rows(run)[-1]) - {"step"}
+    assert "'step': 3.0" in capsys.readouterr().out
+    assert [p.name for p in sorted((run / "samples").iterdir())] == ["0000002.png", "0000003.png"]
+    side = SHIPPED[model].schedule.size
+    assert cv2.imread(str(run / "samples" / "0000003.png")).shape == (2 * side, 4 * side, 3)
+
+    assert main(command(model, data, run, "--steps", "3", "--export", str(shipped))) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path.parent == shipped
+    network = load_weights(path, NETWORKS[model])
+    assert network.config.width == 4
+    entry = json.loads((shipped / "index.json").read_text())[model]
+    assert entry["file"] == path.name
+    load_weights(path, NETWORKS[model], expected_sha256=entry["sha256"])
+    best = torch.load(run / "best.pt", weights_only=True)
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(
+            parameter.detach(), best["ema"][f"module.{name}"], rtol=1e-3, atol=1e-4
+        )
+
+    card = path.with_suffix(".md").read_text()
+    assert f"{best['step']} steps of batch 2 ({2 * best['step']} samples)" in card
+    assert f"on {os.cpu_count()} CPU cores" in card
+    assert (
+        f"train-inpainter {model} --data DATA --steps 3 --batch 2 --width 4 --features none\n"
+        in card
+    )
+    assert json.dumps(best["figures"]) in card
+    assert '"preset": "shipped"' in card
+    assert str(SHIPPED[model].holes) in card
+    assert all(f"- `{folder}`: " in card for folder in SHIPPED[model].folders)
+
+
+def test_export_takes_the_best_average_not_the_last(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(command("compression", data, run, "--steps", "1")) == 0
+    best = torch.load(run / "best.pt", weights_only=True)
+    shifted = {k: v + 1 if v.is_floating_point() else v for k, v in best["ema"].items()}
+    torch.save(
+        {**best, "ema": shifted, "step": 77, "machines": ["a far one", "another"]}, run / "best.pt"
+    )
+    capsys.readouterr()
+    assert main(command("compression", data, run, "--export", str(tmp_path / "weights"))) == 0
+    path = Path(capsys.readouterr().out.strip())
+    name, parameter = next(iter(load_weights(path, CompressionNetwork).named_parameters()))
+    torch.testing.assert_close(parameter.detach(), shifted[f"module.{name}"], rtol=1e-3, atol=1e-3)
+    card = path.with_suffix(".md").read_text()
+    assert "77 steps of batch 2" in card
+    assert "on a far one and another." in card
+
+
+def test_second_export_takes_the_first_ones_place(data: Path, tmp_path: Path) -> None:
+    run, shipped = tmp_path / "run", tmp_path / "weights"
+    seen = []
+    for steps in ("1", "2"):
+        (run / "best.pt").unlink(missing_ok=True)
+        assert main(command("compression", data, run, "--steps", steps)) == 0
+        assert main(command("compression", data, run, "--export", str(shipped))) == 0
+        seen.append({p.name for p in shipped.iterdir() if p.name != "index.json"})
+    assert all({Path(name).suffix for name in names} >= {".safetensors", ".md"} for names in seen)
+    assert not seen[0] & seen[1]
+
+
+@pytest.mark.parametrize("variant", [0, 1])
+def test_other_models_of_the_face_network(variant: int, data: Path, tmp_path: Path) -> None:
+    assert main(command("skip-ce", data, tmp_path, "--steps", "1", "--variant", str(variant))) == 0
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["parts"]["network"]
+    assert any(k.startswith("fc.") for k in state) == (variant == 0)
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_card_names_the_model_of_the_face_network(variant: int, data: Path) -> None:
+    recipe = recipe_of("skip-ce", data, "--variant", str(variant))
+    assert recipe["network"]["variant"] == variant
+    assert f" --variant {variant}" in recipe["options"]
+
+
+def test_paper_preset_trains(data: Path, tmp_path: Path) -> None:
+    assert (
+        main(
+            command(
+                "partial-conv",
+                data,
+                tmp_path,
+                "--preset",
+                "paper",
+                "--size",
+                "128",
+                "--steps",
+                "1",
+                "--every",
+                "1",
+            )
+        )
+        == 0
+    )
+    assert rows(tmp_path)[0].keys() >= {"valid", "hole", "tv", "network_gradient"}
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    for name, value in state["parts"]["network"].items():  # no average: the last weights
+        assert torch.equal(state["ema"][f"module.{name}"], value)
+    group = state["parts"]["network_optimizer"]["param_groups"][0]
+    assert (group["lr"], group["betas"]) == (2e-4, (0.9, 0.999))
+
+
+def test_recipe_of_the_paper_counts_its_epochs_in_steps(data: Path) -> None:
+    paper = "--preset", "paper", "--held-out", "1"
+    recipe = recipe_of("skip-ce", data, *paper)
+    assert (recipe["pictures"], recipe["batch"], recipe["steps"], recipe["average"]) == (
+        2,
+        2,
+        40,
+        0.0,
+    )
+    assert recipe_of("skip-ce", data, *paper, "--batch", "1")["steps"] == 80
+    assert recipe_of("skip-ce", data, *paper, "--batch", "1", "--accumulate", "4")["steps"] == 20
+    assert recipe_of("skip-ce", data, *paper, "--steps", "5")["steps"] == 5
+    assert recipe_of("partial-conv", data, "--preset", "paper", "--size", "128")["steps"] == 34_500
+
+
+def test_epochs_count_every_process(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = "--preset", "paper", "--held-out", "1", "--batch", "1"
+    assert recipe_of("skip-ce", data, *paper, "--devices", "2")["steps"] == 40
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert recipe_of("skip-ce", data, *paper)["steps"] == 20
+
+
+def test_run_of_no_steps_keeps_what_it_began_with(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        SHIPPED, "compression", replace(SHIPPED["compression"], steps=2)
+    )  # the length that --steps 0 must not mean
+    assert main(command("compression", data, tmp_path, "--steps", "0")) == 0
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 0
+
+
+def test_a_run_begins_with_a_weight_that_was_made(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command("compression", data, tmp_path / "first", "--steps", "1")) == 0
+    assert (
+        main(
+            command("compression", data, tmp_path / "first", "--export", str(tmp_path / "weights"))
+        )
+        == 0
+    )
+    file = next((tmp_path / "weights").glob("*.safetensors"))
+    more = "--begin-with", str(file)
+    assert (
+        main(
+            command("compression", data, tmp_path / "second", "--steps", "0", "--seed", "5", *more)
+        )
+        == 0
+    )
+    state = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    for kept in (
+        state["parts"]["network"],
+        {k.removeprefix("module."): v for k, v in state["ema"].items()},
+    ):
+        for name, parameter in load_weights(file, CompressionNetwork).named_parameters():
+            torch.testing.assert_close(kept[name], parameter.detach())
+    # A run that is resumed goes on from its own checkpoint, also where the weight has made room for a later one.
+    elsewhere = file.rename(tmp_path / file.name)
+    assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
+    after = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
+    again = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
+    assert all(
+        torch.equal(v, again["parts"]["network"][k]) for k, v in after["parts"]["network"].items()
+    )
+    elsewhere.rename(file)
+    assert recipe_of("compression", data, *more)["options"].endswith(" --begin-with " + file.name)
+
+    capsys.readouterr()
+    assert (
+        main(
+            [
+                *command("compression", data, tmp_path / "third", "--steps", "1", *more),
+                "--width",
+                "3",
+            ]
+        )
+        == 2
+    )
+    assert "--width" in capsys.readouterr().err
+    assert main(command("partial-conv", data, tmp_path / "third", "--steps", "1", *more)) == 2
+    assert "holds a CompressionNetwork, expected a PartialConvUNet" in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_run_begins_wider_and_deeper_than_its_weight(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = save_weights(
+        SkipContextEncoder(SkipContextEncoderConfig(3, 2)).eval(), tmp_path, "skip-ce", half=False
+    )
+    more = "--steps", "0", "--width", "3", "--blocks", "1", "--begin-with", str(narrow)
+    assert main(command("skip-ce", data, tmp_path / "run", *more)) == 0
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    wide = SkipContextEncoder(SkipContextEncoderConfig(3, 3, 1)).eval()
+    wide.load_state_dict(state["parts"]["network"])
+    picture, known = torch.rand(1, 3, 128, 128), torch.ones(1, 1, 128, 128)
+    torch.testing.assert_close(
+        wide(picture, known),
+        load_weights(narrow, SkipContextEncoder)(picture, known),
+        rtol=0,
+        atol=1e-5,
+    )
+
+    capsys.readouterr()
+    assert main([*command("skip-ce", data, tmp_path / "other", *more), "--variant", "2"]) == 2
+    assert "they differ in more than the width and the blocks" in capsys.readouterr().err
+    assert main([*command("skip-ce", data, tmp_path / "other", *more), "--width", "1"]) == 2
+    assert "give a --width of that or more" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_options_that_make_the_weight_again_are_named(data: Path) -> None:
+    more = (
+        "--steps",
+        "5",
+        "--learning-rate",
+        "0.01",
+        "--size",
+        "64",
+        "--preset",
+        "paper",
+        "--accumulate",
+        "2",
+    )
+    assert recipe_of("compression", data, *more)["options"] == (
+        " --steps 5 --batch 2 --size 64 --width 4 --learning-rate 0.01 --preset paper --accumulate 2 --features none"
+    )
+
+
+def test_own_pictures_and_masks(data: Path, tmp_path: Path) -> None:
+    images, masks = tmp_path / "my images", tmp_path / "my masks"
+    shutil.copytree(data / "faces" / "train", images / "a")
+    shutil.copytree(data / "scenes" / "train", tmp_path / "more")
+    masks.mkdir()
+    half = np.zeros((64, 64), np.uint8)
+    half[:, :32] = 255
+    cv2.imwrite(str(masks / "half.png"), half)
+    own = "--images", str(images), "--images", str(tmp_path / "more"), "--masks", str(masks)
+    nowhere = tmp_path / "nowhere"
+    task, recipe = make_task(
+        parser().parse_args(command("compression", nowhere, tmp_path / "run", *own))
+    )
+    assert len(task.crops.paths) == recipe["pictures"] == 4  # six, and two are held out
+    assert {p.parent for p in task.crops.paths} <= {images / "a", tmp_path / "more"}
+    assert isinstance(task.crops.holes, MaskFolder)
+    assert recipe["folders"] == (str(images), str(tmp_path / "more"))
+    assert recipe["holes"] == "my masks"
+    assert main(command("compression", nowhere, tmp_path / "run", "--steps", "1", *own)) == 0
+
+
+def test_accumulated_batches_are_one_batch_on_the_card(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = "--steps", "1", "--batch", "1", "--accumulate", "3"
+    assert main(command("compression", data, tmp_path / "run", *more)) == 0
+    capsys.readouterr()
+    assert (
+        main(
+            command(
+                "compression", data, tmp_path / "run", *more, "--export", str(tmp_path / "weights")
+            )
+        )
+        == 0
+    )
+    card = Path(capsys.readouterr().out.strip()).with_suffix(".md").read_text()
+    assert "1 steps of batch 3 (3 samples)" in card
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK"])  # torchrun's and Fabric's own launcher's
+def test_only_the_first_process_speaks(
+    name: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("remove_objects.train.engine.train", lambda *_: {"step": 1.0})
+    for rank, said in (("0", "{'step': 1.0}\n"), ("1", "")):
+        monkeypatch.setenv(name, rank)
+        assert main(command("compression", data, tmp_path, "--steps", "1")) == 0
+        assert capsys.readouterr().out == said
+
+
+def test_missing_data_is_the_users_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command("compression", tmp_path / "nowhere", tmp_path / "run", "--steps", "1")) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["variant", "blocks"])
+@pytest.mark.parametrize("model", ["partial-conv", "compression", "edsr"])
+def test_option_of_another_model_is_the_users_mistake(
+    option: str, model: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(model, data, tmp_path / "run", "--steps", "1", f"--{option}", "0")) == 2
+    assert f"--{option} belongs to skip-ce" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_few_pictures_for_the_held_out_set_say_so(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main([*command("compression", data, tmp_path / "run", "--steps", "1"), "--held-out", "64"])
+        == 2
+    )
+    assert "--held-out" in capsys.readouterr().err
+
+
+def test_damaged_checkpoint_is_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK\3\4 and no more")
+    assert main(command("compression", data, tmp_path, "--steps", "1")) == 2
+    assert f"{tmp_path / 'checkpoint.pt'}: not a readable checkpoint" in capsys.readouterr().err
+
+
+def test_diverged_run_ends_with_another_code(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(command("compression", data, tmp_path, "--steps", "9", "--learning-rate", "1e30")) == 1
+    )
+    assert "lower learning rate" in capsys.readouterr().err
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_export_before_training_says_so(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(command("compression", data, tmp_path / "run", "--export", str(tmp_path / "weights")))
+        == 2
+    )
+    assert "train first" in capsys.readouterr().err
+    assert not (tmp_path / "weights").exists()

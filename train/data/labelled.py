@@ -1,0 +1,125 @@
+"""TODO docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .copy_paste import CutOuts
+from .pictures import epoch_order, read_rgb
+
+#: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
+LABELLED = (
+    "segmentation/voc_train",
+    "segmentation/ccp_person",
+    "segmentation/human",
+    "segmentation/camvid_train",
+)
+
+UNLABELLED = ("scenes/train",)
+
+#: Labels that a teacher knows better than a student learns them: it was trained with them, and answers for photos of other kinds too.
+TEACHERS_OWN = "segmentation/voc_train"
+
+#: Label folders that name people and a few other things: where nothing is named may be a bicycle or a chair, but nobody.
+PEOPLE_ONLY = ("segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
+
+#: A crop shows a photo's shorter side whole, or down to this share of it.
+CLOSEST = 0.7
+
+VOID, NOBODY = 255, 254
+
+PERSON = 15
+
+
+def _voc_palette() -> NDArray[np.uint8]:
+    """Pascal VOC's colours: the bits of a class id spread over red, green and blue, highest first."""
+    ids = np.arange(256)
+    bits = (ids[:, None] >> np.arange(8)) & 1
+    weight = 128 >> (np.arange(8) // 3)
+    return np.stack(
+        [(bits * weight * (np.arange(8) % 3 == c)).sum(1) for c in range(3)], axis=1
+    ).astype(np.uint8)
+
+
+PALETTE = _voc_palette()
+
+
+class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
+    """An endless row of (photo crop, class ids); sample n is a function of ``seed`` and n alone."""
+
+    def __init__(
+        self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int, cut_outs: CutOuts | None = None,
+        people_only: Sequence[Path] = (),
+    ) -> None:  # fmt: skip
+        self.files, self.size, self.seed, self.cut_outs, self.people_only = (
+            list(files),
+            size,
+            seed,
+            cut_outs,
+            tuple(people_only),
+        )
+
+    def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
+        """(3HW uint8 RGB, HW uint8 class ids, 254 = anything but a person, 255 = void).
+
+        A square of a photo, mirrored or not, things pasted into it or not.
+        """
+        epoch, index = divmod(n, len(self.files))
+        order = epoch_order(len(self.files), self.seed, epoch)
+        rng = np.random.default_rng((self.seed, n))
+        path, label_path = self.files[int(order[index])]
+        image, label = self._crop(*read_pair(path, label_path), rng)
+        if self.names_people_only(path):
+            label = np.where(label == 0, np.uint8(NOBODY), label)
+        if self.cut_outs is not None:
+            self.cut_outs.paste_some(image, label, rng)
+        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(
+            np.ascontiguousarray(label)
+        )
+
+    def names_people_only(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self.people_only)
+
+    def _crop(
+        self, image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
+        scale = self.size / min(image.shape[:2]) / float(np.exp(rng.uniform(np.log(CLOSEST), 0)))
+        h, w = (max(self.size, round(side * scale)) for side in image.shape[:2])
+        image = cv2.resize(
+            image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )  # type: ignore[assignment]
+        label = cv2.resize(label, (w, h), interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
+        top, left = (int(rng.integers(0, side - self.size + 1)) for side in image.shape[:2])
+        image, label = (
+            image[top : top + self.size, left : left + self.size],
+            label[top : top + self.size, left : left + self.size],
+        )
+        image = np.clip(
+            image.astype(np.float32) * rng.uniform(0.85, 1.15) + rng.uniform(-12, 12), 0, 255
+        ).astype(np.uint8)
+        if rng.random() < 0.5:
+            image, label = image[:, ::-1], label[:, ::-1]
+        return image, label
+
+
+def read_pair(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A photo (HWC RGB) and its label (HW class ids, 255 = void; all void where there is none)."""
+    image = read_rgb(path)
+    label = (
+        cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED)
+        if label_path
+        else np.full(image.shape[:2], VOID, np.uint8)
+    )
+    if label is None:
+        raise OSError(f"{label_path}: not a readable label picture")
+    if label.ndim == 3:
+        raise ValueError(f"{label_path}: expected one channel of class ids, got {label.shape}")
+    return image, label  # type: ignore[return-value]

@@ -1,0 +1,229 @@
+"""``evaluate-inpainter probes``: any inpainter on any photos with known truth, beside OpenCV's classical answers, in one run.
+
+A hole is cut into a photo, filled by the pipeline's own code, and compared with what was there. LPIPS (SqueezeNet), PSNR and L1 are of the
+whole composite; ``hole`` figures are over the hole's pixels alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...pipeline.detect import mask
+from ...pipeline.inpaint import composite
+from ...pipeline.inpaint.classical import METHODS, paint
+from ...pipeline.inpaint.inpainters import Fill, Inpainters
+from ...pipeline.quality.lpips import Perceptual
+from ...pipeline.quality.metrics import inside_errors
+from ...pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
+from ..data import holes as hole_kinds
+from ..data.pictures import read_rgb
+
+Filler = Callable[[Pixels, Mask], Pixels]
+
+
+@dataclass(frozen=True)
+class Test:
+    """One row of figures: which photos, which holes, which of our inpainters.
+
+    ``size``: side in pixels of the centred square that is cut and scaled; 0 leaves photos as they are.
+    """
+
+    name: str
+    folder: str
+    size: int
+    route: Route
+    holes: Callable[[Path], Callable[[int, np.random.Generator], Mask]]
+
+
+def _irregular(
+    low: float, high: float
+) -> Callable[[Path], Callable[[int, np.random.Generator], Mask]]:
+    """Masks of the folder's band, whole and unturned, so that the hole's share is the band's."""
+
+    def make(data: Path) -> Callable[[int, np.random.Generator], Mask]:
+        files = sorted((data / "masks" / "irregular").glob(f"r{round(low * 100):02d}_*.png"))
+        if not files:
+            raise FileNotFoundError(
+                f"{data / 'masks' / 'irregular'}: no masks r{round(low * 100):02d}_*.png"
+            )
+
+        def generate(size: int, rng: np.random.Generator) -> Mask:
+            found = cv2.imread(str(files[int(rng.integers(len(files)))]), cv2.IMREAD_GRAYSCALE)
+            assert found is not None
+            return cv2.resize(found, (size, size), interpolation=cv2.INTER_NEAREST) > 127  # type: ignore[return-value]
+
+        return generate
+
+    return make
+
+
+TESTS = {
+    "free-form-10-20": Test(
+        "free-form-10-20", "scenes/val", 256, Route.FREE_FORM, _irregular(0.10, 0.20)
+    ),
+    "free-form-40-50": Test(
+        "free-form-40-50", "scenes/val", 256, Route.FREE_FORM, _irregular(0.40, 0.50)
+    ),
+    "edge-25-35": Test("edge-25-35", "scenes/val", 256, Route.EDGE, lambda _: hole_kinds.edge),
+    "face-centre": Test(
+        "face-centre",
+        "faces/val",
+        128,
+        Route.FACE,
+        lambda _: partial(hole_kinds.rectangle, centred=True),
+    ),
+}
+
+
+def cases(test: Test, data: Path, count: int, seed: int = 0) -> Iterator[tuple[Path, Pixels, Mask]]:
+    """(file, HWC uint8 RGB, HW bool hole) for the test's first ``count`` photos; the holes come from ``seed`` alone."""
+    files = sorted(
+        p for p in (data / test.folder).rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"}
+    )[:count]
+    if not files:
+        raise FileNotFoundError(f"{data / test.folder}: no photos found")
+    generate = test.holes(data)
+    rng = np.random.default_rng(seed)
+    for file in files:
+        yield file, square(read_rgb(file), test.size), generate(test.size, rng)
+
+
+def classical(method: str) -> Filler:
+    """A method of ``pipeline.inpaint.classical.METHODS`` on the whole picture."""
+    return lambda rgb, hole: paint(rgb, hole, method)  # type: ignore[arg-type]
+
+
+def ours(
+    inpainters: Inpainters,
+    route: Route,
+    choose: Callable[[Fill], FloatArray] = lambda fill: fill.rgb,
+) -> Filler:
+    """The pipeline's own way for a given route: holes, window, network, what is chosen of its answer, composite."""
+
+    def fill(rgb: Pixels, hole: Mask) -> Pixels:
+        result = rgb.copy()
+        for part, found in fills(inpainters, route, rgb, hole, framed=route is Route.FACE):
+            composite.lead_in(result, choose(found), found.window, part, hole)
+        return result
+
+    return fill
+
+
+def fills(
+    inpainters: Inpainters, route: Route, rgb: Pixels, hole: Mask, *, framed: bool
+) -> Iterator[tuple[Hole, Fill]]:
+    """Each hole of the mask with its fill by a given route; ``framed``: the picture is an aligned face, and itself the face's frame."""
+    for part in mask.find_holes(hole):
+        if framed:
+            yield part, inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
+        else:
+            yield part, inpainters.fill(rgb, hole, part, route)
+
+
+def errors(result: Pixels, rgb: Pixels, hole: Mask, perceptual: Perceptual) -> dict[str, float]:
+    """LPIPS and PSNR of the whole composite, L1, PSNR and SSIM over the hole; LPIPS is NaN where it cannot be had."""
+    found, truth = result.astype(np.float32) / 255, rgb.astype(np.float32) / 255
+    mse = float(((found - truth) ** 2).mean())
+    l1, hole_psnr, hole_ssim = inside_errors(found, truth, hole)
+    lpips = perceptual.distance(found, truth)
+    return {
+        "lpips": float("nan") if lpips is None else lpips,
+        "psnr": -10 * float(np.log10(max(mse, 1e-12))),
+        "hole_l1": l1,
+        "hole_psnr": hole_psnr,
+        "hole_ssim": hole_ssim,
+    }
+
+
+def measure(
+    fillers: dict[str, Filler],
+    items: Iterator[tuple[Path, Pixels, Mask]],
+    perceptual: Perceptual,
+    keep: Path | None,
+) -> dict[str, Any]:
+    """Mean figures by filler; with ``keep`` the pictures side by side (hole, each filler, truth) as PNG."""
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
+    for n, (file, rgb, hole) in enumerate(items):
+        shown: list[Pixels] = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
+        blank = shown[0].copy()  # what a filler sees holds nothing of the truth under the hole
+        for name, fill in fillers.items():
+            begun = time.perf_counter()
+            result = fill(blank, hole)
+            seconds = time.perf_counter() - begun
+            if (result[~hole] != rgb[~hole]).any():
+                raise AssertionError(f"{name} changed pixels outside the hole of {file}")
+            rows[name].append((*errors(result, rgb, hole, perceptual).values(), seconds))
+            shown.append(result)
+        if keep is not None and n < 24:
+            keep.mkdir(parents=True, exist_ok=True)
+            sheet = np.concatenate([*shown, rgb], axis=1)
+            cv2.imwrite(str(keep / f"{n:03d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    names = ("lpips", "psnr", "hole_l1", "hole_psnr", "hole_ssim", "seconds")
+    return means(names, rows)
+
+
+def means(
+    names: Sequence[str], rows: dict[str, list[tuple[float, ...]]]
+) -> dict[str, dict[str, float]]:
+    """For each filler the mean of every named figure over its rows, and the ``count`` of rows."""
+    return {
+        name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True))
+        | {"count": len(r)}
+        for name, r in rows.items()
+    }
+
+
+def probes(
+    data: Path, names: Sequence[str], *, count: int, keep: Path | None, offline: bool = True
+) -> dict[str, Any]:
+    """All the named tests: ours, Navier-Stokes and Telea on the same holes."""
+    import torch
+
+    device = torch.device("cpu")
+    inpainters = Inpainters(device)
+    perceptual = Perceptual(device, offline=offline)
+    if perceptual.missing:
+        print(perceptual.missing)
+    table: dict[str, Any] = {}
+    for name in names:
+        test = TESTS[name]
+        fillers: dict[str, Filler] = {
+            "ours": ours(inpainters, test.route),
+            **{method: classical(method) for method in METHODS},
+        }
+        table[name] = measure(
+            fillers, cases(test, data, count), perceptual, keep / name if keep else None
+        )
+        table[name]["lpips_over_navier_stokes"] = round(
+            table[name]["ours"]["lpips"] / table[name]["navier-stokes"]["lpips"], 3
+        )
+    return table
+
+
+def render(table: dict[str, Any]) -> str:
+    """The figures as a table in plain text."""
+    lines = [
+        f"{'test':18}{'filler':15}{'LPIPS':>8}{'PSNR':>8}{'hole L1':>9}{'hole PSNR':>11}{'s/hole':>8}{'n':>5}"
+    ]
+    for test, rows in table.items():
+        for name, r in rows.items():
+            if isinstance(r, dict):
+                lines.append(
+                    f"{test:18}{name:15}{r['lpips']:8.4f}{r['psnr']:8.2f}{r['hole_l1']:9.4f}{r['hole_psnr']:11.2f}{r['seconds']:8.3f}{r['count']:5}"
+                )
+        lines.append(f"{test:18}ours / navier-stokes LPIPS: {rows['lpips_over_navier_stokes']}")
+    return "\n".join(lines)
+
+
+def save(table: dict[str, Any], path: Path) -> None:
+    """The figures as JSON."""
+    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

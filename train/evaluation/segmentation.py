@@ -1,0 +1,128 @@
+"""``evaluate-inpainter segmentation``: the compact segmenter on the labelled test photos.
+
+IoU by class and time a photo, of the two looks at a whole photo; and the masks that ``remove-objects --class`` makes of it, class by class.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.categories import CATEGORIES
+from ...pipeline.config import Settings
+from ...pipeline.detect.looks import look_twice
+from ...pipeline.remover import ObjectRemover
+from ...pipeline.types import FloatArray, Mask, Photo, Pixels
+from ..data.labelled import read_pair
+from ..segmentation_metrics import confusion, intersection_over_union
+
+SETS = ("segmentation/coco_val", "segmentation/voc_val")
+#: Share of a photo that a class must take for its mask to be judged.
+LEAST_SHARE = 0.01
+
+
+def segmentation(data: Path, *, count: int) -> dict[str, Any]:
+    """IoU of the shipped segmenter (the pipeline's own adapter), and its masks, on each set's first ``count`` photos."""
+    remover = mask_maker()
+    table: dict[str, Any] = {}
+    for name in SETS:
+        counts = np.zeros((21, 21), np.int64)
+        seconds = []
+        masks: list[tuple[float, ...]] = []
+        for rgb, label in labelled(data, name, count):
+            begun = time.perf_counter()
+            probabilities = look_twice(remover.segmenter, rgb)
+            seconds.append(time.perf_counter() - begun)
+            counts += confusion(most_probable(probabilities, rgb), label)
+            masks += [
+                mask_figures(remover, rgb, label, c)
+                for c in np.unique(label)
+                if 0 < c < 21 and (label == c).mean() >= LEAST_SHARE
+            ]
+        figures = {k: round(v, 4) for k, v in intersection_over_union(counts).items()}
+        table[name] = figures | {
+            "count": len(seconds),
+            "seconds_median": round(float(np.median(seconds)), 4),
+        }
+        recall, extra, iou = np.array(masks).T
+        table[name]["masks"] = {
+            "recall": round(float(recall.mean()), 4),
+            "extra": round(float(extra.mean()), 4),
+            "iou": round(float(iou.mean()), 4),
+            "half_seen": round(float(((recall > 0.05) & (recall < 0.8)).mean()), 4),
+            "count": len(masks),
+        }
+    return table
+
+
+def labelled(
+    data: Path, name: str, count: int | None = None
+) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
+    """(photo, class ids with 255 = not judged) of a set's first ``count`` photos. Raises ``FileNotFoundError`` where there are none."""
+    files = sorted((data / name / "images").glob("*"))[:count]
+    if not files:
+        raise FileNotFoundError(f"{data / name / 'images'}: no photos found")
+    for file in files:
+        yield read_pair(file, data / name / "labels" / f"{file.stem}.png")
+
+
+def mask_maker() -> ObjectRemover:
+    """The pipeline with the compact segmenter, for masks without dilation."""
+    # A route is named so that nobody looks for faces.
+    return ObjectRemover(
+        Settings(segmenter="compact", device="cpu", offline=True, dilate=0, route="free-form")
+    )
+
+
+def most_probable(probabilities: FloatArray, rgb: Pixels) -> NDArray[np.uint8]:
+    """A segmenter's answer as class ids at the photo's size."""
+    full = cv2.resize(
+        probabilities.transpose(1, 2, 0), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR
+    )
+    return full.argmax(2).astype(np.uint8)
+
+
+def found_mask(remover: ObjectRemover, rgb: Pixels, category: int) -> Mask:
+    """What ``remove-objects --class`` would remove of a photo."""
+    mask = remover.clean(Photo(rgb), [CATEGORIES[category]], dry_run=True).mask
+    return np.zeros(rgb.shape[:2], bool) if mask is None else mask
+
+
+def mask_figures(
+    remover: ObjectRemover, rgb: Pixels, label: NDArray[np.uint8], category: int
+) -> tuple[float, float, float]:
+    """(share of the class's pixels in the mask, mask outside the class over the class, IoU) of one photo; 255 = not judged."""
+    found = found_mask(remover, rgb, category)
+    wanted, judged = label == category, label != 255
+    both = float((found & wanted).sum())
+    return (
+        both / wanted.sum(),
+        float((found & ~wanted & judged).sum()) / wanted.sum(),
+        both / ((found | wanted) & judged).sum(),
+    )
+
+
+def render(table: dict[str, Any]) -> str:
+    """The figures as text."""
+    lines = []
+    for name, row in table.items():
+        classes = ", ".join(
+            f"{k} {v:.3f}"
+            for k, v in row.items()
+            if k not in ("count", "seconds_median", "mean", "masks")
+        )
+        lines.append(
+            f"{name}: mean IoU {row['mean']:.3f} ({row['count']} photos, {row['seconds_median']:.3f} s a photo): {classes}"
+        )
+        m = row["masks"]
+        lines.append(
+            f"{name}: masks of {m['count']} classes in photos: recall {m['recall']:.3f}, IoU {m['iou']:.3f}, "
+            f"outside {m['extra']:.3f} of the class, half seen (5-80 %) {m['half_seen']:.1%}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,276 @@
+"""The arms of a table: networks trained alike but for one thing, each resumable, each judged on the same pictures at fixed points."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from torch import nn
+
+from ...models.checkpoint import save_weights, sha256
+from .. import engine
+from ..tasks.base import InpaintingTask
+from .results import Row, means, plain
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every arm of a table gets alike.
+
+    ``steps`` of ``batch`` pictures; ``points``: figures are taken at the start and this many times, evenly; ``seeds``: of weights, data
+    order and holes, an arm is trained once for each. ``minutes``: of the whole call; the same command goes on. ``only``: patterns of the
+    arms' names to train in this call, () = all: several processes may share a folder. The rest as in ``engine.Run``; ``workers`` as in
+    ``Crops``.
+    """
+
+    steps: int
+    batch: int
+    points: int = 5
+    seeds: tuple[int, ...] = (0,)
+    minutes: float = math.inf
+    device: str = "cpu"
+    precision: str = "32-true"
+    workers: int = 0
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to do it. ``task``: a fresh task for a seed. ``judge``: figures of its network on the test pictures, a row each."""
+
+    name: str
+    what: str
+    task: Callable[[int], InpaintingTask]
+    judge: Callable[[InpaintingTask, nn.Module], list[Row]]
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An arm after its budget. ``curve``: mean figures by samples seen. ``sha256``: of its weights as fp16 safetensors."""
+
+    arm: str
+    seed: int
+    network: nn.Module
+    task: InpaintingTask
+    rows: list[Row]
+    curve: list[dict[str, float]]
+    samples: int
+    seconds: float
+    parameters: int
+    sha256: str
+
+
+class UnfinishedError(RuntimeError):
+    """The minutes are over, or the user stopped; the same command goes on."""
+
+
+class BusyError(UnfinishedError):
+    """Another process is training it: two with one folder would write over each other's checkpoints."""
+
+
+class OtherRecipeError(ValueError):
+    """The folder holds an arm that was trained otherwise."""
+
+
+class _Judged:
+    """A task whose held-out figures are the table's own. The test pictures choose nothing: an arm is its last weights, not its best."""
+
+    def __init__(
+        self, task: InpaintingTask, judge: Callable[[InpaintingTask, nn.Module], list[Row]]
+    ) -> None:
+        self._task, self._judge = task, judge
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        return {
+            f"val_{name}": value for name, value in means(self._judge(self._task, network)).items()
+        }
+
+
+def train_arm(
+    arm: Arm, seed: int, folder: Path, budget: Budget, minutes: float = math.inf
+) -> Trained:
+    """Train one arm, or go on, or take what is finished.
+
+    Args:
+        arm: see ``Arm``.
+        seed: one of the budget's.
+        folder: of the table; the arm has its own below.
+        budget: see ``Budget``.
+        minutes: what is left of the budget's.
+
+    Raises:
+        UnfinishedError: stopped before its last step.
+        BusyError: another process is training it.
+        OtherRecipeError: its folder was begun with other numbers.
+    """
+    place = folder / f"{arm.name}-seed{seed}"
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(place / ".lock", timeout=0):
+            return _train_arm(arm, seed, place, budget, minutes)
+    except Timeout:
+        raise BusyError(
+            f"{arm.name}, seed {seed}: another process is training it; call again when it is done"
+        ) from None
+
+
+def _train_arm(arm: Arm, seed: int, place: Path, budget: Budget, minutes: float) -> Trained:
+    _same_recipe(
+        place,
+        {
+            **arm.recipe,
+            "steps": budget.steps,
+            "batch": budget.batch,
+            "points": budget.points,
+            "seed": seed,
+        },
+    )
+    torch.manual_seed(seed)
+    task = arm.task(seed)
+    start = _at_start(place, task, arm)
+    every = max(1, budget.steps // budget.points)
+    run = engine.Run(
+        steps=budget.steps,
+        minutes=minutes,
+        every=max(1, every // 2),
+        evaluate_every=every,
+        average=0.0,
+        precision=budget.precision,
+        device=budget.device,
+        seed=seed,
+    )
+    done = engine.train(_Judged(task, arm.judge), place, run)  # type: ignore[arg-type]
+    if done["step"] < budget.steps:
+        raise UnfinishedError(
+            f"{arm.name}, seed {seed}: {done['step']:.0f} of {budget.steps} steps; the same command goes on from there"
+        )
+    network = engine.averaged_network(place, task, last=True).network
+    weights = save_weights(network, place, arm.name)
+    with torch.inference_mode():
+        rows = arm.judge(task, network)
+    return Trained(
+        arm=arm.name,
+        seed=seed,
+        network=network,
+        task=task,
+        rows=rows,
+        curve=[{"samples": 0.0, **start}, *_curve(place, budget)],
+        samples=budget.steps * budget.batch,
+        seconds=done["seconds"],
+        parameters=sum(p.numel() for p in network.parameters()),
+        sha256=sha256(weights),
+    )
+
+
+def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, list[Trained]]:
+    """Every arm with every seed: all arms of the first seed first, so that a table is whole as early as can be.
+
+    Raises:
+        UnfinishedError: the minutes are over; another process is training an arm (the others are trained first); or all that
+            ``budget.only`` names is trained, which is not the whole table.
+        OtherRecipeError: an arm's folder was begun with other numbers.
+        ValueError: ``budget.only`` names no arm.
+    """
+    begun = time.monotonic()
+    chosen = {
+        arm.name
+        for arm in arms
+        if not budget.only or any(fnmatchcase(arm.name, pattern) for pattern in budget.only)
+    }
+    if not chosen:
+        raise ValueError(
+            f"no arm is named {', '.join(budget.only)}; there are {', '.join(arm.name for arm in arms)}"
+        )
+    trained: dict[str, list[Trained]] = {arm.name: [] for arm in arms}
+    unfinished: UnfinishedError | None = None
+    for seed in budget.seeds:
+        for arm in arms:
+            if arm.name in chosen:
+                left = budget.minutes - (time.monotonic() - begun) / 60
+                try:
+                    trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
+                except BusyError as error:
+                    unfinished = error  # the others can be trained meanwhile
+    if unfinished is not None:
+        raise unfinished
+    if len(chosen) < len(arms):
+        raise UnfinishedError(
+            f"{', '.join(sorted(chosen))}: trained; the same command without --only trains the rest and writes the table"
+        )
+    return trained
+
+
+def training_noise(runs: Sequence[Trained], figure: str) -> float:
+    """By how much of itself an arm's mean ``figure`` may be off by the chance of one training: a share.
+
+    An interval over test pictures knows nothing of it. With several seeds: twice the standard error of their means. With one: the larger
+    of the last two steps of its curve, because what one more stretch of training changes, another seed would change as well.
+    """
+    if len(runs) > 1:
+        values = np.array([np.nanmean([float(r[figure]) for r in t.rows]) for t in runs])
+        return float(
+            2 * values.std(ddof=1) / math.sqrt(len(values)) / max(1e-12, abs(values.mean()))
+        )
+    last = [p.get(figure, math.nan) for p in runs[0].curve[-3:]]
+    return (
+        max(abs(b - a) for a, b in pairwise(last)) / max(1e-12, abs(last[-1]))
+        if len(last) > 1
+        else 0.0
+    )
+
+
+def _at_start(place: Path, task: InpaintingTask, arm: Arm) -> dict[str, float]:
+    """The figures of the fresh network, kept in a file: a resumed run has no fresh network."""
+    path = place / "start.json"
+    if not path.exists():
+        task.network.eval()
+        with torch.inference_mode():
+            path.write_text(json.dumps(means(arm.judge(task, task.network))), encoding="utf-8")
+        task.network.train()
+    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _curve(place: Path, budget: Budget) -> list[dict[str, float]]:
+    """The figures of the log by samples seen. A step that was repeated after a crash stands there twice, with the same figures."""
+    points: dict[int, dict[str, float]] = {}
+    for line in (place / "log.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        found = {
+            name.removeprefix("val_"): value
+            for name, value in row.items()
+            if name.startswith("val_")
+        }
+        if found:
+            points[row["step"]] = {"samples": float(row["step"] * budget.batch), **found}
+    return [points[step] for step in sorted(points)]
+
+
+def _same_recipe(place: Path, recipe: dict[str, Any]) -> None:
+    path = place / "recipe.json"
+    text = json.dumps(plain(recipe), indent=1, sort_keys=True) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+        changed = ", ".join(
+            f"{k}: {before.get(k)} there, {now.get(k)} now"
+            for k in sorted({*before, *now})
+            if before.get(k) != now.get(k)
+        )
+        raise OtherRecipeError(
+            f"{place}: was trained otherwise ({changed}); use another --run, or delete it"
+        )
+    path.write_text(text, encoding="utf-8")

@@ -25,7 +25,7 @@ from ...pipeline.quality.lpips import Perceptual
 from ...pipeline.quality.metrics import inside_errors
 from ...pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 from ..data import holes as hole_kinds
-from ..data.pictures import read_rgb
+from ..data.pictures import read_rgb, square
 
 Filler = Callable[[Pixels, Mask], Pixels]
 

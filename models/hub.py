@@ -20,7 +20,7 @@ CONNECT_TIMEOUT = 4.0
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """A file that others host: its address, its name in torch's cache, its sha256 (a prefix where only that is published).
 
     ``also``: full sha256 of other files that hold the same weights and may stand in its place.
@@ -39,35 +39,35 @@ class Fetched(NamedTuple):
     sha256: str
 
 
-FCN_RESNET101 = Remote(
+FCN_RESNET101 = RemoteFile(
     "https://download.pytorch.org/models/fcn_resnet101_coco-7ecb50ca.pth",
     "fcn_resnet101_coco-7ecb50ca.pth",
     "7ecb50ca",
 )
 
-YUNET = Remote(
+YUNET = RemoteFile(
     "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
     "face_detection_yunet_2023mar.onnx",
     "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
 )
 
-VGG16_FEATURES = Remote(
+VGG16_FEATURES = RemoteFile(
     "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth",
     "vgg16_features-amdegroot-88682ab5.pth",
     "88682ab5",
 )
 
-ALEXNET = Remote(
+ALEXNET = RemoteFile(
     "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "alexnet-owt-7be5be79.pth",
     "7be5be79",
 )
 
-VGG16_BN = Remote(
+VGG16_BN = RemoteFile(
     "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth", "vgg16_bn-6c64b313.pth", "6c64b313"
 )
 
-SQUEEZENET = Remote(
+SQUEEZENET = RemoteFile(
     "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
     "squeezenet1_1-b8a52dc0.pth",
     "b8a52dc0",
@@ -84,13 +84,13 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def cached(remote: Remote) -> Path | None:
+def cached(remote: RemoteFile) -> Path | None:
     """The cached file if it is there, whole or not; ``fetch`` checks it."""
     path = cache_folder() / remote.filename
     return path if path.is_file() else None
 
 
-def why_missing(remote: Remote, *, offline: bool) -> str | None:
+def why_missing(remote: RemoteFile, *, offline: bool) -> str | None:
     """Why ``fetch`` has no way to the file, in words for a warning; None where it is cached or its server answers.
 
     Args:
@@ -108,7 +108,7 @@ def why_missing(remote: Remote, *, offline: bool) -> str | None:
     )
 
 
-def _verified(path: Path, remote: Remote) -> Fetched:
+def _verified(path: Path, remote: RemoteFile) -> Fetched:
     found = sha256(path)
     if not found.startswith(remote.sha256) and found not in remote.also:
         raise CheckpointError(
@@ -117,7 +117,7 @@ def _verified(path: Path, remote: Remote) -> Fetched:
     return Fetched(path, found)
 
 
-def reachable(remote: Remote, timeout: float = CONNECT_TIMEOUT) -> bool:
+def reachable(remote: RemoteFile, timeout: float = CONNECT_TIMEOUT) -> bool:
     """Whether the file's server accepts a connection within ``timeout`` seconds (name lookup, which may hang, counted in)."""
     import threading
 
@@ -137,7 +137,7 @@ def reachable(remote: Remote, timeout: float = CONNECT_TIMEOUT) -> bool:
     return bool(answer)
 
 
-def fetch(remote: Remote, *, progress: bool = True) -> Fetched:
+def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
     """The file, its hash checked: from the cache, else downloaded to a temporary file, checked, and renamed.
 
     Raises:

@@ -23,8 +23,9 @@ def smooth_base(image: Tensor, mask: Tensor, cell: int, *, middle: float) -> Ten
     Returns:
         NCHW.
     """
-    sums = torch.where(mask > 0, image, torch.zeros_like(image)).float()
-    levels = [(_means(sums, cell), _means(mask.float(), cell))]
+    dtype = torch.promote_types(image.dtype, torch.float32)
+    sums = torch.where(mask > 0, image, torch.zeros_like(image)).to(dtype)
+    levels = [(_means(sums, cell), _means(mask.to(dtype), cell))]
     while max(levels[-1][1].shape[-2:]) > 1:
         levels.append((_means(levels[-1][0], 2), _means(levels[-1][1], 2)))
     base = torch.full_like(levels[-1][0], middle)

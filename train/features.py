@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..models.hub import Remote
+from ..models.hub import RemoteFile
 
 
 class NormalisedVGG(nn.Module):
@@ -141,7 +141,7 @@ def _taken(layers: Iterable[nn.Module], x: Tensor, at: Container[int]) -> list[T
     return features
 
 
-def _had(remote: Remote) -> Path:
+def _had(remote: RemoteFile) -> Path:
     """The cached file, or the downloaded one; its hash is checked.
 
     Raises:

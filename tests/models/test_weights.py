@@ -17,7 +17,7 @@ import torch
 from torchvision.models import squeezenet1_1
 
 from remove_objects.models.checkpoint import CheckpointError
-from remove_objects.models.hub import SQUEEZENET, YUNET, Remote, cache_folder, fetch, why_missing
+from remove_objects.models.hub import SQUEEZENET, YUNET, RemoteFile, cache_folder, fetch, why_missing
 from remove_objects.models.perceptual import load_lpips
 
 CONTENT = os.urandom(200_000)
@@ -73,8 +73,8 @@ class Host:
         self.thread.start()
 
     @property
-    def remote(self) -> Remote:
-        return Remote(f"http://127.0.0.1:{self.server.server_port}/net.pth", "net.pth", DIGEST)
+    def remote(self) -> RemoteFile:
+        return RemoteFile(f"http://127.0.0.1:{self.server.server_port}/net.pth", "net.pth", DIGEST)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_offline_not_even_a_socket_is_made(
 def test_a_server_that_is_not_there_counts_as_unreachable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
-        remote = Remote(f"http://127.0.0.1:{taken.getsockname()[1]}/net.pth", "net.pth", DIGEST)
+        remote = RemoteFile(f"http://127.0.0.1:{taken.getsockname()[1]}/net.pth", "net.pth", DIGEST)
         assert "did not answer" in str(why_missing(remote, offline=False))
         with pytest.raises(CheckpointError, match="by hand"):
             fetch(remote, progress=False)
@@ -231,7 +231,7 @@ def test_lpips_is_the_packages_own_over_the_checked_file(
     )  # whole, and yet not the published one
     monkeypatch.setattr(
         "remove_objects.models.hub.SQUEEZENET",
-        Remote(SQUEEZENET.url, SQUEEZENET.filename, "0" * 64, (digest,)),
+        RemoteFile(SQUEEZENET.url, SQUEEZENET.filename, "0" * 64, (digest,)),
     )
     ours, why = lpips_module.lpips_network(offline=True)
     assert why == ""

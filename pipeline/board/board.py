@@ -23,36 +23,36 @@ from ..system.text import printable
 from ..types import Box
 from . import run_folder
 from .catalog import Item, Opened
-from .job import Work
+from .job import Job
 from .render import view_of
 from .save import Saved, save_result
 from .session import Session
-from .session_store import UPLOAD_PIXELS, Shelf
+from .session_store import UPLOAD_PIXELS, SessionStore
 
 
-class Desk:
+class Board:
     """The board's whole state. Safe to use from several threads; one fill or segmentation runs at a time."""
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self.work = Work(opened.settings)
-        self.shelf = Shelf(opened.items, lambda: self.work.photo)
+        self.job = Job(opened.settings)
+        self.sessions = SessionStore(opened.items, lambda: self.job.photo)
         self._written_here: dict[Path, list[int] | None] = {}
 
     @property
     def folder(self) -> Path:
         """Of this process alone."""
-        return self.shelf.folder
+        return self.sessions.folder
 
     @property
     def uploads(self) -> Path:
         """Where the server puts what comes through the page."""
-        return self.shelf.folder / "uploads"
+        return self.sessions.folder / "uploads"
 
     def close(self) -> None:
         """Stop what is at work and forget what came through the page."""
-        self.work.cancel()
-        self.shelf.close()
+        self.job.cancel()
+        self.sessions.close()
 
     def photos(self) -> dict[str, Any]:
         """What is opened, and the list of photos in the order in which one walks through them."""
@@ -62,12 +62,12 @@ class Desk:
             "output": None if self.opened.output is None else printable(str(self.opened.output)),
             "classes": list(self.opened.classes),
             "notes": [printable(n) for n in self.opened.notes],
-            "photos": [_row(item) for item in self.shelf.listed()],
+            "photos": [_row(item) for item in self.sessions.listed()],
         }
 
     def open(self, photo: str) -> dict[str, Any]:
         """Everything a page needs to show a photo."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         height, width = session.photo.size
         entry = session.item.entry
         return {
@@ -89,21 +89,21 @@ class Desk:
         }
 
     def upload(self, path: Path, name: str) -> dict[str, Any]:
-        """Open a photo that came through the page, see ``Shelf.take_in``."""
-        return self.open(self.shelf.take_in(path, name))
+        """Open a photo that came through the page, see ``SessionStore.add_upload``."""
+        return self.open(self.sessions.add_upload(path, name))
 
     def stroke(
         self, photo: str, points: list[list[float]], radius: float, erase: bool = False
     ) -> dict[str, Any]:
         """Draw along a line, see ``MaskEditor.stroke``."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         with session.lock:
             session.editor.stroke(points, radius, erase=erase)
             return session.state()
 
     def edit(self, photo: str, action: str) -> dict[str, Any]:
         """``undo``, ``redo`` or ``clear``."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         actions = {
             "undo": session.editor.undo,
             "redo": session.editor.redo,
@@ -117,24 +117,24 @@ class Desk:
 
     def widen(self, photo: str, radius: int) -> dict[str, Any]:
         """Widen the mask by so many pixels."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         with session.lock:
             session.editor.widen(int(radius))
             return session.state()
 
     def pick(self, photo: str, x: float, y: float, keep: bool = False) -> dict[str, Any]:
         """Drop, or keep alone, the connected object at a point; ``hit`` says whether there was one."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         with session.lock:
             hit = session.editor.pick(x, y, keep=keep)
             return {**session.state(), "hit": hit}
 
     def load_mask(self, photo: str, path: Path, how: str = "replace") -> dict[str, Any]:
         """Lay a mask file in: white = remove, of the photo's size or shape."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         mask = images.read_mask(path, session.photo.size, max_pixels=UPLOAD_PIXELS)
         with session.lock:
-            session.editor.lay(mask, how)
+            session.editor.apply_mask(mask, how)
             return session.state()
 
     def select_class(
@@ -147,16 +147,16 @@ class Desk:
         names = resolve_classes([str(c) for c in classes])
         if not names:
             raise UsageError("choose at least one class")
-        session = self.shelf.session(photo)
-        with self.work.on(session.item.key) as remover:
+        session = self.sessions.session(photo)
+        with self.job.run(session.item.key) as remover:
             # A route is named so that nobody looks for faces: only the mask is wanted.
             remover.settings = replace(
                 remover.settings, dilate=None if widen is None else int(widen), route="free-form"
             )
-            found = remover.clean(session.photo, names, dry_run=True, step=self.work.step)
+            found = remover.clean(session.photo, names, dry_run=True, step=self.job.step)
         mask = found.mask if found.mask is not None else np.zeros(session.photo.size, bool)
         with session.lock:
-            session.editor.lay(mask, how)
+            session.editor.apply_mask(mask, how)
             session.classes = tuple(dict.fromkeys((*session.classes, *names)))
             return {**session.state(), "found": round(float(mask.mean()), 6)}
 
@@ -169,10 +169,10 @@ class Desk:
             UsageError: another photo is at work, or a route that there is not.
             CancelledError: by ``cancel``.
         """
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         with session.lock:
             mask, revision = session.editor.mask, session.editor.revision
-        with self.work.on(session.item.key) as remover:
+        with self.job.run(session.item.key) as remover:
             remover.settings = replace(
                 remover.settings,
                 dilate=None,
@@ -181,20 +181,20 @@ class Desk:
                 compare=COMPARISONS if compare else (),
             )
             outcome = remover.clean(
-                session.photo, session.classes or self.opened.classes, mask, step=self.work.step
+                session.photo, session.classes or self.opened.classes, mask, step=self.job.step
             )
         with session.lock:
-            session.take(outcome, mask, revision)
+            session.record_fill(outcome, mask, revision)
         return {**session.state(), "report": session.report(), "compared": list(outcome.compared)}
 
     def progress(self) -> dict[str, Any]:
-        """See ``Work.progress``."""
-        return self.work.progress()
+        """See ``Job.progress``."""
+        return self.job.progress()
 
     def cancel(self) -> dict[str, Any]:
         """Stop what is at work before its next piece."""
-        self.work.cancel()
-        return self.work.progress()
+        self.job.cancel()
+        return self.job.progress()
 
     def save(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
         """Write result and mask; in a run's folder put them into its report and journal too, as ``reviewed``.
@@ -203,7 +203,7 @@ class Desk:
             UsageError: the mask is not filled as it stands, the photo came through the page (then download it), or a run is writing there.
             UnwritableError: a file is in the way, or the disk refuses.
         """
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         item = session.item
         if item.target is None or item.mask_target is None or self.opened.output is None:
             raise UsageError(
@@ -228,9 +228,11 @@ class Desk:
                     lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=may_replace,
                 )  # fmt: skip
                 self._written_here[saved.path] = stamp(saved.path)
-                entry = self._put_in(session, saved) if self.opened.mode == "run" else item.entry
+                entry = (
+                    self._update_run(session, saved) if self.opened.mode == "run" else item.entry
+                )
             session.item = replace(item, entry=entry, mask=saved.mask_path)
-            self.shelf.replace(session.item)
+            self.sessions.replace(session.item)
             session.saved = session.editor.revision
             return {
                 **session.state(),
@@ -241,7 +243,7 @@ class Desk:
 
     def download(self, photo: str, what: str) -> tuple[Path, str]:
         """(a file of the board's own folder, the name to give it): the ``result`` in the photo's format, or the ``mask`` as PNG."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         name = PurePosixPath(session.item.name).name
         with session.lock:
             if what == "mask":
@@ -263,11 +265,11 @@ class Desk:
 
     def view(self, photo: str, layer: str, box: Box | None, width: int, height: int) -> bytes:
         """PNG of a layer or a part of it, see ``Session.layer`` and ``view_of``."""
-        session = self.shelf.session(photo)
+        session = self.sessions.session(photo)
         rows, columns = session.photo.size
         return view_of(session.layer(layer), box or Box(0, 0, columns, rows), width, height)
 
-    def _put_in(self, session: Session, saved: Saved) -> dict[str, Any]:
+    def _update_run(self, session: Session, saved: Saved) -> dict[str, Any]:
         assert self.opened.output is not None
         root, item = self.opened.output, session.item
         previews.discard(root, item.name)
@@ -281,7 +283,7 @@ class Desk:
             ),
             "reviewed": True,
         }
-        run_folder.put_in(root, item.name, entry, saved.path)
+        run_folder.update_run(root, item.name, entry, saved.path)
         return entry
 
 

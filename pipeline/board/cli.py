@@ -85,21 +85,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the board until Ctrl-C; 0 then, 2 where the call itself was wrong."""
     args = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="mask-board: %(message)s", force=True)
-    from .board import Desk
+    from .board import Board
 
-    desk = None
+    board = None
     try:
         opened = open_path(args)
-        desk = Desk(opened)
-        serve(desk, args.host, args.port, browser=args.open)
+        board = Board(opened)
+        serve(board, args.host, args.port, browser=args.open)
     except RemoveObjectsError as error:
         print(f"mask-board: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         pass
     finally:
-        if desk is not None:
-            desk.close()
+        if board is not None:
+            board.close()
     return 0
 
 
@@ -135,12 +135,12 @@ def open_path(args: argparse.Namespace) -> Opened:
     return replace(opened, settings=kept)
 
 
-def serve(desk: Any, host: str, port: int | None, *, browser: bool = False) -> None:
+def serve(board: Any, host: str, port: int | None, *, browser: bool = False) -> None:
     """Listen until the process is told to stop. Raises ``UsageError`` where the address cannot be had, or Gradio is not installed."""
     from .guard import is_loopback
     from .server import build
 
-    app = build(desk, host)
+    app = build(board, host)
     import uvicorn
 
     listening = _listen(host, port)

@@ -18,7 +18,7 @@ class CancelledError(RemoveObjectsError):
     """The person at the board did not want to wait for it."""
 
 
-class Work:
+class Job:
     """The remover, its networks loaded once, lent to one photo at a time. ``progress`` and ``cancel`` never wait."""
 
     def __init__(self, settings: Settings) -> None:
@@ -30,7 +30,7 @@ class Work:
         self.photo: str | None = None
 
     @contextmanager
-    def on(self, photo: str) -> Iterator[ObjectRemover]:
+    def run(self, photo: str) -> Iterator[ObjectRemover]:
         """The remover, for the photo of that key; its settings may be changed, because nothing else uses them meanwhile.
 
         Raises:

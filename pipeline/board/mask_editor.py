@@ -142,13 +142,13 @@ class MaskEditor:
             return False
         inside = wide[box.y - y0 : box.y - y0 + box.h, box.x - x0 : box.x - x0 + box.w]
         before = self._mask[box.slices]
-        return self._take(before & ~inside if erase else before | inside, box)
+        return self._commit(before & ~inside if erase else before | inside, box)
 
     def clear(self) -> bool:
         """Nothing is to be removed."""
-        return self._take(np.zeros_like(self._mask))
+        return self._commit(np.zeros_like(self._mask))
 
-    def lay(self, other: Mask, how: str = "replace") -> bool:
+    def apply_mask(self, other: Mask, how: str = "replace") -> bool:
         """Put another mask (HW bool, of the photo's size) in place of this one, add it, or take it away.
 
         Raises:
@@ -161,11 +161,11 @@ class MaskEditor:
             )
         match how:
             case "replace":
-                return self._take(other.astype(bool))
+                return self._commit(other.astype(bool))
             case "add":
-                return self._take(self._mask | other)
+                return self._commit(self._mask | other)
             case "subtract":
-                return self._take(self._mask & ~other)
+                return self._commit(self._mask & ~other)
             case _:
                 raise UsageError(
                     f"a mask can be laid in these ways: {', '.join(COMBINATIONS)}; got '{how}'"
@@ -175,7 +175,7 @@ class MaskEditor:
         """Widen everything by ``radius`` pixels."""
         if not 0 <= radius <= LARGEST_RADIUS:
             raise UsageError(f"a mask can be widened by 0 to {LARGEST_RADIUS} pixels; got {radius}")
-        return self._take(dilate(self._mask, radius))
+        return self._commit(dilate(self._mask, radius))
 
     def pick(self, x: float, y: float, *, keep: bool = False) -> bool:
         """Drop the connected object (8 neighbours) at a point, or keep it alone.
@@ -193,7 +193,7 @@ class MaskEditor:
             return False
         _, labels = cv2.connectedComponents(self._mask.astype(np.uint8), connectivity=8)
         chosen: Mask = labels == labels[int(y), int(x)]
-        self._take(chosen if keep else self._mask & ~chosen)
+        self._commit(chosen if keep else self._mask & ~chosen)
         return True
 
     def undo(self) -> bool:
@@ -214,7 +214,7 @@ class MaskEditor:
         self.revision += 1
         return True
 
-    def _take(self, after: Mask, within: Box | None = None) -> bool:
+    def _commit(self, after: Mask, within: Box | None = None) -> bool:
         """``after`` becomes the mask (or its part ``within``), with a step to undo it."""
         height, width = self.size
         within = within or Box(0, 0, width, height)

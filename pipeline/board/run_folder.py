@@ -169,7 +169,7 @@ def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
     return best
 
 
-def put_in(folder: Path, name: str, entry: dict[str, Any], written: Path) -> None:
+def update_run(folder: Path, name: str, entry: dict[str, Any], written: Path) -> None:
     """Make the journal and the report (JSON, CSV and page) say what now stands in the folder, each whole or as it was.
 
     The journal's line keeps the identity that the run gave the photo: to a later run of the same command it is done. Where the input

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ..errors import RemoveObjectsError, UsageError
 from ..system.text import printable
 from ..types import Box
-from .board import Desk
+from .board import Board
 from .guard import UPLOAD_BYTES, App, Guard
 from .render import LONGEST
 
@@ -31,7 +31,7 @@ _HEAD = """<meta name="color-scheme" content="light dark">
 <script type="module" src="/board/page/board.js"></script>"""
 
 
-def build(desk: Desk, host: str) -> App:
+def build(board: Board, host: str) -> App:
     """The whole server, ASGI. ``host`` is the address it will listen at.
 
     Raises:
@@ -39,7 +39,7 @@ def build(desk: Desk, host: str) -> App:
     """
     # Before the import, because Gradio reads them once: no telemetry, and uploads into a folder of this process alone.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = str(desk.uploads)
+    os.environ["GRADIO_TEMP_DIR"] = str(board.uploads)
     try:
         import gradio as gr
         from fastapi import FastAPI
@@ -56,11 +56,11 @@ def build(desk: Desk, host: str) -> App:
             elem_id="mask-board-frame",
             apply_default_css=False,
         )
-        for call in calls(desk):
-            # Not through Gradio's queue: the answers are quick, and the one slow call at a time is refereed by the desk.
+        for call in calls(board):
+            # Not through Gradio's queue: the answers are quick, and the one slow call at a time is refereed by the board.
             gr.api(call, api_name=call.__name__, queue=False)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    _add_routes(server, desk)
+    _add_routes(server, board)
     # A font by name is one of the system's; Gradio's own themes fetch theirs.
     theme = gr.themes.Base(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
@@ -69,10 +69,10 @@ def build(desk: Desk, host: str) -> App:
         server, blocks, path="/", server_name=host, footer_links=[], ssr_mode=False, mcp_server=False, pwa=False, show_error=True,
         max_file_size=UPLOAD_BYTES, theme=theme, head=_HEAD,
     )  # fmt: skip
-    return Guard(server, host, desk.uploads)
+    return Guard(server, host, board.uploads)
 
 
-def _add_routes(server: Any, desk: Desk) -> None:
+def _add_routes(server: Any, board: Board) -> None:
     from starlette.responses import FileResponse, PlainTextResponse, Response
 
     def page_file(request: Any) -> Response:
@@ -93,7 +93,7 @@ def _add_routes(server: Any, desk: Desk) -> None:
             )
             part = Box(*_numbers(box, 4)) if box else None
             width, height = _numbers(size, 2)
-            body = desk.view(
+            body = board.view(
                 request.path_params["photo"], request.path_params["layer"], part, width, height
             )
         except RemoveObjectsError as error:
@@ -102,7 +102,7 @@ def _add_routes(server: Any, desk: Desk) -> None:
 
     def download(request: Any) -> Response:
         try:
-            path, name = desk.download(request.path_params["photo"], request.path_params["what"])
+            path, name = board.download(request.path_params["photo"], request.path_params["what"])
         except RemoveObjectsError as error:
             return PlainTextResponse(printable(str(error)), 404)
         headers = {

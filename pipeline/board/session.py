@@ -67,7 +67,7 @@ class Session:
         """Whether the mask is still the one that was filled."""
         return self.filled is not None and self.filled.revision == self.editor.revision
 
-    def take(self, outcome: Outcome, mask: Mask, revision: int) -> Filled:
+    def record_fill(self, outcome: Outcome, mask: Mask, revision: int) -> Filled:
         """A fill is done."""
         self._fills += 1
         self.filled = Filled(outcome, mask, revision, self._fills)

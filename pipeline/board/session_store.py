@@ -25,7 +25,7 @@ UPLOAD_PIXELS, UPLOADS_KEPT = 100_000_000, 8
 OPEN_AT_ONCE = 3
 
 
-class Shelf:
+class SessionStore:
     """Items by their keys, and their sessions. Safe to use from several threads.
 
     ``busy`` gives the key of the photo that is at work, which is kept. ``folder`` is of this process alone, and goes with ``close``.
@@ -83,12 +83,12 @@ class Shelf:
                 bits = np.unpackbits(
                     np.frombuffer(zlib.decompress(laid[1]), np.uint8), count=laid[0][0] * laid[0][1]
                 )
-                session.editor.lay(bits.reshape(laid[0]).astype(bool))
+                session.editor.apply_mask(bits.reshape(laid[0]).astype(bool))
             self._sessions[item.key] = session
             self._shrink()
             return session
 
-    def take_in(self, path: Path, name: str) -> str:
+    def add_upload(self, path: Path, name: str) -> str:
         """Open a photo that came through the page, and give its key; its file is moved into the board's own folder.
 
         Raises:

@@ -85,7 +85,7 @@ def faults(folder: Path) -> list[str]:
     return [
         part
         for part in text.split("Traceback (most recent call last)")[1:]
-        if re.search(r"pipeline/board_(?!guard)", part)
+        if re.search(r"pipeline/board/(?!guard)", part)
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.board import session_store
-from remove_objects.pipeline.board.board import Desk
+from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import Opened, is_plain, open_photos
 from remove_objects.pipeline.board.job import CancelledError
 from remove_objects.pipeline.config import Settings
@@ -31,16 +31,16 @@ def folder(tmp_path: Path, red_is_person: None) -> Path:
 
 
 @pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
-    made = Desk(open_photos(folder, None, Settings(probe=False)))
+def board(folder: Path) -> Iterator[Board]:
+    made = Board(open_photos(folder, None, Settings(probe=False)))
     yield made
     made.close()
 
 
-def test_a_stroke_is_filled_and_nothing_else_changes(desk: Desk, folder: Path) -> None:
+def test_a_stroke_is_filled_and_nothing_else_changes(board: Board, folder: Path) -> None:
     before = (folder / "a.png").read_bytes()
-    desk.stroke("a.png", [[60, 40], [80, 70]], 12)
-    state = desk.fill("a.png")
+    board.stroke("a.png", [[60, 40], [80, 70]], 12)
+    state = board.fill("a.png")
     assert state["fill_is_current"]
     assert state["report"]["holes"][0]["route"] == "free-form"
     assert (
@@ -48,7 +48,7 @@ def test_a_stroke_is_filled_and_nothing_else_changes(desk: Desk, folder: Path) -
         == {"navier-stokes", "telea"}
         == set(state["compared"])
     )
-    said = desk.save("a.png")
+    said = board.save("a.png")
     result, photo = np.asarray(Image.open(said["output"])), np.asarray(Image.open(folder / "a.png"))
     changed = (result != photo).any(2)
     mask = np.asarray(Image.open(said["mask"]))
@@ -60,41 +60,41 @@ def test_a_stroke_is_filled_and_nothing_else_changes(desk: Desk, folder: Path) -
     assert (folder / "a.png").read_bytes() == before
 
 
-def test_a_fill_of_another_mask_is_not_saved(desk: Desk) -> None:
+def test_a_fill_of_another_mask_is_not_saved(board: Board) -> None:
     with pytest.raises(UsageError, match="fill first"):
-        desk.save("a.png")
-    desk.stroke("a.png", [[60, 40]], 8)
-    desk.fill("a.png", compare=False)
-    desk.stroke("a.png", [[100, 40]], 8)
+        board.save("a.png")
+    board.stroke("a.png", [[60, 40]], 8)
+    board.fill("a.png", compare=False)
+    board.stroke("a.png", [[100, 40]], 8)
     with pytest.raises(UsageError, match="fill again"):
-        desk.save("a.png")
+        board.save("a.png")
     with pytest.raises(UsageError, match="fill again"):
-        desk.download("a.png", "result")
-    desk.edit("a.png", "undo")
+        board.download("a.png", "result")
+    board.edit("a.png", "undo")
     with pytest.raises(
         UsageError, match="fill again"
     ):  # never the same revision twice, so that nothing is taken for current by chance
-        desk.save("a.png")
+        board.save("a.png")
 
 
-def test_a_class_is_added_and_taken_away_with_its_widening(desk: Desk) -> None:
-    state = desk.select_class("a.png", ["person"], 0)
-    red = (np.asarray(Image.open(desk.shelf.find("a.png").source)) == (255, 0, 0)).all(2)
-    mask = desk.shelf.session("a.png").editor.mask
+def test_a_class_is_added_and_taken_away_with_its_widening(board: Board) -> None:
+    state = board.select_class("a.png", ["person"], 0)
+    red = (np.asarray(Image.open(board.sessions.find("a.png").source)) == (255, 0, 0)).all(2)
+    mask = board.sessions.session("a.png").editor.mask
     assert state["found"] == pytest.approx(red.mean(), abs=1e-4)
     assert np.array_equal(mask, red)
-    desk.stroke("a.png", [[140, 100]], 5)
-    wide = desk.select_class("a.png", ["person"], 6, "subtract")
+    board.stroke("a.png", [[140, 100]], 5)
+    wide = board.select_class("a.png", ["person"], 6, "subtract")
     assert wide["found"] > state["found"]
-    assert not (desk.shelf.session("a.png").editor.mask & red).any()
-    assert desk.shelf.session("a.png").editor.mask[100, 140]
+    assert not (board.sessions.session("a.png").editor.mask & red).any()
+    assert board.sessions.session("a.png").editor.mask[100, 140]
     for classes, says in (([], "at least one"), (["unicorn"], "unicorn")):
         with pytest.raises(UsageError, match=says):
-            desk.select_class("a.png", classes)
+            board.select_class("a.png", classes)
 
 
-def test_what_is_at_work_can_be_cancelled(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.stroke("a.png", [[60, 40]], 8)
+def test_what_is_at_work_can_be_cancelled(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    board.stroke("a.png", [[60, 40]], 8)
     entered, go = threading.Event(), threading.Event()
     from remove_objects.pipeline.inpaint.inpainters import Inpainters
 
@@ -110,126 +110,126 @@ def test_what_is_at_work_can_be_cancelled(desk: Desk, monkeypatch: pytest.Monkey
 
     def fill() -> None:
         try:
-            desk.fill("a.png")
+            board.fill("a.png")
         except CancelledError as error:
             raised.append(error)
 
     thread = threading.Thread(target=fill)
     thread.start()
     assert entered.wait(20)
-    assert desk.progress()["photo"] == "p0"
-    assert desk.progress()["stage"] == "inpaint"
+    assert board.progress()["photo"] == "p0"
+    assert board.progress()["stage"] == "inpaint"
     with pytest.raises(UsageError, match="at work"):
-        desk.fill("b.jpg")
-    assert desk.cancel()["stopping"]
+        board.fill("b.jpg")
+    assert board.cancel()["stopping"]
     go.set()
     thread.join(20)
     assert len(raised) == 1
-    assert desk.progress()["photo"] is None
-    assert desk.open("a.png")["filled"] is None
-    desk.fill("a.png")  # and it works again
-    assert desk.open("a.png")["filled"] == 1
+    assert board.progress()["photo"] is None
+    assert board.open("a.png")["filled"] is None
+    board.fill("a.png")  # and it works again
+    assert board.open("a.png")["filled"] == 1
 
 
-def test_files_that_are_in_the_way_are_replaced_only_when_asked(desk: Desk, folder: Path) -> None:
+def test_files_that_are_in_the_way_are_replaced_only_when_asked(board: Board, folder: Path) -> None:
     (folder.parent / "cleaned").mkdir()
     (folder.parent / "cleaned" / "a.png").write_bytes(b"somebody's own file")
-    desk.stroke("a.png", [[60, 40]], 8)
-    desk.fill("a.png", compare=False)
+    board.stroke("a.png", [[60, 40]], 8)
+    board.fill("a.png", compare=False)
     with pytest.raises(UnwritableError, match="choose 'replace'"):
-        desk.save("a.png")
-    desk.save("a.png", True)
-    desk.stroke("a.png", [[100, 40]], 8)
-    desk.fill("a.png", compare=False)
-    desk.save("a.png")  # what the board itself wrote is its own
+        board.save("a.png")
+    board.save("a.png", True)
+    board.stroke("a.png", [[100, 40]], 8)
+    board.fill("a.png", compare=False)
+    board.save("a.png")  # what the board itself wrote is its own
 
 
 def test_an_input_is_never_a_target(folder: Path) -> None:
     (folder.parent / "cleaned").mkdir()
     (folder.parent / "cleaned" / "a.png").symlink_to(folder / "a.png")
-    desk = Desk(open_photos(folder / "b.jpg", folder.parent / "cleaned", Settings(probe=False)))
-    item = desk.shelf.find("b.jpg")
+    board = Board(open_photos(folder / "b.jpg", folder.parent / "cleaned", Settings(probe=False)))
+    item = board.sessions.find("b.jpg")
     (folder.parent / "cleaned" / "b.jpg").symlink_to(item.source)
     before = item.source.read_bytes()
-    desk.stroke("b.jpg", [[60, 40]], 8)
-    desk.fill("b.jpg", compare=False)
+    board.stroke("b.jpg", [[60, 40]], 8)
+    board.fill("b.jpg", compare=False)
     with pytest.raises(UnwritableError, match="results never replace it"):
-        desk.save("b.jpg", True)
+        board.save("b.jpg", True)
     assert item.source.read_bytes() == before
 
 
-def test_a_photo_that_is_almost_all_mask_has_no_result(desk: Desk) -> None:
-    desk.stroke("a.png", [[0, 60], [160, 60]], 200)
-    assert desk.fill("a.png")["report"]["status"] == "failed"
+def test_a_photo_that_is_almost_all_mask_has_no_result(board: Board) -> None:
+    board.stroke("a.png", [[0, 60], [160, 60]], 200)
+    assert board.fill("a.png")["report"]["status"] == "failed"
     with pytest.raises(UnwritableError, match="nothing is left"):
-        desk.save("a.png")
+        board.save("a.png")
 
 
 @pytest.mark.parametrize("photo", ["../a.png", "/etc/passwd", "p99", "", "a.png\0", "photos/a.png"])
-def test_a_name_is_never_a_path(desk: Desk, photo: str) -> None:
+def test_a_name_is_never_a_path(board: Board, photo: str) -> None:
     with pytest.raises(UsageError, match="not one of the opened photos"):
-        desk.open(photo)
+        board.open(photo)
 
 
 def test_edits_survive_other_photos_and_memory_stays_bounded(folder: Path) -> None:
     for i in range(6):
         Image.fromarray(scene(seed=i)).save(folder / f"n{i}.png")
-    desk = Desk(open_photos(folder, None, Settings()))
-    desk.stroke("a.png", [[60, 40]], 8)
-    mask = desk.shelf.session("a.png").editor.mask
+    board = Board(open_photos(folder, None, Settings()))
+    board.stroke("a.png", [[60, 40]], 8)
+    mask = board.sessions.session("a.png").editor.mask
     for i in range(6):
-        desk.open(f"n{i}.png")
-    assert len(desk.shelf._sessions) == session_store.OPEN_AT_ONCE
-    assert "p0" not in desk.shelf._sessions
-    assert np.array_equal(desk.shelf.session("a.png").editor.mask, mask)
-    assert desk.shelf._laid_by == {}
+        board.open(f"n{i}.png")
+    assert len(board.sessions._sessions) == session_store.OPEN_AT_ONCE
+    assert "p0" not in board.sessions._sessions
+    assert np.array_equal(board.sessions.session("a.png").editor.mask, mask)
+    assert board.sessions._laid_by == {}
 
 
-def upload(desk: Desk, source: Path, name: str | None = None) -> dict:
-    desk.uploads.mkdir(exist_ok=True)
-    sent = desk.uploads / "sent"
+def upload(board: Board, source: Path, name: str | None = None) -> dict:
+    board.uploads.mkdir(exist_ok=True)
+    sent = board.uploads / "sent"
     sent.write_bytes(source.read_bytes())
-    return desk.upload(sent, name or source.name)
+    return board.upload(sent, name or source.name)
 
 
 def test_a_photo_through_the_page_is_downloaded_in_its_own_format(folder: Path) -> None:
-    desk = Desk(Opened("empty", "", settings=Settings(probe=False)))
-    photo = upload(desk, folder / "b.jpg")
+    board = Board(Opened("empty", "", settings=Settings(probe=False)))
+    photo = upload(board, folder / "b.jpg")
     assert photo["saves_to"] is None
     key = photo["photo"]
-    desk.stroke(key, [[60, 40]], 8)
-    desk.fill(key, compare=False)
+    board.stroke(key, [[60, 40]], 8)
+    board.fill(key, compare=False)
     with pytest.raises(UsageError, match="download"):
-        desk.save(key)
-    path, name = desk.download(key, "result")
+        board.save(key)
+    path, name = board.download(key, "result")
     assert name == "b.jpg"
     assert path.read_bytes()[:3] == b"\xff\xd8\xff"
-    path, name = desk.download(key, "mask")
+    path, name = board.download(key, "mask")
     assert name == "b-mask.png"
-    assert np.array_equal(np.asarray(Image.open(path)), desk.shelf.session(key).editor.mask)
+    assert np.array_equal(np.asarray(Image.open(path)), board.sessions.session(key).editor.mask)
     with pytest.raises(UsageError, match="result and mask"):
-        desk.download(key, "../b")
-    assert path.is_relative_to(desk.folder)
-    desk.close()
-    assert not desk.folder.exists()
+        board.download(key, "../b")
+    assert path.is_relative_to(board.folder)
+    board.close()
+    assert not board.folder.exists()
 
 
 def test_uploads_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(Opened("empty", ""))
+    board = Board(Opened("empty", ""))
     monkeypatch.setattr(session_store, "UPLOAD_PIXELS", 100)
     with pytest.raises(UnreadableError, match="more than the limit of 100") as refused:
-        upload(desk, folder / "a.png")
-    assert str(desk.folder) not in str(refused.value)
-    assert desk.shelf.items == {}
+        upload(board, folder / "a.png")
+    assert str(board.folder) not in str(refused.value)
+    assert board.sessions.items == {}
     monkeypatch.undo()
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing more")
     with pytest.raises(UnreadableError, match=r"^broken\.png"):
-        upload(desk, folder / "broken.png")
+        upload(board, folder / "broken.png")
     monkeypatch.setattr(session_store, "UPLOADS_KEPT", 2)
-    keys = [upload(desk, folder / "a.png")["photo"] for _ in range(4)]
-    assert list(desk.shelf.items) == keys[-2:]
-    assert len([p for p in desk.folder.iterdir() if p.is_file()]) == 2
-    desk.close()
+    keys = [upload(board, folder / "a.png")["photo"] for _ in range(4)]
+    assert list(board.sessions.items) == keys[-2:]
+    assert len([p for p in board.folder.iterdir() if p.is_file()]) == 2
+    board.close()
 
 
 @pytest.mark.parametrize(
@@ -237,32 +237,32 @@ def test_uploads_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ["../../evil.png", "C:\\evil.png", "a\nb.png", "<img src=x onerror=alert(1)>.png", "." * 300],
 )
 def test_odd_names_stay_names(folder: Path, name: str) -> None:
-    desk = Desk(Opened("empty", ""))
-    photo = upload(desk, folder / "a.png", name)
+    board = Board(Opened("empty", ""))
+    photo = upload(board, folder / "a.png", name)
     assert "\n" not in photo["name"]
     assert "/" not in photo["name"]
-    (kept,) = [p for p in desk.folder.iterdir() if p.is_file()]
-    assert kept.is_relative_to(desk.folder)
-    desk.close()
+    (kept,) = [p for p in board.folder.iterdir() if p.is_file()]
+    assert kept.is_relative_to(board.folder)
+    board.close()
 
 
-def test_a_mask_file_is_laid_in(desk: Desk, folder: Path) -> None:
+def test_a_mask_file_is_laid_in(board: Board, folder: Path) -> None:
     mask = np.zeros((240, 320), bool)
     mask[20:60, 40:80] = True
     path = folder.parent / "mask.png"
     Image.fromarray(mask).save(path)
-    desk.load_mask("a.png", path)
-    assert np.array_equal(desk.shelf.session("a.png").editor.mask, mask[::2, ::2])
+    board.load_mask("a.png", path)
+    assert np.array_equal(board.sessions.session("a.png").editor.mask, mask[::2, ::2])
     Image.new("L", (50, 50)).save(path)
     with pytest.raises(UnreadableError, match="same shape"):
-        desk.load_mask("a.png", path)
+        board.load_mask("a.png", path)
 
 
 def test_a_saved_mask_that_does_not_fit_is_said_and_not_used(folder: Path) -> None:
     (folder.parent / "cleaned" / "masks").mkdir(parents=True)
     Image.new("L", (50, 50), 255).save(folder.parent / "cleaned" / "masks" / "a.png")
-    desk = Desk(open_photos(folder, None, Settings()))
-    photo = desk.open("a.png")
+    board = Board(open_photos(folder, None, Settings()))
+    photo = board.open("a.png")
     assert photo["share"] == 0
     assert any("not used" in note for note in photo["notes"])
 
@@ -271,25 +271,25 @@ def test_links_out_of_the_folder_are_not_opened(folder: Path) -> None:
     secret = folder.parent / "secret.png"
     Image.new("RGB", (9, 9)).save(secret)
     (folder / "link.png").symlink_to(secret)
-    desk = Desk(open_photos(folder, None, Settings()))
+    board = Board(open_photos(folder, None, Settings()))
     with pytest.raises(UnreadableError, match="outside the opened folder"):
-        desk.open("link.png")
+        board.open("link.png")
 
 
-def test_views_show_the_photo_as_it_is(desk: Desk, folder: Path) -> None:
+def test_views_show_the_photo_as_it_is(board: Board, folder: Path) -> None:
     from io import BytesIO
 
     photo = np.asarray(Image.open(folder / "a.png"))
-    part = Image.open(BytesIO(desk.view("a.png", "photo", Box(10, 20, 30, 40), 500, 500)))
+    part = Image.open(BytesIO(board.view("a.png", "photo", Box(10, 20, 30, 40), 500, 500)))
     assert np.array_equal(np.asarray(part), photo[20:60, 10:40])
-    assert np.asarray(Image.open(BytesIO(desk.view("a.png", "photo", None, 80, 60)))).shape == (
+    assert np.asarray(Image.open(BytesIO(board.view("a.png", "photo", None, 80, 60)))).shape == (
         60,
         80,
         3,
     )
-    desk.stroke("a.png", [[60, 40]], 8)
-    shown = np.asarray(Image.open(BytesIO(desk.view("a.png", "mask", None, 160, 120))))
-    assert np.array_equal(shown[..., 3] == 255, desk.shelf.session("a.png").editor.mask)
+    board.stroke("a.png", [[60, 40]], 8)
+    shown = np.asarray(Image.open(BytesIO(board.view("a.png", "mask", None, 160, 120))))
+    assert np.array_equal(shown[..., 3] == 255, board.sessions.session("a.png").editor.mask)
     for layer, box, size in (
         ("result", None, 9),
         ("photo", Box(150, 0, 20, 20), 9),
@@ -297,7 +297,7 @@ def test_views_show_the_photo_as_it_is(desk: Desk, folder: Path) -> None:
         ("photo", None, 9999),
     ):
         with pytest.raises(UsageError):
-            desk.view("a.png", layer, box, size, size)
+            board.view("a.png", layer, box, size, size)
 
 
 @pytest.mark.parametrize(
@@ -317,15 +317,15 @@ def test_a_run_without_metadata_is_saved_without_it_too(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x013B] = "a photographer"
     Image.open(source).save(source, exif=exif, quality=90)
-    desk = Desk(open_photos(folder, None, Settings(probe=False, strip_metadata=True)))
+    board = Board(open_photos(folder, None, Settings(probe=False, strip_metadata=True)))
     try:
-        desk.stroke("b.jpg", [[60, 40], [80, 70]], 12)
-        desk.fill("b.jpg", compare=False)
-        filled = Path(desk.save("b.jpg")["output"]).read_bytes()
-        desk.edit("b.jpg", "clear")
-        desk.fill("b.jpg", compare=False)
-        copied = Path(desk.save("b.jpg", replace_existing=True)["output"]).read_bytes()
+        board.stroke("b.jpg", [[60, 40], [80, 70]], 12)
+        board.fill("b.jpg", compare=False)
+        filled = Path(board.save("b.jpg")["output"]).read_bytes()
+        board.edit("b.jpg", "clear")
+        board.fill("b.jpg", compare=False)
+        copied = Path(board.save("b.jpg", replace_existing=True)["output"]).read_bytes()
     finally:
-        desk.close()
+        board.close()
     assert b"photographer" in source.read_bytes()
     assert b"photographer" not in filled + copied

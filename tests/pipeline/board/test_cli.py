@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.board import cli
-from remove_objects.pipeline.board.board import Desk
+from remove_objects.pipeline.board.board import Board
 from tests.support.help import assert_help_is_quick
 from tests.support.scenes import scene
 
 
-def opened(*arguments: str) -> Desk:
-    return Desk(cli.open_path(cli.parser().parse_args(arguments)))
+def opened(*arguments: str) -> Board:
+    return Board(cli.open_path(cli.parser().parse_args(arguments)))
 
 
 def test_help_is_quick_and_loads_no_torch() -> None:
@@ -125,9 +125,9 @@ def test_a_run_keeps_its_settings_but_for_what_is_said_here(tmp_path: Path) -> N
 def test_the_page_is_packed() -> None:
     import tomllib
 
-    root = Path(cli.__file__).parents[2]
-    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"][
-        "package-data"
-    ]["pipeline"]
-    packed = {p.name for pattern in patterns for p in (root / "pipeline").glob(pattern)}
-    assert packed >= {"board.html", "board.css", "board.js", "canvas.js", "calls.js"}
+    room = Path(cli.__file__).parent
+    setup = tomllib.loads((room.parents[1] / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = setup["package-data"]["remove_objects.pipeline.board"]
+    packed = {path for pattern in patterns for path in room.glob(pattern)}
+    assert packed == set((room / "page").iterdir())
+    assert {"board.html", "board.css", "board.js"} <= {path.name for path in packed}

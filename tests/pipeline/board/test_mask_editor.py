@@ -90,7 +90,7 @@ def test_undo_and_redo_walk_the_same_masks_back_and_forth() -> None:
         if i == 5:
             changed = editor.clear()
         elif i == 8:
-            changed = editor.lay(rng.random((50, 70)) > 0.5, "subtract")
+            changed = editor.apply_mask(rng.random((50, 70)) > 0.5, "subtract")
         else:
             changed = editor.stroke(rng.uniform(-5, 75, (4, 2)), 6, erase=i % 3 == 2)
         if changed:
@@ -130,7 +130,9 @@ def test_history_stays_within_its_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     rng = np.random.default_rng(0)
     editor = MaskEditor(100, 100)
     for _ in range(20):
-        editor.lay(rng.random((100, 100)) > 0.5)  # noise does not compress: some 1250 bytes a step
+        editor.apply_mask(
+            rng.random((100, 100)) > 0.5
+        )  # noise does not compress: some 1250 bytes a step
     steps = 0
     while editor.undo():
         steps += 1
@@ -156,12 +158,12 @@ def test_masks_are_laid_in_three_ways() -> None:
     a, b = drawn("##.. ...."), drawn(".##. #...")
     for how, expected in (("replace", b), ("add", a | b), ("subtract", a & ~b)):
         editor = MaskEditor(2, 4, a)
-        editor.lay(b, how)
+        editor.apply_mask(b, how)
         assert np.array_equal(editor.mask, expected)
     with pytest.raises(UsageError, match="replace, add, subtract"):
-        MaskEditor(2, 4).lay(a, "xor")
+        MaskEditor(2, 4).apply_mask(a, "xor")
     with pytest.raises(UsageError, match="4x2"):
-        MaskEditor(3, 4).lay(a)
+        MaskEditor(3, 4).apply_mask(a)
 
 
 def test_the_masks_that_are_given_and_taken_are_copies() -> None:

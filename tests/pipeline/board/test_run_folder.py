@@ -16,7 +16,7 @@ from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import run_folder
-from remove_objects.pipeline.board.board import Desk
+from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError, UsageError
 from remove_objects.pipeline.report import previews
@@ -97,25 +97,25 @@ def test_a_second_run_says_skipped_and_the_board_still_knows_what_the_first_said
 
 
 def test_the_saved_mask_is_what_one_begins_with(run: Path) -> None:
-    desk = Desk(run_folder.open_run(run))
+    board = Board(run_folder.open_run(run))
     saved = np.asarray(Image.open(run / "masks" / "b.png"))
     assert saved.any()
-    assert np.array_equal(desk.shelf.session("b.jpg").editor.mask, saved)
-    assert not desk.open("b.jpg")["can_undo"]
+    assert np.array_equal(board.sessions.session("b.jpg").editor.mask, saved)
+    assert not board.open("b.jpg")["can_undo"]
 
 
 def test_a_run_without_saved_masks_says_so(run: Path) -> None:
     shutil.rmtree(run / "masks")
-    photo = Desk(run_folder.open_run(run)).open("b.jpg")
+    photo = Board(run_folder.open_run(run)).open("b.jpg")
     assert photo["share"] == 0
     assert any("saved no mask" in note for note in photo["notes"])
 
 
-def mend(desk: Desk, name: str) -> dict:
+def mend(board: Board, name: str) -> dict:
     """What a person does: one stroke more, filled, saved."""
-    desk.stroke(name, [[100, 20], [130, 40]], 6)
-    desk.fill(name, "auto", False, False)
-    return desk.save(name)
+    board.stroke(name, [[100, 20], [130, 40]], 6)
+    board.fill(name, "auto", False, False)
+    return board.save(name)
 
 
 def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> None:
@@ -128,8 +128,8 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
         previews.place(run, "b.jpg", "after"),
     ]
     shown = [p.read_bytes() for p in pages]
-    desk = Desk(run_folder.open_run(run))
-    said = mend(desk, "b.jpg")
+    board = Board(run_folder.open_run(run))
+    said = mend(board, "b.jpg")
     assert said["reviewed"]
     assert not said["needs_review"]
     after = load(run)
@@ -144,7 +144,7 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
     ]
     assert after["run"] == before["run"]
     mask = np.asarray(Image.open(run / entry["mask"]))
-    assert np.array_equal(mask, desk.shelf.session("b.jpg").editor.mask)
+    assert np.array_equal(mask, board.sessions.session("b.jpg").editor.mask)
     assert mask[20, 100]
     with Image.open(run / "b.jpg") as picture:
         assert picture.format == "JPEG"
@@ -157,7 +157,7 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
 
     assert [p.read_bytes() != old for p, old in zip(pages, shown, strict=True)] == [True] * 4
     jsonschema.validate(
-        after, json.loads(Path(run_folder.__file__).with_name("schema.json").read_text())
+        after, json.loads(Path(previews.__file__).with_name("schema.json").read_text())
     )
 
     mended = (run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()
@@ -169,7 +169,7 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
 
 
 def test_a_changed_input_is_cleaned_again_and_a_mended_mask_is_not_lost_by_it(run: Path) -> None:
-    mend(Desk(run_folder.open_run(run)), "a.png")
+    mend(Board(run_folder.open_run(run)), "a.png")
     mended = (run / "masks" / "a.png").read_bytes()
     Image.fromarray(scene(seed=8)).save(run.parent / "photos" / "a.png")
     later = {p["input"]: p for p in command(run.parent / "photos")}
@@ -184,10 +184,10 @@ def test_a_changed_input_is_cleaned_again_and_a_mended_mask_is_not_lost_by_it(ru
 
 
 def test_a_mask_that_is_cleared_gives_the_photo_back(run: Path) -> None:
-    desk = Desk(run_folder.open_run(run))
-    desk.edit("a.png", "clear")
-    desk.fill("a.png")
-    desk.save("a.png")
+    board = Board(run_folder.open_run(run))
+    board.edit("a.png", "clear")
+    board.fill("a.png")
+    board.save("a.png")
     entry = next(p for p in load(run)["photos"] if p["input"] == "a.png")
     assert entry["status"] == "unchanged"
     assert (run / "a.png").read_bytes() == (run.parent / "photos" / "a.png").read_bytes()
@@ -196,32 +196,32 @@ def test_a_mask_that_is_cleared_gives_the_photo_back(run: Path) -> None:
 
 def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) -> None:
     (run / "b.jpg").write_bytes(b"somebody's own work")
-    desk = Desk(run_folder.open_run(run))
-    desk.stroke("b.jpg", [[100, 20]], 6)
-    desk.fill("b.jpg", "auto", False, False)
+    board = Board(run_folder.open_run(run))
+    board.stroke("b.jpg", [[100, 20]], 6)
+    board.fill("b.jpg", "auto", False, False)
     before = (
         (run / "report.json").read_bytes(),
         (run / NAME).read_bytes(),
         (run / "masks/b.png").read_bytes(),
     )
     with pytest.raises(UnwritableError, match="choose 'replace'"):
-        desk.save("b.jpg")
+        board.save("b.jpg")
     assert (run / "b.jpg").read_bytes() == b"somebody's own work"
     assert (
         (run / "report.json").read_bytes(),
         (run / NAME).read_bytes(),
         (run / "masks/b.png").read_bytes(),
     ) == before
-    desk.save("b.jpg", True)
+    board.save("b.jpg", True)
     assert np.asarray(Image.open(run / "b.jpg")).shape == (120, 160, 3)
 
 
 def test_a_disk_that_fails_leaves_everything_as_it_was(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(run_folder.open_run(run))
-    desk.stroke("a.png", [[100, 20]], 6)
-    desk.fill("a.png", "auto", False, False)
+    board = Board(run_folder.open_run(run))
+    board.stroke("a.png", [[100, 20]], 6)
+    board.fill("a.png", "auto", False, False)
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
     def full(*_: object) -> None:
@@ -229,16 +229,16 @@ def test_a_disk_that_fails_leaves_everything_as_it_was(
 
     monkeypatch.setattr("remove_objects.pipeline.images.write_mask", full)
     with pytest.raises(UnwritableError, match="no space"):
-        desk.save("a.png")
+        board.save("a.png")
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
 
 
 def test_saving_twice_is_no_foreign_file(run: Path) -> None:
-    desk = Desk(run_folder.open_run(run))
-    mend(desk, "a.png")
-    desk.stroke("a.png", [[20, 100]], 5)
-    desk.fill("a.png", "auto", False, False)
-    desk.save("a.png")
+    board = Board(run_folder.open_run(run))
+    mend(board, "a.png")
+    board.stroke("a.png", [[20, 100]], 5)
+    board.fill("a.png", "auto", False, False)
+    board.save("a.png")
     assert Journal(run).owns("a.png", run / "a.png")
     assert Journal(run).complete
 
@@ -304,12 +304,12 @@ def test_two_folders_that_could_be_it_are_not_guessed_between(run: Path) -> None
 
 def test_one_lost_photo_is_said_and_the_others_open(run: Path) -> None:
     (run.parent / "photos" / "b.jpg").unlink()
-    desk = Desk(run_folder.open_run(run))
-    row = next(p for p in desk.photos()["photos"] if p["name"] == "b.jpg")
+    board = Board(run_folder.open_run(run))
+    row = next(p for p in board.photos()["photos"] if p["name"] == "b.jpg")
     assert "--input DIR" in row["missing"]
     with pytest.raises(Exception, match="was not found"):
-        desk.open("b.jpg")
-    assert desk.open("a.png")["width"] == 160
+        board.open("b.jpg")
+    assert board.open("a.png")["width"] == 160
 
 
 @pytest.mark.parametrize(

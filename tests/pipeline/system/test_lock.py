@@ -18,7 +18,7 @@ from PIL import Image
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
-from remove_objects.pipeline.board.board import Desk
+from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.run_folder import open_run
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import OutputError, UsageError
@@ -126,18 +126,18 @@ def test_who_does_not_tidy_leaves_that_to_the_next(tmp_path: Path) -> None:
 def test_the_board_does_not_save_into_a_folder_that_a_run_writes(photos: Path) -> None:
     run(photos)
     out = photos.parent / "cleaned"
-    desk = Desk(open_run(out))
+    board = Board(open_run(out))
     try:
-        desk.stroke("p0", [(40, 30)], 6)
-        desk.fill("p0", probe=False, compare=False)
+        board.stroke("p0", [(40, 30)], 6)
+        board.fill("p0", probe=False, compare=False)
         before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
         with holder(out) as other:
             with pytest.raises(UsageError, match=f"process {other.pid} on "):
-                desk.save("p0", True)
+                board.save("p0", True)
             assert {p: p.read_bytes() for p in before} == before
-        assert desk.save("p0", True)["reviewed"]
+        assert board.save("p0", True)["reviewed"]
     finally:
-        desk.close()
+        board.close()
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors only, the network's config saved inside the file, the content's hash in its name."""
+"""Weight files: safetensors with the network's config inside and the content's hash in the name."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
-#: Digits of the sha256 in a weight's name.
+#: Digits of the sha256 in a weight file's name.
 DIGITS = 8
 
 
 class CheckpointError(ValueError):
-    """The file is not the weight it should be: wrong hash, wrong network, not safetensors, damaged."""
+    """The file is not the expected weight: wrong hash, wrong network, wrong format or damaged."""
 
 
 def sha256(path: Path) -> str:
-    """The file's sha256 as 64 hex digits."""
+    """Return the file's sha256 as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -38,14 +38,14 @@ def save_weights(
     """Write ``<name>-<first 8 of sha256>.safetensors`` with the network's config in the header.
 
     Args:
-        network: has a ``config`` dataclass.
-        folder: where the file goes; made if missing.
-        name: the weight's name without hash.
-        half: floating tensors as fp16, as everything that ships.
-        metadata: further header entries.
+        network: a network with a ``config`` dataclass.
+        folder: the folder to write to, created if missing.
+        name: the weight's name without the hash.
+        half: save floating-point tensors as fp16, like all bundled weights.
+        metadata: additional header entries.
 
     Returns:
-        The path written.
+        The path of the new file.
     """
     tensors = {}
     for key, value in network.state_dict().items():
@@ -69,7 +69,10 @@ def save_weights(
 
 
 def _ordered(data: bytes) -> bytes:
-    """The same safetensors file, its header sorted: safetensors shuffles the metadata, and equal weights would have unequal hashes."""
+    """Sort the header of a safetensors file.
+
+    safetensors shuffles the metadata, so without this equal weights would have unequal hashes.
+    """
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
@@ -79,32 +82,40 @@ def _ordered(data: bytes) -> bytes:
 def load_weights(
     path: Path, network_class: type[nn.Module], *, expected_sha256: str | None = None
 ) -> nn.Module:
-    """Build the network that the file's own config describes and load the file into it (fp32, evaluation mode).
+    """Build the network that the file's config describes and load the file's weights into it.
 
     Args:
         path: a ``.safetensors`` file written by ``save_weights``.
-        network_class: what it must be; has ``config_class``.
-        expected_sha256: full hash to check, on every load; without one the eight digits in the name are checked.
+        network_class: the class the file must hold; it has a ``config_class``.
+        expected_sha256: the full hash to check. Without it, the eight digits in the file's name
+            are checked.
+
+    Returns:
+        The network in fp32 and evaluation mode.
 
     Raises:
-        CheckpointError: says what was found and what was expected. Pickles (.pth, .pt, .ckpt) are refused unread.
+        CheckpointError: the file is not the expected weight; the message gives the actual and
+            the expected value. Pickles (.pth, .pt, .ckpt) are refused without being read.
     """
     if path.suffix != ".safetensors":
         raise CheckpointError(
-            f"{path}: weights are loaded from .safetensors only; '{path.suffix}' may be a pickle, which can run code"
+            f"{path}: weights are loaded from .safetensors only; "
+            f"'{path.suffix}' may be a pickle, which can run code"
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weight file; reinstall the package")
-    found = sha256(path)
+    digest = sha256(path)
     expected = expected_sha256 or path.stem.rpartition("-")[2]
-    if len(expected) < DIGITS or not found.startswith(expected):
+    if len(expected) < DIGITS or not digest.startswith(expected):
         raise CheckpointError(
-            f"{path}: sha256 is {found[:16]}…, expected {expected[:16]}…; the file is damaged: reinstall the package"
+            f"{path}: sha256 is {digest[:16]}…, expected {expected[:16]}…; "
+            "the file is damaged: reinstall the package"
         )
     try:
         with safe_open(str(path), framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            names = file.keys()  # the file is no mapping: it cannot be iterated itself
+            tensors = {name: file.get_tensor(name) for name in names}
     except Exception as error:  # safetensors raises its own untyped errors for damaged headers
         raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
     if header.get("network") != network_class.__name__:
@@ -128,7 +139,7 @@ def load_weights(
 
 
 def build(network_class: type[nn.Module], config: dict[str, Any]) -> nn.Module:
-    """The network of a config's plain dict (lists become tuples)."""
+    """Build a network on the CPU from its config as a plain dict; lists become tuples."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
     with torch.device("cpu"):
-        return network_class(network_class.config_class(**values))  # type: ignore[attr-defined,no-any-return]
+        return network_class(network_class.config_class(**values))  # type: ignore[attr-defined]

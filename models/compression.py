@@ -1,4 +1,7 @@
-"""The compression network for holes at the edge of the picture (Wu & Cui, section 3.1, Table 1, figure 2)."""
+"""The compression network for holes at the edge of the picture.
+
+Wu & Cui, section 3.1, Table 1 and figure 2.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .sizes import require_multiple
 from .smooth_base import smooth_base
 
 LEAKY_SLOPE = 0.2
-#: Table 1, block by block: (channels, kernel of CB, layers in CB, kernel of RB). Every block halves the size.
+#: Table 1, block by block: (channels, kernel of CB, layers in CB, kernel of RB). Every block
+#: halves the size.
 TABLE_1 = ((64, 5, 5, 1), (196, 5, 5, 1), (256, 3, 7, 3))
 
 
 @dataclass(frozen=True)
 class CompressionConfig:
-    """``width`` scales Table 1's channels: 64 gives the paper's 64, 196 and 256.
+    """Size of a ``CompressionNetwork``.
 
-    ``base``: side in pixels of the cells of ``models.smooth_base``, which is taken away before the first layer and added after the last,
-    in place of tanh; 0 = none, as in the paper.
+    Attributes:
+        width: scale of Table 1's channels; 64 gives the paper's 64, 196 and 256.
+        base: side in pixels of the cells of ``models.smooth_base``. The base is subtracted before
+            the first layer and added after the last, in place of tanh; 0 = no base, as in the
+            paper.
     """
 
     width: int = 64
@@ -28,13 +36,15 @@ class CompressionConfig:
 
     @property
     def channels(self) -> tuple[int, ...]:
+        """Channels of the three blocks."""
         return tuple(max(1, round(c * self.width / 64)) for c, *_ in TABLE_1)
 
 
 class GatedConv2d(nn.Module):
-    """``batch_norm(leaky_relu(conv(x)) * sigmoid(gate(x)))`` (Yu et al. 2019, with the norm and activation section 3.1 names).
+    """``batch_norm(leaky_relu(conv(x)) * sigmoid(gate(x)))``.
 
-    Feature and gate come from one convolution of twice the channels: the same sums, one pass over the input.
+    Yu et al. 2019, with the norm and activation of Wu & Cui, section 3.1. One convolution with
+    twice the channels computes feature and gate: the same sums in one pass over the input.
     """
 
     def __init__(self, before: int, after: int, kernel_size: int, stride: int) -> None:
@@ -44,32 +54,36 @@ class GatedConv2d(nn.Module):
         self.activation = nn.LeakyReLU(LEAKY_SLOPE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """N(before)HW -> N(after)(H/stride)(W/stride)."""
+        """Map N(before)HW to N(after)(H/stride)(W/stride)."""
         feature, gate = self.conv(x).chunk(2, dim=1)
         return self.norm(self.activation(feature) * torch.sigmoid(gate))  # type: ignore[no-any-return]
 
 
 class ResidualConv2d(nn.Conv2d):
-    """RB: one convolution of stride 2. A 1x1 kernel reads every second pixel, and is given those alone.
+    """RB: one convolution of stride 2.
 
-    The same sums; but oneDNN's weight gradient of a *strided* 1x1 convolution of few channels in channels_last writes past its workspace
-    (uxlfoundation/oneDNN issue 6035: crash, hang or wrong gradients), and RB_0 has four channels.
+    A 1x1 kernel reads every second pixel, so the input is subsampled first and the convolution has
+    stride 1. The sums are the same, but oneDNN's weight gradient of a *strided* 1x1 convolution
+    with few channels in channels_last writes past its workspace (uxlfoundation/oneDNN issue 6035:
+    crash, hang or wrong gradients), and RB_0 has four channels.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N(in)HW to N(out)(H/2)(W/2)."""
         if self.kernel_size == (1, 1):
             return F.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
         return super().forward(x)
 
 
 class CompressionNetwork(nn.Module):
-    """Masked picture and mask in, the whole picture at an eighth of the size out (256x256 -> 32x32).
+    """Map a masked picture and its mask to the whole picture at an eighth of the size.
 
-    Three pairs of RB (one strided convolution) and CB (gated convolutions, the first strided); RB's output is added to CB's last.
-    MB maps to three channels. The output passes tanh, which the paper does not name: its range is the pictures' own.
+    256x256 becomes 32x32. The network has three pairs of RB (one strided convolution) and CB (gated
+    convolutions, the first strided); RB's output is added to CB's. MB maps to three channels. The
+    output passes through tanh, which the paper does not mention: it has the pictures' own range.
     """
 
-    #: Sizes must be multiples of this; the output is the input's size divided by it.
+    #: Height and width must be multiples of this; the output's are the input's divided by it.
     multiple = 8
     config_class = CompressionConfig
 
@@ -91,29 +105,25 @@ class CompressionNetwork(nn.Module):
         self.mapping = nn.Conv2d(before, 3, 3, padding=1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Compress.
+        """Predict the whole picture at an eighth of the size.
 
         Args:
-            image: N3HW in [-1, 1], H and W multiples of 8. Values under a hole are never read.
+            image: N3HW in [-1, 1], H and W multiples of 8. Values under a hole are
+                never read.
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
-            N3(H/8)(W/8) in [-1, 1]; with a base nominally so.
+            N3(H/8)(W/8) in [-1, 1]; with a base only nominally.
 
         Raises:
-            ValueError: a size that is no multiple of 8.
+            ValueError: height or width is no multiple of 8; the message names the next legal size.
         """
-        height, width = image.shape[-2:]
-        if height % self.multiple or width % self.multiple:
-            legal = [-(-s // self.multiple) * self.multiple for s in (height, width)]
-            raise ValueError(
-                f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
-            )
+        require_multiple(image, self.multiple)
         base = smooth_base(image, mask, self.config.base, middle=0.0) if self.config.base else None
         x = torch.cat(
             [(image if base is None else image - base) * mask, mask.to(image.dtype)], dim=1
         )
         for residual, block in zip(self.residuals, self.blocks, strict=True):
             x = residual(x) + block(x)
-        answer: Tensor = self.mapping(x)
-        return torch.tanh(answer) if base is None else answer + F.avg_pool2d(base, self.multiple)
+        mapped: Tensor = self.mapping(x)
+        return torch.tanh(mapped) if base is None else mapped + F.avg_pool2d(base, self.multiple)

@@ -1,4 +1,7 @@
-"""Contextual attention (Yu et al. 2018, section 4; 2019, section 3.3): every place becomes a mixture of what is known elsewhere."""
+"""Contextual attention: every location becomes a mixture of known patches from elsewhere.
+
+Yu et al. 2018, section 4; Yu et al. 2019, section 3.3.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from torch import Tensor
 
 #: Sharpness of the softmax over the known patches.
 SCALE = 10.0
-#: Patches are compared at half the size and pasted at the full one.
+#: Patches are compared at half the resolution and pasted at full resolution.
 RATE = 2
 MATCHED, PASTED = 3, 2 * RATE
 
@@ -16,9 +19,11 @@ MATCHED, PASTED = 3, 2 * RATE
 def contextual_attention(x: Tensor, hole: Tensor) -> Tensor:
     """Rebuild features from patches of the same picture that lie wholly in its known part.
 
-    The likeness of 3x3 patches at half the size (the known one's length taken out), agreement of neighbouring matches added up (the papers'
-    fusion), softmax, and the mean of the 4x4 patches that belong to the matches. As in the authors' code a patch with a hole in it has
-    likeness 0 before the softmax and weight 0 after it: without one known patch the answer is 0.
+    3x3 patches at half the resolution are compared (the known patch is normalised to unit length),
+    the scores of neighbouring matches are added (the papers' fusion) and pass a softmax; the result
+    is the weighted mean of the 4x4 patches that belong to the matches. As in the authors' code, a
+    patch that touches a hole has score 0 before the softmax and weight 0 after it: without any
+    known patch the result is 0.
 
     Args:
         x: NCHW, H and W even.
@@ -34,20 +39,29 @@ def contextual_attention(x: Tensor, hole: Tensor) -> Tensor:
     usable = (F.max_pool2d(hole, MATCHED, 1, 1) == 0).flatten(2).to(scores.dtype)
     weights = torch.softmax(SCALE * scores * usable, dim=-1) * usable
     pasted = F.unfold(x, PASTED, padding=1, stride=RATE) @ weights.transpose(1, 2).to(x.dtype)
-    # Every place lies in four of the pasted patches.
+    # Every location lies in four of the pasted patches.
     return F.fold(pasted, (height * RATE, width * RATE), PASTED, padding=1, stride=RATE) / 4
 
 
 def _fused(scores: Tensor, height: int, width: int) -> Tensor:
-    """N(HW)(HW), place by patch: the sum with the left and right neighbours' matches, then with those above and below."""
-    n, places, _ = scores.shape
+    """Add the scores of the left and right neighbours' matches, then of those above and below.
+
+    Args:
+        scores: N(HW)(HW), location by patch.
+        height: H.
+        width: W.
+
+    Returns:
+        N(HW)(HW).
+    """
+    n, locations, _ = scores.shape
     by_column = (
         _along_the_diagonal(scores).reshape(n, height, width, height, width).permute(0, 2, 1, 4, 3)
     )
-    fused = _along_the_diagonal(by_column.reshape(n, places, places)).reshape(
+    fused = _along_the_diagonal(by_column.reshape(n, locations, locations)).reshape(
         n, width, height, width, height
     )
-    return fused.permute(0, 2, 1, 4, 3).reshape(n, places, places)
+    return fused.permute(0, 2, 1, 4, 3).reshape(n, locations, locations)
 
 
 def _along_the_diagonal(s: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """MobileNetV2 at stride 16 and the decoder of DeepLabV3+, in plain torch.
 
-Modules bear the names that torchvision and segmentation-models-pytorch give them, so that a weight of theirs fits (a test compares the
-answers). Theirs are not imported to answer: what they import in turn takes longer than to clean a photo.
+Modules have the names that torchvision and segmentation-models-pytorch (smp) use, so that their
+weights fit; a test compares the outputs. The two libraries are not imported here: importing them
+takes longer than cleaning a photo.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Expansion, channels, repeats, stride of the first: Sandler et al. 2018, Table 2. Its last stride is 1 here, see MobileNetV2.
+# Expansion, channels, repeats, stride of the first block: Sandler et al. 2018, Table 2. The table's
+# last stride of 2 is 1 here, see MobileNetV2.
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -25,10 +27,11 @@ FINE_CHANNELS, DEEP_CHANNELS = 24, 320
 
 
 class MobileNetV2(nn.Module):
-    """Sandler et al. 2018 without the classifier and the last 1x1 convolution (320 -> 1280), which is made for it.
+    """MobileNetV2 as a feature extractor at stride 16 (Sandler et al. 2018).
 
-    At stride 16 as in TensorFlow's DeepLab: the block that would have halved the size once more keeps its convolution undilated, and
-    those after it have holes of 2.
+    The classifier and the last 1x1 convolution (320 -> 1280), which only serves the classifier, are
+    left out. Stride 16 as in TensorFlow's DeepLab: the block that would have halved the size a
+    fifth time keeps an undilated convolution, the blocks after it have dilation 2.
     """
 
     def __init__(self) -> None:
@@ -54,13 +57,13 @@ class MobileNetV2(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """N3HW to N(24)hw at stride 4 and N(320)hw at stride 16."""
+        """Map N3HW to N(24)hw at stride 4 and N(320)hw at stride 16."""
         fine = self.features[: _FINE + 1](image)
         return fine, self.features[_FINE + 1 :](fine)
 
 
 class InvertedResidual(nn.Module):
-    """Sandler et al. 2018, section 3.3: widen, filter each channel by itself, narrow without a non-linearity."""
+    """Expand, filter each channel alone, project linearly (Sandler et al. 2018, section 3.3)."""
 
     def __init__(
         self, channels: int, out: int, *, stride: int, expansion: int, dilation: int
@@ -75,27 +78,44 @@ class InvertedResidual(nn.Module):
         self.adds = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N(channels)HW to N(out)(H/stride)(W/stride)."""
         y: Tensor = self.conv(x)
         return x + y if self.adds else y
 
 
 class DeepLabV3PlusDecoder(nn.Module):
-    """Chen et al. 2018, figure 2, with separable convolutions; ``rates`` are those of the atrous pyramid."""
+    """The decoder of Chen et al. 2018, figure 2, with separable convolutions.
+
+    Args:
+        width: channels of the output.
+        rates: dilation rates of the atrous pyramid.
+    """
 
     def __init__(self, width: int, rates: tuple[int, int, int]) -> None:
         super().__init__()
         self.aspp = nn.Sequential(
-            AtrousPyramid(DEEP_CHANNELS, width, rates), _separable(width, width), nn.BatchNorm2d(width), nn.ReLU()
-        )  # fmt: skip
+            AtrousPyramid(DEEP_CHANNELS, width, rates),
+            _separable(width, width),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
         self.block1 = nn.Sequential(
             nn.Conv2d(FINE_CHANNELS, 48, 1, bias=False), nn.BatchNorm2d(48), nn.ReLU()
         )
         self.block2 = nn.Sequential(_separable(48 + width, width), nn.BatchNorm2d(width), nn.ReLU())
 
     def forward(self, fine: Tensor, deep: Tensor) -> Tensor:
-        """``MobileNetV2``'s two answers to N(width)hw at the size of ``fine``.
+        """Merge the two outputs of ``MobileNetV2``.
 
-        smp's enlarges by a whole factor; here the deep features go to the exact size of what they meet.
+        smp upsamples by a whole factor; here the deep features are resized to the exact size of
+        ``fine``.
+
+        Args:
+            fine: N(24)hw, features at stride 4.
+            deep: N(320)HW, features at stride 16.
+
+        Returns:
+            N(width)hw, at the size of ``fine``.
         """
         fine = self.block1(fine)
         deep = F.interpolate(
@@ -105,7 +125,10 @@ class DeepLabV3PlusDecoder(nn.Module):
 
 
 class AtrousPyramid(nn.Module):
-    """Chen et al. 2017, section 3.3: one pixel, three rates and the whole picture, side by side."""
+    """Atrous spatial pyramid pooling (Chen et al. 2017, section 3.3).
+
+    Five parallel branches: a 1x1 convolution, three dilated convolutions and the picture's mean.
+    """
 
     def __init__(self, channels: int, out: int, rates: tuple[int, int, int]) -> None:
         super().__init__()
@@ -131,16 +154,17 @@ class AtrousPyramid(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N(channels)HW to N(out)HW."""
         *local, whole = (conv(x) for conv in self.convs)
         whole = whole.expand(-1, -1, *x.shape[-2:])
         return self.project(torch.cat([*local, whole], dim=1))  # type: ignore[no-any-return]
 
 
 class _LearnsInFp32(nn.Conv2d):
-    """A convolution that leaves autocast while it learns on a CPU.
+    """A convolution that leaves autocast while it is trained on a CPU.
 
-    There the gradient of a filter with holes, one a channel, is infinite in bf16 now and then (oneDNN; seen with torch 2.15 after batches
-    of other sizes).
+    On CPUs, the bf16 gradient of a dilated depthwise filter is occasionally infinite (oneDNN; seen
+    with torch 2.15 after batches of other sizes).
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""The discriminators: instance-norm patch map (Jiang & Zhang, 3.2 and 4.3), SN-PatchGAN (Wu & Cui, 3.1; Yu et al. 2019), EdgeConnect's."""
+"""The discriminators.
+
+An instance-norm patch map (Jiang & Zhang, sections 3.2 and 4.3), SN-PatchGAN (Wu & Cui, section
+3.1; Yu et al. 2019), and EdgeConnect's (Nazeri et al. 2019, section 3).
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,20 @@ LEAKY_SLOPE = 0.2
 
 @dataclass(frozen=True)
 class PatchDiscriminatorConfig:
-    """``width`` is the channel count after the first convolution."""
+    """Size of a ``PatchDiscriminator``.
+
+    Attributes:
+        width: channels after the first convolution.
+    """
 
     width: int = 64
 
 
 class PatchDiscriminator(nn.Module):
-    """Patch map: 1 = real, 0 = reconstructed. Instance norm and leaky ReLU (section 4.3 i-ii)."""
+    """A map of scores: 1 = real, 0 = reconstructed.
+
+    Instance norm and leaky ReLU (Jiang & Zhang, section 4.3 i-ii).
+    """
 
     config_class = PatchDiscriminatorConfig
     multiple = 16
@@ -43,16 +54,27 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
-        """N3HW in [-1, 1] -> N1(H/16)(W/16), compared with 1 for real and 0 for reconstructed pictures."""
+        """Score the patches of a picture.
+
+        Args:
+            image: N3HW in [-1, 1].
+
+        Returns:
+            N1(H/16)(W/16) scores; the target is 1 for real and 0 for reconstructed pictures.
+        """
         return self.layers(image)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class SNPatchDiscriminatorConfig:
-    """``width`` after the first convolution; ``strides`` one a layer (a 32x32 input takes fewer halvings than a 256x256 one).
+    """Size of an ``SNPatchDiscriminator``.
 
-    ``one_score``: a last convolution to one score a place; without it every channel of the last layer is a score. Yu et al. have six
-    layers of stride 2 and no such convolution.
+    Attributes:
+        width: channels after the first convolution.
+        strides: the stride of each layer; a 32x32 input allows fewer halvings than a 256x256 one.
+        one_score: add a last convolution to one score per location. Without it every channel of
+            the last layer is a score; Yu et al. have six layers of stride 2 and no such
+            convolution.
     """
 
     width: int = 64
@@ -61,7 +83,10 @@ class SNPatchDiscriminatorConfig:
 
 
 class SNPatchDiscriminator(nn.Module):
-    """Spectral-normalised Markovian discriminator: 5x5 convolutions, every location of the last map is judged (hinge loss)."""
+    """Spectral-normalised Markovian discriminator.
+
+    5x5 convolutions; the hinge loss applies to every location of the last map.
+    """
 
     config_class = SNPatchDiscriminatorConfig
     multiple = 8
@@ -84,30 +109,36 @@ class SNPatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Judge.
+        """Score the locations of a picture.
 
         Args:
             image: N3HW in [-1, 1].
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
-            N1hw scores, NChw without ``one_score``: high = real.
+            N1hw scores (NChw without ``one_score``), high = real.
         """
         return self.layers(torch.cat([image, mask], dim=1))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class MatchedPatchDiscriminatorConfig:
-    """``width`` after the first convolution; ``channels`` of what is judged: 3 for pictures, 2 for grey and edges."""
+    """Size of a ``MatchedPatchDiscriminator``.
+
+    Attributes:
+        width: channels after the first convolution.
+        channels: channels of the input: 3 for pictures, 2 for grey and edges.
+    """
 
     width: int = 64
     channels: int = 3
 
 
 class MatchedPatchDiscriminator(nn.Module):
-    """EdgeConnect's (Nazeri et al. 2019, section 3): every score sees 70x70 pixels; spectral norm, no other, no biases.
+    """EdgeConnect's discriminator (Nazeri et al. 2019, section 3).
 
-    Its features are compared too (feature matching, equation 3).
+    Every score sees 70x70 pixels. Spectral norm is the only norm; there are no biases. The
+    feature-matching loss (equation 3) compares its features.
     """
 
     config_class = MatchedPatchDiscriminatorConfig
@@ -130,15 +161,19 @@ class MatchedPatchDiscriminator(nn.Module):
             self.layers.append(spectral_norm(conv))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """Of each of the five layers, after its activation; the last are the scores."""
-        found = []
+        """Return the outputs of the five layers after their activations; the last are the scores.
+
+        Args:
+            x: NCHW.
+        """
+        features = []
         for layer in self.layers:
             x = layer(x)
             if layer is not self.layers[-1]:
                 x = F.leaky_relu(x, LEAKY_SLOPE)
-            found.append(x)
-        return found
+            features.append(x)
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
-        """NCHW -> N1(H/8 - 2)(W/8 - 2): logits of being real."""
+        """Map NCHW to N1(H/8 - 2)(W/8 - 2): the logits of being real."""
         return self.features(x)[-1]

@@ -1,4 +1,7 @@
-"""EdgeConnect: one network draws the hole's edges, another paints along them (Nazeri et al. 2019, section 3). A baseline of Table 2."""
+"""EdgeConnect: one network draws the hole's edges, another paints along them.
+
+Nazeri et al. 2019, section 3. A baseline of Table 2.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-#: Of red, green and blue in grey (ITU-R 709, as scikit-image's ``rgb2gray``).
+from .sizes import require_multiple
+
+#: Weights of red, green and blue in grey (ITU-R 709, like scikit-image's ``rgb2gray``).
 LUMINANCE = (0.2125, 0.7154, 0.0721)
-#: Below this the bottleneck is too small for its reflecting borders.
+#: Smallest height and width: below it the bottleneck is too small for its reflection padding.
 SMALLEST = 12
 
 
 @dataclass(frozen=True)
 class EdgeConnectConfig:
-    """``width``: channels after the first layer of both networks; they double twice going down. ``blocks``: residual blocks of each."""
+    """Size of both networks.
+
+    Attributes:
+        width: channels after the first layer; they double at each of the two halvings.
+        blocks: residual blocks.
+    """
 
     width: int = 64
     blocks: int = 8
 
 
 def luminance(image: Tensor) -> Tensor:
-    """N3HW -> N1HW, in the picture's own range."""
+    """Convert N3HW to grey N1HW, in the picture's own range."""
     return (image * image.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
 
 
@@ -34,20 +44,23 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(2),
-            _started(nn.Conv2d(channels, channels, 3, dilation=2, bias=not spectral), spectral),
-            *_after(channels),
+            _initialised(nn.Conv2d(channels, channels, 3, dilation=2, bias=not spectral), spectral),
+            *_norm_and_relu(channels),
             nn.ReflectionPad2d(1),
-            _started(nn.Conv2d(channels, channels, 3, bias=not spectral), spectral),
+            _initialised(nn.Conv2d(channels, channels, 3, bias=not spectral), spectral),
             nn.InstanceNorm2d(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """NCHW -> NCHW."""
+        """Map NCHW to NCHW."""
         return x + self.layers(x)
 
 
 class Generator(nn.Module):
-    """What both networks are made of: two halvings, dilated residual blocks, two doublings (Johnson et al. 2016)."""
+    """The body of both networks (Johnson et al. 2016).
+
+    Two halvings, dilated residual blocks, two doublings.
+    """
 
     multiple = 4
 
@@ -57,56 +70,84 @@ class Generator(nn.Module):
         super().__init__()
         w = config.width
         self.layers = nn.Sequential(
-            nn.ReflectionPad2d(3), _started(nn.Conv2d(before, w, 7), spectral), *_after(w),
-            _started(nn.Conv2d(w, 2 * w, 4, 2, 1), spectral), *_after(2 * w),
-            _started(nn.Conv2d(2 * w, 4 * w, 4, 2, 1), spectral), *_after(4 * w),
+            nn.ReflectionPad2d(3),
+            _initialised(nn.Conv2d(before, w, 7), spectral),
+            *_norm_and_relu(w),
+            _initialised(nn.Conv2d(w, 2 * w, 4, 2, 1), spectral),
+            *_norm_and_relu(2 * w),
+            _initialised(nn.Conv2d(2 * w, 4 * w, 4, 2, 1), spectral),
+            *_norm_and_relu(4 * w),
             *(ResidualBlock(4 * w, spectral=spectral) for _ in range(config.blocks)),
-            _started(nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1), spectral), *_after(2 * w),
-            _started(nn.ConvTranspose2d(2 * w, w, 4, 2, 1), spectral), *_after(w),
-            nn.ReflectionPad2d(3), _started(nn.Conv2d(w, after, 7), False),
-        )  # fmt: skip
+            _initialised(nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1), spectral),
+            *_norm_and_relu(2 * w),
+            _initialised(nn.ConvTranspose2d(2 * w, w, 4, 2, 1), spectral),
+            *_norm_and_relu(w),
+            nn.ReflectionPad2d(3),
+            _initialised(nn.Conv2d(w, after, 7), False),
+        )
 
-    def _answer(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        legal = [max(SMALLEST, -(-s // self.multiple) * self.multiple) for s in (height, width)]
-        if legal != [height, width]:
-            raise ValueError(
-                f"expected height and width in multiples of {self.multiple}, {SMALLEST} at least, got {height}x{width}; "
-                f"pad to {legal[0]}x{legal[1]}"
-            )
+    def _apply_layers(self, x: Tensor) -> Tensor:
+        require_multiple(x, self.multiple, SMALLEST)
         return self.layers(x)
 
 
 class EdgeGenerator(Generator):
-    """G1 (section 3.1): what is known in grey, its edges and the hole in, all edges out. Spectral and instance norm."""
+    """G1 (section 3.1): the known part in grey, its edges and the hole in, all edges out.
+
+    Spectral and instance norm.
+    """
 
     def __init__(self, config: EdgeConnectConfig) -> None:
         super().__init__(3, 1, config, spectral=True)
 
     def forward(self, image: Tensor, edges: Tensor, mask: Tensor) -> Tensor:
-        """Arguments as ``EdgeConnect.forward``; returns N1HW in [0, 1], 1 = edge, for known places too."""
+        """Draw the edges of the whole picture.
+
+        Args:
+            image: as in ``EdgeConnect.forward``.
+            edges: as in ``EdgeConnect.forward``.
+            mask: as in ``EdgeConnect.forward``.
+
+        Returns:
+            N1HW in [0, 1], 1 = edge, in the known part too.
+        """
         hole = mask < 0.5
         grey = luminance(image).masked_fill(hole, 1)
-        return torch.sigmoid(
-            self._answer(torch.cat([grey, edges.masked_fill(hole, 0), hole.to(image.dtype)], dim=1))
-        )
+        x = torch.cat([grey, edges.masked_fill(hole, 0), hole.to(image.dtype)], dim=1)
+        return torch.sigmoid(self._apply_layers(x))
 
 
 class InpaintGenerator(Generator):
-    """G2 (section 3.2): what is known in colour and all edges in, the picture out. The hole is white, and is told by that alone."""
+    """G2 (section 3.2): the known part in colour and all edges in, the picture out.
+
+    The hole is white; the network gets no other mask.
+    """
 
     def __init__(self, config: EdgeConnectConfig) -> None:
         super().__init__(4, 3, config, spectral=False)
 
     def forward(self, image: Tensor, edges: Tensor, mask: Tensor) -> Tensor:
-        """Image and mask as ``EdgeConnect.forward``, edges N1HW of the hole too; returns N3HW in [-1, 1]."""
-        return torch.tanh(self._answer(torch.cat([image.masked_fill(mask < 0.5, 1), edges], dim=1)))
+        """Paint the whole picture.
+
+        Args:
+            image: as in ``EdgeConnect.forward``.
+            edges: N1HW, 1 = edge, in the hole too.
+            mask: as in ``EdgeConnect.forward``.
+
+        Returns:
+            N3HW in [-1, 1].
+        """
+        x = torch.cat([image.masked_fill(mask < 0.5, 1), edges], dim=1)
+        return torch.tanh(self._apply_layers(x))
 
 
 class EdgeConnect(nn.Module):
-    """Both networks as they are used: known edges stay, the hole's are drawn, the picture is painted along them (equation 5)."""
+    """Both networks together.
 
-    #: Sizes must be multiples of this, and 12 at least.
+    Known edges stay, G1 draws the hole's edges, G2 paints the picture along them (equation 5).
+    """
+
+    #: Height and width must be multiples of this, and at least 12.
     multiple = Generator.multiple
     config_class = EdgeConnectConfig
 
@@ -117,30 +158,31 @@ class EdgeConnect(nn.Module):
         self.painter = InpaintGenerator(self.config)
 
     def forward(self, image: Tensor, edges: Tensor, mask: Tensor) -> Tensor:
-        """Fill.
+        """Inpaint.
 
         Args:
-            image: N3HW in [-1, 1], H and W multiples of 4, 12 at least. Values under a hole are never read.
-            edges: N1HW, 1 = edge: Canny's of the known part (``train.data.edges``). Values under a hole are never read.
+            image: N3HW in [-1, 1], H and W multiples of 4, at least 12. Values under a hole are
+                never read.
+            edges: N1HW, 1 = edge: Canny edges of the known part (``train.data.edges``). Values
+                under a hole are never read.
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
-            N3HW in [-1, 1], the whole picture as the network sees it.
+            N3HW in [-1, 1], the network's version of the whole picture.
 
         Raises:
             ValueError: an illegal size; the message names the next legal one.
         """
-        return self.painter(
-            image, torch.where(mask < 0.5, self.edges(image, edges, mask), edges), mask
-        )
+        all_edges = torch.where(mask < 0.5, self.edges(image, edges, mask), edges)
+        return self.painter(image, all_edges, mask)
 
 
-def _after(channels: int) -> tuple[nn.Module, ...]:
+def _norm_and_relu(channels: int) -> tuple[nn.Module, ...]:
     return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)
 
 
-def _started(conv: nn.Conv2d | nn.ConvTranspose2d, spectral: bool) -> nn.Module:
-    """The authors' start, and spectral norm where they have it."""
+def _initialised(conv: nn.Conv2d | nn.ConvTranspose2d, spectral: bool) -> nn.Module:
+    """Initialise like the authors, and add spectral norm where they have it."""
     nn.init.normal_(conv.weight, std=0.02)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

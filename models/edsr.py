@@ -1,4 +1,7 @@
-"""EDSR, the super-resolution decompression: x4 then x2 makes x8 (Wu & Cui, section 3.2; Lim et al. 2017)."""
+"""EDSR: super-resolution as decompression, x4 and then x2.
+
+Wu & Cui, section 3.2; Lim et al. 2017.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class EDSRConfig:
-    """``width`` channels and ``blocks`` residual blocks; Lim et al.'s baseline is 64 and 16."""
+    """Size of an ``EDSR``; Lim et al.'s baseline has width 64 and 16 blocks.
+
+    Attributes:
+        width: channels.
+        blocks: residual blocks.
+        residual_scale: factor of each block's residual.
+    """
 
     width: int = 64
     blocks: int = 16
@@ -33,7 +42,7 @@ class _ResidualBlock(nn.Module):
 
 
 class EDSRStage(nn.Module):
-    """One EDSR of factor 2 or 4: N3HW -> N3(factor H)(factor W). Pixel shuffles of 2."""
+    """One EDSR of factor 2 or 4, with pixel shuffles of 2."""
 
     def __init__(self, config: EDSRConfig, factor: int) -> None:
         super().__init__()
@@ -51,12 +60,13 @@ class EDSRStage(nn.Module):
         self.tail = nn.Sequential(*tail, nn.Conv2d(w, 3, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N3HW to N3(factor H)(factor W)."""
         x = self.head(x)
         return self.tail(x + self.body(x))  # type: ignore[no-any-return]
 
 
 class EDSR(nn.Module):
-    """Two stacked stages, x4 then x2: 32x32 -> 256x256. Any size works."""
+    """Two stacked stages, x4 and then x2: 32x32 becomes 256x256. Any size is legal."""
 
     multiple = 1
     factor = 8
@@ -69,5 +79,5 @@ class EDSR(nn.Module):
         self.by2 = EDSRStage(self.config, 2)
 
     def forward(self, image: Tensor) -> Tensor:
-        """N3HW in [-1, 1] -> N3(8H)(8W), nominally [-1, 1], unbounded."""
+        """Map N3HW in [-1, 1] to N3(8H)(8W), nominally in [-1, 1] but unbounded."""
         return self.by2(self.by4(image))  # type: ignore[no-any-return]

@@ -1,4 +1,7 @@
-"""Batch norm folded into the convolution before it: the same sums in one pass less over every map. For networks that only answer."""
+"""Fold batch norm into the convolution before it, for inference.
+
+The sums are the same, with one pass less over every feature map.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,20 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def fold_batch_norm(network: Network) -> Network:
-    """Fold every batch norm that directly follows a convolution of its channels, in place.
+    """Fold every batch norm that directly follows a convolution with as many channels, in place.
 
-    "Follows" means as children of one module, in the order in which they were made: so are torchvision's, smp's and our own blocks. A
-    norm behind something else (a gate, an addition) keeps its place.
+    "Follows" means the next child of the same module, in the order of creation; torchvision's,
+    smp's and this package's blocks are built that way. A norm behind anything else (a gate, an
+    addition) stays.
 
     Args:
-        network: in evaluation mode; it must not train any more.
+        network: a network in evaluation mode; it cannot be trained afterwards.
 
     Returns:
         ``network``.
 
     Raises:
-        ValueError: it is in training mode, where a norm follows the batch.
+        ValueError: the network is in training mode, in which a norm depends on the batch.
     """
     if network.training:
         raise ValueError("batch norm can be folded in evaluation mode only; call eval() first")
@@ -44,7 +48,11 @@ def fold_batch_norm(network: Network) -> Network:
 
 
 def _last_convolution(module: nn.Module) -> nn.Conv2d | None:
-    """The module itself, or the end of a row of nothing but convolutions (depthwise, then pointwise)."""
+    """Return the convolution at the end of a module, if any.
+
+    That is the module itself, or the last of a sequence of convolutions (depthwise, then
+    pointwise).
+    """
     if isinstance(module, nn.Conv2d):
         return module
     if (

@@ -1,4 +1,7 @@
-"""TODO docstring."""
+"""Weights that others host: their addresses and hashes, torch's download cache, and ``fetch``.
+
+Downloaded files lie in torch's own cache; their hash is checked on every use.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,19 @@ from typing import NamedTuple
 
 from .checkpoint import CheckpointError, sha256
 
-#: Seconds after which a server that does not answer counts as unreachable.
+#: Seconds after which an unresponsive server counts as unreachable.
 CONNECT_TIMEOUT = 4.0
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that others host: its address, its name in torch's cache, its sha256 (a prefix where only that is published).
+    """A file that others host.
 
-    ``also``: full sha256 of other files that hold the same weights and may stand in its place.
+    Attributes:
+        url: its address.
+        filename: its name in torch's cache.
+        sha256: its sha256, or a prefix if only that is published.
+        also: full sha256 of other files that hold the same weights and may replace it.
     """
 
     url: str
@@ -33,7 +40,12 @@ class RemoteFile:
 
 
 class Fetched(NamedTuple):
-    """A file whose hash was checked: where it lies and its full sha256."""
+    """A file with a checked hash.
+
+    Attributes:
+        path: the file.
+        sha256: its full sha256.
+    """
 
     path: Path
     sha256: str
@@ -71,13 +83,14 @@ SQUEEZENET = RemoteFile(
     "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
     "squeezenet1_1-b8a52dc0.pth",
     "b8a52dc0",
-    # Converted from a half-precision export, for machines with no way to the hub: values differ in the fourth digit.
+    # Converted from a half-precision export, for machines that cannot reach the hub: the values
+    # differ in the fourth digit.
     ("f70dea33b510b92f7924478c80dda296ed90e2562180e4ab9164130744760b3c",),
 )
 
 
 def cache_folder() -> Path:
-    """torch's own cache of downloaded weights."""
+    """Return the folder of torch's own cache of downloaded weights."""
     home = os.environ.get("TORCH_HOME") or os.path.join(
         os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"
     )
@@ -85,17 +98,21 @@ def cache_folder() -> Path:
 
 
 def cached(remote: RemoteFile) -> Path | None:
-    """The cached file if it is there, whole or not; ``fetch`` checks it."""
+    """Return the path of the cached file, which may be damaged, or None; ``fetch`` checks it."""
     path = cache_folder() / remote.filename
     return path if path.is_file() else None
 
 
 def why_missing(remote: RemoteFile, *, offline: bool) -> str | None:
-    """Why ``fetch`` has no way to the file, in words for a warning; None where it is cached or its server answers.
+    """Say why ``fetch`` cannot get a file.
 
     Args:
         remote: the file.
-        offline: never touch the network; the environment variable ``REMOVE_OBJECTS_OFFLINE`` says the same.
+        offline: do not use the network; the environment variable ``REMOVE_OBJECTS_OFFLINE`` has
+            the same effect.
+
+    Returns:
+        The reason, worded for a warning; None if the file is cached or its server answers.
     """
     if cached(remote) is not None:
         return None
@@ -109,39 +126,55 @@ def why_missing(remote: RemoteFile, *, offline: bool) -> str | None:
 
 
 def _verified(path: Path, remote: RemoteFile) -> Fetched:
-    found = sha256(path)
-    if not found.startswith(remote.sha256) and found not in remote.also:
+    digest = sha256(path)
+    if not digest.startswith(remote.sha256) and digest not in remote.also:
         raise CheckpointError(
-            f"{path}: sha256 is {found[:16]}…, published is {remote.sha256[:16]}…; delete the file and run again"
+            f"{path}: sha256 is {digest[:16]}…, published is {remote.sha256[:16]}…; "
+            "delete the file and run again"
         )
-    return Fetched(path, found)
+    return Fetched(path, digest)
 
 
 def reachable(remote: RemoteFile, timeout: float = CONNECT_TIMEOUT) -> bool:
-    """Whether the file's server accepts a connection within ``timeout`` seconds (name lookup, which may hang, counted in)."""
+    """Return whether the file's server accepts a connection in time.
+
+    Args:
+        remote: the file.
+        timeout: seconds, which include the name lookup (it may hang).
+    """
     import threading
 
     host = urllib.parse.urlsplit(remote.url)
-    answer: list[bool] = []
+    connected = threading.Event()
 
     def connect() -> None:
         with contextlib.suppress(OSError):
             socket.create_connection(
                 (host.hostname or "", host.port or (443 if host.scheme == "https" else 80)), timeout
             ).close()
-            answer.append(True)
+            connected.set()
 
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(timeout)
-    return bool(answer)
+    return connected.is_set()
 
 
 def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
-    """The file, its hash checked: from the cache, else downloaded to a temporary file, checked, and renamed.
+    """Get a file from the cache, or download it, and check its hash.
+
+    A download goes to a temporary file, which is renamed once its hash is checked.
+
+    Args:
+        remote: the file.
+        progress: show a progress bar during a download.
+
+    Returns:
+        The cached file.
 
     Raises:
-        CheckpointError: not to be had, or not what was published; names the address and where to put the file by hand.
+        CheckpointError: the file is unavailable or is not the published one; the message names the
+            address and where to put the file by hand.
     """
     path = cached(remote)
     if path is not None:

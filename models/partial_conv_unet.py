@@ -8,19 +8,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .partial_conv import PartialConv2d
+from .sizes import require_multiple
 from .smooth_base import smooth_base
 
-# Liu et al.'s kernels going down; the paper is silent. Going up they are all 3.
+# The encoder's kernel sizes are Liu et al.'s, as the paper gives none. The decoder's are all 3.
 ENCODER_KERNELS = (7, 5, 5, 3, 3, 3, 3)
 LEAKY_SLOPE = 0.2
 
 
 @dataclass(frozen=True)
 class PartialConvUNetConfig:
-    """``width`` is the first encoder's channel count (64 in the paper's model); it doubles going down to ``8 * width``.
+    """Size of a ``PartialConvUNet``.
 
-    ``base``: side in pixels of the cells of ``models.smooth_base``, which is taken away before the first layer and added after the last;
-    0 = none, as in the paper.
+    Attributes:
+        width: channels of the first encoder (64 in the paper's model); they double from encoder to
+            encoder up to ``8 * width``.
+        base: side in pixels of the cells of ``models.smooth_base``. The base is subtracted before
+            the first layer and added after the last; 0 = no base, as in the paper.
     """
 
     width: int = 64
@@ -28,18 +32,20 @@ class PartialConvUNetConfig:
 
     @property
     def channels(self) -> tuple[int, ...]:
+        """Channels of the seven encoders."""
         return tuple(self.width * min(2**i, 8) for i in range(len(ENCODER_KERNELS)))
 
 
 class PartialConvUNet(nn.Module):
-    """Seven encoders and seven decoders of two partial convolutions each; encoder and decoder i work at H / 2^(i-1).
+    """Seven encoders and seven decoders of two partial convolutions each.
 
-    After each encoder a 2x2 max-pool on features and mask; before each decoder's convolutions its input is enlarged by 2
-    (bilinear for features, nearest for the mask) and joined by the encoder's of the same size. ReLU in the encoders, leaky ReLU in
-    the decoders; the topmost decoder has no activation, as section 2.5 says.
+    Encoder and decoder i work at H / 2^(i-1). A 2x2 max-pool of features and mask follows each
+    encoder. Each decoder upsamples its input by 2 (bilinear for features, nearest for the mask) and
+    concatenates the output of the encoder of the same size. The encoders use ReLU, the decoders
+    leaky ReLU; the topmost decoder has no activation (section 2.5).
     """
 
-    #: Height and width of the input must be multiples of this: seven halvings.
+    #: Height and width must be multiples of this: the size is halved seven times.
     multiple = 2 ** len(ENCODER_KERNELS)
     config_class = PartialConvUNetConfig
 
@@ -70,28 +76,27 @@ class PartialConvUNet(nn.Module):
             )
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Fill.
+        """Inpaint.
 
         Args:
-            image: N3HW in [0, 1], H and W multiples of 128. Values under a hole are never read.
+            image: N3HW in [0, 1], H and W multiples of 128. Values under a hole are
+                never read.
             mask: N1HW, 1 = known, 0 = hole.
 
         Returns:
-            N3HW, the whole picture as the network sees it; unbounded (no last activation), nominally [0, 1].
+            N3HW, the network's version of the whole picture, nominally in [0, 1] but unbounded (no
+            last activation).
 
         Raises:
-            ValueError: a size that is no multiple of 128; the message names the next legal one.
+            ValueError: height or width is no multiple of 128; the message names the next legal
+                size.
         """
-        height, width = image.shape[-2:]
-        if height % self.multiple or width % self.multiple:
-            legal = [-(-s // self.multiple) * self.multiple for s in (height, width)]
-            raise ValueError(
-                f"expected height and width in multiples of {self.multiple}, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
-            )
+        require_multiple(image, self.multiple)
         m = mask.to(image.dtype)
         base = smooth_base(image, m, self.config.base, middle=0.5) if self.config.base else 0.5
-        # Features are 0 wherever their mask is: so they come out of a partial convolution, and ReLU and max-pool keep it. Only the
-        # picture and what the bilinear enlarging smears over the border must be gated.
+        # Features are 0 wherever their mask is: partial convolutions output them so, and ReLU and
+        # max-pool preserve it. Only the picture, and the values that bilinear upsampling spreads
+        # across the hole's border, need a gate.
         x = (image - base) * m
         skips: list[tuple[Tensor, Tensor]] = []
         for encoder in self.encoders:

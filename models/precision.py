@@ -1,4 +1,7 @@
-"""Which arithmetic a device is fast in. bf16 halves the time where the hardware multiplies it; emulated, it is many times slower."""
+"""The arithmetic in which a device is fast.
+
+bf16 halves the time if the hardware multiplies it; emulated, it is many times slower.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,14 @@ import torch
 
 
 def has_bf16(device: str) -> bool:
-    """Whether the device's own instructions multiply bf16: ``cpu`` (AVX512-BF16, AMX, ARM's), ``cuda`` (Ampere and later); else False.
+    """Return whether the hardware of a device multiplies bf16.
 
-    ``REMOVE_OBJECTS_BF16=0`` says no to all: figures that machines with and without it are to agree on.
+    The environment variable ``REMOVE_OBJECTS_BF16=0`` turns bf16 off, for metrics that must agree
+    between machines with and without it.
+
+    Args:
+        device: ``cpu`` (True with AVX512-BF16, AMX or ARM's bf16), ``cuda`` (True since Ampere) or
+            any other type (always False).
     """
     if os.environ.get("REMOVE_OBJECTS_BF16") == "0":
         return False
@@ -19,10 +27,10 @@ def has_bf16(device: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu":
         return False
-    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """bf16 for convolutions and products where ``has_bf16`` says so; otherwise everything stays fp32."""
+    """Return a context of bf16 convolutions and products if ``has_bf16``, else of plain fp32."""
     return torch.autocast(device.type, torch.bfloat16) if has_bf16(device.type) else nullcontext()

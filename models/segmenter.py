@@ -1,4 +1,4 @@
-"""The compact segmenter that ships: MobileNetV2 and DeepLabV3+, 21 VOC classes."""
+"""The bundled compact segmenter: MobileNetV2 and DeepLabV3+, 21 VOC classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ STRIDE = 16
 
 @dataclass(frozen=True)
 class CompactSegmenterConfig:
-    """``classes`` counts the background; ``width`` is the decoder's channels; ``rates`` of the atrous pyramid at stride 16."""
+    """Size of a ``CompactSegmenter``.
+
+    Attributes:
+        classes: number of classes, including the background.
+        width: channels of the decoder.
+        rates: dilation rates of the atrous pyramid at stride 16.
+    """
 
     classes: int = 21
     width: int = 256
@@ -25,10 +31,11 @@ class CompactSegmenterConfig:
 
 
 class CompactSegmenter(nn.Module):
-    """Photo in, class logits out.
+    """Map a photo to class logits.
 
-    Sizes are 16 k + 1 and every enlargement has aligned corners and goes to the exact size of what it meets. (smp's own DeepLabV3Plus
-    enlarges by whole factors, which shifts the answer by up to 12 pixels at other sizes.)
+    Sizes are 16 k + 1, and every upsampling has aligned corners and an exact target size. (smp's
+    DeepLabV3Plus upsamples by whole factors, which shifts the output by up to 12 pixels at other
+    sizes.)
     """
 
     config_class = CompactSegmenterConfig
@@ -42,7 +49,7 @@ class CompactSegmenter(nn.Module):
 
     @staticmethod
     def legal_size(size: int) -> int:
-        """The smallest 16 k + 1 that is not below ``size``."""
+        """Return the smallest number of the form 16 k + 1 that is not below ``size``."""
         return max(1, -(-(size - 1) // STRIDE)) * STRIDE + 1
 
     def forward(self, image: Tensor) -> Tensor:
@@ -52,16 +59,18 @@ class CompactSegmenter(nn.Module):
             image: N3HW in [-1, 1], H and W of the form 16 k + 1.
 
         Returns:
-            N(classes)hw logits at a quarter of the size (h = (H - 1) / 4 + 1); enlarge with aligned corners.
+            N(classes)hw logits at a quarter of the size (h = (H - 1) / 4 + 1); upsample them with
+            aligned corners.
 
         Raises:
-            ValueError: any other size; the message names the next legal one.
+            ValueError: an illegal size; the message names the next legal one.
         """
         height, width = image.shape[-2:]
         legal = self.legal_size(height), self.legal_size(width)
         if (height, width) != legal:
             raise ValueError(
-                f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; pad to {legal[0]}x{legal[1]}"
+                f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; "
+                f"pad to {legal[0]}x{legal[1]}"
             )
         return self.head(self.decoder(*self.encoder(image)))  # type: ignore[no-any-return]
 
@@ -69,12 +78,12 @@ class CompactSegmenter(nn.Module):
 def photo_logits(
     network: nn.Module, rgb: NDArray[np.uint8], device: torch.device | str = "cpu"
 ) -> Tensor:
-    """A photo of any size through a ``CompactSegmenter`` (or its average): the preprocessing that its weight entry names.
+    """Segment a photo of any size with the preprocessing that the weight's card describes.
 
     Args:
-        network: in evaluation mode, on ``device``.
+        network: a ``CompactSegmenter`` (or its weight average) in evaluation mode, on ``device``.
         rgb: HWC.
-        device: where the network is.
+        device: the network's device.
 
     Returns:
         (classes)HW float32 logits at the photo's size, on ``device``.
@@ -83,7 +92,7 @@ def photo_logits(
     legal = CompactSegmenter.legal_size(h), CompactSegmenter.legal_size(w)
     x = torch.zeros(1, 3, *legal)
     x[0, :, :h, :w] = torch.from_numpy(rgb).permute(2, 0, 1).float() / 127.5 - 1
-    # Class by class in memory: enlarged that way, and softmax over it, take a third of the time.
+    # Contiguous, class by class: upsampling, and softmax afterwards, take a third of the time.
     logits = (
         network(x.to(device).contiguous(memory_format=torch.channels_last)).float().contiguous()
     )

@@ -1,4 +1,7 @@
-"""The skip-connection context encoder for faces: Models 0-3 of Jiang & Zhang (sections 3.1, 4.3, 5)."""
+"""The skip-connection context encoder for faces.
+
+Models 0 to 3 of Jiang & Zhang, sections 3.1, 4.3 and 5.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,16 @@ SIZE, HOLE = 128, 64
 
 @dataclass(frozen=True)
 class SkipContextEncoderConfig:
-    """``variant`` is the paper's model number (3 ships); ``width`` the channels after the first convolution.
+    """Size of a ``SkipContextEncoder``.
 
-    ``blocks``: residual blocks behind each map of 16 and 8 pixels on the way down, and of 8, 16 and 32 on the way up; 0 as the paper.
+    Attributes:
+        variant: the paper's model number; the bundled weight has 3.
+        width: channels after the first convolution.
+        blocks: residual blocks behind each map of 16 and 8 pixels in the encoder, and of 8, 16 and
+            32 pixels in the decoder; 0 as in the paper.
+
+    Raises:
+        ValueError: ``variant`` or ``blocks`` is out of range.
     """
 
     variant: int = 3
@@ -30,14 +40,17 @@ class SkipContextEncoderConfig:
 
     @property
     def channelwise_fc(self) -> bool:
+        """Whether a channel-wise fully connected layer joins encoder and decoder."""
         return self.variant == 0
 
     @property
     def whole_picture(self) -> bool:
+        """Whether the output is the whole picture, not only the hole."""
         return self.variant >= 2
 
     @property
     def skip(self) -> bool:
+        """Whether skip connections join encoder and decoder."""
         return self.variant == 3
 
     @property
@@ -47,7 +60,10 @@ class SkipContextEncoderConfig:
 
 
 class ChannelwiseFullyConnected(nn.Module):
-    """A fully connected layer inside each channel (Pathak et al. 2016): every pixel of a map sees every other of the same map."""
+    """A fully connected layer inside each channel (Pathak et al. 2016).
+
+    Every pixel of a map sees every other pixel of the same map.
+    """
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -55,13 +71,16 @@ class ChannelwiseFullyConnected(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, size * size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """NCHW of the built size -> the same shape."""
+        """Map NCHW, of the size given to the constructor, to the same shape."""
         flat = torch.einsum("nci,cio->nco", x.flatten(2), self.weight) + self.bias
         return flat.view_as(x)
 
 
 class _Up(nn.Module):
-    """Enlarge by 2, convolve; with a skip: concatenate (c -> 2c) and convolve back to c (section 3.1)."""
+    """Upsample by 2 and convolve (section 3.1).
+
+    With a skip connection: concatenate (c -> 2c) and convolve back to c.
+    """
 
     def __init__(self, before: int, after: int, skip: bool) -> None:
         super().__init__()
@@ -90,7 +109,10 @@ class _Up(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside the map itself (He et al. 2016). A fresh one adds nothing: a network made deeper answers as before."""
+    """Two convolutions in parallel to the identity (He et al. 2016).
+
+    A new block adds 0, so the output of a network that gets new blocks does not change.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -114,12 +136,13 @@ def _residuals(channels: int, count: int) -> nn.Sequential:
 class SkipContextEncoder(nn.Module):
     """Encoder of 4x4 stride-2 convolutions, decoder of up-sampling blocks, tanh at the end.
 
-    The paper gives neither channels nor depth: both follow Context Encoders (64, 64, 128, 256, 512 down to 4x4). Its figure 4 shows a
-    skip "in each corresponding layer"; the map at full size has no encoder layer, so the last skip is the masked input itself (3 channels
-    concatenated before the last convolution), which is what lets Model 3 give the known part back sharp (section 5.2).
+    The paper gives neither channels nor depth: both follow Context Encoders (64, 64, 128, 256, 512
+    down to 4x4). Its figure 4 shows a skip "in each corresponding layer"; the map at full size has
+    no encoder layer, so the last skip is the masked input itself (3 channels, concatenated before
+    the last convolution). It lets Model 3 return the known part sharp (section 5.2).
     """
 
-    #: Inputs are exactly this size on both sides.
+    #: Height and width of the inputs.
     size = SIZE
     config_class = SkipContextEncoderConfig
 
@@ -143,13 +166,9 @@ class SkipContextEncoder(nn.Module):
         )
         bottom = SIZE // 2 ** len(c)
         self.fc = ChannelwiseFullyConnected(c[-1], bottom) if self.config.channelwise_fc else None
-        ups = [
-            _Up(c[i], c[i - 1], self.config.skip) for i in range(len(c) - 1, 0, -1)
-        ]  # 4 -> 64 pixels
-        self.decoder = nn.ModuleList(ups)
-        self.up_blocks = nn.ModuleList(
-            _residuals(c[i - 1], n if i >= 2 else 0) for i in range(len(c) - 1, 0, -1)
-        )
+        levels = range(len(c) - 1, 0, -1)  # from 4 to 64 pixels
+        self.decoder = nn.ModuleList(_Up(c[i], c[i - 1], self.config.skip) for i in levels)
+        self.up_blocks = nn.ModuleList(_residuals(c[i - 1], n if i >= 2 else 0) for i in levels)
         if self.config.whole_picture:
             self.last_up: _Up | None = _Up(c[0], c[0], skip=False)
             self.head = nn.Conv2d(c[0] + (3 if self.config.skip else 0), 3, 3, padding=1)
@@ -158,21 +177,24 @@ class SkipContextEncoder(nn.Module):
             self.head = nn.Conv2d(c[0], 3, 3, padding=1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Fill.
+        """Inpaint.
 
         Args:
-            image: N3x128x128 in [-1, 1]. Values under a hole are never read (the hole is set to 0, mid-grey).
+            image: N3x128x128 in [-1, 1]. Values under a hole are never read (the hole is set to 0,
+                mid-grey).
             mask: N1x128x128, 1 = known, 0 = hole.
 
         Returns:
-            Models 0 and 1: N3x64x64, the content of the 64x64 hole. Models 2 and 3: N3x128x128, the whole picture. In [-1, 1].
+            Models 0 and 1: N3x64x64 in [-1, 1], the content of the 64x64 hole. Models 2 and 3:
+            N3x128x128 in [-1, 1], the whole picture.
 
         Raises:
-            ValueError: any other size.
+            ValueError: the size is not 128x128.
         """
         if image.shape[-2:] != (SIZE, SIZE):
             raise ValueError(
-                f"expected {SIZE}x{SIZE} pictures, got {image.shape[-2]}x{image.shape[-1]}; resize the window"
+                f"expected {SIZE}x{SIZE} pictures, got {image.shape[-2]}x{image.shape[-1]}; "
+                "resize the window"
             )
         masked = image * mask
         x = masked

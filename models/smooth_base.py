@@ -1,7 +1,8 @@
-"""A photo's own colours, smooth over its holes: what a network need not guess.
+"""The base: a photo's own colours, smooth across its holes.
 
-Deep in a hole a network that was trained for hours answers with the mean of all photos, grey on a red wall and on green grass alike. With
-this base taken away before its first layer and added after its last, that mean is the photo's own, and the layers answer for what differs.
+Deep in a hole, a network that was trained for hours predicts the mean of all photos: grey, on a red
+wall as on green grass. With the base subtracted before the first layer and added after the last,
+that mean is the photo's own, and the layers predict only the difference from it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from torch import Tensor
 
 
 def smooth_base(image: Tensor, mask: Tensor, cell: int, *, middle: float) -> Tensor:
-    """The mean colours of the known pixels of square cells, blended into each other; a cell with little known takes larger cells' colours.
+    """Interpolate the mean colours of the known pixels in square cells.
+
+    A cell with few known pixels takes the colours of larger cells.
 
     Args:
         image: NCHW. Values under a hole are never read.
         mask: N1HW, 1 = known.
-        cell: side in pixels.
-        middle: the answer where nothing at all is known.
+        cell: side of a cell in pixels.
+        middle: the value of a picture without any known pixel.
 
     Returns:
         NCHW.
@@ -39,5 +42,5 @@ def smooth_base(image: Tensor, mask: Tensor, cell: int, *, middle: float) -> Ten
 
 
 def _means(x: Tensor, cell: int) -> Tensor:
-    """The mean of every cell; cells at the far borders are cut there."""
+    """Average every cell; cells at the bottom and right borders are cut off there."""
     return F.avg_pool2d(x, cell, ceil_mode=True, count_include_pad=False)

@@ -47,8 +47,13 @@ def test_the_encoder_answers_as_theirs_with_the_same_weights() -> None:
 def test_the_decoder_answers_as_theirs_with_the_same_weights() -> None:
     theirs = randomized(
         TheirDecoder(
-            encoder_channels=(3, 16, 24, 32, 96, 320), encoder_depth=5, out_channels=16, atrous_rates=(2, 3, 4), output_stride=16,
-            aspp_separable=True, aspp_dropout=0.0,
+            encoder_channels=(3, 16, 24, 32, 96, 320),
+            encoder_depth=5,
+            out_channels=16,
+            atrous_rates=(2, 3, 4),
+            output_stride=16,
+            aspp_separable=True,
+            aspp_dropout=0.0,
         )
     )  # fmt: skip
     ours = DeepLabV3PlusDecoder(16, (2, 3, 4)).eval()
@@ -77,7 +82,8 @@ from remove_objects.pipeline.networks import Networks
 networks = Networks(Settings(segmenter="compact", device="cpu", offline=True))
 networks.segmenter.probabilities(np.zeros((64, 64, 3), np.uint8))
 networks.inpainters
-print(*(m for m in ("torchvision", "timm", "segmentation_models_pytorch", "torch._dynamo", "torch._inductor") if m in sys.modules))
+slow = ("torchvision", "timm", "segmentation_models_pytorch", "torch._dynamo", "torch._inductor")
+print(*(module for module in slow if module in sys.modules))
 """
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,4 +1,7 @@
-"""The discriminators: instance norm in one, spectral norm in the others; the two baselines' against their authors' layers."""
+"""The discriminators: instance norm in one, spectral norm in the others.
+
+The two baselines' discriminators are compared with their authors' layers.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,8 @@ class TestMatchedPatchContract(NetworkContract):
         return n, 1, height // 8 - 2, width // 8 - 2
 
 
-#: (kernel, in, out, stride) of ``build_sn_patch_gan_discriminator``, with biases, and of EdgeConnect's ``Discriminator``, without.
+#: (kernel, in, out, stride) of ``build_sn_patch_gan_discriminator``, which has biases, and of
+#: EdgeConnect's ``Discriminator``, which has none.
 YU = [
     (5, 4, 64, 2),
     (5, 64, 128, 2),

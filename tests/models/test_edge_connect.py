@@ -10,14 +10,15 @@ from torch.nn.utils.parametrize import is_parametrized
 from remove_objects.models.edge_connect import EdgeConnect, EdgeConnectConfig, luminance
 from tests.support.network_contract import HoleContract, rectangle_mask
 
-#: ``src/networks.py``: (kernel, in, out, stride) of the layers going down and going up; between them eight blocks of two 3x3.
+#: ``src/networks.py``: (kernel, in, out, stride) of the encoder's and the decoder's layers; between
+#: them are eight blocks of two 3x3 convolutions.
 DOWN = [(7, -1, 64, 1), (4, 64, 128, 2), (4, 128, 256, 2)]
 BLOCK = [(3, 256, 256, 1)] * 2
 UP = [(4, 256, 128, 2), (4, 128, 64, 2), (7, 64, -1, 1)]
 
 
 def before_a_norm(part: str, *, blocks: int) -> set[str]:
-    """Biases that the instance norm behind them takes away; in the edge network's blocks there are none."""
+    """Biases that the next instance norm cancels; the edge network's blocks have none."""
     first, last = 6 + 4, 6 + 4 + blocks  # of the blocks, in ``layers``
     names = {f"{part}.layers.{i}.bias" for i in (1, 4, 7, last, last + 3)}
     if part == "painter":

@@ -15,7 +15,7 @@ from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipC
 
 
 def lived_in(network: nn.Module) -> nn.Module:
-    """Norms with statistics and scales as after training, not the neutral ones of a fresh network."""
+    """Give the norms statistics and scales like a trained network's instead of neutral ones."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)

@@ -11,12 +11,27 @@ from remove_objects.models.contextual_attention import contextual_attention
 from remove_objects.models.gated_conv import Gated, GatedConvConfig, GatedConvNetwork
 from tests.support.network_contract import HoleContract
 
-#: ``build_inpaint_net``, conv1 to conv17: (kernel, in, filters, stride, dilation). Half of the filters are gates, but for the last layer's.
+#: Layers conv1 to conv17 of ``build_inpaint_net``: (kernel, in, filters, stride, dilation). Half of
+#: the filters are gates, except in the last layer.
 LAYERS = [
-    (5, 5, 48, 1, 1), (3, 24, 96, 2, 1), (3, 48, 96, 1, 1), (3, 48, 192, 2, 1), (3, 96, 192, 1, 1), (3, 96, 192, 1, 1),
-    (3, 96, 192, 1, 2), (3, 96, 192, 1, 4), (3, 96, 192, 1, 8), (3, 96, 192, 1, 16),
-    (3, 96, 192, 1, 1), (3, 96, 192, 1, 1), (3, 96, 96, 1, 1), (3, 48, 96, 1, 1), (3, 48, 48, 1, 1), (3, 24, 24, 1, 1), (3, 12, 3, 1, 1),
-]  # fmt: skip
+    (5, 5, 48, 1, 1),
+    (3, 24, 96, 2, 1),
+    (3, 48, 96, 1, 1),
+    (3, 48, 192, 2, 1),
+    (3, 96, 192, 1, 1),
+    (3, 96, 192, 1, 1),
+    (3, 96, 192, 1, 2),
+    (3, 96, 192, 1, 4),
+    (3, 96, 192, 1, 8),
+    (3, 96, 192, 1, 16),
+    (3, 96, 192, 1, 1),
+    (3, 96, 192, 1, 1),
+    (3, 96, 96, 1, 1),
+    (3, 48, 96, 1, 1),
+    (3, 48, 48, 1, 1),
+    (3, 24, 24, 1, 1),
+    (3, 12, 3, 1, 1),
+]
 #: What attention adds: pmconv6, pmconv9, pmconv10, and the input that allconv11 has twice as wide.
 ATTENTION = 3 * (9 * 96 * 192 + 192) + 9 * 96 * 192
 

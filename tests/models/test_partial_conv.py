@@ -1,4 +1,7 @@
-"""Partial convolution and mask update against arrays worked out by hand and against a loop with one mask a channel."""
+"""Partial convolution and mask update.
+
+The references are arrays computed by hand and a loop with one mask per channel.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,8 @@ def test_equations_1_and_2_by_hand() -> None:
     image = picture([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
     mask = picture([[1, 0, 0], [0, 0, 0], [0, 0, 1]])
     output, known = layer((1,), 1, 3, weight=1.0, bias=0.5)([image], [mask])
-    # A lone known pixel is multiplied by 9/1; in the centre (1 + 9) * 9/2; no bias where nothing is known.
+    # A single known pixel is multiplied by 9/1; the centre is (1 + 9) * 9/2; unknown pixels get no
+    # bias.
     assert output.tolist() == [[[[9.5, 9.5, 0.0], [9.5, 45.5, 81.5], [0.0, 81.5, 81.5]]]]
     assert known.tolist() == [[[[1, 1, 0], [1, 1, 1], [0, 1, 1]]]]
 

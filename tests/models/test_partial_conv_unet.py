@@ -33,7 +33,11 @@ Call = tuple[list[Tensor], list[Tensor], Tensor, Tensor]
 
 
 def record(network: PartialConvUNet, image: Tensor, mask: Tensor) -> tuple[dict[str, Call], Tensor]:
-    """(features in, masks in, features out, mask out) of every partial convolution by name, and the network's output."""
+    """Run the network and record every partial convolution's inputs and outputs.
+
+    Returns:
+        (features in, masks in, features out, mask out) by layer name, and the network's output.
+    """
     calls: dict[str, Call] = {}
 
     def hook(name: str) -> Any:
@@ -165,7 +169,8 @@ def test_topmost_decoder_has_no_activation() -> None:
 
 
 def test_features_are_0_wherever_their_mask_is() -> None:
-    # What the layers are promised, so that they need not look. So wide, and so little known, that the way up begins with unknown too.
+    # The layers rely on it and do not check. The picture is so wide, and its known part so small,
+    # that unknown pixels remain at the start of the decoder.
     mask = torch.zeros(1, 1, 128, 4096)
     mask[..., :40, :40] = 1
     calls, _ = record(PartialConvUNet(PartialConvUNetConfig(2)), torch.rand(1, 3, 128, 4096), mask)
@@ -186,10 +191,11 @@ def test_one_known_pixel_fills_the_whole_picture() -> None:
 
 
 def test_with_a_base_colours_may_be_anything() -> None:
-    """Adding a colour to the known pixels adds it to the output: the layers see only the difference from the base.
+    """Adding a colour to the known pixels adds it to the output.
 
-    Checked in float64. In float32 the untrained network amplifies the rounding of ``image + 0.7`` (6e-8) by some 10^3, by how much
-    depends on the order in which the processor's instructions add.
+    The layers see only the difference from the base. Checked in float64: in float32 the untrained
+    network amplifies the rounding of ``image + 0.7`` (6e-8) by some 10^3, by how much depends on
+    the order of the processor's additions.
     """
     network = PartialConvUNet(PartialConvUNetConfig(2, base=32)).eval().double()
     image = torch.rand(1, 3, 128, 128, dtype=torch.float64)

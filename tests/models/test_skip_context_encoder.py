@@ -46,7 +46,7 @@ class TestModel3WithBlocks(TestModel3):
     config, wider = SkipContextEncoderConfig(3, 2, 2), SkipContextEncoderConfig(3, 3, 2)
 
     def build(self, config: SkipContextEncoderConfig | None = None) -> nn.Module:
-        """As after some training: a fresh block says nothing, and lets no gradient into its convolutions."""
+        """Imitate training: a new block outputs 0 and passes no gradient to its convolutions."""
         network = super().build(config)
         for blocks in (*network.down_blocks, *network.up_blocks):  # type: ignore[misc]
             for block in blocks:

@@ -11,7 +11,8 @@ from remove_objects.models.smooth_base import smooth_base
 def test_smooth_base_is_the_mean_of_the_known_and_reads_nothing_else() -> None:
     image = torch.rand(1, 3, 64, 128)
     mask = torch.ones(1, 1, 64, 128)
-    # Nothing missing: at a cell's centre the blend is the mean of the four pixels' cells around it, so the whole keeps its mean.
+    # Without holes, the blend at a cell's centre is the mean of the cells of the four pixels around
+    # it, so the picture keeps its mean.
     even = smooth_base(torch.full_like(image, 0.3), mask, 32, middle=0.5)
     torch.testing.assert_close(even, torch.full_like(image, 0.3))
     mask[..., 16:48, 32:112] = 0

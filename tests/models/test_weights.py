@@ -1,4 +1,4 @@
-"""Downloaded weights: checked on every load, whole or absent, never fetched offline, and nothing in them runs."""
+"""Downloaded weights: checked on every load, atomic, never fetched offline, unable to run code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ import torch
 from torchvision.models import squeezenet1_1
 
 from remove_objects.models.checkpoint import CheckpointError
-from remove_objects.models.hub import SQUEEZENET, YUNET, RemoteFile, cache_folder, fetch, why_missing
+from remove_objects.models.hub import (
+    SQUEEZENET,
+    YUNET,
+    RemoteFile,
+    cache_folder,
+    fetch,
+    why_missing,
+)
 from remove_objects.models.perceptual import load_lpips
 
 CONTENT = os.urandom(200_000)
@@ -130,9 +137,15 @@ def test_until_the_last_byte_has_come_the_name_is_not_taken(host: Host) -> None:
 
 @pytest.mark.network
 @pytest.mark.parametrize(
-    "fault", [{"content": b"x" * 1000, "promise": 1000}, {"content": CONTENT[:99_999]}, {"status": 404}, {"status": 503}],
+    "fault",
+    [
+        {"content": b"x" * 1000, "promise": 1000},
+        {"content": CONTENT[:99_999]},
+        {"status": 404},
+        {"status": 503},
+    ],
     ids=["another file", "cut short", "gone", "busy"],
-)  # fmt: skip
+)
 def test_what_is_not_the_file_leaves_nothing_behind_and_names_the_way_by_hand(
     host: Host, fault: dict[str, Any]
 ) -> None:

@@ -1,7 +1,8 @@
-"""Reading a picture in a process of its own, so that no file can take the program with it.
+"""Read a photo in a child process, so that no file can crash this one.
 
-A file that crashes its decoder, stalls it, or makes it ask for more memory than its pixels need is an ``UnreadableError`` like any other
-damaged one. The processes are started when they are first needed, one for each thread that reads at the same time, and kept.
+A file that crashes its decoder, stalls it, or makes it ask for more memory than its pixels need
+raises ``UnreadableError``, like any other damaged file. The child processes (``sandbox_worker``) are
+started on demand, one per thread that reads at the same time, and reused.
 """
 
 from __future__ import annotations
@@ -13,56 +14,66 @@ import pickle
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ..errors import UnreadableError
-from ..system.helper_pool import Helper, Helpers, NoHelperError, end
+from ..system.subprocess_pool import NoWorkerError, SubprocessPool, Worker, end
 from ..types import Photo
-from . import read as image_read
+from . import read, sandbox_worker
 from .read import MAX_PIXELS
-from .wire import receive
+from .wire import Answer, Request, receive, send_request
 
 log = logging.getLogger(__name__)
 
-#: Seconds by the clock after which a decoder is ended whatever it does: for a disk that hangs. Its own limits are on processor time, which
-#: a busy or sleeping machine does not use up.
+#: Seconds of wall time after which a decoder is killed, for a disk that hangs. The decoder's own
+#: limits are in processor time, which does not pass while a machine is busy or asleep.
 PATIENCE = 900.0
 
 
 def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """As ``image_read.read_photo``, in a process of its own and within limits of memory and time.
+    """Read a photo like ``read.read_photo``, in a child process with limits on memory and time.
+
+    Args:
+        path: the file.
+        max_pixels: the limit on the picture's size, checked before anything is decoded.
 
     Raises:
-        UnreadableError: for the same reasons, and where the decoder crashed or went beyond its limits.
+        UnreadableError: for the same reasons, and if the decoder crashes or exceeds its limits.
     """
     late = threading.Event()
     try:
-        with _decoders.lent() as decoder:
+        with _decoders.borrow() as decoder:
             try:
-                kind, value = _ask(decoder, path, max_pixels, late)
+                answer = _ask(decoder, Request(str(path), _current_folder(), max_pixels), late)
             except (EOFError, OSError, pickle.UnpicklingError) as error:
                 end(decoder)
-                raise UnreadableError(
-                    f"{path}: {_epitaph(decoder.returncode, late=late.is_set())}"
-                ) from error
-    except NoHelperError as error:
+                reason = _cause_of_death(decoder.returncode, late=late.is_set())
+                raise UnreadableError(f"{path}: {reason}") from error
+    except NoWorkerError as error:
         if error.first:
             log.warning(
-                "pictures are decoded without a process of their own, which cannot be started (%s)",
+                "photos are decoded in this process, because no child process can be started (%s)",
                 error,
             )
-        return image_read.read_photo(path, max_pixels=max_pixels)
-    if kind == "refused":
-        raise UnreadableError(value)
-    if kind == "unforeseen":
+        return read.read_photo(path, max_pixels=max_pixels)
+    if answer.kind == "refused":
+        raise UnreadableError(answer.value)
+    if answer.kind == "unforeseen":
         raise UnreadableError(
-            f"{path}: cannot be decoded, for a reason that nobody foresaw ({value}); export it again, and report this"
+            f"{path}: cannot be decoded, because of an unexpected error ({answer.value}); "
+            "export it again, and report this"
         )
-    return value  # type: ignore[no-any-return]
+    return cast(Photo, answer.value)
 
 
-def _ask(decoder: Helper, path: Path, max_pixels: int, late: threading.Event) -> tuple[str, Any]:
-    """Raises ``EOFError`` or ``OSError`` where the process ended instead of answering; ``late`` is set where it was out of patience."""
+def _ask(decoder: Worker, request: Request, late: threading.Event) -> Answer:
+    """Send one request and wait for its answer.
+
+    Sets ``late`` if the decoder is killed for exceeding ``PATIENCE``.
+
+    Raises:
+        EOFError, OSError: if the process ends instead of answering.
+    """
     assert decoder.stdin is not None
     assert decoder.stdout is not None
 
@@ -73,42 +84,36 @@ def _ask(decoder: Helper, path: Path, max_pixels: int, late: threading.Event) ->
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 
-        fcntl.fcntl(
-            decoder.stdout, fcntl.F_SETPIPE_SZ, 1 << 20
-        )  # fewer changes between the processes
+        # A larger pipe means fewer switches between the processes.
+        fcntl.fcntl(decoder.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
     clock = threading.Timer(PATIENCE, give_up)
     clock.daemon = True
     clock.start()
     try:
-        pickle.dump((str(path), _here(), max_pixels), decoder.stdin)
-        decoder.stdin.flush()
-        answer: tuple[str, Any] = receive(decoder.stdout)  # type: ignore[arg-type]
-        return answer
+        send_request(request, decoder.stdin)  # type: ignore[arg-type]
+        return receive(decoder.stdout)  # type: ignore[arg-type]
     finally:
         clock.cancel()
 
 
-def _epitaph(code: int | None, *, late: bool) -> str:
-    """What to tell of a photo whose decoder has ended."""
+def _cause_of_death(code: int | None, *, late: bool) -> str:
+    """Explain an ended decoder to the user, by its exit code and whether it was killed as ``late``."""
     remedy = "the file is damaged, or made to do this: export it again or leave it out"
     if late:
         return f"no answer from its decoder within {PATIENCE:.0f} s; is its disk or network still there?"
     if code == -getattr(signal, "SIGXCPU", 0):
         return f"its decoder took far longer than a picture of its size needs; {remedy}"
-    how = (
-        f"by {signal.Signals(-code).name}"
-        if code is not None and code < 0
-        else f"with exit code {code}"
-    )
-    return f"its decoder was ended {how}; {remedy}"
+    if code is not None and code < 0:
+        return f"its decoder was ended by {signal.Signals(-code).name}; {remedy}"
+    return f"its decoder was ended with exit code {code}; {remedy}"
 
 
-def _here() -> str:
-    """The folder that relative names start from; empty where it is gone."""
+def _current_folder() -> str:
+    """Return the folder that relative paths start from, or "" if it no longer exists."""
     try:
         return os.getcwd()
     except OSError:
         return ""
 
 
-_decoders = Helpers("sandbox_worker")
+_decoders = SubprocessPool(sandbox_worker.main)

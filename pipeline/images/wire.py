@@ -1,38 +1,88 @@
-"""TODO docstring."""
+"""The protocol between ``sandbox`` and ``sandbox_worker``.
+
+A request is one pickled ``Request``. An answer is a pickled header (length of the head, sizes of the
+buffers), the head (a pickle of ``Answer`` without its arrays' bytes) and the buffers, so that the
+pixels are never copied into a pickle.
+"""
 
 from __future__ import annotations
 
 import pickle
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
 
-def receive(stream: BinaryIO) -> Any:
-    """What ``image_decoder.send`` sent, its arrays in memory of their own. Raises ``EOFError`` where it ends too early."""
-    length, sizes = pickle.load(stream)
-    head = _exactly(stream, length)
-    return pickle.loads(head, buffers=[_exactly(stream, size) for size in sizes])
+class Request(NamedTuple):
+    """One photo to decode.
+
+    Attributes:
+        path: the file, absolute or relative to ``folder``.
+        folder: the parent's current folder; empty if it no longer exists.
+        max_pixels: the limit above which the file is refused.
+    """
+
+    path: str
+    folder: str
+    max_pixels: int
 
 
-def _exactly(stream: BinaryIO, count: int) -> Any:
-    found = np.empty(count, np.uint8)
-    view, at = found.data, 0
-    while at < count:
-        got = stream.readinto(view[at:])  # type: ignore[attr-defined]
-        if not got:
-            raise EOFError("the decoder ended within an answer")
-        at += got
-    return found
+class Answer(NamedTuple):
+    """What became of a request.
+
+    Attributes:
+        kind: "photo", "refused" (an ``UnreadableError``) or "unforeseen" (any other exception).
+        value: a ``Photo``; the error's message; the exception's last traceback line.
+    """
+
+    kind: Literal["photo", "refused", "unforeseen"]
+    value: Any
 
 
-def send(value: Any, stream: BinaryIO) -> None:
-    """Pickle with the arrays' bytes behind it, which are so never copied. ``receive`` is its counterpart."""
+def send_request(request: Request, stream: BinaryIO) -> None:
+    """Write ``request`` and flush."""
+    pickle.dump(tuple(request), stream)
+    stream.flush()
+
+
+def receive_request(stream: BinaryIO) -> Request:
+    """Read one request.
+
+    Raises:
+        EOFError: if the stream has ended.
+    """
+    return Request(*pickle.load(stream))
+
+
+def send(answer: Answer, stream: BinaryIO) -> None:
+    """Write ``answer`` and flush; its arrays go out of band, without a copy."""
     buffers: list[pickle.PickleBuffer] = []
-    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    head = pickle.dumps(tuple(answer), protocol=5, buffer_callback=buffers.append)
     views = [buffer.raw() for buffer in buffers]
     pickle.dump((len(head), [view.nbytes for view in views]), stream)
     stream.write(head)
     for view in views:
         stream.write(view)
     stream.flush()
+
+
+def receive(stream: BinaryIO) -> Answer:
+    """Read one answer; its arrays get memory of their own and can be written to.
+
+    Raises:
+        EOFError: if the stream ends within the answer.
+    """
+    length, sizes = pickle.load(stream)
+    head = _read_exactly(stream, length)
+    return Answer(*pickle.loads(head, buffers=[_read_exactly(stream, size) for size in sizes]))
+
+
+def _read_exactly(stream: BinaryIO, count: int) -> memoryview:
+    # Unlike bytearray(count), NumPy's memory is not zeroed first.
+    view, at = np.empty(count, np.uint8).data, 0
+    while at < count:
+        size = stream.readinto(view[at:])  # type: ignore[attr-defined]
+        if not size:
+            raise EOFError("the decoder ended within an answer")
+        at += size
+    return view

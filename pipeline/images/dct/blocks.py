@@ -1,7 +1,8 @@
-"""Which blocks of a JPEG a hole touches, and their new DCT coefficients (ITU-T T.81, A.3).
+"""The blocks of a JPEG that a hole touches, and their new DCT coefficients (ITU-T T.81, A.3).
 
-A block is 8 x 8 samples of one component. Inside a touched block only the samples under the hole are new, the others are those that the
-old coefficients say; so what the old block showed outside the hole changes by no more than the quantisation of the new one.
+A block is 8 x 8 samples of one component. In a touched block only the samples under the hole are
+new; the others are decoded from the old coefficients. So outside the hole the block changes by no
+more than its own quantisation error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Mask
+
+#: The files of one request in the folder that ``splice`` shares with its child process (``worker``).
+REQUEST, SOURCE, TARGET = "request.npz", "source.jpg", "target.jpg"
 
 Samples = NDArray[np.float32]
 #: Rows x columns of blocks x 8 x 8, each block in natural order (vertical frequency first).
@@ -26,7 +30,15 @@ _LUMA, _BLUE, _RED = (0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -
 
 
 def components(pixels: NDArray[np.uint8], *, rgb: bool) -> list[Samples]:
-    """Grey (HW) or RGB (HWC) pixels as the file's components, HW float32, 0 to 255: YCbCr by JFIF's formula, or ``rgb`` as they are."""
+    """Split pixels into the file's components.
+
+    Args:
+        pixels: grey (HW) or RGB (HWC).
+        rgb: whether the file stores RGB as it is; otherwise YCbCr by JFIF's formula.
+
+    Returns:
+        One HW float32 array per component, 0 to 255.
+    """
     if pixels.ndim == 2:
         return [pixels.astype(np.float32)]
     if rgb:
@@ -39,10 +51,15 @@ def components(pixels: NDArray[np.uint8], *, rgb: bool) -> list[Samples]:
 
 
 def blocks_of(plane: Samples | Mask, step: tuple[int, int]) -> Samples | Mask:
-    """A component's blocks (rows x columns x 8 x 8) of a full-size plane, of which ``step`` (down, across) pixels make one sample.
+    """Cut a full-size plane into a component's blocks.
 
-    Samples are averages, as encoders make them; a mask's sample is True where any of its pixels is. The plane is a multiple of
-    8 x ``step``.
+    Args:
+        plane: HW, a multiple of 8 x ``step``.
+        step: the pixels (down, across) that make one sample of the component.
+
+    Returns:
+        Rows x columns x 8 x 8. A sample is the average of its pixels, as encoders compute it; a
+        mask's sample is True if any of its pixels is.
     """
     down, across = step
     height, width = plane.shape
@@ -58,11 +75,17 @@ def blocks_of(plane: Samples | Mask, step: tuple[int, int]) -> Samples | Mask:
 
 
 def refilled(old: Blocks, table: NDArray[np.uint16], samples: Samples, hole: Mask) -> Blocks:
-    """New coefficients of N blocks (each argument but ``table`` N x 8 x 8): ``samples`` where ``hole`` is True, else what ``old`` shows."""
+    """Compute the coefficients of N blocks with new samples under the hole.
+
+    Args:
+        old: N x 8 x 8, the blocks' coefficients.
+        table: 8 x 8, the component's quantisation table.
+        samples: N x 8 x 8, 0 to 255, used where ``hole`` is True.
+        hole: N x 8 x 8; where False, the sample is the one that ``old`` decodes to.
+    """
     steps = table.astype(np.float32)
-    shown = _DCT.T @ (old * steps) @ _DCT + 128
-    wanted = np.where(hole, samples, shown) - 128
-    found = np.rint(_DCT @ wanted @ _DCT.T / steps)
-    return cast(
-        Blocks, np.where(_DC, found.clip(-1024, 1023), found.clip(-1023, 1023)).astype(np.int16)
-    )
+    decoded = _DCT.T @ (old * steps) @ _DCT + 128
+    wanted = np.where(hole, samples, decoded) - 128
+    coefficients = np.rint(_DCT @ wanted @ _DCT.T / steps)
+    limited = np.where(_DC, coefficients.clip(-1024, 1023), coefficients.clip(-1023, 1023))
+    return cast(Blocks, limited.astype(np.int16))

@@ -1,7 +1,8 @@
-"""The process that puts new blocks among a JPEG's own coefficients: ``pipeline.images.dct.splice`` starts it, a request a line.
+"""The child process that replaces blocks among a JPEG's own coefficients, for ``splice``.
 
-It is a process of its own because the library under it is C that photos from anywhere are fed to: what would end it ends it alone, and
-its messages, its temporary files and its global state are nobody else's. It ends where its input does, so no helper outlives its parent.
+The library below is written in C and reads untrusted files: a crash ends this process alone, and the
+library's messages, temporary files and global state stay in it. The process ends when its standard
+input does, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -13,34 +14,37 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import jpeglib
 import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Mask
-from .blocks import BLOCK, Samples, blocks_of, components, refilled
+from .blocks import BLOCK, REQUEST, SOURCE, TARGET, Samples, blocks_of, components, refilled
 
-REQUEST, SOURCE, TARGET = "request.npz", "source.jpg", "target.jpg"
-_READER, _WRITER, _PROGRESSIVE_WRITER = (
-    "turbo210",
-    "turbo210",
-    "mozjpeg403",
-)  # of the library's own codecs; the last writes nothing else
+#: The library's codecs: the reader, the writer, and the only one that writes progressive files (and
+#: nothing else).
+_READER, _WRITER, _PROGRESSIVE_WRITER = "turbo210", "turbo210", "mozjpeg403"
 _NAMES = ("Y", "Cb", "Cr")
-_KEEP_TABLES = 0  # a number instead of tables: the library then leaves the source's tables and component names alone
+#: A number instead of tables: the library then keeps the source's tables and component names.
+_KEEP_TABLES = 0
 
 
 def splice(folder: Path) -> None:
-    """Read ``SOURCE`` and ``REQUEST`` in ``folder``, write ``TARGET``: the source with the request's window of pixels where its hole is.
+    """Write ``TARGET`` in ``folder``: ``SOURCE`` with the pixels of ``REQUEST`` under its hole.
 
-    ``REQUEST`` holds ``pixels`` (HW or HWC uint8) and ``hole`` (HW bool) of a window whose place ``at`` (row, column) and size are
-    multiples of the MCU, ``rgb`` and ``progressive`` (bool). Raises ``ValueError`` for a JPEG of another kind, ``OSError`` where the
-    library fails.
+    ``REQUEST`` is an ``.npz`` of a window whose place and size are multiples of the MCU: ``pixels``
+    (HW or HWC uint8), ``hole`` (HW bool), ``at`` (row, column), ``rgb`` and ``progressive`` (bool).
+
+    Raises:
+        ValueError: if the JPEG's components do not match the pixels.
+        OSError: if the library fails.
     """
+    # Imported here: the parent process imports this module, but must not load the library.
+    import jpeglib
+
     with np.load(folder / REQUEST, allow_pickle=False) as request:
         pixels, hole, at = request["pixels"], request["hole"], request["at"]
         rgb, progressive = bool(request["rgb"]), bool(request["progressive"])
-    tempfile.tempdir = str(folder)  # the library's copies of the photo go when the folder goes
+    tempfile.tempdir = str(folder)  # the library's copies of the photo are deleted with the folder
     jpeglib.version.set(_READER)
     jpeg = jpeglib.read_dct(str(folder / SOURCE))
     jpeg.load()
@@ -49,9 +53,8 @@ def splice(folder: Path) -> None:
         raise ValueError(f"it has {jpeg.num_components} components, not {len(planes)}")
     factors = np.asarray(jpeg.samp_factor).reshape(-1, 2)[: len(planes)]
     if len(planes) == 1:
-        factors = np.ones_like(
-            factors
-        )  # the only component is never subsampled, whatever its factors
+        # A single component is never subsampled, whatever its factors say.
+        factors = np.ones_like(factors)
     for number, plane in enumerate(planes):
         _refill(jpeg, number, plane, hole, at, factors)
     jpeg.qt = _KEEP_TABLES
@@ -67,18 +70,18 @@ def _refill(
     at: NDArray[np.int64],
     factors: NDArray[np.int64],
 ) -> None:
-    """Put the touched blocks of one component into ``jpeg``, which is the library's own copy."""
+    """Replace the touched blocks of one component in ``jpeg``, which is the library's own copy."""
     coefficients = getattr(jpeg, _NAMES[number])
     down, across = (
-        int(most) // int(own)
-        for most, own in zip(factors.max(axis=0), factors[number], strict=True)
+        int(largest) // int(factor)
+        for largest, factor in zip(factors.max(axis=0), factors[number], strict=True)
     )
     samples, under = blocks_of(plane, (down, across)), blocks_of(hole, (down, across))
     top, left = int(at[0]) // (BLOCK * down), int(at[1]) // (BLOCK * across)
     rows, columns = np.nonzero(under.any(axis=(2, 3)))
-    inside = (top + rows < coefficients.shape[0]) & (
-        left + columns < coefficients.shape[1]
-    )  # an MCU may reach past the last block
+    # An MCU may reach past the last block.
+    height, width = coefficients.shape[:2]
+    inside = (top + rows < height) & (left + columns < width)
     rows, columns = rows[inside], columns[inside]
     place = top + rows, left + columns
     table = jpeg.qt[jpeg.quant_tbl_no[number]]
@@ -88,13 +91,17 @@ def _refill(
 
 
 def main() -> None:
-    """Answer requests until the input ends: a folder a line in, a JSON string a line out, empty where all went well, else the reason."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Answer requests until the standard input ends.
+
+    A request is a line with a folder, an answer a line with the reason of a failure, empty if there
+    was none; both are JSON strings.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     for line in sys.stdin:
         try:
             splice(Path(json.loads(line)))
             reason = ""
-        except Exception as error:  # whatever it is, it is the answer to this request
+        except Exception as error:  # any failure is the answer to this request
             reason = str(error) or type(error).__name__
         print(json.dumps(reason), flush=True)
 

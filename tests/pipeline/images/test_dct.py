@@ -15,10 +15,10 @@ from PIL import Image
 
 from remove_objects.pipeline.images import WriteResult, read_photo, write_photo
 from remove_objects.pipeline.images.containers.jpeg import Segment, assemble, parse
-from remove_objects.pipeline.images.dct import splice
+from remove_objects.pipeline.images.dct import splice, worker
 from remove_objects.pipeline.images.dct.blocks import blocks_of, components, refilled
 from remove_objects.pipeline.images.modes import as_stored
-from remove_objects.pipeline.system.helper_pool import Helpers
+from remove_objects.pipeline.system.subprocess_pool import SubprocessPool
 from remove_objects.pipeline.types import Mask
 
 jpeglib = pytest.importorskip(
@@ -269,8 +269,8 @@ def test_a_helper_that_dies_costs_one_photo_its_coefficients_and_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     MADE["420"](tmp_path / "s.jpg")
-    pool = Helpers("dct.worker")
-    monkeypatch.setattr(splice, "_helpers", pool)
+    pool = SubprocessPool(worker.main)
+    monkeypatch.setattr(splice, "_workers", pool)
 
     with monkeypatch.context() as broken:
         broken.setattr(pool, "code", "import os, sys; sys.stdin.readline(); os.abort()")
@@ -293,8 +293,8 @@ def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     monkeypatch.setenv("TMPDIR", str(scratch))  # the helper's
-    pool = Helpers("dct.worker")
-    monkeypatch.setattr(splice, "_helpers", pool)
+    pool = SubprocessPool(worker.main)
+    monkeypatch.setattr(splice, "_workers", pool)
     parsed = parse((tmp_path / "s.jpg").read_bytes())
     without_tables = assemble(s for s in parsed.segments if s.marker != 0xDB)
     hole = hole_of(*HOLE)

@@ -22,8 +22,8 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnreadableError
 from remove_objects.pipeline.images import read as image_read
-from remove_objects.pipeline.images import sandbox
-from remove_objects.pipeline.system.helper_pool import Helpers
+from remove_objects.pipeline.images import sandbox, sandbox_worker
+from remove_objects.pipeline.system.subprocess_pool import SubprocessPool
 from tests.support.bombs import jpeg_of_many_scans, tiff_of_one_vast_tile
 from tests.support.scenes import scene
 
@@ -31,16 +31,16 @@ posix = pytest.mark.skipif(os.name != "posix", reason="limits on a process are P
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Helpers]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[SubprocessPool]:
     """Decoders of this test alone."""
-    pool = Helpers("sandbox_worker")
+    pool = SubprocessPool(sandbox_worker.main)
     monkeypatch.setattr(sandbox, "_decoders", pool)
     yield pool
     pool.close()
 
 
 @pytest.fixture
-def fault(pool: Helpers, monkeypatch: pytest.MonkeyPatch) -> Any:
+def fault(pool: SubprocessPool, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Decoders that run ``code`` before they read a file with ``fault`` in its name."""
 
     def plant(code: str, more: str = "") -> None:
@@ -61,7 +61,7 @@ def save(path: Path, seed: int = 0) -> Path:
 
 
 def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(
-    tmp_path: Path, pool: Helpers
+    tmp_path: Path, pool: SubprocessPool
 ) -> None:
     path = save(tmp_path / "a.png")
     apart, here = images.read_photo(path), image_read.read_photo(path)
@@ -75,7 +75,7 @@ def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(
 
 
 def test_a_relative_name_is_looked_for_where_the_program_stands_now(
-    tmp_path: Path, pool: Helpers, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pool: SubprocessPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed, folder in enumerate(("one", "two")):
         (tmp_path / folder).mkdir()
@@ -157,7 +157,7 @@ def test_a_decoder_that_waits_for_ever_is_ended_by_the_clock(
     not sys.platform.startswith("linux"), reason="only Linux keeps to a limit of memory"
 )
 def test_memory_is_limited_by_the_pixels_that_the_header_declares(
-    tmp_path: Path, pool: Helpers
+    tmp_path: Path, pool: SubprocessPool
 ) -> None:
     bomb, plain = tmp_path / "tile.tif", tmp_path / "plain.tif"
     bomb.write_bytes(tiff_of_one_vast_tile())
@@ -242,7 +242,10 @@ def test_decoders_are_kept_and_end_with_the_program(tmp_path: Path) -> None:
 
 
 def test_where_no_process_can_be_started_the_photo_is_read_here(
-    tmp_path: Path, pool: Helpers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    pool: SubprocessPool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def refused(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
@@ -251,4 +254,4 @@ def test_where_no_process_can_be_started_the_photo_is_read_here(
     monkeypatch.setattr(subprocess, "Popen", refused)
     for _ in range(2):
         assert images.read_photo(save(tmp_path / "a.png")).size == (120, 160)
-    assert caplog.text.count("decoded without a process of their own") == 1
+    assert caplog.text.count("decoded in this process") == 1

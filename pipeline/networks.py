@@ -26,7 +26,7 @@ class Networks:
         self.settings = settings or Settings()
         self._lock = threading.Lock()
         self._segmenter: segmenters.Chosen | None = None
-        self._first_look: segmenters.CompactSegmenterAdapter | None = None
+        self._prefilter: segmenters.CompactSegmenterAdapter | None = None
         self._faces: FaceDetector | None = None
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
@@ -51,14 +51,14 @@ class Networks:
             return self._segmenter.segmenter
 
     @property
-    def first_look(self) -> segmenters.Segmenter | None:
-        """The compact segmenter where it is to look before a slower one does; else None."""
+    def prefilter(self) -> segmenters.Segmenter | None:
+        """The compact segmenter, if it runs before a slower one; else None."""
         if not self.settings.prefilter or self.segmenter.quick:
             return None
         with self._lock:
-            if self._first_look is None:
-                self._first_look = segmenters.CompactSegmenterAdapter(self.device)
-            return self._first_look
+            if self._prefilter is None:
+                self._prefilter = segmenters.CompactSegmenterAdapter(self.device)
+            return self._prefilter
 
     @property
     def faces(self) -> FaceDetector:
@@ -86,8 +86,8 @@ class Networks:
     def weights(self) -> dict[str, str]:
         """sha256 by name of every weight that was used so far."""
         found = dict(self._segmenter.weights) if self._segmenter else {}
-        if self._first_look is not None:
-            found["compact-segmenter"] = self._first_look.sha256
+        if self._prefilter is not None:
+            found["compact-segmenter"] = self._prefilter.sha256
         return {**found, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

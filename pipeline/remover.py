@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .config import FAIL_HOLE_SHARE, auto_dilate, resolve_classes
-from .detect import looks, mask
+from .detect import mask, multi_scale
+from .detect.prefilter import LEAST_PEAK, peak_probability
 from .errors import UnreadableError, UsageError
-from .inpaint import composite, route
 from .inpaint.classical import fill_classically
+from .inpaint.composite import blend_into
+from .inpaint.route import choose_route
 from .networks import Networks
 from .pixels import as_float
-from .quality import metrics, signs, verdict
-from .quality import probe as probe_module
+from .quality import features, metrics, verdict
+from .quality.probe import probe_hole
 from .system.stopwatch import Stopwatch
 from .types import (
     Box,
@@ -29,9 +31,9 @@ from .types import (
     Photo,
     Pixels,
     Probe,
+    QualityFeatures,
     Route,
     Routing,
-    Signs,
     Status,
 )
 
@@ -127,12 +129,12 @@ class ObjectRemover(Networks):
                 else f"no {' or '.join(classes)} was found{found.note}"
             )
         if share > FAIL_HOLE_SHARE:
-            status, reason = verdict.verdict(share, None, ())
+            status, reason = verdict.judge(share, None, ())
             return done(status=status, reason=reason, error=reason)
         step(0.05, "faces")
         with watch("faces"):
             faces = self.faces.detect(photo.rgb) if settings.route in ("auto", "face") else []
-        routings = [route.route(h, unknown, faces, settings.route) for h in holes]
+        routings = [choose_route(h, unknown, faces, settings.route) for h in holes]
         if dry_run:
             outcomes = tuple(
                 HoleOutcome(h.box, h.share, r, None, None)
@@ -149,11 +151,7 @@ class ObjectRemover(Networks):
                 fill = self.inpainters.fill(photo.rgb, unknown, hole, routings[i].route, faces)
             step(0.1 + 0.8 * (i + 0.4) / len(holes), "probe")
             with watch("probe"):
-                place = (
-                    probe_module.probe_hole(hole, unknown, routings[i].route)
-                    if settings.probe
-                    else None
-                )
+                place = probe_hole(hole, unknown, routings[i].route) if settings.probe else None
                 probe, plain = (
                     (None, None)
                     if place is None
@@ -161,13 +159,13 @@ class ObjectRemover(Networks):
                 )
             with watch("inpaint"):
                 content = fill.rgb
-                if fill.detailed is not None and _is_worse(probe, plain):
-                    content, probe = fill.plain, plain
+                if fill.textured is not None and _is_worse(probe, plain):
+                    content, probe = fill.upsampled, plain
                     routings[i] = replace(
                         routings[i],
                         why=f"{routings[i].why}; plain, because texture made the probe worse",
                     )
-                composite.lead_in(result, content, fill.window, hole, unknown)
+                blend_into(result, content, fill.window, hole, unknown)
             if compared:
                 step(0.1 + 0.8 * (i + 0.7) / len(holes), "compare")
             with watch("compare"):
@@ -182,14 +180,14 @@ class ObjectRemover(Networks):
         with watch("measure"):
             residue = None
             if classes:
-                after = looks.removed_probability(self.segmenter.probabilities(result), classes)
+                after = mask.removed_probability(self.segmenter.probabilities(result), classes)
                 residue = metrics.residue(after, unknown, settings.threshold)
             outcomes = tuple(
                 self._outcome(result, unknown, h, r, p, c, found.probability)
                 for h, r, p, c in zip(holes, routings, probes, beside, strict=True)
             )
             score = max(h.score for h in outcomes if h.score is not None)
-        status, reason = verdict.verdict(share, residue, outcomes)
+        status, reason = verdict.judge(share, residue, outcomes)
         return done(
             status=status,
             reason=reason,
@@ -205,25 +203,32 @@ class ObjectRemover(Networks):
         before: FloatArray | None,
     ) -> HoleOutcome:  # fmt: skip
         """What can be said of one filled hole; ``before``: the removed classes' probability on the photo, None where the mask was given."""
-        near, inside, known = signs.surroundings(result, hole, unknown)
-        sure, unsure = (
-            (None, None) if before is None else signs.certainty(before, hole, *unknown.shape)
+        near, inside, known = features.surroundings(result, hole, unknown)
+        certainty, ambiguity = (
+            (None, None) if before is None else features.certainty(before, hole, *unknown.shape)
         )
-        seen = Signs(
-            depth=signs.depth(hole, *unknown.shape),
+        measured = QualityFeatures(
+            depth=features.depth(hole, *unknown.shape),
             share=hole.share,
             seam=metrics.seam(result, hole, unknown),
-            structure=signs.structure(near, inside, known),
-            variety=self.perceptual.variety(near, known)
+            structure=features.structure(near, inside, known),
+            context_diversity=self.perceptual.context_diversity(near, known)
             if self.settings.probe
             else None,  # --no-probe loads no SqueezeNet
             probe=None if probe is None else probe.lpips,
             segmented=0.0 if before is None else 1.0,
-            certainty=sure,
-            unsure=unsure,
+            certainty=certainty,
+            ambiguity=ambiguity,
         )
         return HoleOutcome(
-            hole.box, hole.share, routing, seen.seam, probe, seen, verdict.score(seen), compare
+            hole.box,
+            hole.share,
+            routing,
+            measured.seam,
+            probe,
+            measured,
+            verdict.expected_error(measured),
+            compare,
         )
 
     def _find(self, photo: Photo, classes: Sequence[str], given: Mask | None) -> _Found:
@@ -231,18 +236,27 @@ class ObjectRemover(Networks):
         if given is not None:
             return _Found(given.astype(bool), settings.dilate or 0)
         height, width = photo.size
-        first_look = self.first_look
-        if first_look is not None:
-            glance = looks.removed_probability(first_look.probabilities(photo.rgb), classes)
-            if looks.trace(glance) < looks.TRACE:
-                note = f": the first look saw no trace, {self.segmenter.name} was not asked (--no-prefilter asks it always)"
-                return _Found(np.zeros((height, width), bool), 0, probability=glance, note=note)
-        probabilities = looks.look_twice(self.segmenter, photo.rgb)
-        first = looks.removed_probability(probabilities, classes)
-        removed = looks.look_closer(self.segmenter, photo.rgb, first, classes)
-        removed = looks.whole_objects(removed, probabilities[0], settings.threshold)
+        prefilter = self.prefilter
+        if prefilter is not None:
+            prefilter_probability = mask.removed_probability(
+                prefilter.probabilities(photo.rgb), classes
+            )
+            if peak_probability(prefilter_probability) < LEAST_PEAK:
+                note = (
+                    f": the prefilter found no trace, {self.segmenter.name} was not run"
+                    " (--no-prefilter always runs it)"
+                )
+                return _Found(
+                    np.zeros((height, width), bool), 0, probability=prefilter_probability, note=note
+                )
+        probabilities = multi_scale.two_scale(self.segmenter, photo.rgb)
+        first = mask.removed_probability(probabilities, classes)
+        removed = multi_scale.refine_small_objects(self.segmenter, photo.rgb, first, classes)
+        removed = mask.whole_objects(removed, probabilities[0], settings.threshold)
         found = mask.class_mask(removed, height, width, settings.threshold)
-        shares = looks.shares(probabilities, classes, settings.threshold) if found.any() else {}
+        shares = (
+            mask.class_shares(probabilities, classes, settings.threshold) if found.any() else {}
+        )
         return _Found(
             found,
             auto_dilate(height, width) if settings.dilate is None else settings.dilate,
@@ -261,8 +275,8 @@ class ObjectRemover(Networks):
         # A face probe elsewhere stands on no face: its window is centred on the hole.
         fill = self.inpainters.fill(rgb, both, moved, kind, [])
         first = self._against_truth(rgb, both, moved, fill.window, fill.rgb)
-        return first, None if fill.detailed is None else self._against_truth(
-            rgb, both, moved, fill.window, fill.plain
+        return first, None if fill.textured is None else self._against_truth(
+            rgb, both, moved, fill.window, fill.upsampled
         )
 
     def _compare(
@@ -270,7 +284,7 @@ class ObjectRemover(Networks):
     ) -> Compared:
         """Fill the hole a classical way ``into`` a copy of the photo, and measure it as ours is measured: its seam, and its probe."""
         window, content = fill_classically(rgb, unknown, hole, method)
-        composite.lead_in(into, content, window, hole, unknown)
+        blend_into(into, content, window, hole, unknown)
         probe = None
         if place is not None:
             both = _with_hole(unknown, place)
@@ -285,7 +299,7 @@ class ObjectRemover(Networks):
         """The error of a fill of a hole under which all is known."""
         filled = rgb[window.slices].copy()
         inside = replace(hole.box, x=hole.box.x - window.x, y=hole.box.y - window.y)
-        composite.lead_in(
+        blend_into(
             filled,
             content,
             replace(window, x=0, y=0),

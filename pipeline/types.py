@@ -46,17 +46,91 @@ class Box:
     w: int
     h: int
 
+    @classmethod
+    def from_corners(cls, x0: int, y0: int, x1: int, y1: int) -> Box:
+        """The box from column ``x0`` up to ``x1`` and from row ``y0`` up to ``y1``, both excluded.
+
+        Corners in the wrong order give an empty box: its width or height is 0.
+        """
+        return cls(x0, y0, max(0, x1 - x0), max(0, y1 - y0))
+
+    @classmethod
+    def from_slices(cls, rows: slice, columns: slice) -> Box:
+        """The box that two slices with a start and a stop select; the inverse of ``slices``."""
+        return cls.from_corners(columns.start, rows.start, columns.stop, rows.stop)
+
+    @classmethod
+    def full(cls, shape: tuple[int, ...]) -> Box:
+        """The whole picture of an array's shape (height, width, …)."""
+        return cls(0, 0, int(shape[1]), int(shape[0]))
+
+    @classmethod
+    def bounding(cls, mask: Mask) -> Box:
+        """The smallest box that holds every True pixel of an HW mask, which must have one."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        return cls.from_corners(
+            int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+        )
+
+    @property
+    def right(self) -> int:
+        """The first column to the right of the box."""
+        return self.x + self.w
+
+    @property
+    def bottom(self) -> int:
+        """The first row below the box."""
+        return self.y + self.h
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Rows and columns, to index an array of the photo's size."""
-        return slice(self.y, self.y + self.h), slice(self.x, self.x + self.w)
+        return slice(self.y, self.bottom), slice(self.x, self.right)
 
     @property
     def area(self) -> int:
+        """Number of pixels."""
         return self.w * self.h
 
     def as_list(self) -> list[int]:
+        """``[x, y, w, h]``, as in the report."""
         return [self.x, self.y, self.w, self.h]
+
+    def shifted(self, dy: int, dx: int) -> Box:
+        """The box moved down by ``dy`` and to the right by ``dx``."""
+        return Box(self.x + dx, self.y + dy, self.w, self.h)
+
+    def relative_to(self, other: Box) -> Box:
+        """The same pixels in coordinates whose origin is the top left corner of ``other``."""
+        return self.shifted(-other.y, -other.x)
+
+    def grown(self, margin: int, shape: tuple[int, ...]) -> Box:
+        """The box enlarged by ``margin`` on every side and clipped to a picture's shape (height, width, …)."""
+        return Box.from_corners(
+            self.x - margin, self.y - margin, self.right + margin, self.bottom + margin
+        ).intersection(Box.full(shape))
+
+    def intersection(self, other: Box) -> Box:
+        """The pixels in both boxes; empty (area 0) if they share none."""
+        return Box.from_corners(
+            max(self.x, other.x),
+            max(self.y, other.y),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+    def intersects(self, other: Box) -> bool:
+        """Whether the boxes share a pixel."""
+        return self.intersection(other).area > 0
+
+    def union(self, other: Box) -> Box:
+        """The smallest box that holds both."""
+        return Box.from_corners(
+            min(self.x, other.x),
+            min(self.y, other.y),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +193,7 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The inpainter's error on known pixels of the same photo, inside the moved hole. See ``pipeline.quality.metrics.probe``."""
+    """The inpainter's error on known pixels of the same photo, inside the moved hole. See ``pipeline.quality.probe``."""
 
     l1: float
     psnr: float
@@ -128,22 +202,25 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
-    """What one hole shows of its result's worth without the truth; None = not known. See ``pipeline.quality.signs`` and ``pipeline.quality.metrics``.
+class QualityFeatures:
+    """Features of one filled hole that predict its error without ground truth; None = unknown.
 
-    ``share`` is the hole's of the photo; ``probe`` the probe's LPIPS; ``segmented`` 1 where the segmenter drew the mask, 0 where it was
-    given; ``certainty`` and ``unsure`` are of that mask.
+    Measured by ``pipeline.quality.features`` and ``pipeline.quality.metrics``, weighed by
+    ``pipeline.quality.verdict``. ``share``: the hole's share of the photo; ``probe``: the
+    probe's LPIPS; ``segmented``: 1 if the segmenter drew the mask, 0 if the user gave it;
+    ``certainty`` and ``ambiguity`` describe that mask. The report's names for
+    ``context_diversity`` and ``ambiguity`` are ``variety`` and ``unsure``.
     """
 
     depth: float
     share: float
     seam: float | None = None
     structure: float | None = None
-    variety: float | None = None
+    context_diversity: float | None = None
     probe: float | None = None
     segmented: float = 0.0
     certainty: float | None = None
-    unsure: float | None = None
+    ambiguity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +235,7 @@ class Compared:
 class HoleOutcome:
     """What became of one hole; a row of the report's ``holes``.
 
-    ``score``: the error to expect from ``signs``, see ``pipeline.quality.verdict``. ``compare``: by classical method, where that was asked for.
+    ``score``: the error to expect from ``features``, see ``pipeline.quality.verdict``. ``compare``: by classical method, where that was asked for.
     """
 
     box: Box
@@ -166,7 +243,7 @@ class HoleOutcome:
     routing: Routing
     seam: float | None
     probe: Probe | None
-    signs: Signs | None = None
+    features: QualityFeatures | None = None
     score: float | None = None
     compare: dict[str, Compared] = field(default_factory=dict)
 

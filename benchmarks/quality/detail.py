@@ -134,7 +134,7 @@ def contrib() -> dict[str, Filler]:
 
 def timed(inpainters: Inpainters, seconds: list[float]) -> Inpainters:
     """The same inpainters; what copying texture takes is added to ``seconds``, hole by hole."""
-    detailed = inpainters._detailed
+    detailed = inpainters.with_texture
 
     def measured(*args: Any, **options: Any) -> Any:
         begun = time.perf_counter()
@@ -142,7 +142,7 @@ def timed(inpainters: Inpainters, seconds: list[float]) -> Inpainters:
         seconds.append(time.perf_counter() - begun)
         return found
 
-    inpainters._detailed = measured  # type: ignore[method-assign]
+    inpainters.with_texture = measured  # type: ignore[method-assign]
     return inpainters
 
 
@@ -188,9 +188,9 @@ class LedByTruth(Inpainters):
 
     def _free_form(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
         found = super()._free_form(rgb, unknown, hole)
-        guide, _ = masked_window(self.truth, np.zeros_like(unknown), found.seen)
-        return self._detailed(
-            found.seen, *masked_window(rgb, unknown, found.seen), found.answer, as_float(guide)
+        guide, _ = masked_window(self.truth, np.zeros_like(unknown), found.crop)
+        return self.with_texture(
+            found.crop, *masked_window(rgb, unknown, found.crop), found.prediction, as_float(guide)
         )
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/quality/prefilter.py --data DATA [--count 600] [--json FILE]
 
-For every photo and class: the compact segmenter's ``trace`` of that class, and the class's share of the photo in its labels. The threshold
+For every photo and class: the compact segmenter's ``peak_probability`` of that class, and the class's share of the photo in its labels. The threshold
 is read off the training photos (``segmentation/voc_train``): the largest at which 99.5 % of the pairs with at least 1 % of the photo go on,
 half the misses that the goal allows. It is then judged on photos that trained nothing (``voc_val``, ``coco_val``): recall of pairs with at
 least 1 %, and the share of the pairs without the class that the large segmenter is spared.
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from remove_objects.models.categories import CATEGORIES
-from remove_objects.pipeline.detect import looks
+from remove_objects.pipeline.detect.prefilter import LEAST_PEAK, peak_probability
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
 from remove_objects.train.data.pictures import read_rgb
 
@@ -39,7 +39,7 @@ def pairs(
     for path in images:
         labels = cv2.imread(str(folder / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED)
         probabilities = segmenter.probabilities(read_rgb(path))
-        traces.append([looks.trace(probabilities[c]) for c in range(1, len(CATEGORIES))])
+        traces.append([peak_probability(probabilities[c]) for c in range(1, len(CATEGORIES))])
         shares.append([float((labels == c).mean()) for c in range(1, len(CATEGORIES))])
     return {"trace": np.array(traces), "share": np.array(shares)}
 
@@ -73,14 +73,14 @@ def main() -> int:
     clear = sets["voc_train"]["trace"][sets["voc_train"]["share"] >= CLEAR]
     highest = float(np.quantile(clear, 1 - SURE, method="lower"))
     person = slice(CATEGORIES.index("person") - 1, CATEGORIES.index("person"))
-    table: dict[str, Any] = {"highest_safe": highest, "in_use": looks.TRACE, "by_threshold": {}}
+    table: dict[str, Any] = {"highest_safe": highest, "in_use": LEAST_PEAK, "by_threshold": {}}
     print(
-        f"largest threshold that {SURE:.1%} of the training pairs pass: {highest:.4f}; in use: {looks.TRACE}"
+        f"largest threshold that {SURE:.1%} of the training pairs pass: {highest:.4f}; in use: {LEAST_PEAK}"
     )
     print(
         f"{'threshold':>10}{'set':>12}{'recall':>9}{'missed':>12}{'skipped':>9}{'person: recall':>16}{'skipped':>9}"
     )
-    for threshold in sorted({*THRESHOLDS, looks.TRACE}):
+    for threshold in sorted({*THRESHOLDS, LEAST_PEAK}):
         for name, found in sets.items():
             every, people = judged(found, threshold, slice(None)), judged(found, threshold, person)
             table["by_threshold"].setdefault(str(threshold), {})[name] = {

@@ -30,8 +30,8 @@ from remove_objects.models.categories import CATEGORIES
 from remove_objects.models.checkpoint import load_weights
 from remove_objects.models.folding import fold_batch_norm
 from remove_objects.models.segmenter import CompactSegmenter
-from remove_objects.pipeline.detect import looks as looks_module
 from remove_objects.pipeline.detect import segmenters
+from remove_objects.pipeline.detect.multi_scale import two_scale
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import FloatArray, Pixels
 from remove_objects.train.data.labelled import PERSON, VOID
@@ -172,7 +172,7 @@ def main() -> int:
     assert isinstance(segmenter, segmenters.CompactSegmenterAdapter)
     looks: dict[str, Callable[[Pixels], FloatArray]] = {
         f"one look at {n}": partial(segmenter.probabilities, longest=n) for n in args.look
-    } | {"two looks": partial(looks_module.look_twice, segmenter)}  # fmt: skip
+    } | {"two looks": partial(two_scale, segmenter)}  # fmt: skip
     for path in args.weights:
         if path is not None:
             use(segmenter, path)

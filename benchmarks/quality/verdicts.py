@@ -32,12 +32,13 @@ import torch
 
 from remove_objects.models.categories import CLASSES
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.detect import looks
-from remove_objects.pipeline.detect.mask import class_mask, find_holes
-from remove_objects.pipeline.geometry import grow, hole_within
+from remove_objects.pipeline.detect.mask import class_mask, find_holes, removed_probability
+from remove_objects.pipeline.geometry import hole_within
 from remove_objects.pipeline.quality.lpips import lpips_network
-from remove_objects.pipeline.quality.verdict import WEIGHTS, score, verdict
+from remove_objects.pipeline.quality.verdict import WEIGHTS, expected_error
+from remove_objects.pipeline.quality.verdict import judge as judge_photo
 from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.report.entry import FEATURE_KEYS
 from remove_objects.pipeline.types import (
     Box,
     Hole,
@@ -46,9 +47,9 @@ from remove_objects.pipeline.types import (
     Outcome,
     Photo,
     Pixels,
+    QualityFeatures,
     Route,
     Routing,
-    Signs,
     Status,
 )
 from remove_objects.train.data.pictures import find_images, read_rgb
@@ -73,6 +74,8 @@ PASTED = (
 LEAST = {"side": 1e-2, "variety_of_colours": 1e-2, "contrast": 1e-2} | {
     k: w.least for k, w in WEIGHTS.items() if w.least is not None
 }
+#: Fields of ``QualityFeatures`` by their names in earlier files and in the report.
+FIELDS = {key: name for name, key in FEATURE_KEYS.items()}
 #: Share of an object that the segmenter must see where it was cut out.
 RECOGNISED = 0.7
 #: Backgrounds and sources of objects of each set, below the data folder.
@@ -228,7 +231,7 @@ def candidates(
     parts = find_holes(unknown)
     i = int(np.argmax([h.share for h in parts]))
     hole, found = parts[i], outcome.holes[i]
-    assert found.signs is not None
+    assert found.features is not None
     before, after = remover.segmenter.probabilities(rgb), remover.segmenter.probabilities(result)
     size = before.shape[2], before.shape[1]
     inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
@@ -236,7 +239,7 @@ def candidates(
     around = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach))).astype(bool) & ~inside
     variety, contrast = colours_around(rgb, hole, unknown)
     row: dict[str, Any] = {
-        "signs": asdict(found.signs), "probe": None if found.probe is None else asdict(found.probe),
+        "signs": asdict(found.features), "probe": None if found.probe is None else asdict(found.probe),
         "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
         "thing_after": float(1 - after[0][inside].mean()), "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
         "thing_around": float(1 - before[0][around].mean()), "thing_around_after": float(1 - after[0][around].mean()),
@@ -244,7 +247,7 @@ def candidates(
         "compact": float(hole.mask.mean()), "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
     }  # fmt: skip
     if category is not None:
-        removed, removed_after = (looks.removed_probability(p, [category]) for p in (before, after))
+        removed, removed_after = (removed_probability(p, [category]) for p in (before, after))
         rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(
             bool
         )
@@ -260,7 +263,7 @@ def candidates(
 def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     """Mean gradient inside the hole (its rim left out) over that of the known ring around it."""
     reach = max(8, round(0.15 * max(hole.box.w, hole.box.h)))
-    part = grow(hole.box, reach, *unknown.shape)
+    part = hole.box.grown(reach, unknown.shape)
     inner = hole_within(hole, part)
     grey = cv2.cvtColor(result[part.slices], cv2.COLOR_RGB2GRAY).astype(np.float32)
     gradient = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
@@ -278,7 +281,7 @@ def colours_around(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float
 
     Spread of colours; and the same after a blur of 4 pixels: how differently the hole's sides look.
     """
-    part = grow(hole.box, max(8, round(0.3 * max(hole.box.w, hole.box.h))), *unknown.shape)
+    part = hole.box.grown(max(8, round(0.3 * max(hole.box.w, hole.box.h))), unknown.shape)
     scale = min(1.0, 128 / max(part.w, part.h))
     size = max(8, round(part.w * scale)), max(8, round(part.h * scale))
     known = (~unknown[part.slices]).astype(np.float32)
@@ -300,7 +303,7 @@ def keep_maps(path: Path, remover: ObjectRemover, item: Composite, outcome: Outc
     for name, picture in (("before", item.rgb), ("after", outcome.result)):
         assert picture is not None
         found = remover.segmenter.probabilities(picture)
-        removed = looks.removed_probability(found, [item.category])
+        removed = removed_probability(found, [item.category])
         maps |= {
             f"{name}_removed": removed,
             f"{name}_ground": found[0],
@@ -330,7 +333,7 @@ def run(args: argparse.Namespace) -> None:
     true_error = TrueError()
 
     def seen(rgb: Pixels, category: str) -> Mask:
-        found = looks.removed_probability(remover.segmenter.probabilities(rgb), [category])
+        found = removed_probability(remover.segmenter.probabilities(rgb), [category])
         return class_mask(found, *rgb.shape[:2], 0.5)
 
     for item in composites(args.data, args.set, seen):
@@ -383,6 +386,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     flat = []
     for row in rows:
         if "true_lpips" in row:
+            row["signs"] = {FIELDS.get(k, k): v for k, v in row["signs"].items()}
             probe = {f"probe_{k}": v for k, v in (row["probe"] or {}).items()}
             flat.append(
                 {
@@ -461,12 +465,15 @@ def judge(args: argparse.Namespace) -> None:
         ("masks given", [r for r in rows if r["masks"]]),
     ):
         truth = column(part, "true_lpips")
-        signs = [Signs(**{k: r["signs"].get(k) for k in Signs.__dataclass_fields__}) for r in part]
-        expected = np.array([score(s) for s in signs])
-        blind = np.array([score(replace(s, probe=None)) for s in signs])
+        signs = [
+            QualityFeatures(**{k: r["signs"].get(k) for k in QualityFeatures.__dataclass_fields__})
+            for r in part
+        ]
+        expected = np.array([expected_error(s) for s in signs])
+        blind = np.array([expected_error(replace(s, probe=None)) for s in signs])
         status = np.array(
             [
-                verdict(r["hole_share"], r["residue"], [outcome_of(s)])[0] is Status.REVIEW
+                judge_photo(r["hole_share"], r["residue"], [outcome_of(s)])[0] is Status.REVIEW
                 for s, r in zip(signs, part, strict=True)
             ]
         )
@@ -500,9 +507,15 @@ def judge(args: argparse.Namespace) -> None:
         )
 
 
-def outcome_of(signs: Signs) -> HoleOutcome:
+def outcome_of(signs: QualityFeatures) -> HoleOutcome:
     return HoleOutcome(
-        Box(0, 0, 1, 1), 0.0, Routing(Route.FREE_FORM, ""), signs.seam, None, signs, score(signs)
+        Box(0, 0, 1, 1),
+        0.0,
+        Routing(Route.FREE_FORM, ""),
+        signs.seam,
+        None,
+        signs,
+        expected_error(signs),
     )
 
 

@@ -150,7 +150,7 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
             network=True,
         )
     fill = inpainters.fill(rgb, unknown, hole, Route.FREE_FORM)
-    add("composite", lambda: composite.lead_in(rgb.copy(), fill.rgb, fill.window, hole, unknown))
+    add("composite", lambda: composite.blend_into(rgb.copy(), fill.rgb, fill.window, hole, unknown))
     place = probe.probe_hole(hole, unknown, Route.FREE_FORM)
     if place is not None:
         add("probe", lambda: remover._probe(rgb, unknown, place, Route.FREE_FORM))

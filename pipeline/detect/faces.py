@@ -1,4 +1,4 @@
-"""Face detection: YuNet where its file can be had, else the Haar cascades inside opencv-python."""
+"""Face detection: YuNet if its file is available, else the Haar cascades inside opencv-python."""
 
 from __future__ import annotations
 
@@ -11,16 +11,27 @@ import numpy as np
 from ..pixels import eight_bits
 from ..types import Box, Face, Pixels
 
-#: Longer side in pixels at which faces are looked for.
-LOOK_AT = 1024
-YUNET_SCORE = 0.7
-HAAR_NEIGHBOURS = 6
-#: ``Face.side`` and ``Face.below`` of each detector's boxes: medians over 300 of the aligned faces that the face network learns from.
+#: Longer side in pixels at which faces are detected.
+DETECTION_SIZE = 1024
+#: Least score of YuNet, in [0, 1], and least number of overlapping detections of the cascades.
+YUNET_SCORE, HAAR_NEIGHBOURS = 0.7, 6
+#: Least side in pixels of a face.
+LEAST_FACE = 8
+#: ``Face.side`` and ``Face.below`` for each detector's boxes: medians over 300 of the aligned faces
+#: on which the face network is trained.
 FRAMING = {"yunet": (0.86, 0.135), "haar": (0.96, 0.087)}
+
+#: x, y, width, height and score of a detection.
+_Detection = tuple[float, float, float, float, float]
 
 
 class FaceDetector:
-    """Detects faces. ``name`` says with what; the cascades find fewer, and mistake more. ``missing``: why it is not YuNet, or empty."""
+    """Detects faces. The Haar cascades find fewer than YuNet, with more false positives.
+
+    Attributes:
+        name: ``yunet`` or ``haar``.
+        missing: why YuNet is unavailable, or empty.
+    """
 
     def __init__(self, *, offline: bool = False) -> None:
         self._lock = threading.Lock()  # OpenCV's detectors keep state between calls
@@ -34,40 +45,48 @@ class FaceDetector:
         self.name = "yunet" if path else "haar"
 
     def detect(self, rgb: Pixels) -> list[Face]:
-        """Faces on an RGB HWC photo (uint8 or uint16), best first; boxes in its pixels, cut to the photo."""
+        """Detect faces in a photo.
+
+        Args:
+            rgb: HWC uint8 or uint16.
+
+        Returns:
+            Faces by descending score; their boxes are in the photo's pixels and clipped to it.
+        """
         h, w = rgb.shape[:2]
-        scale = min(1.0, LOOK_AT / max(h, w))
-        small = eight_bits(
-            cv2.resize(
-                rgb,
-                (max(1, round(w * scale)), max(1, round(h * scale))),
-                interpolation=cv2.INTER_AREA,
-            )
-        )
+        scale = min(1.0, DETECTION_SIZE / max(h, w))
+        size = max(1, round(w * scale)), max(1, round(h * scale))
+        small = eight_bits(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
         with self._lock:
-            found = self._with_yunet(small) if self._yunet is not None else self._with_haar(small)
+            detections = (
+                self._run_yunet(small) if self._yunet is not None else self._run_haar(small)
+            )
         faces = []
-        for x, y, width, height, score in found:
-            x0, y0 = max(0, round(x / scale)), max(0, round(y / scale))
-            x1, y1 = min(w, round((x + width) / scale)), min(h, round((y + height) / scale))
-            if x1 - x0 >= 8 and y1 - y0 >= 8:
-                faces.append(Face(Box(x0, y0, x1 - x0, y1 - y0), float(score), *FRAMING[self.name]))
+        for x, y, width, height, score in detections:
+            box = Box.from_corners(
+                round(x / scale),
+                round(y / scale),
+                round((x + width) / scale),
+                round((y + height) / scale),
+            ).intersection(Box.full(rgb.shape))
+            if min(box.w, box.h) >= LEAST_FACE:
+                faces.append(Face(box, float(score), *FRAMING[self.name]))
         return sorted(faces, key=lambda f: -f.score)
 
-    def _with_yunet(self, rgb: Pixels) -> list[tuple[float, float, float, float, float]]:
+    def _run_yunet(self, rgb: Pixels) -> list[_Detection]:
         assert self._yunet is not None
         self._yunet.setInputSize((rgb.shape[1], rgb.shape[0]))
         _, rows = self._yunet.detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
         return [] if rows is None else [(*(float(v) for v in r[:4]), float(r[-1])) for r in rows]  # type: ignore[misc]
 
-    def _with_haar(self, rgb: Pixels) -> list[tuple[float, float, float, float, float]]:
+    def _run_haar(self, rgb: Pixels) -> list[_Detection]:
         assert self._haar is not None
         grey = cv2.equalizeHist(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
         least = max(20, min(grey.shape) // 20)
         boxes, _, levels = self._haar.detectMultiScale3(
             grey, 1.1, HAAR_NEIGHBOURS, minSize=(least, least), outputRejectLevels=True
         )
-        # The cascade's level weights have no upper bound; squashed, they only serve to order the faces.
+        # The cascade's level weights have no upper bound: mapped to [0, 1), they only rank faces.
         return [
             (*(float(v) for v in b), float(1 - np.exp(-max(0.0, float(s)) / 3)))  # type: ignore[misc]
             for b, s in zip(boxes, levels, strict=False)
@@ -75,7 +94,11 @@ class FaceDetector:
 
 
 def find_yunet(offline: bool) -> tuple[Path | None, str]:
-    """(YuNet's file, its hash checked, "") or (None, why it is not to be had)."""
+    """Locate YuNet's file, and download it if that is allowed.
+
+    Returns:
+        (the file with its hash checked, ""), or (None, why it is unavailable).
+    """
     from ...models.checkpoint import CheckpointError
     from ...models.hub import YUNET, fetch, why_missing
 

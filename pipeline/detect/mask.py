@@ -1,33 +1,92 @@
-"""From class probabilities to holes: threshold, specks, dilation, connected components."""
+"""From class probabilities to holes: hysteresis, threshold, specks, dilation, connected components."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from ...models.categories import CATEGORIES
 from ..config import SPECK_SHARE
-from ..geometry import intersects, near_box, union
+from ..geometry import near_box
 from ..types import Box, FloatArray, Hole, Mask
+
+#: Hysteresis, as shares of the threshold: a pixel connected with an object of the class joins it at
+#: the first probability, or at the second if it more likely belongs to some object than to none.
+CONNECTED, WAVERING = 0.6, 0.3
+
+
+def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
+    """21hw class probabilities -> hw, the probability that a pixel belongs to any of ``classes``."""
+    return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)  # type: ignore[no-any-return]
+
+
+def class_shares(
+    probabilities: FloatArray, classes: Sequence[str], threshold: float
+) -> dict[str, float]:
+    """The share of the photo that each of ``classes`` covers, without those that cover nothing.
+
+    A pixel counts if the probability of ``classes`` together reaches ``threshold``; it counts for
+    the most probable of them.
+    """
+    ids = [CATEGORIES.index(c) for c in classes]
+    covered = probabilities[ids].sum(0) >= threshold
+    best = probabilities[ids].argmax(0)
+    shares = {c: float((covered & (best == i)).mean()) for i, c in enumerate(classes)}
+    return {c: s for c, s in shares.items() if s > 0}
+
+
+def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> FloatArray:
+    """Raise the removed classes' probability where an object continues but its class wavers.
+
+    Otherwise half a dog would be left. A pixel connected with one of the classes belongs to that
+    object if their probability is at least ``CONNECTED`` of the threshold (Canny's hysteresis), or
+    ``WAVERING`` of it while some object is more likely than none. Its probability becomes that of
+    any object at all, and at least the threshold.
+
+    Args:
+        removed: hw in [0, 1], the probability of the removed classes.
+        ground: the probability of the background class, at any size.
+        threshold: probability from which a pixel is removed.
+
+    Returns:
+        hw float32 in [0, 1].
+    """
+    h, w = removed.shape
+    thing = 1 - cv2.resize(ground, (w, h), interpolation=cv2.INTER_LINEAR)
+    sure = removed >= threshold
+    candidates = (removed >= CONNECTED * threshold) | (
+        (removed >= WAVERING * threshold) & (thing >= threshold)
+    )
+    _, parts = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
+    kept = np.zeros(int(parts.max()) + 1, bool)
+    kept[parts[sure]] = True
+    kept[0] = False
+    return np.where(kept[parts], np.maximum(np.maximum(removed, thing), threshold), removed).astype(
+        np.float32
+    )
 
 
 def class_mask(probability: FloatArray, height: int, width: int, threshold: float) -> Mask:
     """The pixels that belong to the removed classes.
 
     Args:
-        probability: hw float32 in [0, 1], the summed probability of the removed classes, at the segmenter's own size.
+        probability: hw float32 in [0, 1], the summed probability of the removed classes, at the
+            segmenter's own size.
         height: the photo's.
         width: the photo's.
-        threshold: least probability at which a pixel is taken.
+        threshold: least probability at which a pixel is removed.
 
     Returns:
-        HW bool at the photo's size; parts smaller than ``SPECK_SHARE`` of the photo are dropped.
+        HW bool at the photo's size, without components smaller than ``SPECK_SHARE`` of the photo.
     """
     full = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR)
     return drop_specks(full >= threshold)
 
 
 def drop_specks(mask: Mask) -> Mask:
-    """``mask`` without its connected parts (8 neighbours) of less than ``SPECK_SHARE`` of the picture."""
+    """``mask`` without connected components (8 neighbours) below ``SPECK_SHARE`` of the picture."""
     if not mask.any():
         return mask.copy()
     least = max(4.0, SPECK_SHARE * mask.size)
@@ -38,18 +97,20 @@ def drop_specks(mask: Mask) -> Mask:
 
 
 def dilate(mask: Mask, radius: int) -> Mask:
-    """Every pixel within ``radius`` (Euclidean, pixels) of the mask. The cost does not depend on the radius."""
+    """Every pixel within ``radius`` (Euclidean, in pixels) of the mask.
+
+    The cost does not depend on the radius.
+    """
     if radius <= 0 or not mask.any():
         return mask.copy()
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    y0, y1 = max(0, int(rows[0]) - radius), int(rows[-1]) + radius + 1
-    x0, x1 = max(0, int(columns[0]) - radius), int(columns[-1]) + radius + 1
-    part = np.ascontiguousarray(mask[y0:y1, x0:x1])
+    region = Box.bounding(mask).grown(radius, mask.shape).slices
+    crop = np.ascontiguousarray(mask[region])
     result = mask.copy()
-    # Squares of distances are whole numbers; the distances are floats, of which OpenCV 4.10 gives 7.0000005 for 7.
+    # Squared distances are whole numbers, but the distances are floats: OpenCV 4.10 computes
+    # 7.0000005 for 7. So the limit lies between two whole squares.
     limit = (radius**2 + 0.5) ** 0.5
-    result[y0:y1, x0:x1] = (
-        cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) < limit
+    result[region] = (
+        cv2.distanceTransform((~crop).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) < limit
     )
     return result
 
@@ -57,31 +118,24 @@ def dilate(mask: Mask, radius: int) -> Mask:
 def find_holes(mask: Mask) -> list[Hole]:
     """The holes of a dilated mask, largest first; they partition it.
 
-    Connected components (8 neighbours); those so close that their windows would see each other (``geometry.near_box``) are one hole.
+    Holes are connected components (8 neighbours). Components so close that their windows would
+    contain each other (``geometry.near_box``) form one hole.
     """
     height, width = mask.shape
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     groups: list[tuple[Box, list[int]]] = [
-        (
-            Box(
-                int(s[cv2.CC_STAT_LEFT]),
-                int(s[cv2.CC_STAT_TOP]),
-                int(s[cv2.CC_STAT_WIDTH]),
-                int(s[cv2.CC_STAT_HEIGHT]),
-            ),
-            [i],
-        )
-        for i, s in enumerate(stats)
-        if i > 0
+        (Box(*(int(v) for v in s[:4])), [i]) for i, s in enumerate(stats) if i > 0
     ]
     merged = True
     while merged:
         merged = False
         for i in range(len(groups)):
             for j in range(len(groups) - 1, i, -1):
-                reach = near_box(groups[i][0], height, width), near_box(groups[j][0], height, width)
-                if intersects(reach[0], groups[j][0]) or intersects(reach[1], groups[i][0]):
-                    groups[i] = union(groups[i][0], groups[j][0]), groups[i][1] + groups[j][1]
+                (first, members), (second, others) = groups[i], groups[j]
+                if near_box(first, height, width).intersects(second) or near_box(
+                    second, height, width
+                ).intersects(first):
+                    groups[i] = first.union(second), members + others
                     del groups[j]
                     merged = True
     holes = []

@@ -1,6 +1,6 @@
-"""The three inpainters at the photo's own size: a window around the hole, the network at its working size, the way back.
+"""The three inpainters at the photo's own resolution: crop a window, run the network, go back.
 
-Nothing here reads a pixel under any hole of the photo: windows are masked before anything else happens to them.
+Nothing here reads a pixel under any hole of the photo: windows are masked first.
 """
 
 from __future__ import annotations
@@ -18,61 +18,71 @@ from ..geometry import context_window
 from ..types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 from .route import face_of
 from .texture.patch import texture_patch
-
-if TYPE_CHECKING:
-    import torch
-
 from .windows import (
     EDGE_BLOCKS,
-    _pad,
     edge_window,
     enlarge,
     masked_window,
+    pad,
     resize_known,
     shrink_known,
 )
 
-#: Longest side of a free-form window at work (the network has seen 256 pixels), and the widest gap (twice the greatest depth, in
-#: pixels) that it bridges.
+if TYPE_CHECKING:
+    import torch
+
+#: Longest side in pixels of a free-form window inside the network (it was trained on 256 pixels),
+#: and the widest gap in pixels (twice the hole's greatest depth) that the network bridges.
 FREE_FORM_SIZE, FREE_FORM_GAP = 256, 110
 
+#: Side in pixels of the square that the face network takes.
 FACE_SIZE = 128
 
-#: Known pixels beside the hole that a fill holds: what ``composite.lead_in`` looks at.
+#: Known pixels beside the hole that a fill contains, for ``composite.blend_into`` to compare with.
 RIM = 72
 
-#: What the face network blurs, as a standard deviation in its own pixels.
+#: The face network's own blur, as a standard deviation in its pixels.
 FACE_BLUR = 0.75
 
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """A part of the photo with the hole's new content: hw3 float32 in [0, 1]; only the hole's pixels are of use.
+    """New content for a window of the photo; only the hole's pixels are meaningful.
 
-    ``answer`` is the network's for what it saw, ``seen``, of that size or smaller; ``detailed`` the photo's own texture led by it, of
-    ``window``, which may be a part of ``seen``; None where it was not asked for, the network's pixels are as fine, or too little is known
-    to copy from.
+    Attributes:
+        crop: the part of the photo that the network saw.
+        prediction: hw3 float32 in [0, 1], the network's output for ``crop``, at its size or
+            smaller.
+        window: the part of the photo that this fill covers; it may be smaller than ``crop``.
+        textured: hw3 float32 in [0, 1] of ``window``, the photo's own texture guided by the
+            prediction. None if no texture was requested, if the network's pixels are as fine as
+            the photo's, or if too little is known to copy from.
     """
 
-    seen: Box
-    answer: FloatArray
+    crop: Box
+    prediction: FloatArray
     window: Box
-    detailed: FloatArray | None = None
+    textured: FloatArray | None = None
 
     @property
-    def plain(self) -> FloatArray:
-        """The network's answer at the window's size: made when asked for, because it is large and mostly not."""
-        part = replace(self.window, x=self.window.x - self.seen.x, y=self.window.y - self.seen.y)
-        return enlarge(self.answer, self.seen)[part.slices]
+    def upsampled(self) -> FloatArray:
+        """The prediction at the window's size, computed on demand: it is large and rarely needed."""
+        return enlarge(self.prediction, self.crop)[self.window.relative_to(self.crop).slices]
 
     @property
     def rgb(self) -> FloatArray:
-        """The one to use, where nothing speaks against the texture."""
-        return self.plain if self.detailed is None else self.detailed
+        """The content to use by default: textured if there is texture."""
+        return self.upsampled if self.textured is None else self.textured
 
 
 class Inpainters:
-    """Loads each network once, when it is first needed. Safe to use from several threads."""
+    """The inpainting networks, each loaded on first use. Safe to use from several threads.
+
+    Attributes:
+        device: where the networks run.
+        detail: whether fills get the photo's own texture.
+        weights: sha256 of every weight loaded so far, by kind.
+    """
 
     def __init__(self, device: torch.device, *, detail: bool = True) -> None:
         self.device, self.detail = device, detail
@@ -81,13 +91,18 @@ class Inpainters:
         self._lock = threading.Lock()
 
     def network(self, kind: str) -> Any:
-        """The loaded network of a weight's kind."""
+        """The network of a weight's kind (``partial-conv``, ``skip-ce`` or ``compression``).
+
+        Raises:
+            WeightsError: the weight is missing or damaged.
+        """
         with self._lock:
             if kind not in self._networks:
                 self._networks[kind] = self._load(kind)
             return self._networks[kind]
 
     def _load(self, kind: str) -> Any:
+        """Load a shipped network onto the device, ready for inference."""
         import torch
 
         from ...models.checkpoint import CheckpointError
@@ -109,28 +124,32 @@ class Inpainters:
         return fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
 
     def fill(
-        self, rgb: Pixels, unknown: Mask, hole: Hole, route: Route, faces: Sequence[Face] = ()
+        self, rgb: Pixels, hole_mask: Mask, hole: Hole, route: Route, faces: Sequence[Face] = ()
     ) -> Fill:
         """Fill one hole.
 
         Args:
             rgb: the photo, HWC uint8 or uint16.
-            unknown: HW bool, all holes of the photo; none of these pixels is read.
-            hole: the one to fill.
-            route: by which inpainter.
-            faces: for the face route's window.
+            hole_mask: HW bool, all holes of the photo; none of these pixels is read.
+            hole: the hole to fill.
+            route: the inpainter to use.
+            faces: the photo's faces, which position the face route's window.
+
+        Raises:
+            WeightsError: the network's weight is missing or damaged.
         """
         if route is Route.EDGE:
-            return self._edge(rgb, unknown, hole)
+            return self._edge(rgb, hole_mask, hole)
         if route is Route.FACE:
             face = face_of(hole, faces)
-            return self._face(rgb, unknown, hole, face.frame if face else None)
-        return self._free_form(rgb, unknown, hole)
+            return self._face(rgb, hole_mask, hole, face.frame if face else None)
+        return self._free_form(rgb, hole_mask, hole)
 
-    def _free_form(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
-        height, width = unknown.shape
+    def _free_form(self, rgb: Pixels, hole_mask: Mask, hole: Hole) -> Fill:
+        """Partial-convolution U-Net on a window with context on every side."""
+        height, width = hole_mask.shape
         window = context_window(hole.box, height, width, context=0.5, least=128)
-        picture, known = masked_window(rgb, unknown, window)
+        picture, known_mask = masked_window(rgb, hole_mask, window)
         depth = float(
             cv2.distanceTransform(
                 np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
@@ -139,43 +158,51 @@ class Inpainters:
         scale = min(
             1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth)
         )
-        small, small_known = shrink_known(picture, known, scale)
+        small, small_known = shrink_known(picture, known_mask, scale)
         output = self._run("partial-conv", small, small_known, multiple=128)
         output = np.clip(output, 0, 1)
-        return self._detailed(
-            window, picture, known, np.where(small_known[..., None], small, output), output
+        return self.with_texture(
+            window, picture, known_mask, np.where(small_known[..., None], small, output), output
         )
 
-    def _detailed(
+    def with_texture(
         self,
-        seen: Box,
+        crop: Box,
         picture: Pixels,
-        known: Mask,
-        answer: FloatArray,
+        known_mask: Mask,
+        prediction: FloatArray,
         guide: FloatArray,
         *,
         fine: bool = True,
     ) -> Fill:
-        """The fill of what was seen, with its texture where there can be one."""
-        patch = texture_patch(picture, known, guide, margin=RIM, fine=fine) if self.detail else None
-        if patch is None:
-            return Fill(seen, answer, seen)
-        rows, columns = patch.part
-        window = Box(
-            seen.x + columns.start,
-            seen.y + rows.start,
-            columns.stop - columns.start,
-            rows.stop - rows.start,
-        )
-        return Fill(seen, answer, window, np.clip(patch.content, 0, 1, out=patch.content))
+        """The fill of a crop, with the photo's own texture if ``detail`` is on and enough is known.
 
-    def _edge(self, rgb: Pixels, unknown: Mask, hole: Hole) -> Fill:
-        window = edge_window(hole, *unknown.shape)
-        picture, known = masked_window(rgb, unknown, window)
+        Args:
+            crop: position of ``picture`` in the photo.
+            picture: hw3, the crop in the photo's own samples, 0 where unknown.
+            known_mask: hw bool.
+            prediction: hw3 in [0, 1], the network's output at any size.
+            guide: hw3 in [0, 1] at any size, the coarse picture that the texture follows.
+            fine: whether the guide is sharp beside known pixels.
+        """
+        patch = (
+            texture_patch(picture, known_mask, guide, margin=RIM, fine=fine)
+            if self.detail
+            else None
+        )
+        if patch is None:
+            return Fill(crop, prediction, crop)
+        window = patch.box.shifted(crop.y, crop.x)
+        return Fill(crop, prediction, window, np.clip(patch.content, 0, 1, out=patch.content))
+
+    def _edge(self, rgb: Pixels, hole_mask: Mask, hole: Hole) -> Fill:
+        """Compression network of Wu & Cui: a low-resolution prediction that guides texture."""
+        window = edge_window(hole, *hole_mask.shape)
+        picture, known_mask = masked_window(rgb, hole_mask, window)
         block = max(1, -(-max(window.w, window.h) // EDGE_BLOCKS))
         gh, gw = -(-window.h // block), -(-window.w // block)
-        # The frame is filled up to whole blocks with unknown pixels; the network works at 8 pixels a block.
-        padded, padded_known = _pad(picture, known, gh * block, gw * block)
+        # Unknown pixels complete the last blocks; the network takes 8 pixels per block.
+        padded, padded_known = pad(picture, known_mask, gh * block, gw * block)
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
         coarse = np.clip(
             self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1
@@ -183,70 +210,81 @@ class Inpainters:
         guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[
             : window.h, : window.w
         ]
-        return self._detailed(window, picture, known, guide, guide, fine=False)  # type: ignore[arg-type]
+        return self.with_texture(window, picture, known_mask, guide, guide, fine=False)  # type: ignore[arg-type]
 
-    def _face(self, rgb: Pixels, unknown: Mask, hole: Hole, frame: Box | None) -> Fill:
-        b = hole.box
-        margin = max(b.w, b.h) // 8
-        x0, y0, x1, y1 = b.x - margin, b.y - margin, b.x + b.w + margin, b.y + b.h + margin
+    def _face(self, rgb: Pixels, hole_mask: Mask, hole: Hole, frame: Box | None) -> Fill:
+        """Skip context encoder on the face's frame, enlarged to a square that contains the hole.
+
+        Without a face (``frame`` is None) the square is centred on the hole.
+        """
+        box = hole.box
+        margin = max(box.w, box.h) // 8
         if frame is None:
-            side = 2 * max(b.w, b.h)
-            frame = Box(b.x + b.w // 2 - side // 2, b.y + b.h // 2 - side // 2, side, side)
-        x0, y0, x1, y1 = (
-            min(x0, frame.x),
-            min(y0, frame.y),
-            max(x1, frame.x + frame.w),
-            max(y1, frame.y + frame.h),
+            side = 2 * max(box.w, box.h)
+            frame = Box(box.x + box.w // 2 - side // 2, box.y + box.h // 2 - side // 2, side, side)
+        both = frame.union(
+            Box(box.x - margin, box.y - margin, box.w + 2 * margin, box.h + 2 * margin)
         )
-        side = max(x1 - x0, y1 - y0)
-        return self.face_frame(
-            rgb, unknown, Box((x0 + x1 - side) // 2, (y0 + y1 - side) // 2, side, side)
-        )
+        side = max(both.w, both.h)
+        x, y = (both.x + both.right - side) // 2, (both.y + both.bottom - side) // 2
+        return self.face_frame(rgb, hole_mask, Box(x, y, side, side))
 
-    def face_frame(self, rgb: Pixels, unknown: Mask, square: Box) -> Fill:
-        """The face network on a square of the photo. It may reach over the border; there it is unknown."""
-        height, width = unknown.shape
-        left, top = max(0, -square.x), max(0, -square.y)
-        window = Box(square.x + left, square.y + top, 0, 0)
-        window = Box(
-            window.x,
-            window.y,
-            min(width, square.x + square.w) - window.x,
-            min(height, square.y + square.h) - window.y,
-        )
-        picture, known = masked_window(rgb, unknown, window)
+    def face_frame(self, rgb: Pixels, hole_mask: Mask, square: Box) -> Fill:
+        """Fill a square of the photo by the face network.
+
+        Args:
+            rgb: the photo, HWC uint8 or uint16.
+            hole_mask: HW bool, all holes of the photo.
+            square: it may reach over the photo's border, where pixels are unknown.
+        """
+        window = square.intersection(Box.full(hole_mask.shape))
+        inside = window.relative_to(square).slices
+        picture, known_mask = masked_window(rgb, hole_mask, window)
         frame = np.zeros((square.h, square.w, 3), picture.dtype)
         frame_known = np.zeros((square.h, square.w), bool)
-        frame[top : top + window.h, left : left + window.w] = picture
-        frame_known[top : top + window.h, left : left + window.w] = known
+        frame[inside] = picture
+        frame_known[inside] = known_mask
         small, small_known = resize_known(frame, frame_known, FACE_SIZE, FACE_SIZE)
         output = self._run("skip-ce", small * 2 - 1, small_known, multiple=FACE_SIZE) / 2 + 0.5
-        answer = np.where(small_known[..., None], small, np.clip(output, 0, 1))
-        inside = slice(top, top + window.h), slice(left, left + window.w)
-        plain = np.clip(
-            cv2.resize(answer, (square.w, square.h), interpolation=cv2.INTER_CUBIC)[inside], 0, 1
+        prediction = np.where(small_known[..., None], small, np.clip(output, 0, 1))
+        upsampled = np.clip(
+            cv2.resize(prediction, (square.w, square.h), interpolation=cv2.INTER_CUBIC)[inside],
+            0,
+            1,
         )
         blur = FACE_BLUR * square.w / FACE_SIZE
-        if blur < 1:
-            return Fill(
-                window, plain, window
-            )  # the network's own pixels are as fine as the photo's
-        found = self._detailed(window, picture, known, plain, plain)
-        if found.detailed is None:
-            return found
-        # Features are the network's, only what is finer than its pixels is copied: skin and hair have grain, and eyes stay where they are.
-        grain = found.detailed - cv2.GaussianBlur(found.detailed, (0, 0), blur)
-        return replace(found, detailed=np.clip(found.plain + grain, 0, 1))
+        if blur < 1:  # the network's own pixels are as fine as the photo's
+            return Fill(window, upsampled, window)
+        fill = self.with_texture(window, picture, known_mask, upsampled, upsampled)
+        if fill.textured is None:
+            return fill
+        # The face's features come from the network and stay in place; only detail finer than its
+        # pixels is copied: skin and hair have grain.
+        grain = fill.textured - cv2.GaussianBlur(fill.textured, (0, 0), blur)
+        return replace(fill, textured=np.clip(fill.upsampled + grain, 0, 1))
 
-    def _run(self, kind: str, picture: FloatArray, known: Mask, *, multiple: int) -> FloatArray:
-        """One network on one window: pads to a legal size with unknown pixels, and cuts the answer back."""
+    def _run(
+        self, kind: str, picture: FloatArray, known_mask: Mask, *, multiple: int
+    ) -> FloatArray:
+        """Run one network on one window.
+
+        Args:
+            kind: as in ``network``.
+            picture: hw3 float32 in the network's own range.
+            known_mask: hw bool.
+            multiple: the network takes sides that are multiples of this; unknown pixels are
+                padded, and the output is cut back.
+
+        Returns:
+            hw3 float32, smaller than the input by the network's own factor.
+        """
         import torch
 
         from ...models.precision import autocast
 
-        h, w = known.shape
-        padded, padded_known = _pad(
-            picture, known, -(-h // multiple) * multiple, -(-w // multiple) * multiple
+        h, w = known_mask.shape
+        padded, padded_known = pad(
+            picture, known_mask, -(-h // multiple) * multiple, -(-w // multiple) * multiple
         )
         x = (
             torch.from_numpy(padded)

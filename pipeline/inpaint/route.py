@@ -1,13 +1,22 @@
-"""Which inpainter a hole goes to: the rule, its thresholds and its reasons, at a glance.
+"""Which hole goes to which network: the rule, its thresholds and its reasons.
 
-| asked in this order | threshold | route | why |
-| --- | --- | --- | --- |
-| touches the photo's border along more than a sliver | ``EDGE_CONTACT`` of the hole's own extent there, and at least ``EDGE_PIXELS`` of the photo's shorter side | edge | nothing is known on the far side: the low-resolution answer and the photo's own texture do best |
-| lies on a face that stays | ``ON_FACE`` of the hole inside the face's region, ``FACE_STAYS`` of the face outside every hole | face | only a network of faces knows what belongs there |
-| else | | free-form | known on every side |
+The first condition that holds decides:
 
-A face of which most is removed is no face here, whatever the detector says: a removed person must not leave a ghost's face on the wall.
-"""  # noqa: E501
+| condition | route | reason |
+| --- | --- | --- |
+| the hole touches the photo's border along more than a sliver | edge | 1 |
+| the hole lies on a face that stays | face | 2 |
+| else | free-form | 3 |
+
+1. Nothing is known on the far side, where a low-resolution prediction and the photo's own texture
+   do best. The contact must be at least ``EDGE_CONTACT`` of the hole's own extent along the border
+   and ``EDGE_PIXELS`` of the photo's shorter side.
+2. Only a network of faces knows what belongs there. ``ON_FACE`` of the hole must lie inside the
+   face's region, and ``FACE_STAYS`` of the face outside every hole. If most of a face lies inside
+   holes, the hole is not routed to the face network, whatever the detector's score: otherwise a
+   removed person's face would be painted back.
+3. The hole's surroundings are known on every side.
+"""
 
 from __future__ import annotations
 
@@ -28,19 +37,21 @@ FACE_STAYS = 0.50
 FACE_REGION = 1.6
 
 
-def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto") -> Routing:
-    """Decide.
+def choose_route(
+    hole: Hole, hole_mask: Mask, faces: Sequence[Face], forced: str = "auto"
+) -> Routing:
+    """Choose the inpainter for one hole.
 
     Args:
-        hole: the hole.
-        removed: HW bool, all holes of the photo together.
-        faces: what the detector found on the photo.
-        forced: ``auto``, or the route the user wants.
+        hole: the hole to fill.
+        hole_mask: HW bool, all holes of the photo.
+        faces: the detector's faces in the photo.
+        forced: ``auto``, or the route that the user wants.
 
     Returns:
         The route and its reason in words.
     """
-    height, width = removed.shape
+    height, width = hole_mask.shape
     if forced != "auto":
         return _forced(Route(forced), hole, faces)
     contact, side = border_contact(hole, height, width)
@@ -51,7 +62,7 @@ def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto"
     for face in faces:
         if _share_in(hole, face_region(face)) < ON_FACE:
             continue
-        outside = 1.0 - float(removed[face.box.slices].mean())
+        outside = 1.0 - float(hole_mask[face.box.slices].mean())
         if outside > FACE_STAYS:
             return Routing(
                 Route.FACE, f"lies on a face that stays ({outside:.0%} of it is outside the hole)"
@@ -64,34 +75,32 @@ def route(hole: Hole, removed: Mask, faces: Sequence[Face], forced: str = "auto"
 
 
 def face_region(face: Face) -> Box:
-    """The square in which a hole counts as on the face; it may reach over the photo's border."""
-    side = round(FACE_REGION * max(face.box.w, face.box.h))
-    # The detector's box spans brow to chin; a head's middle lies a little higher.
-    return Box(
-        face.box.x + face.box.w // 2 - side // 2,
-        face.box.y + face.box.h // 2 - round(0.53 * side),
-        side,
-        side,
-    )
+    """The square whose holes count as lying on the face; it may reach over the photo's border."""
+    box = face.box
+    side = round(FACE_REGION * max(box.w, box.h))
+    # The detector's box spans brow to chin; the head's centre lies a little higher.
+    return Box(box.x + box.w // 2 - side // 2, box.y + box.h // 2 - round(0.53 * side), side, side)
 
 
 def face_of(hole: Hole, faces: Sequence[Face]) -> Face | None:
-    """The face whose region holds most of the hole, if any holds some."""
+    """The face whose region contains the largest share of the hole, or None if none contains any."""
     best = max(faces, key=lambda f: _share_in(hole, face_region(f)), default=None)
     return best if best is not None and _share_in(hole, face_region(best)) > 0 else None
 
 
 def _forced(wanted: Route, hole: Hole, faces: Sequence[Face]) -> Routing:
+    """The route that the user wants; its reason warns about a face route without a face."""
     if wanted is Route.FACE and face_of(hole, faces) is None:
         return Routing(
-            Route.FACE, "asked for; no face is found here, the window is centred on the hole"
+            Route.FACE, "requested; no face was detected here, so the window is centred on the hole"
         )
-    return Routing(wanted, "asked for")
+    return Routing(wanted, "requested")
 
 
-def _share_in(hole: Hole, window: Box) -> float:
-    x0, y0 = max(0, window.x - hole.box.x), max(0, window.y - hole.box.y)
-    x1, y1 = window.x + window.w - hole.box.x, window.y + window.h - hole.box.y
-    if x1 <= x0 or y1 <= y0:
+def _share_in(hole: Hole, region: Box) -> float:
+    """Share of the hole's pixels inside a region."""
+    overlap = region.intersection(hole.box)
+    if not overlap.area:
         return 0.0
-    return float(hole.mask[y0:y1, x0:x1].sum() / max(1, hole.mask.sum()))
+    inside = hole.mask[overlap.relative_to(hole.box).slices]
+    return float(inside.sum() / max(1, hole.mask.sum()))

@@ -1,8 +1,6 @@
-"""TODO docstring."""
+"""Crops for the inpainting networks: the edge route's window, masking, resizing over known pixels."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,32 +10,29 @@ from ..pixels import as_float
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 from .texture.full_size import Picture
 
-if TYPE_CHECKING:
-    pass
-
-
-#: The compression network's frame: blocks along the longer side (256 pixels), and the share of the frame that the hole takes.
+#: The compression network's frame: blocks along the longer side (256 pixels), and the share of the
+#: frame that the hole takes across the border.
 EDGE_BLOCKS, EDGE_SHARE = 32, 0.3
 
 
 def edge_window(hole: Hole, height: int, width: int) -> Box:
-    """The edge route's window: the hole is about ``EDGE_SHARE`` of it across the border, and lies in its middle along it."""
-    b = hole.box
+    """The edge route's window in a photo of ``height`` x ``width`` pixels.
+
+    The hole takes about ``EDGE_SHARE`` of it across the border, and lies in its middle along the
+    border.
+    """
+    box = hole.box
     contact, side = border_contact(hole, height, width)
-    reach = {"left": b.x + b.w, "top": b.y + b.h, "right": width - b.x, "bottom": height - b.y}
-    if not contact:  # sent here by the user: the nearest border stands for the one it touches
+    reach = {"left": box.right, "top": box.bottom, "right": width - box.x, "bottom": height - box.y}
+    if not contact:  # the user forced this route: use the nearest border
         side = min(reach, key=lambda k: reach[k])
     horizontal = side in ("left", "right")
-    depth, extent = reach[side], b.h if horizontal else b.w
+    depth, extent = reach[side], box.h if horizontal else box.w
     limit_across, limit_along = (width, height) if horizontal else (height, width)
     wanted_across = min(limit_across, max(64, round(depth / EDGE_SHARE)))
     wanted_along = min(limit_along, max(64, round(1.3 * extent), wanted_across))
-    along_start = max(
-        0,
-        min(
-            (b.y if horizontal else b.x) - (wanted_along - extent) // 2, limit_along - wanted_along
-        ),
-    )
+    middle = (box.y if horizontal else box.x) - (wanted_along - extent) // 2
+    along_start = max(0, min(middle, limit_along - wanted_along))
     across_start = {
         "left": 0,
         "top": 0,
@@ -49,23 +44,36 @@ def edge_window(hole: Hole, height: int, width: int) -> Box:
     return Box(along_start, across_start, wanted_along, wanted_across)
 
 
-def masked_window(rgb: Pixels, unknown: Mask, window: Box) -> tuple[Pixels, Mask]:
-    """(hw3 with zeros where unknown, in the photo's own samples: floats of a large photo's window would be large; hw bool known)."""
-    known = ~unknown[window.slices]
-    picture = rgb[window.slices].copy()
-    picture[~known] = 0
-    return picture, known
-
-
-def resize_known(picture: Picture, known: Mask, height: int, width: int) -> tuple[FloatArray, Mask]:
-    """Resize by area over the known pixels only: a hole's border takes no black in. A pixel is known where half of its area is.
+def masked_window(rgb: Pixels, hole_mask: Mask, window: Box) -> tuple[Pixels, Mask]:
+    """Crop a window and blank its unknown pixels.
 
     Returns:
-        (float32 in [0, 1], of floats or of the photo's samples; known).
+        (hw3 with zeros where unknown, hw bool known mask). The crop keeps the photo's own samples,
+        because a large window would take four times the memory as floats.
     """
-    shrinking = height <= known.shape[0]
+    known_mask = ~hole_mask[window.slices]
+    picture = rgb[window.slices].copy()
+    picture[~known_mask] = 0
+    return picture, known_mask
+
+
+def resize_known(
+    picture: Picture, known_mask: Mask, height: int, width: int
+) -> tuple[FloatArray, Mask]:
+    """Resize over the known pixels only, so that a hole's black does not bleed into its border.
+
+    Args:
+        picture: HW3, floats in [0, 1] or the photo's samples; 0 where unknown.
+        known_mask: HW bool.
+        height: of the result.
+        width: of the result.
+
+    Returns:
+        (hw3 float32 in [0, 1], hw bool: a pixel is known if half of its area is).
+    """
+    shrinking = height <= known_mask.shape[0]
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    weight = cv2.resize(known.astype(np.float32), (width, height), interpolation=how)
+    weight = cv2.resize(known_mask.astype(np.float32), (width, height), interpolation=how)
     small = (
         as_float(cv2.resize(picture, (width, height), interpolation=how))
         / np.maximum(weight, 1e-4)[..., None]
@@ -75,26 +83,27 @@ def resize_known(picture: Picture, known: Mask, height: int, width: int) -> tupl
     return np.minimum(small, 1, dtype=np.float32), small_known
 
 
-def shrink_known(picture: Picture, known: Mask, scale: float) -> tuple[FloatArray, Mask]:
-    """``resize_known`` by a factor of at most 1."""
+def shrink_known(picture: Picture, known_mask: Mask, scale: float) -> tuple[FloatArray, Mask]:
+    """``resize_known`` by a factor; unchanged if the factor is 1 or more."""
     if scale >= 1:
-        return as_float(picture), known
-    return resize_known(
-        picture, known, max(1, round(known.shape[0] * scale)), max(1, round(known.shape[1] * scale))
+        return as_float(picture), known_mask
+    height, width = (max(1, round(side * scale)) for side in known_mask.shape)
+    return resize_known(picture, known_mask, height, width)
+
+
+def enlarge(prediction: FloatArray, window: Box) -> FloatArray:
+    """A network's prediction, hw3 in [0, 1], at the window's own size."""
+    if prediction.shape[:2] == (window.h, window.w):
+        return prediction
+    return np.clip(  # type: ignore[return-value]
+        cv2.resize(prediction, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1
     )
 
 
-def enlarge(answer: FloatArray, window: Box) -> FloatArray:
-    """The working-size answer at the window's own size."""
-    if answer.shape[:2] == (window.h, window.w):
-        return answer
-    return np.clip(cv2.resize(answer, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1)  # type: ignore[return-value]
-
-
-def _pad(picture: Picture, known: Mask, height: int, width: int) -> tuple[Picture, Mask]:
-    h, w = known.shape
+def pad(picture: Picture, known_mask: Mask, height: int, width: int) -> tuple[Picture, Mask]:
+    """Append unknown rows and columns up to ``height`` x ``width``."""
+    h, w = known_mask.shape
     if (h, w) == (height, width):
-        return picture, known
-    return np.pad(picture, ((0, height - h), (0, width - w), (0, 0))), np.pad(
-        known, ((0, height - h), (0, width - w))
-    )
+        return picture, known_mask
+    border = (0, height - h), (0, width - w)
+    return np.pad(picture, (*border, (0, 0))), np.pad(known_mask, border)

@@ -51,12 +51,12 @@ class Perceptual:
         with torch.inference_mode(), self._lock:
             return float(self._network(tensors[0], tensors[1], normalize=True))
 
-    def variety(self, picture: FloatArray, known: Mask) -> float | None:
+    def context_diversity(self, picture: FloatArray, known_mask: Mask) -> float | None:
         """How different the known things of a picture are to the network: the spread of its deepest features, summed over channels.
 
         Args:
             picture: hw3 in [0, 1].
-            known: hw bool.
+            known_mask: hw bool.
 
         Returns:
             None where the network is not to be had, or nothing is known.
@@ -79,7 +79,9 @@ class Perceptual:
             )
         deepest /= np.maximum(np.sqrt((deepest**2).sum(0)), 1e-6)
         cells = (
-            cv2.resize(known.astype(np.float32), deepest.shape[:0:-1], interpolation=cv2.INTER_AREA)
+            cv2.resize(
+                known_mask.astype(np.float32), deepest.shape[:0:-1], interpolation=cv2.INTER_AREA
+            )
             > 0.5
         )
         return float(deepest[:, cells].std(1).sum()) if cells.any() else None

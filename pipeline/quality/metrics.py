@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..geometry import grow, hole_within
+from ..geometry import hole_within
 from ..pixels import as_float
 from ..types import FloatArray, Hole, Mask, Pixels
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SEAM_RING = 8
 
 
-def seam(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
+def seam(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
     """The step across the hole's rim against the steps around it: 1 = as smooth as its surroundings, 3 = three times as rough.
 
     Mean absolute difference of neighbours of which one is in the hole and one is known, over the mean of neighbouring known pixels within
@@ -28,9 +28,9 @@ def seam(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     Returns:
         The ratio, or None where the hole has no known rim.
     """
-    part = grow(hole.box, SEAM_RING + 1, *unknown.shape)
+    part = hole.box.grown(SEAM_RING + 1, hole_mask.shape)
     inner = hole_within(hole, part)
-    known = ~unknown[part.slices]
+    known = ~hole_mask[part.slices]
     ring = (
         cv2.dilate(inner.astype(np.uint8), np.ones((2 * SEAM_RING + 1,) * 2, np.uint8)).astype(bool)
         & known

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 PROBE_MARGIN, PROBE_STEP = 0.01, 0.02
 
 
-def probe_hole(hole: Hole, unknown: Mask, route: Route) -> Hole | None:
+def probe_hole(hole: Hole, hole_mask: Mask, route: Route) -> Hole | None:
     """The same hole at a place of the photo where every pixel (and a margin) is known: the nearest such place.
 
     An edge hole stays at its border: it moves along it, or to the opposite one mirrored. None where there is no place.
     """
-    height, width = unknown.shape
+    height, width = hole_mask.shape
     margin = max(4, round(PROBE_MARGIN * min(height, width)))
     step = max(1, round(PROBE_STEP * min(height, width)))
     b = hole.box
-    # A summed table of unknown pixels makes every place one look-up.
-    table = cv2.integral(unknown.astype(np.uint8), sdepth=cv2.CV_32S)
+    # A summed table of hole_mask pixels makes every place one look-up.
+    table = cv2.integral(hole_mask.astype(np.uint8), sdepth=cv2.CV_32S)
     if route is Route.EDGE:
         found = _edge_places(hole, height, width, step)
     else:

@@ -1,7 +1,8 @@
-"""The verdict on a photo: which results a person should look at, by an error that is expected from signs and was calibrated on truth.
+"""Decide which results need review, from an expected error that was calibrated on ground truth.
 
-``benchmarks/quality/verdicts.py`` found the weights on photos into which objects were pasted, and measures how well they rank others;
-docs/quality-report.md has the figures.
+The error is predicted from hand-crafted features (``pipeline.quality.features``).
+``benchmarks/quality/verdicts.py`` fitted the weights on photos with objects pasted in, whose ground
+truth is known, and measures how well they rank others; docs/quality-report.md has the results.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from dataclasses import dataclass
 from math import exp, log
 
 from .. import config
-from ..types import HoleOutcome, Signs, Status
+from ..types import HoleOutcome, QualityFeatures, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What a sign adds to the logarithm of the expected error: ``slope`` times its distance from what is usual.
+    """What a feature adds to the logarithm of the expected error.
 
-    ``least``: signs that vary over decades enter as logarithms, of at least this value. ``words``: what a high sign means to the user.
+    Attributes:
+        usual: the feature's usual value (its logarithm, if ``least`` is given).
+        slope: added per unit of distance from ``usual``.
+        words: what a high value means to the user; empty if it explains nothing.
+        least: given for features that vary over decades, which enter as logarithms of at least
+            this value.
     """
 
     usual: float
@@ -26,41 +32,55 @@ class Weight:
     words: str
     least: float | None = None
 
-    def term(self, sign: float | None) -> float:
-        """0 for what is not known: then the usual is assumed."""
-        if sign is None or sign != sign:
+    def term(self, feature: float | None) -> float:
+        """The addend; 0 if the feature is unknown (None or NaN), as if it had its usual value."""
+        if feature is None or feature != feature:
             return 0.0
-        value = sign if self.least is None else log(max(sign, self.least))
+        value = feature if self.least is None else log(max(feature, self.least))
         return self.slope * (value - self.usual)
 
 
-#: Logarithm of the error that is expected where every sign is as usual.
+#: Logarithm of the expected error if every feature has its usual value.
 USUAL_ERROR = -1.375
-#: By field of ``Signs``.
+#: By field of ``QualityFeatures``.
 WEIGHTS = {
     "depth": Weight(-2.241, 0.202, "nothing known is near its middle", 1e-3),
     "share": Weight(-2.527, 0.171, "the hole is large", 1e-4),
     "seam": Weight(0.177, 0.183, "its rim shows", 0.1),
     "structure": Weight(-2.292, 0.172, "edges around it should go on", 5e-3),
-    "variety": Weight(13.234, 0.039, "its surroundings are of many kinds"),
+    "context_diversity": Weight(13.234, 0.039, "its surroundings are of many kinds"),
     "probe": Weight(0.193, 0.301, "the probe came out badly"),
-    "segmented": Weight(0.396, 0.294, ""),  # true of a whole run: no reason to look at one photo
+    "segmented": Weight(0.396, 0.294, ""),  # the same for a whole run: explains no single photo
     "certainty": Weight(0.468, -0.351, "the segmenter was not sure of the object"),
-    "unsure": Weight(0.496, 0.318, "the segmenter wavered on parts of it"),
+    "ambiguity": Weight(0.496, 0.318, "the segmenter wavered on parts of it"),
 }
 
 
-def score(signs: Signs) -> float:
-    """The LPIPS (SqueezeNet's map, mean over the hole) to be expected between a filled hole and what was behind the object; >= 0."""
+def expected_error(features: QualityFeatures) -> float:
+    """The error to expect between a filled hole and what was behind the object.
+
+    Returns:
+        LPIPS (SqueezeNet's map, mean over the hole), at least 0.
+    """
     return exp(
-        USUAL_ERROR + sum(weight.term(getattr(signs, name)) for name, weight in WEIGHTS.items())
+        USUAL_ERROR + sum(weight.term(getattr(features, name)) for name, weight in WEIGHTS.items())
     )
 
 
-def verdict(
+def judge(
     hole_share: float, residue: float | None, holes: Sequence[HoleOutcome]
 ) -> tuple[Status, str]:
-    """``ok`` or ``review`` (or ``failed`` where nothing was left to fill from), with the reason; thresholds in ``pipeline.config``."""
+    """The verdict on one photo; its thresholds are in ``pipeline.config``.
+
+    Args:
+        hole_share: the holes' share of the photo.
+        residue: share of the holes in which the segmenter still detects the removed classes, or
+            None if it did not run on the result.
+        holes: every hole of the photo.
+
+    Returns:
+        (``OK``, ``REVIEW``, or ``FAILED`` if nothing is left to fill from; the reason).
+    """
     if hole_share > config.FAIL_HOLE_SHARE:
         return (
             Status.FAILED,
@@ -69,27 +89,32 @@ def verdict(
     reasons = []
     if hole_share > config.REVIEW_HOLE_SHARE:
         reasons.append(
-            f"the holes take {hole_share:.0%} of the photo (review above {config.REVIEW_HOLE_SHARE:.0%})"
+            f"the holes take {hole_share:.0%} of the photo"
+            f" (review above {config.REVIEW_HOLE_SHARE:.0%})"
         )
     if residue is not None and residue > config.REVIEW_RESIDUE:
         reasons.append(
-            f"the segmenter still sees the class in {residue:.0%} of the holes (review above {config.REVIEW_RESIDUE:.0%})"
+            f"the segmenter still sees the class in {residue:.0%} of the holes"
+            f" (review above {config.REVIEW_RESIDUE:.0%})"
         )
-    scored = [(h.score, h.signs) for h in holes if h.score is not None and h.signs is not None]
+    scored = [
+        (h.score, h.features) for h in holes if h.score is not None and h.features is not None
+    ]
     if scored:
-        expected, signs = max(scored, key=lambda s: s[0])
+        expected, features = max(scored, key=lambda s: s[0])
         if expected > config.REVIEW_SCORE:
             reasons.append(
-                f"the expected error is {expected:.2f} (review above {config.REVIEW_SCORE}): {_why(signs)}"
+                f"the expected error is {expected:.2f}"
+                f" (review above {config.REVIEW_SCORE}): {_why(features)}"
             )
     if reasons:
         return Status.REVIEW, "; ".join(reasons)
     return Status.OK, "no figure is past its threshold"
 
 
-def _why(signs: Signs) -> str:
-    """The two signs that raise the expected error most."""
-    terms = {name: weight.term(getattr(signs, name)) for name, weight in WEIGHTS.items()}
+def _why(features: QualityFeatures) -> str:
+    """The two features that raise the expected error most, in words."""
+    terms = {name: weight.term(getattr(features, name)) for name, weight in WEIGHTS.items()}
     high = sorted(
         (name for name, term in terms.items() if term > 0 and WEIGHTS[name].words),
         key=lambda name: -terms[name],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..types import Fidelity, HoleOutcome, Outcome, Probe, Signs
+from ..types import Fidelity, HoleOutcome, Outcome, Probe, QualityFeatures
 
 
 def photo_entry(
@@ -48,7 +48,7 @@ def _hole(hole: HoleOutcome) -> dict[str, Any]:
         "why": hole.routing.why,
         "seam": _round(hole.seam),
         "score": _round(hole.score),
-        "signs": _signs(hole.signs),
+        "signs": _signs(hole.features),
         "probe": _probe(hole.probe),
     }
     if hole.compare:
@@ -59,13 +59,21 @@ def _hole(hole: HoleOutcome) -> dict[str, Any]:
     return row
 
 
-def _signs(signs: Signs | None) -> dict[str, float | None] | None:
-    """Those that do not stand beside them already."""
-    return (
-        None
-        if signs is None
-        else {k: _round(v) for k, v in asdict(signs).items() if k not in ("share", "seam", "probe")}
-    )
+#: The report's names for fields of ``QualityFeatures``, where they differ: its schema keeps them.
+FEATURE_KEYS = {"context_diversity": "variety", "ambiguity": "unsure"}
+#: Features that the hole's own entry already contains.
+_IN_HOLE = ("share", "seam", "probe")
+
+
+def _signs(features: QualityFeatures | None) -> dict[str, float | None] | None:
+    """The features by the report's names, without those that stand beside them already."""
+    if features is None:
+        return None
+    return {
+        FEATURE_KEYS.get(name, name): _round(value)
+        for name, value in asdict(features).items()
+        if name not in _IN_HOLE
+    }
 
 
 def _probe(probe: Probe | None) -> dict[str, float | None] | None:

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from remove_objects.models import precision
-from remove_objects.pipeline.detect.looks import removed_probability
-from remove_objects.pipeline.detect.mask import find_holes
+from remove_objects.pipeline.detect.mask import find_holes, removed_probability
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
 from remove_objects.pipeline.inpaint.inpainters import Inpainters
 from remove_objects.pipeline.types import Route
@@ -95,7 +94,7 @@ def test_fills_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, route:
     def run() -> np.ndarray:
         fill = Inpainters(CPU, detail=False).fill(rgb, unknown, hole, route)
         inside = unknown[fill.window.slices]
-        return fill.plain[inside]
+        return fill.upsampled[inside]
 
     exact, quick = in_both(monkeypatch, run)
     assert not np.array_equal(exact, quick), "bf16 was not used"

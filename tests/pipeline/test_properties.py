@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from remove_objects.pipeline.detect.mask import dilate, find_holes
-from remove_objects.pipeline.geometry import context_window, grow, hole_within, union
-from remove_objects.pipeline.inpaint.composite import lead_in
-from remove_objects.pipeline.inpaint.route import route
+from remove_objects.pipeline.geometry import context_window, hole_within
+from remove_objects.pipeline.inpaint.composite import blend_into
+from remove_objects.pipeline.inpaint.route import choose_route
 from remove_objects.pipeline.inpaint.windows import edge_window, enlarge, masked_window
 from remove_objects.pipeline.report import figures, terminal
 from remove_objects.pipeline.report.baseline import compare
@@ -64,7 +64,7 @@ def test_the_composite_changes_nothing_outside_whatever_the_fill(
         fill = rng.normal(0.5, 2.0, (window.h, window.w, 3)).astype(
             np.float32
         )  # also far outside [0, 1]
-        lead_in(result, fill, window, hole, mask)
+        blend_into(result, fill, window, hole, mask)
         elsewhere = np.ones(mask.shape, bool)
         elsewhere[hole.box.slices] &= ~hole.mask
         assert np.array_equal(result[elsewhere], before[elsewhere])
@@ -125,14 +125,14 @@ def test_every_hole_has_a_route_with_a_reason_and_a_window_that_holds_it(
         st.lists(st.builds(Face, boxes_in(height, width), st.floats(0, 1)), max_size=3)
     )
     for hole in find_holes(mask):
-        found = route(hole, mask, faces, forced)
+        found = choose_route(hole, mask, faces, forced)
         assert found.route in Route
         assert found.why
         assert forced in ("auto", found.route.value)
         if found.route is Route.EDGE:
             window = edge_window(hole, height, width)
-            assert union(window, hole.box) == window
-            assert grow(window, 0, height, width) == window
+            assert window.union(hole.box) == window
+            assert window.grown(0, (height, width)) == window
 
 
 @quick

@@ -112,7 +112,7 @@ def ours(
     def fill(rgb: Pixels, hole: Mask) -> Pixels:
         result = rgb.copy()
         for part, found in fills(inpainters, route, rgb, hole, framed=route is Route.FACE):
-            composite.lead_in(result, choose(found), found.window, part, hole)
+            composite.blend_into(result, choose(found), found.window, part, hole)
         return result
 
     return fill

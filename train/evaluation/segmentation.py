@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
 from ...pipeline.config import Settings
-from ...pipeline.detect.looks import look_twice
+from ...pipeline.detect.multi_scale import two_scale
 from ...pipeline.remover import ObjectRemover
 from ...pipeline.types import FloatArray, Mask, Photo, Pixels
 from ..data.labelled import read_pair
@@ -37,7 +37,7 @@ def segmentation(data: Path, *, count: int) -> dict[str, Any]:
         masks: list[tuple[float, ...]] = []
         for rgb, label in labelled(data, name, count):
             begun = time.perf_counter()
-            probabilities = look_twice(remover.segmenter, rgb)
+            probabilities = two_scale(remover.segmenter, rgb)
             seconds.append(time.perf_counter() - begun)
             counts += confusion(most_probable(probabilities, rgb), label)
             masks += [

@@ -156,8 +156,8 @@ def fills(inpainters: Inpainters, kind: Kind, blank: Pixels, hole: Mask) -> dict
         used, plain = blank.copy(), blank.copy()
         framed = route is Route.FACE and kind.folder == "faces"
         for part, fill in route_fills(inpainters, route, blank, hole, framed=framed):
-            composite.lead_in(used, fill.rgb, fill.window, part, hole)
-            composite.lead_in(plain, fill.plain, fill.window, part, hole)
+            composite.blend_into(used, fill.rgb, fill.window, part, hole)
+            composite.blend_into(plain, fill.upsampled, fill.window, part, hole)
         found[route.value], found[f"{route.value} plain"] = used, plain
     found[CLASSICAL] = classical(CLASSICAL)(blank, hole)
     return found

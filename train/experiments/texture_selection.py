@@ -113,5 +113,5 @@ def texture_fill(
     if found is None:
         return None
     result = as_own_float(picture)
-    result[found.part] = found.content
+    result[found.box.slices] = found.content
     return result

@@ -28,12 +28,12 @@ AT_ONCE = 128
 LEAST_LENGTH = 1 / 12
 
 
-def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator) -> Offsets:
+def candidate_offsets(guided: FloatArray, known_mask: Mask, rng: np.random.Generator) -> Offsets:
     """The offsets that most patches vote for.
 
     Args:
         guided: HW3 in [0, 1], the photo with the guide in its hole.
-        known: HW bool.
+        known_mask: HW bool.
         rng: draws the samples.
 
     Returns:
@@ -41,17 +41,21 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
     """
     described_at = _describer(guided)
     whole: Mask = cv2.erode(
-        known.astype(np.uint8), np.ones((PATCH + 1, PATCH + 1), np.uint8), borderValue=0
+        known_mask.astype(np.uint8), np.ones((PATCH + 1, PATCH + 1), np.uint8), borderValue=0
     ).astype(bool)
-    asked = np.argwhere(whole if whole.sum() >= 20 else known)
+    asked = np.argwhere(whole if whole.sum() >= 20 else known_mask)
     if not len(asked):
         return np.zeros((0, 2), np.int64)
     asked = _sample(asked, ASKED, rng)
     described = described_at(asked)
-    hole = _sample(np.argwhere(~known), ASKING, rng)
-    votes = [_peaks(asked[_nearest(described_at(hole), described)] - hole, known.shape, OF_HOLE)]
+    hole = _sample(np.argwhere(~known_mask), ASKING, rng)
+    votes = [
+        _peaks(asked[_nearest(described_at(hole), described)] - hole, known_mask.shape, OF_HOLE)
+    ]
     band: Mask = (
-        cv2.dilate((~known).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(bool)
+        cv2.dilate((~known_mask).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(
+            bool
+        )
         & whole
     )
     around = _sample(np.argwhere(band), SURROUNDING, rng)
@@ -59,10 +63,10 @@ def candidate_offsets(guided: FloatArray, known: Mask, rng: np.random.Generator)
         too_near = (
             around.astype(np.float32),
             asked.astype(np.float32),
-            LEAST_LENGTH * max(known.shape),
+            LEAST_LENGTH * max(known_mask.shape),
         )
         best = _nearest(described_at(around), described, too_near)
-        votes.append(_peaks(asked[best] - around, known.shape, OF_SURROUNDINGS))
+        votes.append(_peaks(asked[best] - around, known_mask.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
     return offsets[np.abs(offsets).sum(1) > 0]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.detect.mask import class_mask, dilate, drop_specks, find_holes
-from remove_objects.pipeline.geometry import Box, context_window, grow, intersects, union
+from remove_objects.pipeline.types import Box
 
 
 def picture(rows: str) -> np.ndarray:
@@ -72,29 +72,3 @@ def test_near_holes_are_one() -> None:
     (hole,) = find_holes(mask)
     assert hole.box == Box(20, 20, 40, 20)
     assert not hole.mask[:, 22].any()
-
-
-def test_windows_stay_in_the_photo_and_hold_the_hole() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(300):
-        height, width = (int(v) for v in rng.integers(1, 400, 2))
-        x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
-        box = Box(x, y, int(rng.integers(1, width - x + 1)), int(rng.integers(1, height - y + 1)))
-        window = context_window(
-            box, height, width, context=float(rng.uniform(0, 2)), least=int(rng.integers(1, 300))
-        )
-        assert window.x >= 0
-        assert window.y >= 0
-        assert window.x + window.w <= width
-        assert window.y + window.h <= height
-        assert union(window, box) == window
-
-
-def test_a_window_at_the_border_reaches_the_other_way() -> None:
-    assert context_window(Box(0, 0, 10, 10), 100, 100, context=1.0, least=1) == Box(0, 0, 30, 30)
-
-
-def test_boxes() -> None:
-    assert grow(Box(2, 3, 4, 5), 3, 20, 20) == Box(0, 0, 9, 11)
-    assert intersects(Box(0, 0, 5, 5), Box(4, 4, 5, 5))
-    assert not intersects(Box(0, 0, 5, 5), Box(5, 0, 5, 5))

@@ -17,8 +17,7 @@ import torch
 
 from remove_objects.models import hub
 from remove_objects.models.categories import CATEGORIES
-from remove_objects.pipeline.detect import looks as looks_module
-from remove_objects.pipeline.detect import segmenters
+from remove_objects.pipeline.detect import mask, multi_scale, segmenters
 from remove_objects.pipeline.errors import WeightsError
 from tests.support.scenes import scene
 
@@ -166,10 +165,10 @@ def test_a_damaged_cached_file_is_refused_with_the_remedy(cache: Path) -> None:
 def test_shares_by_class() -> None:
     p = np.zeros((21, 10, 10), np.float32)
     p[15, :5], p[8, 5:7], p[0, 7:] = 1, 1, 1
-    assert looks_module.shares(p, ["person", "cat", "dog"], 0.5) == pytest.approx(
+    assert mask.class_shares(p, ["person", "cat", "dog"], 0.5) == pytest.approx(
         {"person": 0.5, "cat": 0.2}
     )
-    assert looks_module.removed_probability(p, ["person", "cat"]).mean() == pytest.approx(0.7)
+    assert mask.removed_probability(p, ["person", "cat"]).mean() == pytest.approx(0.7)
 
 
 def test_the_offline_variable_holds_for_every_downloaded_file(
@@ -209,10 +208,10 @@ class Shortsighted:
 def closer(picture: np.ndarray, *, quick: bool = True) -> tuple[np.ndarray, np.ndarray, int]:
     segmenter = Shortsighted()
     segmenter.quick = quick
-    removed = looks_module.removed_probability(segmenter.probabilities(picture), ["person"])
+    removed = mask.removed_probability(segmenter.probabilities(picture), ["person"])
     return (
         removed,
-        looks_module.look_closer(segmenter, picture, removed, ["person"]),
+        multi_scale.refine_small_objects(segmenter, picture, removed, ["person"]),
         segmenter.looks,
     )
 
@@ -252,7 +251,7 @@ def test_neighbours_share_a_closer_look_and_crowds_have_a_bound() -> None:
     for y in range(20, 460, 110):
         for x in range(20, 620, 150):
             picture[y : y + 20, x : x + 20] = (255, 0, 0)
-    assert closer(picture)[2] <= 1 + looks_module.CLOSER_MOST
+    assert closer(picture)[2] <= 1 + multi_scale.MOST_CROPS
 
 
 class OneSided:
@@ -275,7 +274,7 @@ class OneSided:
 def test_the_second_look_is_nearer_and_mirrored_and_the_mean_counts() -> None:
     segmenter = OneSided()
     picture = scene(120, 160)
-    found = looks_module.look_twice(segmenter, picture)
+    found = multi_scale.two_scale(segmenter, picture)
     (first, size), (second, nearer) = segmenter.shown
     assert first is picture
     assert size is None
@@ -292,25 +291,23 @@ def test_the_second_look_is_nearer_and_mirrored_and_the_mean_counts() -> None:
 def test_a_slow_segmenter_looks_once() -> None:
     segmenter = OneSided()
     segmenter.quick = False
-    assert looks_module.look_twice(segmenter, scene(120, 160)).shape == (21, 48, 64)
+    assert multi_scale.two_scale(segmenter, scene(120, 160)).shape == (21, 48, 64)
     assert len(segmenter.shown) == 1
 
 
 def test_the_compact_segmenter_looks_at_the_size_it_is_asked_for(tiny: Path) -> None:
     segmenter = segmenters.choose_segmenter("compact", CPU, offline=True).segmenter
     assert segmenter.probabilities(scene(120, 160), 160).shape == (21, 120, 160)
-    assert looks_module.look_twice(segmenter, scene(120, 160)).shape == (21, 577, 769)
+    assert multi_scale.two_scale(segmenter, scene(120, 160)).shape == (21, 577, 769)
 
 
 def test_a_fainter_part_of_an_object_belongs_to_it() -> None:
     removed, ground = np.zeros((20, 60), np.float32), np.ones((20, 60), np.float32)
     removed[5:15, 5:15] = 0.9
-    removed[5:15, 15:20] = looks_module.CONNECTED * 0.5 + 0.01
-    removed[5:15, 20:25] = (
-        looks_module.CONNECTED * 0.5 - 0.01
-    )  # too faint where nothing is as likely
+    removed[5:15, 15:20] = mask.CONNECTED * 0.5 + 0.01
+    removed[5:15, 20:25] = mask.CONNECTED * 0.5 - 0.01  # too faint where nothing is as likely
     removed[5:15, 40:50] = 0.49  # connected with nothing sure
-    found = looks_module.whole_objects(removed, ground, 0.5) >= 0.5
+    found = mask.whole_objects(removed, ground, 0.5) >= 0.5
     assert found[5:15, 5:20].all()
     assert found.sum() == 10 * 15
 
@@ -319,7 +316,7 @@ def test_an_object_goes_on_where_its_name_wavers() -> None:
     removed, ground = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
     removed[5:15, 5:15], ground[5:15, 5:25] = 0.9, 0.1
     removed[5:15, 15:25] = 0.2  # surely an object, perhaps this one
-    found = looks_module.whole_objects(removed, ground, 0.5) >= 0.5
+    found = mask.whole_objects(removed, ground, 0.5) >= 0.5
     assert found[5:15, 5:25].all()
     assert found.sum() == 10 * 20
 
@@ -329,14 +326,14 @@ def test_another_object_and_the_ground_are_left(name: float, ground: float) -> N
     removed, none = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
     removed[5:15, 5:15], none[5:15, 5:15] = 0.9, 0.1
     removed[5:15, 15:25], none[5:15, 15:25] = name, ground
-    assert (looks_module.whole_objects(removed, none, 0.5) >= 0.5).sum() == 100
+    assert (mask.whole_objects(removed, none, 0.5) >= 0.5).sum() == 100
 
 
 def test_an_object_that_touches_nothing_sure_is_left() -> None:
     removed, ground = np.full((20, 40), 0.2, np.float32), np.full((20, 40), 0.1, np.float32)
     removed[:, 15:20] = 0.0
     removed[5, 5] = 0.9
-    found = looks_module.whole_objects(removed, ground, 0.5) >= 0.5
+    found = mask.whole_objects(removed, ground, 0.5) >= 0.5
     assert found[:, :15].all()
     assert not found[:, 15:].any()
 
@@ -344,6 +341,6 @@ def test_an_object_that_touches_nothing_sure_is_left() -> None:
 def test_the_ground_may_be_of_another_size() -> None:
     removed, ground = np.zeros((40, 80), np.float32), np.zeros((20, 40), np.float32)
     removed[10, 10] = 0.9
-    found = looks_module.whole_objects(removed, ground, 0.5)
+    found = mask.whole_objects(removed, ground, 0.5)
     assert found.shape == (40, 80)
     assert (found >= 0.5).sum() == 1

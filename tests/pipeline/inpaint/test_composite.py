@@ -5,17 +5,17 @@ import pytest
 
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.geometry import context_window
-from remove_objects.pipeline.inpaint.composite import lead_in
+from remove_objects.pipeline.inpaint.composite import blend_into
 from remove_objects.pipeline.quality.metrics import seam
 from remove_objects.pipeline.types import Box, Hole
 from tests.support.scenes import scene
 
 
 def composite(
-    photo: np.ndarray, fill: np.ndarray, window: Box, hole: Hole, unknown: np.ndarray
+    photo: np.ndarray, fill: np.ndarray, window: Box, hole: Hole, hole_mask: np.ndarray
 ) -> np.ndarray:
     out = photo.copy()
-    lead_in(out, fill, window, hole, unknown)
+    blend_into(out, fill, window, hole, hole_mask)
     return out
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.detect.mask import dilate, find_holes
-from remove_objects.pipeline.inpaint.route import FACE_REGION, face_region, route
+from remove_objects.pipeline.inpaint.route import FACE_REGION, choose_route, face_region
 from remove_objects.pipeline.types import Box, Face, Route
 
 
@@ -17,7 +17,7 @@ def holes_of(*boxes: Box, size: tuple[int, int] = (300, 400)) -> tuple[np.ndarra
 
 def test_a_hole_in_the_middle_is_free_form() -> None:
     mask, (hole,) = holes_of(Box(100, 100, 60, 80))
-    assert route(hole, mask, []).route is Route.FREE_FORM
+    assert choose_route(hole, mask, []).route is Route.FREE_FORM
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_hole_in_the_middle_is_free_form() -> None:
 )
 def test_a_hole_at_a_border_is_an_edge_hole(box: Box, side: str) -> None:
     mask, (hole,) = holes_of(box)
-    routing = route(hole, mask, [])
+    routing = choose_route(hole, mask, [])
     assert routing.route is Route.EDGE
     assert side in routing.why
     assert "90 pixels" in routing.why
@@ -42,13 +42,13 @@ def test_a_sliver_at_the_border_is_no_edge_hole() -> None:
     mask[100:200, 5:80] = True
     mask[150:154, 0:5] = True  # four pixels touch the border
     (hole,) = find_holes(mask)
-    assert route(hole, mask, []).route is Route.FREE_FORM
+    assert choose_route(hole, mask, []).route is Route.FREE_FORM
 
 
 def test_a_small_hole_on_a_face_that_stays_goes_to_the_face_network() -> None:
     face = Face(Box(100, 80, 100, 120), 0.9)
     mask, (hole,) = holes_of(Box(130, 150, 40, 30))
-    routing = route(hole, mask, [face])
+    routing = choose_route(hole, mask, [face])
     assert routing.route is Route.FACE
     assert "stays" in routing.why
 
@@ -76,13 +76,13 @@ def test_a_removed_persons_own_face_never_goes_to_the_face_network() -> None:
             0.9,
         )
         for hole in find_holes(mask):
-            assert route(hole, mask, [face]).route is not Route.FACE
+            assert choose_route(hole, mask, [face]).route is not Route.FACE
 
 
 def test_even_a_hole_of_the_head_alone_is_no_face() -> None:
     face = Face(Box(100, 80, 100, 120), 0.9)
     mask, (hole,) = holes_of(Box(95, 75, 110, 130))
-    routing = route(hole, mask, [face])
+    routing = choose_route(hole, mask, [face])
     assert routing.route is Route.FREE_FORM
     assert "removed itself" in routing.why
 
@@ -93,19 +93,19 @@ def test_a_face_hidden_by_two_holes_together_does_not_stay() -> None:
     mask[80:200, 100:140] = True
     mask[80:200, 165:200] = True
     for hole in find_holes(mask):
-        assert route(hole, mask, [face]).route is Route.FREE_FORM
+        assert choose_route(hole, mask, [face]).route is Route.FREE_FORM
 
 
 def test_a_large_hole_that_grazes_a_face_is_not_on_it() -> None:
     face = Face(Box(100, 80, 60, 70), 0.9)
     mask, (hole,) = holes_of(Box(150, 60, 180, 200))
-    assert route(hole, mask, [face]).route is Route.FREE_FORM
+    assert choose_route(hole, mask, [face]).route is Route.FREE_FORM
 
 
 @pytest.mark.parametrize("wanted", list(Route))
 def test_the_user_overrides(wanted: Route) -> None:
     mask, (hole,) = holes_of(Box(0, 50, 60, 90))
-    assert route(hole, mask, [], wanted.value).route is wanted
+    assert choose_route(hole, mask, [], wanted.value).route is wanted
 
 
 def test_the_face_region_is_a_square_around_the_face() -> None:

@@ -9,6 +9,7 @@ import pytest
 from remove_objects.pipeline.inpaint.texture import full_size, labelling
 from remove_objects.pipeline.inpaint.texture import patch as texture
 from remove_objects.pipeline.inpaint.texture.offsets import candidate_offsets
+from remove_objects.pipeline.types import Box
 from remove_objects.train.experiments import texture_selection
 from tests.support.costs import stacked_costs
 
@@ -331,11 +332,9 @@ def test_a_sharp_guide_is_followed_to_the_pixel_beside_what_is_known() -> None:
 
 
 def led(content: np.ndarray, known: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """What ``_lead`` adds to a whole window's content."""
-    patch = texture.Patch(
-        (slice(0, known.shape[0]), slice(0, known.shape[1])), content.astype(np.float32)
-    )
-    full_size._lead(patch, known, guide.astype(np.float32))
+    """What ``guide_low_frequencies`` adds to a whole window's content."""
+    patch = full_size.Patch(Box.full(known.shape), content.astype(np.float32))
+    full_size.guide_low_frequencies(patch, known, guide.astype(np.float32))
     return patch.content - content.astype(np.float32)
 
 
@@ -351,7 +350,9 @@ def test_the_guides_colour_fades_into_the_hole(scale: int) -> None:
         added[30 * scale + scale // 2, :, 0].reshape(80, scale).mean(1)[20:40]
     )  # from the hole's left side to its middle
     np.testing.assert_allclose(
-        row, 0.2 * np.exp(-np.arange(1, 21) / texture.LED_REACH), atol=0.004 if scale == 1 else 0.02
+        row,
+        0.2 * np.exp(-np.arange(1, 21) / full_size.GUIDED_REACH),
+        atol=0.004 if scale == 1 else 0.02,
     )
 
 
@@ -368,7 +369,7 @@ def test_a_guide_that_says_what_the_copy_says_changes_nothing() -> None:
 def test_what_is_finer_stays_the_copys() -> None:
     known = holed(np.ones((60, 80, 3)), 20, 20, 20, 40)
     grain = np.random.default_rng(0).normal(0, 0.1, (60, 80, 1)).repeat(3, 2)
-    fine = grain - cv2.GaussianBlur(grain, (0, 0), texture.LED_SMOOTH)
+    fine = grain - cv2.GaussianBlur(grain, (0, 0), full_size.GUIDED_SMOOTH)
     result = 0.5 + fine + led(0.5 + fine, known, np.full((60, 80, 3), 0.5))
     assert result[~known].std() > 0.85 * fine[~known].std()
 
@@ -382,7 +383,7 @@ def test_a_hole_that_fills_its_window_is_led_nowhere() -> None:
 
 def test_a_coarse_guide_leads_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
-    monkeypatch.setattr(full_size, "_lead", lambda *given: called.append(given))
+    monkeypatch.setattr(texture, "guide_low_frequencies", lambda *given: called.append(given))
     picture = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
     known = holed(picture, 20, 20, 20, 20)
     for fine in (False, True):

@@ -104,12 +104,12 @@ def test_variety_is_the_spread_of_deep_features_where_all_is_known() -> None:
     perceptual.device, perceptual._lock = torch.device("cpu"), threading.Lock()
     perceptual._network = SimpleNamespace(net=Features(), scaling_layer=lambda x: x)
     picture, known = np.zeros((64, 64, 3), np.float32), np.ones((64, 64), bool)
-    assert perceptual.variety(picture, known) == pytest.approx(
+    assert perceptual.context_diversity(picture, known) == pytest.approx(
         1.0
     )  # two channels that are 0 or 1, half and half
     left = known.copy()
     left[:, 32:] = False
-    assert perceptual.variety(picture, left) == pytest.approx(0.0)
-    assert perceptual.variety(picture, ~known) is None
+    assert perceptual.context_diversity(picture, left) == pytest.approx(0.0)
+    assert perceptual.context_diversity(picture, ~known) is None
     perceptual._network = None
-    assert perceptual.variety(picture, known) is None
+    assert perceptual.context_diversity(picture, known) is None

@@ -6,50 +6,50 @@ from math import exp
 import pytest
 
 from remove_objects.pipeline import config
-from remove_objects.pipeline.quality.verdict import USUAL_ERROR, WEIGHTS, score, verdict
-from remove_objects.pipeline.types import Box, HoleOutcome, Route, Routing, Signs, Status
+from remove_objects.pipeline.quality.verdict import USUAL_ERROR, WEIGHTS, expected_error, judge
+from remove_objects.pipeline.types import Box, HoleOutcome, QualityFeatures, Route, Routing, Status
 
-USUAL = Signs(
+USUAL = QualityFeatures(
     **{name: exp(w.usual) if w.least is not None else w.usual for name, w in WEIGHTS.items()}
 )
 
 
-def hole(signs: Signs = USUAL, expected: float | None = None) -> HoleOutcome:
+def hole(features: QualityFeatures = USUAL, expected: float | None = None) -> HoleOutcome:
     return HoleOutcome(
         Box(1, 2, 3, 4),
         0.1,
         Routing(Route.EDGE, "why"),
-        signs.seam,
+        features.seam,
         None,
-        signs,
-        score(signs) if expected is None else expected,
+        features,
+        expected_error(features) if expected is None else expected,
     )
 
 
 def test_the_usual_signs_give_the_usual_error() -> None:
-    assert score(USUAL) == pytest.approx(exp(USUAL_ERROR))
+    assert expected_error(USUAL) == pytest.approx(exp(USUAL_ERROR))
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_a_worse_sign_raises_the_expected_error(name: str) -> None:
-    higher = score(replace(USUAL, **{name: 1.5 * getattr(USUAL, name) + 0.1}))
-    assert higher < score(USUAL) if name == "certainty" else higher > score(USUAL)
+    higher = expected_error(replace(USUAL, **{name: 1.5 * getattr(USUAL, name) + 0.1}))
+    assert higher < expected_error(USUAL) if name == "certainty" else higher > expected_error(USUAL)
 
 
 @pytest.mark.parametrize("name", [n for n in WEIGHTS if n not in ("depth", "share", "segmented")])
 @pytest.mark.parametrize("unknown", [None, float("nan")])
 def test_what_is_not_known_is_taken_as_usual(name: str, unknown: float | None) -> None:
-    assert score(replace(USUAL, **{name: unknown})) == pytest.approx(score(USUAL))
+    assert expected_error(replace(USUAL, **{name: unknown})) == pytest.approx(expected_error(USUAL))
 
 
 @pytest.mark.parametrize("name", [n for n, w in WEIGHTS.items() if w.least is not None])
 def test_a_sign_of_zero_has_a_logarithm(name: str) -> None:
-    assert 0 < score(replace(USUAL, **{name: 0.0})) < score(USUAL)
+    assert 0 < expected_error(replace(USUAL, **{name: 0.0})) < expected_error(USUAL)
 
 
 def test_the_worst_hole_decides() -> None:
-    assert verdict(0.1, 0.0, [hole(expected=config.REVIEW_SCORE - 0.01)])[0] is Status.OK
-    status, reason = verdict(
+    assert judge(0.1, 0.0, [hole(expected=config.REVIEW_SCORE - 0.01)])[0] is Status.OK
+    status, reason = judge(
         0.1, 0.0, [hole(expected=0.0), hole(expected=config.REVIEW_SCORE + 0.01)]
     )
     assert status is Status.REVIEW
@@ -66,18 +66,18 @@ def test_the_worst_hole_decides() -> None:
 def test_each_figure_past_its_threshold_is_for_review(
     share: float, residue: float, says: str
 ) -> None:
-    status, reason = verdict(share, residue, (hole(expected=0.0),))
+    status, reason = judge(share, residue, (hole(expected=0.0),))
     assert status is Status.REVIEW
     assert says in reason
 
 
 def test_the_reason_names_the_signs_that_raised_it_most() -> None:
-    signs = replace(USUAL, unsure=3.0, depth=5.0, segmented=1.0)
-    _, reason = verdict(0.1, 0.0, [hole(signs, 9.0)])
-    assert WEIGHTS["unsure"].words in reason
+    features = replace(USUAL, ambiguity=3.0, depth=5.0, segmented=1.0)
+    _, reason = judge(0.1, 0.0, [hole(features, 9.0)])
+    assert WEIGHTS["ambiguity"].words in reason
     assert WEIGHTS["depth"].words in reason
     assert WEIGHTS["structure"].words not in reason
 
 
 def test_nothing_left_fails() -> None:
-    assert verdict(0.95, None, ())[0] is Status.FAILED
+    assert judge(0.95, None, ())[0] is Status.FAILED

@@ -9,7 +9,7 @@ import pytest
 
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.detect import looks, segmenters
+from remove_objects.pipeline.detect import prefilter, segmenters
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
 from remove_objects.pipeline.remover import ObjectRemover
 from tests.support.box_segmenter import BoxSegmenter
@@ -64,10 +64,14 @@ PHOTO = scene()
 def test_a_trace_is_what_a_small_part_of_the_photo_reaches() -> None:
     removed = np.zeros((100, 100), np.float32)
     removed.ravel()[:10] = 0.7
-    assert looks.trace(removed) == pytest.approx(0.7)  # 10 of 10,000 pixels are the part
+    assert prefilter.peak_probability(removed) == pytest.approx(
+        0.7
+    )  # 10 of 10,000 pixels are the part
     removed.ravel()[:10] = [0.9] * 9 + [0.2]
-    assert looks.trace(removed) == pytest.approx(0.2)
-    assert looks.trace(np.full((3, 3), 0.4, np.float32)) == pytest.approx(0.4)  # at least one pixel
+    assert prefilter.peak_probability(removed) == pytest.approx(0.2)
+    assert prefilter.peak_probability(np.full((3, 3), 0.4, np.float32)) == pytest.approx(
+        0.4
+    )  # at least one pixel
 
 
 def test_a_photo_without_a_trace_never_reaches_the_slow_one(
@@ -78,13 +82,15 @@ def test_a_photo_without_a_trace_never_reaches_the_slow_one(
     assert slow.asked == 0
     assert outcome.status.value == "unchanged"
     assert (
-        "the first look saw no trace, fcn_resnet101 was not asked (--no-prefilter" in outcome.reason
+        "the prefilter found no trace, fcn_resnet101 was not run (--no-prefilter" in outcome.reason
     )
     assert cleaner.weights() == {"slow": "0" * 64, "compact-segmenter": "1" * 64}
 
 
 def test_a_faint_trace_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    cleaner, slow = remover(monkeypatch, glance(1.01 * looks.TRACE, 2 * looks.TRACE_SHARE))
+    cleaner, slow = remover(
+        monkeypatch, glance(1.01 * prefilter.LEAST_PEAK, 2 * prefilter.PEAK_SHARE)
+    )
     outcome = cleaner.remove(PHOTO, ["person"]).outcome
     assert slow.asked >= 1
     assert outcome.holes
@@ -108,6 +114,6 @@ def test_no_prefilter_asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_compact_segmenter_has_nobody_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     cleaner, slow = remover(monkeypatch, glance(0.0, 0.0))
     slow.quick = True  # type: ignore[misc]
-    assert cleaner.first_look is None
+    assert cleaner.prefilter is None
     assert CompactSegmenterAdapter.quick
     assert not segmenters.FCNSegmenter.quick

@@ -1,0 +1,118 @@
+"""Features that predict a bad result without ground truth; ``pipeline.quality.verdict`` weighs them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..geometry import hole_within
+from ..pixels import as_float
+from ..types import Box, FloatArray, Hole, Mask, Pixels
+
+#: Longer side in pixels at which a hole's shape is measured, and a hole with its surroundings.
+SHAPE_SIZE, SURROUNDINGS_SIZE = 512, 256
+#: How far the surroundings extend from the hole: this share of its sides, and so many pixels more.
+SURROUNDINGS_REACH, SURROUNDINGS_MARGIN = 1 / 3, 16
+#: Blur (standard deviation, in pixels of ``SURROUNDINGS_SIZE``) that removes grain and keeps
+#: structure, and the width of the band beside the hole in which structure is measured.
+STRUCTURE_BLUR, STRUCTURE_BAND = 3.0, 6
+#: A probability closer than this to 0.5 is ambiguous.
+AMBIGUOUS = 0.35
+
+
+def depth(hole: Hole, height: int, width: int) -> float:
+    """How far the hole's centre is from known pixels.
+
+    Returns:
+        The radius of the largest circle inside the hole, divided by the square root of the photo's
+        area.
+    """
+    scale = min(1.0, SHAPE_SIZE / max(hole.mask.shape))
+    size = max(1, round(hole.box.w * scale)), max(1, round(hole.box.h * scale))
+    small = cv2.resize(hole.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    radius = float(cv2.distanceTransform(np.pad(small, 1), cv2.DIST_L2, cv2.DIST_MASK_5).max())
+    return radius / scale / float(np.sqrt(height * width))
+
+
+def surroundings(result: Pixels, hole: Hole, hole_mask: Mask) -> tuple[FloatArray, Mask, Mask]:
+    """The hole and its surroundings, reduced to at most ``SURROUNDINGS_SIZE`` pixels.
+
+    Args:
+        result: HWC uint8 or uint16, the filled photo.
+        hole: the hole.
+        hole_mask: HW bool, all holes.
+
+    Returns:
+        (hw3 float32 in [0, 1], hw bool: the hole, hw bool: the pixels outside every hole).
+    """
+    box = hole.box
+    mx, my = (round(SURROUNDINGS_REACH * side) + SURROUNDINGS_MARGIN for side in (box.w, box.h))
+    around = Box(box.x - mx, box.y - my, box.w + 2 * mx, box.h + 2 * my).intersection(
+        Box.full(hole_mask.shape)
+    )
+    scale = min(1.0, SURROUNDINGS_SIZE / max(around.h, around.w))
+    size = max(32, round(around.w * scale)), max(32, round(around.h * scale))
+    small = as_float(cv2.resize(result[around.slices], size, interpolation=cv2.INTER_AREA))
+    inside = (
+        cv2.resize(hole_within(hole, around).astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+        > 0
+    )
+    any_hole = cv2.resize(
+        hole_mask[around.slices].astype(np.uint8), size, interpolation=cv2.INTER_AREA
+    )
+    return small, inside, cv2.dilate(any_hole, np.ones((3, 3))) == 0  # type: ignore[return-value]
+
+
+def structure(small: FloatArray, inside: Mask, known_mask: Mask) -> float | None:
+    """Strength of edges beside the hole, such as kerbs and branches, that the fill must continue.
+
+    Args:
+        small: hw3, from ``surroundings``.
+        inside: hw bool, the hole.
+        known_mask: hw bool, outside every hole.
+
+    Returns:
+        Mean gradient (per pixel, of grey in [0, 1]) after a blur that removes grain; None if
+        nothing beside the hole is known.
+    """
+    band = (
+        cv2.dilate(inside.astype(np.uint8), np.ones((2 * STRUCTURE_BAND + 1,) * 2)).astype(bool)
+        & known_mask
+    )
+    if not band.any():
+        return None
+    grey = cv2.GaussianBlur(small.mean(2), (0, 0), STRUCTURE_BLUR)
+    gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return float(gradient[band].mean())
+
+
+def certainty(probability: FloatArray, hole: Hole, height: int, width: int) -> tuple[float, float]:
+    """How certain the segmenter was of the hole's mask: an uncertain mask is often wrong.
+
+    Args:
+        probability: hw in [0, 1], of the removed classes on the photo, at the segmenter's own size.
+        hole: the hole.
+        height: the photo's.
+        width: the photo's.
+
+    Returns:
+        (certainty: mean probability in the hole, ambiguity: share of the hole where the
+        probability is within ``AMBIGUOUS`` of 0.5).
+    """
+    inside = probability[_at_size(hole, height, width, probability.shape)]
+    return float(inside.mean()), float((np.abs(inside - 0.5) < AMBIGUOUS).mean())
+
+
+def _at_size(hole: Hole, height: int, width: int, size: tuple[int, ...]) -> Mask:
+    """The hole on a reduced picture of the whole photo, at least one pixel of it; hw bool."""
+    h, w = size
+    box = hole.box
+    x0, y0 = box.x * w // width, box.y * h // height
+    x1 = max(x0 + 1, -(-box.right * w // width))
+    y1 = max(y0 + 1, -(-box.bottom * h // height))
+    inside = np.zeros((h, w), bool)
+    small = (
+        cv2.resize(hole.mask.astype(np.uint8), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) > 0
+    )
+    inside[y0:y1, x0:x1] = small if small.any() else True
+    return inside

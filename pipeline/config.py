@@ -102,5 +102,5 @@ FAIL_HOLE_SHARE = 0.90
 #: Residue (share of the hole that the segmenter still calls the removed class) above which a photo is for review.
 REVIEW_RESIDUE = 0.20
 
-#: Expected error (``pipeline.quality.verdict.score``) above which a photo is for review: a third of the photos of docs/quality-report.md are above.
+#: Expected error (``pipeline.quality.verdict.expected_error``) above which a photo is for review: a third of the photos of docs/quality-report.md are above.
 REVIEW_SCORE = 0.285

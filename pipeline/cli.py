@@ -15,8 +15,8 @@ from .batch.settings import ENGINES, BatchSettings
 from .config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, Settings
 from .errors import OutputError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
-from .storage.location import Location, located
-from .system.signals import STOPPED_AT_ONCE, on_signals
+from .storage.location import Location, parse_location
+from .system.signals import STOPPED_AT_ONCE, stop_on_signals
 from .system.text import printable, redacted
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
@@ -195,7 +195,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(
                 "--tolerance says how far from --baseline FILE a figure may be; give that too"
             )
-        with on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+        with (
+            stop_on_signals() as stop,
+            _Progress(quiet=args.quiet, verbose=args.verbose) as progress,
+        ):
             from .batch.run import remove_folder
             from .report.baseline import compare, load_baseline
             from .report.terminal import baseline_table, summary
@@ -274,7 +277,7 @@ class _Progress:
 
 def _place(text: str) -> Location:
     try:
-        return located(text)
+        return parse_location(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

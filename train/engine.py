@@ -131,7 +131,7 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     """
     # The first process holds it for all of them, and before they are launched: one that cannot go on alone leaves the others waiting.
     with (
-        lock.held(folder, lambda: remove_parts(folder), option="--run")
+        lock.folder_lock(folder, lambda: remove_parts(folder), option="--run")
         if is_first_process()
         else nullcontext()
     ):

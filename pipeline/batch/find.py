@@ -9,19 +9,21 @@ from pathlib import Path, PurePosixPath
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage import layout
-from ..storage.location import Location, Remote, is_plain_name
-from .names import Found
+from ..storage.location import Location, RemotePath, is_plain_name
+from .names import InputPhoto
 
 
-def _find(given: Location, leave_out: Sequence[Location], notes: list[str]) -> Iterator[Found]:
+def find_photos(
+    given: Location, leave_out: Sequence[Location], notes: list[str]
+) -> Iterator[InputPhoto]:
     """The photos of one input, and notes on what is passed over."""
-    if isinstance(given, Remote):
+    if isinstance(given, RemotePath):
         yield from find_remote(given, leave_out, notes)
         return
     skipped = [path.resolve() for path in leave_out if isinstance(path, Path)]
     if given.is_file():
         if given.suffix.lower() in SUFFIXES:
-            yield Found(given, PurePosixPath(given.name))
+            yield InputPhoto(given, PurePosixPath(given.name))
         else:
             notes.append(f"{given}: not a photo by its name, ignored")
         return
@@ -46,7 +48,7 @@ def _find(given: Location, leave_out: Sequence[Location], notes: list[str]) -> I
             elif kind == "link to a folder":
                 notes.append(f"{path}: a link to a folder, not followed")
             elif kind == "file" and path.suffix.lower() in SUFFIXES:
-                yield Found(path, PurePosixPath(path.relative_to(given).as_posix()))
+                yield InputPhoto(path, PurePosixPath(path.relative_to(given).as_posix()))
             else:
                 others += 1
     if others:
@@ -55,7 +57,7 @@ def _find(given: Location, leave_out: Sequence[Location], notes: list[str]) -> I
 
 def _is_previews(folder: Path) -> bool:
     """Whether this is the folder of small pictures of an earlier run's report: results may be cleaned again, these are none."""
-    return folder.name == layout.PREVIEWS and (folder.parent / layout.NAME).is_file()
+    return folder.name == layout.PREVIEWS and (folder.parent / layout.JOURNAL_NAME).is_file()
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -68,7 +70,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "other"
 
 
-def _without_repeats(found: Iterable[Found]) -> Iterator[Found]:
+def without_repeats(found: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
     """The same file reached twice (given twice, or a folder and a file in it) counts once, under the name it had first."""
     seen = set()
     for item in found:
@@ -81,7 +83,9 @@ def _without_repeats(found: Iterable[Found]) -> Iterator[Found]:
             yield item
 
 
-def find_remote(given: Remote, leave_out: Sequence[Location], notes: list[str]) -> Iterator[Found]:
+def find_remote(
+    given: RemotePath, leave_out: Sequence[Location], notes: list[str]
+) -> Iterator[InputPhoto]:
     """The photos below ``given``, without hidden ones and what lies in ``leave_out``; ``notes`` gets what was passed over.
 
     Raises:
@@ -92,16 +96,20 @@ def find_remote(given: Remote, leave_out: Sequence[Location], notes: list[str]) 
         raise UsageError(f"{given}: no such file or folder")
     if set(files) == {""}:
         if PurePosixPath(given.name).suffix.lower() in SUFFIXES and is_plain_name(given.name):
-            yield Found(files[""], PurePosixPath(given.name))
+            yield InputPhoto(files[""], PurePosixPath(given.name))
         else:
             notes.append(f"{given}: not a photo by its name, ignored")
         return
-    skipped = [place for place in leave_out if isinstance(place, Remote)]
+    skipped = [place for place in leave_out if isinstance(place, RemotePath)]
     runs = {
-        name.removesuffix(layout.NAME) for name in files if name.rpartition("/")[2] == layout.NAME
+        name.removesuffix(layout.JOURNAL_NAME)
+        for name in files
+        if name.rpartition("/")[2] == layout.JOURNAL_NAME
     }
     runs |= {
-        name.partition(layout.PIECES)[0] for name in files if f"/{layout.PIECES}/" in f"/{name}"
+        name.partition(layout.JOURNAL_PIECES)[0]
+        for name in files
+        if f"/{layout.JOURNAL_PIECES}/" in f"/{name}"
     }
     others = odd = 0
     for name, source in sorted(files.items()):
@@ -114,7 +122,7 @@ def find_remote(given: Remote, leave_out: Sequence[Location], notes: list[str]) 
         elif any(part.startswith(".") for part in name.split("/")):
             continue
         elif PurePosixPath(name).suffix.lower() in SUFFIXES:
-            yield Found(source, PurePosixPath(name))
+            yield InputPhoto(source, PurePosixPath(name))
         else:
             others += 1
     if odd:

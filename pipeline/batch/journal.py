@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from ..storage.layout import NAME
+from ..storage.layout import JOURNAL_NAME
 from ..storage.stamp import stamp
 from ..system.atomic import unwritable
 
@@ -38,13 +38,13 @@ class Journal:
         self.facts: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         if folder is not None:
-            self.path = folder / NAME
+            self.path = folder / JOURNAL_NAME
             try:
-                self.take(self.path.read_bytes())
+                self.load_rows(self.path.read_bytes())
             except OSError:
                 return
 
-    def take(self, content: bytes) -> None:
+    def load_rows(self, content: bytes) -> None:
         """Read rows, the later ones of a photo in the place of the earlier. A damaged row is none: its photo is done again."""
         from ..report.validate import (
             is_entry,  # here, because it loads NumPy, for which the command's --help does not wait

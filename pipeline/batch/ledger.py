@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import Settings
 from ..errors import WeightsError
-from ..storage.location import Location, Remote, name_in
+from ..storage.location import Location, RemotePath, relative_name
 from ..storage.stamp import fingerprint
 from ..system.atomic import is_file
 from ..types import Status
@@ -41,7 +41,7 @@ class Ledger:
             PICTURES_VERSION, asdict(settings), classes, batch.save_masks, batch.dry_run, batch.masks is not None, _index_stamp()
         )  # fmt: skip
 
-    def look(self, jobs: Sequence[scan.Job]) -> Iterator[Task | dict[str, Any]]:
+    def look(self, jobs: Sequence[scan.PlannedPhoto]) -> Iterator[Task | dict[str, Any]]:
         """For each photo its task, or the entry of an earlier run that still stands."""
         for job in jobs:
             task = self._task(job)
@@ -89,7 +89,7 @@ class Ledger:
             [p for p in photos if self.journal.rows[p]["entry"]["status"] != Status.FAILED.value]
         )
 
-    def _task(self, job: scan.Job) -> Task:
+    def _task(self, job: scan.PlannedPhoto) -> Task:
         name = str(job.relative)
         mask = (
             None if self.batch.masks is None else self._masks(job.mask_candidates(self.batch.masks))
@@ -101,7 +101,7 @@ class Ledger:
         )
         row = self.journal.rows.get(name)
         return Task(
-            name, self._settings, job.source, mask, truth, job.relative, name_in(self.folder, job.mask_target),
+            name, self._settings, job.source, mask, truth, job.relative, relative_name(self.folder, job.mask_target),
             seen=row is not None, written=(row or {}).get("written"), mask_written=(row or {}).get("mask_written"),
         )  # fmt: skip
 
@@ -135,13 +135,13 @@ class Ledger:
 
 def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location | None]:
     """Which of several files is there, the first; a folder elsewhere is listed once."""
-    if isinstance(folder, Remote):
+    if isinstance(folder, RemotePath):
         there = {str(file.relative): file for file in folder.files().values()}
         return lambda candidates: next(
             (
                 there[key]
                 for c in candidates
-                if isinstance(c, Remote) and (key := str(c.relative)) in there
+                if isinstance(c, RemotePath) and (key := str(c.relative)) in there
             ),
             None,
         )

@@ -16,14 +16,14 @@ from ..storage.location import Location
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class InputPhoto:
     """A photo and its name relative to the folder it was found in."""
 
     source: Location
     relative: PurePosixPath
 
 
-def refuse_collisions(found: Sequence[Found], output: Location, lossless: bool) -> None:
+def refuse_collisions(found: Sequence[InputPhoto], output: Location, lossless: bool) -> None:
     """Raise ``UsageError`` where a result would land outside the output folder, on an input, or where another lands."""
     if isinstance(output, Path):
         _refuse_links(found, output)
@@ -41,7 +41,7 @@ def refuse_collisions(found: Sequence[Found], output: Location, lossless: bool) 
                 )
 
 
-def _refuse_links(found: Sequence[Found], output: Path) -> None:
+def _refuse_links(found: Sequence[InputPhoto], output: Path) -> None:
     real_output = output.resolve()
     sources = {
         item.source.resolve(): item.source for item in found if isinstance(item.source, Path)

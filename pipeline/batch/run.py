@@ -15,7 +15,7 @@ from ..config import Settings, resolve_classes
 from ..errors import OutputError, UnwritableError, UsageError
 from ..remover import ObjectRemover
 from ..report.files import SCHEMA_VERSION
-from ..storage.location import Location, Remote, name_in
+from ..storage.location import Location, RemotePath, relative_name
 from ..system.signals import Stop
 from ..types import Status
 from . import scan
@@ -78,7 +78,7 @@ def remove_folder(
     This is what the command calls.
 
     Args:
-        inputs: files and folders, here or elsewhere (``pipeline.storage.location.located``); folders are searched through.
+        inputs: files and folders, here or elsewhere (``pipeline.storage.location.parse_location``); folders are searched through.
         settings: of the picture.
         batch: of the folder.
         command: to quote in the report.
@@ -102,27 +102,29 @@ def remove_folder(
     _refuse_missing_folder(batch.truth, "true pictures")
     begun = time.monotonic()
     exclude = [folder for folder in (batch.masks, batch.truth) if folder]
-    plan = scan.scan(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
+    plan = scan.plan_run(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[dict[str, Any]] = []
     if progress:
-        progress(len(plan.jobs), None)
+        progress(len(plan.photos), None)
 
-    def took(entry: dict[str, Any]) -> None:
+    def on_result(entry: dict[str, Any]) -> None:
         entries.append(entry)
         if progress:
-            progress(len(plan.jobs), entry)
+            progress(len(plan.photos), entry)
 
     with output.hold(
-        name_in(plan.output, place) for job in plan.jobs for place in (job.target, job.mask_target)
+        relative_name(plan.output, place)
+        for job in plan.photos
+        for place in (job.target, job.mask_target)
     ):
         ledger = Ledger(plan.output, output, settings, batch, classes)
-        stopped, worked = _work(plan, ledger, engine, took, stop)
+        stopped, worked = _work(plan, ledger, engine, on_result, stop)
         facts = ledger.facts(engine.facts(), worked=worked)
         warnings = [*plan.notes, *facts.warnings]
         if stopped:
-            stopped += f" after {len(entries)} of {len(plan.jobs)} photos; the same command goes on from here"
+            stopped += f" after {len(entries)} of {len(plan.photos)} photos; the same command goes on from here"
             warnings.append(stopped)
         run = {
             "version": __version__,
@@ -150,28 +152,28 @@ def _work(
     plan: scan.Plan,
     ledger: Ledger,
     engine: Engine,
-    took: Callable[[dict[str, Any]], None],
+    on_result: Callable[[dict[str, Any]], None],
     stop: Stop,
 ) -> tuple[str | None, bool]:
     """Do what is left of a plan: (why it ended before its time, whether there was anything to do)."""
     tasks: list[Task] = []
-    for found in ledger.look(plan.jobs):
+    for found in ledger.look(plan.photos):
         if isinstance(found, Task):
             tasks.append(found)
         else:
-            took(found)
+            on_result(found)
     left = len(tasks)
     try:
         with closing(
             engine.run(tasks, lambda row: ledger.add(row, engine.facts()), stop)
         ) as stream:
             for entry in stream:
-                took(entry)
+                on_result(entry)
                 left -= 1
     except OutputError as error:
         return f"stopped ({error})", bool(tasks)
     except KeyboardInterrupt:  # of a caller that does not listen to signals
-        stop.ask()
+        stop.request()
     finally:
         ledger.flush()
     return ("stopped by the user" if stop() and left else None), bool(tasks)
@@ -181,7 +183,7 @@ def open_output(folder: Location, *, overwrite: bool = False) -> Output:
     """The output folder, wherever it is."""
     return (
         RemoteOutput(folder, overwrite=overwrite)
-        if isinstance(folder, Remote)
+        if isinstance(folder, RemotePath)
         else LocalOutput(folder, overwrite=overwrite)
     )
 

@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
-from ..storage.location import Location, Remote
-from .find import _find, _without_repeats
+from ..storage.location import Location, RemotePath
+from .find import find_photos, without_repeats
 from .names import mask_names, refuse_collisions
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PlannedPhoto:
     """One photo: its file, its name in the report, where its result goes and where its mask goes if masks are saved."""
 
     source: Location
@@ -41,12 +41,12 @@ class Job:
 class Plan:
     """The photos in the order of their names, the output folder, and what the user should know of what was passed over."""
 
-    jobs: tuple[Job, ...]
+    photos: tuple[PlannedPhoto, ...]
     output: Location
     notes: tuple[str, ...] = ()
 
 
-def scan(
+def plan_run(
     inputs: Sequence[Location],
     output: Location | None = None,
     *,
@@ -70,7 +70,7 @@ def scan(
     notes: list[str] = []
     skipped = (target_folder, *exclude)
     found = list(
-        _without_repeats(item for given in inputs for item in _find(given, skipped, notes))
+        without_repeats(item for given in inputs for item in find_photos(given, skipped, notes))
     )
     if not found:
         raise UsageError(
@@ -80,17 +80,19 @@ def scan(
     found.sort(key=lambda item: (str(item.relative), str(item.source)))
     refuse_collisions(found, target_folder, lossless)
     masks = mask_names([item.relative for item in found])
-    jobs = [
-        Job(item.source, item.relative, target_folder / item.relative, target_folder / mask)
+    photos = [
+        PlannedPhoto(
+            item.source, item.relative, target_folder / item.relative, target_folder / mask
+        )
         for item, mask in zip(found, masks, strict=True)
     ]
-    results = {job.target for job in jobs}
-    for job in jobs:
+    results = {job.target for job in photos}
+    for job in photos:
         if job.mask_target in results:
             raise UsageError(
                 f"the mask of {job.source} would be written where a result goes, {job.mask_target}: rename the folder masks"
             )
-    return Plan(tuple(jobs), target_folder, tuple(notes))
+    return Plan(tuple(photos), target_folder, tuple(notes))
 
 
 def _refuse_missing(given: Path) -> None:
@@ -114,7 +116,7 @@ def _output(inputs: Sequence[Location], output: Location | None) -> Location:
                 f"the inputs lie in different folders ({where}): name one output with --output"
             )
         output = beside[0]
-    if isinstance(output, Remote):
+    if isinstance(output, RemotePath):
         return output
     output = _absolute(output)
     if output.is_symlink() and not output.exists():
@@ -144,11 +146,15 @@ def _absolute(path: Path) -> Path:
 
 def _refuse_overlap(inputs: Sequence[Location], output: Location) -> None:
     for given in inputs:
-        if isinstance(given, Remote) and isinstance(output, Remote) and given.is_below(output):
+        if (
+            isinstance(given, RemotePath)
+            and isinstance(output, RemotePath)
+            and given.is_below(output)
+        ):
             same = output.is_below(given)
             what = "is both input and output" if same else f"lies inside the output folder {output}"
             raise UsageError(f"{given} {what}: name another folder with --output")
-        if isinstance(given, Remote) or isinstance(output, Remote):
+        if isinstance(given, RemotePath) or isinstance(output, RemotePath):
             continue
         real_output = output.resolve()
         real = given.resolve()

@@ -20,7 +20,7 @@ class BatchSettings:
 
     ``masks``: the user's own, by the same relative names. ``truth``: the pictures without the objects, likewise; the error against them
     then stands in the report. ``output`` and both of them are folders here or elsewhere
-    (``pipeline.storage.location.located``).
+    (``pipeline.storage.location.parse_location``).
 
     ``engine``: ``local`` works with ``workers`` threads of this process, ``ray`` with ``actors`` processes of a cluster (None: one a core,
     or one a GPU) that have ``gpus_per_actor`` each (None: 1 where the cluster has any and ``device`` allows it).

@@ -14,13 +14,13 @@ from ..errors import OutputError, PhotoError, UnreadableError, UnwritableError
 from ..remover import ObjectRemover
 from ..report import entry as report
 from ..report import previews
-from ..storage.fetch import fetched, named
+from ..storage.fetch import local_copy, renamed_errors
 from ..storage.layout import PREVIEWS
 from ..storage.location import Location, location_stamp
 from ..storage.stamp import Stamp, fingerprint
-from ..system.stopwatch import Stopwatch, summed
+from ..system.stopwatch import Stopwatch, sum_stages
 from ..types import Fidelity, Mask, Outcome, Photo, Status
-from .output.claims import mask_of
+from .output.claims import mask_key
 from .output.protocol import Output
 from .settings import BatchSettings
 
@@ -90,9 +90,9 @@ class Worker:
             stamps = task.stamps()
             identity = task.identity(stamps)
             _refuse_missing(task, stamps)
-            with self.output.desk() as desk, fetched(task.source) as source:
+            with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
                 self.output.clear(task.name, seen=task.seen)
-                entry = self._clean(task, source, desk, stamps, written)
+                entry = self._clean(task, source, scratch_dir, stamps, written)
         except OutputError:
             raise
         except (PhotoError, OSError, MemoryError) as error:
@@ -111,7 +111,7 @@ class Worker:
         self,
         task: Task,
         source: Path,
-        desk: Path,
+        scratch_dir: Path,
         stamps: tuple[Stamp | None, ...],
         written: _Written,
     ) -> dict[str, Any]:
@@ -124,16 +124,18 @@ class Worker:
         if self.batch.masks is not None and task.mask is None:
             outcome = replace(outcome, reason=f"no mask for it in {self.batch.masks}")
         if task.truth is not None and outcome.result is not None:
-            with watch("measure"), fetched(task.truth) as truth:
+            with watch("measure"), local_copy(task.truth) as truth:
                 outcome = replace(
                     outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth))
                 )
         with watch("preview"):
-            outcome = self._preview(task.name, desk, photo, outcome)
+            outcome = self._preview(task.name, scratch_dir, photo, outcome)
         with watch("write"):
-            outcome, output, mask = self._write(task, source, desk, photo, outcome, stamps, written)
+            outcome, output, mask = self._write(
+                task, source, scratch_dir, photo, outcome, stamps, written
+            )
         outcome = replace(
-            outcome, stages=summed([outcome.stages, watch.stages]), seconds=watch.elapsed
+            outcome, stages=sum_stages([outcome.stages, watch.stages]), seconds=watch.elapsed
         )
         entry = report.photo_entry(
             task.name, outcome, output=None if output is None else str(output), mask=mask
@@ -147,14 +149,14 @@ class Worker:
             return None
         if task.mask is None:
             return np.zeros(photo.size, bool)
-        with fetched(task.mask) as file:
+        with local_copy(task.mask) as file:
             return images.read_mask(file, photo.size)
 
-    def _preview(self, name: str, desk: Path, photo: Photo, outcome: Outcome) -> Outcome:
+    def _preview(self, name: str, scratch_dir: Path, photo: Photo, outcome: Outcome) -> Outcome:
         """The report's small pictures. A photo whose previews cannot be written is cleaned all the same, and says so."""
         try:
-            previews.write(desk, name, photo, outcome)
-            for file in previews.find(desk, name).values():
+            previews.write(scratch_dir, name, photo, outcome)
+            for file in previews.find(scratch_dir, name).values():
                 self.output.keep(file, PurePosixPath(PREVIEWS, file.name))
         except OutputError:
             raise
@@ -168,7 +170,7 @@ class Worker:
         self,
         task: Task,
         source: Path,
-        desk: Path,
+        scratch_dir: Path,
         photo: Photo,
         outcome: Outcome,
         stamps: tuple[Stamp | None, ...],
@@ -178,19 +180,19 @@ class Worker:
         mask = None
         _refuse_changed(task, stamps)
         if self.batch.save_masks and outcome.mask is not None and outcome.holes:
-            file = self.output.place(desk, task.mask_target)
+            file = self.output.place(scratch_dir, task.mask_target)
 
             def claim_mask(part: Path, _: Path) -> None:
-                self.output.claim(mask_of(task.name), task.mask_target, part, task.mask_written)
+                self.output.claim(mask_key(task.name), task.mask_target, part, task.mask_written)
 
-            with named(file, f"{self.output}/{task.mask_target}"):
+            with renamed_errors(file, f"{self.output}/{task.mask_target}"):
                 images.write_mask(outcome.mask, file, before=claim_mask)
             written["mask_written"] = self.output.stamp(task.mask_target)
             mask = str(task.mask_target)
         if self.batch.dry_run or outcome.status is Status.FAILED:
             return outcome, None, mask
         file, name, settings = (
-            self.output.place(desk, task.target),
+            self.output.place(scratch_dir, task.target),
             task.target,
             self.remover.settings,
         )
@@ -205,7 +207,7 @@ class Worker:
             )  # a lossless one has one more suffix
             self.output.claim(task.name, name, part, task.written)
 
-        with named(file, f"{self.output}/{task.target}"):
+        with renamed_errors(file, f"{self.output}/{task.target}"):
             if outcome.result is None or outcome.mask is None:
                 if settings.strip_metadata:
                     images.strip_photo(photo, source, file, before=claim)

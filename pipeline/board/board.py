@@ -222,7 +222,7 @@ class Board:
                     return True
                 return self.opened.mode == "run" and run_folder.owns(output, item.name, path)
 
-            with lock.held(output):
+            with lock.folder_lock(output):
                 saved = save_result(
                     session.photo, item.source, filled.mask, filled.outcome, item.target, item.mask_target,
                     lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=may_replace,

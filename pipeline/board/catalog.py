@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..batch import scan
 from ..config import Settings
-from ..storage.location import here
+from ..storage.location import local_path
 
 Mode = Literal["empty", "photo", "folder", "run"]
 
@@ -66,17 +66,17 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
     Raises:
         UsageError: nothing there, no photo in it, or an output that would overwrite an input.
     """
-    plan = scan.scan([path], output, lossless=settings.lossless)
+    plan = scan.plan_run([path], output, lossless=settings.lossless)
     root = (path if path.is_dir() else path.parent).resolve()
     items = []
-    for i, job in enumerate(plan.jobs):
-        source, mask = here(job.source), here(job.mask_target)
+    for i, job in enumerate(plan.photos):
+        source, mask = local_path(job.source), local_path(job.mask_target)
         items.append(
             Item(
                 key=f"p{i}",
                 name=str(job.relative),
                 source=source,
-                target=here(job.target),
+                target=local_path(job.target),
                 mask_target=mask,
                 mask=mask if mask.is_file() else None,
                 missing=None
@@ -89,7 +89,7 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
         mode,
         path.name or str(path.resolve()),
         tuple(items),
-        here(plan.output),
+        local_path(plan.output),
         settings,
         notes=plan.notes,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE, REVIEW_SCORE
-from ..system.stopwatch import summed
+from ..system.stopwatch import sum_stages
 from .figures import by_score
 
 #: The order of the page.
@@ -133,7 +133,7 @@ def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
 
 def stage_seconds(photos: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
     """Seconds by stage over the photos that this run did not skip, in the pipeline's order; stages that took no time are left out."""
-    total = summed(photo["stages"] for photo in photos if photo["status"] != "skipped")
+    total = sum_stages(photo["stages"] for photo in photos if photo["status"] != "skipped")
     return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..system.stopwatch import summed
+from ..system.stopwatch import sum_stages
 from ..system.text import printable
 from ..types import Status
 from .baseline import Change, Comparison
@@ -78,7 +78,7 @@ def _time(run: Mapping[str, Any], done: Sequence[Entry]) -> str:
         return f"{text}, nothing was to be done"
     slowest = max(done, key=lambda p: p["seconds"])
     text += f", {sum(p['seconds'] for p in done) / len(done):.2f} s a photo, at most {slowest['seconds']:.2f} ({printable(slowest['input'])})"
-    stages = summed(photo.get("stages") or {} for photo in done)
+    stages = sum_stages(photo.get("stages") or {} for photo in done)
     total = sum(stages.values())
     if total > 0:
         stage = max(stages, key=lambda s: stages[s])

@@ -12,7 +12,7 @@ from .location import Location
 
 
 @contextmanager
-def fetched(place: Location) -> Iterator[Path]:
+def local_copy(place: Location) -> Iterator[Path]:
     """The file itself where it is on this machine, else a copy for as long as the block runs. Raises ``UnreadableError``."""
     if isinstance(place, Path):
         yield place
@@ -20,12 +20,12 @@ def fetched(place: Location) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="remove-objects-") as folder:
         copy = Path(folder, f"photo{place.suffix}")
         place.fetch(copy)
-        with named(copy, place):
+        with renamed_errors(copy, place):
             yield copy
 
 
 @contextmanager
-def named(here: Path, there: object) -> Iterator[None]:
+def renamed_errors(here: Path, there: object) -> Iterator[None]:
     """A photo's errors in the block speak of ``there`` where they spoke of the file ``here``."""
     try:
         yield

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-NAME = ".remove-objects-journal.jsonl"
+JOURNAL_NAME = ".remove-objects-journal.jsonl"
 
 #: The folder beside it that holds the report's small pictures; never an input.
 PREVIEWS = "report_files"
 
 #: The folder of its pieces, where a store cannot append to a file.
-PIECES = ".remove-objects-journal.d"
+JOURNAL_PIECES = ".remove-objects-journal.d"

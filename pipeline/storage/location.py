@@ -1,6 +1,6 @@
 """Files and folders that are not on this machine's disks: as much of ``pathlib`` as a run needs, over any filesystem fsspec knows.
 
-A location is a ``Path`` or a ``Remote``. What a ``Remote`` shows (``str``) never holds a password or a signature; what it opens does.
+A location is a ``Path`` or a ``RemotePath``. What a ``RemotePath`` shows (``str``) never holds a password or a signature; what it opens does.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ _NOTHING = PurePosixPath()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Remote:
+class RemotePath:
     """One file or folder: ``relative`` below the address ``root``. ``known`` is its stamp where a listing has told it already."""
 
     root: str
     relative: PurePosixPath = _NOTHING
     known: Stamp | None = field(default=None, compare=False)
 
-    def __truediv__(self, other: str | PurePosixPath) -> Remote:
-        return Remote(self.root, self.relative / other)
+    def __truediv__(self, other: str | PurePosixPath) -> RemotePath:
+        return RemotePath(self.root, self.relative / other)
 
     def __str__(self) -> str:
         shown = redacted(self.root).rstrip("/")
         return shown if self.relative == _NOTHING else f"{shown}/{self.relative}"
 
     def __repr__(self) -> str:
-        return f"Remote({self})"
+        return f"RemotePath({self})"
 
     @property
     def name(self) -> str:
@@ -61,11 +61,11 @@ class Remote:
     def suffix(self) -> str:
         return PurePosixPath(self.name).suffix
 
-    def with_name(self, name: str) -> Remote:
-        return Remote(self.root, self.relative.with_name(name))
+    def with_name(self, name: str) -> RemotePath:
+        return RemotePath(self.root, self.relative.with_name(name))
 
-    def with_suffix(self, suffix: str) -> Remote:
-        return Remote(self.root, self.relative.with_suffix(suffix))
+    def with_suffix(self, suffix: str) -> RemotePath:
+        return RemotePath(self.root, self.relative.with_suffix(suffix))
 
     @property
     def filesystem(self) -> Any:
@@ -78,29 +78,29 @@ class Remote:
         return base if self.relative == _NOTHING else f"{base}/{self.relative}"
 
     @property
-    def parent(self) -> Remote | None:
+    def parent(self) -> RemotePath | None:
         """The folder it lies in; None for a bucket or a root, and where the address has a query."""
         if self.relative != _NOTHING:
             return replace(self, relative=self.relative.parent, known=None)
         head, _, last = self.root.rstrip("/").rpartition("/")
         return (
-            Remote(head)
+            RemotePath(head)
             if last and "?" not in self.root and not head.endswith((":/", "/"))
             else None
         )
 
-    def is_below(self, other: Remote) -> bool:
+    def is_below(self, other: RemotePath) -> bool:
         """Whether it is ``other`` or lies in it."""
         return bool(self.filesystem == other.filesystem) and f"{self.path}/".startswith(
             f"{other.path}/"
         )
 
-    def files(self) -> dict[str, Remote]:
+    def files(self) -> dict[str, RemotePath]:
         """All files below by their names relative to this one, with their stamps; ``""`` is the file itself. Empty where nothing is.
 
         Names that no folder could hold (``..``, two slashes) are given too: ``is_plain_name`` tells them.
         """
-        with _said(self, "listed", UsageError):
+        with _translate_errors(self, "listed", UsageError):
             self.filesystem.invalidate_cache()
             try:
                 listing: dict[str, dict[str, Any]] = self.filesystem.find(self.path, detail=True)
@@ -110,12 +110,12 @@ class Remote:
             for path, info in listing.items():
                 if path.startswith(f"{self.path}/") or path == self.path:
                     name = path[len(self.path) + 1 :]
-                    found[name] = Remote(self.root, self.relative / name, _stamp(info))
+                    found[name] = RemotePath(self.root, self.relative / name, _stamp(info))
             return found
 
     def stamp(self) -> Stamp | None:
         """Its size and what else tells this content from another: the store's ETag, or its time of change. None where it is not."""
-        with _said(self, "looked at", UnreadableError):
+        with _translate_errors(self, "looked at", UnreadableError):
             try:
                 self.filesystem.invalidate_cache()
                 info = self.filesystem.info(self.path)
@@ -125,7 +125,7 @@ class Remote:
 
     def read(self) -> bytes | None:
         """Its content; None where it is not."""
-        with _said(self, "read", UnreadableError):
+        with _translate_errors(self, "read", UnreadableError):
             try:
                 return bytes(self.filesystem.cat_file(self.path))
             except FileNotFoundError:
@@ -133,12 +133,12 @@ class Remote:
 
     def fetch(self, into: Path) -> None:
         """Copy it into a file of this machine. Raises ``UnreadableError``."""
-        with _said(self, "fetched", UnreadableError):
+        with _translate_errors(self, "fetched", UnreadableError):
             self.filesystem.get_file(self.path, str(into))
 
     def put(self, source: Path) -> None:
         """Make a file of this machine stand here, whole or not at all. Raises ``UnwritableError``."""
-        with _said(self, "written", UnwritableError):
+        with _translate_errors(self, "written", UnwritableError):
             if _protocol(self.root) in _ATOMIC:
                 self.filesystem.put_file(str(source), self.path)
                 return
@@ -160,17 +160,17 @@ class Remote:
 
     def delete(self) -> None:
         """It is gone when this returns, or never was."""
-        with _said(self, "deleted", UnwritableError):
+        with _translate_errors(self, "deleted", UnwritableError):
             try:
                 self.filesystem.rm_file(self.path)
             except FileNotFoundError:
                 return
 
 
-Location: TypeAlias = Path | Remote
+Location: TypeAlias = Path | RemotePath
 
 
-def located(text: str) -> Location:
+def parse_location(text: str) -> Location:
     """What a user's PATH names: ``s3://bucket/photos`` is elsewhere, all else (``file://`` too) is a path of this machine.
 
     Raises:
@@ -190,20 +190,20 @@ def located(text: str) -> Location:
             f"{redacted(text)}: an address with '..' is not taken; name the folder itself"
         )
     _opened(text)
-    return Remote(text.rstrip("/"))
+    return RemotePath(text.rstrip("/"))
 
 
-def here(place: Location) -> Path:
+def local_path(place: Location) -> Path:
     """A location that can only be on this machine, because nothing else was given."""
     assert isinstance(place, Path)
     return place
 
 
-def name_in(folder: Location, place: Location) -> PurePosixPath:
+def relative_name(folder: Location, place: Location) -> PurePosixPath:
     """The name of ``place``, which lies in ``folder``, relative to it."""
-    if isinstance(folder, Remote) and isinstance(place, Remote):
+    if isinstance(folder, RemotePath) and isinstance(place, RemotePath):
         return place.relative.relative_to(folder.relative)
-    return PurePosixPath(here(place).relative_to(here(folder)).as_posix())
+    return PurePosixPath(local_path(place).relative_to(local_path(folder)).as_posix())
 
 
 def location_stamp(place: Location) -> Stamp | None:
@@ -241,7 +241,9 @@ def _opened(root: str) -> tuple[Any, str]:
             f"{redacted(root)}: needs the package {package}; pip install it"
         ) from error
     except Exception as error:
-        raise UsageError(f"{redacted(root)}: cannot be opened ({_told(error, root)})") from error
+        raise UsageError(
+            f"{redacted(root)}: cannot be opened ({_error_text(error, root)})"
+        ) from error
     return opened
 
 
@@ -269,7 +271,7 @@ def _stamp(info: dict[str, Any]) -> Stamp:
     return [int(info.get("size") or 0), None if mark is None else str(mark).strip('"')]
 
 
-def _told(error: BaseException, root: str) -> str:
+def _error_text(error: BaseException, root: str) -> str:
     """An error in words, without what its filesystem may have quoted of the address."""
     text = redacted(str(error) or type(error).__name__)
     secret = re.search(r"://([^/@\s]*)@", root)
@@ -280,11 +282,11 @@ def _told(error: BaseException, root: str) -> str:
 
 
 @contextmanager
-def _said(place: Remote, what: str, kind: type[Exception]) -> Iterator[None]:
+def _translate_errors(place: RemotePath, what: str, kind: type[Exception]) -> Iterator[None]:
     """Filesystems raise errors of their own libraries, few of them ``OSError``: all become this package's."""
     try:
         yield
     except (UsageError, UnreadableError, UnwritableError):
         raise
     except Exception as error:
-        raise kind(f"{place}: cannot be {what} ({_told(error, place.root)})") from error
+        raise kind(f"{place}: cannot be {what} ({_error_text(error, place.root)})") from error

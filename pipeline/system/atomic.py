@@ -78,7 +78,7 @@ def unwritable(path: Path, error: OSError) -> UnwritableError:
     )
 
 
-def drop_parts() -> None:
+def remove_own_parts() -> None:
     """Remove what this process is writing and has not finished: for a process that ends without unwinding."""
     for part in list(_at_work):
         with suppress(OSError):

@@ -25,7 +25,7 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextmanager
-def held(
+def folder_lock(
     folder: Path, tidy: Callable[[], None] | None = None, *, option: str = "--output"
 ) -> Iterator[None]:
     """Hold an output folder, which is made if need be, for as long as the block runs; ``tidy`` first where the holder before died in it.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from .atomic import drop_parts
+from .atomic import remove_own_parts
 
 #: The exit code of a process that was stopped at once, as shells know it of Ctrl-C.
 STOPPED_AT_ONCE = 130
@@ -21,17 +21,17 @@ class Stop:
     """Whether no further photo is to be begun. Called by engines between photos; may be asked for from any thread, once and for all."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._requested = threading.Event()
 
     def __call__(self) -> bool:
-        return self._asked.is_set()
+        return self._requested.is_set()
 
-    def ask(self) -> None:
-        self._asked.set()
+    def request(self) -> None:
+        self._requested.set()
 
     def wait(self, seconds: float) -> bool:
         """Whether it was asked for within that time."""
-        return self._asked.wait(seconds)
+        return self._requested.wait(seconds)
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def signals_restored(*numbers: signal.Signals) -> Iterator[tuple[signal.Signals,
 
 
 @contextmanager
-def on_signals() -> Iterator[Stop]:
+def stop_on_signals() -> Iterator[Stop]:
     """A ``Stop`` that the first SIGINT or SIGTERM asks for while the block runs; the second ends the process with ``STOPPED_AT_ONCE``.
 
     Files that are being written then are removed: only whole ones stand under their names. A signal that this process ignores
@@ -62,18 +62,18 @@ def on_signals() -> Iterator[Stop]:
     """
     stop = Stop()
 
-    def took(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop():
             _say(_SECOND)
-            drop_parts()
+            remove_own_parts()
             os._exit(STOPPED_AT_ONCE)
-        stop.ask()
+        stop.request()
         _say(_FIRST)
 
     with signals_restored(signal.SIGINT, signal.SIGTERM) as numbers:
         for number in numbers:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, took)
+                signal.signal(number, on_signal)
         yield stop
 
 

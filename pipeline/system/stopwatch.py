@@ -10,7 +10,7 @@ from contextlib import contextmanager
 STAGES = ("read", "segment", "faces", "inpaint", "probe", "compare", "measure", "preview", "write")
 
 
-def summed(stages: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def sum_stages(stages: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Seconds by stage over several photos, or parts of one, in the pipeline's order."""
     each = list(stages)
     return {

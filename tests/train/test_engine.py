@@ -407,7 +407,7 @@ def test_two_runs_do_not_train_into_one_folder(tmp_path: Path) -> None:
     engine.train(Line(), tmp_path, Run(steps=2, device="cpu"))
     before = written(tmp_path)
     with (
-        lock.held(tmp_path),
+        lock.folder_lock(tmp_path),
         pytest.raises(UsageError, match=r"another run .* name another folder with --run"),
     ):
         engine.train(Line(), tmp_path, Run(steps=4, device="cpu"))

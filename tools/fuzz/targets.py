@@ -79,12 +79,12 @@ def journal(path: Path) -> None:
     from remove_objects.pipeline.report.files import write_report
     from remove_objects.pipeline.report.spreadsheet import write_csv
     from remove_objects.pipeline.report.terminal import summary
-    from remove_objects.pipeline.storage.layout import NAME
+    from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 
     folder = path.parent / "journal"
     folder.mkdir(exist_ok=True)
-    (folder / NAME).write_bytes(path.read_bytes())
-    jobs = scan.scan([ROOT / "sample_images"], folder).jobs
+    (folder / JOURNAL_NAME).write_bytes(path.read_bytes())
+    jobs = scan.plan_run([ROOT / "sample_images"], folder).photos
     ledger = Ledger(folder, open_output(folder), Settings(), BatchSettings(), ("person",))
     ledger._settings = ""  # with every identity right, rows are believed as far as they ever are
     for row in ledger.journal.rows.values():
@@ -116,11 +116,11 @@ def board(path: Path) -> None:
 
 def claim(path: Path) -> None:
     """As a claim in an output folder."""
-    from remove_objects.pipeline.batch.output.claims import claimed, needless
+    from remove_objects.pipeline.batch.output.claims import claimed_stamps, is_redundant
     from remove_objects.pipeline.storage.stamp import stamp
 
-    claimed(path.read_bytes(), "a.jpg", PurePosixPath("a.jpg"))
-    needless(
+    claimed_stamps(path.read_bytes(), "a.jpg", PurePosixPath("a.jpg"))
+    is_redundant(
         path.read_bytes(), {"a.jpg": {"written": [12, 34]}}, lambda name: stamp(path.parent / name)
     )
 

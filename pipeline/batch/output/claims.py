@@ -16,7 +16,7 @@ CLAIMS = ".remove-objects-claims"
 _MASK = "\0mask"
 
 
-def mask_of(photo: str) -> str:
+def mask_key(photo: str) -> str:
     """What a photo's mask is claimed as."""
     return photo + _MASK
 
@@ -34,7 +34,7 @@ def claim_text(
     ).encode()
 
 
-def claimed(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
+def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
     """The stamps that a claim gives the file ``name`` of a photo; none where it is about another, or cut short."""
     try:
         found = json.loads(text)
@@ -48,7 +48,7 @@ def claimed(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
     return [known for key in ("written", "replaced") if isinstance(known := found.get(key), list)]
 
 
-def needless(
+def is_redundant(
     text: bytes,
     rows: Mapping[str, dict[str, Any]],
     stamp_of: Callable[[PurePosixPath], Stamp | None],
@@ -65,5 +65,5 @@ def needless(
     return found == row.get("mask_written" if key.endswith(_MASK) else "written")
 
 
-def foreign(target: object) -> str:
+def foreign_file(target: object) -> str:
     return f"{target}: exists and is not what an earlier run wrote here; move it away or use --overwrite"

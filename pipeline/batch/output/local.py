@@ -20,7 +20,15 @@ from ...storage.stamp import Stamp, stamp
 from ...system import lock
 from ...system.atomic import atomic_write, remove_parts
 from ..journal import Journal
-from .claims import CLAIMS, claim_name, claim_text, claimed, foreign, mask_of, needless
+from .claims import (
+    CLAIMS,
+    claim_name,
+    claim_text,
+    claimed_stamps,
+    foreign_file,
+    is_redundant,
+    mask_key,
+)
 
 
 class LocalOutput:
@@ -43,15 +51,15 @@ class LocalOutput:
             }:
                 remove_parts(folder)
 
-        with lock.held(self.folder, tidy):
+        with lock.folder_lock(self.folder, tidy):
             yield
 
     @contextmanager
-    def desk(self) -> Iterator[Path]:
+    def scratch_dir(self) -> Iterator[Path]:
         yield self.folder
 
-    def place(self, desk: Path, name: PurePosixPath) -> Path:
-        return desk / name
+    def place(self, scratch_dir: Path, name: PurePosixPath) -> Path:
+        return scratch_dir / name
 
     def clear(self, name: str, *, seen: bool) -> None:
         previews.discard(self.folder, name)
@@ -64,7 +72,7 @@ class LocalOutput:
         found = stamp(target)
         own = found is not None and (found == ours or found in self._claimed(photo, name))
         if target.exists() and not own and not self.overwrite:
-            raise UnwritableError(foreign(target))
+            raise UnwritableError(foreign_file(target))
         # A rename keeps size and time: the part's stamp is the photo's.
         with atomic_write(self._claim_file(photo), durable=False) as file:
             file.write(claim_text(photo, name, stamp(part), found if own else None))
@@ -77,14 +85,14 @@ class LocalOutput:
 
     def release(self, photos: Iterable[str]) -> None:
         for photo in photos:
-            for key in (photo, mask_of(photo)):
+            for key in (photo, mask_key(photo)):
                 with suppress(OSError):
                     self._claim_file(key).unlink()
 
     def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
         for file in (self.folder / CLAIMS).glob("*.json"):
             with suppress(OSError):
-                if needless(file.read_bytes(), rows, self.stamp):
+                if is_redundant(file.read_bytes(), rows, self.stamp):
                     file.unlink()
         with suppress(OSError):
             (
@@ -102,6 +110,6 @@ class LocalOutput:
 
     def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         try:
-            return claimed(self._claim_file(photo).read_bytes(), photo, name)
+            return claimed_stamps(self._claim_file(photo).read_bytes(), photo, name)
         except OSError:
             return []

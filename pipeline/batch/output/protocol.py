@@ -22,22 +22,22 @@ class Output(Protocol):
             UsageError: another run does, or nothing can be written there.
         """
 
-    def desk(self) -> AbstractContextManager[Path]:
+    def scratch_dir(self) -> AbstractContextManager[Path]:
         """A context that gives the folder in which one photo's files are written."""
 
-    def place(self, desk: Path, name: PurePosixPath) -> Path:
-        """The file on the desk that becomes ``name`` of the output."""
+    def place(self, scratch_dir: Path, name: PurePosixPath) -> Path:
+        """The file on the scratch_dir that becomes ``name`` of the output."""
 
     def clear(self, name: str, *, seen: bool) -> None:
         """Remove the small pictures that an earlier run, if it has ``seen`` the photo, left of it."""
 
     def keep(self, file: Path, name: PurePosixPath) -> None:
-        """Make a file of the desk stand in the output, whatever was there. Raises ``UnwritableError``."""
+        """Make a file of the scratch_dir stand in the output, whatever was there. Raises ``UnwritableError``."""
 
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
         """Make ready for a photo's result, whole in ``part``, to become ``name``; ``ours`` is the stamp of what the journal knows there.
 
-        Its mask is claimed likewise, as the result of ``mask_of(photo)``.
+        Its mask is claimed likewise, as the result of ``mask_key(photo)``.
 
         Raises:
             UnwritableError: somebody else's file is in the way.

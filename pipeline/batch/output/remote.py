@@ -1,4 +1,4 @@
-"""An output folder elsewhere, see ``pipeline.storage.location``: one photo's files are written on a desk of this machine and put there.
+"""An output folder elsewhere, see ``pipeline.storage.location``: one photo's files are written on a scratch_dir of this machine and put there.
 
 The journal cannot be appended to there: it is put in pieces, every so often, and made one file when the run ends. Claims stay until the
 piece that holds their photo is put. So a killed run costs at most the photos of the last ``INTERVAL`` seconds, which are done again.
@@ -20,11 +20,19 @@ from typing import Any
 from ...errors import PhotoError, RemoveObjectsError, UnwritableError
 from ...report import previews
 from ...report.files import write_reports
-from ...storage.layout import NAME, PIECES, PREVIEWS
-from ...storage.location import Remote
+from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
+from ...storage.location import RemotePath
 from ...storage.stamp import Stamp
 from ..journal import Journal, row_line
-from .claims import CLAIMS, claim_name, claim_text, claimed, foreign, mask_of, needless
+from .claims import (
+    CLAIMS,
+    claim_name,
+    claim_text,
+    claimed_stamps,
+    foreign_file,
+    is_redundant,
+    mask_key,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +45,7 @@ _AT_ONCE = 16
 class RemoteOutput:
     """A folder of any filesystem that fsspec knows. Holds an address only, so that it travels to other machines."""
 
-    def __init__(self, folder: Remote, *, overwrite: bool = False) -> None:
+    def __init__(self, folder: RemotePath, *, overwrite: bool = False) -> None:
         self.folder, self.overwrite = folder, overwrite
 
     def __str__(self) -> str:
@@ -49,14 +57,14 @@ class RemoteOutput:
         yield
 
     @contextmanager
-    def desk(self) -> Iterator[Path]:
+    def scratch_dir(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="remove-objects-") as folder:
             yield Path(folder)
 
-    def place(self, desk: Path, name: PurePosixPath) -> Path:
+    def place(self, scratch_dir: Path, name: PurePosixPath) -> Path:
         """No name of the store becomes a path here: only what its ending says is kept."""
         return (
-            desk
+            scratch_dir
             / f"{hashlib.sha256(str(name).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}{name.suffix}"
         )
 
@@ -73,7 +81,7 @@ class RemoteOutput:
         if found is not None and found != ours and not self.overwrite:
             replaced = _content_stamp(target.read() or b"")
             if replaced not in self._claimed(photo, name):
-                raise UnwritableError(foreign(target))
+                raise UnwritableError(foreign_file(target))
         # What the store will call it is not known before: a claim goes by the content.
         content = part.read_bytes()
         self._claim_file(photo).write(claim_text(photo, name, _content_stamp(content), replaced))
@@ -86,7 +94,7 @@ class RemoteOutput:
         """Looks at the whole folder once, when first asked: a question for every photo would take the longest of all."""
 
         @cache
-        def listing() -> dict[str, Remote]:
+        def listing() -> dict[str, RemotePath]:
             return self.folder.files()
 
         return lambda name: found.known if (found := listing().get(str(name))) else None
@@ -95,18 +103,18 @@ class RemoteOutput:
         _all_of(self._drop_claim, photos)
 
     def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
-        def drop_needless(claim: Remote) -> None:
+        def drop_if_redundant(claim: RemotePath) -> None:
             with suppress(PhotoError):
-                if needless(claim.read() or b"", rows, self.stamp):
+                if is_redundant(claim.read() or b"", rows, self.stamp):
                     claim.delete()
 
         with suppress(RemoveObjectsError):  # a claim that stays harms nothing
-            _all_of(drop_needless, (self.folder / CLAIMS).files().values())
+            _all_of(drop_if_redundant, (self.folder / CLAIMS).files().values())
 
     def journal(self) -> Journal:
         return RemoteJournal(self.folder)
 
-    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> Remote:
+    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> RemotePath:
         """The page is laid out around the small pictures: they are fetched for it."""
         with tempfile.TemporaryDirectory(prefix="remove-objects-") as folder:
             here = Path(folder)
@@ -124,17 +132,17 @@ class RemoteOutput:
                 (self.folder / path.name).put(path)
         return self.folder / written.name
 
-    def _claim_file(self, photo: str) -> Remote:
+    def _claim_file(self, photo: str) -> RemotePath:
         return self.folder / CLAIMS / claim_name(photo)
 
     def _drop_claim(self, photo: str) -> None:
-        for key in (photo, mask_of(photo)):
+        for key in (photo, mask_key(photo)):
             with suppress(PhotoError):  # one that stays harms nothing
                 self._claim_file(key).delete()
 
     def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         left = self._claim_file(photo).read()
-        return [] if left is None else claimed(left, photo, name)
+        return [] if left is None else claimed_stamps(left, photo, name)
 
 
 class RemoteJournal(Journal):
@@ -143,12 +151,15 @@ class RemoteJournal(Journal):
     A piece that cannot be put does not end the run: its rows go with the next one. Only the last one must go.
     """
 
-    def __init__(self, folder: Remote) -> None:
+    def __init__(self, folder: RemotePath) -> None:
         super().__init__(None)
         self.folder = folder
-        self._pieces = sorted((folder / PIECES).files().items())
-        for content in [(folder / NAME).read(), *(piece.read() for _, piece in self._pieces)]:
-            self.take(content or b"")
+        self._pieces = sorted((folder / JOURNAL_PIECES).files().items())
+        for content in [
+            (folder / JOURNAL_NAME).read(),
+            *(piece.read() for _, piece in self._pieces),
+        ]:
+            self.load_rows(content or b"")
         self._kept: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
 
@@ -172,10 +183,10 @@ class RemoteJournal(Journal):
         """One file of all rows in the place of the pieces: what copies the folder finds the journal of a folder on a disk."""
         with self._lock:
             safe = self._flush()
-            (self.folder / NAME).write(
+            (self.folder / JOURNAL_NAME).write(
                 b"".join(row_line(row) for row in [*self.rows.values(), {"complete": True}])
             )
-            for piece in (self.folder / PIECES).files().values():
+            for piece in (self.folder / JOURNAL_PIECES).files().values():
                 piece.delete()
             return safe
 
@@ -184,7 +195,7 @@ class RemoteJournal(Journal):
         kept, self._kept = self._kept, []
         if kept:
             try:
-                (self.folder / PIECES / f"{time.time_ns():020d}.jsonl").write(
+                (self.folder / JOURNAL_PIECES / f"{time.time_ns():020d}.jsonl").write(
                     b"".join(row_line(row) for row in kept)
                 )
             except PhotoError:
@@ -198,7 +209,7 @@ def _all_of(work: Callable[[Any], None], things: Iterable[Any]) -> None:
         list(pool.map(work, things))
 
 
-def _fetch_if_possible(picture: Remote, path: Path) -> None:
+def _fetch_if_possible(picture: RemotePath, path: Path) -> None:
     with suppress(PhotoError):  # the page leaves out what is not there
         picture.fetch(path)
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from remove_objects.pipeline.batch.output.claims import CLAIMS, claim_name, mask_of, needless
+from remove_objects.pipeline.batch.output.claims import CLAIMS, claim_name, is_redundant, mask_key
 from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.storage.stamp import stamp
 
@@ -34,8 +34,8 @@ def claims(output: LocalOutput) -> set[str]:
 
 def test_photo_and_mask_are_claimed_apart_and_released_together(output: LocalOutput) -> None:
     written(output, "a.png")
-    written(output, mask_of("a.png"), PurePosixPath("mask.png"))
-    assert claims(output) == {claim_name("a.png"), claim_name(mask_of("a.png"))}
+    written(output, mask_key("a.png"), PurePosixPath("mask.png"))
+    assert claims(output) == {claim_name("a.png"), claim_name(mask_key("a.png"))}
     output.release(["a.png"])
     assert claims(output) == set()
     assert (output.folder / CLAIMS).is_dir()  # another photo's claim may be on its way into it
@@ -45,7 +45,7 @@ def test_photo_and_mask_are_claimed_apart_and_released_together(output: LocalOut
 
 def test_a_claim_stays_while_it_alone_knows_what_stands_there(output: LocalOutput) -> None:
     file = written(output, "a.png")
-    mask = written(output, mask_of("a.png"), PurePosixPath("mask.png"))
+    mask = written(output, mask_key("a.png"), PurePosixPath("mask.png"))
     output.settle({"a.png": {"written": [1, 2], "mask_written": stamp(mask)}})
     assert claims(output) == {claim_name("a.png")}
     output.settle({"a.png": {"written": stamp(file), "mask_written": stamp(mask)}})
@@ -79,4 +79,4 @@ OTHER_TYPES = [
 )
 def test_a_damaged_claim_tells_nothing(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    assert needless(text, {}, lambda name: stamp(tmp_path / name))
+    assert is_redundant(text, {}, lambda name: stamp(tmp_path / name))

@@ -143,7 +143,7 @@ def test_what_a_full_disk_took_of_a_line_of_the_journal_is_taken_back(tmp_path: 
 
     book = journal.Journal(tmp_path)
     book.add(row("a"))
-    before = (tmp_path / layout.NAME).read_bytes()
+    before = (tmp_path / layout.JOURNAL_NAME).read_bytes()
 
     def work() -> int:
         limit_files(len(before) + 10, deadly=False)
@@ -152,7 +152,7 @@ def test_what_a_full_disk_took_of_a_line_of_the_journal_is_taken_back(tmp_path: 
         return 0
 
     assert ended(start(work)) == 0
-    assert (tmp_path / layout.NAME).read_bytes() == before
+    assert (tmp_path / layout.JOURNAL_NAME).read_bytes() == before
     book.add(row("c"))
     assert set(journal.Journal(tmp_path).rows) == {"a", "c"}
 

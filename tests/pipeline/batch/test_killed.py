@@ -50,13 +50,13 @@ def test_killed_before_each_of_its_changes_to_the_disk_a_run_leaves_nothing_half
     expected = {
         f"open {lock.HOLDER}", "os.rename a.png", "os.rename deep/b.jpg", "os.rename deep/c.jpg", "os.rename masks/a.png",
         "os.rename report_files/*-after.jpeg", "os.rename report_files/*-mask.webp", f"os.rename {CLAIMS}/*.json",
-        f"open {layout.NAME}", "fsync", f"os.remove {CLAIMS}/*.json",
+        f"open {layout.JOURNAL_NAME}", "fsync", f"os.remove {CLAIMS}/*.json",
         "os.rename report.json", "os.rename report.csv", "os.rename report.html",
     }  # fmt: skip
     assert expected <= set(made)
     assert len(made) > 80
     *lines, last = (
-        number for number, what in enumerate(made) if what == f"open {layout.NAME}"
+        number for number, what in enumerate(made) if what == f"open {layout.JOURNAL_NAME}"
     )  # the last says that it is complete
     second = range(
         lines[1] + 2, lines[2]
@@ -74,7 +74,7 @@ def test_killed_before_each_of_its_changes_to_the_disk_a_run_leaves_nothing_half
                 if not fault.endswith("left behind")
             ] == []
             assert {p["status"] for p in ground.clean(out).photos} == {"skipped", "failed"}
-            assert {p.name for p in out.rglob(".*")} == {layout.NAME, lock.NAME}
+            assert {p.name for p in out.rglob(".*")} == {layout.JOURNAL_NAME, lock.NAME}
 
 
 def test_killed_twice_between_a_photo_and_its_line_a_run_knows_its_own_file(
@@ -131,7 +131,7 @@ def test_a_second_run_that_was_killed_still_says_skipped_of_what_the_first_did(
     try:
         Image.fromarray(scene(48, 64, person=None, seed=7)).save(new)
         ground.clean(whole)
-        made = points_to(ground, out, f"open {layout.NAME}")
+        made = points_to(ground, out, f"open {layout.JOURNAL_NAME}")
         assert killed_at(ground, out, made + 2)  # its line is written
         assert ground.clean(out).stopped is None
         assert {p["input"]: p["status"] for p in report(out)["photos"]} == {

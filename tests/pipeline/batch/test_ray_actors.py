@@ -22,7 +22,7 @@ from PIL import Image
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.storage.layout import NAME
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.s3_server import Bucket, s3_bucket
 from tests.support.scenes import scene
 
@@ -222,7 +222,7 @@ def entries(report: bytes | Path, *hide: object) -> list[dict]:
 
 
 def rows(out: Path) -> int:
-    return (out / NAME).read_bytes().count(b"\n") if (out / NAME).exists() else 0
+    return (out / JOURNAL_NAME).read_bytes().count(b"\n") if (out / JOURNAL_NAME).exists() else 0
 
 
 def assert_same_files(out: Path, whole: Path) -> None:
@@ -298,7 +298,7 @@ def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_
     assert any("stopped by the user" in w for w in report["run"]["warnings"])
     until(lambda: not cluster.actors(), "the workers of a stopped run go on")
     cluster.run(*arguments, engine="local", code=1)
-    journal = [json.loads(line) for line in (out / NAME).read_text().splitlines()]
+    journal = [json.loads(line) for line in (out / JOURNAL_NAME).read_text().splitlines()]
     done = [
         row["input"] for row in journal if "input" in row and row["entry"]["status"] != "failed"
     ]

@@ -15,7 +15,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.remover import ObjectRemover
-from remove_objects.pipeline.storage.layout import NAME
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.scenes import scene
 
 PERSON = BatchSettings(classes=("person",), workers=2)
@@ -159,9 +159,9 @@ def test_a_broken_run_resumes_and_its_report_is_whole(photos: Path, tmp_path: Pa
     whole = remove_folder([photos], Settings(probe=False), batch(clean))
     remove_folder([photos], Settings(probe=False), batch(out))
     # As a kill would leave it: one photo done, a line cut short, no report.
-    lines = (out / NAME).read_text().splitlines()
+    lines = (out / JOURNAL_NAME).read_text().splitlines()
     kept = json.loads(lines[0])
-    (out / NAME).write_text(lines[0] + "\n" + lines[1][:40])
+    (out / JOURNAL_NAME).write_text(lines[0] + "\n" + lines[1][:40])
     (out / "report.json").unlink()
     for name in {p["input"] for p in whole.photos} - {kept["input"]}:
         (out / name).unlink()

@@ -9,7 +9,7 @@ import pytest
 
 from remove_objects.pipeline.batch import names as collisions
 from remove_objects.pipeline.batch.names import mask_names
-from remove_objects.pipeline.batch.scan import Job, Plan, scan
+from remove_objects.pipeline.batch.scan import Plan, PlannedPhoto, plan_run
 from remove_objects.pipeline.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def relatives(plan: Plan) -> list[str]:
-    return [str(job.relative) for job in plan.jobs]
+    return [str(job.relative) for job in plan.photos]
 
 
 def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> None:
@@ -29,17 +29,17 @@ def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> Non
     touch(
         photos, "b.JPG", "a.png", "sub/deep/c.tiff", "sub/a.webp", "notes.txt", "film.mp4", "d.HeIc"
     )
-    plan = scan([photos])
+    plan = plan_run([photos])
     assert relatives(plan) == ["a.png", "b.JPG", "d.HeIc", "sub/a.webp", "sub/deep/c.tiff"]
     assert plan.output == tmp_path / "cleaned"
-    assert plan.jobs[4] == Job(
+    assert plan.photos[4] == PlannedPhoto(
         photos / "sub/deep/c.tiff",
         PurePosixPath("sub/deep/c.tiff"),
         tmp_path / "cleaned/sub/deep/c.tiff",
         tmp_path / "cleaned/masks/sub/deep/c.png",
     )
     assert plan.notes == (f"{photos}: 2 other files ignored",)
-    assert plan == scan([photos])
+    assert plan == plan_run([photos])
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> Non
 )
 def test_every_kind_of_photo_is_found(suffix: str, tmp_path: Path) -> None:
     touch(tmp_path / "p", f"a.{suffix}", f"b.{suffix.upper()}")
-    assert len(scan([tmp_path / "p"]).jobs) == 2
+    assert len(plan_run([tmp_path / "p"]).photos) == 2
 
 
 def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
     touch(tmp_path / "p", "a.jpg", "._a.jpg", ".DS_Store", ".git/b.jpg", ".thumbs/c.png")
-    plan = scan([tmp_path / "p"])
+    plan = plan_run([tmp_path / "p"])
     assert (relatives(plan), plan.notes) == (["a.jpg"], ())
 
 
@@ -84,24 +84,24 @@ def test_the_default_output_lies_beside_the_input(
     inputs: list[str], expected: str, tmp_path: Path
 ) -> None:
     touch(tmp_path, "d/a.jpg", "d/b.jpg", "e/c.jpg", "x.jpg")
-    assert scan([tmp_path / name for name in inputs]).output == tmp_path / expected
+    assert plan_run([tmp_path / name for name in inputs]).output == tmp_path / expected
 
 
 def test_relative_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "p", "a.jpg", "sub/b.jpg")
     monkeypatch.chdir(tmp_path / "p")
-    assert scan([Path(".")]).output == tmp_path / "cleaned"
-    assert scan([Path("a.jpg")]).output == tmp_path / "p" / "cleaned"
-    assert scan([Path("sub/..")]).output == tmp_path / "cleaned"
-    assert relatives(scan([Path(".")], Path("out"))) == ["a.jpg", "sub/b.jpg"]
-    assert scan([Path(".")], Path("out")).output == tmp_path / "p" / "out"
+    assert plan_run([Path(".")]).output == tmp_path / "cleaned"
+    assert plan_run([Path("a.jpg")]).output == tmp_path / "p" / "cleaned"
+    assert plan_run([Path("sub/..")]).output == tmp_path / "cleaned"
+    assert relatives(plan_run([Path(".")], Path("out"))) == ["a.jpg", "sub/b.jpg"]
+    assert plan_run([Path(".")], Path("out")).output == tmp_path / "p" / "out"
 
 
 def test_inputs_of_different_folders_need_an_output(tmp_path: Path) -> None:
     touch(tmp_path, "a/x.jpg", "b/c/y.jpg")
     with pytest.raises(UsageError, match=r"different folders.*--output"):
-        scan([tmp_path / "a", tmp_path / "b" / "c"])
-    plan = scan([tmp_path / "a", tmp_path / "b" / "c"], tmp_path / "out")
+        plan_run([tmp_path / "a", tmp_path / "b" / "c"])
+    plan = plan_run([tmp_path / "a", tmp_path / "b" / "c"], tmp_path / "out")
     assert relatives(plan) == ["x.jpg", "y.jpg"]
 
 
@@ -114,12 +114,12 @@ def test_output_inside_the_input_is_never_searched(tmp_path: Path) -> None:
         "cleaned/report.json",
         "sub/cleaned/b.jpg",
     )
-    assert relatives(scan([tmp_path], tmp_path / "cleaned")) == ["a.jpg", "sub/cleaned/b.jpg"]
+    assert relatives(plan_run([tmp_path], tmp_path / "cleaned")) == ["a.jpg", "sub/cleaned/b.jpg"]
 
 
 def test_excluded_folders_are_never_searched(tmp_path: Path) -> None:
     touch(tmp_path / "p", "a.jpg", "masks/a.png")
-    assert relatives(scan([tmp_path / "p"], exclude=[tmp_path / "p" / "masks"])) == ["a.jpg"]
+    assert relatives(plan_run([tmp_path / "p"], exclude=[tmp_path / "p" / "masks"])) == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -140,27 +140,29 @@ def test_calls_that_cannot_work(
 ) -> None:
     touch(tmp_path, "p/a.jpg", "p/sub/b.jpg", "q/c.jpg")
     with pytest.raises(UsageError, match=match):
-        scan([tmp_path / name for name in inputs], None if output is None else tmp_path / output)
+        plan_run(
+            [tmp_path / name for name in inputs], None if output is None else tmp_path / output
+        )
 
 
 def test_a_folder_named_cleaned_needs_another_output(tmp_path: Path) -> None:
     touch(tmp_path, "cleaned/a.jpg")
     with pytest.raises(UsageError, match=r"both input and output.*--output"):
-        scan([tmp_path / "cleaned"])
+        plan_run([tmp_path / "cleaned"])
 
 
 def test_no_photo_at_all(tmp_path: Path) -> None:
     touch(tmp_path / "p", "a.txt")
     with pytest.raises(UsageError, match=r"no photo in .*looked for .*\.jpg.*1 other file ignored"):
-        scan([tmp_path / "p"])
+        plan_run([tmp_path / "p"])
     with pytest.raises(UsageError, match="not a photo by its name"):
-        scan([tmp_path / "p" / "a.txt"])
+        plan_run([tmp_path / "p" / "a.txt"])
 
 
 def test_two_photos_of_one_target_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a/x.jpg", "b/x.jpg")
     with pytest.raises(UsageError) as caught:
-        scan([tmp_path / "a", tmp_path / "b"])
+        plan_run([tmp_path / "a", tmp_path / "b"])
     assert str(tmp_path / "a/x.jpg") in str(caught.value)
     assert str(tmp_path / "b/x.jpg") in str(caught.value)
 
@@ -171,10 +173,10 @@ def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(
     touch(tmp_path / "p", "x.jpg", "X.jpg")
     if len(os.listdir(tmp_path / "p")) < 2:
         pytest.skip("this disk folds case itself")
-    assert len(scan([tmp_path / "p"]).jobs) == 2
+    assert len(plan_run([tmp_path / "p"]).photos) == 2
     monkeypatch.setattr(collisions, "_folds_case", lambda _: True)
     with pytest.raises(UsageError, match="would both write"):
-        scan([tmp_path / "p"])
+        plan_run([tmp_path / "p"])
 
 
 def test_a_disk_that_folds_case_is_recognised(tmp_path: Path) -> None:
@@ -189,12 +191,12 @@ def test_a_disk_that_folds_case_is_recognised(tmp_path: Path) -> None:
 
 def test_the_same_photo_given_twice_counts_once(tmp_path: Path) -> None:
     touch(tmp_path / "p", "a.jpg", "sub/b.jpg")
-    assert relatives(scan([tmp_path / "p" / "a.jpg", tmp_path / "p" / "a.jpg"])) == ["a.jpg"]
-    assert relatives(scan([tmp_path / "p", tmp_path / "p" / "a.jpg"], tmp_path / "out")) == [
+    assert relatives(plan_run([tmp_path / "p" / "a.jpg", tmp_path / "p" / "a.jpg"])) == ["a.jpg"]
+    assert relatives(plan_run([tmp_path / "p", tmp_path / "p" / "a.jpg"], tmp_path / "out")) == [
         "a.jpg",
         "sub/b.jpg",
     ]
-    assert relatives(scan([tmp_path / "p", tmp_path / "p" / "sub"], tmp_path / "out")) == [
+    assert relatives(plan_run([tmp_path / "p", tmp_path / "p" / "sub"], tmp_path / "out")) == [
         "a.jpg",
         "sub/b.jpg",
     ]
@@ -202,9 +204,9 @@ def test_the_same_photo_given_twice_counts_once(tmp_path: Path) -> None:
 
 def test_lossless_keeps_the_names_of_its_pngs_free(tmp_path: Path) -> None:
     touch(tmp_path / "p", "a.jpg", "a.jpg.png")
-    assert len(scan([tmp_path / "p"]).jobs) == 2
+    assert len(plan_run([tmp_path / "p"]).photos) == 2
     with pytest.raises(UsageError, match=r"a\.jpg\.png"):
-        scan([tmp_path / "p"], lossless=True)
+        plan_run([tmp_path / "p"], lossless=True)
 
 
 def test_links(tmp_path: Path) -> None:
@@ -214,37 +216,37 @@ def test_links(tmp_path: Path) -> None:
     (p / "away").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (p / "linked.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
     (p / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    plan = scan([p])
+    plan = plan_run([p])
     assert relatives(plan) == ["a.jpg", "linked.jpg"]
     assert sorted(note.rsplit(": ", 1)[1] for note in plan.notes) == [
         "1 other file ignored",
         *["a link to a folder, not followed"] * 2,
     ]
     (tmp_path / "link").symlink_to(p, target_is_directory=True)
-    assert scan([tmp_path / "link"]).output == tmp_path / "cleaned"
+    assert plan_run([tmp_path / "link"]).output == tmp_path / "cleaned"
 
 
 def test_an_output_that_reaches_an_input_through_a_link_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "p/sub/a.jpg", "out/x")
     (tmp_path / "out" / "sub").symlink_to(tmp_path / "p" / "sub", target_is_directory=True)
     with pytest.raises(UsageError, match="a link that leaves the output folder"):
-        scan([tmp_path / "p"], tmp_path / "out")
+        plan_run([tmp_path / "p"], tmp_path / "out")
     (tmp_path / "alias").symlink_to(tmp_path / "p", target_is_directory=True)
     with pytest.raises(UsageError, match="both input and output"):
-        scan([tmp_path / "p"], tmp_path / "alias")
+        plan_run([tmp_path / "p"], tmp_path / "alias")
     touch(tmp_path, "clean/a.jpg", "q/b.jpg")
     (tmp_path / "q" / "a.jpg").symlink_to(tmp_path / "clean" / "a.jpg")
     with pytest.raises(UsageError, match="would overwrite the input"):
-        scan([tmp_path / "q"], tmp_path / "clean")
+        plan_run([tmp_path / "q"], tmp_path / "clean")
 
 
 def test_pipes_and_devices_are_never_opened(tmp_path: Path) -> None:
     touch(tmp_path / "p", "a.jpg")
     os.mkfifo(tmp_path / "p" / "pipe.jpg")
     (tmp_path / "p" / "null.jpg").symlink_to("/dev/null")
-    assert relatives(scan([tmp_path / "p"])) == ["a.jpg"]
+    assert relatives(plan_run([tmp_path / "p"])) == ["a.jpg"]
     with pytest.raises(UsageError, match="neither a file nor a folder"):
-        scan([tmp_path / "p" / "pipe.jpg"])
+        plan_run([tmp_path / "p" / "pipe.jpg"])
 
 
 def test_a_folder_that_cannot_be_listed_is_a_note(
@@ -259,7 +261,7 @@ def test_a_folder_that_cannot_be_listed_is_a_note(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    plan = scan([tmp_path / "p"])
+    plan = plan_run([tmp_path / "p"])
     assert relatives(plan) == ["a.jpg"]
     assert plan.notes == (
         f"{tmp_path / 'p' / 'closed'}: cannot be listed (Permission denied), left out",
@@ -269,10 +271,10 @@ def test_a_folder_that_cannot_be_listed_is_a_note(
 def test_odd_names(tmp_path: Path) -> None:
     names = ["-rf.jpg", "a b\n.jpg", "ümlaut.jpg", "two.dots.jpg", os.fsdecode(b"latin-\xff.jpg")]
     touch(tmp_path / "p", *names)
-    plan = scan([tmp_path / "p"])
+    plan = plan_run([tmp_path / "p"])
     assert sorted(relatives(plan)) == sorted(names)
-    assert all(job.target.parent == plan.output for job in plan.jobs)
-    assert len({job.mask_target for job in plan.jobs}) == 5
+    assert all(job.target.parent == plan.output for job in plan.photos)
+    assert len({job.mask_target for job in plan.photos}) == 5
 
 
 @pytest.mark.parametrize(
@@ -297,6 +299,6 @@ def test_mask_names_are_short_where_they_can_be_and_always_unique(
 
 def test_both_names_of_a_users_mask_are_accepted(tmp_path: Path) -> None:
     touch(tmp_path / "p", "sub/a.jpg")
-    job = scan([tmp_path / "p"]).jobs[0]
+    job = plan_run([tmp_path / "p"]).photos[0]
     assert job.mask_candidates(Path("m")) == [Path("m/sub/a.jpg.png"), Path("m/sub/a.png")]
     assert job.mask_target.relative_to(tmp_path / "cleaned" / "masks") == Path("sub/a.png")

@@ -20,7 +20,7 @@ from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError, UsageError
 from remove_objects.pipeline.report import previews
-from remove_objects.pipeline.storage.layout import NAME
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.scenes import scene
 
 
@@ -61,11 +61,11 @@ def mark(cleaned: Path, marks: dict[str, tuple[str, float | None]]) -> None:
     report = load(cleaned)
     report["photos"] = [marked(p) for p in report["photos"]]
     (cleaned / "report.json").write_text(json.dumps(report))
-    lines = [json.loads(line) for line in (cleaned / NAME).read_text().splitlines()]
+    lines = [json.loads(line) for line in (cleaned / JOURNAL_NAME).read_text().splitlines()]
     lines = [
         {**line, "entry": marked(line["entry"])} if "entry" in line else line for line in lines
     ]
-    (cleaned / NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (cleaned / JOURNAL_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def load(cleaned: Path) -> dict:
@@ -201,7 +201,7 @@ def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) ->
     board.fill("b.jpg", "auto", False, False)
     before = (
         (run / "report.json").read_bytes(),
-        (run / NAME).read_bytes(),
+        (run / JOURNAL_NAME).read_bytes(),
         (run / "masks/b.png").read_bytes(),
     )
     with pytest.raises(UnwritableError, match="choose 'replace'"):
@@ -209,7 +209,7 @@ def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) ->
     assert (run / "b.jpg").read_bytes() == b"somebody's own work"
     assert (
         (run / "report.json").read_bytes(),
-        (run / NAME).read_bytes(),
+        (run / JOURNAL_NAME).read_bytes(),
         (run / "masks/b.png").read_bytes(),
     ) == before
     board.save("b.jpg", True)

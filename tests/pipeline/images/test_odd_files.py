@@ -16,7 +16,7 @@ from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.files import read_report
 from remove_objects.pipeline.report.validate import is_entry
-from remove_objects.pipeline.storage.layout import NAME
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.system.text import printable
 from tests.pipeline.images.test_open import png_header
 from tests.support.bombs import jpeg_of_many_scans
@@ -261,7 +261,7 @@ def test_a_damaged_row_of_the_journal_is_none_and_its_photo_is_done_again(
     key: str, value: object, photos: Path
 ) -> None:
     clean(photos, "--class", "person")
-    journal = photos.parent / "out" / NAME
+    journal = photos.parent / "out" / JOURNAL_NAME
     row = json.loads(journal.read_text().splitlines()[0])
     assert is_entry(row["entry"])
     row["entry"][key] = value

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.batch.run import remove_folder
-from remove_objects.pipeline.batch.scan import scan
+from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError
@@ -195,12 +195,12 @@ def test_previews_that_cannot_be_written_are_a_warning(photos: Path) -> None:
 def test_previews_are_never_an_input(photos: Path) -> None:
     run(photos, save_masks=False)
     out = photos.parent / "out"
-    again = scan([out], photos.parent / "again")
-    assert [str(job.relative) for job in again.jobs] == ["a.png", "b.png"]
+    again = plan_run([out], photos.parent / "again")
+    assert [str(job.relative) for job in again.photos] == ["a.png", "b.png"]
     # A folder of that name that no run wrote is the user's own.
     (photos / "report_files").mkdir()
     Image.fromarray(scene()).save(photos / "report_files" / "c.png")
-    assert "report_files/c.png" in [str(job.relative) for job in scan([photos], out).jobs]
+    assert "report_files/c.png" in [str(job.relative) for job in plan_run([photos], out).photos]
 
 
 def test_a_resumed_run_keeps_its_pictures(photos: Path) -> None:

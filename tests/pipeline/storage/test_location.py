@@ -15,13 +15,13 @@ from PIL import Image
 from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.output.remote import RemoteJournal, RemoteOutput
 from remove_objects.pipeline.batch.run import remove_folder
-from remove_objects.pipeline.batch.scan import scan
+from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.batch.worker import failed_entry
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnreadableError, UnwritableError, UsageError
-from remove_objects.pipeline.storage.layout import NAME, PIECES
-from remove_objects.pipeline.storage.location import Remote, is_plain_name, located
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME, JOURNAL_PIECES
+from remove_objects.pipeline.storage.location import RemotePath, is_plain_name, parse_location
 from remove_objects.pipeline.system.text import redacted
 from tests.support.scenes import scene
 
@@ -44,16 +44,16 @@ def picture(seed: int = 0, person: bool = True) -> bytes:
     return file.getvalue()
 
 
-def remote(text: str) -> Remote:
-    found = located(text)
-    assert isinstance(found, Remote)
+def remote(text: str) -> RemotePath:
+    found = parse_location(text)
+    assert isinstance(found, RemotePath)
     return found
 
 
 def test_paths_are_paths_and_addresses_are_not() -> None:
-    assert located("photos/a.jpg") == Path("photos/a.jpg")
-    assert located("file:///photos") == Path("/photos")
-    assert located("memory://photos/") == Remote("memory://photos")
+    assert parse_location("photos/a.jpg") == Path("photos/a.jpg")
+    assert parse_location("file:///photos") == Path("/photos")
+    assert parse_location("memory://photos/") == RemotePath("memory://photos")
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_paths_are_paths_and_addresses_are_not() -> None:
 )
 def test_addresses_that_are_not_taken(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        located(text)
+        parse_location(text)
 
 
 def test_passwords_and_signatures_are_never_shown() -> None:
     assert redacted("sftp://me:secret@host/photos") == "sftp://***@host/photos"
     assert redacted("--output=https://host/a?sig=secret&x=1") == "--output=https://host/a?***"
     assert redacted("photos/what?.jpg me@home") == "photos/what?.jpg me@home"
-    place = Remote("sftp://me:secret@host/photos") / "a.jpg"
+    place = RemotePath("sftp://me:secret@host/photos") / "a.jpg"
     assert "secret" not in f"{place} {place!r}"
 
 
@@ -96,34 +96,34 @@ def test_the_scan_finds_what_it_finds_in_a_folder(memory: fsspec.AbstractFileSys
         "x/report_files/1.jpeg",
     ):
         memory.pipe(f"/photos/{name}", b"never opened by scan")
-    memory.pipe(f"/photos/x/{NAME}", b"")
-    plan = scan([remote("memory://photos")], remote("memory://photos/cleaned"))
-    assert [str(job.relative) for job in plan.jobs] == ["b.JPG", "sub/a.png"]
-    assert str(plan.jobs[1].target) == "memory://photos/cleaned/sub/a.png"
-    assert str(plan.jobs[1].mask_target) == "memory://photos/cleaned/masks/sub/a.png"
+    memory.pipe(f"/photos/x/{JOURNAL_NAME}", b"")
+    plan = plan_run([remote("memory://photos")], remote("memory://photos/cleaned"))
+    assert [str(job.relative) for job in plan.photos] == ["b.JPG", "sub/a.png"]
+    assert str(plan.photos[1].target) == "memory://photos/cleaned/sub/a.png"
+    assert str(plan.photos[1].mask_target) == "memory://photos/cleaned/masks/sub/a.png"
     assert plan.notes == ("memory://photos: 1 other file ignored",)
-    assert str(scan([remote("memory://photos/sub")]).output) == "memory://photos/cleaned"
+    assert str(plan_run([remote("memory://photos/sub")]).output) == "memory://photos/cleaned"
     for given, output, says in (
         ("memory://photos", "memory://photos", "both input and output"),
         ("memory://photos/sub", "memory://photos", "inside the output"),
         ("memory://none", "memory://out", "no such file"),
     ):
         with pytest.raises(UsageError, match=says):
-            scan([remote(given)], remote(output))
+            plan_run([remote(given)], remote(output))
     with pytest.raises(UsageError, match="--output"):
-        scan([remote("memory://photos")])
+        plan_run([remote("memory://photos")])
 
 
 def test_a_name_that_climbs_is_left_out_and_said(
     memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing = {
-        "a.png": Remote("memory://photos", PurePosixPath("a.png")),
-        "../../etc/b.png": Remote("memory://photos"),
+        "a.png": RemotePath("memory://photos", PurePosixPath("a.png")),
+        "../../etc/b.png": RemotePath("memory://photos"),
     }
-    monkeypatch.setattr(Remote, "files", lambda self: listing)
-    plan = scan([remote("memory://photos")], remote("memory://out"))
-    assert [str(job.relative) for job in plan.jobs] == ["a.png"]
+    monkeypatch.setattr(RemotePath, "files", lambda self: listing)
+    plan = plan_run([remote("memory://photos")], remote("memory://out"))
+    assert [str(job.relative) for job in plan.photos] == ["a.png"]
     assert "1 left out" in plan.notes[0]
 
 
@@ -149,7 +149,7 @@ def test_a_run_from_memory_to_memory_and_again(
     assert report == first.written()
     assert b"data:image/jpeg" in memory.cat("/out/report.html")
     assert memory.exists("/out/masks/a.png")
-    assert not [p for p in memory.find("/out") if PIECES in p or "claims" in p]
+    assert not [p for p in memory.find("/out") if JOURNAL_PIECES in p or "claims" in p]
     again = remove_folder([remote("memory://photos")], Settings(probe=False), batch)
     assert {p["input"]: p["status"] for p in again.photos}["a.png"] == "skipped"
     memory.rm("/out/c.png")
@@ -204,7 +204,7 @@ def test_rows_are_put_in_pieces_and_become_one_file(memory: fsspec.AbstractFileS
     third = RemoteJournal(folder)
     assert (third.rows["a"]["identity"], third.complete) == ("2", False)
     third.finish()
-    assert [p.rpartition("/")[2] for p in memory.find("/out")] == [NAME]
+    assert [p.rpartition("/")[2] for p in memory.find("/out")] == [JOURNAL_NAME]
     assert RemoteJournal(folder).complete
 
 
@@ -213,16 +213,16 @@ def test_a_piece_that_cannot_be_put_goes_with_the_next(
 ) -> None:
     monkeypatch.setattr("remove_objects.pipeline.batch.output.remote.INTERVAL", 0.0)
     journal = RemoteJournal(remote("memory://out"))
-    put = Remote.put
+    put = RemotePath.put
 
     def broken(*_: object) -> None:
         raise UnwritableError("the network is down")
 
-    monkeypatch.setattr(Remote, "put", broken)
+    monkeypatch.setattr(RemotePath, "put", broken)
     assert journal.add(row("a")) == []
     with pytest.raises(UnwritableError):
         journal.flush()
-    monkeypatch.setattr(Remote, "put", put)
+    monkeypatch.setattr(RemotePath, "put", put)
     assert journal.add(row("b")) == ["a", "b"]
     assert set(RemoteJournal(remote("memory://out")).rows) == {"a", "b"}
 
@@ -255,7 +255,7 @@ def test_a_claim_tells_ones_own_file_from_another(
 def test_what_a_filesystem_raises_becomes_a_photos_error(
     memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    place = Remote("memory://photos", PurePosixPath("a.png"))
+    place = RemotePath("memory://photos", PurePosixPath("a.png"))
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no route to https://me:secret@host/x?sig=secret")

@@ -33,7 +33,7 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the folder until its input is closed."""
     script = (
         "import sys; from pathlib import Path; from remove_objects.pipeline.system import lock\n"
-        "with lock.held(Path(sys.argv[1]), lambda: None):\n"
+        "with lock.folder_lock(Path(sys.argv[1]), lambda: None):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(folder)]
@@ -79,7 +79,7 @@ def test_a_second_run_refuses_names_the_first_and_touches_nothing(
 
 def test_a_run_refuses_while_another_of_the_same_process_writes_there(photos: Path) -> None:
     with (
-        lock.held(photos.parent / "cleaned"),
+        lock.folder_lock(photos.parent / "cleaned"),
         pytest.raises(UsageError, match=f"process {os.getpid()} on "),
     ):
         run(photos)
@@ -106,19 +106,19 @@ def test_a_killed_holder_is_in_nobodys_way_and_what_it_had_in_hand_is_removed(ph
 
 
 def test_an_error_in_the_block_leaves_no_trace_of_a_dead_holder(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), lock.held(tmp_path):
+    with pytest.raises(ZeroDivisionError), lock.folder_lock(tmp_path):
         raise ZeroDivisionError
     assert not (tmp_path / lock.HOLDER).exists()
-    with lock.held(tmp_path, lambda: pytest.fail("nobody died")):
+    with lock.folder_lock(tmp_path, lambda: pytest.fail("nobody died")):
         assert json.loads((tmp_path / lock.HOLDER).read_text())["process"] == os.getpid()
 
 
 def test_who_does_not_tidy_leaves_that_to_the_next(tmp_path: Path) -> None:
     (tmp_path / lock.HOLDER).write_text("a run that died")
-    with lock.held(tmp_path):
+    with lock.folder_lock(tmp_path):
         pass
     tidied = []
-    with lock.held(tmp_path, lambda: tidied.append(True)):
+    with lock.folder_lock(tmp_path, lambda: tidied.append(True)):
         pass
     assert tidied == [True]
 

@@ -14,7 +14,7 @@ import pytest
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.remover import ObjectRemover
-from remove_objects.pipeline.system.signals import STOPPED_AT_ONCE, Stop, on_signals
+from remove_objects.pipeline.system.signals import STOPPED_AT_ONCE, Stop, stop_on_signals
 from tests.support.faults import OPTIONS, Ground
 from tools.faults.checks import report
 from tools.faults.points import ended, start
@@ -139,7 +139,7 @@ def test_asked_to_stop_before_the_first_photo_a_run_begins_none_and_still_report
     ground: Ground, tmp_path: Path
 ) -> None:
     stop = Stop()
-    stop.ask()
+    stop.request()
     result = ground.clean(tmp_path / "out", stop=stop)
     assert (result.photos, result.stopped) == (
         [],
@@ -152,7 +152,7 @@ def test_what_was_ignored_stays_ignored_and_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with on_signals() as stop:
+        with stop_on_signals() as stop:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not before
             signal.raise_signal(signal.SIGINT)
@@ -166,7 +166,7 @@ def test_outside_the_main_thread_it_listens_to_nothing_and_works() -> None:
     found: list[bool] = []
 
     def work() -> None:
-        with on_signals() as stop:
+        with stop_on_signals() as stop:
             found.append(stop())
 
     thread = threading.Thread(target=work)

@@ -1,9 +1,10 @@
-"""The networks of a run: each is loaded once, when it is first needed, and what is missing is said once."""
+"""The networks of a run: each loads once, when it is first needed."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .config import Settings
@@ -19,11 +20,31 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Networks:
-    """Segmenter, face detector, inpainters and LPIPS of the given settings. Safe to use from several threads."""
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The settings that decide which networks load, and where they run.
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+    ``Networks`` caches what it loads, so these never change during its life.
+    ``pipeline.removal.request.Removal`` holds the settings that may differ from photo to photo.
+    ``pipeline.config.Settings`` describes each field.
+    """
+
+    segmenter: str = "auto"
+    detail: str = "texture"
+    device: str = "auto"
+    offline: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> NetworkSettings:
+        """Take these settings from the user's, which have been checked."""
+        return cls(settings.segmenter, settings.detail, settings.device, settings.offline)
+
+
+class Networks:
+    """Segmenters, face detector, inpainters and LPIPS. Safe to use from several threads."""
+
+    def __init__(self, settings: NetworkSettings | None = None) -> None:
+        self._settings = settings or NetworkSettings()
         self._lock = threading.Lock()
         self._segmenter: segmenters.Chosen | None = None
         self._prefilter: segmenters.CompactSegmenterAdapter | None = None
@@ -34,17 +55,22 @@ class Networks:
 
     @property
     def device(self) -> torch.device:
-        """Where networks run."""
+        """Where networks run.
+
+        Raises:
+            UsageError: this machine does not have the device.
+        """
         if self._device is None:
-            self._device = _device(self.settings.device)
+            self._device = _device(self._settings.device)
         return self._device
 
     @property
     def segmenter(self) -> segmenters.Segmenter:
+        """The segmenter that decides which pixels are removed."""
         with self._lock:
             if self._segmenter is None:
                 self._segmenter = segmenters.choose_segmenter(
-                    self.settings.segmenter, self.device, offline=self.settings.offline
+                    self._settings.segmenter, self.device, offline=self._settings.offline
                 )
                 if self._segmenter.warning:
                     log.warning("%s", self._segmenter.warning)
@@ -52,8 +78,8 @@ class Networks:
 
     @property
     def prefilter(self) -> segmenters.Segmenter | None:
-        """The compact segmenter, if it runs before a slower one; else None."""
-        if not self.settings.prefilter or self.segmenter.quick:
+        """The compact segmenter, to run before a slower one; ``None`` if the segmenter is quick."""
+        if self.segmenter.quick:
             return None
         with self._lock:
             if self._prefilter is None:
@@ -62,43 +88,47 @@ class Networks:
 
     @property
     def faces(self) -> FaceDetector:
+        """The face detector."""
         with self._lock:
             if self._faces is None:
-                self._faces = FaceDetector(offline=self.settings.offline)
+                self._faces = FaceDetector(offline=self._settings.offline)
             return self._faces
 
     @property
     def inpainters(self) -> Inpainters:
+        """The inpainters of all routes."""
         with self._lock:
             if self._inpainters is None:
-                self._inpainters = Inpainters(self.device, detail=self.settings.detail == "texture")
+                detail = self._settings.detail == "texture"
+                self._inpainters = Inpainters(self.device, detail=detail)
             return self._inpainters
 
     @property
     def perceptual(self) -> lpips.Perceptual:
+        """LPIPS, and the features that it compares."""
         with self._lock:
             if self._perceptual is None:
-                self._perceptual = lpips.Perceptual(self.device, offline=self.settings.offline)
+                self._perceptual = lpips.Perceptual(self.device, offline=self._settings.offline)
                 if self._perceptual.missing:
                     log.warning("%s", self._perceptual.missing)
             return self._perceptual
 
     def weights(self) -> dict[str, str]:
-        """sha256 by name of every weight that was used so far."""
-        found = dict(self._segmenter.weights) if self._segmenter else {}
+        """sha256 by name of every weight file that has been used so far."""
+        used = dict(self._segmenter.weights) if self._segmenter else {}
         if self._prefilter is not None:
-            found["compact-segmenter"] = self._prefilter.sha256
-        return {**found, **(self._inpainters.weights if self._inpainters else {})}
+            used["compact-segmenter"] = self._prefilter.sha256
+        return {**used, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:
-        """What the whole run should know, each said once."""
-        found = [
+        """Everything that the networks loaded so far fell back to, once each."""
+        messages = [
             self._segmenter.warning if self._segmenter else None,
             self._perceptual.missing if self._perceptual else None,
         ]
         if self._faces is not None and self._faces.name == "haar":
-            found.append(f"faces were looked for with Haar cascades: {self._faces.missing}")
-        return [w for w in found if w]
+            messages.append(f"faces were looked for with Haar cascades: {self._faces.missing}")
+        return [m for m in messages if m]
 
 
 def _device(name: str) -> torch.device:
@@ -112,7 +142,6 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         name = next(k for k in ("cuda", "mps", "cpu") if available[k])
     if not available[name]:
-        raise UsageError(
-            f"--device {name}: this machine offers {', '.join(k for k, v in available.items() if v)}"
-        )
+        offered = ", ".join(k for k, present in available.items() if present)
+        raise UsageError(f"--device {name}: this machine offers {offered}")
     return torch.device(name)

@@ -168,7 +168,7 @@ def main() -> int:
     )
     args = p.parse_args()
     remover = mask_maker()
-    segmenter = remover.segmenter
+    segmenter = remover.networks.segmenter
     assert isinstance(segmenter, segmenters.CompactSegmenterAdapter)
     looks: dict[str, Callable[[Pixels], FloatArray]] = {
         f"one look at {n}": partial(segmenter.probabilities, longest=n) for n in args.look

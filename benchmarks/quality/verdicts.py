@@ -37,6 +37,7 @@ from remove_objects.pipeline.geometry import hole_within
 from remove_objects.pipeline.quality.lpips import lpips_network
 from remove_objects.pipeline.quality.verdict import WEIGHTS, expected_error
 from remove_objects.pipeline.quality.verdict import judge as judge_photo
+from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report.entry import FEATURE_KEYS
 from remove_objects.pipeline.types import (
@@ -232,7 +233,10 @@ def candidates(
     i = int(np.argmax([h.share for h in parts]))
     hole, found = parts[i], outcome.holes[i]
     assert found.features is not None
-    before, after = remover.segmenter.probabilities(rgb), remover.segmenter.probabilities(result)
+    before, after = (
+        remover.networks.segmenter.probabilities(rgb),
+        remover.networks.segmenter.probabilities(result),
+    )
     size = before.shape[2], before.shape[1]
     inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     reach = 2 * max(2, round(0.1 * float(np.sqrt(inside.sum())))) + 1
@@ -302,7 +306,7 @@ def keep_maps(path: Path, remover: ObjectRemover, item: Composite, outcome: Outc
     maps = {}
     for name, picture in (("before", item.rgb), ("after", outcome.result)):
         assert picture is not None
-        found = remover.segmenter.probabilities(picture)
+        found = remover.networks.segmenter.probabilities(picture)
         removed = removed_probability(found, [item.category])
         maps |= {
             f"{name}_removed": removed,
@@ -333,7 +337,7 @@ def run(args: argparse.Namespace) -> None:
     true_error = TrueError()
 
     def seen(rgb: Pixels, category: str) -> Mask:
-        found = removed_probability(remover.segmenter.probabilities(rgb), [category])
+        found = removed_probability(remover.networks.segmenter.probabilities(rgb), [category])
         return class_mask(found, *rgb.shape[:2], 0.5)
 
     for item in composites(args.data, args.set, seen):
@@ -346,8 +350,9 @@ def run(args: argparse.Namespace) -> None:
             if int(item.name[:4]) % 2
             else cv2.dilate(item.object.astype(np.uint8), np.ones((7, 7))).astype(bool)
         )
+        classes = [] if given is not None else [item.category]
         outcome = remover.clean(
-            Photo(item.rgb), [] if given is not None else [item.category], given
+            Photo(item.rgb), Removal.from_settings(remover.settings, classes, given)
         )
         row: dict[str, Any] = {
             "name": item.name, "class": item.category, "masks": given is not None,

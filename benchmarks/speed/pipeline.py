@@ -94,6 +94,8 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     from remove_objects.pipeline.inpaint import composite
     from remove_objects.pipeline.inpaint.classical import fill_classically
     from remove_objects.pipeline.quality import probe
+    from remove_objects.pipeline.removal.filling import FilledHole, HoleFiller
+    from remove_objects.pipeline.removal.request import Removal
     from remove_objects.pipeline.remover import ObjectRemover
     from remove_objects.pipeline.report import previews
     from remove_objects.pipeline.types import Route
@@ -102,11 +104,14 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=True))
     photo = images.read_photo(path)
     rgb = photo.rgb
-    outcome = remover.clean(photo, ["person"])
+    removal = Removal.from_settings(remover.settings, ["person"])
+    outcome = remover.clean(photo, removal)
     assert outcome.mask is not None
     assert outcome.result is not None
     unknown, hole = outcome.mask, max(mask.find_holes(outcome.mask), key=lambda h: h.share)
-    inpainters = remover.inpainters
+    inpainters = remover.networks.inpainters
+    filler = HoleFiller(rgb, unknown, removal, remover.networks)
+    filler.result = outcome.result
     found: dict[str, Any] = {
         "photo": {
             "height": rgb.shape[0],
@@ -119,10 +124,14 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
         found[name] = median(run, repeats) | ({"flops": flops(run)} if network else {})
 
     add("read", lambda: images.read_photo(path))
-    add("segment compact, one look", lambda: remover.segmenter.probabilities(rgb), network=True)
+    add(
+        "segment compact, one look",
+        lambda: remover.networks.segmenter.probabilities(rgb),
+        network=True,
+    )
     add(
         "segment compact, with closer looks",
-        lambda: remover._find(photo, ["person"], None),
+        lambda: remover.select(photo, removal),
         network=True,
     )
     torch.manual_seed(0)
@@ -135,9 +144,9 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     )
     large = segmenters.FCNSegmenter(str(weights), torch.device("cpu"))
     add("segment fcn_resnet101", lambda: large.probabilities(rgb), network=True)
-    add("faces", lambda: remover.faces.detect(rgb))
+    add("faces", lambda: remover.networks.faces.detect(rgb))
     plain = replace(remover.settings, detail="none")
-    networks_alone = ObjectRemover(plain).inpainters
+    networks_alone = ObjectRemover(plain).networks.inpainters
     for route in Route:
         add(
             f"inpaint {route.value}, network",
@@ -153,13 +162,9 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     add("composite", lambda: composite.blend_into(rgb.copy(), fill.rgb, fill.window, hole, unknown))
     place = probe.probe_hole(hole, unknown, Route.FREE_FORM)
     if place is not None:
-        add("probe", lambda: remover._probe(rgb, unknown, place, Route.FREE_FORM))
-    add(
-        "measure",
-        lambda: remover._outcome(
-            outcome.result, unknown, hole, outcome.holes[0].routing, None, {}, None
-        ),
-    )
+        add("probe", lambda: filler.probe(place, Route.FREE_FORM))
+    filled = FilledHole(hole, outcome.holes[0].routing, None, {})
+    add("measure", lambda: filler.measure(filled, None))
     add("preview", lambda: previews.write(folder, "stages.jpg", photo, outcome))
     out = folder / "written.jpg"
     add("write", lambda: images.write_photo(photo, outcome.result, unknown, out, lossless=False))

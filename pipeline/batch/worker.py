@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import images
 from ..errors import OutputError, PhotoError, UnreadableError, UnwritableError
+from ..removal.request import Removal
 from ..remover import ObjectRemover
 from ..report import entry as report
 from ..report import previews
@@ -103,9 +104,8 @@ class Worker:
 
     def facts(self) -> Facts:
         """As far as the work has come."""
-        return Facts(
-            self.remover.weights(), tuple(self.remover.warnings()), str(self.remover.device)
-        )
+        networks = self.remover.networks
+        return Facts(networks.weights(), tuple(networks.warnings()), str(networks.device))
 
     def _clean(
         self,
@@ -120,7 +120,10 @@ class Worker:
         with watch("read"):
             photo = images.read_photo(source)
             given = self._given(task, photo)
-        outcome = self.remover.clean(photo, self.classes, given, dry_run=self.batch.dry_run)
+        removal = Removal.from_settings(
+            self.remover.settings, self.classes, given, dry_run=self.batch.dry_run
+        )
+        outcome = self.remover.clean(photo, removal)
         if self.batch.masks is not None and task.mask is None:
             outcome = replace(outcome, reason=f"no mask for it in {self.batch.masks}")
         if task.truth is not None and outcome.result is not None:

@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from .. import images
 from ..config import COMPARISONS, auto_dilate, resolve_classes
 from ..errors import UsageError
+from ..removal.request import Removal
 from ..report import previews
 from ..report.entry import photo_entry
 from ..storage.stamp import stamp
@@ -149,12 +148,10 @@ class Board:
             raise UsageError("choose at least one class")
         session = self.sessions.session(photo)
         with self.job.run(session.item.key) as remover:
-            # A route is named so that nobody looks for faces: only the mask is wanted.
-            remover.settings = replace(
-                remover.settings, dilate=None if widen is None else int(widen), route="free-form"
-            )
-            found = remover.clean(session.photo, names, dry_run=True, step=self.job.step)
-        mask = found.mask if found.mask is not None else np.zeros(session.photo.size, bool)
+            settings = replace(self.opened.settings, dilate=None if widen is None else int(widen))
+            self.job.step(0.0, "segment")
+            removal = Removal.from_settings(settings, names)
+            mask = remover.select(session.photo, removal).hole_mask
         with session.lock:
             session.editor.apply_mask(mask, how)
             session.classes = tuple(dict.fromkeys((*session.classes, *names)))
@@ -173,16 +170,15 @@ class Board:
         with session.lock:
             mask, revision = session.editor.mask, session.editor.revision
         with self.job.run(session.item.key) as remover:
-            remover.settings = replace(
-                remover.settings,
+            settings = replace(
+                self.opened.settings,
                 dilate=None,
                 route=route,
                 probe=probe,
                 compare=COMPARISONS if compare else (),
             )
-            outcome = remover.clean(
-                session.photo, session.classes or self.opened.classes, mask, step=self.job.step
-            )
+            removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
+            outcome = remover.clean(session.photo, removal, progress=self.job.step)
         with session.lock:
             session.record_fill(outcome, mask, revision)
         return {**session.state(), "report": session.report(), "compared": list(outcome.compared)}

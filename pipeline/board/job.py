@@ -19,7 +19,7 @@ class CancelledError(RemoveObjectsError):
 
 
 class Job:
-    """The remover, its networks loaded once, lent to one photo at a time. ``progress`` and ``cancel`` never wait."""
+    """The remover, its networks loaded once, for one photo at a time. ``progress`` and ``cancel`` never wait."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class Job:
 
     @contextmanager
     def run(self, photo: str) -> Iterator[ObjectRemover]:
-        """The remover, for the photo of that key; its settings may be changed, because nothing else uses them meanwhile.
+        """The remover, for the photo of that key.
 
         Raises:
             UsageError: another photo is at work.

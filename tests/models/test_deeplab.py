@@ -77,9 +77,8 @@ def test_a_photo_is_segmented_without_torchs_compiler_or_torchvision() -> None:
     program = """
 import sys
 import numpy as np
-from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.networks import Networks
-networks = Networks(Settings(segmenter="compact", device="cpu", offline=True))
+from remove_objects.pipeline.networks import Networks, NetworkSettings
+networks = Networks(NetworkSettings(segmenter="compact", device="cpu", offline=True))
 networks.segmenter.probabilities(np.zeros((64, 64, 3), np.uint8))
 networks.inpainters
 slow = ("torchvision", "timm", "segmentation_models_pytorch", "torch._dynamo", "torch._inductor")

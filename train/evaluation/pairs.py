@@ -39,7 +39,7 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
     standing counts.
     """
     remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
-    perceptual = Perceptual(remover.device, offline=True)
+    perceptual = Perceptual(remover.networks.device, offline=True)
     rows: dict[str, list[tuple[float, ...]]] = {}
     for stem, rgb, truth, hole in read_pairs(data):
         results = {

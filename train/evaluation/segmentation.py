@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...models.categories import CATEGORIES
 from ...pipeline.config import Settings
 from ...pipeline.detect.multi_scale import two_scale
+from ...pipeline.removal.request import Removal
 from ...pipeline.remover import ObjectRemover
 from ...pipeline.types import FloatArray, Mask, Photo, Pixels
 from ..data.labelled import read_pair
@@ -37,7 +38,7 @@ def segmentation(data: Path, *, count: int) -> dict[str, Any]:
         masks: list[tuple[float, ...]] = []
         for rgb, label in labelled(data, name, count):
             begun = time.perf_counter()
-            probabilities = two_scale(remover.segmenter, rgb)
+            probabilities = two_scale(remover.networks.segmenter, rgb)
             seconds.append(time.perf_counter() - begun)
             counts += confusion(most_probable(probabilities, rgb), label)
             masks += [
@@ -74,10 +75,7 @@ def labelled(
 
 def mask_maker() -> ObjectRemover:
     """The pipeline with the compact segmenter, for masks without dilation."""
-    # A route is named so that nobody looks for faces.
-    return ObjectRemover(
-        Settings(segmenter="compact", device="cpu", offline=True, dilate=0, route="free-form")
-    )
+    return ObjectRemover(Settings(segmenter="compact", device="cpu", offline=True, dilate=0))
 
 
 def most_probable(probabilities: FloatArray, rgb: Pixels) -> NDArray[np.uint8]:
@@ -90,8 +88,8 @@ def most_probable(probabilities: FloatArray, rgb: Pixels) -> NDArray[np.uint8]:
 
 def found_mask(remover: ObjectRemover, rgb: Pixels, category: int) -> Mask:
     """What ``remove-objects --class`` would remove of a photo."""
-    mask = remover.clean(Photo(rgb), [CATEGORIES[category]], dry_run=True).mask
-    return np.zeros(rgb.shape[:2], bool) if mask is None else mask
+    removal = Removal.from_settings(remover.settings, [CATEGORIES[category]])
+    return remover.select(Photo(rgb), removal).hole_mask
 
 
 def mask_figures(

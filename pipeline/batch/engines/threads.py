@@ -21,7 +21,7 @@ class Threads:
 
     def __init__(self, worker: Worker, count: int) -> None:
         self.worker, self.count = worker, max(1, count)
-        worker.remover.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
+        worker.remover.networks.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
 
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop

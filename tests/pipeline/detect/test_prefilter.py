@@ -84,7 +84,7 @@ def test_a_photo_without_a_trace_never_reaches_the_slow_one(
     assert (
         "the prefilter found no trace, fcn_resnet101 was not run (--no-prefilter" in outcome.reason
     )
-    assert cleaner.weights() == {"slow": "0" * 64, "compact-segmenter": "1" * 64}
+    assert cleaner.networks.weights() == {"slow": "0" * 64, "compact-segmenter": "1" * 64}
 
 
 def test_a_faint_trace_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,12 +108,12 @@ def test_no_prefilter_asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
     cleaner, slow = remover(monkeypatch, glance(0.0, 0.0), prefilter=False)
     assert cleaner.remove(PHOTO, ["person"]).outcome.holes
     assert slow.asked >= 1
-    assert cleaner.weights().keys().isdisjoint({"compact-segmenter"})
+    assert cleaner.networks.weights().keys().isdisjoint({"compact-segmenter"})
 
 
 def test_the_compact_segmenter_has_nobody_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     cleaner, slow = remover(monkeypatch, glance(0.0, 0.0))
     slow.quick = True  # type: ignore[misc]
-    assert cleaner.prefilter is None
+    assert cleaner.networks.prefilter is None
     assert CompactSegmenterAdapter.quick
     assert not segmenters.FCNSegmenter.quick

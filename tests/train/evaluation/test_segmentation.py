@@ -5,23 +5,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remove_objects.pipeline.types import Outcome, Photo, Status
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.removal.selection import Selection
+from remove_objects.pipeline.types import Photo
 from remove_objects.train.evaluation.segmentation import mask_figures
 
 
 class Fixed:
     """A remover that always finds the same mask."""
 
-    def __init__(self, mask: np.ndarray | None) -> None:
+    settings = Settings()
+
+    def __init__(self, mask: np.ndarray) -> None:
         self.mask = mask
 
-    def clean(self, photo: Photo, classes: list[str], *, dry_run: bool) -> Outcome:
-        assert classes == ["dog"]
-        assert dry_run
-        return Outcome(Status.OK, "", mask=self.mask)
+    def select(self, photo: Photo, removal: Removal) -> Selection:
+        assert removal.classes == ("dog",)
+        return Selection(self.mask, [])
 
 
-def figures(mask: np.ndarray | None) -> tuple[float, float, float]:
+def figures(mask: np.ndarray) -> tuple[float, float, float]:
     label = np.zeros((10, 10), np.uint8)
     label[2:6, 2:7] = 12  # 20 pixels of dog
     label[9] = 255
@@ -38,4 +42,4 @@ def test_a_mask_is_judged_where_the_label_says_something() -> None:
 
 
 def test_nothing_found_is_no_recall() -> None:
-    assert figures(None) == (0.0, 0.0, 0.0)
+    assert figures(np.zeros((10, 10), bool)) == (0.0, 0.0, 0.0)

@@ -1,0 +1,200 @@
+"""One hole after the other: filled, probed on known pixels, compared with classical methods, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..inpaint.classical import fill_classically
+from ..inpaint.composite import blend_into
+from ..pixels import as_float
+from ..quality import features, metrics, verdict
+from ..quality.probe import probe_hole
+from ..types import (
+    Box,
+    Compared,
+    Face,
+    FloatArray,
+    Hole,
+    HoleOutcome,
+    Mask,
+    Pixels,
+    Probe,
+    QualityFeatures,
+    Route,
+    Routing,
+)
+from .progress import COMPARE, INPAINT, PROBE, Stages
+from .request import Removal
+
+if TYPE_CHECKING:
+    from ..networks import Networks
+
+
+@dataclass(frozen=True, eq=False)
+class FilledHole:
+    """A hole whose pixels are in the result, with what was measured while it was filled.
+
+    Attributes:
+        hole: the hole.
+        routing: the inpainter that filled it, and why.
+        probe: the inpainter's error on the moved hole; ``None`` without a probe.
+        compared: the same hole filled by classical methods.
+    """
+
+    hole: Hole
+    routing: Routing
+    probe: Probe | None
+    compared: dict[str, Compared]
+
+
+class HoleFiller:
+    """Fills the holes of one photo. No hole sees the pixels that another was filled with.
+
+    Attributes:
+        result: HWC of the photo's dtype: the photo with the holes that are filled so far.
+        compared: the same by classical method.
+    """
+
+    def __init__(
+        self,
+        rgb: Pixels,
+        hole_mask: Mask,
+        removal: Removal,
+        networks: Networks,
+        faces: Sequence[Face] = (),
+    ) -> None:
+        self._rgb, self._hole_mask, self._removal = rgb, hole_mask, removal
+        self._networks, self._faces = networks, faces
+        self.result = rgb.copy()
+        self.compared = {method: rgb.copy() for method in removal.compare}
+
+    def fill(self, hole: Hole, routing: Routing, stages: Stages) -> FilledHole:
+        """Fill one hole of ``result``, and of every picture of ``compared``."""
+        rgb, hole_mask = self._rgb, self._hole_mask
+        with stages("inpaint", INPAINT):
+            fill = self._networks.inpainters.fill(rgb, hole_mask, hole, routing.route, self._faces)
+        with stages("probe", PROBE):
+            place = probe_hole(hole, hole_mask, routing.route) if self._removal.probe else None
+            probe, plain_probe = (None, None) if place is None else self.probe(place, routing.route)
+        with stages("inpaint"):
+            content = fill.rgb
+            if fill.textured is not None and _is_worse(probe, plain_probe):
+                content, probe = fill.upsampled, plain_probe
+                why = f"{routing.why}; plain, because texture made the probe worse"
+                routing = replace(routing, why=why)
+            blend_into(self.result, content, fill.window, hole, hole_mask)
+        with stages("compare", COMPARE if self.compared else None):
+            compared = {method: self._compare(hole, place, method) for method in self.compared}
+        return FilledHole(hole, routing, probe, compared)
+
+    def probe(self, moved: Hole, route: Route) -> tuple[Probe, Probe | None]:
+        """Fill a hole at a known place as the real hole is filled, and compare with the photo.
+
+        Returns:
+            (error of the fill, error of the same fill without texture). The second is ``None``
+            if the fill has no texture to leave out.
+        """
+        hole_mask = self._with_hole(moved)
+        # A face probe elsewhere stands on no face: its window is centred on the hole.
+        fill = self._networks.inpainters.fill(self._rgb, hole_mask, moved, route, [])
+        error = self._error(hole_mask, moved, fill.window, fill.rgb)
+        if fill.textured is None:
+            return error, None
+        return error, self._error(hole_mask, moved, fill.window, fill.upsampled)
+
+    def measure(self, filled: FilledHole, probability: FloatArray | None) -> HoleOutcome:
+        """Measure a hole once every hole of ``result`` is filled.
+
+        Args:
+            filled: what ``fill`` returned.
+            probability: hw, probability of the removed classes on the photo; ``None`` if the mask
+                was given.
+        """
+        hole, size = filled.hole, self._hole_mask.shape
+        near, inside, known = features.surroundings(self.result, hole, self._hole_mask)
+        certainty, ambiguity = (
+            (None, None) if probability is None else features.certainty(probability, hole, *size)
+        )
+        measured = QualityFeatures(
+            depth=features.depth(hole, *size),
+            share=hole.share,
+            seam=metrics.seam(self.result, hole, self._hole_mask),
+            structure=features.structure(near, inside, known),
+            # Without probes, SqueezeNet is not loaded.
+            context_diversity=self._networks.perceptual.context_diversity(near, known)
+            if self._removal.probe
+            else None,
+            probe=None if filled.probe is None else filled.probe.lpips,
+            segmented=0.0 if probability is None else 1.0,
+            certainty=certainty,
+            ambiguity=ambiguity,
+        )
+        return HoleOutcome(
+            hole.box,
+            hole.share,
+            filled.routing,
+            measured.seam,
+            filled.probe,
+            measured,
+            verdict.expected_error(measured),
+            filled.compared,
+        )
+
+    def _compare(self, hole: Hole, place: Hole | None, method: str) -> Compared:
+        """Fill the hole by a classical method; measure the same seam and the same probe."""
+        result = self.compared[method]
+        window, content = fill_classically(self._rgb, self._hole_mask, hole, method)
+        blend_into(result, content, window, hole, self._hole_mask)
+        probe = None
+        if place is not None:
+            hole_mask = self._with_hole(place)
+            window, content = fill_classically(self._rgb, hole_mask, place, method)
+            probe = self._error(hole_mask, place, window, content)
+        return Compared(metrics.seam(result, hole, self._hole_mask), probe)
+
+    def _error(self, hole_mask: Mask, hole: Hole, window: Box, content: FloatArray) -> Probe:
+        """Error of a fill of a hole under which every pixel is known."""
+        filled = self._rgb[window.slices].copy()
+        inside = hole.box.relative_to(window)
+        blend_into(
+            filled,
+            content,
+            window.relative_to(window),
+            Hole(inside, hole.mask, hole.share),
+            hole_mask[window.slices],
+        )
+        return error_inside(
+            filled[inside.slices], self._rgb[hole.box.slices], hole.mask, self._networks
+        )
+
+    def _with_hole(self, hole: Hole) -> Mask:
+        """HW bool: all holes and one more."""
+        both = self._hole_mask.copy()
+        both[hole.box.slices] |= hole.mask
+        return both
+
+
+def error_inside(result: Pixels, truth: Pixels, inside: Mask, networks: Networks) -> Probe:
+    """Error of a result where it is known what belongs there.
+
+    Args:
+        result: HWC uint8 or uint16.
+        truth: HWC, the ground truth.
+        inside: HW bool; pixels outside count as equal.
+        networks: loads LPIPS.
+    """
+    wanted = as_float(truth)
+    filled = np.where(inside[..., None], as_float(result), wanted)
+    l1, psnr, ssim = metrics.inside_errors(filled, wanted, inside)
+    return Probe(l1, psnr, ssim, networks.perceptual.distance(filled, wanted))
+
+
+def _is_worse(probe: Probe | None, other: Probe | None) -> bool:
+    """Whether people would prefer the other, by LPIPS alone: L1 and PSNR prefer a blur."""
+    if probe is None or other is None or probe.lpips is None or other.lpips is None:
+        return False
+    return probe.lpips > other.lpips

@@ -1,0 +1,63 @@
+"""What one removal wants, apart from the networks that carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..config import Settings
+from ..types import Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """The wishes for one photo.
+
+    No field decides which network is loaded: two removals may differ in any of them and share the
+    same networks. ``pipeline.networks.NetworkSettings`` holds the rest.
+
+    Attributes:
+        classes: names of the classes to remove. With a ``mask``, the classes that the mask covers,
+            as far as they are known: the residue is measured for them.
+        mask: HW bool, True = remove; ``None`` to segment the photo.
+        threshold: least probability in (0, 1) at which a pixel belongs to ``classes``.
+        dilate: radius in pixels by which the mask is dilated; ``None`` for ``config.auto_dilate``
+            of a segmented mask and no dilation of a given one.
+        route: ``auto``, or the route of every hole.
+        probe: whether each hole is probed on known pixels of the same photo.
+        compare: classical methods that fill the same holes for comparison.
+        prefilter: whether the compact segmenter decides if a slower one runs at all.
+        dry_run: stop after routing; nothing is filled.
+    """
+
+    classes: tuple[str, ...]
+    mask: Mask | None
+    threshold: float
+    dilate: int | None
+    route: str
+    probe: bool
+    compare: tuple[str, ...]
+    prefilter: bool
+    dry_run: bool = False
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        classes: Sequence[str] = (),
+        mask: Mask | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> Removal:
+        """Take the wishes from the user's settings, which have been checked."""
+        return cls(
+            classes=tuple(classes),
+            mask=mask,
+            threshold=settings.threshold,
+            dilate=settings.dilate,
+            route=settings.route,
+            probe=settings.probe,
+            compare=settings.compare,
+            prefilter=settings.prefilter,
+            dry_run=dry_run,
+        )

@@ -1,0 +1,87 @@
+"""Which pixels of a photo are removed: segment or take the given mask, dilate, split into holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..config import auto_dilate
+from ..detect import mask, multi_scale
+from ..detect.prefilter import LEAST_PEAK, peak_probability
+from ..types import FloatArray, Hole, Mask, Pixels
+from .request import Removal
+
+if TYPE_CHECKING:
+    from ..networks import Networks
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The pixels to remove.
+
+    Attributes:
+        hole_mask: HW bool, True = remove, dilated.
+        holes: the parts of ``hole_mask`` that are filled together, largest first.
+        classes: share of the photo by class, before dilation; empty for a given mask.
+        probability: hw float32, probability of the removed classes at the segmenter's own size;
+            ``None`` for a given mask.
+        why_empty: why there are no holes, in words; empty if there are some.
+    """
+
+    hole_mask: Mask
+    holes: list[Hole]
+    classes: dict[str, float] = field(default_factory=dict)
+    probability: FloatArray | None = None
+    why_empty: str = ""
+
+    @property
+    def share(self) -> float:
+        """Share of the photo that is removed."""
+        return float(self.hole_mask.mean())
+
+
+def select(rgb: Pixels, removal: Removal, networks: Networks) -> Selection:
+    """Decide which pixels of a photo are removed.
+
+    Args:
+        rgb: the photo, HWC uint8 or uint16.
+        removal: which classes, or which mask.
+        networks: loads the segmenter, unless a mask is given.
+    """
+    if removal.mask is not None:
+        holes, hole_mask = _dilated_holes(removal.mask.astype(bool), removal.dilate or 0)
+        return Selection(hole_mask, holes, why_empty="" if holes else "the mask is empty")
+    height, width = rgb.shape[:2]
+    missing = f"no {' or '.join(removal.classes)} was found"
+    prefilter = networks.prefilter if removal.prefilter else None
+    if prefilter is not None:
+        coarse = mask.removed_probability(prefilter.probabilities(rgb), removal.classes)
+        if peak_probability(coarse) < LEAST_PEAK:
+            return Selection(
+                np.zeros((height, width), bool),
+                [],
+                probability=coarse,
+                why_empty=f"{missing}: the prefilter found no trace, {networks.segmenter.name} was "
+                "not run (--no-prefilter always runs it)",
+            )
+    probabilities = multi_scale.two_scale(networks.segmenter, rgb)
+    first = mask.removed_probability(probabilities, removal.classes)
+    refined = multi_scale.refine_small_objects(networks.segmenter, rgb, first, removal.classes)
+    refined = mask.whole_objects(refined, probabilities[0], removal.threshold)
+    objects = mask.class_mask(refined, height, width, removal.threshold)
+    radius = auto_dilate(height, width) if removal.dilate is None else removal.dilate
+    holes, hole_mask = _dilated_holes(objects, radius)
+    return Selection(
+        hole_mask,
+        holes,
+        mask.class_shares(probabilities, removal.classes, removal.threshold) if holes else {},
+        first,
+        "" if holes else missing,
+    )
+
+
+def _dilated_holes(objects: Mask, radius: int) -> tuple[list[Hole], Mask]:
+    hole_mask = mask.dilate(objects, radius)
+    return mask.find_holes(hole_mask), hole_mask

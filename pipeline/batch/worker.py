@@ -20,7 +20,7 @@ from ..storage.layout import PREVIEWS
 from ..storage.location import Location, location_stamp
 from ..storage.stamp import Stamp, fingerprint
 from ..system.stopwatch import Stopwatch, sum_stages
-from ..types import Fidelity, Mask, Outcome, Photo, Status
+from ..types import Mask, Outcome, Photo, Status
 from .output.claims import mask_key
 from .output.protocol import Output
 from .settings import BatchSettings
@@ -134,9 +134,7 @@ class Worker:
         with watch("preview"):
             outcome = self._preview(task.name, scratch_dir, photo, outcome)
         with watch("write"):
-            outcome, output, mask = self._write(
-                task, source, scratch_dir, photo, outcome, stamps, written
-            )
+            outcome, output, mask = self._write(task, scratch_dir, photo, outcome, stamps, written)
         outcome = replace(
             outcome, stages=sum_stages([outcome.stages, watch.stages]), seconds=watch.elapsed
         )
@@ -172,7 +170,6 @@ class Worker:
     def _write(
         self,
         task: Task,
-        source: Path,
         scratch_dir: Path,
         photo: Photo,
         outcome: Outcome,
@@ -194,49 +191,21 @@ class Worker:
             mask = str(task.mask_target)
         if self.batch.dry_run or outcome.status is Status.FAILED:
             return outcome, None, mask
-        file, name, settings = (
-            self.output.place(scratch_dir, task.target),
-            task.target,
-            self.remover.settings,
-        )
+        file, settings = self.output.place(scratch_dir, task.target), self.remover.settings
+
+        def output_name(final: Path) -> PurePosixPath:
+            """The target's name, with the suffix that a lossless file of a lossy photo gets."""
+            return task.target.with_name(task.target.name + final.name[len(file.name) :])
 
         def claim(part: Path, final: Path) -> None:
-            nonlocal name
-            _refuse_changed(
-                task, stamps
-            )  # what was found unchanged is copied from the file, read once more
-            name = task.target.with_name(
-                task.target.name + final.name[len(file.name) :]
-            )  # a lossless one has one more suffix
-            self.output.claim(task.name, name, part, task.written)
+            # Checked again: an unchanged photo is copied from its file, which is read once more.
+            _refuse_changed(task, stamps)
+            self.output.claim(task.name, output_name(final), part, task.written)
 
         with renamed_errors(file, f"{self.output}/{task.target}"):
-            if outcome.result is None or outcome.mask is None:
-                if settings.strip_metadata:
-                    images.strip_photo(photo, source, file, before=claim)
-                    outcome = replace(outcome, reason=f"{outcome.reason}; its metadata was removed")
-                else:
-                    images.copy_photo(source, file, before=claim)
-                return replace(outcome, fidelity=Fidelity(0, None)), name, mask
-            saved = images.write_photo(
-                photo,
-                outcome.result,
-                outcome.mask,
-                file,
-                lossless=settings.lossless,
-                strip=settings.strip_metadata,
-                before=claim,
-            )
-        warnings = (*outcome.warnings, *filter(None, [saved.note]))
-        return (
-            replace(
-                outcome,
-                fidelity=Fidelity(saved.changed_outside, saved.psnr_outside),
-                warnings=warnings,
-            ),
-            name,
-            mask,
-        )
+            options = images.SaveOptions(settings.lossless, settings.strip_metadata)
+            saved = images.save_outcome(photo, outcome, file, options, before=claim)
+        return saved.outcome, output_name(saved.path), mask
 
 
 def _refuse_missing(task: Task, stamps: tuple[Stamp | None, ...]) -> None:

@@ -220,9 +220,14 @@ class Board:
 
             with lock.folder_lock(output):
                 saved = save_result(
-                    session.photo, item.source, filled.mask, filled.outcome, item.target, item.mask_target,
-                    lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=may_replace,
-                )  # fmt: skip
+                    session.photo,
+                    filled.mask,
+                    filled.outcome,
+                    item.target,
+                    item.mask_target,
+                    options=self._save_options(),
+                    may_replace=may_replace,
+                )
                 self._written_here[saved.path] = stamp(saved.path)
                 entry = (
                     self._update_run(session, saved) if self.opened.mode == "run" else item.entry
@@ -251,9 +256,14 @@ class Board:
             filled = session.require_fill()
             place = self.folder / f"download-{session.item.key}"
             saved = save_result(
-                session.photo, session.item.source, filled.mask, filled.outcome, _named(place, name), place.with_suffix(".mask"),
-                lossless=self.opened.settings.lossless, strip=self.opened.settings.strip_metadata, may_replace=lambda _: True,
-            )  # fmt: skip
+                session.photo,
+                filled.mask,
+                filled.outcome,
+                _named(place, name),
+                place.with_suffix(".mask"),
+                options=self._save_options(),
+                may_replace=lambda _: True,
+            )
             return (
                 saved.path,
                 name if saved.path.suffix != ".png" else f"{name.removesuffix('.png')}.png",
@@ -264,6 +274,10 @@ class Board:
         session = self.sessions.session(photo)
         rows, columns = session.photo.size
         return view_of(session.layer(layer), box or Box(0, 0, columns, rows), width, height)
+
+    def _save_options(self) -> images.SaveOptions:
+        settings = self.opened.settings
+        return images.SaveOptions(settings.lossless, settings.strip_metadata)
 
     def _update_run(self, session: Session, saved: Saved) -> dict[str, Any]:
         assert self.opened.output is not None

@@ -1,6 +1,7 @@
-"""A result from the board to the disk: all that can go wrong goes wrong before the first file is replaced.
+"""Save a result from the board: everything that can fail does so before the first file is replaced.
 
-The photo and its mask are written whole under hidden names beside their targets and then renamed; never is an input a target.
+Photo and mask are written under hidden names beside their targets and then renamed. An input is never
+a target.
 """
 
 from __future__ import annotations
@@ -9,17 +10,23 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import images
 from ..errors import UnwritableError
-from ..types import Fidelity, Mask, Outcome, Photo, Status
+from ..types import Mask, Outcome, Photo
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The result's file, its mask's, and what is known of the result, with its fidelity."""
+    """A saved result.
+
+    Attributes:
+        path: the photo's file.
+        mask_path: the mask's file.
+        outcome: the outcome with its fidelity.
+    """
 
     path: Path
     mask_path: Path
@@ -27,70 +34,62 @@ class Saved:
 
 
 def save_result(
-    photo: Photo, source: Path, mask: Mask, outcome: Outcome, target: Path, mask_target: Path, *,
-    lossless: bool, strip: bool, may_replace: Callable[[Path], bool],
-) -> Saved:  # fmt: skip
-    """Write result and mask, at full resolution, in the photo's own format and with its metadata.
+    photo: Photo,
+    mask: Mask,
+    outcome: Outcome,
+    target: Path,
+    mask_target: Path,
+    *,
+    options: images.SaveOptions,
+    may_replace: Callable[[Path], bool],
+) -> Saved:
+    """Write result and mask at full resolution, in the photo's own format and with its metadata.
 
     Args:
-        photo: as read.
-        source: its file; with an empty mask the result is a copy of it.
-        mask: HW bool, what was filled.
-        outcome: of the fill.
-        target: the result's file (with ``lossless`` a lossy photo's gets ``.png`` behind its name).
+        photo: the photo as read; with an empty mask the result is a copy of its file.
+        mask: HW bool, the filled mask.
+        outcome: the outcome of the fill.
+        target: the result's file; a lossless one of a lossy photo gets ``.png`` behind this name.
         mask_target: the mask's PNG.
-        lossless: as for ``images.write_photo``.
-        strip: likewise, for a copy too.
-        may_replace: asked about a file that stands where the result goes.
+        options: as for ``images.save_outcome``.
+        may_replace: whether an existing file at the target may be replaced.
 
     Raises:
-        UnwritableError: nothing was filled, the target is the input or may not be replaced, or the disk refuses.
+        UnwritableError: if nothing was filled, the target is the input or must not be replaced, or
+            the disk refuses.
     """
-    if outcome.status is Status.FAILED:
-        raise UnwritableError(f"there is no result to save: {outcome.reason}")
-    staged = target.with_name(f".{secrets.token_hex(8)}.part")
     staged_mask = mask_target.with_name(f".{secrets.token_hex(8)}.part")
-    written = staged
-    try:
-        if outcome.result is None:
-            if strip:
-                images.strip_photo(photo, source, staged)
-            else:
-                images.copy_photo(source, staged)
-            final, fidelity = target, Fidelity(0, None)
-        else:
-            result = images.write_photo(
-                photo, outcome.result, mask, staged, lossless=lossless, strip=strip
-            )
-            written = result.path
-            final = target if written == staged else target.with_name(f"{target.name}.png")
-            fidelity = Fidelity(result.changed_outside, result.psnr_outside)
-            outcome = replace(outcome, warnings=(*outcome.warnings, *filter(None, [result.note])))
-        if _same(final, source):
+
+    def check(_: Path, final: Path) -> None:
+        if photo.path is not None and _same(final, photo.path):
             raise UnwritableError(
-                f"{final} is the photo itself: results never replace it; name another folder with --output"
+                f"{final} is the photo itself: results never replace it; "
+                "name another folder with --output"
             )
         if final.exists() and not may_replace(final):
             raise UnwritableError(
-                f"{final}: exists and is not what the board or the run wrote here; choose 'replace' to save over it"
+                f"{final}: exists and is not what the board or the run wrote here; "
+                "choose 'replace' to save over it"
             )
         images.write_mask(mask, staged_mask)
+
+    try:
+        saved = images.save_outcome(photo, outcome, target, options, before=check)
         try:
-            os.replace(written, final)
             os.replace(staged_mask, mask_target)
         except OSError as error:
             raise UnwritableError(
-                f"{final}: cannot be put in its place ({error.strerror or error}); check the folder's rights"
+                f"{mask_target}: cannot be put in its place ({error.strerror or error}); "
+                "check the folder's rights"
             ) from error
     finally:
-        for left in (staged, written, staged_mask):
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
-    return Saved(final, mask_target, replace(outcome, fidelity=fidelity))
+        with suppress(OSError):
+            staged_mask.unlink(missing_ok=True)
+    return Saved(saved.path, mask_target, saved.outcome)
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Whether two names are one file, or would be."""
+    """Whether two paths name one file, or would."""
     try:
         return one.resolve() == other.resolve() or (one.exists() and one.samefile(other))
     except OSError:

@@ -108,7 +108,7 @@ def test_a_photo_that_changes_while_it_is_copied_leaves_no_result(
         copy(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("remove_objects.pipeline.images.copy_photo", late)
+        patch.setattr("remove_objects.pipeline.images.save.copy_photo", late)
         assert entries(own, out)["deep/c.jpg"]["error"].startswith(
             f"{photo}: changed while it was at work"
         )

@@ -265,7 +265,7 @@ def test_a_result_that_could_not_be_replaced_is_still_known_as_ones_own(
         Image.fromarray(scene(48, 64, person=None, seed=9)).save(photo)
         with monkeypatch.context() as patch:
             patch.setattr(
-                "remove_objects.pipeline.images.write_photo",
+                "remove_objects.pipeline.images.save.write_photo",
                 lambda *_, **__: (_ for _ in ()).throw(UnwritableError("the share went away")),
             )
             assert {p["input"]: p["error"] for p in ground.clean(out).photos}[

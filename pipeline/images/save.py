@@ -1,0 +1,86 @@
+"""Save a photo's outcome: what is written when a photo is done, for the batch and for the board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import UnwritableError
+from ..system.atomic import Before, copy_photo
+from ..types import Fidelity, Outcome, Photo, Status
+from .strip import strip_photo
+from .write import write_photo
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOptions:
+    """How a photo is saved.
+
+    Attributes:
+        lossless: write a lossy format as PNG, with ``.png`` behind its name.
+        strip: keep only the metadata that the pixels need.
+    """
+
+    lossless: bool = False
+    strip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A saved photo.
+
+    Attributes:
+        path: the file.
+        outcome: the photo's outcome with its fidelity, and with what saving adds to its reason and
+            warnings.
+    """
+
+    path: Path
+    outcome: Outcome
+
+
+def save_outcome(
+    photo: Photo,
+    outcome: Outcome,
+    target: Path,
+    options: SaveOptions,
+    *,
+    before: Before | None = None,
+) -> Saved:
+    """Write the photo with its holes filled, or copy its file if nothing was removed.
+
+    Args:
+        photo: the photo as read from ``photo.path``.
+        outcome: its outcome; if there is no ``result``, the file is copied byte for byte, or with
+            ``options.strip`` without its metadata and with every pixel as it was.
+        target: the new file; a lossless one of a lossy photo gets ``.png`` behind this name.
+        options: how to save it.
+        before: called before the file takes its name, see ``atomic_write``.
+
+    Raises:
+        UnwritableError: if the outcome has failed, or the file cannot be written as promised.
+        UnreadableError: if the photo's file can no longer be read.
+    """
+    if outcome.status is Status.FAILED:
+        raise UnwritableError(f"there is no result to save: {outcome.reason}")
+    if outcome.result is not None and outcome.mask is not None:
+        written = write_photo(
+            photo,
+            outcome.result,
+            outcome.mask,
+            target,
+            lossless=options.lossless,
+            strip=options.strip,
+            before=before,
+        )
+        fidelity = Fidelity(written.changed_outside, written.psnr_outside)
+        warnings = (*outcome.warnings, *filter(None, [written.note]))
+        return Saved(written.path, replace(outcome, fidelity=fidelity, warnings=warnings))
+    if photo.path is None:
+        raise UnwritableError(f"{target}: the photo came from no file that could be copied")
+    if options.strip:
+        strip_photo(photo, photo.path, target, before=before)
+        outcome = replace(outcome, reason=f"{outcome.reason}; its metadata was removed")
+    else:
+        copy_photo(photo.path, target, before=before)
+    return Saved(target, replace(outcome, fidelity=Fidelity(0, None)))

@@ -128,6 +128,7 @@ class Ledger:
         if task.name in self.journal.earlier and entry["status"] != Status.SKIPPED.value:
             entry |= {
                 "status": Status.SKIPPED.value,
+                "earlier_status": entry["status"],
                 "reason": f"finished in an earlier run as {entry['status']}: {entry['reason']}",
             }
         return entry

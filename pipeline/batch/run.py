@@ -129,6 +129,7 @@ def remove_folder(
         run = {
             "version": __version__,
             "command": command,
+            "inputs": [_shown_input(given) for given in inputs],
             "settings": {
                 **asdict(settings),
                 **{k: v for k, v in asdict(batch).items() if k not in _PLACES},
@@ -196,6 +197,11 @@ def _engine(
 
         return RayActors(settings, batch, classes, output)
     return Threads(Worker(ObjectRemover(settings), batch, classes, output), batch.workers)
+
+
+def _shown_input(given: Location) -> str:
+    """An input as the report records it: an absolute path, or an address without its secrets."""
+    return str(given if isinstance(given, RemotePath) else given.absolute())
 
 
 def _refuse_missing_folder(folder: Location | None, what: str) -> None:

@@ -50,12 +50,14 @@ def test_a_folder_keeps_its_tree_and_gets_its_report(photos: Path, tmp_path: Pat
     assert set(report["run"]) == {
         "version",
         "command",
+        "inputs",
         "settings",
         "weights",
         "device",
         "seconds",
         "warnings",
     }
+    assert report["run"]["inputs"] == [str(photos)]
     assert report["run"]["command"] == "remove-objects test"
     assert (
         set(report["run"]["weights"]) == {"box", "partial-conv", "compression"}

@@ -1,39 +1,70 @@
-"""Every error the pipeline raises on purpose. Only the command line turns them into exit codes.
+"""Every error that the pipeline raises on purpose. Only the commands turn them into exit codes.
 
-``UsageError`` is the caller's mistake (exit 2); ``PhotoError`` concerns one photo and never ends a batch (exit 1 at its end), but for
-``OutputError``, which is met by one photo and concerns all.
+``UsageError`` is the caller's mistake (exit 2). ``PhotoError`` concerns one photo and never ends a
+batch (exit 1 at its end), except for ``OutputError``: one photo meets it and all are concerned.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class RemoveObjectsError(Exception):
-    """The root of this package's errors: the message says what was found, what was expected and the remedy."""
+    """The root of this package's errors.
+
+    The message is for people: it says what was found, what was expected and the remedy.
+
+    Attributes:
+        code: names the kind of error for programs, which never read the message.
+    """
+
+    code: ClassVar[str] = "error"
 
 
 class UsageError(RemoveObjectsError):
-    """The call itself is wrong: an unknown class, an output that would be an input, two photos that write one file."""
+    """The call itself is wrong.
+
+    For example: an unknown class, an output that is also an input, two photos with one target.
+    """
+
+    code: ClassVar[str] = "usage"
 
 
 class WeightsError(RemoveObjectsError):
-    """A weight file is missing, cannot be had, or is not the file it should be."""
+    """A weight file is missing, cannot be downloaded, or does not match its hash."""
 
 
 class ClusterError(RemoveObjectsError):
-    """The machines that were to share the work could not do it."""
+    """The machines of a cluster could not do the work."""
 
 
 class PhotoError(RemoveObjectsError):
-    """One photo cannot be done; the batch goes on and the report carries the message."""
+    """One photo cannot be processed; the batch continues and the report carries the message."""
 
 
 class UnreadableError(PhotoError):
-    """The file is no picture, is damaged, too large, or of a kind that cannot be cleaned honestly."""
+    """The file is not an image, is damaged, too large, or of a kind that is refused."""
+
+    code: ClassVar[str] = "unreadable"
 
 
 class UnwritableError(PhotoError):
     """The result cannot be written where it should go."""
 
+    code: ClassVar[str] = "unwritable"
+
+
+class ExistsError(UnwritableError):
+    """A file that this program did not write stands where the result should go.
+
+    The caller may ask the user, and then save again with permission to replace it.
+    """
+
+    code: ClassVar[str] = "exists"
+
 
 class OutputError(UnwritableError):
-    """No photo can be written any more: the disk is full or has become read-only, or the journal cannot be kept. The run ends (exit 1)."""
+    """No photo can be written any more: the run ends (exit 1).
+
+    The disk is full or has become read-only, or the journal cannot be written.
+    """

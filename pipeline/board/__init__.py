@@ -1,0 +1,1 @@
+"""The mask board: a local web page to draw masks by hand and to review a run's photos."""

@@ -1,94 +1,116 @@
-"""The board without its page: what is opened, what is at work, and every action that a page or a program can ask for.
+"""The board without its page: its state, and every action that a page or a program can request.
 
-All in plain Python types, so that it is the same for a page, for a client of the HTTP interface and for a test. Painting is
-``ObjectRemover``'s alone: the same networks, routes and figures as in a batch.
+Arguments and results are plain Python types, so the page, the HTTP interface and tests use the same
+methods. ``ObjectRemover`` does all painting: the networks, routes and metrics are those of a batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ...models.categories import CLASSES
 from .. import images
 from ..config import COMPARISONS, auto_dilate, resolve_classes
 from ..errors import UsageError
 from ..removal.request import Removal
 from ..report import previews
 from ..report.entry import photo_entry
-from ..storage.stamp import stamp
+from ..storage.stamp import Stamp, stamp
 from ..system import lock
 from ..system.text import printable
 from ..types import Box
 from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
-from .render import view_of
+from .render import render
 from .save import Saved, save_result
-from .session import Session
+from .session import Filled, Session
 from .session_store import UPLOAD_PIXELS, SessionStore
+
+#: The class that the page offers first, after the run's own.
+FIRST_CLASS = "person"
 
 
 class Board:
-    """The board's whole state. Safe to use from several threads; one fill or segmentation runs at a time."""
+    """The board's whole state.
+
+    Safe to use from several threads; one fill or segmentation runs at a time.
+
+    Attributes:
+        opened: the photo, folder or run that was opened.
+        job: the fill or segmentation in progress.
+        sessions: the open photos.
+    """
 
     def __init__(self, opened: Opened) -> None:
+        """Begin with the photos of a catalog."""
         self.opened = opened
         self.job = Job(opened.settings)
         self.sessions = SessionStore(opened.items, lambda: self.job.photo)
-        self._written_here: dict[Path, list[int] | None] = {}
+        self._written: dict[Path, Stamp | None] = {}
 
     @property
     def folder(self) -> Path:
-        """Of this process alone."""
+        """A temporary folder of this process alone."""
         return self.sessions.folder
 
     @property
     def uploads(self) -> Path:
-        """Where the server puts what comes through the page."""
+        """The folder where the server puts uploaded files."""
         return self.sessions.folder / "uploads"
 
     def close(self) -> None:
-        """Stop what is at work and forget what came through the page."""
+        """Cancel the job in progress and delete the uploaded photos."""
         self.job.cancel()
         self.sessions.close()
 
     def photos(self) -> dict[str, Any]:
-        """What is opened, and the list of photos in the order in which one walks through them."""
+        """Return what is opened, its photos in the order of the page, and the classes on offer."""
+        opened = self.opened
         return {
-            "mode": self.opened.mode,
-            "title": printable(self.opened.title),
-            "output": None if self.opened.output is None else printable(str(self.opened.output)),
-            "classes": list(self.opened.classes),
-            "notes": [printable(n) for n in self.opened.notes],
+            "mode": opened.mode,
+            "title": printable(opened.title),
+            "output": None if opened.output is None else printable(str(opened.output)),
+            "classes": list(opened.classes),
+            "categories": list(dict.fromkeys((*opened.classes, FIRST_CLASS, *CLASSES))),
+            "notes": [printable(note) for note in opened.notes],
             "photos": [_row(item) for item in self.sessions.listed()],
         }
 
     def open(self, photo: str) -> dict[str, Any]:
-        """Everything a page needs to show a photo."""
+        """Open a photo and return everything that a page needs to show it.
+
+        Args:
+            photo: its key or name, here and in every method below.
+
+        Raises:
+            UsageError: it is not in the list; so for every method below.
+            UnreadableError: its file cannot be read; likewise.
+        """
         session = self.sessions.session(photo)
         height, width = session.photo.size
-        entry = session.item.entry
+        item, entry = session.item, session.item.entry
         return {
-            **_row(session.item),
+            **_row(item),
             "width": width,
             "height": height,
-            "notes": [printable(n) for n in session.notes],
+            "notes": [printable(note) for note in session.notes],
             "auto_widen": auto_dilate(height, width),
-            "file": printable(str(session.item.source)),
-            "saves_to": None
-            if session.item.target is None
-            else printable(str(session.item.target)),
+            "file": printable(str(item.source)),
+            "saves_to": None if item.target is None else printable(str(item.target)),
             "before": None
             if entry is None
-            else {k: entry.get(k) for k in ("status", "reason", "score", "holes")},
+            else {key: entry.get(key) for key in ("status", "reason", "score", "holes")},
             "report": session.report(),
             "compared": [] if session.filled is None else list(session.filled.outcome.compared),
             **session.state(),
         }
 
     def upload(self, path: Path, name: str) -> dict[str, Any]:
-        """Open a photo that came through the page, see ``SessionStore.add_upload``."""
+        """Open an uploaded photo, see ``SessionStore.add_upload``."""
         return self.open(self.sessions.add_upload(path, name))
 
     def stroke(
@@ -101,7 +123,11 @@ class Board:
             return session.state()
 
     def edit(self, photo: str, action: str) -> dict[str, Any]:
-        """``undo``, ``redo`` or ``clear``."""
+        """Edit the mask: ``undo``, ``redo`` or ``clear``.
+
+        Raises:
+            UsageError: another action.
+        """
         session = self.sessions.session(photo)
         actions = {
             "undo": session.editor.undo,
@@ -115,21 +141,21 @@ class Board:
             return session.state()
 
     def widen(self, photo: str, radius: int) -> dict[str, Any]:
-        """Widen the mask by so many pixels."""
+        """Widen the mask by ``radius`` pixels."""
         session = self.sessions.session(photo)
         with session.lock:
             session.editor.widen(int(radius))
             return session.state()
 
     def pick(self, photo: str, x: float, y: float, keep: bool = False) -> dict[str, Any]:
-        """Drop, or keep alone, the connected object at a point; ``hit`` says whether there was one."""
+        """Drop the connected object at a point, or all others; ``hit``: whether there was one."""
         session = self.sessions.session(photo)
         with session.lock:
             hit = session.editor.pick(x, y, keep=keep)
             return {**session.state(), "hit": hit}
 
     def load_mask(self, photo: str, path: Path, how: str = "replace") -> dict[str, Any]:
-        """Lay a mask file in: white = remove, of the photo's size or shape."""
+        """Apply a mask file to the mask: white = remove, with the photo's size or aspect ratio."""
         session = self.sessions.session(photo)
         mask = images.read_mask(path, session.photo.size, max_pixels=UPLOAD_PIXELS)
         with session.lock:
@@ -139,19 +165,29 @@ class Board:
     def select_class(
         self, photo: str, classes: list[str], widen: int | None = None, how: str = "add"
     ) -> dict[str, Any]:
-        """Segment the photo and lay in what was found of the classes, widened by so many pixels (None: as the batch does).
+        """Segment the photo and apply the classes' mask to the mask.
 
-        ``found`` says how much of the photo it is, 0 to 1.
+        Args:
+            photo: its key or name.
+            classes: names of the classes.
+            widen: radius in pixels by which the classes' mask is dilated; None for the batch's.
+            how: see ``MaskEditor.apply_mask``.
+
+        Returns:
+            The mask's state; ``found`` is the share of the photo that the classes cover, 0 to 1.
+
+        Raises:
+            UsageError: no class, an unknown one, or another photo is in progress.
+            CancelledError: ``cancel`` was called.
         """
-        names = resolve_classes([str(c) for c in classes])
+        names = resolve_classes([str(name) for name in classes])
         if not names:
             raise UsageError("choose at least one class")
         session = self.sessions.session(photo)
+        settings = replace(self.opened.settings, dilate=None if widen is None else int(widen))
         with self.job.run(session.item.key) as remover:
-            settings = replace(self.opened.settings, dilate=None if widen is None else int(widen))
             self.job.step(0.0, "segment")
-            removal = Removal.from_settings(settings, names)
-            mask = remover.select(session.photo, removal).hole_mask
+            mask = remover.select(session.photo, Removal.from_settings(settings, names)).hole_mask
         with session.lock:
             session.editor.apply_mask(mask, how)
             session.classes = tuple(dict.fromkeys((*session.classes, *names)))
@@ -160,78 +196,86 @@ class Board:
     def fill(
         self, photo: str, route: str = "auto", compare: bool = True, probe: bool = True
     ) -> dict[str, Any]:
-        """Fill the mask; blocks until it is done. The answer holds the report's row of it.
+        """Fill the mask, and wait until it is done.
+
+        Args:
+            photo: its key or name.
+            route: one of ``config.ROUTES``.
+            compare: fill the same holes by the classical methods too.
+            probe: probe every hole.
+
+        Returns:
+            The mask's state, the entry of a report, and the names of the classical fills.
 
         Raises:
-            UsageError: another photo is at work, or a route that there is not.
-            CancelledError: by ``cancel``.
+            UsageError: another photo is in progress, or the route is unknown.
+            CancelledError: ``cancel`` was called.
         """
         session = self.sessions.session(photo)
+        settings = replace(
+            self.opened.settings,
+            dilate=None,
+            route=route,
+            probe=probe,
+            compare=COMPARISONS if compare else (),
+        )
         with session.lock:
             mask, revision = session.editor.mask, session.editor.revision
+        removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
         with self.job.run(session.item.key) as remover:
-            settings = replace(
-                self.opened.settings,
-                dilate=None,
-                route=route,
-                probe=probe,
-                compare=COMPARISONS if compare else (),
-            )
-            removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
             outcome = remover.clean(session.photo, removal, progress=self.job.step)
         with session.lock:
             session.record_fill(outcome, mask, revision)
         return {**session.state(), "report": session.report(), "compared": list(outcome.compared)}
 
     def progress(self) -> dict[str, Any]:
-        """See ``Job.progress``."""
+        """Return the progress, see ``Job.progress``."""
         return self.job.progress()
 
     def cancel(self) -> dict[str, Any]:
-        """Stop what is at work before its next piece."""
+        """Cancel the job in progress before its next stage, and return its progress."""
         self.job.cancel()
         return self.job.progress()
 
     def save(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
-        """Write result and mask; in a run's folder put them into its report and journal too, as ``reviewed``.
+        """Save result and mask; in a run's folder update its report and journal too.
+
+        The report's entry is then marked ``reviewed``.
+
+        Args:
+            photo: its key or name.
+            replace_existing: replace files that neither the board nor the run wrote.
 
         Raises:
-            UsageError: the mask is not filled as it stands, the photo came through the page (then download it), or a run is writing there.
-            UnwritableError: a file is in the way, or the disk refuses.
+            UsageError: the mask has changed since the fill, the photo was uploaded (it can be
+                downloaded), or a run is writing into the folder.
+            ExistsError: a file that neither the board nor the run wrote is in the way.
+            UnwritableError: nothing was filled, or the disk refuses.
         """
         session = self.sessions.session(photo)
-        item = session.item
-        if item.target is None or item.mask_target is None or self.opened.output is None:
+        item, output = session.item, self.opened.output
+        if item.target is None or item.mask_target is None or output is None:
             raise UsageError(
-                "this photo came through the page: there is no folder to save to; download the result and the mask"
+                "this photo was uploaded, so there is no folder to save to: "
+                "download the result and the mask"
             )
         with session.lock:
             filled = session.require_fill()
-            output = self.opened.output
-            _refuse_leaving(item.target, output)
-            _refuse_leaving(item.mask_target, output)
-            item.target.parent.mkdir(parents=True, exist_ok=True)
-            item.mask_target.parent.mkdir(parents=True, exist_ok=True)
+            for target in (item.target, item.mask_target):
+                _refuse_outside(target, output)
+                target.parent.mkdir(parents=True, exist_ok=True)
 
             def may_replace(path: Path) -> bool:
-                if replace_existing or self._written_here.get(path, 0) == stamp(path):
+                if replace_existing or self._wrote(path):
                     return True
                 return self.opened.mode == "run" and run_folder.owns(output, item.name, path)
 
             with lock.folder_lock(output):
-                saved = save_result(
-                    session.photo,
-                    filled.mask,
-                    filled.outcome,
-                    item.target,
-                    item.mask_target,
-                    options=self._save_options(),
-                    may_replace=may_replace,
-                )
-                self._written_here[saved.path] = stamp(saved.path)
-                entry = (
-                    self._update_run(session, saved) if self.opened.mode == "run" else item.entry
-                )
+                saved = self._write(session, filled, item.target, item.mask_target, may_replace)
+                self._written[saved.path] = stamp(saved.path)
+                entry = item.entry
+                if self.opened.mode == "run":
+                    entry = self._update_run(output, session, saved)
             session.item = replace(item, entry=entry, mask=saved.mask_path)
             self.sessions.replace(session.item)
             session.saved = session.editor.revision
@@ -243,61 +287,90 @@ class Board:
             }
 
     def download(self, photo: str, what: str) -> tuple[Path, str]:
-        """(a file of the board's own folder, the name to give it): the ``result`` in the photo's format, or the ``mask`` as PNG."""
+        """Write a file for download into the board's temporary folder.
+
+        Args:
+            photo: its key or name.
+            what: ``result``, in the photo's format, or ``mask``, as PNG.
+
+        Returns:
+            The file, and the name to download it under.
+
+        Raises:
+            UsageError: another file is requested, or the mask has changed since the fill.
+            UnwritableError: nothing was filled, or the disk refuses.
+        """
         session = self.sessions.session(photo)
         name = PurePosixPath(session.item.name).name
+        place = self.folder / f"download-{session.item.key}"
         with session.lock:
             if what == "mask":
-                path = self.folder / f"download-{session.item.key}-mask.png"
+                path = place.with_name(f"{place.name}-mask.png")
                 images.write_mask(session.editor.mask, path)
                 return path, f"{PurePosixPath(name).stem}-mask.png"
             if what != "result":
-                raise UsageError("there are two things to download: result and mask")
+                raise UsageError("there are two files to download: result and mask")
             filled = session.require_fill()
-            place = self.folder / f"download-{session.item.key}"
-            saved = save_result(
-                session.photo,
-                filled.mask,
-                filled.outcome,
-                _named(place, name),
-                place.with_suffix(".mask"),
-                options=self._save_options(),
-                may_replace=lambda _: True,
-            )
-            return (
-                saved.path,
-                name if saved.path.suffix != ".png" else f"{name.removesuffix('.png')}.png",
-            )
+            # A photo that was read from a file keeps its format under any suffix; this one is for
+            # people who open the folder.
+            suffix = PurePosixPath(name).suffix[:8] if name.isprintable() else ""
+            target, mask_target = place.with_suffix(suffix), place.with_suffix(".mask")
+            saved = self._write(session, filled, target, mask_target, lambda _: True)
+            is_png = saved.path.suffix == ".png"
+            return saved.path, f"{name.removesuffix('.png')}.png" if is_png else name
 
-    def view(self, photo: str, layer: str, box: Box | None, width: int, height: int) -> bytes:
-        """PNG of a layer or a part of it, see ``Session.layer`` and ``view_of``."""
+    def view(self, photo: str, layer: str, window: Box | None, width: int, height: int) -> bytes:
+        """Return a layer of a photo, or a window of it, as PNG.
+
+        See ``Session.layer`` for the layers and ``render`` for the window and the size.
+        """
         session = self.sessions.session(photo)
         rows, columns = session.photo.size
-        return view_of(session.layer(layer), box or Box(0, 0, columns, rows), width, height)
+        return render(session.layer(layer), window or Box(0, 0, columns, rows), width, height)
 
-    def _save_options(self) -> images.SaveOptions:
+    def _wrote(self, path: Path) -> bool:
+        """Whether this board wrote ``path``, and it is unchanged since."""
+        return path in self._written and self._written[path] == stamp(path)
+
+    def _write(
+        self,
+        session: Session,
+        filled: Filled,
+        target: Path,
+        mask_target: Path,
+        may_replace: Callable[[Path], bool],
+    ) -> Saved:
         settings = self.opened.settings
-        return images.SaveOptions(settings.lossless, settings.strip_metadata)
+        return save_result(
+            session.photo,
+            filled.mask,
+            filled.outcome,
+            target,
+            mask_target,
+            options=images.SaveOptions(settings.lossless, settings.strip_metadata),
+            may_replace=may_replace,
+        )
 
-    def _update_run(self, session: Session, saved: Saved) -> dict[str, Any]:
-        assert self.opened.output is not None
-        root, item = self.opened.output, session.item
-        previews.discard(root, item.name)
-        previews.write(root, item.name, session.photo, saved.outcome)
+    def _update_run(self, output: Path, session: Session, saved: Saved) -> dict[str, Any]:
+        """Write the saved photo's previews, its journal row and its entry; return the entry."""
+        name = session.item.name
+        previews.discard(output, name)
+        previews.write(output, name, session.photo, saved.outcome)
         entry = {
             **photo_entry(
-                item.name,
+                name,
                 saved.outcome,
-                output=saved.path.relative_to(root).as_posix(),
-                mask=saved.mask_path.relative_to(root).as_posix(),
+                output=saved.path.relative_to(output).as_posix(),
+                mask=saved.mask_path.relative_to(output).as_posix(),
             ),
             "reviewed": True,
         }
-        run_folder.update_run(root, item.name, entry, saved.path)
+        run_folder.update_run(output, name, entry, saved.path)
         return entry
 
 
 def _row(item: Item) -> dict[str, Any]:
+    """Return an item as a row of the page's list."""
     entry = item.entry or {}
     return {
         "photo": item.key,
@@ -311,13 +384,14 @@ def _row(item: Item) -> dict[str, Any]:
     }
 
 
-def _named(place: Path, name: str) -> Path:
-    """The suffix decides the format only where the photo came from no file; it is kept for the one who looks into the folder."""
-    return place.with_suffix(PurePosixPath(name).suffix[:8] if name.isprintable() else "")
+def _refuse_outside(path: Path, folder: Path) -> None:
+    """Refuse to write through a link.
 
-
-def _refuse_leaving(path: Path, folder: Path) -> None:
+    Raises:
+        UsageError: with every link followed, ``path`` lies outside ``folder``.
+    """
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise UsageError(
-            f"{path.parent} is a link that leaves the output folder {folder}: remove it, then save again"
+            f"{path.parent} is a link that leaves the output folder {folder}: remove it, "
+            "then save again"
         )

@@ -1,11 +1,11 @@
-"""What the board has opened: a list of photos, each with its file, the mask to begin with, and where its result goes.
+"""The photos that the board has opened: each with its file, its first mask and its targets.
 
-The page knows a photo by its ``key``, a name that means nothing outside this list: no request holds a path, so none can point elsewhere.
+The page knows a photo by its ``key``, which means nothing outside this list. No request holds a
+path, so no request can name another file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -21,9 +21,15 @@ Mode = Literal["empty", "photo", "folder", "run"]
 class Item:
     """One photo of the list.
 
-    ``name``: relative to the opened folder, as in the report. ``missing``: why it cannot be opened, in words, or None. ``mask``: the
-    saved mask to begin with. ``target``, ``mask_target``: where result and mask go, None for a photo that came through the page.
-    ``entry``: its row of the run's report.
+    Attributes:
+        key: its name in requests.
+        name: its path relative to the opened folder, as in the report.
+        source: its file.
+        target: the file of its result; None for an uploaded photo.
+        mask_target: the file of its mask; None for an uploaded photo.
+        mask: the saved mask to start from, if there is one.
+        entry: its entry in the run's report, if a run was opened.
+        missing: why it cannot be opened, or None.
     """
 
     key: str
@@ -37,7 +43,7 @@ class Item:
 
     @property
     def needs_review(self) -> bool:
-        """Marked ``review`` by the run, and by no person since."""
+        """Whether the run marked it ``review`` and no person has reviewed it since."""
         return (
             self.entry is not None
             and self.entry["status"] == "review"
@@ -47,7 +53,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Opened:
-    """The list, in the order in which one walks through it; ``settings`` and ``classes`` are the run's, or the program's own."""
+    """Everything that the board has opened.
+
+    Attributes:
+        mode: a single photo, a folder, a run's output folder, or nothing.
+        title: the name to show.
+        items: the photos, in the order in which the page walks through them.
+        output: the folder of the results; None if nothing is opened.
+        settings: the run's settings, or those of the command line.
+        classes: the run's classes; empty if no run is opened.
+        notes: messages about what was left out.
+    """
 
     mode: Mode
     title: str
@@ -59,24 +75,29 @@ class Opened:
 
 
 def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
-    """One photo, or a folder of them (searched through, as ``remove-objects`` does).
+    """Open one photo, or a folder of photos with its subfolders, as ``remove-objects`` does.
 
-    Results go to ``output``, by default ``cleaned`` beside what was opened; a mask that was saved there is what one begins with.
+    A mask that was saved in the output folder is the photo's first mask.
+
+    Args:
+        path: the photo or folder.
+        output: the folder of the results; None for ``cleaned`` beside ``path``.
+        settings: how to segment, fill and save.
 
     Raises:
-        UsageError: nothing there, no photo in it, or an output that would overwrite an input.
+        UsageError: nothing is there, it holds no photo, or a result would overwrite an input.
     """
     plan = scan.plan_run([path], output, lossless=settings.lossless)
     root = (path if path.is_dir() else path.parent).resolve()
     items = []
-    for i, job in enumerate(plan.photos):
-        source, mask = local_path(job.source), local_path(job.mask_target)
+    for i, planned in enumerate(plan.photos):
+        source, mask = local_path(planned.source), local_path(planned.mask_target)
         items.append(
             Item(
                 key=f"p{i}",
-                name=str(job.relative),
+                name=str(planned.relative),
                 source=source,
-                target=local_path(job.target),
+                target=local_path(planned.target),
                 mask_target=mask,
                 mask=mask if mask.is_file() else None,
                 missing=None
@@ -84,19 +105,18 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
                 else "this is a link to a file outside the opened folder: it is not opened",
             )
         )
-    mode: Mode = "folder" if path.is_dir() else "photo"
     return Opened(
-        mode,
-        path.name or str(path.resolve()),
-        tuple(items),
-        local_path(plan.output),
-        settings,
+        mode="folder" if path.is_dir() else "photo",
+        title=path.name or str(path.resolve()),
+        items=tuple(items),
+        output=local_path(plan.output),
+        settings=settings,
         notes=plan.notes,
     )
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path, followed through every link, lies in ``folder`` (which is resolved)."""
+    """Whether ``path``, with every link followed, lies in ``folder``, which is resolved already."""
     try:
         return path.resolve().is_relative_to(folder)
     except (OSError, RuntimeError):
@@ -104,9 +124,9 @@ def is_inside(path: Path, folder: Path) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name out of a report is one that a run writes: relative, and going nowhere but down."""
+    """Whether a name in a report is one that a run writes: relative, and without a way up."""
     path = PurePosixPath(name)
-    parts: Sequence[str] = path.parts
+    parts = path.parts
     return (
         bool(parts)
         and not path.is_absolute()

@@ -1,4 +1,4 @@
-"""``mask-board``: the command. A local web page to draw a mask, see it filled, compare and save."""
+"""The command ``mask-board``: a local web page to draw a mask, fill it, compare and save."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..config import DEVICES, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.text import printable
 
 if TYPE_CHECKING:
+    from .board import Board
     from .catalog import Opened
 
-PORT = 7860
+#: The default port, and how many ports from it on are tried.
+PORT, PORTS_TRIED = 7860, 20
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the command's argument parser."""
     p = argparse.ArgumentParser(
         "mask-board",
-        description="A local web page to draw a mask by hand, see it filled, compare and save. With the output folder of a remove-objects "
-        "run it walks through the photos marked 'review', worst first, and puts what you mend back into the run.",
-        epilog="Nothing leaves this machine, and the photos that are opened are never changed. "
-        "docs/mask-board.md has the keys and the HTTP interface.",
+        description="A local web page to draw a mask by hand, fill it, compare and save. "
+        "Opened on the output folder of a remove-objects run, it walks through the photos marked "
+        "'review', worst first, and saves your results into the run.",
+        epilog="Nothing leaves this machine, and the opened photos are never changed. "
+        "docs/mask-board.md lists the keys and the HTTP interface.",
     )
     p.add_argument(
         "path",
@@ -40,19 +44,19 @@ def parser() -> argparse.ArgumentParser:
         "--input",
         type=Path,
         metavar="DIR",
-        help="of a run: where the photos are that it cleaned, if they are not found",
+        help="the folder that a run cleaned, if the board does not find it",
     )
     p.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="DIR",
-        help="where results go (default: cleaned/ beside PATH; a run's are put back)",
+        help="where results go (default: cleaned/ beside PATH; a run's own folder)",
     )
     p.add_argument(
         "--segmenter",
         choices=SEGMENTERS,
-        help="for 'select by class' (default: the run's, or auto)",
+        help="for 'Select by class' (default: the run's, or auto)",
     )
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument(
@@ -64,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         help="save photos without GPS, dates, names, serial numbers",
     )
     p.add_argument(
-        "--offline", action="store_true", help="never touch the network, not even for weights"
+        "--offline", action="store_true", help="never use the network, not even for weights"
     )
     p.add_argument(
         "--host",
@@ -82,15 +86,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve the board until Ctrl-C; 0 then, 2 where the call itself was wrong."""
+    """Serve the board until Ctrl-C.
+
+    Returns:
+        The exit code: 0, or 2 if the command was used wrongly.
+    """
     args = parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="mask-board: %(message)s", force=True)
     from .board import Board
 
     board = None
     try:
-        opened = open_path(args)
-        board = Board(opened)
+        board = Board(open_path(args))
         serve(board, args.host, args.port, browser=args.open)
     except RemoveObjectsError as error:
         print(f"mask-board: {printable(str(error))}", file=sys.stderr)
@@ -104,7 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def open_path(args: argparse.Namespace) -> Opened:
-    """What the arguments name. Raises ``UsageError`` where that cannot be opened."""
+    """Open the photo, folder or run that the arguments name.
+
+    Raises:
+        UsageError: it cannot be opened, or the arguments contradict each other.
+    """
     from . import run_folder
     from .catalog import Opened, open_photos
 
@@ -114,29 +125,49 @@ def open_path(args: argparse.Namespace) -> Opened:
             "--input goes with the output folder of a remove-objects run, one with a report.json"
         )
     settings = Settings(
-        segmenter=args.segmenter or "auto", device=args.device, lossless=args.lossless, offline=args.offline,
+        segmenter=args.segmenter or "auto",
+        device=args.device,
+        lossless=args.lossless,
+        offline=args.offline,
         strip_metadata=args.strip_metadata,
-    )  # fmt: skip
+    )
     if path is None:
         return Opened("empty", "", settings=settings)
     if not run_folder.is_run(path):
         return open_photos(path, args.output, settings)
     if args.output is not None:
         raise UsageError(
-            "what is mended in a run is put back into its own folder: leave out --output, or open the input folder instead"
+            "results of a run are saved into its own folder: leave out --output, "
+            "or open the input folder instead"
         )
     opened = run_folder.open_run(path, args.input)
-    run = opened.settings
-    kept = replace(
-        run, segmenter=args.segmenter or run.segmenter, device=args.device,
-        lossless=run.lossless or args.lossless, offline=run.offline or args.offline,
-        strip_metadata=run.strip_metadata or args.strip_metadata,
-    )  # fmt: skip
-    return replace(opened, settings=kept)
+    return replace(opened, settings=_combined(opened.settings, settings, args.segmenter))
 
 
-def serve(board: Any, host: str, port: int | None, *, browser: bool = False) -> None:
-    """Listen until the process is told to stop. Raises ``UsageError`` where the address cannot be had, or Gradio is not installed."""
+def _combined(run: Settings, given: Settings, segmenter: str | None) -> Settings:
+    """Return a run's settings, changed by those of the command line."""
+    return replace(
+        run,
+        segmenter=segmenter or run.segmenter,
+        device=given.device,
+        lossless=run.lossless or given.lossless,
+        offline=run.offline or given.offline,
+        strip_metadata=run.strip_metadata or given.strip_metadata,
+    )
+
+
+def serve(board: Board, host: str, port: int | None, *, browser: bool = False) -> None:
+    """Listen until the process is interrupted.
+
+    Args:
+        board: the state to serve.
+        host: the address to listen at.
+        port: the port; None for the usual one or the next free one.
+        browser: open the page in the default browser.
+
+    Raises:
+        UsageError: the address is not available, or Gradio is not installed.
+    """
     from .guard import is_loopback
     from .server import build
 
@@ -146,8 +177,9 @@ def serve(board: Any, host: str, port: int | None, *, browser: bool = False) -> 
     listening = _listen(host, port)
     if not is_loopback(host):
         print(
-            f"mask-board: WARNING: --host {host} lets everyone who can reach this machine see and change the opened photos' masks, "
-            "without a password. Use it in a network that you trust only.",
+            f"mask-board: WARNING: --host {host} lets everyone who can reach this machine see the "
+            "opened photos and change their masks, without a password. Use it only in a network "
+            "that you trust.",
             file=sys.stderr,
         )
     shown = f"[{host}]" if ":" in host else host
@@ -158,36 +190,39 @@ def serve(board: Any, host: str, port: int | None, *, browser: bool = False) -> 
 
         webbrowser.open(address)
     config = uvicorn.Config(
-        app,
+        app,  # type: ignore[arg-type]
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
         ws="none",
-    )  # type: ignore[arg-type]
+    )
     uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
-    """A listening socket; where no port was named and the usual one is taken, at one of the next."""
-    tried = [port] if port is not None else range(PORT, PORT + 20)
+    """Return a listening socket; without a port, at the usual one or one of the next.
+
+    Raises:
+        UsageError: the host does not exist, or every port is taken.
+    """
+    candidates = [port] if port is not None else range(PORT, PORT + PORTS_TRIED)
     try:
-        family, *_, found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0]
+        family, *_, address = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise UsageError(f"--host {host}: no such address ({error.strerror or error})") from error
-    for number in tried:
+    for number in candidates:
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((found[0], number))
-            listening.listen()  # from now on who comes early waits
+            listening.bind((address[0], number))
+            listening.listen()  # requests that arrive before the server runs wait here
             return listening
         except OSError as error:
             listening.close()
             reason = error.strerror or str(error)
-    raise UsageError(
-        f"{host}:{tried[0] if port is not None else f'{PORT} to {PORT + 19}'}: cannot listen there ({reason}); name another --port"
-    )
+    ports = str(port) if port is not None else f"{PORT} to {PORT + PORTS_TRIED - 1}"
+    raise UsageError(f"{host}:{ports}: cannot listen there ({reason}); name another --port")
 
 
 def _port(text: str) -> int:

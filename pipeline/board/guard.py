@@ -1,11 +1,13 @@
-"""The door of the board's server: who may ask, for what, and how much they may send.
+"""Guard the board's server: who may send a request, to which path, and how much.
 
-Gradio serves more than a mask board needs (files by path, a proxy, code editing). Only the paths of ``ALLOWED`` pass. A web page that
-someone visits meanwhile must not reach a server on their own machine: requests for another host (DNS rebinding) or from another origin
-are refused. And what the page may load is said to the browser: from here, and from nowhere else.
+Gradio serves more than a mask board needs: files by path, a proxy, code editing. Only the paths of
+``ALLOWED`` pass. A web page that the user visits meanwhile must not reach a server on the user's
+own machine: requests for another host name (DNS rebinding) or from another origin are refused. The
+content security policy tells the browser to load nothing from anywhere else.
 
-A call may hold files, by path. Gradio would copy any file of this machine, or fetch any address, before the called function hears of it
-(its own check sleeps where its application is mounted in another). So that is looked at here: only what was uploaded here passes.
+A call may name files by path. Gradio would copy any file of this machine, or fetch any address,
+before the called function sees it; Gradio's own check does not run when its application is mounted
+in another. So this guard checks every call: only files that were uploaded here pass.
 """
 
 from __future__ import annotations
@@ -25,23 +27,28 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Everything that is served: the page, Gradio's own scripts, its interface for named calls, and the board's pictures.
+#: Every path that is served: the page, Gradio's own scripts, its interface for named calls, and the
+#: board's pictures.
 ALLOWED = re.compile(
     r"/|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json"
     r"|/(?:assets|static)/[\w.@/-]+"
-    r"|/gradio_api/(?:info/?|openapi\.json|startup-events|upload|queue/(?:join|data)|heartbeat/\w+|cancel|reset/?)"
+    r"|/gradio_api/(?:info/?|openapi\.json|startup-events|upload|queue/(?:join|data)"
+    r"|heartbeat/\w+|cancel|reset/?)"
     r"|/gradio_api/(?:run|call|api)/\w+(?:/\w+)?/?"
     r"|/board/page/[a-z_]+\.(?:css|js)|/board/view/\w+/[a-z-]+|/board/download/\w+/[a-z]+"
 )
-#: Where calls arrive, with their arguments as JSON.
+#: The paths of calls, whose bodies are JSON.
 _CALLS = re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)")
-#: Bytes that a request may carry: an uploaded file, and anything else (a long stroke).
+#: The most bytes of an upload, and of any other request (a long stroke).
 UPLOAD_BYTES, BODY_BYTES = 200 << 20, 4 << 20
 
-#: Gradio's page needs inline scripts, and its HTML component makes its template with ``Function``.
+#: Headers of every answer. Gradio's page needs inline scripts, and its HTML component compiles its
+#: template with ``Function``.
 HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; "
+    "content-security-policy": "default-src 'none'; "
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self' blob:; manifest-src 'self'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -52,28 +59,33 @@ HEADERS = {
 
 
 class _RefusedError(Exception):
-    """Status and words of the answer."""
+    """A request is refused with an HTTP status and a message."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status, self.words = status, words
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
 
 
 class Guard:
-    """ASGI: lets through what may pass to ``app``, and answers the rest itself.
-
-    ``host`` is the address that the server listens at; ``uploads`` the folder that holds what was uploaded.
-    """
+    """ASGI application that passes allowed requests to another one and answers the rest itself."""
 
     def __init__(self, app: App, host: str, uploads: Path) -> None:
+        """Guard an application.
+
+        Args:
+            app: the guarded ASGI application.
+            host: the address at which the server listens.
+            uploads: the folder that holds the uploaded files.
+        """
         self.app, self.host, self.uploads = app, host, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection. Websockets get no answer: the board needs none."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # no websocket is of use here
+            return
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         path = str(scope["path"])
         limit = UPLOAD_BYTES if path == "/gradio_api/upload" else BODY_BYTES
@@ -81,66 +93,65 @@ class Guard:
         if refusal is not None:
             await _answer(send, *refusal)
             return
-        taken, begun = 0, False
+        received, started = 0, False
 
-        async def bounded() -> Message:
-            nonlocal taken
+        async def receive_limited() -> Message:
+            nonlocal received
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise _RefusedError(413, f"more than {limit >> 20} MB were sent")
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise _RefusedError(*_too_large(limit))
             return message
 
-        async def dressed(message: Message) -> None:
-            nonlocal begun
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                begun = True
-                kept = [
-                    (k, v)
-                    for k, v in message["headers"]
-                    if k.lower() not in _OURS and not k.lower().startswith(b"access-control-")
-                ]
-                message = {**message, "headers": [*kept, *_HEADER_BYTES]}
+                started = True
+                message = {**message, "headers": _with_our_headers(message["headers"])}
             await send(message)
 
         try:
             if scope["method"] == "POST" and _CALLS.fullmatch(path):
-                scope, receive = await self._looked_through(scope, bounded)
-                await self.app(scope, receive, dressed)
+                scope, checked = await self._checked_call(scope, receive_limited)
+                await self.app(scope, checked, send_with_headers)
             else:
-                await self.app(scope, bounded, dressed)
+                await self.app(scope, receive_limited, send_with_headers)
         except _RefusedError as refused:
-            if not begun:
-                await _answer(send, refused.status, refused.words)
+            if not started:
+                await _answer(send, refused.status, refused.message)
 
-    async def _looked_through(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-        """The request with its JSON as this guard read it: nobody behind it reads the same bytes in another way."""
-        parts, more = [], True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _RefusedError(400, "hung up")
-            parts.append(message.get("body", b""))
-            more = message.get("more_body", False)
+    async def _checked_call(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+        """Read a call's JSON, check the files it names, and serialise it again.
+
+        The application then parses the very JSON that was checked: it cannot read the same bytes
+        differently.
+
+        Returns:
+            The request's scope and its body, both with the new JSON.
+
+        Raises:
+            _RefusedError: the body is not JSON, or it names a file that was not uploaded here.
+        """
         try:
-            found = json.loads(b"".join(parts) or b"{}")
-            strange = [path for path in _paths(found) if not self._is_uploaded(path)]
+            call = json.loads(await _body(receive) or b"{}")
+            foreign = [path for path in _file_paths(call) if not self._is_uploaded(path)]
         except (ValueError, RecursionError):
-            raise _RefusedError(400, "this is no call") from None
-        if strange:
-            raise _RefusedError(403, "a call can name files only that were uploaded here")
-        body = json.dumps(found).encode()
+            raise _RefusedError(400, "the body of a call must be JSON") from None
+        if foreign:
+            raise _RefusedError(403, "a call can only name files that were uploaded here")
+        body = json.dumps(call).encode()
         headers = [
             (k, v)
             for k, v in scope["headers"]
             if k.lower() not in (b"content-length", b"transfer-encoding")
         ]
-        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def again() -> Message:
-            return waiting.pop() if waiting else await receive()
+        async def receive_checked() -> Message:
+            return messages.pop() if messages else await receive()
 
-        return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}, again
+        headers.append((b"content-length", str(len(body)).encode()))
+        return {**scope, "headers": headers}, receive_checked
 
     def _is_uploaded(self, path: Any) -> bool:
         if not isinstance(path, str) or "\0" in path:
@@ -151,19 +162,20 @@ class Guard:
     def _refusal(
         self, headers: dict[str, str], path: str, raw: bytes, limit: int
     ) -> tuple[int, str] | None:
+        """Return the status and message with which to refuse a request, or None to accept it."""
         host = headers.get("host", "")
-        if not self._is_ours(_name(host)):
+        if not self._is_own_name(_host_name(host)):
             return 403, "this server answers to its own address only"
         origin = headers.get("origin")
         if origin is not None and _netloc(origin) != host.lower():
             return 403, "requests from other pages are refused"
-        # "same-site" is another port of this machine: somebody else's page too.
+        # "same-site" is another port of this machine: a page of another program.
         if (
             headers.get("sec-fetch-site") in ("cross-site", "same-site")
             and headers.get("sec-fetch-mode") != "navigate"
         ):
             return 403, "requests from other pages are refused"
-        # Twice decoded, so that no way of writing ".." is left for anything behind this door.
+        # Decoded twice, so that no spelling of ".." reaches the application.
         if (
             ".." in unquote(unquote(raw.decode("latin-1")))
             or ".." in path
@@ -172,15 +184,17 @@ class Guard:
             return 404, "not found"
         length = headers.get("content-length", "0")
         if not re.fullmatch(r"[0-9]{1,15}", length) or int(length) > limit:
-            return 413, f"more than {limit >> 20} MB were sent"
+            return _too_large(limit)
         return None
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_own_name(self, name: str) -> bool:
+        """Whether ``name`` (lower case, without port) is a name of this server."""
         if name in ("localhost", "127.0.0.1", "::1", self.host.lower()):
             return True
         if is_loopback(self.host):
             return False
-        # Open to other machines: any address is one of this machine's, any name but its own is somebody else's trick.
+        # Open to other machines: any address may be this machine's, but a name that is not its own
+        # points to DNS rebinding.
         try:
             ipaddress.ip_address(name)
         except ValueError:
@@ -188,14 +202,33 @@ class Guard:
         return True
 
 
-def _paths(value: Any) -> list[Any]:
-    """What a call's arguments name as files, at any depth; None for an object that claims to be a file and names none."""
+async def _body(receive: Receive) -> bytes:
+    """Receive a request's whole body.
+
+    Raises:
+        _RefusedError: the client disconnects before the end.
+    """
+    chunks, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _RefusedError(400, "the connection was closed")
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _file_paths(value: Any) -> list[Any]:
+    """Return the paths of all files that a call's arguments name, at any depth.
+
+    An object that claims to be a file and names no path contributes None.
+    """
     if isinstance(value, list):
-        return [path for item in value for path in _paths(item)]
+        return [path for item in value for path in _file_paths(item)]
     if not isinstance(value, dict):
         return []
-    own = [value.get("path")] if "path" in value or "meta" in value else []
-    return own + [path for item in value.values() for path in _paths(item)]
+    direct = [value.get("path")] if "path" in value or "meta" in value else []
+    return direct + [path for item in value.values() for path in _file_paths(item)]
 
 
 def is_loopback(host: str) -> bool:
@@ -207,23 +240,37 @@ def is_loopback(host: str) -> bool:
 
 
 def _netloc(origin: str) -> str:
-    """``http://localhost:7860`` -> ``localhost:7860``; empty, which is nobody's, for what is no address."""
+    """``http://localhost:7860`` -> ``localhost:7860``; an invalid origin -> ""."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
 
 
-def _name(host: str) -> str:
+def _host_name(host: str) -> str:
     """``[::1]:7860`` -> ``::1``."""
     return (re.sub(r":\d+$", "", host) if not host.endswith("]") else host).strip("[]").lower()
 
 
+def _too_large(limit: int) -> tuple[int, str]:
+    return 413, f"the request is larger than {limit >> 20} MB"
+
+
+def _with_our_headers(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Replace the application's security headers by ours, and drop its permissions for others."""
+    kept = [
+        (k, v)
+        for k, v in headers
+        if k.lower() not in _OUR_NAMES and not k.lower().startswith(b"access-control-")
+    ]
+    return [*kept, *_OUR_HEADERS]
+
+
 async def _answer(send: Send, status: int, text: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADER_BYTES]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_OUR_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-_HEADER_BYTES = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
-_OURS = {k for k, _ in _HEADER_BYTES}
+_OUR_HEADERS = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
+_OUR_NAMES = {k for k, _ in _OUR_HEADERS}

@@ -1,11 +1,11 @@
-"""One slow thing at a time: who is at work, how far it is, and how it is stopped."""
+"""Run one fill or segmentation at a time, with its progress and its cancellation."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..config import Settings
 from ..errors import RemoveObjectsError, UsageError
@@ -15,13 +15,23 @@ if TYPE_CHECKING:
 
 
 class CancelledError(RemoveObjectsError):
-    """The person at the board did not want to wait for it."""
+    """The user cancelled the job."""
+
+    code: ClassVar[str] = "cancelled"
 
 
 class Job:
-    """The remover, its networks loaded once, for one photo at a time. ``progress`` and ``cancel`` never wait."""
+    """Give the remover to one photo at a time.
+
+    The remover's networks load once, with the settings of ``__init__``. ``progress`` and ``cancel``
+    never wait.
+
+    Attributes:
+        photo: the key of the photo in progress, or None.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        """Begin without a job; the remover is built for the first one."""
         self._settings = settings
         self._remover: ObjectRemover | None = None
         self._lock = threading.Lock()
@@ -31,15 +41,15 @@ class Job:
 
     @contextmanager
     def run(self, photo: str) -> Iterator[ObjectRemover]:
-        """The remover, for the photo of that key.
+        """Run a job: yield the remover for the photo with this key.
 
         Raises:
-            UsageError: another photo is at work.
-            CancelledError: by ``cancel``, here or in what ``step`` was given to.
+            UsageError: another photo is in progress.
+            CancelledError: ``cancel`` was called; ``step`` raises it inside the block.
         """
         with self._lock:
             if self.photo is not None:
-                raise UsageError("another fill is at work: wait for it, or cancel it")
+                raise UsageError("another fill is in progress: wait for it, or cancel it")
             self.photo, self._progress = photo, (0.0, "loading")
             self._stop.clear()
         try:
@@ -54,13 +64,21 @@ class Job:
             self.photo = None
 
     def step(self, share: float, stage: str) -> None:
-        """To be given to ``ObjectRemover.clean``: notes how far it is, and stops it where that was asked for."""
+        """Record the progress; the callback for ``ObjectRemover.clean``.
+
+        Args:
+            share: share of the job that is done, 0 to 1.
+            stage: name of the stage that starts.
+
+        Raises:
+            CancelledError: ``cancel`` was called.
+        """
         if self._stop.is_set():
             raise CancelledError("cancelled: nothing was changed")
         self._progress = (share, stage)
 
     def progress(self) -> dict[str, Any]:
-        """What is at work: the photo's key (None for nothing), the share that is done, and the stage."""
+        """Return the key of the photo in progress (or None), the share that is done, the stage."""
         share, stage = self._progress
         return {
             "photo": self.photo,
@@ -70,5 +88,5 @@ class Job:
         }
 
     def cancel(self) -> None:
-        """Stop what is at work before its next piece (a hole, a probe, a measurement)."""
+        """Cancel the job before its next stage: the next hole, probe or measurement."""
         self._stop.set()

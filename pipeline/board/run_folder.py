@@ -1,129 +1,119 @@
-"""The output folder of a ``remove-objects`` run: which of its photos want a look, where their inputs are, and a better result put in.
+"""The output folder of a ``remove-objects`` run: its photos for review, and where its inputs are.
 
-What is put in leaves the folder as the run itself would have: photo, mask, the journal's line and the report's entry agree, so a later
-run of the same command takes the photo for done and keeps what a person made of it.
+A reviewed photo is saved as the run itself would have saved it: result, mask, the journal's row and
+the report's entry agree. So a later run of the same command skips the photo and keeps the result.
 """
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import fields
+from io import StringIO
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any
 
-from .. import cli
 from ..batch.journal import Journal
 from ..batch.names import mask_names
 from ..config import Settings, resolve_classes
 from ..errors import UsageError
-from ..report import files as files_module
-from ..report.files import write_reports
+from ..report.files import SCHEMA_VERSION, read_report, write_reports
 from ..storage.stamp import stamp
 from ..system.atomic import exists, is_file
 from .catalog import Item, Opened, is_inside, is_plain
 
 REPORT = "report.json"
-#: Settings that a person at the board has in mind anew for every photo, or that a given mask makes meaningless.
-_NOT_TAKEN_OVER = ("compare", "dilate", "route", "device")
+#: The run's settings that do not apply here: a person chooses them anew for every photo, or they
+#: have no effect on a mask that is given.
+_NOT_INHERITED = ("compare", "dilate", "route", "device")
 
 
 def is_run(path: Path) -> bool:
-    """Whether this is the output folder of a run."""
+    """Whether ``path`` is the output folder of a run."""
     return (path / REPORT).is_file()
 
 
 def open_run(folder: Path, inputs: Path | None = None) -> Opened:
-    """The photos of a run: those for review first, worst first (those without a score after them, by name), then the others.
+    """Open a run's photos: those for review first, worst first, then the others.
+
+    Photos for review without a score follow those with one, by name.
 
     Args:
         folder: the run's output folder.
-        inputs: where its inputs are; None to find out, see ``input_folders``.
+        inputs: the folder of its inputs; None to find it, see ``input_folders``.
 
     Raises:
-        UsageError: a report that cannot be read, or no input of it can be found.
+        UsageError: the report cannot be read, ``inputs`` is not a folder, or no input exists.
     """
-    written = read_report(folder)
+    report = load_report(folder)
     journal = Journal(folder)
-    rows = sorted((_as_first_judged(row, journal) for row in written["photos"]), key=_worst_first)
-    sound = [row for row in rows if is_plain(row["input"])]
-    candidates = [inputs] if inputs is not None else input_folders(folder, written)
+    entries = sorted(
+        (_as_first_reported(entry, journal) for entry in report["photos"]), key=_worst_first
+    )
+    safe = [entry for entry in entries if is_plain(entry["input"])]
+    candidates = [inputs] if inputs is not None else input_folders(folder, report)
     if inputs is not None and not inputs.is_dir():
         raise UsageError(f"{inputs}: no such folder; --input names the folder that was cleaned")
-    masks = dict(
-        zip(
-            (r["input"] for r in sound),
-            mask_names([PurePosixPath(r["input"]) for r in sound]),
-            strict=True,
-        )
-    )
-    items = []
-    for i, row in enumerate(sound):
-        source, missing = _find(row["input"], candidates, folder)
-        items.append(
-            Item(
-                key=f"p{i}",
-                name=row["input"],
-                source=source,
-                target=folder / row["input"],
-                mask_target=folder / masks[row["input"]],
-                mask=_saved_mask(folder, row),
-                entry=row,
-                missing=missing,
-            )
-        )
+    items = _items(folder, safe, candidates)
     if items and all(item.missing for item in items):
         raise UsageError(
-            f"none of the {len(items)} inputs of {folder / REPORT} was found; {items[0].missing}"
+            f"none of the {len(items)} inputs of {folder / REPORT} exists; {items[0].missing}"
         )
-    notes = tuple(
-        f"{row['input']!r} is no name that a run writes: left out"
-        for row in rows
-        if not is_plain(row["input"])
-    )
-    run = written["run"]
     return Opened(
-        "run",
-        folder.resolve().name,
-        tuple(items),
-        folder,
-        settings_of(run),
-        _classes_of(run),
-        notes,
+        mode="run",
+        title=folder.resolve().name,
+        items=items,
+        output=folder,
+        settings=settings_of(report["run"]),
+        classes=_classes_of(report["run"]),
+        notes=tuple(
+            f"{entry['input']!r} is not a name that a run writes: left out"
+            for entry in entries
+            if not is_plain(entry["input"])
+        ),
     )
 
 
-def read_report(folder: Path) -> dict[str, Any]:
-    """``report.json`` as it stands. Raises ``UsageError`` where it is none that this version can continue."""
+def load_report(folder: Path) -> dict[str, Any]:
+    """Read a run's ``report.json``.
+
+    Raises:
+        UsageError: it is not a report, or this program does not know its version.
+    """
     path = folder / REPORT
     try:
-        found = files_module.read_report(path)
-        version = found["schema_version"]
-        sound = all(
-            isinstance(p["input"], str) and isinstance(p["status"], str) for p in found["photos"]
-        ) and isinstance(found["run"], dict)
+        report: dict[str, Any] = read_report(path)
+        version = report["schema_version"]
+        is_valid = all(
+            isinstance(p["input"], str) and isinstance(p["status"], str) for p in report["photos"]
+        ) and isinstance(report["run"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path}: cannot be read as a report ({error}); run remove-objects again to write it anew"
+            f"{path}: cannot be read as a report ({error}); run remove-objects again to rewrite it"
         ) from error
-    if version != files_module.SCHEMA_VERSION or not sound:
+    if version != SCHEMA_VERSION or not is_valid:
         raise UsageError(
-            f"{path}: a report of version {version}, this program knows version {files_module.SCHEMA_VERSION}; run it again"
+            f"{path}: a report of version {version}, this program knows version {SCHEMA_VERSION}; "
+            "run remove-objects again"
         )
-    return found  # type: ignore[no-any-return]
+    return report
 
 
 def settings_of(run: dict[str, Any]) -> Settings:
-    """The picture's settings as the run had them, without those that a person chooses at the board. What is unknown is left out."""
+    """Return a run's settings, without those that a person chooses at the board.
+
+    Unknown and invalid settings are left out.
+
+    Args:
+        run: the report's ``run``.
+    """
     recorded = run.get("settings")
     if not isinstance(recorded, dict):
         return Settings()
     known = {
         f.name: recorded[f.name]
         for f in fields(Settings)
-        if f.name in recorded and f.name not in _NOT_TAKEN_OVER
+        if f.name in recorded and f.name not in _NOT_INHERITED
     }
     try:
         return Settings(**known)
@@ -131,103 +121,126 @@ def settings_of(run: dict[str, Any]) -> Settings:
         return Settings()
 
 
-def input_folders(folder: Path, written: dict[str, Any]) -> list[Path]:
-    """Where the inputs of a run may be, most likely first.
+def input_folders(folder: Path, report: dict[str, Any]) -> list[Path]:
+    """Return the folders and files that may hold a run's inputs, most likely first.
 
-    As recorded in the report; the PATHs of its command, relative to here, to the output folder and to the folder that holds it; the
-    folder beside the output that holds most of the names, and the output's own parent (for single photos).
+    These are the inputs that the report records, relative to the working directory, to the output
+    folder's parent and to the output folder. If none of them exists: the folder beside the output
+    that holds most of the photos' names, or the output's own parent (for single photos).
+
+    Args:
+        folder: the run's output folder.
+        report: its report.
 
     Raises:
-        UsageError: two folders beside the output hold as many of the names, and nothing else says which was cleaned.
+        UsageError: the report records no existing input, and two folders hold equally many names.
     """
-    run = written["run"]
-    inputs = run.get("inputs")
-    recorded = [Path(p) for p in inputs if isinstance(p, str)] if isinstance(inputs, list) else []
-    found = [p for p in recorded if exists(p)]
-    for path in _command_paths(str(run.get("command") or "")):
-        found += [p for base in (Path(), folder.parent, folder) if exists(p := base / path)]
-    if found:
-        return list(dict.fromkeys(p.resolve() for p in found))
-    names = [p["input"] for p in written["photos"] if is_plain(p["input"])]
-    parent = folder.resolve().parent
-    try:
-        beside = [
-            p
-            for p in sorted(parent.iterdir())
-            if p.is_dir() and not p.name.startswith(".") and p != folder.resolve()
-        ]
-    except OSError:
-        beside = []
-    counted = sorted(
-        ((sum(is_file(p / n) for n in names), p) for p in [parent, *beside]), key=lambda c: -c[0]
-    )
-    best = [p for count, p in counted if count and count == counted[0][0]]
+    recorded = [
+        path
+        for name in _recorded_inputs(report["run"])
+        for base in (Path(), folder.parent, folder)
+        if exists(path := base / name)
+    ]
+    if recorded:
+        return list(dict.fromkeys(path.resolve() for path in recorded))
+    names = [p["input"] for p in report["photos"] if is_plain(p["input"])]
+    best = _folders_with_most(names, folder.resolve())
     if len(best) > 1:
         raise UsageError(
-            f"{' and '.join(str(p) for p in best)} hold photos of the report's names: say which one was cleaned with --input DIR"
+            f"{' and '.join(str(path) for path in best)} hold photos of the report's names: "
+            "say which one was cleaned with --input DIR"
         )
     return best
 
 
 def update_run(folder: Path, name: str, entry: dict[str, Any], written: Path) -> None:
-    """Make the journal and the report (JSON, CSV and page) say what now stands in the folder, each whole or as it was.
+    """Write a reviewed photo into the journal and the report (JSON, CSV and HTML), each atomically.
 
-    The journal's line keeps the identity that the run gave the photo: to a later run of the same command it is done. Where the input
-    has changed since, the identities differ, and it is cleaned again. The mask was mended by hand: no run takes it for its own.
+    The journal's row keeps the identity that the run gave the photo, so a later run of the same
+    command takes it for finished. If the input changes, the identities differ and the run processes
+    the photo again. The mask was edited by hand: the row does not list it, so no run replaces it.
 
     Args:
         folder: the run's output folder.
-        name: of the photo in the report.
-        entry: its new row.
-        written: the result's file, already in its place.
+        name: the photo's name in the report.
+        entry: its new entry.
+        written: the file of the result, in its final place.
 
     Raises:
         UnwritableError: the report or the journal cannot be written.
-        UsageError: the report has gone since it was read.
+        UsageError: the report is gone, or unreadable by now.
     """
     journal = Journal(folder)
-    ended = journal.complete
+    was_complete = journal.complete
     identity = journal.rows.get(name, {}).get("identity")
     journal.add({"input": name, "identity": identity, "written": stamp(written), "entry": entry})
-    if ended:
-        journal.finish()  # or a later run would take this one for broken
-    found = read_report(folder)
-    photos = [entry if p["input"] == name else p for p in found["photos"]]
-    write_reports(folder, found["run"], photos)
+    if was_complete:
+        journal.finish()  # otherwise a later run would take this one for interrupted
+    report = load_report(folder)
+    photos = [entry if p["input"] == name else p for p in report["photos"]]
+    write_reports(folder, report["run"], photos)
 
 
 def owns(folder: Path, name: str, path: Path) -> bool:
-    """Whether ``path`` is still what the run, or the board after it, wrote for the photo ``name``."""
+    """Whether ``path`` is unchanged since the run or the board wrote it for the photo ``name``."""
     return Journal(folder).owns(name, path)
 
 
-def _as_first_judged(row: dict[str, Any], journal: Journal) -> dict[str, Any]:
-    """A second run calls finished photos ``skipped``; what the first said of them stands in the journal."""
-    if row["status"] != "skipped":
-        return row
-    entry = journal.rows.get(row["input"], {}).get("entry")
+def _items(folder: Path, entries: list[dict[str, Any]], candidates: list[Path]) -> tuple[Item, ...]:
+    masks = mask_names([PurePosixPath(entry["input"]) for entry in entries])
+    items = []
+    for i, (entry, mask) in enumerate(zip(entries, masks, strict=True)):
+        source, missing = _locate(entry["input"], candidates, folder)
+        items.append(
+            Item(
+                key=f"p{i}",
+                name=entry["input"],
+                source=source,
+                target=folder / entry["input"],
+                mask_target=folder / mask,
+                mask=_saved_mask(folder, entry),
+                entry=entry,
+                missing=missing,
+            )
+        )
+    return tuple(items)
+
+
+def _as_first_reported(entry: dict[str, Any], journal: Journal) -> dict[str, Any]:
+    """Return a photo's entry as the run that processed the photo reported it.
+
+    A second run reports finished photos as ``skipped``; the journal holds the first run's entry.
+    """
+    if entry["status"] != "skipped":
+        return entry
+    first = journal.rows.get(entry["input"], {}).get("entry")
+    if (
+        isinstance(first, dict)
+        and isinstance(first.get("status"), str)
+        and first.get("input") == entry["input"]
+    ):
+        return dict(first)
+    return entry
+
+
+def _worst_first(entry: dict[str, Any]) -> tuple[bool, bool, float, str]:
+    """Sort key, see ``open_run``. The score is an expected error: higher is worse."""
+    score = entry.get("score")
+    error = float(score) if isinstance(score, int | float) else None
     return (
-        dict(entry)
-        if isinstance(entry, dict)
-        and isinstance(entry.get("status"), str)
-        and entry.get("input") == row["input"]
-        else row
+        entry["status"] != "review" or bool(entry.get("reviewed")),
+        error is None,
+        -(error or 0.0),
+        entry["input"],
     )
 
 
-def _worst_first(row: dict[str, Any]) -> tuple[bool, bool, float, str]:
-    score = row.get("score")
-    height = float(score) if isinstance(score, int | float) else None
-    return (
-        row["status"] != "review" or bool(row.get("reviewed")),
-        height is None,
-        -(height or 0.0),
-        row["input"],
-    )
+def _locate(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | None]:
+    """Find an input's file.
 
-
-def _find(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | None]:
-    """(the input's file, None) or (where it should be, why it is not used)."""
+    Returns:
+        (the file, None), or (where it should be, why it is not opened).
+    """
     for base in candidates:
         path = base / name if base.is_dir() else base
         if not is_file(path) or (base.is_file() and base.name != name):
@@ -237,14 +250,14 @@ def _find(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | 
         if is_inside(path, output.resolve()):
             continue
         return path, None
-    looked = ", ".join(str(p) for p in candidates) or f"the folders beside {output}"
-    return Path(
-        name
-    ), f"the photo {name} was not found in {looked}; say where the photos are with --input DIR"
+    searched = ", ".join(str(path) for path in candidates) or f"the folders beside {output}"
+    return Path(name), (
+        f"the photo {name} was not found in {searched}; say where the photos are with --input DIR"
+    )
 
 
-def _saved_mask(folder: Path, row: dict[str, Any]) -> Path | None:
-    name = row.get("mask")
+def _saved_mask(folder: Path, entry: dict[str, Any]) -> Path | None:
+    name = entry.get("mask")
     if not isinstance(name, str) or not is_plain(name):
         return None
     path = folder / name
@@ -257,19 +270,45 @@ def _classes_of(run: dict[str, Any]) -> tuple[str, ...]:
     return ()
 
 
-def _command_paths(command: str) -> Iterator[Path]:
-    """The PATHs that a recorded ``remove-objects`` command was given."""
+def _recorded_inputs(run: dict[str, Any]) -> list[str]:
+    """Return the paths that the run was given; reports of version 0.1.0 hold only its command."""
+    inputs = run.get("inputs")
+    if isinstance(inputs, list):
+        return [name for name in inputs if isinstance(name, str) and "\0" not in name]
+    return _command_inputs(str(run.get("command") or ""))
+
+
+def _command_inputs(command: str) -> list[str]:
+    """Return the PATH arguments of a recorded ``remove-objects`` command, if it still parses."""
     try:
         words = shlex.split(command)
     except ValueError:
-        return
+        return []
     if words[:1] != ["remove-objects"]:
-        return
-    quiet = cli.parser()
-    quiet.error = _refuse  # type: ignore[method-assign]  # the command of another version is no reason to exit
-    with suppress(argparse.ArgumentError, SystemExit):
-        yield from quiet.parse_args(words[1:]).paths
+        return []
+    from ..cli import parser  # only old reports need it
+
+    # The command of another version may not parse any more; that is no reason to exit or to print.
+    quiet = StringIO()
+    with redirect_stdout(quiet), redirect_stderr(quiet), suppress(SystemExit):
+        return [str(path) for path in parser().parse_args(words[1:]).paths]
+    return []
 
 
-def _refuse(message: str) -> NoReturn:
-    raise argparse.ArgumentError(None, message)
+def _folders_with_most(names: list[str], output: Path) -> list[Path]:
+    """Return the folders near ``output`` that hold the most of ``names``: its parent or siblings.
+
+    Several folders are returned if they hold equally many, none if none of them holds any.
+    """
+    parent = output.parent
+    try:
+        siblings = [
+            path
+            for path in sorted(parent.iterdir())
+            if path.is_dir() and not path.name.startswith(".") and path != output
+        ]
+    except OSError:
+        siblings = []
+    counts = {path: sum(is_file(path / name) for name in names) for path in (parent, *siblings)}
+    most = max(counts.values())
+    return [path for path, count in counts.items() if count and count == most]

@@ -1,7 +1,7 @@
-"""Save a result from the board: everything that can fail does so before the first file is replaced.
+"""Save a result of the board: everything that can fail fails before the first file is replaced.
 
-Photo and mask are written under hidden names beside their targets and then renamed. An input is never
-a target.
+Photo and mask are written under hidden names beside their targets and then renamed. An input is
+never a target.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import images
-from ..errors import UnwritableError
+from ..errors import ExistsError, UnwritableError
 from ..types import Mask, Outcome, Photo
 
 
@@ -52,24 +52,24 @@ def save_result(
         target: the result's file; a lossless one of a lossy photo gets ``.png`` behind this name.
         mask_target: the mask's PNG.
         options: as for ``images.save_outcome``.
-        may_replace: whether an existing file at the target may be replaced.
+        may_replace: decides whether an existing file at the target may be replaced.
 
     Raises:
-        UnwritableError: if nothing was filled, the target is the input or must not be replaced, or
-            the disk refuses.
+        ExistsError: a file stands at the target that may not be replaced.
+        UnwritableError: nothing was filled, the target is the input, or the disk refuses.
     """
     staged_mask = mask_target.with_name(f".{secrets.token_hex(8)}.part")
 
     def check(_: Path, final: Path) -> None:
-        if photo.path is not None and _same(final, photo.path):
+        if photo.path is not None and _same_file(final, photo.path):
             raise UnwritableError(
                 f"{final} is the photo itself: results never replace it; "
                 "name another folder with --output"
             )
         if final.exists() and not may_replace(final):
-            raise UnwritableError(
-                f"{final}: exists and is not what the board or the run wrote here; "
-                "choose 'replace' to save over it"
+            raise ExistsError(
+                f"{final}: exists, and neither the board nor the run wrote it; "
+                "replace it, or move it away"
             )
         images.write_mask(mask, staged_mask)
 
@@ -80,7 +80,7 @@ def save_result(
         except OSError as error:
             raise UnwritableError(
                 f"{mask_target}: cannot be put in its place ({error.strerror or error}); "
-                "check the folder's rights"
+                "check the folder's permissions"
             ) from error
     finally:
         with suppress(OSError):
@@ -88,7 +88,7 @@ def save_result(
     return Saved(saved.path, mask_target, saved.outcome)
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same_file(one: Path, other: Path) -> bool:
     """Whether two paths name one file, or would."""
     try:
         return one.resolve() == other.resolve() or (one.exists() and one.samefile(other))

@@ -1,7 +1,8 @@
-"""The board as a Gradio application behind its guard: one page, the named calls, and the pictures to look at.
+"""The board as a Gradio application behind its guard: the page, the named calls, and the pictures.
 
-The page's editor is the board's own (``board_page``), put into a ``gr.HTML``: Gradio's ImageEditor sends whole layers as pictures of the
-photo's size at every stroke, cannot be drawn with or zoomed by keys, and names few of its buttons.
+The editor of ``page/`` is the board's own, shown in a ``gr.HTML``. Gradio's ImageEditor sends whole
+layers at the photo's size with every stroke, cannot be drawn with or zoomed by keys, and leaves
+most of its buttons unnamed.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ from .guard import UPLOAD_BYTES, App, Guard
 from .render import LONGEST
 
 PAGE = resources.files(__package__) / "page"
-_FILES = {
-    "board.css": "text/css",
-    "board.js": "text/javascript",
-    "canvas.js": "text/javascript",
-    "calls.js": "text/javascript",
-}
+#: The media types of the page's files that are served; ``board.html`` is part of Gradio's page.
+_MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _HEAD = """<meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="/board/page/board.css">
 <script type="module" src="/board/page/board.js"></script>"""
 
 
 def build(board: Board, host: str) -> App:
-    """The whole server, ASGI. ``host`` is the address it will listen at.
+    """Build the whole server as an ASGI application.
+
+    Args:
+        board: the state that the server shows and changes.
+        host: the address at which it will listen.
 
     Raises:
         UsageError: Gradio is not installed.
     """
-    # Before the import, because Gradio reads them once: no telemetry, and uploads into a folder of this process alone.
+    # Gradio reads these once, at its import: no telemetry, and uploads go into a folder of this
+    # process alone.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(board.uploads)
     try:
@@ -57,44 +59,66 @@ def build(board: Board, host: str) -> App:
             apply_default_css=False,
         )
         for call in calls(board):
-            # Not through Gradio's queue: the answers are quick, and the one slow call at a time is refereed by the board.
+            # Not through Gradio's queue: the answers are quick, and the board itself runs one slow
+            # call at a time.
             gr.api(call, api_name=call.__name__, queue=False)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(server, board)
-    # A font by name is one of the system's; Gradio's own themes fetch theirs.
+    # System fonts: Gradio's own themes download theirs.
     theme = gr.themes.Base(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
     )
     gr.mount_gradio_app(
-        server, blocks, path="/", server_name=host, footer_links=[], ssr_mode=False, mcp_server=False, pwa=False, show_error=True,
-        max_file_size=UPLOAD_BYTES, theme=theme, head=_HEAD,
-    )  # fmt: skip
+        server,
+        blocks,
+        path="/",
+        server_name=host,
+        footer_links=[],
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        show_error=True,
+        max_file_size=UPLOAD_BYTES,
+        theme=theme,
+        head=_HEAD,
+    )
     return Guard(server, host, board.uploads)
+
+
+def page_files() -> dict[str, str]:
+    """Return the names and media types of the page's files that are served.
+
+    The folder's listing decides, so a request's name is only ever compared, never made a path.
+    """
+    suffixes = {entry.name: os.path.splitext(entry.name)[1] for entry in PAGE.iterdir()}
+    return {
+        name: _MEDIA_TYPES[suffix] for name, suffix in suffixes.items() if suffix in _MEDIA_TYPES
+    }
 
 
 def _add_routes(server: Any, board: Board) -> None:
     from starlette.responses import FileResponse, PlainTextResponse, Response
 
+    files = page_files()
+
     def page_file(request: Any) -> Response:
         name = request.path_params["name"]
-        if name not in _FILES:
+        if name not in files:
             return PlainTextResponse("not found", 404)
         return Response(
             (PAGE / name).read_bytes(),
-            media_type=_FILES[name],
+            media_type=files[name],
             headers={"cache-control": "no-cache"},
         )
 
     def view(request: Any) -> Response:
         try:
-            box, size = (
-                request.query_params.get("box"),
-                request.query_params.get("size", f"{LONGEST},{LONGEST}"),
-            )
-            part = Box(*_numbers(box, 4)) if box else None
-            width, height = _numbers(size, 2)
+            box = request.query_params.get("box")
+            size = request.query_params.get("size", f"{LONGEST},{LONGEST}")
+            window = Box(*_integers(box, 4)) if box else None
+            width, height = _integers(size, 2)
             body = board.view(
-                request.path_params["photo"], request.path_params["layer"], part, width, height
+                request.path_params["photo"], request.path_params["layer"], window, width, height
             )
         except RemoveObjectsError as error:
             return PlainTextResponse(printable(str(error)), 404)
@@ -105,8 +129,9 @@ def _add_routes(server: Any, board: Board) -> None:
             path, name = board.download(request.path_params["photo"], request.path_params["what"])
         except RemoveObjectsError as error:
             return PlainTextResponse(printable(str(error)), 404)
+        encoded = quote(printable(name), safe="")
         headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(printable(name), safe='')}",
+            "content-disposition": f"attachment; filename*=UTF-8''{encoded}",
             "cache-control": "no-store",
         }
         return FileResponse(path, media_type="application/octet-stream", headers=headers)
@@ -116,7 +141,12 @@ def _add_routes(server: Any, board: Board) -> None:
     server.add_route("/board/download/{photo}/{what}", download)
 
 
-def _numbers(text: str, count: int) -> tuple[int, ...]:
+def _integers(text: str, count: int) -> tuple[int, ...]:
+    """Parse ``count`` integers of a query, separated by commas.
+
+    Raises:
+        UsageError: ``text`` is anything else.
+    """
     if not re.fullmatch(rf"\d{{1,6}}(?:,\d{{1,6}}){{{count - 1}}}", text):
         raise UsageError(f"expected {count} whole numbers with commas between them")
-    return tuple(int(t) for t in text.split(","))
+    return tuple(int(number) for number in text.split(","))

@@ -1,4 +1,4 @@
-"""One photo on the board: its pixels, the mask under the hand, and the last fill, which knows the mask it was made from."""
+"""One open photo: its pixels, its mask, and the last fill with the mask it was made from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from ..types import Mask, Outcome, Photo, Pixels
 from .catalog import Item
 from .mask_editor import MaskEditor
 
-#: Names of what can be looked at besides the classical fills.
+#: Names of the layers that can be shown, besides the classical fills.
 PHOTO, RESULT, MASK, HOLE = "photo", "result", "mask", "hole"
 
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """A fill, the mask it was made from, and that mask's revision."""
+    """A fill.
+
+    Attributes:
+        outcome: its result and metrics.
+        mask: the mask it was made from, HW bool.
+        revision: that mask's revision.
+        number: counts the photo's fills from 1; the page uses it as the version of pictures.
+    """
 
     outcome: Outcome
     mask: Mask
@@ -28,11 +35,24 @@ class Filled:
 
 
 class Session:
-    """Everything about one open photo. Methods may be called from several threads; what changes the mask holds ``lock``."""
+    """Everything about one open photo.
+
+    Methods may be called from several threads; whoever changes the mask holds ``lock``.
+
+    Attributes:
+        item: the photo's place in the catalog.
+        photo: its pixels and metadata.
+        notes: messages about the photo and its first mask.
+        editor: the mask.
+        classes: the classes that were selected so far; the remover names them in its reasons.
+        filled: the last fill, or None.
+        saved: the mask's revision that was saved last, or None.
+    """
 
     def __init__(
         self, item: Item, photo: Photo, start: Mask | None, notes: tuple[str, ...] = ()
     ) -> None:
+        """Begin with the mask ``start``, HW bool, or with an empty one."""
         self.item, self.photo = item, photo
         self.notes = (*photo.warnings, *notes)
         self.lock = threading.RLock()
@@ -44,10 +64,10 @@ class Session:
 
     @classmethod
     def open(cls, item: Item, *, max_pixels: int) -> Session:
-        """Read the photo, and the mask that was saved for it, if it fits.
+        """Read the photo, and the mask that was saved for it if it fits.
 
         Raises:
-            UnreadableError: no picture, damaged, too large, or not to be opened at all.
+            UnreadableError: the photo is missing, damaged, too large, or not an image.
         """
         if item.missing:
             raise UnreadableError(item.missing)
@@ -55,7 +75,7 @@ class Session:
         notes: tuple[str, ...] = ()
         start = None
         if item.mask is None and item.entry is not None and item.entry.get("holes"):
-            notes = ("the run saved no mask of it (--save-masks does): select by class, or draw",)
+            notes = ("the run saved no mask of this photo (--save-masks): select by class or draw",)
         if item.mask is not None and item.mask.is_file():
             try:
                 start = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)
@@ -64,20 +84,24 @@ class Session:
         return cls(item, photo, start, notes)
 
     def fill_is_current(self) -> bool:
-        """Whether the mask is still the one that was filled."""
+        """Whether the mask has not changed since the last fill."""
         return self.filled is not None and self.filled.revision == self.editor.revision
 
     def record_fill(self, outcome: Outcome, mask: Mask, revision: int) -> Filled:
-        """A fill is done."""
+        """Keep a finished fill with the mask it was made from and that mask's revision."""
         self._fills += 1
         self.filled = Filled(outcome, mask, revision, self._fills)
         return self.filled
 
     def layer(self, name: str) -> Pixels | Mask:
-        """A picture to look at: ``photo``, ``mask``, ``result``, ``hole`` (the mask that was filled), or a classical fill by its method.
+        """Return a layer to show.
+
+        Args:
+            name: ``photo``, ``mask``, ``result``, ``hole`` (the mask that was filled), or the
+                method of a classical fill.
 
         Raises:
-            UsageError: there is none of that name (yet).
+            UsageError: there is no such layer, or not yet.
         """
         if name == PHOTO:
             return self.photo.rgb
@@ -92,10 +116,10 @@ class Session:
                 return self.filled.mask
             if name in outcome.compared:
                 return outcome.compared[name]
-        raise UsageError(f"there is no picture '{name[:40]}' of this photo yet")
+        raise UsageError(f"this photo has no layer '{name[:40]}' yet")
 
     def state(self) -> dict[str, Any]:
-        """What a page must know of the mask, after every change."""
+        """Return what the page must know about the mask after every change."""
         with self.lock:
             return {
                 "revision": self.editor.revision,
@@ -108,13 +132,17 @@ class Session:
             }
 
     def report(self) -> dict[str, Any] | None:
-        """The last fill in the shape of a report's row; None before the first."""
+        """Return the last fill as a report's entry; None before the first fill."""
         if self.filled is None:
             return None
         return photo_entry(self.item.name, self.filled.outcome, output=None, mask=None)
 
     def require_fill(self) -> Filled:
-        """The fill of the mask as it stands. Raises ``UsageError`` where there is none."""
+        """Return the fill of the current mask.
+
+        Raises:
+            UsageError: nothing is filled yet, or the mask has changed since.
+        """
         if self.filled is None:
             raise UsageError("nothing is filled yet: fill first, then save")
         if not self.fill_is_current():

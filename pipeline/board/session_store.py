@@ -1,4 +1,7 @@
-"""The photos within reach: those of what was opened and those that came through the page; a few of them decoded, of the others the mask."""
+"""Keep the open photos: those of the opened folder or run, and those uploaded through the page.
+
+Only a few are held decoded; of the others an edited mask is kept, compressed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -15,59 +19,102 @@ import numpy as np
 from .. import images
 from ..errors import UnreadableError, UsageError
 from ..system.text import printable
+from ..types import Mask
 from .catalog import Item
 from .session import Session
 
-#: Pixels of a photo or mask that comes through the page (one in the opened folder may have ``images.MAX_PIXELS``), and how many such
-#: photos are kept.
+#: The most pixels of an uploaded photo or mask (a photo of the opened folder may have
+#: ``images.MAX_PIXELS``), and how many uploaded photos are kept.
 UPLOAD_PIXELS, UPLOADS_KEPT = 100_000_000, 8
-#: Photos held decoded at once; of the others that were edited only the mask is kept.
+#: How many photos are held decoded at once.
 OPEN_AT_ONCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedMask:
+    """A mask at one bit a pixel, compressed.
+
+    Attributes:
+        size: (height, width) in pixels.
+        bits: the compressed bits.
+    """
+
+    size: tuple[int, int]
+    bits: bytes
+
+    @classmethod
+    def pack(cls, mask: Mask) -> _PackedMask:
+        height, width = mask.shape
+        return cls((height, width), zlib.compress(np.packbits(mask).tobytes(), 1))
+
+    def unpack(self) -> Mask:
+        height, width = self.size
+        packed = np.frombuffer(zlib.decompress(self.bits), np.uint8)
+        return np.unpackbits(packed, count=height * width).reshape(self.size).astype(bool)
 
 
 class SessionStore:
     """Items by their keys, and their sessions. Safe to use from several threads.
 
-    ``busy`` gives the key of the photo that is at work, which is kept. ``folder`` is of this process alone, and goes with ``close``.
+    Attributes:
+        items: every photo by its key, in the order of the list.
+        folder: a temporary folder of this process alone; ``close`` removes it.
     """
 
     def __init__(self, items: tuple[Item, ...], busy: Callable[[], str | None]) -> None:
+        """Begin with the items of a catalog.
+
+        Args:
+            items: the opened photos, in the order of the list.
+            busy: returns the key of the photo that is being processed; its session is kept.
+        """
         self.items: dict[str, Item] = {item.key: item for item in items}
         self._busy = busy
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._laid_by: dict[str, tuple[tuple[int, int], bytes]] = {}
+        self._packed: dict[str, _PackedMask] = {}
         self._lock = threading.RLock()
         self._uploads = 0
         self.folder = Path(tempfile.mkdtemp(prefix="mask-board-"))
 
     def close(self) -> None:
-        """Forget what came through the page."""
+        """Delete the uploaded photos."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def listed(self) -> list[Item]:
-        """In the order in which one walks through them."""
+        """Return the items in the order in which the page walks through them."""
         with self._lock:
             return list(self.items.values())
 
     def replace(self, item: Item) -> None:
-        """What is known of a photo has changed."""
+        """Replace the item with the same key."""
         with self._lock:
             self.items[item.key] = item
 
     def find(self, photo: str) -> Item:
-        """The item of a key, or of a name as the list shows it. Raises ``UsageError`` for anything else: a name is never a path."""
+        """Return the item with this key, or with this name as the list shows it.
+
+        A name is never used as a path.
+
+        Raises:
+            UsageError: no item, or more than one, has that name.
+        """
         with self._lock:
             if photo in self.items:
                 return self.items[photo]
-            named = [
+            matches = [
                 item for item in self.items.values() if photo in (item.name, printable(item.name))
             ]
-        if len(named) != 1:
+        if len(matches) != 1:
             raise UsageError(f"'{printable(photo[:80])}' is not one of the opened photos")
-        return named[0]
+        return matches[0]
 
     def session(self, photo: str) -> Session:
-        """The photo, open; read from its file if need be."""
+        """Return the photo's session; read its file if it is not open.
+
+        Raises:
+            UsageError: see ``find``.
+            UnreadableError: see ``Session.open``.
+        """
         item = self.find(photo)
         with self._lock:
             if item.key in self._sessions:
@@ -77,22 +124,25 @@ class SessionStore:
             session = Session.open(
                 item, max_pixels=UPLOAD_PIXELS if uploaded else images.MAX_PIXELS
             )
-            if (laid := self._laid_by.pop(item.key, None)) is not None and laid[
-                0
-            ] == session.photo.size:
-                bits = np.unpackbits(
-                    np.frombuffer(zlib.decompress(laid[1]), np.uint8), count=laid[0][0] * laid[0][1]
-                )
-                session.editor.apply_mask(bits.reshape(laid[0]).astype(bool))
+            packed = self._packed.pop(item.key, None)
+            if packed is not None and packed.size == session.photo.size:
+                session.editor.apply_mask(packed.unpack())
             self._sessions[item.key] = session
-            self._shrink()
+            self._close_oldest()
             return session
 
     def add_upload(self, path: Path, name: str) -> str:
-        """Open a photo that came through the page, and give its key; its file is moved into the board's own folder.
+        """Move an uploaded file into the store's own folder and open it.
+
+        Args:
+            path: the uploaded file.
+            name: its name on the sender's side, which is shown and never used as a path.
+
+        Returns:
+            The photo's key.
 
         Raises:
-            UnreadableError: no picture, damaged, or too large.
+            UnreadableError: the file is not an image, damaged, or too large.
         """
         with self._lock:
             self._uploads += 1
@@ -108,22 +158,18 @@ class SessionStore:
         with self._lock:
             self.items[key] = item
             self._sessions[key] = session
-            for old in [k for k in self.items if k.startswith("u")][:-UPLOADS_KEPT]:
-                self.items.pop(old).source.unlink(missing_ok=True)
-                self._sessions.pop(old, None)
-            self._shrink()
+            for oldest in [k for k in self.items if k.startswith("u")][:-UPLOADS_KEPT]:
+                self.items.pop(oldest).source.unlink(missing_ok=True)
+                self._sessions.pop(oldest, None)
+            self._close_oldest()
         return key
 
-    def _shrink(self) -> None:
-        """Let go of the photos that were looked at longest ago; an edited mask is kept, packed."""
+    def _close_oldest(self) -> None:
+        """Close the sessions that were used longest ago; keep an edited, unsaved mask packed."""
         for key in list(self._sessions)[:-OPEN_AT_ONCE]:
             session = self._sessions[key]
             if key == self._busy() or key.startswith("u"):
                 continue
             del self._sessions[key]
             if session.editor.revision and session.saved != session.editor.revision:
-                mask = session.editor.mask
-                self._laid_by[key] = (
-                    session.photo.size,
-                    zlib.compress(np.packbits(mask).tobytes(), 1),
-                )
+                self._packed[key] = _PackedMask.pack(session.editor.mask)

@@ -339,14 +339,14 @@ class Board {
       this.list();
       this.say(`Saved ${state.output}${this.mode === "run" ? `. ${this.left()}` : ""}`);
     } catch (error) {
-      if (!replace && error.message.includes("choose 'replace'")) await this.ask(error.message);
+      if (!replace && error.code === "exists") await this.ask(error.message);
       else this.fail(error);
     } finally { this.update(); }
   }
 
   async ask(text) {
     const dialog = found("ask");
-    found("ask-text").textContent = text.replace("; choose 'replace' to save over it", ".");
+    found("ask-text").textContent = text;
     dialog.returnValue = "no";
     dialog.showModal();
     await new Promise((done) => dialog.addEventListener("close", done, { once: true }));

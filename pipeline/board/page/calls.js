@@ -1,10 +1,18 @@
 // The board's HTTP interface: one POST for a named call, an error in the server's own words.
 
+// An error that the server names: the message is for people, the code for this page.
+export class CallError extends Error {
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+}
+
 const answer = async (response) => {
   const text = await response.text();
   let body;
   try { body = JSON.parse(text); } catch { body = { error: text }; }
-  if (!response.ok) throw new Error(body.error || `The board answered ${response.status}.`);
+  if (!response.ok) throw new CallError(body.error || `The board answered ${response.status}.`, body.title);
   return body;
 };
 

@@ -15,7 +15,7 @@ from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import Opened, is_plain, open_photos
 from remove_objects.pipeline.board.job import CancelledError
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.errors import UnreadableError, UnwritableError, UsageError
+from remove_objects.pipeline.errors import ExistsError, UnreadableError, UnwritableError, UsageError
 from remove_objects.pipeline.system.text import printable
 from remove_objects.pipeline.types import Box
 from tests.support.scenes import scene
@@ -119,7 +119,7 @@ def test_what_is_at_work_can_be_cancelled(board: Board, monkeypatch: pytest.Monk
     assert entered.wait(20)
     assert board.progress()["photo"] == "p0"
     assert board.progress()["stage"] == "inpaint"
-    with pytest.raises(UsageError, match="at work"):
+    with pytest.raises(UsageError, match="in progress"):
         board.fill("b.jpg")
     assert board.cancel()["stopping"]
     go.set()
@@ -136,7 +136,7 @@ def test_files_that_are_in_the_way_are_replaced_only_when_asked(board: Board, fo
     (folder.parent / "cleaned" / "a.png").write_bytes(b"somebody's own file")
     board.stroke("a.png", [[60, 40]], 8)
     board.fill("a.png", compare=False)
-    with pytest.raises(UnwritableError, match="choose 'replace'"):
+    with pytest.raises(ExistsError, match="neither the board nor the run wrote it"):
         board.save("a.png")
     board.save("a.png", True)
     board.stroke("a.png", [[100, 40]], 8)
@@ -182,7 +182,7 @@ def test_edits_survive_other_photos_and_memory_stays_bounded(folder: Path) -> No
     assert len(board.sessions._sessions) == session_store.OPEN_AT_ONCE
     assert "p0" not in board.sessions._sessions
     assert np.array_equal(board.sessions.session("a.png").editor.mask, mask)
-    assert board.sessions._laid_by == {}
+    assert board.sessions._packed == {}
 
 
 def upload(board: Board, source: Path, name: str | None = None) -> dict:

@@ -18,7 +18,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.errors import UnwritableError, UsageError
+from remove_objects.pipeline.errors import ExistsError, UnwritableError, UsageError
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.scenes import scene
@@ -204,7 +204,7 @@ def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) ->
         (run / JOURNAL_NAME).read_bytes(),
         (run / "masks/b.png").read_bytes(),
     )
-    with pytest.raises(UnwritableError, match="choose 'replace'"):
+    with pytest.raises(ExistsError, match="neither the board nor the run wrote it"):
         board.save("b.jpg")
     assert (run / "b.jpg").read_bytes() == b"somebody's own work"
     assert (

@@ -300,9 +300,9 @@ def test_only_loopback_is_loopback() -> None:
 def test_an_open_board_answers_to_addresses_and_not_to_others_names() -> None:
     async def app(*_: object) -> None: ...
 
-    assert Guard(app, "0.0.0.0", Path())._is_ours("192.168.1.5")
-    assert not Guard(app, "0.0.0.0", Path())._is_ours("evil.example")
-    assert not Guard(app, "127.0.0.1", Path())._is_ours("192.168.1.5")
+    assert Guard(app, "0.0.0.0", Path())._is_own_name("192.168.1.5")
+    assert not Guard(app, "0.0.0.0", Path())._is_own_name("evil.example")
+    assert not Guard(app, "127.0.0.1", Path())._is_own_name("192.168.1.5")
 
 
 @pytest.mark.parametrize(

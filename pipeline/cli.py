@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..models.categories import CLASSES
 from .batch.settings import ENGINES, BatchSettings
 from .config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, Settings
@@ -167,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--offline", action="store_true", help="never touch the network")
     p.add_argument("-q", "--quiet", action="store_true", help="errors only")
     p.add_argument("-v", "--verbose", action="store_true", help="a line for every photo")
+    p.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     return p
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tifffile
+import tifffile  # scikit-image brings it
 from PIL import Image, ImageCms, TiffImagePlugin
 
 Random = np.random.Generator

@@ -1,29 +1,70 @@
-"""A photo's samples at other depths: 8 bits for what shows or looks at it, float for what computes."""
+"""Sample depths, and OpenCV's operations with types: each returns the kind of array it was given.
+
+OpenCV's stubs mix up array types, and it takes sizes as (width, height). Here sizes are NumPy's
+(height, width), so that a shape can be passed, and masks stay bool.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import FloatArray
+from .types import FloatArray, Mask
+
+_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 as it is (the same array), uint16 reduced so that white stays white."""
+    """uint8 unchanged (the same array); uint16 reduced so that white stays white."""
     return samples if samples.dtype == np.uint8 else (samples // 257).astype(np.uint8)
 
 
 def as_float(samples: NDArray[Any]) -> FloatArray:
-    """uint8 or uint16 -> float32 in [0, 1]; floats as they are (the same array)."""
+    """uint8 or uint16 -> float32 in [0, 1]; floats unchanged (the same array)."""
     if samples.dtype.kind == "f":
         return samples
     return as_own_float(samples)
 
 
 def as_own_float(samples: NDArray[Any]) -> FloatArray:
-    """``as_float`` in memory of its own, to be written into."""
+    """``as_float`` in memory of its own, which the caller may write to."""
     if samples.dtype.kind == "f":
         return samples.astype(np.float32)
     return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+
+
+def resize(image: _Array, size: tuple[int, ...], interpolation: int = cv2.INTER_AREA) -> _Array:
+    """Resample a picture.
+
+    Args:
+        image: HW or HWC, uint8, uint16 or float.
+        size: (height, width, …), for example an array's shape.
+        interpolation: one of OpenCV's ``INTER_…`` constants; the default averages areas, which is
+            for shrinking.
+
+    Returns:
+        A picture of the same dtype.
+    """
+    return cv2.resize(image, (size[1], size[0]), interpolation=interpolation)  # type: ignore[return-value]
+
+
+def blur(image: _Array, sigma: float) -> _Array:
+    """Gaussian blur of an HW or HWC picture; ``sigma`` is the standard deviation in pixels."""
+    return cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[return-value]
+
+
+def dilate_square(mask: Mask, radius: int) -> Mask:
+    """Every pixel of an HW bool mask, and those within ``radius`` rows and columns of one."""
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+
+
+def depth_inside(mask: Mask, precision: int = cv2.DIST_MASK_5) -> FloatArray:
+    """HW float32, the distance in pixels of each pixel of an HW bool mask to the nearest outside it.
+
+    The picture's border counts as inside. ``precision``: one of OpenCV's ``DIST_MASK_…`` constants.
+    """
+    return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, precision)

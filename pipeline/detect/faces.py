@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..pixels import eight_bits
+from ..pixels import eight_bits, resize
 from ..types import Box, Face, Pixels
 
 #: Longer side in pixels at which faces are detected.
@@ -55,8 +55,7 @@ class FaceDetector:
         """
         h, w = rgb.shape[:2]
         scale = min(1.0, DETECTION_SIZE / max(h, w))
-        size = max(1, round(w * scale)), max(1, round(h * scale))
-        small = eight_bits(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+        small = eight_bits(resize(rgb, (max(1, round(h * scale)), max(1, round(w * scale)))))
         with self._lock:
             detections = (
                 self._run_yunet(small) if self._yunet is not None else self._run_haar(small)

@@ -10,6 +10,7 @@ import numpy as np
 from ...models.categories import CATEGORIES
 from ..config import SPECK_SHARE
 from ..geometry import near_box
+from ..pixels import depth_inside, resize
 from ..types import Box, FloatArray, Hole, Mask
 
 #: Hysteresis, as shares of the threshold: a pixel connected with an object of the class joins it at
@@ -53,8 +54,7 @@ def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> 
     Returns:
         hw float32 in [0, 1].
     """
-    h, w = removed.shape
-    thing = 1 - cv2.resize(ground, (w, h), interpolation=cv2.INTER_LINEAR)
+    thing = 1 - resize(ground, removed.shape, cv2.INTER_LINEAR)
     sure = removed >= threshold
     candidates = (removed >= CONNECTED * threshold) | (
         (removed >= WAVERING * threshold) & (thing >= threshold)
@@ -81,7 +81,7 @@ def class_mask(probability: FloatArray, height: int, width: int, threshold: floa
     Returns:
         HW bool at the photo's size, without components smaller than ``SPECK_SHARE`` of the photo.
     """
-    full = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR)
+    full = resize(probability, (height, width), cv2.INTER_LINEAR)
     return drop_specks(full >= threshold)
 
 
@@ -109,9 +109,7 @@ def dilate(mask: Mask, radius: int) -> Mask:
     # Squared distances are whole numbers, but the distances are floats: OpenCV 4.10 computes
     # 7.0000005 for 7. So the limit lies between two whole squares.
     limit = (radius**2 + 0.5) ** 0.5
-    result[region] = (
-        cv2.distanceTransform((~crop).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) < limit
-    )
+    result[region] = depth_inside(~crop, cv2.DIST_MASK_PRECISE) < limit
     return result
 
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ..config import SPECK_SHARE
+from ..pixels import resize
 from ..types import Box, FloatArray, Pixels
 from .mask import removed_probability
 from .segmenters import NEARER_SIZE, Segmenter, shrink
@@ -47,8 +48,7 @@ def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
     second = segmenter.probabilities(
         np.ascontiguousarray(shrink(rgb, NEARER_SIZE)[:, ::-1]), NEARER_SIZE
     )
-    h, w = second.shape[1:]
-    mean = np.stack([cv2.resize(p, (w, h), interpolation=cv2.INTER_LINEAR) for p in first])
+    mean = np.stack([resize(p, second.shape[1:], cv2.INTER_LINEAR) for p in first])
     mean += second[:, :, ::-1]
     mean /= 2
     return mean
@@ -74,18 +74,16 @@ def refine_small_objects(
     height, width = rgb.shape[:2]
     scale = min(1.0, MERGED_SIZE / max(height, width))
     h, w = max(1, round(height * scale)), max(1, round(width * scale))
-    total = cv2.resize(removed, (w, h), interpolation=cv2.INTER_LINEAR)
+    total = resize(removed, (h, w), cv2.INTER_LINEAR)
     weight = np.ones((h, w), np.float32)
     for crop in crops:
         picture: Pixels = np.ascontiguousarray(rgb[_scaled(crop, height, width).slices])  # type: ignore[assignment]
         closer = removed_probability(segmenter.probabilities(picture), classes)
         place = _scaled(crop, h, w)
         share = CROP_WEIGHT * np.minimum.outer(_fade(place.h), _fade(place.w))
-        total[place.slices] += share * cv2.resize(
-            closer, (place.w, place.h), interpolation=cv2.INTER_LINEAR
-        )
+        total[place.slices] += share * resize(closer, (place.h, place.w), cv2.INTER_LINEAR)
         weight[place.slices] += share
-    return total / weight  # type: ignore[return-value]
+    return total / weight
 
 
 #: (top, left, bottom, right) of a crop, as shares of the photo's height and width.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import hole_within
+from ..pixels import blur, depth_inside, dilate_square, resize
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 
 #: Largest colour step in [0, 1] at the rim that is corrected. A larger one is an edge of the
@@ -60,7 +61,7 @@ def match_boundary(
     Returns:
         n3 float32, to be added to ``fill[inner]``.
     """
-    ring = cv2.dilate(inner.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~hole_mask
+    ring = dilate_square(inner, 1) & ~hole_mask
     y, x = np.nonzero(ring)
     if not len(y):
         return np.zeros((int(inner.sum()), 3), np.float32)
@@ -78,12 +79,13 @@ def match_boundary(
         (y // reduced, x // reduced),
         np.column_stack([step, np.ones(len(step), np.float32)]) / reduced**2,
     )
-    total = cv2.GaussianBlur(total, (0, 0), feather / reduced)  # type: ignore[assignment]
+    total = blur(total, feather / reduced)
     weight = total[..., 3:]
     spread = np.where(weight > 1e-5, total[..., :3] / np.maximum(weight, 1e-6), 0)
-    size = total.shape[1] * reduced, total.shape[0] * reduced
-    spread = spread if reduced == 1 else cv2.resize(spread, size, interpolation=cv2.INTER_LINEAR)
-    depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[inner]
+    if reduced > 1:
+        size = total.shape[0] * reduced, total.shape[1] * reduced
+        spread = resize(spread, size, cv2.INTER_LINEAR)
+    depth = depth_inside(inner)[inner]
     correction: FloatArray = spread[:h, :w][inner]
     correction *= np.exp(-depth / feather)[:, None]
     return correction

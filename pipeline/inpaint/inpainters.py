@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..geometry import context_window
+from ..pixels import blur, depth_inside, resize
 from ..types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 from .route import face_of
 from .texture.patch import texture_patch
@@ -150,11 +151,7 @@ class Inpainters:
         height, width = hole_mask.shape
         window = context_window(hole.box, height, width, context=0.5, least=128)
         picture, known_mask = masked_window(rgb, hole_mask, window)
-        depth = float(
-            cv2.distanceTransform(
-                np.pad(hole.mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
-            ).max()
-        )
+        depth = float(depth_inside(np.pad(hole.mask, 1)).max())
         scale = min(
             1.0, FREE_FORM_SIZE / max(window.w, window.h), FREE_FORM_GAP / max(1.0, 2 * depth)
         )
@@ -207,10 +204,8 @@ class Inpainters:
         coarse = np.clip(
             self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1
         )
-        guide = cv2.resize(coarse, (gw * block, gh * block), interpolation=cv2.INTER_LINEAR)[
-            : window.h, : window.w
-        ]
-        return self.with_texture(window, picture, known_mask, guide, guide, fine=False)  # type: ignore[arg-type]
+        guide = resize(coarse, (gh * block, gw * block), cv2.INTER_LINEAR)[: window.h, : window.w]
+        return self.with_texture(window, picture, known_mask, guide, guide, fine=False)
 
     def _face(self, rgb: Pixels, hole_mask: Mask, hole: Hole, frame: Box | None) -> Fill:
         """Skip context encoder on the face's frame, enlarged to a square that contains the hole.
@@ -247,20 +242,17 @@ class Inpainters:
         small, small_known = resize_known(frame, frame_known, FACE_SIZE, FACE_SIZE)
         output = self._run("skip-ce", small * 2 - 1, small_known, multiple=FACE_SIZE) / 2 + 0.5
         prediction = np.where(small_known[..., None], small, np.clip(output, 0, 1))
-        upsampled = np.clip(
-            cv2.resize(prediction, (square.w, square.h), interpolation=cv2.INTER_CUBIC)[inside],
-            0,
-            1,
-        )
-        blur = FACE_BLUR * square.w / FACE_SIZE
-        if blur < 1:  # the network's own pixels are as fine as the photo's
+        upsampled = resize(prediction, (square.h, square.w), cv2.INTER_CUBIC)[inside]
+        upsampled = np.clip(upsampled, 0, 1)
+        sigma = FACE_BLUR * square.w / FACE_SIZE
+        if sigma < 1:  # the network's own pixels are as fine as the photo's
             return Fill(window, upsampled, window)
         fill = self.with_texture(window, picture, known_mask, upsampled, upsampled)
         if fill.textured is None:
             return fill
         # The face's features come from the network and stay in place; only detail finer than its
         # pixels is copied: skin and hair have grain.
-        grain = fill.textured - cv2.GaussianBlur(fill.textured, (0, 0), blur)
+        grain = fill.textured - blur(fill.textured, sigma)
         return replace(fill, textured=np.clip(fill.upsampled + grain, 0, 1))
 
     def _run(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..geometry import border_contact
-from ..pixels import as_float
+from ..pixels import as_float, resize
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 from .texture.full_size import Picture
 
@@ -73,11 +73,9 @@ def resize_known(
     """
     shrinking = height <= known_mask.shape[0]
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    weight = cv2.resize(known_mask.astype(np.float32), (width, height), interpolation=how)
-    small = (
-        as_float(cv2.resize(picture, (width, height), interpolation=how))
-        / np.maximum(weight, 1e-4)[..., None]
-    )
+    weight = resize(known_mask.astype(np.float32), (height, width), how)
+    small = as_float(resize(picture, (height, width), how))
+    small = small / np.maximum(weight, 1e-4)[..., None]
     small_known = weight >= 0.5
     small[~small_known] = 0
     return np.minimum(small, 1, dtype=np.float32), small_known
@@ -95,9 +93,7 @@ def enlarge(prediction: FloatArray, window: Box) -> FloatArray:
     """A network's prediction, hw3 in [0, 1], at the window's own size."""
     if prediction.shape[:2] == (window.h, window.w):
         return prediction
-    return np.clip(  # type: ignore[return-value]
-        cv2.resize(prediction, (window.w, window.h), interpolation=cv2.INTER_CUBIC), 0, 1
-    )
+    return np.clip(resize(prediction, (window.h, window.w), cv2.INTER_CUBIC), 0, 1)
 
 
 def pad(picture: Picture, known_mask: Mask, height: int, width: int) -> tuple[Picture, Mask]:

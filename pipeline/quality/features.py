@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..geometry import hole_within
-from ..pixels import as_float
+from ..pixels import as_float, blur, depth_inside, dilate_square, resize
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 
 #: Longer side in pixels at which a hole's shape is measured, and a hole with its surroundings.
@@ -28,9 +28,9 @@ def depth(hole: Hole, height: int, width: int) -> float:
         area.
     """
     scale = min(1.0, SHAPE_SIZE / max(hole.mask.shape))
-    size = max(1, round(hole.box.w * scale)), max(1, round(hole.box.h * scale))
-    small = cv2.resize(hole.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    radius = float(cv2.distanceTransform(np.pad(small, 1), cv2.DIST_L2, cv2.DIST_MASK_5).max())
+    size = max(1, round(hole.box.h * scale)), max(1, round(hole.box.w * scale))
+    small = resize(hole.mask.astype(np.uint8), size, cv2.INTER_NEAREST) > 0
+    radius = float(depth_inside(np.pad(small, 1)).max())
     return radius / scale / float(np.sqrt(height * width))
 
 
@@ -51,16 +51,11 @@ def surroundings(result: Pixels, hole: Hole, hole_mask: Mask) -> tuple[FloatArra
         Box.full(hole_mask.shape)
     )
     scale = min(1.0, SURROUNDINGS_SIZE / max(around.h, around.w))
-    size = max(32, round(around.w * scale)), max(32, round(around.h * scale))
-    small = as_float(cv2.resize(result[around.slices], size, interpolation=cv2.INTER_AREA))
-    inside = (
-        cv2.resize(hole_within(hole, around).astype(np.uint8), size, interpolation=cv2.INTER_AREA)
-        > 0
-    )
-    any_hole = cv2.resize(
-        hole_mask[around.slices].astype(np.uint8), size, interpolation=cv2.INTER_AREA
-    )
-    return small, inside, cv2.dilate(any_hole, np.ones((3, 3))) == 0  # type: ignore[return-value]
+    size = max(32, round(around.h * scale)), max(32, round(around.w * scale))
+    small = as_float(resize(result[around.slices], size))
+    inside = resize(hole_within(hole, around).astype(np.uint8), size) > 0
+    any_hole = resize(hole_mask[around.slices].astype(np.uint8), size) > 0
+    return small, inside, ~dilate_square(any_hole, 1)
 
 
 def structure(small: FloatArray, inside: Mask, known_mask: Mask) -> float | None:
@@ -75,13 +70,10 @@ def structure(small: FloatArray, inside: Mask, known_mask: Mask) -> float | None
         Mean gradient (per pixel, of grey in [0, 1]) after a blur that removes grain; None if
         nothing beside the hole is known.
     """
-    band = (
-        cv2.dilate(inside.astype(np.uint8), np.ones((2 * STRUCTURE_BAND + 1,) * 2)).astype(bool)
-        & known_mask
-    )
+    band = dilate_square(inside, STRUCTURE_BAND) & known_mask
     if not band.any():
         return None
-    grey = cv2.GaussianBlur(small.mean(2), (0, 0), STRUCTURE_BLUR)
+    grey = blur(small.mean(2), STRUCTURE_BLUR)
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     return float(gradient[band].mean())
 
@@ -111,8 +103,6 @@ def _at_size(hole: Hole, height: int, width: int, size: tuple[int, ...]) -> Mask
     x1 = max(x0 + 1, -(-box.right * w // width))
     y1 = max(y0 + 1, -(-box.bottom * h // height))
     inside = np.zeros((h, w), bool)
-    small = (
-        cv2.resize(hole.mask.astype(np.uint8), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) > 0
-    )
+    small = resize(hole.mask.astype(np.uint8), (y1 - y0, x1 - x0)) > 0
     inside[y0:y1, x0:x1] = small if small.any() else True
     return inside

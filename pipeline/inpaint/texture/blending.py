@@ -1,26 +1,34 @@
-"""Closing the seams of a copied hole in the gradient domain (Perez et al. 2003, screened): copies keep their texture, their light meets.
+"""Close the seams of a copied hole in the gradient domain: copies keep their texture, light matches.
 
-Where two sources meet, or a source meets the rim, they disagree by some colour. A correction is sought that takes up these differences
-and is otherwise as flat as can be: weighted least squares over all neighbouring pixels, one linear system on the grid.
+After Perez et al. 2003, screened. Where two sources meet, or a source meets the rim, their colours
+differ. A correction absorbs these differences and is otherwise as flat as possible: weighted least
+squares over all pairs of neighbouring pixels, one linear system on the grid.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...types import FloatArray
 from .labelling import Costs, Labels, mean_difference
 
-#: Pull of every pixel's correction towards none: it fades over about 1 / sqrt(SCREEN) pixels, so that a bad border does not tint the hole.
+#: Weight of the pull of every pixel's correction towards zero. The correction fades over about
+#: 1 / sqrt(SCREEN) pixels, so that a bad border does not tint the whole hole.
 SCREEN = 3e-3
-#: Mean absolute difference in [0, 1] above which two sources (or source and rim) show different things, and are not made to meet.
+#: Mean absolute difference in [0, 1] above which two sources (or a source and the rim) show
+#: different things, and are not made to match.
 DIFFERENT = 0.12
-#: The solver stops where the residual is this share of the right side, or after so many steps.
+#: The solver stops when the residual falls to this share of the right-hand side, or after so many
+#: steps.
 TOLERANCE, STEPS = 1e-3, 200
+
+#: (rows, columns) of n pixels.
+_Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def correction(costs: Costs, labels: Labels) -> FloatArray:
-    """What to add to each hole pixel's copy.
+    """The colour to add to each hole pixel's copy.
 
     Args:
         costs: of the frame.
@@ -37,7 +45,8 @@ def correction(costs: Costs, labels: Labels) -> FloatArray:
         near, far = (slice(0, h - dy), slice(0, w - dx)), (slice(dy, h), slice(dx, w))
         inner = hole[near] & hole[far]
         link = inner.astype(np.float32)
-        # Within one source there is nothing to take up; where two meet, correction(far) - correction(near) is the jump between them.
+        # Within one source there is no jump. Where two sources meet, correction(far) -
+        # correction(near) shall equal the jump between them.
         y, x = np.nonzero(inner & (labels[near] != labels[far]))
         jump = _jump(costs, labels[y, x], labels[y + dy, x + dx], (y, x), (y + dy, x + dx))
         link[y, x] = _weight(jump)
@@ -47,77 +56,93 @@ def correction(costs: Costs, labels: Labels) -> FloatArray:
         diagonal[near] += link
         diagonal[far] += link
         links.append(link)
-        # At the rim the correction itself is the difference from what is known there.
-        for mine, theirs, (oy, ox), (qy, qx) in (
-            (near, far, (0, 0), (dy, dx)),
-            (far, near, (dy, dx), (0, 0)),
-        ):
-            y, x = np.nonzero(hole[mine] & ~hole[theirs] & costs.known[theirs])
-            py, px, ky, kx = y + oy, x + ox, y + qy, x + qx
-            comparable = costs.legal(labels[py, px], ky, kx)
-            py, px, ky, kx = py[comparable], px[comparable], ky[comparable], kx[comparable]
-            rim = costs.picture[ky, kx] - costs.sources(labels[py, px], ky, kx)
-            weight = _weight(rim)
-            diagonal[py, px] += weight
-            right[:, py, px] += (weight[:, None] * rim).T
-    found = solve(diagonal, links[0], links[1], right)
-    return np.where(hole[..., None], found.transpose(1, 2, 0), 0)
+        # At the rim the correction itself shall equal the difference from the known pixel.
+        y, x = np.nonzero(hole[near] & ~hole[far] & costs.known_mask[far])
+        _add_rim(costs, labels, diagonal, right, (y, x), (y + dy, x + dx))
+        y, x = np.nonzero(hole[far] & ~hole[near] & costs.known_mask[near])
+        _add_rim(costs, labels, diagonal, right, (y + dy, x + dx), (y, x))
+    solution = solve(diagonal, links[0], links[1], right)
+    return np.where(hole[..., None], solution.transpose(1, 2, 0), 0)
 
 
-def _jump(
+def _add_rim(
     costs: Costs,
-    mine: Labels,
-    theirs: Labels,
-    here: tuple[Labels, Labels],
-    there: tuple[Labels, Labels],
-) -> FloatArray:
-    """By how much one source is brighter than its neighbour's, on both sides of their border; 0 where they cannot be compared."""
+    labels: Labels,
+    diagonal: FloatArray,
+    right: FloatArray,
+    pixels: _Places,
+    neighbours: _Places,
+) -> None:
+    """Add, in place, the terms of hole pixels and their known neighbours to the linear system."""
+    comparable = costs.index.legal(labels[pixels], *neighbours)
+    py, px, ky, kx = (v[comparable] for v in (*pixels, *neighbours))
+    difference = costs.picture[ky, kx] - costs.index.sources(labels[py, px], ky, kx)
+    weight = _weight(difference)
+    diagonal[py, px] += weight
+    right[:, py, px] += (weight[:, None] * difference).T
+
+
+def _jump(costs: Costs, mine: Labels, theirs: Labels, here: _Places, there: _Places) -> FloatArray:
+    """By how much one source is brighter than its neighbour's, on both sides of their border.
+
+    Args:
+        costs: of the frame.
+        mine: n, the labels at ``here``.
+        theirs: n, the labels at ``there``.
+        here: n pixels.
+        there: their neighbours.
+
+    Returns:
+        n3; 0 where the sources cannot be compared.
+    """
+    sources, legal = costs.index.sources, costs.index.legal
     jump = 0.5 * (
-        costs.sources(mine, *there)
-        - costs.sources(theirs, *there)
-        + costs.sources(mine, *here)
-        - costs.sources(theirs, *here)
+        sources(mine, *there)
+        - sources(theirs, *there)
+        + sources(mine, *here)
+        - sources(theirs, *here)
     )
-    jump[~(costs.legal(mine, *there) & costs.legal(theirs, *here))] = 0
+    jump[~(legal(mine, *there) & legal(theirs, *here))] = 0
     return jump
 
 
 def _weight(difference: FloatArray) -> FloatArray:
     """n3 -> n: 1 for a difference of light, towards 0 for different things."""
-    return 1 / (1 + (mean_difference(difference, np.zeros_like(difference)) / DIFFERENT) ** 4)  # type: ignore[no-any-return]
+    size = mean_difference(difference, np.zeros_like(difference))
+    weight: FloatArray = 1 / (1 + (size / DIFFERENT) ** 4)
+    return weight
 
 
 def solve(
     diagonal: FloatArray, across: FloatArray, down: FloatArray, right: FloatArray
 ) -> FloatArray:
-    """Conjugate gradients with a diagonal preconditioner on a grid of h x w unknowns, all channels at once.
+    """Conjugate gradients with a diagonal preconditioner, for h x w unknowns, all channels at once.
+
+    A library's solver takes one channel at a time and looks up every neighbour in a list, and its
+    inner products go through BLAS, whose threads wait for each other on vectors this short: on a
+    busy machine that took a hundred times as long as the arithmetic.
 
     Args:
         diagonal: hw, of the system.
-        across: h(w - 1), how strongly each unknown is bound to the next in its row: minus that is the system's entry.
+        across: h(w - 1), how strongly each unknown is linked to the next in its row; the system's
+            entry is minus that.
         down: (h - 1)w, the same in columns.
-        right: chw.
+        right: chw, the right-hand side.
 
     Returns:
-        chw float32. It is a correction of colours to a thousandth, and memory is what the arithmetic waits for: so no float64.
-
-    A library's solver takes one channel at a time, looks every neighbour up in a list, and its inner products go through BLAS, whose
-    threads wait for each other on vectors this short: on a machine with other work that took a hundred times as long as the arithmetic.
+        chw float32: a colour correction is needed to a thousandth only, and the arithmetic is bound
+        by memory, so not float64.
     """
     c, (h, w) = len(right), diagonal.shape
-    # Scaled so that the diagonal is 1, and in one row: a link from the end of a line to the next one's beginning is none.
+    # Scale to a unit diagonal and flatten. Links across row ends are zero.
     scale = 1 / np.sqrt(diagonal)
     beside, below = np.zeros((2, h, w), np.float32)
     beside[:, :-1] = across * scale[:, :-1] * scale[:, 1:]
     below[:-1] = down * scale[:-1] * scale[1:]
     links = tuple((step, link.reshape(-1)[:-step]) for step, link in ((1, beside), (w, below)))
     residual = (right * scale).reshape(c, -1).astype(np.float32)
-    direction, answer, applied, scratch = (
-        residual.copy(),
-        np.zeros_like(residual),
-        np.empty_like(residual),
-        np.empty_like(residual),
-    )
+    direction, solution = residual.copy(), np.zeros_like(residual)
+    applied, scratch = np.empty_like(residual), np.empty_like(residual)
     energy = _dots(residual, residual)
     enough = TOLERANCE**2 * energy
     for _ in range(STEPS):
@@ -125,18 +150,19 @@ def solve(
             break
         applied[:] = direction
         for step, link in links:
-            part = scratch[:, step:]
-            applied[:, :-step] -= np.multiply(direction[:, step:], link, out=part)
-            applied[:, step:] -= np.multiply(direction[:, :-step], link, out=part)
+            linked = scratch[:, step:]
+            applied[:, :-step] -= np.multiply(direction[:, step:], link, out=linked)
+            applied[:, step:] -= np.multiply(direction[:, :-step], link, out=linked)
         length = energy / np.maximum(_dots(direction, applied), np.float32(1e-30))
-        answer += np.multiply(direction, length, out=scratch)
+        solution += np.multiply(direction, length, out=scratch)
         residual -= np.multiply(applied, length, out=applied)
         before, energy = energy, _dots(residual, residual)
         direction *= energy / np.maximum(before, np.float32(1e-30))
         direction += residual
-    return answer.reshape(c, h, w) * scale
+    return solution.reshape(c, h, w) * scale
 
 
 def _dots(a: FloatArray, b: FloatArray) -> FloatArray:
     """c1: the inner product of each channel, without BLAS."""
-    return np.einsum("cn,cn->c", a, b)[:, None]  # type: ignore[no-any-return]
+    products: FloatArray = np.einsum("cn,cn->c", a, b)
+    return products[:, None]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import as_float, as_own_float
+from ...pixels import as_float, as_own_float, blur, depth_inside, dilate_square, resize
 from ...types import Box, FloatArray, Mask
 from .labelling import Labels, mean_difference
 from .offsets import Offsets
@@ -107,12 +107,7 @@ def scale_labels(
     for k in _by_contact(labels, known_mask, np.array(sorted(boxes)), len(offsets)):
         box = boxes[k].grown(reach + 2, full.shape)
         region = full[box.slices] == k
-        ring = (
-            cv2.dilate(region.astype(np.uint8), np.ones((2 * reach + 3,) * 2, np.uint8)).astype(
-                bool
-            )
-            & is_placed[box.slices]
-        )
+        ring = dilate_square(region, reach + 1) & is_placed[box.slices]
         places = np.argwhere(ring) + np.array([box.y, box.x])
         if len(places):
             places = places[:: max(1, len(places) // FITTED_PIXELS)]
@@ -138,14 +133,8 @@ def _by_contact(labels: Labels, known_mask: Mask, used: Labels, count: int) -> L
     A working pixel at the hole's border covers hole and known pixels alike, so the contact is
     measured near the known region.
     """
-    h, w = labels.shape
-    near_known = (
-        cv2.dilate(
-            cv2.resize(known_mask.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST),
-            np.ones((5, 5), np.uint8),
-        )
-        > 0
-    )
+    small_known = resize(known_mask.astype(np.uint8), labels.shape, cv2.INTER_NEAREST)
+    near_known = dilate_square(small_known > 0, 2)
     contact = np.bincount(labels[(labels >= 0) & near_known], minlength=count)[used]
     ordered: Labels = used[np.argsort(-contact, kind="stable")]
     return ordered
@@ -251,7 +240,7 @@ def copy_sources(
             continue
         shift = _enlarged_shift(small_labels == k, small_shift, target, known_mask.shape)  # type: ignore[arg-type]
         inside = target.relative_to(frame).slices
-        share = cv2.GaussianBlur((labels[inside] == k).astype(np.float32), (0, 0), 1.0)
+        share = blur((labels[inside] == k).astype(np.float32), 1.0)
         share[~known_mask[source.slices]] = 0
         shift += as_float(picture[source.slices])
         shift[share == 0] = 0  # discards whatever lies under a hole, NaN included
@@ -290,25 +279,23 @@ def guide_low_frequencies(patch: Patch, known_mask: Mask, guide: FloatArray) -> 
     hole = ~known_mask[patch.box.slices]
     scale = max(known_mask.shape[0] / guide.shape[0], known_mask.shape[1] / guide.shape[1], 1.0)
     # The patch in pixels of about the working size.
-    h, w = (max(1, round(n / scale)) for n in hole.shape)
-    share = cv2.resize(hole.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA)
-    copied = cv2.resize(patch.content * hole[..., None], (w, h), interpolation=cv2.INTER_AREA)
+    size = tuple(max(1, round(n / scale)) for n in hole.shape)
+    share = resize(hole.astype(np.float32), size)
+    copied = resize(patch.content * hole[..., None], size)
     y, x = (
         ((np.arange(n, dtype=np.float32) + 0.5) * np.float32((p.stop - p.start) / n) + p.start)
         * np.float32(g / whole)
         - 0.5
         for n, p, g, whole in zip(
-            (h, w), patch.box.slices, guide.shape[:2], known_mask.shape, strict=True
+            size, patch.box.slices, guide.shape[:2], known_mask.shape, strict=True
         )
     )
     wanted = _read_at(guide, y, x)
-    low, hole_share = (
-        cv2.GaussianBlur(plane, (0, 0), GUIDED_SMOOTH)
-        for plane in (wanted * share[..., None] - copied, share)
-    )
-    depth = cv2.distanceTransform((share > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    low = blur(wanted * share[..., None] - copied, GUIDED_SMOOTH)
+    hole_share = blur(share, GUIDED_SMOOTH)
+    depth = depth_inside(share > 0.5)
     low *= (np.exp(-depth / GUIDED_REACH) / np.maximum(hole_share, 1e-3))[..., None]
-    change = cv2.resize(low, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    change = resize(low, hole.shape, cv2.INTER_LINEAR)
     change[~hole] = 0
     np.add(patch.content, change, out=patch.content)
 
@@ -335,8 +322,8 @@ def _enlarged_shift(
         )
     )
     inside, shift = region[near.slices].astype(np.float32), shift[near.slices]
-    weight = cv2.GaussianBlur(inside, (0, 0), 2.0)[..., None]
-    spread = cv2.GaussianBlur(shift * inside[..., None], (0, 0), 2.0) / np.maximum(weight, 1e-6)
+    weight = blur(inside, 2.0)[..., None]
+    spread = blur(shift * inside[..., None], 2.0) / np.maximum(weight, 1e-6)
     extended = np.where(inside[..., None] > 0, shift, np.where(weight > 1e-4, spread, 0)).astype(
         np.float32
     )

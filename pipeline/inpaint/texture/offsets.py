@@ -1,7 +1,9 @@
-"""Where a hole can be copied from: the offsets that a photo's own patches suggest (He & Sun 2012, statistics of patch offsets).
+"""Where a hole can be copied from: offsets that the photo's own patches suggest.
 
-An offset (dy, dx) says "this pixel as the one dy below and dx to the right". Few offsets explain most of a photo: along a kerb, between
-windows of a front, over sand. Two sources vote: the patches of the hole itself, with a guide laid into it, and the patches around it.
+After He & Sun 2012 (statistics of patch offsets). An offset (dy, dx) copies to each pixel the one
+dy below and dx to the right. Few offsets explain most of a photo: along a kerb, between windows of
+a facade, over sand. Two groups of patches vote, each for the offset to its nearest neighbour: those
+of the hole, with the guide inserted, and those of its surroundings.
 """
 
 from __future__ import annotations
@@ -12,24 +14,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...pixels import blur, dilate_square
 from ...types import FloatArray, Mask
 
 Offsets = NDArray[np.int64]
 
-#: Side in pixels of a patch; it is described by the means of 4 x 4 cells.
+#: Side of a patch in pixels; its descriptor is the mean colours of 4 x 4 cells.
 PATCH = 8
 #: Offsets kept of the hole's own votes and of its surroundings'.
 OF_HOLE, OF_SURROUNDINGS = 320, 48
-#: Patches that ask, and patches that are asked, at most: a sample does where there are more.
-ASKING, SURROUNDING, ASKED = 1600, 1000, 10_000
-#: Patches that ask at once: their scores stay in the processor's cache.
-AT_ONCE = 128
-#: The surroundings' offsets are at least this share of the picture's longer side long: nearer patches resemble each other anyway.
+#: Greatest numbers of query patches (of the hole, of its surroundings) and of candidate patches;
+#: beyond them a random sample suffices.
+HOLE_QUERIES, SURROUNDING_QUERIES, CANDIDATES = 1600, 1000, 10_000
+#: Queries matched at once: their scores stay in the processor's cache.
+BATCH = 128
+#: Least length of the surroundings' offsets, as a share of the picture's longer side: nearer
+#: patches resemble each other anyway.
 LEAST_LENGTH = 1 / 12
+#: Wholly known patches below which partly known ones become candidates too.
+FEW_PATCHES = 20
+#: Patches in the surroundings below which they do not vote.
+FEW_SURROUNDINGS = 50
 
 
 def candidate_offsets(guided: FloatArray, known_mask: Mask, rng: np.random.Generator) -> Offsets:
-    """The offsets that most patches vote for.
+    """The offsets with the most votes.
 
     Args:
         guided: HW3 in [0, 1], the photo with the guide in its hole.
@@ -37,42 +46,40 @@ def candidate_offsets(guided: FloatArray, known_mask: Mask, rng: np.random.Gener
         rng: draws the samples.
 
     Returns:
-        K2 whole offsets, none of them zero; K may be 0 where too little is known.
+        K2 whole offsets (dy, dx), none of them zero; K may be 0 if too little is known.
     """
-    described_at = _describer(guided)
+    describe = _describer(guided)
     whole: Mask = cv2.erode(
         known_mask.astype(np.uint8), np.ones((PATCH + 1, PATCH + 1), np.uint8), borderValue=0
     ).astype(bool)
-    asked = np.argwhere(whole if whole.sum() >= 20 else known_mask)
-    if not len(asked):
+    candidates = np.argwhere(whole if whole.sum() >= FEW_PATCHES else known_mask)
+    if not len(candidates):
         return np.zeros((0, 2), np.int64)
-    asked = _sample(asked, ASKED, rng)
-    described = described_at(asked)
-    hole = _sample(np.argwhere(~known_mask), ASKING, rng)
+    candidates = _sample(candidates, CANDIDATES, rng)
+    described = describe(candidates)
+    hole = _sample(np.argwhere(~known_mask), HOLE_QUERIES, rng)
     votes = [
-        _peaks(asked[_nearest(described_at(hole), described)] - hole, known_mask.shape, OF_HOLE)
+        _peaks(candidates[_nearest(describe(hole), described)] - hole, known_mask.shape, OF_HOLE)
     ]
-    band: Mask = (
-        cv2.dilate((~known_mask).astype(np.uint8), np.ones((3 * PATCH + 1,) * 2, np.uint8)).astype(
-            bool
-        )
-        & whole
-    )
-    around = _sample(np.argwhere(band), SURROUNDING, rng)
-    if len(around) >= 50:
+    band = dilate_square(~known_mask, 3 * PATCH // 2) & whole
+    around = _sample(np.argwhere(band), SURROUNDING_QUERIES, rng)
+    if len(around) >= FEW_SURROUNDINGS:
         too_near = (
             around.astype(np.float32),
-            asked.astype(np.float32),
+            candidates.astype(np.float32),
             LEAST_LENGTH * max(known_mask.shape),
         )
-        best = _nearest(described_at(around), described, too_near)
-        votes.append(_peaks(asked[best] - around, known_mask.shape, OF_SURROUNDINGS))
+        best = _nearest(describe(around), described, too_near)
+        votes.append(_peaks(candidates[best] - around, known_mask.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
     return offsets[np.abs(offsets).sum(1) > 0]
 
 
 def _describer(picture: FloatArray) -> Callable[[Offsets], FloatArray]:
-    """HW3 -> what gives N places N48: the mean colours of the 4 x 4 cells of the patch around each."""
+    """A function from N places (row, column) of an HW3 picture to their N48 descriptors.
+
+    A descriptor is the mean colours of the 4 x 4 cells of the patch around a place.
+    """
     cell = PATCH // 4
     means = cv2.blur(picture, (cell, cell), borderType=cv2.BORDER_REFLECT)
     padded = cv2.copyMakeBorder(means, PATCH, PATCH, PATCH, PATCH, cv2.BORDER_REFLECT)
@@ -85,45 +92,51 @@ def _describer(picture: FloatArray) -> Callable[[Offsets], FloatArray]:
 
 
 def _nearest(
-    asking: FloatArray,
-    asked: FloatArray,
+    queries: FloatArray,
+    candidates: FloatArray,
     too_near: tuple[FloatArray, FloatArray, float] | None = None,
 ) -> NDArray[np.int64]:
-    """For each row of ``asking`` the row of ``asked`` at the least Euclidean distance.
+    """For each query the index of the candidate at the least Euclidean distance.
 
-    ``too_near``: (rows, asked rows, length): what lies nearer than that there is not taken. The products are torch's, which keep to the
-    threads that a photo has; NumPy's would take every core for each of the photos at work.
+    The products are computed by torch, which keeps to the threads assigned to a photo; NumPy would
+    take every core for each photo in progress.
+
+    Args:
+        queries: MD.
+        candidates: ND.
+        too_near: (M2 places of the queries, N2 places of the candidates, length): candidates whose
+            place is nearer than this length are excluded.
     """
-    ranked = _ranking(asked)
-    allowed = None if too_near is None else _ranking(too_near[1])
-    found = np.zeros(len(asking), np.int64)
-    for start in range(0, len(asking), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        score = ranked(asking[part])
-        if too_near is not None and allowed is not None:
-            rows = too_near[0][part]
-            # A score is above the length's for those within it.
-            least = 0.5 * (rows**2).sum(1, keepdims=True) - 0.5 * np.float32(too_near[2]) ** 2
-            score[allowed(rows) > least] = -np.inf
-        found[part] = score.argmax(1)
-    return found
+    rank = _ranking(candidates)
+    rank_place = None if too_near is None else _ranking(too_near[1])
+    nearest = np.zeros(len(queries), np.int64)
+    for start in range(0, len(queries), BATCH):
+        batch = slice(start, start + BATCH)
+        score = rank(queries[batch])
+        if too_near is not None and rank_place is not None:
+            places = too_near[0][batch]
+            # Places within the length have a score above this limit.
+            limit = 0.5 * (places**2).sum(1, keepdims=True) - 0.5 * np.float32(too_near[2]) ** 2
+            score[rank_place(places) > limit] = -np.inf
+        nearest[batch] = score.argmax(1)
+    return nearest
 
 
-def _ranking(asked: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """What gives rows x their products with each row y of ``asked``, less |y|^2 / 2: the higher, the nearer."""
-    import torch  # not before a photo is at work: a driver of Ray's, and a run that finds all done, do without
+def _ranking(candidates: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """A function from queries x, MD, to MN scores x·y - |y|² / 2: higher is nearer to y."""
+    import torch  # not at import time: a Ray driver, and a run with nothing left to do, need no torch
 
-    products = torch.from_numpy(np.ascontiguousarray(asked.T))
-    lengths = torch.from_numpy(-0.5 * (asked**2).sum(1))
-    return lambda rows: torch.addmm(lengths, torch.from_numpy(rows), products).numpy()
+    products = torch.from_numpy(np.ascontiguousarray(candidates.T))
+    lengths = torch.from_numpy(-0.5 * (candidates**2).sum(1))
+    return lambda queries: torch.addmm(lengths, torch.from_numpy(queries), products).numpy()
 
 
 def _peaks(votes: Offsets, shape: tuple[int, ...], count: int) -> Offsets:
-    """The ``count`` highest local maxima of the smoothed histogram of offsets."""
+    """The ``count`` highest local maxima of the smoothed histogram of N2 votes; K2."""
     h, w = shape
     histogram = np.zeros((2 * h + 1, 2 * w + 1), np.float32)
     np.add.at(histogram, (votes[:, 0] + h, votes[:, 1] + w), 1)
-    histogram = cv2.GaussianBlur(histogram, (0, 0), 1.0)  # type: ignore[assignment]
+    histogram = blur(histogram, 1.0)
     ys, xs = np.nonzero(
         (histogram > 0) & (histogram >= cv2.dilate(histogram, np.ones((5, 5), np.uint8)))
     )
@@ -132,4 +145,5 @@ def _peaks(votes: Offsets, shape: tuple[int, ...], count: int) -> Offsets:
 
 
 def _sample(places: Offsets, count: int, rng: np.random.Generator) -> Offsets:
+    """At most ``count`` of the places, drawn at random, in their own order."""
     return places if len(places) <= count else places[np.sort(rng.permutation(len(places))[:count])]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...pixels import as_float
+from ...pixels import as_float, blur, resize
 from ...types import FloatArray, Mask
 from .blending import correction
 from .full_size import (
@@ -99,26 +99,24 @@ def _reduced(picture: Picture, known_mask: Mask) -> tuple[FloatArray, Mask]:
     scale = WORKING_SIZE / max(h, w)
     if scale >= 1:
         return np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32), known_mask
-    size = max(1, round(w * scale)), max(1, round(h * scale))
-    share = cv2.resize(known_mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    size = max(1, round(h * scale)), max(1, round(w * scale))
+    share = resize(known_mask.astype(np.float32), size)
     small_known = share > 1 - 1e-6
-    small = as_float(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    small = as_float(resize(picture, size))
     small[~small_known] = 0
-    return small, small_known  # type: ignore[return-value]
+    return small, small_known
 
 
 def _resized(picture: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """The picture as float32 at (height, width)."""
-    h, w = shape
-    how = cv2.INTER_AREA if picture.shape[0] > h else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(picture, dtype=np.float32), (w, h), interpolation=how)  # type: ignore[return-value]
+    how = cv2.INTER_AREA if picture.shape[0] > shape[0] else cv2.INTER_LINEAR
+    return resize(np.ascontiguousarray(picture, dtype=np.float32), shape, how)
 
 
 def _match_known(guide: FloatArray, picture: FloatArray, known_mask: Mask) -> FloatArray:
     """The guide, corrected inside the hole by its error on the known pixels nearby; in [0, 1]."""
     reach = max(2.0, GUIDE_REACH * max(known_mask.shape))
     error = np.where(known_mask[..., None], picture - guide, 0).astype(np.float32)
-    weight = cv2.GaussianBlur(known_mask.astype(np.float32), (0, 0), reach)
-    return np.clip(
-        guide + cv2.GaussianBlur(error, (0, 0), reach) / np.maximum(weight, 0.05)[..., None], 0, 1
-    ).astype(np.float32)
+    weight = blur(known_mask.astype(np.float32), reach)
+    corrected = guide + blur(error, reach) / np.maximum(weight, 0.05)[..., None]
+    return np.clip(corrected, 0, 1).astype(np.float32)

@@ -50,8 +50,8 @@ def test_correction_solves_its_least_squares() -> None:
 
     costs, labels, _ = halves(0.03, -0.05)
     labels[:, 10:] = -1
-    costs.hole[:, 10:] = False
-    costs.known[:, 10:] = True
+    costs.hole_mask[:, 10:] = False
+    costs.known_mask[:, 10:] = True
     places = [tuple(p) for p in np.argwhere(labels >= 0)]
     number = {p: i for i, p in enumerate(places)}
     system, right = np.eye(len(places)) * blending.SCREEN, np.zeros(len(places))

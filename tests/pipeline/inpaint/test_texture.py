@@ -243,7 +243,7 @@ def test_belief_propagation_finds_the_cheapest_row_of_blocks() -> None:
         sources = rng.random((count, b, blocks * b, 3)).astype(np.float32)
         unary = rng.random((count, b // 2, blocks * b // 2)).astype(np.float32) * 0.6
         costs = stacked_costs(sources, unary, np.ones((b, blocks * b), bool))
-        found = labelling._label_blocks(costs)[0, ::b]
+        found = labelling.label_blocks(costs)[0, ::b]
 
         def total(
             row: tuple[int, ...], unary: np.ndarray = unary, sources: np.ndarray = sources
@@ -292,7 +292,7 @@ def test_moving_the_seams_never_costs_more() -> None:
         return total
 
     start = np.where(hole, rng.integers(0, 4, (h, w)), -1)
-    refined = labelling._refine(costs, start)
+    refined = labelling.refine_pixels(costs, start)
     assert np.array_equal(refined >= 0, hole)
     assert energy(refined) < 0.8 * energy(start)
 

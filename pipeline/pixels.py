@@ -48,12 +48,12 @@ def resize(image: _Array, size: tuple[int, ...], interpolation: int = cv2.INTER_
     Returns:
         A picture of the same dtype.
     """
-    return cv2.resize(image, (size[1], size[0]), interpolation=interpolation)  # type: ignore[return-value]
+    return cv2.resize(image, (size[1], size[0]), interpolation=interpolation)
 
 
 def blur(image: _Array, sigma: float) -> _Array:
     """Gaussian blur of an HW or HWC picture; ``sigma`` is the standard deviation in pixels."""
-    return cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[return-value]
+    return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
 def dilate_square(mask: Mask, radius: int) -> Mask:

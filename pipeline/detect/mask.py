@@ -20,7 +20,7 @@ CONNECTED, WAVERING = 0.6, 0.3
 
 def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
     """21hw class probabilities -> hw, the probability that a pixel belongs to any of ``classes``."""
-    return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)  # type: ignore[no-any-return]
+    return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)
 
 
 def class_shares(
@@ -93,7 +93,7 @@ def drop_specks(mask: Mask) -> Mask:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= least
     keep[0] = False
-    return keep[labels]  # type: ignore[no-any-return]
+    return keep[labels]
 
 
 def dilate(mask: Mask, radius: int) -> Mask:

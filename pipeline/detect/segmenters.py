@@ -113,7 +113,7 @@ class CompactSegmenterAdapter:
 
         with torch.inference_mode(), autocast(self.device):
             logits = photo_logits(self.network, shrink(rgb, longest or COMPACT_SIZE), self.device)
-            return logits.float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
+            return logits.float().softmax(0).cpu().numpy()
 
 
 class FCNSegmenter:
@@ -153,7 +153,7 @@ class FCNSegmenter:
             logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))[
                 "out"
             ]
-            return logits[0].float().softmax(0).cpu().numpy()  # type: ignore[no-any-return]
+            return logits[0].float().softmax(0).cpu().numpy()
 
 
 def shrink(rgb: Pixels, longest: int) -> NDArray[np.uint8]:

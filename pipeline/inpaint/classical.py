@@ -38,4 +38,4 @@ def fill_classically(
 
 def paint(picture: NDArray[np.uint8], missing: Mask, method: str) -> NDArray[np.uint8]:
     """OpenCV's ``inpaint`` on a whole HWC picture, by a method of ``METHODS``."""
-    return cv2.inpaint(picture, missing.astype(np.uint8), RADIUS, METHODS[method])  # type: ignore[return-value]
+    return cv2.inpaint(picture, missing.astype(np.uint8), RADIUS, METHODS[method])

@@ -83,7 +83,7 @@ def stretch(picture: FloatArray, known: Mask) -> FloatArray | None:
     part = picture[rows, columns]
     if part.size < 0.1 * picture.size:
         return None
-    return cv2.resize(part, (w, h), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    return cv2.resize(part, (w, h), interpolation=cv2.INTER_LINEAR)
 
 
 def finetune(

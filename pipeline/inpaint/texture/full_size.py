@@ -234,11 +234,11 @@ def copy_sources(
         target, source = _overlap(
             box.grown(4, labels.shape).shifted(frame.y, frame.x),
             full.offsets[k],
-            known_mask.shape,  # type: ignore[arg-type]
+            known_mask.shape,
         )
         if not target.area:
             continue
-        shift = _enlarged_shift(small_labels == k, small_shift, target, known_mask.shape)  # type: ignore[arg-type]
+        shift = _enlarged_shift(small_labels == k, small_shift, target, known_mask.shape)
         inside = target.relative_to(frame).slices
         share = blur((labels[inside] == k).astype(np.float32), 1.0)
         share[~known_mask[source.slices]] = 0
@@ -342,4 +342,4 @@ def _read_at(plane: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
     Coordinates are in pixels from the centre of the first pixel; outside, the border is repeated.
     """
     maps = np.meshgrid(x, y)
-    return cv2.remap(plane, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    return cv2.remap(plane, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

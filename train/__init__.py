@@ -1,0 +1,1 @@
+"""Training and measuring of the networks: ``train-inpainter`` and ``evaluate-inpainter``."""

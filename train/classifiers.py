@@ -1,6 +1,7 @@
-"""The classification networks behind Similarity: MobileNetV2 on ImageNet's classes, and the paper's VGG16_BN on those of Places.
+"""The classifiers behind Similarity: MobileNetV2 (ImageNet), and the paper's VGG16_BN (Places).
 
-They score pictures and must never train an inpainter. A figure is comparable only with figures of the same classifier.
+They score pictures and must never train an inpainter. Scores of different classifiers cannot be
+compared.
 """
 
 from __future__ import annotations
@@ -12,21 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from ..models.checkpoint import CheckpointError, load_weights
-from .mobilenet_v2 import MobileNetV2, scaled
-
-__all__ = [
-    "MobileNetV2",
-    "PlacesVGG16BN",
-    "PlacesVGG16BNConfig",
-    "imagenet_backbone",
-    "load_classifier",
-    "untrained_backbone",
-]
+from .mobilenet_v2 import ClassifierMobileNetV2, scaled
 
 
 @dataclass(frozen=True)
 class PlacesVGG16BNConfig:
-    """``classes`` that the new layer tells apart, their ``names`` by index if known, ``size``: side in pixels at which it looks."""
+    """Shape of a ``PlacesVGG16BN``.
+
+    Attributes:
+        classes: outputs of the new layer.
+        names: the classes' names by index, or empty.
+        size: side in pixels of the network's input.
+    """
 
     classes: int = 365
     names: tuple[str, ...] = ()
@@ -35,18 +33,21 @@ class PlacesVGG16BNConfig:
     def __post_init__(self) -> None:
         if self.names and len(self.names) != self.classes:
             raise ValueError(
-                f"{len(self.names)} names for {self.classes} classes; expected one for each, or none"
+                f"{len(self.names)} names for {self.classes} classes; "
+                "expected one for each, or none"
             )
 
 
 class PlacesVGG16BN(nn.Module):
-    """VGG16_BN and "a new full-connection layer with 365 channels to transfer from 1000-classification task" (Wu & Cui, 4.1).
+    """VGG16_BN with a new layer for Places' 365 classes (Wu & Cui, section 4.1).
 
-    The new layer lies on top of the 1000 outputs, as the sentence says; the old last layer stays.
+    "a new full-connection layer with 365 channels to transfer from 1000-classification task":
+    the new layer lies on top of the 1000 outputs, as the sentence says; the old last layer
+    stays.
 
     Args:
         config: see ``PlacesVGG16BNConfig``.
-        backbone: normalised pictures N3HW -> Nx1000; ``untrained_backbone()`` without one.
+        backbone: normalised pictures N3HW -> Nx1000; default ``untrained_backbone()``.
     """
 
     config_class = PlacesVGG16BNConfig
@@ -58,7 +59,8 @@ class PlacesVGG16BN(nn.Module):
         self.config = config or PlacesVGG16BNConfig()
         self.backbone = untrained_backbone() if backbone is None else backbone
         self.head = nn.Linear(1000, self.config.classes)
-        # ImageNet's, as torchvision's weights want them; constants, so no part of a weight file that is fp16.
+        # ImageNet's, as torchvision's weights expect; constants, so they are not in a weight
+        # file, which is fp16.
         self.register_buffer(
             "mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False
         )
@@ -70,25 +72,33 @@ class PlacesVGG16BN(nn.Module):
     std: Tensor
 
     def forward(self, image: Tensor) -> Tensor:
-        """Classify pictures N3HW RGB in [0, 1], any size, scaled to the config's -> Nx``classes`` logits."""
+        """Classify pictures.
+
+        Args:
+            image: N3HW RGB in [0, 1], any size; resized to the config's.
+
+        Returns:
+            Nx``classes`` logits.
+        """
         return self.head(self.backbone((scaled(image, self.config.size) - self.mean) / self.std))
 
 
 def untrained_backbone() -> nn.Module:
-    """torchvision's VGG16_BN without its weights, for a file that brings its own."""
+    """VGG16_BN of torchvision without its weights, to be filled from a file."""
     from torchvision.models import vgg16_bn
 
     return vgg16_bn(weights=None, init_weights=False)
 
 
 def imagenet_backbone(*, offline: bool = False) -> nn.Module:
-    """torchvision's VGG16_BN with its ImageNet weights: from torch's cache, else downloaded; the hash is checked either way.
+    """VGG16_BN of torchvision with its ImageNet weights, cached or downloaded; the hash is checked.
 
     Args:
-        offline: never touch the network; the environment variable ``REMOVE_OBJECTS_OFFLINE`` says the same.
+        offline: never download; the environment variable ``REMOVE_OBJECTS_OFFLINE`` has the
+            same effect.
 
     Raises:
-        FileNotFoundError: not to be had; says why, and where to put the file.
+        FileNotFoundError: unavailable; the message says why, and where to put the file.
         CheckpointError: the file is not the published one.
     """
     from ..models.hub import VGG16_BN, cache_folder, fetch, why_missing
@@ -96,25 +106,32 @@ def imagenet_backbone(*, offline: bool = False) -> nn.Module:
     why = why_missing(VGG16_BN, offline=offline)
     if why:
         raise FileNotFoundError(
-            f"{VGG16_BN.filename} is {why}; put {VGG16_BN.url} into {cache_folder()}, then run again"
+            f"{VGG16_BN.filename} is {why}; "
+            f"put {VGG16_BN.url} into {cache_folder()}, then run again"
         )
     network = untrained_backbone()
     network.load_state_dict(torch.load(fetch(VGG16_BN).path, map_location="cpu", weights_only=True))
     return network
 
 
-def load_classifier(path: Path) -> MobileNetV2 | PlacesVGG16BN:
-    """A classifier in evaluation mode by its file: ``.npz`` is MobileNetV2, ``.safetensors`` an exported PlacesVGG16BN.
+def load_classifier(path: Path) -> ClassifierMobileNetV2 | PlacesVGG16BN:
+    """Load a classifier in evaluation mode.
+
+    Args:
+        path: ``.npz`` of a ``ClassifierMobileNetV2``, or ``.safetensors`` of a
+            ``PlacesVGG16BN``.
 
     Raises:
-        FileNotFoundError, CheckpointError: as the networks' own loaders; pickles are refused unread.
+        FileNotFoundError: as the networks' own loaders.
+        CheckpointError: as the networks' own loaders; pickles are refused unread.
     """
     if path.suffix == ".npz":
-        return MobileNetV2(path)
+        return ClassifierMobileNetV2(path)
     if path.suffix == ".safetensors":
         network = load_weights(path, PlacesVGG16BN)
         assert isinstance(network, PlacesVGG16BN)
         return network.requires_grad_(False)
     raise CheckpointError(
-        f"{path}: a classifier is a .npz (MobileNetV2) or a .safetensors (scene-classifier's export), not '{path.suffix}'"
+        f"{path}: a classifier is a .npz (MobileNetV2) or a .safetensors "
+        f"(scene-classifier's export), not '{path.suffix}'"
     )

@@ -1,6 +1,7 @@
-"""The training loop on Lightning Fabric: steps, exponential moving average, exact resume, held-out figures, samples, a clean stop.
+"""The training loop on Lightning Fabric.
 
-A task knows its networks and losses (``train.tasks.base``); the loop knows time, devices and files.
+Steps, moving average, exact resume, held-out metrics, samples, and a clean stop. A task knows
+its networks and losses (``train.tasks.base``); the loop knows time, devices and files.
 """
 
 from __future__ import annotations
@@ -32,63 +33,95 @@ from ..pipeline.system.signals import signals_restored
 
 log = logging.getLogger(__name__)
 
-#: By which held-out figure the best checkpoint is chosen: the first that the task gives. True: the higher, the better.
+#: The metrics that choose the best checkpoint: the first that the task has. True = higher is
+#: better.
 BEST_BY = (
-    ("val_lpips", False), ("val_perceptual", False), ("val_mean", True), ("val_accuracy", True), ("val_hole_l1", False),
+    ("val_lpips", False),
+    ("val_perceptual", False),
+    ("val_mean", True),
+    ("val_accuracy", True),
+    ("val_hole_l1", False),
     ("val_loss", False),
-)  # fmt: skip
+)
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss became NaN or infinite; the last checkpoint is from before it."""
+    """A loss became NaN or infinite; the last checkpoint is older than that."""
 
 
 class DamagedCheckpointError(ValueError):
-    """The checkpoint cannot be read; the message says which file to delete."""
+    """The checkpoint cannot be read; the message names the file to delete."""
 
 
 class Task(Protocol):
-    """What the loop trains. ``network`` is averaged and shipped; ``modules`` and ``optimizers`` are all that learns, by name.
+    """What the loop trains.
 
-    ``setup`` replaces the entries of ``modules`` and ``optimizers`` by Fabric's wrappers: read them there at every use.
+    ``prepare`` is called after Fabric has wrapped the entries of ``modules`` and
+    ``optimizers``: read them there at every use.
+
+    Attributes:
+        modules: all modules that learn, by name. Checkpoints hold the names.
+        optimizers: the modules' optimizers, by the same names.
+        clip: largest gradient norm by module; a module without entry is not clipped.
     """
 
     modules: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
-    #: Largest gradient norm by module; absent = not clipped.
     clip: dict[str, float]
 
     @property
     def network(self) -> nn.Module:
-        """The bare network that ships."""
+        """The bare network that is averaged and ships."""
 
     def prepare(self, fabric: Fabric) -> None:
-        """Told once, before the first step: where and in which precision to work with what is no entry of ``modules``."""
+        """Move everything that is not in ``modules`` to the run's device and precision.
+
+        Called once, before the first step.
+        """
 
     def batches(
         self, start: int, *, accumulate: int, rank: int, world: int
     ) -> Iterator[tuple[Tensor, ...]]:
-        """Endless batches of this rank from optimizer step ``start`` on, ``accumulate`` of them a step."""
+        """Endless batches of this process.
+
+        Args:
+            start: first optimizer step.
+            accumulate: batches per step.
+            rank: number of this process.
+            world: count of processes.
+        """
 
     def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
-        """For each module its weighted losses by name, ready to be added up; the modules' graphs do not share parameters."""
+        """The weighted losses of each module by name, ready to be added up.
+
+        The graphs of two modules share no parameters.
+        """
 
     def set_progress(self, share: float) -> None:
-        """Told before each step which share of the run is done, in [0, 1]; for schedules."""
+        """Adjust schedules; called before each step with the share of the run in [0, 1]."""
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on held-out pictures, names beginning with ``val_``."""
+        """Metrics on held-out pictures; their names begin with ``val_``."""
 
     def samples(self, network: nn.Module) -> NDArray[Any] | None:
-        """A grid of held-out results to look at, HWC uint8 RGB, or None."""
+        """A grid of held-out results, HWC uint8 RGB, or None."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How long, how often, on what.
+    """Length, intervals and hardware of a run.
 
-    ``every``: steps between log lines and checkpoints; ``evaluate_every``: between held-out figures. ``accumulate``: batches whose
-    gradients make one step. ``average``: decay of the moving average. ``precision``, ``device`` and ``devices`` as Fabric names them.
+    Attributes:
+        steps: length of the whole run in optimizer steps.
+        minutes: time limit of this session.
+        every: steps between log lines and checkpoints.
+        evaluate_every: steps between held-out metrics.
+        accumulate: batches whose gradients make one step.
+        average: decay of the moving average; 0 = none.
+        precision: as Fabric names it.
+        device: as Fabric names it.
+        devices: number of processes on this machine; torchrun's count takes precedence.
+        seed: of the global random numbers.
     """
 
     steps: int
@@ -104,32 +137,40 @@ class Run:
 
 
 def best_precision(device: str) -> str:
-    """``bf16-mixed`` where the hardware multiplies bf16, fp16 on other CUDA devices, else fp32."""
+    """The fastest precision of a device.
+
+    Returns:
+        ``bf16-mixed`` if the hardware multiplies bf16, ``16-mixed`` on other CUDA devices, else
+        ``32-true``.
+    """
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         return "bf16-mixed" if has_bf16("cuda") else "16-mixed"
     return "bf16-mixed" if device in ("cpu", "auto") and has_bf16("cpu") else "32-true"
 
 
 def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
-    """Train ``task`` until the steps or minutes are over, or Ctrl-C; resumes from ``folder/checkpoint.pt`` if it is there.
+    """Train ``task`` until its steps or minutes are over, or Ctrl-C.
 
-    A resumed run goes on exactly as it would have: weights, optimizers, average, random states of every process, order of the data.
-    Under ``torchrun`` every process trains on its own part of each batch.
+    The run resumes from ``folder/checkpoint.pt`` if it exists, exactly as if it had not
+    stopped: weights, optimizers, average, random states of every process, and order of the
+    data. Under ``torchrun`` every process trains on its own share of each batch.
 
     Args:
         task: see ``Task``.
-        folder: for ``checkpoint.pt``, ``best.pt`` (the best average so far), ``log.jsonl`` and ``samples/``; made if missing.
-        run: its length counts earlier sessions in.
+        folder: for ``checkpoint.pt``, ``best.pt`` (the best average so far), ``log.jsonl`` and
+            ``samples/``; created if missing.
+        run: its steps include those of earlier sessions.
 
     Returns:
-        The last held-out figures, ``step``, and ``seconds`` over all sessions.
+        The last held-out metrics, ``step``, and ``seconds`` over all sessions.
 
     Raises:
         NonFiniteLossError: names the step and the losses; no checkpoint is written after it.
-        DamagedCheckpointError: the checkpoint there cannot be read.
-        UsageError: another process trains into the folder, or nothing can be written there.
+        DamagedCheckpointError: the checkpoint cannot be read.
+        UsageError: another process trains into the folder, or the folder is not writable.
     """
-    # The first process holds it for all of them, and before they are launched: one that cannot go on alone leaves the others waiting.
+    # The first process holds the lock for all, before they are launched: a process that failed
+    # alone would leave the others waiting.
     with (
         lock.folder_lock(folder, lambda: remove_parts(folder), option="--run")
         if is_first_process()
@@ -139,11 +180,15 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
 
 
 def is_first_process() -> bool:
-    """Of those that train together, as their launcher says; before they are connected nothing else tells."""
+    """Whether this is the first of the processes that train together.
+
+    Only the launcher's environment tells before they are connected.
+    """
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
+    """``train`` in a locked folder."""
     under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     processes = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else run.devices
     fabric = Fabric(
@@ -165,39 +210,49 @@ def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     _seed(state, fabric, run.seed)
     session = _Session(task, folder, run, fabric, ema, step, seconds, state or {})
     with _stop_signals() as stop:
-        figures = session.go(stop)
-    return {"step": float(session.step), "seconds": session.seconds, **figures}
+        metrics = session.go(stop)
+    return {"step": float(session.step), "seconds": session.seconds, **metrics}
 
 
 class _Session:
-    """One call of ``train``: the loop, and what it writes."""
+    """One call of ``train``: the loop and the files that it writes."""
 
     def __init__(
-        self, task: Task, folder: Path, run: Run, fabric: Fabric, ema: AveragedModel, step: int, seconds: float, state: dict[str, Any]
-    ) -> None:  # fmt: skip
+        self,
+        task: Task,
+        folder: Path,
+        run: Run,
+        fabric: Fabric,
+        ema: AveragedModel,
+        step: int,
+        seconds: float,
+        state: dict[str, Any],
+    ) -> None:
         self.task, self.folder, self.run, self.fabric, self.ema = task, folder, run, fabric, ema
         self.start = self.step = step
         self.best = float(state.get("best", math.inf))
         here = machine(fabric.device) + (f" x {fabric.world_size}" if fabric.world_size > 1 else "")
         self.machines = [m for m in state.get("machines", []) if m != here] + [here]
-        # In fp16 a gradient that overflows is expected: the loss scale falls and the step is left out.
+        # In fp16 an overflowing gradient is expected: the loss scale falls and the step is
+        # skipped.
         self._scaled = run.precision.startswith("16")
         self._earlier, self._begun = seconds, time.monotonic()
         self._board = _tensorboard(folder) if fabric.is_global_zero else None
 
     @property
     def seconds(self) -> float:
-        """Spent over all sessions."""
+        """Time spent over all sessions."""
         return self._earlier + time.monotonic() - self._begun
 
     def go(self, stop: threading.Event) -> dict[str, float]:
+        """Train until the end or a stop; returns the last held-out metrics."""
         run = self.run
         world, rank = self.fabric.world_size, self.fabric.global_rank
         stream = self.task.batches(self.step, accumulate=run.accumulate, rank=rank, world=world)
         totals: dict[str, Tensor] = {}
         counted = samples = 0
         since = time.monotonic()
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         evaluated = -1
         bar = tqdm(
             total=run.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=rank > 0
@@ -205,12 +260,12 @@ class _Session:
         with bar:
             while self.step < run.steps and not self._over(stop):
                 self.task.set_progress(self.step / run.steps)
-                found, seen = self._step(stream)
-                for name, value in found.items():
+                losses, count = self._step(stream)
+                for name, value in losses.items():
                     totals[name] = totals.get(name, torch.zeros_like(value)) + value
                 self.step += 1
                 counted += 1
-                samples += seen * world
+                samples += count * world
                 bar.update()
                 if self.step % run.every == 0:
                     means = {k: round(float(v) / counted, 5) for k, v in totals.items()}
@@ -218,40 +273,43 @@ class _Session:
                     bar.set_postfix(means)
                     self._log({"step": self.step, "seconds": round(self.seconds, 1), **means})
                     totals, counted, samples = {}, 0, 0
-                # Figures first: the checkpoint then knows the best of all until its step.
+                # Evaluate first: the checkpoint then knows the best score up to its step.
                 if self.step % run.evaluate_every == 0:
-                    figures, evaluated = self._evaluate(), self.step
+                    metrics, evaluated = self._evaluate(), self.step
                 if self.step % run.every == 0:
                     self._save()
                     since = time.monotonic()
         if stop.is_set():
             log.warning(
-                "stopped by the user at step %d; the same command goes on from here", self.step
+                "stopped by the user at step %d; the same command resumes from here", self.step
             )
-        if (
-            self.step > self.start or self.step == 0
-        ):  # a run of no steps keeps what the task began with
+        # A run of no steps saves the initial weights.
+        if self.step > self.start or self.step == 0:
             if evaluated != self.step:
-                figures = self._evaluate()
+                metrics = self._evaluate()
             self._save()
         if self._board is not None:
             self._board.close()
-        return figures
+        return metrics
 
     def _over(self, stop: threading.Event) -> bool:
-        """Whether to stop before the next step; all processes decide as one."""
+        """Whether to stop before the next step; all processes decide alike."""
         return _any(
             self.fabric, stop.is_set() or time.monotonic() - self._begun > self.run.minutes * 60
         )
 
     def _step(self, stream: Iterator[tuple[Tensor, ...]]) -> tuple[dict[str, Tensor], int]:
-        """One optimizer step over ``accumulate`` batches: mean losses by name, and how many pictures this process saw."""
+        """One optimizer step over ``accumulate`` batches.
+
+        Returns:
+            (mean losses by name, number of pictures that this process saw).
+        """
         task, fabric, share = self.task, self.fabric, 1 / self.run.accumulate
-        found: dict[str, Tensor] = {}
-        seen = 0
+        logged: dict[str, Tensor] = {}
+        count = 0
         for i in range(self.run.accumulate):
             batch = tuple(t.to(fabric.device, non_blocking=True) for t in next(stream))
-            seen += len(batch[0])
+            count += len(batch[0])
             with ExitStack() as stack:
                 for module in task.modules.values():
                     unfinished = i + 1 < self.run.accumulate
@@ -260,13 +318,14 @@ class _Session:
                 for losses in task.losses(batch).values():
                     fabric.backward(torch.stack(list(losses.values())).sum() * share)
                     for name, value in losses.items():
-                        found[name] = (
-                            found.get(name, torch.zeros_like(value)) + value.detach() * share
+                        logged[name] = (
+                            logged.get(name, torch.zeros_like(value)) + value.detach() * share
                         )
-        if _any(fabric, not bool(torch.isfinite(torch.stack(list(found.values()))).all())):
-            losses_now = {k: float(v) for k, v in found.items()}
+        if _any(fabric, not bool(torch.isfinite(torch.stack(list(logged.values()))).all())):
+            losses_now = {k: float(v) for k, v in logged.items()}
             raise NonFiniteLossError(
-                f"step {self.step}: {losses_now}; resume from the last checkpoint with a lower learning rate"
+                f"step {self.step}: {losses_now}; "
+                "resume from the last checkpoint with a lower learning rate"
             )
         for name, optimizer in task.optimizers.items():
             if name in task.clip:
@@ -277,18 +336,19 @@ class _Session:
                     error_if_nonfinite=False,
                 )
                 if norm is not None:
-                    found[f"{name}_gradient"] = norm.detach()
+                    logged[f"{name}_gradient"] = norm.detach()
                 if norm is not None and not self._scaled and not bool(torch.isfinite(norm)):
                     raise NonFiniteLossError(
-                        f"step {self.step}: the gradient of {name} is {float(norm)}; resume with a lower learning rate"
+                        f"step {self.step}: the gradient of {name} is {float(norm)}; "
+                        "resume with a lower learning rate"
                     )
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.ema.update_parameters(task.network)
-        return found, seen
+        return logged, count
 
     def _evaluate(self) -> dict[str, float]:
-        """Held-out figures of the averaged network; keeps it as ``best.pt`` where it is the best so far."""
+        """Held-out metrics of the averaged network; writes ``best.pt`` if it is the best so far."""
         if not self.fabric.is_global_zero:
             self.fabric.barrier()
             return {}
@@ -296,24 +356,28 @@ class _Session:
         was = network.training
         network.eval()
         with torch.inference_mode(), self.fabric.autocast():
-            figures = {k: round(v, 5) for k, v in self.task.evaluate(network).items()}
+            metrics = {k: round(v, 5) for k, v in self.task.evaluate(network).items()}
             grid = self.task.samples(network)
         network.train(was)
-        self._log({"step": self.step, **figures})
+        self._log({"step": self.step, **metrics})
         if grid is not None:
             self._write_samples(grid)
-        score = _score(figures)
+        score = _score(metrics)
         if score < self.best or not (self.folder / "best.pt").exists():
             self.best = score
-            of_run = {"step": self.step, "seconds": self.seconds, "machines": self.machines}
-            _write(
-                self.folder / "best.pt",
-                {**of_run, "ema": self.ema.state_dict(), "figures": figures},
-            )
+            state = {
+                "step": self.step,
+                "seconds": self.seconds,
+                "machines": self.machines,
+                "ema": self.ema.state_dict(),
+                "figures": metrics,
+            }
+            _write(self.folder / "best.pt", state)
         self.fabric.barrier()
-        return figures
+        return metrics
 
     def _write_samples(self, grid: NDArray[Any]) -> None:
+        """Write a grid of samples as PNG, and to TensorBoard."""
         from PIL import Image
 
         folder = self.folder / "samples"
@@ -323,6 +387,7 @@ class _Session:
             self._board.add_image("samples", grid, self.step, dataformats="HWC")
 
     def _save(self) -> None:
+        """Write the checkpoint."""
         fabric = self.fabric
         random = cast(Tensor, fabric.all_gather(_random_state(fabric.device)))
         if not fabric.is_global_zero:
@@ -342,6 +407,7 @@ class _Session:
         fabric.barrier()
 
     def _log(self, row: dict[str, Any]) -> None:
+        """Append a row to ``log.jsonl``, and to TensorBoard."""
         if not self.fabric.is_global_zero:
             return
         with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
@@ -354,17 +420,31 @@ class _Session:
 
 @dataclass(frozen=True)
 class Averaged:
-    """The network that ships, and what its card says of the run: its step, seconds spent until then, machines, held-out figures."""
+    """The network that ships, and what its card says of the run.
+
+    Attributes:
+        network: the average, in evaluation mode.
+        step: its optimizer step.
+        seconds: time spent until then over all sessions.
+        machines: the hardware of the sessions.
+        metrics: held-out metrics at that step.
+    """
 
     network: nn.Module
     step: int
     seconds: float
     machines: tuple[str, ...]
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
 
 def averaged_network(folder: Path, task: Task, *, last: bool = False) -> Averaged:
-    """The best averaged network of a run, ``folder/best.pt``; or its ``last`` one, ``folder/checkpoint.pt`` (which has no figures).
+    """Load an averaged network of a run.
+
+    Args:
+        folder: the run's.
+        task: a task of the same network.
+        last: load the last average, of ``checkpoint.pt``, which has no metrics, instead of the
+            best one, of ``best.pt``.
 
     Raises:
         FileNotFoundError: nothing was trained there.
@@ -387,7 +467,7 @@ def averaged_network(folder: Path, task: Task, *, last: bool = False) -> Average
 
 
 def machine(device: torch.device) -> str:
-    """What a run ran on, for the card."""
+    """The name of the hardware for the card."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cores = f"{os.cpu_count()} CPU cores"
@@ -395,12 +475,12 @@ def machine(device: torch.device) -> str:
 
 
 def _parts(task: Task) -> dict[str, Any]:
-    """All that a checkpoint keeps of a task, by name."""
+    """Everything that a checkpoint stores of a task, by name."""
     return {**task.modules, **{f"{k}_optimizer": v for k, v in task.optimizers.items()}}
 
 
 def _any(fabric: Fabric, flag: bool) -> bool:
-    """Whether any process says so; all processes get the same answer."""
+    """Whether the flag is set in any process; all processes get the same answer."""
     if fabric.world_size == 1:
         return flag
     return bool(
@@ -412,16 +492,19 @@ def _any(fabric: Fabric, flag: bool) -> bool:
     )
 
 
-def _score(figures: dict[str, float]) -> float:
-    """The figure by which checkpoints are compared, lower is better."""
+def _score(metrics: dict[str, float]) -> float:
+    """The metric by which checkpoints are compared; lower is better."""
     for name, higher in BEST_BY:
-        if name in figures and math.isfinite(figures[name]):
-            return -figures[name] if higher else figures[name]
+        if name in metrics and math.isfinite(metrics[name]):
+            return -metrics[name] if higher else metrics[name]
     return math.inf
 
 
 def _average(network: nn.Module, decay: float) -> AveragedModel:
-    """An exponential moving average whose memory grows with the run: a fixed decay would keep the random start for thousands of steps."""
+    """An exponential moving average whose memory grows with the run.
+
+    A fixed decay would keep the random initial weights for thousands of steps.
+    """
 
     @torch.no_grad()
     def blend(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
@@ -436,7 +519,10 @@ def _average(network: nn.Module, decay: float) -> AveragedModel:
 
 
 def _wrap(task: Task, fabric: Fabric) -> None:
-    """Hand every module and its optimizer to Fabric: device, precision, gradients shared between processes."""
+    """Hand every module and its optimizer to Fabric.
+
+    Fabric adds device, precision and the exchange of gradients between processes.
+    """
     for name, module in task.modules.items():
         wrapped, optimizer = fabric.setup(module, task.optimizers[name])
         task.modules[name], task.optimizers[name] = wrapped, optimizer
@@ -444,7 +530,7 @@ def _wrap(task: Task, fabric: Fabric) -> None:
 
 
 def _random_state(device: torch.device) -> Tensor:
-    """The generators' states of this process in one row of bytes: CPU's, then the accelerator's if there is one."""
+    """The generators' states of this process in one row of bytes: CPU's, then the accelerator's."""
     states = [torch.get_rng_state()]
     if device.type == "cuda":
         states.append(torch.cuda.get_rng_state(device))
@@ -452,34 +538,37 @@ def _random_state(device: torch.device) -> Tensor:
 
 
 def _seed(state: dict[str, Any] | None, fabric: Fabric, seed: int) -> None:
-    """Go on with the random numbers of the checkpoint; a new run, or one of another number of processes, begins at ``seed`` + rank."""
+    """Restore the checkpoint's random states.
+
+    A new run, or one of another number of processes, starts at ``seed`` + rank.
+    """
     rows = state.get("random") if state else None
-    own = torch.get_rng_state().numel()
+    cpu_bytes = torch.get_rng_state().numel()
     if rows is None or len(rows) != fabric.world_size:
         torch.manual_seed(seed + fabric.global_rank)
         return
     row = rows[fabric.global_rank]
-    torch.set_rng_state(row[:own].clone())  # a view of a later row would crash it
-    if fabric.device.type == "cuda" and len(row) > own:
-        torch.cuda.set_rng_state(row[own:].clone(), fabric.device)
+    torch.set_rng_state(row[:cpu_bytes].clone())  # a view of a later row would crash it
+    if fabric.device.type == "cuda" and len(row) > cpu_bytes:
+        torch.cuda.set_rng_state(row[cpu_bytes:].clone(), fabric.device)
 
 
 def _read(path: Path, needed: set[str]) -> dict[str, Any] | None:
-    """A checkpoint's content, None where there is no file."""
+    """The content of a checkpoint; None if there is no file."""
     if not path.exists():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        Exception
-    ) as error:  # damage takes every form; weights_only: a pickle that would run code ends here too
+    # Damage takes every form; with weights_only, a pickle that would run code ends here too.
+    except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise DamagedCheckpointError(
-            f"{path}: not a readable checkpoint ({first}); delete it to begin anew"
+            f"{path}: not a readable checkpoint ({first}); delete it to start anew"
         ) from error
     if not isinstance(state, dict) or not needed <= set(state):
         raise DamagedCheckpointError(
-            f"{path}: not a checkpoint of this version; delete it to begin anew, or use another --run"
+            f"{path}: not a checkpoint of this version; "
+            "delete it to start anew, or use another --run"
         )
     return state
 
@@ -487,6 +576,7 @@ def _read(path: Path, needed: set[str]) -> dict[str, Any] | None:
 def _restore(
     state: dict[str, Any] | None, task: Task, ema: AveragedModel, fabric: Fabric
 ) -> tuple[int, float]:
+    """Load a checkpoint into task and average; returns (step, seconds)."""
     if state is None:
         return 0, 0.0
     for name, part in _parts(task).items():
@@ -496,25 +586,30 @@ def _restore(
             except (RuntimeError, ValueError) as error:
                 first = str(error).splitlines()[0]
                 raise DamagedCheckpointError(
-                    f"the checkpoint's {name} is of another shape ({first}); use the same options, or another --run"
+                    f"the checkpoint's {name} is of another shape ({first}); "
+                    "use the same options, or another --run"
                 ) from error
         else:
             log.warning("the checkpoint has no %s; it starts fresh", name)
     ema.load_state_dict(state["ema"])
-    if state["precision"]:  # of a run in fp16; its loss scale
+    if state["precision"]:  # the loss scale of a run in fp16
         fabric.strategy.precision.load_state_dict(state["precision"])
     log.info("resumed at step %d", state["step"])
     return int(state["step"]), float(state["seconds"])
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
+    """Write a file atomically."""
     with atomic_write(path) as file:
         torch.save(state, file)
 
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C (or a cluster's SIGTERM) sets, so that the step at work is finished and saved; a second Ctrl-C interrupts."""
+    """An event that Ctrl-C, or a cluster's SIGTERM, sets.
+
+    The step in progress is then finished and saved; a second Ctrl-C interrupts it.
+    """
     stop = threading.Event()
 
     def ask(number: int, _: Any) -> None:
@@ -530,7 +625,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 
 def _tensorboard(folder: Path) -> Any:
-    """A TensorBoard writer where the package is installed, else None."""
+    """A TensorBoard writer if the package is installed, else None."""
     with suppress(ImportError):
         from torch.utils.tensorboard import SummaryWriter
 

@@ -1,6 +1,7 @@
-"""Feature networks for the perceptual and style losses, and the one that only scores.
+"""Feature networks for the perceptual and style losses, and LPIPS, which only scores.
 
-A file of VGG-19's first layers, VGG-16 or SqueezeNet from torchvision's hub. LPIPS scores held-out pictures and trains nothing.
+The feature network is a file of VGG-19's first layers, or VGG-16 or SqueezeNet from
+torchvision's hub. LPIPS scores held-out pictures and never trains a network.
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ from ..models.hub import RemoteFile
 
 
 class NormalisedVGG(nn.Module):
-    """VGG-19 to relu3_1 as style transfer uses it: normalised weights, the first layer a colour transform, reflection padding.
+    """VGG-19 to relu3_1 as style transfer uses it.
+
+    Its weights are normalised, its first layer is a colour transform, and it pads by
+    reflection.
 
     Args:
-        path: ``vgg_normalised_conv3_1.pth``; loaded with ``weights_only``, so nothing in it can run.
+        path: ``vgg_normalised_conv3_1.pth``; loaded with ``weights_only``, so no code in it can
+            run.
     """
 
-    #: The file's convolutions by index, and where features are taken (relu1_1, relu1_2, relu2_1, relu2_2, relu3_1) or pooled.
+    #: The file's convolutions: index, whether a pool follows, whether features are taken
+    #: (relu1_1, relu1_2, relu2_1, relu2_2, relu3_1).
     LAYERS = (
         (2, False, True),
         (5, True, True),
@@ -38,6 +44,7 @@ class NormalisedVGG(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """The features of pictures N3HW in [0, 1] by layer."""
         x = self.colour(image)
         features = []
         for conv, (_, pool, _) in zip(self.convs, self.LAYERS, strict=True):
@@ -49,7 +56,10 @@ class NormalisedVGG(nn.Module):
 
 
 class VGG16(nn.Module):
-    """The three pools of torchvision's VGG-16, as both papers use it (hash-checked download from torchvision's own hub)."""
+    """The three pools of torchvision's VGG-16, as both papers use it.
+
+    The weights come from torchvision's hub; their hash is checked.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,8 +67,9 @@ class VGG16(nn.Module):
 
         from ..models.hub import VGG16_FEATURES
 
-        # The published file has the classifier's names with NaN in them; only the features are taken.
-        state = torch.load(_had(VGG16_FEATURES), map_location="cpu", weights_only=True)
+        # The published file has the classifier's names with NaN in them; only the features are
+        # read.
+        state = torch.load(_hub_file(VGG16_FEATURES), map_location="cpu", weights_only=True)
         features = vgg16(weights=None).features
         features.load_state_dict(
             {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
@@ -71,6 +82,7 @@ class VGG16(nn.Module):
     std: Tensor
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """The features of pictures N3HW in [0, 1] by layer."""
         x = (image - self.mean) / self.std
         features = []
         for layer in self.layers:
@@ -81,9 +93,12 @@ class VGG16(nn.Module):
 
 
 class SqueezeNet(nn.Module):
-    """The four pools' inputs of torchvision's SqueezeNet 1.1: an eighth of VGG's cost, for machines without an accelerator."""
+    """The four pools' inputs of torchvision's SqueezeNet 1.1, at an eighth of VGG's cost.
 
-    #: Indices of the layers whose output is taken: before each pool, and the last.
+    For machines without an accelerator.
+    """
+
+    #: Indices of the layers whose output is a feature map: before each pool, and the last.
     TAKEN = (1, 4, 7, 12)
 
     def __init__(self) -> None:
@@ -93,7 +108,9 @@ class SqueezeNet(nn.Module):
         from ..models.hub import SQUEEZENET
 
         network = squeezenet1_1(weights=None)
-        network.load_state_dict(torch.load(_had(SQUEEZENET), map_location="cpu", weights_only=True))
+        network.load_state_dict(
+            torch.load(_hub_file(SQUEEZENET), map_location="cpu", weights_only=True)
+        )
         self.layers = network.features.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
@@ -102,14 +119,16 @@ class SqueezeNet(nn.Module):
     std: Tensor
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        return _taken(self.layers, (image - self.mean) / self.std, self.TAKEN)
+        """The features of pictures N3HW in [0, 1] by layer."""
+        return _outputs_at(self.layers, (image - self.mean) / self.std, self.TAKEN)
 
 
 class SegmenterFeatures(nn.Module):
-    """The compact segmenter that ships, after five of MobileNetV2's stages, at strides 4, 8, 16, 16 and 16.
+    """The shipped compact segmenter after five stages, at strides 4, 8, 16, 16 and 16.
 
-    Suvorov et al. 2022, 2.2.1: features of a segmenter with holes in its filters see whole things where VGG's first layers see strokes.
-    It is in every installation.
+    Suvorov et al. 2022, section 2.2.1: the features of a segmenter with dilated convolutions
+    respond to whole objects, those of VGG's first layers to strokes. Its weights are in every
+    installation.
     """
 
     #: The last block of a stage: 24, 32, 64, 96 and 320 channels.
@@ -128,11 +147,12 @@ class SegmenterFeatures(nn.Module):
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        return _taken(self.layers, image * 2 - 1, self.TAKEN)
+        """The features of pictures N3HW in [0, 1] by layer."""
+        return _outputs_at(self.layers, image * 2 - 1, self.TAKEN)
 
 
-def _taken(layers: Iterable[nn.Module], x: Tensor, at: Container[int]) -> list[Tensor]:
-    """What the layers at these places answer, one after the other."""
+def _outputs_at(layers: Iterable[nn.Module], x: Tensor, at: Container[int]) -> list[Tensor]:
+    """Apply the layers in turn; returns the outputs of those at the indices ``at``."""
     features = []
     for i, layer in enumerate(layers):
         x = layer(x)
@@ -141,25 +161,26 @@ def _taken(layers: Iterable[nn.Module], x: Tensor, at: Container[int]) -> list[T
     return features
 
 
-def _had(remote: RemoteFile) -> Path:
-    """The cached file, or the downloaded one; its hash is checked.
+def _hub_file(remote: RemoteFile) -> Path:
+    """The file from torchvision's hub, cached or downloaded; its hash is checked.
 
     Raises:
-        FileNotFoundError: says why it is not to be had, and where to put it.
-        CheckpointError: it is there, and is not what was published.
+        FileNotFoundError: unavailable; the message says why, and where to put the file.
+        CheckpointError: the file is not the published one.
     """
     from ..models.hub import cache_folder, fetch, why_missing
 
     why = why_missing(remote, offline=False)
     if why:
         raise FileNotFoundError(
-            f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, or use another --features"
+            f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, "
+            "or use another --features"
         )
     return fetch(remote).path
 
 
 class RandomFeatures(nn.Module):
-    """Three layers of random weights, always the same ones: to see that a loss runs where no trained network can be had."""
+    """Three layers of fixed random weights, to test a loss without a trained network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,6 +193,7 @@ class RandomFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """The features of pictures N3HW by layer."""
         features = [image]
         for conv in self.convs:
             features.append(torch.relu(conv(features[-1])))
@@ -179,7 +201,12 @@ class RandomFeatures(nn.Module):
 
 
 def feature_network(name: str) -> nn.Module:
-    """``vgg16`` or ``squeezenet`` from torchvision's hub, ``random``, else the path of a ``vgg_normalised_conv3_1.pth``."""
+    """Load a feature network.
+
+    Args:
+        name: ``vgg16`` or ``squeezenet`` from torchvision's hub, ``random``, else the path of a
+            ``vgg_normalised_conv3_1.pth``.
+    """
     if name == "random":
         return RandomFeatures()
     if name == "squeezenet":
@@ -188,7 +215,9 @@ def feature_network(name: str) -> nn.Module:
 
 
 class Scorer(nn.Module):
-    """LPIPS (SqueezeNet) of two batches N3HW in [0, 1] -> N. It never trains a network: a lower figure then means a better picture.
+    """LPIPS (SqueezeNet) of two batches N3HW in [0, 1] -> N.
+
+    It never trains a network: only then does a lower score mean a better picture.
 
     Args:
         network: from ``pipeline.quality.lpips.lpips_network``.
@@ -198,11 +227,13 @@ class Scorer(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, found: Tensor, truth: Tensor) -> Tensor:
-        return self.network(found.float(), truth.float(), normalize=True).flatten()  # type: ignore[no-any-return]
+    def forward(self, result: Tensor, truth: Tensor) -> Tensor:
+        """The distance of each pair of pictures."""
+        return self.network(result.float(), truth.float(), normalize=True).flatten()  # type: ignore[no-any-return]
 
 
 def _conv(state: dict[str, Tensor], index: int, *, padding: int) -> nn.Conv2d:
+    """The convolution ``index`` of a file's state."""
     weight = state[f"{index}.weight"]
     conv = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[-1], padding=padding)
     conv.load_state_dict({"weight": weight, "bias": state[f"{index}.bias"]})

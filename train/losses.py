@@ -1,6 +1,7 @@
-"""Losses, one pure function an equation. Pictures are N3HW in [0, 1], masks N1HW with 1 = known.
+"""Losses, one pure function per equation. Pictures are N3HW in [0, 1], masks N1HW with 1 = known.
 
-Kulkarni et al. eq. 3-9 (with Liu et al.'s K = 1/(C H W)); Jiang & Zhang 3.2; Wu & Cui 3.1; Nazeri et al. 2019, 3.1.
+Kulkarni et al., equations 3-9 (with Liu et al.'s K = 1/(C H W)); Jiang & Zhang, section 3.2; Wu
+& Cui, section 3.1; Nazeri et al. 2019, section 3.1.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ def valid_l1(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 
 def total_variation(composite: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Eq. 3: mean absolute difference of neighbours; with a mask, only where both lie in the hole or beside it."""
+    """Eq. 3: mean absolute difference of neighbouring pixels.
+
+    With a mask, only pairs whose pixels both lie in the hole or beside it count.
+    """
     across = (composite[..., :, 1:] - composite[..., :, :-1]).abs()
     down = (composite[..., 1:, :] - composite[..., :-1, :]).abs()
     if mask is None:
@@ -35,14 +39,15 @@ def total_variation(composite: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def perceptual(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """Eq. 4 for one of its two pictures: sum over layers of the mean absolute feature difference."""
+    """Eq. 4 for one of its two pictures: the sum over layers of the mean absolute difference."""
     return torch.stack([(a - b).abs().mean() for a, b in zip(features, truth, strict=True)]).sum()
 
 
 def normalised_perceptual(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """LPIPS without its learned weights: squared distance of unit feature vectors, mean over places, mean over layers.
+    """Squared distance of unit feature vectors, mean over places, mean over layers.
 
-    Not in the papers; the shipped weights use it beside eq. 5 because it follows what people see better than eq. 4.
+    This is LPIPS without its learned weights. It is not in the papers; the shipped weights use
+    it beside eq. 5 because it follows human judgement better than eq. 4.
     """
     total = []
     for a, b in zip(features, truth, strict=True):
@@ -59,20 +64,23 @@ def gram(features: Tensor) -> Tensor:
 
 
 def style(features: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """Eq. 5 for one of its two pictures: sum over layers of the mean absolute difference of Gram matrices."""
+    """Eq. 5 for one of its two pictures: eq. 4 of the Gram matrices."""
     return torch.stack(
         [(gram(a) - gram(b)).abs().mean() for a, b in zip(features, truth, strict=True)]
     ).sum()
 
 
-def adversarial_l1(judged: Tensor, real: bool) -> Tensor:
+def adversarial_l1(scores: Tensor, real: bool) -> Tensor:
     """Jiang & Zhang 4.3 (iii): L1 distance of the patch map from 1 (real) or 0 (reconstructed)."""
-    return (judged - float(real)).abs().mean()
+    return (scores - float(real)).abs().mean()
 
 
-def adversarial_bce(judged: Tensor, real: bool) -> Tensor:
-    """The first GAN's loss, cross entropy of logits; a network is trained with ``real`` on its own output (Nazeri et al. 2019, eq. 2)."""
-    return F.binary_cross_entropy_with_logits(judged, torch.full_like(judged, float(real)))
+def adversarial_bce(logits: Tensor, real: bool) -> Tensor:
+    """Cross-entropy of logits, the first GAN's loss (Nazeri et al. 2019, eq. 2).
+
+    A generator is trained with ``real`` on its own output.
+    """
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""MobileNetV2 on ImageNet's classes, from TensorFlow's own weights: a classifier that scores and must never train an inpainter."""
+"""MobileNetV2 on ImageNet's classes, from TensorFlow's own weights.
+
+A classifier that scores pictures and must never train an inpainter.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from torch import Tensor, nn
 
 from ..models.checkpoint import CheckpointError
 
-#: Side in pixels at which MobileNetV2 looks.
+#: Side in pixels of the network's input.
 SIZE = 224
-#: MobileNetV2's stages (Sandler et al. 2018, Table 2): expansion, channels, blocks, stride of the first block.
+#: MobileNetV2's stages (Sandler et al. 2018, Table 2): expansion, channels, blocks, stride of
+#: the first block.
 STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -31,7 +35,13 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution: TensorFlow's name, shape as TensorFlow keeps it ((out, h, w, in); depthwise (1, h, w, channels)), stride."""
+    """A convolution of the file.
+
+    Attributes:
+        name: TensorFlow's name.
+        shape: as TensorFlow stores it: (out, h, w, in), depthwise (1, h, w, channels).
+        stride: in pixels.
+    """
 
     name: str
     shape: tuple[int, int, int, int]
@@ -39,21 +49,24 @@ class Layer:
 
     @property
     def depthwise(self) -> bool:
+        """Whether it is a depthwise convolution."""
         return self.shape[0] == 1
 
     @property
     def weight(self) -> str:
-        """The weight's name in the file; TensorFlow Lite may join others in front of it with ``;``."""
+        """The weight's name in the file, the last of the names that TensorFlow Lite joins by ``;``."""
         return f"MobilenetV2|{self.name}|weights_quant|FakeQuantWithMinMaxVars"
 
     @property
     def bias(self) -> str:
+        """The bias's name in the file, as ``weight``."""
         return f"MobilenetV2|{self.name}|" + (
             "biases" if self.name.startswith("Logits") else "BatchNorm_Fold|bias"
         )
 
 
 def _layers() -> Iterator[Layer]:
+    """Every convolution of the network, in order."""
     yield Layer("Conv", (32, 3, 3, 3), 2)
     before, i = 32, 0
     for expansion, channels, blocks, stride in STAGES:
@@ -70,16 +83,21 @@ def _layers() -> Iterator[Layer]:
 
 #: Every convolution of MobileNetV2, in order.
 LAYERS = tuple(_layers())
-#: Its blocks' names.
+#: The names of its blocks.
 BLOCKS = tuple(
     layer.name.removesuffix("|project") for layer in LAYERS if layer.name.endswith("|project")
 )
 
 
 class SameConv2d(nn.Conv2d):
-    """TensorFlow's SAME padding: ceil(size / stride) pixels out, and where the padding is odd the greater half at bottom and right."""
+    """A convolution with TensorFlow's SAME padding.
+
+    The output has ceil(size / stride) pixels; if the padding is odd, its larger half lies at
+    bottom and right.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve a map NCHW."""
         pads: list[int] = []
         for size, kernel, stride in zip(
             x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True
@@ -89,25 +107,27 @@ class SameConv2d(nn.Conv2d):
         return super().forward(F.pad(x, pads) if any(pads) else x)
 
 
-class MobileNetV2(nn.Module):
-    """MobileNetV2 1.0 on ImageNet, batch norm folded into the convolutions (Sandler et al. 2018, TensorFlow's own weights).
+class ClassifierMobileNetV2(nn.Module):
+    """MobileNetV2 1.0 on ImageNet, batch norm folded into the convolutions (Sandler et al. 2018).
 
-    The paper's metric takes a VGG16_BN on Places' 365 classes; this one stands in where no such network is at hand.
+    The paper's metric uses a VGG16_BN on Places' 365 classes; this network replaces it where no
+    such weights are available.
 
     Args:
-        constants: its dequantised constants, ``.npz``; nothing in it is unpickled.
+        constants: TensorFlow's own dequantised constants, ``.npz``; nothing in it is unpickled.
 
     Raises:
         FileNotFoundError: no such file.
-        CheckpointError: another file; names the first layer that is missing or of another shape.
+        CheckpointError: another file; the message names the first layer that is missing or has
+            another shape.
     """
 
     def __init__(self, constants: Path) -> None:
         super().__init__()
-        found = _read(constants)
+        arrays = _read(constants)
         self.convs = nn.ModuleDict()
         for layer in LAYERS:
-            weight, bias = found.get(layer.weight), found.get(layer.bias)
+            weight, bias = arrays.get(layer.weight), arrays.get(layer.bias)
             outputs = layer.shape[3] if layer.depthwise else layer.shape[0]
             if (
                 weight is None
@@ -121,7 +141,8 @@ class MobileNetV2(nn.Module):
                     else f"{weight.shape} and {bias.shape}"
                 )
                 raise CheckpointError(
-                    f"{constants}: {has} for {layer.weight} and its bias; expected {layer.shape} and {(outputs,)}"
+                    f"{constants}: {has} for {layer.weight} and its bias; "
+                    f"expected {layer.shape} and {(outputs,)}"
                 )
             groups = outputs if layer.depthwise else 1
             conv = SameConv2d(
@@ -139,17 +160,18 @@ class MobileNetV2(nn.Module):
                 }
             )
             self.convs[layer.name] = conv
-        # Half the time of a batch on a CPU.
+        # Halves the time of a batch on a CPU.
         self.to(memory_format=torch.channels_last).requires_grad_(False).eval()  # type: ignore[call-overload]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Classify.
+        """Classify pictures.
 
         Args:
-            image: N3HW RGB in [0, 1], any size; scaled to 224x224, whatever its shape.
+            image: N3HW RGB in [0, 1], any size; resized to 224x224 without regard to its shape.
 
         Returns:
-            Nx1001 logits: ImageNet's 1000 classes from index 1 on; index 0 is TensorFlow's background.
+            Nx1001 logits: ImageNet's 1000 classes from index 1 on; index 0 is TensorFlow's
+            background.
         """
         x = self._relu6("Conv", scaled(image, SIZE) * 2 - 1)
         for key in BLOCKS:
@@ -164,7 +186,7 @@ class MobileNetV2(nn.Module):
 
 
 def scaled(image: Tensor, size: int) -> Tensor:
-    """Pictures N3HW at ``size`` x ``size``: bilinear, antialiased."""
+    """Pictures N3HW resized to ``size`` x ``size``: bilinear, antialiased."""
     return F.interpolate(image, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
 

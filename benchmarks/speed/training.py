@@ -29,22 +29,10 @@ from remove_objects.models.partial_conv_unet import (
 from remove_objects.models.segmenter import CompactSegmenter
 from remove_objects.train.data import holes, labelled
 from remove_objects.train.engine import Task
-from remove_objects.train.presets import SHIPPED
-from remove_objects.train.tasks import (
-    base,
-    compression,
-    edsr,
-    partial_conv,
-    segmenter,
-    skip_context,
-)
+from remove_objects.train.presets import MODELS, shipped
+from remove_objects.train.tasks import base, segmenter
 
-KINDS = {
-    "partial-conv": partial_conv.PartialConvTask,
-    "skip-ce": skip_context.SkipContextTask,
-    "compression": compression.CompressionTask,
-    "edsr": edsr.EDSRTask,
-}
+INPAINTERS = ("partial-conv", "skip-ce", "compression", "edsr")
 
 
 class OrdinaryUNet(nn.Module):
@@ -145,7 +133,7 @@ def segmenter_step(fabric: Fabric) -> tuple[Callable[[], None], int]:
 
     Two backward passes cost what the forward one does: torch counts those of depthwise convolutions as if each filter saw every channel.
     """
-    segmenter.AS_NEAR = 1
+    segmenter.FULL_SIZE_EVERY = 1
     with tempfile.TemporaryDirectory() as folder:
         for of in labelled.UNLABELLED:
             (Path(folder) / of).mkdir(parents=True)
@@ -171,15 +159,21 @@ def segmenter_step(fabric: Fabric) -> tuple[Callable[[], None], int]:
 
 
 def make_task(model: str, network: dict[str, object]) -> base.InpaintingTask:
-    preset = SHIPPED[model]
+    preset = shipped(model)
     held_out = (
         torch.rand(8, 3, preset.schedule.size, preset.schedule.size),
         torch.ones(8, 1, preset.schedule.size, preset.schedule.size),
     )
     held_out[1][..., 32:96, 32:96] = 0
-    return KINDS[model](
-        **{**preset.network, **network}, schedule=preset.schedule, pictures=[Path("none")], holes=holes.rectangle, held_out=held_out
-    )  # fmt: skip
+    kind = MODELS[model].task()
+    assert issubclass(kind, base.InpaintingTask)
+    return kind(
+        **{**preset.network, **network},
+        schedule=preset.schedule,
+        pictures=[Path("none")],
+        holes=holes.rectangle,
+        held_out=held_out,
+    )
 
 
 def main() -> None:
@@ -196,8 +190,8 @@ def main() -> None:
     print(
         f"{'network':18}{'batch':>7}{'images/s':>10}{'GFLOP/image':>13}{'GFLOP/s':>9}{'of limit':>10}"
     )
-    for model in (*KINDS, "compact-segmenter"):
-        if model in KINDS:
+    for model in (*INPAINTERS, "compact-segmenter"):
+        if model in INPAINTERS:
             # The feature network is left out: its cost is the same for all, and depends on which is chosen.
             task = make_task(model, {"perceptual": 0.0} if model == "skip-ce" else {})
             step, batch = inpainting_step(task, fabric), task.schedule.batch

@@ -19,7 +19,7 @@ from remove_objects.models.checkpoint import CheckpointError, save_weights
 from remove_objects.models.hub import VGG16_BN
 from remove_objects.train import classifiers
 from remove_objects.train.classifiers import (
-    MobileNetV2,
+    ClassifierMobileNetV2,
     PlacesVGG16BN,
     PlacesVGG16BNConfig,
     imagenet_backbone,
@@ -152,7 +152,7 @@ def test_constants_that_are_not_mobilenets_are_named(
     with pytest.raises(
         CheckpointError, match=r"constants\.npz: nothing for MobilenetV2\|Conv_1\|weights_quant"
     ):
-        MobileNetV2(path)
+        ClassifierMobileNetV2(path)
     np.savez(
         path, **{**constants, "MobilenetV2|Conv|BatchNorm_Fold|bias": np.zeros(31, np.float32)}
     )  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def test_constants_that_are_not_mobilenets_are_named(
         CheckpointError,
         match=r"\(31,\) for MobilenetV2\|Conv\|.*expected \(32, 3, 3, 3\) and \(32,\)",
     ):
-        MobileNetV2(path)
+        ClassifierMobileNetV2(path)
 
 
 class Bomb:

@@ -8,7 +8,6 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,9 +21,12 @@ from remove_objects.models.edsr import EDSR
 from remove_objects.models.gated_conv import GatedConvNetwork
 from remove_objects.models.partial_conv_unet import PartialConvUNet
 from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
-from remove_objects.train.cli import main, make_task, parser
+from remove_objects.train.cli import main, parse
 from remove_objects.train.data.holes import MaskFolder
-from remove_objects.train.presets import SHIPPED
+from remove_objects.train.presets import MODELS, shipped
+from remove_objects.train.recipe import Recipe
+from remove_objects.train.run import make_task
+from remove_objects.train.tasks.base import InpaintingTask
 
 NETWORKS = {
     "partial-conv": PartialConvUNet,
@@ -42,8 +44,8 @@ def command(model: str, data: Path, run: Path, *more: str, small: list[str] = SM
     return [model, "--data", str(data), "--run", str(run), *small, *here, *more]
 
 
-def recipe_of(model: str, data: Path, *more: str) -> dict[str, Any]:
-    return make_task(parser().parse_args(command(model, data, data / "run", *more)))[1]
+def recipe_of(model: str, data: Path, *more: str) -> Recipe:
+    return make_task(parse(command(model, data, data / "run", *more)))[1]
 
 
 def rows(run: Path) -> list[dict[str, float]]:
@@ -54,7 +56,7 @@ def rows(run: Path) -> list[dict[str, float]]:
 def test_two_steps_resume_and_export(
     model: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, shipped = tmp_path / "run", tmp_path / "weights"
+    run, weights = tmp_path / "run", tmp_path / "weights"
     assert main(command(model, data, run, "--steps", "2")) == 0
     assert main(command(model, data, run, "--steps", "3", "--every", "1")) == 0
     assert [(r["step"], "val_psnr" in r) for r in rows(run)] == [(2, True), (3, False), (3, True)]
@@ -62,15 +64,15 @@ def test_two_steps_resume_and_export(
     assert {"val_hole_l1", "val_psnr"} == set(rows(run)[-1]) - {"step"}
     assert "'step': 3.0" in capsys.readouterr().out
     assert [p.name for p in sorted((run / "samples").iterdir())] == ["0000002.png", "0000003.png"]
-    side = SHIPPED[model].schedule.size
+    side = shipped(model).schedule.size
     assert cv2.imread(str(run / "samples" / "0000003.png")).shape == (2 * side, 4 * side, 3)
 
-    assert main(command(model, data, run, "--steps", "3", "--export", str(shipped))) == 0
+    assert main(command(model, data, run, "--steps", "3", "--export", str(weights))) == 0
     path = Path(capsys.readouterr().out.strip())
-    assert path.parent == shipped
+    assert path.parent == weights
     network = load_weights(path, NETWORKS[model])
     assert network.config.width == 4
-    entry = json.loads((shipped / "index.json").read_text())[model]
+    entry = json.loads((weights / "index.json").read_text())[model]
     assert entry["file"] == path.name
     load_weights(path, NETWORKS[model], expected_sha256=entry["sha256"])
     best = torch.load(run / "best.pt", weights_only=True)
@@ -88,8 +90,8 @@ def test_two_steps_resume_and_export(
     )
     assert json.dumps(best["figures"]) in card
     assert '"preset": "shipped"' in card
-    assert str(SHIPPED[model].holes) in card
-    assert all(f"- `{folder}`: " in card for folder in SHIPPED[model].folders)
+    assert str(shipped(model).holes) in card
+    assert all(f"- `{folder}`: " in card for folder in shipped(model).folders)
 
 
 def test_export_takes_the_best_average_not_the_last(
@@ -113,13 +115,13 @@ def test_export_takes_the_best_average_not_the_last(
 
 
 def test_second_export_takes_the_first_ones_place(data: Path, tmp_path: Path) -> None:
-    run, shipped = tmp_path / "run", tmp_path / "weights"
+    run, weights = tmp_path / "run", tmp_path / "weights"
     seen = []
     for steps in ("1", "2"):
         (run / "best.pt").unlink(missing_ok=True)
         assert main(command("compression", data, run, "--steps", steps)) == 0
-        assert main(command("compression", data, run, "--export", str(shipped))) == 0
-        seen.append({p.name for p in shipped.iterdir() if p.name != "index.json"})
+        assert main(command("compression", data, run, "--export", str(weights))) == 0
+        seen.append({p.name for p in weights.iterdir() if p.name != "index.json"})
     assert all({Path(name).suffix for name in names} >= {".safetensors", ".md"} for names in seen)
     assert not seen[0] & seen[1]
 
@@ -134,8 +136,8 @@ def test_other_models_of_the_face_network(variant: int, data: Path, tmp_path: Pa
 @pytest.mark.parametrize("variant", range(4))
 def test_card_names_the_model_of_the_face_network(variant: int, data: Path) -> None:
     recipe = recipe_of("skip-ce", data, "--variant", str(variant))
-    assert recipe["network"]["variant"] == variant
-    assert f" --variant {variant}" in recipe["options"]
+    assert recipe.facts["network"]["variant"] == variant
+    assert f" --variant {variant}" in recipe.options
 
 
 def test_paper_preset_trains(data: Path, tmp_path: Path) -> None:
@@ -168,32 +170,32 @@ def test_paper_preset_trains(data: Path, tmp_path: Path) -> None:
 def test_recipe_of_the_paper_counts_its_epochs_in_steps(data: Path) -> None:
     paper = "--preset", "paper", "--held-out", "1"
     recipe = recipe_of("skip-ce", data, *paper)
-    assert (recipe["pictures"], recipe["batch"], recipe["steps"], recipe["average"]) == (
+    assert (recipe.pictures, recipe.batch, recipe.steps, recipe.average) == (
         2,
         2,
         40,
         0.0,
     )
-    assert recipe_of("skip-ce", data, *paper, "--batch", "1")["steps"] == 80
-    assert recipe_of("skip-ce", data, *paper, "--batch", "1", "--accumulate", "4")["steps"] == 20
-    assert recipe_of("skip-ce", data, *paper, "--steps", "5")["steps"] == 5
-    assert recipe_of("partial-conv", data, "--preset", "paper", "--size", "128")["steps"] == 34_500
+    assert recipe_of("skip-ce", data, *paper, "--batch", "1").steps == 80
+    assert recipe_of("skip-ce", data, *paper, "--batch", "1", "--accumulate", "4").steps == 20
+    assert recipe_of("skip-ce", data, *paper, "--steps", "5").steps == 5
+    assert recipe_of("partial-conv", data, "--preset", "paper", "--size", "128").steps == 34_500
 
 
 def test_epochs_count_every_process(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paper = "--preset", "paper", "--held-out", "1", "--batch", "1"
-    assert recipe_of("skip-ce", data, *paper, "--devices", "2")["steps"] == 40
+    assert recipe_of("skip-ce", data, *paper, "--devices", "2").steps == 40
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     monkeypatch.setenv("WORLD_SIZE", "4")
-    assert recipe_of("skip-ce", data, *paper)["steps"] == 20
+    assert recipe_of("skip-ce", data, *paper).steps == 20
 
 
 def test_run_of_no_steps_keeps_what_it_began_with(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(
-        SHIPPED, "compression", replace(SHIPPED["compression"], steps=2)
-    )  # the length that --steps 0 must not mean
+    # The length that --steps 0 must not mean.
+    model = replace(MODELS["compression"], shipped=replace(shipped("compression"), steps=2))
+    monkeypatch.setitem(MODELS, "compression", model)
     assert main(command("compression", data, tmp_path, "--steps", "0")) == 0
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 0
 
@@ -209,7 +211,7 @@ def test_a_run_begins_with_a_weight_that_was_made(
         == 0
     )
     file = next((tmp_path / "weights").glob("*.safetensors"))
-    more = "--begin-with", str(file)
+    more = "--init-from", str(file)
     assert (
         main(
             command("compression", data, tmp_path / "second", "--steps", "0", "--seed", "5", *more)
@@ -233,7 +235,7 @@ def test_a_run_begins_with_a_weight_that_was_made(
         torch.equal(v, again["parts"]["network"][k]) for k, v in after["parts"]["network"].items()
     )
     elsewhere.rename(file)
-    assert recipe_of("compression", data, *more)["options"].endswith(" --begin-with " + file.name)
+    assert recipe_of("compression", data, *more).options.endswith(" --init-from " + file.name)
 
     capsys.readouterr()
     assert (
@@ -292,7 +294,7 @@ def test_options_that_make_the_weight_again_are_named(data: Path) -> None:
         "--accumulate",
         "2",
     )
-    assert recipe_of("compression", data, *more)["options"] == (
+    assert recipe_of("compression", data, *more).options == (
         " --steps 5 --batch 2 --size 64 --width 4 --learning-rate 0.01 --preset paper --accumulate 2 --features none"
     )
 
@@ -307,14 +309,13 @@ def test_own_pictures_and_masks(data: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(masks / "half.png"), half)
     own = "--images", str(images), "--images", str(tmp_path / "more"), "--masks", str(masks)
     nowhere = tmp_path / "nowhere"
-    task, recipe = make_task(
-        parser().parse_args(command("compression", nowhere, tmp_path / "run", *own))
-    )
-    assert len(task.crops.paths) == recipe["pictures"] == 4  # six, and two are held out
+    task, recipe = make_task(parse(command("compression", nowhere, tmp_path / "run", *own)))
+    assert isinstance(task, InpaintingTask)
+    assert len(task.crops.paths) == recipe.pictures == 4  # six, and two are held out
     assert {p.parent for p in task.crops.paths} <= {images / "a", tmp_path / "more"}
     assert isinstance(task.crops.holes, MaskFolder)
-    assert recipe["folders"] == (str(images), str(tmp_path / "more"))
-    assert recipe["holes"] == "my masks"
+    assert recipe.folders == (str(images), str(tmp_path / "more"))
+    assert recipe.facts["holes"] == "my masks"
     assert main(command("compression", nowhere, tmp_path / "run", "--steps", "1", *own)) == 0
 
 

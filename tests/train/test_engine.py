@@ -190,7 +190,7 @@ def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
     assert result["step"] == at + 1  # the step at work is finished, evaluated and saved
     assert result["val_loss"] == rows(tmp_path / "parts")[-1]["val_loss"]
     assert [r.getMessage() for r in caplog.records] == [
-        f"stopped by the user at step {at + 1}; the same command goes on from here"
+        f"stopped by the user at step {at + 1}; the same command resumes from here"
     ]
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -294,7 +294,7 @@ def test_average_has_a_memory_that_grows_with_the_run(tmp_path: Path) -> None:
     assert int(best.network[1].num_batches_tracked) == 4  # type: ignore[index]
     assert not best.network.training
     assert (best.step, best.machines) == (4, (engine.machine(torch.device("cpu")),))
-    assert best.figures == {"val_loss": rows(tmp_path)[-1]["val_loss"]}
+    assert best.metrics == {"val_loss": rows(tmp_path)[-1]["val_loss"]}
     assert best.seconds > 0
 
 
@@ -539,7 +539,7 @@ def test_best_average_is_kept_not_the_last(
     engine.train(task, tmp_path, Run(steps=3, evaluate_every=1))
     assert (len(task.averages), saved(tmp_path)["step"]) == (3, 3)
     kept = engine.averaged_network(tmp_path, Line())
-    assert (kept.step, kept.figures) == (best, figures[best - 1])
+    assert (kept.step, kept.metrics) == (best, figures[best - 1])
     assert torch.equal(first_weight(kept.network), task.averages[best - 1])
     assert not any(
         torch.equal(task.averages[best - 1], a)

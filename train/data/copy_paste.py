@@ -1,6 +1,7 @@
 """Objects cut out of labelled photos and pasted small onto others (copy-paste, Ghiasi et al. 2021).
 
-Photos that people label are photos of something: what is small in them is rarely labelled, and hardly ever a person.
+Labelled photos show their subject large: the small objects in them are rarely labelled, and
+hardly ever people.
 """
 
 from __future__ import annotations
@@ -13,25 +14,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+#: A photo and its label picture, None without one.
 Pair: TypeAlias = tuple[Path, Path | None]
 Image: TypeAlias = NDArray[np.uint8]
 Label: TypeAlias = NDArray[np.uint8]
 Reader: TypeAlias = Callable[[Path, Path | None], tuple[Image, Label]]
 
-#: Least share of its photo that an object takes to be cut out: smaller ones are blurred already.
+#: Least share of its photo that an object covers to be cut out: smaller ones are blurred
+#: already.
 LEAST_SHARE = 0.01
-#: Share of the pictures that get any, and at most so many.
-SHARE, MOST = 0.5, 5
-#: Longer side of what is pasted: from so many pixels to this share of the picture's side, small ones as often as large.
+#: Share of the pictures that receive objects, and the most objects of one picture.
+SHARE, MOST_OBJECTS = 0.5, 5
+#: Longer side of a pasted object: from this many pixels to this share of the picture's side,
+#: log-uniform.
 SMALLEST, LARGEST = 20, 0.45
 
 
-class CutOuts:
-    """A row of labelled photos to cut objects from.
+class CopyPaste:
+    """Copies objects from labelled photos into others.
 
     Args:
-        groups: lists of (photo, label); each group gives as many objects as every other, however long it is.
-        read: gives HWC RGB and HW class ids (0 = nothing, 255 = void).
+        groups: lists of (photo, label); each group gives as many objects as every other,
+            however long it is.
+        read: returns HWC RGB and HW class ids (0 = background, 255 = void) of a pair.
     """
 
     def __init__(self, groups: Sequence[Sequence[Pair]], read: Reader) -> None:
@@ -39,14 +44,19 @@ class CutOuts:
         self.read = read
 
     def draw(self, rng: np.random.Generator) -> tuple[Image, Label] | None:
-        """An object in its box: (HWC RGB, HW class ids with 0 = not the object), or None where the photo has none that is large enough."""
+        """Draw one object in its bounding box.
+
+        Returns:
+            (HWC RGB, HW class ids with 0 = outside the object), or None if the drawn photo has
+            no object that is large enough.
+        """
         group = self.groups[int(rng.integers(len(self.groups)))]
         image, label = self.read(*group[int(rng.integers(len(group)))])
         classes = [int(c) for c in np.unique(label) if 0 < c < 21]
         if not classes:
             return None
         category = classes[int(rng.integers(len(classes)))]
-        _, parts, stats, _ = cv2.connectedComponentsWithStats(
+        _, components, stats, _ = cv2.connectedComponentsWithStats(
             (label == category).astype(np.uint8), connectivity=8
         )
         large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size)
@@ -55,27 +65,38 @@ class CutOuts:
         i = int(large[int(rng.integers(len(large)))])
         x, y, w, h = (int(v) for v in stats[i, :4])
         box = slice(y, y + h), slice(x, x + w)
-        return image[box], np.where(parts[box] == i, category, 0).astype(np.uint8)
+        return image[box], np.where(components[box] == i, category, 0).astype(np.uint8)
 
     def paste_some(self, image: Image, label: Label, rng: np.random.Generator) -> None:
-        """Paste none to ``MOST`` objects into a picture HWC and its label HW, in place, where there is room for them whole."""
+        """Paste up to ``MOST_OBJECTS`` objects into a picture HWC and its label HW, in place.
+
+        An object is pasted only where it fits whole.
+        """
         if not self.groups or rng.random() >= SHARE:
             return
-        for _ in range(int(rng.integers(1, MOST + 1))):
-            found = self.draw(rng)
+        for _ in range(int(rng.integers(1, MOST_OBJECTS + 1))):
+            drawn = self.draw(rng)
             longer = np.exp(
                 rng.uniform(np.log(SMALLEST), np.log(max(SMALLEST, LARGEST * min(label.shape))))
             )
-            if found is not None:
-                paste(image, label, *found, float(longer), rng)
+            if drawn is not None:
+                paste(image, label, *drawn, float(longer), rng)
 
 
 def paste(
-    image: Image, label: Label, thing: Image, ids: Label, longer: float, rng: np.random.Generator
+    image: Image, label: Label, cutout: Image, ids: Label, longer: float, rng: np.random.Generator
 ) -> None:
-    """Lay an object, its longer side made ``longer`` pixels, into a picture and its label, in place.
+    """Paste an object into a picture and its label, in place; do nothing if it does not fit whole.
 
-    At a random place, mirrored or not, lighter or darker; nothing where there is no room for it whole.
+    The object lies at a random place, mirrored or not, lighter or darker.
+
+    Args:
+        image: the picture, HWC RGB; changed.
+        label: its class ids HW; changed.
+        cutout: the object in its bounding box, HWC RGB.
+        ids: the object's class id HW, 0 outside the object.
+        longer: the pasted object's longer side in pixels.
+        rng: random state.
     """
     scale = longer / max(ids.shape)
     w, h = (max(1, round(side * scale)) for side in ids.shape[::-1])
@@ -84,10 +105,10 @@ def paste(
         return
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     share = (ids > 0).astype(np.float32)
-    # Weighed by the share, so that nothing of the old background comes along at the border.
+    # Weight by the share, so that none of the object's old background is copied at its border.
     alpha = cv2.resize(share, (w, h), interpolation=kind)
     colours = (
-        cv2.resize(thing.astype(np.float32) * share[..., None], (w, h), interpolation=kind)
+        cv2.resize(cutout.astype(np.float32) * share[..., None], (w, h), interpolation=kind)
         / np.maximum(alpha, 1e-3)[..., None]
     )
     colours = np.clip(colours * rng.uniform(0.75, 1.2), 0, 255)

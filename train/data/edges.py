@@ -18,13 +18,14 @@ SIGMA = 2.0
 def canny_edges(
     rgb: NDArray[np.uint8] | NDArray[np.float32], known: NDArray[np.bool_] | None = None
 ) -> NDArray[np.bool_]:
-    """Edges of a picture, or of its known part alone: a hole's pixels are never read, and its rim is no edge.
+    """Edges of a picture, or of its known part alone: hole pixels are never read.
 
-    scikit-image's Canny, the authors' own: it leaves a hole out of blur, gradient and hysteresis, which OpenCV's cannot.
+    The hole's border is not an edge. This is scikit-image's Canny, as in the authors' code: it
+    excludes a hole from blur, gradient and hysteresis, which OpenCV's cannot do.
 
     Args:
         rgb: HWC, uint8 or float in [0, 1].
-        known: HW, True = known; None = everything.
+        known: HW, True = known; None = the whole picture.
 
     Returns:
         HW, True = edge.
@@ -47,22 +48,25 @@ def known_edges(pictures: Tensor, masks: Tensor) -> Tensor:
     Returns:
         N1HW float32, on the pictures' device; 1 = edge, 0 under holes.
     """
-    arrays, known = (
-        pictures.float().permute(0, 2, 3, 1).cpu().numpy(),
-        masks[:, 0].cpu().numpy() > 0.5,
-    )
-    found = np.stack([canny_edges(a, k) for a, k in zip(arrays, known, strict=True)])
-    return torch.from_numpy(found[:, None].astype(np.float32)).to(pictures.device)
+    arrays = pictures.float().permute(0, 2, 3, 1).cpu().numpy()
+    known = masks[:, 0].cpu().numpy() > 0.5
+    edges = np.stack([canny_edges(a, k) for a, k in zip(arrays, known, strict=True)])
+    return torch.from_numpy(edges[:, None].astype(np.float32)).to(pictures.device)
 
 
 class EdgeCrops(Dataset[tuple[Tensor, ...]]):
-    """``Crops`` with their edges, found where the pictures are decoded."""
+    """``Crops`` with their edges, which are detected in the process that decodes the picture."""
 
     def __init__(self, crops: Crops) -> None:
         self.crops = crops
 
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
-        """(3HW uint8 RGB, 1HW uint8 with 1 = known, 1HW uint8 edges of the known part, 1HW uint8 edges of all)."""
+        """The crop, its mask, and the edges of its known part and of all of it.
+
+        Returns:
+            (3HW uint8 RGB, 1HW uint8 with 1 = known, 1HW uint8 edges of the known part, 1HW
+            uint8 edges of the whole crop).
+        """
         picture, known = self.crops[n]
         rgb, mask = picture.permute(1, 2, 0).numpy(), known[0].numpy() > 0
         edges = (

@@ -1,6 +1,8 @@
-"""Random holes to train with. Every generator returns bool HW, True = hole, and takes the random state it uses.
+"""Random holes for training.
 
-All are functions or classes of this module, so that workers that decode pictures can be sent them.
+Every generator takes a size in pixels and a random state, and returns bool HW with True = hole.
+All are functions or classes of this module, so that they can be sent to the processes that
+decode pictures.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ def rectangle(
 
 
 def edge(size: int, rng: np.random.Generator, *, low: float = 0.25, high: float = 0.35) -> Mask:
-    """A strip of ``low`` to ``high`` of the picture at the top, bottom, left or right (Wu & Cui: about 30 %)."""
+    """A strip of ``low`` to ``high`` of the picture's side, at one of the four borders.
+
+    Wu & Cui remove about 30 %.
+    """
     width = round(size * rng.uniform(low, high))
     hole = np.zeros((size, size), bool)
     hole[:width] = True
@@ -45,7 +50,7 @@ def centred(size: int, rng: np.random.Generator) -> Mask:
 
 
 def any_rectangle(size: int, rng: np.random.Generator) -> Mask:
-    """A square of an eighth to a half of the side, anywhere."""
+    """A square of an eighth to half of the side, anywhere."""
     return rectangle(size, rng, side=int(rng.integers(max(1, size // 8), size // 2)))
 
 
@@ -69,7 +74,7 @@ def strokes(size: int, rng: np.random.Generator) -> Mask:
 
 
 def blobs(size: int, rng: np.random.Generator) -> Mask:
-    """One to three round patches of irregular outline: smoothed noise above a threshold inside an ellipse."""
+    """One to three round patches: ellipses whose outlines are moved by noise."""
     hole = np.zeros((size, size), bool)
     yy, xx = np.mgrid[:size, :size] / size
     for _ in range(int(rng.integers(1, 4))):
@@ -83,9 +88,10 @@ def blobs(size: int, rng: np.random.Generator) -> Mask:
 
 
 class FreeForm:
-    """Strokes and blobs that together take ``low`` to ``high`` of the picture.
+    """Strokes and blobs that together cover ``low`` to ``high`` of the picture.
 
-    Drawn one upon another until the share is reached; a last one that overshoots is drawn again.
+    They are drawn on top of each other until the share is reached; a last one that overshoots
+    is drawn again.
     """
 
     def __init__(self, low: float, high: float) -> None:
@@ -94,6 +100,7 @@ class FreeForm:
         self.low, self.high = low, high
 
     def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        """Draw one hole of ``size`` x ``size`` pixels."""
         hole = np.zeros((size, size), bool)
         for _ in range(200):
             if hole.mean() >= self.low:
@@ -101,7 +108,8 @@ class FreeForm:
             more = hole | (strokes if rng.random() < 0.7 else blobs)(size, rng)
             if more.mean() <= self.high:
                 hole = more
-        # No stroke fits between a share just below ``low`` and ``high``: the hole grows at its rim, pixel by pixel.
+        # No stroke fits between a share just below ``low`` and ``high``: grow the hole by its
+        # border.
         while hole.mean() < self.low:
             hole = (
                 cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
@@ -112,21 +120,26 @@ class FreeForm:
 
 
 class MaskFolder:
-    """Holes from a folder of pictures (white = hole), turned, mirrored and cropped to half to all of their size.
+    """Holes from a folder of mask pictures (white = hole).
+
+    Each is rotated by a multiple of 90 degrees, mirrored, and cropped to half to all of its
+    size.
 
     Raises:
-        FileNotFoundError: there are none.
-        OSError: one cannot be read; names it.
+        FileNotFoundError: the folder holds no mask pictures.
+        OSError: a picture cannot be read; the message names it.
     """
 
     def __init__(self, folder: Path) -> None:
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".png", ".jpg", ".bmp"})
         if not files:
             raise FileNotFoundError(f"{folder}: no mask pictures (.png, .jpg, .bmp) found")
-        read = [_read_grey(p) > 127 for p in files]
-        self.masks, self.shapes = [np.packbits(m, axis=None) for m in read], [m.shape for m in read]
+        masks = [_read_grey(p) > 127 for p in files]
+        self.masks = [np.packbits(m, axis=None) for m in masks]
+        self.shapes = [m.shape for m in masks]
 
     def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        """Draw one hole of ``size`` x ``size`` pixels."""
         i = int(rng.integers(len(self.masks)))
         h, w = self.shapes[i]
         mask = np.unpackbits(self.masks[i], count=h * w).reshape(h, w)
@@ -140,7 +153,10 @@ class MaskFolder:
 
 
 class ObjectShapes:
-    """Silhouettes of real objects from label pictures (1-20 = object), scaled, moved and dilated: what removal leaves.
+    """Silhouettes of real objects, scaled, moved and dilated: the holes that removal leaves.
+
+    Args:
+        label_folders: folders of label pictures (.png) of class ids, 1-20 = object.
 
     Raises:
         FileNotFoundError: the folders hold no label picture.
@@ -155,6 +171,7 @@ class ObjectShapes:
         self._cache: dict[Path, Mask] = {}
 
     def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        """Draw one hole of ``size`` x ``size`` pixels."""
         for _ in range(20):
             path = self.files[int(rng.integers(len(self.files)))]
             if path not in self._cache:
@@ -162,7 +179,7 @@ class ObjectShapes:
             shape = self._cache[path]
             if shape.size == 0:
                 continue
-            # 3 to 30 % of the picture's area as the silhouette's bounding square.
+            # The silhouette's bounding box covers 3 to 30 % of the picture's area.
             side = size * float(np.sqrt(rng.uniform(0.03, 0.30)))
             scale = side / float(np.sqrt(shape.shape[0] * shape.shape[1]))
             h, w = (min(size, max(3, round(s * scale))) for s in shape.shape)
@@ -178,7 +195,13 @@ class ObjectShapes:
 
 
 class Mixture:
-    """Draws a generator by weight; draws again until the hole is between ``low`` and ``high`` of the picture."""
+    """Draw a generator by weight, again until the hole covers ``low`` to ``high`` of the picture.
+
+    Args:
+        generators: (weight, generator) of each kind; the weights need not add up to 1.
+        low: least share of the picture.
+        high: largest share of the picture.
+    """
 
     def __init__(
         self,
@@ -191,6 +214,7 @@ class Mixture:
         self.weights = np.array([w for w, _ in generators]) / sum(w for w, _ in generators)
 
     def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        """Draw one hole of ``size`` x ``size`` pixels; a square if no draw fits."""
         for _ in range(50):
             hole = self.generators[int(rng.choice(len(self.generators), p=self.weights))][1](
                 size, rng
@@ -198,6 +222,30 @@ class Mixture:
             if self.low <= hole.mean() <= self.high:
                 return hole
         return rectangle(size, rng, side=size // 3)
+
+
+def named_mixture(weights: Sequence[tuple[float, str]], data: Path) -> Mixture:
+    """The mixture of a preset's holes.
+
+    Args:
+        weights: (weight, name) of each kind.
+        data: data folder, which holds the masks of ``irregular`` and the labels of ``objects``.
+    """
+    kinds: dict[str, Callable[[], HoleGenerator]] = {
+        "edge": lambda: edge,
+        "rectangle": lambda: rectangle,
+        "centred": lambda: centred,
+        "any-rectangle": lambda: any_rectangle,
+        "strokes": lambda: strokes,
+        "blobs": lambda: blobs,
+        "free-form-10-20": lambda: FreeForm(0.1, 0.2),
+        "free-form-40-50": lambda: FreeForm(0.4, 0.5),
+        "irregular": lambda: MaskFolder(data / "masks" / "irregular"),
+        "objects": lambda: ObjectShapes(
+            [data / "segmentation" / s / "labels" for s in ("voc_train", "human")]
+        ),
+    }
+    return Mixture([(weight, kinds[name]()) for weight, name in weights])
 
 
 def _read_grey(path: Path) -> NDArray[np.uint8]:
@@ -208,8 +256,9 @@ def _read_grey(path: Path) -> NDArray[np.uint8]:
 
 
 def _largest_object(labels: NDArray[np.uint8]) -> Mask:
-    found = ((labels > 0) & (labels < 255)).astype(np.uint8)
-    count, components, stats, _ = cv2.connectedComponentsWithStats(found)
+    """The mask of the largest object in its bounding box; empty if it has fewer than 200 pixels."""
+    objects = ((labels > 0) & (labels < 255)).astype(np.uint8)
+    count, components, stats, _ = cv2.connectedComponentsWithStats(objects)
     if count < 2:
         return np.zeros((0, 0), bool)
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))

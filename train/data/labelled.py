@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Labelled photos to train the segmenter on: which folders, and crops with their class ids."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .copy_paste import CutOuts
+from .copy_paste import CopyPaste, Pair
 from .pictures import epoch_order, read_rgb
 
-#: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are labelled; the rest is void or background.
+#: Label folders below the data folder. In ``human`` and ``camvid`` only some classes are
+#: labelled; the other pixels are void or background.
 LABELLED = (
     "segmentation/voc_train",
     "segmentation/ccp_person",
@@ -23,24 +24,29 @@ LABELLED = (
     "segmentation/camvid_train",
 )
 
+#: Photo folders below the data folder that have no labels; only a teacher can use them.
 UNLABELLED = ("scenes/train",)
 
-#: Labels that a teacher knows better than a student learns them: it was trained with them, and answers for photos of other kinds too.
+#: Labels that a teacher predicts better than a student learns them: it was trained with them,
+#: and also labels photos of other kinds.
 TEACHERS_OWN = "segmentation/voc_train"
 
-#: Label folders that name people and a few other things: where nothing is named may be a bicycle or a chair, but nobody.
+#: Label folders that name people and a few other classes: an unlabelled pixel may be a bicycle
+#: or a chair, but not a person.
 PEOPLE_ONLY = ("segmentation/ccp_person", "segmentation/human", "segmentation/camvid_train")
 
-#: A crop shows a photo's shorter side whole, or down to this share of it.
+#: A crop shows all of a photo's shorter side, or at least this share of it.
 CLOSEST = 0.7
 
+#: Ids of pixels whose class is unknown, and of pixels that may be anything but a person.
 VOID, NOBODY = 255, 254
 
+#: Pascal VOC's class id.
 PERSON = 15
 
 
 def _voc_palette() -> NDArray[np.uint8]:
-    """Pascal VOC's colours: the bits of a class id spread over red, green and blue, highest first."""
+    """Pascal VOC's colours: the bits of a class id spread over red, green and blue."""
     ids = np.arange(256)
     bits = (ids[:, None] >> np.arange(8)) & 1
     weight = 128 >> (np.arange(8) // 3)
@@ -49,28 +55,38 @@ def _voc_palette() -> NDArray[np.uint8]:
     ).astype(np.uint8)
 
 
+#: RGB by class id, 256 x 3.
 PALETTE = _voc_palette()
 
 
 class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
-    """An endless row of (photo crop, class ids); sample n is a function of ``seed`` and n alone."""
+    """An endless sequence of (photo crop, class ids): a function of ``seed`` and sample number.
+
+    Args:
+        files: (photo, label) pairs.
+        size: side of a crop in pixels.
+        seed: of order, crops and pasted objects.
+        copy_paste: pastes objects into the crops, or None.
+        people_only: folders whose labels name people and few other classes.
+    """
 
     def __init__(
-        self, files: Sequence[tuple[Path, Path | None]], *, size: int, seed: int, cut_outs: CutOuts | None = None,
+        self,
+        files: Sequence[Pair],
+        *,
+        size: int,
+        seed: int,
+        copy_paste: CopyPaste | None = None,
         people_only: Sequence[Path] = (),
-    ) -> None:  # fmt: skip
-        self.files, self.size, self.seed, self.cut_outs, self.people_only = (
-            list(files),
-            size,
-            seed,
-            cut_outs,
-            tuple(people_only),
-        )
+    ) -> None:
+        self.files, self.size, self.seed = list(files), size, seed
+        self.copy_paste, self.people_only = copy_paste, tuple(people_only)
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
-        """(3HW uint8 RGB, HW uint8 class ids, 254 = anything but a person, 255 = void).
+        """A square of a photo, mirrored or not, with objects pasted into it or not.
 
-        A square of a photo, mirrored or not, things pasted into it or not.
+        Returns:
+            (3HW uint8 RGB, HW uint8 class ids; 254 = anything but a person, 255 = void).
         """
         epoch, index = divmod(n, len(self.files))
         order = epoch_order(len(self.files), self.seed, epoch)
@@ -79,18 +95,20 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
         image, label = self._crop(*read_pair(path, label_path), rng)
         if self.names_people_only(path):
             label = np.where(label == 0, np.uint8(NOBODY), label)
-        if self.cut_outs is not None:
-            self.cut_outs.paste_some(image, label, rng)
+        if self.copy_paste is not None:
+            self.copy_paste.paste_some(image, label, rng)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(
             np.ascontiguousarray(label)
         )
 
     def names_people_only(self, path: Path) -> bool:
+        """Whether the photo's label names people and few other classes."""
         return any(path.is_relative_to(folder) for folder in self.people_only)
 
     def _crop(
         self, image: NDArray[np.uint8], label: NDArray[np.uint8], rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A random square of photo and label, with random brightness and contrast."""
         scale = self.size / min(image.shape[:2]) / float(np.exp(rng.uniform(np.log(CLOSEST), 0)))
         h, w = (max(self.size, round(side * scale)) for side in image.shape[:2])
         image = cv2.resize(
@@ -111,7 +129,15 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
 
 
 def read_pair(path: Path, label_path: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A photo (HWC RGB) and its label (HW class ids, 255 = void; all void where there is none)."""
+    """Read a photo and its label.
+
+    Returns:
+        (HWC RGB, HW class ids with 255 = void); without a label every pixel is void.
+
+    Raises:
+        OSError: a file cannot be read; the message names it.
+        ValueError: the label picture has more than one channel.
+    """
     image = read_rgb(path)
     label = (
         cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED)

@@ -1,4 +1,7 @@
-"""Pictures to train on: any folder of images, decoded in workers, random crops and flips, the same order after every resume."""
+"""Pictures to train on: any folder, decoded in worker processes, with random crops and flips.
+
+The order of the samples is a function of the seed, so that a resumed run continues it exactly.
+"""
 
 from __future__ import annotations
 
@@ -19,30 +22,36 @@ from torch.utils.data import DataLoader, Dataset
 
 from .holes import HoleGenerator
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+#: Suffixes of the picture files that ``find_images`` returns.
+TRAINING_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 log = logging.getLogger(__name__)
 
 
 def find_images(folders: Sequence[Path]) -> list[Path]:
-    """All pictures below the folders (nested), sorted. Label and mask folders named ``labels`` are left out."""
-    found = sorted(
+    """All pictures below the folders, at any depth, sorted; folders named ``labels`` are left out.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    images = sorted(
         p
         for f in folders
         for p in f.rglob("*")
-        if p.suffix.lower() in SUFFIXES and p.parent.name != "labels"
+        if p.suffix.lower() in TRAINING_SUFFIXES and p.parent.name != "labels"
     )
-    if not found:
+    if not images:
         raise FileNotFoundError(
-            f"no pictures ({', '.join(sorted(SUFFIXES))}) found in {', '.join(map(str, folders))}"
+            f"no pictures ({', '.join(sorted(TRAINING_SUFFIXES))}) found in "
+            f"{', '.join(map(str, folders))}"
         )
-    return found
+    return images
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """A picture file as HWC RGB, its orientation tag applied.
+    """A picture file as HWC RGB uint8, its orientation tag applied.
 
     Raises:
-        OSError: names the file.
+        OSError: the file cannot be read; the message names it.
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
@@ -51,7 +60,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The centred square of a photo, scaled to ``size``."""
+    """The centre square of a photo HWC, resized to ``size`` x ``size``."""
     side = min(rgb.shape[:2])
     top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
     cut = rgb[top : top + side, left : left + side]
@@ -65,7 +74,15 @@ def random_crop(
     *,
     zoom: tuple[float, float] = (0.4, 1.0),
 ) -> NDArray[np.uint8]:
-    """A mirrored-or-not ``size`` x ``size`` crop, its side drawn as a share ``zoom`` of the photo's shorter side."""
+    """A random crop of ``size`` x ``size`` pixels, mirrored or not.
+
+    Args:
+        image: HWC RGB.
+        size: side of the result in pixels.
+        rng: random state.
+        zoom: range of the crop's side as a share of the photo's shorter side; the side is at
+            least three quarters of ``size`` if the photo is that large.
+    """
     short = min(image.shape[:2])
     side = int(np.clip(rng.uniform(*zoom) * short, min(size * 0.75, short), short))
     top, left = (int(rng.integers(0, s - side + 1)) for s in image.shape[:2])
@@ -78,9 +95,17 @@ def random_crop(
 
 @dataclass(frozen=True)
 class Stream:
-    """Where in an endless row of samples a process reads: sample n belongs to a step, a batch of the step, a process, a place in the batch.
+    """Which samples of an endless sequence a process reads.
 
-    The row does not depend on ``world`` or ``accumulate`` as long as their product with ``batch`` stays.
+    A sample's number follows from its optimizer step, the batch of the step, the process and
+    the place in the batch. The sequence does not depend on ``world`` or ``accumulate`` as long
+    as their product with ``batch`` stays the same.
+
+    Attributes:
+        batch: samples per batch and process.
+        accumulate: batches per optimizer step.
+        rank: number of this process.
+        world: count of processes.
     """
 
     batch: int
@@ -98,9 +123,13 @@ class Stream:
 
 
 class Shuffled:
-    """An endless row of picture files, every file once an epoch, in an order that is a function of ``seed`` alone.
+    """An endless sequence of picture files, each file once an epoch, shuffled by ``seed`` alone.
 
-    An unreadable file is reported once a process and its place taken by the next file.
+    An unreadable file is logged once per process and replaced by the next file.
+
+    Args:
+        paths: the files.
+        seed: of the order.
     """
 
     def __init__(self, paths: Sequence[Path], seed: int) -> None:
@@ -108,7 +137,10 @@ class Shuffled:
         self._unreadable: set[Path] = set()
 
     def picture(self, n: int) -> tuple[int, NDArray[np.uint8]]:
-        """The row's ``n``-th: (its place in ``paths``, HWC uint8 RGB).
+        """The ``n``-th picture of the sequence.
+
+        Returns:
+            (its index in ``paths``, HWC uint8 RGB).
 
         Raises:
             OSError: none of the files can be read.
@@ -129,19 +161,25 @@ class Shuffled:
 
 
 class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
-    """An endless row of (picture, hole): sample n is a function of ``seed`` and n alone.
+    """An endless sequence of (picture, hole): sample n is a function of ``seed`` and n alone.
 
     Args:
-        paths: of the pictures.
-        holes: how a hole is drawn.
+        paths: files of the pictures.
+        holes: draws the holes.
         size: side of the crops in pixels.
         zoom: see ``random_crop``.
         seed: of order, crops and holes.
     """
 
     def __init__(
-        self, paths: Sequence[Path], holes: HoleGenerator, *, size: int, zoom: tuple[float, float] = (0.4, 1.0), seed: int = 0
-    ) -> None:  # fmt: skip
+        self,
+        paths: Sequence[Path],
+        holes: HoleGenerator,
+        *,
+        size: int,
+        zoom: tuple[float, float] = (0.4, 1.0),
+        seed: int = 0,
+    ) -> None:
         super().__init__(paths, seed)
         self.holes, self.size, self.zoom = holes, size, zoom
 
@@ -158,18 +196,28 @@ class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
 def batches(
     dataset: Dataset[Any], stream: Stream, start: int, *, workers: int, to_float: bool = True
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Endless batches, decoded ahead of their use in ``workers`` processes (0: here).
+    """Endless batches, decoded ahead of their use in ``workers`` processes (0 = in this one).
+
+    Args:
+        dataset: indexed by sample number.
+        stream: which samples this process reads.
+        start: first optimizer step.
+        workers: processes that decode.
+        to_float: convert (uint8 pictures, uint8 masks) to (N3HW float32 in [0, 1], N1HW
+            float32).
 
     Yields:
-        Stacked samples; with ``to_float`` a dataset's (uint8 pictures, uint8 masks) become (N3HW float32 in [0, 1], N1HW float32).
+        The stacked samples.
     """
     loader: DataLoader[Any] = DataLoader(
         dataset,
         batch_sampler=stream.batches(start),  # type: ignore[arg-type]
         num_workers=workers,
-        # A forked worker hangs where the trainer has used OpenCV's threads before.
+        # A forked worker hangs if the trainer has used OpenCV's threads before.
         multiprocessing_context="spawn" if workers else None,
-        generator=torch.Generator(),  # of its own: a resumed run draws the same global random numbers as an uninterrupted one
+        # Its own generator, so that a resumed run draws the same global random numbers as an
+        # uninterrupted one.
+        generator=torch.Generator(),
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_worker,
         prefetch_factor=4 if workers else None,
@@ -182,13 +230,18 @@ def batches(
 
 
 def _worker(_: int) -> None:
-    cv2.setNumThreads(1)  # OpenCV's own threads on top of the trainer's only slow both
-    # A stop goes to the whole process group; the trainer finishes its step, and needs its workers for it.
+    """Set up a process that decodes pictures."""
+    cv2.setNumThreads(1)  # OpenCV's threads on top of the trainer's slow both down
+    # A stop signal reaches the whole process group, and the trainer needs its workers to finish
+    # the step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=2)
 def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The order of ``count`` pictures in one epoch: a function of seed and epoch alone, so that a resumed run goes on as it was."""
+    """The order of ``count`` pictures in one epoch: a function of seed and epoch alone.
+
+    A resumed run therefore continues the order.
+    """
     return np.random.default_rng((seed, epoch, 7)).permutation(count)

@@ -1,0 +1,1 @@
+"""Measurements of ``evaluate-inpainter`` that train nothing."""

@@ -19,7 +19,7 @@ from .. import features
 from ..data import holes
 from ..evaluation.probes import classical
 from ..evaluation.similarity import Similarity
-from ..presets import PAPER, SHIPPED
+from ..presets import paper, shipped
 from ..tasks.base import InpaintingTask
 from ..tasks.compression import CompressionTask
 from ..tasks.edge_connect import EdgeConnectTask
@@ -158,24 +158,24 @@ def _classifier(call: Call) -> tuple[Similarity | None, str]:
 
 def _arms(name: str, train: Sequence[Path], call: Call, look: nn.Module, test: Test) -> list[Arm]:
     schedule = replace(
-        PAPER["compression"].schedule,
+        paper("compression").schedule,
         batch=call.budget.batch,
         size=call.size,
         perceptual_crop=call.look,
     )
     w = call.width
     kinds: dict[str, tuple[type[InpaintingTask], dict[str, Any]]] = {
-        "compression": (CompressionTask, {**SHIPPED["compression"].network, "width": w, "base": 0}),
+        "compression": (CompressionTask, {**shipped("compression").network, "width": w, "base": 0}),
         "edsr": (EDSRTask, {"width": w, "blocks": 16}),
         "gated-conv": (
             GatedConvTask,
-            {**SHIPPED["gated-conv"].network, "width": max(4, w * 3 // 4 // 4 * 4)},
+            {**shipped("gated-conv").network, "width": max(4, w * 3 // 4 // 4 * 4)},
         ),
         "partial-conv": (
             PartialConvTask,
-            {**SHIPPED["partial-conv"].network, "width": w, "base": 0, "adversarial": 0.0},
+            {**shipped("partial-conv").network, "width": w, "base": 0, "adversarial": 0.0},
         ),
-        "edge-connect": (EdgeConnectTask, {**SHIPPED["edge-connect"].network, "width": w}),
+        "edge-connect": (EdgeConnectTask, {**shipped("edge-connect").network, "width": w}),
     }
     return [
         Arm(
@@ -288,7 +288,8 @@ def _composite(answer: Tensor, test: Test) -> Tensor:
 
 def measured(test: Test, found: Tensor) -> list[Row]:
     """A row a picture. ``l1``, ``l2``: mean absolute and mean squared difference of the whole picture in [0, 1]; ``similarity``,
-    ``similarity5``: equation 4's indicator, 0 or 1; ``hole_l1`` over the hole alone."""
+    ``similarity5``: equation 4's indicator, 0 or 1; ``hole_l1`` over the hole alone.
+    """
     x, hole = test.pictures, 1 - test.masks
     distance = torch.full((len(x),), torch.nan)
     if test.scorer is not None:

@@ -17,7 +17,7 @@ from ...pipeline.inpaint.classical import paint
 from ...pipeline.quality.metrics import inside_errors
 from .. import features
 from ..data import holes
-from ..presets import PAPER
+from ..presets import paper
 from ..tasks.base import InpaintingTask
 from ..tasks.partial_conv import PartialConvTask
 from . import figures, results
@@ -64,7 +64,7 @@ def run(call: Call) -> str:
         raise ValueError(
             "the table is about losses over a feature network; name one with --features"
         )
-    losses = PAPER["partial-conv"].network["weights"]
+    losses = paper("partial-conv").network["weights"]
     variants = {
         FULL: losses,
         "no-style": replace(losses, style=0.0),
@@ -339,7 +339,7 @@ def _arm(
     look: nn.Module,
     judge: Callable[..., list[Row]],
 ) -> Arm:
-    preset = PAPER["partial-conv"]
+    preset = paper("partial-conv")
     network = {**preset.network, "width": call.width, "weights": weights}
     base = replace(
         preset.schedule, batch=call.budget.batch, size=call.size, perceptual_crop=call.look

@@ -71,6 +71,10 @@ class Trained:
     sha256: str
 
 
+#: Names in the recipes of earlier versions' run folders, and today's.
+RENAMED = {"judge_rate": "discriminator_lr_scale", "look_at_output": "features_of_output"}
+
+
 class UnfinishedError(RuntimeError):
     """The minutes are over, or the user stopped; the same command goes on."""
 
@@ -263,14 +267,21 @@ def _curve(place: Path, budget: Budget) -> list[dict[str, float]]:
 def _same_recipe(place: Path, recipe: dict[str, Any]) -> None:
     path = place / "recipe.json"
     text = json.dumps(plain(recipe), indent=1, sort_keys=True) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"), object_hook=_renamed)
+        now = json.loads(text)
         changed = ", ".join(
             f"{k}: {before.get(k)} there, {now.get(k)} now"
             for k in sorted({*before, *now})
             if before.get(k) != now.get(k)
         )
-        raise OtherRecipeError(
-            f"{place}: was trained otherwise ({changed}); use another --run, or delete it"
-        )
+        if changed:
+            raise OtherRecipeError(
+                f"{place}: was trained otherwise ({changed}); use another --run, or delete it"
+            )
     path.write_text(text, encoding="utf-8")
+
+
+def _renamed(entries: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object with today's names for those of ``RENAMED``."""
+    return {RENAMED.get(name, name): value for name, value in entries.items()}

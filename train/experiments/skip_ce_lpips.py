@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...models.skip_context_encoder import HOLE, SIZE
 from ..data import holes
-from ..presets import PAPER
+from ..presets import paper
 from ..tasks.base import InpaintingTask
 from ..tasks.skip_context import SkipContextTask
 from . import figures, results
@@ -155,7 +155,7 @@ def _arm(
     test: tuple[Tensor, Tensor],
     judge: Any,
 ) -> Arm:
-    preset = PAPER["skip-ce"]
+    preset = paper("skip-ce")
     network = {**preset.network, "variant": variant, "width": call.width}
 
     def task(seed: int) -> InpaintingTask:

@@ -1,0 +1,1 @@
+"""The tasks: how each network is trained."""

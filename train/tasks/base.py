@@ -1,15 +1,18 @@
-"""What is trained for each inpainter: networks, optimizers, losses, held-out figures."""
+"""What the networks' tasks share: building one from a request, and the inpainters' common parts.
+
+A task knows how one network is trained: its data, losses, optimizers and held-out metrics.
+``train.engine`` knows time, devices and files.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
-import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -17,71 +20,207 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .. import losses
-from ..data.holes import HoleGenerator
-from ..data.pictures import Crops, Stream, batches, read_rgb
+from ..data.holes import HoleGenerator, MaskFolder, named_mixture
+from ..data.pictures import Crops, Stream, batches, find_images, read_rgb, square
+from ..recipe import Preset, Recipe, Schedule
+from ..request import Request
 
 Losses = dict[str, dict[str, Tensor]]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Numbers of one run; ``train.presets`` holds them all.
+class NetworkTask:
+    """What a network needs to be trained and exported by its name: ``train.engine.Task`` and this.
 
-    ``warmup``: share of the run over which the learning rate rises; ``decay_from``: share from which it falls along a cosine to a
-    twentieth (1 = constant). ``perceptual``: ``l1`` is eq. 4, ``normalised`` is LPIPS without its learned weights. ``perceptual_crop``:
-    side in pixels of the square around a random pixel of the hole at which the feature network looks; 0 = the whole picture, as the
-    papers do, which costs several times the inpainter itself.
+    Attributes:
+        preprocessing: how a pixel in [0, 255] becomes the network's number, for the weight's
+            index entry.
+        network: the bare network that ships.
+        modules: all modules that learn, by name.
+        optimizers: the modules' optimizers, by the same names.
+        clip: largest gradient norm by module; a module without entry is not clipped.
     """
 
-    batch: int
-    size: int
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    warmup: float = 0.01
-    decay_from: float = 0.7
-    seed: int = 0
-    zoom: tuple[float, float] = (0.4, 1.0)
-    perceptual: str = "normalised"
-    perceptual_crop: int = 64
+    preprocessing: ClassVar[str]
+
+    network: nn.Module
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    clip: dict[str, float]
+
+    @classmethod
+    def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
+        """Build the task of one ``train-inpainter`` call, and its recipe.
+
+        Args:
+            request: see ``Request``.
+            preset: the requested preset; None if the network has none.
+
+        Raises:
+            ValueError: an option is missing or belongs to another network.
+            OSError: there are no pictures, or none can be read.
+        """
+        raise NotImplementedError
+
+    def prepare(self, fabric: Fabric) -> None:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def batches(
+        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def set_progress(self, share: float) -> None:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
+        """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def index_facts(self) -> dict[str, Any]:
+        """Further entries of the weight in ``index.json``."""
+        return {}
+
+    def card_samples(
+        self, network: nn.Module, photos: Sequence[NDArray[np.uint8]]
+    ) -> NDArray[np.uint8] | None:
+        """The picture of the model card: ``network``'s results on photos HWC RGB that may be shown.
+
+        Returns:
+            HWC uint8 RGB, or None if there is nothing to show.
+        """
+        return None
 
 
-class InpaintingTask:
+class InpaintingTask(NetworkTask):
     """What the inpainters share: pictures, holes, held-out set, schedule.
 
     Args:
-        network: what ships.
+        network: the network that ships.
         schedule: see ``Schedule``.
         pictures: files to train on.
-        holes: how holes are drawn.
-        held_out: (pictures N3HW in [0, 1], masks N1HW) never trained on.
+        holes: draws the holes.
+        held_out: (pictures N3HW in [0, 1], masks N1HW with 1 = known), never trained on.
         features: feature network for perceptual and style losses, or None.
-        scorer: LPIPS of two batches N3HW in [0, 1] for the held-out figures, or None; never a network that trains.
+        scorer: LPIPS of two batches N3HW in [0, 1] for the held-out metrics, or None; it never
+            trains a network.
         workers: processes that decode pictures.
         segmenter: feature network for the semantic loss, or None.
     """
 
+    #: Options of ``train-inpainter`` that are arguments of this task and of no other.
+    own_options: ClassVar[tuple[str, ...]] = ()
+
     def __init__(
-        self, network: nn.Module, schedule: Schedule, pictures: Sequence[Path], holes: HoleGenerator,
-        held_out: tuple[Tensor, Tensor], features: nn.Module | None = None, scorer: nn.Module | None = None, workers: int = 0,
+        self,
+        network: nn.Module,
+        schedule: Schedule,
+        pictures: Sequence[Path],
+        holes: HoleGenerator,
+        held_out: tuple[Tensor, Tensor],
+        features: nn.Module | None = None,
+        scorer: nn.Module | None = None,
+        workers: int = 0,
         segmenter: nn.Module | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.network, self.schedule = network, schedule
         self.crops = Crops(
             pictures, holes, size=schedule.size, zoom=schedule.zoom, seed=schedule.seed
         )
-        self.held_out, self.features, self.scorer, self.workers = (
-            held_out,
-            features,
-            scorer,
-            workers,
-        )
-        self.segmenter = segmenter
-        self.modules: dict[str, nn.Module] = {"network": network}
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"network": self.adam(network)}
-        self.clip: dict[str, float] = {}
+        self.held_out = held_out
+        self.features, self.scorer, self.segmenter = features, scorer, segmenter
+        self.workers = workers
+        self.modules = {"network": network}
+        self.optimizers = {"network": self.adam(network)}
+        self.clip = {}
         self.autocast: Any = nullcontext
+
+    @classmethod
+    def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
+        """See ``NetworkTask``. The command line changes the preset's numbers."""
+        from ...pipeline.quality.lpips import lpips_network
+        from .. import features
+
+        assert preset is not None, "an inpainter needs a preset"
+        data = request.data_folder
+        preset = cls.adapt(preset, request)
+        schedule, network = preset.schedule, preset.network
+        folders = request.images or tuple(data / folder for folder in preset.folders)
+        training, held_out = split(find_images(folders), request.held_out)
+        holes: HoleGenerator = (
+            MaskFolder(request.masks) if request.masks else named_mixture(preset.holes, data)
+        )
+        lpips, why = (None, "") if request.export else lpips_network(offline=False)
+        if why:
+            log.warning("held-out pictures: %s", why)
+        # The order of these lines is the order in which they draw from the global random state.
+        task = cls(
+            **network,
+            schedule=schedule,
+            pictures=training,
+            holes=holes,
+            held_out=held_out_set(held_out, holes, schedule.size),
+            features=(
+                None if request.features == "none" else features.feature_network(request.features)
+            ),
+            scorer=None if lpips is None else features.Scorer(lpips),
+            workers=request.workers,
+            segmenter=features.SegmenterFeatures() if network.get("semantic") else None,
+        )
+        batch = request.pictures_per_step(schedule.batch)
+        length = preset.steps or preset.epochs * len(training) // batch
+        return task, Recipe(
+            folders=tuple(str(f) for f in request.images) or preset.folders,
+            pictures=len(training),
+            steps=length if request.steps is None else request.steps,
+            batch=batch,
+            options=_options(request),
+            average=preset.average,
+            facts={
+                "preset": request.preset,
+                "schedule": schedule,
+                "network": network,
+                "holes": request.masks.name if request.masks else preset.holes,
+            },
+        )
+
+    @classmethod
+    def adapt(cls, preset: Preset, request: Request) -> Preset:
+        """The preset with the changes of the command line.
+
+        Raises:
+            ValueError: an option belongs to another network.
+        """
+        changes = {
+            "batch": request.batch,
+            "learning_rate": request.learning_rate,
+            "size": request.size,
+        }
+        given = {name: value for name, value in changes.items() if value}
+        schedule = replace(preset.schedule, seed=request.seed, **given)  # type: ignore[arg-type]
+        network = dict(preset.network)
+        if request.width:
+            network["width"] = request.width
+        for name in ("variant", "blocks"):
+            value = getattr(request, name)
+            if value is None:
+                continue
+            if name not in cls.own_options:
+                raise ValueError(f"--{name} belongs to skip-ce; leave it out")
+            network[name] = value
+        return replace(preset, schedule=schedule, network=network)
 
     def adam(self, network: nn.Module) -> torch.optim.Optimizer:
         """Adam with the schedule's numbers."""
@@ -90,7 +229,7 @@ class InpaintingTask:
         )
 
     def prepare(self, fabric: Fabric) -> None:
-        """Feature network, scorer and held-out set go to the device; they work in the run's precision."""
+        """Move feature networks, scorer and held-out set to the device; use the run's precision."""
         self.autocast = fabric.autocast
         self.held_out = (self.held_out[0].to(fabric.device), self.held_out[1].to(fabric.device))
         for network in (self.features, self.scorer, self.segmenter):
@@ -100,15 +239,12 @@ class InpaintingTask:
     def batches(
         self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
     ) -> Iterator[tuple[Tensor, ...]]:
+        """(pictures N3HW in [0, 1], masks N1HW with 1 = known); see ``train.engine.Task``."""
         stream = Stream(self.schedule.batch, accumulate, rank, world)
         return batches(self.crops, stream, start, workers=self.workers)
 
-    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
-        """See ``train.engine.Task``."""
-        raise NotImplementedError
-
     def set_progress(self, share: float) -> None:
-        """Linear warm-up, constant, then cosine to a twentieth."""
+        """Set the learning rate: linear warm-up, constant, then a cosine to a twentieth."""
         s = self.schedule
         factor = min(1.0, (share + 1e-6) / s.warmup) if s.warmup else 1.0
         if share > s.decay_from:
@@ -119,35 +255,53 @@ class InpaintingTask:
             for group in optimizer.param_groups:
                 group["lr"] = s.learning_rate * factor
 
-    def look(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(perceptual, style) losses of ``composite`` against ``truth``, on a crop around the hole or on all."""
+    def perceptual_and_style(
+        self, composite: Tensor, truth: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Compare ``composite`` with ``truth`` by the feature network's features.
+
+        Args:
+            composite: N3HW in [0, 1].
+            truth: N3HW in [0, 1].
+            mask: N1HW, 1 = known.
+
+        Returns:
+            (perceptual, style) losses of a crop around the hole, or of the whole pictures if the
+            schedule's ``perceptual_crop`` is 0.
+        """
         assert self.features is not None
         if self.schedule.perceptual_crop:
-            composite, truth = self._crop(composite, truth, mask)
-        result, target = self._seen_by(self.features, composite, truth)
+            composite, truth = self._crop_around_hole(composite, truth, mask)
+        result, target = self._features_of(self.features, composite, truth)
         distance = (
             losses.perceptual if self.schedule.perceptual == "l1" else losses.normalised_perceptual
         )
         return distance(result, target), losses.style(result, target)
 
     def semantic(self, composite: Tensor, truth: Tensor) -> Tensor:
-        """Suvorov et al. 2022, 2.2.1, with unit features: the distance of two pictures in the segmenter's eyes, always of the whole."""
-        assert self.segmenter is not None
-        return losses.normalised_perceptual(*self._seen_by(self.segmenter, composite, truth))
+        """Distance of two batches in the segmenter's unit features, always of the whole pictures.
 
-    def _seen_by(
+        Suvorov et al. 2022, section 2.2.1, with normalised features.
+        """
+        assert self.segmenter is not None
+        return losses.normalised_perceptual(*self._features_of(self.segmenter, composite, truth))
+
+    def _features_of(
         self, network: nn.Module, composite: Tensor, truth: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """The features of both in float32; gradients go through the composite's alone."""
+        """The features of both in float32; only the composite's carry gradients."""
         with self.autocast():
             with torch.no_grad():
                 target = network(truth)
             result = network(composite)
         return [f.float() for f in result], [f.float() for f in target]
 
-    def _crop(self, composite: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _crop_around_hole(
+        self, composite: Tensor, truth: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same square of both around a random hole pixel, for each picture of the batch."""
         side = min(self.schedule.perceptual_crop, truth.shape[-1])
-        found, wanted = [], []
+        composites, truths = [], []
         for c, t, m in zip(composite, truth, mask, strict=True):
             spots = (m[0] < 0.5).nonzero()
             y, x = (
@@ -157,30 +311,56 @@ class InpaintingTask:
             )
             top = int((y - side // 2).clamp(0, t.shape[-2] - side))
             left = int((x - side // 2).clamp(0, t.shape[-1] - side))
-            found.append(c[:, top : top + side, left : left + side])
-            wanted.append(t[:, top : top + side, left : left + side])
-        return torch.stack(found), torch.stack(wanted)
+            composites.append(c[:, top : top + side, left : left + side])
+            truths.append(t[:, top : top + side, left : left + side])
+        return torch.stack(composites), torch.stack(truths)
 
-    def judged_by(self, discriminator: nn.Module) -> None:
-        """Train this discriminator beside the network. ``modules`` holds it as the run wraps it, ``discriminator`` as it is."""
+    def add_discriminator(self, discriminator: nn.Module) -> None:
+        """Train ``discriminator`` beside the network.
+
+        ``modules`` holds it as the run wraps it, ``self.discriminator`` as it is.
+        """
         self.discriminator = discriminator
         self.modules["discriminator"] = discriminator
         self.optimizers["discriminator"] = self.adam(discriminator)
 
     def hinge(self, truth: Tensor, composite: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """SN-PatchGAN's losses (Yu et al. 2019) of pictures N3HW in [-1, 1]: (the network's, the discriminator's)."""
+        """SN-PatchGAN's losses (Yu et al. 2019).
+
+        Args:
+            truth: N3HW in [-1, 1].
+            composite: N3HW in [-1, 1].
+            mask: N1HW, 1 = known.
+
+        Returns:
+            (the network's loss, the discriminator's loss).
+        """
         pair = torch.cat([truth, composite.detach()]), torch.cat([mask, mask])
         real, fake = self.modules["discriminator"](*pair).float().chunk(2)
-        with frozen(self.discriminator) as judge, self.autocast():
-            seen = judge(composite, mask)
-        return losses.hinge_generator(seen.float()), losses.hinge_discriminator(real, fake)
+        with frozen(self.discriminator) as discriminator, self.autocast():
+            score = discriminator(composite, mask)
+        return losses.hinge_generator(score.float()), losses.hinge_discriminator(real, fake)
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
-        """The network's picture, N3HW in [0, 1] range, of the input's size."""
+        """The network's own output at the input's size.
+
+        Args:
+            network: the task's network, or its average.
+            picture: N3HW in [0, 1].
+            mask: N1HW, 1 = known.
+
+        Returns:
+            N3HW in the range of [0, 1], not clipped.
+        """
         raise TypeError(f"{type(self).__name__} has no full-size output")
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """L1 over the holes; of the composites PSNR in dB, the features' distance, and LPIPS."""
+        """Metrics of the composites of the held-out set.
+
+        Returns:
+            L1 over the holes, PSNR in dB, and, where their networks are given, the feature
+            distance and LPIPS; every picture counts the same.
+        """
         pictures, masks = self.held_out
         total = {"val_hole_l1": 0.0, "val_psnr": 0.0}
         for x, m in zip(torch.split(pictures, 8), torch.split(masks, 8), strict=True):
@@ -203,14 +383,26 @@ class InpaintingTask:
         return total
 
     def composite(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
-        """The picture with the network's answer in its hole, N3HW float32 in [0, 1]."""
+        """The picture with the network's output in its hole, N3HW float32 in [0, 1]."""
         return (
             picture * mask + self.fill(network, picture, mask).float().clamp(0, 1) * (1 - mask)
         ).contiguous()
 
-    def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
-        """The first six held-out pictures, a row each: with its hole, the network's whole answer, the composite, the truth."""
-        x, m = (t[:6] for t in self.held_out)
+    def samples(
+        self, network: nn.Module, pictures: tuple[Tensor, Tensor] | None = None
+    ) -> NDArray[np.uint8]:
+        """A grid of results, one row for each of the first six pictures.
+
+        Args:
+            network: the task's network, or its average.
+            pictures: (pictures N3HW in [0, 1], masks N1HW with 1 = known); None = the held-out
+                set.
+
+        Returns:
+            HWC uint8 RGB; the columns are the picture with its hole, the network's whole output,
+            the composite, the ground truth.
+        """
+        x, m = (t[:6] for t in (self.held_out if pictures is None else pictures))
         columns = (
             x * m + 0.5 * (1 - m),
             self.fill(network, x, m).float().clamp(0, 1),
@@ -220,10 +412,36 @@ class InpaintingTask:
         grid = torch.cat([torch.cat(list(c), dim=1) for c in columns], dim=2)
         return grid.permute(1, 2, 0).mul(255).round().byte().cpu().numpy()
 
+    def card_samples(
+        self, network: nn.Module, photos: Sequence[NDArray[np.uint8]]
+    ) -> NDArray[np.uint8] | None:
+        """``samples`` of the photos' centre squares."""
+        if not photos:
+            return None
+        squares = squares_with_holes(photos, self.crops.holes, self.schedule.size)
+        return self.samples(network, squares)
+
+
+def _options(request: Request) -> str:
+    """The options that the card must name, so that its command makes the weight again."""
+    names = ("steps", "batch", "size", "width", "blocks", "variant", "learning_rate")
+    given = [
+        f" --{name.replace('_', '-')} {getattr(request, name)}"
+        for name in names
+        if getattr(request, name) is not None
+    ]
+    if request.preset != "shipped":
+        given.append(f" --preset {request.preset}")
+    if request.accumulate != 1:
+        given.append(f" --accumulate {request.accumulate}")
+    # A file's path says nothing to another machine.
+    named = request.features in ("none", "vgg16", "squeezenet")
+    return "".join(given) + f" --features {request.features if named else 'FEATURES'}"
+
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """``network`` without gradients for its parameters: what goes through it still has its own."""
+    """``network`` without gradients for its parameters; its input still receives gradients."""
     network.requires_grad_(False)
     try:
         yield network
@@ -232,10 +450,10 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def held_out_set(paths: Sequence[Path], holes: HoleGenerator, size: int) -> tuple[Tensor, Tensor]:
-    """A fixed set of ``squares_with_holes``; unreadable files are reported and left out.
+    """A fixed set of ``squares_with_holes``; unreadable files are logged and left out.
 
     Raises:
-        OSError: none can be read.
+        OSError: no file can be read.
     """
     pictures = []
     for path in paths:
@@ -251,30 +469,33 @@ def held_out_set(paths: Sequence[Path], holes: HoleGenerator, size: int) -> tupl
 def squares_with_holes(
     pictures: Sequence[NDArray[np.uint8]], holes: HoleGenerator, size: int
 ) -> tuple[Tensor, Tensor]:
-    """The centre squares of HWC RGB pictures, and holes from a seed of their own: (N3HW in [0, 1], N1HW with 1 = known)."""
+    """Centre squares of pictures, with holes from a fixed seed.
+
+    Args:
+        pictures: HWC RGB, of any size.
+        holes: draws the holes.
+        size: side of the squares in pixels.
+
+    Returns:
+        (pictures N3HW in [0, 1], masks N1HW with 1 = known), float32.
+    """
     rng = np.random.default_rng(12345)
-    images: list[np.ndarray[Any, Any]] = []
-    masks: list[np.ndarray[Any, Any]] = []
-    for image in pictures:
-        side = min(image.shape[:2])
-        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-        images.append(
-            cv2.resize(
-                image[top : top + side, left : left + side],
-                (size, size),
-                interpolation=cv2.INTER_AREA,
-            )
-        )
-        masks.append(~holes(size, rng))
-    x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy()).float().div_(255)
-    return x, torch.from_numpy(np.stack(masks)[:, None]).float()
+    images = np.stack([square(picture, size) for picture in pictures])
+    masks = np.stack([~holes(size, rng) for _ in pictures])
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float().div_(255)
+    return x, torch.from_numpy(masks[:, None]).float()
 
 
 def split(paths: Sequence[Any], held_out: int, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """A seeded split: (training, held-out); neither may be empty."""
+    """A seeded split: (training, held-out).
+
+    Raises:
+        ValueError: one of the two would be empty.
+    """
     if not 0 < held_out < len(paths):
         raise ValueError(
-            f"{held_out} of {len(paths)} pictures to be held out; expected 1 to {len(paths) - 1}: set --held-out"
+            f"{held_out} of {len(paths)} pictures to be held out; "
+            f"expected 1 to {len(paths) - 1}: set --held-out"
         )
     order = np.random.default_rng(seed).permutation(len(paths))
     return [paths[i] for i in order[held_out:]], [paths[i] for i in order[:held_out]]

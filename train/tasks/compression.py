@@ -1,8 +1,8 @@
-"""TODO docstring."""
+"""Training of the compression network (Wu & Cui, sections 3 and 3.1)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,36 +14,58 @@ from .base import InpaintingTask, Losses
 
 
 class CompressionTask(InpaintingTask):
-    """L1 against the picture at an eighth of its size, hinge SN-PatchGAN, variance loss (Wu & Cui, 3 and 3.1)."""
+    """L1 against the picture at an eighth of its size, hinge SN-PatchGAN, variance loss.
+
+    Args:
+        width: channels of the network.
+        adversarial: weight of the adversarial loss; 0 = no discriminator.
+        variance: weight of the variance loss.
+        hole_weight: weight of L1 over the hole; L1 over the known part has 1.
+        base: side in pixels of the network's smooth base; 0 = none.
+        **common: see ``InpaintingTask``.
+    """
+
+    preprocessing: ClassVar[str] = (
+        "256 pixels on the longer side, multiples of 8, RGB / 127.5 - 1, holes 0, and the mask"
+    )
 
     def __init__(
-        self, *, width: int, adversarial: float, variance: float, hole_weight: float, base: int = 0, **common: Any
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        width: int,
+        adversarial: float,
+        variance: float,
+        hole_weight: float,
+        base: int = 0,
+        **common: Any,
+    ) -> None:
         super().__init__(CompressionNetwork(CompressionConfig(width, base)), **common)
         if adversarial:
-            self.judged_by(SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2))))
+            self.add_discriminator(SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2))))
         self.clip = {"network": 5.0}
         self.adversarial, self.variance, self.hole_weight = adversarial, variance, hole_weight
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+        """The network's output enlarged to the picture's size; see ``InpaintingTask``."""
         small = network(picture * 2 - 1, mask)
         return F.interpolate(small, scale_factor=8, mode="bilinear", align_corners=False) / 2 + 0.5
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """L1, variance and adversarial loss of the network; the discriminator's hinge."""
         picture, mask = batch
         truth = F.avg_pool2d(picture, 8) * 2 - 1
         small_mask = (F.avg_pool2d(mask, 8) > 0.999).float()
         output = self.modules["network"](picture * 2 - 1, mask).float()
         composite = truth * small_mask + output * (1 - small_mask)
-        parts = {
+        terms = {
             "valid": losses.valid_l1(output, truth, small_mask),
             "hole": self.hole_weight * losses.hole_l1(output, truth, small_mask),
             "variance": self.variance * losses.total_variation(output),
         }
         if not self.adversarial:
-            return {"network": parts}
+            return {"network": terms}
         adversarial, hinge = self.hinge(truth, composite, small_mask)
         return {
-            "network": parts | {"adversarial": self.adversarial * adversarial},
+            "network": terms | {"adversarial": self.adversarial * adversarial},
             "discriminator": {"hinge": hinge},
         }

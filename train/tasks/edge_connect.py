@@ -1,10 +1,9 @@
-"""How the two baselines of Wu & Cui's Table 2 are trained: DeepFill v2's coarse network and EdgeConnect."""
+"""Training of EdgeConnect (Nazeri et al. 2019), a baseline of Wu & Cui's Table 2."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,48 +16,56 @@ from ...models.edge_connect import EdgeConnect, EdgeConnectConfig, luminance
 from .. import losses
 from ..data.edges import EdgeCrops, known_edges
 from ..data.pictures import Stream, batches
+from ..recipe import EdgeConnectWeights
 from .base import InpaintingTask, Losses, frozen
 
 
-@dataclass(frozen=True)
-class EdgeConnectWeights:
-    """The lambdas of equations 2 and 11: ``edge_adversarial`` and ``matching`` of the edge network, the others of the painter."""
-
-    edge_adversarial: float = 1.0
-    matching: float = 10.0
-    l1: float = 1.0
-    adversarial: float = 0.1
-    perceptual: float = 0.1
-    style: float = 250.0
-
-
 class EdgeConnectTask(InpaintingTask):
-    """Both networks of EdgeConnect in one run (Nazeri et al. 2019, sections 3.1, 3.2 and 4.1); whether they fit is seen by what is painted.
+    """Both networks of EdgeConnect in one run (sections 3.1, 3.2 and 4.1).
 
-    The edge network learns all through. The painter is shown the true edges in the first half of the run and the drawn ones, detached, in
-    the second: the authors' stages 2 and 3. The edge network sees Canny's edges of the known part, as in use; theirs sees in training
-    the true picture's edges there, which near the rim tell of the hole. Perceptual and style losses look at the painter's whole answer.
-    ``judge_rate``: the discriminators' learning rate as a share of the networks'.
+    The edge network learns during the whole run. The painter sees the true edges in the first
+    half and the predicted ones, detached, in the second: the authors' stages 2 and 3. The edge
+    network sees Canny's edges of the known part, as in use; the authors' sees the true
+    picture's edges there in training, which reveal the hole near its border. Perceptual and
+    style losses count the painter's whole output. The held-out metrics, of painted pictures,
+    judge both networks together.
+
+    Args:
+        width: channels of both networks.
+        weights: the lambdas.
+        discriminator_lr_scale: the discriminators' learning rate as a share of the networks'.
+        **common: see ``InpaintingTask``.
     """
 
+    preprocessing: ClassVar[str] = (
+        "sides in multiples of 4, RGB / 127.5 - 1, "
+        "Canny's edges of the known part (train.data.edges), and the mask"
+    )
+
     def __init__(
-        self, *, width: int, weights: EdgeConnectWeights, judge_rate: float, **common: Any
+        self,
+        *,
+        width: int,
+        weights: EdgeConnectWeights,
+        discriminator_lr_scale: float,
+        **common: Any,
     ) -> None:
         network = EdgeConnect(EdgeConnectConfig(width))
         super().__init__(network, **common)
-        self.weights, self.judge_rate = weights, judge_rate
-        self.judges: dict[str, MatchedPatchDiscriminator] = {
+        self.weights, self.discriminator_lr_scale = weights, discriminator_lr_scale
+        # Checkpoints hold these names.
+        self.discriminators: dict[str, MatchedPatchDiscriminator] = {
             "edge_judge": MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(width, 2)),
             "judge": MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(width, 3)),
         }
-        self.modules = {"edges": network.edges, "painter": network.painter, **self.judges}
+        self.modules = {"edges": network.edges, "painter": network.painter, **self.discriminators}
         self.optimizers = {name: self.adam(module) for name, module in self.modules.items()}
-        self.shown_true_edges = True
+        self.paints_from_true_edges = True
 
     def batches(
         self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
     ) -> Iterator[tuple[Tensor, ...]]:
-        """(picture, mask, edges of the known part, edges of all): N3HW in [0, 1], thrice N1HW."""
+        """(picture N3HW in [0, 1], mask, edges of the known part, all edges; these N1HW each)."""
         stream = Stream(self.schedule.batch, accumulate, rank, world)
         for picture, *maps in batches(
             EdgeCrops(self.crops), stream, start, workers=self.workers, to_float=False
@@ -66,57 +73,61 @@ class EdgeConnectTask(InpaintingTask):
             yield picture.float().div_(255), *(m.float() for m in maps)
 
     def set_progress(self, share: float) -> None:
-        """The schedule; the discriminators' share of it; whose edges the painter is shown."""
+        """Set the learning rates, and which edges the painter sees."""
         super().set_progress(share)
-        self.shown_true_edges = share < 0.5
-        for name in self.judges:
+        self.paints_from_true_edges = share < 0.5
+        for name in self.discriminators:
             for group in self.optimizers[name].param_groups:
-                group["lr"] *= self.judge_rate
+                group["lr"] *= self.discriminator_lr_scale
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+        """The painter's output along the edge network's edges; see ``InpaintingTask``."""
         return network(picture * 2 - 1, known_edges(picture, mask), mask) / 2 + 0.5
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
-        picture, mask, seen, true = batch
+        """Equations 2 and 11 of the two networks; cross-entropy of their discriminators."""
+        picture, mask, known_part, true = batch
         image, grey, w = picture * 2 - 1, luminance(picture), self.weights
-        drawn = self.modules["edges"](image, seen, mask).float()
-        guide = true if self.shown_true_edges else torch.where(mask < 0.5, drawn.detach(), seen)
+        predicted = self.modules["edges"](image, known_part, mask).float()
+        guide = (
+            true
+            if self.paints_from_true_edges
+            else torch.where(mask < 0.5, predicted.detach(), known_part)
+        )
         painted = self.modules["painter"](image, guide, mask).float() / 2 + 0.5
 
-        true_map, drawn_map = torch.cat([grey, true], dim=1), torch.cat([grey, drawn], dim=1)
-        edges_judged = self._judge("edge_judge", true_map, drawn_map)
-        of_drawn, of_true = (
-            self._look_of("edge_judge", drawn_map),
-            self._look_of("edge_judge", true_map),
-        )
-        edge_parts = {
-            "edge_adversarial": w.edge_adversarial * losses.adversarial_bce(of_drawn[-1], True),
-            "matching": w.matching
-            * losses.perceptual(of_drawn, of_true),  # equation 3 is the other paper's eq. 4
+        true_map, predicted_map = (torch.cat([grey, edges], dim=1) for edges in (true, predicted))
+        edge_discriminator_loss = self._discriminate("edge_judge", true_map, predicted_map)
+        of_predicted = self._features("edge_judge", predicted_map)
+        of_true = self._features("edge_judge", true_map)
+        edge_terms = {
+            "edge_adversarial": w.edge_adversarial * losses.adversarial_bce(of_predicted[-1], True),
+            # Equation 3 of Nazeri et al. is equation 4 of Kulkarni et al.
+            "matching": w.matching * losses.perceptual(of_predicted, of_true),
         }
-        judged = self._judge("judge", picture, painted)
-        adversarial = losses.adversarial_bce(self._look_of("judge", painted)[-1], True)
+        discriminator_loss = self._discriminate("judge", picture, painted)
+        adversarial = losses.adversarial_bce(self._features("judge", painted)[-1], True)
         hole_share = (1 - mask).mean().clamp(min=1e-3)
-        parts = {
+        painter_terms = {
             "l1": w.l1 * (painted - picture).abs().mean() / hole_share,
             "adversarial": w.adversarial * adversarial,
         }
         if self.features is not None:
-            perceptual, style = self.look(painted, picture, mask)
-            parts |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
+            perceptual, style = self.perceptual_and_style(painted, picture, mask)
+            painter_terms |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
         return {
-            "edges": edge_parts,
-            "painter": parts,
-            "edge_judge": {"edges_judged": edges_judged},
-            "judge": {"judged": judged},
+            "edges": edge_terms,
+            "painter": painter_terms,
+            "edge_judge": {"edges_judged": edge_discriminator_loss},
+            "judge": {"judged": discriminator_loss},
         }
 
-    def _judge(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
-        """The discriminator's loss."""
+    def _discriminate(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
+        """The loss of the discriminator ``name``."""
         of_real, of_fake = self.modules[name](torch.cat([real, fake.detach()])).float().chunk(2)
         return (losses.adversarial_bce(of_real, True) + losses.adversarial_bce(of_fake, False)) / 2
 
-    def _look_of(self, name: str, x: Tensor) -> list[Tensor]:
-        """What the discriminator, which does not learn from it, makes of ``x``: features, then logits."""
-        with frozen(self.judges[name]), self.autocast():
-            return [f.float() for f in self.judges[name].features(x)]
+    def _features(self, name: str, x: Tensor) -> list[Tensor]:
+        """The features of ``x`` in the frozen discriminator ``name``, then its logits."""
+        with frozen(self.discriminators[name]), self.autocast():
+            return [f.float() for f in self.discriminators[name].features(x)]

@@ -1,9 +1,8 @@
-"""TODO docstring."""
+"""Training of the partial-convolution U-Net (Kulkarni et al., equations 3-9)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,23 +11,25 @@ from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorC
 from ...models.partial_conv import PartialConv2d
 from ...models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from .. import losses
+from ..recipe import PartialConvWeights
 from .base import InpaintingTask, Losses
 
 
-@dataclass(frozen=True)
-class PartialConvWeights:
-    """The lambdas of eq. 9. ``look_at_output``: eq. 4 and 5 for I_out as well as I_comp, as the paper has it."""
-
-    tv: float = 0.1
-    valid: float = 1.0
-    hole: float = 6.0
-    perceptual: float = 0.05
-    style: float = 120.0
-    look_at_output: bool = True
-
-
 class PartialConvTask(InpaintingTask):
-    """Equation 9, with perceptual and style losses on the composite; ``adversarial`` > 0 adds SN-PatchGAN's."""
+    """Equation 9, with perceptual and style losses on the composite.
+
+    Args:
+        width: channels of the network.
+        weights: the lambdas.
+        base: side in pixels of the network's smooth base; 0 = none.
+        adversarial: weight of SN-PatchGAN's loss; 0 = no discriminator.
+        semantic: weight of the semantic loss; 0 = none.
+        **common: see ``InpaintingTask``.
+    """
+
+    preprocessing: ClassVar[str] = (
+        "RGB / 255, holes 0, sides padded to multiples of 128 with unknown pixels"
+    )
 
     def __init__(
         self,
@@ -42,53 +43,58 @@ class PartialConvTask(InpaintingTask):
     ) -> None:
         network = PartialConvUNet(PartialConvUNetConfig(width, base))
         pictures, masks = common["held_out"]
-        even_out(network, pictures[:8], masks[:8])
+        lsuv_init(network, pictures[:8], masks[:8])
         super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]
         self.weights, self.adversarial, self.semantic_weight = weights, adversarial, semantic
         self.clip = {"network": 5.0}
         if adversarial:
-            self.judged_by(
-                SNPatchDiscriminator(SNPatchDiscriminatorConfig(24, (2, 2, 2))).to(
-                    memory_format=torch.channels_last
-                )
-            )  # type: ignore[call-overload]
+            discriminator = SNPatchDiscriminator(SNPatchDiscriminatorConfig(24, (2, 2, 2)))
+            self.add_discriminator(discriminator.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+        """See ``InpaintingTask``."""
         return network(picture, mask)  # type: ignore[no-any-return]
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """Equation 9, semantic and adversarial loss of the network; the discriminator's hinge."""
         truth, mask = (t.contiguous(memory_format=torch.channels_last) for t in batch)
         w = self.weights
         output = self.modules["network"](truth, mask).float()
         composite = truth * mask + output * (1 - mask)
-        parts = {
+        terms = {
             "valid": w.valid * losses.valid_l1(output, truth, mask),
             "hole": w.hole * losses.hole_l1(output, truth, mask),
             "tv": w.tv * losses.total_variation(composite, mask),
         }
         if self.features is not None:
-            perceptual, style = self.look(composite, truth, mask)
-            if w.look_at_output:
-                of_output = self.look(output, truth, mask)
+            perceptual, style = self.perceptual_and_style(composite, truth, mask)
+            if w.features_of_output:
+                of_output = self.perceptual_and_style(output, truth, mask)
                 perceptual, style = perceptual + of_output[0], style + of_output[1]
-            parts |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
+            terms |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
         if self.semantic_weight and self.segmenter is not None:
-            parts["semantic"] = self.semantic_weight * self.semantic(composite, truth)
+            terms["semantic"] = self.semantic_weight * self.semantic(composite, truth)
         if not self.adversarial:
-            return {"network": parts}
+            return {"network": terms}
         adversarial, hinge = self.hinge(truth * 2 - 1, composite * 2 - 1, mask)
         return {
-            "network": parts | {"adversarial": self.adversarial * adversarial},
+            "network": terms | {"adversarial": self.adversarial * adversarial},
             "discriminator": {"hinge": hinge},
         }
 
 
 @torch.no_grad()
-def even_out(network: PartialConvUNet, picture: Tensor, mask: Tensor) -> None:
-    """Scale each layer of a fresh network to unit output on one batch (Mishkin & Matas 2016, LSUV; weights only).
+def lsuv_init(network: PartialConvUNet, picture: Tensor, mask: Tensor) -> None:
+    """Scale each layer of a fresh network to unit output (LSUV, Mishkin & Matas 2016).
 
-    The paper's U-Net has no normalisation, and eq. 1's ratio enlarges what lies at the border of the small maps at every one of 28
-    layers: without this the first steps at a useful learning rate diverge.
+    Only weights are scaled. The paper's U-Net has no normalisation, and equation 1's ratio
+    amplifies the values at the border of the small maps at every one of its 28 layers: without
+    this initialisation the first steps at a useful learning rate diverge.
+
+    Args:
+        network: changed in place.
+        picture: one batch N3HW in [0, 1].
+        mask: N1HW, 1 = known.
     """
 
     def scale(module: nn.Module, _: Any, result: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

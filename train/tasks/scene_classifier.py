@@ -1,17 +1,15 @@
-"""Fine-tuning of the classifier behind Similarity on a folder of classes, as Places has it (Wu & Cui, 4.1).
+"""Fine-tuning of the classifier behind Similarity on folders of classes, as in Places.
 
-What comes out scores pictures and must never train an inpainter.
+Wu & Cui, section 4.1. The classifier scores pictures and must never train an inpainter.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -23,49 +21,62 @@ from torch.utils.data import Dataset
 from .. import classifiers
 from ..classifiers import PlacesVGG16BN, PlacesVGG16BNConfig
 from ..data.pictures import Shuffled, Stream, batches, find_images, random_crop, read_rgb, square
-from .base import split
+from ..recipe import Preset, Recipe
+from ..request import Request
+from .base import Losses, NetworkTask, split
 
 log = logging.getLogger(__name__)
+
+#: A picture and the index of its class.
 Labelled = tuple[Path, int]
+
+#: Default batch, learning rate, and epochs of a run.
+BATCH, LEARNING_RATE, EPOCHS = 32, 1e-3, 10
 
 
 def find_classes(folders: Sequence[Path]) -> tuple[tuple[str, ...], list[Labelled]]:
     """The classes below the folders, by name, and every picture with its class's index.
 
-    A class is a folder that directly holds pictures, and its name the path to it: Places' ``a/airfield`` and
-    ``a/apartment_building/outdoor`` are classes, ``a`` is none. The same name below two folders is one class.
+    A class is a folder that directly holds pictures, and its name is the path to it: Places'
+    ``a/airfield`` and ``a/apartment_building/outdoor`` are classes, ``a`` is not. Folders of
+    the same name below two of the given folders are one class.
 
     Raises:
-        FileNotFoundError: no pictures at all.
-        ValueError: a picture lies outside every class, or there are fewer than two.
+        FileNotFoundError: there are no pictures.
+        ValueError: a picture lies outside every class, or there are fewer than two classes.
     """
-    found: list[tuple[Path, str]] = []
+    pictures: list[tuple[Path, str]] = []
     for folder in folders:
         for path in find_images([folder]):
             name = path.parent.relative_to(folder).as_posix()
             if name == ".":
                 raise ValueError(
-                    f"{path}: lies in no class; expected a sub-folder of {folder} for each class, or name a folder above"
+                    f"{path}: lies in no class; "
+                    f"expected a sub-folder of {folder} for each class, or name a folder above"
                 )
-            found.append((path, name))
-    names = tuple(sorted({name for _, name in found}))
+            pictures.append((path, name))
+    names = tuple(sorted({name for _, name in pictures}))
     if len(names) < 2:
         raise ValueError(
-            f"one class ({names[0]}) below {', '.join(map(str, folders))}; expected a sub-folder for each of two or more"
+            f"one class ({names[0]}) below {', '.join(map(str, folders))}; "
+            "expected a sub-folder for each of two or more"
         )
     index = {name: i for i, name in enumerate(names)}
-    return names, [(path, index[name]) for path, name in found]
+    return names, [(path, index[name]) for path, name in pictures]
 
 
 class LabelledPictures(Shuffled, Dataset[tuple[Tensor, int]]):
-    """An endless row of (crop, class): sample n is a function of ``seed`` and n alone; a half to all of a picture, mirrored or not."""
+    """An endless sequence of (crop, class): sample n is a function of ``seed`` and n alone.
+
+    A crop is half to all of a picture, mirrored or not.
+    """
 
     def __init__(self, files: Sequence[Labelled], *, size: int, seed: int) -> None:
         super().__init__([path for path, _ in files], seed)
         self.labels, self.size = [label for _, label in files], size
 
     def __getitem__(self, n: int) -> tuple[Tensor, int]:
-        """(3HW uint8 RGB, class)."""
+        """(3HW uint8 RGB, class index)."""
         place, picture = self.picture(n)
         crop = random_crop(
             picture, self.size, np.random.default_rng((self.seed, n)), zoom=(0.5, 1.0)
@@ -73,45 +84,109 @@ class LabelledPictures(Shuffled, Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), self.labels[place]
 
 
-class ClassifierTask:
-    """Cross-entropy; SGD with momentum, as VGG was trained (Simonyan & Zisserman 2015, 3.1).
+class ClassifierTask(NetworkTask):
+    """Cross-entropy; SGD with momentum as VGG was trained (Simonyan & Zisserman 2015, section 3.1).
 
     Args:
-        network: as ``PlacesVGG16BN``; its config says how many classes and which size.
+        network: a ``PlacesVGG16BN``; its config holds the number of classes and the input size.
         files: pictures to train on, with their classes.
-        held_out: never trained on; an unreadable one is reported and left out.
-        batch: pictures a batch and process.
+        held_out: pictures that are never trained on; unreadable ones are logged and left out.
+        batch: pictures per batch and process.
         learning_rate: at its highest.
         seed: of order and crops.
         workers: processes that decode pictures.
     """
 
+    preprocessing: ClassVar[str] = "224x224 (size in the config), RGB / 255"
+
     def __init__(
-        self, network: PlacesVGG16BN, files: Sequence[Labelled], held_out: Sequence[Labelled], *, batch: int, learning_rate: float,
-        seed: int = 0, workers: int = 0,
-    ) -> None:  # fmt: skip
-        self.network: nn.Module = network
+        self,
+        network: PlacesVGG16BN,
+        files: Sequence[Labelled],
+        held_out: Sequence[Labelled],
+        *,
+        batch: int,
+        learning_rate: float,
+        seed: int = 0,
+        workers: int = 0,
+    ) -> None:
+        self.network = network
         self.size = network.config.size
         self.pictures = LabelledPictures(files, size=self.size, seed=seed)
-        self.held_out, self.batch, self.learning_rate, self.workers = (
-            list(held_out),
-            batch,
-            learning_rate,
-            workers,
-        )
-        self.modules: dict[str, nn.Module] = {"network": network}
+        self.held_out = list(held_out)
+        self.batch, self.learning_rate, self.workers = batch, learning_rate, workers
+        self.modules = {"network": network}
         sgd = torch.optim.SGD(network.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4)
-        self.optimizers: dict[str, torch.optim.Optimizer] = {"network": sgd}
-        self.clip: dict[str, float] = {}
+        self.optimizers = {"network": sgd}
+        self.clip = {}
         self.device = torch.device("cpu")
 
+    @classmethod
+    def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
+        """See ``NetworkTask``. The classes are those of ``request.images``."""
+        if not request.images:
+            raise ValueError(
+                f"{request.model} needs --images: "
+                "a folder with a sub-folder of pictures for each class"
+            )
+        names, files = find_classes(request.images)
+        training, held_out = split(files, request.held_out)
+        counts = Counter(label for _, label in training)
+        unseen = [name for i, name in enumerate(names) if not counts[i]]
+        if unseen:
+            log.warning(
+                "no picture left to train on for %s; set --held-out lower", ", ".join(unseen)
+            )
+        config = PlacesVGG16BNConfig(len(names), names, request.size or PlacesVGG16BNConfig.size)
+        # Initial weights that a checkpoint overwrites need not be downloaded: an export and a
+        # resumed run work offline.
+        overwritten = request.export or request.has_checkpoint
+        backbone = (
+            classifiers.untrained_backbone() if overwritten else classifiers.imagenet_backbone()
+        )
+        batch = request.batch or BATCH
+        learning_rate = request.learning_rate or LEARNING_RATE
+        task = cls(
+            PlacesVGG16BN(config, backbone),
+            training,
+            held_out,
+            batch=batch,
+            learning_rate=learning_rate,
+            seed=request.seed,
+            workers=request.workers,
+        )
+        per_step = request.pictures_per_step(batch)
+        length = max(1, EPOCHS * len(training) // per_step)
+        steps = length if request.steps is None else request.steps
+        options = (
+            f" --steps {steps} --batch {batch} --size {config.size}"
+            f" --learning-rate {learning_rate} --held-out {len(held_out)}"
+        )
+        if request.accumulate != 1:
+            options += f" --accumulate {request.accumulate}"
+        return task, Recipe(
+            folders=tuple(map(str, request.images)),
+            pictures=len(training),
+            steps=steps,
+            batch=per_step,
+            options=options,
+            source="--images DIR",
+            facts={
+                "use": "scores pictures; must never train an inpainter",
+                "classes": len(names),
+                "pictures_of_smallest_class": min(counts.values()),
+                "held_out": len(held_out),
+            },
+        )
+
     def prepare(self, fabric: Fabric) -> None:
-        """The held-out pictures go where the network is."""
+        """Use the network's device for the held-out pictures."""
         self.device = fabric.device
 
     def batches(
         self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
     ) -> Iterator[tuple[Tensor, ...]]:
+        """(pictures N3HW uint8, classes N); see ``train.engine.Task``."""
         return batches(
             self.pictures,
             Stream(self.batch, accumulate, rank, world),
@@ -121,21 +196,29 @@ class ClassifierTask:
         )
 
     def set_progress(self, share: float) -> None:
-        """A short linear warm-up for the new layer's sake, then a cosine down to a hundredth."""
+        """Set the learning rate: a warm-up for the new layer, then a cosine to a hundredth."""
         factor = min(1.0, share / 0.02 + 0.01) * (
             0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * share)))
         )
         for group in self.optimizers["network"].param_groups:
             group["lr"] = self.learning_rate * factor
 
-    def losses(self, batch: tuple[Tensor, ...]) -> dict[str, dict[str, Tensor]]:
-        """Of (pictures N3HW uint8, classes N)."""
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """Cross-entropy of (pictures N3HW uint8, classes N)."""
         pictures, labels = batch
         logits = self.modules["network"](pictures.float().div(255)).float()
         return {"network": {"entropy": F.cross_entropy(logits, labels)}}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """On the held-out pictures' centred squares: share right at first (``val_accuracy``) and in the first five, mean entropy."""
+        """Accuracy on the centre squares of the held-out pictures.
+
+        Returns:
+            ``val_accuracy``: share of top-1 hits; ``val_accuracy5``: share of top-5 hits;
+            ``val_loss``: mean cross-entropy.
+
+        Raises:
+            OSError: no held-out picture can be read.
+        """
         right = right5 = entropy = 0.0
         count = 0
         for start in range(0, len(self.held_out), 16):
@@ -149,7 +232,8 @@ class ClassifierTask:
             count += len(labels)
         if not count:
             raise OSError(
-                f"none of {len(self.held_out)} held-out pictures can be read, from {self.held_out[0][0]} on"
+                f"none of {len(self.held_out)} held-out pictures can be read, "
+                f"from {self.held_out[0][0]} on"
             )
         return {
             "val_accuracy": right / count,
@@ -158,6 +242,7 @@ class ClassifierTask:
         }
 
     def _read(self, files: Sequence[Labelled]) -> tuple[Tensor, Tensor]:
+        """(pictures N3HW in [0, 1], classes N) of the readable files, on the network's device."""
         pictures, labels = [], []
         for path, label in files:
             try:
@@ -174,52 +259,4 @@ class ClassifierTask:
         )
 
     def samples(self, network: nn.Module) -> None:
-        """A class is nothing to look at."""
-
-
-def make_classifier(args: argparse.Namespace) -> tuple[ClassifierTask, dict[str, Any]]:
-    """The task of ``train-inpainter scene-classifier``, and its recipe."""
-    if not args.images:
-        raise ValueError(
-            "scene-classifier needs --images: a folder with a sub-folder of pictures for each class"
-        )
-    names, files = find_classes(args.images)
-    training, held_out = split(files, args.held_out)
-    unseen = set(range(len(names))) - {label for _, label in training}
-    if unseen:
-        log.warning(
-            "no picture left to train on for %s; set --held-out lower",
-            ", ".join(names[i] for i in sorted(unseen)),
-        )
-    config = PlacesVGG16BNConfig(len(names), names, args.size or PlacesVGG16BNConfig.size)
-    run = args.run or Path("runs") / args.model
-    # What a checkpoint overwrites need not be had: an export, and a resumed run, work offline.
-    begun = args.export or (run / "checkpoint.pt").exists()
-    backbone = classifiers.untrained_backbone() if begun else classifiers.imagenet_backbone()
-    batch, learning_rate = args.batch or 32, args.learning_rate or 1e-3
-    task = ClassifierTask(
-        PlacesVGG16BN(config, backbone),
-        training,
-        held_out,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=args.seed,
-        workers=args.workers,
-    )
-    of_step = batch * args.accumulate * int(os.environ.get("WORLD_SIZE", args.devices))
-    steps = args.steps if args.steps is not None else max(1, 10 * len(training) // of_step)
-    counts = Counter(label for _, label in training)
-    return task, {
-        "folders": tuple(map(str, args.images)),
-        "source": "--images DIR",
-        "use": "scores pictures; must never train an inpainter",
-        "classes": len(names),
-        "pictures": len(training),
-        "pictures_of_smallest_class": min(counts.values()),
-        "held_out": len(held_out),
-        "steps": steps,
-        "batch": of_step,
-        "average": 0.999,
-        "options": f" --steps {steps} --batch {batch} --size {config.size} --learning-rate {learning_rate} --held-out {len(held_out)}"
-        + (f" --accumulate {args.accumulate}" if args.accumulate != 1 else ""),
-    }
+        """None: a class cannot be shown as a picture."""

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from remove_objects.train.data import copy_paste
-from remove_objects.train.data.copy_paste import CutOuts, paste
+from remove_objects.train.data.copy_paste import CopyPaste, paste
 from remove_objects.train.data.labelled import VOID, LabelledCrops
 
 BACKGROUND, PERSON, DOG = 30, 200, 120
@@ -33,7 +33,7 @@ def groups(*labels: str) -> list[list[tuple[Path, Path | None]]]:
 def test_an_object_is_cut_out_in_its_box_and_specks_are_not() -> None:
     rng = np.random.default_rng(0)
     for _ in range(8):
-        found = CutOuts(groups("15"), photo).draw(rng)
+        found = CopyPaste(groups("15"), photo).draw(rng)
         assert found is not None
         image, ids = found
         assert ids.shape == (41, 41)
@@ -44,10 +44,10 @@ def test_an_object_is_cut_out_in_its_box_and_specks_are_not() -> None:
 
 def test_photos_of_nothing_give_nothing() -> None:
     rng = np.random.default_rng(0)
-    assert CutOuts(groups("0"), photo).draw(rng) is None
-    assert CutOuts(groups("255"), photo).draw(rng) is None
+    assert CopyPaste(groups("0"), photo).draw(rng) is None
+    assert CopyPaste(groups("255"), photo).draw(rng) is None
     image, label = np.zeros((90, 90, 3), np.uint8), np.zeros((90, 90), np.uint8)
-    for made in (CutOuts(groups("0"), photo), CutOuts([[]], photo)):
+    for made in (CopyPaste(groups("0"), photo), CopyPaste([[]], photo)):
         for _ in range(10):
             made.paste_some(image, label, rng)
     assert not image.any()
@@ -56,7 +56,7 @@ def test_photos_of_nothing_give_nothing() -> None:
 
 def test_every_group_gives_as_much_however_long_it_is() -> None:
     people, dogs = groups("15", "12")
-    made, rng = CutOuts([people, dogs * 50], photo), np.random.default_rng(0)
+    made, rng = CopyPaste([people, dogs * 50], photo), np.random.default_rng(0)
     drawn = [int(found[1].max()) for found in (made.draw(rng) for _ in range(200)) if found]
     assert 75 < drawn.count(15) < 125
     assert len(drawn) == 200
@@ -65,7 +65,7 @@ def test_every_group_gives_as_much_however_long_it_is() -> None:
 @pytest.mark.parametrize("longer", [8.0, 20.0, 60.0])
 def test_what_is_pasted_is_labelled_and_brings_nothing_of_its_background(longer: float) -> None:
     rng = np.random.default_rng(1)
-    thing = CutOuts(groups("15"), photo).draw(rng)
+    thing = CopyPaste(groups("15"), photo).draw(rng)
     assert thing is not None
     thing[0][thing[1] == 0] = (0, 255, 0)  # green, which nothing else is
     for _ in range(20):
@@ -82,7 +82,7 @@ def test_what_is_pasted_is_labelled_and_brings_nothing_of_its_background(longer:
 
 def test_what_has_no_room_is_left_out() -> None:
     rng = np.random.default_rng(1)
-    thing = CutOuts(groups("15"), photo).draw(rng)
+    thing = CopyPaste(groups("15"), photo).draw(rng)
     assert thing is not None
     image, label = np.zeros((90, 30, 3), np.uint8), np.zeros((90, 30), np.uint8)
     paste(image, label, *thing, 31.0, rng)
@@ -92,7 +92,7 @@ def test_what_has_no_room_is_left_out() -> None:
 
 
 def test_about_half_the_pictures_get_some_and_none_gets_many() -> None:
-    made, pieces = CutOuts(groups("15"), photo), []
+    made, pieces = CopyPaste(groups("15"), photo), []
     for n in range(200):
         image, label = np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200), np.uint8)
         made.paste_some(image, label, np.random.default_rng(n))
@@ -103,14 +103,14 @@ def test_about_half_the_pictures_get_some_and_none_gets_many() -> None:
             for s in stats[1:]
         )
     assert 70 < sum(p > 0 for p in pieces) < 130
-    assert max(pieces) in (copy_paste.MOST - 1, copy_paste.MOST)  # two may touch
+    assert max(pieces) in (copy_paste.MOST_OBJECTS - 1, copy_paste.MOST_OBJECTS)  # two may touch
 
 
 def test_a_crop_with_things_is_a_function_of_seed_and_number(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "bare.png"), np.zeros((40, 60, 3), np.uint8))
     bare: list[tuple[Path, Path | None]] = [(tmp_path / "bare.png", None)]
     first, again = (
-        LabelledCrops(bare, size=64, seed=0, cut_outs=CutOuts(groups("15"), photo))
+        LabelledCrops(bare, size=64, seed=0, copy_paste=CopyPaste(groups("15"), photo))
         for _ in range(2)
     )
     found = [first[n] for n in range(12)]

@@ -23,7 +23,7 @@ from remove_objects.train.experiments.runs import (
     train_arms,
     training_noise,
 )
-from remove_objects.train.presets import PAPER
+from remove_objects.train.presets import paper
 from remove_objects.train.tasks.base import InpaintingTask, squares_with_holes
 from remove_objects.train.tasks.skip_context import SkipContextTask
 
@@ -35,8 +35,8 @@ def arm(data: Path, **recipe: Any) -> Arm:
     test = squares_with_holes([read_rgb(f) for f in files], holes.centred, 128)
 
     def task(seed: int) -> InpaintingTask:
-        network = {**PAPER["skip-ce"].network, "variant": 3, "width": 4}
-        schedule = replace(PAPER["skip-ce"].schedule, batch=2, seed=seed)
+        network = {**paper("skip-ce").network, "variant": 3, "width": 4}
+        schedule = replace(paper("skip-ce").schedule, batch=2, seed=seed)
         return SkipContextTask(
             **network, schedule=schedule, pictures=files, holes=holes.rectangle, held_out=test
         )

@@ -15,10 +15,12 @@ from torch import Tensor
 
 from remove_objects.models.edge_connect import luminance
 from remove_objects.train import engine, losses
-from remove_objects.train.cli import main, make_task, parser
+from remove_objects.train.cli import main, parse
 from remove_objects.train.data.edges import known_edges
 from remove_objects.train.data.holes import edge
-from remove_objects.train.tasks.edge_connect import EdgeConnectTask, EdgeConnectWeights
+from remove_objects.train.recipe import EdgeConnectWeights
+from remove_objects.train.run import make_task
+from remove_objects.train.tasks.edge_connect import EdgeConnectTask
 from remove_objects.train.tasks.gated_conv import GatedConvTask
 from tests.train.tasks.test_inpainting_tasks import (
     Features,
@@ -40,7 +42,7 @@ def gated(**more: Any) -> GatedConvTask:
 
 
 def connect(**more: Any) -> EdgeConnectTask:
-    given = {"width": 2, "judge_rate": 0.1, "weights": EdgeConnectWeights(), **more}
+    given = {"width": 2, "discriminator_lr_scale": 0.1, "weights": EdgeConnectWeights(), **more}
     return EdgeConnectTask(
         **given, **common(SIZE, holes=edge, features=Features(), perceptual="l1", perceptual_crop=0)
     )
@@ -118,7 +120,9 @@ def test_gated_conv_weighs_l1_of_the_whole_and_the_hinge() -> None:
 
 def test_discriminators_grow_with_their_networks() -> None:
     assert gated(width=48).discriminator.config.width == 64
-    assert {(j.config.width, j.config.channels) for j in connect(width=3).judges.values()} == {
+    assert {
+        (j.config.width, j.config.channels) for j in connect(width=3).discriminators.values()
+    } == {
         (3, 2),
         (3, 3),
     }
@@ -140,9 +144,10 @@ def test_edge_connect_weighs_its_losses(share: float) -> None:
         guide = true if share < 0.5 else seen * mask + drawn * (1 - mask)
         painted = task.network.painter(image, guide, mask) / 2 + 0.5
         of_true, of_drawn = (
-            task.judges["edge_judge"].features(torch.cat([grey, e], 1)) for e in (true, drawn)
+            task.discriminators["edge_judge"].features(torch.cat([grey, e], 1))
+            for e in (true, drawn)
         )
-        real, fake = (task.judges["judge"](p) for p in (picture, painted))
+        real, fake = (task.discriminators["judge"](p) for p in (picture, painted))
     found = {k: numbers(v) for k, v in task.losses((picture, mask, seen, true)).items()}
     matching = sum((a - b).abs().mean() for a, b in zip(of_true, of_drawn, strict=True))
     looks = Features()(painted), Features()(picture)
@@ -203,7 +208,7 @@ def test_painter_is_shown_true_edges_first_and_drawn_ones_later() -> None:
 
 
 def test_discriminators_learn_at_their_share_of_the_rate() -> None:
-    task = connect(judge_rate=0.25)
+    task = connect(discriminator_lr_scale=0.25)
     for share in (0.0, 0.4, 0.4, 1.0):
         task.set_progress(share)
         rates = {k: o.param_groups[0]["lr"] for k, o in task.optimizers.items()}
@@ -225,8 +230,8 @@ def test_edge_connect_fills_along_known_edges_alone() -> None:
 
 
 def test_batches_come_with_edges_the_same_from_any_step(data: Path) -> None:
-    args = parser().parse_args(command("edge-connect", data, data / "run", "--size", str(SIZE)))
-    task = make_task(args)[0]
+    request = parse(command("edge-connect", data, data / "run", "--size", str(SIZE)))
+    task = make_task(request)[0]
     row = task.batches(0)
     first, second = next(row), next(row)
     picture, mask, seen, true = first

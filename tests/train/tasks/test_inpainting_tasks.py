@@ -20,9 +20,9 @@ from remove_objects.models.partial_conv import PartialConv2d
 from remove_objects.models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from remove_objects.train import losses
 from remove_objects.train.data.holes import edge, rectangle
+from remove_objects.train.recipe import PartialConvWeights, Schedule
 from remove_objects.train.tasks.base import (
     InpaintingTask,
-    Schedule,
     frozen,
     held_out_set,
     split,
@@ -30,7 +30,7 @@ from remove_objects.train.tasks.base import (
 )
 from remove_objects.train.tasks.compression import CompressionTask
 from remove_objects.train.tasks.edsr import EDSRTask
-from remove_objects.train.tasks.partial_conv import PartialConvTask, PartialConvWeights, even_out
+from remove_objects.train.tasks.partial_conv import PartialConvTask, lsuv_init
 from remove_objects.train.tasks.skip_context import SkipContextTask
 
 
@@ -244,10 +244,10 @@ def test_samples_are_a_row_a_picture_hole_answer_composite_truth() -> None:
 
 
 @torch.no_grad()
-def test_even_out_gives_every_layer_unit_spread() -> None:
+def test_lsuv_init_gives_every_layer_unit_spread() -> None:
     network = PartialConvUNet(PartialConvUNetConfig(2))
     x, mask = squares_with_holes(noise(), rectangle, 128)
-    even_out(network, x, mask)
+    lsuv_init(network, x, mask)
     spreads: dict[str, float] = {}
     for name, module in network.named_modules():
         if isinstance(module, PartialConv2d):
@@ -265,7 +265,7 @@ def test_even_out_gives_every_layer_unit_spread() -> None:
 @pytest.mark.parametrize("at_output", [False, True])
 def test_partial_conv_weighs_equation_9(at_output: bool) -> None:
     w = PartialConvWeights(
-        tv=0.3, valid=2.0, hole=5.0, perceptual=0.7, style=11.0, look_at_output=at_output
+        tv=0.3, valid=2.0, hole=5.0, perceptual=0.7, style=11.0, features_of_output=at_output
     )
     task = PartialConvTask(
         width=2, weights=w, **common(features=Features(), perceptual="l1", perceptual_crop=0)
@@ -297,17 +297,17 @@ def test_perceptual_losses_look_at_the_hole() -> None:
     truth = torch.rand(2, 3, 64, 64)
     mask = torch.ones(2, 1, 64, 64)
     mask[..., 50:60, 2:8] = 0
-    assert [float(v) for v in task.look(truth.clone(), truth, mask)] == [0, 0]
+    assert [float(v) for v in task.perceptual_and_style(truth.clone(), truth, mask)] == [0, 0]
     composite = torch.where(mask > 0, truth, 1 - truth)
     for _ in range(
         5
     ):  # whatever random pixel of the hole it looks at, 32 pixels around it hold the hole
-        perceptual, style = task.look(composite, truth, mask)
+        perceptual, style = task.perceptual_and_style(composite, truth, mask)
         assert perceptual > 0
         assert style > 0
     far = truth.clone()
     far[..., :20, 44:] = 0  # no 32 pixels around the hole reach that corner
-    assert [float(v) for v in task.look(far, truth, mask)] == [0, 0]
+    assert [float(v) for v in task.perceptual_and_style(far, truth, mask)] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_perceptual_losses_look_at_32_pixels_around_the_hole(y: int, x: int, see
     mask[..., 30, 34] = 0
     composite = truth.clone()
     composite[..., y, x] = 1 - composite[..., y, x]
-    assert (float(task.look(composite, truth, mask)[0]) > 0) == seen
+    assert (float(task.perceptual_and_style(composite, truth, mask)[0]) > 0) == seen
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_perceptual_losses_of_whole_pictures(kind: str, distance: Callable[..., 
     task = constant(64, features=Features(), perceptual=kind, perceptual_crop=0)
     composite, truth = torch.rand(2, 2, 3, 64, 64)
     composite.requires_grad_(True)
-    perceptual, style = task.look(composite, truth, torch.ones(2, 1, 64, 64))
+    perceptual, style = task.perceptual_and_style(composite, truth, torch.ones(2, 1, 64, 64))
     pair = Features()(composite), Features()(truth)
     assert float(perceptual.detach()) == pytest.approx(float(distance(*pair).detach()), rel=1e-5)
     assert float(style.detach()) == pytest.approx(float(losses.style(*pair).detach()), rel=1e-5)
@@ -488,7 +488,7 @@ def test_models_that_paint_the_hole_alone_are_judged_there() -> None:
     picture, mask = batch()
     truth = picture * 2 - 1
     with torch.no_grad():
-        output = task._whole(task.network(truth, mask), mask)
+        output = task._at_full_size(task.network(truth, mask), mask)
     expected = ((output - truth) * (1 - mask)).square().mean()
     assert float(task.losses((picture, mask))["network"]["rec"].detach()) == pytest.approx(
         float(expected), rel=1e-4

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from remove_objects.train import classifiers, engine
 from remove_objects.train.classifiers import PlacesVGG16BN, PlacesVGG16BNConfig, load_classifier
-from remove_objects.train.cli import main, make_task, parser
+from remove_objects.train.cli import main, parse
+from remove_objects.train.run import make_task
 from remove_objects.train.tasks.scene_classifier import (
     ClassifierTask,
     LabelledPictures,
@@ -385,6 +386,6 @@ def test_batch_of_a_step_counts_every_process(
     places: Path, tmp_path: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = command(places, tmp_path / "run", "--accumulate", "2", "--devices", "2")
-    assert make_task(parser().parse_args(args))[1]["batch"] == 16
+    assert make_task(parse(args))[1].batch == 16
     monkeypatch.setenv("WORLD_SIZE", "3")
-    assert make_task(parser().parse_args(args))[1]["batch"] == 24
+    assert make_task(parse(args))[1].batch == 24

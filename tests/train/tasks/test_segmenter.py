@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from remove_objects.models.checkpoint import load_weights
 from remove_objects.models.segmenter import CompactSegmenter
-from remove_objects.train import segmentation_metrics
 from remove_objects.train.cli import main
 from remove_objects.train.data import labelled
 from remove_objects.train.data.labelled import (
@@ -36,7 +35,7 @@ from remove_objects.train.segmentation_metrics import (
 )
 from remove_objects.train.tasks import segmenter
 from remove_objects.train.tasks.segmenter import Distillation, label_loss
-from remove_objects.train.teacher import begin_as_teacher, begin_with_imagenet
+from remove_objects.train.teacher import init_from_imagenet, init_from_teacher
 
 
 def channels_last(conv: nn.Conv2d) -> tuple[int, ...]:
@@ -81,7 +80,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def student(teacher: Path) -> CompactSegmenter:
     network = CompactSegmenter()
-    begin_as_teacher(network, teacher)
+    init_from_teacher(network, teacher)
     return network
 
 
@@ -259,7 +258,7 @@ def distillation(student: CompactSegmenter, data: Path, held_out: int = 1) -> Di
 @pytest.fixture
 def near(monkeypatch: pytest.MonkeyPatch) -> None:
     """The student sees what the teacher sees."""
-    monkeypatch.setattr(segmenter, "AS_NEAR", 1)
+    monkeypatch.setattr(segmenter, "FULL_SIZE_EVERY", 1)
 
 
 @pytest.mark.usefixtures("near")
@@ -270,7 +269,7 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     label[0, :15], label[1, 20:, 20:] = 15, 3
     found = task.losses((image, label))["network"]
     photo = image.float() / 127.5 - 1
-    side = CompactSegmenter.legal_size(round(33 * segmenter.SECOND_LOOK))
+    side = CompactSegmenter.legal_size(round(33 * segmenter.SECOND_SCALE))
     nearer = F.interpolate(photo.flip(3), size=(side, side), mode="bilinear")
     with torch.no_grad():  # the student is still the teacher
         seen = student(photo)
@@ -310,13 +309,13 @@ def test_the_student_sees_from_afar_what_the_teacher_sees_from_near(
         F.interpolate(torch.rand(1, 3, 5, 5), size=(97, 97), mode="bilinear") * 2 - 1
     )  # coarse: as good from afar
     for _ in range(60):
-        seen = task._from_afar(image)
+        seen = task._reduce(image)
         assert seen.shape[2] == seen.shape[3] == CompactSegmenter.legal_size(seen.shape[3])
         assert (
             float((F.interpolate(seen, size=(97, 97), mode="bilinear") - image).abs().mean()) < 0.1
         )
         sizes.append(seen.shape[3])
-    assert min(sizes) == CompactSegmenter.legal_size(round(97 * segmenter.FARTHEST))
+    assert min(sizes) == CompactSegmenter.legal_size(round(97 * segmenter.SMALLEST_SCALE))
     assert 10 < sizes.count(97) < 50  # as near, or hardly smaller: sizes are 16 k + 1
     assert len(set(sizes)) > 3
     task.teacher.head.bias.data[15] += 3  # type: ignore[union-attr,operator]
@@ -377,8 +376,8 @@ def test_nothing_is_cut_out_of_held_out_photos(
     for i in (1, 2):
         shutil.copy(folder / "labels" / "0.png", folder / "labels" / f"{i}.png")
     task = distillation(student, data)
-    assert task.crops.cut_outs is not None
-    (group,) = task.crops.cut_outs.groups
+    assert task.crops.copy_paste is not None
+    (group,) = task.crops.copy_paste.groups
     assert not set(group) & set(task.held_out)
     assert {photo for photo, _ in group} == {photo for photo, _ in task.crops.files}
     assert len(group) == 2
@@ -397,7 +396,7 @@ def test_held_out_photos_are_looked_at_near_and_far(
         found[round(len(truth) * right[longest]) :] = 7
         return found
 
-    monkeypatch.setattr(segmentation_metrics, "predict_labels", predict)
+    monkeypatch.setattr(segmenter, "predict_labels", predict)
     figures = task.evaluate(student)
     assert figures["val_near_mean"] == 1
     assert figures["val_far_mean"] == pytest.approx(0.5, abs=0.05)
@@ -411,7 +410,7 @@ def test_a_bicycle_beside_a_labelled_person_is_no_mistake(
     person[:, :20] = PERSON
     found = person.copy()
     found[:20, 30:] = 2
-    monkeypatch.setattr(segmentation_metrics, "predict_labels", lambda *_: found.copy())
+    monkeypatch.setattr(segmenter, "predict_labels", lambda *_: found.copy())
     figures = {}
     for name in ("human", "voc_train"):
         folder = tmp_path / name / "segmentation" / name
@@ -500,11 +499,11 @@ def test_train_and_export(
     entry = json.loads((tmp_path / "weights" / "index.json").read_text())["compact-segmenter"]
     assert entry["categories"][15] == "person"
     assert "1 steps of batch 2" in path.with_suffix(".md").read_text()
-    again = [*command, "--run", str(tmp_path / "again"), "--begin-with", str(path)]
+    again = [*command, "--run", str(tmp_path / "again"), "--init-from", str(path)]
     assert main(again) == 0
     assert main([*again, "--export", str(tmp_path / "more weights")]) == 0
     card = next((tmp_path / "more weights").glob("*.md")).read_text()
-    assert card.count(f" --begin-with {path.name}") == 2
+    assert card.count(f" --init-from {path.name}") == 2
 
 
 @pytest.fixture
@@ -532,7 +531,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.Module]:
 @torch.no_grad()
 def test_the_encoder_from_imagenet_sees_what_it_learned_to_see(published: nn.Module) -> None:
     network = CompactSegmenter()
-    begin_with_imagenet(network)
+    init_from_imagenet(network)
     network.eval()
     rgb = torch.rand(1, 3, 65, 65)
     settings = encoders.get_preprocessing_params("mobilenet_v2", "imagenet")
@@ -553,7 +552,7 @@ def test_without_a_teacher_labels_alone_teach_and_batch_norm_follows(
         label[:, : 10 * i] = 15
         cv2.imwrite(str(folder / "labels" / f"{i}.png"), label)
     network = CompactSegmenter()
-    begin_with_imagenet(network)
+    init_from_imagenet(network)
     (data / "scenes" / "train").mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(data / "scenes" / "train" / "unlabelled.jpg"), np.zeros((40, 60, 3), np.uint8))
     task = Distillation(

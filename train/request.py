@@ -1,0 +1,98 @@
+"""What ``train-inpainter`` was called with, as plain values. Nothing here loads torch."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of ``train-inpainter``. ``None`` leaves a number to the preset or the task.
+
+    Attributes:
+        model: name of the network, a key of ``train.presets.MODELS``.
+        data: data folder; the preset's picture folders lie below it.
+        run: folder for checkpoints, log and samples; None = ``runs/MODEL``.
+        preset: ``shipped`` or ``paper``.
+        images: picture folders instead of the preset's; for scene-classifier its class folders.
+        masks: folder of mask pictures (white = hole) instead of the preset's holes.
+        features: feature network, see ``train.features.feature_network``, or ``none``.
+        encoder: compact-segmenter's initial encoder: a teacher's constants (.npz) or ``imagenet``.
+        init_from: weight file that a new run starts from.
+        variant: skip-ce: Model 0, 1, 2 or 3.
+        width: channels.
+        blocks: skip-ce: residual blocks behind each middle map.
+        steps: length of the whole run in optimizer steps.
+        minutes: time limit of this call.
+        batch: pictures per batch and process.
+        accumulate: batches whose gradients make one step.
+        learning_rate: peak learning rate.
+        size: side of the training crops in pixels.
+        held_out: pictures that are never trained on.
+        every: steps between log lines and checkpoints.
+        evaluate_every: steps between held-out metrics and samples.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: accelerators or CPU processes of this machine.
+        precision: ``auto``, ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        workers: processes that decode pictures.
+        seed: of weights, order of the pictures, crops and holes.
+        export: folder to export the best weights to, without training.
+    """
+
+    model: str
+    data: Path | None = None
+    run: Path | None = None
+    preset: str = "shipped"
+    images: tuple[Path, ...] = ()
+    masks: Path | None = None
+    features: str = "vgg16"
+    encoder: str = "imagenet"
+    init_from: Path | None = None
+    variant: int | None = None
+    width: int | None = None
+    blocks: int | None = None
+    steps: int | None = None
+    minutes: float = math.inf
+    batch: int | None = None
+    accumulate: int = 1
+    learning_rate: float | None = None
+    size: int | None = None
+    held_out: int = 64
+    every: int = 100
+    evaluate_every: int = 1000
+    device: str = "auto"
+    devices: int = 1
+    precision: str = "auto"
+    workers: int = 0
+    seed: int = 0
+    export: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.run or Path("runs") / self.model
+
+    @property
+    def data_folder(self) -> Path:
+        """``data``.
+
+        Raises:
+            ValueError: ``--data`` is missing.
+        """
+        if self.data is None:
+            raise ValueError(
+                f"{self.model} needs --data: the folder below which the preset's folders lie"
+            )
+        return self.data
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the run's folder holds a checkpoint, which the run then resumes."""
+        return (self.folder / "checkpoint.pt").exists()
+
+    def pictures_per_step(self, batch: int) -> int:
+        """Pictures per optimizer step over accumulated batches and processes (torchrun's count)."""
+        return batch * self.accumulate * int(os.environ.get("WORLD_SIZE", self.devices))

@@ -1,0 +1,60 @@
+"""One call of ``train-inpainter``: build the task, then train it or export its weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from . import engine
+from .export import export
+from .net2net import init_from
+from .presets import MODELS
+from .recipe import Recipe
+from .request import Request
+from .tasks.base import NetworkTask
+
+
+def make_task(request: Request) -> tuple[NetworkTask, Recipe]:
+    """Build the requested task, its network's weights drawn from the seed, and its recipe.
+
+    Raises:
+        ValueError: an option is missing or does not fit the network.
+        OSError: there are no pictures, or none can be read.
+    """
+    torch.manual_seed(request.seed)
+    model = MODELS[request.model]
+    task, recipe = model.task().from_request(request, model.preset(request.preset))
+    if request.init_from:
+        options = f"{recipe.options} --init-from {request.init_from.name}"
+        recipe = replace(recipe, options=options)
+    return task, recipe
+
+
+def train(request: Request) -> dict[str, float]:
+    """Train the requested network until its steps or minutes are over; see ``engine.train``."""
+    task, recipe = make_task(request)
+    # A resumed run has its own weights, and the file that it started from may be gone.
+    if request.init_from and not request.has_checkpoint:
+        init_from(task.network, request.init_from)
+    automatic = request.precision == "auto"
+    run = engine.Run(
+        steps=recipe.steps,
+        minutes=request.minutes,
+        every=request.every,
+        evaluate_every=request.evaluate_every,
+        accumulate=request.accumulate,
+        average=recipe.average,
+        precision=engine.best_precision(request.device) if automatic else request.precision,
+        device=request.device,
+        devices=request.devices,
+        seed=request.seed,
+    )
+    return engine.train(task, request.folder, run)
+
+
+def export_weights(request: Request, folder: Path) -> Path:
+    """Write the run's best averaged weights into ``folder``; see ``export.export``."""
+    task, recipe = make_task(request)
+    return export(request.model, task, request.folder, folder, recipe)

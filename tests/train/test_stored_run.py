@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,10 @@ from remove_objects.train.experiments.runs import OtherRecipeError, _same_recipe
 from remove_objects.train.presets import MODELS, shipped
 
 STORED = Path(__file__).parent / "stored_run"
-OPTIONS = (
+OPTIONS = shlex.split(
     "--steps 4 --batch 1 --size 16 --held-out 2 --every 1 --evaluate-every 2 --device cpu "
     "--precision 32-true --workers 0 --seed 3 --features none"
-).split()
+)
 
 
 def test_a_run_of_the_version_before_is_resumed(

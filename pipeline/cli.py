@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..models.categories import CLASSES
@@ -19,6 +19,9 @@ from .report.tolerance import tolerances
 from .storage.location import Location, parse_location
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
 from .system.text import printable, redacted
+
+if TYPE_CHECKING:
+    from .report.schema import Entry
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
@@ -203,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ):
             from .batch.run import remove_folder
             from .report.baseline import compare, load_baseline
-            from .report.terminal import baseline_table, summary
+            from .report.terminal import baseline_table, run_summary
 
             baseline = None if args.baseline is None else load_baseline(args.baseline)
             command = shlex.join(["remove-objects", *map(redacted, arguments)])
@@ -223,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = result.written()
     comparison = None if baseline is None or result.stopped else compare(report, baseline, allowed)
     if not args.quiet:
-        print(summary(report["run"], report["photos"]))
+        print(run_summary(report["run"], report["photos"]))
     if comparison is not None and (comparison.worse or not args.quiet):
         print(
             baseline_table(comparison, str(args.baseline)),
@@ -257,7 +260,7 @@ class _Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def __call__(self, total: int, entry: dict[str, Any] | None) -> None:
+    def __call__(self, total: int, entry: Entry | None) -> None:
         from tqdm import tqdm
 
         if self.bar is None:

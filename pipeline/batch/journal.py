@@ -24,6 +24,14 @@ def row_line(row: dict[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
 
+def _is_writable(row: dict[str, Any], line: str) -> bool:
+    """Whether ``row_line`` can write the row again: an escape may hold a surrogate that it cannot."""
+    try:
+        return "\\u" not in line or bool(row_line(row))
+    except UnicodeEncodeError:
+        return False
+
+
 class Journal:
     """Rows by the photo's name. Safe to append from several threads.
 
@@ -46,9 +54,8 @@ class Journal:
 
     def load_rows(self, content: bytes) -> None:
         """Read rows, the later ones of a photo in the place of the earlier. A damaged row is none: its photo is done again."""
-        from ..report.validate import (
-            is_entry,  # here, because it loads NumPy, for which the command's --help does not wait
-        )
+        # The schema loads NumPy: --help must not wait for it.
+        from ..report.schema import is_entry
 
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             try:
@@ -64,6 +71,7 @@ class Journal:
             if (
                 is_entry(entry)
                 and entry["input"] == row.get("input")
+                and _is_writable(row, line)
                 and self.rows.get(name) != row
             ):
                 self._note(name, row)

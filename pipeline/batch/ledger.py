@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import Settings
 from ..errors import WeightsError
@@ -17,6 +17,9 @@ from . import scan
 from .output.protocol import Output
 from .settings import BatchSettings
 from .worker import Facts, Task
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 #: Part of a photo's identity: raise it when the same settings and weights give other pictures, so that they are cleaned again.
 PICTURES_VERSION = "0.1.0"
@@ -41,7 +44,7 @@ class Ledger:
             PICTURES_VERSION, asdict(settings), classes, batch.save_masks, batch.dry_run, batch.masks is not None, _index_stamp()
         )  # fmt: skip
 
-    def look(self, jobs: Sequence[scan.PlannedPhoto]) -> Iterator[Task | dict[str, Any]]:
+    def look(self, jobs: Sequence[scan.PlannedPhoto]) -> Iterator[Task | Entry]:
         """For each photo its task, or the entry of an earlier run that still stands."""
         for job in jobs:
             task = self._task(job)
@@ -51,13 +54,13 @@ class Ledger:
                 else earlier
             )
 
-    def add(self, row: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    def add(self, row: dict[str, Any], facts: Facts) -> Entry:
         """Write down a photo that is done, and what is known of who did it where that is new; gives its entry."""
         noted = {"weights": facts.weights, "warnings": list(facts.warnings), "device": facts.device}
         if noted != self._noted:
             self._noted, row = noted, {**row, "facts": noted}
         self._release(self.journal.add(row))
-        entry: dict[str, Any] = row["entry"]
+        entry: Entry = row["entry"]
         return entry
 
     def flush(self) -> None:
@@ -105,7 +108,7 @@ class Ledger:
             seen=row is not None, written=(row or {}).get("written"), mask_written=(row or {}).get("mask_written"),
         )  # fmt: skip
 
-    def _finished(self, task: Task) -> dict[str, Any] | None:
+    def _finished(self, task: Task) -> Entry | None:
         """The entry of an earlier run, if it was the same work on the same file and its result still stands."""
         row = self.journal.rows.get(task.name)
         if (
@@ -114,7 +117,7 @@ class Ledger:
             or row["entry"]["status"] == Status.FAILED.value
         ):
             return None
-        entry: dict[str, Any] = dict(row["entry"])
+        entry: Entry = row["entry"].copy()
         if entry["output"] not in (None, str(task.target), f"{task.target}.png") or entry[
             "mask"
         ] not in (None, str(task.mask_target)):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ... import __version__
 from ..config import Settings, resolve_classes
@@ -27,6 +27,9 @@ from .output.remote import RemoteOutput
 from .settings import BatchSettings
 from .worker import Facts, Task, Worker
 
+if TYPE_CHECKING:
+    from ..report.schema import Entry, Report, RunEntry
+
 #: Of ``BatchSettings``, what the report's settings leave out: places say nothing about the pictures, and may hold passwords.
 _PLACES = ("output", "masks", "truth")
 
@@ -36,18 +39,18 @@ class FolderResult:
     """What ``remove_folder`` gives: where the report stands, what is in it, and why it ended before its time, if it did."""
 
     report: Location
-    run: dict[str, Any]
-    photos: list[dict[str, Any]]
+    run: RunEntry
+    photos: list[Entry]
     warnings: list[str]
     stopped: str | None = None
 
     def count(self, status: Status) -> int:
         return sum(p["status"] == status.value for p in self.photos)
 
-    def written(self) -> dict[str, Any]:
+    def written(self) -> Report:
         """``report.json`` as a reader of the file gets it."""
         photos = sorted(self.photos, key=lambda p: str(p["input"]))
-        found: dict[str, Any] = json.loads(
+        found: Report = json.loads(
             json.dumps({"schema_version": SCHEMA_VERSION, "run": self.run, "photos": photos})
         )
         return found
@@ -58,7 +61,7 @@ class Engine(Protocol):
 
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> Generator[Entry, None, None]:
         """Entries as they are done, each once, each written down by ``record`` first. Told to ``stop``, no photo is begun any more.
 
         Raises:
@@ -71,7 +74,7 @@ class Engine(Protocol):
 
 def remove_folder(
     inputs: Sequence[Location], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
-    progress: Callable[[int, dict[str, Any] | None], None] | None = None, stop: Stop | None = None,
+    progress: Callable[[int, Entry | None], None] | None = None, stop: Stop | None = None,
 ) -> FolderResult:  # fmt: skip
     """Clean files and folders into an output folder, and report there: ``report.json``, ``report.csv``, ``report.html``.
 
@@ -105,11 +108,11 @@ def remove_folder(
     plan = scan.plan_run(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
-    entries: list[dict[str, Any]] = []
+    entries: list[Entry] = []
     if progress:
         progress(len(plan.photos), None)
 
-    def on_result(entry: dict[str, Any]) -> None:
+    def on_result(entry: Entry) -> None:
         entries.append(entry)
         if progress:
             progress(len(plan.photos), entry)
@@ -126,7 +129,7 @@ def remove_folder(
         if stopped:
             stopped += f" after {len(entries)} of {len(plan.photos)} photos; the same command goes on from here"
             warnings.append(stopped)
-        run = {
+        run: RunEntry = {
             "version": __version__,
             "command": command,
             "inputs": [_shown_input(given) for given in inputs],
@@ -153,7 +156,7 @@ def _work(
     plan: scan.Plan,
     ledger: Ledger,
     engine: Engine,
-    on_result: Callable[[dict[str, Any]], None],
+    on_result: Callable[[Entry], None],
     stop: Stop,
 ) -> tuple[str | None, bool]:
     """Do what is left of a plan: (why it ended before its time, whether there was anything to do)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ..types import Mask, Outcome, Photo, Status
 from .output.claims import mask_key
 from .output.protocol import Output
 from .settings import BatchSettings
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 #: Of a journal's row: the stamps of the photo's result (``written``) and of its mask (``mask_written``) as they stand in the output.
 _Written = dict[str, Stamp | None]
@@ -114,7 +117,7 @@ class Worker:
         scratch_dir: Path,
         stamps: tuple[Stamp | None, ...],
         written: _Written,
-    ) -> dict[str, Any]:
+    ) -> Entry:
         """The photo's entry. ``written`` is kept true as files take their names."""
         watch = Stopwatch()
         with watch("read"):
@@ -227,7 +230,7 @@ def _refuse_changed(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
             )
 
 
-def failed_entry(name: str, message: str, seconds: float = 0.0) -> dict[str, Any]:
+def failed_entry(name: str, message: str, seconds: float = 0.0) -> Entry:
     """The entry of a photo that could not be done."""
     return report.photo_entry(
         name,

@@ -6,10 +6,10 @@ methods. ``ObjectRemover`` does all painting: the networks, routes and metrics a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...models.categories import CLASSES
 from .. import images
@@ -29,6 +29,9 @@ from .render import render
 from .save import Saved, save_result
 from .session import Filled, Session
 from .session_store import UPLOAD_PIXELS, SessionStore
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 #: The class that the page offers first, after the run's own.
 FIRST_CLASS = "person"
@@ -351,27 +354,25 @@ class Board:
             may_replace=may_replace,
         )
 
-    def _update_run(self, output: Path, session: Session, saved: Saved) -> dict[str, Any]:
+    def _update_run(self, output: Path, session: Session, saved: Saved) -> Entry:
         """Write the saved photo's previews, its journal row and its entry; return the entry."""
         name = session.item.name
         previews.discard(output, name)
         previews.write(output, name, session.photo, saved.outcome)
-        entry = {
-            **photo_entry(
-                name,
-                saved.outcome,
-                output=saved.path.relative_to(output).as_posix(),
-                mask=saved.mask_path.relative_to(output).as_posix(),
-            ),
-            "reviewed": True,
-        }
+        entry = photo_entry(
+            name,
+            saved.outcome,
+            output=saved.path.relative_to(output).as_posix(),
+            mask=saved.mask_path.relative_to(output).as_posix(),
+        )
+        entry["reviewed"] = True
         run_folder.update_run(output, name, entry, saved.path)
         return entry
 
 
 def _row(item: Item) -> dict[str, Any]:
     """Return an item as a row of the page's list."""
-    entry = item.entry or {}
+    entry: Mapping[str, Any] = item.entry or {}
     return {
         "photo": item.key,
         "name": printable(item.name),

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..batch import scan
 from ..config import Settings
 from ..storage.location import local_path
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 Mode = Literal["empty", "photo", "folder", "run"]
 
@@ -38,7 +41,7 @@ class Item:
     target: Path | None = None
     mask_target: Path | None = None
     mask: Path | None = None
-    entry: dict[str, Any] | None = None
+    entry: Entry | None = None
     missing: str | None = None
 
     @property

@@ -11,7 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import fields
 from io import StringIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..batch.journal import Journal
 from ..batch.names import mask_names
@@ -21,6 +21,9 @@ from ..report.files import SCHEMA_VERSION, read_report, write_reports
 from ..storage.stamp import stamp
 from ..system.atomic import exists, is_file
 from .catalog import Item, Opened, is_inside, is_plain
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry, Report, RunEntry
 
 REPORT = "report.json"
 #: The run's settings that do not apply here: a person chooses them anew for every photo, or they
@@ -74,7 +77,7 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
     )
 
 
-def load_report(folder: Path) -> dict[str, Any]:
+def load_report(folder: Path) -> Report:
     """Read a run's ``report.json``.
 
     Raises:
@@ -82,7 +85,7 @@ def load_report(folder: Path) -> dict[str, Any]:
     """
     path = folder / REPORT
     try:
-        report: dict[str, Any] = read_report(path)
+        report: Report = read_report(path)
         version = report["schema_version"]
         is_valid = all(
             isinstance(p["input"], str) and isinstance(p["status"], str) for p in report["photos"]
@@ -99,7 +102,7 @@ def load_report(folder: Path) -> dict[str, Any]:
     return report
 
 
-def settings_of(run: dict[str, Any]) -> Settings:
+def settings_of(run: RunEntry) -> Settings:
     """Return a run's settings, without those that a person chooses at the board.
 
     Unknown and invalid settings are left out.
@@ -121,7 +124,7 @@ def settings_of(run: dict[str, Any]) -> Settings:
         return Settings()
 
 
-def input_folders(folder: Path, report: dict[str, Any]) -> list[Path]:
+def input_folders(folder: Path, report: Report) -> list[Path]:
     """Return the folders and files that may hold a run's inputs, most likely first.
 
     These are the inputs that the report records, relative to the working directory, to the output
@@ -153,7 +156,7 @@ def input_folders(folder: Path, report: dict[str, Any]) -> list[Path]:
     return best
 
 
-def update_run(folder: Path, name: str, entry: dict[str, Any], written: Path) -> None:
+def update_run(folder: Path, name: str, entry: Entry, written: Path) -> None:
     """Write a reviewed photo into the journal and the report (JSON, CSV and HTML), each atomically.
 
     The journal's row keeps the identity that the run gave the photo, so a later run of the same
@@ -186,7 +189,7 @@ def owns(folder: Path, name: str, path: Path) -> bool:
     return Journal(folder).owns(name, path)
 
 
-def _items(folder: Path, entries: list[dict[str, Any]], candidates: list[Path]) -> tuple[Item, ...]:
+def _items(folder: Path, entries: list[Entry], candidates: list[Path]) -> tuple[Item, ...]:
     masks = mask_names([PurePosixPath(entry["input"]) for entry in entries])
     items = []
     for i, (entry, mask) in enumerate(zip(entries, masks, strict=True)):
@@ -206,24 +209,19 @@ def _items(folder: Path, entries: list[dict[str, Any]], candidates: list[Path]) 
     return tuple(items)
 
 
-def _as_first_reported(entry: dict[str, Any], journal: Journal) -> dict[str, Any]:
+def _as_first_reported(entry: Entry, journal: Journal) -> Entry:
     """Return a photo's entry as the run that processed the photo reported it.
 
     A second run reports finished photos as ``skipped``; the journal holds the first run's entry.
     """
     if entry["status"] != "skipped":
         return entry
-    first = journal.rows.get(entry["input"], {}).get("entry")
-    if (
-        isinstance(first, dict)
-        and isinstance(first.get("status"), str)
-        and first.get("input") == entry["input"]
-    ):
-        return dict(first)
-    return entry
+    row = journal.rows.get(entry["input"])
+    first: Entry = entry if row is None else row["entry"]
+    return first.copy()
 
 
-def _worst_first(entry: dict[str, Any]) -> tuple[bool, bool, float, str]:
+def _worst_first(entry: Entry) -> tuple[bool, bool, float, str]:
     """Sort key, see ``open_run``. The score is an expected error: higher is worse."""
     score = entry.get("score")
     error = float(score) if isinstance(score, int | float) else None
@@ -256,7 +254,7 @@ def _locate(name: str, candidates: list[Path], output: Path) -> tuple[Path, str 
     )
 
 
-def _saved_mask(folder: Path, entry: dict[str, Any]) -> Path | None:
+def _saved_mask(folder: Path, entry: Entry) -> Path | None:
     name = entry.get("mask")
     if not isinstance(name, str) or not is_plain(name):
         return None
@@ -264,13 +262,13 @@ def _saved_mask(folder: Path, entry: dict[str, Any]) -> Path | None:
     return path if is_file(path) and is_inside(path, folder.resolve()) else None
 
 
-def _classes_of(run: dict[str, Any]) -> tuple[str, ...]:
+def _classes_of(run: RunEntry) -> tuple[str, ...]:
     with suppress(UsageError, TypeError, AttributeError):
         return resolve_classes(list((run.get("settings") or {}).get("classes") or []))
     return ()
 
 
-def _recorded_inputs(run: dict[str, Any]) -> list[str]:
+def _recorded_inputs(run: RunEntry) -> list[str]:
     """Return the paths that the run was given; reports of version 0.1.0 hold only its command."""
     inputs = run.get("inputs")
     if isinstance(inputs, list):

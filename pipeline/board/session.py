@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import images
 from ..errors import UnreadableError, UsageError
@@ -12,6 +12,9 @@ from ..report.entry import photo_entry
 from ..types import Mask, Outcome, Photo, Pixels
 from .catalog import Item
 from .mask_editor import MaskEditor
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 #: Names of the layers that can be shown, besides the classical fills.
 PHOTO, RESULT, MASK, HOLE = "photo", "result", "mask", "hole"
@@ -131,7 +134,7 @@ class Session:
                 "saved": self.saved == self.editor.revision,
             }
 
-    def report(self) -> dict[str, Any] | None:
+    def report(self) -> Entry | None:
         """Return the last fill as a report's entry; None before the first fill."""
         if self.filled is None:
             return None

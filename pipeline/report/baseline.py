@@ -1,7 +1,7 @@
-"""A run against an earlier one: which figures got worse by more than their tolerance, photo by photo and in the mean.
+"""Compare a run with an earlier one: which figures got worse by more than their tolerance.
 
-Both sides are reports as they stand in ``report.json``. A figure that one side does not know (null) is not compared; where the baseline
-knew it and the run does not, that is noted.
+Photo by photo, and in the mean. Both sides are reports as read from ``report.json``. A figure that
+is null on one side is not compared; if only the baseline has it, a note says so.
 """
 
 from __future__ import annotations
@@ -14,11 +14,21 @@ from typing import Any
 
 from ..errors import UsageError
 from ..types import Status
-from .figures import Entry, Figures, boxes, figures, grounds, overlap, routes, verdict
+from .figures import (
+    AnyEntry,
+    Figures,
+    boxes,
+    overlap,
+    reported_status,
+    routes,
+    verdict_basis,
+    worst_figures,
+)
 from .files import SCHEMA_VERSION, read_report
 from .tolerance import MEAN, Tolerance, Worse
 
-Report = Mapping[str, Any]
+#: A report, whole or reduced to what a baseline keeps; ``schema.Report`` has every key.
+AnyReport = Mapping[str, Any]
 
 #: Settings that no figure depends on.
 INDIFFERENT = {"workers", "overwrite", "save_masks", "engine", "actors", "gpus_per_actor"}
@@ -26,7 +36,15 @@ INDIFFERENT = {"workers", "overwrite", "save_masks", "engine", "actors", "gpus_p
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure that moved by more than its tolerance (None: it may not move). ``photo`` is the input's name, or "mean of N"."""
+    """One figure that changed by more than its tolerance.
+
+    Attributes:
+        photo: name of the input, or "mean of N".
+        figure: name of the figure.
+        before: its value in the baseline.
+        now: its value in this run.
+        tolerance: the change that is allowed; None if no change is.
+    """
 
     photo: str
     figure: str
@@ -37,7 +55,14 @@ class Change:
 
 @dataclass
 class Comparison:
-    """A run beside its baseline. ``worse`` decides the exit code; ``notes`` say what was not compared, and why."""
+    """A run beside its baseline.
+
+    Attributes:
+        photos: number of photos that were compared.
+        worse: changes for the worse; they decide the exit code.
+        better: changes for the better.
+        notes: what was not compared, and why.
+    """
 
     photos: int = 0
     worse: list[Change] = field(default_factory=list)
@@ -53,7 +78,16 @@ class Comparison:
         way: Worse,
         tolerance: float,
     ) -> None:
-        """Put a figure where it belongs, if both sides know it and it moved by more than ``tolerance``."""
+        """Sort a figure into ``worse`` or ``better`` if it changed by more than ``tolerance``.
+
+        Args:
+            photo: name of the input, or "mean of N".
+            figure: name of the figure.
+            before: its value in the baseline; None = unknown.
+            now: its value in this run; None = unknown.
+            way: the direction that is worse.
+            tolerance: the change that is allowed.
+        """
         if before is None or now is None:
             return
         loss = {
@@ -69,68 +103,70 @@ class Comparison:
 
 
 def load_baseline(path: Path) -> dict[str, Any]:
-    """An earlier ``report.json``, checked as far as ``compare`` will look into it.
+    """Read an earlier ``report.json``, and check everything that ``compare`` reads.
 
     Raises:
         UsageError: unreadable, no report, of another schema version, or without a single photo.
     """
     remedy = "give the report.json of an earlier run"
-    if path.exists() and not path.is_file():  # a pipe would wait for ever, a device never end
+    if path.exists() and not path.is_file():  # a pipe would block for ever, a device never end
         raise UsageError(f"{path}: the baseline cannot be read (not a regular file); {remedy}")
     try:
-        found = read_report(path)
+        report = read_report(path)
     except OSError as error:
         raise UsageError(
             f"{path}: the baseline cannot be read ({error.strerror or error}); {remedy}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: the baseline is no JSON ({error}); {remedy}") from error
-    if not isinstance(found, dict) or "schema_version" not in found:
+    if not isinstance(report, dict) or "schema_version" not in report:
         raise UsageError(f"{path}: the baseline is no report, it has no schema_version; {remedy}")
-    if found["schema_version"] != SCHEMA_VERSION:
+    if report["schema_version"] != SCHEMA_VERSION:
         raise UsageError(
-            f"{path}: the baseline is of schema version {found['schema_version']!r}, expected {SCHEMA_VERSION}; make it anew"
+            f"{path}: the baseline is of schema version {report['schema_version']!r}, "
+            f"expected {SCHEMA_VERSION}; make it anew"
         )
-    if not isinstance(found.get("photos"), list) or not found["photos"]:
+    if not isinstance(report.get("photos"), list) or not report["photos"]:
         raise UsageError(
             f"{path}: the baseline has no photos, so nothing could get worse; {remedy}"
         )
-    run = found.get("run", {})
-    for part, value in (
+    run = report.get("run", {})
+    for key, value in (
         ("run", run),
         *((k, run.get(k, {})) for k in ("settings", "weights") if isinstance(run, dict)),
     ):
         if not isinstance(value, dict):
-            raise UsageError(
-                f"{path}: the baseline is no report, its '{part}' is damaged; {remedy}"
-            )
+            raise UsageError(f"{path}: the baseline is no report, its '{key}' is damaged; {remedy}")
     seconds = run.get("seconds", 0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < 1e9:
         raise UsageError(
             f"{path}: the baseline is no report, its 'seconds' are {str(seconds)[:40]!r}; {remedy}"
         )
-    for i, entry in enumerate(found["photos"]):
+    for i, entry in enumerate(report["photos"]):
         try:
-            verdict(entry), grounds(entry), routes(entry)
+            reported_status(entry), verdict_basis(entry), routes(entry)
             if not isinstance(entry["input"], str):
                 raise TypeError(f"{entry['input']!r} is no name")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(
-                f"{path}: the baseline is no report, its photo {i + 1} is damaged ({error}); {remedy}"
+                f"{path}: the baseline is no report, its photo {i + 1} is damaged ({error}); "
+                f"{remedy}"
             ) from error
-    return found
+    return report
 
 
-def compare(report: Report, baseline: Report, tolerances: Mapping[str, Tolerance]) -> Comparison:
-    """The photos of a run against those of the same name in its baseline.
+def compare(
+    report: AnyReport, baseline: AnyReport, tolerances: Mapping[str, Tolerance]
+) -> Comparison:
+    """Compare the photos of a run with those of the same name in its baseline.
 
     Args:
-        report: of the run just made, as it was written.
-        baseline: what ``load_baseline`` gave.
+        report: the run's report, as it was written.
+        baseline: what ``load_baseline`` returned.
         tolerances: by figure, see ``pipeline.report.tolerance``.
 
     Returns:
-        What got worse and better, in the order of the photos' names, the means last.
+        The changes in the order of the photos' names, the means last.
     """
     result = Comparison()
     now, before = (
@@ -151,68 +187,78 @@ def compare(report: Report, baseline: Report, tolerances: Mapping[str, Tolerance
                 f"{figure}: known in the baseline and not now, in {_photos(lost)}; not compared"
             )
     if new := sorted(set(now) - set(before)):
-        result.notes.append(
-            f"{_photos(len(new))} not in the baseline: {', '.join(new[:3])}{', …' if len(new) > 3 else ''}"
-        )
+        names = ", ".join(new[:3]) + (", …" if len(new) > 3 else "")
+        result.notes.append(f"{_photos(len(new))} not in the baseline: {names}")
     result.notes += _run_notes(report.get("run") or {}, baseline.get("run") or {})
     return result
 
 
 def _compare_photo(
-    name: str, before: Entry, now: Entry, tolerances: Mapping[str, Tolerance], result: Comparison
+    name: str,
+    before: AnyEntry,
+    now: AnyEntry,
+    tolerances: Mapping[str, Tolerance],
+    result: Comparison,
 ) -> Iterable[tuple[Figures, Figures]]:
-    """One photo's changes into ``result``. Returns its figures on both sides, or nothing where one side failed and has none."""
-    old, new = verdict(before), verdict(now)
+    """Add one photo's changes to ``result``.
+
+    Returns:
+        Its figures on both sides; nothing if it failed on one side and has none there.
+    """
+    old, new = reported_status(before), reported_status(now)
     status = Change(name, "status", old, new)
     if Status.FAILED in (old, new):
         if old is not new and old is not None:
             (result.worse if new is Status.FAILED else result.better).append(status)
         return []
-    was, found = figures(before), figures(now)
-    alike = grounds(before) == grounds(now)
+    was, is_now = worst_figures(before), worst_figures(now)
+    same_basis = verdict_basis(before) == verdict_basis(now)
     if old is not new and new is Status.UNCHANGED:
-        result.worse.append(status)  # what was found is found no longer
+        result.worse.append(status)  # the object is no longer detected
     elif {old, new} == {Status.OK, Status.REVIEW}:
-        if alike and _at_threshold(was["score"], found["score"], tolerances["score"]):
+        if same_basis and _at_threshold(was["score"], is_now["score"], tolerances["score"]):
             result.notes.append(
-                f"{name}: {old} in the baseline and {new} now, at the threshold: its score moved less than its tolerance"
+                f"{name}: {old} in the baseline and {new} now, at the threshold: "
+                "its score moved less than its tolerance"
             )
-        elif alike:
+        elif same_basis:
             (result.worse if new is Status.REVIEW else result.better).append(status)
         else:
             result.notes.append(
                 f"{name}: {old} in the baseline and {new} now, from other figures; not compared"
             )
-    if not alike:
-        was["score"] = found["score"] = None
-    # A lossless file may not change by a single pixel; of a lossy one the codec's error counts.
-    was[
-        "fidelity.psnr_outside"
-        if not was["fidelity.changed_outside"]
-        else "fidelity.changed_outside"
-    ] = None
-    was["boxes"], found["boxes"] = 0.0, round(1 - overlap(boxes(before), boxes(now)), 5)
+    if not same_basis:
+        was["score"] = is_now["score"] = None
+    # A lossless file may not change by a single pixel; in a lossy one the codec's error counts.
+    lossless = not was["fidelity.changed_outside"]
+    was["fidelity.psnr_outside" if lossless else "fidelity.changed_outside"] = None
+    was["boxes"], is_now["boxes"] = 0.0, round(1 - overlap(boxes(before), boxes(now)), 5)
     for box, route in routes(before):
-        there, moved = max(((overlap([box], [b]), r) for b, r in routes(now)), default=(0.0, route))
-        if there > 0 and moved != route:
-            result.worse.append(Change(name, "routes", route, moved))
+        shared, new_route = max(
+            ((overlap([box], [b]), r) for b, r in routes(now)), default=(0.0, route)
+        )
+        if shared > 0 and new_route != route:
+            result.worse.append(Change(name, "routes", route, new_route))
     for figure, tolerance in tolerances.items():
-        result.judge(name, figure, was[figure], found[figure], tolerance.worse, tolerance.photo)
-    return [(was, found)]
+        result.judge(name, figure, was[figure], is_now[figure], tolerance.worse, tolerance.photo)
+    return [(was, is_now)]
 
 
 def _at_threshold(before: float | None, now: float | None, tolerance: Tolerance) -> bool:
-    """Whether a verdict may have changed only because its photo stands at the threshold: another processor's rounding can do that."""
+    """Whether the score changed within its tolerance: another processor's rounding can do that."""
     return before is not None and now is not None and 0 < abs(now - before) <= tolerance.photo
 
 
 def _compare_mean(
     figure: str, tolerance: Tolerance, pairs: Iterable[tuple[Figures, Figures]], result: Comparison
 ) -> None:
-    """A figure's mean over the photos in which both sides know it: a small loss everywhere is a loss."""
+    """Compare the means over the photos whose figure both sides know.
+
+    A loss in every photo that stays within its tolerance is a loss all the same.
+    """
     both = [
         (a, b)
-        for a, b in ((was[figure], found[figure]) for was, found in pairs)
+        for a, b in ((was[figure], is_now[figure]) for was, is_now in pairs)
         if a is not None and b is not None
     ]
     if tolerance.mean is not None and len(both) > 1:
@@ -222,13 +268,13 @@ def _compare_mean(
         )
 
 
-def _run_notes(now: Report, before: Report) -> list[str]:
-    """Other settings and weights than the baseline's are no fault, but the reader of the table must know them first."""
+def _run_notes(now: AnyReport, before: AnyReport) -> list[str]:
+    """Settings and weights that differ from the baseline's: not a loss, but worth knowing first."""
     notes = []
-    for part, what in (("settings", "setting"), ("weights", "weight")):
-        old, new = before.get(part) or {}, now.get(part) or {}
+    for key, noun in (("settings", "setting"), ("weights", "weight")):
+        old, new = before.get(key) or {}, now.get(key) or {}
         notes += [
-            f"{what} {k}: {_short(old[k])} in the baseline, {_short(new.get(k))} now"
+            f"{noun} {k}: {_short(old[k])} in the baseline, {_short(new.get(k))} now"
             for k in old
             if old[k] != new.get(k) and k not in INDIFFERENT
         ]
@@ -240,7 +286,7 @@ def _run_notes(now: Report, before: Report) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    """A value of the run in a few letters: of a sha256 its first 8."""
+    """A value of the run in a few letters; the first 8 of a sha256."""
     text = str(value)
     return text[:8] if len(text) == 64 else text
 

@@ -1,17 +1,30 @@
-"""``report.json``: what a run did, photo by photo, in the shape of schema version 1."""
+"""From the outcome of a photo to its entry in ``report.json``."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..types import Fidelity, HoleOutcome, Outcome, Probe, QualityFeatures
 
+if TYPE_CHECKING:
+    from .schema import Entry, FidelityEntry, HoleEntry, ProbeEntry
 
-def photo_entry(
-    name: str, outcome: Outcome, *, output: str | None, mask: str | None
-) -> dict[str, Any]:
-    """One row of ``photos``. ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder."""
+#: The report's names for fields of ``QualityFeatures``, where they differ: its schema keeps them.
+FEATURE_KEYS = {"context_diversity": "variety", "ambiguity": "unsure"}
+#: Features that the hole's own entry already contains.
+_IN_HOLE = ("share", "seam", "probe")
+
+
+def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | None) -> Entry:
+    """Make one row of ``photos``.
+
+    Args:
+        name: the photo's path relative to the given folder.
+        outcome: the photo's outcome.
+        output: the result's path relative to the output folder; ``None`` if none was written.
+        mask: the mask's path, likewise.
+    """
     return {
         "input": name,
         "output": output,
@@ -21,8 +34,8 @@ def photo_entry(
         "classes": {k: _round(v) for k, v in outcome.classes.items()},
         "hole_share": _round(outcome.hole_share),
         "fidelity": _fidelity(outcome.fidelity),
-        "residue": _round(outcome.residue),
-        "score": _round(outcome.score),
+        "residue": _round_known(outcome.residue),
+        "score": _round_known(outcome.score),
         "truth": _probe(outcome.truth),
         "seconds": round(outcome.seconds, 3),
         "stages": {k: round(v, 3) for k, v in outcome.stages.items()},
@@ -32,37 +45,32 @@ def photo_entry(
     }
 
 
-def _fidelity(found: Fidelity | None) -> dict[str, Any] | None:
-    return (
-        None
-        if found is None
-        else {"changed_outside": found.changed_outside, "psnr_outside": _round(found.psnr_outside)}
-    )
+def _fidelity(fidelity: Fidelity | None) -> FidelityEntry | None:
+    if fidelity is None:
+        return None
+    return {
+        "changed_outside": fidelity.changed_outside,
+        "psnr_outside": _round_known(fidelity.psnr_outside),
+    }
 
 
-def _hole(hole: HoleOutcome) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _hole(hole: HoleOutcome) -> HoleEntry:
+    row: HoleEntry = {
         "box": hole.box.as_list(),
         "share": _round(hole.share),
         "route": hole.routing.route.value,
         "why": hole.routing.why,
-        "seam": _round(hole.seam),
-        "score": _round(hole.score),
+        "seam": _round_known(hole.seam),
+        "score": _round_known(hole.score),
         "signs": _signs(hole.features),
         "probe": _probe(hole.probe),
     }
     if hole.compare:
         row["compare"] = {
-            method: {"seam": _round(c.seam), "probe": _probe(c.probe)}
+            method: {"seam": _round_known(c.seam), "probe": _probe(c.probe)}
             for method, c in hole.compare.items()
         }
     return row
-
-
-#: The report's names for fields of ``QualityFeatures``, where they differ: its schema keeps them.
-FEATURE_KEYS = {"context_diversity": "variety", "ambiguity": "unsure"}
-#: Features that the hole's own entry already contains.
-_IN_HOLE = ("share", "seam", "probe")
 
 
 def _signs(features: QualityFeatures | None) -> dict[str, float | None] | None:
@@ -70,16 +78,28 @@ def _signs(features: QualityFeatures | None) -> dict[str, float | None] | None:
     if features is None:
         return None
     return {
-        FEATURE_KEYS.get(name, name): _round(value)
+        FEATURE_KEYS.get(name, name): _round_known(value)
         for name, value in asdict(features).items()
         if name not in _IN_HOLE
     }
 
 
-def _probe(probe: Probe | None) -> dict[str, float | None] | None:
-    return None if probe is None else {k: _round(v) for k, v in asdict(probe).items()}
+def _probe(probe: Probe | None) -> ProbeEntry | None:
+    if probe is None:
+        return None
+    return {
+        "l1": _round_known(probe.l1),
+        "psnr": _round_known(probe.psnr),
+        "ssim": _round_known(probe.ssim),
+        "lpips": _round_known(probe.lpips),
+    }
 
 
-def _round(value: float | None) -> float | None:
-    """Five digits: more is noise. NaN is no JSON, so it is null."""
-    return None if value is None or value != value else round(float(value), 5)
+def _round(value: float) -> float:
+    """Round to five decimals: more is noise."""
+    return round(float(value), 5)
+
+
+def _round_known(value: float | None) -> float | None:
+    """Round what is known. NaN is no JSON, so it becomes null."""
+    return None if value is None or value != value else _round(value)

@@ -1,4 +1,7 @@
-"""A photo's entry in a report as what can be set against another report's: numbers, verdict, boxes, routes."""
+"""The figures of a photo's entry that can be compared with another report's entry.
+
+Entries of baselines may lack keys that this version writes, so they are read as plain mappings.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +12,46 @@ from typing import Any
 
 from ..types import Status
 
-Entry = Mapping[str, Any]
-#: By name, as ``pipeline.report.tolerance`` has them; None = not known.
+#: A photo's entry, whole or reduced to what a baseline keeps; ``schema.Entry`` has every key.
+AnyEntry = Mapping[str, Any]
+#: Figures by name, as ``pipeline.report.tolerance`` lists them; None = unknown.
 Figures = dict[str, float | None]
 #: (x, y, w, h) in pixels.
 Rectangle = tuple[float, float, float, float]
 
-#: What stands for the PSNR outside the holes where nothing changed there: as much as ``metrics.inside_errors`` gives at most, in dB.
+#: Stands for the PSNR outside the holes if nothing changed there, in dB: the most that
+#: ``metrics.inside_errors`` returns.
 PERFECT_PSNR = 99.0
-#: How ``run`` begins the reason of a photo that it found done; the earlier verdict follows.
+#: ``batch.ledger`` begins the reason of a skipped photo with this; the earlier status follows.
 EARLIER = "finished in an earlier run as "
 
 
-def verdict(entry: Entry) -> Status | None:
-    """The photo's own status; that of the earlier run where this one found it done; None where that is not told."""
+def reported_status(entry: AnyEntry) -> Status | None:
+    """The status of a photo in the run that finished it.
+
+    Returns:
+        For a skipped photo its earlier status, or None if the entry does not say it.
+
+    Raises:
+        KeyError, ValueError: the entry is not of a report's shape.
+    """
     status = Status(entry["status"])
     if status is not Status.SKIPPED:
         return status
-    word = str(entry.get("reason") or "").removeprefix(EARLIER).split(":")[0]
-    return Status(word) if word in set(Status) - {Status.SKIPPED} else None
+    earlier = entry.get("earlier_status")
+    if earlier is None:  # before version 0.2.0 only the reason says it
+        earlier = str(entry.get("reason") or "").removeprefix(EARLIER).split(":")[0]
+    return Status(earlier) if earlier in set(Status) - {Status.SKIPPED} else None
 
 
-def by_score(entry: Entry) -> tuple[bool, float]:
-    """To sort by: the highest score first, those without one last."""
-    score = number(entry.get("score"))
-    return score is None, -(score or 0.0)
+def worst_figures(entry: AnyEntry) -> Figures:
+    """Every figure of ``pipeline.report.tolerance`` except ``boxes``, which takes two entries.
 
-
-def figures(entry: Entry) -> Figures:
-    """Every figure of ``pipeline.report.tolerance`` but ``boxes``, which takes two entries. A hole's figure is that of the worst hole.
+    A figure of holes is that of the worst hole.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError, OverflowError: the entry is not of a report's shape.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: the entry is not of a
+            report's shape.
     """
     holes = entry.get("holes") or []
     probes = [hole.get("probe") or {} for hole in holes]
@@ -64,32 +75,44 @@ def figures(entry: Entry) -> Figures:
     }
 
 
-def grounds(entry: Entry) -> set[str]:
-    """The figures and signs that verdict and score may rest on and that this run knew. With other grounds they answer another question."""
-    found = figures(entry)
-    signs = {
+def verdict_basis(entry: AnyEntry) -> set[str]:
+    """Names of the figures and quality features that were known to the verdict and the score.
+
+    Scores of two runs are comparable only if both rest on the same ones.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: as ``worst_figures``.
+    """
+    figures = worst_figures(entry)
+    features = {
         f"signs.{name}"
         for hole in entry.get("holes") or []
         for name, value in (hole.get("signs") or {}).items()
         if value is not None
     }
-    return signs | {
-        name for name in ("residue", "seam", "probe.psnr", "probe.lpips") if found[name] is not None
+    return features | {
+        name
+        for name in ("residue", "seam", "probe.psnr", "probe.lpips")
+        if figures[name] is not None
     }
 
 
-def routes(entry: Entry) -> list[tuple[Rectangle, str]]:
+def routes(entry: AnyEntry) -> list[tuple[Rectangle, str]]:
     """(box, route) of every hole."""
     return [(_rectangle(hole["box"]), str(hole["route"])) for hole in entry.get("holes") or []]
 
 
-def boxes(entry: Entry) -> list[Rectangle]:
+def boxes(entry: AnyEntry) -> list[Rectangle]:
     """The box of every hole."""
     return [_rectangle(hole["box"]) for hole in entry.get("holes") or []]
 
 
 def overlap(first: Sequence[Rectangle], second: Sequence[Rectangle]) -> float:
-    """Intersection over union of what two sets of boxes cover, in [0, 1]; 1 where neither covers anything."""
+    """Intersection over union of the areas that two sets of boxes cover.
+
+    Returns:
+        In [0, 1]; 1 if neither covers anything.
+    """
     if list(first) == list(second):
         return 1.0
     xs, ys = (
@@ -109,14 +132,21 @@ def overlap(first: Sequence[Rectangle], second: Sequence[Rectangle]) -> float:
 
 
 def number(value: Any) -> float | None:
-    """A finite number; None for null, and for the NaN and infinity that Python's JSON reader lets through."""
+    """A finite number.
+
+    Returns:
+        None for null, and for the NaN and infinity that Python's JSON reader accepts.
+
+    Raises:
+        TypeError: the value is no number.
+    """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is no number")
     try:
         return float(value) if math.isfinite(value) else None
-    except OverflowError:  # JSON's integers have no end
+    except OverflowError:  # JSON's integers have no limit
         return None
 
 

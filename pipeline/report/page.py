@@ -1,4 +1,7 @@
-"""``report.html``: the report to look at. One file that opens from the disk, touches no network and trusts no file name."""
+"""``report.html``: one file that opens from the disk, uses no network and trusts no file name.
+
+``pipeline.report.ranking`` orders its list of photos; ``pipeline.report.page_view`` fills it.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..system.atomic import atomic_write
 from ..system.text import printable
-from .page_view import charts, photo_view, stage_seconds, totals, worst_first
+from .page_view import charts, photo_view, stage_seconds, totals
+from .ranking import worst_first
+
+if TYPE_CHECKING:
+    from .schema import Entry, RunEntry
 
 TEMPLATES = Path(__file__).parent / "templates"
-#: Bytes of pictures that are put into the file itself. With more it would open slowly, so they stay files beside it.
+#: Up to this many bytes of previews are embedded in the page. With more it would open slowly, so
+#: they stay files beside it.
 EMBEDDED_BYTES = 12_000_000
 _KINDS = {".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
 def write_html(
     path: Path,
-    run: dict[str, Any],
-    photos: Sequence[dict[str, Any]],
-    pictures: Callable[[dict[str, Any]], dict[str, Path]],
+    run: RunEntry,
+    photos: Sequence[Entry],
+    pictures: Callable[[Entry], dict[str, Path]],
 ) -> None:
     """Write the page atomically.
 
@@ -32,30 +40,35 @@ def write_html(
         path: the page; its folder is the output folder.
         run: as in ``report.json``.
         photos: as in ``report.json``, in any order.
-        pictures: files of one photo's previews by kind, all below the page's folder; what cannot be read as a picture is left out.
+        pictures: files of one photo's previews by kind, all below the page's folder; a file that
+            cannot be read as a picture is left out.
 
     Raises:
         UnwritableError: the disk's errors.
     """
-    # Only a page needs the template engine: the command's --help and runs that fail early do without.
+    # Only a page needs the template engine: --help and runs that fail early do not wait for it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     rows = worst_first(photos)
-    looks = [_look(pictures(photo)) for photo in rows]
-    embed = sum(look.size_on_disk for look in looks) <= EMBEDDED_BYTES
+    previews = [_readable(pictures(photo)) for photo in rows]
+    embed = sum(p.size_on_disk for p in previews) <= EMBEDDED_BYTES
     refer = _data_uri if embed else partial(_relative, path.parent)
 
     def finalize(value: Any) -> Any:
-        """What the template prints is text that shows, or was made by the template itself."""
-        return (
-            printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-        )
+        """Make every text printable, except the markup that the template itself makes."""
+        if isinstance(value, str) and not isinstance(value, Markup):
+            return printable(value)
+        return value
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=finalize,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
         "number": _number,
         "percent": _percent,
@@ -70,11 +83,11 @@ def write_html(
         photos=(
             photo_view(
                 photo,
-                {kind: refer(file) for kind, file in look.files.items()},
-                look.shape,
-                look.middle,
+                {kind: refer(file) for kind, file in preview.files.items()},
+                preview.size,
+                preview.middle,
             )
-            for photo, look in zip(rows, looks, strict=True)
+            for photo, preview in zip(rows, previews, strict=True)
         ),
         count=len(rows),
         totals=totals(photos),
@@ -93,40 +106,48 @@ def write_html(
 
 
 def _policy(style: str, script: str, embed: bool) -> str:
-    """Nothing but this very style and script, and pictures: even a name that became HTML could load and run nothing."""
-    one, other = (
+    """Allow this style, this script and pictures: a name that became HTML could not run anything."""
+    style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for text in (style, script)
     )
     images = "data:" if embed else "data: 'self'"
-    own = f"style-src 'sha256-{one}'; script-src 'sha256-{other}'"
-    return f"default-src 'none'; {own}; img-src {images}; base-uri 'none'; form-action 'none'"
+    inline = f"style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'"
+    return f"default-src 'none'; {inline}; img-src {images}; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True)
-class _Look:
-    """The pictures of one photo that are whole, their bytes, (width, height) of the one before, and where across it the mask lies."""
+class _Previews:
+    """The readable previews of one photo.
+
+    Attributes:
+        files: by kind.
+        size_on_disk: bytes of all of them.
+        size: (width, height) of the preview before removal; None without one.
+        middle: horizontal centre of the mask in [0, 1].
+    """
 
     files: dict[str, Path]
     size_on_disk: int
-    shape: tuple[int, int] | None
+    size: tuple[int, int] | None
     middle: float
 
 
-def _look(found: dict[str, Path]) -> _Look:
+def _readable(files: dict[str, Path]) -> _Previews:
     from PIL import Image
 
-    shapes, size, middle = {}, 0, 0.5
-    for kind, file in found.items():
+    sizes, size_on_disk, middle = {}, 0, 0.5
+    for kind, file in files.items():
         try:
             with Image.open(file) as image:
                 if kind == "mask" and (box := image.getbbox()) is not None:
                     middle = (box[0] + box[2]) / 2 / image.width
-                size += file.stat().st_size
-                shapes[kind] = image.size
+                size_on_disk += file.stat().st_size
+                sizes[kind] = image.size
         except OSError:
             continue
-    return _Look({kind: found[kind] for kind in shapes}, size, shapes.get("before"), middle)
+    readable = {kind: files[kind] for kind in sizes}
+    return _Previews(readable, size_on_disk, sizes.get("before"), middle)
 
 
 def _data_uri(file: Path) -> str:
@@ -134,7 +155,7 @@ def _data_uri(file: Path) -> str:
 
 
 def _relative(folder: Path, file: Path) -> str:
-    """Names of previews are hexadecimal: nothing in them needs escaping."""
+    """The address of a preview; its name is hexadecimal, so nothing needs escaping."""
     return file.relative_to(folder).as_posix()
 
 
@@ -143,7 +164,7 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 
 def _percent(value: float | None) -> str:
-    """With one digit below 10 %: 0.4 % and 4.1 % are different holes."""
+    """Percentage, below 10 % with one decimal: 0.4 % and 4.1 % are different holes."""
     if value is None:
         return "–"
     return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{max(value, 0.001):.1%}"

@@ -1,69 +1,47 @@
-"""What ``report.html`` shows, in the order in which it shows it: the report's entries made ready for a page, worst first."""
-# DOC: """Counts of figures for small charts: which bars, how high, and where the threshold stands."""
-#
+"""What ``report.html`` shows, made ready for its template: photos, links, totals and histograms.
+
+``pipeline.report.ranking`` decides the order of the photos.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE, REVIEW_SCORE
 from ..system.stopwatch import sum_stages
-from .figures import by_score
+from .ranking import STATUSES
 
-#: The order of the page.
-STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
+if TYPE_CHECKING:
+    from .schema import ComparedEntry, Entry, HoleEntry
 
 #: The compared methods as people write them.
 METHODS = {"navier-stokes": "Navier–Stokes", "telea": "Telea"}
-
-
-def worst_first(photos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By status (what a person has reviewed after the rest), then the highest score, what the segmenter still sees, the name."""
-
-    def key(photo: dict[str, Any]) -> tuple[int, bool, tuple[bool, float], float, str]:
-        return (
-            STATUSES.index(photo["status"]),
-            bool(photo.get("reviewed")),
-            by_score(photo),
-            -(photo["residue"] or 0.0),
-            photo["input"],
-        )
-
-    return sorted(photos, key=key)
-
-
-def worst_of(photo: dict[str, Any], figure: str) -> float | None:
-    """The highest ``seam``, or figure of the probe, over a photo's holes; None where none is known."""
-    found = [
-        h["seam"] if figure == "seam" else (h["probe"] or {}).get(figure) for h in photo["holes"]
-    ]
-    return max((v for v in found if v is not None), default=None)
+#: Bars of a histogram.
+BINS = 24
 
 
 def photo_view(
-    photo: dict[str, Any],
-    pictures: dict[str, str],
-    size: tuple[int, int] | None,
-    middle: float = 0.5,
+    photo: Entry, pictures: dict[str, str], size: tuple[int, int] | None, middle: float = 0.5
 ) -> dict[str, Any]:
     """One photo for the template.
 
     Args:
         photo: the report's entry.
         pictures: addresses by kind, as ``pipeline.report.previews.find`` names them.
-        size: (width, height) of the picture before, or None where there is none.
-        middle: where across the picture the mask lies, in [0, 1]: the slider stands there, so that both halves show something.
+        size: (width, height) of the preview before removal; None without one.
+        middle: horizontal centre of the mask in [0, 1]. The slider starts there, so that both of
+            its sides show a part of the hole.
     """
     folder, _, base = photo["input"].rpartition("/")
     methods = dict.fromkeys(m for h in photo["holes"] for m in h.get("compare", {}))
-    seam, lpips, residue = worst_of(photo, "seam"), worst_of(photo, "lpips"), photo["residue"]
+    residue = photo["residue"]
     return {
         **photo,
         "folder": f"{folder}/" if folder else "",
@@ -71,9 +49,9 @@ def photo_view(
         "score": photo.get("score"),
         "truth": photo.get("truth"),
         "reviewed": bool(photo.get("reviewed")),
-        "holes": [{"score": None, "compare": {}} | h for h in photo["holes"]],
-        "seam": seam,
-        "lpips": lpips,
+        "holes": [{"score": None, "compare": {}, **h} for h in photo["holes"]],
+        "seam": highest_seam(photo["holes"]),
+        "lpips": highest_lpips(photo["holes"]),
         "past": {
             "share": photo["hole_share"] > REVIEW_HOLE_SHARE,
             "residue": (residue or 0) > REVIEW_RESIDUE,
@@ -89,68 +67,96 @@ def photo_view(
         "methods": METHODS,
         "links": [
             (text, link)
-            for text, key in (("Result", "output"), ("Mask", "mask"))
-            if (link := address(photo[key])) is not None
+            for text, name in (("Result", photo["output"]), ("Mask", photo["mask"]))
+            if (link := address(name)) is not None
         ],
     }
 
 
-def _compared(photo: dict[str, Any], method: str) -> dict[str, Any]:
-    """A classical method's worst figures, as they stand for ours."""
+def highest_seam(holes: Iterable[HoleEntry | ComparedEntry]) -> float | None:
+    """The highest seam of a photo's holes; None if none is known."""
+    return max((h["seam"] for h in holes if h["seam"] is not None), default=None)
+
+
+def highest_lpips(holes: Iterable[HoleEntry | ComparedEntry]) -> float | None:
+    """The highest LPIPS of the probes of a photo's holes; None if none is known."""
+    known = [_probe_lpips(hole) for hole in holes]
+    return max((lpips for lpips in known if lpips is not None), default=None)
+
+
+def _probe_lpips(hole: HoleEntry | ComparedEntry) -> float | None:
+    probe: Mapping[str, Any] = hole["probe"] or {}
+    return probe.get("lpips")
+
+
+def _compared(photo: Entry, method: str) -> dict[str, Any]:
+    """The worst figures of a classical method, as for the photo itself."""
     holes = [h["compare"][method] for h in photo["holes"] if method in h.get("compare", {})]
-    other = {"holes": holes}
     return {
         "kind": method,
         "label": METHODS.get(method, method),
-        "seam": worst_of(other, "seam"),
-        "lpips": worst_of(other, "lpips"),
+        "seam": highest_seam(holes),
+        "lpips": highest_lpips(holes),
     }
 
 
 def address(name: str | None) -> str | None:
-    """The relative address of a file below the output folder; None for what would lead out of it.
+    """The relative address of a file below the output folder.
 
-    Every byte of the name that is not plain is percent-encoded, so that ``#``, ``?``, ``javascript:`` and broken bytes are only names.
+    Every byte of the name that is not plain is percent-encoded, so that ``#``, ``?``,
+    ``javascript:`` and broken bytes are only names.
+
+    Returns:
+        None for a name that would lead out of the folder.
     """
     if not name or name.startswith(("/", "\\")) or ".." in PurePosixPath(name).parts:
         return None
     return quote(name.encode("utf-8", "surrogatepass") if os.name == "nt" else os.fsencode(name))
 
 
-def charts(photos: Sequence[dict[str, Any]]) -> list[Histogram]:
-    """How the figures of the run are spread; those that nobody measured are left out."""
-    holes = [h for p in photos for h in p["holes"]]
-    found = [
-        histogram("Score", "each photo; LPIPS", [p.get("score") for p in photos], REVIEW_SCORE),
-        histogram("Seam", "each hole; 1 is invisible", [h["seam"] for h in holes]),
-        histogram("Probe", "each hole; LPIPS", [(h["probe"] or {}).get("lpips") for h in holes]),
-        histogram(
-            "Still seen", "each photo; of the holes", [p["residue"] for p in photos], REVIEW_RESIDUE
-        ),
-    ]
-    return [h for h in found if h is not None]
+def stage_seconds(photos: Sequence[Entry]) -> list[tuple[str, float]]:
+    """Seconds by stage over the photos that were not skipped, in the pipeline's order.
 
-
-def stage_seconds(photos: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
-    """Seconds by stage over the photos that this run did not skip, in the pipeline's order; stages that took no time are left out."""
+    Stages that took no time are left out.
+    """
     total = sum_stages(photo["stages"] for photo in photos if photo["status"] != "skipped")
     return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
 
 
-def totals(photos: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
-    """Photos by status, in the page's order, those that occur."""
+def totals(photos: Sequence[Entry]) -> list[tuple[str, int]]:
+    """Photos by status, in the page's order; statuses without photos are left out."""
     count = Counter(p["status"] for p in photos)
     return [(s, count[s]) for s in STATUSES if count[s]]
 
 
-BINS = 24
+def charts(photos: Sequence[Entry]) -> list[Histogram]:
+    """The distributions of the run's figures; a figure that was never measured is left out."""
+    holes = [h for p in photos for h in p["holes"]]
+    residues = [p["residue"] for p in photos]
+    histograms = [
+        make_histogram(
+            "Score", "each photo; LPIPS", [p.get("score") for p in photos], REVIEW_SCORE
+        ),
+        make_histogram("Seam", "each hole; 1 is invisible", [h["seam"] for h in holes]),
+        make_histogram("Probe", "each hole; LPIPS", [_probe_lpips(h) for h in holes]),
+        make_histogram("Still seen", "each photo; of the holes", residues, REVIEW_RESIDUE),
+    ]
+    return [h for h in histograms if h is not None]
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """``counts`` over equal steps from 0 to ``top``; what lies above stands in the last bar, and ``beyond`` says that there is some.
+    """A small chart of one figure.
 
-    ``threshold`` is in the figure's own unit, or None. ``over`` counts what lies above it.
+    Attributes:
+        title: the figure's name.
+        note: what one value stands for, and its unit.
+        counts: values in equal steps from 0 to ``top``; the last bar holds everything above, too.
+        top: right end of the axis.
+        beyond: whether any value lies above ``top``.
+        threshold: value above which a photo is for review, in the figure's unit; or None.
+        over: number of values above the threshold.
+        median: median of the known values.
     """
 
     title: str
@@ -164,26 +170,32 @@ class Histogram:
 
     @property
     def total(self) -> int:
+        """Number of known values."""
         return sum(self.counts)
 
     @property
     def step(self) -> float:
+        """Width of one bar in the figure's unit."""
         return self.top / len(self.counts)
 
     @property
     def peak(self) -> int:
+        """Height of the highest bar."""
         return max(self.counts)
 
 
-def histogram(
+def make_histogram(
     title: str, note: str, values: Sequence[float | None], threshold: float | None = None
 ) -> Histogram | None:
-    """Of the values that are known; None where there are none. A few far outliers do not press the rest into one bar."""
+    """Histogram of the non-null values, or None if there are none.
+
+    The range ends near the 97th percentile, so that outliers do not flatten the chart.
+    """
     known = sorted(v for v in values if v is not None)
     if not known:
         return None
-    most = known[math.ceil(0.97 * len(known)) - 1]
-    top = _round_up(max(most, 1.4 * (threshold or 0), 1e-6))
+    high = known[math.ceil(0.97 * len(known)) - 1]
+    top = _round_up(max(high, 1.4 * (threshold or 0), 1e-6))
     counts = [0] * BINS
     for value in known:
         counts[min(max(int(value / top * BINS), 0), BINS - 1)] += 1
@@ -193,7 +205,7 @@ def histogram(
 
 
 def _round_up(value: float) -> float:
-    """To the next of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten."""
+    """Round up to 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(
         step * power

@@ -1,7 +1,7 @@
-"""Small pictures of one photo for the report: before, its mask, after, and the classical fills beside ours.
+"""Previews of one photo for the report: before, mask, after, and the compared classical fills.
 
-They lie in a folder of their own in the output folder, under names made from a hash of the photo's name: no odd name, however long or
-broken, ever becomes part of a path or an address.
+They lie in a folder of their own in the output folder, under names made from a hash of the photo's
+name: no odd name, however long or broken, ever becomes part of a path or an address.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ from ..storage.layout import PREVIEWS
 from ..system.atomic import atomic_write
 from ..types import HoleOutcome, Mask, Outcome, Photo, Pixels
 
-#: What there may be of a photo.
+#: Kinds of previews. A photo may have any of them.
 KINDS = ("before", "mask", "after", *COMPARISONS)
-#: Pixels along the longer side; smaller photos stay as they are.
+#: Pixels along the longer side; smaller photos keep their size.
 LONGER_SIDE = 360
-#: JPEG's; WebP is a quarter smaller but takes twenty times as long.
+#: JPEG quality. WebP is a quarter smaller but takes twenty times as long.
 QUALITY = 80
 
-#: The mask's colours, RGBA: what is removed, and the line around it, light inside and dark outside, so that it is seen on anything.
+#: The mask's colours, RGBA: the removed pixels, and the line around them, light inside and dark
+#: outside, so that it is visible on any picture.
 TINT, LIGHT, DARK = (232, 28, 118, 110), (255, 255, 255, 255), (40, 0, 20, 200)
 
 
 def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
-    """Write the pictures of one photo, each whole or not at all: what there is of before, mask, after and the compared methods.
+    """Write the previews of one photo, each atomically.
 
     Args:
         output: the output folder.
-        name: of the photo in the report; together with ``output`` it decides the files.
+        name: the photo's name in the report; together with ``output`` it decides the files.
         photo: HWC uint8 or uint16; shown at 8 bits, without alpha.
-        outcome: of ``photo``. Where nothing was removed the picture before is all that is written.
+        outcome: of ``photo``. If nothing was removed, only the preview before is written.
 
     Raises:
         UnwritableError: the disk's errors.
@@ -58,36 +59,42 @@ def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
 
 
 def find(output: Path, name: str) -> dict[str, Path]:
-    """The pictures of one photo that are there, by kind, see ``KINDS``."""
+    """The existing previews of one photo by kind, see ``KINDS``."""
     files = {kind: place(output, name, kind) for kind in KINDS}
     return {kind: file for kind, file in files.items() if file.is_file()}
 
 
 def place(output: Path, name: str, kind: str) -> Path:
-    """The file of one picture, whether it is there or not."""
+    """The file of one preview, whether it exists or not."""
     return output / PREVIEWS / f"{_key(name)}-{kind}.{'webp' if kind == 'mask' else 'jpeg'}"
 
 
 def discard(output: Path, name: str) -> None:
-    """Remove the pictures of an earlier run: they would stand beside figures that are not theirs."""
+    """Delete the previews of an earlier run: they do not belong to the new figures."""
     for kind in KINDS:
         with suppress(OSError):
             place(output, name, kind).unlink()
 
 
 def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
-    """Reduced by area to ``LONGER_SIDE`` at most: HWC uint8 or uint16 in, hwc uint8 out."""
+    """Reduce by area to at most ``LONGER_SIDE``: HWC uint8 or uint16 in, hwc uint8 out."""
     return eight_bits(_reduce(rgb))
 
 
 def draw_mask(mask: Mask, holes: Iterable[HoleOutcome] = ()) -> NDArray[np.uint8]:
-    """The mask as a transparent overlay: HW bool -> hw4 uint8 RGBA. Several holes carry the numbers that the report gives them.
+    """Draw the mask as a transparent overlay.
 
-    A pixel is drawn where any of the mask falls into it: no hole is too small to be seen.
+    Args:
+        mask: HW bool. A pixel of the overlay is drawn if any of the mask falls into it: no hole is
+            too small to be seen.
+        holes: in the report's order. Several holes get the numbers that the report gives them.
+
+    Returns:
+        hw4 uint8 RGBA.
     """
     inside = (_reduce(mask.view(np.uint8) * np.uint8(255)) > 0).astype(np.uint8)
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
-    # Beyond the photo's border nothing is known to be outside: a hole there has no line.
+    # A hole that touches the photo's border has no line there.
     eroded = cv2.erode(inside, cross, borderType=cv2.BORDER_CONSTANT, borderValue=1.0)
     drawn = np.zeros((*inside.shape, 4), np.uint8)
     drawn[inside > 0] = TINT
@@ -113,13 +120,16 @@ def _draw_number(drawn: NDArray[np.uint8], text: str, centre: tuple[float, float
 
 
 def _reduce(picture: Any) -> Any:
-    """HW or HWC, reduced by area. Halves come first because OpenCV halves ten times faster than it reduces by any other factor."""
+    """Reduce HW or HWC by area.
+
+    Halving comes first: OpenCV halves ten times faster than it reduces by any other factor.
+    """
     height, width = picture.shape[:2]
     scale = min(1.0, LONGER_SIDE / max(height, width))
     target = max(1, round(width * scale)), max(1, round(height * scale))
     while max(picture.shape[:2]) >= 2 * LONGER_SIDE:
         h, w = picture.shape[:2]
-        # An odd last row or column is left out, so that the halves are exact.
+        # An odd last row or column is dropped, so that halving is exact.
         even = picture[: max(1, h // 2 * 2), : max(1, w // 2 * 2)]
         picture = cv2.resize(even, (max(1, w // 2), max(1, h // 2)), interpolation=cv2.INTER_AREA)
     return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
@@ -132,7 +142,7 @@ def _jpeg(rgb: Pixels) -> bytes:
 
 
 def _webp(drawn: NDArray[np.uint8]) -> bytes:
-    """Lossless, because a line one pixel wide does not survive anything else."""
+    """Encode without loss: a line one pixel wide survives nothing else."""
     file = io.BytesIO()
     Image.fromarray(drawn).save(file, "WEBP", lossless=True, method=1)
     return file.getvalue()

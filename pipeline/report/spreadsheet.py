@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..system.atomic import atomic_write
 
+if TYPE_CHECKING:
+    from .schema import Entry
+
+#: Columns of the photo, in the order of the table.
 PHOTO = (
     "input",
     "output",
@@ -22,21 +26,30 @@ PHOTO = (
     "score",
     "changed_outside",
     "psnr_outside",
+    "truth_l1",
+    "truth_psnr",
+    "truth_ssim",
+    "truth_lpips",
+    "seconds",
+    "warnings",
 )
-AFTER = ("truth_l1", "truth_psnr", "truth_ssim", "truth_lpips", "seconds", "warnings")
+#: Columns of the hole; the quality features have the report's own names.
 SIGNS = ("depth", "structure", "variety", "segmented", "certainty", "unsure")
 HOLE = ("hole", "x", "y", "w", "h", "share", "route", "why", "seam", "hole_score", *SIGNS)
 PROBE = ("l1", "psnr", "ssim", "lpips")
-#: With these a spreadsheet takes a cell for a formula; the wide forms count where East Asian input does.
+#: A spreadsheet takes a cell that begins with one of these for a formula; the wide forms count
+#: with East Asian input.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def write_csv(path: Path, photos: list[dict[str, Any]]) -> None:
-    r"""Write the entries of ``report.json`` as a table, atomically: UTF-8, a comma between cells, photos in the order of their names.
+def write_csv(path: Path, photos: Sequence[Entry]) -> None:
+    r"""Write the entries of ``report.json`` as a table, atomically.
 
-    One row for every hole, the photo's columns repeated; photos without holes stand in ``report.json`` alone. ``None`` is an empty cell. A
-    text that begins with ``= + - @``, a tab or the end of a line gets an apostrophe before it, so that no spreadsheet runs a file's name as
-    a formula: take one apostrophe away to have the name again. Bytes of a name that are no UTF-8 stand as ``\udcff``.
+    UTF-8, a comma between cells, photos in the order of their names. One row for every hole, with
+    the photo's columns repeated; photos without holes stand in ``report.json`` alone. ``None`` is
+    an empty cell. A text that begins with ``= + - @``, a tab or a line end gets an apostrophe
+    before it, so that no spreadsheet runs a file's name as a formula: remove one apostrophe to get
+    the name back. Bytes of a name that are not UTF-8 are written as ``\udcff``.
 
     Raises:
         UnwritableError: the disk's errors.
@@ -47,7 +60,6 @@ def write_csv(path: Path, photos: list[dict[str, Any]]) -> None:
     table.writerow(
         [
             *PHOTO,
-            *AFTER,
             *HOLE,
             *(f"probe_{k}" for k in PROBE),
             *(c for m in methods for c in _compare_columns(m)),
@@ -63,9 +75,11 @@ def _compare_columns(method: str) -> list[str]:
     return [f"{method}_seam", *(f"{method}_probe_{k}" for k in PROBE)]
 
 
-def _rows(photo: dict[str, Any], methods: list[str]) -> Iterator[list[Any]]:
-    fidelity, truth = photo["fidelity"] or {}, photo.get("truth") or {}
-    flat = {
+def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
+    """One row for each hole of a photo."""
+    fidelity: Mapping[str, Any] = photo["fidelity"] or {}
+    truth: Mapping[str, Any] = photo.get("truth") or {}
+    flat: dict[str, Any] = {
         **photo,
         "classes": " ".join(photo["classes"]),
         "score": photo.get("score"),
@@ -73,7 +87,7 @@ def _rows(photo: dict[str, Any], methods: list[str]) -> Iterator[list[Any]]:
         **{k: fidelity.get(k) for k in ("changed_outside", "psnr_outside")},
         **{f"truth_{k}": truth.get(k) for k in PROBE},
     }
-    first = [flat[c] for c in (*PHOTO, *AFTER)]
+    photo_cells = [flat[c] for c in PHOTO]
     for number, hole in enumerate(photo["holes"], 1):
         signs = hole.get("signs") or {}
         row = [
@@ -88,14 +102,15 @@ def _rows(photo: dict[str, Any], methods: list[str]) -> Iterator[list[Any]]:
         ]
         row += _probe(hole["probe"])
         for method in methods:
-            other = hole.get("compare", {}).get(method, {})
+            other: Mapping[str, Any] = hole.get("compare", {}).get(method) or {}
             row += [other.get("seam"), *_probe(other.get("probe"))]
-        yield first + row
+        yield photo_cells + row
 
 
-def _probe(probe: dict[str, Any] | None) -> list[Any]:
+def _probe(probe: Mapping[str, Any] | None) -> list[Any]:
     return [(probe or {}).get(k) for k in PROBE]
 
 
 def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet runs."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

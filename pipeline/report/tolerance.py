@@ -1,4 +1,4 @@
-"""By how much each figure of a report may move before a run counts as worse than its baseline: one table, and how it is overridden."""
+"""How far each figure of a report may change before a run counts as worse than its baseline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import UsageError
 
 
 class Worse(Enum):
-    """Which way a figure gets worse."""
+    """The direction in which a figure gets worse."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -20,9 +20,12 @@ class Worse(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What one figure may move by, in its own unit: in one photo, and in the mean over the photos that both runs have.
+    """How far one figure may change, in its own unit.
 
-    ``mean`` is None where a mean says nothing.
+    Attributes:
+        worse: the direction in which it gets worse.
+        photo: for one photo.
+        mean: for the mean over the photos that both runs have; None if a mean says nothing.
     """
 
     worse: Worse
@@ -30,8 +33,9 @@ class Tolerance:
     mean: float | None = None
 
 
-#: Names are the report's own, a dot between levels; a hole's figure is that of its photo's worst hole. ``boxes`` is 1 - IoU of what the
-#: holes' boxes cover, ``holes`` their number. Processors differ by less, real faults by more: docs/quality-report.md has what was measured.
+#: Names are the report's own, with a dot between levels; a figure of holes is that of the photo's
+#: worst hole. ``boxes`` is 1 - IoU of the areas that the holes' boxes cover, ``holes`` their number.
+#: Processors differ by less, real faults by more: docs/quality-report.md has the measurements.
 DEFAULTS: Mapping[str, Tolerance] = {
     "holes": Tolerance(Worse.EITHER, 0),
     "boxes": Tolerance(Worse.HIGHER, 0.03, 0.01),
@@ -51,25 +55,30 @@ DEFAULTS: Mapping[str, Tolerance] = {
     "fidelity.psnr_outside": Tolerance(Worse.LOWER, 1.0, 0.4),
 }
 
-#: Before a figure's name: its mean over the photos.
+#: Prefix of a figure's name for its mean over the photos.
 MEAN = "mean."
 
 
 def tolerances(overrides: Sequence[str] = ()) -> dict[str, Tolerance]:
-    """``DEFAULTS`` with what the user gave: ``FIGURE=VALUE`` for single photos, ``mean.FIGURE=VALUE`` for the mean over them.
+    """``DEFAULTS`` with the user's overrides.
+
+    Args:
+        overrides: ``FIGURE=VALUE`` for single photos, ``mean.FIGURE=VALUE`` for their mean.
 
     Raises:
-        UsageError: an unknown figure, or a value that is no number of at least 0; says which figures there are.
+        UsageError: an unknown figure, or a value that is no number of at least 0. The message lists
+            the figures.
     """
-    found = dict(DEFAULTS)
+    result = dict(DEFAULTS)
     for text in overrides:
         name, _, value = text.partition("=")
         figure = name.strip().removeprefix(MEAN)
         mean = name.strip() != figure
-        if figure not in found or (mean and found[figure].mean is None):
+        if figure not in result or (mean and result[figure].mean is None):
             averaged = ", ".join(n for n, t in DEFAULTS.items() if t.mean is not None)
             raise UsageError(
-                f"no figure '{name}' to tolerate; there are: {', '.join(DEFAULTS)}; and after '{MEAN}': {averaged}"
+                f"no figure '{name}' to tolerate; there are: {', '.join(DEFAULTS)}; "
+                f"and after '{MEAN}': {averaged}"
             )
         try:
             number = float(value)
@@ -77,9 +86,10 @@ def tolerances(overrides: Sequence[str] = ()) -> dict[str, Tolerance]:
             number = math.nan
         if not 0 <= number < math.inf:
             raise UsageError(
-                f"a tolerance is FIGURE=VALUE with a number of at least 0, such as truth.psnr=0.5; got '{text}'"
+                "a tolerance is FIGURE=VALUE with a number of at least 0, such as truth.psnr=0.5; "
+                f"got '{text}'"
             )
-        found[figure] = (
-            replace(found[figure], mean=number) if mean else replace(found[figure], photo=number)
+        result[figure] = (
+            replace(result[figure], mean=number) if mean else replace(result[figure], photo=number)
         )
-    return found
+    return result

@@ -76,9 +76,9 @@ def journal(path: Path) -> None:
     from remove_objects.pipeline.batch import scan
     from remove_objects.pipeline.batch.ledger import Ledger
     from remove_objects.pipeline.batch.run import open_output
-    from remove_objects.pipeline.report.files import write_report
+    from remove_objects.pipeline.report.files import write_json
     from remove_objects.pipeline.report.spreadsheet import write_csv
-    from remove_objects.pipeline.report.terminal import summary
+    from remove_objects.pipeline.report.terminal import run_summary
     from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 
     folder = path.parent / "journal"
@@ -96,9 +96,9 @@ def journal(path: Path) -> None:
     found = list(ledger.look(jobs))
     assert len(found) == len(jobs)
     entries = [entry for entry in found if isinstance(entry, dict)]
-    write_report(folder / "report.json", {}, entries)
+    write_json(folder / "report.json", {}, entries)
     write_csv(folder / "report.csv", entries)
-    summary({"seconds": 1.0}, entries)
+    run_summary({"seconds": 1.0}, entries)
 
 
 def board(path: Path) -> None:

@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...config import Settings
 from ...errors import ClusterError, RemoveObjectsError
@@ -22,6 +22,9 @@ from ..settings import BatchSettings
 from ..worker import Facts, Task, Worker, failed_entry
 from .ray_cluster import cluster, require_ray, share
 from .threads import Record
+
+if TYPE_CHECKING:
+    from ...report.schema import Entry
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class RayActors:
 
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> Generator[Entry, None, None]:
         """Entries as they are done. Told to stop, or where a worker raises, no photo is begun any more and those at work are finished.
 
         Raises:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from ...system.signals import Stop
 from ..worker import Facts, Task, Worker
 
+if TYPE_CHECKING:
+    from ...report.schema import Entry
+
 #: Writes down a finished photo's row, and gives its entry.
-Record = Callable[[dict[str, Any]], dict[str, Any]]
+Record = Callable[[dict[str, Any]], "Entry"]
 
 
 class Threads:
@@ -25,7 +28,7 @@ class Threads:
 
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> Generator[Entry, None, None]:
         """Entries as they are done. At most ``count`` photos are in memory at a time; closed early, it waits for those and records them.
 
         Told to stop, or where one raises what no photo can do without, it begins no more, finishes those at work, and then raises that.
@@ -34,7 +37,7 @@ class Threads:
         waiting = iter(todo)
         error: BaseException | None = None
         with shared_cores(min(self.count, len(todo))), ThreadPoolExecutor(self.count) as pool:
-            running: set[Future[dict[str, Any]]] = set()
+            running: set[Future[Entry]] = set()
             try:
                 while True:
                     while (

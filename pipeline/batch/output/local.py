@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import UnwritableError
 from ...report import previews
@@ -29,6 +29,9 @@ from .claims import (
     is_redundant,
     mask_key,
 )
+
+if TYPE_CHECKING:
+    from ...report.schema import Entry, RunEntry
 
 
 class LocalOutput:
@@ -102,7 +105,7 @@ class LocalOutput:
     def journal(self) -> Journal:
         return Journal(self.folder)
 
-    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> Path:
+    def report(self, run: RunEntry, entries: list[Entry]) -> Path:
         return write_reports(self.folder, run, entries)
 
     def _claim_file(self, photo: str) -> Path:

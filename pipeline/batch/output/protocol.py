@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...storage.location import Location
 from ...storage.stamp import Stamp
 from ..journal import Journal
+
+if TYPE_CHECKING:
+    from ...report.schema import Entry, RunEntry
 
 
 class Output(Protocol):
@@ -58,5 +61,5 @@ class Output(Protocol):
     def journal(self) -> Journal:
         """The rows of earlier runs, and where those of this one go."""
 
-    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> Location:
+    def report(self, run: RunEntry, entries: list[Entry]) -> Location:
         """Write the three reports; gives where ``report.json`` stands."""

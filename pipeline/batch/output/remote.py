@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import PhotoError, RemoveObjectsError, UnwritableError
 from ...report import previews
@@ -33,6 +33,9 @@ from .claims import (
     is_redundant,
     mask_key,
 )
+
+if TYPE_CHECKING:
+    from ...report.schema import Entry, RunEntry
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +117,7 @@ class RemoteOutput:
     def journal(self) -> Journal:
         return RemoteJournal(self.folder)
 
-    def report(self, run: dict[str, Any], entries: list[dict[str, Any]]) -> RemotePath:
+    def report(self, run: RunEntry, entries: list[Entry]) -> RemotePath:
         """The page is laid out around the small pictures: they are fetched for it."""
         with tempfile.TemporaryDirectory(prefix="remove-objects-") as folder:
             here = Path(folder)

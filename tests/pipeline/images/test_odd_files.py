@@ -15,7 +15,7 @@ from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.files import read_report
-from remove_objects.pipeline.report.validate import is_entry
+from remove_objects.pipeline.report.schema import is_entry
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.system.text import printable
 from tests.pipeline.images.test_open import png_header

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from remove_objects.pipeline.report.entry import photo_entry
-from remove_objects.pipeline.report.files import write_report
+from remove_objects.pipeline.report.files import write_json
 from remove_objects.pipeline.types import Box, HoleOutcome, Outcome, Probe, Route, Routing, Status
 
 
@@ -17,7 +17,7 @@ def hole(seam: float | None = 1.0, psnr: float = 25.0, lpips: float | None = 0.1
 def test_the_report_is_json_with_odd_names_and_numbers(tmp_path: Path) -> None:
     outcome = Outcome(Status.OK, "fine", holes=(hole(seam=float("nan")),), residue=None)
     names = ["b\udcff.jpg", "a\nb.jpg", "ü🙂.jpg"]
-    write_report(
+    write_json(
         tmp_path / "report.json",
         {"version": "1"},
         [photo_entry(n, outcome, output=None, mask=None) for n in names],

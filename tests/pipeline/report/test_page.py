@@ -22,12 +22,12 @@ from remove_objects.pipeline.report import page as report_html
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.page_view import (
     address,
-    histogram,
+    make_histogram,
     photo_view,
     stage_seconds,
     totals,
-    worst_first,
 )
+from remove_objects.pipeline.report.ranking import worst_first
 from remove_objects.pipeline.types import Photo
 from tests.support.pages import RUN, entry, hole, outcome, write_page
 from tests.support.scenes import scene
@@ -313,7 +313,7 @@ def test_totals_and_stages_count_what_this_run_did() -> None:
 
 
 def test_a_histogram_counts_and_gathers_outliers_at_its_end() -> None:
-    found = histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
+    found = make_histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
     assert found is not None
     assert (found.total, found.top, found.over, found.median, found.beyond) == (
         4,
@@ -323,13 +323,13 @@ def test_a_histogram_counts_and_gathers_outliers_at_its_end() -> None:
         False,
     )
     assert [i for i, n in enumerate(found.counts) if n] == [0, 4, 8, 20]
-    far = histogram("Seam", "note", [1.0] * 99 + [1000.0])
+    far = make_histogram("Seam", "note", [1.0] * 99 + [1000.0])
     assert far is not None
     assert (far.top, far.beyond, far.counts[-1]) == (1.0, True, 100)
-    zero = histogram("Still seen", "note", [0.0, 0.0], threshold=0.2)
+    zero = make_histogram("Still seen", "note", [0.0, 0.0], threshold=0.2)
     assert zero is not None
     assert zero.counts[0] == 2
-    assert histogram("Probe", "note", [None]) is None
+    assert make_histogram("Probe", "note", [None]) is None
 
 
 def test_past_thresholds_are_marked() -> None:
@@ -353,9 +353,13 @@ def test_templates_schema_and_the_boards_page_are_packed() -> None:
     import tomllib
 
     root = Path(__file__).parents[3]
-    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"][
-        "package-data"
-    ]["pipeline"]
-    packed = {p.name for pattern in patterns for p in (root / "pipeline").glob(pattern)}
-    page = {"board.html", "board.css", "board.js", "canvas.js", "calls.js"}
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packed = {
+        file.name
+        for room in ("board", "report")
+        for pattern in settings["package-data"][f"remove_objects.pipeline.{room}"]
+        for file in (root / "pipeline" / room).glob(pattern)
+    }
+    page = {p.name for p in (root / "pipeline" / "board" / "page").iterdir()}
+    assert {"board.html", "board.css", "board.js"} <= page
     assert packed == {"schema.json", "report.html.j2", "report.css", "report.js", *page}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from remove_objects.pipeline.report.terminal import LOOK_FIRST, look_first, photo_line, summary
+from remove_objects.pipeline.report.ranking import LOOK_FIRST, look_first
+from remove_objects.pipeline.report.terminal import photo_line, run_summary
 
 
 def photo(name: str, status: str = "ok", seconds: float = 2.0, **changes: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def test_the_table_counts_and_times() -> None:
         photo("b.jpg", seconds=4.0),
         photo("c.jpg", "unchanged", 0.5, stages={"segment": 0.5}, holes=[]),
     ]
-    lines = summary(RUN, photos).splitlines()
+    lines = run_summary(RUN, photos).splitlines()
     assert [line.split() for line in lines[1:3]] == [
         ["ok", "2", "3.00"],
         ["unchanged", "1", "0.50"],
@@ -40,7 +41,7 @@ def test_the_table_counts_and_times() -> None:
 
 
 def test_photos_that_were_found_done_have_no_time_of_this_run() -> None:
-    text = summary(
+    text = run_summary(
         {"seconds": 0.5, "weights": {}},
         [photo("a.jpg", "skipped", 99.0, reason="finished in an earlier run as review: a seam")],
     )
@@ -68,19 +69,19 @@ def test_the_worst_are_named_first() -> None:
         "large.jpg",
     ]
     assert len(look_first(photos)) == LOOK_FIRST
-    lines = summary(RUN, photos).splitlines()
+    lines = run_summary(RUN, photos).splitlines()
     first = lines.index("look first at:")
     assert lines[first + 1].split(maxsplit=2) == ["failed", "broken.jpg", "no picture"]
     assert lines[first + 2].split(maxsplit=2) == ["review", "high.jpg", "why high.jpg"]
 
 
 def test_an_empty_run_has_a_table() -> None:
-    assert "0.1 s" in summary({"seconds": 0.1, "weights": {}}, [])
+    assert "0.1 s" in run_summary({"seconds": 0.1, "weights": {}}, [])
 
 
 def test_names_and_reasons_are_shown_and_not_sent() -> None:
     evil = photo("a\x1b[31m\n.jpg", "failed", error="b\x07\udcff")
-    for text in (summary(RUN, [evil]), photo_line(evil)):
+    for text in (run_summary(RUN, [evil]), photo_line(evil)):
         assert "a\\x1b[31m\\n.jpg" in text
         assert not {"\x1b", "\x07", "\udcff"} & set(text)
 

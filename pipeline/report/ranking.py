@@ -1,0 +1,62 @@
+"""The order of photos: the list of the report's page, and the photos that the terminal names first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ..types import Status
+from .figures import AnyEntry, number, reported_status
+
+if TYPE_CHECKING:
+    from .schema import Entry
+
+#: Statuses in the order of the page.
+STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
+
+#: Number of photos that the terminal names.
+LOOK_FIRST = 5
+
+#: Whole entries, or what a caller knows of them.
+AnEntry = TypeVar("AnEntry", bound=AnyEntry)
+
+
+def worst_first(photos: Sequence[Entry]) -> list[Entry]:
+    """The list of the report's page.
+
+    By status, then photos that nobody has reviewed, then the highest score, then the largest
+    residue, then the name.
+    """
+
+    def key(photo: Entry) -> tuple[int, bool, tuple[bool, float], float, str]:
+        return (
+            STATUSES.index(photo["status"]),
+            bool(photo.get("reviewed")),
+            by_score(photo),
+            -(photo["residue"] or 0.0),
+            photo["input"],
+        )
+
+    return sorted(photos, key=key)
+
+
+def look_first(photos: Sequence[AnEntry]) -> list[AnEntry]:
+    """The photos that a person should look at first, at most ``LOOK_FIRST``.
+
+    Failed ones, then those for review, by score; photos without a score by the share of their
+    holes. The status of a skipped photo is that of the run that finished it.
+    """
+    rank: dict[Status | None, int] = {Status.FAILED: 0, Status.REVIEW: 1}
+    candidates = [p for p in photos if reported_status(p) in rank]
+
+    def key(photo: AnEntry) -> tuple[int, tuple[bool, float], float, str]:
+        status = rank[reported_status(photo)]
+        return status, by_score(photo), -photo["hole_share"], photo["input"]
+
+    return sorted(candidates, key=key)[:LOOK_FIRST]
+
+
+def by_score(entry: AnyEntry) -> tuple[bool, float]:
+    """Sort key: the highest score first, photos without a score last."""
+    score = number(entry.get("score"))
+    return score is None, -(score or 0.0)

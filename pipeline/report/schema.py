@@ -1,0 +1,126 @@
+"""The types of ``report.json``, version 1: what a type checker reads, and what a row is validated against.
+
+``schema.json`` says the same to other programs, with descriptions and ranges;
+``tests/pipeline/report/test_schema.py`` compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired, TypedDict, TypeGuard
+
+import msgspec
+from msgspec import Meta
+
+from ..types import Route, Status
+
+#: Finite, and beyond no figure of a report: NaN and infinity are no JSON.
+Number = Annotated[float, Meta(ge=-1e18, le=1e18)]
+Pixels = Annotated[int, Meta(ge=-(10**18), le=10**18)]
+StatusName = Annotated[str, Meta(pattern=f"^({'|'.join(Status)})\\Z")]
+EarlierStatusName = Annotated[
+    str, Meta(pattern=f"^({Status.OK}|{Status.REVIEW}|{Status.UNCHANGED})\\Z")
+]
+RouteName = Annotated[str, Meta(pattern=f"^({'|'.join(Route)})\\Z")]
+
+
+class ProbeEntry(TypedDict):
+    """An error against known pixels."""
+
+    l1: Number | None
+    psnr: Number | None
+    ssim: Number | None
+    lpips: Number | None
+
+
+class FidelityEntry(TypedDict):
+    """What changed outside the holes."""
+
+    changed_outside: Pixels
+    psnr_outside: Number | None
+
+
+class ComparedEntry(TypedDict):
+    """The same hole filled by a classical method."""
+
+    seam: Number | None
+    probe: ProbeEntry | None
+
+
+class HoleEntry(TypedDict):
+    """One row of a photo's ``holes``.
+
+    ``signs`` are the quality features, by the report's own names (``entry.FEATURE_KEYS``). Reports
+    of other versions may have fewer or others.
+    """
+
+    box: Annotated[list[Pixels], Meta(min_length=4, max_length=4)]
+    share: Number
+    route: RouteName
+    why: str
+    seam: Number | None
+    score: Number | None
+    signs: dict[str, Number | None] | None
+    probe: ProbeEntry | None
+    compare: NotRequired[dict[str, ComparedEntry]]
+
+
+class Entry(TypedDict):
+    """One row of ``photos``.
+
+    ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder.
+    ``earlier_status`` is there if ``status`` is ``skipped``: the status that the run gave which
+    finished the photo; absent before version 0.2.0. ``reviewed`` is there, and true, if a
+    person saved the result at the mask board.
+    """
+
+    input: str
+    output: str | None
+    mask: str | None
+    status: StatusName
+    earlier_status: NotRequired[EarlierStatusName]
+    reason: str
+    classes: dict[str, Number]
+    hole_share: Number
+    fidelity: FidelityEntry | None
+    residue: Number | None
+    score: Number | None
+    truth: ProbeEntry | None
+    seconds: Number
+    stages: dict[str, Number]
+    error: str | None
+    warnings: list[str]
+    holes: list[HoleEntry]
+    reviewed: NotRequired[bool]
+
+
+class RunEntry(TypedDict):
+    """What was run, with what. ``inputs`` holds the given paths; absent before version 0.2.0."""
+
+    version: str
+    command: str
+    inputs: NotRequired[list[str]]
+    settings: dict[str, Any]
+    weights: dict[str, str]
+    device: str
+    seconds: Number
+    warnings: list[str]
+
+
+class Report(TypedDict):
+    """The whole file."""
+
+    schema_version: int
+    run: RunEntry
+    photos: list[Entry]
+
+
+def is_entry(value: Any) -> TypeGuard[Entry]:
+    """Whether a value that was read from a file is an entry as this program writes it.
+
+    Unknown keys are allowed. A journal may hold millions of rows, so the check runs in C.
+    """
+    try:
+        msgspec.convert(value, Entry)
+    except msgspec.ValidationError:
+        return False
+    return value.get("reviewed", True) is True

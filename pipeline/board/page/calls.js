@@ -1,6 +1,6 @@
-// The board's HTTP interface: one POST for a named call, an error in the server's own words.
+// The board's HTTP interface: a POST for each named call, and the addresses of its pictures.
 
-// An error that the server names: the message is for people, the code for this page.
+// An error that the server reports. The message is for people; the page acts on the code only.
 export class CallError extends Error {
   constructor(message, code) {
     super(message);
@@ -8,37 +8,51 @@ export class CallError extends Error {
   }
 }
 
-const answer = async (response) => {
+const parse = async (response) => {
   const text = await response.text();
   let body;
   try { body = JSON.parse(text); } catch { body = { error: text }; }
-  if (!response.ok) throw new CallError(body.error || `The board answered ${response.status}.`, body.title);
-  return body;
+  if (response.ok) return body;
+  // Gradio passes the error's code on as its title.
+  throw new CallError(body.error || `The board answered ${response.status}.`, body.title);
 };
 
-const reached = async (request) => {
-  try { return await request; } catch { throw new Error("The board does not answer. Is mask-board still running?"); }
+const request = async (path, options) => {
+  let response;
+  try {
+    response = await fetch(path, { method: "POST", ...options });
+  } catch {
+    throw new Error("The board does not answer. Is mask-board still running?");
+  }
+  return parse(response);
 };
 
 export async function call(name, ...data) {
-  const request = fetch(`/gradio_api/run/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ data }) });
-  return (await answer(await reached(request))).data[0];
+  const answer = await request(`/gradio_api/run/${name}`, {
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ data }),
+  });
+  return answer.data[0];
 }
 
-// A file to the server; what comes back stands for it in a call.
-export async function send(file) {
+// Upload a file; the result stands for it in a call.
+export async function upload(file) {
   const form = new FormData();
   form.append("files", file);
-  const [path] = await answer(await reached(fetch("/gradio_api/upload", { method: "POST", body: form })));
+  const [path] = await request("/gradio_api/upload", { body: form });
   return { path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
 }
 
-export const viewURL = (photo, layer, version, size, box) =>
-  `/board/view/${photo}/${layer}?size=${size.join(",")}&v=${version}${box ? `&box=${box.join(",")}` : ""}`;
+export const viewURL = (photo, layer, version, size, box) => {
+  const query = `size=${size.join(",")}&v=${version}${box ? `&box=${box.join(",")}` : ""}`;
+  return `/board/view/${photo}/${layer}?${query}`;
+};
 
-export const picture = (url) => new Promise((done, failed) => {
+export const downloadURL = (photo, what) => `/board/download/${photo}/${what}`;
+
+export const fetchPicture = (url) => new Promise((resolve, reject) => {
   const image = new Image();
-  image.onload = () => done(image);
-  image.onerror = () => failed(new Error("A picture could not be shown."));
+  image.onload = () => resolve(image);
+  image.onerror = () => reject(new Error("A picture could not be shown."));
   image.src = url;
 });

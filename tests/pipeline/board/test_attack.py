@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.board.guard import Guard
+from remove_objects.pipeline.board.server import page_files
 from tests.support.board_serving import Served, serve
 from tests.support.scenes import scene
 
@@ -339,8 +340,7 @@ class TestAttack:
         assert found[2]["content-type"].startswith("application/json")
         assert b"onerror=alert(1)" not in board.ask("GET", "/")[1]
         assert "innerHTML" not in "".join(
-            board.ask("GET", f"/board/page/{f}")[1].decode()
-            for f in ("board.js", "canvas.js", "calls.js")
+            board.ask("GET", f"/board/page/{f}")[1].decode() for f in page_files()
         )
         status, _, headers = board.ask(
             "GET", "/board/view/%3Cimg%20src=x%20onerror=alert(1)%3E.png/photo"

@@ -196,13 +196,13 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
     fill(page)
 
     # Compared: with the line at the right end all is the original, at the left end all is the result.
-    line = page.get_by_label("How much of the original is shown, from the left")
+    line = page.get_by_label("Share of the original, from the left")
     line.fill("100")
     original = look(page)
     line.fill("0")
     result = look(page)
     changed = np.abs(original.astype(int) - result).max(2) > 24
-    page.get_by_label("Beside it").select_option("navier-stokes")
+    page.get_by_label("Compare with").select_option("navier-stokes")
     classical = look(page)
     assert np.abs(classical.astype(int) - result).max(2).max() > 24
     assert (
@@ -411,7 +411,7 @@ def test_a_class_is_selected_and_objects_are_dropped(
     share = 40 * 60 / (240 * 320)
     page.wait_for_selector(f"#mb-share:has-text('{100 * share:.1f} %')")
     draw(page, (left - 40, top))  # a second object
-    page.get_by_label("Keep one object alone in the mask").check(force=True)
+    page.get_by_label("Keep only one object in the mask").check(force=True)
     draw(page, (left + 5, top + 5))
     page.wait_for_selector("#mb-status:has-text('Kept')")
     page.wait_for_selector(f"#mb-share:has-text('{100 * share:.1f} %')")

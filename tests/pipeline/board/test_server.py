@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.board.guard import ALLOWED, BODY_BYTES, Guard, is_loopback
+from remove_objects.pipeline.board.server import page_files
 from tests.support.board_serving import Served, serve
 from tests.support.scenes import scene
 
@@ -50,13 +51,13 @@ class TestServed:
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
-        for part in ("board.css", "board.js", "canvas.js", "calls.js"):
+        for part in page_files():
             status, body, _ = board.ask("GET", f"/board/page/{part}")
             assert status == 200
             assert len(body) > 500
 
     def test_what_the_page_is_made_of_names_no_other_host(self, board: Served) -> None:
-        for part in ("board.css", "board.js", "canvas.js", "calls.js"):
+        for part in page_files():
             assert b"http" not in board.ask("GET", f"/board/page/{part}")[1].replace(
                 b"http://www.w3.org", b""
             )

@@ -1,0 +1,24 @@
+// Find and make elements, and format numbers.
+
+export const byId = (name) => document.getElementById(`mb-${name}`);
+
+// Text stays text: file names and reasons may hold markup.
+export const element = (name, text = "", attributes = {}) => {
+  const made = document.createElement(name);
+  made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+};
+
+export const percent = (share) => `${(100 * share).toFixed(share < 0.0095 ? 2 : 1)} %`;
+
+export const isNumber = (value) => value !== null && value !== undefined;
+
+export const decimals = (value, digits) => (isNumber(value) ? value.toFixed(digits) : "–");
+
+// Names of the layers that can be compared.
+const LAYERS = {
+  photo: "Original", result: "Our fill", "navier-stokes": "Navier–Stokes", telea: "Telea",
+};
+
+export const layerName = (layer) => LAYERS[layer] || layer;

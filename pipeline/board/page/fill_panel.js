@@ -1,0 +1,89 @@
+// The fill: its options, and the report on every hole.
+import { call } from "./calls.js";
+import { byId, decimals, element, isNumber, layerName, percent } from "./dom.js";
+
+const setChip = (chip, text, status) => {
+  chip.textContent = text;
+  chip.dataset.status = status;
+};
+
+// One line of a hole's table: how visible the seam is, and how well the probe was filled.
+const metricsRow = (name, { seam, probe }) => {
+  const row = element("tr");
+  row.append(
+    element("th", name, { scope: "row" }),
+    element("td", decimals(seam, 2)),
+    element("td", decimals(probe?.lpips, 3)),
+    element("td", probe ? `${decimals(probe.psnr, 1)} dB` : "–"),
+  );
+  return row;
+};
+
+const metricsTable = (hole, caption) => {
+  const head = element("thead"), body = element("tbody"), titles = element("tr");
+  for (const name of ["", "seam", "LPIPS", "PSNR"]) {
+    titles.append(element("th", name, { scope: "col" }));
+  }
+  head.append(titles);
+  body.append(metricsRow(layerName("result"), hole));
+  for (const [method, metrics] of Object.entries(hole.compare || {})) {
+    body.append(metricsRow(layerName(method), metrics));
+  }
+  const table = element("table");
+  table.append(element("caption", caption, { class: "sr" }), head, body);
+  return table;
+};
+
+const holeItem = (hole, index, count) => {
+  const name = count > 1 ? `Hole ${index + 1}: ${hole.route}` : `Route: ${hole.route}`;
+  const title = element("div");
+  title.append(element("strong", name), ` ${percent(hole.share)} of the photo`);
+  const caption = `Metrics of hole ${index + 1}: seam (1 is invisible), `
+    + "and the probe's LPIPS (lower is better) and PSNR";
+  const item = element("li");
+  item.append(title, element("div", hole.why, { class: "quiet" }), metricsTable(hole, caption));
+  return item;
+};
+
+export class FillPanel {
+  constructor(board) {
+    this.board = board;
+    byId("fill").addEventListener("click", () => this.fill());
+  }
+
+  fill() {
+    const { board } = this;
+    if (!board.photo) return undefined;
+    return board.messages.attempt(() => board.progress.run("Filling …", async () => {
+      const key = board.photo.photo;
+      board.messages.say("Filling …");
+      const compare = byId("classical").checked, probe = byId("probe").checked;
+      const state = await call("fill", key, byId("route").value, compare, probe);
+      if (board.photo.photo !== key) return;
+      Object.assign(board.photo, state);
+      await board.showFill();
+      if (state.report.holes.length) board.view.setView("compare");
+      board.messages.say(`Filled: ${state.report.status}, ${state.report.reason}`);
+    }));
+  }
+
+  show(report) {
+    byId("report").hidden = !report;
+    if (!report) return;
+    const { holes } = report;
+    setChip(byId("status-chip"), report.status, report.status);
+    byId("reason").textContent = report.reason;
+    byId("holes").replaceChildren(...holes.map((hole, i) => holeItem(hole, i, holes.length)));
+  }
+
+  update({ photo, disabled }) {
+    for (const name of ["fill", "route"]) byId(name).disabled = disabled;
+    const before = photo?.before; // the run's entry, if a run is open
+    byId("verdict").hidden = !before;
+    if (!before) return;
+    const status = photo.reviewed ? "reviewed" : before.status;
+    setChip(byId("run-status"), status, photo.reviewed ? "ok" : status);
+    const score = isNumber(before.score) ? ` (score ${before.score.toFixed(2)})` : "";
+    byId("run-reason").textContent = `${before.reason}${score}`;
+  }
+}

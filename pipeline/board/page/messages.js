@@ -1,0 +1,34 @@
+// Messages to the person: the status line, the alert, and a question.
+import { byId } from "./dom.js";
+
+export class Messages {
+  constructor() {
+    byId("alert-close").addEventListener("click", () => this.clear());
+  }
+
+  say(text) { byId("status").textContent = text; }
+
+  fail(error) {
+    byId("alert-text").textContent = error.message || String(error);
+    byId("alert").hidden = false;
+    this.say("");
+  }
+
+  clear() { byId("alert").hidden = true; }
+
+  // Run an action of the person: the old alert goes, and an error is shown.
+  async attempt(action) {
+    this.clear();
+    try { return await action(); } catch (error) { this.fail(error); return undefined; }
+  }
+
+  // Ask whether to replace a file.
+  async confirmReplacing(text) {
+    const dialog = byId("ask");
+    byId("ask-text").textContent = text;
+    dialog.returnValue = "no";
+    dialog.showModal();
+    await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
+    return dialog.returnValue === "yes";
+  }
+}

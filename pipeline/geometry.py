@@ -34,7 +34,7 @@ def context_window(box: Box, height: int, width: int, *, context: float, least: 
 
 
 def _span(start: int, length: int, limit: int, wanted: int) -> tuple[int, int]:
-    """(start, length) along one axis: ``wanted`` pixels centred on the hole, moved into the photo."""
+    """(start, length) on an axis: ``wanted`` pixels centred on the hole, moved into the photo."""
     wanted = min(limit, max(length, wanted))
     begin = start - (wanted - length) // 2
     return max(0, min(begin, limit - wanted)), wanted

@@ -63,8 +63,13 @@ def dilate_square(mask: Mask, radius: int) -> Mask:
 
 
 def depth_inside(mask: Mask, precision: int = cv2.DIST_MASK_5) -> FloatArray:
-    """HW float32, the distance in pixels of each pixel of an HW bool mask to the nearest outside it.
+    """The distance of each pixel of a mask to the nearest pixel outside it.
 
-    The picture's border counts as inside. ``precision``: one of OpenCV's ``DIST_MASK_…`` constants.
+    Args:
+        mask: HW bool; beyond the picture's border counts as inside.
+        precision: one of OpenCV's ``DIST_MASK_…`` constants.
+
+    Returns:
+        HW float32, in pixels; 0 outside the mask.
     """
     return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, precision)

@@ -14,7 +14,7 @@ from torch import nn
 
 from ..models.categories import CATEGORIES
 from ..models.segmenter import photo_logits
-from ..pipeline.detect.segmenters import shrink
+from ..pipeline.detect.segmenters import resize_longest
 
 
 def predict_labels(
@@ -31,7 +31,7 @@ def predict_labels(
     Returns:
         HW class ids.
     """
-    logits = photo_logits(network, shrink(image, longest), device)[None]
+    logits = photo_logits(network, resize_longest(image, longest), device)[None]
     return (
         F.interpolate(logits, size=image.shape[:2], mode="bilinear", align_corners=False)[0]
         .argmax(0)

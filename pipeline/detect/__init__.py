@@ -1,0 +1,1 @@
+"""Detection: faces, and the pixels of the classes to remove."""

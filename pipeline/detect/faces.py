@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -73,12 +74,14 @@ class FaceDetector:
         return sorted(faces, key=lambda f: -f.score)
 
     def _run_yunet(self, rgb: Pixels) -> list[_Detection]:
+        """YuNet's detections on an HWC uint8 picture."""
         assert self._yunet is not None
         self._yunet.setInputSize((rgb.shape[1], rgb.shape[0]))
         _, rows = self._yunet.detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-        return [] if rows is None else [(*(float(v) for v in r[:4]), float(r[-1])) for r in rows]  # type: ignore[misc]
+        return [] if rows is None else [_detection(row[:4], row[-1]) for row in rows]
 
     def _run_haar(self, rgb: Pixels) -> list[_Detection]:
+        """The Haar cascade's detections on an HWC uint8 picture."""
         assert self._haar is not None
         grey = cv2.equalizeHist(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
         least = max(20, min(grey.shape) // 20)
@@ -87,9 +90,15 @@ class FaceDetector:
         )
         # The cascade's level weights have no upper bound: mapped to [0, 1), they only rank faces.
         return [
-            (*(float(v) for v in b), float(1 - np.exp(-max(0.0, float(s)) / 3)))  # type: ignore[misc]
-            for b, s in zip(boxes, levels, strict=False)
+            _detection(box, 1 - np.exp(-max(0.0, float(level)) / 3))
+            for box, level in zip(boxes, levels, strict=False)
         ]
+
+
+def _detection(box: Sequence[float], score: float) -> _Detection:
+    """One detection as plain floats."""
+    x, y, width, height = (float(v) for v in box)
+    return x, y, width, height, float(score)
 
 
 def find_yunet(offline: bool) -> tuple[Path | None, str]:

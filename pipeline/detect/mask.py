@@ -1,4 +1,4 @@
-"""From class probabilities to holes: hysteresis, threshold, specks, dilation, connected components."""
+"""From class probabilities to holes: hysteresis, threshold, dilation, connected components."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECTED, WAVERING = 0.6, 0.3
 
 
 def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
-    """21hw class probabilities -> hw, the probability that a pixel belongs to any of ``classes``."""
+    """The probability that a pixel belongs to any of ``classes``: 21hw -> hw."""
     return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)
 
 

@@ -15,9 +15,9 @@ from ..config import SPECK_SHARE
 from ..pixels import resize
 from ..types import Box, FloatArray, Pixels
 from .mask import removed_probability
-from .segmenters import NEARER_SIZE, Segmenter, shrink
+from .segmenters import NEARER_SIZE, Segmenter, resize_longest
 
-#: Least probability at which a pixel may belong to a small object, and the greatest number of crops.
+#: Least probability at which a pixel may belong to a small object, and the number of crops at most.
 SMALL_FROM, MOST_CROPS = 0.1, 8
 #: Side of a crop: this multiple of the object's longer side, and at least this share of the photo's
 #: longer side. Objects whose crop would exceed the last share were large enough the first time.
@@ -46,7 +46,7 @@ def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
     if not segmenter.quick:
         return first
     second = segmenter.probabilities(
-        np.ascontiguousarray(shrink(rgb, NEARER_SIZE)[:, ::-1]), NEARER_SIZE
+        np.ascontiguousarray(resize_longest(rgb, NEARER_SIZE)[:, ::-1]), NEARER_SIZE
     )
     mean = np.stack([resize(p, second.shape[1:], cv2.INTER_LINEAR) for p in first])
     mean += second[:, :, ::-1]
@@ -77,7 +77,7 @@ def refine_small_objects(
     total = resize(removed, (h, w), cv2.INTER_LINEAR)
     weight = np.ones((h, w), np.float32)
     for crop in crops:
-        picture: Pixels = np.ascontiguousarray(rgb[_scaled(crop, height, width).slices])  # type: ignore[assignment]
+        picture = rgb[_scaled(crop, height, width).slices].copy()
         closer = removed_probability(segmenter.probabilities(picture), classes)
         place = _scaled(crop, h, w)
         share = CROP_WEIGHT * np.minimum.outer(_fade(place.h), _fade(place.w))

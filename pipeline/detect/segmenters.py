@@ -1,4 +1,4 @@
-"""Segmentation: a photo in, class probabilities at the network's own size out."""
+"""Segmenters: from a photo to class probabilities at the network's own size."""
 
 from __future__ import annotations
 
@@ -11,35 +11,48 @@ from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
 from ..errors import WeightsError
-from ..pixels import eight_bits
+from ..pixels import eight_bits, resize
 from ..types import FloatArray, Pixels
 
 if TYPE_CHECKING:
     import torch
 
-
-#: Longer side in pixels at which the compact segmenter looks: what its teacher was made for; and at which it looks a second time at a whole
-#: photo, mirrored. The mean of both looks finds more of everything than either (``benchmarks/quality/small_objects.py``).
+#: Longer side in pixels of the compact segmenter's input: the size for which it was distilled, and
+#: the size of the second, mirrored pass over a whole photo. The mean of both passes finds more of
+#: every class than either (``benchmarks/quality/small_objects.py``).
 COMPACT_SIZE, NEARER_SIZE = 513, 769
+#: Longer side in pixels of FCN-ResNet101's input, before its own transforms.
+FCN_SIZE = 1040
 
 
 class Segmenter(Protocol):
-    """Anything that gives 21 class probabilities a pixel."""
+    """A network that gives each pixel the probabilities of the 21 Pascal VOC classes."""
 
     name: str
-    #: Whether a pass is cheap enough for a second and closer looks.
+    #: Whether a pass is cheap enough for a second scale and for crops.
     quick: bool
 
     def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
-        """HWC uint8 or uint16 RGB -> 21hw float32 in [0, 1], at the segmenter's own size (same aspect as the photo).
+        """Segment a photo.
 
-        One that is ``quick`` looks at ``longest`` pixels along the longer side, if that is given.
+        Args:
+            rgb: HWC uint8 or uint16.
+            longest: longer side in pixels of the network's input; ignored if not ``quick``.
+
+        Returns:
+            21hw float32 in [0, 1] at the network's own size, with the photo's aspect.
         """
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The segmenter that a run uses, with the warning that goes into the report when it is a stand-in."""
+    """The segmenter of a run.
+
+    Attributes:
+        segmenter: the network.
+        weights: sha256 by name.
+        warning: for the report, if the segmenter is a fallback.
+    """
 
     segmenter: Segmenter
     weights: dict[str, str]
@@ -47,15 +60,17 @@ class Chosen:
 
 
 def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chosen:
-    """Load the segmenter of that name.
+    """Load the requested segmenter.
 
     Args:
-        name: ``fcn_resnet101``, ``compact`` or ``auto`` (FCN where its weights are cached or reachable, decided within seconds).
+        name: ``fcn_resnet101``, ``compact``, or ``auto``: FCN-ResNet101 if its weights are cached
+            or reachable, which is decided within seconds, else the compact segmenter.
         device: where it runs.
-        offline: never touch the network.
+        offline: never download.
 
     Raises:
-        WeightsError: ``fcn_resnet101`` was named and its weights are not to be had; no silent stand-in.
+        WeightsError: ``fcn_resnet101`` was requested and its weights are unavailable; there is no
+            silent fallback.
     """
     from ...models.checkpoint import CheckpointError
     from ...models.hub import FCN_RESNET101, cache_folder, fetch, why_missing
@@ -80,12 +95,19 @@ def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chose
 
 
 def _compact(device: torch.device, warning: str | None) -> Chosen:
+    """The compact segmenter, as the user's choice or (with a warning) as the fallback."""
     adapter = CompactSegmenterAdapter(device)
     return Chosen(adapter, {"compact-segmenter": adapter.sha256}, warning)
 
 
 class CompactSegmenterAdapter:
-    """The shipped network, and the way of a photo to it and back."""
+    """The shipped compact segmenter, applied to photos.
+
+    Attributes:
+        device: where it runs.
+        sha256: of its weight.
+        network: the network in inference mode.
+    """
 
     name = "compact"
     quick = True
@@ -106,18 +128,27 @@ class CompactSegmenterAdapter:
         self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)
 
     def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
+        """As in ``Segmenter``; ``longest`` is ``COMPACT_SIZE`` by default."""
         import torch
 
         from ...models.precision import autocast
         from ...models.segmenter import photo_logits
 
         with torch.inference_mode(), autocast(self.device):
-            logits = photo_logits(self.network, shrink(rgb, longest or COMPACT_SIZE), self.device)
+            logits = photo_logits(
+                self.network, resize_longest(rgb, longest or COMPACT_SIZE), self.device
+            )
             return logits.float().softmax(0).cpu().numpy()
 
 
 class FCNSegmenter:
-    """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1: its transforms, its categories."""
+    """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1, its transforms and categories.
+
+    Attributes:
+        device: where it runs.
+        network: the network in inference mode.
+        transform: torchvision's transforms for its weights.
+    """
 
     name = "fcn_resnet101"
     quick = False
@@ -131,7 +162,8 @@ class FCNSegmenter:
         weights = FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1
         if tuple(weights.meta["categories"])[1:] != CATEGORIES[1:]:
             raise WeightsError(
-                f"torchvision's FCN categories changed: {weights.meta['categories']}; report this with torchvision's version"
+                f"torchvision's FCN categories changed: {weights.meta['categories']};"
+                " report this with torchvision's version"
             )
         self.transform = weights.transforms()
         self.device = device
@@ -143,11 +175,12 @@ class FCNSegmenter:
         self.network = fold_batch_norm(network.eval()).to(device, memory_format=torch.channels_last)
 
     def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
+        """As in ``Segmenter``; ``longest`` is ignored."""
         import torch
 
         from ...models.precision import autocast
 
-        small = shrink(rgb, 1040)
+        small = resize_longest(rgb, FCN_SIZE)
         x = self.transform(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1))[None]
         with torch.inference_mode(), autocast(self.device):
             logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))[
@@ -156,11 +189,9 @@ class FCNSegmenter:
             return logits[0].float().softmax(0).cpu().numpy()
 
 
-def shrink(rgb: Pixels, longest: int) -> NDArray[np.uint8]:
-    """uint8 RGB with its longer side brought to ``longest`` pixels (enlarged too); uint16 is brought down to uint8."""
+def resize_longest(rgb: Pixels, longest: int) -> NDArray[np.uint8]:
+    """Resize an HWC photo to ``longest`` pixels along its longer side (larger too), as uint8."""
     h, w = rgb.shape[:2]
     scale = longest / max(h, w)
-    size = max(1, round(w * scale)), max(1, round(h * scale))
-    return eight_bits(
-        cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    )
+    size = max(1, round(h * scale)), max(1, round(w * scale))
+    return eight_bits(resize(rgb, size, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))

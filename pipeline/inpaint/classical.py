@@ -1,4 +1,7 @@
-"""Classical inpainting for comparison: Navier-Stokes (Bertalmio et al. 2001), Telea (2004), by OpenCV."""
+"""Classical inpainting for comparison, by OpenCV.
+
+Navier-Stokes (Bertalmio et al. 2001) and Telea (2004).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Composite a fill into its hole: photo outside, fill inside, and a seam that is closed from inside."""
+"""Composite a fill into its hole: photo outside, fill inside, the seam closed from inside."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ def match_boundary(
 def _mean_inside(
     fill: FloatArray, inner: Mask, y: NDArray[np.int64], x: NDArray[np.int64]
 ) -> FloatArray:
-    """n3: at n places, the mean of ``fill`` over the neighbours (of eight) in ``inner``; 0 without any."""
+    """n3: at n places, the mean of ``fill`` over those of the eight neighbours in ``inner``.
+
+    0 if none of them is.
+    """
     h, w = inner.shape
     total, count = np.zeros((len(y), 3), np.float32), np.zeros((len(y), 1), np.float32)
     for dy, dx in ((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)):

@@ -67,7 +67,7 @@ class Fill:
 
     @property
     def upsampled(self) -> FloatArray:
-        """The prediction at the window's size, computed on demand: it is large and rarely needed."""
+        """The prediction at the window's size; computed on demand: it is large and rarely used."""
         return enlarge(self.prediction, self.crop)[self.window.relative_to(self.crop).slices]
 
     @property

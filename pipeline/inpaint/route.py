@@ -83,7 +83,7 @@ def face_region(face: Face) -> Box:
 
 
 def face_of(hole: Hole, faces: Sequence[Face]) -> Face | None:
-    """The face whose region contains the largest share of the hole, or None if none contains any."""
+    """The face whose region contains the largest share of the hole; None if none contains any."""
     best = max(faces, key=lambda f: _share_in(hole, face_region(f)), default=None)
     return best if best is not None and _share_in(hole, face_region(best)) > 0 else None
 

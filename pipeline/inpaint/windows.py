@@ -1,4 +1,4 @@
-"""Crops for the inpainting networks: the edge route's window, masking, resizing over known pixels."""
+"""Crops for the inpainting networks: the edge window, masking, resizing over known pixels."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Quality: metrics of a result, its expected error, and the verdict."""

@@ -1,4 +1,7 @@
-"""Features that predict a bad result without ground truth; ``pipeline.quality.verdict`` weighs them."""
+"""Features that predict a result's error without ground truth.
+
+``pipeline.quality.verdict`` weighs them.
+"""
 
 from __future__ import annotations
 

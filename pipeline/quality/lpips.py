@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""LPIPS (Zhang et al. 2018), a perceptual distance, and a feature from its network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from ..pixels import resize
 from ..types import FloatArray, Mask
 
 if TYPE_CHECKING:
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
 
 class Perceptual:
-    """LPIPS (Zhang et al. 2018) with SqueezeNet, where its backbone is cached or reachable; else every figure is None.
+    """LPIPS with SqueezeNet, if its backbone is cached or reachable; otherwise every value is None.
 
-    ``missing`` says why, once.
+    Attributes:
+        device: where the network runs.
+        missing: why LPIPS is unavailable, or empty.
     """
 
-    #: Longer side in pixels at which two pictures are compared.
-    size = 256
+    #: Longer side in pixels at which two pictures are compared, at most, and shorter side at least.
+    size, least = 256, 32
 
     def __init__(self, device: torch.device, *, offline: bool) -> None:
         self.device = device
@@ -29,47 +32,36 @@ class Perceptual:
         network, self.missing = lpips_network(offline=offline)
         self._network = None if network is None else network.to(device)
 
-    def distance(self, found: FloatArray, truth: FloatArray) -> float | None:
-        """LPIPS of two hw3 pictures in [0, 1] (0 = equal), brought to at most ``size`` and at least 32 pixels."""
+    def distance(self, picture: FloatArray, truth: FloatArray) -> float | None:
+        """LPIPS of two hw3 pictures in [0, 1]; 0 = equal, None = unavailable."""
         if self._network is None:
             return None
         import torch
 
         h, w = truth.shape[:2]
         scale = min(1.0, self.size / max(h, w))
-        size = max(32, round(w * scale)), max(32, round(h * scale))
-        pair = [
-            cv2.resize(p, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-            for p in (found, truth)
-        ]
-        tensors = [
-            torch.from_numpy(np.ascontiguousarray(p, dtype=np.float32))
-            .permute(2, 0, 1)[None]
-            .to(self.device)
-            for p in pair
-        ]
+        size = max(self.least, round(h * scale)), max(self.least, round(w * scale))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        pair = [self._tensor(resize(p, size, how)) for p in (picture, truth)]
         with torch.inference_mode(), self._lock:
-            return float(self._network(tensors[0], tensors[1], normalize=True))
+            return float(self._network(pair[0], pair[1], normalize=True))
 
     def context_diversity(self, picture: FloatArray, known_mask: Mask) -> float | None:
-        """How different the known things of a picture are to the network: the spread of its deepest features, summed over channels.
+        """How different the known objects of a picture are from each other, to the network.
 
         Args:
             picture: hw3 in [0, 1].
             known_mask: hw bool.
 
         Returns:
-            None where the network is not to be had, or nothing is known.
+            The standard deviation of the deepest features over the known cells, summed over
+            channels; None if LPIPS is unavailable or nothing is known.
         """
         if self._network is None:
             return None
         import torch
 
-        x = (
-            torch.from_numpy(np.ascontiguousarray(picture, dtype=np.float32))
-            .permute(2, 0, 1)[None]
-            .to(self.device)
-        )
+        x = self._tensor(picture)
         with torch.inference_mode(), self._lock:
             deepest = (
                 self._network.net.forward(self._network.scaling_layer(2 * x - 1))[-1][0]
@@ -78,20 +70,26 @@ class Perceptual:
                 .numpy()
             )
         deepest /= np.maximum(np.sqrt((deepest**2).sum(0)), 1e-6)
-        cells = (
-            cv2.resize(
-                known_mask.astype(np.float32), deepest.shape[:0:-1], interpolation=cv2.INTER_AREA
-            )
-            > 0.5
-        )
+        cells = resize(known_mask.astype(np.float32), deepest.shape[1:]) > 0.5
         return float(deepest[:, cells].std(1).sum()) if cells.any() else None
+
+    def _tensor(self, picture: FloatArray) -> torch.Tensor:
+        """hw3 -> 13hw float32 on the device."""
+        import torch
+
+        pixels = torch.from_numpy(np.ascontiguousarray(picture, dtype=np.float32))
+        return pixels.permute(2, 0, 1)[None].to(self.device)
 
 
 def lpips_network(backbone: str = "squeeze", *, offline: bool) -> tuple[Any, str]:
-    """LPIPS over torch's cached ``squeeze`` or ``alex`` (SqueezeNet, AlexNet), without gradients for its parameters.
+    """Load LPIPS, with its parameters frozen.
+
+    Args:
+        backbone: ``squeeze`` (SqueezeNet) or ``alex`` (AlexNet), from torch's cache or downloaded.
+        offline: never download.
 
     Returns:
-        (the lpips package's network, ""), or (None, why it is not to be had).
+        (the lpips package's network, ""), or (None, why it is unavailable).
     """
     from ...models.checkpoint import CheckpointError
     from ...models.hub import ALEXNET, SQUEEZENET, fetch, why_missing

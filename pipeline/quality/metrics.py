@@ -1,48 +1,46 @@
-"""What can be known of a result without knowing what was behind the object: seam, residue, probe."""
+"""Metrics of a result: seam and residue without ground truth, and errors against ground truth."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from ..geometry import hole_within
-from ..pixels import as_float
+from ..pixels import as_float, dilate_square, resize
 from ..types import FloatArray, Hole, Mask, Pixels
 
-if TYPE_CHECKING:
-    pass
-
-
-#: Width in pixels of the ring outside the hole against which the rim is compared.
+#: Width in pixels of the ring outside the hole with which the rim is compared.
 SEAM_RING = 8
 
 
 def seam(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
-    """The step across the hole's rim against the steps around it: 1 = as smooth as its surroundings, 3 = three times as rough.
+    """The step across the hole's rim, relative to the steps around it.
 
-    Mean absolute difference of neighbours of which one is in the hole and one is known, over the mean of neighbouring known pixels within
-    ``SEAM_RING`` of the hole (at least 1/255, so that a blank wall does not divide by nothing).
+    Mean absolute difference of neighbouring pixels of which one is in the hole and one is known,
+    over that of neighbouring known pixels within ``SEAM_RING`` of the hole (at least 1/255, so
+    that a blank wall does not divide by 0).
+
+    Args:
+        result: HWC uint8 or uint16, the filled photo.
+        hole: the hole.
+        hole_mask: HW bool, all holes.
 
     Returns:
-        The ratio, or None where the hole has no known rim.
+        1 = as smooth as the surroundings, 3 = three times as rough; None if the hole has no known
+        rim.
     """
-    part = hole.box.grown(SEAM_RING + 1, hole_mask.shape)
-    inner = hole_within(hole, part)
-    known = ~hole_mask[part.slices]
-    ring = (
-        cv2.dilate(inner.astype(np.uint8), np.ones((2 * SEAM_RING + 1,) * 2, np.uint8)).astype(bool)
-        & known
-    )
-    picture = as_float(result[part.slices])
+    region = hole.box.grown(SEAM_RING + 1, hole_mask.shape)
+    inner = hole_within(hole, region)
+    known_mask = ~hole_mask[region.slices]
+    ring = dilate_square(inner, SEAM_RING) & known_mask
+    picture = as_float(result[region.slices])
     rim, around = [], []
     for a, b in (
         ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
         ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
     ):
         step = np.abs(picture[a] - picture[b]).mean(2)
-        rim.append(step[(inner[a] & known[b]) | (known[a] & inner[b])])
+        rim.append(step[(inner[a] & known_mask[b]) | (known_mask[a] & inner[b])])
         around.append(step[ring[a] & ring[b]])
     across, level = np.concatenate(rim), np.concatenate(around)
     if not len(across) or not len(level):
@@ -50,49 +48,48 @@ def seam(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
     return float(across.mean() / max(float(level.mean()), 1 / 255))
 
 
-def residue(probability: FloatArray, mask: Mask, threshold: float) -> float:
-    """The share of the hole that the segmenter, looking at the result, still calls the removed class.
+def residue(probability: FloatArray, hole_mask: Mask, threshold: float) -> float:
+    """The share of the holes in which the segmenter still detects the removed classes.
 
     Args:
-        probability: hw of the removed classes on the result, at the segmenter's own size.
-        mask: HW bool, all holes.
+        probability: hw in [0, 1], of the removed classes on the result, at the segmenter's size.
+        hole_mask: HW bool, all holes.
         threshold: as in ``mask.class_mask``.
+
+    Returns:
+        In [0, 1]; 0 if there is no hole.
     """
-    small = cv2.resize(
-        mask.astype(np.uint8),
-        (probability.shape[1], probability.shape[0]),
-        interpolation=cv2.INTER_AREA,
-    ).astype(bool)
-    if not small.any():
-        small = (
-            cv2.resize(
-                mask.astype(np.float32),
-                (probability.shape[1], probability.shape[0]),
-                interpolation=cv2.INTER_AREA,
-            )
-            > 0
-        )
+    small = resize(hole_mask.astype(np.uint8), probability.shape).astype(bool)
+    if not small.any():  # rounded away: count every pixel that a hole touches
+        small = resize(hole_mask.astype(np.float32), probability.shape) > 0
     return float((probability[small] >= threshold).mean()) if small.any() else 0.0
 
 
-def inside_errors(found: FloatArray, truth: FloatArray, mask: Mask) -> tuple[float, float, float]:
-    """(L1, PSNR, SSIM) of two hw3 pictures in [0, 1], over the mask's pixels.
+def inside_errors(picture: FloatArray, truth: FloatArray, mask: Mask) -> tuple[float, float, float]:
+    """Errors of a picture against ground truth, over a mask's pixels.
 
-    L1: mean absolute difference. PSNR: 10 log10(1 / MSE), at most 99 dB. SSIM: Wang et al. 2004, Gaussian window of 1.5 pixels, its
-    map over the grey picture averaged over the mask.
+    Args:
+        picture: hw3 in [0, 1].
+        truth: hw3 in [0, 1].
+        mask: hw bool, True somewhere.
+
+    Returns:
+        (L1, PSNR, SSIM). L1: mean absolute difference. PSNR: 10 log10(1 / MSE), at most 99 dB.
+        SSIM: Wang et al. 2004 with a Gaussian window of 1.5 pixels, its map over the grey picture
+        averaged over the mask; NaN if the picture is smaller than the window and not equal.
     """
     from skimage.metrics import structural_similarity
 
-    difference = found[mask] - truth[mask]
+    difference = picture[mask] - truth[mask]
     mse = float((difference**2).mean())
     psnr = min(99.0, -10 * float(np.log10(max(mse, 1e-12))))
     if min(mask.shape) < 11:
         return float(np.abs(difference).mean()), psnr, 1.0 if mse == 0 else float("nan")
     grey = [
         cv2.cvtColor(np.ascontiguousarray(p, dtype=np.float32), cv2.COLOR_RGB2GRAY)
-        for p in (found, truth)
+        for p in (picture, truth)
     ]
-    _, full = structural_similarity(
+    _, ssim_map = structural_similarity(
         grey[0],
         grey[1],
         data_range=1.0,
@@ -100,4 +97,4 @@ def inside_errors(found: FloatArray, truth: FloatArray, mask: Mask) -> tuple[flo
         use_sample_covariance=False,
         full=True,
     )
-    return float(np.abs(difference).mean()), psnr, float(full[mask].mean())
+    return float(np.abs(difference).mean()), psnr, float(ssim_map[mask].mean())

@@ -1,4 +1,10 @@
-"""TODO docstring."""
+"""Similar texture selection as Wu & Cui describe it (section 3.2, equations 1-3), to the letter.
+
+A window of ``s * gh`` x ``s * gw`` pixels is a grid of s x s blocks; the network's coarse
+prediction has one pixel per block. Only blocks that are wholly known are candidates, in tests as in
+use: the paper matches against the true picture, which no program has. The product uses
+``pipeline.inpaint.texture`` instead, to which ``texture_fill`` is an interface for whole windows.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +14,40 @@ import numpy as np
 from ...pipeline.inpaint.texture.full_size import Picture
 from ...pipeline.inpaint.texture.offsets import Offsets
 from ...pipeline.inpaint.texture.patch import texture_patch
-from ...pipeline.pixels import as_own_float
+from ...pipeline.pixels import as_own_float, resize
 from ...pipeline.types import FloatArray, Mask
 
-#: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched picture's pixel is taken.
+#: Equation 3's threshold: mean absolute RGB difference in [0, 1] below which the stretched
+#: picture's pixel is taken.
 FINETUNE_THRESHOLD = 0.04
+#: Least share of the frame that the strip for ``stretch`` must cover.
+LEAST_STRIP = 0.1
 
 
 def block_means(picture: FloatArray, size: int) -> FloatArray:
-    """LRGT of equation 1: (gh s)(gw s)3 -> gh gw 3, the mean of every block."""
+    """LRGT of equation 1: (gh s)(gw s)3 -> gh gw 3, the mean colour of every block."""
     h, w = picture.shape[0] // size, picture.shape[1] // size
     return picture.reshape(h, size, w, size, 3).mean((1, 3), dtype=np.float32)
 
 
-def known_blocks(known: Mask, size: int) -> Mask:
-    """(gh s)(gw s) -> gh gw: True where every pixel of the block is known."""
-    h, w = known.shape[0] // size, known.shape[1] // size
-    blocks: Mask = known.reshape(h, size, w, size).all(axis=(1, 3))  # type: ignore[assignment]
-    return blocks
+def known_blocks(known_mask: Mask, size: int) -> Mask:
+    """(gh s)(gw s) -> gh gw bool: whether every pixel of the block is known."""
+    h, w = known_mask.shape[0] // size, known_mask.shape[1] // size
+    return np.asarray(known_mask.reshape(h, size, w, size).all(axis=(1, 3)))
 
 
 def select(coarse: FloatArray, low: FloatArray, candidates: Mask, wanted: Mask) -> Offsets:
-    """Equation 1: for every wanted block the candidate whose low-resolution colour is nearest in L1 over RGB.
+    """Equation 1: for every wanted block, the candidate with the nearest low-resolution colour.
 
     Args:
-        coarse: gh gw 3, the network's answer.
+        coarse: gh gw 3, the network's prediction.
         low: gh gw 3, the photo at low resolution; read only at candidates.
-        candidates: gh gw, blocks that may be copied.
-        wanted: gh gw, blocks to fill.
+        candidates: gh gw bool, blocks that may be copied.
+        wanted: gh gw bool, blocks to fill.
 
     Returns:
-        gh gw 2, (row, column) of the chosen block; of two equally near ones the first in reading order. -1 where not wanted.
+        gh gw 2, (row, column) of the candidate nearest in L1 over RGB; of two equally near ones the
+        first in reading order. -1 outside ``wanted``.
 
     Raises:
         ValueError: there is no candidate.
@@ -53,7 +62,7 @@ def select(coarse: FloatArray, low: FloatArray, candidates: Mask, wanted: Mask) 
 
 
 def copy_blocks(picture: FloatArray, chosen: Offsets, size: int) -> FloatArray:
-    """Equation 2: the picture with every wanted block (``chosen`` >= 0) replaced by the chosen one, pixel for pixel."""
+    """Equation 2: replace every wanted block (``chosen`` >= 0) by the chosen one."""
     result = picture.copy()
     for y, x in np.argwhere(chosen[..., 0] >= 0):
         i, j = chosen[y, x]
@@ -63,14 +72,18 @@ def copy_blocks(picture: FloatArray, chosen: Offsets, size: int) -> FloatArray:
     return result
 
 
-def stretch(picture: FloatArray, known: Mask) -> FloatArray | None:
-    """The known part stretched over the whole frame: the largest strip along one side that holds no hole, enlarged to the frame.
+def stretch(picture: FloatArray, known_mask: Mask) -> FloatArray | None:
+    """The largest strip along one side of the frame without a hole, stretched over the whole frame.
+
+    Args:
+        picture: HW3.
+        known_mask: HW bool.
 
     Returns:
-        HW3 like ``picture``, or None where no such strip is a tenth of the frame.
+        HW3, or None if no such strip covers ``LEAST_STRIP`` of the frame.
     """
-    h, w = known.shape
-    hole_rows, hole_columns = np.flatnonzero(~known.all(1)), np.flatnonzero(~known.all(0))
+    h, w = known_mask.shape
+    hole_rows, hole_columns = np.flatnonzero(~known_mask.all(1)), np.flatnonzero(~known_mask.all(0))
     if not len(hole_rows):
         return picture.copy()
     strips = [
@@ -80,38 +93,37 @@ def stretch(picture: FloatArray, known: Mask) -> FloatArray | None:
         (slice(0, h), slice(hole_columns[-1] + 1, w)),
     ]
     rows, columns = max(strips, key=lambda s: (s[0].stop - s[0].start) * (s[1].stop - s[1].start))
-    part = picture[rows, columns]
-    if part.size < 0.1 * picture.size:
+    strip = picture[rows, columns]
+    if strip.size < LEAST_STRIP * picture.size:
         return None
-    return cv2.resize(part, (w, h), interpolation=cv2.INTER_LINEAR)
+    return resize(strip, (h, w), cv2.INTER_LINEAR)
 
 
 def finetune(
     output: FloatArray, stretched: FloatArray, threshold: float = FINETUNE_THRESHOLD
 ) -> FloatArray:
-    """Equation 3: the stretched picture's pixel where it differs from the output by less than ``threshold`` (mean over RGB)."""
+    """Equation 3: take the stretched picture's pixel where it is close to the output's.
+
+    Args:
+        output: HW3, the result of equation 2.
+        stretched: HW3, from ``stretch``.
+        threshold: mean absolute difference over RGB below which a pixel is close.
+    """
     near = np.abs(output - stretched).mean(2, keepdims=True) < threshold
     return np.where(near, stretched, output)
 
 
 def texture_fill(
-    picture: Picture, known: Mask, guide: FloatArray, *, seed: int = 0, fine: bool = True
+    picture: Picture, known_mask: Mask, guide: FloatArray, *, seed: int = 0, fine: bool = True
 ) -> FloatArray | None:
-    """The hole of a window filled with the photo's own pixels, led by a coarse answer.
-
-    Args:
-        picture: HW3 float32 in [0, 1], uint8 or uint16; what lies where not known is never used.
-        known: HW bool.
-        guide: hw3 in [0, 1], the coarse answer for the same window at any size.
-        seed: of the samples that the offsets are found from.
-        fine: whether the guide is sharp beside what is known; a few cells enlarged are not.
+    """The product's ``texture_patch``, inserted into its window; arguments as there.
 
     Returns:
-        HW3 float32 in [0, 1] nominally, or None where too little is known to copy from.
+        HW3 float32 in [0, 1] nominally, or None if too little is known to copy from.
     """
-    found = texture_patch(picture, known, guide, seed=seed, fine=fine)
-    if found is None:
+    patch = texture_patch(picture, known_mask, guide, seed=seed, fine=fine)
+    if patch is None:
         return None
     result = as_own_float(picture)
-    result[found.box.slices] = found.content
+    result[patch.box.slices] = patch.content
     return result

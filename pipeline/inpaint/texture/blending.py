@@ -1,8 +1,9 @@
-"""Close the seams of a copied hole in the gradient domain: copies keep their texture, light matches.
+"""Close the seams of a copied hole in the gradient domain (Perez et al. 2003, screened).
 
-After Perez et al. 2003, screened. Where two sources meet, or a source meets the rim, their colours
-differ. A correction absorbs these differences and is otherwise as flat as possible: weighted least
-squares over all pairs of neighbouring pixels, one linear system on the grid.
+Copies keep their texture, and their light matches. Where two sources meet, or a source meets the
+rim, their colours differ. A correction absorbs these differences and is otherwise as flat as
+possible: weighted least squares over all pairs of neighbouring pixels, one linear system on the
+grid.
 """
 
 from __future__ import annotations

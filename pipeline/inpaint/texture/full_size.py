@@ -148,7 +148,7 @@ def _best_fit(
     offset: NDArray[np.int64],
     reach: int,
 ) -> NDArray[np.int64]:
-    """Of the offsets within ``reach`` of ``offset``, the one whose source resembles ``wanted`` most.
+    """Of the offsets within ``reach`` of ``offset``, the one whose source fits ``wanted`` best.
 
     Every second offset is tried, then those around the best.
 

@@ -24,14 +24,14 @@ from .offsets import Offsets
 
 Labels = NDArray[np.int64]
 
-#: Side of a block in pixels, offsets that a block considers, rounds of messages, sweeps over pixels.
+#: Side of a block in pixels, offsets a block considers, rounds of messages, sweeps over pixels.
 BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 20, 40, 4
 #: Weights of the guide's colour, of the fit at the rim and of a seam; the price of any seam at all;
 #: the colour difference in [0, 1] beyond which differences count the same.
 GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
 #: Standard deviation in pixels of the blur at which colours are compared with the guide, and of the
-#: rim's reach into the hole. A guide is blurred: compared more finely, smooth sources would win over
-#: textured ones.
+#: rim's reach into the hole. A guide is blurred: compared more finely, smooth sources would win
+#: over textured ones.
 GUIDE_SMOOTH, RIM_REACH = 8.0, 3.0
 #: Beside known pixels a fine guide is sharp: there its colour weighs ``FINE`` more, compared at a
 #: blur of ``FINE_SMOOTH`` pixels; this weight decays with depth over ``FINE_REACH`` pixels.
@@ -206,7 +206,7 @@ def _guide_terms(
     *,
     fine: bool,
 ) -> Sequence[_GuideTerm]:
-    """The scales at which sources are compared with the guide: a coarse one, and a fine one if useful.
+    """The scales at which sources are compared with the guide: a coarse and perhaps a fine one.
 
     Args:
         picture: HW3, 0 where unknown.
@@ -279,7 +279,7 @@ def _unary(
 
 
 def _halved(plane: NDArray[Any]) -> FloatArray:
-    """hw -> (h/2)(w/2) float32, the mean of every 2 x 2 pixels."""
+    """The mean of every 2 x 2 pixels: hw -> (h/2)(w/2) float32."""
     return resize(plane.astype(np.float32), (plane.shape[0] // 2, plane.shape[1] // 2))
 
 
@@ -302,7 +302,7 @@ def label_blocks(costs: Costs) -> Labels:
     kept = min(PER_BLOCK, count)
     # Sorted as the offsets are, so that neighbours with the same options align.
     options = np.sort(np.argpartition(block_cost, kept - 1, axis=1)[:, :kept], axis=1)
-    # Options first, then blocks or edges: operations on a pair of options run over all edges at once.
+    # Options first, then blocks or edges: an operation on two options runs over all edges at once.
     own = np.ascontiguousarray(np.take_along_axis(block_cost, options, axis=1).astype(np.float32).T)
     edges = _edges(costs, index, options)
     messages = [
@@ -410,13 +410,13 @@ def _edges(costs: Costs, index: Labels, options: Labels) -> list[_Edges]:
 
 
 def _squares(rows: FloatArray) -> FloatArray:
-    """ekn -> ek, the sum of squares of each row."""
+    """The sum of squares of each row: ekn -> ek."""
     squares: FloatArray = np.einsum("ekn,ekn->ek", rows, rows)
     return squares
 
 
 def refine_pixels(costs: Costs, labels: Labels) -> Labels:
-    """Iterated conditional modes: each pixel may take the label of a neighbour if that is cheaper."""
+    """Iterated conditional modes: each pixel may take a neighbour's label if that is cheaper."""
     labels = labels.copy()
     h, w = labels.shape
     hy, hx = np.nonzero(costs.hole_mask)

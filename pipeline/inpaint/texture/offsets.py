@@ -124,7 +124,7 @@ def _nearest(
 
 def _ranking(candidates: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """A function from queries x, MD, to MN scores x·y - |y|² / 2: higher is nearer to y."""
-    import torch  # not at import time: a Ray driver, and a run with nothing left to do, need no torch
+    import torch  # not at import time: a Ray driver, and a run with nothing left to do, skip it
 
     products = torch.from_numpy(np.ascontiguousarray(candidates.T))
     lengths = torch.from_numpy(-0.5 * (candidates**2).sum(1))

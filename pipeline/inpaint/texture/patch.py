@@ -82,7 +82,7 @@ def texture_patch(
 def _in_window(
     costs: Costs, labels: Labels, shift: FloatArray, known_mask: Mask
 ) -> tuple[Labels, FloatArray]:
-    """Labels and correction of the frame (which may reach over the window) in the reduced window."""
+    """Labels and correction in the reduced window; the frame may reach over it."""
     h, w = known_mask.shape
     frame = costs.frame
     whole = np.full((max(h, frame.bottom), max(w, frame.right)), -1)

@@ -198,7 +198,7 @@ class Shortsighted:
 
     def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
         self.looks += 1
-        small = segmenters.shrink(rgb, 64).astype(np.float32)
+        small = segmenters.resize_longest(rgb, 64).astype(np.float32)
         red = np.clip((small[..., 0] - small[..., 1]) / 255, 0, 1)
         found = np.zeros((21, *red.shape), np.float32)
         found[15], found[0] = red, 1 - red
@@ -264,7 +264,7 @@ class OneSided:
 
     def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
         self.shown.append((rgb, longest))
-        h, w = segmenters.shrink(rgb, longest or 64).shape[:2]
+        h, w = segmenters.resize_longest(rgb, longest or 64).shape[:2]
         found = np.zeros((21, h, w), np.float32)
         found[15, :, : w // 2] = 0.8
         found[0] = 1 - found[15]
@@ -279,7 +279,9 @@ def test_the_second_look_is_nearer_and_mirrored_and_the_mean_counts() -> None:
     assert first is picture
     assert size is None
     assert nearer == segmenters.NEARER_SIZE
-    assert np.array_equal(second, segmenters.shrink(picture, segmenters.NEARER_SIZE)[:, ::-1])
+    assert np.array_equal(
+        second, segmenters.resize_longest(picture, segmenters.NEARER_SIZE)[:, ::-1]
+    )
     assert found.shape == (21, *second.shape[:2])
     assert np.allclose(found.sum(0), 1, atol=1e-5)
     # Seen on the left of the photo, then on the left of its mirror image: half as sure everywhere.

@@ -1,6 +1,7 @@
-"""The things that pass from stage to stage. All frozen: no stage changes what it was given.
+"""The types that pass from stage to stage. All frozen: no stage changes its input.
 
-A photo is RGB, height x width x 3, uint8 or (where the file is) uint16. A mask is bool, height x width, True = remove.
+A photo is RGB, height x width x 3, uint8, or uint16 if its file is. A mask is bool, height x width,
+True = remove.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: HWC or HW samples of a picture.
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+#: HW, True = remove.
 Mask = NDArray[np.bool_]
 #: Pictures and probabilities between stages: float32 wherever memory matters.
 FloatArray = NDArray[np.floating[Any]]
@@ -28,7 +31,7 @@ class Route(StrEnum):
 
 
 class Status(StrEnum):
-    """The verdict on one photo, as it stands in the report."""
+    """The verdict on one photo, by the report's names."""
 
     OK = "ok"
     REVIEW = "review"
@@ -105,7 +108,12 @@ class Box:
         return self.shifted(-other.y, -other.x)
 
     def grown(self, margin: int, shape: tuple[int, ...]) -> Box:
-        """The box enlarged by ``margin`` on every side and clipped to a picture's shape (height, width, …)."""
+        """The box enlarged by ``margin`` on every side and clipped to a picture.
+
+        Args:
+            margin: in pixels.
+            shape: the picture's shape (height, width, …).
+        """
         return Box.from_corners(
             self.x - margin, self.y - margin, self.right + margin, self.bottom + margin
         ).intersection(Box.full(shape))
@@ -137,8 +145,13 @@ class Box:
 class Photo:
     """A decoded photo, upright (its EXIF orientation applied once).
 
-    ``rgb`` is HWC uint8 or uint16; ``alpha`` is HW of the same dtype, or None. ``native`` is what the writer needs to give
-    back the file's own format, mode and metadata; only ``pipeline.images`` looks inside it.
+    Attributes:
+        rgb: HWC uint8 or uint16.
+        alpha: HW of the same dtype, or None.
+        path: the photo's file; None for a picture from memory.
+        native: what the writer needs to keep the file's format, mode and metadata; only
+            ``pipeline.images`` reads it.
+        warnings: what the report says about reading the file.
     """
 
     rgb: Pixels
@@ -155,10 +168,16 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A detected face: its box in photo pixels and the detector's score in [0, 1].
+    """A detected face.
 
-    Detectors draw their boxes differently. ``side``: of the square in which the face stands as it does in the pictures that the face
-    network learned from, over the box's longer side; ``below``: how far that square's centre lies below the box's, in such sides.
+    Detectors draw their boxes differently; ``side`` and ``below`` make up for it.
+
+    Attributes:
+        box: the detector's box in pixels of the photo.
+        score: the detector's score in [0, 1].
+        side: side of the square crop that the face network expects, as a multiple of the box's
+            longer side.
+        below: distance of that square's centre below the box's centre, as a multiple of its side.
     """
 
     box: Box
@@ -168,7 +187,7 @@ class Face:
 
     @property
     def frame(self) -> Box:
-        """That square; it may reach over the photo's border."""
+        """The square crop that the face network expects; it may reach over the photo's border."""
         side = round(self.side * max(self.box.w, self.box.h))
         x, y = self.box.x + self.box.w // 2 - side // 2, self.box.y + self.box.h // 2 - side // 2
         return Box(x, y + round(self.below * side), side, side)
@@ -176,7 +195,13 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """One hole: its bounding box in the photo, its mask inside that box (True = remove), its share of the photo."""
+    """One hole of a photo.
+
+    Attributes:
+        box: its bounding box in pixels of the photo.
+        mask: bool of the box's size, True = remove.
+        share: its share of the photo's pixels.
+    """
 
     box: Box
     mask: Mask
@@ -193,7 +218,17 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The inpainter's error on known pixels of the same photo, inside the moved hole. See ``pipeline.quality.probe``."""
+    """The error of a fill where the true pixels are known, over the pixels of the hole.
+
+    Usually that of the hole moved to a known place of the same photo, see
+    ``pipeline.quality.probe``.
+
+    Attributes:
+        l1: mean absolute error of colours in [0, 1].
+        psnr: in dB.
+        ssim: in [-1, 1].
+        lpips: None if its network is unavailable.
+    """
 
     l1: float
     psnr: float
@@ -225,7 +260,7 @@ class QualityFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The same hole filled a classical way."""
+    """The same hole filled by a classical method."""
 
     seam: float | None
     probe: Probe | None
@@ -233,9 +268,17 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class HoleOutcome:
-    """What became of one hole; a row of the report's ``holes``.
+    """The outcome of one hole; a row of the report's ``holes``.
 
-    ``score``: the error to expect from ``features``, see ``pipeline.quality.verdict``. ``compare``: by classical method, where that was asked for.
+    Attributes:
+        box: its bounding box in pixels of the photo.
+        share: its share of the photo's pixels.
+        routing: the inpainter that filled it, and why.
+        seam: visibility of its rim, see ``pipeline.quality.metrics.seam``; None if not filled.
+        probe: the inpainter's error on the moved hole; None without a probe.
+        features: what predicts the error; None if not filled.
+        score: the error predicted from ``features``, see ``pipeline.quality.verdict``.
+        compare: the same hole by classical method, if a comparison was requested.
     """
 
     box: Box
@@ -250,7 +293,12 @@ class HoleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """What changed outside the holes: count of pixels, and PSNR in dB (None where nothing changed)."""
+    """Changes outside the holes.
+
+    Attributes:
+        changed_outside: number of pixels.
+        psnr_outside: in dB; None if nothing changed.
+    """
 
     changed_outside: int
     psnr_outside: float | None
@@ -258,10 +306,26 @@ class Fidelity:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything known about one photo after its run: the pictures (in memory) and the figures (in the report).
+    """Everything known about one photo after its run: pictures in memory, figures for the report.
 
-    ``score``: the worst hole's; ``compared``: the whole result by classical method; ``truth``: the error inside the holes where the
-    caller knows what was behind them; ``stages``: seconds by stage.
+    Attributes:
+        status: the verdict.
+        reason: why, in words.
+        result: HWC of the photo's dtype, with its holes filled; None if nothing was filled.
+        mask: HW bool, True = removed; None if the photo could not be read.
+        classes: share of the photo by detected class, before dilation.
+        hole_share: share of the photo that is removed.
+        fidelity: changes outside the holes; None if no photo was written.
+        residue: share of the holes that the segmenter, run on the result, still assigns to the
+            removed classes.
+        score: the worst hole's.
+        truth: error inside the holes against the ground truth, if the caller gave one.
+        holes: the outcome of each hole, largest first.
+        compared: the whole result by classical method.
+        seconds: time spent on the photo.
+        stages: seconds by stage.
+        error: why the photo failed; None if it did not.
+        warnings: what else the report says about the photo.
     """
 
     status: Status

@@ -1,1 +1,1 @@
-"""The removal of objects from one photo: what is wanted, which pixels are removed, how holes are filled."""
+"""The removal of objects from one photo: its request, the selected pixels, the filling of holes."""

@@ -1,4 +1,4 @@
-"""One hole after the other: filled, probed on known pixels, compared with classical methods, measured."""
+"""Fill the holes of a photo one by one; probe each on known pixels, compare and measure it."""
 
 from __future__ import annotations
 

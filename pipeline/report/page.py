@@ -106,7 +106,7 @@ def write_html(
 
 
 def _policy(style: str, script: str, embed: bool) -> str:
-    """Allow this style, this script and pictures: a name that became HTML could not run anything."""
+    """Allow this style, this script and pictures: a name that became HTML could run nothing."""
     style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for text in (style, script)

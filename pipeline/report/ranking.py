@@ -1,4 +1,4 @@
-"""The order of photos: the list of the report's page, and the photos that the terminal names first."""
+"""The order of photos: the list of the report's page, and what the terminal names first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of ``report.json``, version 1: what a type checker reads, and what a row is validated against.
+"""The types of ``report.json``, version 1, for type checkers and for the validation of rows.
 
 ``schema.json`` says the same to other programs, with descriptions and ranges;
 ``tests/pipeline/report/test_schema.py`` compares the two.

@@ -34,7 +34,7 @@ class Tolerance:
 
 
 #: Names are the report's own, with a dot between levels; a figure of holes is that of the photo's
-#: worst hole. ``boxes`` is 1 - IoU of the areas that the holes' boxes cover, ``holes`` their number.
+#: worst hole. ``boxes`` is 1 - IoU of what the holes' boxes cover, ``holes`` their number.
 #: Processors differ by less, real faults by more: docs/quality-report.md has the measurements.
 DEFAULTS: Mapping[str, Tolerance] = {
     "holes": Tolerance(Worse.EITHER, 0),

@@ -1,4 +1,4 @@
-"""``report.json`` of real runs against the schema that ships; and a schema that refuses what it should."""
+"""``schema.json`` accepts the reports of real runs, refuses wrong ones, and matches the types."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from PIL import Image
 
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.report import entry as report
-from remove_objects.pipeline.report import files as files_module
+from remove_objects.pipeline.report import files, schema
+from remove_objects.pipeline.report.spreadsheet import SIGNS
 from remove_objects.pipeline.system.stopwatch import STAGES
 from remove_objects.pipeline.types import Route, Status
 from tests.support.pages import RUN, entry
 from tests.support.scenes import scene
 
-SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(schema.__file__).parent / "schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -38,17 +39,107 @@ def photos(tmp_path: Path, red_is_person: None) -> Path:
 
 
 def load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
-    return found
+    report: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
+    return report
 
 
-def test_the_schema_is_one_and_follows_the_code() -> None:
+def shape(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The part of a JSON schema that Python's types can say, in one form.
+
+    Args:
+        node: the schema, or a part of it.
+        definitions: its ``$defs``.
+
+    Returns:
+        By JSON type: the choices of a string, the elements of an array, the keys of an object
+        (optional ones end with ``?``) or, under ``*``, the values of a mapping.
+    """
+    if "$ref" in node:
+        return shape(definitions[node["$ref"].removeprefix("#/$defs/")], definitions)
+    if alternatives := node.get("anyOf") or node.get("oneOf"):
+        return {k: v for n in alternatives for k, v in shape(n, definitions).items()}
+    values = node.get("enum", [node["const"]] if "const" in node else [])
+    names = {bool: "boolean", int: "number", str: "string"}
+    types = node.get("type") or sorted({names[type(v)] for v in values})
+    choices = [str(v) for v in values]
+    if (pattern := node.get("pattern", "")).endswith("\\Z"):
+        choices = pattern.removeprefix("^(").removesuffix(")\\Z").split("|")
+    properties = {
+        key if key in node.get("required", []) else f"{key}?": shape(value, definitions)
+        for key, value in node.get("properties", {}).items()
+    }
+    extra = node.get("additionalProperties")
+    element = node.get("items") or node.get("prefixItems", [None])[0]
+    said: dict[str, Any] = {
+        "object": properties or {"*": shape(extra, definitions) if extra else {}},
+        "array": shape(element, definitions) if element else {},
+        "string": choices,
+    }
+    return {t: said.get(t) for t in ([types] if isinstance(types, str) else types)}
+
+
+def test_the_schema_and_the_types_agree() -> None:
+    types = msgspec.json.schema(schema.Report)
+    published = shape(SCHEMA, SCHEMA["$defs"])["object"]
+    typed = shape(types, types["$defs"])["object"]
+    for side in (published, typed):
+        # The types are wider: reports of other versions have other quality features.
+        signs = side["photos"]["array"]["object"]["holes"]["array"]["object"].pop("signs")
+        assert set(signs) == {"object", "null"}
+        # Every setting is in the file; the schema lists those that have always been there.
+        side["run"]["object"].pop("settings")
+        # 1 is a constant there and an integer here.
+        side.pop("schema_version")
+    assert published["photos"] == typed["photos"]
+    assert published["run"] == typed["run"]
+    features = SCHEMA["$defs"]["hole"]["properties"]["signs"]["properties"]
+    assert tuple(features) == SIGNS
+
+
+@pytest.mark.parametrize("key", sorted(schema.Entry.__annotations__))
+def test_an_entry_needs_every_key_but_the_optional_ones(key: str) -> None:
+    row = entry("a.jpg")
+    assert schema.is_entry(row)
+    row.pop(key, None)
+    assert schema.is_entry(row) == (key in ("earlier_status", "reviewed"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("status", "fine"),
+        ("status", "ok\n"),
+        ("earlier_status", "skipped"),
+        ("score", float("nan")),
+        ("score", float("inf")),
+        ("seconds", True),
+        ("seconds", 10**400),
+        ("warnings", "one"),
+        ("reviewed", False),
+        ("holes", [{"box": [1, 2, 3]}]),
+        ("input", None),
+    ],
+)
+def test_a_wrong_value_makes_no_entry(key: str, value: Any) -> None:
+    assert not schema.is_entry(entry("a.jpg") | {key: value})
+
+
+@pytest.mark.parametrize("value", [None, [], "entry", 1, {}])
+def test_other_json_is_no_entry(value: Any) -> None:
+    assert not schema.is_entry(value)
+
+
+def test_later_keys_are_accepted() -> None:
+    assert schema.is_entry(entry("a.jpg") | {"later": 1, "earlier_status": "ok"})
+
+
+def test_the_schema_is_valid_and_follows_the_code() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     photo, hole = (SCHEMA["$defs"][k]["properties"] for k in ("photo", "hole"))
     assert photo["status"]["enum"] == [s.value for s in Status]
     assert photo["stages"]["propertyNames"]["enum"] == list(STAGES)
     assert hole["route"]["enum"] == [r.value for r in Route]
-    assert SCHEMA["properties"]["schema_version"]["const"] == files_module.SCHEMA_VERSION
+    assert SCHEMA["properties"]["schema_version"]["const"] == files.SCHEMA_VERSION
 
 
 @pytest.mark.parametrize(
@@ -56,7 +147,7 @@ def test_the_schema_is_one_and_follows_the_code() -> None:
 )
 def test_reports_of_every_status_are_valid(photos: Path, changes: dict[str, Any]) -> None:
     out, settings = photos.parent / "out", Settings(compare=("telea",))
-    seen = set()
+    statuses = set()
     for _ in range(2):
         remove_folder(
             [photos],
@@ -64,16 +155,16 @@ def test_reports_of_every_status_are_valid(photos: Path, changes: dict[str, Any]
             BatchSettings(classes=("person",), output=out, **changes),
             command="remove-objects",
         )
-        found = load(out / "report.json")
-        VALIDATOR.validate(found)
-        seen |= {p["status"] for p in found["photos"]}
-    assert {"failed", "unchanged", "skipped"} <= seen
-    assert seen & {"ok", "review"}
-    holes = [h for p in found["photos"] for h in p["holes"]]
+        report = load(out / "report.json")
+        VALIDATOR.validate(report)
+        statuses |= {p["status"] for p in report["photos"]}
+    assert {"failed", "unchanged", "skipped"} <= statuses
+    assert statuses & {"ok", "review"}
+    holes = [h for p in report["photos"] for h in p["holes"]]
     assert any("compare" in h for h in holes) != bool(changes.get("dry_run"))
 
 
-def test_masks_and_truth_of_ones_own_are_valid(photos: Path) -> None:
+def test_a_report_with_given_masks_and_ground_truth_is_valid(photos: Path) -> None:
     for folder in ("masks", "truth"):
         (photos.parent / folder).mkdir()
     mask = Image.new("L", (160, 120))
@@ -84,9 +175,9 @@ def test_masks_and_truth_of_ones_own_are_valid(photos: Path) -> None:
         output=photos.parent / "out", masks=photos.parent / "masks", truth=photos.parent / "truth"
     )
     remove_folder([photos], Settings(probe=False), batch)
-    found = load(photos.parent / "out" / "report.json")
-    VALIDATOR.validate(found)
-    assert next(p for p in found["photos"] if p["input"] == "a.png")["truth"]["psnr"] > 0
+    report = load(photos.parent / "out" / "report.json")
+    VALIDATOR.validate(report)
+    assert next(p for p in report["photos"] if p["input"] == "a.png")["truth"]["psnr"] > 0
 
 
 @pytest.mark.parametrize(
@@ -112,7 +203,7 @@ def test_masks_and_truth_of_ones_own_are_valid(photos: Path) -> None:
         ("photos/0/holes/0/compare", {"telea": {"seam": 1.0}}),
     ],
 )
-def test_what_is_wrong_is_refused(path: str, value: Any) -> None:
+def test_a_wrong_report_is_refused(path: str, value: Any) -> None:
     right = {"schema_version": 1, "run": copy.deepcopy(RUN), "photos": [entry("a.jpg")]}
     VALIDATOR.validate(right)
     wrong = copy.deepcopy(right)

@@ -14,7 +14,6 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.scenes import scene
 
@@ -295,60 +294,3 @@ def test_workers_do_not_change_the_result(photos: Path, tmp_path: Path) -> None:
             tmp_path / "many" / photo["output"]
         ).read_bytes()
     assert {p["input"] for p in one.photos} == {p["input"] for p in many.photos}
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_pil_images_come_back_as_they_were_given(red_is_person: None, mode: str) -> None:
-    picture = Image.fromarray(scene()).convert(mode)
-    result = ObjectRemover(Settings(probe=False)).remove(picture, classes=["person"])
-    assert result.image.mode == mode
-    assert result.image.size == picture.size
-    if mode != "L":  # red is not red in grey
-        assert result.outcome.holes
-
-
-def test_arrays_come_back_as_arrays_and_are_not_changed(red_is_person: None) -> None:
-    picture = scene()
-    before = picture.copy()
-    image, outcome = ObjectRemover(Settings(probe=False)).remove(picture, classes=["person"])
-    assert np.array_equal(picture, before)
-    assert image.dtype == np.uint8
-    assert outcome.mask is not None
-    assert np.array_equal(image[~outcome.mask], before[~outcome.mask])
-    assert not np.array_equal(image, before)
-
-
-def test_other_pictures_are_refused_with_what_was_found(red_is_person: None) -> None:
-    with pytest.raises(UsageError, match="float64"):
-        ObjectRemover().remove(np.zeros((5, 5, 3)), classes=["person"])
-    with pytest.raises(UsageError, match="at least one class"):
-        ObjectRemover().remove(scene())
-    with pytest.raises(UsageError, match="the hole is 5x4"):
-        ObjectRemover().remove(scene(), hole=np.zeros((4, 5), bool))
-
-
-def test_the_probe_decides_between_texture_and_plain(
-    red_is_person: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    picture = scene(160, 200, person=(60, 40, 50, 70))
-    texture, plain = (
-        ObjectRemover(Settings(probe=False, detail=d)).remove(picture, classes=["person"])
-        for d in ("texture", "none")
-    )
-    assert not np.array_equal(texture.image, plain.image)
-    for figures, expected in (
-        ([0.1, 0.5], texture.image),
-        ([0.5, 0.1], plain.image),
-        ([None, None], texture.image),
-    ):
-        answers = iter(figures)
-        monkeypatch.setattr(
-            "remove_objects.pipeline.quality.lpips.Perceptual.distance",
-            lambda *_, answers=answers: next(answers),
-        )
-        found = ObjectRemover(Settings()).remove(picture, classes=["person"])
-        (hole,) = found.outcome.holes
-        assert np.array_equal(found.image, expected)
-        assert ("texture made the probe worse" in hole.routing.why) == (expected is plain.image)
-        assert hole.probe is not None
-        assert hole.probe.lpips == (None if figures[0] is None else 0.1)

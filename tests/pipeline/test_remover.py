@@ -1,0 +1,178 @@
+"""``ObjectRemover`` on single pictures: what it returns, its progress, and settings per removal."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.config import COMPARISONS, FAIL_HOLE_SHARE, Settings
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.networks import NetworkSettings
+from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.types import Photo, Route, Status
+from tests.support.scenes import scene
+
+#: Settings of the file that is written: neither a network nor a removal depends on them.
+WRITTEN = {"lossless", "strip_metadata"}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_pil_images_come_back_as_they_were_given(red_is_person: None, mode: str) -> None:
+    picture = Image.fromarray(scene()).convert(mode)
+    result = ObjectRemover(Settings(probe=False)).remove(picture, classes=["person"])
+    assert result.image.mode == mode
+    assert result.image.size == picture.size
+    if mode != "L":  # red is not red in grey
+        assert result.outcome.holes
+
+
+def test_arrays_come_back_as_arrays_and_are_not_changed(red_is_person: None) -> None:
+    picture = scene()
+    before = picture.copy()
+    image, outcome = ObjectRemover(Settings(probe=False)).remove(picture, classes=["person"])
+    assert np.array_equal(picture, before)
+    assert image.dtype == np.uint8
+    assert outcome.mask is not None
+    assert np.array_equal(image[~outcome.mask], before[~outcome.mask])
+    assert not np.array_equal(image, before)
+
+
+def test_other_pictures_are_refused_with_what_was_found(red_is_person: None) -> None:
+    with pytest.raises(UsageError, match="float64"):
+        ObjectRemover().remove(np.zeros((5, 5, 3)), classes=["person"])
+    with pytest.raises(UsageError, match="at least one class"):
+        ObjectRemover().remove(scene())
+    with pytest.raises(UsageError, match="the hole is 5x4"):
+        ObjectRemover().remove(scene(), hole=np.zeros((4, 5), bool))
+
+
+def test_the_probe_decides_between_texture_and_plain(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = scene(160, 200, person=(60, 40, 50, 70))
+    texture, plain = (
+        ObjectRemover(Settings(probe=False, detail=d)).remove(picture, classes=["person"])
+        for d in ("texture", "none")
+    )
+    assert not np.array_equal(texture.image, plain.image)
+    for figures, expected in (
+        ([0.1, 0.5], texture.image),
+        ([0.5, 0.1], plain.image),
+        ([None, None], texture.image),
+    ):
+        answers = iter(figures)
+        monkeypatch.setattr(
+            "remove_objects.pipeline.quality.lpips.Perceptual.distance",
+            lambda *_, answers=answers: next(answers),
+        )
+        result = ObjectRemover(Settings()).remove(picture, classes=["person"])
+        (hole,) = result.outcome.holes
+        assert np.array_equal(result.image, expected)
+        assert ("texture made the probe worse" in hole.routing.why) == (expected is plain.image)
+        assert hole.probe is not None
+        assert hole.probe.lpips == (None if figures[0] is None else 0.1)
+
+
+def two_people() -> Photo:
+    """A photo with a hole in its middle and another at its border."""
+    picture = scene(160, 240)
+    picture[60:90, 200:240] = (255, 0, 0)
+    return Photo(picture)
+
+
+def test_every_setting_belongs_to_networks_or_removal_or_writing() -> None:
+    networks, removal = ({f.name for f in fields(c)} for c in (NetworkSettings, Removal))
+    assert not networks & removal
+    of_the_call = {"classes", "mask", "dry_run"}
+    assert {f.name for f in fields(Settings)} == networks | (removal - of_the_call) | WRITTEN
+
+
+def test_the_settings_of_a_remover_are_read_only() -> None:
+    remover = ObjectRemover(Settings(segmenter="compact"))
+    with pytest.raises(AttributeError):
+        remover.settings = Settings(segmenter="fcn_resnet101")  # type: ignore[misc]
+
+
+def test_removals_of_one_remover_may_differ(red_is_person: None) -> None:
+    remover, photo = ObjectRemover(Settings(probe=False)), two_people()
+    segmenter = remover.networks.segmenter
+    for route in (Route.EDGE, Route.FREE_FORM):
+        settings = replace(remover.settings, route=route.value, dilate=0, compare=COMPARISONS)
+        outcome = remover.clean(photo, Removal.from_settings(settings, ["person"]))
+        assert {hole.routing.route for hole in outcome.holes} == {route}
+        assert set(outcome.compared) == set(COMPARISONS)
+        assert outcome.mask is not None
+        assert outcome.mask.sum() == 600 + 1200
+    assert remover.networks.segmenter is segmenter
+
+
+def test_a_given_mask_is_not_dilated_unless_a_radius_is_given(red_is_person: None) -> None:
+    remover, photo = ObjectRemover(Settings(probe=False)), two_people()
+    mask = np.zeros(photo.size, bool)
+    mask[20:40, 30:60] = True
+    given = remover.select(photo, Removal.from_settings(remover.settings, mask=mask))
+    assert np.array_equal(given.hole_mask, mask)
+    wider = replace(remover.settings, dilate=3)
+    selection = remover.select(photo, Removal.from_settings(wider, mask=mask))
+    assert selection.hole_mask.sum() > mask.sum()
+
+
+def test_progress_names_each_stage_once_it_starts(red_is_person: None) -> None:
+    remover, steps = ObjectRemover(Settings(compare=("telea",))), []
+    removal = Removal.from_settings(remover.settings, ["person"])
+    outcome = remover.clean(
+        two_people(), removal, progress=lambda share, stage: steps.append((share, stage))
+    )
+    assert len(outcome.holes) == 2
+    of_a_hole = ["inpaint", "probe", "compare"]
+    assert [stage for _, stage in steps] == ["segment", "faces", *2 * of_a_hole, "measure"]
+    shares = [share for share, _ in steps]
+    assert shares == sorted(shares)
+    assert shares == pytest.approx([0, 0.05, 0.1, 0.26, 0.38, 0.5, 0.66, 0.78, 0.95])
+    assert set(outcome.stages) == {stage for _, stage in steps}
+
+
+def test_the_callback_of_the_progress_can_cancel(red_is_person: None) -> None:
+    class Cancelled(Exception):
+        """Raised by the callback below."""
+
+    def progress(share: float, stage: str) -> None:
+        if stage == "probe":
+            raise Cancelled
+
+    remover = ObjectRemover(Settings())
+    photo = two_people()
+    before = photo.rgb.copy()
+    with pytest.raises(Cancelled):
+        remover.clean(photo, Removal.from_settings(remover.settings, ["person"]), progress=progress)
+    assert np.array_equal(photo.rgb, before)
+
+
+def test_nothing_is_filled_without_a_hole_or_in_a_dry_run(red_is_person: None) -> None:
+    remover = ObjectRemover(Settings())
+    empty = remover.clean(Photo(scene(person=None)), Removal.from_settings(Settings(), ["person"]))
+    assert (empty.status, empty.reason, empty.result) == (
+        Status.UNCHANGED,
+        "no person was found",
+        None,
+    )
+    no_mask = np.zeros(two_people().size, bool)
+    outcome = remover.clean(two_people(), Removal.from_settings(Settings(), mask=no_mask))
+    assert (outcome.status, outcome.reason) == (Status.UNCHANGED, "the mask is empty")
+    dry = remover.clean(two_people(), Removal.from_settings(Settings(), ["person"], dry_run=True))
+    assert (dry.status, dry.result, len(dry.holes)) == (Status.OK, None, 2)
+    assert all(hole.features is None for hole in dry.holes)
+
+
+def test_a_mask_that_leaves_nothing_to_fill_from_fails(tiny: object) -> None:
+    remover = ObjectRemover(Settings())
+    mask = np.ones((100, 100), bool)
+    mask[: int(100 * (1 - FAIL_HOLE_SHARE)) - 1] = False
+    outcome = remover.clean(Photo(scene(100, 100)), Removal.from_settings(Settings(), mask=mask))
+    assert outcome.status is Status.FAILED
+    assert outcome.error == outcome.reason
+    assert outcome.result is None

@@ -1,4 +1,4 @@
-"""Photos and masks in and out of files; the only names of this room that the rest of the program uses."""
+"""Photos and masks in and out of files: the names that the rest of the program uses."""
 
 from ..system.atomic import atomic_write, copy_photo
 from .masks import read_mask, write_mask

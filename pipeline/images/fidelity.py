@@ -1,4 +1,4 @@
-"""How much two pictures differ outside the hole."""
+"""The difference of two pictures outside the hole."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ _STRIP_ROWS = 256
 
 
 def difference(before: Pixels, after: Pixels, hole: Mask) -> tuple[int, float | None]:
-    """(pixels outside ``hole`` of which any channel changed, PSNR over all pixels outside in dB; None where none changed).
+    """Compare two pictures outside the hole.
 
-    ``before`` and ``after`` HWC of one dtype, whose largest value is the peak. Goes through the rows in strips: at 50 megapixels
-    the differences alone would take a gigabyte.
+    The rows are compared in strips: at 50 megapixels the differences alone would take a gigabyte.
+
+    Args:
+        before: HWC.
+        after: HWC of the same dtype, whose largest value is the PSNR's peak.
+        hole: HW bool.
+
+    Returns:
+        The number of pixels of which any channel changed, and the PSNR in dB over all pixels
+        outside; None if none changed.
     """
     changed, squares, channels = 0, 0, 0
     for top in range(0, len(before), _STRIP_ROWS):

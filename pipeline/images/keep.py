@@ -1,4 +1,4 @@
-"""A cleaned JPEG with its own coefficients outside the hole, in the orientation it was stored in; checked before it is believed."""
+"""Write a cleaned JPEG with its own coefficients outside the hole, in its stored orientation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import BinaryIO, cast
 from ..errors import UnreadableError
 from ..types import Mask, Photo
 from .dct.splice import SpliceError, splice
-from .encoders import jpeg
 from .fidelity import difference
+from .formats import jpeg
 from .modes import as_stored, upright
 from .native import Coded, Sheet
 from .read import read_photo
@@ -18,19 +18,27 @@ from .read import read_photo
 def write_kept(
     photo: Photo, sheet: Sheet, hole: Mask, coded: Coded, turn: int, handle: BinaryIO
 ) -> Photo:
-    """Write ``sheet`` (upright, HW or HWC) where ``hole`` (upright, HW) is True into the file that ``coded`` is of; gives it as read again.
+    """Write the source's JPEG with the sheet's pixels in the hole, and check the result.
 
-    ``turn``: the orientation 1-8 in which that file's pixels lie.
+    Args:
+        photo: the photo as read.
+        sheet: its cleaned pixels, upright, HW or HWC.
+        hole: upright, HW bool.
+        coded: the source's coefficients and metadata.
+        turn: the orientation 1-8 in which the source's pixels lie.
+        handle: the new file.
+
+    Returns:
+        The written photo, read again.
 
     Raises:
-        SpliceError: its coefficients cannot be kept, or a pixel changed that no changed block reaches.
+        SpliceError: if the coefficients cannot be kept, or a pixel changed that no changed block
+            reaches.
     """
-    pixels, where = (
-        as_stored(sheet.pixels, turn),
-        cast(Mask, as_stored(hole.view("u1"), turn).view(bool)),
-    )
-    segments, reach = splice(coded.content, pixels, where)
-    jpeg.put(segments, coded.metadata, handle)
+    pixels = as_stored(sheet.pixels, turn)
+    stored_hole = cast(Mask, as_stored(hole.view("u1"), turn).view(bool))
+    segments, reach = splice(coded.content, pixels, stored_hole)
+    jpeg.write_segments(segments, coded.metadata, handle)
     handle.flush()
     try:
         written = read_photo(Path(handle.name), max_pixels=max(1, hole.size))

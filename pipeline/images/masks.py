@@ -1,4 +1,4 @@
-"""Masks on disk: a picture of the photo's size, white = remove. In memory: bool, True = remove."""
+"""Mask files: a picture of the photo's size, white = remove; in memory bool, True = remove."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ from .sandbox import read_photo
 
 
 def read_mask(path: Path, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS) -> Mask:
-    """The mask (HW, True = remove) for a photo of ``size`` (height, width): True where the file is at least half bright.
+    """Read a mask of any format, mode and depth that ``read_photo`` reads.
 
-    Any format, mode and depth that ``read_photo`` reads, turned upright; what is transparent counts as black. A mask of another
-    size but the same shape is scaled to the photo, nearest pixel. Raises ``UnreadableError`` for any other shape.
+    Args:
+        path: the mask's file; transparent pixels count as black. A mask of another size but the
+            photo's aspect ratio is resized to the photo, nearest pixel.
+        size: the photo's upright height and width.
+        max_pixels: the limit on the mask's size.
+
+    Returns:
+        HW bool, True (remove) where the file is at least half bright, upright.
+
+    Raises:
+        UnreadableError: if the file cannot be read or has another aspect ratio.
     """
     photo = read_photo(path, max_pixels=max_pixels)
     half = np.iinfo(photo.rgb.dtype).max // 2
@@ -30,13 +39,14 @@ def read_mask(path: Path, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
     (height, width), (own_height, own_width) = size, photo.size
     if (own_height, own_width) == (height, width):
         return mask
-    # The same shape, as far as whole pixels of either size can tell.
+    # Compare aspect ratios as exactly as whole pixels of either size allow.
     if abs(own_width * height - own_height * width) >= max(height, width):
         turned = (
             "; it seems to lie on its side" if (own_width, own_height) == (height, width) else ""
         )
         raise UnreadableError(
-            f"{path}: this mask is {own_width} x {own_height} pixels, its photo {width} x {height} (upright){turned}; "
+            f"{path}: this mask is {own_width} x {own_height} pixels, "
+            f"its photo {width} x {height} (upright){turned}; "
             "draw it at the photo's size, or at another size of the same shape"
         )
     rows, columns = np.arange(height) * own_height // height, np.arange(width) * own_width // width
@@ -44,8 +54,17 @@ def read_mask(path: Path, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
 
 
 def write_mask(mask: Mask, path: Path, *, before: Before | None = None) -> None:
-    """Write ``mask`` (HW bool) as a 1-bit PNG of the same size, white = remove; atomically, with ``before``. Raises ``UnwritableError``."""
-    encoded = io.BytesIO()  # Pillow's own errors of a full disk do not say what they are
+    """Write a mask as a 1-bit PNG of its size, white = remove.
+
+    Args:
+        mask: HW bool.
+        path: the new file.
+        before: called before the file takes its name, see ``atomic_write``.
+
+    Raises:
+        UnwritableError: if it cannot be written.
+    """
+    encoded = io.BytesIO()  # written to a file, Pillow does not report a full disk as such
     Image.fromarray(mask).save(encoded, "PNG")
     with atomic_write(path, before=before) as handle:
         handle.write(encoded.getbuffer())

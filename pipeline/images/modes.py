@@ -1,8 +1,8 @@
-"""From the file's own pixel mode to RGB and an alpha channel.
+"""Convert from the file's own pixel mode to RGB and an alpha channel.
 
-RGB here means the file's own values: an embedded RGB profile is kept, not applied, because the result goes back into the same
-file. CMYK, LAB and YCbCr have no RGB of their own; they are converted, and their own bands are kept for the way back
-(``pipeline.images.paste``).
+RGB here means the file's own values: an embedded RGB profile is kept, not applied, because the
+result goes back into the same file. CMYK, LAB and YCbCr have no RGB of their own; they are
+converted, and their own bands are kept for the conversion back (``paste``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ _STRIP_PIXELS = 1 << 22
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Decoded:
-    """``rgb`` HWC, ``alpha`` HW or None, both in the file's depth and still as the file stores them (not yet upright)."""
+    """Decoded pixels in the file's depth and stored orientation (not yet upright).
+
+    Attributes:
+        rgb: HWC.
+        alpha: HW, or None.
+        layout: how the file stores a pixel.
+        warnings: what could not be done as the file asks.
+    """
 
     rgb: Pixels
     alpha: Pixels | None
@@ -34,7 +41,11 @@ class Decoded:
 
 
 def decode(image: Image.Image) -> Decoded:
-    """The pixels of a loaded picture of any mode that can be written back. Raises ``UnreadableError`` for any other."""
+    """Convert a loaded picture.
+
+    Raises:
+        UnreadableError: if its mode could not be written back.
+    """
     if image.mode in ("RGBa", "La"):
         image = image.convert({"RGBa": "RGBA", "La": "LA"}[image.mode])
     match image.mode:
@@ -52,19 +63,25 @@ def decode(image: Image.Image) -> Decoded:
             return Decoded(pixels_of(rgb), None, Layout(image.mode, pixels_of(image)), warnings)
         case _:
             raise UnreadableError(
-                f"pixel mode {image.mode} has no fixed range of brightness; convert it to 8 or 16 bits a channel"
+                f"pixel mode {image.mode} has no fixed range of brightness; "
+                "convert it to 8 or 16 bits a channel"
             )
 
 
 def decode_deep(pixels: Pixels, image: Image.Image) -> Decoded:
-    """The same for a 16-bit colour picture, whose samples (HWC) OpenCV decoded; ``image`` tells their meaning."""
+    """Convert a 16-bit colour picture.
+
+    Args:
+        pixels: its samples, HWC, as OpenCV decoded them.
+        image: the same picture as Pillow opened it, which gives their meaning.
+    """
     if pixels.shape[2] == 2 or (pixels.shape[2] == 4 and image.mode == "RGBA"):
         return _with_alpha(pixels, "LA" if pixels.shape[2] == 2 else "RGBA")
     return keyed(_packed(pixels[..., :3]), "RGB", image.info.get("transparency"))
 
 
 def keyed(pixels: Pixels, mode: str, transparency: object) -> Decoded:
-    """Grey (HW) or RGB (HWC) pixels, with the colour that PNG's tRNS declares transparent, if any."""
+    """Convert grey (HW) or RGB (HWC) pixels, with PNG's transparent colour (tRNS) if any."""
     rgb = _three(pixels if pixels.ndim == 3 else pixels[..., None])
     if isinstance(transparency, int):
         key: tuple[int, ...] | None = (transparency,)
@@ -80,7 +97,10 @@ def keyed(pixels: Pixels, mode: str, transparency: object) -> Decoded:
 
 
 def pixels_of(image: Image.Image) -> Pixels:
-    """The picture's own bands as a new array, uint8 or uint16. Copied in strips: ``np.asarray`` would need the memory twice."""
+    """Return the picture's own bands as a new array, uint8 or uint16.
+
+    They are copied in strips: ``np.asarray`` would need the memory twice.
+    """
     width, height = image.size
     deep = image.mode.startswith("I;16")
     depth = len(image.getbands())
@@ -94,7 +114,11 @@ def pixels_of(image: Image.Image) -> Pixels:
 
 
 def to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
-    """A CMYK, LAB or YCbCr picture in RGB: by its profile where it has one, else by Pillow's plain formula, and what to warn of."""
+    """Convert a CMYK, LAB or YCbCr picture by its profile or else by Pillow's plain formula.
+
+    Returns:
+        The RGB picture, and warnings.
+    """
     warnings: tuple[str, ...] = ()
     if transform := _transform(image.mode, icc, "RGB"):
         converted = ImageCms.applyTransform(image, transform)
@@ -106,7 +130,7 @@ def to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, tuple[st
 
 
 def from_rgb(colours: NDArray[np.uint8], mode: str, icc: bytes | None) -> NDArray[np.uint8]:
-    """Colours (N x 3) in the mode "CMYK", "LAB" or "YCbCr": the way back of ``to_rgb``."""
+    """Convert RGB colours (N x 3) to "CMYK", "LAB" or "YCbCr": the inverse of ``to_rgb``."""
     if not len(colours):
         return np.empty((0, 4 if mode == "CMYK" else 3), np.uint8)
     row = Image.fromarray(np.ascontiguousarray(colours)[None])
@@ -118,7 +142,7 @@ def from_rgb(colours: NDArray[np.uint8], mode: str, icc: bytes | None) -> NDArra
 
 @lru_cache(maxsize=8)
 def _transform(source: str, icc: bytes | None, target: str) -> ImageCms.ImageCmsTransform | None:
-    """LittleCMS's transform between sRGB and the other mode; None where the plain formula has to do."""
+    """Return LittleCMS's transform between sRGB and the other mode; None for the plain formula."""
     other = target if source == "RGB" else source
     if other == "YCbCr" or (other == "CMYK" and not icc):
         return None
@@ -143,7 +167,11 @@ def _transform(source: str, icc: bytes | None, target: str) -> ImageCms.ImageCms
 
 
 def upright(array: Pixels, turn: int) -> Pixels:
-    """The pixels (HW or HWC) of EXIF orientation ``turn`` as they are meant to be seen; a new, contiguous array unless ``turn`` is 1."""
+    """Turn pixels (HW or HWC) of EXIF orientation ``turn`` upright.
+
+    Returns:
+        A contiguous array, new unless ``turn`` is 1.
+    """
     if turn >= 5:
         array = array.swapaxes(0, 1)
     if turn in (3, 4, 7, 8):
@@ -154,18 +182,15 @@ def upright(array: Pixels, turn: int) -> Pixels:
 
 
 def as_stored(array: Pixels, turn: int) -> Pixels:
-    """The way back of ``upright``."""
-    return upright(
-        array, {6: 8, 8: 6}.get(turn, turn)
-    )  # the two quarter turns undo each other, all else undoes itself
+    """Turn upright pixels to EXIF orientation ``turn``: the inverse of ``upright``."""
+    # The two quarter turns undo each other; every other orientation undoes itself.
+    return upright(array, {6: 8, 8: 6}.get(turn, turn))
 
 
 def _three(grey_or_rgb: Pixels) -> Pixels:
-    return _packed(
-        grey_or_rgb
-        if grey_or_rgb.shape[2] == 3
-        else cast(Pixels, np.repeat(grey_or_rgb, 3, axis=2))
-    )
+    if grey_or_rgb.shape[2] == 3:
+        return _packed(grey_or_rgb)
+    return _packed(cast(Pixels, np.repeat(grey_or_rgb, 3, axis=2)))
 
 
 def _with_alpha(pixels: Pixels, mode: str) -> Decoded:

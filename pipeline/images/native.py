@@ -1,6 +1,4 @@
-"""What a photo's file was, so that the writer can give back the same: its pixel layout, its metadata, its encoder's settings."""
-# DOC: """A sheet of pixels as a Pillow image, with no metadata of its own."""
-#
+"""What the writer needs to reproduce a photo's file: pixel layout, metadata, encoder settings."""
 
 from __future__ import annotations
 
@@ -14,18 +12,20 @@ from PIL import Image
 
 from ..types import Pixels
 
+#: 256 x 4, RGBA; entries that the file does not define are opaque black.
 Palette = NDArray[np.uint8]
-
-"""256 x 4, RGBA; entries the file does not define are opaque black."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Layout:
     """How the file stores a pixel.
 
-    ``mode`` is Pillow's name for it ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "YCbCr"); 16-bit files
-    use the same names, the array's dtype says the depth. ``bands`` is the file's own array (upright, HW or HWC), kept only
-    where RGB cannot give it back. ``key`` is the one colour a PNG declares transparent.
+    Attributes:
+        mode: Pillow's name ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "YCbCr"), for
+            16-bit files too: there the array's dtype is the depth.
+        bands: the file's own array (upright, HW or HWC), kept only if RGB cannot reproduce it.
+        palette: the file's palette.
+        key: the one colour that a PNG declares transparent.
     """
 
     mode: str
@@ -36,9 +36,14 @@ class Layout:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Metadata:
-    """The file's metadata, already made true for an upright picture without its thumbnails (``pipeline.images.metadata.exif_xmp``).
+    """The file's metadata, made true for an upright picture without thumbnails (``exif_xmp``).
 
-    ``exif`` starts at its TIFF header, without any prefix. ``blocks`` are the format's other blocks, as they stood in the file.
+    Attributes:
+        exif: EXIF from its TIFF header on, without any prefix.
+        xmp: XMP.
+        icc: the colour profile.
+        dpi: horizontal and vertical density in dots per inch.
+        blocks: the format's other blocks, (name or marker, payload) as they stood in the file.
     """
 
     exif: bytes | None = None
@@ -50,7 +55,12 @@ class Metadata:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Coded:
-    """A JPEG's own coefficients, to be written again: the file less its metadata, and metadata true for the orientation it is stored in."""
+    """A JPEG's own coefficients, to be written again.
+
+    Attributes:
+        content: the file without its metadata.
+        metadata: metadata true for the file's stored orientation.
+    """
 
     content: bytes
     metadata: Metadata
@@ -58,9 +68,16 @@ class Coded:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Native:
-    """Everything a writer needs. ``format`` is Pillow's name; ``options`` belong to that format's writer.
+    """Everything a writer needs.
 
-    ``turn`` is the orientation 1-8 in which the file's own pixels lie.
+    Attributes:
+        format: the name of the ``Format``, which is Pillow's.
+        layout: how the file stores a pixel.
+        metadata: the file's metadata.
+        lossless: whether the file is written without loss.
+        options: settings for the format's encoder.
+        coded: a JPEG's coefficients.
+        turn: the orientation 1-8 in which the file's own pixels lie.
     """
 
     format: str
@@ -74,7 +91,14 @@ class Native:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sheet:
-    """Pixels in the file's own mode, ready to encode: HW or HWC, uint8 or uint16; "1" is 0 or 255."""
+    """Pixels ready to encode.
+
+    Attributes:
+        mode: the file's mode, see ``Layout``.
+        pixels: HW or HWC, uint8 or uint16; in mode "1" 0 or 255.
+        palette: the palette of a mode with indices.
+        key: the colour that a PNG declares transparent.
+    """
 
     mode: str
     pixels: Pixels
@@ -83,7 +107,10 @@ class Sheet:
 
 
 def to_pillow(sheet: Sheet) -> Image.Image:
-    """An 8-bit sheet as a Pillow image of the same mode; a palette is cut behind its last entry in use."""
+    """Return an 8-bit sheet as a Pillow image of its mode, without metadata.
+
+    A palette is cut behind its last entry in use.
+    """
     height, width = sheet.pixels.shape[:2]
     raw = "L" if sheet.mode in ("1", "P") else "LA" if sheet.mode == "PA" else sheet.mode
     image = Image.frombuffer(
@@ -98,7 +125,10 @@ def to_pillow(sheet: Sheet) -> Image.Image:
 
 
 def transparency(sheet: Sheet) -> dict[str, Any]:
-    """What Pillow's PNG and GIF writers call ``transparency``: the key colour, or the palette's alphas; empty where there is none."""
+    """Return the ``transparency`` option of Pillow's PNG and GIF writers; empty if not needed.
+
+    It is the key colour, or the alphas of the palette.
+    """
     if sheet.key is not None:
         return {"transparency": sheet.key if len(sheet.key) > 1 else sheet.key[0]}
     if sheet.mode != "P" or sheet.palette is None:

@@ -1,4 +1,4 @@
-"""From RGB back to the file's own pixel mode, for the hole only: every pixel outside it keeps the very value the file had."""
+"""Convert the hole from RGB to the file's own pixel mode; every pixel outside keeps its value."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ _NEAREST_CHUNK = 4096
 
 
 def paste(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout, icc: bytes | None) -> Sheet:
-    """The photo in its own mode with ``rgb`` where ``hole`` is True. ``rgb`` HWC of the photo's dtype, ``hole`` HW.
+    """Paste the hole's new pixels into the photo in its own mode.
 
-    Alpha stays as it was. In the modes where transparency is a colour (a palette entry, a PNG's key) a wholly transparent pixel
-    is not painted: it would become visible.
+    Alpha stays as it was. In modes where transparency is a colour (a palette entry, a PNG's key) a
+    wholly transparent pixel is not painted: it would become visible.
+
+    Args:
+        photo: the photo as read.
+        rgb: HWC of the photo's dtype, read where ``hole`` is True.
+        hole: HW bool.
+        layout: the mode.
+        icc: the colour profile for the conversion.
     """
     match layout.mode:
         case "P" | "PA":
@@ -45,13 +52,13 @@ def paste(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout, icc: bytes | No
 
 
 def luma(colours: Pixels) -> Pixels:
-    """ITU-R 601 brightness, rounded, in the dtype given: ... x 3 -> ..."""
+    """Return ITU-R 601 luma, rounded, in the dtype of ``colours``: ... x 3 -> ..."""
     weights = np.array([299, 587, 114], np.uint32)
     return cast(Pixels, ((colours @ weights + 500) // 1000).astype(colours.dtype))
 
 
 def _off_key(values: Pixels, key: tuple[int, ...]) -> Pixels:
-    """Painted pixels that happen to be the transparent colour move by one step of brightness, so that they stay visible."""
+    """Change painted pixels of the transparent colour by one step, so that they stay visible."""
     step = 1 if key[-1] == 0 else -1
     if values.ndim == 1:
         return cast(Pixels, np.where(values == key[0], values + step, values).astype(values.dtype))
@@ -61,7 +68,10 @@ def _off_key(values: Pixels, key: tuple[int, ...]) -> Pixels:
 
 
 def _paste_indices(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout) -> Sheet:
-    """Nearest colours of the palette, whose entries that no pixel outside the hole uses are first given to the hole's colours."""
+    """Paste indices of the nearest palette colours.
+
+    Palette entries that no pixel outside the hole uses are first given to the hole's colours.
+    """
     assert layout.bands is not None
     assert layout.palette is not None
     bands = layout.bands.copy()
@@ -101,13 +111,15 @@ def _with_new_colours(palette: Palette, used: Mask, wanted: Palette) -> Palette:
 
 
 def _nearest(colours: Palette, palette: Palette) -> NDArray[np.uint8]:
-    """For each RGBA colour the palette's nearest entry. Alpha counts most: a half-transparent rim must stay one."""
+    """Return the index of each RGBA colour's nearest palette entry.
+
+    Alpha counts most: a half-transparent rim must stay half-transparent.
+    """
     weight = np.array([1, 1, 1, 4], np.int32)
     table = palette.astype(np.int32) * weight
-    found = np.empty(len(colours), np.uint8)
+    nearest = np.empty(len(colours), np.uint8)
     for start in range(0, len(colours), _NEAREST_CHUNK):
-        part = colours[start : start + _NEAREST_CHUNK].astype(np.int32) * weight
-        found[start : start + _NEAREST_CHUNK] = (
-            ((part[:, None] - table[None]) ** 2).sum(axis=2).argmin(axis=1)
-        )
-    return found
+        chunk = colours[start : start + _NEAREST_CHUNK].astype(np.int32) * weight
+        distances = ((chunk[:, None] - table[None]) ** 2).sum(axis=2)
+        nearest[start : start + _NEAREST_CHUNK] = distances.argmin(axis=1)
+    return nearest

@@ -1,4 +1,4 @@
-"""One picture from a file: its size checked, decoded at its full depth, turned upright, with what the writer will need."""
+"""Read one picture: limited in size, at full depth, upright, with what the writer needs."""
 
 from __future__ import annotations
 
@@ -9,35 +9,45 @@ from typing import BinaryIO
 
 from ..errors import UnreadableError
 from ..types import Photo
-from .capture import orientation_of, remember
+from .capture import capture
+from .formats.table import format_named
 from .modes import decode, decode_deep, upright
-from .open import BAD_CONTENT, deep_samples, open_picture, quiet, refuse_sequences
+from .open import BAD_CONTENT, open_picture, quiet
 
 MAX_PIXELS = 200_000_000
 
 
-def _unlimited(pixels: int) -> None:
-    """Nobody wants to know."""
+def _ignore(pixels: int) -> None:
+    """Default callback: does nothing."""
 
 
 def read_photo(
-    path: Path, *, max_pixels: int = MAX_PIXELS, opened: Callable[[int], None] = _unlimited
+    path: Path, *, max_pixels: int = MAX_PIXELS, opened: Callable[[int], None] = _ignore
 ) -> Photo:
-    """Decode one picture: RGB uint8 (uint16 for a 16-bit file), upright, alpha apart.
+    """Decode one picture in this process.
 
-    The format is found from the content, not the name. Raises ``UnreadableError``, naming the file and the remedy, for what is no
-    picture, is damaged, is larger than ``max_pixels`` (told from the header, before decoding), is animated or has several pages,
-    or has samples that could not be written back. A phone's JPEG with further pictures gives the first and a warning.
-    ``opened`` is told the number of pixels once the header is read and before any is decoded. This reads in the calling process:
-    ``pipeline.images.sandbox`` is for files that nobody vouches for.
+    The content decides the format, not the name. A phone's JPEG with further pictures gives the
+    first one and a warning. Untrusted files are read with ``sandbox.read_photo``.
+
+    Args:
+        path: the file.
+        max_pixels: the limit on the picture's size, checked before decoding.
+        opened: called with the number of pixels after the header is read and before decoding.
+
+    Returns:
+        RGB uint8 (uint16 for a 16-bit file), upright, with alpha apart.
+
+    Raises:
+        UnreadableError: if the file is no picture, damaged, too large, animated, of several pages,
+            or of samples that could not be written back. The message names file and remedy.
     """
     if not path.is_file():
         raise UnreadableError(
             f"{path}: {'not a regular file' if path.exists() else 'no such file'}"
         )
-    caught: list[str] = []
+    messages: list[str] = []
     try:
-        with quiet(caught), open(path, "rb") as handle:
+        with quiet(messages), open(path, "rb") as handle:
             photo = _read(path, handle, max_pixels, opened)
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from error
@@ -52,27 +62,27 @@ def read_photo(
             ) from error
         reason = str(error) or type(error).__name__
         raise UnreadableError(
-            f"{path}: cannot be decoded, it is damaged or incomplete ({reason}); copy or export it again"
+            f"{path}: cannot be decoded, it is damaged or incomplete ({reason}); "
+            "copy or export it again"
         ) from error
-    return replace(photo, warnings=(*photo.warnings, *caught))
+    return replace(photo, warnings=(*photo.warnings, *messages))
 
 
 def _read(path: Path, handle: BinaryIO, max_pixels: int, opened: Callable[[int], None]) -> Photo:
     image = open_picture(handle, max_pixels)
     opened(image.width * image.height)
-    warnings = refuse_sequences(image)
-    samples = deep_samples(image, handle)
+    record = format_named(image.format)
+    warnings = record.refuse_pages(image)
+    samples = record.deep_samples(image, handle)
     if samples is None:
         image.load()
-    turn = orientation_of(image)  # after loading: a PNG may carry its EXIF behind the pixels
+    turn = record.orientation(image)  # after loading: a PNG may carry its EXIF behind the pixels
     decoded = decode(image) if samples is None else decode_deep(samples, image)
     del samples
-    layout = (
-        decoded.layout
-        if decoded.layout.bands is None
-        else replace(decoded.layout, bands=upright(decoded.layout.bands, turn))
-    )
-    native, dropped = remember(image, handle, layout)
+    layout = decoded.layout
+    if layout.bands is not None:
+        layout = replace(layout, bands=upright(layout.bands, turn))
+    native, dropped = capture(image, handle, layout, turn)
     return Photo(
         rgb=upright(decoded.rgb, turn),
         alpha=None if decoded.alpha is None else upright(decoded.alpha, turn),

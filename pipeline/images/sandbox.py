@@ -1,8 +1,8 @@
 """Read a photo in a child process, so that no file can crash this one.
 
 A file that crashes its decoder, stalls it, or makes it ask for more memory than its pixels need
-raises ``UnreadableError``, like any other damaged file. The child processes (``sandbox_worker``) are
-started on demand, one per thread that reads at the same time, and reused.
+raises ``UnreadableError``, like any other damaged file. The child processes (``sandbox_worker``)
+are started on demand, one per thread that reads at the same time, and reused.
 """
 
 from __future__ import annotations
@@ -97,10 +97,13 @@ def _ask(decoder: Worker, request: Request, late: threading.Event) -> Answer:
 
 
 def _cause_of_death(code: int | None, *, late: bool) -> str:
-    """Explain an ended decoder to the user, by its exit code and whether it was killed as ``late``."""
+    """Explain to the user how a decoder ended, by its exit code or because it was ``late``."""
     remedy = "the file is damaged, or made to do this: export it again or leave it out"
     if late:
-        return f"no answer from its decoder within {PATIENCE:.0f} s; is its disk or network still there?"
+        return (
+            f"no answer from its decoder within {PATIENCE:.0f} s; "
+            "is its disk or network still there?"
+        )
     if code == -getattr(signal, "SIGXCPU", 0):
         return f"its decoder took far longer than a picture of its size needs; {remedy}"
     if code is not None and code < 0:

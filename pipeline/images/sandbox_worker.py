@@ -79,7 +79,7 @@ def answer(path: Path, max_pixels: int) -> Answer:
 
 def main() -> None:
     """Serve requests until the standard input ends, which it does when the parent ends."""
-    # The parent decides what Ctrl-C means; and a system short of memory should kill this process first.
+    # The parent handles Ctrl-C; and a system short of memory should kill this process first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

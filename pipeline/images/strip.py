@@ -1,4 +1,4 @@
-"""A photo that needs no cleaning, to be written without its metadata and otherwise as it is."""
+"""Write a photo that needs no cleaning without its metadata, and otherwise as it is."""
 
 from __future__ import annotations
 
@@ -9,32 +9,42 @@ import numpy as np
 from ..errors import UnreadableError, UnwritableError
 from ..system.atomic import Before, atomic_write
 from ..types import Photo
-from .bare import stripped_jpeg
-from .containers import bmff, webp
-from .containers.jpeg import parse
 from .fidelity import difference
-from .metadata.exif_xmp import essential_exif
+from .formats.table import format_named
 from .native import Native
 from .read import read_photo
 from .write import write_photo
 
 
 def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | None = None) -> None:
-    """Write ``source``, which ``photo`` was read from, to ``target`` without its metadata; every pixel stays the same.
+    """Write ``source`` to ``target`` without its metadata; every pixel stays the same.
 
-    JPEG, WebP, HEIC and AVIF lose segments, chunks and items, and their samples stay as they are coded. The lossless formats are encoded
-    anew, pixel for pixel. ``before`` is ``atomic_write``'s. Raises ``UnwritableError``, also where it cannot be done for sure.
+    JPEG, WebP, HEIC and AVIF lose segments, chunks and items, and their samples stay as they are
+    coded. The lossless formats are encoded anew, pixel for pixel.
+
+    Args:
+        photo: the photo as read from ``source``.
+        source: its file.
+        target: the new file.
+        before: called before the file takes its name, see ``atomic_write``.
+
+    Raises:
+        UnwritableError: if the file cannot be written, or it is not certain that all metadata is
+            gone and every pixel the same.
     """
     native = photo.native
     assert isinstance(native, Native)
-    if native.format not in ("JPEG", "WEBP", "HEIF", "AVIF"):
-        write_photo(photo, photo.rgb, np.zeros(photo.size, bool), target, strip=True, before=before)
+    nothing = np.zeros(photo.size, bool)
+    strip = format_named(native.format).strip
+    if strip is None:
+        write_photo(photo, photo.rgb, nothing, target, strip=True, before=before)
         return
     try:
-        content = _without_metadata(source.read_bytes(), native)
+        content = strip(source.read_bytes(), native)
     except ValueError as error:
         raise UnwritableError(
-            f"{target}: its metadata cannot be removed without encoding it anew ({error}); convert it first"
+            f"{target}: its metadata cannot be removed without encoding it anew ({error}); "
+            "convert it first"
         ) from error
     with atomic_write(target, before=before) as handle:
         handle.write(content)
@@ -45,21 +55,14 @@ def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | No
             raise UnwritableError(
                 f"{target}: without its metadata it cannot be read ({error})"
             ) from error
-        same = (
-            written.size == photo.size
-            and not difference(photo.rgb, written.rgb, np.zeros(photo.size, bool))[0]
-        )
-        before_alpha, alpha = (
-            np.zeros(0) if p.alpha is None else p.alpha for p in (photo, written)
-        )
-        if not same or not np.array_equal(before_alpha, alpha):
+        if not _same_pixels(photo, written):
             raise UnwritableError(
                 f"{target}: without its metadata it would look different; convert it to PNG first"
             )
 
 
-def _without_metadata(content: bytes, native: Native) -> bytes:
-    if native.format == "JPEG":
-        return stripped_jpeg(parse(content), native.turn, native.metadata.dpi, native.metadata.icc)
-    exif = essential_exif(native.turn, None)
-    return (webp if native.format == "WEBP" else bmff).without_metadata(content, exif)
+def _same_pixels(one: Photo, other: Photo) -> bool:
+    if one.size != other.size or difference(one.rgb, other.rgb, np.zeros(one.size, bool))[0]:
+        return False
+    alpha, other_alpha = (np.zeros(0) if p.alpha is None else p.alpha for p in (one, other))
+    return np.array_equal(alpha, other_alpha)

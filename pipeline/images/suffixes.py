@@ -1,4 +1,10 @@
-"""The endings by which a file is taken for a photo."""
+"""The file name endings by which a file is taken for a photo."""
 
-LOSSY_SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"])
-SUFFIXES = LOSSY_SUFFIXES | {".png", ".bmp", ".tif", ".tiff", ".gif"}
+from .formats.table import FORMATS
+
+#: Of all formats that are read.
+SUFFIXES = frozenset(suffix for record in FORMATS for suffix in record.suffixes)
+#: Of those that may be lossy; ``--lossless`` writes them as PNG.
+LOSSY_SUFFIXES = frozenset(
+    suffix for record in FORMATS if record.lossy for suffix in record.suffixes
+)

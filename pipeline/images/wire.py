@@ -1,8 +1,8 @@
 """The protocol between ``sandbox`` and ``sandbox_worker``.
 
-A request is one pickled ``Request``. An answer is a pickled header (length of the head, sizes of the
-buffers), the head (a pickle of ``Answer`` without its arrays' bytes) and the buffers, so that the
-pixels are never copied into a pickle.
+A request is one pickled ``Request``. An answer is a pickled header (length of the head, sizes of
+the buffers), the head (a pickle of ``Answer`` without its arrays' bytes) and the buffers, so that
+the pixels are never copied into a pickle.
 """
 
 from __future__ import annotations

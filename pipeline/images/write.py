@@ -1,8 +1,8 @@
-"""A cleaned photo back into the file's own format, mode and metadata.
+"""Write a cleaned photo in its file's own format, mode and metadata.
 
-Nothing outside the hole changes: only the hole's pixels are converted to the file's own mode and pasted, and what was written is
-read again and compared before it takes its name. Where the format is lossy (JPEG, lossy WebP, AVIF, HEIC), the difference is the
-codec's own, and is reported.
+Nothing outside the hole changes: only the hole's pixels are converted to the file's mode and
+pasted, and the written file is read again and compared before it takes its name. In a lossy format
+(JPEG, lossy WebP, AVIF, HEIC) the difference is the codec's, and is reported.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import numpy as np
 from ..errors import UnreadableError, UnwritableError
 from ..system.atomic import Before, atomic_write
 from ..types import Mask, Photo, Pixels
-from .bare import stripped
-from .capture import as_png, by_suffix
+from .capture import as_png, bare, by_suffix
 from .dct.splice import SpliceError
-from .encoders.table import save
 from .fidelity import difference
+from .formats.table import encode
 from .keep import write_kept
 from .native import Native, Sheet
 from .open import BAD_CONTENT, quiet
@@ -30,9 +29,14 @@ from .read import read_photo
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """Where the photo went and what became of its pixels outside the hole: dB (None where none changed) and their count.
+    """A written photo.
 
-    ``note``: why a JPEG's own coefficients could not be kept; empty where they were, and for every other format.
+    Attributes:
+        path: the file.
+        psnr_outside: PSNR in dB outside the hole; None if no pixel changed there.
+        changed_outside: the number of changed pixels outside the hole.
+        note: why a JPEG's own coefficients could not be kept; empty if they were, and for every
+            other format.
     """
 
     path: Path
@@ -51,27 +55,38 @@ def write_photo(
     strip: bool = False,
     before: Before | None = None,
 ) -> WriteResult:
-    """Write ``photo`` with ``rgb`` where ``hole`` is True, in its own format, mode and depth, with its metadata.
+    """Write ``photo`` with ``rgb`` in the hole, in its own format, mode, depth and metadata.
 
-    ``rgb`` HWC of the photo's dtype, ``hole`` HW. Thumbnails and further pictures, which still show what was removed, are dropped.
-    A JPEG's blocks that the hole does not touch keep their coefficients, and it keeps its orientation; where that cannot be, it is encoded
-    anew and ``note`` says why. Then, and in every other format, pixels are stored upright with orientation 1. Palettes stay palettes:
-    entries that only the hole used are given to its new colours, the rest is the nearest entry. With ``lossless`` a lossy format becomes
-    PNG at ``path`` + ".png" (CMYK then becomes sRGB). With ``strip`` only the metadata is kept that the pixels need
-    (``pipeline.images.bare``). Parent folders are made; the file is whole or absent; ``before`` is
-    ``atomic_write``'s. Raises ``UnwritableError``, also where a lossless format would not give back exactly what was read. A photo that
-    came from no file takes the format of ``path``'s suffix.
+    Thumbnails and further pictures, which still show what was removed, are dropped. A JPEG keeps
+    its orientation and the coefficients of the blocks that the hole does not touch; if that is not
+    possible, it is encoded anew and ``note`` gives the reason. Then, and in every other format,
+    pixels are stored upright with orientation 1. Palettes stay palettes: entries that only the
+    hole used are given to its new colours, and other new colours get the nearest entry.
+
+    Args:
+        photo: the photo as read; one that came from no file takes the format of the path's suffix.
+        rgb: HWC of the photo's dtype, read where ``hole`` is True.
+        hole: HW bool.
+        path: the new file; parent folders are made.
+        lossless: write a lossy format as PNG at ``path`` + ".png"; CMYK then becomes sRGB.
+        strip: keep only the metadata that the pixels need, see ``capture.bare``.
+        before: called before the file takes its name, see ``atomic_write``.
+
+    Raises:
+        UnwritableError: if the photo cannot be written, or a lossless format does not give back
+            exactly what was read. No file is left behind.
     """
     if rgb.shape != photo.rgb.shape or rgb.dtype != photo.rgb.dtype or hole.shape != photo.size:
         raise ValueError(
-            f"rgb {rgb.shape} {rgb.dtype} and hole {hole.shape} must match the photo's {photo.rgb.shape} {photo.rgb.dtype}"
+            f"rgb {rgb.shape} {rgb.dtype} and hole {hole.shape} must match "
+            f"the photo's {photo.rgb.shape} {photo.rgb.dtype}"
         )
     native = photo.native if isinstance(photo.native, Native) else by_suffix(photo, path)
     if lossless and not native.lossless:
         native = as_png(photo, native)
         path = path.with_name(f"{path.name}.png")
     if strip:
-        native = stripped(native)
+        native = bare(native)
     with atomic_write(path, before=before) as handle:
         try:
             with quiet():
@@ -95,7 +110,7 @@ def write_photo(
 def _write(
     photo: Photo, sheet: Sheet, hole: Mask, native: Native, handle: BinaryIO
 ) -> tuple[Photo, str]:
-    """What was written, read again; and why a JPEG had to be encoded anew, if it had to."""
+    """Return the written photo, read again, and why a JPEG had to be encoded anew, if it had to."""
     note = ""
     if native.coded is not None:
         try:
@@ -105,7 +120,7 @@ def _write(
             handle.seek(0)
             handle.truncate()
     with quiet():
-        save(sheet, native, handle)
+        encode(sheet, native, handle)
     handle.flush()
     return read_photo(Path(handle.name), max_pixels=max(1, hole.size)), note
 
@@ -113,7 +128,11 @@ def _write(
 def _checked(
     photo: Photo, written: Photo, hole: Mask, path: Path, native: Native, note: str
 ) -> WriteResult:
-    """The fidelity of what was written; ``UnwritableError`` where a lossless format did not keep every pixel outside the hole."""
+    """Measure the written photo.
+
+    Raises:
+        UnwritableError: if a lossless format did not keep every pixel outside the hole.
+    """
     if written.size != photo.size or written.rgb.dtype != photo.rgb.dtype:
         raise UnwritableError(
             f"{path}: {native.format} gave back another size or depth; --lossless writes PNG"

@@ -1,7 +1,8 @@
-"""A pool of child processes for C libraries that read untrusted files: a crash ends the child, not this process.
+"""A pool of child processes, for C libraries that read untrusted files.
 
-Children are started on demand, one per concurrent caller, and reused. Each serves one thread at a
-time and ends when its standard input closes.
+A crash of such a library ends the child and not this process. Children are started on demand, one
+per concurrent caller, and reused. Each serves one thread at a time and ends when its standard
+input closes.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class SubprocessPool:
     def borrow(self) -> Iterator[Worker]:
         """Give an idle worker, or a new one, for the duration of the block.
 
-        If the block raises (Ctrl-C included), the worker is ended: its pipe may hold half an answer.
+        If the block raises (Ctrl-C included), the worker is ended: its pipe may hold half an
+        answer.
 
         Raises:
             NoWorkerError: if no child process can be started.
@@ -79,12 +81,12 @@ class SubprocessPool:
             end(worker)
 
     def forget(self) -> None:
-        """Drop the workers in a forked child: the processes and their pipes belong to the parent."""
+        """Forget the workers, in a forked child: the processes and pipes belong to the parent."""
         _inherited.extend(self.idle)
         self.idle, self._lock = [], threading.Lock()
 
     def _take_idle(self) -> Worker | None:
-        """Return an idle worker that is still alive (a system short of memory may have killed some)."""
+        """Return an idle worker that is alive: a system short of memory may have killed some."""
         while worker := self._pop():
             if worker.poll() is None:
                 return worker
@@ -112,7 +114,7 @@ class SubprocessPool:
 
 
 def end(worker: Worker) -> None:
-    """Close the worker's pipes, at which it ends by itself; kill it if it has not ended after 2 s."""
+    """Close the worker's pipes, at which it ends by itself; kill it if that takes over 2 s."""
     for pipe in (worker.stdin, worker.stdout):
         with suppress(OSError, AttributeError):
             pipe.close()  # type: ignore[union-attr]

@@ -25,7 +25,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import RemoveObjectsError
 from remove_objects.pipeline.images import masks
-from remove_objects.pipeline.images import read as image_read
+from remove_objects.pipeline.images import read
 from remove_objects.pipeline.images.sandbox_worker import Budget
 from remove_objects.pipeline.images.write import write_photo
 from remove_objects.pipeline.report.baseline import compare, load_baseline
@@ -34,7 +34,7 @@ from remove_objects.pipeline.report.tolerance import tolerances
 
 def photo(path: Path) -> None:
     """Read within the limits of a decoder, a third of it repainted, and written in its own format, from which it is read again."""
-    found = image_read.read_photo(path, opened=Budget(path.stat().st_size).opened)
+    found = read.read_photo(path, opened=Budget(path.stat().st_size).opened)
     height, width = found.size
     hole = np.zeros(found.size, bool)
     hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
@@ -55,7 +55,7 @@ def photo(path: Path) -> None:
 def mask(path: Path) -> None:
     """As the mask of a photo of 96 x 72."""
     budget = Budget(path.stat().st_size)
-    masks.read_photo = lambda file, *, max_pixels: image_read.read_photo(
+    masks.read_photo = lambda file, *, max_pixels: read.read_photo(
         file, max_pixels=max_pixels, opened=budget.opened
     )
     found = masks.read_mask(path, (72, 96))

@@ -1,0 +1,1 @@
+"""What is inside the files of a format, without decoding pixels."""

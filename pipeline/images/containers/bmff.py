@@ -1,25 +1,35 @@
-"""The metadata of a HEIC or AVIF file overwritten where it stands: no offset changes, so no sample of the picture does.
+"""Overwrite the metadata of a HEIC or AVIF file in place: no offset changes, so no sample does.
 
-The file is a tree of boxes (ISO/IEC 14496-12); its ``meta`` box names items and says where their bytes lie (ISO/IEC 23008-12).
+The file is a tree of boxes (ISO/IEC 14496-12); its ``meta`` box names items and the places of their
+bytes (ISO/IEC 23008-12).
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 _KEPT = frozenset((b"ftyp", b"mdat", b"free", b"skip"))
 _KEPT_INSIDE = frozenset(
     (b"hdlr", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"grpl", b"dinf", b"ipro")
 )
+#: The bytes of a file within which the ``pixi`` box is looked for.
+_HEAD_BYTES = 4096
 _METADATA_ITEMS = frozenset((b"Exif", b"mime", b"uri "))
 _EMPTY_EXIF = struct.pack("<2sHIHI", b"II", 42, 8, 0, 0)
 _EMPTY_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 
 
-class Box(NamedTuple):
-    """Its four-letter type and where it, and its content, begin and end in the file."""
+class BmffBox(NamedTuple):
+    """A box of the file.
+
+    Attributes:
+        type: its four-letter type.
+        start: where the box begins in the file.
+        body: where its content begins.
+        end: where both end.
+    """
 
     type: bytes
     start: int
@@ -28,10 +38,14 @@ class Box(NamedTuple):
 
 
 def without_metadata(content: bytes, exif: bytes | None) -> bytes:
-    """The same file, as long as before, with ``exif`` (or an empty one) for its EXIF, an empty XMP, and blank unknown boxes.
+    """Return a file of the same length with new EXIF, an empty XMP, and unknown boxes blanked.
+
+    Args:
+        content: the file.
+        exif: the new EXIF from its TIFF header on; None for an empty one.
 
     Raises:
-        ValueError: it is built in a way that is not known here, so that something might be left.
+        ValueError: if the file's structure is not supported, so that some metadata might remain.
     """
     data = bytearray(content)
     for box in list(_boxes(data, 0, len(data))):
@@ -44,7 +58,16 @@ def without_metadata(content: bytes, exif: bytes | None) -> bytes:
     return bytes(data)
 
 
-def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[Box]:
+def declared_bits(handle: BinaryIO) -> int:
+    """Return the bits per channel that the file's ``pixi`` box declares; 8 if it has none."""
+    handle.seek(0)
+    head = handle.read(_HEAD_BYTES)
+    at = head.find(b"pixi")
+    depths = head[at + 9 : at + 9 + head[at + 8]] if 0 <= at < len(head) - 12 else b""
+    return max(depths, default=8)
+
+
+def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[BmffBox]:
     while at + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, at)
         body = at + 8
@@ -54,16 +77,16 @@ def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[Box]:
         stop = at + size if size else end
         if stop < body or stop > end:
             raise ValueError(f"its box {kind!r} does not fit in")
-        yield Box(kind, at, body, stop)
+        yield BmffBox(kind, at, body, stop)
         at = stop
 
 
-def _free(data: bytearray, box: Box) -> None:
+def _free(data: bytearray, box: BmffBox) -> None:
     data[box.start + 4 : box.start + 8] = b"free"
     data[box.body : box.end] = bytes(box.end - box.body)
 
 
-def _blank_meta(data: bytearray, meta: Box, exif: bytes | None) -> None:
+def _blank_meta(data: bytearray, meta: BmffBox, exif: bytes | None) -> None:
     inside = {}
     for box in list(_boxes(data, meta.body + 4, meta.end)):
         inside[box.type] = box
@@ -71,11 +94,11 @@ def _blank_meta(data: bytearray, meta: Box, exif: bytes | None) -> None:
             _free(data, box)
     if b"iinf" not in inside:
         return
-    wanted = dict(_items(data, inside[b"iinf"]))
+    metadata = dict(_items(data, inside[b"iinf"]))
     idat = inside.get(b"idat")
     for item, spans in _places(data, inside.get(b"iloc"), idat.body if idat else 0):
-        if item in wanted:
-            new = _new_content(wanted[item], sum(stop - start for start, stop in spans), exif)
+        if item in metadata:
+            new = _new_content(metadata[item], sum(stop - start for start, stop in spans), exif)
             for start, stop in spans:
                 if stop > len(data):
                     raise ValueError("an item lies behind its end")
@@ -84,15 +107,14 @@ def _blank_meta(data: bytearray, meta: Box, exif: bytes | None) -> None:
 
 def _new_content(kind: bytes, size: int, exif: bytes | None) -> bytes:
     if kind == b"Exif":
-        block = b"\0\0\0\0" + (
-            exif or _EMPTY_EXIF
-        )  # the offset of the TIFF header, from behind itself
+        # The first four bytes are the offset of the TIFF header, counted from behind themselves.
+        block = b"\0\0\0\0" + (exif or _EMPTY_EXIF)
         return block.ljust(size, b"\0") if len(block) <= size else bytes(size)
     return _EMPTY_XMP.ljust(size) if size >= len(_EMPTY_XMP) else b" " * size
 
 
-def _items(data: bytearray, iinf: Box) -> Iterator[tuple[int, bytes]]:
-    """(number, type) of the metadata items. Their names are blanked too."""
+def _items(data: bytearray, iinf: BmffBox) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, type) of the metadata items, and blank their names."""
     first = iinf.body + (6 if data[iinf.body] == 0 else 8)
     for box in _boxes(data, first, iinf.end):
         if box.type != b"infe":
@@ -111,9 +133,9 @@ def _items(data: bytearray, iinf: Box) -> Iterator[tuple[int, bytes]]:
 
 
 def _places(
-    data: bytearray, iloc: Box | None, idat: int
+    data: bytearray, iloc: BmffBox | None, idat: int
 ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """(item's number, the places of its bytes as (start, end) in the file)."""
+    """Yield (item's number, the places of its bytes in the file as (start, end))."""
     if iloc is None:
         return
     version = data[iloc.body]

@@ -1,4 +1,4 @@
-"""The segments of a JPEG file and what stands between and behind them, without decoding a pixel."""
+"""The segments of a JPEG file and the bytes behind them, without decoding its pixels."""
 
 from __future__ import annotations
 
@@ -9,42 +9,50 @@ from dataclasses import dataclass
 
 APP0, APP1, APP2, APP12, APP13, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEC, 0xED, 0xEE, 0xEF, 0xFE
 SOI, SOS, EOI = 0xD8, 0xDA, 0xD9
-EXIF, XMP, ICC, PHOTOSHOP, JFIF, ADOBE = (
-    b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0", b"JFIF\0", b"Adobe",
-)  # fmt: skip
+EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+PHOTOSHOP, JFIF, ADOBE = b"Photoshop 3.0\0", b"JFIF\0", b"Adobe"
+#: Bytes of the largest payload of a segment.
 LARGEST = 65533
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _MARKER = re.compile(rb"\xff+[\x01-\xfe]")
-_END_OF_SCAN = re.compile(
-    rb"\xff+[\x01-\xcf\xd8-\xfe]"
-)  # a stuffed zero and restart markers belong to the scan
+# A stuffed zero and restart markers belong to the scan.
+_END_OF_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """``scan`` is the entropy-coded data behind a SOS segment, empty for every other."""
+    """One segment.
+
+    Attributes:
+        marker: the second byte of its marker.
+        payload: its content.
+        scan: the entropy-coded data behind a SOS segment; empty for every other.
+    """
 
     marker: int
     payload: bytes
     scan: bytes = b""
 
     def encode(self) -> bytes:
-        return (
-            struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2) + self.payload + self.scan
-        )
+        """Return the segment as it stands in a file."""
+        head = struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2)
+        return head + self.payload + self.scan
 
     @property
     def is_metadata(self) -> bool:
-        """Whether the decoder of the samples can do without it."""
+        """Whether the samples can be decoded without it."""
         return APP0 <= self.marker <= APP15 or self.marker == COM
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The first picture's segments in file order; ``trailer`` is whatever stands behind its end: a second picture, a video, padding.
+    """A parsed file.
 
-    ``ended``: whether that end was found.
+    Attributes:
+        segments: the first picture's segments in file order.
+        trailer: the bytes behind the picture's end: a second picture, a video, padding.
+        ended: whether the file contains that end.
     """
 
     segments: tuple[Segment, ...]
@@ -52,15 +60,9 @@ class Parsed:
     ended: bool
 
     def first(self, marker: int, start: bytes = b"") -> bytes | None:
-        """The payload of the first such segment that begins with ``start``."""
-        return next(
-            (
-                s.payload
-                for s in self.segments
-                if s.marker == marker and s.payload.startswith(start)
-            ),
-            None,
-        )
+        """Return the payload of the first segment of this marker that begins with ``start``."""
+        payloads = (s.payload for s in self.segments if s.marker == marker)
+        return next((payload for payload in payloads if payload.startswith(start)), None)
 
     @property
     def frame(self) -> Segment | None:
@@ -69,11 +71,16 @@ class Parsed:
 
     @property
     def is_progressive(self) -> bool:
+        """Whether the frame is progressive."""
         return self.frame is not None and self.frame.marker in _PROGRESSIVE
 
     @property
     def is_rgb(self) -> bool:
-        """Whether the three components are red, green and blue, by libjpeg's rules: JFIF means YCbCr, then Adobe's word, then the names."""
+        """Whether the three components are red, green and blue.
+
+        By libjpeg's rules: JFIF means YCbCr, else Adobe's segment decides, else the components'
+        names.
+        """
         if self.first(APP0, JFIF) is not None:
             return False
         adobe = self.first(APP14, ADOBE)
@@ -83,13 +90,13 @@ class Parsed:
 
 
 def parse(content: bytes) -> Parsed:
-    """A JPEG file's parts. Ends quietly where the file is cut or makes no sense: the decoder has its own say on that."""
-    found: list[Segment] = []
+    """Parse a JPEG file up to where it is malformed, which is for the decoder to report."""
+    segments: list[Segment] = []
     at = 2
     while match := _MARKER.search(content, at):
         marker, at = content[match.end() - 1], match.end()
         if marker == EOI:
-            return Parsed(tuple(found), content[at:], ended=True)
+            return Parsed(tuple(segments), content[at:], ended=True)
         if marker in (1, SOI) or 0xD0 <= marker <= 0xD7:  # these have no payload
             continue
         size = int.from_bytes(content[at : at + 2], "big")
@@ -101,20 +108,19 @@ def parse(content: bytes) -> Parsed:
             end = _END_OF_SCAN.search(content, at)
             scan = content[at : end.start() if end else len(content)]
             at += len(scan)
-        found.append(Segment(marker, payload, scan))
-    return Parsed(tuple(found), b"", ended=False)
+        segments.append(Segment(marker, payload, scan))
+    return Parsed(tuple(segments), b"", ended=False)
 
 
 def assemble(segments: Iterable[Segment]) -> bytes:
-    """A file of these segments."""
-    return b"".join(
-        (bytes((0xFF, SOI)), *(segment.encode() for segment in segments), bytes((0xFF, EOI)))
-    )
+    """Return a file of these segments."""
+    content = (segment.encode() for segment in segments)
+    return b"".join((bytes((0xFF, SOI)), *content, bytes((0xFF, EOI))))
 
 
 def icc_segments(profile: bytes | None) -> Iterator[Segment]:
-    """A colour profile in as many segments as it takes."""
+    """Yield a colour profile in as many segments as it takes."""
     room = LARGEST - len(ICC) - 2
-    parts = [profile[at : at + room] for at in range(0, len(profile), room)] if profile else []
-    for number, part in enumerate(parts, 1):
-        yield Segment(APP2, ICC + bytes((number, len(parts))) + part)
+    chunks = [profile[at : at + room] for at in range(0, len(profile), room)] if profile else []
+    for number, chunk in enumerate(chunks, 1):
+        yield Segment(APP2, ICC + bytes((number, len(chunks))) + chunk)

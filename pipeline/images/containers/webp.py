@@ -1,4 +1,4 @@
-"""A WebP file's chunks (RIFF), without decoding a pixel."""
+"""The chunks of a WebP file (RIFF), without decoding its pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HAS_EXIF, _HAS_XMP = 0x08, 0x04
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(name, payload) in file order, up to where the file or its RIFF ends."""
+    """Yield (name, payload) in file order, up to the end of the file or of its RIFF."""
     at, end = 12, min(len(content), 8 + int.from_bytes(content[4:8], "little"))
     while at + 8 <= end:
         name, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
@@ -20,7 +20,12 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def without_metadata(content: bytes, exif: bytes | None) -> bytes:
-    """The same file with ``exif`` for its EXIF, without XMP, unknown chunks and whatever stands behind its end."""
+    """Return the file without XMP, unknown chunks and bytes behind its end.
+
+    Args:
+        content: the file.
+        exif: the new EXIF from its TIFF header on; None for none.
+    """
     kept = []
     extended = False
     for name, payload in chunks(content):

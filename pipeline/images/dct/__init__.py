@@ -1,0 +1,1 @@
+"""JPEG coefficients outside the hole, kept as they are."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...types import Mask
 
-#: The files of one request in the folder that ``splice`` shares with its child process (``worker``).
+#: The files of a request, in the folder that ``splice`` shares with its child process ``worker``.
 REQUEST, SOURCE, TARGET = "request.npz", "source.jpg", "target.jpg"
 
 Samples = NDArray[np.float32]

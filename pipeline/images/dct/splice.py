@@ -25,7 +25,7 @@ _REACH = 1
 
 
 class SpliceError(Exception):
-    """The coefficients of this JPEG cannot be kept; the message is a reason, to follow "because"."""
+    """The coefficients of this JPEG cannot be kept; the message is to follow "because"."""
 
 
 def splice(content: bytes, pixels: Pixels, hole: Mask) -> tuple[tuple[Segment, ...], Mask]:
@@ -87,7 +87,7 @@ def _write_request(
 ) -> None:
     """Write the window of whole MCUs around the hole.
 
-    Beyond the photo's edge the window repeats the edge, so that no old content remains there either.
+    Beyond the photo's edge the window repeats the edge, so that no old content remains there.
     """
     window, padding = [], []
     for axis, step in enumerate(mcu):
@@ -109,7 +109,7 @@ def _write_request(
 
 
 def _reach(hole: Mask, mcu: tuple[int, int]) -> Mask:
-    """Return the pixels of every MCU that the hole touches, and neighbours that share its chroma."""
+    """Return the pixels of every touched MCU, and the neighbours that share its chroma."""
     height, width = hole.shape
     down, across = mcu
     padded = np.pad(hole, ((0, -height % down), (0, -width % across)))

@@ -1,8 +1,8 @@
 """The child process that replaces blocks among a JPEG's own coefficients, for ``splice``.
 
-The library below is written in C and reads untrusted files: a crash ends this process alone, and the
-library's messages, temporary files and global state stay in it. The process ends when its standard
-input does, so it never outlives its parent.
+The library below is written in C and reads untrusted files: a crash ends this process alone, and
+the library's messages, temporary files and global state stay in it. The process ends when its
+standard input does, so it never outlives its parent.
 """
 
 from __future__ import annotations

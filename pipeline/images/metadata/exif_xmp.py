@@ -1,7 +1,8 @@
-"""Metadata made true for the new picture: upright, of its new size, and with no thumbnail that still shows what was removed.
+"""Make metadata true for the new picture: upright, of its size, without thumbnails of the old one.
 
-EXIF is patched in place, never written anew: maker notes hold offsets into the block, and a camera's oddities survive. All
-functions take bytes and give new bytes; what cannot be understood is dropped, because it might hold a picture.
+EXIF is patched in place, never written anew: maker notes hold offsets into the block, and a
+camera's peculiarities survive. All functions take bytes and return new bytes. Metadata that cannot
+be parsed is dropped, because it might hold a picture.
 """
 
 from __future__ import annotations
@@ -16,54 +17,53 @@ ORIENTATION, EXIF_IFD = 0x0112, 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _DENSITIES, _DENSITY_UNIT = (0x011A, 0x011B), 0x0128
 _SUB_DIRECTORIES = 0x014A
-_PICTURES = (
-    (0x0201, 0x0202),
-    (0x0111, 0x0117),
-    (0x0144, 0x0145),
-)  # places and lengths of a JPEG, of strips, of tiles
-_INTEGER = {1: "B", 3: "H", 4: "I", 13: "I"}  # EXIF's BYTE, SHORT, LONG and TIFF's IFD
+#: Tags of offsets and lengths of a JPEG, of strips, of tiles.
+_PICTURES = ((0x0201, 0x0202), (0x0111, 0x0117), (0x0144, 0x0145))
+#: EXIF's BYTE, SHORT, LONG and TIFF's IFD.
+_INTEGER = {1: "B", 3: "H", 4: "I", 13: "I"}
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)([0-9]+)")
 _XMP_THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)\b")
 _XMP_OF_A_SECOND_PICTURE = re.compile(
-    rb"hdrgm:|hdr-gain-map|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:|apdi:|AuxiliaryImage"
-    rb"|ns\.google\.com/photos/1\.0/(?:container|depthmap|image)",
+    rb"hdrgm:|hdr-gain-map|GainMap|Container:Directory|MicroVideo|MotionPhoto|GDepth:|GImage:|apdi:"
+    rb"|AuxiliaryImage|ns\.google\.com/photos/1\.0/(?:container|depthmap|image)",
     re.IGNORECASE,
 )
 _XMP_CONTINUATION = re.compile(rb"xmpNote:HasExtendedXMP\s*=\s*[\"'][0-9A-Fa-f]*[\"']")
-_PHOTOSHOP_PICTURES = (
-    1033,
-    1036,
-    1058,
-    1059,
-    1060,
-)  # thumbnails, and copies of EXIF and XMP with theirs
+#: Thumbnails, and copies of EXIF and XMP that may hold thumbnails.
+_PHOTOSHOP_PICTURES = (1033, 1036, 1058, 1059, 1060)
 
 
 def bare_exif(exif: bytes | None) -> bytes | None:
-    """EXIF from its TIFF header on: some formats put ``Exif\\0\\0`` before it, some do not."""
+    r"""Return EXIF from its TIFF header on: some formats put ``Exif\0\0`` before it."""
     return exif.removeprefix(b"Exif\0\0") or None if exif else None
 
 
 def orientation(exif: bytes | None, xmp: bytes | None) -> int:
-    """The orientation 1-8 that EXIF says or, where it is silent, XMP. 1 where neither does or the value makes no sense."""
-    found = None
+    """Return the orientation 1-8 from EXIF or else from XMP; 1 if neither is valid."""
+    turn = None
     try:
         if exif:
             order, first = _header(exif)
-            found = next(
+            turn = next(
                 (v for _, tag, v, _ in _entries(exif, order, first) if tag == ORIENTATION), None
             )
     except (struct.error, KeyError):
-        found = None
-    if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)) and len(match[2]) < 9:
-        found = int(match[2])
-    return found if found is not None and 1 <= found <= 8 else 1
+        turn = None
+    if turn is None and xmp and (match := _XMP_ORIENTATION.search(xmp)) and len(match[2]) < 9:
+        turn = int(match[2])
+    return turn if turn is not None and 1 <= turn <= 8 else 1
 
 
 def upright_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> bytes | None:
-    """EXIF for the picture of ``size`` (height, width) whose pixels lie in orientation ``turn``: true dimensions, no thumbnails.
+    """Set size and orientation in EXIF, and blank its thumbnails.
 
-    None where the block is too damaged to be made true.
+    Args:
+        exif: EXIF from its TIFF header on.
+        size: height and width of the picture's stored pixels.
+        turn: the orientation 1-8 in which they lie.
+
+    Returns:
+        The new EXIF, or None if the block is too damaged.
     """
     data = bytearray(exif)
     try:
@@ -82,7 +82,7 @@ def upright_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> bytes | N
 
 
 def essential_exif(turn: int, dpi: tuple[float, float] | None = None) -> bytes | None:
-    """EXIF that says the orientation, and the density where it is given, and nothing else; None where that is nothing."""
+    """Build EXIF of an orientation and a density (DPI) only; None if neither is needed."""
     entries = [] if turn == 1 else [struct.pack("<HHIHH", ORIENTATION, 3, 1, turn, 0)]
     values = b""
     if dpi is not None:
@@ -97,9 +97,15 @@ def essential_exif(turn: int, dpi: tuple[float, float] | None = None) -> bytes |
 
 
 def upright_xmp(xmp: bytes, turn: int = 1) -> bytes | None:
-    """XMP with orientation ``turn`` and no thumbnail; None where it describes, or holds, a second picture that the new file does not have.
+    """Set the orientation in XMP, and drop its thumbnails.
 
-    None too where it is not UTF-8 and cannot be looked through.
+    Args:
+        xmp: the packet.
+        turn: the orientation 1-8.
+
+    Returns:
+        The new XMP, or None if it describes or holds a second picture, which the new file does not
+        have, or if it is not UTF-8 and cannot be searched.
     """
     if _XMP_OF_A_SECOND_PICTURE.search(xmp) or b"\0" in xmp.rstrip(b"\0"):
         return None
@@ -110,7 +116,11 @@ def upright_xmp(xmp: bytes, turn: int = 1) -> bytes | None:
 
 
 def _without_thumbnails(xmp: bytes) -> bytes:
-    """In one pass: a pattern with both ends in it would look for the end again at each of a hostile file's million beginnings."""
+    """Drop the thumbnail elements in one pass.
+
+    A pattern of both tags would search for the closing tag again at each of a hostile file's
+    million opening tags.
+    """
     kept, at, unclosed = [], 0, set()
     for opening in _XMP_THUMBNAILS.finditer(xmp):
         if opening.start() < at or opening[1] in unclosed:
@@ -125,7 +135,7 @@ def _without_thumbnails(xmp: bytes) -> bytes:
 
 
 def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
-    """Photoshop's image resources (8BIM blocks) less the thumbnails; None where they cannot be parsed."""
+    """Drop thumbnails from Photoshop's image resources (8BIM blocks); None if malformed."""
     kept, at = bytearray(), 0
     while at + 12 <= len(resources):
         if resources[at : at + 4] != b"8BIM":
@@ -143,14 +153,14 @@ def photoshop_without_thumbnails(resources: bytes) -> bytes | None:
 
 
 def _header(exif: bytes) -> tuple[str, int]:
-    """Byte order and the offset of the first directory."""
+    """Return the byte order and the offset of the first directory."""
     order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
     (first,) = struct.unpack_from(f"{order}I", exif, 4)
     return order, first
 
 
 def _entries(data: bytes, order: str, directory: int) -> Iterator[tuple[int, int, int, int]]:
-    """(place of the value, tag, value, kind) of the entries that hold one integer."""
+    """Yield (offset of the value, tag, value, type) of the entries that hold one integer."""
     (count,) = struct.unpack_from(f"{order}H", data, directory)
     for at in range(directory + 2, directory + 2 + 12 * count, 12):
         tag, kind, length = struct.unpack_from(f"{order}HHI", data, at)
@@ -170,7 +180,10 @@ def _set_size(data: bytearray, order: str, directory: int, size: tuple[int, int]
 
 
 def _blank_further_pictures(data: bytearray, order: str, first: int) -> None:
-    """Unlink the directories after the first, and overwrite the thumbnails that they, and the first one's sub-directories, point to."""
+    """Unlink the directories behind the first, and blank their thumbnails.
+
+    Thumbnails of the first directory's sub-directories are blanked too.
+    """
     (count,) = struct.unpack_from(f"{order}H", data, first)
     link = first + 2 + 12 * count
     directories = list(_lists(data, order, first).get(_SUB_DIRECTORIES, ()))
@@ -197,15 +210,14 @@ def _blank_further_pictures(data: bytearray, order: str, first: int) -> None:
 
 
 def _lists(data: bytearray, order: str, directory: int) -> dict[int, tuple[int, ...]]:
-    """The integers of every entry that holds some."""
-    found = {}
+    """Return the integers of each entry that holds integers, by tag."""
+    values = {}
     (count,) = struct.unpack_from(f"{order}H", data, directory)
     for at in range(directory + 2, directory + 2 + 12 * count, 12):
         tag, kind, length = struct.unpack_from(f"{order}HHI", data, at)
         if kind in _INTEGER and length <= len(data):
             form = f"{order}{length}{_INTEGER[kind]}"
             inline = struct.calcsize(form) <= 4
-            found[tag] = struct.unpack_from(
-                form, data, at + 8 if inline else struct.unpack_from(f"{order}I", data, at + 8)[0]
-            )
-    return found
+            place = at + 8 if inline else struct.unpack_from(f"{order}I", data, at + 8)[0]
+            values[tag] = struct.unpack_from(form, data, place)
+    return values

@@ -1,4 +1,4 @@
-"""Pictures that hide in metadata: what was removed from the photo would still be seen in them."""
+"""Pictures hidden in metadata, in which an object removed from the photo would still be visible."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ _BINARY = re.compile(
 _BASE64 = re.compile(rb"(?:/9j/|iVBORw0KGgo|UklGR)[A-Za-z0-9+/=]{48}")
 _HEXADECIMAL = re.compile(rb"(?:ffd8ff|89504e470d0a1a0a)[0-9a-f]{48}", re.IGNORECASE)
 _LINE_BREAKS = re.compile(rb"\s|&#x?[0-9A-Fa-f]+;|\\n")
-# Some cameras spoil a preview's first byte; two that follow SOI tell it all the same.
+# Some cameras overwrite a preview's first byte; the bytes behind it still identify a JPEG.
 _SPOILED = re.compile(rb"[^\xff]\xd8\xff[\xdb\xe0\xe1]")
 
 
 def may_hold_picture(content: bytes) -> bool:
-    """Whether a JPEG, PNG, WebP, HEIC, AVIF or a film begins somewhere in it: as it is, in base 64, or in hexadecimal digits."""
+    """Whether ``content`` contains the start of a picture (JPEG, PNG, WebP, HEIC, AVIF) or a film.
+
+    It is looked for as it is, in base64 and in hexadecimal digits.
+    """
     if _BINARY.search(content):
         return True
     joined = _LINE_BREAKS.sub(b"", content)
@@ -26,7 +29,10 @@ def may_hold_picture(content: bytes) -> bool:
 
 
 def blank_jpegs(data: bytearray) -> None:
-    """Zero every JPEG in ``data``, each from its beginning to its own end (a preview may hold a thumbnail); the last one is cut off."""
+    """Zero every JPEG in ``data``; one that runs to the end of ``data`` is cut off.
+
+    Each is zeroed up to its own end, because a preview may hold a thumbnail.
+    """
     start = data.find(b"\xff\xd8\xff")
     while start >= 0:
         blank(data, start, _end(data, start))
@@ -34,12 +40,12 @@ def blank_jpegs(data: bytearray) -> None:
     at = 0
     while match := _SPOILED.search(data, at):
         end, at = _end(data, match.start()), match.end()
-        if end < len(data) or data.endswith(b"\xff\xd9"):  # else it is a chance, and no picture
+        if end < len(data) or data.endswith(b"\xff\xd9"):  # otherwise a chance match, no picture
             blank(data, match.start(), end)
 
 
 def blank(data: bytearray, start: int, end: int) -> None:
-    """Zero the bytes, or cut them off where nothing follows them."""
+    """Zero the bytes, or cut them off if nothing follows them."""
     if end >= len(data):
         del data[start:]
     else:
@@ -47,7 +53,10 @@ def blank(data: bytearray, start: int, end: int) -> None:
 
 
 def _end(data: bytearray, start: int) -> int:
-    """Where a JPEG ends, or, where its segments make no sense, the next end of any; the end of ``data`` where there is none."""
+    """Return where the JPEG at ``start`` ends.
+
+    If its segments are malformed, this is the next end marker, or else the end of ``data``.
+    """
     parsed = parse(bytes(data[start:]))
     if parsed.ended:
         return len(data) - len(parsed.trailer)

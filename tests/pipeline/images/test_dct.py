@@ -327,12 +327,12 @@ def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_
 def test_a_result_that_changed_elsewhere_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from remove_objects.pipeline.images import keep as image_keep
+    from remove_objects.pipeline.images import keep
 
     MADE["420"](tmp_path / "s.jpg")
-    real = image_keep.splice
+    real = keep.splice
     monkeypatch.setattr(
-        image_keep, "splice", lambda *given: (real(*given)[0], np.zeros((HEIGHT, WIDTH), bool))
+        keep, "splice", lambda *given: (real(*given)[0], np.zeros((HEIGHT, WIDTH), bool))
     )
     result = clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE))
     assert (

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from remove_objects.pipeline.images import read as image_read
+from remove_objects.pipeline.images import read
 from remove_objects.pipeline.images import read_photo, write_photo
 from remove_objects.pipeline.images.containers.jpeg import Segment, assemble, parse
 from remove_objects.pipeline.images.metadata.exif_xmp import upright_exif, upright_xmp
@@ -306,7 +306,7 @@ def test_a_heics_depth_map_is_told(
     with monkeypatch.context() as patched:
         patched.setattr(heif, "HeifImageFile", WithLayer)
         # In this process, where the reader is another.
-        photo = cleaned(tmp_path / "s.heic", tmp_path / "o.heic", read=image_read.read_photo)
+        photo = cleaned(tmp_path / "s.heic", tmp_path / "o.heic", read=read.read_photo)
     assert any("depth map" in warning for warning in photo.warnings)
     assert read_photo(tmp_path / "o.heic").warnings == ()
 

@@ -22,7 +22,7 @@ from remove_objects.pipeline.images import (
     read_photo,
     write_photo,
 )
-from remove_objects.pipeline.images.encoders.png import write as write_png
+from remove_objects.pipeline.images.formats.png import encode as write_png
 from remove_objects.pipeline.images.native import Layout, Native, Sheet
 from remove_objects.pipeline.types import Mask, Photo, Pixels
 
@@ -477,16 +477,16 @@ def test_fidelity_counts_changed_pixels_and_measures_them(tmp_path: Path) -> Non
 def test_a_lossless_file_that_does_not_give_back_its_pixels_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from remove_objects.pipeline.images import write as image_write
+    from remove_objects.pipeline.images import write
 
     Image.fromarray(scene(3)).save(tmp_path / "a.png")
     photo = read_photo(tmp_path / "a.png")
-    real = image_write.save
+    real = write.encode
 
     def wrong(sheet: Sheet, *rest: Any) -> None:
         real(replace(sheet, pixels=sheet.pixels ^ 1), *rest)
 
-    monkeypatch.setattr(image_write, "save", wrong)
+    monkeypatch.setattr(write, "encode", wrong)
     with pytest.raises(UnwritableError, match=r"o\.png.*cannot hold this picture exactly"):
         write_photo(photo, photo.rgb, square(), tmp_path / "o.png")
     assert sorted(os.listdir(tmp_path)) == ["a.png"]
@@ -506,7 +506,7 @@ def test_a_failing_encoder_leaves_the_old_file_and_nothing_else(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from remove_objects.pipeline.images import write as image_write
+    from remove_objects.pipeline.images import write
 
     Image.fromarray(scene(3)).save(tmp_path / "a.png")
     photo = read_photo(tmp_path / "a.png")
@@ -518,7 +518,7 @@ def test_a_failing_encoder_leaves_the_old_file_and_nothing_else(
         handle.write(b"\x89PNG half a file")
         raise error
 
-    monkeypatch.setattr(image_write, "save", half)
+    monkeypatch.setattr(write, "encode", half)
     with pytest.raises(expected):
         write_photo(photo, photo.rgb, square(), out / "a.png")
     assert os.listdir(out) == ["a.png"]
@@ -562,7 +562,7 @@ def test_copy_photo_copies_every_byte(tmp_path: Path) -> None:
 
 def test_large_pictures_go_through_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from remove_objects.pipeline.images import fidelity, modes
-    from remove_objects.pipeline.images.encoders import png
+    from remove_objects.pipeline.images.formats import png
 
     monkeypatch.setattr(modes, "_STRIP_PIXELS", WIDTH * 7)
     monkeypatch.setattr(fidelity, "_STRIP_ROWS", 9)

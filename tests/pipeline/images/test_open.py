@@ -207,14 +207,14 @@ def test_a_missing_heic_reader_is_a_clear_error(
 def test_running_out_of_memory_is_an_error_of_this_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from remove_objects.pipeline.images import read as image_read
+    from remove_objects.pipeline.images import read
 
     Image.fromarray(noise()).save(tmp_path / "a.png")
 
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(image_read, "decode", full)
+    monkeypatch.setattr(read, "decode", full)
     with pytest.raises(UnreadableError, match="not enough memory"):
         read_photo(tmp_path / "a.png")
 

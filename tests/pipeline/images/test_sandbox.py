@@ -21,8 +21,7 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnreadableError
-from remove_objects.pipeline.images import read as image_read
-from remove_objects.pipeline.images import sandbox, sandbox_worker
+from remove_objects.pipeline.images import read, sandbox, sandbox_worker
 from remove_objects.pipeline.system.subprocess_pool import SubprocessPool
 from tests.support.bombs import jpeg_of_many_scans, tiff_of_one_vast_tile
 from tests.support.scenes import scene
@@ -64,7 +63,7 @@ def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(
     tmp_path: Path, pool: SubprocessPool
 ) -> None:
     path = save(tmp_path / "a.png")
-    apart, here = images.read_photo(path), image_read.read_photo(path)
+    apart, here = images.read_photo(path), read.read_photo(path)
     np.testing.assert_array_equal(apart.rgb, here.rgb)
     assert (apart.path, apart.native.format, apart.warnings) == (
         here.path,
@@ -174,7 +173,7 @@ def test_a_jpeg_of_a_thousand_scans_is_refused_before_it_is_decoded(
 ) -> None:
     path = tmp_path / "scans.jpg"
     path.write_bytes(jpeg_of_many_scans(50))
-    assert image_read.read_photo(path).size == (64, 64)
+    assert read.read_photo(path).size == (64, 64)
     path.write_bytes(jpeg_of_many_scans(1000))
 
     def decoded(*_: object) -> None:
@@ -184,7 +183,7 @@ def test_a_jpeg_of_a_thousand_scans_is_refused_before_it_is_decoded(
     with pytest.raises(
         UnreadableError, match=r"1,00\d scans where a progressive JPEG has a dozen"
     ) as error:
-        image_read.read_photo(path)
+        read.read_photo(path)
     assert str(path) in str(error.value)
 
 
@@ -195,7 +194,7 @@ def test_a_vast_file_is_refused_unread(suffix: str, tmp_path: Path) -> None:
     Image.fromarray(scene()).save(path)
     os.truncate(path, 3 << 30)
     with pytest.raises(UnreadableError, match="3,221,225,472 bytes, more than any photo") as error:
-        image_read.read_photo(path)
+        read.read_photo(path)
     assert str(path) in str(error.value)
 
 
@@ -205,7 +204,7 @@ def test_ctrl_c_while_a_photo_is_read_leaves_no_half_answer_behind(
 ) -> None:
     fault("time.sleep(1)")
     bad, good = save(tmp_path / "fault.png", 1), save(tmp_path / "good.png", 2)
-    good_pixels = image_read.read_photo(good).rgb
+    good_pixels = read.read_photo(good).rgb
     images.read_photo(good)
 
     def interrupt(*_: object) -> None:

@@ -1,0 +1,215 @@
+"""``Format``: all that the program knows about one image format, and what most formats share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, TypeAlias
+
+from PIL import Image
+
+from ...errors import UnreadableError
+from ...types import Pixels
+from ..metadata.exif_xmp import bare_exif, essential_exif, orientation
+from ..native import Coded, Metadata, Native, Sheet, to_pillow
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A loaded picture and its file, for ``Format.capture``.
+
+    Attributes:
+        image: the picture as Pillow opened it, decoded.
+        handle: its file, open for reading.
+        turn: the orientation 1-8 in which the file's pixels lie.
+        exif: EXIF as it stands in the file, from its TIFF header on.
+        xmp: XMP as it stands in the file.
+        metadata: the file's metadata made true for the upright picture, without ``blocks``.
+    """
+
+    image: Image.Image
+    handle: BinaryIO
+    turn: int
+    exif: bytes | None
+    xmp: bytes | None
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What one format keeps of a file besides pixels, EXIF, XMP and ICC profile.
+
+    Attributes:
+        blocks: for ``Metadata.blocks``.
+        options: for ``Native.options``.
+        coded: for ``Native.coded``.
+        lossless: whether this file's compression is lossless; None if the format decides.
+        warnings: what cannot be kept.
+    """
+
+    blocks: tuple[tuple[Any, bytes], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    coded: Coded | None = None
+    lossless: bool | None = None
+    warnings: tuple[str, ...] = ()
+
+
+#: Encodes a sheet with its metadata into a file.
+Encode: TypeAlias = Callable[[Sheet, Native, BinaryIO], None]
+
+
+def refuse_pages(image: Image.Image, kind: str = "frames (an animation)") -> tuple[str, ...]:
+    """Refuse a file of several pictures.
+
+    Args:
+        image: an opened picture.
+        kind: the format's word for its pictures.
+
+    Returns:
+        No warnings.
+
+    Raises:
+        UnreadableError: if the file has more than one picture: cleaning the first one only would
+            leave the object on the others.
+    """
+    count = picture_count(image)
+    if count > 1:
+        raise UnreadableError(
+            f"the file has {count} {kind}: cleaning the first would leave the object on the "
+            "others; split it first"
+        )
+    return ()
+
+
+def picture_count(image: Image.Image) -> int:
+    """Return the number of pictures that Pillow sees in the file."""
+    return int(getattr(image, "n_frames", 1))
+
+
+def exif_of(image: Image.Image) -> bytes | None:
+    """Return the file's EXIF from its TIFF header on."""
+    return bare_exif(image.info.get("exif"))
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """Return the file's XMP."""
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    return xmp.encode() if isinstance(xmp, str) else xmp
+
+
+def bare_metadata(
+    metadata: Metadata,
+    *,
+    turn: int = 1,
+    dpi: tuple[float, float] | None = None,
+    blocks: tuple[tuple[Any, bytes], ...] = (),
+) -> Metadata:
+    """Keep the colour profile and the density; drop all other metadata.
+
+    Args:
+        metadata: the file's metadata.
+        turn: the orientation 1-8 to declare in EXIF.
+        dpi: the density to declare in EXIF, for a format that has no other place for it.
+        blocks: the blocks that are kept.
+    """
+    exif = essential_exif(turn, dpi)
+    return Metadata(exif=exif, icc=metadata.icc, dpi=metadata.dpi, blocks=blocks)
+
+
+def bare(native: Native) -> Native:
+    """Drop a file's metadata but for its colour profile and density."""
+    return replace(native, metadata=bare_metadata(native.metadata))
+
+
+def encoded(sheet: Sheet, format: str, **options: Any) -> bytes:
+    """Encode in memory with Pillow's encoder for ``format``.
+
+    Pillow's encoders that write to the file themselves report a full disk as an error of their own.
+    """
+    memory = io.BytesIO()
+    to_pillow(sheet).save(memory, format, **options)
+    return memory.getvalue()
+
+
+def pillow_metadata(native: Native) -> dict[str, bytes]:
+    """Return EXIF, XMP and ICC profile under the names that Pillow's writers take, if present."""
+    metadata = {
+        "exif": native.metadata.exif,
+        "xmp": native.metadata.xmp,
+        "icc_profile": native.metadata.icc,
+    }
+    return {name: value for name, value in metadata.items() if value}
+
+
+def _no_bomb(image: Image.Image, handle: BinaryIO) -> None:
+    """Nothing in this format makes a small file of few pixels slow to decode."""
+
+
+def _no_orientation(image: Image.Image) -> None:
+    """EXIF and XMP are the only places for it."""
+
+
+def _no_deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | None:
+    return None
+
+
+def _nothing_more(source: Source) -> Captured:
+    return Captured()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One image format. Most defaults suit a format that Pillow reads and writes entirely.
+
+    Attributes:
+        name: Pillow's name of the format, which is also ``Native.format``.
+        title: the format's name for people.
+        suffixes: the file name endings by which a file is taken for a photo, with their dots.
+        lossy: whether files of this format may be lossy.
+        encode: writes a picture; what it cannot hold raises ``UnwritableError``.
+        deep: whether it can hold 16 bits per channel.
+        alpha: whether it can hold an alpha channel.
+        from_pixels: whether a photo that came from no file may be written in it.
+        aliases: other names under which Pillow opens such a file.
+        recognise: whether a file with these first bytes has this format; None: Pillow decides.
+        open: opens a recognised file, without decoding it; None: Pillow does.
+        refuse_bomb: raises ``UnreadableError`` for an opened file whose pixels would take far
+            longer to decode than their number suggests.
+        refuse_pages: raises ``UnreadableError`` for a file whose further pictures are its content;
+            returns warnings about those that are only side data.
+        deep_samples: the samples (HWC uint16, RGB order) of a file whose depth Pillow would
+            reduce to 8 bits; None for any other file.
+        exif: a loaded picture's EXIF.
+        directory_orientation: the orientation that the file declares outside EXIF and XMP, where
+            it takes precedence; None if it has none.
+        capture: what else is kept of a file.
+        bare: drops all metadata that the pixels do not need.
+        strip: a file's content without its metadata, its pixels not encoded anew; raises
+            ``ValueError`` if some metadata might remain. None: such a photo is encoded anew.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    lossy: bool
+    encode: Encode
+    deep: bool = False
+    alpha: bool = True
+    from_pixels: bool = True
+    aliases: tuple[str, ...] = ()
+    recognise: Callable[[bytes], bool] | None = None
+    open: Callable[[BinaryIO], Image.Image] | None = None
+    refuse_bomb: Callable[[Image.Image, BinaryIO], None] = _no_bomb
+    refuse_pages: Callable[[Image.Image], tuple[str, ...]] = refuse_pages
+    deep_samples: Callable[[Image.Image, BinaryIO], Pixels | None] = _no_deep_samples
+    exif: Callable[[Image.Image], bytes | None] = exif_of
+    directory_orientation: Callable[[Image.Image], int | None] = _no_orientation
+    capture: Callable[[Source], Captured] = _nothing_more
+    bare: Callable[[Native], Native] = bare
+    strip: Callable[[bytes, Native], bytes] | None = None
+
+    def orientation(self, image: Image.Image) -> int:
+        """Return the orientation 1-8 in which a loaded picture's pixels lie."""
+        declared = self.directory_orientation(image)
+        return orientation(self.exif(image), xmp_of(image)) if declared is None else declared

@@ -1,0 +1,47 @@
+"""GIF, of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import BinaryIO
+
+from ..metadata.hidden import may_hold_picture
+from ..native import Native, Sheet, transparency
+from .format import Captured, Format, Source, bare_metadata, encoded
+
+
+def capture(source: Source) -> Captured:
+    """Keep interlacing and the comment, unless the comment might hold a picture."""
+    info = source.image.info
+    comment = info.get("comment", b"")
+    return Captured(
+        options={
+            "interlace": info.get("interlace", 0),
+            "comment": b"" if may_hold_picture(comment) else comment,
+        }
+    )
+
+
+def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
+    """Write a GIF; the first wholly transparent palette entry stays the transparent one."""
+    alphas = transparency(sheet).get("transparency", b"")
+    clear = {"transparency": alphas.index(0)} if alphas and 0 in alphas else {}
+    handle.write(encoded(sheet, "GIF", optimize=False, **clear, **native.options))
+
+
+def bare(native: Native) -> Native:
+    """Drop the metadata and the comment."""
+    options = {**native.options, "comment": b""}
+    return replace(native, metadata=bare_metadata(native.metadata), options=options)
+
+
+GIF = Format(
+    name="GIF",
+    title="GIF",
+    suffixes=(".gif",),
+    lossy=False,
+    from_pixels=False,  # it needs a palette
+    capture=capture,
+    encode=encode,
+    bare=bare,
+)

@@ -1,0 +1,277 @@
+"""JPEG: written with the source's quantisation tables, subsampling and metadata segments.
+
+Where possible the DCT coefficients outside the holes are kept too: see ``keep`` and ``dct``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from PIL import Image, JpegImagePlugin
+
+from ...errors import UnreadableError
+from ..containers.jpeg import (
+    ADOBE,
+    APP0,
+    APP1,
+    APP12,
+    APP13,
+    APP14,
+    COM,
+    EXIF,
+    JFIF,
+    LARGEST,
+    PHOTOSHOP,
+    XMP,
+    Parsed,
+    Segment,
+    assemble,
+    icc_segments,
+    parse,
+)
+from ..metadata.exif_xmp import (
+    essential_exif,
+    orientation,
+    photoshop_without_thumbnails,
+    upright_exif,
+    upright_xmp,
+)
+from ..metadata.hidden import may_hold_picture
+from ..native import Coded, Metadata, Native, Sheet, to_pillow
+from .format import Captured, Format, Source, bare_metadata, refuse_pages
+
+#: Encoders write a dozen scans of a progressive JPEG. Each costs a pass over all its pixels, and
+#: may take only a few bytes of the file.
+MOST_SCANS = 200
+
+_TURNED = (5, 6, 7, 8)
+_FULL_CHROMA = 0
+#: Fewer bytes than this behind the end of the JPEG are a camera's padding.
+_TRAILER = 64
+_UNITS_AT = 7
+_INCH, _CENTIMETRE = b"\1", b"\2"
+
+
+def refuse_endless_scans(image: Image.Image, handle: BinaryIO) -> None:
+    """Refuse a progressive JPEG of more than ``MOST_SCANS`` scans, its further pictures included.
+
+    Raises:
+        UnreadableError: if there are more.
+    """
+    if "progressive" not in image.info:
+        return
+    handle.seek(0)
+    scans, last = 0, b""
+    while block := handle.read(1 << 20):
+        scans += (last + block).count(b"\xff\xda")
+        last = block[-1:] if block[-1:] == b"\xff" else b""
+    if scans > MOST_SCANS:
+        raise UnreadableError(
+            f"it has {scans:,} scans where a progressive JPEG has a dozen, "
+            "and would take for ever to decode; save it again"
+        )
+
+
+def warn_of_pages(image: Image.Image) -> tuple[str, ...]:
+    """Warn of a multi-picture file, whose first picture is the photo."""
+    if image.format == "MPO" or "mp" in image.info:
+        return (
+            "the file holds further pictures (a second view, a gain map or a preview): "
+            "the cleaned file keeps the first only",
+        )
+    return refuse_pages(image)
+
+
+def capture(source: Source) -> Captured:
+    """Keep the encoder's settings, the metadata segments and the coefficients."""
+    image, turn = source.image, source.turn
+    source.handle.seek(0)
+    parsed = parse(source.handle.read())
+    metadata = replace(source.metadata, blocks=blocks(parsed))
+    warnings: tuple[str, ...] = ()
+    if len(parsed.trailer.strip(b"\0\xff")) >= _TRAILER and "mp" not in image.info:
+        warnings = (
+            f"{len(parsed.trailer):,} bytes behind the picture (a video, a second picture) "
+            "are dropped from the cleaned file",
+        )
+    return Captured(
+        blocks=metadata.blocks,
+        options=options(image, turn),
+        coded=Coded(pixels_only(parsed), _as_stored(metadata, source)),
+        warnings=warnings,
+    )
+
+
+def _as_stored(metadata: Metadata, source: Source) -> Metadata:
+    """Return the metadata for pixels in their stored orientation, which EXIF then declares."""
+    turn = source.turn
+    if turn == 1:
+        return metadata
+    size = source.image.height, source.image.width
+    exif, xmp = source.exif, source.xmp
+    kept = replace(
+        metadata,
+        exif=upright_exif(exif, size, turn) if metadata.exif and exif else None,
+        xmp=upright_xmp(xmp, turn) if metadata.xmp and xmp else None,
+    )
+    if orientation(kept.exif, kept.xmp) == turn:
+        return kept
+    return replace(kept, exif=essential_exif(turn))
+
+
+def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
+    """Return the metadata segments that stay true for the new picture.
+
+    EXIF, XMP and ICC are not among them (they are rebuilt), nor is anything that may hold a second
+    picture: thumbnails, the MPF directory, FlashPix, content credentials.
+
+    Returns:
+        (marker, payload) in file order.
+    """
+    kept = []
+    photoshop = bytearray()
+    for segment in parsed.segments:
+        marker, payload = segment.marker, segment.payload
+        if marker == APP0 and payload.startswith(JFIF):
+            # The last two bytes are the thumbnail's size.
+            kept.append((marker, payload[:12] + b"\0\0"))
+        elif marker == APP13 and payload.startswith(PHOTOSHOP):
+            # One list of resources may run through several segments.
+            photoshop += payload.removeprefix(PHOTOSHOP)
+        elif marker in (APP12, COM) and not may_hold_picture(payload):
+            kept.append((marker, payload))
+    resources = photoshop_without_thumbnails(bytes(photoshop)) or b""
+    room = LARGEST - len(PHOTOSHOP)
+    kept += [
+        (APP13, PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)
+    ]
+    return tuple(kept)
+
+
+def pixels_only(parsed: Parsed) -> bytes:
+    """Return the file with tables, frame, scans and the segments that define its colours, only."""
+    return assemble(needed for segment in parsed.segments if (needed := _needed(segment)))
+
+
+def _needed(segment: Segment) -> Segment | None:
+    if segment.marker == APP0 and segment.payload.startswith(JFIF):
+        return Segment(APP0, segment.payload[:12] + b"\0\0")
+    if segment.marker == APP14 and segment.payload.startswith(ADOBE):
+        return Segment(APP14, segment.payload[:12])
+    return None if segment.is_metadata else segment
+
+
+def options(image: Image.Image, turn: int) -> dict[str, Any]:
+    """Return Pillow's encoder settings that reproduce the source's quality in an upright picture.
+
+    A picture turned by 90 degrees gets transposed tables, so that each frequency keeps its
+    quantisation step. Chroma that is halved in one direction only is then kept whole, because
+    Pillow cannot halve the other direction.
+
+    Args:
+        image: the opened source.
+        turn: the orientation 1-8 from which the pixels are turned.
+    """
+    assert isinstance(image, JpegImagePlugin.JpegImageFile)
+    tables = []
+    for component in image.layer[:2] if image.mode in ("RGB", "YCbCr") else image.layer[:1]:
+        table = image.quantization[component[3]]
+        tables.append(
+            [table[8 * (i % 8) + i // 8] for i in range(64)] if turn in _TURNED else list(table)
+        )
+    settings: dict[str, Any] = {"qtables": tables, "progressive": "progressive" in image.info}
+    if image.mode == "RGB":
+        sampling = JpegImagePlugin.get_sampling(image)
+        settings["subsampling"] = (
+            _FULL_CHROMA if sampling == -1 or (sampling == 1 and turn in _TURNED) else sampling
+        )
+        ids = bytes(component[0] for component in image.layer)
+        settings["keep_rgb"] = image.info.get("adobe_transform") == 0 or (
+            ids == b"RGB" and "adobe" not in image.info
+        )
+    return settings
+
+
+def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
+    """Write a JPEG; without the source's options: quality 95, chroma whole."""
+    settings = dict(native.options) or {"quality": 95, "subsampling": _FULL_CHROMA}
+    memory = BytesIO()
+    to_pillow(sheet).save(memory, "JPEG", **settings)
+    segments = parse(memory.getvalue()).segments
+    if native.options:
+        # The source's own JFIF header replaces the encoder's; a camera's file has EXIF instead.
+        segments = tuple(s for s in segments if s.marker != APP0)
+    write_segments(segments, native.metadata, handle)
+
+
+def write_segments(segments: Iterable[Segment], metadata: Metadata, handle: BinaryIO) -> None:
+    """Write a picture's segments, with ``metadata`` before them."""
+    own = [Segment(marker, payload) for marker, payload in metadata.blocks]
+    first = [segment for segment in own if segment.marker == APP0]
+    others = [segment for segment in own if segment.marker != APP0]
+    ahead = [s for s in (*first, *_rebuilt(metadata), *others) if len(s.payload) <= LARGEST]
+    handle.write(assemble((*ahead, *segments)))
+
+
+def _rebuilt(metadata: Metadata) -> Iterator[Segment]:
+    if metadata.exif:
+        yield Segment(APP1, EXIF + metadata.exif)
+    if metadata.xmp:
+        yield Segment(APP1, XMP + metadata.xmp)
+    yield from icc_segments(metadata.icc)
+
+
+def bare(native: Native) -> Native:
+    """Drop the metadata; the JFIF header stays, or EXIF declares the density in its place."""
+    coded = native.coded
+    if coded is not None:
+        coded = replace(coded, metadata=_bare(coded.metadata, native.turn))
+    return replace(native, metadata=_bare(native.metadata, 1), coded=coded)
+
+
+def _bare(metadata: Metadata, turn: int) -> Metadata:
+    jfif = next((payload for marker, payload in metadata.blocks if marker == APP0), None)
+    return bare_metadata(
+        metadata,
+        turn=turn,
+        dpi=None if _has_density(jfif) else metadata.dpi,
+        blocks=() if jfif is None else ((APP0, jfif),),
+    )
+
+
+def strip(content: bytes, native: Native) -> bytes:
+    """Drop the metadata segments and everything behind the file's end; keep the coded samples."""
+    parsed = parse(content)
+    jfif = parsed.first(APP0, JFIF)
+    ahead = [] if jfif is None else [Segment(APP0, jfif[:12] + b"\0\0")]
+    exif = essential_exif(native.turn, None if _has_density(jfif) else native.metadata.dpi)
+    if exif:
+        ahead.append(Segment(APP1, EXIF + exif))
+    ahead += icc_segments(native.metadata.icc)
+    if payload := parsed.first(APP14, ADOBE):
+        ahead.append(Segment(APP14, payload[:12]))
+    return assemble((*ahead, *(s for s in parsed.segments if not s.is_metadata)))
+
+
+def _has_density(jfif: bytes | None) -> bool:
+    """Whether a JFIF header declares a density, not just an aspect ratio."""
+    return jfif is not None and jfif[_UNITS_AT : _UNITS_AT + 1] in (_INCH, _CENTIMETRE)
+
+
+JPEG = Format(
+    name="JPEG",
+    title="JPEG",
+    suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+    lossy=True,
+    alpha=False,
+    aliases=("MPO",),
+    refuse_bomb=refuse_endless_scans,
+    refuse_pages=warn_of_pages,
+    capture=capture,
+    encode=encode,
+    bare=bare,
+    strip=strip,
+)

@@ -1,0 +1,333 @@
+"""TIFF: strips encoded bare, under a directory of the encoder's tags and the source's own.
+
+Writing the directory here keeps private tags (GeoTIFF, IPTC) that Pillow's writer would drop or
+libtiff would choke on, and it is the only way to 16-bit colour, whose strips are made here. Lossy
+or unwritable compressions become Deflate, so a TIFF is always lossless.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, TiffImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2 as _Directory
+
+from ...errors import UnreadableError
+from ...types import Pixels
+from ..metadata.exif_xmp import ORIENTATION, photoshop_without_thumbnails
+from ..metadata.hidden import may_hold_picture
+from ..native import Native, Sheet, to_pillow
+from .deep import decode_16_bits, to_rgb_order
+from .format import Captured, Format, Source, bare_metadata, picture_count, refuse_pages
+
+_SUBFILE_TYPE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL = 254, 258, 262, 277
+_WIDTH, _HEIGHT, _PLANAR_CONFIGURATION = 256, 257, 284
+_X_RESOLUTION, _Y_RESOLUTION, _PHOTOSHOP, _XMP, _EXIF, _GPS = 282, 283, 34377, 700, 34665, 34853
+_COMPRESSION, _PREDICTOR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 259, 317, 338, 339
+_STRIP_OFFSETS, _STRIP_COUNTS, _ROWS_PER_STRIP = 273, 279, 278
+_SHORT, _LONG = 3, 4
+_GREY, _RGB = 1, 2
+#: Bits of the subfile type: a reduced copy, a transparency mask.
+_REDUCED_OR_MASK = 0b101
+#: Structure (the new file has its own), orientation (now 1), and further pictures: sub-images, JPEG
+#: streams, Photoshop's layers.
+_NOT_KEPT = frozenset(
+    [
+        *(254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 284, 288),
+        *(289, 292, 293, 297, 301, 317, 320, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334),
+        *(338, 339, 340, 341, 347, *range(512, 533), _EXIF, _GPS, 37724, 40965),
+    ]
+)
+#: Tags that the pixels need to look as they do: resolution and its unit, white point, primaries,
+#: dot range, ICC profile.
+_PIXEL_TAGS = frozenset((282, 283, 296, 318, 319, 336, 34675))
+_KEPT_COMPRESSIONS = frozenset(
+    {"raw", "group3", "group4", "tiff_lzw", "tiff_adobe_deflate", "packbits"}
+)
+_PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate"})
+_STRIP_BYTES = 1 << 20
+_MAKER_NOTE, _INTEROPERABILITY = 37500, 40965
+_HEADER = b"II*\0\0\0\0\0"
+#: The version number of BigTIFF, whose header is 16 bytes long.
+_BIG_TIFF = 43
+
+Tag = tuple[int, int, Any]
+
+
+def warn_of_pages(image: Image.Image) -> tuple[str, ...]:
+    """Refuse several pages, but only warn if all behind the first are reduced copies or masks."""
+    count = picture_count(image)
+    if count > 1 and all(_is_side_page(image, page) for page in range(1, count)):
+        image.seek(0)
+        return ("the file holds reduced copies of its picture: the cleaned file drops them",)
+    return refuse_pages(image, "pages")
+
+
+def _is_side_page(image: Image.Image, page: int) -> bool:
+    image.seek(page)
+    return bool(int(_tags(image).get(_SUBFILE_TYPE, 0)) & _REDUCED_OR_MASK)
+
+
+def deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | None:
+    """Decode 16-bit RGB, with or without alpha.
+
+    Raises:
+        UnreadableError: for samples of a depth or colour that cannot be written back.
+    """
+    bits = bits_per_sample(image)
+    if max(bits) <= 8:
+        return None
+    if set(bits) != {16}:
+        raise UnreadableError(
+            f"its samples have {bits[0]} bits, which cannot be written back; "
+            "convert it to 8 or 16 bits"
+        )
+    if len(bits) == 1:
+        return None
+    if _tags(image).get(_PHOTOMETRIC) != _RGB:
+        raise UnreadableError(
+            f"16-bit {image.mode} cannot be kept at its depth; "
+            "convert it to 16-bit RGB or to 8 bits"
+        )
+    return to_rgb_order(decode_16_bits(image, handle))
+
+
+def bits_per_sample(image: Image.Image) -> tuple[int, ...]:
+    """Return the bits of each channel."""
+    tags = _tags(image)
+    bits = tuple(tags.get(_BITS_PER_SAMPLE, (1,)))
+    samples = int(tags.get(_SAMPLES_PER_PIXEL, 1))
+    return bits * samples if len(bits) == 1 else bits
+
+
+def no_exif(image: Image.Image) -> None:
+    """EXIF is a directory of the file's own and kept among its tags."""
+
+
+def directory_orientation(image: Image.Image) -> int | None:
+    """Return the directory's orientation: 1 if it is invalid, None (or 0) leaves it to XMP."""
+    value = _tags(image).get(ORIENTATION)
+    if not value:
+        return None
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def capture(source: Source) -> Captured:
+    """Keep compression and tags; warn of channels that Pillow does not decode."""
+    image = source.image
+    samples, kept = int(_tags(image).get(_SAMPLES_PER_PIXEL, 1)), len(image.getbands())
+    warnings: tuple[str, ...] = ()
+    if samples > kept:
+        warnings = (
+            f"{samples - kept} of its {samples} channels (masks or spot colours) cannot be kept",
+        )
+    settings = options(image, source.handle, turned=source.turn > 4)
+    return Captured(options=settings, warnings=warnings)
+
+
+def _tags(image: Image.Image) -> Any:
+    return getattr(image, "tag_v2", {})
+
+
+def options(image: Image.Image, handle: BinaryIO, turned: bool) -> dict[str, Any]:
+    """Return the source's compression and every tag that stays true, as (tag, type, value).
+
+    Args:
+        image: the opened source.
+        handle: its file.
+        turned: whether the upright picture has width and height exchanged.
+    """
+    assert isinstance(image, TiffImagePlugin.TiffImageFile)
+    compression = image.info.get("compression", "raw")
+    directory = image.tag_v2
+    tags: list[Tag] = []
+    for tag in directory:
+        if tag in _NOT_KEPT:
+            continue
+        value = directory[tag]
+        if tag == _PHOTOSHOP:
+            value = photoshop_without_thumbnails(value) if isinstance(value, bytes) else None
+        if turned and tag in (_X_RESOLUTION, _Y_RESOLUTION):
+            tag = _X_RESOLUTION + _Y_RESOLUTION - tag
+        if isinstance(value, bytes) and may_hold_picture(value):
+            continue
+        if value is not None and tag != _XMP:
+            tags.append((tag, directory.tagtype.get(tag, 0), value))
+    for group in (_EXIF, _GPS):
+        if group in directory and (inner := _inner(handle, directory[group], group)):
+            tags.append((group, _LONG, inner))
+    return {
+        "compression": compression if compression in _KEPT_COMPRESSIONS else "tiff_adobe_deflate",
+        "predictor": directory.get(_PREDICTOR, 1) == 2 or compression not in _KEPT_COMPRESSIONS,
+        "extra": directory.get(_EXTRA_SAMPLES),
+        "tags": tuple(tags),
+    }
+
+
+def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
+    """Write a TIFF in the sheet's own mode and depth."""
+    directory, strips = (
+        _deep(sheet, native) if sheet.pixels.dtype == np.uint16 else _plain(sheet, native)
+    )
+    tags: list[Tag] = list(native.options.get("tags", ()))
+    if native.metadata.xmp:
+        tags.append((_XMP, 1, native.metadata.xmp))
+    for tag, kind, value in tags:
+        _put(directory, tag, kind, value)
+    _put(directory, _STRIP_COUNTS, _LONG, tuple(len(strip) for strip in strips))
+    offsets = np.cumsum([0] + [len(strip) for strip in strips[:-1]]).tolist()
+    # Relative offsets: Pillow's directory adds its own length.
+    _put(directory, _STRIP_OFFSETS, _LONG, tuple(offsets))
+    directory.save(handle)
+    for strip in strips:
+        handle.write(strip)
+
+
+def _plain(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
+    """Return directory and strips as Pillow encodes them."""
+    compression = native.options.get("compression", "tiff_adobe_deflate")
+    info: dict[int, Any] = {}
+    if (
+        compression in _PREDICTABLE
+        and sheet.mode not in ("1", "P", "PA")
+        and native.options.get("predictor", True)
+    ):
+        info[_PREDICTOR] = 2
+    memory = BytesIO()
+    image = to_pillow(sheet)
+    image.save(memory, "TIFF", compression=compression, tiffinfo=info, strip_size=_STRIP_BYTES)
+    encoded = Image.open(memory, formats=("TIFF",))
+    assert isinstance(encoded, TiffImagePlugin.TiffImageFile)
+    source = encoded.tag_v2
+    directory = _Directory(memory.getvalue()[:8])
+    for tag in source:
+        _put(directory, tag, source.tagtype[tag], source[tag])
+    view = memory.getbuffer()
+    strips = [
+        bytes(view[at : at + size])
+        for at, size in zip(source[_STRIP_OFFSETS], source[_STRIP_COUNTS], strict=True)
+    ]
+    return directory, strips
+
+
+def _deep(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
+    """Encode 16-bit grey or RGB, with or without alpha.
+
+    The strips are raw, or Deflate with the horizontal predictor.
+    """
+    height, width = sheet.pixels.shape[:2]
+    depth = sheet.pixels.shape[2] if sheet.pixels.ndim == 3 else 1
+    raw = native.options.get("compression") == "raw"
+    rows = max(1, min(height, _STRIP_BYTES // (width * depth * 2)))
+    directory = _Directory(_HEADER)
+    shorts = {
+        _BITS_PER_SAMPLE: (16,) * depth,
+        _COMPRESSION: 1 if raw else 8,
+        _PHOTOMETRIC: _RGB if depth > 2 else _GREY,
+        _SAMPLES_PER_PIXEL: depth,
+        _PLANAR_CONFIGURATION: 1,
+        _SAMPLE_FORMAT: (1,) * depth,
+    }
+    if not raw:
+        shorts[_PREDICTOR] = 2
+    if depth in (2, 4):
+        shorts[_EXTRA_SAMPLES] = native.options.get("extra") or (2,)
+    for tag, value in shorts.items():
+        _put(directory, tag, _SHORT, value)
+    for tag, value in {_WIDTH: width, _HEIGHT: height, _ROWS_PER_STRIP: rows}.items():
+        _put(directory, tag, _LONG, value)
+    return directory, list(_deep_strips(sheet.pixels.reshape(height, width, depth), rows, raw))
+
+
+def _deep_strips(pixels: Pixels, rows: int, raw: bool) -> Iterator[bytes]:
+    for top in range(0, len(pixels), rows):
+        strip = pixels[top : top + rows]
+        if raw:
+            yield strip.astype("<u2").tobytes()
+        else:
+            differences = strip.copy()
+            differences[:, 1:] -= strip[:, :-1]
+            yield zlib.compress(differences.astype("<u2").tobytes(), 4)
+
+
+def _put(directory: _Directory, tag: int, kind: int, value: Any) -> None:
+    """Set a tag with the type it has in the source (0: Pillow chooses).
+
+    A value that does not fit its type is left out.
+    """
+    if isinstance(value, dict) or _writable(_Directory(_HEADER), tag, kind, value):
+        if kind:
+            directory.tagtype[tag] = kind
+        directory[tag] = value
+
+
+def _writable(probe: _Directory, tag: int, kind: int, value: Any) -> bool:
+    if kind:
+        probe.tagtype[tag] = kind
+    try:
+        probe[tag] = value
+        probe.tobytes()
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        struct.error,
+    ):
+        return False
+    return True
+
+
+def _inner(handle: BinaryIO, offset: Any, group: int) -> dict[int, Any]:
+    """Return the values of the EXIF or GPS directory that can be written again.
+
+    Maker notes are left out: their offsets would be wrong in the new file.
+    """
+    try:
+        handle.seek(0)
+        header = handle.read(8)
+        big = _BIG_TIFF in header[2:4]
+        source = _Directory(header + handle.read(8 if big else 0), group=group)
+        handle.seek(int(offset))
+        source.load(handle)
+        values = dict(source)
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return {}
+    return {
+        tag: value
+        for tag, value in values.items()
+        if tag not in (_MAKER_NOTE, _INTEROPERABILITY)
+        and not (isinstance(value, bytes) and may_hold_picture(value))
+        and _writable(_Directory(_HEADER, group=group), tag, 0, value)
+    }
+
+
+def bare(native: Native) -> Native:
+    """Drop the metadata but for the tags that define colours and density."""
+    tags = tuple(tag for tag in native.options.get("tags", ()) if tag[0] in _PIXEL_TAGS)
+    options = {**native.options, "tags": tags}
+    return replace(native, metadata=bare_metadata(native.metadata), options=options)
+
+
+TIFF = Format(
+    name="TIFF",
+    title="TIFF",
+    suffixes=(".tif", ".tiff"),
+    lossy=False,
+    deep=True,
+    refuse_pages=warn_of_pages,
+    deep_samples=deep_samples,
+    exif=no_exif,
+    directory_orientation=directory_orientation,
+    capture=capture,
+    encode=encode,
+    bare=bare,
+)

@@ -1,0 +1,55 @@
+"""WebP, lossy or lossless."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from ..containers.webp import without_metadata
+from ..metadata.exif_xmp import essential_exif
+from ..native import Native, Sheet, to_pillow
+from .format import Captured, Format, Source, pillow_metadata
+
+
+def capture(source: Source) -> Captured:
+    """Find out whether the file is lossless."""
+    return Captured(lossless=_is_lossless(source.handle))
+
+
+def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
+    """Write a WebP, lossless if the source was."""
+    quality = (
+        {"lossless": True, "exact": True, "quality": 60}
+        if native.lossless
+        else {"quality": 95, "exact": True}
+    )
+    to_pillow(sheet).save(handle, "WEBP", **quality, **pillow_metadata(native))
+
+
+def strip(content: bytes, native: Native) -> bytes:
+    """Drop the metadata chunks; EXIF keeps the orientation."""
+    return without_metadata(content, essential_exif(native.turn, None))
+
+
+def _is_lossless(handle: BinaryIO) -> bool:
+    """Whether the picture's chunk is VP8L; the file is a RIFF list of chunks."""
+    handle.seek(12)
+    while len(head := handle.read(8)) == 8:
+        if head[:3] == b"VP8" and head[3:4] in b" L":
+            return head[3:4] == b"L"
+        if head[:4] == b"ANMF":
+            # A one-frame animation: the picture is the frame's first chunk, or follows its alpha.
+            return b"VP8L" in handle.read(64)
+        size = int.from_bytes(head[4:], "little")
+        handle.seek(size + size % 2, 1)
+    return False
+
+
+WEBP = Format(
+    name="WEBP",
+    title="WebP",
+    suffixes=(".webp",),
+    lossy=True,
+    capture=capture,
+    encode=encode,
+    strip=strip,
+)

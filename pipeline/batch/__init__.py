@@ -1,0 +1,1 @@
+"""Runs over folders: plan, resume, engines, journal, output folders."""

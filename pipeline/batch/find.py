@@ -1,4 +1,8 @@
-"""The photos of a folder elsewhere, by the same rules as those of a folder here."""
+"""Photos below an input, in a local folder or a remote one, by the same rules.
+
+A photo has a suffix that the program knows. Hidden files, previews of earlier reports and the
+folders to leave out are not searched. Notes tell the user what was ignored.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
-from ..storage import layout
+from ..storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
 from ..storage.location import Location, RemotePath, is_plain_name
 from .names import InputPhoto
 
@@ -16,30 +20,63 @@ from .names import InputPhoto
 def find_photos(
     given: Location, leave_out: Sequence[Location], notes: list[str]
 ) -> Iterator[InputPhoto]:
-    """The photos of one input, and notes on what is passed over."""
+    """Yield the photos of one input.
+
+    Args:
+        given: a photo or a folder.
+        leave_out: folders that are not searched.
+        notes: receives a sentence about every kind of file that is ignored.
+
+    Raises:
+        UsageError: a remote input does not exist or cannot be listed.
+    """
     if isinstance(given, RemotePath):
-        yield from find_remote(given, leave_out, notes)
-        return
-    skipped = [path.resolve() for path in leave_out if isinstance(path, Path)]
+        yield from _remote_photos(given, leave_out, notes)
+    else:
+        yield from _local_photos(given, leave_out, notes)
+
+
+def without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
+    """Yield every file once, under its first name.
+
+    A file repeats if it is given twice, or if both a folder and a file in it are given.
+    """
+    seen = set()
+    for photo in photos:
+        source = photo.source
+        real = (
+            str(source.parent.resolve() / source.name) if isinstance(source, Path) else str(source)
+        )
+        if real not in seen:
+            seen.add(real)
+            yield photo
+
+
+def _local_photos(
+    given: Path, leave_out: Sequence[Location], notes: list[str]
+) -> Iterator[InputPhoto]:
     if given.is_file():
-        if given.suffix.lower() in SUFFIXES:
+        if _has_photo_suffix(given.name):
             yield InputPhoto(given, PurePosixPath(given.name))
         else:
-            notes.append(f"{given}: not a photo by its name, ignored")
+            notes.append(_not_a_photo(given))
         return
+    skipped = {path.resolve() for path in leave_out if isinstance(path, Path)}
     others = 0
-    folders = [given]
+    for path, is_regular in _walk(given, skipped, notes):
+        if is_regular and _has_photo_suffix(path.name):
+            yield InputPhoto(path, PurePosixPath(path.relative_to(given).as_posix()))
+        else:
+            others += 1
+    _note_others(given, others, notes)
+
+
+def _walk(top: Path, skipped: set[Path], notes: list[str]) -> Iterator[tuple[Path, bool]]:
+    """Yield (path, whether it is a regular file) for everything below ``top`` but folders."""
+    folders = [top]
     while folders:
         folder = folders.pop()
-        try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            notes.append(f"{folder}: cannot be listed ({error.strerror}), left out")
-            continue
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
+        for entry in _list(folder, notes):
             path = Path(folder, entry.name)
             kind = _kind(entry)
             if kind == "folder":
@@ -47,21 +84,23 @@ def find_photos(
                     folders.append(path)
             elif kind == "link to a folder":
                 notes.append(f"{path}: a link to a folder, not followed")
-            elif kind == "file" and path.suffix.lower() in SUFFIXES:
-                yield InputPhoto(path, PurePosixPath(path.relative_to(given).as_posix()))
             else:
-                others += 1
-    if others:
-        notes.append(f"{given}: {others} other {'file' if others == 1 else 'files'} ignored")
+                yield path, kind == "file"
 
 
-def _is_previews(folder: Path) -> bool:
-    """Whether this is the folder of small pictures of an earlier run's report: results may be cleaned again, these are none."""
-    return folder.name == layout.PREVIEWS and (folder.parent / layout.JOURNAL_NAME).is_file()
+def _list(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
+    """Return the visible entries of a folder in the order of their names."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        notes.append(f"{folder}: cannot be listed ({error.strerror}), left out")
+        return []
+    return [entry for entry in entries if not entry.name.startswith(".")]
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Only regular files (and links to them) are ever read: a pipe or a device would wait for ever."""
+    """Classify an entry; only regular files are read, because a pipe would block for ever."""
     try:
         if entry.is_dir():
             return "link to a folder" if entry.is_symlink() else "folder"
@@ -70,64 +109,78 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "other"
 
 
-def without_repeats(found: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
-    """The same file reached twice (given twice, or a folder and a file in it) counts once, under the name it had first."""
-    seen = set()
-    for item in found:
-        source = item.source
-        real = (
-            str(source.parent.resolve() / source.name) if isinstance(source, Path) else str(source)
-        )
-        if real not in seen:
-            seen.add(real)
-            yield item
+def _is_previews(folder: Path) -> bool:
+    """Whether this is the preview folder of an earlier report.
+
+    Results may be inputs again; previews may not.
+    """
+    return folder.name == PREVIEWS and (folder.parent / JOURNAL_NAME).is_file()
 
 
-def find_remote(
+def _remote_photos(
     given: RemotePath, leave_out: Sequence[Location], notes: list[str]
 ) -> Iterator[InputPhoto]:
-    """The photos below ``given``, without hidden ones and what lies in ``leave_out``; ``notes`` gets what was passed over.
-
-    Raises:
-        UsageError: there is nothing, or it cannot be listed.
-    """
     files = given.files()
     if not files:
         raise UsageError(f"{given}: no such file or folder")
     if set(files) == {""}:
-        if PurePosixPath(given.name).suffix.lower() in SUFFIXES and is_plain_name(given.name):
+        if _has_photo_suffix(given.name) and is_plain_name(given.name):
             yield InputPhoto(files[""], PurePosixPath(given.name))
         else:
-            notes.append(f"{given}: not a photo by its name, ignored")
+            notes.append(_not_a_photo(given))
         return
-    skipped = [place for place in leave_out if isinstance(place, RemotePath)]
-    runs = {
-        name.removesuffix(layout.JOURNAL_NAME)
-        for name in files
-        if name.rpartition("/")[2] == layout.JOURNAL_NAME
-    }
-    runs |= {
-        name.partition(layout.JOURNAL_PIECES)[0]
-        for name in files
-        if f"/{layout.JOURNAL_PIECES}/" in f"/{name}"
-    }
-    others = odd = 0
-    for name, source in sorted(files.items()):
-        if any(source.is_below(folder) for folder in skipped) or any(
-            name.startswith(f"{run}{layout.PREVIEWS}/") for run in runs
-        ):
-            continue
+    others = impossible = 0
+    for name, source in _searched(files, leave_out):
         if not is_plain_name(name):
-            odd += bool(name.strip("/"))
-        elif any(part.startswith(".") for part in name.split("/")):
+            impossible += bool(name.strip("/"))
+        elif _is_hidden(name):
             continue
-        elif PurePosixPath(name).suffix.lower() in SUFFIXES:
+        elif _has_photo_suffix(name):
             yield InputPhoto(source, PurePosixPath(name))
         else:
             others += 1
-    if odd:
+    if impossible:
         notes.append(
-            f"{given}: {odd} left out whose name no folder can hold ('..', '//' or a backslash)"
+            f"{given}: {impossible} left out whose name no folder can hold "
+            "('..', '//' or a backslash)"
         )
-    if others:
-        notes.append(f"{given}: {others} other {'file' if others == 1 else 'files'} ignored")
+    _note_others(given, others, notes)
+
+
+def _searched(
+    files: dict[str, RemotePath], leave_out: Sequence[Location]
+) -> Iterator[tuple[str, RemotePath]]:
+    """Yield the files outside ``leave_out`` and outside every preview folder, sorted by name."""
+    skipped = [place for place in leave_out if isinstance(place, RemotePath)]
+    previews = tuple(f"{run}{PREVIEWS}/" for run in _run_folders(files))
+    for name, source in sorted(files.items()):
+        if not name.startswith(previews) and not any(source.is_below(place) for place in skipped):
+            yield name, source
+
+
+def _run_folders(files: Iterable[str]) -> set[str]:
+    """Return the output folders of earlier runs, with a trailing slash, by their journals."""
+    journals = {
+        name.removesuffix(JOURNAL_NAME) for name in files if name.rpartition("/")[2] == JOURNAL_NAME
+    }
+    pieces = {
+        name.partition(JOURNAL_PIECES)[0] for name in files if f"/{JOURNAL_PIECES}/" in f"/{name}"
+    }
+    return journals | pieces
+
+
+def _is_hidden(name: str) -> bool:
+    return any(component.startswith(".") for component in name.split("/"))
+
+
+def _has_photo_suffix(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def _not_a_photo(given: Location) -> str:
+    return f"{given}: not a photo by its name, ignored"
+
+
+def _note_others(given: Location, count: int, notes: list[str]) -> None:
+    if count:
+        notes.append(f"{given}: {count} other {'file' if count == 1 else 'files'} ignored")

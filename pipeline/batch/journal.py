@@ -1,7 +1,14 @@
-"""The journal of an output folder: which photos are done, with which settings, so that a broken run goes on where it stopped.
+"""The journal of an output folder: the finished photos and their settings, so that a run resumes.
 
-One JSON line a finished photo, appended and flushed, in a hidden file beside the report. A last line ``{"complete": true}`` says that the
-run ended by itself. A row may carry ``facts`` of who did the work, where these differ from what the rows before it said.
+The file is hidden, beside the report. It has one JSON line per finished photo, appended and
+flushed::
+
+    {"input", "identity", "written", "mask_written", "entry"[, "facts"]}
+
+``input`` is the photo's name, ``identity`` a hash of its files and settings, ``written`` and
+``mask_written`` are the stamps of its result and its mask, and ``entry`` is its row of the report.
+A row has ``facts`` about the worker if they differ from the facts of the rows before it. A last
+line ``{"complete": true}`` says that the run ended by itself.
 """
 
 from __future__ import annotations
@@ -20,12 +27,15 @@ from ..system.atomic import unwritable
 
 
 def row_line(row: dict[str, Any]) -> bytes:
-    """A row as it stands in the file."""
+    """Return a row as a line of the file."""
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _is_writable(row: dict[str, Any], line: str) -> bool:
-    """Whether ``row_line`` can write the row again: an escape may hold a surrogate that it cannot."""
+    """Whether ``row_line`` can write a row that was read from ``line``.
+
+    An escape in the line may hold a surrogate that cannot be encoded.
+    """
     try:
         return "\\u" not in line or bool(row_line(row))
     except UnicodeEncodeError:
@@ -33,10 +43,13 @@ def _is_writable(row: dict[str, Any], line: str) -> bool:
 
 
 class Journal:
-    """Rows by the photo's name. Safe to append from several threads.
+    """The rows of an output folder, by the photo's name. Threads may append concurrently.
 
-    ``complete`` says whether the run that wrote the last rows ended by itself, ``earlier`` whose rows are of runs that did, and ``facts``
-    what was noted of the work since.
+    Attributes:
+        rows: the last row of every photo.
+        complete: whether the run that wrote the last rows ended by itself.
+        earlier: the photos whose rows are of completed runs.
+        facts: facts about the workers since the last completed run.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -53,21 +66,25 @@ class Journal:
                 return
 
     def load_rows(self, content: bytes) -> None:
-        """Read rows, the later ones of a photo in the place of the earlier. A damaged row is none: its photo is done again."""
-        # The schema loads NumPy: --help must not wait for it.
+        """Load rows; a later row replaces an earlier one for the same photo.
+
+        Damaged rows are ignored, so those photos are processed again.
+        """
+        # Imported here because the schema loads NumPy, which --help does not need.
         from ..report.schema import is_entry
 
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
-                continue  # the line that a crash cut short
+                continue  # a line that a crash cut short
             if not isinstance(row, dict):
                 continue
             if row.get("complete") is True:
                 self.complete, self.earlier, self.facts = True, set(self.rows), []
             entry, name = row.get("entry"), str(row.get("input"))
-            # The same row twice: a store's piece holds it too, because whoever made one file of the pieces died before they were gone.
+            # The same row again is no new one: it stands in a store's piece too if the process
+            # died between merging the pieces and deleting them.
             if (
                 is_entry(entry)
                 and entry["input"] == row.get("input")
@@ -75,13 +92,6 @@ class Journal:
                 and self.rows.get(name) != row
             ):
                 self._note(name, row)
-
-    def _note(self, name: str, row: dict[str, Any]) -> None:
-        self.rows[name] = row
-        self.complete = False
-        self.earlier.discard(name)
-        if isinstance(facts := row.get("facts"), dict):
-            self.facts.append(facts)
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
@@ -91,10 +101,13 @@ class Journal:
         )
 
     def add(self, row: dict[str, Any]) -> list[str]:
-        """Append one finished photo. Gives the names of the photos that are now safe: on the disk, this one is.
+        """Append one finished photo.
+
+        Returns:
+            The names of the photos that are durable now; on a disk, this one.
 
         Raises:
-            OutputError: it cannot be kept.
+            OutputError: the journal cannot be written.
         """
         with self._lock:
             self._append(row)
@@ -102,23 +115,30 @@ class Journal:
             return [row["input"]]
 
     def flush(self) -> list[str]:
-        """Make all that was added safe; gives the names that were not before."""
+        """Make all added rows durable, and return the names of those that were not before."""
         return []
 
     def finish(self) -> list[str]:
-        """Say that the run ended by itself. As ``flush``."""
+        """Record that the run ended by itself; returns names like ``flush``."""
         with self._lock:
             self._append({"complete": True})
             return []
 
+    def _note(self, name: str, row: dict[str, Any]) -> None:
+        self.rows[name] = row
+        self.complete = False
+        self.earlier.discard(name)
+        if isinstance(facts := row.get("facts"), dict):
+            self.facts.append(facts)
+
     def _append(self, row: dict[str, Any]) -> None:
-        """A line, whole: what a full disk took of it is taken back."""
+        """Append a complete line, or, on a full disk, nothing of it."""
         line = row_line(row)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab+", buffering=0) as file:
                 end = file.seek(0, os.SEEK_END)
-                # A crash may have cut the last line: what comes now begins a new one.
+                # A crash may have cut the last line; this row begins a new one.
                 if end and (file.seek(end - 1), file.read(1))[1] != b"\n":
                     line = b"\n" + line
                 try:

@@ -1,4 +1,4 @@
-"""What of a plan is left to do: the journal's rows against the photos, masks and results as they are now."""
+"""The photos that are left to do: the journal's rows against the current photos and results."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from ..storage.location import Location, RemotePath, relative_name
 from ..storage.stamp import fingerprint
 from ..system.atomic import is_file
 from ..types import Status
-from . import scan
 from .output.protocol import Output
+from .scan import PlannedPhoto
 from .settings import BatchSettings
 from .worker import Facts, Task
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
 
-#: Part of a photo's identity: raise it when the same settings and weights give other pictures, so that they are cleaned again.
+#: Part of a photo's identity. Raise it when the same settings and weights give other pictures, so
+#: that finished photos are processed again.
 PICTURES_VERSION = "0.1.0"
 
 
 class Ledger:
-    """One run's view of the journal. Which engine does the work is no part of a photo's identity: any goes on where another stopped."""
+    """One run's view of the journal.
+
+    The engine is not part of a photo's identity, so any engine resumes another's run.
+    """
 
     def __init__(
         self,
@@ -37,79 +41,95 @@ class Ledger:
         classes: tuple[str, ...],
     ) -> None:
         self.folder, self.output, self.batch, self.journal = folder, output, batch, output.journal()
-        self._noted: dict[str, Any] = {}
-        self._existing = output.existing()
-        self._masks, self._truths = _finder(batch.masks), _finder(batch.truth)
+        self._last_facts: dict[str, Any] = {}
+        self._stamp = output.stamp_lookup()
+        self._find_mask, self._find_truth = _finder(batch.masks), _finder(batch.truth)
         self._settings = fingerprint(
-            PICTURES_VERSION, asdict(settings), classes, batch.save_masks, batch.dry_run, batch.masks is not None, _index_stamp()
-        )  # fmt: skip
+            PICTURES_VERSION,
+            asdict(settings),
+            classes,
+            batch.save_masks,
+            batch.dry_run,
+            batch.masks is not None,
+            _weights_index(),
+        )
 
-    def look(self, jobs: Sequence[scan.PlannedPhoto]) -> Iterator[Task | Entry]:
-        """For each photo its task, or the entry of an earlier run that still stands."""
-        for job in jobs:
-            task = self._task(job)
-            yield (
-                task
-                if self.batch.overwrite or (earlier := self._finished(task)) is None
-                else earlier
-            )
+    def tasks_and_entries(self, photos: Sequence[PlannedPhoto]) -> Iterator[Task | Entry]:
+        """Yield each photo's task, or the still valid entry of an earlier run."""
+        for photo in photos:
+            task = self._task(photo)
+            entry = None if self.batch.overwrite else self._finished(task)
+            yield task if entry is None else entry
 
     def add(self, row: dict[str, Any], facts: Facts) -> Entry:
-        """Write down a photo that is done, and what is known of who did it where that is new; gives its entry."""
-        noted = {"weights": facts.weights, "warnings": list(facts.warnings), "device": facts.device}
-        if noted != self._noted:
-            self._noted, row = noted, {**row, "facts": noted}
+        """Record a finished photo, with the worker's facts if they are new; returns its entry."""
+        current = {
+            "weights": facts.weights,
+            "warnings": list(facts.warnings),
+            "device": facts.device,
+        }
+        if current != self._last_facts:
+            self._last_facts, row = current, {**row, "facts": current}
         self._release(self.journal.add(row))
         entry: Entry = row["entry"]
         return entry
 
     def flush(self) -> None:
-        """Write down what is kept back."""
+        """Make all recorded photos durable."""
         self._release(self.journal.flush())
 
     def finish(self) -> None:
-        """Write down that the run ended by itself."""
+        """Record that the run ended by itself."""
         self._release(self.journal.finish())
-        self.output.settle(self.journal.rows)
+        self.output.remove_redundant_claims(self.journal.rows)
 
     def facts(self, now: Facts, *, worked: bool) -> Facts:
-        """Of all who did what this run's report tells of: those of now, if they ``worked``, and those of the broken run it goes on from."""
-        sides = [
+        """Merge the facts about every worker behind this report.
+
+        Args:
+            now: facts of this run's workers, used if any work was done.
+            worked: whether any work was done.
+
+        Returns:
+            Facts of this run's workers and of those of the interrupted run that it resumes.
+        """
+        runs = [
             Facts(f["weights"], tuple(f["warnings"]), f["device"]) for f in self.journal.facts
         ] + [now] * worked
-        if not sides:
+        if not runs:
             return now
-        weights = {name: sha for side in sides for name, sha in side.weights.items()}
-        warnings, devices = (
-            dict.fromkeys(x)
-            for x in ((w for s in sides for w in s.warnings), (s.device for s in sides))
-        )
+        weights = {name: sha256 for facts in runs for name, sha256 in facts.weights.items()}
+        warnings = dict.fromkeys(warning for facts in runs for warning in facts.warnings)
+        devices = dict.fromkeys(facts.device for facts in runs)
         return Facts(weights, tuple(warnings), ", ".join(devices))
 
     def _release(self, photos: Iterable[str]) -> None:
-        """The claim of one that failed stays: what an earlier try wrote may stand there, known to the claim alone."""
+        """Release the claims of photos that did not fail.
+
+        After a failure only the claim may know the file that an earlier attempt wrote.
+        """
         self.output.release(
             [p for p in photos if self.journal.rows[p]["entry"]["status"] != Status.FAILED.value]
         )
 
-    def _task(self, job: scan.PlannedPhoto) -> Task:
-        name = str(job.relative)
-        mask = (
-            None if self.batch.masks is None else self._masks(job.mask_candidates(self.batch.masks))
-        )
-        truth = (
-            None
-            if self.batch.truth is None
-            else self._truths(job.truth_candidates(self.batch.truth))
-        )
+    def _task(self, photo: PlannedPhoto) -> Task:
+        name, masks, truths = str(photo.relative), self.batch.masks, self.batch.truth
         row = self.journal.rows.get(name)
         return Task(
-            name, self._settings, job.source, mask, truth, job.relative, relative_name(self.folder, job.mask_target),
-            seen=row is not None, written=(row or {}).get("written"), mask_written=(row or {}).get("mask_written"),
-        )  # fmt: skip
+            name=name,
+            settings=self._settings,
+            source=photo.source,
+            mask=None if masks is None else self._find_mask(photo.mask_candidates(masks)),
+            truth=None if truths is None else self._find_truth(photo.truth_candidates(truths)),
+            target=photo.relative,
+            mask_target=relative_name(self.folder, photo.mask_target),
+            seen=row is not None,
+            written=(row or {}).get("written"),
+            mask_written=(row or {}).get("mask_written"),
+        )
 
     def _finished(self, task: Task) -> Entry | None:
-        """The entry of an earlier run, if it was the same work on the same file and its result still stands."""
+        """Return an earlier run's entry if its work was the same and its result still exists."""
         row = self.journal.rows.get(task.name)
         if (
             row is None
@@ -118,15 +138,7 @@ class Ledger:
         ):
             return None
         entry: Entry = row["entry"].copy()
-        if entry["output"] not in (None, str(task.target), f"{task.target}.png") or entry[
-            "mask"
-        ] not in (None, str(task.mask_target)):
-            return None  # a row of ours names no other file
-        if entry["output"] is not None and (
-            task.written is None or self._existing(PurePosixPath(entry["output"])) != task.written
-        ):
-            return None
-        if entry["mask"] is not None and self._existing(PurePosixPath(entry["mask"])) is None:
+        if not self._files_stand(task, entry):
             return None
         if task.name in self.journal.earlier and entry["status"] != Status.SKIPPED.value:
             entry |= {
@@ -136,16 +148,33 @@ class Ledger:
             }
         return entry
 
+    def _files_stand(self, task: Task, entry: Entry) -> bool:
+        """Whether an entry's files are the task's own, exist, and are unchanged since."""
+        output, mask = entry["output"], entry["mask"]
+        # A damaged or forged row may name any other file.
+        if output not in (None, str(task.target), f"{task.target}.png"):
+            return False
+        if mask not in (None, str(task.mask_target)):
+            return False
+        if output is not None and (
+            task.written is None or self._stamp(PurePosixPath(output)) != task.written
+        ):
+            return False
+        return mask is None or self._stamp(PurePosixPath(mask)) is not None
+
 
 def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location | None]:
-    """Which of several files is there, the first; a folder elsewhere is listed once."""
+    """Return a function that gives the first existing of several files in ``folder``.
+
+    A remote folder is listed only once.
+    """
     if isinstance(folder, RemotePath):
-        there = {str(file.relative): file for file in folder.files().values()}
+        existing = {str(file.relative): file for file in folder.files().values()}
         return lambda candidates: next(
             (
-                there[key]
+                existing[key]
                 for c in candidates
-                if isinstance(c, RemotePath) and (key := str(c.relative)) in there
+                if isinstance(c, RemotePath) and (key := str(c.relative)) in existing
             ),
             None,
         )
@@ -154,7 +183,8 @@ def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location 
     )
 
 
-def _index_stamp() -> str:
+def _weights_index() -> str:
+    """Return the index of the shipped weights, which is part of every identity."""
     from ...models.checkpoint import CheckpointError
     from ...models.shipped import shipped_index
 

@@ -1,6 +1,9 @@
-"""No target is an input, no two photos share a target, nothing lands outside the output folder."""
-# DOC: """Names of saved masks: ``masks/<path>/a.png`` for ``a.jpg``, and ``a.jpg.png`` where the short name would not be one photo's own."""
-#
+"""Names of results and masks.
+
+No target is an input, no two photos share a target, and nothing lands outside the output folder. A
+mask is named ``masks/<path>/a.png`` for ``a.jpg``, or ``a.jpg.png`` where the short name would not
+belong to one photo alone.
+"""
 
 from __future__ import annotations
 
@@ -14,77 +17,64 @@ from ..errors import UsageError
 from ..images.suffixes import LOSSY_SUFFIXES
 from ..storage.location import Location
 
+#: Folder of saved masks in the output folder.
+MASKS = "masks"
+
 
 @dataclass(frozen=True, slots=True)
 class InputPhoto:
-    """A photo and its name relative to the folder it was found in."""
+    """A photo's file, and its name relative to the given folder."""
 
     source: Location
     relative: PurePosixPath
 
 
-def refuse_collisions(found: Sequence[InputPhoto], output: Location, lossless: bool) -> None:
-    """Raise ``UsageError`` where a result would land outside the output folder, on an input, or where another lands."""
+def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: bool) -> None:
+    """Check that every result gets a file of its own inside the output folder.
+
+    Args:
+        photos: all photos of the run.
+        output: the output folder.
+        lossless: whether lossy photos are written as PNG, under one more suffix.
+
+    Raises:
+        UsageError: a result would land outside the output folder, on an input, or on another
+            result.
+    """
     if isinstance(output, Path):
-        _refuse_links(found, output)
-    folds = isinstance(output, Path) and _folds_case(output)
-    taken: dict[str, Location] = {}
-    for item in found:
-        names = [item.relative.as_posix()]
-        if lossless and item.relative.suffix.lower() in LOSSY_SUFFIXES:
+        _refuse_links(photos, output)
+    folds_case = isinstance(output, Path) and _folds_case(output)
+    owners: dict[str, Location] = {}
+    for photo in photos:
+        names = [photo.relative.as_posix()]
+        if lossless and photo.relative.suffix.lower() in LOSSY_SUFFIXES:
             names.append(f"{names[0]}.png")
         for name in names:
-            key = unicodedata.normalize("NFC", name).casefold() if folds else name
-            if taken.setdefault(key, item.source) != item.source:
+            key = unicodedata.normalize("NFC", name).casefold() if folds_case else name
+            owner = owners.setdefault(key, photo.source)
+            if owner != photo.source:
                 raise UsageError(
-                    f"{taken[key]} and {item.source} would both write {output / name}: rename one, or clean them in two runs"
+                    f"{owner} and {photo.source} would both write {output / name}: "
+                    "rename one, or clean them in two runs"
                 )
 
 
-def _refuse_links(found: Sequence[InputPhoto], output: Path) -> None:
-    real_output = output.resolve()
-    sources = {
-        item.source.resolve(): item.source for item in found if isinstance(item.source, Path)
-    }
-    folders: dict[Path, Path] = {}
-    for item in found:
-        target = output / item.relative
-        folder = folders.setdefault(target.parent, target.parent.resolve())
-        if not folder.is_relative_to(real_output):
-            raise UsageError(
-                f"{target.parent} is a link that leaves the output folder: remove it, or name another output"
-            )
-        if (source := sources.get((folder / target.name).resolve())) is not None:
-            raise UsageError(
-                f"{target} would overwrite the input {source}: name another folder with --output"
-            )
-
-
-def _folds_case(folder: Path) -> bool:
-    """Whether the file system of ``folder`` (or of its nearest parent that exists) takes ``A`` and ``a`` for one name."""
-    existing = next((p for p in (folder, *folder.parents) if p.exists()), folder)
-    for path in (existing, *existing.parents):
-        other = path.with_name(path.name.swapcase()) if path.name else path
-        if other.name != path.name:
-            try:
-                return other.exists() and other.samefile(path)
-            except OSError:
-                return False
-    return False
-
-
-FOLDER = "masks"
-
-
 def mask_names(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
-    """For each photo (a path relative to the output folder) the path of its mask, relative to the same. All different.
+    """Choose a different mask name for every photo.
 
-    A name is lengthened where another photo shares the stem, where another mask took it, and where a photo of the folder
-    ``masks`` is itself written there. Upper and lower case count as one, because on many disks they are.
+    A name is lengthened if another photo shares the stem, if another mask has it, or if a photo of
+    the folder ``masks`` is itself written there. Upper and lower case count as one, because many
+    disks treat them so.
+
+    Args:
+        photos: paths relative to the output folder.
+
+    Returns:
+        The paths of their masks, relative to the output folder, in the same order.
     """
     results = {_key(photo) for photo in photos}
-    short = [PurePosixPath(FOLDER, photo).with_suffix(".png") for photo in photos]
-    full = [PurePosixPath(FOLDER, f"{photo}.png") for photo in photos]
+    short = [PurePosixPath(MASKS, photo).with_suffix(".png") for photo in photos]
+    full = [PurePosixPath(MASKS, f"{photo}.png") for photo in photos]
     names = list(short)
     while True:
         count = Counter(_key(name) for name in names)
@@ -97,6 +87,40 @@ def mask_names(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
             return names
         for i in clashes:
             names[i] = full[i]
+
+
+def _refuse_links(photos: Sequence[InputPhoto], output: Path) -> None:
+    """Refuse targets that reach an input, or leave the output folder, by a link."""
+    real_output = output.resolve()
+    sources = {
+        photo.source.resolve(): photo.source for photo in photos if isinstance(photo.source, Path)
+    }
+    folders: dict[Path, Path] = {}
+    for photo in photos:
+        target = output / photo.relative
+        folder = folders.setdefault(target.parent, target.parent.resolve())
+        if not folder.is_relative_to(real_output):
+            raise UsageError(
+                f"{target.parent} is a link that leaves the output folder: "
+                "remove it, or name another output"
+            )
+        if (source := sources.get((folder / target.name).resolve())) is not None:
+            raise UsageError(
+                f"{target} would overwrite the input {source}: name another folder with --output"
+            )
+
+
+def _folds_case(folder: Path) -> bool:
+    """Whether the file system of ``folder``, or of its nearest parent, equates ``A`` and ``a``."""
+    existing = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    for path in (existing, *existing.parents):
+        other = path.with_name(path.name.swapcase()) if path.name else path
+        if other.name != path.name:
+            try:
+                return other.exists() and other.samefile(path)
+            except OSError:
+                return False
+    return False
 
 
 def _key(path: PurePosixPath) -> str:

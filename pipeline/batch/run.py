@@ -1,14 +1,17 @@
-"""The pipeline over folders: scan, look what is left, let an engine do each photo (``pipeline.batch.worker``), report."""
+"""A run over folders: plan it, skip finished photos, let an engine process the others, report.
+
+``pipeline.batch.worker`` processes one photo.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ... import __version__
 from ..config import Settings, resolve_classes
@@ -18,25 +21,34 @@ from ..report.files import SCHEMA_VERSION
 from ..storage.location import Location, RemotePath, relative_name
 from ..system.signals import Stop
 from ..types import Status
-from . import scan
 from .engines.threads import Record, Threads
 from .ledger import Ledger
 from .output.local import LocalOutput
 from .output.protocol import Output
 from .output.remote import RemoteOutput
+from .scan import Plan, plan_run
 from .settings import BatchSettings
 from .worker import Facts, Task, Worker
 
 if TYPE_CHECKING:
     from ..report.schema import Entry, Report, RunEntry
 
-#: Of ``BatchSettings``, what the report's settings leave out: places say nothing about the pictures, and may hold passwords.
-_PLACES = ("output", "masks", "truth")
+#: Keys of ``BatchSettings`` that the report's settings leave out: folders do not change the
+#: pictures, and their addresses may hold passwords.
+_FOLDERS = ("output", "masks", "truth")
 
 
 @dataclass(frozen=True)
 class FolderResult:
-    """What ``remove_folder`` gives: where the report stands, what is in it, and why it ended before its time, if it did."""
+    """The result of ``remove_folder``.
+
+    Attributes:
+        report: the location of ``report.json``.
+        run: the report's ``run``.
+        photos: the report's entries, in the order in which they were finished.
+        warnings: sentences for the user.
+        stopped: why the run ended early; None if it is complete.
+    """
 
     report: Location
     run: RunEntry
@@ -45,67 +57,80 @@ class FolderResult:
     stopped: str | None = None
 
     def count(self, status: Status) -> int:
+        """Count the photos with a status."""
         return sum(p["status"] == status.value for p in self.photos)
 
     def written(self) -> Report:
-        """``report.json`` as a reader of the file gets it."""
+        """Return ``report.json`` as a reader of the file gets it."""
         photos = sorted(self.photos, key=lambda p: str(p["input"]))
-        found: Report = json.loads(
+        report: Report = json.loads(
             json.dumps({"schema_version": SCHEMA_VERSION, "run": self.run, "photos": photos})
         )
-        return found
+        return report
 
 
 class Engine(Protocol):
-    """Who does the photos. Closing the generator stops the work."""
+    """Processes the photos. Closing its generator stops the work."""
 
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop
     ) -> Generator[Entry, None, None]:
-        """Entries as they are done, each once, each written down by ``record`` first. Told to ``stop``, no photo is begun any more.
+        """Yield every photo's entry once, as it finishes and after ``record`` has recorded it.
+
+        After a request to ``stop`` no further photo begins.
 
         Raises:
-            OutputError, WeightsError, UsageError, ClusterError: what no photo can do without, after those at work are finished.
+            OutputError, WeightsError, UsageError, ClusterError: an error that every photo would
+                meet, after the photos in progress are finished.
         """
 
     def facts(self) -> Facts:
-        """Of those who did the work so far."""
+        """Return the facts about the workers so far."""
 
 
 def remove_folder(
-    inputs: Sequence[Location], settings: Settings | None = None, batch: BatchSettings | None = None, *, command: str = "",
-    progress: Callable[[int, Entry | None], None] | None = None, stop: Stop | None = None,
-) -> FolderResult:  # fmt: skip
-    """Clean files and folders into an output folder, and report there: ``report.json``, ``report.csv``, ``report.html``.
+    inputs: Sequence[Location],
+    settings: Settings | None = None,
+    batch: BatchSettings | None = None,
+    *,
+    command: str = "",
+    progress: Callable[[int, Entry | None], None] | None = None,
+    stop: Stop | None = None,
+) -> FolderResult:
+    """Clean files and folders into an output folder, and write the reports there.
 
-    This is what the command calls.
+    The reports are ``report.json``, ``report.csv`` and ``report.html``. The command
+    ``remove-objects`` calls this function.
 
     Args:
-        inputs: files and folders, here or elsewhere (``pipeline.storage.location.parse_location``); folders are searched through.
-        settings: of the picture.
-        batch: of the folder.
-        command: to quote in the report.
-        progress: called with (number of photos, None) at the start and (number, entry) after each photo.
-        stop: asked to, it ends the run once the photos at work are finished.
+        inputs: local or remote files and folders; folders are searched recursively.
+        settings: the settings of the picture.
+        batch: the settings of the folder.
+        command: the command line, which the report quotes.
+        progress: called with (number of photos, None) at the start and with (number, entry) after
+            each photo.
+        stop: a request ends the run once the photos in progress are finished.
 
     Returns:
-        The report. One bad photo is an entry with status ``failed``, never the end. ``stopped`` says why photos are missing in it: the
-        run was asked to stop, or the disk is full. The same call goes on from there.
+        The report. A photo that fails is an entry with status ``failed`` and does not end the run.
+        ``stopped`` says why photos are missing from the report: a stop was requested, or the disk
+        is full. The same call resumes the run.
 
     Raises:
-        UsageError: before any work, where the call cannot work or another run writes into the output.
-        WeightsError: a network that the settings name is not to be had.
-        OutputError: the disk is full, and has no room for the report.
+        UsageError: the call cannot work, or another run writes into the output folder; raised
+            before any work.
+        WeightsError: a network that the settings name is unavailable.
+        OutputError: the disk is full and has no room for the report.
     """
     settings, batch, stop = settings or Settings(), batch or BatchSettings(), stop or Stop()
     classes = resolve_classes(list(batch.classes))
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
     _refuse_missing_folder(batch.masks, "masks")
-    _refuse_missing_folder(batch.truth, "true pictures")
+    _refuse_missing_folder(batch.truth, "ground truth")
     begun = time.monotonic()
     exclude = [folder for folder in (batch.masks, batch.truth) if folder]
-    plan = scan.plan_run(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
+    plan = plan_run(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []
@@ -117,27 +142,22 @@ def remove_folder(
         if progress:
             progress(len(plan.photos), entry)
 
-    with output.hold(
-        relative_name(plan.output, place)
-        for job in plan.photos
-        for place in (job.target, job.mask_target)
-    ):
+    with output.hold(_output_names(plan)):
         ledger = Ledger(plan.output, output, settings, batch, classes)
-        stopped, worked = _work(plan, ledger, engine, on_result, stop)
+        stopped, worked = _process(plan, ledger, engine, on_result, stop)
         facts = ledger.facts(engine.facts(), worked=worked)
         warnings = [*plan.notes, *facts.warnings]
         if stopped:
-            stopped += f" after {len(entries)} of {len(plan.photos)} photos; the same command goes on from here"
+            stopped += (
+                f" after {len(entries)} of {len(plan.photos)} photos; "
+                "the same command resumes from here"
+            )
             warnings.append(stopped)
         run: RunEntry = {
             "version": __version__,
             "command": command,
             "inputs": [_shown_input(given) for given in inputs],
-            "settings": {
-                **asdict(settings),
-                **{k: v for k, v in asdict(batch).items() if k not in _PLACES},
-                "classes": list(classes),
-            },
+            "settings": _shown_settings(settings, batch, classes),
             "weights": facts.weights,
             "device": facts.device,
             "seconds": round(time.monotonic() - begun, 3),
@@ -152,44 +172,48 @@ def remove_folder(
     return FolderResult(report, run, entries, warnings, stopped)
 
 
-def _work(
-    plan: scan.Plan,
-    ledger: Ledger,
-    engine: Engine,
-    on_result: Callable[[Entry], None],
-    stop: Stop,
-) -> tuple[str | None, bool]:
-    """Do what is left of a plan: (why it ended before its time, whether there was anything to do)."""
-    tasks: list[Task] = []
-    for found in ledger.look(plan.photos):
-        if isinstance(found, Task):
-            tasks.append(found)
-        else:
-            on_result(found)
-    left = len(tasks)
-    try:
-        with closing(
-            engine.run(tasks, lambda row: ledger.add(row, engine.facts()), stop)
-        ) as stream:
-            for entry in stream:
-                on_result(entry)
-                left -= 1
-    except OutputError as error:
-        return f"stopped ({error})", bool(tasks)
-    except KeyboardInterrupt:  # of a caller that does not listen to signals
-        stop.request()
-    finally:
-        ledger.flush()
-    return ("stopped by the user" if stop() and left else None), bool(tasks)
-
-
 def open_output(folder: Location, *, overwrite: bool = False) -> Output:
-    """The output folder, wherever it is."""
+    """Return the output folder, local or remote."""
     return (
         RemoteOutput(folder, overwrite=overwrite)
         if isinstance(folder, RemotePath)
         else LocalOutput(folder, overwrite=overwrite)
     )
+
+
+def _process(
+    plan: Plan,
+    ledger: Ledger,
+    engine: Engine,
+    on_result: Callable[[Entry], None],
+    stop: Stop,
+) -> tuple[str | None, bool]:
+    """Process the photos of a plan that are not finished.
+
+    Returns:
+        (why the work ended early or None, whether any photo was left to do).
+    """
+    tasks: list[Task] = []
+    for item in ledger.tasks_and_entries(plan.photos):
+        if isinstance(item, Task):
+            tasks.append(item)
+        else:
+            on_result(item)
+    remaining = len(tasks)
+    try:
+        with closing(
+            engine.run(tasks, lambda row: ledger.add(row, engine.facts()), stop)
+        ) as entries:
+            for entry in entries:
+                on_result(entry)
+                remaining -= 1
+    except OutputError as error:
+        return f"stopped ({error})", bool(tasks)
+    except KeyboardInterrupt:  # from a caller that does not handle signals
+        stop.request()
+    finally:
+        ledger.flush()
+    return ("stopped by the user" if stop() and remaining else None), bool(tasks)
 
 
 def _engine(
@@ -202,9 +226,24 @@ def _engine(
     return Threads(Worker(ObjectRemover(settings), batch, classes, output), batch.workers)
 
 
+def _output_names(plan: Plan) -> Iterator[PurePosixPath]:
+    """Yield the names that the run may write in its output folder."""
+    for photo in plan.photos:
+        yield relative_name(plan.output, photo.target)
+        yield relative_name(plan.output, photo.mask_target)
+
+
 def _shown_input(given: Location) -> str:
-    """An input as the report records it: an absolute path, or an address without its secrets."""
+    """Return an input as the report records it: an absolute path, or an address without secrets."""
     return str(given if isinstance(given, RemotePath) else given.absolute())
+
+
+def _shown_settings(
+    settings: Settings, batch: BatchSettings, classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the settings as the report records them."""
+    of_folder = {key: value for key, value in asdict(batch).items() if key not in _FOLDERS}
+    return {**asdict(settings), **of_folder, "classes": list(classes)}
 
 
 def _refuse_missing_folder(folder: Location | None, what: str) -> None:

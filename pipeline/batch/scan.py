@@ -1,7 +1,6 @@
-"""Which photos to clean and where each result goes: decided, and refused if it cannot work, before any work starts.
+"""The plan of a run: which photos are cleaned, and where each result goes.
 
-Only names are looked at here, never contents. No target is ever an input, no two photos share a target, nothing lands outside
-the output folder.
+Everything is decided, or refused, before any work starts, and from names alone: no file is opened.
 """
 
 from __future__ import annotations
@@ -14,32 +13,48 @@ from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage.location import Location, RemotePath
 from .find import find_photos, without_repeats
-from .names import mask_names, refuse_collisions
+from .names import InputPhoto, mask_names, refuse_collisions
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedPhoto:
-    """One photo: its file, its name in the report, where its result goes and where its mask goes if masks are saved."""
+    """One photo of the plan.
+
+    Attributes:
+        source: its file.
+        relative: its name in the report.
+        target: the file of its result.
+        mask_target: the file of its mask, if masks are saved.
+    """
 
     source: Location
     relative: PurePosixPath
     target: Location
     mask_target: Location
 
-    def mask_candidates(self, masks_dir: Location) -> list[Location]:
-        """Where the user's own mask may be, best first: ``a.jpg.png`` names one photo only, ``a.png`` may be meant for several."""
-        here = masks_dir / self.relative
-        return [here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
+    def mask_candidates(self, masks: Location) -> list[Location]:
+        """Return the possible files of the user's own mask, best first.
 
-    def truth_candidates(self, truth_dir: Location) -> list[Location]:
-        """Where the picture without the object may be: under the photo's own name, or as PNG."""
-        here = truth_dir / self.relative
-        return [here, here.with_name(f"{here.name}.png"), here.with_suffix(".png")]
+        ``a.jpg.png`` names one photo only; ``a.png`` may be meant for several.
+        """
+        path = masks / self.relative
+        return [path.with_name(f"{path.name}.png"), path.with_suffix(".png")]
+
+    def truth_candidates(self, truth: Location) -> list[Location]:
+        """Return the possible files of the ground truth: the photo's own name, or as PNG."""
+        path = truth / self.relative
+        return [path, path.with_name(f"{path.name}.png"), path.with_suffix(".png")]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The photos in the order of their names, the output folder, and what the user should know of what was passed over."""
+    """The photos of a run.
+
+    Attributes:
+        photos: in the order of their names.
+        output: the output folder.
+        notes: sentences for the user about ignored files.
+    """
 
     photos: tuple[PlannedPhoto, ...]
     output: Location
@@ -53,69 +68,73 @@ def plan_run(
     exclude: Sequence[Location] = (),
     lossless: bool = False,
 ) -> Plan:
-    """Plan the run over files and folders (recursive).
+    """Plan the run over files and folders, which are searched recursively.
 
-    ``output`` defaults to ``cleaned`` beside the input. Hidden files, ``exclude`` (the masks' folder) and the output folder itself
-    are not looked into, nor the small pictures of any earlier report; links to folders are not followed. With ``lossless`` the names of
-    the PNGs that lossy photos become are kept free too. Raises ``UsageError`` where an input is missing, no photo is found, an input
-    would be overwritten, or two photos would write one file.
+    Hidden files, the output folder, ``exclude`` and the previews of any earlier report are not
+    searched. Links to folders are not followed.
+
+    Args:
+        inputs: photos and folders.
+        output: the output folder; by default ``cleaned`` beside the input.
+        exclude: folders of masks and ground truth.
+        lossless: whether lossy photos become PNGs, whose names are then kept free too.
+
+    Raises:
+        UsageError: an input is missing, no photo is found, an input would be overwritten, or two
+            photos would write one file.
     """
     if not inputs:
         raise UsageError("no input was given: name at least one photo or folder")
     for given in inputs:
         if isinstance(given, Path):
             _refuse_missing(given)
-    target_folder = _output(inputs, output)
-    _refuse_overlap(inputs, target_folder)
+    output = _output_folder(inputs, output)
+    for given in inputs:
+        _refuse_overlap(given, output)
     notes: list[str] = []
-    skipped = (target_folder, *exclude)
-    found = list(
-        without_repeats(item for given in inputs for item in find_photos(given, skipped, notes))
+    photos = _find_all(inputs, (output, *exclude), notes)
+    refuse_collisions(photos, output, lossless)
+    masks = mask_names([photo.relative for photo in photos])
+    planned = [
+        PlannedPhoto(photo.source, photo.relative, output / photo.relative, output / mask)
+        for photo, mask in zip(photos, masks, strict=True)
+    ]
+    _refuse_masks_on_results(planned)
+    return Plan(tuple(planned), output, tuple(notes))
+
+
+def _find_all(
+    inputs: Sequence[Location], leave_out: Sequence[Location], notes: list[str]
+) -> list[InputPhoto]:
+    photos = list(
+        without_repeats(photo for given in inputs for photo in find_photos(given, leave_out, notes))
     )
-    if not found:
+    if not photos:
         raise UsageError(
-            f"no photo in {', '.join(str(given) for given in inputs)}: looked for {' '.join(sorted(SUFFIXES))}"
+            f"no photo in {', '.join(map(str, inputs))}: looked for {' '.join(sorted(SUFFIXES))}"
             + "".join(f"; {note}" for note in notes)
         )
-    found.sort(key=lambda item: (str(item.relative), str(item.source)))
-    refuse_collisions(found, target_folder, lossless)
-    masks = mask_names([item.relative for item in found])
-    photos = [
-        PlannedPhoto(
-            item.source, item.relative, target_folder / item.relative, target_folder / mask
-        )
-        for item, mask in zip(found, masks, strict=True)
-    ]
-    results = {job.target for job in photos}
-    for job in photos:
-        if job.mask_target in results:
-            raise UsageError(
-                f"the mask of {job.source} would be written where a result goes, {job.mask_target}: rename the folder masks"
-            )
-    return Plan(tuple(photos), target_folder, tuple(notes))
+    return sorted(photos, key=lambda photo: (str(photo.relative), str(photo.source)))
 
 
 def _refuse_missing(given: Path) -> None:
     try:
         usable, exists = given.is_dir() or given.is_file(), given.exists()
     except OSError as error:
-        raise UsageError(f"{given}: cannot be looked at ({error.strerror})") from error
+        raise UsageError(f"{given}: cannot be examined ({error.strerror})") from error
     if not usable:
         raise UsageError(
             f"{given}: {'neither a file nor a folder' if exists else 'no such file or folder'}"
         )
 
 
-def _output(inputs: Sequence[Location], output: Location | None) -> Location:
-    """The output folder, absolute. Links in the part the user gave are kept: the result stands where the user looks for it."""
+def _output_folder(inputs: Sequence[Location], output: Location | None) -> Location:
+    """Return the output folder as an absolute path.
+
+    Links in the user's path are kept, so the result is where the user looks for it.
+    """
     if output is None:
-        beside = list(dict.fromkeys(_beside(given) for given in inputs))
-        if len(beside) > 1:
-            where = ", ".join(str(path).removesuffix("/cleaned") for path in beside[:3])
-            raise UsageError(
-                f"the inputs lie in different folders ({where}): name one output with --output"
-            )
-        output = beside[0]
+        output = _default_output(inputs)
     if isinstance(output, RemotePath):
         return output
     output = _absolute(output)
@@ -130,7 +149,18 @@ def _output(inputs: Sequence[Location], output: Location | None) -> Location:
     return output
 
 
-def _beside(given: Location) -> Location:
+def _default_output(inputs: Sequence[Location]) -> Location:
+    """Return ``cleaned`` beside the inputs, which must all lie in one folder."""
+    siblings = list(dict.fromkeys(_sibling(given) for given in inputs))
+    if len(siblings) > 1:
+        where = ", ".join(str(path).removesuffix("/cleaned") for path in siblings[:3])
+        raise UsageError(
+            f"the inputs lie in different folders ({where}): name one output with --output"
+        )
+    return siblings[0]
+
+
+def _sibling(given: Location) -> Location:
     parent = _absolute(given).parent if isinstance(given, Path) else given.parent
     if parent is None:
         raise UsageError(f"{given}: there is no folder beside it; name one with --output")
@@ -140,27 +170,34 @@ def _beside(given: Location) -> Location:
 def _absolute(path: Path) -> Path:
     try:
         return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
-    except (OSError, RuntimeError) as error:  # links that lead in a circle
+    except (OSError, RuntimeError) as error:  # a circle of links
         raise UsageError(f"{path}: cannot be followed ({error}); name another folder") from error
 
 
-def _refuse_overlap(inputs: Sequence[Location], output: Location) -> None:
-    for given in inputs:
-        if (
-            isinstance(given, RemotePath)
-            and isinstance(output, RemotePath)
-            and given.is_below(output)
-        ):
-            same = output.is_below(given)
-            what = "is both input and output" if same else f"lies inside the output folder {output}"
-            raise UsageError(f"{given} {what}: name another folder with --output")
-        if isinstance(given, RemotePath) or isinstance(output, RemotePath):
-            continue
-        real_output = output.resolve()
-        real = given.resolve()
-        if real == real_output:
-            raise UsageError(f"{given} is both input and output: name another folder with --output")
-        if real.is_relative_to(real_output) or _absolute(given).is_relative_to(output):
+def _refuse_overlap(given: Location, output: Location) -> None:
+    """Refuse an input that is the output folder or lies inside it."""
+    if isinstance(given, RemotePath) and isinstance(output, RemotePath):
+        inside = given.is_below(output)
+        same = inside and output.is_below(given)
+    elif isinstance(given, Path) and isinstance(output, Path):
+        real, real_output = given.resolve(), output.resolve()
+        same = real == real_output
+        inside = real.is_relative_to(real_output) or _absolute(given).is_relative_to(output)
+    else:
+        return
+    if same:
+        raise UsageError(f"{given} is both input and output: name another folder with --output")
+    if inside:
+        raise UsageError(
+            f"{given} lies inside the output folder {output}: name another folder with --output"
+        )
+
+
+def _refuse_masks_on_results(photos: Sequence[PlannedPhoto]) -> None:
+    results = {photo.target for photo in photos}
+    for photo in photos:
+        if photo.mask_target in results:
             raise UsageError(
-                f"{given} lies inside the output folder {output}: name another folder with --output"
+                f"the mask of {photo.source} would be written where a result goes, "
+                f"{photo.mask_target}: rename the folder masks"
             )

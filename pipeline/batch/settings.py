@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Settings of a run that concern the folder and not the picture."""
 
 from __future__ import annotations
 
@@ -16,14 +16,22 @@ ENGINES = ("local", "ray")
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What concerns the folder and not the picture.
+    """Settings of the folder. Folders are local or remote, see ``parse_location``.
 
-    ``masks``: the user's own, by the same relative names. ``truth``: the pictures without the objects, likewise; the error against them
-    then stands in the report. ``output`` and both of them are folders here or elsewhere
-    (``pipeline.storage.location.parse_location``).
-
-    ``engine``: ``local`` works with ``workers`` threads of this process, ``ray`` with ``actors`` processes of a cluster (None: one a core,
-    or one a GPU) that have ``gpus_per_actor`` each (None: 1 where the cluster has any and ``device`` allows it).
+    Attributes:
+        classes: names of the classes to remove; ``all`` is every one.
+        output: the output folder; None for ``cleaned`` beside the input.
+        masks: the user's own masks, by the same relative names.
+        truth: ground truth, the photos without the objects, by the same relative names. The report
+            then holds the error against it.
+        save_masks: write every photo's mask.
+        workers: threads of the engine ``local``.
+        overwrite: process finished photos again, and replace other files.
+        dry_run: segment and report only; write no photo.
+        engine: ``local`` works with threads of this process, ``ray`` with processes of a cluster.
+        actors: processes of the engine ``ray``; None for one per core, or one per GPU.
+        gpus_per_actor: GPUs of each of these processes; None for 1 if the cluster has any and
+            the device allows it.
     """
 
     classes: tuple[str, ...] = ()
@@ -43,7 +51,8 @@ class BatchSettings:
             raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got '{self.engine}'")
         if self.engine != "ray" and (self.actors is not None or self.gpus_per_actor is not None):
             raise UsageError(
-                "--actors and --gpus-per-actor are for --engine ray; --workers is the local engine's"
+                "--actors and --gpus-per-actor belong to --engine ray; "
+                "--workers belongs to the local engine"
             )
         if self.actors is not None and self.actors < 1:
             raise UsageError(f"--actors must be at least 1; got {self.actors}")

@@ -1,4 +1,9 @@
-"""One photo: fetched, cleaned, written, told. The same for every engine; it knows of no journal and of no other photo."""
+"""One photo of a run: download, read, clean, write previews, mask and result, describe.
+
+Every engine uses the same worker. It knows neither the journal nor any other photo.
+``pipeline.images.save`` says what is written when a photo is done; here that is claimed first, so
+that a crash between the file and the journal's row is harmless (``pipeline.batch.output.claims``).
+"""
 
 from __future__ import annotations
 
@@ -28,15 +33,26 @@ from .settings import BatchSettings
 if TYPE_CHECKING:
     from ..report.schema import Entry
 
-#: Of a journal's row: the stamps of the photo's result (``written``) and of its mask (``mask_written``) as they stand in the output.
+#: Stamps of a photo's files in the output: of its result (``written``) and of its mask
+#: (``mask_written``), as a row of the journal has them.
 _Written = dict[str, Stamp | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One photo to do, as the driver found it: where its files are, whether an earlier run knew it, and the stamps of what that wrote.
+    """One photo to process, as the driver planned it.
 
-    ``settings`` is a fingerprint of all that decides the picture besides its files.
+    Attributes:
+        name: the photo's name in the report.
+        settings: fingerprint of everything but the files that decides the picture.
+        source: the photo's file.
+        mask: the user's own mask, if any.
+        truth: the ground truth, if any.
+        target: the result's name in the output folder.
+        mask_target: the mask's name in the output folder.
+        seen: whether the journal knows the photo.
+        written: stamp of the result of an earlier run.
+        mask_written: stamp of the mask of an earlier run.
     """
 
     name: str
@@ -50,29 +66,68 @@ class Task:
     written: Stamp | None = None
     mask_written: Stamp | None = None
 
+    @property
+    def inputs(self) -> tuple[Location | None, ...]:
+        """The files of photo, mask and ground truth."""
+        return self.source, self.mask, self.truth
+
     def stamps(self) -> tuple[Stamp | None, ...]:
-        """Of photo, mask and truth, as they are now or, elsewhere, as a listing found them; None for what is not there."""
-        return tuple(
-            None if place is None else location_stamp(place)
-            for place in (self.source, self.mask, self.truth)
-        )
+        """Return the stamps of ``inputs``; None for a missing file.
+
+        Stamps of local files are current, stamps of remote ones are those of the last listing.
+        """
+        return tuple(None if file is None else location_stamp(file) for file in self.inputs)
 
     def identity(self, stamps: tuple[Stamp | None, ...]) -> str:
-        """Tells this work on files of these ``stamps`` from any other."""
+        """Return a hash that tells this work on files with these ``stamps`` from any other."""
         return fingerprint(self.settings, *stamps)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a report says of those who did the work."""
+    """Facts about the workers behind a report.
+
+    Attributes:
+        weights: sha256 of every used weight file, by name.
+        warnings: sentences for the user that concern no single photo.
+        device: the device of the networks.
+    """
 
     weights: dict[str, str]
     warnings: tuple[str, ...]
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class _InProgress:
+    """A photo in progress.
+
+    Attributes:
+        task: its task.
+        stamps: the stamps of its inputs when work on it began.
+        scratch_dir: the local folder in which its files are written.
+        written: updated as files take their names.
+    """
+
+    task: Task
+    stamps: tuple[Stamp | None, ...]
+    scratch_dir: Path
+    written: _Written
+
+    def refuse_changed(self) -> None:
+        """Refuse if photo, mask or truth changed since: the result would mix two versions."""
+        for file, before, now in zip(
+            self.task.inputs, self.stamps, self.task.stamps(), strict=True
+        ):
+            if before != now:
+                raise UnreadableError(
+                    f"{file}: changed while it was in progress, the result was discarded; "
+                    "run the same command again"
+                )
+
+
 class Worker:
-    """Does tasks with one set of networks. Safe to call from several threads."""
+    """Processes tasks with one set of networks. Several threads may call it concurrently."""
 
     def __init__(
         self, remover: ObjectRemover, batch: BatchSettings, classes: tuple[str, ...], output: Output
@@ -80,23 +135,27 @@ class Worker:
         self.remover, self.batch, self.classes, self.output = remover, batch, classes, output
 
     def __call__(self, task: Task) -> dict[str, Any]:
-        """The journal's row of a photo. Any failure of the photo itself becomes its entry.
+        """Process one photo; a failure of the photo itself becomes its entry.
+
+        Returns:
+            The photo's row of the journal.
 
         Raises:
-            WeightsError, UsageError, OutputError: what no photo of this run can do without.
+            WeightsError, UsageError, OutputError: an error that every photo of the run would meet.
         """
         begun = time.monotonic()
-        # Until something is written, what an earlier run wrote stands there; where it fails, the row says how far it came.
+        # Until a file is written, the earlier run's file stands. If the work fails, the row still
+        # says which files are ours.
         identity = ""
         written: _Written = {"written": task.written, "mask_written": task.mask_written}
         try:
-            # The result belongs to the files as they are now, not as the scan found them, which may be hours ago.
+            # The result belongs to the current files, not to those of the scan hours ago.
             stamps = task.stamps()
             identity = task.identity(stamps)
             _refuse_missing(task, stamps)
             with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
-                self.output.clear(task.name, seen=task.seen)
-                entry = self._clean(task, source, scratch_dir, stamps, written)
+                self.output.discard_previews(task.name, seen=task.seen)
+                entry = self._clean(_InProgress(task, stamps, scratch_dir, written), source)
         except OutputError:
             raise
         except (PhotoError, OSError, MemoryError) as error:
@@ -106,23 +165,16 @@ class Worker:
         return {"input": task.name, "identity": identity, **written, "entry": entry}
 
     def facts(self) -> Facts:
-        """As far as the work has come."""
+        """Return the facts about this worker so far."""
         networks = self.remover.networks
         return Facts(networks.weights(), tuple(networks.warnings()), str(networks.device))
 
-    def _clean(
-        self,
-        task: Task,
-        source: Path,
-        scratch_dir: Path,
-        stamps: tuple[Stamp | None, ...],
-        written: _Written,
-    ) -> Entry:
-        """The photo's entry. ``written`` is kept true as files take their names."""
-        watch = Stopwatch()
+    def _clean(self, current: _InProgress, source: Path) -> Entry:
+        """Return the photo's entry, with its files written."""
+        task, watch = current.task, Stopwatch()
         with watch("read"):
             photo = images.read_photo(source)
-            given = self._given(task, photo)
+            given = self._given_mask(task, photo)
         removal = Removal.from_settings(
             self.remover.settings, self.classes, given, dry_run=self.batch.dry_run
         )
@@ -135,20 +187,18 @@ class Worker:
                     outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth))
                 )
         with watch("preview"):
-            outcome = self._preview(task.name, scratch_dir, photo, outcome)
+            outcome = self._write_previews(current, photo, outcome)
         with watch("write"):
-            outcome, output, mask = self._write(task, scratch_dir, photo, outcome, stamps, written)
+            current.refuse_changed()
+            mask = self._write_mask(current, outcome)
+            outcome, output = self._write_photo(current, photo, outcome)
         outcome = replace(
             outcome, stages=sum_stages([outcome.stages, watch.stages]), seconds=watch.elapsed
         )
-        entry = report.photo_entry(
-            task.name, outcome, output=None if output is None else str(output), mask=mask
-        )
-        if output is not None:
-            written["written"] = self.output.stamp(output)
-        return entry
+        return report.photo_entry(task.name, outcome, output=output, mask=mask)
 
-    def _given(self, task: Task, photo: Photo) -> Mask | None:
+    def _given_mask(self, task: Task, photo: Photo) -> Mask | None:
+        """Return the user's own mask, empty for a photo without one; None if masks are found."""
         if self.batch.masks is None:
             return None
         if task.mask is None:
@@ -156,12 +206,13 @@ class Worker:
         with local_copy(task.mask) as file:
             return images.read_mask(file, photo.size)
 
-    def _preview(self, name: str, scratch_dir: Path, photo: Photo, outcome: Outcome) -> Outcome:
-        """The report's small pictures. A photo whose previews cannot be written is cleaned all the same, and says so."""
+    def _write_previews(self, current: _InProgress, photo: Photo, outcome: Outcome) -> Outcome:
+        """Write the report's previews; a failure becomes a warning of the photo."""
+        name, scratch_dir = current.task.name, current.scratch_dir
         try:
             previews.write(scratch_dir, name, photo, outcome)
             for file in previews.find(scratch_dir, name).values():
-                self.output.keep(file, PurePosixPath(PREVIEWS, file.name))
+                self.output.store(file, PurePosixPath(PREVIEWS, file.name))
         except OutputError:
             raise
         except UnwritableError as error:
@@ -170,31 +221,29 @@ class Worker:
             )
         return outcome
 
-    def _write(
-        self,
-        task: Task,
-        scratch_dir: Path,
-        photo: Photo,
-        outcome: Outcome,
-        stamps: tuple[Stamp | None, ...],
-        written: _Written,
-    ) -> tuple[Outcome, PurePosixPath | None, str | None]:
-        """Mask and photo to the output: (outcome with its fidelity, the photo's name there, the mask's)."""
-        mask = None
-        _refuse_changed(task, stamps)
-        if self.batch.save_masks and outcome.mask is not None and outcome.holes:
-            file = self.output.place(scratch_dir, task.mask_target)
+    def _write_mask(self, current: _InProgress, outcome: Outcome) -> str | None:
+        """Write the mask if masks are saved; returns its name in the output folder."""
+        if not self.batch.save_masks or outcome.mask is None or not outcome.holes:
+            return None
+        task = current.task
+        file = self.output.scratch_path(current.scratch_dir, task.mask_target)
 
-            def claim_mask(part: Path, _: Path) -> None:
-                self.output.claim(mask_key(task.name), task.mask_target, part, task.mask_written)
+        def claim(part: Path, _: Path) -> None:
+            self.output.claim(mask_key(task.name), task.mask_target, part, task.mask_written)
 
-            with renamed_errors(file, f"{self.output}/{task.mask_target}"):
-                images.write_mask(outcome.mask, file, before=claim_mask)
-            written["mask_written"] = self.output.stamp(task.mask_target)
-            mask = str(task.mask_target)
+        with renamed_errors(file, f"{self.output}/{task.mask_target}"):
+            images.write_mask(outcome.mask, file, before=claim)
+        current.written["mask_written"] = self.output.stamp(task.mask_target)
+        return str(task.mask_target)
+
+    def _write_photo(
+        self, current: _InProgress, photo: Photo, outcome: Outcome
+    ) -> tuple[Outcome, str | None]:
+        """Write the photo; returns (outcome with its fidelity, its name in the output folder)."""
         if self.batch.dry_run or outcome.status is Status.FAILED:
-            return outcome, None, mask
-        file, settings = self.output.place(scratch_dir, task.target), self.remover.settings
+            return outcome, None
+        task, settings = current.task, self.remover.settings
+        file = self.output.scratch_path(current.scratch_dir, task.target)
 
         def output_name(final: Path) -> PurePosixPath:
             """The target's name, with the suffix that a lossless file of a lossy photo gets."""
@@ -202,39 +251,31 @@ class Worker:
 
         def claim(part: Path, final: Path) -> None:
             # Checked again: an unchanged photo is copied from its file, which is read once more.
-            _refuse_changed(task, stamps)
+            current.refuse_changed()
             self.output.claim(task.name, output_name(final), part, task.written)
 
         with renamed_errors(file, f"{self.output}/{task.target}"):
             options = images.SaveOptions(settings.lossless, settings.strip_metadata)
             saved = images.save_outcome(photo, outcome, file, options, before=claim)
-        return saved.outcome, output_name(saved.path), mask
-
-
-def _refuse_missing(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
-    for place, found in zip((task.source, task.mask, task.truth), stamps, strict=True):
-        if place is not None and found is None:
-            raise UnreadableError(
-                f"{place}: was there when the run began, and is gone; put it back and run the same command again"
-            )
-
-
-def _refuse_changed(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
-    """A picture that is half of one file and half of another, or is not that of its mask, is nobody's."""
-    for place, found, now in zip(
-        (task.source, task.mask, task.truth), stamps, task.stamps(), strict=True
-    ):
-        if found != now:
-            raise UnreadableError(
-                f"{place}: changed while it was at work, the result was thrown away; run the same command again"
-            )
+        name = output_name(saved.path)
+        current.written["written"] = self.output.stamp(name)
+        return saved.outcome, str(name)
 
 
 def failed_entry(name: str, message: str, seconds: float = 0.0) -> Entry:
-    """The entry of a photo that could not be done."""
+    """Return the entry of a photo that could not be processed."""
     return report.photo_entry(
         name,
         Outcome(Status.FAILED, message, error=message, seconds=seconds),
         output=None,
         mask=None,
     )
+
+
+def _refuse_missing(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
+    for file, stamp in zip(task.inputs, stamps, strict=True):
+        if file is not None and stamp is None:
+            raise UnreadableError(
+                f"{file}: existed when the run began, and is missing now; "
+                "put it back and run the same command again"
+            )

@@ -1,4 +1,4 @@
-"""Files from elsewhere as files of this machine, under names that nothing foreign has a part in, and errors that name the right one."""
+"""Local copies of remote files, and errors that name the remote file instead of its copy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from .location import Location
 
 @contextmanager
 def local_copy(place: Location) -> Iterator[Path]:
-    """The file itself where it is on this machine, else a copy for as long as the block runs. Raises ``UnreadableError``."""
+    """Yield a local file itself, or a temporary copy of a remote one.
+
+    The copy's name is our own: no remote name becomes a path of this machine.
+
+    Raises:
+        UnreadableError: the remote file cannot be downloaded.
+    """
     if isinstance(place, Path):
         yield place
         return
@@ -25,11 +31,11 @@ def local_copy(place: Location) -> Iterator[Path]:
 
 
 @contextmanager
-def renamed_errors(here: Path, there: object) -> Iterator[None]:
-    """A photo's errors in the block speak of ``there`` where they spoke of the file ``here``."""
+def renamed_errors(path: Path, shown: object) -> Iterator[None]:
+    """Let a photo's errors in the block name ``shown`` instead of the file ``path``."""
     try:
         yield
     except PhotoError as error:
-        if str(here) == str(there):
+        if str(path) == str(shown):
             raise
-        raise type(error)(str(error).replace(str(here), str(there))) from error
+        raise type(error)(str(error).replace(str(path), str(shown))) from error

@@ -1,11 +1,12 @@
-"""TODO docstring."""
+"""Names of a run's own files in an output folder. None of them is ever an input."""
 
 from __future__ import annotations
 
+#: The journal: which photos are finished, see ``pipeline.batch.journal``.
 JOURNAL_NAME = ".remove-objects-journal.jsonl"
 
-#: The folder beside it that holds the report's small pictures; never an input.
-PREVIEWS = "report_files"
-
-#: The folder of its pieces, where a store cannot append to a file.
+#: Folder of the journal's pieces in a store, which cannot append to a file.
 JOURNAL_PIECES = ".remove-objects-journal.d"
+
+#: Folder of the report's previews, beside the journal.
+PREVIEWS = "report_files"

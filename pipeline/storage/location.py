@@ -1,6 +1,7 @@
-"""Files and folders that are not on this machine's disks: as much of ``pathlib`` as a run needs, over any filesystem fsspec knows.
+"""Remote files and folders: the part of ``pathlib`` that a run needs, over any fsspec filesystem.
 
-A location is a ``Path`` or a ``RemotePath``. What a ``RemotePath`` shows (``str``) never holds a password or a signature; what it opens does.
+A location is a ``Path`` or a ``RemotePath``. The text of a ``RemotePath`` (``str``) never holds a
+password or a signature; the address that it opens does.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from ..errors import UnreadableError, UnwritableError, UsageError
 from ..system.text import redacted
 from .stamp import Stamp, stamp
 
-#: Stores on which a put appears whole or not at all; elsewhere a file is put under another name and moved.
+#: Stores on which an upload is atomic; elsewhere a file is uploaded under another name and moved.
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memory"}
 
-#: The package that brings a filesystem, where it is ours to name.
+#: The package that provides a filesystem, for the message where it is missing.
 _PACKAGES = {
     "s3": "remove-objects[distributed]",
     "s3a": "remove-objects[distributed]",
@@ -32,12 +33,24 @@ _PACKAGES = {
 
 _LOCAL = {"file", "local"}
 
+#: Keys of a listing that tell one content from another, best first.
+_CONTENT_MARKS = (
+    *("ETag", "etag", "md5Hash"),
+    *("LastModified", "last_modified", "mtime", "modified"),
+)
+
 _NOTHING = PurePosixPath()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RemotePath:
-    """One file or folder: ``relative`` below the address ``root``. ``known`` is its stamp where a listing has told it already."""
+    """A remote file or folder.
+
+    Attributes:
+        root: the address, such as ``s3://bucket/photos``.
+        relative: the path below ``root``.
+        known: the stamp, if a listing has already reported it.
+    """
 
     root: str
     relative: PurePosixPath = _NOTHING
@@ -55,31 +68,36 @@ class RemotePath:
 
     @property
     def name(self) -> str:
+        """The last component of the path."""
         return self.relative.name or self.path.rsplit("/", 1)[-1]
 
     @property
     def suffix(self) -> str:
+        """The name's ending, with its dot."""
         return PurePosixPath(self.name).suffix
 
     def with_name(self, name: str) -> RemotePath:
+        """Return the path with another last component."""
         return RemotePath(self.root, self.relative.with_name(name))
 
     def with_suffix(self, suffix: str) -> RemotePath:
+        """Return the path with another ending."""
         return RemotePath(self.root, self.relative.with_suffix(suffix))
 
     @property
     def filesystem(self) -> Any:
+        """The fsspec filesystem that holds it."""
         return _opened(self.root)[0]
 
     @property
     def path(self) -> str:
-        """As the filesystem names it, without a slash at its end."""
+        """The filesystem's own name for it, without a trailing slash."""
         base = str(_opened(self.root)[1]).rstrip("/")
         return base if self.relative == _NOTHING else f"{base}/{self.relative}"
 
     @property
     def parent(self) -> RemotePath | None:
-        """The folder it lies in; None for a bucket or a root, and where the address has a query."""
+        """The folder that holds it; None for a bucket, a root, or an address with a query."""
         if self.relative != _NOTHING:
             return replace(self, relative=self.relative.parent, known=None)
         head, _, last = self.root.rstrip("/").rpartition("/")
@@ -90,15 +108,23 @@ class RemotePath:
         )
 
     def is_below(self, other: RemotePath) -> bool:
-        """Whether it is ``other`` or lies in it."""
+        """Whether it is ``other`` or lies inside it."""
         return bool(self.filesystem == other.filesystem) and f"{self.path}/".startswith(
             f"{other.path}/"
         )
 
     def files(self) -> dict[str, RemotePath]:
-        """All files below by their names relative to this one, with their stamps; ``""`` is the file itself. Empty where nothing is.
+        """List all files below, with their stamps.
 
-        Names that no folder could hold (``..``, two slashes) are given too: ``is_plain_name`` tells them.
+        Names that no folder could hold (``..``, two slashes) are listed too; ``is_plain_name``
+        recognises them.
+
+        Returns:
+            Files by their names relative to this folder. The name ``""`` is this file itself.
+            Empty if nothing exists here.
+
+        Raises:
+            UsageError: the folder cannot be listed.
         """
         with _translate_errors(self, "listed", UsageError):
             self.filesystem.invalidate_cache()
@@ -106,16 +132,23 @@ class RemotePath:
                 listing: dict[str, dict[str, Any]] = self.filesystem.find(self.path, detail=True)
             except FileNotFoundError:
                 return {}
-            found = {}
+            files = {}
             for path, info in listing.items():
                 if path.startswith(f"{self.path}/") or path == self.path:
                     name = path[len(self.path) + 1 :]
-                    found[name] = RemotePath(self.root, self.relative / name, _stamp(info))
-            return found
+                    files[name] = RemotePath(self.root, self.relative / name, _stamp(info))
+            return files
 
     def stamp(self) -> Stamp | None:
-        """Its size and what else tells this content from another: the store's ETag, or its time of change. None where it is not."""
-        with _translate_errors(self, "looked at", UnreadableError):
+        """Return its size and the store's ETag, or its modification time where there is no ETag.
+
+        Returns:
+            The stamp; None if there is no such file.
+
+        Raises:
+            UnreadableError: the store does not answer.
+        """
+        with _translate_errors(self, "examined", UnreadableError):
             try:
                 self.filesystem.invalidate_cache()
                 info = self.filesystem.info(self.path)
@@ -124,7 +157,11 @@ class RemotePath:
             return None if info.get("type") == "directory" else _stamp(info)
 
     def read(self) -> bytes | None:
-        """Its content; None where it is not."""
+        """Return the content; None if there is no such file.
+
+        Raises:
+            UnreadableError: the file cannot be read.
+        """
         with _translate_errors(self, "read", UnreadableError):
             try:
                 return bytes(self.filesystem.cat_file(self.path))
@@ -132,12 +169,20 @@ class RemotePath:
                 return None
 
     def fetch(self, into: Path) -> None:
-        """Copy it into a file of this machine. Raises ``UnreadableError``."""
-        with _translate_errors(self, "fetched", UnreadableError):
+        """Download it to a local file.
+
+        Raises:
+            UnreadableError: the download fails.
+        """
+        with _translate_errors(self, "downloaded", UnreadableError):
             self.filesystem.get_file(self.path, str(into))
 
     def put(self, source: Path) -> None:
-        """Make a file of this machine stand here, whole or not at all. Raises ``UnwritableError``."""
+        """Upload a local file to this place, atomically.
+
+        Raises:
+            UnwritableError: the upload fails.
+        """
         with _translate_errors(self, "written", UnwritableError):
             if _protocol(self.root) in _ATOMIC:
                 self.filesystem.put_file(str(source), self.path)
@@ -150,7 +195,7 @@ class RemotePath:
             self.filesystem.mv(part, self.path)
 
     def write(self, content: bytes) -> None:
-        """Like ``put``, for what is small."""
+        """Upload a small content, like ``put``."""
         import tempfile
 
         with tempfile.NamedTemporaryFile() as file:
@@ -159,7 +204,11 @@ class RemotePath:
             self.put(Path(file.name))
 
     def delete(self) -> None:
-        """It is gone when this returns, or never was."""
+        """Delete the file, if it exists.
+
+        Raises:
+            UnwritableError: the file cannot be deleted.
+        """
         with _translate_errors(self, "deleted", UnwritableError):
             try:
                 self.filesystem.rm_file(self.path)
@@ -171,50 +220,55 @@ Location: TypeAlias = Path | RemotePath
 
 
 def parse_location(text: str) -> Location:
-    """What a user's PATH names: ``s3://bucket/photos`` is elsewhere, all else (``file://`` too) is a path of this machine.
+    """Parse a user's PATH: ``s3://bucket/photos`` is remote; all else, ``file://`` too, is local.
 
     Raises:
-        UsageError: a protocol that fsspec does not know, a chain of them, or the package for it is not installed.
+        UsageError: fsspec does not know the protocol, its package is not installed, or the
+            address is a chain of protocols.
     """
     scheme, separator, rest = text.partition("://")
     if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]*", scheme):
         return Path(text)
     if "::" in text:
         raise UsageError(
-            f"{redacted(text)}: addresses in a chain (::) are not taken; name one folder"
+            f"{redacted(text)}: chained addresses (::) are not supported; name one folder"
         )
     if scheme in _LOCAL:
         return Path(rest)
     if ".." in rest.split("/"):
         raise UsageError(
-            f"{redacted(text)}: an address with '..' is not taken; name the folder itself"
+            f"{redacted(text)}: an address with '..' is not supported; name the folder itself"
         )
     _opened(text)
     return RemotePath(text.rstrip("/"))
 
 
 def local_path(place: Location) -> Path:
-    """A location that can only be on this machine, because nothing else was given."""
+    """Return a location that must be local, because every input was."""
     assert isinstance(place, Path)
     return place
 
 
 def relative_name(folder: Location, place: Location) -> PurePosixPath:
-    """The name of ``place``, which lies in ``folder``, relative to it."""
+    """Return the name of ``place`` relative to ``folder``, which holds it."""
     if isinstance(folder, RemotePath) and isinstance(place, RemotePath):
         return place.relative.relative_to(folder.relative)
     return PurePosixPath(local_path(place).relative_to(local_path(folder)).as_posix())
 
 
 def location_stamp(place: Location) -> Stamp | None:
-    """What tells that a file is still the same one; None where there is none."""
+    """Return the stamp of a local or remote file; None if it does not exist."""
     if isinstance(place, Path):
         return stamp(place)
     return place.stamp() if place.known is None else place.known
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a listed name may become a path: relative, no empty part, none that climbs, nothing that another system reads as a slash."""
+    """Whether a listed name may become a path.
+
+    It must be relative, without empty or climbing components, and without a character that
+    another system reads as a slash.
+    """
     return (
         bool(name)
         and "\\" not in name
@@ -231,7 +285,8 @@ def _opened(root: str) -> tuple[Any, str]:
     protocol = _protocol(root)
     if protocol not in fsspec.available_protocols():
         raise UsageError(
-            f"{redacted(root)}: no filesystem is known by {protocol}://; there are s3://, gs://, abfs://, sftp:// and more"
+            f"{redacted(root)}: no filesystem is known by {protocol}://; "
+            "there are s3://, gs://, abfs://, sftp:// and more"
         )
     try:
         opened: tuple[Any, str] = url_to_fs(root)
@@ -252,41 +307,26 @@ def _protocol(root: str) -> str:
 
 
 def _stamp(info: dict[str, Any]) -> Stamp:
-    mark = next(
-        (
-            info[key]
-            for key in (
-                "ETag",
-                "etag",
-                "md5Hash",
-                "LastModified",
-                "last_modified",
-                "mtime",
-                "modified",
-            )
-            if info.get(key)
-        ),
-        None,
-    )
+    mark = next((info[key] for key in _CONTENT_MARKS if info.get(key)), None)
     return [int(info.get("size") or 0), None if mark is None else str(mark).strip('"')]
 
 
 def _error_text(error: BaseException, root: str) -> str:
-    """An error in words, without what its filesystem may have quoted of the address."""
+    """Return an error's text without the secrets that its filesystem may quote from ``root``."""
     text = redacted(str(error) or type(error).__name__)
-    secret = re.search(r"://([^/@\s]*)@", root)
-    for part in (secret.group(1), *secret.group(1).split(":", 1)) if secret else ():
-        if len(part) > 3:
-            text = text.replace(part, "***")
+    secrets = re.search(r"://([^/@\s]*)@", root)
+    for secret in (secrets.group(1), *secrets.group(1).split(":", 1)) if secrets else ():
+        if len(secret) > 3:
+            text = text.replace(secret, "***")
     return text
 
 
 @contextmanager
-def _translate_errors(place: RemotePath, what: str, kind: type[Exception]) -> Iterator[None]:
-    """Filesystems raise errors of their own libraries, few of them ``OSError``: all become this package's."""
+def _translate_errors(place: RemotePath, action: str, kind: type[Exception]) -> Iterator[None]:
+    """Turn a filesystem's errors, few of which are ``OSError``, into one of this package's."""
     try:
         yield
     except (UsageError, UnreadableError, UnwritableError):
         raise
     except Exception as error:
-        raise kind(f"{place}: cannot be {what} ({_error_text(error, place.root)})") from error
+        raise kind(f"{place}: cannot be {action} ({_error_text(error, place.root)})") from error

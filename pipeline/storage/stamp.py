@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Stamps, which tell whether a file is still the same one, and fingerprints of settings."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
-#: What tells that a file is still the same one: its size, and its time of change or whatever a store keeps instead.
+#: A file's size, and its modification time or the value that a store keeps instead.
 Stamp: TypeAlias = list[Any]
 
 
 def fingerprint(*parts: Any) -> str:
-    """A short hash of anything JSON can hold."""
+    """Return a short hash of anything that JSON can hold."""
     return hashlib.sha256(
         json.dumps(parts, sort_keys=True, default=str).encode("utf-8", "surrogateescape")
     ).hexdigest()[:32]
 
 
 def stamp(path: Path) -> Stamp | None:
-    """The size of a file and its time of change in ns; None where there is none."""
+    """Return a file's size in bytes and modification time in ns; None if it does not exist."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return [found.st_size, found.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns]

@@ -1,0 +1,1 @@
+"""Services of the operating system: atomic files, locks, signals, child processes, text."""

@@ -1,7 +1,8 @@
-"""Files that are whole or absent: everything the program writes goes through here.
+"""Atomic files: everything that the program writes goes through here.
 
-The bytes go to a hidden file in the target's own folder, are flushed to the disk and renamed over the target, so a crash, a
-full disk or Ctrl-C never leaves half a file under a name that a reader would trust.
+The bytes go to a hidden file in the target's own folder, are flushed to the disk, and the file is
+renamed over the target. So a crash, a full disk or Ctrl-C never leaves half a file under a name
+that a reader would trust.
 """
 
 from __future__ import annotations
@@ -18,32 +19,44 @@ from typing import BinaryIO, TypeAlias
 
 from ..errors import OutputError, UnreadableError, UnwritableError
 
-#: Told (the whole file under its hidden name, the name it is about to take); what it raises keeps the file from taking it.
+#: Called with the complete file under its hidden name and the name that it is about to take. An
+#: exception keeps the file from taking that name.
 Before: TypeAlias = Callable[[Path, Path], None]
 
-#: What a disk answers that takes nothing more, whichever file it is: full, a quota used up.
+#: Errors that every further write to the disk would meet: it is full, or a quota is used up.
 FULL = {errno.ENOSPC, errno.EDQUOT}
 _PART = re.compile(r"\.[0-9a-f]{16}\.part(\.png)?")
-#: Hidden files that are being written by this process.
-_at_work: set[Path] = set()
+#: Hidden files that this process is writing.
+_unfinished: set[Path] = set()
 
 
 @contextmanager
 def atomic_write(
     path: Path, *, durable: bool = True, before: Before | None = None
 ) -> Iterator[BinaryIO]:
-    """Give a binary file to write; ``path`` appears, or is replaced, only once the block has ended well.
+    """Open a binary file that appears as ``path``, or replaces it, only if the block succeeds.
 
-    The file is open for reading too, and its ``name`` may be opened by the block to check what it wrote. Parent folders are
-    made. Raises ``UnwritableError`` for any ``OSError`` of the disk or of the block, ``OutputError`` where the disk would take no other
-    file either; every other error passes. Nothing is left behind in either case (an empty parent folder may be). Without ``durable``
-    nothing waits for the disk: quicker, for what can be missed after a power cut. ``before`` is called between the last byte and the name.
+    The file is open for reading too, and the block may open its ``name`` to check the content.
+    Missing parent folders are created. A failure leaves nothing behind, except perhaps an empty
+    parent folder.
+
+    Args:
+        path: the file's final name.
+        durable: wait until the disk has stored the bytes. Without it writing is faster, for files
+            that may be lost in a power cut.
+        before: called between the last byte and the rename.
+
+    Raises:
+        OutputError: the disk would refuse every other file too.
+        UnwritableError: any other ``OSError`` of the disk or of the block. Other exceptions of the
+            block pass unchanged.
     """
     part = path.parent / f".{secrets.token_hex(8)}.part"
-    _at_work.add(part)
+    _unfinished.add(part)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Mode "x": never an existing file, and permissions as the umask says (mkstemp would make the photo private).
+        # Mode "x" never opens an existing file, and sets the umask's permissions; mkstemp would
+        # make the photo private.
         with open(part, "x+b") as handle:
             yield handle
             handle.flush()
@@ -59,34 +72,42 @@ def atomic_write(
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        _at_work.discard(part)
+        _unfinished.discard(part)
 
 
 def unwritable(path: Path, error: OSError) -> UnwritableError:
-    """The error that says what became of ``path``: ``OutputError`` where the disk would take no other file either."""
+    """Return the error for a failed write of ``path``.
+
+    It is an ``OutputError`` if the disk would refuse every other file too.
+    """
     reason = error.strerror or error
     if error.errno in FULL:
         return OutputError(
-            f"{path}: cannot be written, the disk is full ({reason}); make room, then run the same command again"
+            f"{path}: cannot be written, the disk is full ({reason}); "
+            "make room, then run the same command again"
         )
     if error.errno == errno.EROFS:
         return OutputError(
-            f"{path}: cannot be written, the disk is read-only ({reason}); name another folder, or make it writable"
+            f"{path}: cannot be written, the disk is read-only ({reason}); "
+            "name another folder, or make it writable"
         )
     return UnwritableError(
-        f"{path}: cannot be written ({reason}); check the folder's rights and free space"
+        f"{path}: cannot be written ({reason}); check the folder's permissions and free space"
     )
 
 
 def remove_own_parts() -> None:
-    """Remove what this process is writing and has not finished: for a process that ends without unwinding."""
-    for part in list(_at_work):
+    """Remove this process's unfinished files, before it ends without unwinding."""
+    for part in list(_unfinished):
         with suppress(OSError):
             part.unlink(missing_ok=True)
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove the unfinished files that a killed process left in a folder (not below it). Nobody else may be writing there."""
+    """Remove the unfinished files that a killed process left in a folder, but not below it.
+
+    No other process may be writing there.
+    """
     with suppress(OSError), os.scandir(folder) as listing:
         for entry in listing:
             if _PART.fullmatch(entry.name):
@@ -95,24 +116,25 @@ def remove_parts(folder: Path) -> None:
 
 
 def copy_photo(source: Path, target: Path, *, before: Before | None = None) -> None:
-    """Copy ``source`` to ``target`` byte for byte, atomically, ``before`` as there; ``source`` is only read.
+    """Copy a file byte for byte and atomically; ``before`` as in ``atomic_write``.
 
     Raises:
-        UnreadableError: of ``source``.
-        UnwritableError: of ``target``.
+        UnreadableError: ``source`` cannot be read.
+        UnwritableError: ``target`` cannot be written.
     """
     try:
-        original = open(source, "rb")  # noqa: SIM115 (closed below; an error of this file is another than one of the target)
+        # Closed below. Opened apart from the target, because the two have different errors.
+        original = open(source, "rb")  # noqa: SIM115
     except OSError as error:
         raise UnreadableError(
-            f"{source}: cannot be opened ({error.strerror}); check its rights"
+            f"{source}: cannot be opened ({error.strerror}); check its permissions"
         ) from error
     with original, atomic_write(target, before=before) as handle:
         shutil.copyfileobj(original, handle, 1 << 20)
 
 
 def is_file(path: Path) -> bool:
-    """Whether a regular file is there. False too for a name that no disk can hold, where ``Path.is_file`` raises."""
+    """Whether a regular file exists; False for an impossible name, at which ``Path`` raises."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -120,7 +142,7 @@ def is_file(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether anything is there; likewise."""
+    """Whether anything exists; False for an impossible name, at which ``Path`` raises."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -128,7 +150,7 @@ def exists(path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be opened (Windows does not)."""
+    """Make the rename itself durable, if the system can open folders (Windows cannot)."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,7 @@
-"""One run at a time in an output folder: a lock of the operating system, which ends with the process that holds it, however that ends."""
+"""One run at a time in an output folder.
+
+The lock is the operating system's: it ends with the process that holds it, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ from .atomic import FULL, unwritable
 log = logging.getLogger(__name__)
 
 NAME = ".remove-objects-lock"
-#: Who holds it, for people. It goes with the lock, so one that the next holder finds was left by a process that died.
+#: Names the holder, for people. It is removed with the lock, so a leftover one means that its
+#: process died.
 HOLDER = ".remove-objects-lock.json"
-#: What a file system answers that has no locks.
+#: Errors of a file system without locks.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
 
@@ -28,18 +32,21 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 def folder_lock(
     folder: Path, tidy: Callable[[], None] | None = None, *, option: str = "--output"
 ) -> Iterator[None]:
-    """Hold an output folder, which is made if need be, for as long as the block runs; ``tidy`` first where the holder before died in it.
+    """Lock an output folder for the block, and create it if it is missing.
 
-    ``option`` is what names another folder, for messages.
+    On a network share the lock is the share's, so it keeps runs of several machines apart. On a
+    file system without locks a warning is logged and the block runs unlocked.
 
-    On a network share the lock is the share's, and tells runs of several machines apart. Where there are no locks a warning says so, and
-    the block runs all the same.
+    Args:
+        folder: the output folder.
+        tidy: called first if the previous holder died.
+        option: the command-line option that names another folder, for messages.
 
     Raises:
-        UsageError: another process holds it, or nothing can be written there.
+        UsageError: another process holds the lock, or the folder is not writable.
         OutputError: the disk is full.
     """
-    # Only what writes needs it: the command's --help does without.
+    # Imported here because the command's --help does not need it.
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / NAME, timeout=0)
@@ -48,7 +55,8 @@ def folder_lock(
         lock.acquire()
     except Timeout:
         raise UsageError(
-            f"{folder}: {_holder(folder)}; wait until it has ended, or name another folder with {option}"
+            f"{folder}: {_holder(folder)}; "
+            f"wait until it has ended, or name another folder with {option}"
         ) from None
     except (NotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -56,10 +64,11 @@ def folder_lock(
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
             reason = error.strerror or error
             raise UsageError(
-                f"{folder}: nothing can be written there ({reason}); check its rights, or name another with {option}"
+                f"{folder}: nothing can be written there ({reason}); "
+                f"check its permissions, or name another with {option}"
             ) from error
         log.warning(
-            "%s: cannot be locked (%s): see that nothing else writes into it meanwhile",
+            "%s: cannot be locked (%s): make sure that nothing else writes into it meanwhile",
             folder,
             error,
         )
@@ -72,14 +81,18 @@ def folder_lock(
         _sign(folder / HOLDER)
         yield
     finally:
-        if tidy is not None or not died:  # else it stays, for one who tidies
+        if tidy is not None or not died:  # else it stays for the next holder that tidies
             with suppress(OSError):
                 (folder / HOLDER).unlink()
         lock.release()
 
 
 def _sign(path: Path) -> None:
-    """Not by way of a hidden part: whoever dies here would leave one that nobody knows of, while half a signature says enough."""
+    """Write this process's name into the holder file.
+
+    Written directly, not atomically: a crash here must not leave a temporary file, and a truncated
+    holder file is still readable enough.
+    """
     try:
         path.write_text(
             json.dumps(
@@ -95,9 +108,12 @@ def _sign(path: Path) -> None:
 
 
 def _holder(folder: Path) -> str:
-    """Who writes there, as far as it is known."""
+    """Return a sentence that names the holder as far as its file is readable."""
     try:
-        found = json.loads((folder / HOLDER).read_bytes())
-        return f"another run or board writes there (process {found['process']} on {found['host']}, since {found['since']})"
+        holder = json.loads((folder / HOLDER).read_bytes())
+        return (
+            f"another run or board writes there (process {holder['process']} "
+            f"on {holder['host']}, since {holder['since']})"
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return "another run or board writes there"

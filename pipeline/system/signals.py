@@ -1,4 +1,7 @@
-"""How a run ends before its time: Ctrl-C or SIGTERM once lets the photos at work be finished, once more ends the process at once."""
+"""Early ends of a run.
+
+The first Ctrl-C or SIGTERM lets the photos in progress finish; the second ends the process at once.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +14,44 @@ from types import FrameType
 
 from .atomic import remove_own_parts
 
-#: The exit code of a process that was stopped at once, as shells know it of Ctrl-C.
+#: The exit code of a process that was stopped at once; shells use it for Ctrl-C.
 STOPPED_AT_ONCE = 130
-_FIRST = b"\nremove-objects: stopping: the photos at work are finished and the report is written; once more stops now\n"
-_SECOND = b"\nremove-objects: stopped; the same command goes on from here\n"
+_FIRST = (
+    b"\nremove-objects: stopping: finishing the photos in progress and writing the report; "
+    b"once more stops now\n"
+)
+_SECOND = b"\nremove-objects: stopped; the same command resumes from here\n"
 
 
 class Stop:
-    """Whether no further photo is to be begun. Called by engines between photos; may be asked for from any thread, once and for all."""
+    """A request to begin no further photo.
+
+    Engines call it between photos. Any thread may make the request; it cannot be withdrawn.
+    """
 
     def __init__(self) -> None:
         self._requested = threading.Event()
 
     def __call__(self) -> bool:
+        """Whether the request was made."""
         return self._requested.is_set()
 
     def request(self) -> None:
+        """Let no further photo begin."""
         self._requested.set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was asked for within that time."""
+        """Wait for the request up to that time, and return whether it was made."""
         return self._requested.wait(seconds)
 
 
 @contextmanager
 def signals_restored(*numbers: signal.Signals) -> Iterator[tuple[signal.Signals, ...]]:
-    """Gives those of the signals that may be listened to in the block: all of them in the main thread, none in any other.
+    """Restore the handlers of signals after the block.
 
-    Afterwards they mean what they meant before. One whose handler is not Python's cannot be put back, and is not given.
+    Yields:
+        The signals for which the block may set handlers: all of them in the main thread, none in
+        any other. A signal whose handler is not Python's cannot be restored and is left out.
     """
     handlers = (
         {n: signal.getsignal(n) for n in numbers}
@@ -55,20 +68,22 @@ def signals_restored(*numbers: signal.Signals) -> Iterator[tuple[signal.Signals,
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """A ``Stop`` that the first SIGINT or SIGTERM asks for while the block runs; the second ends the process with ``STOPPED_AT_ONCE``.
+    """Request a stop at the first SIGINT or SIGTERM in the block; exit at the second.
 
-    Files that are being written then are removed: only whole ones stand under their names. A signal that this process ignores
-    (``nohup``, a job in the background) stays ignored. Outside the main thread, which alone may listen, nothing asks.
+    The second signal ends the process with ``STOPPED_AT_ONCE`` after its unfinished files are
+    removed, so only complete files keep their names. A signal that this process ignores
+    (``nohup``, a background job) stays ignored. Only the main thread can handle signals; in any
+    other, nothing requests the stop.
     """
     stop = Stop()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop():
-            _say(_SECOND)
+            _write_to_stderr(_SECOND)
             remove_own_parts()
             os._exit(STOPPED_AT_ONCE)
         stop.request()
-        _say(_FIRST)
+        _write_to_stderr(_FIRST)
 
     with signals_restored(signal.SIGINT, signal.SIGTERM) as numbers:
         for number in numbers:
@@ -77,7 +92,7 @@ def stop_on_signals() -> Iterator[Stop]:
         yield stop
 
 
-def _say(text: bytes) -> None:
-    """Past Python's buffers, in which the signal may have come."""
+def _write_to_stderr(text: bytes) -> None:
+    """Write past Python's buffers: the signal may have interrupted a write to them."""
     with suppress(OSError):
         os.write(2, text)

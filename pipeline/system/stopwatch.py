@@ -1,4 +1,4 @@
-"""Where a photo's time goes: seconds by stage."""
+"""Seconds that a photo takes, by stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STAGES = ("read", "segment", "faces", "inpaint", "probe", "compare", "measure", 
 
 
 def sum_stages(stages: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Seconds by stage over several photos, or parts of one, in the pipeline's order."""
+    """Sum seconds by stage over several photos, or over parts of one, in the pipeline's order."""
     each = list(stages)
     return {
         name: sum(s.get(name, 0.0) for s in each) for name in STAGES if any(name in s for s in each)
@@ -19,7 +19,7 @@ def sum_stages(stages: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 class Stopwatch:
-    """Sums the seconds of each stage of one photo; ``elapsed`` is since the watch was made, whatever was named or not."""
+    """Sums the seconds of each stage of one photo."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -27,6 +27,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        """Add the block's seconds to ``stage``."""
         begun = time.monotonic()
         try:
             yield
@@ -35,9 +36,10 @@ class Stopwatch:
 
     @property
     def elapsed(self) -> float:
+        """Seconds since the stopwatch was created, inside and outside stages."""
         return time.monotonic() - self._begun
 
     @property
     def stages(self) -> dict[str, float]:
-        """Seconds of the stages that were entered, in the pipeline's order."""
+        """Seconds of the stages so far, in the pipeline's order."""
         return {s: self._seconds[s] for s in STAGES if s in self._seconds}

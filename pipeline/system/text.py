@@ -1,4 +1,4 @@
-"""File names may hold anything: what cannot be printed is shown escaped, in a terminal as on a page."""
+"""Text for terminals and pages: file names may hold any character, addresses may hold secrets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 
 
 def printable(text: str) -> str:
-    r"""Control characters, marks that turn the direction of writing and broken bytes as ``\n``, ``\u202e``, ``\udcff``."""
+    r"""Escape control characters, writing-direction marks and broken bytes.
+
+    They become ``\n``, ``\u202e``, ``\udcff``.
+    """
     if text.isprintable():
         return text
     return "".join(
@@ -16,6 +19,9 @@ def printable(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """Without what stands before the @ of an address, and after its question mark: passwords and signatures."""
+    """Hide the parts of addresses that may hold passwords or signatures.
+
+    These are the text before an ``@`` and the text after a question mark.
+    """
     text = re.sub(r"(://)[^/@\s]*@", r"\1***@", text)
     return re.sub(r"(://[^\s?]*)\?\S*", r"\1?***", text)

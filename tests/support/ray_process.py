@@ -19,17 +19,17 @@ from remove_objects.pipeline.config import Settings
 class Deadly(LocalOutput):
     """Travels to the workers by value, because this file is the main module."""
 
-    def clear(self, name: str, *, seen: bool) -> None:
-        if name == "poison.png":
+    def discard_previews(self, photo: str, *, seen: bool) -> None:
+        if photo == "poison.png":
             os._exit(137)
-        super().clear(name, seen=seen)
+        super().discard_previews(photo, seen=seen)
 
 
 def clean(folder: Path) -> None:
     from remove_objects.pipeline.batch import run
     from remove_objects.pipeline.batch.engines import ray_actors
 
-    ray_actors.PORTIONS = 2  # so that others share the deadly one's
+    ray_actors.BLOCKS = 2  # so that others share the deadly one's
     run.open_output = lambda place, overwrite=False: Deadly(place)
     batch = BatchSettings(output=folder / "out", masks=folder / "masks", engine="ray", actors=2)
     result = run.remove_folder([folder / "in"], Settings(probe=False, offline=True), batch)

@@ -1,7 +1,9 @@
-"""The engine of a Ray cluster: actors hold the networks and do the photos, rows come back to the driver, which alone writes them down.
+"""The engine of a Ray cluster: actors hold the networks and process the photos.
 
-Ray Data hands out one photo at a time, a few where there are very many, so that is what a dead actor costs: another does them again. Ray
-would do so for ever; a photo that took ``TRIES`` actors with it (too large for the memory) becomes an entry with status ``failed``.
+The rows come back to the driver, which alone records them. Ray Data hands out blocks of one photo,
+or of a few if there are very many. A dead actor costs its block: Ray gives it to another actor, and
+would do so for ever. So a photo that killed ``TRIES`` actors (too large for the memory) becomes an
+entry with status ``failed``.
 """
 
 from __future__ import annotations
@@ -28,20 +30,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Actors that one photo may take down with it.
+#: Actors that one photo may kill.
 TRIES = 3
-#: Portions at most that Ray Data has to keep: with 20 000 it hands out a third as many a second as with 2 000.
-PORTIONS = 2000
+#: Largest number of Ray Data's blocks. With 20,000 it hands out a third as many per second as with
+#: 2,000.
+BLOCKS = 2000
 
 
 class RayActors:
-    """As many actors as ``batch.actors`` says, each with its share of the cluster's cores and GPUs."""
+    """Runs ``batch.actors`` actors, each with its share of the cluster's cores and GPUs."""
 
     def __init__(
         self, settings: Settings, batch: BatchSettings, classes: tuple[str, ...], output: Output
     ) -> None:
         self.settings, self.batch, self.classes, self.output = settings, batch, classes, output
-        require_ray()  # said before any work
+        require_ray()  # fails before any work
         self._weights: dict[str, str] = {}
         self._warnings: dict[str, None] = {}
         self._devices: dict[str, None] = {}
@@ -49,12 +52,16 @@ class RayActors:
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop
     ) -> Generator[Entry, None, None]:
-        """Entries as they are done. Told to stop, or where a worker raises, no photo is begun any more and those at work are finished.
+        """Yield entries as the photos finish.
+
+        After a request to stop, or after a worker's error, no further photo begins and those in
+        progress finish.
 
         Raises:
-            UsageError: Ray is not installed or cannot be reached, or the cluster has less than was asked for.
+            UsageError: Ray is not installed or cannot be reached, or the cluster has fewer
+                resources than requested.
             WeightsError, OutputError: as a worker raised it.
-            ClusterError: the actors could not be started, or something failed in them that is no photo's fault.
+            ClusterError: the actors could not start, or failed for a reason that is not a photo's.
         """
         waiting = {task.name: task for task in tasks}
         if not waiting:
@@ -72,16 +79,17 @@ class RayActors:
                     elif outcome is not None:
                         row, facts = outcome
                         self._note(facts)
-                        if (
-                            waiting.pop(name, None) is not None
-                        ):  # should Ray ever bring one twice, the first has been written down
+                        # If Ray delivers a photo twice, only the first row is recorded.
+                        if waiting.pop(name, None) is not None:
                             yield record(row)
-                    # Halted, the rest comes back at once, not begun. It is waited for: threads of Ray Data that still run when the
-                    # connection is closed end this process on the spot, without a report.
+                    # After a halt the remaining photos come back at once, unprocessed. The loop
+                    # waits for them: if the connection closes while threads of Ray Data still run,
+                    # they end this process immediately, without a report.
         if error is not None:
             raise error
 
     def facts(self) -> Facts:
+        """Return the facts about all actors so far."""
         return Facts(
             self._weights, tuple(self._warnings), ", ".join(self._devices) or self.settings.device
         )
@@ -89,11 +97,16 @@ class RayActors:
     def _outcomes(
         self, ray: Any, tasks: list[Task], attempts: Any
     ) -> Generator[tuple[str, Any], None, None]:
-        """The name of each photo in the order in which they are done, with (row, facts), an error that ends the run, or None: not begun."""
+        """Yield photos as they finish.
+
+        Yields:
+            (name, outcome): the outcome is (row, facts), an error that ends the run, or None for a
+            photo that was not begun.
+        """
         each = share(ray.cluster_resources(), self.settings, self.batch)
         data = ray.data.from_items(
             [{"task": pickle.dumps(task)} for task in tasks],
-            override_num_blocks=min(len(tasks), PORTIONS),
+            override_num_blocks=min(len(tasks), BLOCKS),
         ).map(
             CleaningActor,
             fn_constructor_args=(
@@ -104,7 +117,8 @@ class RayActors:
                 each.threads,
                 attempts,
             ),
-            # The next portion waits at its actor: fetched only when one is done, it left the actors idle for a seventh of the time.
+            # The next block waits at its actor. When it was fetched only after the previous one,
+            # the actors were idle for a seventh of the time.
             compute=ray.data.ActorPoolStrategy(
                 size=min(each.actors, len(tasks)), max_tasks_in_flight_per_actor=2
             ),
@@ -116,12 +130,12 @@ class RayActors:
                 batch_size=None, prefetch_batches=0, batch_format="pyarrow"
             ):
                 for content in batch.column("outcome").to_pylist():
-                    yield pickle.loads(
-                        content
-                    )  # an actor's own answer, through the cluster's memory; never a file's content
+                    # An actor's own answer through the cluster's memory, never a file's content.
+                    yield pickle.loads(content)
         except ray.exceptions.RayError as error:
             raise ClusterError(
-                f"the Ray cluster could not do the work; is remove-objects installed on each machine? {error}"
+                "the Ray cluster could not do the work; "
+                f"is remove-objects installed on each machine? {error}"
             ) from error
 
     def _note(self, facts: Facts) -> None:
@@ -135,7 +149,10 @@ class RayActors:
 
 @contextmanager
 def _halting(ray: Any, attempts: Any, stop: Stop) -> Iterator[Callable[[], None]]:
-    """Gives what ends the run before its time, and listens for ``stop`` beside the block, which waits for the cluster."""
+    """Yield a function that ends the run early, and call it when ``stop`` is requested.
+
+    A thread listens for the request, because the block waits for the cluster.
+    """
     ended = threading.Event()
 
     def halt() -> None:
@@ -157,7 +174,7 @@ def _halting(ray: Any, attempts: Any, stop: Stop) -> Iterator[Callable[[], None]
 
 
 class CleaningActor:
-    """One process of the cluster, with its own networks."""
+    """A process of the cluster with its own networks."""
 
     def __init__(
         self,
@@ -179,6 +196,7 @@ class CleaningActor:
         )
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Process one photo; see ``RayActors._outcomes`` for the outcome."""
         import ray
 
         task: Task = pickle.loads(row["task"])
@@ -188,15 +206,18 @@ class CleaningActor:
             return {"outcome": pickle.dumps((task.name, None))}
         if tries > TRIES:
             self.attempts.survive.remote(task.name)
-            reason = f"each of the {TRIES} workers that tried it was killed, probably for want of memory; try fewer --actors"
-            done = {
+            reason = (
+                f"each of the {TRIES} workers that tried it was killed, "
+                "probably for want of memory; try fewer --actors"
+            )
+            journal_row = {
                 "input": task.name,
                 "identity": task.identity(task.stamps()),
                 "written": task.written,
                 "mask_written": task.mask_written,
                 "entry": failed_entry(task.name, reason),
             }
-            return {"outcome": pickle.dumps((task.name, (done, self.worker.facts())))}
+            return {"outcome": pickle.dumps((task.name, (journal_row, self.worker.facts())))}
         try:
             outcome: Any = (self.worker(task), self.worker.facts())
         except RemoveObjectsError as error:
@@ -206,23 +227,31 @@ class CleaningActor:
 
 
 class Attempts:
-    """How often each photo was begun and not ended, and whether any may still be. It lives longer than the actors that it counts for."""
+    """Counts how often each photo was begun and not ended; outlives the actors that it serves.
+
+    Attributes:
+        begun: attempts by photo.
+        halted: whether no further photo may begin.
+    """
 
     def __init__(self) -> None:
         self.begun: Counter[str] = Counter()
         self.halted = False
 
     def halt(self) -> None:
-        """From now on no photo is begun."""
+        """Let no further photo begin."""
         self.halted = True
 
     def begin(self, name: str) -> int:
-        """The number of this try; 0 where none is to be begun."""
+        """Return the number of this attempt, or 0 if the photo may not begin."""
         if self.halted:
             return 0
         self.begun[name] += 1
         return self.begun[name]
 
     def survive(self, name: str) -> None:
-        """A photo of a portion that is done again, because of another one in it, has taken nobody with it."""
+        """Clear the count: the photo finished.
+
+        If its block is retried because of another photo, this one is not to blame.
+        """
         self.begun.pop(name, None)

@@ -1,4 +1,4 @@
-"""A Ray cluster to work on, joined or started, and what each actor gets of it."""
+"""A Ray cluster, joined or started, and each actor's share of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from ..settings import BatchSettings
 
 @dataclass(frozen=True)
 class Share:
-    """``actors`` processes; of each: cores that Ray keeps for it, GPUs, and the threads that torch and OpenCV may use."""
+    """The cluster's resources, divided among the actors.
+
+    Attributes:
+        actors: the number of processes.
+        cpus: cores that Ray reserves for each.
+        gpus: GPUs of each.
+        threads: threads that torch and OpenCV use in each.
+    """
 
     actors: int
     cpus: float
@@ -28,42 +35,52 @@ class Share:
 
 
 def share(resources: Mapping[str, float], settings: Settings, batch: BatchSettings) -> Share:
-    """Divide what ``ray.cluster_resources`` found, so that all actors together have as many threads as there are cores.
+    """Divide the cluster so that all actors together have as many threads as there are cores.
+
+    Args:
+        resources: the answer of ``ray.cluster_resources``.
+        settings: its device decides about GPUs.
+        batch: the requested actors and GPUs.
 
     Raises:
-        UsageError: more was asked for than there is; Ray would wait for it for ever.
+        UsageError: the request exceeds the cluster; Ray would wait for ever.
     """
-    cores, found = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
-    wanted = batch.gpus_per_actor
-    if settings.device == "cuda" and (found == 0 or wanted == 0):
+    cores, available = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    requested = batch.gpus_per_actor
+    if settings.device == "cuda" and (available == 0 or requested == 0):
         raise UsageError(
-            f"--device cuda: the cluster offers {found:g} GPUs"
-            + (" and --gpus-per-actor is 0" if wanted == 0 else "")
+            f"--device cuda: the cluster offers {available:g} GPUs"
+            + (" and --gpus-per-actor is 0" if requested == 0 else "")
         )
-    gpus = (
-        wanted if wanted is not None else float(found > 0 and settings.device in ("auto", "cuda"))
-    )
+    if requested is None:
+        gpus = float(available > 0 and settings.device in ("auto", "cuda"))
+    else:
+        gpus = requested
     if not cores:
-        raise UsageError("the Ray cluster has no core to work on: start it with some (--num-cpus)")
-    actors = batch.actors or max(1, int(found / gpus if gpus else cores))
-    if gpus * actors > found:
+        raise UsageError("the Ray cluster has no cores: start it with some (--num-cpus)")
+    actors = batch.actors or max(1, int(available / gpus if gpus else cores))
+    if gpus * actors > available:
         raise UsageError(
-            f"{actors} actors with {gpus:g} GPUs each want {gpus * actors:g}, the cluster has {found:g}: name fewer with --actors"
+            f"{actors} actors with {gpus:g} GPUs each need {gpus * actors:g}, "
+            f"the cluster has {available:g}: name fewer with --actors"
         )
     cpus = cores / actors
-    # Whole cores where there is at least one, or actors would not fit on machines of several sizes.
+    # Whole cores if each gets at least one; otherwise actors would not fit on machines of
+    # different sizes.
     return Share(actors, float(int(cpus)) if cpus >= 1 else cpus, gpus, max(1, int(cpus)))
 
 
 @contextmanager
 def cluster() -> Iterator[Any]:
-    """The module ``ray``, connected: to the cluster that ``RAY_ADDRESS`` names or that runs on this machine, else to one started here and
-    ended with the block.
+    """Yield the module ``ray``, connected to a cluster.
+
+    That is the cluster of ``RAY_ADDRESS``, or the one that runs on this machine, or else a new one
+    that is stopped at the end of the block.
 
     Raises:
         UsageError: Ray is not installed, or the cluster cannot be reached.
     """
-    # Ray calls home unless it is told not to, and its notices would stand between the progress bar and the summary.
+    # By default Ray sends usage statistics, and prints notices between progress bar and summary.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = require_ray()
@@ -72,9 +89,8 @@ def cluster() -> Iterator[Any]:
     joined = ray.is_initialized()
     try:
         if not joined:
-            with signals_restored(
-                signal.SIGTERM
-            ):  # Ray puts an exit in its place that writes no report
+            # Ray replaces the handler of SIGTERM by an exit without a report.
+            with signals_restored(signal.SIGTERM):
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
@@ -90,7 +106,11 @@ def cluster() -> Iterator[Any]:
 
 
 def require_ray() -> Any:
-    """The module, with ``ray.data``. Raises ``UsageError`` with what to install where it is not there."""
+    """Import and return the module ``ray``, with ``ray.data``.
+
+    Raises:
+        UsageError: it is not installed; the message says how to install it.
+    """
     try:
         ray = importlib.import_module("ray")
         importlib.import_module("ray.data")

@@ -1,4 +1,4 @@
-"""The engine of one machine: a pool of threads around one set of networks, which never holds more photos than it needs."""
+"""The engine of one machine: a pool of threads that share one set of networks."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from ..worker import Facts, Task, Worker
 if TYPE_CHECKING:
     from ...report.schema import Entry
 
-#: Writes down a finished photo's row, and gives its entry.
+#: Records a finished photo's row, and returns its entry.
 Record = Callable[[dict[str, Any]], "Entry"]
 
 
 class Threads:
-    """``count`` photos at work at once."""
+    """Processes ``count`` photos concurrently."""
 
     def __init__(self, worker: Worker, count: int) -> None:
         self.worker, self.count = worker, max(1, count)
-        worker.remover.networks.device  # noqa: B018 (an impossible device is the caller's mistake, and said before any work)
+        # An impossible device is the caller's mistake, and raises before any work.
+        worker.remover.networks.device  # noqa: B018
 
     def run(
         self, tasks: Iterable[Task], record: Record, stop: Stop
     ) -> Generator[Entry, None, None]:
-        """Entries as they are done. At most ``count`` photos are in memory at a time; closed early, it waits for those and records them.
+        """Yield entries as the photos finish. At most ``count`` photos are in memory at a time.
 
-        Told to stop, or where one raises what no photo can do without, it begins no more, finishes those at work, and then raises that.
+        After a request to stop, or after an error that every photo would meet, no further photo
+        begins; those in progress finish, and then the error is raised. If the generator is closed
+        early, it waits for the photos in progress and records them.
         """
-        todo = list(tasks)
-        waiting = iter(todo)
+        all_tasks = list(tasks)
+        waiting = iter(all_tasks)
         error: BaseException | None = None
-        with shared_cores(min(self.count, len(todo))), ThreadPoolExecutor(self.count) as pool:
+        with shared_cores(min(self.count, len(all_tasks))), ThreadPoolExecutor(self.count) as pool:
             running: set[Future[Entry]] = set()
             try:
                 while True:
@@ -61,20 +64,21 @@ class Threads:
             raise error
 
     def facts(self) -> Facts:
+        """Return the facts about the worker so far."""
         return self.worker.facts()
 
 
 @contextmanager
-def shared_cores(at_once: int) -> Iterator[None]:
-    """Torch's and OpenCV's threads divided among the photos that are at work at once; as they were, afterwards.
+def shared_cores(concurrent: int) -> Iterator[None]:
+    """Divide torch's and OpenCV's threads among the concurrent photos, and restore them afterwards.
 
-    Left alone each photo's operations ask for every core, and wait for each other. A photo on one core keeps it busy between its
-    operations too.
+    Otherwise each photo's operations would request every core and wait for each other. A photo on
+    one core keeps that core busy between its operations too.
     """
     import torch
 
     before = torch.get_num_threads(), cv2.getNumThreads()
-    share = max(1, before[0] // max(1, at_once))
+    share = max(1, before[0] // max(1, concurrent))
     use_threads(share, share)
     try:
         yield
@@ -83,7 +87,7 @@ def shared_cores(at_once: int) -> Iterator[None]:
 
 
 def use_threads(of_torch: int, of_opencv: int) -> None:
-    """How many threads one operation of torch, and one of OpenCV, may take in this process."""
+    """Set how many threads one operation of torch, and one of OpenCV, uses in this process."""
     import torch
 
     torch.set_num_threads(of_torch)

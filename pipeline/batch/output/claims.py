@@ -1,4 +1,10 @@
-"""TODO docstring."""
+"""Claims: notes about a result that is about to take its name, so that a crash cannot orphan it.
+
+A claim holds the photo, the result's name, the stamp that the result will have, and the stamp of
+the run's own file that it replaces. A crash between the result and the journal's row leaves the
+claim behind. So the next attempt recognises its own file and refuses every other, however often
+it crashes there.
+"""
 
 from __future__ import annotations
 
@@ -10,42 +16,54 @@ from typing import Any
 
 from ...storage.stamp import Stamp
 
+#: Folder of the claims in the output folder.
 CLAIMS = ".remove-objects-claims"
 
-#: In no file's name.
+#: Marks the claim of a mask; no file name can contain it.
 _MASK = "\0mask"
 
 
 def mask_key(photo: str) -> str:
-    """What a photo's mask is claimed as."""
+    """Return the key under which a photo's mask is claimed."""
     return photo + _MASK
 
 
 def claim_name(photo: str) -> str:
-    """Hexadecimal: no photo's name becomes part of a path here."""
+    """Return the file name of a claim: a hash, so that no photo's name becomes part of a path."""
     return hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".json"
 
 
 def claim_text(
     photo: str, name: PurePosixPath, written: Stamp | None, replaced: Stamp | None
 ) -> bytes:
+    """Return the content of a claim.
+
+    Args:
+        photo: the photo's name in the report, or its ``mask_key``.
+        name: the result's name in the output folder.
+        written: the stamp that the result will have.
+        replaced: the stamp of the run's own file that it replaces, if any.
+    """
     return json.dumps(
         {"input": photo, "output": str(name), "written": written, "replaced": replaced}
     ).encode()
 
 
 def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
-    """The stamps that a claim gives the file ``name`` of a photo; none where it is about another, or cut short."""
+    """Return the stamps that a claim gives the file ``name`` of a photo.
+
+    The list is empty if the claim is about another file, or was cut short.
+    """
     try:
-        found = json.loads(text)
+        claim = json.loads(text)
     except ValueError:
         return []
-    if not isinstance(found, dict) or (found.get("input"), found.get("output")) != (
+    if not isinstance(claim, dict) or (claim.get("input"), claim.get("output")) != (
         photo,
         str(name),
     ):
         return []
-    return [known for key in ("written", "replaced") if isinstance(known := found.get(key), list)]
+    return [known for key in ("written", "replaced") if isinstance(known := claim.get(key), list)]
 
 
 def is_redundant(
@@ -53,17 +71,25 @@ def is_redundant(
     rows: Mapping[str, dict[str, Any]],
     stamp_of: Callable[[PurePosixPath], Stamp | None],
 ) -> bool:
-    """Whether a claim tells nothing that the journal's ``rows`` don't: what stands under its name is in them, or nothing stands there."""
+    """Whether a claim adds nothing to the journal's ``rows``.
+
+    It adds nothing if the file under its name is in the rows, if there is no such file, or if the
+    claim is damaged.
+    """
     try:
-        left = json.loads(text)
-        key, found = left["input"], stamp_of(PurePosixPath(left["output"]))
+        claim = json.loads(text)
+        key, current = claim["input"], stamp_of(PurePosixPath(claim["output"]))
     except (ValueError, KeyError, TypeError, RecursionError):
-        return True  # damaged, it tells nothing at all
-    if found is None or not isinstance(key, str):
+        return True
+    if current is None or not isinstance(key, str):
         return True
     row = rows.get(key.removesuffix(_MASK), {})
-    return found == row.get("mask_written" if key.endswith(_MASK) else "written")
+    return current == row.get("mask_written" if key.endswith(_MASK) else "written")
 
 
 def foreign_file(target: object) -> str:
-    return f"{target}: exists and is not what an earlier run wrote here; move it away or use --overwrite"
+    """Return the message about an existing file that no run of ours wrote."""
+    return (
+        f"{target}: exists and is not what an earlier run wrote here; "
+        "move it away or use --overwrite"
+    )

@@ -1,9 +1,4 @@
-"""An output folder on this machine or a mounted share: what is written there, and how a file of ours is told from somebody else's.
-
-Before a photo takes its name a *claim* is left: whose it is, the stamp it will have, and that of the file of ours that it replaces. Whoever
-dies between the photo and the journal's line leaves the claim behind, so the next try replaces its own file and refuses every other,
-however often it dies there.
-"""
+"""An output folder on this machine or a mounted share."""
 
 from __future__ import annotations
 
@@ -35,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class LocalOutput:
-    """A folder of this machine. Files are written where they stay."""
+    """A local folder. It is its own scratch folder: files are written in their final place."""
 
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
         self.folder, self.overwrite = folder, overwrite
@@ -45,6 +40,8 @@ class LocalOutput:
 
     @contextmanager
     def hold(self, names: Iterable[PurePosixPath]) -> Iterator[None]:
+        """Lock the folder; first remove the unfinished files of a run that died in it."""
+
         def tidy() -> None:
             for folder in {
                 self.folder,
@@ -59,59 +56,70 @@ class LocalOutput:
 
     @contextmanager
     def scratch_dir(self) -> Iterator[Path]:
+        """Yield the output folder itself."""
         yield self.folder
 
-    def place(self, scratch_dir: Path, name: PurePosixPath) -> Path:
+    def scratch_path(self, scratch_dir: Path, name: PurePosixPath) -> Path:
+        """Return the final file."""
         return scratch_dir / name
 
-    def clear(self, name: str, *, seen: bool) -> None:
-        previews.discard(self.folder, name)
+    def discard_previews(self, photo: str, *, seen: bool) -> None:
+        """Remove the photo's previews of an earlier run."""
+        previews.discard(self.folder, photo)
 
-    def keep(self, file: Path, name: PurePosixPath) -> None:
-        """It stands there already."""
+    def store(self, file: Path, name: PurePosixPath) -> None:
+        """Do nothing: the file is in its final place."""
 
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
+        """Leave a claim, unless a foreign file exists under the name."""
         target = self.folder / name
-        found = stamp(target)
-        own = found is not None and (found == ours or found in self._claimed(photo, name))
-        if target.exists() and not own and not self.overwrite:
+        current = stamp(target)
+        is_ours = current is not None and (
+            current == ours or current in self._claimed_stamps(photo, name)
+        )
+        if target.exists() and not is_ours and not self.overwrite:
             raise UnwritableError(foreign_file(target))
-        # A rename keeps size and time: the part's stamp is the photo's.
+        # A rename keeps size and time, so the part's stamp is the result's.
         with atomic_write(self._claim_file(photo), durable=False) as file:
-            file.write(claim_text(photo, name, stamp(part), found if own else None))
+            file.write(claim_text(photo, name, stamp(part), current if is_ours else None))
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
+        """Return the current stamp of a file."""
         return stamp(self.folder / name)
 
-    def existing(self) -> Callable[[PurePosixPath], Stamp | None]:
+    def stamp_lookup(self) -> Callable[[PurePosixPath], Stamp | None]:
+        """Return ``stamp``: a disk answers for single files quickly."""
         return self.stamp
 
     def release(self, photos: Iterable[str]) -> None:
+        """Remove the claims of photos and of their masks."""
         for photo in photos:
             for key in (photo, mask_key(photo)):
                 with suppress(OSError):
                     self._claim_file(key).unlink()
 
-    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
+    def remove_redundant_claims(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """Remove leftover claims that add nothing to the journal's ``rows``."""
         for file in (self.folder / CLAIMS).glob("*.json"):
             with suppress(OSError):
                 if is_redundant(file.read_bytes(), rows, self.stamp):
                     file.unlink()
+        # Fails unless it is empty. Not earlier: a claim in progress would find no folder.
         with suppress(OSError):
-            (
-                self.folder / CLAIMS
-            ).rmdir()  # only when it is empty; and only now, or one that is just being made would find no folder
+            (self.folder / CLAIMS).rmdir()
 
     def journal(self) -> Journal:
+        """Return the journal, with the rows of earlier runs."""
         return Journal(self.folder)
 
     def report(self, run: RunEntry, entries: list[Entry]) -> Path:
+        """Write the three reports, and return the file of ``report.json``."""
         return write_reports(self.folder, run, entries)
 
     def _claim_file(self, photo: str) -> Path:
         return self.folder / CLAIMS / claim_name(photo)
 
-    def _claimed(self, photo: str, name: PurePosixPath) -> list[Stamp]:
+    def _claimed_stamps(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         try:
             return claimed_stamps(self._claim_file(photo).read_bytes(), photo, name)
         except OSError:

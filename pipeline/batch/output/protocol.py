@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""What a run needs of an output folder, wherever that is."""
 
 from __future__ import annotations
 
@@ -16,50 +16,67 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """Where a run's files go. Workers use one photo's part of it, each in its own process; the driver the rest."""
+    """An output folder.
+
+    Workers use the methods that concern one photo, each in its own process; the driver uses the
+    others. Names are relative to the output folder.
+    """
 
     def hold(self, names: Iterable[PurePosixPath]) -> AbstractContextManager[None]:
-        """A context in which no other run writes there, where that can be told; ``names`` are what this one writes.
+        """Keep other runs out of the folder for the block, where that is possible.
+
+        Args:
+            names: the files that this run writes.
 
         Raises:
-            UsageError: another run does, or nothing can be written there.
+            UsageError: another run writes there, or nothing can be written there.
         """
 
     def scratch_dir(self) -> AbstractContextManager[Path]:
-        """A context that gives the folder in which one photo's files are written."""
+        """Give a local folder for the block, in which one photo's files are written."""
 
-    def place(self, scratch_dir: Path, name: PurePosixPath) -> Path:
-        """The file on the scratch_dir that becomes ``name`` of the output."""
+    def scratch_path(self, scratch_dir: Path, name: PurePosixPath) -> Path:
+        """Return the file in the scratch folder that becomes ``name``."""
 
-    def clear(self, name: str, *, seen: bool) -> None:
-        """Remove the small pictures that an earlier run, if it has ``seen`` the photo, left of it."""
+    def discard_previews(self, photo: str, *, seen: bool) -> None:
+        """Remove a photo's previews of an earlier run; ``seen``: the journal knows the photo."""
 
-    def keep(self, file: Path, name: PurePosixPath) -> None:
-        """Make a file of the scratch_dir stand in the output, whatever was there. Raises ``UnwritableError``."""
-
-    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
-        """Make ready for a photo's result, whole in ``part``, to become ``name``; ``ours`` is the stamp of what the journal knows there.
-
-        Its mask is claimed likewise, as the result of ``mask_key(photo)``.
+    def store(self, file: Path, name: PurePosixPath) -> None:
+        """Make a file of the scratch folder available as ``name``, replacing an earlier one.
 
         Raises:
-            UnwritableError: somebody else's file is in the way.
+            UnwritableError: it cannot be written.
+        """
+
+    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
+        """Prepare for the complete file ``part`` to become ``name``.
+
+        A mask is claimed likewise, for ``mask_key(photo)``.
+
+        Args:
+            photo: the photo's name in the report.
+            name: the result's name.
+            part: the complete result, under a temporary name.
+            ours: the stamp of the file that the journal knows under this name.
+
+        Raises:
+            UnwritableError: a file exists there that no run of ours wrote.
         """
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
-        """Of a file of the output as it is now."""
+        """Return the current stamp of a file."""
 
-    def existing(self) -> Callable[[PurePosixPath], Stamp | None]:
-        """``stamp`` of many files for the driver, which may look at all of them at once."""
+    def stamp_lookup(self) -> Callable[[PurePosixPath], Stamp | None]:
+        """Return a ``stamp`` for many files, which may list the whole folder once."""
 
     def release(self, photos: Iterable[str]) -> None:
-        """The journal knows these: their claims are not needed."""
+        """Remove the claims of photos whose rows are durable in the journal."""
 
-    def settle(self, rows: Mapping[str, dict[str, Any]]) -> None:
-        """The run is over, and these are the journal's rows: take away the claims that are left and not needed."""
+    def remove_redundant_claims(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """Remove leftover claims that add nothing to ``rows``, the journal of a finished run."""
 
     def journal(self) -> Journal:
-        """The rows of earlier runs, and where those of this one go."""
+        """Return the journal, with the rows of earlier runs."""
 
     def report(self, run: RunEntry, entries: list[Entry]) -> Location:
-        """Write the three reports; gives where ``report.json`` stands."""
+        """Write the three reports, and return the location of ``report.json``."""

@@ -64,7 +64,7 @@ def test_a_photo_deleted_before_its_turn_is_an_entry_that_says_so(
     found = entries(own, tmp_path / "out")
     assert found["deep/c.jpg"]["status"] == "failed"
     assert found["deep/c.jpg"]["error"].startswith(
-        f"{gone}: was there when the run began, and is gone"
+        f"{gone}: existed when the run began, and is missing now"
     )
     assert found["deep/b.jpg"]["status"] in ("ok", "review")
     assert "deep/c.jpg" not in entries(own, tmp_path / "out")
@@ -87,7 +87,7 @@ def test_a_photo_that_changes_while_it_is_at_work_leaves_no_result(
     assert found[name]["status"] == "failed"
     assert (
         found[name]["error"]
-        == f"{photo}: changed while it was at work, the result was thrown away; run the same command again"
+        == f"{photo}: changed while it was in progress, the result was discarded; run the same command again"
     )
     assert found[name]["output"] is None
     assert not (out / name).exists()
@@ -110,7 +110,7 @@ def test_a_photo_that_changes_while_it_is_copied_leaves_no_result(
     with monkeypatch.context() as patch:
         patch.setattr("remove_objects.pipeline.images.save.copy_photo", late)
         assert entries(own, out)["deep/c.jpg"]["error"].startswith(
-            f"{photo}: changed while it was at work"
+            f"{photo}: changed while it was in progress"
         )
     assert not (out / "deep" / "c.jpg").exists()
     assert_made_anew(own, out, tmp_path)
@@ -122,7 +122,7 @@ def test_a_mask_that_changes_while_its_photo_is_at_work_leaves_no_result(
     mask = own.folder / "masks" / "a.png"
     during("a.png", lambda: Image.new("1", (64, 48)).save(mask), monkeypatch)
     found = entries(own, tmp_path / "out")
-    assert found["a.png"]["error"].startswith(f"{mask}: changed while it was at work")
+    assert found["a.png"]["error"].startswith(f"{mask}: changed while it was in progress")
     assert not (tmp_path / "out" / "a.png").exists()
     assert_made_anew(own, tmp_path / "out", tmp_path)
 

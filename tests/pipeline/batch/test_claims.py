@@ -39,22 +39,22 @@ def test_photo_and_mask_are_claimed_apart_and_released_together(output: LocalOut
     output.release(["a.png"])
     assert claims(output) == set()
     assert (output.folder / CLAIMS).is_dir()  # another photo's claim may be on its way into it
-    output.settle({})
+    output.remove_redundant_claims({})
     assert not (output.folder / CLAIMS).exists()
 
 
 def test_a_claim_stays_while_it_alone_knows_what_stands_there(output: LocalOutput) -> None:
     file = written(output, "a.png")
     mask = written(output, mask_key("a.png"), PurePosixPath("mask.png"))
-    output.settle({"a.png": {"written": [1, 2], "mask_written": stamp(mask)}})
+    output.remove_redundant_claims({"a.png": {"written": [1, 2], "mask_written": stamp(mask)}})
     assert claims(output) == {claim_name("a.png")}
-    output.settle({"a.png": {"written": stamp(file), "mask_written": stamp(mask)}})
+    output.remove_redundant_claims({"a.png": {"written": stamp(file), "mask_written": stamp(mask)}})
     assert not (output.folder / CLAIMS).exists()
 
 
 def test_a_claim_of_what_never_took_its_name_goes(output: LocalOutput) -> None:
     written(output, "a.png").unlink()
-    output.settle({})
+    output.remove_redundant_claims({})
     assert not (output.folder / CLAIMS).exists()
 
 

@@ -226,7 +226,7 @@ def test_a_photo_whose_place_cannot_be_written_is_an_entry_and_the_others_are_do
         "deep/c.jpg",
     }
     assert (
-        "deep/b.jpg: cannot be written (Permission denied); check the folder's rights"
+        "deep/b.jpg: cannot be written (Permission denied); check the folder's permissions"
         in found["deep/b.jpg"]["error"]
     )
     monkeypatch.undo()

@@ -287,7 +287,7 @@ def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_
     output, errors = run.communicate(timeout=120)
     assert run.returncode == 1, output + errors
     assert "once more stops now" in errors
-    assert "the same command goes on from here" in errors
+    assert "the same command resumes from here" in errors
     report = json.loads((out / "report.json").read_text())
     assert 0 < len(report["photos"]) < MANY + 1
     written = {str(p.relative_to(out)) for p in out.rglob("p*.png") if "masks" not in p.parts}

@@ -42,7 +42,7 @@ def test_all_actors_together_have_the_clusters_cores(
     ("resources", "device", "options", "says"),
     [
         ({"CPU": 8}, "cuda", {}, "offers 0 GPUs"),
-        ({"CPU": 8, "GPU": 1}, "cuda", {"actors": 2}, "want 2, the cluster has 1"),
+        ({"CPU": 8, "GPU": 1}, "cuda", {"actors": 2}, "need 2, the cluster has 1"),
         ({"CPU": 8}, "auto", {"gpus_per_actor": 1.0}, "the cluster has 0"),
         ({}, "auto", {}, "no core"),
     ],

@@ -262,7 +262,7 @@ def test_what_a_filesystem_raises_becomes_a_photos_error(
 
     monkeypatch.setattr(type(memory), "get_file", broken)
     with pytest.raises(
-        UnreadableError, match=r"memory://photos/a\.png: cannot be fetched"
+        UnreadableError, match=r"memory://photos/a\.png: cannot be downloaded"
     ) as caught:
         place.fetch(tmp_path / "a")
     assert "secret" not in str(caught.value)

@@ -91,7 +91,7 @@ def test_once_finishes_the_photos_at_work_begins_no_other_and_writes_the_report(
         f"stopped by the user after {len(found['photos'])} of 4 photos" in w
         for w in found["run"]["warnings"]
     )
-    assert "the same command goes on from here" in command.said()
+    assert "the same command resumes from here" in command.said()
     assert "Traceback" not in command.said()
     assert all((out / name).is_file() for name in done)
     ground.assert_resumes(out)
@@ -143,7 +143,7 @@ def test_asked_to_stop_before_the_first_photo_a_run_begins_none_and_still_report
     result = ground.clean(tmp_path / "out", stop=stop)
     assert (result.photos, result.stopped) == (
         [],
-        "stopped by the user after 0 of 4 photos; the same command goes on from here",
+        "stopped by the user after 0 of 4 photos; the same command resumes from here",
     )
     ground.assert_resumes(tmp_path / "out")
 

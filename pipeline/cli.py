@@ -1,4 +1,4 @@
-"""``remove-objects``: the command line. The only place that turns errors into exit codes."""
+"""``remove-objects``: the command line. Only command lines turn errors into exit codes."""
 
 from __future__ import annotations
 
@@ -21,162 +21,199 @@ from .system.signals import STOPPED_AT_ONCE, stop_on_signals
 from .system.text import printable, redacted
 
 if TYPE_CHECKING:
+    from .batch.run import FolderResult
+    from .report.baseline import Comparison
     from .report.schema import Entry
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
-exit codes: 0 all fine, 1 some photo failed, is worse than the baseline, or was not begun (Ctrl-C once, a full disk), 2 the call itself was
-wrong or another run writes into the output, 130 stopped at once (Ctrl-C twice). After 1 and 130 the same command goes on."""
+exit codes:
+  0    every photo is fine
+  1    a photo failed, got worse than the baseline, or was not processed (Ctrl-C once, a full disk)
+  2    the call was wrong, or another run writes into the output folder
+  130  stopped at once (Ctrl-C twice)
+After 1 and 130 the same command resumes."""
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     p = argparse.ArgumentParser(
         "remove-objects",
-        description="Remove people, cars, dogs … from photos and folders of photos, with a report on every one.",
+        description="Remove people, cars, animals and other objects from photos and folders of "
+        "photos, with a quality report on every photo.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    p.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    p.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
+    p.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     p.add_argument(
         "paths",
         nargs="+",
-        type=_place,
+        type=_location,
         metavar="PATH",
-        help="photos, and folders (searched through); s3://bucket/folder too",
+        help="photos, and folders (searched recursively); s3://bucket/folder too",
     )
-    p.add_argument(
+    _add_objects(p.add_argument_group("objects"))
+    _add_picture(p.add_argument_group("picture"))
+    _add_output(p.add_argument_group("output"))
+    _add_report(p.add_argument_group("report"))
+    _add_machine(p.add_argument_group("machine"))
+    return p
+
+
+def _add_objects(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--class",
         dest="classes",
         action="append",
         default=[],
         metavar="NAME",
-        help="what to remove; repeat, or 'all'",
+        help="class to remove, or 'all'; repeatable",
     )
-    p.add_argument(
-        "-o",
-        "--output",
-        type=_place,
-        metavar="DIR",
-        help="where results go (default: cleaned/ beside the input)",
-    )
-    p.add_argument(
+    group.add_argument(
         "--masks",
-        type=_place,
+        type=_location,
         metavar="DIR",
-        help="your own masks by the same relative name, white = remove; nothing is segmented",
+        help="use your own masks, by the same relative names (white = remove), and segment nothing",
     )
-    p.add_argument(
-        "--save-masks", action="store_true", help="write each mask to masks/ in the output folder"
-    )
-    p.add_argument(
+    group.add_argument(
         "--segmenter",
         choices=SEGMENTERS,
         default="auto",
-        help="auto: FCN-ResNet101 where its weights can be had, else compact",
+        help="auto: FCN-ResNet101 if its weights are available, else the bundled compact network",
     )
-    p.add_argument(
-        "--prefilter", action=argparse.BooleanOptionalAction, default=True,
-        help="let the compact segmenter look first; fcn_resnet101 sees only photos in which it finds a trace (default: yes)",
-    )  # fmt: skip
-    p.add_argument(
+    group.add_argument(
+        "--prefilter",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="run the compact segmenter first, and fcn_resnet101 only on photos in which it sees "
+        "a trace of the classes (default: yes)",
+    )
+    group.add_argument(
         "--threshold",
         type=float,
         default=0.5,
         metavar="P",
-        help="least probability of a removed pixel (default 0.5)",
+        help="least class probability of a removed pixel (default 0.5)",
     )
-    p.add_argument(
+    group.add_argument(
         "--dilate",
         type=_dilate,
         default=None,
         metavar="auto|PIXELS",
-        help="how far the mask is widened (default: 1.2 %% of the longer side)",
+        help="widen the mask by so many pixels (default auto: 1.2 %% of the longer side)",
     )
-    p.add_argument(
-        "--route", choices=ROUTES, default="auto", help="which inpainter; auto decides hole by hole"
+
+
+def _add_picture(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--route", choices=ROUTES, default="auto", help="inpainter; auto chooses one for each hole"
     )
-    p.add_argument(
+    group.add_argument(
         "--detail",
         choices=DETAILS,
         default="texture",
-        help="none: the networks' plain answer, enlarged",
+        help="texture: copy texture from the same photo; none: only enlarge the network's output",
     )
-    p.add_argument("--device", choices=DEVICES, default="auto")
-    p.add_argument(
-        "--workers",
-        type=_workers,
-        default=2,
-        metavar="N",
-        help="photos at work at once (default 2)",
+    group.add_argument(
+        "--lossless", action="store_true", help="write PNG if the photo's own format is lossy"
     )
-    p.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="local",
-        help="ray: work on all machines of a Ray cluster (docs/scale.md)",
-    )
-    p.add_argument(
-        "--actors",
-        type=int,
-        metavar="N",
-        help="with --engine ray: processes that hold the networks (default: one a core or GPU)",
-    )
-    p.add_argument(
-        "--gpus-per-actor",
-        type=float,
-        metavar="X",
-        help="with --engine ray: 0.5 lets two share one (default: 1 where there are any)",
-    )
-    p.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="do finished photos again, and replace files that are in the way",
-    )
-    p.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
-    p.add_argument(
-        "--lossless", action="store_true", help="write PNG where the photo's own format is lossy"
-    )
-    p.add_argument(
+    group.add_argument(
         "--strip-metadata",
         action="store_true",
-        help="write no GPS, dates, names, serial numbers, comments",
+        help="drop GPS, dates, names, serial numbers and comments",
     )
-    p.add_argument(
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        type=_location,
+        metavar="DIR",
+        help="folder for the results (default: cleaned/ beside the input)",
+    )
+    group.add_argument(
+        "--save-masks", action="store_true", help="write each mask to masks/ in the output folder"
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="process finished photos again, and replace other files in the output folder",
+    )
+    group.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
+
+
+def _add_report(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--compare",
         type=_comparisons,
         default=(),
         metavar="METHOD,…",
-        help=f"fill the same holes these ways too: {', '.join(COMPARISONS)}",
+        help=f"also fill the holes by these methods, for the report: {', '.join(COMPARISONS)}",
     )
-    p.add_argument(
+    group.add_argument(
         "--truth",
-        type=_place,
+        type=_location,
         metavar="DIR",
-        help="the pictures without the objects, by the same relative name: the report says the error",
+        help="ground truth (the photos without the objects) by the same relative names, to "
+        "report the error",
     )
-    p.add_argument(
+    group.add_argument(
         "--baseline",
         type=Path,
         metavar="FILE",
-        help="an earlier report.json: exit 1 where a figure got worse than its tolerance",
+        help="an earlier report.json: exit 1 if a figure got worse than its tolerance",
     )
-    p.add_argument(
-        "--tolerance", dest="tolerances", action="append", default=[], metavar="FIGURE=VALUE",
-        help="what a figure may get worse by, in a photo (truth.psnr=0.5) or in the mean (mean.truth.psnr=0.2); repeat",
-    )  # fmt: skip
-    p.add_argument(
+    group.add_argument(
+        "--tolerance",
+        dest="tolerances",
+        action="append",
+        default=[],
+        metavar="FIGURE=VALUE",
+        help="by how much a figure may get worse, in a photo (truth.psnr=0.5) or in the mean "
+        "(mean.truth.psnr=0.2); repeatable",
+    )
+    group.add_argument(
         "--no-probe",
         action="store_true",
-        help="leave out the probe: faster, and the report knows less",
+        help="skip the probe, which fills a known place of the photo: faster, less certain verdict",
     )
-    p.add_argument("--offline", action="store_true", help="never touch the network")
-    p.add_argument("-q", "--quiet", action="store_true", help="errors only")
-    p.add_argument("-v", "--verbose", action="store_true", help="a line for every photo")
-    p.add_argument("--version", action="version", version=f"remove-objects {__version__}")
-    return p
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--device", choices=DEVICES, default="auto", help="device of the networks")
+    group.add_argument(
+        "--workers",
+        type=_workers,
+        default=2,
+        metavar="N",
+        help="photos processed concurrently (default 2)",
+    )
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="ray: use all machines of a Ray cluster (docs/scale.md)",
+    )
+    group.add_argument(
+        "--actors",
+        type=int,
+        metavar="N",
+        help="with --engine ray: processes with networks (default: one per core or GPU)",
+    )
+    group.add_argument(
+        "--gpus-per-actor",
+        type=float,
+        metavar="X",
+        help="with --engine ray: 0.5 lets two actors share a GPU (default: 1 if there are any)",
+    )
+    group.add_argument("--offline", action="store_true", help="never use the network")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit code, see ``EPILOG``."""
+    """Run the command, and return its exit code; see ``EPILOG``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     logging.basicConfig(
@@ -185,46 +222,77 @@ def main(argv: Sequence[str] | None = None) -> int:
         force=True,
     )
     try:
-        settings = Settings(
-            segmenter=args.segmenter, threshold=args.threshold, dilate=args.dilate, route=args.route, detail=args.detail,
-            device=args.device, probe=not args.no_probe, lossless=args.lossless, offline=args.offline, compare=args.compare,
-            prefilter=args.prefilter, strip_metadata=args.strip_metadata,
-        )  # fmt: skip
-        batch = BatchSettings(
-            classes=tuple(args.classes), output=args.output, masks=args.masks, truth=args.truth, save_masks=args.save_masks,
-            workers=args.workers, overwrite=args.overwrite, dry_run=args.dry_run,
-            engine=args.engine, actors=args.actors, gpus_per_actor=args.gpus_per_actor,
-        )  # fmt: skip
-        allowed = tolerances(args.tolerances)
-        if args.tolerances and args.baseline is None:
-            raise UsageError(
-                "--tolerance says how far from --baseline FILE a figure may be; give that too"
-            )
-        with (
-            stop_on_signals() as stop,
-            _Progress(quiet=args.quiet, verbose=args.verbose) as progress,
-        ):
-            from .batch.run import remove_folder
-            from .report.baseline import compare, load_baseline
-            from .report.terminal import baseline_table, run_summary
-
-            baseline = None if args.baseline is None else load_baseline(args.baseline)
-            command = shlex.join(["remove-objects", *map(redacted, arguments)])
-            result = remove_folder(
-                args.paths, settings, batch, command=command, progress=progress, stop=stop
-            )
+        result, comparison = _run(args, shlex.join(["remove-objects", *map(redacted, arguments)]))
     except RemoveObjectsError as error:
         print(f"remove-objects: {error}", file=sys.stderr)
         return 1 if isinstance(error, OutputError) else 2
-    except KeyboardInterrupt:  # before anything was begun
+    except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return STOPPED_AT_ONCE
-    counts = {
-        s: sum(p["status"] == s for p in result.photos)
-        for s in ("ok", "review", "unchanged", "skipped", "failed")
-    }
+    _print_result(result, comparison, args)
+    failed = any(photo["status"] == "failed" for photo in result.photos)
+    return 1 if result.stopped or failed or (comparison and comparison.worse) else 0
+
+
+def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparison | None]:
+    """Clean the photos; returns (the result, its comparison with a baseline if there is one)."""
+    settings, batch = _settings(args), _batch_settings(args)
+    allowed = tolerances(args.tolerances)
+    if args.tolerances and args.baseline is None:
+        raise UsageError("--tolerance belongs to --baseline FILE; give that too")
+    with stop_on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+        from .batch.run import remove_folder
+        from .report.baseline import compare, load_baseline
+
+        baseline = None if args.baseline is None else load_baseline(args.baseline)
+        result = remove_folder(
+            args.paths, settings, batch, command=command, progress=progress, stop=stop
+        )
+    if baseline is None or result.stopped:
+        return result, None
+    return result, compare(result.written(), baseline, allowed)
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    return Settings(
+        segmenter=args.segmenter,
+        threshold=args.threshold,
+        dilate=args.dilate,
+        route=args.route,
+        detail=args.detail,
+        device=args.device,
+        probe=not args.no_probe,
+        lossless=args.lossless,
+        offline=args.offline,
+        compare=args.compare,
+        prefilter=args.prefilter,
+        strip_metadata=args.strip_metadata,
+    )
+
+
+def _batch_settings(args: argparse.Namespace) -> BatchSettings:
+    return BatchSettings(
+        classes=tuple(args.classes),
+        output=args.output,
+        masks=args.masks,
+        truth=args.truth,
+        save_masks=args.save_masks,
+        workers=args.workers,
+        overwrite=args.overwrite,
+        dry_run=args.dry_run,
+        engine=args.engine,
+        actors=args.actors,
+        gpus_per_actor=args.gpus_per_actor,
+    )
+
+
+def _print_result(
+    result: FolderResult, comparison: Comparison | None, args: argparse.Namespace
+) -> None:
+    """Print the summary, the comparison, and, to stderr, the failures."""
+    from .report.terminal import baseline_table, run_summary
+
     report = result.written()
-    comparison = None if baseline is None or result.stopped else compare(report, baseline, allowed)
     if not args.quiet:
         print(run_summary(report["run"], report["photos"]))
     if comparison is not None and (comparison.worse or not args.quiet):
@@ -233,7 +301,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr if args.quiet else sys.stdout,
         )
     if not args.quiet:
-        print(", ".join(f"{n} {s}" for s, n in counts.items() if n) + f"; report: {result.report}")
+        statuses = [photo["status"] for photo in result.photos]
+        counts = [
+            f"{statuses.count(status)} {status}"
+            for status in ("ok", "review", "unchanged", "skipped", "failed")
+            if status in statuses
+        ]
+        print(f"{', '.join(counts)}; report: {result.report}")
     for photo in result.photos:
         if photo["status"] == "failed":
             print(
@@ -242,11 +316,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     if result.stopped:
         print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
-    return 1 if result.stopped or counts["failed"] or (comparison and comparison.worse) else 0
 
 
 class _Progress:
-    """A bar over photos with the counts so far; with ``verbose`` a line for each photo."""
+    """A progress bar with the counts so far; with ``verbose`` also a line for each photo."""
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         self.quiet, self.verbose = quiet, verbose
@@ -261,6 +334,7 @@ class _Progress:
             self.bar.close()
 
     def __call__(self, total: int, entry: Entry | None) -> None:
+        """Show the next entry of ``total`` photos; None starts the bar."""
         from tqdm import tqdm
 
         if self.bar is None:
@@ -280,7 +354,7 @@ class _Progress:
             self.bar.write(photo_line(entry))
 
 
-def _place(text: str) -> Location:
+def _location(text: str) -> Location:
     try:
         return parse_location(text)
     except UsageError as error:

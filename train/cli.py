@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import __version__
 from ..pipeline.errors import RemoveObjectsError
 from .presets import MODELS
 from .request import Request
@@ -20,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
         "train-inpainter",
         description="Train one network of remove-objects, resume it, or export its weights.",
     )
+    p.add_argument("--version", action="version", version=f"train-inpainter {__version__}")
     p.add_argument("model", choices=MODELS)
     p.add_argument(
         "--data",

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
+
 #: The papers' tables: each is trained and measured by the module of its name in ``train.experiments``.
 EXPERIMENTS = ("skip-ce-lpips", "partial-conv-metrics", "compression-similarity", "routing")
 
@@ -20,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
         description="Measure the inpainters on photos with known truth: probes, segmentation, pairs. Or run a paper's table again: "
         "its networks are trained alike, judged and compared (docs/experiments.md); the same command goes on after a stop.",
     )
+    p.add_argument("--version", action="version", version=f"evaluate-inpainter {__version__}")
     p.add_argument("table", choices=("probes", "segmentation", "pairs", *EXPERIMENTS))
     p.add_argument(
         "--data", type=Path, help="data folder: scenes/val, faces/val, masks/irregular … below it"

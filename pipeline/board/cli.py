@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ... import __version__
 from ..config import DEVICES, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.text import printable
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Nothing leaves this machine, and the opened photos are never changed. "
         "docs/mask-board.md lists the keys and the HTTP interface.",
     )
+    p.add_argument("--version", action="version", version=f"mask-board {__version__}")
     p.add_argument(
         "path",
         nargs="?",

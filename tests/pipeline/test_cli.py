@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from remove_objects import __version__
 from remove_objects.pipeline import cli
 from tests.support.help import assert_help_is_quick
 from tests.support.scenes import scene
@@ -32,7 +34,7 @@ def test_exit_1_names_the_failed_photo(folder: Path, capsys: pytest.CaptureFixtu
     (folder / "b\x1b[31m.png").write_bytes(b"no picture")
     assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 1
     message = capsys.readouterr().err
-    assert "b\\x1b[31m.png" in message  # shown, not sent to the terminal
+    assert "b\\x1b[31m.png" in message  # escaped, so that the terminal does not obey it
     assert "\x1b" not in message
 
 
@@ -77,15 +79,32 @@ def test_help_is_quick_and_loads_no_torch() -> None:
     assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy", "ray", "fsspec"})
 
 
-def test_nothing_loads_torch_before_a_photo_is_at_work() -> None:
-    """Ray's driver, a run that finds all done and a wrong call do without its two seconds."""
-    code = "import sys, remove_objects.pipeline.cli, remove_objects.pipeline.batch.run, remove_objects.pipeline.batch.engines.ray_actors; print('torch' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-        == "False\n"
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("pipeline.cli", "remove-objects"),
+        ("pipeline.board.cli", "mask-board"),
+        ("train.cli", "train-inpainter"),
+        ("train.evaluate_cli", "evaluate-inpainter"),
+    ],
+)
+def test_every_command_reports_its_version(
+    module: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        import_module(f"remove_objects.{module}").main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"{command} {__version__}\n"
+
+
+def test_nothing_loads_torch_before_a_photo_is_in_progress() -> None:
+    """Ray's driver, a run without unfinished photos and a wrong call do not wait for it."""
+    code = (
+        "import sys, remove_objects.pipeline.cli, remove_objects.pipeline.batch.run, "
+        "remove_objects.pipeline.batch.engines.ray_actors; print('torch' in sys.modules)"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:

@@ -53,7 +53,7 @@ def run_summary(run: Mapping[str, Any], photos: Sequence[AnyEntry]) -> str:
     weights = ", ".join(
         f"{name} {digest[:8]}" for name, digest in sorted((run.get("weights") or {}).items())
     )
-    lines.append(f"weights: {weights or 'none was needed'}")
+    lines.append(f"weights: {weights or 'none were needed'}")
     first = look_first(photos)
     if first:
         lines.append("look first at:")
@@ -69,7 +69,7 @@ def _time(run: Mapping[str, Any], processed: Sequence[AnyEntry]) -> str:
     """Seconds of the run and of a photo, and the stage that takes most of them."""
     text = f"time: {float(run['seconds']):.1f} s"
     if not processed:
-        return f"{text}, nothing was to be done"
+        return f"{text}, nothing was left to do"
     mean = sum(p["seconds"] for p in processed) / len(processed)
     slowest = max(processed, key=lambda p: p["seconds"])
     name = printable(slowest["input"])

@@ -1,4 +1,4 @@
-"""The pictures that ship: all listed, small, rebuildable; truths that are true; and the whole pipeline on them."""
+"""The shipped pictures: listed, small, rebuildable, with exact ground truth; and a run on them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ ROUTES = {
 
 
 def pixels(path: Path) -> np.ndarray:
+    """RGB samples as int32."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB")).astype(np.int32)
 
 
 def mask(path: Path) -> np.ndarray:
+    """A mask file as bool."""
     with Image.open(path) as image:
         return np.asarray(image.convert("L")) > 127
 
 
 def blocks(touched: np.ndarray) -> np.ndarray:
-    """``touched`` grown to the whole 8x8 blocks in which JPEG works."""
+    """``touched`` enlarged to the whole 8x8 blocks of JPEG."""
     height, width = touched.shape
     padded = np.pad(touched, ((0, -height % 8), (0, -width % 8)))
     coarse = padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8).any((1, 3))
@@ -77,15 +79,15 @@ def test_the_pictures_are_small() -> None:
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
-def test_truth_and_composite_differ_where_the_object_is_and_nowhere_else(name: str) -> None:
+def test_ground_truth_and_composite_differ_at_the_object_alone(name: str) -> None:
     truth, composite = pixels(FOLDER / ".truth" / f"{name}.jpg"), pixels(FOLDER / f"{name}.jpg")
     thing = mask(FOLDER / ".masks" / f"{name}.png")
     assert truth.shape == composite.shape == (*thing.shape, 3)
     difference = np.abs(truth - composite).max(2)
     touched = blocks(thing)
-    assert difference[~touched].max() <= 12  # the codec, writing the same pixels once more
+    assert difference[~touched].max() <= 12  # the codec, encoding the same pixels again
     assert (difference[~touched] > 0).mean() < 0.02
-    assert difference[touched & ~thing].mean() < 6  # what the object's edge does to its block
+    assert difference[touched & ~thing].mean() < 6  # the object's edge changes its block
     assert difference[thing].mean() > 30
     assert 0.02 < thing.mean() < 0.25
 
@@ -108,13 +110,19 @@ def test_the_builder_makes_the_same_pictures(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cleaned(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, dict[str, Any]]:
-    """README's command on the set: exit code, output folder, report's entries by name. YuNet is kept out: Haar finds fewer faces."""
+    """README's command on the set: exit code, output folder, the report's entries by name.
+
+    Without YuNet: the Haar cascades detect fewer faces.
+    """
     from remove_objects.pipeline.cli import main
 
     output = tmp_path_factory.mktemp("sample") / "cleaned"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(output.parent / "no cache"))
-        options = "--offline --segmenter compact --class person --class cat --save-masks --no-probe --device cpu --workers 1"
+        options = (
+            "--offline --segmenter compact --class person --class cat --save-masks --no-probe "
+            "--device cpu --workers 1"
+        )
         code = main([*options.split(), "-o", str(output), str(FOLDER)])
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
     return code, output, {entry["input"]: entry for entry in report["photos"]}
@@ -138,21 +146,25 @@ def test_one_command_reaches_every_route_and_leaves_one_unchanged(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPOSITES)
-def test_the_pasted_object_is_found(cleaned: tuple[int, Path, dict[str, Any]], name: str) -> None:
-    found = mask(cleaned[1] / "masks" / f"{name}.png")
+def test_the_pasted_object_is_detected(
+    cleaned: tuple[int, Path, dict[str, Any]], name: str
+) -> None:
+    detected = mask(cleaned[1] / "masks" / f"{name}.png")
     thing = mask(FOLDER / ".masks" / f"{name}.png")
-    assert (found & thing).sum() / thing.sum() > 0.93
-    assert (found & thing).sum() / found.sum() > 0.55  # dilation takes a rim around it
+    assert (detected & thing).sum() / thing.sum() > 0.93
+    assert (detected & thing).sum() / detected.sum() > 0.55  # dilation takes a rim around it
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPOSITES)
-def test_the_result_is_nearer_to_the_truth_than_the_object_was(
+def test_the_result_is_closer_to_the_ground_truth_than_the_object(
     cleaned: tuple[int, Path, dict[str, Any]], name: str
 ) -> None:
     thing = mask(FOLDER / ".masks" / f"{name}.png")
     truth = pixels(FOLDER / ".truth" / f"{name}.jpg")
-    left_in, result = (
+    untouched, result = (
         np.abs(pixels(path / f"{name}.jpg") - truth)[thing].mean() for path in (FOLDER, cleaned[1])
     )
-    assert result < left_in, f"{result:.1f} levels off the truth, the object itself {left_in:.1f}"
+    assert result < untouched, (
+        f"{result:.1f} levels off the truth, the object itself {untouched:.1f}"
+    )

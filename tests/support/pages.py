@@ -1,4 +1,4 @@
-"""Made-up reports: entries as ``report.json`` has them, and folders of many photos with their small pictures."""
+"""Made-up reports: entries as in ``report.json``, and folders of many photos with previews."""
 
 from __future__ import annotations
 
@@ -27,29 +27,55 @@ RUN = {
     "version": "1.2.3",
     "command": "remove-objects --class person photos",
     "settings": {
-        "segmenter": "compact", "threshold": 0.5, "dilate": None, "route": "auto", "detail": "texture", "device": "cpu", "probe": True,
-        "lossless": False, "offline": True, "compare": ["navier-stokes"], "classes": ["person"], "save_masks": False, "workers": 2,
-        "overwrite": False, "dry_run": False,
+        "segmenter": "compact",
+        "threshold": 0.5,
+        "dilate": None,
+        "route": "auto",
+        "detail": "texture",
+        "device": "cpu",
+        "probe": True,
+        "lossless": False,
+        "offline": True,
+        "compare": ["navier-stokes"],
+        "classes": ["person"],
+        "save_masks": False,
+        "workers": 2,
+        "overwrite": False,
+        "dry_run": False,
     },
     "weights": {"compact-segmenter": "0" * 64},
     "device": "cpu",
     "seconds": 83.4,
     "warnings": [],
-}  # fmt: skip
+}
 
 
 def hole(
     seam: float | None = 1.1, lpips: float | None = 0.1, route: str = "free-form", **changes: Any
 ) -> dict[str, Any]:
+    """A row of ``holes``; every key may be given."""
     probe = None if lpips is None else {"l1": 0.05, "psnr": 22.5, "ssim": 0.7, "lpips": lpips}
     return {
-        "box": [60, 40, 20, 30], "share": 0.03, "route": route, "why": "nothing else fits", "seam": seam, "score": None,
-        "signs": {"depth": 0.1, "structure": 0.02, "variety": None, "segmented": 1.0, "certainty": 0.9, "unsure": 0.1}, "probe": probe
-    } | changes  # fmt: skip
+        "box": [60, 40, 20, 30],
+        "share": 0.03,
+        "route": route,
+        "why": "nothing else fits",
+        "seam": seam,
+        "score": None,
+        "signs": {
+            "depth": 0.1,
+            "structure": 0.02,
+            "variety": None,
+            "segmented": 1.0,
+            "certainty": 0.9,
+            "unsure": 0.1,
+        },
+        "probe": probe,
+    } | changes
 
 
 def entry(name: str, status: str = "ok", **changes: Any) -> dict[str, Any]:
-    """A photo's entry; ``holes`` and all else may be given."""
+    """A row of ``photos``; every key may be given."""
     failed, written = status == "failed", status not in ("failed",)
     return {
         "input": name,
@@ -72,7 +98,7 @@ def entry(name: str, status: str = "ok", **changes: Any) -> dict[str, Any]:
 
 
 def outcome(rgb: np.ndarray, box: tuple[int, int, int, int] = (60, 40, 20, 30)) -> Outcome:
-    """The box of a scene taken out, in the plainest way."""
+    """The outcome of a removal that paints one colour over the box of a scene."""
     x, y, w, h = box
     mask = np.zeros(rgb.shape[:2], bool)
     mask[y : y + h, x : x + w] = True
@@ -103,7 +129,7 @@ def write_page(
     run: dict[str, Any] | None = None,
     name: str = "report.html",
 ) -> Path:
-    """The page with the pictures that lie in the folder."""
+    """Write the page with the previews in its folder."""
     path = folder / name
     report_html.write_html(
         path, RUN | (run or {}), photos, lambda e: previews.find(folder, e["input"])
@@ -112,7 +138,7 @@ def write_page(
 
 
 def many(folder: Path, count: int) -> list[dict[str, Any]]:
-    """``count`` photos of every status, every route and some classes, each with its own small pictures."""
+    """Write previews of ``count`` photos of every status and route, and return their entries."""
     rng = np.random.default_rng(0)
     photos = []
     for i in range(count):
@@ -124,22 +150,22 @@ def many(folder: Path, count: int) -> list[dict[str, Any]]:
             for _ in range(1 + i % 2)
         ]
         name = f"holiday {i % 5}/photo {i:04d}.jpg"
-        found = {
+        figures = {
             "classes": {("person", "dog", "car")[i % 3]: 0.02},
             "holes": holes,
             "score": round(float(rng.uniform(0, 0.6)), 3),
         }
         photos.append(
-            entry(name, status, **(found if status not in ("failed", "unchanged") else {}))
+            entry(name, status, **(figures if status not in ("failed", "unchanged") else {}))
         )
         if status != "failed":
             picture = _picture(i % 4 == 3, i % 5)
-            whole = outcome(picture, (120, 80, 60, 90))
+            removed = outcome(picture, (120, 80, 60, 90))
             previews.write(
                 folder,
                 name,
                 Photo(picture),
-                whole if status != "unchanged" else Outcome(Status.UNCHANGED, ""),
+                removed if status != "unchanged" else Outcome(Status.UNCHANGED, ""),
             )
     return photos
 

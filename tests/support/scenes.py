@@ -12,7 +12,7 @@ def scene(
     person: tuple[int, int, int, int] | None = (60, 40, 20, 30),
     seed: int = 0,
 ) -> np.ndarray:
-    """A smooth picture with grain, and a red box (x, y, w, h) where a person stands."""
+    """A smooth picture with grain, and a red box (x, y, w, h) in place of a person."""
     rng = np.random.default_rng(seed)
     yy, xx = np.mgrid[:height, :width]
     base = np.stack(

@@ -1,5 +1,6 @@
 "use strict";
-// Everything that is shown stands in the page already; this only moves, hides and points. No text ever becomes HTML here.
+// The page already contains everything; this script moves, hides and highlights it. No text ever
+// becomes HTML here.
 (() => {
   const one = (query, from = document) => from.querySelector(query);
   const all = (query, from = document) => [...from.querySelectorAll(query)];
@@ -91,12 +92,12 @@
     remember("remove-objects-theme", root.dataset.theme);
   }
 
-  // A browser may refuse storage to pages from the disk: the theme is then the system's at the next opening.
+  // A browser may refuse storage to pages from the disk: the theme is then not remembered.
   function remember(key, value) {
     try {
       if (value === undefined) return localStorage.getItem(key);
       localStorage.setItem(key, value);
-    } catch { /* nothing depends on it */ }
+    } catch { /* the theme is not remembered */ }
     return null;
   }
 
@@ -106,7 +107,7 @@
   const cut = (range) => range.parentElement.style.setProperty("--cut", `${range.value}%`);
   all(".stage input").forEach(cut);
 
-  // Ours is shown twice: its small picture is the large one's, so that the file holds it once.
+  // The result is shown twice: its thumbnail reuses the large picture, so the page embeds it once.
   for (const small of all(".compare [data-kind=after] img")) {
     small.loading = "lazy";
     small.src = one(".stage .after", small.closest(".photo")).src;

@@ -1,4 +1,7 @@
-"""The comparison with an earlier report: every rule on both sides of its tolerance, wrong baselines, and two planted faults end to end."""
+"""The comparison with an earlier report.
+
+Every rule on both sides of its tolerance, wrong baselines, and two planted faults end to end.
+"""
 
 from __future__ import annotations
 
@@ -32,47 +35,79 @@ ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = ROOT / "sample_images"
 
 HOLE = {
-    "box": [100, 50, 200, 100], "share": 0.1, "route": "free-form", "why": "", "seam": 1.5, "score": 0.2,
-    "signs": {"depth": 0.1, "structure": 0.02, "variety": 13.0, "segmented": 1.0, "certainty": 0.9, "unsure": 0.1},
+    "box": [100, 50, 200, 100],
+    "share": 0.1,
+    "route": "free-form",
+    "why": "",
+    "seam": 1.5,
+    "score": 0.2,
+    "signs": {
+        "depth": 0.1,
+        "structure": 0.02,
+        "variety": 13.0,
+        "segmented": 1.0,
+        "certainty": 0.9,
+        "unsure": 0.1,
+    },
     "probe": {"l1": 0.05, "psnr": 22.0, "ssim": 0.7, "lpips": 0.1},
-}  # fmt: skip
+}
 ENTRY = {
-    "input": "a.jpg", "output": "a.jpg", "mask": None, "status": "ok", "reason": "", "classes": {}, "hole_share": 0.1,
-    "fidelity": {"changed_outside": 2000, "psnr_outside": 56.0}, "residue": 0.01, "score": 0.2,
-    "truth": {"l1": 0.05, "psnr": 20.0, "ssim": 0.6, "lpips": 0.15}, "seconds": 1.0, "stages": {}, "error": None, "warnings": [],
+    "input": "a.jpg",
+    "output": "a.jpg",
+    "mask": None,
+    "status": "ok",
+    "reason": "",
+    "classes": {},
+    "hole_share": 0.1,
+    "fidelity": {"changed_outside": 2000, "psnr_outside": 56.0},
+    "residue": 0.01,
+    "score": 0.2,
+    "truth": {"l1": 0.05, "psnr": 20.0, "ssim": 0.6, "lpips": 0.15},
+    "seconds": 1.0,
+    "stages": {},
+    "error": None,
+    "warnings": [],
     "holes": [HOLE],
-}  # fmt: skip
+}
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """``ENTRY`` with other figures: ``truth__psnr=1`` reaches into a level, a hole's figures into its only hole."""
-    found = copy.deepcopy(ENTRY)
+    """``ENTRY`` with other figures.
+
+    Args:
+        changes: values by key; ``truth__psnr`` is a key one level down, and figures of holes are
+            set in the only hole.
+    """
+    changed = copy.deepcopy(ENTRY)
     for name, value in changes.items():
         first, _, second = name.partition("__")
         if first in ("box", "route", "seam", "signs", "probe"):
-            row: dict[str, Any] = found["holes"][0]  # type: ignore[index]
+            row: dict[str, Any] = changed["holes"][0]  # type: ignore[index]
         else:
-            row = found
+            row = changed
         if second:
             row[first][second] = value
         else:
             row[first] = value
-    return found
+    return changed
 
 
 def report(*photos: dict[str, Any], **run: Any) -> dict[str, Any]:
+    """A report of these entries."""
     return {"schema_version": 1, "run": run, "photos": list(photos)}
 
 
 def against(now: dict[str, Any], before: dict[str, Any] = ENTRY, *overrides: str) -> Comparison:
+    """Compare two runs of one photo."""
     return compare(report(now), report(before), tolerances(overrides))
 
 
 def named(comparison: Comparison) -> list[str]:
+    """The figures that got worse."""
     return [change.figure for change in comparison.worse]
 
 
-#: How to set each figure, and what it is in ``ENTRY``.
+#: By figure: its key for ``entry``, and its value in ``ENTRY``.
 PLACES: dict[str, tuple[str, float]] = {
     "hole_share": ("hole_share", 0.1),
     "residue": ("residue", 0.01),
@@ -84,7 +119,7 @@ PLACES: dict[str, tuple[str, float]] = {
 }
 
 
-def test_every_figure_is_tried_here() -> None:
+def test_every_figure_is_tested_here() -> None:
     assert {*PLACES, "holes", "boxes", "fidelity.changed_outside"} == set(DEFAULTS)
 
 
@@ -112,9 +147,9 @@ def test_each_figure_fails_past_its_tolerance_and_not_before(figure: str) -> Non
 @pytest.mark.parametrize("figure", PLACES)
 def test_an_override_loosens_and_tightens(figure: str) -> None:
     key, value = PLACES[figure]
-    for away in (DEFAULTS[figure].photo * 2, DEFAULTS[figure].photo / 2):
+    for offset in (DEFAULTS[figure].photo * 2, DEFAULTS[figure].photo / 2):
         moved = [
-            against(entry(**{key: value + sign * away}), ENTRY, override)
+            against(entry(**{key: value + sign * offset}), ENTRY, override)
             for sign in (-1, 1)
             for override in (f"{figure}=0", f"{figure}=99")
         ]
@@ -155,20 +190,23 @@ def test_an_unknown_figure_is_not_compared_and_a_lost_one_is_noted(figure: str) 
         ("failed", "review", False),
     ],
 )
-@pytest.mark.parametrize("skipped", [False, True])
-def test_a_verdict_gets_worse_and_better(before: str, now: str, worse: bool, skipped: bool) -> None:
-    later = (
-        entry(status="skipped", reason=f"finished in an earlier run as {now}: why")
-        if skipped
-        else entry(status=now)
-    )
+@pytest.mark.parametrize("rerun", ["no", "says the status", "says the reason alone"])
+def test_a_verdict_gets_worse_and_better(before: str, now: str, worse: bool, rerun: str) -> None:
+    later = {
+        "no": entry(status=now),
+        "says the status": entry(status="skipped", earlier_status=now, reason="in other words"),
+        # Before version 0.2.0.
+        "says the reason alone": entry(
+            status="skipped", reason=f"finished in an earlier run as {now}: why"
+        ),
+    }[rerun]
     comparison = against(later, entry(status=before))
     changes = comparison.worse if worse else comparison.better
     assert [(c.figure, c.before, c.now) for c in changes] == [("status", before, now)]
     assert not (comparison.better if worse else comparison.worse)
 
 
-def test_a_verdict_that_is_not_told_is_not_compared() -> None:
+def test_an_unknown_earlier_verdict_is_not_compared() -> None:
     assert against(entry(status="skipped", reason="somebody else's words")) == Comparison(photos=1)
 
 
@@ -178,7 +216,7 @@ def test_verdicts_and_scores_from_other_figures_are_not_compared() -> None:
     assert any("ok in the baseline and review now" in note for note in comparison.notes)
 
 
-def test_something_found_where_nothing_was_is_a_changed_mask() -> None:
+def test_an_object_that_only_one_run_detects_is_a_changed_mask() -> None:
     empty = entry(
         status="unchanged",
         hole_share=0.0,
@@ -212,14 +250,14 @@ def test_one_hole_more_or_less_is_caught() -> None:
     assert named(against(entry(), entry(holes=[HOLE, speck]))) == ["holes"]
 
 
-def test_the_overlap_of_boxes_by_hand() -> None:
+def test_the_overlap_of_boxes() -> None:
     square = (0.0, 0.0, 2.0, 2.0)
     assert overlap([square], [square]) == 1
     assert overlap([square], [(1.0, 0.0, 2.0, 2.0)]) == pytest.approx(2 / 6)
     assert overlap([square], [(5.0, 5.0, 1.0, 1.0)]) == 0
-    assert overlap([square, (1.0, 1.0, 2.0, 2.0)], [(0.0, 0.0, 3.0, 3.0)]) == pytest.approx(
-        7 / 9
-    )  # the common pixel counts once
+    # The common pixel counts once.
+    two = [square, (1.0, 1.0, 2.0, 2.0)]
+    assert overlap(two, [(0.0, 0.0, 3.0, 3.0)]) == pytest.approx(7 / 9)
     assert overlap([], []) == 1
     assert overlap([square], []) == 0
 
@@ -228,9 +266,8 @@ def test_another_route_is_caught_at_the_hole_that_has_it() -> None:
     (change,) = against(entry(route="edge")).worse
     assert (change.figure, change.before, change.now) == ("routes", "free-form", "edge")
     far = {**HOLE, "box": [400, 50, 100, 100], "route": "edge"}
-    assert not against(
-        entry(holes=[far, HOLE]), entry(holes=[HOLE, far])
-    ).worse  # only their order differs
+    # Only their order differs.
+    assert not against(entry(holes=[far, HOLE]), entry(holes=[HOLE, far])).worse
     swapped = [{**HOLE, "route": "edge"}, {**far, "route": "free-form"}]
     assert named(against(entry(holes=swapped), entry(holes=[HOLE, far]))) == ["routes", "routes"]
 
@@ -318,7 +355,7 @@ def test_other_settings_and_weights_are_noted() -> None:
     ]
 
 
-def test_the_table_says_what_got_worse_by_how_much_and_what_was_allowed() -> None:
+def test_the_table_says_what_got_worse_its_change_and_its_tolerance() -> None:
     photos = [entry(input=f"{i}.jpg", truth__psnr=30.0) for i in range(12)]
     now = [entry(input="evil\x1b[31m.jpg", truth__psnr=12.25), *photos]
     comparison = compare(
@@ -342,18 +379,25 @@ def test_the_table_says_what_got_worse_by_how_much_and_what_was_allowed() -> Non
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("beauty=1", "no figure 'beauty'"), ("truth.psnr", "got 'truth.psnr'"), ("truth.psnr=-1", "at least 0"),
-     ("truth.psnr=nan", "at least 0"), ("mean.holes=1", "no figure 'mean.holes'"), ("seam=much", "got 'seam=much'")],
-)  # fmt: skip
-def test_a_tolerance_that_cannot_be_is_refused(text: str, says: str) -> None:
+    [
+        ("beauty=1", "no figure 'beauty'"),
+        ("truth.psnr", "got 'truth.psnr'"),
+        ("truth.psnr=-1", "at least 0"),
+        ("truth.psnr=nan", "at least 0"),
+        ("mean.holes=1", "no figure 'mean.holes'"),
+        ("seam=much", "got 'seam=much'"),
+    ],
+)
+def test_a_wrong_tolerance_is_refused(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says.replace(".", r"\.")):
         tolerances([text])
 
 
 def damaged(change: Callable[[dict[str, Any]], object]) -> str:
-    found = report(entry())
-    change(found)
-    return json.dumps(found)
+    """A report as JSON after a change."""
+    changed = report(entry())
+    change(changed)
+    return json.dumps(changed)
 
 
 @pytest.mark.parametrize(
@@ -380,7 +424,7 @@ def damaged(change: Callable[[dict[str, Any]], object]) -> str:
         (damaged(lambda r: r.update(run={"weights": "all"})), "'weights' is damaged"),
     ],
 )
-def test_what_is_no_baseline_is_refused_before_any_work(
+def test_a_wrong_baseline_is_refused_before_any_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str, red_is_person: None
 ) -> None:
     (tmp_path / "b.json").write_bytes(text.encode("latin-1"))
@@ -397,7 +441,7 @@ def test_what_is_no_baseline_is_refused_before_any_work(
     assert not (tmp_path / "cleaned").exists()
 
 
-def test_a_baseline_that_is_not_there_and_tolerances_without_one_are_refused(
+def test_a_missing_baseline_and_tolerances_without_one_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("none.json", "."):
@@ -421,12 +465,12 @@ def test_a_second_run_compares_as_well_as_the_first(
     shutil.copy(tmp_path / "out" / "report.json", tmp_path / "b.json")
     guarded = ["--baseline", str(tmp_path / "b.json"), *command]
     assert cli.main(guarded) == 0
-    told = capsys.readouterr().out
-    assert "0 worse, 0 better" in told
-    assert told.splitlines()[-1].startswith("1 skipped; report: ")
-    spoiled = json.loads((tmp_path / "b.json").read_text())
-    spoiled["photos"][0]["holes"][0]["seam"] = 0.0
-    (tmp_path / "b.json").write_text(json.dumps(spoiled))
+    printed = capsys.readouterr().out
+    assert "0 worse, 0 better" in printed
+    assert printed.splitlines()[-1].startswith("1 skipped; report: ")
+    changed = json.loads((tmp_path / "b.json").read_text())
+    changed["photos"][0]["holes"][0]["seam"] = 0.0
+    (tmp_path / "b.json").write_text(json.dumps(changed))
     assert cli.main(guarded) == 1
     assert "seam" in capsys.readouterr().out
     assert cli.main(["-q", *guarded]) == 1
@@ -437,7 +481,7 @@ def test_a_second_run_compares_as_well_as_the_first(
 
 @pytest.fixture(scope="module")
 def builder() -> dict[str, Any]:
-    """What ``sample_images/build_baseline.py`` defines."""
+    """The definitions of ``sample_images/build_baseline.py``."""
     return runpy.run_path(str(SAMPLES / "build_baseline.py"))
 
 
@@ -461,7 +505,7 @@ def test_the_committed_baselines_are_of_these_pictures_and_of_no_machine(
 
 
 def checks() -> dict[str, list[str]]:
-    """What ``.ci/baseline`` adds for each baseline that it names."""
+    """The options that ``.ci/baseline`` adds for each baseline."""
     lines = (
         (ROOT / ".ci" / "baseline").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
     )
@@ -472,11 +516,11 @@ def test_ci_measures_as_the_baselines_were_measured(builder: dict[str, Any]) -> 
     words = (ROOT / ".ci" / "baseline").read_text(encoding="utf-8").split()
     assert [word for word in words if word in builder["OPTIONS"]] == [*builder["OPTIONS"]]
     assert "\nbash .ci/baseline" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    found = checks()
-    assert set(found) == set(builder["BASELINES"])
+    checked = checks()
+    assert set(checked) == set(builder["BASELINES"])
     for name, more in builder["BASELINES"].items():
-        assert found[name][: len(more)] == [*more]
-        assert set(found[name][len(more) :: 2]) <= {"--tolerance"}
+        assert checked[name][: len(more)] == [*more]
+        assert set(checked[name][len(more) :: 2]) <= {"--tolerance"}
 
 
 #: The quickest pictures of a free-form and of an edge hole.
@@ -487,7 +531,7 @@ QUICK = ("far_moon.jpg", "launch_pad.jpg")
 def guarded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: dict[str, Any]
 ) -> Callable[[], int]:
-    """CI's second check, on ``QUICK`` alone; gives the exit code."""
+    """Runs CI's second check on ``QUICK`` alone, and returns the exit code."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("REMOVE_OBJECTS_BF16", "0")
     monkeypatch.chdir(ROOT)
@@ -516,7 +560,7 @@ def test_the_unchanged_tree_passes(
 @pytest.mark.slow
 def test_a_shifted_mask_is_caught(
     guarded: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(
         "remove_objects.pipeline.detect.mask.dilate",
         lambda mask, radius: np.roll(dilate(mask, radius), 8, axis=0),
@@ -535,10 +579,16 @@ def test_a_shifted_mask_is_caught(
     ],
 )
 def test_a_damaged_weight_is_caught(
-    guarded: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
-    kind: str, network_class: type[torch.nn.Module], noise: float, photo: str,
-) -> None:  # fmt: skip
-    """``noise``: on every kernel, in its own standard deviations."""
+    guarded: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    kind: str,
+    network_class: type[torch.nn.Module],
+    noise: float,
+    photo: str,
+) -> None:
+    """``noise`` is added to every kernel, in the kernel's own standard deviations."""
     network, _ = load_shipped(kind, network_class)
     torch.manual_seed(0)
     with torch.no_grad():
@@ -553,13 +603,13 @@ def test_a_damaged_weight_is_caught(
     (folder / "index.json").write_text(json.dumps(index))
     monkeypatch.setattr("remove_objects.models.shipped.FOLDER", folder)
     assert guarded() == 1
-    told = capsys.readouterr().out
-    assert [photo, "truth.psnr"] in [line.split()[:2] for line in told.splitlines()], told
-    assert f"weight {kind}:" in told
+    printed = capsys.readouterr().out
+    assert [photo, "truth.psnr"] in [line.split()[:2] for line in printed.splitlines()], printed
+    assert f"weight {kind}:" in printed
 
 
-def test_a_score_that_knew_another_sign_is_not_compared() -> None:
-    # Where no place for a probe was found, only this sign tells that the network of LPIPS was not to be had.
+def test_a_score_from_other_features_is_not_compared() -> None:
+    # Without a place for a probe, only this feature says that the network of LPIPS was unavailable.
     comparison = against(entry(status="review", score=9.0, signs__variety=None))
     assert not comparison.worse
     assert any("from other figures" in note for note in comparison.notes)
@@ -568,7 +618,7 @@ def test_a_score_that_knew_another_sign_is_not_compared() -> None:
 @pytest.mark.parametrize(
     ("moved", "fails"), [(0.01, False), (-0.01, False), (0.06, True), (0.0, True)]
 )
-def test_a_verdict_at_its_threshold_is_named_and_does_not_fail(moved: float, fails: bool) -> None:
+def test_a_verdict_at_its_threshold_is_noted_and_does_not_fail(moved: float, fails: bool) -> None:
     comparison = against(entry(status="review", score=0.2 + moved))
     assert ("status" in named(comparison)) is fails
     assert any("at the threshold" in note for note in comparison.notes) is not fails

@@ -1,4 +1,4 @@
-"""A report that is JSON whatever happens."""
+"""Entries are JSON for every name and number."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from remove_objects.pipeline.types import Box, HoleOutcome, Outcome, Probe, Rout
 
 
 def hole(seam: float | None = 1.0, psnr: float = 25.0, lpips: float | None = 0.1) -> HoleOutcome:
+    """A hole's outcome."""
     return HoleOutcome(
         Box(1, 2, 3, 4), 0.1, Routing(Route.EDGE, "why"), seam, Probe(0.1, psnr, 0.9, lpips)
     )

@@ -1,4 +1,4 @@
-"""The page as text: what it says, in which order, and that no name or figure becomes part of its markup."""
+"""The page as text: what it says, its order, and that no name becomes part of its markup."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from remove_objects.pipeline.types import Photo
 from tests.support.pages import RUN, entry, hole, outcome, write_page
 from tests.support.scenes import scene
 
-#: A name, and how it is shown.
+#: Names, and the text that the page shows for them.
 HOSTILE = {
     "<img src=x onerror=alert(1)>.jpg": "<img src=x onerror=alert(1)>.jpg",
     '"><script>alert(1)</script>.jpg': '"><script>alert(1)</script>.jpg',
@@ -48,7 +48,7 @@ HOSTILE = {
 
 
 class Page(HTMLParser):
-    """The tags of a page, the text of each element of interest, and every attribute."""
+    """The tags of a page with their attributes, and its texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -57,12 +57,15 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
+        """Note a text."""
         self.texts.append(data)
 
     def of(self, tag: str, css: str | None = None) -> list[dict[str, str | None]]:
+        """The attributes of every ``tag``, or of those with a CSS class."""
         return [
             a
             for t, a in self.tags
@@ -71,36 +74,40 @@ class Page(HTMLParser):
 
     @property
     def names(self) -> list[str | None]:
+        """The names of the photos in their order."""
         return [a["data-name"] for a in self.of("article")]
 
     @property
     def text(self) -> str:
+        """All texts with single spaces."""
         return " ".join(" ".join(self.texts).split())
 
 
 def page(folder: Path, photos: list[dict[str, Any]], run: dict[str, Any] | None = None) -> Page:
+    """Write a page and parse it."""
     return Page(write_page(folder, photos, run).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(("name", "shown"), HOSTILE.items())
-def test_a_name_is_text_wherever_it_stands(tmp_path: Path, name: str, shown: str) -> None:
+def test_a_name_is_text_everywhere_on_the_page(tmp_path: Path, name: str, shown: str) -> None:
     def everywhere(text: str) -> list[dict[str, Any]]:
         holes = [hole(why=text, compare={text: {"seam": 1.0, "probe": None}})]
         return [entry(text, reason=text, warnings=[text], mask=f"masks/{text}", holes=holes)]
 
-    # The same markup as for a plain name: the same tags, with the same attributes. A slash makes a folder, which has a tag of its own.
+    # The same markup as for a plain name: the same tags with the same attributes. A slash makes a
+    # folder, which has a tag of its own.
     plain = page(tmp_path / "plain", everywhere("x/" * name.count("/") + "x.jpg"), {"command": "x"})
-    found = page(tmp_path / "odd", everywhere(name), {"command": name})
-    assert [(t, sorted(a)) for t, a in found.tags] == [(t, sorted(a)) for t, a in plain.tags]
-    assert found.names == [shown]
-    assert found.text.count(shown) >= 5  # command, reason, warning, method, why
-    assert {a["href"] for a in found.of("a") if a.get("class") != "skip"} == {
+    odd = page(tmp_path / "odd", everywhere(name), {"command": name})
+    assert [(t, sorted(a)) for t, a in odd.tags] == [(t, sorted(a)) for t, a in plain.tags]
+    assert odd.names == [shown]
+    assert odd.text.count(shown) >= 5  # command, reason, warning, method, why
+    assert {a["href"] for a in odd.of("a") if a.get("class") != "skip"} == {
         address(name),
         address(f"masks/{name}"),
     }
 
 
-def test_addresses_stay_in_the_folder_and_are_only_names() -> None:
+def test_an_address_stays_in_the_folder_and_is_only_a_name() -> None:
     assert address("deep/ü #1?.jpg") == "deep/%C3%BC%20%231%3F.jpg"
     assert address("javascript:alert(1).jpg") == "javascript%3Aalert%281%29.jpg"
     assert address("b\udcff\n.jpg") == "b%FF%0A.jpg"
@@ -108,7 +115,7 @@ def test_addresses_stay_in_the_folder_and_are_only_names() -> None:
         assert address(outside) is None
 
 
-def test_worst_first() -> None:
+def test_the_list_shows_the_worst_first() -> None:
     photos = [
         entry("skipped", "skipped"),
         entry("ok, high", score=0.4),
@@ -117,15 +124,24 @@ def test_worst_first() -> None:
         entry("review, a tenth seen", "review", residue=0.1),
         entry("review, half seen", "review", residue=0.5),
         entry("review, score 0.2", "review", score=0.2),
-        entry("review, mended", "review", score=0.9, reviewed=True),
+        entry("review, reviewed", "review", score=0.9, reviewed=True),
         entry("review, score 0.5", "review", score=0.5),
         entry("failed b", "failed"),
         entry("failed a", "failed"),
     ]
     assert [p["input"] for p in worst_first(photos)] == [
-        "failed a", "failed b", "review, score 0.5", "review, score 0.2", "review, half seen", "review, a tenth seen", "review, mended",
-        "ok, high", "ok, none", "unchanged", "skipped",
-    ]  # fmt: skip
+        "failed a",
+        "failed b",
+        "review, score 0.5",
+        "review, score 0.2",
+        "review, half seen",
+        "review, a tenth seen",
+        "review, reviewed",
+        "ok, high",
+        "ok, none",
+        "unchanged",
+        "skipped",
+    ]
 
 
 def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
@@ -149,39 +165,57 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
         ),
         entry("c.jpg", "failed"),
     ]
-    found = page(
+    parsed = page(
         tmp_path,
         photos,
-        {"warnings": ["LPIPS is not to be had"], "settings": RUN["settings"] | {"threshold": 0.4}},
+        {"warnings": ["LPIPS is unavailable"], "settings": RUN["settings"] | {"threshold": 0.4}},
     )
-    assert found.names == ["c.jpg", "deep/b.jpg"]
+    assert parsed.names == ["c.jpg", "deep/b.jpg"]
     for said in (
-        "2 photos", "1 failed", "1 review", "1 min 23 s on cpu", "1.2.3", "LPIPS is not to be had", "0.4", "0" * 64, "damaged", "a seam",
-        "0.250", "2.50", "0.200", "0.032", "20.5 dB", "Navier–Stokes", "0.333", "nothing else fits", "20 × 30 pixels at 60, 40",
-        "could not be read", "person 2.0%", "Do not publish",
-    ):  # fmt: skip
-        assert said in found.text, said
-    assert [a["value"] for a in found.of("input") if a["type"] == "range"] == [
-        "44"
-    ]  # the hole's middle, (60 + 10) / 160
+        "2 photos",
+        "1 failed",
+        "1 review",
+        "1 min 23 s on cpu",
+        "1.2.3",
+        "LPIPS is unavailable",
+        "0.4",
+        "0" * 64,
+        "damaged",
+        "a seam",
+        "0.250",
+        "2.50",
+        "0.200",
+        "0.032",
+        "20.5 dB",
+        "Navier–Stokes",
+        "0.333",
+        "nothing else fits",
+        "20 × 30 pixels at 60, 40",
+        "could not be read",
+        "person 2.0%",
+        "Do not publish",
+    ):
+        assert said in parsed.text, said
+    # The hole's middle, (60 + 10) / 160.
+    assert [a["value"] for a in parsed.of("input") if a["type"] == "range"] == ["44"]
 
 
-def test_nothing_is_claimed_of_figures_that_were_not_measured(tmp_path: Path) -> None:
+def test_a_figure_that_was_not_measured_is_not_shown(tmp_path: Path) -> None:
     text = write_page(tmp_path, [entry("a.jpg", holes=[hole(None, None)], residue=None)]).read_text(
         encoding="utf-8"
     )
     (figures,) = re.findall(r'<dl class="figures">(.*?)</dl>', text, re.DOTALL)
     assert re.findall("<dt>(.*?)</dt>", figures) == ["holes", "outside", "time"]
-    found = Page(text)
-    assert "None" not in found.text
-    assert [a["class"] for a in found.of("figure")] == ["chart stages"]
+    parsed = Page(text)
+    assert "None" not in parsed.text
+    assert [a["class"] for a in parsed.of("figure")] == ["chart stages"]
 
 
-def test_an_empty_run_is_a_page_too(tmp_path: Path) -> None:
+def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
     assert "0 photos" in page(tmp_path, []).text
 
 
-def test_pictures_are_in_the_file_up_to_a_size_and_beside_it_past_that(
+def test_previews_are_embedded_up_to_a_size_and_files_above_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rgb = scene(300, 400)
@@ -213,11 +247,11 @@ def test_the_policy_allows_this_style_this_script_and_pictures(
 ) -> None:
     monkeypatch.setattr(report_html, "EMBEDDED_BYTES", 12_000_000 if embed else -1)
     text = write_page(tmp_path, [entry("a.jpg")]).read_text(encoding="utf-8")
-    found = Page(text)
+    parsed = Page(text)
     policy = (
         next(
             a["content"]
-            for a in found.of("meta")
+            for a in parsed.of("meta")
             if a.get("http-equiv") == "Content-Security-Policy"
         )
         or ""
@@ -230,31 +264,35 @@ def test_the_policy_allows_this_style_this_script_and_pictures(
             "'sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() + "'"
         )
     assert rules == {
-        "default-src": "'none'", "style-src": hashes["style"], "script-src": hashes["script"],
-        "img-src": "data:" if embed else "data: 'self'", "base-uri": "'none'", "form-action": "'none'",
-    }  # fmt: skip
+        "default-src": "'none'",
+        "style-src": hashes["style"],
+        "script-src": hashes["script"],
+        "img-src": "data:" if embed else "data: 'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
     addresses = [
-        v or "" for _, a in found.tags for k, v in a.items() if k in ("src", "href", "srcset")
+        v or "" for _, a in parsed.tags for k, v in a.items() if k in ("src", "href", "srcset")
     ]
     assert [
         v for v in addresses if not v.startswith(("data:", "#", "report_files/", "a.jpg"))
     ] == []
-    assert not [a for _, a in found.tags if "style" in a]  # the policy would refuse it
+    assert not [a for _, a in parsed.tags if "style" in a]  # the policy would refuse it
 
 
-def test_a_picture_that_is_no_picture_is_left_out(tmp_path: Path) -> None:
+def test_a_damaged_preview_is_left_out(tmp_path: Path) -> None:
     rgb = scene()
     previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
-    found = previews.find(tmp_path, "a.jpg")
-    found["after"].write_bytes(b"cut short")
+    files = previews.find(tmp_path, "a.jpg")
+    files["after"].write_bytes(b"cut short")
     assert len(page(tmp_path, [entry("a.jpg")]).of("img")) == 2
-    found["before"].write_bytes(b"")
+    files["before"].write_bytes(b"")
     gone = page(tmp_path, [entry("a.jpg")])
     assert gone.of("img") == []
     assert "not in report_files" in gone.text
 
 
-def test_the_page_is_whole_or_the_earlier_one(
+def test_a_page_that_cannot_be_written_leaves_the_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = write_page(tmp_path, [entry("a.jpg")]).read_bytes()
@@ -273,7 +311,7 @@ def test_the_page_is_whole_or_the_earlier_one(
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_a_run_that_is_stopped_leaves_its_page(tmp_path: Path, red_is_person: None) -> None:
+def test_a_stopped_run_writes_its_page(tmp_path: Path, red_is_person: None) -> None:
     for i in range(4):
         Image.fromarray(scene(seed=i)).save(tmp_path / f"{i}.png")
 
@@ -296,33 +334,32 @@ def test_a_run_that_is_stopped_leaves_its_page(tmp_path: Path, red_is_person: No
     assert len(again.of("img", "after")) == 4
 
 
-def test_classes_that_are_compared_are_only_those_of_this_run(tmp_path: Path) -> None:
+def test_only_methods_of_the_entry_are_compared(tmp_path: Path) -> None:
     rgb = scene()
-    previews.write(
-        tmp_path, "a.jpg", Photo(rgb), outcome(rgb)
-    )  # with Navier-Stokes, of which this entry says nothing
+    # With a preview of Navier-Stokes, which the entry does not mention.
+    previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
     assert page(tmp_path, [entry("a.jpg")]).of("div", "compare") == []
 
 
-def test_totals_and_stages_count_what_this_run_did() -> None:
+def test_totals_and_stages_count_this_run_alone() -> None:
     photos = [entry("a"), entry("b", "skipped"), entry("c", "failed", stages={}), entry("d")]
     assert totals(photos) == [("failed", 1), ("ok", 2), ("skipped", 1)]
-    found = stage_seconds(photos)
-    assert [stage for stage, _ in found] == ["read", "segment", "inpaint", "write"]
-    assert [seconds for _, seconds in found] == pytest.approx([0.2, 1.2, 1.4, 0.2])
+    stages = stage_seconds(photos)
+    assert [stage for stage, _ in stages] == ["read", "segment", "inpaint", "write"]
+    assert [seconds for _, seconds in stages] == pytest.approx([0.2, 1.2, 1.4, 0.2])
 
 
-def test_a_histogram_counts_and_gathers_outliers_at_its_end() -> None:
-    found = make_histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
-    assert found is not None
-    assert (found.total, found.top, found.over, found.median, found.beyond) == (
+def test_the_last_bar_of_a_histogram_holds_the_outliers() -> None:
+    histogram = make_histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
+    assert histogram is not None
+    assert (histogram.total, histogram.top, histogram.over, histogram.median, histogram.beyond) == (
         4,
         3.0,
         1,
         0.75,
         False,
     )
-    assert [i for i, n in enumerate(found.counts) if n] == [0, 4, 8, 20]
+    assert [i for i, n in enumerate(histogram.counts) if n] == [0, 4, 8, 20]
     far = make_histogram("Seam", "note", [1.0] * 99 + [1000.0])
     assert far is not None
     assert (far.top, far.beyond, far.counts[-1]) == (1.0, True, 100)
@@ -332,7 +369,7 @@ def test_a_histogram_counts_and_gathers_outliers_at_its_end() -> None:
     assert make_histogram("Probe", "note", [None]) is None
 
 
-def test_past_thresholds_are_marked() -> None:
+def test_figures_past_their_thresholds_are_marked() -> None:
     view = photo_view(entry("a", holes=[hole(2.5, 0.1)], residue=0.3, score=9.0), {}, None)
     assert view["past"] == {"share": False, "residue": True, "score": True}
 

@@ -1,4 +1,7 @@
-"""The page in a real browser, from the disk: quick, silent, without a network, and usable by keyboard and mouse."""
+"""The page in a real browser, opened from the disk.
+
+It is quick, logs nothing, uses no network, and works by keyboard and mouse.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,17 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install '.[test]'"
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-EXECUTABLE = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+EXECUTABLE = next((path for name in BROWSERS if (path := shutil.which(name))), None)
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 PHOTOS = 300
 pytestmark = [
     pytest.mark.slow,
@@ -34,44 +43,51 @@ pytestmark = [
 
 
 class Tab:
-    """A page that is open, and all that the browser had to say and to fetch."""
+    """An open page, with everything that the browser logged and requested."""
 
     def __init__(self, browser: Any, path: Path, **context: Any) -> None:
         self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
         self.page = self.context.new_page()
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        self.logged: list[str] = []
+        self.requested: list[str] = []
+        self.page.on(
+            "console", lambda message: self.logged.append(f"{message.type}: {message.text}")
+        )
+        self.page.on("pageerror", lambda error: self.logged.append(f"error: {error}"))
         self.page.on(
             "dialog",
-            lambda dialog: (self.said.append(f"dialog: {dialog.message}"), dialog.dismiss()),
+            lambda dialog: (self.logged.append(f"dialog: {dialog.message}"), dialog.dismiss()),
         )
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("requestfailed", lambda request: self.said.append(f"failed: {request.url}"))
+        self.page.on("request", lambda request: self.requested.append(request.url))
+        self.page.on("requestfailed", lambda request: self.logged.append(f"failed: {request.url}"))
         self.page.goto(path.as_uri(), wait_until="load")
 
     def do(self, script: str, argument: Any = None) -> Any:
+        """Evaluate a script."""
         return self.page.evaluate(script, argument)
 
     def press(self, *keys: str) -> None:
+        """Press keys one after the other."""
         for key in keys:
             self.page.keyboard.press(key)
 
     def names(self) -> list[str]:
-        """Of the photos that are shown, in the page's order."""
+        """The names of the visible photos, in the page's order."""
         return self.do(
             "[...document.querySelectorAll('.photo:not([hidden])')].map(e => e.dataset.name)"
         )
 
     def current(self, script: str) -> Any:
+        """Evaluate a script that may name the current ``photo``."""
         return self.do(
-            f"(() => {{ const photo = document.querySelector('.photo.current'); return {script}; }})()"
+            "(() => { const photo = document.querySelector('.photo.current'); "
+            f"return {script}; }})()"
         )
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """A browser without a window."""
     with sync_api.sync_playwright() as play:
         started = play.chromium.launch(executable_path=EXECUTABLE, args=list(FLAGS))
         yield started
@@ -80,37 +96,38 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """``PHOTOS`` photos on two pages: their pictures in it, and beside it."""
+    """``PHOTOS`` photos on two pages: with embedded previews, and with previews beside it."""
     folder = tmp_path_factory.mktemp("three hundred")
     photos = many(folder, PHOTOS)
     with pytest.MonkeyPatch.context() as patch:
         inside = write_page(folder, photos)
         patch.setattr(report_html, "EMBEDDED_BYTES", 0)
         beside = write_page(folder, photos, name="beside.html")
-    assert [f'src="{previews_at}' in path.read_text() for path in (inside, beside) for previews_at in ("data:", "report_files/")] == [
-        True, False, False, True
-    ]  # fmt: skip
+    for path, embedded in ((inside, True), (beside, False)):
+        text = path.read_text()
+        assert ('src="data:' in text) == embedded
+        assert ('src="report_files/' in text) != embedded
     return {"inside": inside, "beside": beside}
 
 
 @pytest.fixture
 def tab(browser: Any, reports: dict[str, Path]) -> Iterator[Tab]:
+    """The page with previews beside it; it may not log anything or use a network."""
     opened = Tab(browser, reports["beside"])
     yield opened
     opened.context.close()
-    assert opened.said == []
-    assert {url.split(":")[0] for url in opened.asked} <= {"file", "data"}
+    assert opened.logged == []
+    assert {url.split(":")[0] for url in opened.requested} <= {"file", "data"}
 
 
 @pytest.mark.parametrize("where", ["inside", "beside"])
 def test_it_opens_within_two_seconds(browser: Any, reports: dict[str, Path], where: str) -> None:
     taken = []
-    for _ in range(
-        4
-    ):  # the goal is a quiet machine's: the best of a few openings is the nearest to that
+    # The goal is for an idle machine; the best of a few openings comes closest to that.
+    for _ in range(4):
         opened = Tab(browser, reports[where])
         taken.append(opened.do("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000)
-        assert opened.said == []
+        assert opened.logged == []
         assert len(opened.names()) == PHOTOS
         opened.context.close()
         if taken[-1] < 2:
@@ -120,24 +137,19 @@ def test_it_opens_within_two_seconds(browser: Any, reports: dict[str, Path], whe
     )
 
 
-def test_pictures_in_the_page_are_shown(browser: Any, tmp_path: Path) -> None:
+def test_embedded_previews_are_shown(browser: Any, tmp_path: Path) -> None:
     opened = Tab(browser, write_page(tmp_path, many(tmp_path, 7)))
     opened.press("j", "j")
     widths = "[...photo.querySelectorAll('img')].map(i => i.decode().then(() => i.naturalWidth))"
-    assert (
-        opened.do(
-            f"(() => {{ const photo = document.querySelector('.photo.current'); return Promise.all({widths}); }})()"
-        )
-        == [360] * 5
-    )
-    assert opened.asked[0].startswith("file:")
-    assert {url.split(":")[0] for url in opened.asked[1:]} <= {"data"}
-    assert opened.said == []
+    assert opened.current(f"Promise.all({widths})") == [360] * 5
+    assert opened.requested[0].startswith("file:")
+    assert {url.split(":")[0] for url in opened.requested[1:]} <= {"data"}
+    assert opened.logged == []
     opened.context.close()
 
 
-def test_pictures_beside_the_page_are_shown_and_loaded_when_needed(tab: Tab) -> None:
-    before = len(tab.asked)
+def test_previews_beside_the_page_are_loaded_when_needed(tab: Tab) -> None:
+    before = len(tab.requested)
     assert before < PHOTOS
     script = """() => {
       const last = [...document.querySelectorAll('.photo.ok .before')].pop();
@@ -149,11 +161,16 @@ def test_pictures_beside_the_page_are_shown_and_loaded_when_needed(tab: Tab) -> 
       });
     }"""
     assert tab.do(script) > 200
-    assert len(tab.asked) > before
+    assert len(tab.requested) > before
 
 
 def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
-    names = ["<img src=x onerror=alert(1)>.jpg", "\"><script>alert(1)</script>.jpg", "a\nb\u202e.jpg", "b\udcff.jpg"]  # fmt: skip
+    names = [
+        "<img src=x onerror=alert(1)>.jpg",
+        '"><script>alert(1)</script>.jpg',
+        "a\nb\u202e.jpg",
+        "b\udcff.jpg",
+    ]
     rgb = scene()
     for name in names:
         previews.write(tmp_path, name, Photo(rgb), outcome(rgb))
@@ -172,17 +189,14 @@ def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     assert opened.do(
         "[...document.images].every(i => !i.getAttribute('src') || i.src.startsWith('data:image/'))"
     )
-    assert opened.said == []
+    assert opened.logged == []
     opened.context.close()
 
 
 def test_filters_and_search(tab: Tab) -> None:
-    def of(what: str) -> list[str]:
-        return tab.do(
-            "[...document.querySelectorAll('.photo')].filter(e => "
-            + what
-            + ").map(e => e.dataset.name)"
-        )
+    def of(condition: str) -> list[str]:
+        photos = "[...document.querySelectorAll('.photo')]"
+        return tab.do(f"{photos}.filter(e => {condition}).map(e => e.dataset.name)")
 
     assert len(tab.names()) == PHOTOS
     tab.page.click(".tally [data-status=review]")
@@ -193,7 +207,8 @@ def test_filters_and_search(tab: Tab) -> None:
     tab.page.select_option("#class", "dog")
     tab.page.select_option("#route", "face")
     wanted = of(
-        "e.dataset.status === 'review' && e.dataset.classes === 'dog' && e.dataset.routes === 'face'"
+        "e.dataset.status === 'review' && e.dataset.classes === 'dog' "
+        "&& e.dataset.routes === 'face'"
     )
     assert tab.names() == wanted != []
     assert tab.page.inner_text("#shown") == f"{len(wanted)} of {PHOTOS}"
@@ -213,7 +228,8 @@ def test_sorting(tab: Tab) -> None:
     assert tab.names() == sorted(worst)
     tab.page.select_option("#order", "score")
     scores = tab.do(
-        "[...document.querySelectorAll('.photo')].map(e => e.dataset.score === '' ? -1 : Number(e.dataset.score))"
+        "[...document.querySelectorAll('.photo')]"
+        ".map(e => e.dataset.score === '' ? -1 : Number(e.dataset.score))"
     )
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0.5
@@ -221,7 +237,7 @@ def test_sorting(tab: Tab) -> None:
     assert tab.names() == worst
 
 
-def test_the_keyboard_goes_through_the_photos(tab: Tab) -> None:
+def test_keys_move_from_photo_to_photo(tab: Tab) -> None:
     names = tab.names()
     tab.press("j")
     assert tab.current("photo.dataset.name") == names[0]
@@ -234,7 +250,7 @@ def test_the_keyboard_goes_through_the_photos(tab: Tab) -> None:
     tab.press("k")
     assert tab.current("photo.dataset.name") == tab.names()[0]
     box = tab.page.locator(".photo.current").bounding_box()
-    assert 0 <= box["y"] < 300  # below the tools, which stay in sight
+    assert 0 <= box["y"] < 300  # below the tools, which stay visible
 
 
 def test_keys_move_the_slider_and_show_mask_and_methods(tab: Tab) -> None:
@@ -267,7 +283,8 @@ def test_keys_move_the_slider_and_show_mask_and_methods(tab: Tab) -> None:
     tab.press("M")
     assert tab.current(mask) == "visible"
     assert tab.do(
-        "[...document.querySelectorAll('.stage .mask')].every(m => getComputedStyle(m).visibility === 'visible')"
+        "[...document.querySelectorAll('.stage .mask')]"
+        ".every(m => getComputedStyle(m).visibility === 'visible')"
     )
     tab.press("m")
     assert tab.current(mask) == "hidden"
@@ -287,21 +304,20 @@ def test_keys_move_the_slider_and_show_mask_and_methods(tab: Tab) -> None:
 def test_the_mouse_moves_the_slider(tab: Tab) -> None:
     stage = tab.page.locator(".photo.review .stage").first
     box = stage.bounding_box()
-    stage.click(
-        position={"x": 0.8 * box["width"], "y": box["height"] / 2}
-    )  # waits until the page stands still
+    # ``click`` waits until the page has stopped moving.
+    stage.click(position={"x": 0.8 * box["width"], "y": box["height"] / 2})
     assert abs(int(stage.locator("input").input_value()) - 80) <= 3
     assert (
         stage.evaluate("e => e.style.getPropertyValue('--cut')")
         == f"{stage.locator('input').input_value()}%"
     )
-    # The range has the focus now, and its own arrows work as anywhere.
+    # The range has the focus now, so the browser handles its arrow keys.
     value = int(stage.locator("input").input_value())
     tab.press("ArrowLeft")
     assert int(stage.locator("input").input_value()) == value - 1
 
 
-def test_help_sheet_and_search_leave_again(tab: Tab) -> None:
+def test_help_sheet_and_search_can_be_left(tab: Tab) -> None:
     tab.press("?")
     assert tab.page.is_visible("#keys")
     tab.press("j")
@@ -323,26 +339,28 @@ CONTRAST = """() => {
     return [...canvas.getImageData(0, 0, 1, 1).data];
   };
   const light = (c) => [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => {
-    const v = c[i] / 255; return sum + weight * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const v = c[i] / 255;
+    return sum + weight * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
   }, 0);
   const behind = (e) => {
     const c = rgb(getComputedStyle(e).backgroundColor);
     return c[3] === 255 ? c : behind(e.parentElement);
   };
-  const query = '.kicker, h1, .facts-line, .tally button, .notice li, .chart span, .chart p, .stages td, summary, .tools label, #search, ' +
-    '.tools button, #shown, .photo h2, .photo h2 span, .status, .reason, dt, dd, .compare b, .compare span, .holes th, ' +
+  const query = '.kicker, h1, .facts-line, .tally button, .notice li, .chart span, .chart p, ' +
+    '.stages td, summary, .tools label, #search, .tools button, #shown, .photo h2, ' +
+    '.photo h2 span, .status, .reason, dt, dd, .compare b, .compare span, .holes th, ' +
     '.holes td, .links a, .links button, .nothing, footer p, kbd';
-  const found = [];
+  const contrasts = [];
   for (const e of document.querySelectorAll(query)) {
     const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
-    found.push([(a + 0.05) / (b + 0.05), `${e.tagName}.${e.className}`]);
+    contrasts.push([(a + 0.05) / (b + 0.05), `${e.tagName}.${e.className}`]);
   }
-  return found.sort((x, y) => x[0] - y[0]);
+  return contrasts.sort((x, y) => x[0] - y[0]);
 }"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_themes_can_be_read(browser: Any, tmp_path: Path, scheme: str) -> None:
+def test_both_themes_have_contrast(browser: Any, tmp_path: Path, scheme: str) -> None:
     path = write_page(tmp_path, many(tmp_path, 14), {"warnings": ["one"]})
     opened = Tab(browser, path, color_scheme=scheme)
     shade = "document.documentElement.dataset.theme ?? ''"
@@ -351,15 +369,15 @@ def test_both_themes_can_be_read(browser: Any, tmp_path: Path, scheme: str) -> N
     system = opened.do(brightness)
     for _ in range(2):
         opened.do("document.querySelectorAll('details').forEach(d => d.open = true)")
-        found = opened.do(CONTRAST)
-        assert len(found) > 300
-        assert found[0][0] >= 4.5, found[:5]
+        contrasts = opened.do(CONTRAST)
+        assert len(contrasts) > 300
+        assert contrasts[0][0] >= 4.5, contrasts[:5]
         opened.press("t")
     assert opened.do(shade) == scheme
     assert opened.do(brightness) == system
     opened.press("t")
     assert opened.do(brightness) != system
-    assert opened.said == []
+    assert opened.logged == []
     opened.context.close()
 
 
@@ -373,11 +391,11 @@ def test_nothing_is_wider_than_a_telephone(browser: Any, tmp_path: Path) -> None
 
 def test_every_control_has_a_name(tab: Tab) -> None:
     unnamed = tab.do(
-        "[...document.querySelectorAll('button, select, input')].filter(e => !(e.textContent.trim() || e.ariaLabel || e.labels?.length))"
+        "[...document.querySelectorAll('button, select, input')]"
+        ".filter(e => !(e.textContent.trim() || e.ariaLabel || e.labels?.length))"
         ".map(e => e.outerHTML)"
     )
     assert unnamed == []
-    assert tab.do(
-        "[...document.querySelectorAll('[id]')].length === new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size"
-    )
+    ids = tab.do("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
     assert tab.do("[...document.images].every(i => i.hasAttribute('alt'))")

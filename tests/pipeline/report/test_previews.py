@@ -1,4 +1,4 @@
-"""The report's small pictures: right size and content, safe names, and which of them there are after each kind of run."""
+"""The report's previews: size, content, safe names, and the kinds that each run writes."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from tests.support.scenes import scene
 
 
 def pixels(path: Path) -> np.ndarray:
+    """The samples of a picture."""
     with Image.open(path) as image:
         return np.asarray(image).astype(int)
 
 
-def test_there_is_before_mask_after_and_each_method(tmp_path: Path) -> None:
+def test_the_kinds_are_before_mask_after_and_each_method(tmp_path: Path) -> None:
     rgb = scene(300, 400)
     previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
-    found = previews.find(tmp_path, "a.jpg")
-    assert list(found) == ["before", "mask", "after", "navier-stokes"]
-    assert {p.parent for p in found.values()} == {tmp_path / "report_files"}
-    before, after = pixels(found["before"]), pixels(found["after"])
+    files = previews.find(tmp_path, "a.jpg")
+    assert list(files) == ["before", "mask", "after", "navier-stokes"]
+    assert {p.parent for p in files.values()} == {tmp_path / "report_files"}
+    before, after = pixels(files["before"]), pixels(files["after"])
     assert before.shape == after.shape == (270, 360, 3)
     inside = 45, 62  # of the red box, 0.9 of the photo's coordinates
     assert before[inside][0] > 200
     assert before[inside][1] < 60
     assert after[inside][0] < 160
     assert np.abs(after[200:] - before[200:]).max() == 0
-    assert pixels(found["navier-stokes"])[inside].max() < 40
+    assert pixels(files["navier-stokes"])[inside].max() < 40
 
 
-def test_small_photos_stay_as_they_are_and_long_ones_keep_a_row() -> None:
+def test_a_small_photo_keeps_its_size_and_a_long_one_keeps_a_row() -> None:
     rgb = scene(50, 70)
     assert np.array_equal(previews.reduce_picture(rgb), rgb)
     assert previews.reduce_picture(np.zeros((1, 9001, 3), np.uint8)).shape == (1, 360, 3)
@@ -69,7 +70,7 @@ def test_16_bits_become_8() -> None:
     assert np.array_equal(previews.reduce_picture(rgb.astype(np.uint16) * 257), rgb)
 
 
-def test_the_mask_shows_even_one_pixel_line_and_has_a_rim() -> None:
+def test_the_mask_shows_a_line_of_one_pixel_and_has_a_rim() -> None:
     mask = np.zeros((1600, 2000), bool)
     mask[:, 700] = True
     drawn = previews.draw_mask(mask)
@@ -85,7 +86,7 @@ def test_the_mask_shows_even_one_pixel_line_and_has_a_rim() -> None:
     assert not drawn[50, 38].any()
 
 
-def test_several_holes_have_their_numbers_and_one_has_none() -> None:
+def test_several_holes_have_numbers_and_a_single_one_has_none() -> None:
     mask = np.zeros((200, 300), bool)
     boxes = Box(10, 10, 80, 80), Box(150, 60, 100, 100)
     for box in boxes:
@@ -124,14 +125,16 @@ def test_any_name_is_a_plain_file_in_the_folder(tmp_path: Path, name: str) -> No
     assert previews.find(tmp_path, name) == {}
 
 
-def test_only_the_picture_before_where_nothing_was_found(tmp_path: Path) -> None:
+def test_an_unchanged_photo_has_the_preview_before_alone(tmp_path: Path) -> None:
     rgb = scene(person=None)
     nothing = Outcome(Status.UNCHANGED, "", mask=np.zeros(rgb.shape[:2], bool))
     previews.write(tmp_path, "a.jpg", Photo(rgb), nothing)
     assert list(previews.find(tmp_path, "a.jpg")) == ["before"]
 
 
-def test_no_half_picture_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_that_cannot_be_written_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rgb = scene()
     previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
     earlier = {p: p.read_bytes() for p in (tmp_path / "report_files").iterdir()}
@@ -147,6 +150,7 @@ def test_no_half_picture_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def photos(tmp_path: Path, red_is_person: None) -> Path:
+    """A folder with a photo of a person, and one without."""
     (tmp_path / "in").mkdir()
     Image.fromarray(scene()).save(tmp_path / "in" / "a.png")
     Image.fromarray(scene(person=None)).save(tmp_path / "in" / "b.png")
@@ -154,16 +158,18 @@ def photos(tmp_path: Path, red_is_person: None) -> Path:
 
 
 def run(photos: Path, **changes: object) -> dict[str, dict]:
+    """Clean the photos; entries by name."""
     settings = Settings(probe=False, compare=("telea",))
     batch = BatchSettings(classes=("person",), output=photos.parent / "out", **changes)  # type: ignore[arg-type]
     return {p["input"]: p for p in remove_folder([photos], settings, batch).photos}
 
 
 def kinds(photos: Path, name: str) -> list[str]:
+    """The kinds of the existing previews."""
     return list(previews.find(photos.parent / "out", name))
 
 
-def test_a_run_leaves_pictures_and_says_how_long_they_took(photos: Path) -> None:
+def test_a_run_writes_previews_and_their_time(photos: Path) -> None:
     entries = run(photos)
     assert kinds(photos, "a.png") == ["before", "mask", "after", "telea"]
     assert kinds(photos, "b.png") == ["before"]
@@ -175,7 +181,7 @@ def test_a_dry_run_has_before_and_mask(photos: Path) -> None:
     assert kinds(photos, "a.png") == ["before", "mask"]
 
 
-def test_a_photo_that_can_no_longer_be_read_shows_no_old_picture(photos: Path) -> None:
+def test_a_photo_that_becomes_unreadable_loses_its_previews(photos: Path) -> None:
     run(photos)
     (photos / "a.png").write_bytes(b"no picture")
     assert run(photos)["a.png"]["status"] == "failed"
@@ -203,7 +209,7 @@ def test_previews_are_never_an_input(photos: Path) -> None:
     assert "report_files/c.png" in [str(job.relative) for job in plan_run([photos], out).photos]
 
 
-def test_a_resumed_run_keeps_its_pictures(photos: Path) -> None:
+def test_a_resumed_run_keeps_its_previews(photos: Path) -> None:
     run(photos)
     stamps = {p: p.stat().st_mtime_ns for p in (photos.parent / "out" / "report_files").iterdir()}
     assert run(photos)["a.png"]["status"] == "skipped"
@@ -221,7 +227,7 @@ def test_a_resumed_run_keeps_its_pictures(photos: Path) -> None:
     assert sum("input" in row for row in journal) == 2
 
 
-def test_the_callers_pictures_are_not_changed(tmp_path: Path) -> None:
+def test_the_callers_arrays_are_not_changed(tmp_path: Path) -> None:
     rgb = scene()
     given = outcome(rgb)
     before = rgb.copy(), given.mask.copy(), given.result.copy()  # type: ignore[union-attr]

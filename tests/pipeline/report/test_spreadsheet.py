@@ -1,4 +1,4 @@
-"""The table: one row a hole, cells that no spreadsheet runs, UTF-8 whatever a file is called."""
+"""The table: one row for each hole, cells that no spreadsheet runs, UTF-8 for every name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from tests.support.pages import entry, hole
 
 
 def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column."""
     return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
 
 
-def test_a_row_for_every_hole_and_none_for_a_photo_without(tmp_path: Path) -> None:
+def test_every_hole_has_a_row_and_a_photo_without_holes_has_none(tmp_path: Path) -> None:
     compare = {
         "telea": {"seam": 0.7, "probe": {"l1": 0.2, "psnr": 18.0, "ssim": 0.4, "lpips": None}}
     }
@@ -99,8 +100,8 @@ def test_numbers_stay_numbers(tmp_path: Path) -> None:
     assert (row["probe_psnr"], row["probe_ssim"]) == ("-1.5", "-0.2")
 
 
-def test_odd_names_come_back_and_broken_ones_are_shown(tmp_path: Path) -> None:
-    names = ["a\nb, \"c\".jpg", "b\udcff.jpg", "ü🙂.jpg"]  # fmt: skip
+def test_an_odd_name_comes_back_and_broken_bytes_are_escaped(tmp_path: Path) -> None:
+    names = ['a\nb, "c".jpg', "b\udcff.jpg", "ü🙂.jpg"]
     write_csv(tmp_path / "report.csv", [entry(n, holes=[hole()]) for n in names])
     assert [r["input"] for r in read(tmp_path / "report.csv")] == [
         names[0],
@@ -109,7 +110,7 @@ def test_odd_names_come_back_and_broken_ones_are_shown(tmp_path: Path) -> None:
     ]
 
 
-def test_the_table_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_written_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""The table at a run's end and the line for each photo: what is counted, what is named first, and nothing that steers a terminal."""
+"""The table of a run and the line for each photo; nothing in them controls a terminal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from remove_objects.pipeline.report.terminal import photo_line, run_summary
 
 
 def photo(name: str, status: str = "ok", seconds: float = 2.0, **changes: Any) -> dict[str, Any]:
+    """What the terminal reads of an entry."""
     return {
-        "input": name, "status": status, "reason": f"why {name}", "seconds": seconds, "stages": {"segment": 0.5, "inpaint": 1.5},
-        "score": None, "hole_share": 0.1, "holes": [{"route": "edge"}, {"route": "face"}, {"route": "edge"}], "error": None, **changes,
-    }  # fmt: skip
+        "input": name,
+        "status": status,
+        "reason": f"why {name}",
+        "seconds": seconds,
+        "stages": {"segment": 0.5, "inpaint": 1.5},
+        "score": None,
+        "hole_share": 0.1,
+        "holes": [{"route": "edge"}, {"route": "face"}, {"route": "edge"}],
+        "error": None,
+        **changes,
+    }
 
 
 RUN = {
@@ -40,15 +49,23 @@ def test_the_table_counts_and_times() -> None:
     assert len(lines) == 5  # nothing to look at
 
 
-def test_photos_that_were_found_done_have_no_time_of_this_run() -> None:
+def test_a_skipped_photo_has_no_time_of_this_run() -> None:
     text = run_summary(
         {"seconds": 0.5, "weights": {}},
         [photo("a.jpg", "skipped", 99.0, reason="finished in an earlier run as review: a seam")],
     )
     assert "99" not in text
-    assert "nothing was to be done" in text
-    assert "weights: none was needed" in text
+    assert "nothing was left to do" in text
+    assert "weights: none were needed" in text
     assert text.splitlines()[-1].split(maxsplit=2) == ["review", "a.jpg", "a seam"]
+
+
+def test_the_status_of_a_skipped_photo_has_a_key_of_its_own() -> None:
+    skipped = photo("a.jpg", "skipped", earlier_status="review", reason="in other words: a seam")
+    text = run_summary(RUN, [skipped])
+    assert text.splitlines()[-1].split(maxsplit=2) == ["review", "a.jpg", "in other words: a seam"]
+    unchanged = photo("a.jpg", "skipped", earlier_status="unchanged")
+    assert look_first([unchanged]) == []
 
 
 def test_the_worst_are_named_first() -> None:
@@ -79,7 +96,7 @@ def test_an_empty_run_has_a_table() -> None:
     assert "0.1 s" in run_summary({"seconds": 0.1, "weights": {}}, [])
 
 
-def test_names_and_reasons_are_shown_and_not_sent() -> None:
+def test_control_characters_of_names_and_reasons_are_escaped() -> None:
     evil = photo("a\x1b[31m\n.jpg", "failed", error="b\x07\udcff")
     for text in (run_summary(RUN, [evil]), photo_line(evil)):
         assert "a\\x1b[31m\\n.jpg" in text

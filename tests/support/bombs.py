@@ -1,4 +1,4 @@
-"""Small files that ask for much: made here, so that no test carries one about."""
+"""Small files that take much memory or time to decode."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from PIL import Image
 
 
 def tiff_of_one_vast_tile(side: int = 16384) -> bytes:
-    """16 x 16 pixels in a tile of ``side`` x ``side``, Deflate: 800 MB to decode, 4 MB to keep."""
-    press = zlib.compressobj(1)
+    """16 x 16 pixels in a Deflate tile of ``side`` x ``side``: 800 MB decoded, 4 MB in the file."""
+    compressor = zlib.compressobj(1)
     row = bytes(side * 3)
-    tile = b"".join(press.compress(row) for _ in range(side)) + press.flush()
+    tile = b"".join(compressor.compress(row) for _ in range(side)) + compressor.flush()
     entries = {
         256: [16],
         257: [16],
@@ -38,7 +38,7 @@ def tiff_of_one_vast_tile(side: int = 16384) -> bytes:
 
 
 def jpeg_of_many_scans(count: int, side: int = 64) -> bytes:
-    """A progressive JPEG whose last scan comes ``count`` times more."""
+    """A progressive JPEG with ``count`` more copies of its last scan."""
     file = io.BytesIO()
     Image.new("L", (side, side), 100).save(file, "JPEG", progressive=True)
     content = file.getvalue()

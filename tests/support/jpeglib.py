@@ -1,4 +1,4 @@
-"""A mark for tests that need jpeglib."""
+"""A pytest mark for tests that need jpeglib."""
 
 from __future__ import annotations
 

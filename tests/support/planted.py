@@ -1,4 +1,4 @@
-"""Photos of every format with one secret planted wherever the format can hold one."""
+"""Photos of every format, with one secret planted in every place the format has for it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ try:
 except ImportError:
     pillow_heif = None
 else:
-    pillow_heif.register_heif_opener()  # or Pillow's own ``open`` does not know HEIC
+    pillow_heif.register_heif_opener()  # otherwise ``Image.open`` does not know HEIC
 
 SECRET = "Planted-Secret-4711"
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a photographer="{SECRET}" tiff:Orientation="1"/></x:xmpmeta>'.encode()
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    f'<a photographer="{SECRET}" tiff:Orientation="1"/></x:xmpmeta>'
+).encode()
 DPI = (240, 240)
 INNER = {
     0x9003: SECRET,
@@ -37,7 +40,7 @@ PLACE = {1: "N", 2: (50.0, 6.0, 30.5), 29: SECRET}
 
 
 def exif(turn: int = 1) -> Image.Exif:
-    """Names, places, serial numbers, times and a maker note, all of them the secret."""
+    """EXIF whose names, places, serial numbers, times and maker note are the secret."""
     block = Image.Exif()
     block[0x0112] = turn
     for tag in (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298):
@@ -47,7 +50,7 @@ def exif(turn: int = 1) -> Image.Exif:
 
 
 def jpeg(path: Path, turn: int = 1, **options: Any) -> None:
-    """The secret in every segment that may be in a JPEG, between its scans, and behind its end."""
+    """Write a JPEG with the secret in every segment, between its scans, and behind its end."""
     Image.fromarray(scene()).save(
         path, quality=88, icc_profile=ICC, exif=exif(turn), dpi=DPI, **options
     )
@@ -70,16 +73,17 @@ def jpeg(path: Path, turn: int = 1, **options: Any) -> None:
         Segment(0xE2, b"FPXR\0" + secret),
     ]
     planted += [Segment(0xEB, b"JP\0\0" + secret)]
-    found = parse(path.read_bytes()).segments
-    first_scan = next(i for i, s in enumerate(found) if s.marker == 0xDA)
+    own = parse(path.read_bytes()).segments
+    first_scan = next(i for i, s in enumerate(own) if s.marker == 0xDA)
     between = [Segment(0xFE, secret)] if options.get("progressive") else []
     content = assemble(
-        [found[0], *planted, *found[1 : first_scan + 1], *between, *found[first_scan + 1 :]]
+        [own[0], *planted, *own[1 : first_scan + 1], *between, *own[first_scan + 1 :]]
     )
     path.write_bytes(content + secret)
 
 
 def png(path: Path) -> None:
+    """Write a PNG with the secret in text chunks, XMP, EXIF, a private chunk and behind its end."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Author", SECRET)
     text.add_text("Comment", SECRET, zip=True)
@@ -93,6 +97,7 @@ def png(path: Path) -> None:
 
 
 def webp(path: Path, **options: Any) -> None:
+    """Write a WebP with the secret in EXIF, XMP, a private chunk and behind its end."""
     Image.fromarray(scene()).save(path, exif=exif(), xmp=XMP, icc_profile=ICC, **options)
     content = bytearray(
         path.read_bytes() + b"prVt" + struct.pack("<I", len(SECRET) + 1) + SECRET.encode() + b"\0"
@@ -102,6 +107,7 @@ def webp(path: Path, **options: Any) -> None:
 
 
 def tiff(path: Path) -> None:
+    """Write a TIFF with the secret in text tags, private tags, EXIF, GPS and behind its end."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     for tag in (269, 270, 271, 272, 305, 306, 315, 316, 33432, 65000):
         tags[tag] = SECRET
@@ -114,6 +120,7 @@ def tiff(path: Path) -> None:
 
 
 def gif(path: Path) -> None:
+    """Write a GIF with the secret in its comment, an application block and behind its end."""
     Image.fromarray(scene()).quantize(64).save(path, comment=SECRET.encode())
     content = path.read_bytes()
     at = content.index(b"\x21\xfe")
@@ -122,11 +129,13 @@ def gif(path: Path) -> None:
 
 
 def bmp(path: Path) -> None:
+    """Write a BMP with the secret behind its end."""
     Image.fromarray(scene()).save(path, dpi=DPI)
     path.write_bytes(path.read_bytes() + SECRET.encode())
 
 
 def heif(path: Path) -> None:
+    """Write a HEIC with the secret in EXIF, XMP and an unknown box."""
     if pillow_heif is None:
         pytest.skip("HEIC needs the package pillow-heif")
     pillow_heif.from_pillow(Image.fromarray(scene())).save(
@@ -137,6 +146,7 @@ def heif(path: Path) -> None:
 
 
 def avif(path: Path) -> None:
+    """Write an AVIF with the secret in EXIF, XMP and an unknown box."""
     Image.fromarray(scene()).save(path, quality=80, exif=exif(), xmp=XMP, icc_profile=ICC)
     with open(path, "ab") as file:
         file.write(struct.pack(">I4s", 8 + len(SECRET), b"uuid") + SECRET.encode())
@@ -158,11 +168,11 @@ PLANTED: dict[str, Callable[[Path], None]] = {
 
 
 def unpacked(content: bytes) -> bytes:
-    """What a search must look at: the bytes, and whatever zlib streams among them hold."""
-    found = [content]
+    """Return the bytes to search: the content, and the content of the zlib streams in it."""
+    contents = [content]
     for match in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", content):
         try:
-            found.append(zlib.decompressobj().decompress(content[match.start() :]))
+            contents.append(zlib.decompressobj().decompress(content[match.start() :]))
         except zlib.error:
             continue
-    return b"\n".join(found)
+    return b"\n".join(contents)

@@ -24,8 +24,7 @@ import numpy as np
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import RemoveObjectsError
-from remove_objects.pipeline.images import masks
-from remove_objects.pipeline.images import read
+from remove_objects.pipeline.images import masks, read
 from remove_objects.pipeline.images.sandbox_worker import Budget
 from remove_objects.pipeline.images.write import write_photo
 from remove_objects.pipeline.report.baseline import compare, load_baseline

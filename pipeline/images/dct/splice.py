@@ -9,11 +9,10 @@ import importlib.util
 import json
 import tempfile
 from pathlib import Path
-from typing import cast
 
-import cv2
 import numpy as np
 
+from ...pixels import dilate_square
 from ...system.subprocess_pool import NoWorkerError, SubprocessPool
 from ...types import Mask, Pixels
 from ..containers.jpeg import APP14, Segment, parse
@@ -116,8 +115,7 @@ def _reach(hole: Mask, mcu: tuple[int, int]) -> Mask:
     rows, columns = padded.shape[0] // down, padded.shape[1] // across
     touched = padded.reshape(rows, down, columns, across).any(axis=(1, 3))
     whole = touched.repeat(down, axis=0).repeat(across, axis=1)[:height, :width]
-    kernel = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
-    return cast(Mask, cv2.dilate(whole.view(np.uint8), kernel).view(bool))
+    return dilate_square(whole, _REACH)
 
 
 def _ask(folder: Path) -> None:

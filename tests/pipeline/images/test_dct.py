@@ -1,4 +1,4 @@
-"""Outside the holes a JPEG keeps its very DCT coefficients; under them none is left."""
+"""A JPEG keeps its DCT coefficients outside the holes, and none of them inside."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ HEIGHT, WIDTH = 141, 173  # no multiple of any MCU
 FILL = (90, 140, 60)
 GREY = 104
 HOLE = (slice(40, 95), slice(50, 120))
-#: Well inside every MCU that the hole covers whole, of whichever size.
+#: Inside MCUs of any size that the hole covers entirely.
 INSIDE = (slice(49, 79), slice(65, 95))
 
 
 def busy(channels: int = 3, height: int = HEIGHT, width: int = WIDTH) -> Any:
-    """Noise on a ramp: no block is like another, and none is like a flat one."""
+    """Noise on a ramp: all blocks differ, and none is flat."""
     y, x = np.mgrid[:height, :width]
     noise = np.random.default_rng(3).normal(0, 25, (height, width, channels))
     picture = (
@@ -96,7 +96,10 @@ def coefficients(path: Path) -> list[Any]:
 
 
 def touched_blocks(path: Path, hole: Mask) -> list[tuple[Mask, Mask]]:
-    """For each component, which of its blocks the hole (stored orientation) touches and which it covers; found pixel by pixel."""
+    """For each component, the blocks that the hole touches and those it covers, pixel by pixel.
+
+    The hole is in the stored orientation.
+    """
     with Image.open(path) as image:
         factors = [(c[2], c[1]) for c in image.layer] if len(image.layer) > 1 else [(1, 1)]
     most = [max(f[axis] for f in factors) for axis in (0, 1)]
@@ -111,7 +114,7 @@ def touched_blocks(path: Path, hole: Mask) -> list[tuple[Mask, Mask]]:
 
 
 def assert_kept_outside(source: Path, target: Path, hole: Mask) -> None:
-    """Blocks that the hole does not touch are the same, blocks that it covers are not."""
+    """Assert that untouched blocks are the same, and covered blocks are not."""
     for before, after, (touched, covered) in zip(
         coefficients(source), coefficients(target), touched_blocks(source, hole), strict=True
     ):
@@ -146,7 +149,7 @@ def test_tables_sampling_and_component_names_stay_as_they_are(name: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_the_hole_shows_the_fill_and_pixels_away_from_its_blocks_are_identical(
+def test_the_hole_shows_the_fill_and_pixels_outside_its_blocks_are_identical(
     name: str, tmp_path: Path
 ) -> None:
     source, target, hole = tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE)
@@ -163,10 +166,13 @@ def test_the_hole_shows_the_fill_and_pixels_away_from_its_blocks_are_identical(
 
 
 @pytest.mark.parametrize("name", ["444", "422", "420", "440", "411"])
-def test_nothing_of_the_object_is_left_in_the_hidden_fringe_past_the_photos_edge(
+def test_no_trace_of_the_object_remains_in_the_padding_beyond_the_photos_edge(
     name: str, tmp_path: Path
 ) -> None:
-    """The last blocks reach over the edge, where encoders repeat the last pixels: what a decoder cuts off can still be dug out."""
+    """The last blocks reach over the edge, where encoders repeat the last pixels.
+
+    A decoder cuts them off, but they can be recovered from the file.
+    """
     source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
     MADE[name](source)
     clean(source, target, hole_of(slice(100, HEIGHT), slice(120, WIDTH)))
@@ -182,7 +188,7 @@ def test_nothing_of_the_object_is_left_in_the_hidden_fringe_past_the_photos_edge
     ]
     for block in (jpeg.Y[-1, -1], jpeg.Y[-1, -2], jpeg.Y[-2, -1]):
         samples = np.transpose(waves) @ (block * steps) @ np.array(waves) + 128
-        assert np.ptp(samples) < 6  # the fill is flat, the photo anything but
+        assert np.ptp(samples) < 6  # the fill is flat, unlike the photo
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -207,7 +213,7 @@ def test_a_photo_turned_by_exif_keeps_its_stored_coefficients(
         assert new.getexif()[0x0112] == turn
 
 
-def test_without_a_hole_every_coefficient_is_the_files_own(tmp_path: Path) -> None:
+def test_without_a_hole_every_coefficient_stays(tmp_path: Path) -> None:
     MADE["420"](tmp_path / "s.jpg")
     result = clean(tmp_path / "s.jpg", tmp_path / "o.jpg", np.zeros((HEIGHT, WIDTH), bool))
     assert (result.changed_outside, result.psnr_outside, result.note) == (0, None, "")
@@ -249,7 +255,7 @@ def test_an_arithmetic_coded_jpeg_keeps_its_coefficients(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("ycck", [False, True])
-def test_cmyk_is_encoded_anew_says_so_and_leaves_nothing_in_any_of_its_four_components(
+def test_cmyk_is_encoded_anew_with_a_note_and_no_trace_in_any_of_its_four_components(
     ycck: bool, tmp_path: Path
 ) -> None:
     source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
@@ -265,7 +271,7 @@ def test_cmyk_is_encoded_anew_says_so_and_leaves_nothing_in_any_of_its_four_comp
         assert np.asarray(new)[INSIDE].reshape(-1, 4).std(axis=0).max() < 3
 
 
-def test_a_helper_that_dies_costs_one_photo_its_coefficients_and_nothing_more(
+def test_a_crashed_worker_costs_one_photo_its_coefficients_and_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     MADE["420"](tmp_path / "s.jpg")
@@ -279,20 +285,20 @@ def test_a_helper_that_dies_costs_one_photo_its_coefficients_and_nothing_more(
     assert result.psnr_outside is not None
     assert result.psnr_outside > 25
     assert clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE)).note == ""
-    pool.idle[0].kill()  # by a system that is short of memory, say
+    pool.idle[0].kill()  # as a system short of memory might do
     pool.idle[0].wait()
     assert clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE)).note == ""
     pool.close()
 
 
-def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_photo(
+def test_a_file_that_the_library_refuses_is_an_answer_and_no_copy_of_the_photo_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     MADE["420"](tmp_path / "s.jpg")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setenv("TMPDIR", str(scratch))  # the helper's
+    monkeypatch.setenv("TMPDIR", str(scratch))  # the worker's
     pool = SubprocessPool(worker.main)
     monkeypatch.setattr(splice, "_workers", pool)
     parsed = parse((tmp_path / "s.jpg").read_bytes())
@@ -314,17 +320,17 @@ def test_a_file_that_the_library_refuses_is_an_answer_and_leaves_no_copy_of_the_
         blocked.setattr(splice, "_write_request", in_the_way)
         splice.splice(
             (tmp_path / "s.jpg").read_bytes(), busy(), hole
-        )  # fails last of all, when its copies are made
+        )  # fails last, after its copies are made
     assert os.listdir(scratch) == []
     assert splice.splice((tmp_path / "s.jpg").read_bytes(), busy(), hole)[
         0
-    ]  # the same helper goes on
+    ]  # the same worker continues
     assert os.listdir(scratch) == []
     assert len(pool.idle) == 1
     pool.close()
 
 
-def test_a_result_that_changed_elsewhere_is_not_believed(
+def test_a_result_that_changed_elsewhere_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from remove_objects.pipeline.images import keep
@@ -342,7 +348,7 @@ def test_a_result_that_changed_elsewhere_is_not_believed(
 
 
 def test_damaged_files_that_can_be_read_are_written_or_encoded_anew(tmp_path: Path) -> None:
-    """Wrong bytes in tables and scans of files that the decoder still takes: whatever the library makes of them, the photo is written."""
+    """Wrong bytes in tables and scans that the decoder accepts: the photo is always written."""
     from remove_objects.pipeline.errors import UnreadableError
 
     random, done = np.random.default_rng(5), 0
@@ -364,7 +370,7 @@ def test_damaged_files_that_can_be_read_are_written_or_encoded_anew(tmp_path: Pa
     assert done > 30
 
 
-def test_threads_do_not_mix_their_photos_up(tmp_path: Path) -> None:
+def test_threads_do_not_mix_up_their_photos(tmp_path: Path) -> None:
     Image.fromarray(busy()).save(tmp_path / "a.jpg", quality=90)
     Image.fromarray(255 - busy()).save(tmp_path / "b.jpg", quality=90)
     notes: list[str] = []
@@ -384,13 +390,13 @@ def test_threads_do_not_mix_their_photos_up(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert notes == [""] * 16  # a mixed-up result would have been found out and encoded anew
+    assert notes == [""] * 16  # a mixed-up result would have been detected and encoded anew
 
 
-def test_refilled_blocks_are_the_transform_of_what_they_show() -> None:
+def test_refilled_blocks_are_the_transform_of_their_samples() -> None:
     table = np.full((8, 8), 2, np.uint16)
     old = np.zeros((2, 8, 8), np.int16)
-    old[:, 0, 0] = 40  # shows 128 + 40 * 2 / 8 = 138
+    old[:, 0, 0] = 40  # decodes to 128 + 40 * 2 / 8 = 138
     hole = np.zeros((2, 8, 8), bool)
     hole[1] = True
     new = refilled(old, table, np.full((2, 8, 8), 200, np.float32), hole)

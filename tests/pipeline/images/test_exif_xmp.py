@@ -1,4 +1,4 @@
-"""Orientation is applied once and told once; what still shows the removed object is gone; everything else stays."""
+"""Orientation is applied and declared once; copies of the removed object go; the rest stays."""
 
 from __future__ import annotations
 
@@ -34,22 +34,30 @@ STORED = {
 }
 JPEG_THUMBNAIL = b"\xff\xd8\xff\xdb the removed object, small \xff\xd9"
 XMP = (
-    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
-    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" tiff:Orientation="6">'
-    b"<xmp:Rating>4</xmp:Rating><xmp:Thumbnails><rdf:Alt><rdf:li>/9j/4AAQ</rdf:li></rdf:Alt></xmp:Thumbnails>"
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
+    b'tiff:Orientation="6"><xmp:Rating>4</xmp:Rating>'
+    b"<xmp:Thumbnails><rdf:Alt><rdf:li>/9j/4AAQ</rdf:li></rdf:Alt></xmp:Thumbnails>"
     b"</rdf:Description></rdf:RDF></x:xmpmeta>"
 )
 
 
 def colours(grid: list[list[int]], scale: int = 1) -> Any:
-    """A picture of flat cells, one colour a number; red and green differ, so that a swap of channels shows as well."""
+    """A picture of flat cells, one colour per number.
+
+    Red and green differ, so that a swap of channels shows too.
+    """
     cells = np.array(grid, np.uint8)
     cells = np.kron(cells, np.ones((scale, scale), np.uint8))
     return np.stack([cells * 40, 255 - cells * 30, cells * 5], axis=-1)
 
 
 def exif_block(turn: int, order: str = "<", size: tuple[int, int] = (3, 2)) -> bytes:
-    """EXIF as a camera writes it: IFD0 (orientation, maker, sub-IFD), the sub-IFD (size, maker note), IFD1 with a thumbnail."""
+    """EXIF as a camera writes it.
+
+    IFD0 (orientation, maker, sub-IFD), the sub-IFD (size, maker note), IFD1 with a thumbnail.
+    """
 
     def entry(tag: int, kind: int, count: int, value: bytes) -> bytes:
         return struct.pack(order + "HHI", tag, kind, count) + value.ljust(4, b"\0")
@@ -123,7 +131,7 @@ def test_alpha_and_own_bands_turn_with_the_picture(turn: int, tmp_path: Path) ->
 
 @pytest.fixture
 def no_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where jpeglib is not installed: every JPEG is encoded anew."""
+    """Act as if jpeglib were not installed: every JPEG is encoded anew."""
     from remove_objects.pipeline.images.dct import splice
 
     monkeypatch.setattr(splice.importlib.util, "find_spec", lambda name: None)
@@ -147,7 +155,7 @@ def test_a_turned_jpeg_that_is_encoded_anew_comes_back_upright_and_close(
 
 @needs_jpeglib
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_a_turned_jpeg_keeps_its_stored_pixels_and_tells_its_orientation_once(
+def test_a_turned_jpeg_keeps_its_stored_pixels_and_declares_its_orientation_once(
     turn: int, tmp_path: Path
 ) -> None:
     source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
@@ -163,13 +171,13 @@ def test_a_turned_jpeg_keeps_its_stored_pixels_and_tells_its_orientation_once(
 
 
 @needs_jpeglib
-def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_tells_its_orientation(
+def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_declares_its_orientation(
     tmp_path: Path,
 ) -> None:
     block = bytearray(exif_block(6))
     block[8 + 2 + 2 * 12 + 8 : 8 + 2 + 3 * 12] = struct.pack(
         "<I", 10_000_000
-    )  # the inner directory is said to lie far behind the end
+    )  # the inner directory's offset is far behind the end
     Image.fromarray(colours(STORED[6], 16)).save(
         tmp_path / "s.jpg", exif=b"Exif\0\0" + bytes(block)
     )
@@ -193,7 +201,7 @@ def test_thumbnails_are_gone_and_the_rest_of_exif_stays(
     assert source.read_bytes().count(JPEG_THUMBNAIL) == 2
     rewrite(source, target)
     assert b"removed object" not in target.read_bytes()
-    assert b"and settings" in target.read_bytes()  # the maker note itself stays
+    assert b"and settings" in target.read_bytes()  # the maker note stays
     with Image.open(target) as new:
         exif = new.getexif()
         assert (exif[0x010F], exif[0x0112]) == ("Cam", 6 if suffix == "jpg" else 1)
@@ -231,7 +239,7 @@ def test_damaged_exif_never_raises(cut: int) -> None:
         (None, None, 1),
         (exif_block(6), None, 6),
         (exif_block(3), XMP, 3),  # EXIF wins
-        (exif_block(9), XMP, 1),  # and a value that makes no sense is none
+        (exif_block(9), XMP, 1),  # and an invalid value is ignored
         (None, XMP, 6),
         (b"rubbish", XMP, 6),
         (None, b"<tiff:Orientation>8</tiff:Orientation>", 8),
@@ -242,7 +250,7 @@ def test_orientation_sources(exif: bytes | None, xmp: bytes | None, expected: in
 
 
 @pytest.mark.parametrize("suffix", [pytest.param("jpg", marks=needs_jpeglib), "png", "webp"])
-def test_orientation_in_xmp_is_applied_and_told_once(suffix: str, tmp_path: Path) -> None:
+def test_orientation_in_xmp_is_applied_and_declared_once(suffix: str, tmp_path: Path) -> None:
     source, target = tmp_path / f"s.{suffix}", tmp_path / f"o.{suffix}"
     image = Image.fromarray(colours(STORED[6], 16))
     if suffix == "png":
@@ -285,7 +293,7 @@ def test_imagemagick_exif_in_png_text_is_applied_and_replaced(tmp_path: Path) ->
         b"GDepth:Format='x'",
     ],
 )
-def test_xmp_that_promises_a_second_picture_is_dropped(what: bytes) -> None:
+def test_xmp_that_describes_a_second_picture_is_dropped(what: bytes) -> None:
     assert upright_xmp(b"<x " + what + b">") is None
 
 

@@ -1,4 +1,4 @@
-"""What each format that is written keeps: its kind, EXIF, XMP, profile, density and alpha; and what becomes of pixels outside the hole."""
+"""Each written format keeps its kind, EXIF, XMP, profile, density, alpha and outside pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOSSLESS = ["a.png", "lossless.webp", "a.tif", "a.gif", "a.bmp"]
 
 
 def clean(name: str, folder: Path) -> tuple[Path, Path, WriteResult]:
-    """(the photo, the cleaned photo, what is known of it)"""
+    """Return the photo, the cleaned photo, and the result of writing it."""
     source, target = folder / name, folder / "out" / name
     if not source.exists():
         PLANTED[name](source)
@@ -57,14 +57,14 @@ def test_pixels_outside_the_hole_are_identical_or_as_near_as_the_codec_allows(
 
 
 @pytest.mark.parametrize("name", WITH_EXIF)
-def test_exif_stays_with_its_place_and_its_makers_note(name: str, tmp_path: Path) -> None:
+def test_exif_stays_with_its_place_and_its_maker_note(name: str, tmp_path: Path) -> None:
     source, target, _ = clean(name, tmp_path)
     (old, old_inner, old_place), (new, new_inner, new_place) = exif_of(source), exif_of(target)
     for tag in (0x010E, 0x010F, 0x0110, 0x0131, 0x013B, 0x8298):
         assert new[tag] == old[tag] == SECRET
     kept = set(INNER) - (
         {0x927C} if name == "a.tif" else set()
-    )  # a note's own offsets would be wrong in a TIFF's new place
+    )  # a maker note's offsets would be wrong in the new TIFF
     assert kept <= set(new_inner)
     assert {tag: new_inner[tag] for tag in kept} == {tag: old_inner[tag] for tag in kept}
     assert new_place == old_place
@@ -73,7 +73,7 @@ def test_exif_stays_with_its_place_and_its_makers_note(name: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", WITH_XMP)
 def test_xmp_stays(name: str, tmp_path: Path) -> None:
-    if name == "a.tif":  # the planted one is no XMP
+    if name == "a.tif":  # the planted value is not XMP
         from PIL import TiffImagePlugin
 
         tags = TiffImagePlugin.ImageFileDirectory_v2()

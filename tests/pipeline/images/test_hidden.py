@@ -1,4 +1,4 @@
-"""A removed object must not survive beside the picture: no thumbnail, preview, second picture, film, depth map or layer of it is left."""
+"""A removed object survives in no thumbnail, preview, second picture, film, depth map or layer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from remove_objects.pipeline.images import read
-from remove_objects.pipeline.images import read_photo, write_photo
+from remove_objects.pipeline.images import read, read_photo, write_photo
 from remove_objects.pipeline.images.containers.jpeg import Segment, assemble, parse
 from remove_objects.pipeline.images.metadata.exif_xmp import upright_exif, upright_xmp
 from remove_objects.pipeline.images.metadata.hidden import blank_jpegs, may_hold_picture
@@ -28,7 +27,7 @@ XMP = "<x:xmpmeta xmlns:x='adobe:ns:meta/' {}>{}</x:xmpmeta>"
 
 
 def small_jpeg(*inside: Segment) -> bytes:
-    """A JPEG of a few pixels that can be found by ``OBJECT``, which stands in its very last segment; ``inside`` comes before."""
+    """A JPEG of a few pixels with ``OBJECT`` in its last segment, behind those ``inside``."""
     buffer = BytesIO()
     Image.new("RGB", (16, 16), (255, 0, 0)).save(buffer, "JPEG")
     segments = parse(buffer.getvalue()).segments
@@ -36,7 +35,10 @@ def small_jpeg(*inside: Segment) -> bytes:
 
 
 def traces(path: Path) -> list[bytes]:
-    """In which writings ``OBJECT`` is found in a file: as it is, compressed, in base 64 (at any of three places), in hexadecimal."""
+    """Return the encodings of ``OBJECT`` that a file contains, compressed or not.
+
+    As it is, in base64 (at each of three offsets), in hexadecimal.
+    """
     everything = unpacked(path.read_bytes())
     joined = re.sub(rb"\s", b"", everything)
     coded = [base64.b64encode(bytes(n) + OBJECT)[(4 if n else 0) : -4] for n in range(3)]
@@ -95,41 +97,84 @@ def in_base_64() -> str:
 
 
 EXTENDED = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+
+
+def extended_xmp(kind: str) -> Segment:
+    data = base64.b64encode(small_jpeg())
+    return Segment(0xE1, EXTENDED + b"<x " + kind.encode() + b":Data='" + data + b"'/>")
+
+
+def photoshop(number: int, data: bytes) -> Segment:
+    return Segment(0xED, b"Photoshop 3.0\0" + resource(number, data))
+
+
+def maker_note(preview: bytes) -> Segment:
+    return in_exif(exif_with([entry(0x927C, 7, 900, 200)], preview + b"settings"))
+
+
+def third_directory() -> Segment:
+    """A chain of directories, the third with a thumbnail at 300."""
+    second = b"\0\0" + struct.pack("<I", 210) + bytes(4)
+    third = struct.pack("<H", 2) + entry(0x0201, 4, 1, 300) + entry(0x0202, 4, 1, len(OBJECT))
+    behind = second + third + bytes(64) + OBJECT
+    return in_exif(exif_with([entry(0x0112, 3, 1, 1)], behind, link=200))
+
+
+FILM = b"\0\0\0\x18ftypmp42" + OBJECT * 9
+JFIF_THUMBNAIL = b"JFIF\0\1\2\1\0\x48\0\x48\x0a\x01" + OBJECT
+GAIN_MAP = Segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0")
+#: Segments and trailing bytes in which the object is hidden, by what they are.
 JPEG: dict[str, Callable[[], tuple[list[Segment], bytes]]] = {
     "a preview in the maker note that holds a thumbnail of its own": lambda: (
-        [in_exif(exif_with([entry(0x927C, 7, 900, 200)], preview_with_a_thumbnail() + b"settings"))], b""
+        [maker_note(preview_with_a_thumbnail())],
+        b"",
     ),
-    "a preview whose first byte the camera spoils": lambda: (
-        [in_exif(exif_with([entry(0x927C, 7, 900, 200)], b"\x02" + small_jpeg()[1:] + b"settings"))], b""
+    "a preview whose first byte the camera overwrites": lambda: (
+        [maker_note(b"\x02" + small_jpeg()[1:])],
+        b"",
     ),
-    "a thumbnail of several strips": lambda: ([in_exif(exif_with([entry(0x0112, 3, 1, 1)], strips(), link=200))], b""),
-    "a sub-directory's picture": lambda: ([in_exif(exif_with([entry(0x014A, 4, 1, 200)], strips()))], b""),
-    "a third directory's thumbnail": lambda: (
-        [in_exif(exif_with([entry(0x0112, 3, 1, 1)], b"\0\0" + struct.pack("<I", 210) + bytes(4) + struct.pack("<H", 2)
-                           + entry(0x0201, 4, 1, 300) + entry(0x0202, 4, 1, len(OBJECT)) + bytes(64) + OBJECT, link=200))], b""
+    "a thumbnail of several strips": lambda: (
+        [in_exif(exif_with([entry(0x0112, 3, 1, 1)], strips(), link=200))],
+        b"",
     ),
-    "a gain map (Ultra HDR)": lambda: ([xmp("hdrgm:Version='1.0'"), Segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0")], small_jpeg()),
-    "a motion photo's film": lambda: ([xmp("GCamera:MotionPhoto='1'")], b"\0\0\0\x18ftypmp42" + OBJECT * 9),
-    "a film behind the end that nothing tells of": lambda: ([], b"\0\0\0\x18ftypmp42" + OBJECT * 9),
+    "a sub-directory's picture": lambda: (
+        [in_exif(exif_with([entry(0x014A, 4, 1, 200)], strips()))],
+        b"",
+    ),
+    "a third directory's thumbnail": lambda: ([third_directory()], b""),
+    "a gain map (Ultra HDR)": lambda: ([xmp("hdrgm:Version='1.0'"), GAIN_MAP], small_jpeg()),
+    "a motion photo's film": lambda: ([xmp("GCamera:MotionPhoto='1'")], FILM),
+    "a film behind the end that no metadata mentions": lambda: ([], FILM),
     "a depth map in extended XMP": lambda: (
-        [xmp("GDepth:Format='RangeInverse'"), Segment(0xE1, EXTENDED + b"<x GDepth:Data='" + base64.b64encode(small_jpeg()) + b"'/>")], b""
+        [xmp("GDepth:Format='RangeInverse'"), extended_xmp("GDepth")],
+        b"",
     ),
-    "the original in extended XMP": lambda: (
-        [xmp(), Segment(0xE1, EXTENDED + b"<x GImage:Data='" + base64.b64encode(small_jpeg()) + b"'/>")], b""
+    "the original in extended XMP": lambda: ([xmp(), extended_xmp("GImage")], b""),
+    "a picture in XMP by another name": lambda: (
+        [xmp(inside=f"<y:preview>{in_base_64()}</y:preview>")],
+        b"",
     ),
-    "a picture in XMP by another name": lambda: ([xmp(inside=f"<y:preview>{in_base_64()}</y:preview>")], b""),
-    "an XMP thumbnail": lambda: ([xmp(inside=f"<xmp:Thumbnails><a>{in_base_64()}</a></xmp:Thumbnails>")], b""),
-    "Photoshop's thumbnail": lambda: ([Segment(0xED, b"Photoshop 3.0\0" + resource(1036, bytes(28) + small_jpeg()))], b""),
-    "Photoshop's copy of EXIF": lambda: ([Segment(0xED, b"Photoshop 3.0\0" + resource(1058, exif_with([], OBJECT)))], b""),
-    "a Photoshop resource that nobody knows": lambda: ([Segment(0xED, b"Photoshop 3.0\0" + resource(4242, small_jpeg()))], b""),
-    "a JFIF thumbnail": lambda: ([Segment(0xE0, b"JFIF\0\1\2\1\0\x48\0\x48\x0a\x01" + OBJECT)], b""),
+    "an XMP thumbnail": lambda: (
+        [xmp(inside=f"<xmp:Thumbnails><a>{in_base_64()}</a></xmp:Thumbnails>")],
+        b"",
+    ),
+    "Photoshop's thumbnail": lambda: ([photoshop(1036, bytes(28) + small_jpeg())], b""),
+    "Photoshop's copy of EXIF": lambda: ([photoshop(1058, exif_with([], OBJECT))], b""),
+    "an unknown Photoshop resource": lambda: ([photoshop(4242, small_jpeg())], b""),
+    "a JFIF thumbnail": lambda: ([Segment(0xE0, JFIF_THUMBNAIL)], b""),
     "a JFIF extension's thumbnail": lambda: ([Segment(0xE0, b"JFXX\0\x10" + small_jpeg())], b""),
     "FlashPix": lambda: ([Segment(0xE2, b"FPXR\0\0\1" + small_jpeg())], b""),
-    "a content credential's thumbnail": lambda: ([Segment(0xEB, b"JP\0\1\0\0\0\1" + small_jpeg())], b""),
+    "a content credential's thumbnail": lambda: (
+        [Segment(0xEB, b"JP\0\1\0\0\0\1" + small_jpeg())],
+        b"",
+    ),
     "a comment": lambda: ([Segment(0xFE, base64.b64encode(small_jpeg()))], b""),
     "picture information": lambda: ([Segment(0xEC, b"Ducky" + small_jpeg())], b""),
-    "what an Adobe segment has room for": lambda: ([Segment(0xEE, b"Adobe\0\x64\0\0\0\0\x01" + OBJECT)], b""),
-}  # fmt: skip
+    "the rest of an Adobe segment": lambda: (
+        [Segment(0xEE, b"Adobe\0\x64\0\0\0\0\x01" + OBJECT)],
+        b"",
+    ),
+}
 
 
 def cleaned(
@@ -144,7 +189,7 @@ def cleaned(
 
 @pytest.mark.parametrize("case", JPEG)
 @pytest.mark.parametrize("anew", [False, True])
-def test_nothing_of_the_object_is_left_in_a_jpeg(
+def test_no_trace_of_the_object_remains_in_a_jpeg(
     case: str, anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
@@ -166,7 +211,7 @@ def test_nothing_of_the_object_is_left_in_a_jpeg(
         assert any("bytes behind the picture" in warning for warning in photo.warnings)
 
 
-def test_an_mpos_second_view_is_left_out_and_told(tmp_path: Path) -> None:
+def test_an_mpos_second_view_is_dropped_with_a_warning(tmp_path: Path) -> None:
     second = Image.open(BytesIO(small_jpeg()))
     Image.fromarray(scene()).save(tmp_path / "s.jpg", "MPO", save_all=True, append_images=[second])
     before = (tmp_path / "s.jpg").read_bytes()
@@ -207,7 +252,7 @@ def png_text(kind: str) -> PngImagePlugin.PngInfo:
         "raw profile",
     ],
 )
-def test_nothing_of_the_object_is_left_in_a_png(kind: str, tmp_path: Path) -> None:
+def test_no_trace_of_the_object_remains_in_a_png(kind: str, tmp_path: Path) -> None:
     text = png_text(kind)
     text.add_text("Author", "somebody")
     Image.fromarray(scene()).save(tmp_path / "s.png", pnginfo=text)
@@ -220,7 +265,7 @@ def test_nothing_of_the_object_is_left_in_a_png(kind: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("tag", [37724, 34377, 65000, 347, 33723])
-def test_layers_and_private_pictures_of_a_tiff_are_left_out(tag: int, tmp_path: Path) -> None:
+def test_layers_and_private_pictures_of_a_tiff_are_dropped(tag: int, tmp_path: Path) -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[tag] = resource(1036, small_jpeg()) if tag == 34377 else small_jpeg()
     tags.tagtype[tag] = 7
@@ -232,7 +277,7 @@ def test_layers_and_private_pictures_of_a_tiff_are_left_out(tag: int, tmp_path: 
     assert b"somebody" in (tmp_path / "o.tif").read_bytes()
 
 
-def test_a_tiffs_sub_image_is_left_out(tmp_path: Path) -> None:
+def test_a_tiffs_sub_image_is_dropped(tmp_path: Path) -> None:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     inner = TiffImagePlugin.ImageFileDirectory_v2()
     inner[270] = OBJECT.decode()
@@ -244,7 +289,7 @@ def test_a_tiffs_sub_image_is_left_out(tmp_path: Path) -> None:
     assert traces(tmp_path / "o.tif") == []
 
 
-def test_a_gifs_comment_that_is_a_picture_is_left_out_and_another_stays(tmp_path: Path) -> None:
+def test_a_gifs_comment_that_is_a_picture_is_dropped_and_another_stays(tmp_path: Path) -> None:
     for name, comment in (("a", base64.b64encode(small_jpeg())), ("b", b"a comment")):
         Image.fromarray(scene()).quantize(16).save(tmp_path / f"{name}.gif", comment=comment[:255])
         cleaned(tmp_path / f"{name}.gif", tmp_path / f"{name}o.gif")
@@ -254,7 +299,7 @@ def test_a_gifs_comment_that_is_a_picture_is_left_out_and_another_stays(tmp_path
 
 
 @pytest.mark.parametrize("lossless", [False, True])
-def test_nothing_of_the_object_is_left_in_a_webp(lossless: bool, tmp_path: Path) -> None:
+def test_no_trace_of_the_object_remains_in_a_webp(lossless: bool, tmp_path: Path) -> None:
     meta = XMP.format("", f"<y:preview>{in_base_64()}</y:preview>").encode()
     exif = exif_with([entry(0x927C, 7, 900, 200)], small_jpeg())
     Image.fromarray(scene()).save(tmp_path / "s.webp", xmp=meta, exif=exif, lossless=lossless)
@@ -272,7 +317,7 @@ def test_nothing_of_the_object_is_left_in_a_webp(lossless: bool, tmp_path: Path)
     assert traces(tmp_path / "o.webp") == []
 
 
-def test_a_heics_other_pictures_and_thumbnails_are_left_out_and_told(tmp_path: Path) -> None:
+def test_a_heics_other_pictures_and_thumbnails_are_dropped_with_a_warning(tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif")
     file = heif.from_pillow(Image.fromarray(scene()))
     file.add_from_pillow(Image.new("RGB", (64, 64), (255, 0, 0)))
@@ -290,14 +335,14 @@ def test_a_heics_other_pictures_and_thumbnails_are_left_out_and_told(tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["depth_images", "aux"])
-def test_a_heics_depth_map_is_told(
+def test_a_heics_depth_map_is_warned_of(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(Image.fromarray(scene())).save(tmp_path / "s.heic", quality=80)
 
     class WithLayer(heif.HeifImageFile):  # type: ignore[misc]
-        """As an iPhone's portrait would be read: the encoder at hand cannot write one."""
+        """Reads like an iPhone's portrait, which the installed encoder cannot write."""
 
         def _open(self) -> None:
             super()._open()
@@ -305,7 +350,7 @@ def test_a_heics_depth_map_is_told(
 
     with monkeypatch.context() as patched:
         patched.setattr(heif, "HeifImageFile", WithLayer)
-        # In this process, where the reader is another.
+        # Read in this process, where the reader is patched.
         photo = cleaned(tmp_path / "s.heic", tmp_path / "o.heic", read=read.read_photo)
     assert any("depth map" in warning for warning in photo.warnings)
     assert read_photo(tmp_path / "o.heic").warnings == ()
@@ -334,11 +379,11 @@ def test_an_avif_sequence_is_refused(tmp_path: Path) -> None:
         (bytes(range(256)) * 4, False),
     ],
 )
-def test_what_is_taken_for_a_picture(content: bytes, holds: bool) -> None:
+def test_content_that_may_hold_a_picture(content: bytes, holds: bool) -> None:
     assert may_hold_picture(content) is holds
 
 
-def test_a_jpeg_is_blanked_to_its_own_end_and_what_stands_around_it_stays() -> None:
+def test_a_jpeg_is_blanked_to_its_own_end_and_the_bytes_around_it_stay() -> None:
     data = bytearray(b"before" + preview_with_a_thumbnail() + b"after")
     size = len(data)
     blank_jpegs(data)
@@ -346,7 +391,7 @@ def test_a_jpeg_is_blanked_to_its_own_end_and_what_stands_around_it_stays() -> N
     assert not any(data[6:-5])
 
 
-def test_exif_that_turns_in_circles_ends() -> None:
+def test_exif_with_circular_links_ends() -> None:
     around = struct.pack("<H", 1) + entry(0x014A, 4, 1, 200) + struct.pack("<I", 200)
     assert upright_exif(exif_with([entry(0x014A, 4, 1, 8)], around, link=200), (2, 2)) is not None
 
@@ -354,6 +399,6 @@ def test_exif_that_turns_in_circles_ends() -> None:
 @pytest.mark.parametrize(
     "text", ["a plain one".encode("utf-16-le"), b"\xfe\xff" + "big".encode("utf-16-be")]
 )
-def test_xmp_that_cannot_be_looked_through_is_dropped(text: bytes) -> None:
+def test_xmp_that_cannot_be_searched_is_dropped(text: bytes) -> None:
     assert upright_xmp(text) is None
     assert upright_xmp(b"<x:xmpmeta/>\0") == b"<x:xmpmeta/>\0"

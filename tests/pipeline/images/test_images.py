@@ -30,7 +30,10 @@ HEIGHT, WIDTH = 40, 56
 
 
 def scene(channels: int = 3, dtype: Any = np.uint8) -> Any:
-    """A smooth colourful picture (HWC, or HW for one channel) that a lossy codec keeps well and a swap of channels spoils."""
+    """A smooth colourful picture, HWC, or HW for one channel.
+
+    A lossy codec keeps it well, and a swap of channels shows.
+    """
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
     bands = [
         x / WIDTH,
@@ -49,7 +52,7 @@ def square() -> Mask:
 
 
 def fill(photo: Photo, colour: tuple[int, int, int]) -> Pixels:
-    """The photo's pixels with ``colour`` everywhere: what lands outside the hole would show at once."""
+    """An array like the photo's of one ``colour``: any of it outside the hole would show."""
     rgb = np.empty_like(photo.rgb)
     rgb[:] = colour
     return rgb
@@ -61,7 +64,7 @@ def clean(
     photo = read_photo(source)
     before = photo.rgb.copy()
     result = write_photo(photo, fill(photo, colour), square(), target, **options)
-    np.testing.assert_array_equal(photo.rgb, before)  # nobody's input is changed
+    np.testing.assert_array_equal(photo.rgb, before)  # the input stays as it was
     return photo, result, read_photo(result.path)
 
 
@@ -105,7 +108,8 @@ LOSSLESS = {
 }
 
 
-#: Pillow before 13 writes an uncompressed YCbCr TIFF that it cannot read again; the board's Gradio wants Pillow below 13.
+#: Pillow before 13 writes an uncompressed YCbCr TIFF that it cannot read again; the board's Gradio
+#: requires Pillow below 13.
 YCBCR = pytest.param(
     "ycbcr.tif",
     marks=pytest.mark.skipif(
@@ -145,7 +149,7 @@ def test_lossless_formats_keep_mode_and_every_pixel_outside_the_hole(
         "lab.tif",
     ],
 )
-def test_the_hole_gets_the_colour_asked_for(name: str, tmp_path: Path) -> None:
+def test_the_hole_gets_the_new_colour(name: str, tmp_path: Path) -> None:
     LOSSLESS[name]().save(tmp_path / name)
     _, _, after = clean(tmp_path / name, tmp_path / "out" / name)
     assert np.abs(after.rgb[square()].astype(int) - (200, 40, 90)).max() <= (
@@ -174,7 +178,7 @@ def test_more_new_colours_than_free_entries_are_reduced_to_them(tmp_path: Path) 
     palette_picture(200).save(tmp_path / "p.png")
     photo = read_photo(tmp_path / "p.png")
     rgb = photo.rgb.copy()
-    rgb[square()] = scene(3)[square()]  # 168 colours for 56 entries that are free
+    rgb[square()] = scene(3)[square()]  # 168 colours for 56 free entries
     result = write_photo(photo, rgb, square(), tmp_path / "o.png")
     gap = np.abs(read_photo(result.path).rgb[square()].astype(int) - rgb[square()])
     assert result.changed_outside == 0
@@ -183,7 +187,7 @@ def test_more_new_colours_than_free_entries_are_reduced_to_them(tmp_path: Path) 
         assert new.mode == "P"
 
 
-def test_a_channel_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
+def test_a_channel_that_cannot_be_kept_is_warned_of(tmp_path: Path) -> None:
     Image.fromarray(scene(4)).convert("RGBX").save(tmp_path / "x.tif")
     before, _, after = clean(tmp_path / "x.tif", tmp_path / "o.tif")
     assert before.warnings == ("1 of its 4 channels (masks or spot colours) cannot be kept",)
@@ -255,7 +259,7 @@ def test_alpha_of_a_bmp_is_kept(tmp_path: Path) -> None:
 def test_sixteen_bits_stay_sixteen_bits(mode: str, suffix: str, tmp_path: Path) -> None:
     picture = scene(len(mode), np.uint16)
     source = tmp_path / f"s.{suffix}"
-    if mode == "LA":  # OpenCV, the independent writer of the other three, cannot write it
+    if mode == "LA":  # OpenCV, which writes the other three independently, cannot write it
         with open(source, "wb") as handle:
             write_png(Sheet("LA", picture), Native("PNG", Layout("LA")), handle)
     else:
@@ -422,7 +426,7 @@ def test_lossless_leaves_lossless_formats_alone(tmp_path: Path) -> None:
     )
 
 
-def test_the_content_names_the_format_not_the_suffix(tmp_path: Path) -> None:
+def test_the_content_decides_the_format_not_the_suffix(tmp_path: Path) -> None:
     Image.fromarray(scene(3)).save(tmp_path / "really_a_png.jpg", "PNG")
     clean(tmp_path / "really_a_png.jpg", tmp_path / "o.jpg")
     with Image.open(tmp_path / "o.jpg") as new:
@@ -525,7 +529,7 @@ def test_a_failing_encoder_leaves_the_old_file_and_nothing_else(
     assert (out / "a.png").read_bytes() == b"the former result"
 
 
-def test_what_cannot_be_created_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_created_is_a_clear_error(tmp_path: Path) -> None:
     photo = Photo(rgb=scene(3))
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "taken.png").mkdir()

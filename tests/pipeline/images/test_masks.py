@@ -1,4 +1,4 @@
-"""Masks on disk: white removes, at the photo's own upright size."""
+"""Mask files: white removes, at the photo's upright size."""
 
 from __future__ import annotations
 

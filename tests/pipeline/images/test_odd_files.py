@@ -1,4 +1,4 @@
-"""Whatever lies in a folder of photos, through the whole command: each file a result or one error with its name, and nothing hangs."""
+"""Odd files in a folder, through the whole command: a result or one error each, and no hang."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def small_mask(height: int, width: int) -> Image.Image:
 
 
 def clean(folder: Path, *more: str) -> tuple[int, dict[str, dict]]:
-    """Exit code, and the report's entries by name."""
+    """Return the exit code and the report's entries by name."""
     out = folder.parent / "out"
     code = cli.main(
         ["--no-probe", "--detail", "none", "--offline", "-q", "-o", str(out), *more, str(folder)]
@@ -89,7 +89,7 @@ def test_a_name_goes_through_scan_journal_reports_previews_and_result(
 def test_a_name_of_255_bytes_may_have_a_mask_and_fails_alone_where_its_result_needs_a_longer_one(
     photos: Path, tmp_path: Path
 ) -> None:
-    """``--masks`` looks for NAME.png first, which no disk can hold."""
+    """``--masks`` tries NAME.png first, a name too long for the disk."""
     masks = tmp_path / "masks"
     masks.mkdir()
     for name in ("x" * 251 + ".png", "y" * 251 + ".jpg"):
@@ -109,7 +109,7 @@ def test_a_name_of_255_bytes_may_have_a_mask_and_fails_alone_where_its_result_ne
 
 
 @posix
-def test_loops_pipes_and_devices_are_passed_over_and_the_photo_beside_them_is_cleaned(
+def test_loops_pipes_and_devices_are_skipped_and_the_photo_beside_them_is_cleaned(
     photos: Path,
 ) -> None:
     (photos / "loop.jpg").symlink_to("loop.jpg")
@@ -140,7 +140,7 @@ def test_an_output_that_is_a_loop_of_links_is_a_wrong_call(
 
 @posix
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "folder"])
-def test_a_baseline_that_is_no_file_is_a_wrong_call_and_not_waited_for(
+def test_a_baseline_that_is_no_regular_file_is_a_wrong_call_and_never_blocks(
     kind: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     path = tmp_path / "baseline.json"
@@ -163,7 +163,7 @@ BAD = {
 }
 
 
-def test_bad_files_are_one_clear_error_each_and_the_good_one_is_cleaned(
+def test_each_bad_file_is_one_clear_error_and_the_good_one_is_cleaned(
     photos: Path, capsys: pytest.CaptureFixture
 ) -> None:
     for name, (content, _) in BAD.items():
@@ -257,7 +257,7 @@ def test_a_mask_that_does_not_fit_fails_its_photo_alone_and_is_named(
         ("input", ["good.png"]),
     ],
 )
-def test_a_damaged_row_of_the_journal_is_none_and_its_photo_is_done_again(
+def test_a_damaged_row_of_the_journal_is_ignored_and_its_photo_processed_again(
     key: str, value: object, photos: Path
 ) -> None:
     clean(photos, "--class", "person")
@@ -271,7 +271,7 @@ def test_a_damaged_row_of_the_journal_is_none_and_its_photo_is_done_again(
     journal.write_bytes(
         (json.dumps(row) + "\n" + "[" * 100_000 + "\n").encode("utf-8", "surrogatepass")
     )
-    # Without --overwrite the result of the row that was lost is a stranger's; it is named, and kept.
+    # Without --overwrite, the result of the lost row is a foreign file: it is named, and kept.
     code, found = clean(photos, "--class", "person")
     assert (code, found["good.png"]["status"]) == (1, "failed")
     assert "is not what an earlier run wrote" in found["good.png"]["error"]

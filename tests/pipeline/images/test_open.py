@@ -1,4 +1,4 @@
-"""What cannot be cleaned honestly is refused with a message that names the file, what was found and what to do."""
+"""Unsuitable files are refused with a message that names the file, the reason and the remedy."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> byte
         (png_header(20, 20, 16), "damaged or incomplete"),
     ],
 )
-def test_content_that_is_no_picture(content: bytes, match: str, tmp_path: Path) -> None:
+def test_content_that_is_no_picture_is_refused(content: bytes, match: str, tmp_path: Path) -> None:
     path = tmp_path / "a photo.jpg"
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match=match) as caught:
@@ -66,16 +66,16 @@ def test_content_that_is_no_picture(content: bytes, match: str, tmp_path: Path) 
     assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_paths_that_are_no_files(tmp_path: Path) -> None:
+def test_paths_that_are_no_regular_files_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.jpg"):
         with pytest.raises(UnreadableError, match=r"regular file|no such file"):
             read_photo(path)
-    os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for ever
+    os.mkfifo(tmp_path / "pipe.jpg")  # opening it would block for ever
     with pytest.raises(UnreadableError, match="not a regular file"):
         read_photo(tmp_path / "pipe.jpg")
 
 
-def test_the_pixel_limit_is_ours_and_nothing_global_changes(
+def test_the_pixel_limit_is_the_callers_and_no_global_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(noise()).save(tmp_path / "a.png")
@@ -139,7 +139,7 @@ def test_truncated_sixteen_bits_are_never_accepted(depth: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_damage_anywhere_gives_a_photo_or_a_refusal(suffix: str, tmp_path: Path) -> None:
-    """400 files with a few wrong bytes: whatever the decoder raises, only ``UnreadableError`` comes out."""
+    """400 files with a few wrong bytes: any exception of a decoder becomes ``UnreadableError``."""
     whole = tmp_path / f"whole.{suffix}"
     Image.fromarray(noise(16, 16)).save(whole, **FORMATS[suffix])
     content = np.frombuffer(whole.read_bytes(), np.uint8)
@@ -187,7 +187,9 @@ def test_a_tiff_with_reduced_copies_is_read_with_a_warning(tmp_path: Path) -> No
         ("F", "32 bits, which cannot be written back"),
     ],
 )
-def test_depths_that_cannot_be_written_back(mode: str, match: str, tmp_path: Path) -> None:
+def test_depths_that_cannot_be_written_back_are_refused(
+    mode: str, match: str, tmp_path: Path
+) -> None:
     Image.new(mode, (8, 8)).save(tmp_path / "a.tif")
     with pytest.raises(UnreadableError, match=match):
         read_photo(tmp_path / "a.tif")

@@ -1,4 +1,4 @@
-"""A file that kills, stalls or swells its decoder is one photo's error: the process that reads it is not the one that cleans."""
+"""A file that crashes, stalls or bloats its decoder is one photo's error, in a child process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="limits on a process are P
 
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[SubprocessPool]:
-    """Decoders of this test alone."""
+    """A pool of decoders of this test alone."""
     pool = SubprocessPool(sandbox_worker.main)
     monkeypatch.setattr(sandbox, "_decoders", pool)
     yield pool
@@ -40,12 +40,16 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[SubprocessPool]:
 
 @pytest.fixture
 def fault(pool: SubprocessPool, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Decoders that run ``code`` before they read a file with ``fault`` in its name."""
+    """Make decoders run ``code`` before they read a file with ``fault`` in its name."""
 
     def plant(code: str, more: str = "") -> None:
         patch = (
-            "import os, signal, time; from remove_objects.pipeline.images import sandbox_worker as d; real = d.read_photo\n"
-            f"def read(path, **more):\n    if 'fault' in path.name:\n        {code}\n    return real(path, **more)\n"
+            "import os, signal, time\n"
+            "from remove_objects.pipeline.images import sandbox_worker as d\n"
+            "real = d.read_photo\n"
+            "def read(path, **more):\n"
+            f"    if 'fault' in path.name:\n        {code}\n"
+            "    return real(path, **more)\n"
             f"d.read_photo = read\n{more}\n"
         )
         before, _, after = pool.code.partition("from remove_objects")
@@ -59,7 +63,7 @@ def save(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(
+def test_a_photo_comes_back_as_read_in_this_process_and_is_writable(
     tmp_path: Path, pool: SubprocessPool
 ) -> None:
     path = save(tmp_path / "a.png")
@@ -73,7 +77,7 @@ def test_a_photo_comes_back_as_it_is_read_here_and_can_be_written_to(
     apart.rgb[0, 0] = 1
 
 
-def test_a_relative_name_is_looked_for_where_the_program_stands_now(
+def test_a_relative_path_starts_from_the_programs_current_folder(
     tmp_path: Path, pool: SubprocessPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed, folder in enumerate(("one", "two")):
@@ -97,7 +101,7 @@ def test_a_relative_name_is_looked_for_where_the_program_stands_now(
     ],
     ids=["segmentation fault", "abort", "exit", "killed", "a fault of our own"],
 )
-def test_a_decoder_that_dies_is_one_photos_error_and_the_next_is_read(
+def test_a_crashed_decoder_is_one_photos_error_and_the_next_is_read(
     code: str, says: str, fault: Any, tmp_path: Path
 ) -> None:
     fault(code)
@@ -110,7 +114,7 @@ def test_a_decoder_that_dies_is_one_photos_error_and_the_next_is_read(
 
 
 @posix
-def test_a_batch_goes_on_after_a_crash(fault: Any, red_is_person: None, tmp_path: Path) -> None:
+def test_a_batch_continues_after_a_crash(fault: Any, red_is_person: None, tmp_path: Path) -> None:
     fault("os.kill(os.getpid(), signal.SIGSEGV)")
     (tmp_path / "in").mkdir()
     for i, name in enumerate(("a.png", "fault.png", "z.png")):
@@ -138,10 +142,10 @@ def test_processor_time_is_limited(fault: Any, tmp_path: Path) -> None:
     ) as error:
         images.read_photo(path)
     assert str(path) in str(error.value)
-    assert time.monotonic() - begun < 60  # a second of processor time, and the machine's other work
+    assert time.monotonic() - begun < 60  # a second of processor time, on a busy machine
 
 
-def test_a_decoder_that_waits_for_ever_is_ended_by_the_clock(
+def test_a_decoder_that_waits_for_ever_is_killed_after_a_while(
     fault: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault("time.sleep(3600)")
@@ -164,7 +168,7 @@ def test_memory_is_limited_by_the_pixels_that_the_header_declares(
     with pytest.raises(UnreadableError) as error:
         images.read_photo(bomb)
     assert str(bomb) in str(error.value)
-    plain.write_bytes(tiff_of_one_vast_tile(1024))  # the very same with a tile of 3 MB
+    plain.write_bytes(tiff_of_one_vast_tile(1024))  # the same with a tile of 3 MB
     assert images.read_photo(plain).size == (16, 16)
 
 
@@ -188,8 +192,8 @@ def test_a_jpeg_of_a_thousand_scans_is_refused_before_it_is_decoded(
 
 
 @pytest.mark.parametrize("suffix", ["webp", "tif"])
-def test_a_vast_file_is_refused_unread(suffix: str, tmp_path: Path) -> None:
-    """Decoders of WebP and AVIF read the whole file before they look at it: 3 GB, though the disk holds none of them."""
+def test_a_vast_file_is_refused_before_it_is_read(suffix: str, tmp_path: Path) -> None:
+    """Decoders of WebP and AVIF would read the whole file: 3 GB, of which the disk holds none."""
     path = tmp_path / f"vast.{suffix}"
     Image.fromarray(scene()).save(path)
     os.truncate(path, 3 << 30)
@@ -199,9 +203,7 @@ def test_a_vast_file_is_refused_unread(suffix: str, tmp_path: Path) -> None:
 
 
 @posix
-def test_ctrl_c_while_a_photo_is_read_leaves_no_half_answer_behind(
-    fault: Any, tmp_path: Path
-) -> None:
+def test_ctrl_c_during_a_read_leaves_no_half_answer_behind(fault: Any, tmp_path: Path) -> None:
     fault("time.sleep(1)")
     bad, good = save(tmp_path / "fault.png", 1), save(tmp_path / "good.png", 2)
     good_pixels = read.read_photo(good).rgb
@@ -223,7 +225,9 @@ def test_ctrl_c_while_a_photo_is_read_leaves_no_half_answer_behind(
 def test_decoders_are_kept_and_end_with_the_program(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png")
     script = (
-        "import sys; from pathlib import Path; from remove_objects.pipeline import images; from remove_objects.pipeline.images import sandbox\n"
+        "import sys; from pathlib import Path\n"
+        "from remove_objects.pipeline import images\n"
+        "from remove_objects.pipeline.images import sandbox\n"
         "for _ in range(3): images.read_photo(Path(sys.argv[1]))\n"
         "(one,) = sandbox._decoders.idle; print(one.pid)"
     )
@@ -240,7 +244,7 @@ def test_decoders_are_kept_and_end_with_the_program(tmp_path: Path) -> None:
         os.kill(int(done.stdout), 0)
 
 
-def test_where_no_process_can_be_started_the_photo_is_read_here(
+def test_without_child_processes_the_photo_is_read_in_this_one(
     tmp_path: Path,
     pool: SubprocessPool,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""``--strip-metadata``: a secret that is planted wherever a format can hold one is in no byte of what is written; the pixels stay."""
+"""``--strip-metadata``: no secret planted anywhere in a file is in its output; pixels stay."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_turned_jpeg_keeps_its_orientation_and_nothing_else_of_its_exif(
         assert dict(new.getexif()) == ({} if turn == 1 else {0x0112: turn})
 
 
-def test_an_unchanged_jpegs_samples_stay_as_they_are_coded(tmp_path: Path) -> None:
+def test_an_unchanged_jpegs_coded_samples_stay(tmp_path: Path) -> None:
     source, target = tmp_path / "s.jpg", tmp_path / "o.jpg"
     jpeg(source, progressive=True)
     strip_photo(read_photo(source), source, target)
@@ -127,7 +127,7 @@ def test_an_unchanged_jpegs_samples_stay_as_they_are_coded(tmp_path: Path) -> No
     assert after.trailer == b""
 
 
-def test_density_that_only_exif_tells_is_kept(tmp_path: Path) -> None:
+def test_density_that_only_exif_declares_is_kept(tmp_path: Path) -> None:
     block = exif(6)
     block[0x011A], block[0x011B], block[0x0128] = 305.5, 305.5, 2
     Image.fromarray(scene()).save(tmp_path / "s.jpg", exif=block)
@@ -169,9 +169,7 @@ def test_a_webp_without_metadata_is_the_same_bytes(tmp_path: Path) -> None:
         (struct.pack(">I4s", 900, b"free"), "does not fit in"),
     ],
 )
-def test_containers_that_are_not_understood_are_refused_and_never_passed_on(
-    content: bytes, match: str
-) -> None:
+def test_unsupported_containers_are_refused_and_never_copied(content: bytes, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         bmff.without_metadata(struct.pack(">I4s4s", 12, b"ftyp", b"heic") + content, None)
 
@@ -192,7 +190,7 @@ def test_damaged_containers_never_raise_anything_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("red_is_person")
-def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_says_so(tmp_path: Path) -> None:
+def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_reports_it(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     names = [name for name in PLANTED if name != "a.heic" or pillow_heif is not None]
@@ -217,5 +215,5 @@ def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_says_so(tmp_path: P
     again = remove_folder([folder], Settings(segmenter="compact", probe=False, offline=True), batch)
     assert {photo["status"] for photo in again.photos} & {
         "skipped"
-    } == set()  # without the option it is another result
+    } == set()  # without the option the result differs
     assert SECRET.encode() in (tmp_path / "out" / "nobody.jpg").read_bytes()

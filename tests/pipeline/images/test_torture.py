@@ -1,4 +1,4 @@
-"""Every odd and broken file of the torture set, where it is at hand: $REMOVE_OBJECTS_DATA/torture."""
+"""Every odd and broken file of the torture set, if available: $REMOVE_OBJECTS_DATA/torture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Child processes: every module that a pool starts is imported where it is started, so the layers hold."""
+"""Child processes: the modules that pools start are imported, so the layer contract covers them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_both_pools_are_seen() -> None:
 
 @pytest.mark.parametrize(("path", "argument"), POOLS, ids=[path.stem for path, _ in POOLS])
 def test_a_pool_starts_the_main_of_an_imported_module(path: Path, argument: ast.expr) -> None:
-    """The module is imported by its caller, so the layer contract of the imports covers the child."""
+    """The caller imports the module, so the contract of the imports covers the child."""
     assert isinstance(argument, ast.Attribute)
     assert isinstance(argument.value, ast.Name)
     started = getattr(importlib.import_module(module_name(path)), argument.value.id)
@@ -61,7 +61,7 @@ def test_a_pool_starts_the_main_of_an_imported_module(path: Path, argument: ast.
 
 
 def test_only_the_pool_starts_python_from_a_string() -> None:
-    """Any other string that imports from this package would be an arrow that import-linter misses."""
+    """Any other string that imports from this package would escape import-linter."""
     strings = {
         module_name(path): node.value
         for path in sources()
@@ -77,7 +77,9 @@ def test_a_child_imports_what_its_parent_imports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "echo_worker.py").write_text(
-        "import sys\ndef main():\n    for line in sys.stdin: print(line.strip()[::-1], flush=True)\n"
+        "import sys\n"
+        "def main():\n"
+        "    for line in sys.stdin: print(line.strip()[::-1], flush=True)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     pool = SubprocessPool(importlib.import_module("echo_worker").main)

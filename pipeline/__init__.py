@@ -1,1 +1,1 @@
-"""The main job: photos in, photos without the objects and a report out. ``docs/architecture.md`` names the rooms."""
+"""The main job: clean photos and report on them. ``docs/architecture.md`` describes the rooms."""

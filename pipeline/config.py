@@ -1,37 +1,43 @@
-"""All settings of a run and every number that decides something. Figures here are the ones the documentation quotes."""
+"""The settings of the picture, and the thresholds that the documentation quotes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..models.categories import CLASSES
 from .errors import UsageError
 
-if TYPE_CHECKING:
-    pass
-
-
 SEGMENTERS = ("auto", "fcn_resnet101", "compact")
-
 ROUTES = ("auto", "edge", "face", "free-form")
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
 DETAILS = ("texture", "none")
-
 COMPARISONS = ("navier-stokes", "telea")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user may choose. Two runs with equal settings give equal pictures.
+    """The user's choices. Two runs with equal settings give equal pictures.
 
-    ``dilate`` is a radius in pixels of the photo, or None for ``AUTO_DILATE``; ``threshold`` the least probability in [0, 1]
-    of the removed classes at which a pixel is taken. ``detail``: whether the photo's own texture is laid into the holes. ``compare``:
-    classical ways in which the same holes are filled too, for the report. ``prefilter``: whether the compact segmenter looks first, and a
-    slower one is asked only about photos in which it sees a trace of the classes. ``strip_metadata``: whether photos are written without
-    the metadata that their pixels do not need, those too in which nothing was found.
+    A journal identifies finished photos by all of these keys and values: another key would let
+    finished photos be processed again (``pipeline.batch.ledger``).
+
+    Attributes:
+        segmenter: the network that finds the objects; ``auto`` prefers ``fcn_resnet101``.
+        threshold: the least probability of a removed pixel, in (0, 1), of the removed classes
+            together.
+        dilate: radius in pixels by which the mask is widened; None for ``auto_dilate``.
+        route: the inpainter; ``auto`` chooses one for each hole.
+        detail: ``texture`` fills holes with the photo's own texture, ``none`` with the networks'
+            enlarged prediction.
+        device: the device of the networks.
+        probe: measure the inpainter's error on a moved hole, where every pixel is known.
+        lossless: write PNG if the photo's own format is lossy.
+        offline: never use the network.
+        compare: classical methods that fill the same holes too, for the report.
+        prefilter: run the compact segmenter first, and a slower one only on photos in which it
+            sees a trace of the classes.
+        strip_metadata: write photos, unchanged ones too, without the metadata that their pixels
+            do not need.
     """
 
     segmenter: str = "auto"
@@ -66,10 +72,10 @@ class Settings:
 
 
 def resolve_classes(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    """Class names as the user wrote them -> names of ``CLASSES`` in their order; ``all`` is every one.
+    """Turn the user's class names into names of ``CLASSES``, in their order; ``all`` is every one.
 
     Raises:
-        UsageError: an unknown name, with the twenty there are.
+        UsageError: a name is unknown; the message lists the twenty classes.
     """
     wanted = {n.strip().lower().replace(" ", "").replace("_", "") for n in names}
     if "all" in wanted:
@@ -77,30 +83,34 @@ def resolve_classes(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     unknown = sorted(wanted - set(CLASSES))
     if unknown:
         raise UsageError(
-            f"unknown class {', '.join(repr(u) for u in unknown)}; the classes are: {', '.join(CLASSES)}, or all"
+            f"unknown class {', '.join(repr(u) for u in unknown)}; "
+            f"the classes are: {', '.join(CLASSES)}, or all"
         )
     return tuple(c for c in CLASSES if c in wanted)
 
 
 def auto_dilate(height: int, width: int) -> int:
-    """The dilation radius that follows the photo's size: 1.2 % of its longer side, at least 3 pixels.
+    """Return the dilation radius for a photo's size: 1.2 % of its longer side, at least 3 pixels.
 
-    The segmenters answer on a grid of about 1/128 of the longer side; their border is off by about one cell.
+    The segmenters predict on a grid of about 1/128 of the longer side, so their border is off by
+    about one cell.
     """
     return max(3, round(0.012 * max(height, width)))
 
 
-#: Connected parts of a class mask below this share of the photo are specks and dropped.
+#: Connected components of a class mask below this share of the photo are dropped as specks.
 SPECK_SHARE = 0.0004
 
-#: A hole may be this share of a photo before its verdict is ``review`` on that ground alone.
+#: Share of the photo above which holes alone make the verdict ``review``.
 REVIEW_HOLE_SHARE = 0.35
 
-#: Above this share nothing is left to fill from, and the photo fails.
+#: Share of the photo above which too little is left to fill from, so the photo fails.
 FAIL_HOLE_SHARE = 0.90
 
-#: Residue (share of the hole that the segmenter still calls the removed class) above which a photo is for review.
+#: Residue (share of the hole in which the segmenter still sees the removed class) above which the
+#: verdict is ``review``.
 REVIEW_RESIDUE = 0.20
 
-#: Expected error (``pipeline.quality.verdict.expected_error``) above which a photo is for review: a third of the photos of docs/quality-report.md are above.
+#: Expected error (``pipeline.quality.verdict.expected_error``) above which the verdict is
+#: ``review``: a third of the photos of docs/quality-report.md are above.
 REVIEW_SCORE = 0.285

@@ -1,4 +1,4 @@
-"""The algebra of boxes, by hand and against masks drawn pixel by pixel; and windows around holes."""
+"""The algebra of boxes, by hand and against masks drawn pixel by pixel; windows around holes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The fast arithmetic against the exact one: masks and fills of bf16 and of fp32 are the same to the eye."""
+"""Fast arithmetic against exact: masks and fills in bf16 and fp32 are visually the same."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -22,17 +23,19 @@ SAMPLES = Path(__file__).parents[2] / "sample_images"
 
 @pytest.fixture(params=[False, True], ids=["fp32", "bf16"])
 def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the hardware has bf16, once False and once True."""
     chosen: bool = request.param
     monkeypatch.setattr(precision, "has_bf16", lambda device: chosen)
     return chosen
 
 
-def in_both(monkeypatch: pytest.MonkeyPatch, run: object) -> list[np.ndarray]:
-    found = []
+def in_both(monkeypatch: pytest.MonkeyPatch, run: Callable[[], np.ndarray]) -> list[np.ndarray]:
+    """The results of ``run`` in fp32 and in bf16."""
+    results = []
     for chosen in (False, True):
         monkeypatch.setattr(precision, "has_bf16", lambda device, chosen=chosen: chosen)
-        found.append(run())  # type: ignore[operator]
-    return found
+        results.append(run())
+    return results
 
 
 def test_autocast_is_on_where_the_hardware_has_it(fast: bool) -> None:
@@ -41,19 +44,19 @@ def test_autocast_is_on_where_the_hardware_has_it(fast: bool) -> None:
     assert product.dtype is (torch.bfloat16 if fast else torch.float32)
 
 
-def test_what_a_processor_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    for found, expected in (
+def test_bf16_follows_the_processors_capabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    for capabilities, expected in (
         ({"avx512_bf16": True}, True),
         ({"amx_bf16": True}, True),
         ({"avx2": True}, False),
         ({}, False),
     ):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=found: c, raising=False)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)
         assert precision.has_bf16("cpu") is expected
     assert precision.has_bf16("mps") is False
 
 
-def test_bf16_can_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     monkeypatch.setenv("REMOVE_OBJECTS_BF16", "0")
     assert precision.has_bf16("cpu") is False
@@ -84,16 +87,16 @@ def test_masks_of_bf16_are_those_of_fp32(
 @pytest.mark.parametrize("route", list(Route))
 def test_fills_of_bf16_are_those_of_fp32(monkeypatch: pytest.MonkeyPatch, route: Route) -> None:
     rgb = cv2.resize(read_rgb(SAMPLES / "coffee.jpg"), (300, 200), interpolation=cv2.INTER_AREA)
-    unknown = np.zeros(rgb.shape[:2], bool)
+    hole_mask = np.zeros(rgb.shape[:2], bool)
     rows, columns = (
         (slice(60, 120), slice(0, 70)) if route is Route.EDGE else (slice(60, 120), slice(100, 170))
     )
-    unknown[rows, columns] = True
-    (hole,) = find_holes(unknown)
+    hole_mask[rows, columns] = True
+    (hole,) = find_holes(hole_mask)
 
     def run() -> np.ndarray:
-        fill = Inpainters(CPU, detail=False).fill(rgb, unknown, hole, route)
-        inside = unknown[fill.window.slices]
+        fill = Inpainters(CPU, detail=False).fill(rgb, hole_mask, hole, route)
+        inside = hole_mask[fill.window.slices]
         return fill.upsampled[inside]
 
     exact, quick = in_both(monkeypatch, run)

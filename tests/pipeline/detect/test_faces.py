@@ -1,4 +1,4 @@
-"""The cascades that always work, and a face as every photo library's own sample has it."""
+"""The Haar cascades, which always work, on a face that scikit-image ships."""
 
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from remove_objects.pipeline.detect.faces import FaceDetector
 
 @pytest.fixture
 def detector(tiny: Path) -> FaceDetector:
+    """A detector without YuNet."""
     return FaceDetector(offline=True)
 
 
-def test_without_yunet_the_cascades_stand_in(detector: FaceDetector) -> None:
+def test_without_yunet_the_cascades_are_used(detector: FaceDetector) -> None:
     assert detector.name == "haar"
 
 
@@ -24,9 +25,9 @@ def test_a_face_is_found_where_it_is(detector: FaceDetector, dtype: type) -> Non
     from skimage.data import astronaut
 
     rgb = astronaut() if dtype is np.uint8 else astronaut().astype(np.uint16) * 257
-    found = detector.detect(rgb)
-    assert found
-    best = found[0].box
+    detected = detector.detect(rgb)
+    assert detected
+    best = detected[0].box
     # The astronaut's face: about 100 pixels around (222, 120).
     assert abs(best.x + best.w / 2 - 222) < 25
     assert abs(best.y + best.h / 2 - 120) < 25

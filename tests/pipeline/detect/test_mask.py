@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 
-from remove_objects.pipeline.detect.mask import class_mask, dilate, drop_specks, find_holes
+from remove_objects.pipeline.detect.mask import (
+    CONNECTED,
+    class_mask,
+    class_shares,
+    dilate,
+    drop_specks,
+    find_holes,
+    removed_probability,
+    whole_objects,
+)
 from remove_objects.pipeline.types import Box
 
 
 def picture(rows: str) -> np.ndarray:
+    """A mask from rows of ``.`` and ``#`` (True), separated by spaces."""
     return np.array([[c == "#" for c in row] for row in rows.split()])
 
 
@@ -47,10 +57,10 @@ def test_threshold_decides_at_the_photos_size() -> None:
     probability = np.zeros((4, 4), np.float32)
     probability[:, 2:] = 0.6
     assert not class_mask(probability, 40, 40, 0.7).any()
-    found = class_mask(probability, 40, 40, 0.3)
-    assert found.shape == (40, 40)
-    assert found[:, 25:].all()
-    assert not found[:, :12].any()
+    mask = class_mask(probability, 40, 40, 0.3)
+    assert mask.shape == (40, 40)
+    assert mask[:, 25:].all()
+    assert not mask[:, :12].any()
 
 
 def test_far_holes_are_two_and_partition_the_mask() -> None:
@@ -72,3 +82,57 @@ def test_near_holes_are_one() -> None:
     (hole,) = find_holes(mask)
     assert hole.box == Box(20, 20, 40, 20)
     assert not hole.mask[:, 22].any()
+
+
+def test_shares_by_class() -> None:
+    probabilities = np.zeros((21, 10, 10), np.float32)
+    probabilities[15, :5], probabilities[8, 5:7], probabilities[0, 7:] = 1, 1, 1
+    assert class_shares(probabilities, ["person", "cat", "dog"], 0.5) == pytest.approx(
+        {"person": 0.5, "cat": 0.2}
+    )
+    assert removed_probability(probabilities, ["person", "cat"]).mean() == pytest.approx(0.7)
+
+
+def test_a_fainter_part_of_an_object_belongs_to_it() -> None:
+    removed, ground = np.zeros((20, 60), np.float32), np.ones((20, 60), np.float32)
+    removed[5:15, 5:15] = 0.9
+    removed[5:15, 15:20] = CONNECTED * 0.5 + 0.01
+    removed[5:15, 20:25] = CONNECTED * 0.5 - 0.01  # too faint where nothing is as likely
+    removed[5:15, 40:50] = 0.49  # connected with no certain pixel
+    whole = whole_objects(removed, ground, 0.5) >= 0.5
+    assert whole[5:15, 5:20].all()
+    assert whole.sum() == 10 * 15
+
+
+def test_an_object_continues_where_its_class_wavers() -> None:
+    removed, ground = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
+    removed[5:15, 5:15], ground[5:15, 5:25] = 0.9, 0.1
+    removed[5:15, 15:25] = 0.2  # certainly an object, perhaps this one
+    whole = whole_objects(removed, ground, 0.5) >= 0.5
+    assert whole[5:15, 5:25].all()
+    assert whole.sum() == 10 * 20
+
+
+@pytest.mark.parametrize(("probability", "background"), [(0.1, 0.1), (0.2, 0.7)])
+def test_another_object_and_the_background_are_left(probability: float, background: float) -> None:
+    removed, ground = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
+    removed[5:15, 5:15], ground[5:15, 5:15] = 0.9, 0.1
+    removed[5:15, 15:25], ground[5:15, 15:25] = probability, background
+    assert (whole_objects(removed, ground, 0.5) >= 0.5).sum() == 100
+
+
+def test_an_object_that_touches_no_certain_pixel_is_left() -> None:
+    removed, ground = np.full((20, 40), 0.2, np.float32), np.full((20, 40), 0.1, np.float32)
+    removed[:, 15:20] = 0.0
+    removed[5, 5] = 0.9
+    whole = whole_objects(removed, ground, 0.5) >= 0.5
+    assert whole[:, :15].all()
+    assert not whole[:, 15:].any()
+
+
+def test_the_background_may_be_of_another_size() -> None:
+    removed, ground = np.zeros((40, 80), np.float32), np.zeros((20, 40), np.float32)
+    removed[10, 10] = 0.9
+    whole = whole_objects(removed, ground, 0.5)
+    assert whole.shape == (40, 80)
+    assert (whole >= 0.5).sum() == 1

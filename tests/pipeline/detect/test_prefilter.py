@@ -1,4 +1,4 @@
-"""The cascade: a slow segmenter is asked only about photos in which the quick one sees a trace; a faint trace is enough."""
+"""The cascade: the slow segmenter runs only on photos in which the quick one sees a faint trace."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from tests.support.box_segmenter import BoxSegmenter
 from tests.support.scenes import scene
 
 
-def glance(person: float, share: float, size: int = 100) -> Any:
+def quick_segmenter(person: float, share: float, size: int = 100) -> Any:
     """A quick segmenter that gives ``share`` of the photo the probability ``person``."""
 
-    class Glance:
+    class Quick:
         name, quick, sha256 = "compact", True, "1" * 64
 
         def probabilities(self, rgb: Any, longest: int | None = None) -> Any:
-            found = np.zeros((len(CATEGORIES), size, size), np.float32)
-            found[CATEGORIES.index("person")].ravel()[: round(share * size * size)] = person
-            found[0] = 1 - found.sum(0)
-            return found
+            p = np.zeros((len(CATEGORIES), size, size), np.float32)
+            p[CATEGORIES.index("person")].ravel()[: round(share * size * size)] = person
+            p[0] = 1 - p.sum(0)
+            return p
 
-    return Glance()
+    return Quick()
 
 
 class Slow(BoxSegmenter):
+    """Counts its passes."""
+
     name, quick = "fcn_resnet101", False
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.passes = 0
 
     def probabilities(self, rgb: Any, longest: int | None = None) -> Any:
-        self.asked += 1
+        """As in ``BoxSegmenter``."""
+        self.passes += 1
         return super().probabilities(rgb)
 
 
@@ -48,20 +51,21 @@ def _tiny(tiny: Any) -> None:
 
 
 def remover(
-    monkeypatch: pytest.MonkeyPatch, first: Any, **settings: Any
+    monkeypatch: pytest.MonkeyPatch, quick: Any, **settings: Any
 ) -> tuple[ObjectRemover, Slow]:
+    """A remover that segments with ``Slow``, after ``quick`` as the prefilter."""
     slow = Slow()
     monkeypatch.setattr(
         segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(slow, {"slow": "0" * 64})
     )
-    monkeypatch.setattr(segmenters, "CompactSegmenterAdapter", lambda device: first)
+    monkeypatch.setattr(segmenters, "CompactSegmenterAdapter", lambda device: quick)
     return ObjectRemover(Settings(offline=True, probe=False, **settings)), slow
 
 
 PHOTO = scene()
 
 
-def test_a_trace_is_what_a_small_part_of_the_photo_reaches() -> None:
+def test_the_peak_is_the_probability_that_a_small_part_of_the_photo_reaches() -> None:
     removed = np.zeros((100, 100), np.float32)
     removed.ravel()[:10] = 0.7
     assert prefilter.peak_probability(removed) == pytest.approx(
@@ -77,9 +81,9 @@ def test_a_trace_is_what_a_small_part_of_the_photo_reaches() -> None:
 def test_a_photo_without_a_trace_never_reaches_the_slow_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cleaner, slow = remover(monkeypatch, glance(0.0, 0.0))
+    cleaner, slow = remover(monkeypatch, quick_segmenter(0.0, 0.0))
     outcome = cleaner.remove(PHOTO, ["person"]).outcome
-    assert slow.asked == 0
+    assert slow.passes == 0
     assert outcome.status.value == "unchanged"
     assert (
         "the prefilter found no trace, fcn_resnet101 was not run (--no-prefilter" in outcome.reason
@@ -89,30 +93,30 @@ def test_a_photo_without_a_trace_never_reaches_the_slow_one(
 
 def test_a_faint_trace_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     cleaner, slow = remover(
-        monkeypatch, glance(1.01 * prefilter.LEAST_PEAK, 2 * prefilter.PEAK_SHARE)
+        monkeypatch, quick_segmenter(1.01 * prefilter.LEAST_PEAK, 2 * prefilter.PEAK_SHARE)
     )
     outcome = cleaner.remove(PHOTO, ["person"]).outcome
-    assert slow.asked >= 1
+    assert slow.passes >= 1
     assert outcome.holes
 
 
-def test_of_another_class_a_trace_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    cleaner, slow = remover(monkeypatch, glance(0.9, 0.5))
+def test_a_trace_of_another_class_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, quick_segmenter(0.9, 0.5))
     cleaner.remove(PHOTO, ["dog"])
-    assert slow.asked == 0
+    assert slow.passes == 0
     cleaner.remove(PHOTO, ["dog", "person"])
-    assert slow.asked >= 1
+    assert slow.passes >= 1
 
 
-def test_no_prefilter_asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    cleaner, slow = remover(monkeypatch, glance(0.0, 0.0), prefilter=False)
+def test_without_the_prefilter_the_slow_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, quick_segmenter(0.0, 0.0), prefilter=False)
     assert cleaner.remove(PHOTO, ["person"]).outcome.holes
-    assert slow.asked >= 1
+    assert slow.passes >= 1
     assert cleaner.networks.weights().keys().isdisjoint({"compact-segmenter"})
 
 
-def test_the_compact_segmenter_has_nobody_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cleaner, slow = remover(monkeypatch, glance(0.0, 0.0))
+def test_the_compact_segmenter_has_no_prefilter(monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaner, slow = remover(monkeypatch, quick_segmenter(0.0, 0.0))
     slow.quick = True  # type: ignore[misc]
     assert cleaner.networks.prefilter is None
     assert CompactSegmenterAdapter.quick

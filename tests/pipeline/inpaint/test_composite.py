@@ -1,4 +1,4 @@
-"""The composite changes the hole and nothing else, and closes the seam from inside."""
+"""The composite changes only the hole, and closes the seam from inside."""
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from tests.support.scenes import scene
 def composite(
     photo: np.ndarray, fill: np.ndarray, window: Box, hole: Hole, hole_mask: np.ndarray
 ) -> np.ndarray:
+    """``blend_into`` on a copy of the photo."""
     out = photo.copy()
     blend_into(out, fill, window, hole, hole_mask)
     return out
@@ -51,11 +52,11 @@ def test_a_fill_of_a_wrong_shade_meets_the_photo_at_the_rim() -> None:
     assert closed is not None
     assert opened is not None
     assert closed < 0.6 * opened
-    # Deep inside, the fill is as it was given.
+    # Deep inside, the fill is unchanged.
     assert np.abs(result[60, 80].astype(int) - plain[60, 80].astype(int)).max() <= 2
 
 
-def test_what_lies_under_another_hole_does_not_lead_the_colour() -> None:
+def test_pixels_under_another_hole_do_not_influence_the_colour() -> None:
     photo = scene(person=None)
     mask = np.zeros(photo.shape[:2], bool)
     mask[40:60, 50:70] = True

@@ -1,5 +1,6 @@
-"""Windows, masking and the way back, for every route and odd sizes."""
+"""Every route's fill: its window, its range, and that no hole is read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import torch
 
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.inpaint.inpainters import Inpainters
-from remove_objects.pipeline.inpaint.windows import edge_window, resize_known
 from remove_objects.pipeline.types import Box, Face, Hole, Mask, Route
 from tests.support.scenes import scene
 
@@ -27,6 +27,7 @@ CASES = [
 
 
 def case(box: Box, size: tuple[int, int]) -> tuple[np.ndarray, Mask, Hole]:
+    """(photo, hole mask, its one hole)."""
     rgb = scene(*size, person=None)
     mask = np.zeros(size, bool)
     mask[box.slices] = True
@@ -35,6 +36,7 @@ def case(box: Box, size: tuple[int, int]) -> tuple[np.ndarray, Mask, Hole]:
 
 @pytest.fixture
 def inpainters(tiny: Path) -> Inpainters:
+    """Inpainters with untrained networks."""
     return Inpainters(torch.device("cpu"))
 
 
@@ -50,10 +52,7 @@ def test_the_window_holds_the_hole_and_nothing_under_it_is_read(
     )
     fill = inpainters.fill(rgb, mask, hole, route, faces)
     assert fill.rgb.shape == (fill.window.h, fill.window.w, 3)
-    assert fill.window.x <= box.x
-    assert fill.window.y <= box.y
-    assert fill.window.x + fill.window.w >= box.x + box.w
-    assert fill.window.y + fill.window.h >= box.y + box.h
+    assert fill.window.union(box) == fill.window
     assert np.isfinite(fill.rgb).all()
     assert fill.rgb.min() >= 0
     assert fill.rgb.max() <= 1
@@ -87,23 +86,19 @@ def test_sixteen_bit_photos_give_the_same_answer(inpainters: Inpainters) -> None
     assert np.abs(narrow - wide).max() < 1e-3
 
 
-def test_resizing_takes_nothing_from_the_hole() -> None:
-    picture = np.full((40, 40, 3), 0.5, np.float32)
-    known = np.ones((40, 40), bool)
-    known[10:23, 10:23] = False
-    picture[~known] = 0
-    small, small_known = resize_known(picture, known, 10, 10)
-    assert np.allclose(small[small_known], 0.5, atol=1e-4)
-    assert not small_known[3:5, 3:5].any()
+def test_a_fill_without_detail_is_the_upsampled_prediction(tiny: Path) -> None:
+    rgb, mask, hole = case(Box(40, 30, 30, 25), (120, 160))
+    fill = Inpainters(torch.device("cpu"), detail=False).fill(rgb, mask, hole, Route.FREE_FORM)
+    assert fill.textured is None
+    assert fill.window == fill.crop
+    assert np.array_equal(fill.rgb, fill.upsampled)
 
 
-@pytest.mark.parametrize(
-    "box",
-    [Box(0, 300, 90, 200), Box(810, 300, 90, 200), Box(300, 0, 200, 90), Box(300, 610, 200, 90)],
-)
-def test_the_edge_window_gives_the_hole_its_share(box: Box) -> None:
-    _, _, hole = case(box, (700, 900))
-    window = edge_window(hole, 700, 900)
-    depth, across = (box.w, window.w) if box.w < box.h else (box.h, window.h)
-    assert depth / across == pytest.approx(0.3, abs=0.01)
-    assert Box(max(window.x, box.x), max(window.y, box.y), box.w, box.h) == box
+def test_the_upsampled_prediction_is_cut_to_the_window(inpainters: Inpainters) -> None:
+    rgb, mask, hole = case(Box(200, 300, 260, 180), (700, 900))
+    fill = inpainters.fill(rgb, mask, hole, Route.FREE_FORM)
+    assert fill.textured is not None
+    assert fill.crop.union(fill.window) == fill.crop
+    assert fill.upsampled.shape == fill.textured.shape == (fill.window.h, fill.window.w, 3)
+    whole = replace(fill, window=fill.crop).upsampled
+    assert np.array_equal(fill.upsampled, whole[fill.window.relative_to(fill.crop).slices])

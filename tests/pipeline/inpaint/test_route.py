@@ -1,14 +1,15 @@
-"""The router: borders, faces that stay, and faces that are removed themselves."""
+"""The choice of the network: borders, faces that stay, and faces that are removed themselves."""
 
 import numpy as np
 import pytest
 
 from remove_objects.pipeline.detect.mask import dilate, find_holes
 from remove_objects.pipeline.inpaint.route import FACE_REGION, choose_route, face_region
-from remove_objects.pipeline.types import Box, Face, Route
+from remove_objects.pipeline.types import Box, Face, Hole, Route
 
 
-def holes_of(*boxes: Box, size: tuple[int, int] = (300, 400)) -> tuple[np.ndarray, list]:
+def holes_of(*boxes: Box, size: tuple[int, int] = (300, 400)) -> tuple[np.ndarray, list[Hole]]:
+    """(hole mask of rectangles, its holes)."""
     mask = np.zeros(size, bool)
     for box in boxes:
         mask[box.slices] = True
@@ -54,7 +55,10 @@ def test_a_small_hole_on_a_face_that_stays_goes_to_the_face_network() -> None:
 
 
 def test_a_removed_persons_own_face_never_goes_to_the_face_network() -> None:
-    """The ghost-face rule, for a person of any size anywhere: the hole covers head and body, the detector sees the head."""
+    """The ghost-face rule, for a person of any size anywhere.
+
+    The hole covers head and body; the detector sees the head.
+    """
     rng = np.random.default_rng(0)
     for _ in range(200):
         mask = np.zeros((400, 500), bool)

@@ -1,4 +1,4 @@
-"""Signs of a bad result, on pictures whose answer can be worked out by hand."""
+"""Quality features of pictures whose answer can be computed by hand."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from remove_objects.pipeline.types import Box, Hole
 def square(
     x: int, y: int, side: int, height: int = 100, width: int = 100
 ) -> tuple[Hole, np.ndarray]:
+    """A square hole, and the mask of all holes."""
     hole_mask = np.zeros((height, width), bool)
     hole_mask[y : y + side, x : x + side] = True
     return Hole(
@@ -31,31 +32,31 @@ def test_structure_beside_the_hole_counts_and_grain_does_not() -> None:
     grain = (calm + rng.integers(-20, 20, (100, 100, 3))).astype(np.uint8)
     kerb = calm.copy()
     kerb[:, 50:] = 200
-    found = [
+    strengths = [
         features.structure(*features.surroundings(p, hole, hole_mask)) for p in (calm, grain, kerb)
     ]
-    assert found[0] == pytest.approx(0.0, abs=1e-6)
-    assert found[2] > 5 * found[1] > 0
+    assert strengths[0] == pytest.approx(0.0, abs=1e-6)
+    assert strengths[2] > 5 * strengths[1] > 0
     deep = kerb.astype(np.uint16) * 257
     assert features.structure(*features.surroundings(deep, hole, hole_mask)) == pytest.approx(
-        found[2], rel=0.01
+        strengths[2], rel=0.01
     )
 
 
-def test_surroundings_of_a_large_hole_are_small_and_know_every_hole() -> None:
+def test_surroundings_of_a_large_hole_are_reduced_and_exclude_every_hole() -> None:
     hole, hole_mask = square(300, 300, 900, 1500, 1600)
-    hole_mask[:100] = True  # another one
-    small, inside, known = features.surroundings(
+    hole_mask[:100] = True  # another hole
+    small, inside, known_mask = features.surroundings(
         np.zeros((1500, 1600, 3), np.uint8), hole, hole_mask
     )
     assert max(small.shape[:2]) == 256
-    assert small.shape[:2] == inside.shape == known.shape
+    assert small.shape[:2] == inside.shape == known_mask.shape
     assert 0.2 < inside.mean() < 0.6
-    assert not (known & inside).any()
-    assert not known[:10].any()
+    assert not (known_mask & inside).any()
+    assert not known_mask[:10].any()
 
 
-def test_nothing_known_beside_it_has_no_structure() -> None:
+def test_without_known_pixels_beside_the_hole_there_is_no_structure() -> None:
     hole = Hole(Box(0, 0, 50, 50), np.ones((50, 50), bool), 1.0)
     assert (
         features.structure(
@@ -76,7 +77,7 @@ def test_certainty_is_of_the_hole_alone() -> None:
     assert ambiguity == pytest.approx(0.5)
 
 
-def test_a_hole_smaller_than_a_cell_of_the_segmenter_is_still_seen() -> None:
+def test_a_hole_smaller_than_a_cell_of_the_segmenter_still_counts() -> None:
     hole = Hole(Box(500, 700, 3, 3), np.ones((3, 3), bool), 1e-5)
     probability = np.zeros((10, 10), np.float32)
     probability[7, 5] = 1.0

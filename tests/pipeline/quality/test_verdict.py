@@ -1,4 +1,4 @@
-"""The verdict: each figure at both sides of its threshold, and an expected error that follows its signs."""
+"""The verdict: metrics on both sides of a threshold, and an error that follows its features."""
 
 from dataclasses import replace
 from math import exp
@@ -15,6 +15,7 @@ USUAL = QualityFeatures(
 
 
 def hole(features: QualityFeatures = USUAL, expected: float | None = None) -> HoleOutcome:
+    """The outcome of a hole with these features and, if given, this expected error."""
     return HoleOutcome(
         Box(1, 2, 3, 4),
         0.1,
@@ -26,24 +27,24 @@ def hole(features: QualityFeatures = USUAL, expected: float | None = None) -> Ho
     )
 
 
-def test_the_usual_signs_give_the_usual_error() -> None:
+def test_the_usual_features_give_the_usual_error() -> None:
     assert expected_error(USUAL) == pytest.approx(exp(USUAL_ERROR))
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_a_worse_sign_raises_the_expected_error(name: str) -> None:
+def test_a_worse_feature_raises_the_expected_error(name: str) -> None:
     higher = expected_error(replace(USUAL, **{name: 1.5 * getattr(USUAL, name) + 0.1}))
     assert higher < expected_error(USUAL) if name == "certainty" else higher > expected_error(USUAL)
 
 
 @pytest.mark.parametrize("name", [n for n in WEIGHTS if n not in ("depth", "share", "segmented")])
 @pytest.mark.parametrize("unknown", [None, float("nan")])
-def test_what_is_not_known_is_taken_as_usual(name: str, unknown: float | None) -> None:
+def test_an_unknown_feature_counts_as_usual(name: str, unknown: float | None) -> None:
     assert expected_error(replace(USUAL, **{name: unknown})) == pytest.approx(expected_error(USUAL))
 
 
 @pytest.mark.parametrize("name", [n for n, w in WEIGHTS.items() if w.least is not None])
-def test_a_sign_of_zero_has_a_logarithm(name: str) -> None:
+def test_a_feature_of_zero_has_a_logarithm(name: str) -> None:
     assert 0 < expected_error(replace(USUAL, **{name: 0.0})) < expected_error(USUAL)
 
 
@@ -63,7 +64,7 @@ def test_the_worst_hole_decides() -> None:
         (0.1, config.REVIEW_RESIDUE + 0.01, "still sees"),
     ],
 )
-def test_each_figure_past_its_threshold_is_for_review(
+def test_each_metric_past_its_threshold_is_for_review(
     share: float, residue: float, says: str
 ) -> None:
     status, reason = judge(share, residue, (hole(expected=0.0),))
@@ -71,7 +72,7 @@ def test_each_figure_past_its_threshold_is_for_review(
     assert says in reason
 
 
-def test_the_reason_names_the_signs_that_raised_it_most() -> None:
+def test_the_reason_names_the_features_that_raised_it_most() -> None:
     features = replace(USUAL, ambiguity=3.0, depth=5.0, segmented=1.0)
     _, reason = judge(0.1, 0.0, [hole(features, 9.0)])
     assert WEIGHTS["ambiguity"].words in reason
@@ -79,5 +80,5 @@ def test_the_reason_names_the_signs_that_raised_it_most() -> None:
     assert WEIGHTS["structure"].words not in reason
 
 
-def test_nothing_left_fails() -> None:
+def test_a_photo_with_nothing_left_fails() -> None:
     assert judge(0.95, None, ())[0] is Status.FAILED

@@ -1,4 +1,4 @@
-"""The correction of copied pixels: small differences of light close, different things stay apart, the hole's outside is nobody's."""
+"""The correction of copied pixels: light matches, different things stay apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from tests.support.costs import stacked_costs
 
 
 def halves(left: float, right: float) -> tuple[Costs, np.ndarray, np.ndarray]:
-    """A grey picture with a hole of which each half is copied from a source that is off by so much: (costs, labels, copied)."""
+    """A grey picture with a hole, its halves copied from a source ``left`` or ``right`` brighter.
+
+    Returns:
+        (costs, labels, the copied picture).
+    """
     h, w = 24, 32
     hole = np.zeros((h, w), bool)
     hole[4:20, 4:28] = True
@@ -37,7 +41,7 @@ def test_different_things_are_not_made_to_meet() -> None:
     assert np.abs(correction(costs, labels)).max() < 0.3 * 0.45
 
 
-def test_equal_light_is_left_as_it_is_and_nothing_outside_changes() -> None:
+def test_equal_light_stays_and_nothing_outside_changes() -> None:
     costs, labels, _ = halves(0.0, 0.0)
     assert np.abs(correction(costs, labels)).max() == 0
     costs, labels, _ = halves(0.05, -0.02)
@@ -45,7 +49,7 @@ def test_equal_light_is_left_as_it_is_and_nothing_outside_changes() -> None:
 
 
 def test_correction_solves_its_least_squares() -> None:
-    """Against a dense system of the same terms, written out pair by pair."""
+    """A dense system of the same terms, written out pair by pair, has the same solution."""
     from remove_objects.pipeline.inpaint.texture import blending
 
     costs, labels, _ = halves(0.03, -0.05)
@@ -57,7 +61,7 @@ def test_correction_solves_its_least_squares() -> None:
     system, right = np.eye(len(places)) * blending.SCREEN, np.zeros(len(places))
     for (y, x), i in number.items():
         for q in ((y, x + 1), (y + 1, x), (y, x - 1), (y - 1, x)):
-            if q in number:  # the same source on both sides here: they differ by nothing
+            if q in number:  # the same source on both sides: no jump
                 system[i, i] += 1
                 system[i, number[q]] -= 1
             else:
@@ -65,8 +69,8 @@ def test_correction_solves_its_least_squares() -> None:
                 system[i, i] += weight
                 right[i] += weight * -0.03
     expected = np.linalg.solve(system, right)
-    found = correction(costs, labels)[labels >= 0]
-    assert found == pytest.approx(expected[:, None].repeat(3, 1), abs=2e-4)
+    solution = correction(costs, labels)[labels >= 0]
+    assert solution == pytest.approx(expected[:, None].repeat(3, 1), abs=2e-4)
 
 
 def test_the_solver_agrees_with_a_direct_one() -> None:
@@ -82,22 +86,21 @@ def test_the_solver_agrees_with_a_direct_one() -> None:
         rng.uniform(0, 1, (h - 1, w)).astype(np.float32),
     )
     diagonal = np.full((h, w), 0.02, np.float32)
-    for part, link in (
+    for linked, link in (
         ((slice(None), slice(1, None)), across),
         ((slice(None), slice(-1)), across),
         ((slice(1, None),), down),
         ((slice(-1),), down),
     ):
-        diagonal[part] += link
+        diagonal[linked] += link
     right = rng.normal(size=(3, h, w)).astype(np.float32)
-    right[2] = 0  # a channel with nothing to mend stays as it is
-    found = solve(diagonal, across, down, right)
-    beside = np.pad(across, ((0, 0), (0, 1))).ravel()[
-        :-1
-    ]  # the last of a line is bound to nothing in the next
+    right[2] = 0  # a channel without differences stays 0
+    solution = solve(diagonal, across, down, right)
+    # The last of a row is not linked to the first of the next.
+    beside = np.pad(across, ((0, 0), (0, 1))).ravel()[:-1]
     system = diags(
         [diagonal.ravel(), -beside, -beside, -down.ravel(), -down.ravel()], [0, 1, -1, w, -w]
     ).tocsc()
     wanted = np.stack([spsolve(system, channel.ravel()).reshape(h, w) for channel in right])
-    assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
-    assert np.abs(found[2]).max() == 0
+    assert np.abs(solution - wanted).max() < 0.02 * np.abs(wanted).max()
+    assert np.abs(solution[2]).max() == 0

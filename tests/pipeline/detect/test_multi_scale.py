@@ -1,0 +1,132 @@
+"""Segmentation at several scales: crops for small objects, and two passes over the photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from remove_objects.pipeline.detect import multi_scale, segmenters
+from remove_objects.pipeline.detect.mask import removed_probability
+from tests.support.scenes import scene
+
+
+class Shortsighted:
+    """Sees red as a person, at 64 pixels along the longer side: smaller objects fade."""
+
+    name, quick = "shortsighted", True
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+        """21hw."""
+        self.passes += 1
+        small = segmenters.resize_longest(rgb, 64).astype(np.float32)
+        red = np.clip((small[..., 0] - small[..., 1]) / 255, 0, 1)
+        probabilities = np.zeros((21, *red.shape), np.float32)
+        probabilities[15], probabilities[0] = red, 1 - red
+        return probabilities
+
+
+def refined(picture: np.ndarray, *, quick: bool = True) -> tuple[np.ndarray, np.ndarray, int]:
+    """(probability of the whole photo, refined probability, number of passes)."""
+    segmenter = Shortsighted()
+    segmenter.quick = quick
+    removed = removed_probability(segmenter.probabilities(picture), ["person"])
+    return (
+        removed,
+        multi_scale.refine_small_objects(segmenter, picture, removed, ["person"]),
+        segmenter.passes,
+    )
+
+
+def test_crops_find_the_ends_of_small_objects() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[100:120, 200:207] = (255, 0, 0)
+    picture[300:306, 500:507] = (255, 0, 0)
+    truth = picture[..., 1] == 0
+    removed, probability, passes = refined(picture)
+    assert passes == 3
+    far, near = (
+        cv2.resize(p, (640, 480), interpolation=cv2.INTER_LINEAR) >= 0.5
+        for p in (removed, probability)
+    )
+    assert (far & truth).sum() < 0.4 * truth.sum()
+    assert (near & truth).sum() > 0.6 * truth.sum()
+    assert (near & ~truth).sum() < 0.5 * truth.sum()
+
+
+def test_large_objects_and_slow_segmenters_get_no_crop() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[100:400, 200:400] = (255, 0, 0)
+    removed, probability, passes = refined(picture)
+    assert passes == 1
+    assert probability is removed
+    picture[100:400, 220:400] = 120
+    picture[130:400] = 120
+    assert refined(picture)[2] == 2
+    assert refined(picture, quick=False)[2] == 1
+
+
+def test_neighbours_share_a_crop_and_crowds_have_a_bound() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[200:230, 300:320] = (255, 0, 0)
+    picture[220:240, 350:370] = (255, 0, 0)
+    assert refined(picture)[2] == 2
+    for y in range(20, 460, 110):
+        for x in range(20, 620, 150):
+            picture[y : y + 20, x : x + 20] = (255, 0, 0)
+    assert refined(picture)[2] <= 1 + multi_scale.MOST_CROPS
+
+
+class OneSided:
+    """Sees a person in the left half of every picture, at the requested size."""
+
+    name, quick = "one-sided", True
+
+    def __init__(self) -> None:
+        self.inputs: list[tuple[np.ndarray, int | None]] = []
+
+    def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+        """21hw."""
+        self.inputs.append((rgb, longest))
+        h, w = segmenters.resize_longest(rgb, longest or 64).shape[:2]
+        probabilities = np.zeros((21, h, w), np.float32)
+        probabilities[15, :, : w // 2] = 0.8
+        probabilities[0] = 1 - probabilities[15]
+        return probabilities
+
+
+def test_the_second_pass_is_larger_and_mirrored_and_the_mean_counts() -> None:
+    segmenter = OneSided()
+    picture = scene(120, 160)
+    mean = multi_scale.two_scale(segmenter, picture)
+    (first, first_size), (second, second_size) = segmenter.inputs
+    assert first is picture
+    assert first_size is None
+    assert second_size == segmenters.NEARER_SIZE
+    assert np.array_equal(
+        second, segmenters.resize_longest(picture, segmenters.NEARER_SIZE)[:, ::-1]
+    )
+    assert mean.shape == (21, *second.shape[:2])
+    assert np.allclose(mean.sum(0), 1, atol=1e-5)
+    # On the left of the photo, then on the left of its mirror image: half the probability.
+    inside = np.ones(mean.shape[2], bool)
+    inside[mean.shape[2] // 2 - 10 : mean.shape[2] // 2 + 10] = False
+    assert np.allclose(mean[15][:, inside], 0.4)
+
+
+def test_a_slow_segmenter_runs_once() -> None:
+    segmenter = OneSided()
+    segmenter.quick = False
+    assert multi_scale.two_scale(segmenter, scene(120, 160)).shape == (21, 48, 64)
+    assert len(segmenter.inputs) == 1
+
+
+def test_two_scales_of_the_compact_segmenter_come_at_the_larger_one(tiny: Path) -> None:
+    chosen = segmenters.choose_segmenter("compact", torch.device("cpu"), offline=True)
+    mean = multi_scale.two_scale(chosen.segmenter, scene(120, 160))
+    assert mean.shape == (21, 577, 769)

@@ -1,0 +1,157 @@
+"""Labels of blocks and pixels against exhaustive search; costs against their definition."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+
+from remove_objects.pipeline.inpaint.texture import labelling
+from remove_objects.pipeline.types import Box
+from tests.support.costs import stacked_costs
+from tests.support.textures import known_outside, tiles
+
+
+def test_belief_propagation_finds_the_cheapest_row_of_blocks() -> None:
+    """A row of blocks is a chain, on which min-sum is exact: the labels have the least energy."""
+    rng, b = np.random.default_rng(4), labelling.BLOCK
+    for _ in range(10):
+        count, blocks = 3, 4
+        sources = rng.random((count, b, blocks * b, 3)).astype(np.float32)
+        unary = rng.random((count, b // 2, blocks * b // 2)).astype(np.float32) * 0.6
+        costs = stacked_costs(sources, unary, np.ones((b, blocks * b), bool))
+        labels = labelling.label_blocks(costs)[0, ::b]
+
+        def total(
+            row: tuple[int, ...], unary: np.ndarray = unary, sources: np.ndarray = sources
+        ) -> float:
+            cost = sum(
+                float(unary[k, :, i * b // 2 : (i + 1) * b // 2].mean()) for i, k in enumerate(row)
+            )
+            for i, (a, c) in enumerate(itertools.pairwise(row)):
+                border = slice((i + 1) * b - 1, (i + 1) * b + 1)
+                rms = float(np.sqrt(((sources[a][:, border] - sources[c][:, border]) ** 2).mean()))
+                cost += 0 if a == c else 2 * labelling.SEAM * rms + labelling.ANY_SEAM
+            return cost
+
+        best = min(itertools.product(range(count), repeat=blocks), key=total)
+        assert total(tuple(labels.tolist())) == pytest.approx(total(best), abs=1e-5)
+
+
+def test_moving_the_seams_never_costs_more() -> None:
+    rng = np.random.default_rng(5)
+    h = w = 16
+    sources = (
+        cv2.GaussianBlur(rng.random((h, w, 12)), (0, 0), 2)
+        .reshape(h, w, 4, 3)
+        .transpose(2, 0, 1, 3)
+        .astype(np.float32)
+    )
+    hole = np.zeros((h, w), bool)
+    hole[4:12, 4:12] = True
+    unary = (rng.random((4, h // 2, w // 2)) * 0.2).astype(np.float32)
+    costs = stacked_costs(sources, unary, hole)
+
+    def energy(labels: np.ndarray) -> float:
+        total = sum(float(unary[labels[y, x], y // 2, x // 2]) for y, x in np.argwhere(hole))
+        for y, x in np.argwhere(hole):
+            for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+                qy, qx = y + dy, x + dx
+                mine, theirs = labels[y, x], labels[qy, qx]
+                if mine == theirs or (theirs >= 0 and (dy, dx) not in ((0, 1), (1, 0))):
+                    continue
+                other = sources[0] if theirs < 0 else sources[theirs]
+                there = float(np.abs(sources[mine, qy, qx] - other[qy, qx]).mean())
+                here = (
+                    there if theirs < 0 else float(np.abs(sources[mine, y, x] - other[y, x]).mean())
+                )
+                total += labelling.SEAM * (there + here) + labelling.ANY_SEAM
+        return total
+
+    start = np.where(hole, rng.integers(0, 4, (h, w)), -1)
+    refined = labelling.refine_pixels(costs, start)
+    assert np.array_equal(refined >= 0, hole)
+    assert energy(refined) < 0.8 * energy(start)
+
+
+#: Offsets in every direction; from the hole below, the last leads over the picture's border.
+OFFSETS = np.array([(0, 20), (-20, 0), (20, 20), (3, -7), (-60, 0)])
+
+
+def costs_of(picture: np.ndarray, known_mask: np.ndarray, *, fine: bool = True) -> labelling.Costs:
+    """The costs of ``OFFSETS`` with the true picture as the guide."""
+    return labelling.offset_costs(picture, known_mask, picture, OFFSETS, fine=fine)
+
+
+def test_the_frame_holds_the_hole_in_whole_blocks() -> None:
+    picture = tiles(70, 90, 20)
+    known_mask = known_outside(picture, 31, 42, 13, 9)
+    costs = costs_of(picture, known_mask)
+    assert costs.frame.w % labelling.BLOCK == costs.frame.h % labelling.BLOCK == 0
+    assert costs.hole_mask.shape == costs.known_mask.shape == (costs.frame.h, costs.frame.w)
+    assert Box.bounding(costs.hole_mask).shifted(costs.frame.y, costs.frame.x) == Box(42, 31, 9, 13)
+    assert np.array_equal(costs.known_mask, ~costs.hole_mask)
+    crop = np.where(known_mask[..., None], picture, 0)[costs.frame.slices]
+    assert np.array_equal(costs.picture, crop)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (48, 71)])
+def test_places_outside_the_picture_are_neither_hole_nor_known(corner: tuple[int, int]) -> None:
+    picture = tiles(70, 90, 20)
+    costs = costs_of(picture, known_outside(picture, *corner, 22, 19))
+    inside = costs.frame.intersection(Box.full(picture.shape)).relative_to(costs.frame)
+    outside = np.ones(costs.hole_mask.shape, bool)
+    outside[inside.slices] = False
+    assert not (costs.hole_mask | costs.known_mask)[outside].any()
+    assert (costs.hole_mask | costs.known_mask)[inside.slices].all()
+
+
+def test_sources_are_the_pictures_pixels_at_the_offset() -> None:
+    picture = np.random.default_rng(1).random((70, 90, 3)).astype(np.float32)
+    known_mask = known_outside(picture, 31, 42, 13, 9)
+    costs = costs_of(picture, known_mask)
+    for k, (dy, dx) in enumerate(OFFSETS.tolist()):
+        for y, x in np.argwhere(costs.hole_mask)[::11].tolist():
+            sy, sx = y + costs.frame.y + dy, x + costs.frame.x + dx
+            legal = 0 <= sy < 70 and 0 <= sx < 90 and known_mask[sy, sx]
+            place = np.array([k]), np.array([y]), np.array([x])
+            assert costs.index.legal(*place)[0] == legal
+            if legal:
+                assert np.array_equal(costs.index.sources(*place)[0], picture[sy, sx])
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_offsets_by_a_period_cost_least_and_illegal_ones_most(fine: bool) -> None:
+    picture = tiles(70, 90, 20)
+    known_mask = known_outside(picture, 31, 42, 13, 9)
+    costs = costs_of(picture, known_mask, fine=fine)
+    covered = labelling._halved(costs.hole_mask) > 0
+    assert (costs.unary[:, ~covered] == 0).all()
+    mean = costs.unary[:, covered].mean(1)
+    assert mean[:3].max() < mean[3]
+    assert mean[4] > labelling.IMPOSSIBLE / 2
+
+
+def test_of_equal_sources_the_one_beside_costs_less_than_the_one_above() -> None:
+    picture = np.full((140, 180, 3), 0.5, np.float32)
+    known_mask = known_outside(picture, 61, 82, 13, 9)
+    offsets = np.array([(0, 40), (-40, 0)])
+    costs = labelling.offset_costs(picture, known_mask, picture, offsets, fine=True)
+    covered = labelling._halved(costs.hole_mask) > 0
+    beside, above = costs.unary[:, covered]
+    assert np.allclose(above - beside, labelling.UPRIGHT * 40 / 180, atol=1e-5)
+
+
+def test_every_hole_pixel_gets_a_label_and_no_other() -> None:
+    picture = tiles(70, 90, 20)
+    known_mask = known_outside(picture, 31, 42, 13, 9)
+    costs, labels = labelling.label(picture, known_mask, picture, OFFSETS)
+    assert np.array_equal(labels >= 0, costs.hole_mask)
+    assert set(np.unique(labels[costs.hole_mask])) <= {0, 1, 2}
+
+
+def test_the_mean_difference_is_numpys() -> None:
+    a, b = np.random.default_rng(2).random((2, 5, 7, 3)).astype(np.float32)
+    assert np.allclose(labelling.mean_difference(a, b), np.abs(a - b).mean(2), atol=1e-7)

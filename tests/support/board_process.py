@@ -1,6 +1,6 @@
-"""The real command in a process of its own, with the tests' small networks: ``board_process.py WEIGHTS ARGUMENT...``.
+"""Run the real command with the tests' small networks: ``board_process.py WEIGHTS ARGUMENT...``.
 
-A process, because Gradio warns of its own deprecations, and a warning is an error in the tests' own.
+It needs its own process: Gradio warns of its own deprecations, and a warning is an error in tests.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if __name__ == "__main__":
     from remove_objects.pipeline.inpaint.inpainters import Inpainters
     from tests.support.box_segmenter import BoxSegmenter
 
-    def heard(event: str, arguments: tuple[Any, ...]) -> None:
-        """Whatever in this process looks up or calls another machine is written down, and no test passes that started it."""
+    def record_calls(event: str, arguments: tuple[Any, ...]) -> None:
+        """Write down every lookup and call of another machine; then the test fails."""
         if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
             address = arguments[1] if event != "socket.getaddrinfo" else arguments[0]
             host = address[0] if isinstance(address, tuple) else address
@@ -30,7 +30,7 @@ if __name__ == "__main__":
                 with open(os.environ["BOARD_CALLS"], "a") as file:
                     file.write(f"{event} {address}\n")
 
-    sys.addaudithook(heard)
+    sys.addaudithook(record_calls)
     torch.set_num_threads(1)
     remove_objects.models.shipped.FOLDER = Path(sys.argv[1])
     segmenters.choose_segmenter = lambda *_, **__: segmenters.Chosen(
@@ -39,7 +39,7 @@ if __name__ == "__main__":
     real = Inpainters.fill
 
     def fill(*arguments: Any, **more: Any) -> Any:
-        """As long as this file is there, every hole takes its time: so that there is something to watch and to cancel."""
+        """Wait while the file exists, so that there is a fill to watch and to cancel."""
         while Path(os.environ["BOARD_SLOW"]).exists():
             time.sleep(0.05)
         return real(*arguments, **more)

@@ -1,4 +1,4 @@
-"""Fixtures' helper: a board that serves, started as a user starts it, and where it answers."""
+"""Start a board as a user starts it, and send it requests."""
 
 from __future__ import annotations
 
@@ -19,19 +19,29 @@ PROCESS = Path(__file__).with_name("board_process.py")
 
 @dataclass(frozen=True)
 class Served:
-    """A running board: its port, and the file that makes fills slow while it exists."""
+    """A running board.
+
+    Attributes:
+        port: its port on 127.0.0.1.
+        slow: as long as this file exists, no fill ends.
+    """
 
     port: int
     slow: Path
 
     @property
     def url(self) -> str:
+        """The page's address."""
         return f"http://127.0.0.1:{self.port}/"
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes, dict[str, str]]:
-        """One request with its path sent as it is written: no client tidies it up."""
+        """Send one request with its path exactly as written: no client normalises it.
+
+        Returns:
+            The status, the body, and the headers with lower-case names.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             names = {k.replace("_", "-"): v for k, v in headers.items()}
@@ -49,23 +59,41 @@ class Served:
             connection.close()
 
     def call(self, name: str, *data: Any) -> tuple[int, Any]:
-        """A named call, as the page makes it: (status, answer or message)."""
+        """Make a named call as the page does; return the status, and the answer or message."""
+        status, answer = self._run(name, data)
+        return status, answer["data"][0] if status == 200 else answer["error"]
+
+    def error_code(self, name: str, *data: Any) -> str:
+        """Make a named call that fails, and return its error's code."""
+        status, answer = self._run(name, data)
+        assert status == 500, answer
+        code: str = answer["title"]
+        return code
+
+    def _run(self, name: str, data: tuple[Any, ...]) -> tuple[int, Any]:
         body = json.dumps({"data": list(data)}).encode()
         status, answer, _ = self.ask(
             "POST", f"/gradio_api/run/{name}", body, Content_Type="application/json"
         )
-        found = json.loads(answer)
-        return status, found["data"][0] if status == 200 else found["error"]
+        return status, json.loads(answer)
 
 
 @contextmanager
 def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
-    """The board with these arguments until the block ends; ``folder`` is for what it needs beside."""
+    """Serve the board with these arguments until the block ends; ``folder`` holds its files."""
     slow = folder / "slow"
+    calls = folder / "calls"
     environment = {
-        **os.environ, "OMP_NUM_THREADS": "1", "REMOVE_OBJECTS_OFFLINE": "1", "TORCH_HOME": str(folder / "empty-cache"),
-        "BOARD_SLOW": str(slow), "BOARD_CALLS": str(folder / "calls"), "TMPDIR": str(folder), "NO_PROXY": "*", "no_proxy": "*",
-    }  # fmt: skip
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "REMOVE_OBJECTS_OFFLINE": "1",
+        "TORCH_HOME": str(folder / "empty-cache"),
+        "BOARD_SLOW": str(slow),
+        "BOARD_CALLS": str(calls),
+        "TMPDIR": str(folder),
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }
     command = [sys.executable, str(PROCESS), str(weights), "--port", "0", "--offline", *arguments]
     with open(folder / "stderr", "wb") as errors:
         process = subprocess.Popen(
@@ -73,19 +101,15 @@ def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
         )
     assert process.stdout is not None
     try:
-        said = process.stdout.readline().decode()
-        found = re.search(r"http://\S+:(\d+)/", said)
-        assert found, said + (folder / "stderr").read_text()
-        served = Served(int(found[1]), slow)
-        served.ask(
-            "GET", "/config"
-        )  # the socket listens already: this waits until somebody answers
+        line = process.stdout.readline().decode()
+        address = re.search(r"http://\S+:(\d+)/", line)
+        assert address, line + (folder / "stderr").read_text()
+        served = Served(int(address[1]), slow)
+        served.ask("GET", "/config")  # the socket listens already; wait until the server answers
         yield served
     finally:
         slow.unlink(missing_ok=True)
         process.terminate()
         process.wait(20)
         process.stdout.close()
-    assert not (folder / "calls").exists(), (
-        folder / "calls"
-    ).read_text()  # it called no other machine
+    assert not calls.exists(), calls.read_text()  # the board called no other machine

@@ -1,4 +1,4 @@
-"""The command ``mask-board``: what it refuses, what it opens, and a --help that loads nothing."""
+"""The command ``mask-board``: its refusals, its modes, and a --help that loads no network."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def test_help_is_quick_and_loads_no_torch() -> None:
     assert_help_is_quick(cli, "--host", {"torch", "cv2", "numpy", "gradio"})
 
 
-def test_what_cannot_be_opened_is_exit_2(
+def test_a_path_that_cannot_be_opened_is_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    for arguments, says in (
+    for arguments, message in (
         ([str(tmp_path / "nowhere")], "no such file"),
         ([str(tmp_path / "empty")], "no photo"),
         (["--input", str(tmp_path), str(tmp_path / "empty")], "goes with the output folder"),
         (["--input", str(tmp_path)], "goes with the output folder"),
     ):
         assert cli.main(arguments) == 2
-        assert says in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
 
-def test_without_gradio_the_remedy_is_said(
+def test_without_gradio_the_message_names_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(scene()).save(tmp_path / "a.png")
@@ -47,7 +47,7 @@ def test_without_gradio_the_remedy_is_said(
     assert "pip install 'remove-objects[board]'" in capsys.readouterr().err
 
 
-def test_a_taken_port_is_said_and_the_usual_one_steps_aside(
+def test_a_port_in_use_is_reported_and_the_default_gives_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.socket() as taken:
@@ -61,12 +61,12 @@ def test_a_taken_port_is_said_and_the_usual_one_steps_aside(
             assert port < other.getsockname()[1] < port + 20
 
 
-def test_an_address_that_is_none_is_said() -> None:
+def test_an_unknown_address_is_reported() -> None:
     with pytest.raises(cli.UsageError, match="no such address"):
         cli._listen("no.such.host.invalid", 0)
 
 
-def test_one_photo_a_folder_and_a_run_are_told_apart(tmp_path: Path) -> None:
+def test_a_photo_and_a_folder_open_in_their_modes(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.fromarray(scene()).save(photos / "a.png")
@@ -80,7 +80,7 @@ def test_one_photo_a_folder_and_a_run_are_told_apart(tmp_path: Path) -> None:
     assert folder["output"] == str(tmp_path / "there")
 
 
-def test_a_run_keeps_its_settings_but_for_what_is_said_here(tmp_path: Path) -> None:
+def test_a_run_keeps_its_settings_unless_the_command_line_changes_them(tmp_path: Path) -> None:
     photos, cleaned = tmp_path / "photos", tmp_path / "cleaned"
     photos.mkdir()
     cleaned.mkdir()
@@ -106,28 +106,32 @@ def test_a_run_keeps_its_settings_but_for_what_is_said_here(tmp_path: Path) -> N
     (cleaned / "report.json").write_text(
         json.dumps({"schema_version": 1, "run": run, "photos": [row]})
     )
-    found = opened(str(cleaned)).opened
-    assert (found.settings.segmenter, found.settings.threshold, found.settings.offline) == (
+    opened_run = opened(str(cleaned)).opened
+    assert (
+        opened_run.settings.segmenter,
+        opened_run.settings.threshold,
+        opened_run.settings.offline,
+    ) == (
         "compact",
         0.4,
         True,
     )
-    assert (found.settings.dilate, found.settings.route, found.settings.device) == (
+    assert (opened_run.settings.dilate, opened_run.settings.route, opened_run.settings.device) == (
         None,
         "auto",
         "auto",
     )
-    assert found.classes == ("dog",)
+    assert opened_run.classes == ("dog",)
     assert opened(str(cleaned), "--segmenter", "auto").opened.settings.segmenter == "auto"
     assert cli.main([str(cleaned), "-o", str(tmp_path / "x")]) == 2
 
 
-def test_the_page_is_packed() -> None:
+def test_every_file_of_the_page_is_in_the_package() -> None:
     import tomllib
 
     room = Path(cli.__file__).parent
     setup = tomllib.loads((room.parents[1] / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = setup["package-data"]["remove_objects.pipeline.board"]
-    packed = {path for pattern in patterns for path in room.glob(pattern)}
-    assert packed == set((room / "page").iterdir())
-    assert {"board.html", "board.css", "board.js"} <= {path.name for path in packed}
+    packaged = {path for pattern in patterns for path in room.glob(pattern)}
+    assert packaged == set((room / "page").iterdir())
+    assert {"board.html", "board.css", "board.js"} <= {path.name for path in packaged}

@@ -1,4 +1,4 @@
-"""The mask under the hand: what a stroke covers, where it lies, what a click takes, and that every step is undone exactly."""
+"""The mask editor: strokes, clicks on objects, imported masks, and exact undo and redo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def drawn(rows: str) -> np.ndarray:
     return np.array([[c == "#" for c in row] for row in rows.split()])
 
 
-def test_a_dot_and_a_line_cover_what_a_hand_expects() -> None:
+def test_a_dot_and_a_line_cover_the_expected_pixels() -> None:
     editor = MaskEditor(5, 7)
     assert editor.stroke([(3.5, 2.5)], 1)
     assert np.array_equal(editor.mask, drawn("....... ...#... ..###.. ...#... ......."))
@@ -24,10 +24,10 @@ def test_a_dot_and_a_line_cover_what_a_hand_expects() -> None:
     assert np.array_equal(editor.mask, drawn("####### ...#... ....... ...#... ......."))
 
 
-def test_a_stroke_lies_where_its_distance_says() -> None:
-    """Against the definition, pixel by pixel: no offset, and wrong by less than a pixel at the rim only."""
+def test_a_stroke_follows_the_distance_from_its_line() -> None:
+    """Against the definition: no offset, and an error below a pixel only at the rim."""
     height, width, radius = 90, 120, 11.0
-    a, b = np.array((-20.0, 30.0)), np.array((80.25, 70.75))  # it begins outside the photo
+    a, b = np.array((-20.0, 30.0)), np.array((80.25, 70.75))  # the line begins outside the photo
     editor = MaskEditor(height, width)
     editor.stroke([a, b], radius)
     centres = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), 2)
@@ -37,9 +37,9 @@ def test_a_stroke_lies_where_its_distance_says() -> None:
     assert mask[distance <= radius - 1].all()
     assert not mask[distance >= radius + 1].any()
     rows, columns = np.nonzero(mask)
-    wanted_rows, wanted_columns = np.nonzero(distance <= radius)
-    assert abs(rows.mean() - wanted_rows.mean()) < 0.2
-    assert abs(columns.mean() - wanted_columns.mean()) < 0.2
+    expected_rows, expected_columns = np.nonzero(distance <= radius)
+    assert abs(rows.mean() - expected_rows.mean()) < 0.2
+    assert abs(columns.mean() - expected_columns.mean()) < 0.2
 
 
 @pytest.mark.parametrize("points", [[(-500, -500)], [(500, 20)], [(-90, 10), (-90, 30)]])
@@ -70,19 +70,19 @@ def test_a_stroke_that_begins_beside_the_photo_reaches_in() -> None:
         ([("a", "b")], 3),
     ],
 )
-def test_nonsense_is_refused_and_changes_nothing(points: list, radius: float) -> None:
+def test_invalid_strokes_are_refused_and_change_nothing(points: list, radius: float) -> None:
     editor = MaskEditor(10, 10)
     with pytest.raises(UsageError):
         editor.stroke(points, radius)
     assert editor.revision == 0
 
 
-def test_many_points_are_refused() -> None:
+def test_too_many_points_are_refused() -> None:
     with pytest.raises(UsageError, match="20000"):
         MaskEditor(10, 10).stroke([(0, 0)] * 20_001, 1)
 
 
-def test_undo_and_redo_walk_the_same_masks_back_and_forth() -> None:
+def test_undo_and_redo_restore_the_same_masks() -> None:
     rng = np.random.default_rng(0)
     editor = MaskEditor(50, 70)
     masks, revisions = [editor.mask], [editor.revision]
@@ -108,7 +108,7 @@ def test_undo_and_redo_walk_the_same_masks_back_and_forth() -> None:
     assert editor.revision > max(revisions)
 
 
-def test_a_new_step_forgets_what_was_undone() -> None:
+def test_a_new_step_discards_the_undone_ones() -> None:
     editor = MaskEditor(20, 20)
     editor.stroke([(5, 5)], 2)
     editor.undo()
@@ -117,7 +117,7 @@ def test_a_new_step_forgets_what_was_undone() -> None:
     assert not editor.mask[5, 5]
 
 
-def test_what_changes_nothing_is_no_step() -> None:
+def test_an_edit_without_effect_is_not_a_step() -> None:
     editor = MaskEditor(20, 20)
     assert not editor.clear()
     assert not editor.stroke([(5, 5)], 2, erase=True)
@@ -125,14 +125,14 @@ def test_what_changes_nothing_is_no_step() -> None:
     assert editor.revision == 0
 
 
-def test_history_stays_within_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_stays_within_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mask_editor, "HISTORY_BYTES", 4000)
     rng = np.random.default_rng(0)
     editor = MaskEditor(100, 100)
     for _ in range(20):
         editor.apply_mask(
             rng.random((100, 100)) > 0.5
-        )  # noise does not compress: some 1250 bytes a step
+        )  # noise does not compress: about 1250 bytes a step
     steps = 0
     while editor.undo():
         steps += 1
@@ -142,19 +142,19 @@ def test_history_stays_within_its_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_click_drops_or_keeps_one_object() -> None:
     start = drawn("##...## ##...#. .....## ..#.... ...#...")
     editor = MaskEditor(5, 7, start)
-    assert not editor.pick(3, 1)  # nothing there
+    assert not editor.pick(3, 1)  # no object there
     assert not editor.pick(-1, 0)
     assert not editor.pick(7, 0)
     assert editor.pick(6.9, 0.1)
     assert np.array_equal(editor.mask, drawn("##..... ##..... ....... ..#.... ...#..."))
-    assert editor.pick(2.5, 3.5, keep=True)  # connected over the corner
+    assert editor.pick(2.5, 3.5, keep=True)  # connected at the corner
     assert np.array_equal(editor.mask, drawn("....... ....... ....... ..#.... ...#..."))
     editor.undo()
     editor.undo()
     assert np.array_equal(editor.mask, start)
 
 
-def test_masks_are_laid_in_three_ways() -> None:
+def test_masks_are_combined_in_three_ways() -> None:
     a, b = drawn("##.. ...."), drawn(".##. #...")
     for how, expected in (("replace", b), ("add", a | b), ("subtract", a & ~b)):
         editor = MaskEditor(2, 4, a)
@@ -166,7 +166,7 @@ def test_masks_are_laid_in_three_ways() -> None:
         MaskEditor(3, 4).apply_mask(a)
 
 
-def test_the_masks_that_are_given_and_taken_are_copies() -> None:
+def test_masks_are_copied_on_the_way_in_and_out() -> None:
     start = np.zeros((10, 10), bool)
     editor = MaskEditor(10, 10, start)
     editor.stroke([(5, 5)], 3)

@@ -1,4 +1,4 @@
-"""The board's page in a real Chromium, used as a person uses it: by mouse, by finger and by keyboard alone."""
+"""The board's page in a real Chromium, used by mouse, by finger, and by keyboard alone."""
 
 from __future__ import annotations
 
@@ -29,39 +29,43 @@ playwright = pytest.importorskip(
 
 pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
 
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ODD = "<img src=x onerror=document.title=1>.png"
-#: Where the red mark stands in the large photo: x, y, w, h.
+#: The box of the red mark in the large photo: x, y, w, h.
 MARK = (2900, 700, 80, 60)
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    installed = next(
-        (
-            found
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (found := shutil.which(name))
-        ),
-        None,
-    )
+    """A headless browser: the system's Chromium or Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    installed = next(filter(None, map(shutil.which, names)), None)
     with playwright.sync_playwright() as play:
         if installed is None and not Path(play.chromium.executable_path).exists():
             pytest.skip(
-                "no Chromium is installed: apt-get install chromium, or python -m playwright install chromium"
+                "no Chromium is installed: apt-get install chromium, "
+                "or python -m playwright install chromium"
             )
-        browser = play.chromium.launch(executable_path=installed, args=FLAGS.split())
+        browser = play.chromium.launch(executable_path=installed, args=FLAGS)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos, one for each test that saves: nothing depends on the order of the tests."""
+    """A folder with a photo for each test that saves, so the order of the tests does not matter."""
     root = tmp_path_factory.mktemp("page")
     photos = root / "photos"
     photos.mkdir()
-    for i, name in enumerate(("cancel", "class", "keys", "round", "touch")):
+    for i, name in enumerate(("cancel", "class", "exists", "keys", "round", "touch")):
         Image.fromarray(scene(240, 320, person=(120, 80, 40, 60), seed=i)).save(
             photos / f"{name}.png"
         )
@@ -80,6 +84,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def board(tiny_weights: Path, folder: Path) -> Iterator[Served]:
+    """A board that serves the photos."""
     with serve(tiny_weights, folder, str(folder / "photos")) as served:
         yield served
 
@@ -89,15 +94,18 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def visit(chromium: Any) -> Iterator[Open]:
-    """Opens the page of a board in a fresh profile; at the end, nothing was asked of any other host and no script failed."""
-    contexts, asked, errors = [], [], []
+    """A function that opens a board's page in a fresh profile.
+
+    At the end no other host may have been requested, and no script may have failed.
+    """
+    contexts, requests, errors = [], [], []
 
     def go(board: Served, photo: str | None = None, **options: Any) -> Any:
         context = chromium.new_context(
             viewport=options.pop("viewport", {"width": 1280, "height": 860}), **options
         )
         contexts.append(context)
-        context.on("request", lambda request: asked.append(request.url))
+        context.on("request", lambda request: requests.append(request.url))
         context.set_default_timeout(15_000)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -120,24 +128,24 @@ def visit(chromium: Any) -> Iterator[Open]:
     yield go
     for context in contexts:
         context.close()
-    assert len(asked) > 10
-    strangers = [
+    assert len(requests) > 10
+    foreign = [
         url
-        for url in asked
+        for url in requests
         if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname != "127.0.0.1"
     ]
-    assert strangers == []
+    assert foreign == []
     assert errors == []
 
 
-def look(page: Any) -> np.ndarray:
-    """The photo's part of the window as the person sees it, HWC uint8."""
-    page.wait_for_timeout(350)  # until the sharper view is there
+def screenshot(page: Any) -> np.ndarray:
+    """The stage as the person sees it, HWC uint8."""
+    page.wait_for_timeout(350)  # until the details are fetched
     return np.asarray(Image.open(BytesIO(page.locator("#mb-stage").screenshot())).convert("RGB"))
 
 
-def seen(picture: np.ndarray) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of what is red in the window, from the stage's corner."""
+def red_box(picture: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of the red mark on the stage, in pixels of the screen."""
     red = (picture[..., 0] > 215) & (picture[..., 1] < 60) & (picture[..., 2] < 60)
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
     assert len(rows)
@@ -145,7 +153,7 @@ def seen(picture: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def draw(page: Any, *points: tuple[float, float]) -> None:
-    """Press, move and lift the mouse; points from the stage's corner."""
+    """Press, move and release the mouse; points are relative to the stage's corner."""
     box = page.locator("#mb-stage").bounding_box()
     page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
     page.mouse.down()
@@ -177,8 +185,8 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
 ) -> None:
     source = (folder / "photos" / "round.png").read_bytes()
     page = visit(board, "round.png")
-    blank = look(page)
-    left, top, right, bottom = seen(blank)
+    blank = screenshot(page)
+    left, top, right, bottom = red_box(blank)
     page.get_by_label("Brush size").fill("90")
     draw(
         page,
@@ -187,7 +195,7 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
         (left - 4, bottom + 4),
         (right + 4, top - 4),
     )
-    drawn = look(page)
+    drawn = screenshot(page)
     stroke = (np.abs(drawn.astype(int) - blank).max(2) > 12) & (
         np.arange(blank.shape[0])[:, None] < blank.shape[0] - 70
     )
@@ -195,21 +203,22 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
     assert "photo is marked" in page.locator("#mb-share").inner_text()
     fill(page)
 
-    # Compared: with the line at the right end all is the original, at the left end all is the result.
+    # With the line at the right end all is the original, at the left end all is the result.
     line = page.get_by_label("Share of the original, from the left")
     line.fill("100")
-    original = look(page)
+    original = screenshot(page)
     line.fill("0")
-    result = look(page)
+    result = screenshot(page)
     changed = np.abs(original.astype(int) - result).max(2) > 24
     page.get_by_label("Compare with").select_option("navier-stokes")
-    classical = look(page)
+    classical = screenshot(page)
     assert np.abs(classical.astype(int) - result).max(2).max() > 24
     assert (
         page.locator("#mb-figure-row img").count() == 5
-    )  # the original with its hole over it, ours, and two classical ones
+    )  # the original and its hole, our fill, two classical ones
     assert page.evaluate(
-        "() => [...document.querySelectorAll('#mb-figure-row img')].every(i => i.complete && i.naturalWidth > 0)"
+        "() => [...document.querySelectorAll('#mb-figure-row img')]"
+        ".every(i => i.complete && i.naturalWidth > 0)"
     )
     assert "Navier–Stokes" in page.locator("#mb-holes").inner_text()
 
@@ -222,7 +231,8 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
     assert different[80:140, 120:160].mean() > 0.9
     assert not (different & ~mask).any()
     assert mask.mean() < 0.3
-    # And what the person saw change lies in the mask, as far as a pixel of the window can tell; the line's handle is at the borders.
+    # The visible change lies in the mask, as far as a pixel of the screen can tell. The handle of
+    # the line is at the borders.
     scale, x0, y0 = (
         page.evaluate(f"() => window.maskBoard.stage.{name}") for name in ("scale", "left", "top")
     )
@@ -241,17 +251,17 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
         button.click()
         page.wait_for_timeout(150)
     page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
-    # The stage is as it was in the first place, to the pixel.
+    # The stage looks as in the beginning, to the pixel.
     page.get_by_role("button", name="Fit the photo into the view").click()
     page.mouse.move(2, 2)
-    assert np.abs(look(page)[:-70].astype(int) - blank[:-70]).max() < 4
+    assert np.abs(screenshot(page)[:-70].astype(int) - blank[:-70]).max() < 4
     assert page.get_by_role("button", name="Save", exact=True).is_disabled()
     page.get_by_role("button", name="Redo").click()
     page.wait_for_selector("#mb-share:has-text('photo is marked')")
     assert (folder / "photos" / "round.png").read_bytes() == source
 
 
-def test_a_stroke_on_twelve_megapixels_lies_where_it_was_drawn(
+def test_a_stroke_on_twelve_megapixels_is_where_it_was_drawn(
     board: Served, folder: Path, visit: Open
 ) -> None:
     page = visit(board, "large.jpg")
@@ -259,33 +269,32 @@ def test_a_stroke_on_twelve_megapixels_lies_where_it_was_drawn(
     page.get_by_label("Brush size").fill("1")
     for zoomed in (False, True):
         if zoomed:
-            left, top, right, bottom = seen(look(page))
+            left, top, right, bottom = red_box(screenshot(page))
             box = page.locator("#mb-stage").bounding_box()
             page.mouse.move(box["x"] + (left + right) / 2, box["y"] + (top + bottom) / 2)
             for _ in range(4):
                 page.mouse.wheel(0, -400)
             page.mouse.move(2, 2)
-        left, top, right, bottom = seen(look(page))
+        left, top, right, bottom = red_box(screenshot(page))
         assert (right - left > 60) == zoomed
         draw(page, ((left + right) / 2, (top + bottom) / 2))
         page.wait_for_timeout(200)
-        status, body, _ = board.ask(
-            "GET",
-            f"/board/view/{page.evaluate('() => maskBoard.photo.photo')}/mask?box={x},{y},{w},{h}&size={w},{h}",
-        )
+        photo = page.evaluate("() => maskBoard.photo.photo")
+        query = f"box={x},{y},{w},{h}&size={w},{h}"
+        status, body, _ = board.ask("GET", f"/board/view/{photo}/mask?{query}")
         assert status == 200
         cover = np.asarray(Image.open(BytesIO(body)))[..., 3] > 127
         rows, columns = np.nonzero(cover)
         within = (
             1.5 if zoomed else 5
-        )  # a pixel of the window is four of the photo, and less than one
+        )  # a pixel of the screen is four of the photo, and less than one
         assert abs(rows.mean() + 0.5 - h / 2) < within
         assert abs(columns.mean() + 0.5 - w / 2) < within
         if not zoomed:
             page.keyboard.press("Control+z")
             page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
     page.get_by_label("Brush size").fill("60")
-    left, top, right, bottom = seen(look(page))
+    left, top, right, bottom = red_box(screenshot(page))
     draw(
         page,
         (left - 3, top - 3),
@@ -336,7 +345,7 @@ def test_the_keyboard_alone_is_enough(board: Served, folder: Path, visit: Open) 
     page.wait_for_selector("#mb-status:has-text('Saved')")
     mask = pixels(folder / "cleaned" / "masks" / "keys.png")
     rows, columns = np.nonzero(mask)
-    assert abs(rows.mean() - 120) < 8  # it began in the middle of the view
+    assert abs(rows.mean() - 120) < 8  # the cursor starts in the middle of the view
     assert columns.max() - columns.min() > rows.max() - rows.min()
     changed = (
         pixels(folder / "cleaned" / "keys.png") != pixels(folder / "photos" / "keys.png")
@@ -345,21 +354,21 @@ def test_the_keyboard_alone_is_enough(board: Served, folder: Path, visit: Open) 
     assert not (changed & ~mask).any()
 
 
-def test_everything_that_can_be_used_has_a_name(board: Served, visit: Open) -> None:
+def test_every_control_has_a_name(board: Served, visit: Open) -> None:
     page = visit(board, "touch.png")
     page.get_by_label("Photo", exact=True).select_option(label="touch.png")
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
-    usable = [
+    controls = [
         n
         for n in tree
         if not n["ignored"]
         and n["role"]["value"]
         in ("button", "slider", "combobox", "radio", "checkbox", "link", "application")
     ]
-    assert len(usable) > 25
-    assert [n for n in usable if not n.get("name", {}).get("value", "").strip()] == []
+    assert len(controls) > 25
+    assert [n for n in controls if not n.get("name", {}).get("value", "").strip()] == []
     assert {"Brush", "Eraser", "Undo", "Redo", "Fill", "Save", "Zoom in"} <= {
-        n["name"]["value"] for n in usable
+        n["name"]["value"] for n in controls
     }
     assert page.locator("#mb-status").get_attribute("role") == "status"
     assert page.locator("#mb-alert").get_attribute("role") == "alert"
@@ -397,14 +406,14 @@ def test_a_finger_draws_and_two_fingers_zoom(board: Served, visit: Open) -> None
     fingers("touchEnd")
     page.wait_for_timeout(300)
     assert int(page.locator("#mb-zoom-value").inner_text().split()[0]) > 2 * int(zoom.split()[0])
-    assert page.locator("#mb-share").inner_text() == marked  # that was no stroke
+    assert page.locator("#mb-share").inner_text() == marked  # two fingers draw no stroke
 
 
-def test_a_class_is_selected_and_objects_are_dropped(
+def test_a_class_is_selected_and_objects_are_kept_and_dropped(
     board: Served, folder: Path, visit: Open
 ) -> None:
     page = visit(board, "class.png")
-    left, top, _, _ = seen(look(page))
+    left, top, _, _ = red_box(screenshot(page))
     page.get_by_label("Widen the class's mask").fill("0")
     page.get_by_role("button", name="Select by class").click()
     page.wait_for_selector("#mb-status:has-text('person:')")
@@ -424,7 +433,7 @@ def test_a_class_is_selected_and_objects_are_dropped(
 
 def test_a_fill_shows_its_progress_and_is_cancelled(board: Served, visit: Open) -> None:
     page = visit(board, "cancel.png")
-    left, top, _, _ = seen(look(page))
+    left, top, _, _ = red_box(screenshot(page))
     draw(page, (left, top))
     marked = page.locator("#mb-share").inner_text()
     board.slow.touch()
@@ -439,11 +448,50 @@ def test_a_fill_shows_its_progress_and_is_cancelled(board: Served, visit: Open) 
     page.wait_for_selector("#mb-alert:has-text('cancelled')")
     assert page.locator("#mb-share").inner_text() == marked
     assert page.get_by_role("button", name="Save", exact=True).is_disabled()
-    fill(page)  # and the next one works
+    fill(page)  # the next fill works
     assert page.get_by_role("button", name="Save", exact=True).is_enabled()
 
 
-def test_a_broken_photo_is_said_and_the_next_one_opens(board: Served, visit: Open) -> None:
+def test_the_page_asks_before_it_replaces_a_file_whatever_the_error_says(
+    board: Served, folder: Path, visit: Open
+) -> None:
+    """The page acts on an error's code: another sentence changes only the text that it shows."""
+    target = folder / "cleaned" / "exists.png"
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(b"another program's file")
+    code = "exists"
+
+    def change_error(route: Any) -> None:
+        response = route.fetch()
+        answer = response.json()
+        if not response.ok:
+            assert answer["title"] == "exists"
+            answer |= {"error": "Another sentence.", "title": code}
+        route.fulfill(response=response, json=answer)
+
+    page = visit(board, "exists.png")
+    page.route("**/gradio_api/run/save", change_error)
+    left, top, _, _ = red_box(screenshot(page))
+    draw(page, (left, top))
+    fill(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_selector("#mb-ask:has-text('Another sentence.')")
+    page.get_by_role("button", name="Keep it").click()
+    page.wait_for_selector("#mb-ask", state="hidden")
+    assert target.read_bytes() == b"another program's file"
+    # The same sentence with another code is an error like any other.
+    code = "unwritable"
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_selector("#mb-alert:has-text('Another sentence.')")
+    assert page.locator("#mb-ask").is_hidden()
+    code = "exists"
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Replace it").click()
+    page.wait_for_selector("#mb-status:has-text('Saved')")
+    assert pixels(target).shape == (240, 320, 3)
+
+
+def test_a_broken_photo_is_reported_and_the_next_one_opens(board: Served, visit: Open) -> None:
     page = visit(board)
     page.get_by_label("Photo", exact=True).select_option(label="broken.jpg")
     page.wait_for_selector("#mb-alert:has-text('broken.jpg')")
@@ -455,14 +503,14 @@ def test_a_broken_photo_is_said_and_the_next_one_opens(board: Served, visit: Ope
     assert page.get_by_role("button", name="Fill", exact=True).is_enabled()
 
 
-def test_odd_file_names_are_text(board: Served, visit: Open) -> None:
+def test_markup_in_a_file_name_is_text(board: Served, visit: Open) -> None:
     page = visit(board, ODD)
     assert page.locator("#mask-board img[src='x']").count() == 0
     assert "Mask board" in page.title()
     assert ODD in page.locator("#mb-status").inner_text()
 
 
-def test_a_photo_through_the_page_is_downloaded(
+def test_an_uploaded_photo_is_downloaded(
     tiny_weights: Path, folder: Path, tmp_path: Path, visit: Open
 ) -> None:
     with serve(tiny_weights, tmp_path) as board:
@@ -490,7 +538,7 @@ def test_a_photo_through_the_page_is_downloaded(
         assert np.array_equal(pixels(Path(down.value.path())), mask)
 
 
-def test_a_run_is_walked_through_and_mended(
+def test_a_runs_photos_are_reviewed_and_saved(
     tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path, visit: Open
 ) -> None:
     from remove_objects.pipeline.detect import segmenters

@@ -1,4 +1,4 @@
-"""A run's folder on the board: which photos, in which order, from where; and a mended one put in so that a later batch keeps it."""
+"""A run's output folder on the board: its photos, their order, their inputs, and saved reviews."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.scenes import scene
 
 @pytest.fixture
 def run(tmp_path: Path, red_is_person: None) -> Path:
-    """``photos/`` cleaned to ``cleaned/``, masks saved; three photos, of which two are then marked for review."""
+    """Clean ``photos/`` to ``cleaned/`` with masks: three photos, two marked for review."""
     folder = tmp_path / "photos"
     (folder / "deep").mkdir(parents=True)
     Image.fromarray(scene(seed=1)).save(folder / "a.png")
@@ -52,7 +52,7 @@ def command(folder: Path) -> list[dict]:
 
 
 def mark(cleaned: Path, marks: dict[str, tuple[str, float | None]]) -> None:
-    """Give entries another status and score, in the report and in the journal, as a stricter run would have."""
+    """Change status and score of entries in the report and the journal, as a stricter run would."""
 
     def marked(entry: dict) -> dict:
         status, score = marks.get(entry["input"], (entry["status"], entry["score"]))
@@ -76,7 +76,7 @@ def names(cleaned: Path) -> list[str]:
     return [item.name for item in run_folder.open_run(cleaned).items]
 
 
-def test_photos_for_review_come_first_and_the_worst_of_them_first(run: Path) -> None:
+def test_photos_for_review_come_first_worst_first(run: Path) -> None:
     opened = run_folder.open_run(run)
     assert [item.name for item in opened.items] == ["b.jpg", "a.png", "deep/c.png"]
     assert [item.needs_review for item in opened.items] == [True, True, False]
@@ -87,16 +87,16 @@ def test_photos_for_review_come_first_and_the_worst_of_them_first(run: Path) -> 
         "a.png",
         "b.jpg",
         "deep/c.png",
-    ]  # what has no score comes after what has one
+    ]  # photos without a score follow those with one
 
 
-def test_a_second_run_says_skipped_and_the_board_still_knows_what_the_first_said(run: Path) -> None:
+def test_skipped_photos_keep_the_first_runs_verdict(run: Path) -> None:
     photos = command(run.parent / "photos")
     assert {p["status"] for p in photos} == {"skipped"}
     assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
 
 
-def test_the_saved_mask_is_what_one_begins_with(run: Path) -> None:
+def test_the_first_mask_is_the_saved_one(run: Path) -> None:
     board = Board(run_folder.open_run(run))
     saved = np.asarray(Image.open(run / "masks" / "b.png"))
     assert saved.any()
@@ -104,21 +104,21 @@ def test_the_saved_mask_is_what_one_begins_with(run: Path) -> None:
     assert not board.open("b.jpg")["can_undo"]
 
 
-def test_a_run_without_saved_masks_says_so(run: Path) -> None:
+def test_a_run_without_saved_masks_is_noted(run: Path) -> None:
     shutil.rmtree(run / "masks")
     photo = Board(run_folder.open_run(run)).open("b.jpg")
     assert photo["share"] == 0
     assert any("saved no mask" in note for note in photo["notes"])
 
 
-def mend(board: Board, name: str) -> dict:
-    """What a person does: one stroke more, filled, saved."""
+def review(board: Board, name: str) -> dict:
+    """Review a photo as a person does: add a stroke, fill, save."""
     board.stroke(name, [[100, 20], [130, 40]], 6)
     board.fill(name, "auto", False, False)
     return board.save(name)
 
 
-def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> None:
+def test_a_reviewed_photo_enters_the_run_and_a_later_batch_keeps_it(run: Path) -> None:
     inputs = {p: p.read_bytes() for p in (run.parent / "photos").rglob("*.*")}
     before, untouched = load(run), (run / "a.png").read_bytes()
     pages = [
@@ -129,9 +129,9 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
     ]
     shown = [p.read_bytes() for p in pages]
     board = Board(run_folder.open_run(run))
-    said = mend(board, "b.jpg")
-    assert said["reviewed"]
-    assert not said["needs_review"]
+    state = review(board, "b.jpg")
+    assert state["reviewed"]
+    assert not state["needs_review"]
     after = load(run)
     entry = next(p for p in after["photos"] if p["input"] == "b.jpg")
     old = next(p for p in before["photos"] if p["input"] == "b.jpg")
@@ -150,7 +150,7 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
         assert picture.format == "JPEG"
         assert picture.getexif()[0x010E] == "a description"
         result = np.asarray(picture)
-    assert not ((result[..., 0] > 200) & (result[..., 1] < 60)).any()  # nobody is left
+    assert not ((result[..., 0] > 200) & (result[..., 1] < 60)).any()  # no red mark is left
     assert (run / "a.png").read_bytes() == untouched
     assert {p: p.read_bytes() for p in (run.parent / "photos").rglob("*.*")} == inputs
     assert not list(run.rglob(".*.part"))
@@ -160,30 +160,30 @@ def test_a_mended_photo_is_put_back_and_a_later_batch_keeps_it(run: Path) -> Non
         after, json.loads(Path(previews.__file__).with_name("schema.json").read_text())
     )
 
-    mended = (run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()
+    saved = (run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()
     later = {p["input"]: p for p in command(run.parent / "photos")}
-    assert later["b.jpg"]["status"] == "skipped"  # neither foreign nor done again
+    assert later["b.jpg"]["status"] == "skipped"  # neither refused nor processed again
     assert later["b.jpg"]["reviewed"] is True
-    assert ((run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()) == mended
-    assert names(run)[0] == "a.png"  # the walk goes on with the next
+    assert ((run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()) == saved
+    assert names(run)[0] == "a.png"  # the next photo for review
 
 
-def test_a_changed_input_is_cleaned_again_and_a_mended_mask_is_not_lost_by_it(run: Path) -> None:
-    mend(Board(run_folder.open_run(run)), "a.png")
-    mended = (run / "masks" / "a.png").read_bytes()
+def test_a_changed_input_is_processed_again_and_the_reviewed_mask_survives(run: Path) -> None:
+    review(Board(run_folder.open_run(run)), "a.png")
+    saved = (run / "masks" / "a.png").read_bytes()
     Image.fromarray(scene(seed=8)).save(run.parent / "photos" / "a.png")
     later = {p["input"]: p for p in command(run.parent / "photos")}
     assert (
         "masks/a.png: exists and is not what an earlier run wrote here" in later["a.png"]["error"]
     )
-    assert (run / "masks" / "a.png").read_bytes() == mended
-    (run / "masks" / "a.png").rename(run.parent / "mended.png")
+    assert (run / "masks" / "a.png").read_bytes() == saved
+    (run / "masks" / "a.png").rename(run.parent / "reviewed.png")
     later = {p["input"]: p for p in command(run.parent / "photos")}
     assert later["a.png"]["status"] not in ("skipped", "failed")
     assert "reviewed" not in later["a.png"]
 
 
-def test_a_mask_that_is_cleared_gives_the_photo_back(run: Path) -> None:
+def test_a_cleared_mask_saves_the_unchanged_photo(run: Path) -> None:
     board = Board(run_folder.open_run(run))
     board.edit("a.png", "clear")
     board.fill("a.png")
@@ -194,8 +194,8 @@ def test_a_mask_that_is_cleared_gives_the_photo_back(run: Path) -> None:
     assert not np.asarray(Image.open(run / entry["mask"])).any()
 
 
-def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) -> None:
-    (run / "b.jpg").write_bytes(b"somebody's own work")
+def test_a_result_that_was_changed_is_replaced_only_on_request(run: Path) -> None:
+    (run / "b.jpg").write_bytes(b"another program's work")
     board = Board(run_folder.open_run(run))
     board.stroke("b.jpg", [[100, 20]], 6)
     board.fill("b.jpg", "auto", False, False)
@@ -206,7 +206,7 @@ def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) ->
     )
     with pytest.raises(ExistsError, match="neither the board nor the run wrote it"):
         board.save("b.jpg")
-    assert (run / "b.jpg").read_bytes() == b"somebody's own work"
+    assert (run / "b.jpg").read_bytes() == b"another program's work"
     assert (
         (run / "report.json").read_bytes(),
         (run / JOURNAL_NAME).read_bytes(),
@@ -216,9 +216,7 @@ def test_a_result_that_somebody_changed_is_not_overwritten_unasked(run: Path) ->
     assert np.asarray(Image.open(run / "b.jpg")).shape == (120, 160, 3)
 
 
-def test_a_disk_that_fails_leaves_everything_as_it_was(
-    run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_disk_changes_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(run_folder.open_run(run))
     board.stroke("a.png", [[100, 20]], 6)
     board.fill("a.png", "auto", False, False)
@@ -233,9 +231,9 @@ def test_a_disk_that_fails_leaves_everything_as_it_was(
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
 
 
-def test_saving_twice_is_no_foreign_file(run: Path) -> None:
+def test_a_second_save_replaces_the_first(run: Path) -> None:
     board = Board(run_folder.open_run(run))
-    mend(board, "a.png")
+    review(board, "a.png")
     board.stroke("a.png", [[20, 100]], 5)
     board.fill("a.png", "auto", False, False)
     board.save("a.png")
@@ -243,7 +241,7 @@ def test_saving_twice_is_no_foreign_file(run: Path) -> None:
     assert Journal(run).complete
 
 
-def forget_command(cleaned: Path) -> None:
+def without_inputs(cleaned: Path) -> None:
     report = load(cleaned)
     report["run"]["command"] = ""
     del report["run"]["inputs"]
@@ -254,29 +252,29 @@ def moved(cleaned: Path) -> None:
     (cleaned.parent / "photos").rename(cleaned.parent / "other")
 
 
-def relative(cleaned: Path) -> None:
+def as_version_0_1_0(cleaned: Path) -> None:
     report = load(cleaned)
     report["run"]["command"] = "remove-objects --class person photos"
-    del report["run"]["inputs"]  # as version 0.1.0 wrote it
+    del report["run"]["inputs"]
     (cleaned / "report.json").write_text(json.dumps(report))
 
 
 def recorded(cleaned: Path) -> None:
-    forget_command(cleaned)
+    without_inputs(cleaned)
     moved(cleaned)
     (cleaned.parent / "photos").mkdir()
-    for name in (
-        "a.png",
-        "b.jpg",
-    ):  # a folder beside it that holds some of the names, and is not what was cleaned
+    # A folder beside the output that holds some of the names; it was not cleaned.
+    for name in ("a.png", "b.jpg"):
         Image.fromarray(scene(seed=99)).save(cleaned.parent / "photos" / name)
     report = load(cleaned)
     report["run"]["inputs"] = [str(cleaned.parent / "other")]
     (cleaned / "report.json").write_text(json.dumps(report))
 
 
-@pytest.mark.parametrize("change", [lambda _: None, forget_command, moved, relative, recorded])
-def test_the_inputs_are_found(run: Path, change: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "change", [lambda _: None, without_inputs, moved, as_version_0_1_0, recorded]
+)
+def test_the_inputs_are_located(run: Path, change: Callable[[Path], None]) -> None:
     content = (run.parent / "photos" / "a.png").read_bytes()
     change(run)
     opened = run_folder.open_run(run)
@@ -286,7 +284,35 @@ def test_the_inputs_are_found(run: Path, change: Callable[[Path], None]) -> None
     )
 
 
-def test_inputs_that_are_not_found_are_explained(run: Path) -> None:
+def test_the_command_is_parsed_only_if_the_report_names_no_inputs(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> list[str]:
+        raise AssertionError("the recorded command was parsed")
+
+    monkeypatch.setattr(run_folder, "_command_inputs", refuse)
+    assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
+    without_inputs(run)
+    with pytest.raises(AssertionError, match="was parsed"):
+        names(run)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["remove-objects --no-such-option photos", "remove-objects 'photos", "other photos", "", "\0"],
+)
+def test_a_command_that_no_longer_parses_is_ignored_in_silence(
+    run: Path, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    without_inputs(run)
+    report = load(run)
+    report["run"]["command"] = command
+    (run / "report.json").write_text(json.dumps(report))
+    assert names(run) == ["b.jpg", "a.png", "deep/c.png"]  # by the names beside the output
+    assert capfd.readouterr() == ("", "")
+
+
+def test_missing_inputs_are_explained(run: Path) -> None:
     elsewhere = run.parent / "far" / "away"
     elsewhere.parent.mkdir()
     (run.parent / "photos").rename(elsewhere)
@@ -297,14 +323,14 @@ def test_inputs_that_are_not_found_are_explained(run: Path) -> None:
         run_folder.open_run(run, run.parent / "nowhere")
 
 
-def test_two_folders_that_could_be_it_are_not_guessed_between(run: Path) -> None:
-    forget_command(run)
+def test_the_board_does_not_guess_between_two_folders(run: Path) -> None:
+    without_inputs(run)
     shutil.copytree(run.parent / "photos", run.parent / "copy")
     with pytest.raises(UsageError, match="say which one was cleaned with --input"):
         run_folder.open_run(run)
 
 
-def test_one_lost_photo_is_said_and_the_others_open(run: Path) -> None:
+def test_a_missing_photo_is_reported_and_the_others_open(run: Path) -> None:
     (run.parent / "photos" / "b.jpg").unlink()
     board = Board(run_folder.open_run(run))
     row = next(p for p in board.photos()["photos"] if p["name"] == "b.jpg")
@@ -318,7 +344,7 @@ def test_one_lost_photo_is_said_and_the_others_open(run: Path) -> None:
     "name",
     ["../secret.png", "/etc/passwd", "deep/../../secret.png", "..\\secret.png", "C:/secret.png"],
 )
-def test_a_report_cannot_name_files_outside(run: Path, name: str) -> None:
+def test_a_report_cannot_name_files_outside_the_folder(run: Path, name: str) -> None:
     Image.new("RGB", (8, 8)).save(run.parent / "secret.png")
     report = load(run)
     report["photos"][0] |= {"input": name, "output": name, "mask": name}
@@ -328,7 +354,7 @@ def test_a_report_cannot_name_files_outside(run: Path, name: str) -> None:
     assert any(repr(name) in note for note in opened.notes)
 
 
-def test_masks_and_links_that_lead_outside_are_not_opened(run: Path) -> None:
+def test_masks_and_links_that_leave_the_folder_are_not_opened(run: Path) -> None:
     secret = run.parent / "secret.png"
     Image.new("RGB", (160, 120), "white").save(secret)
     report = load(run)
@@ -351,7 +377,7 @@ def test_masks_and_links_that_lead_outside_are_not_opened(run: Path) -> None:
         '{"schema_version": 1, "photos": 3}',
     ],
 )
-def test_a_report_that_is_none_is_refused_in_words(run: Path, text: str) -> None:
+def test_an_invalid_report_is_refused_with_the_remedy(run: Path, text: str) -> None:
     (run / "report.json").write_text(text)
     with pytest.raises(UsageError, match="run"):
         run_folder.open_run(run)

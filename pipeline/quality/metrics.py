@@ -16,9 +16,9 @@ SEAM_RING = 8
 def seam(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
     """The step across the hole's rim, relative to the steps around it.
 
-    Mean absolute difference of neighbouring pixels of which one is in the hole and one is known,
-    over that of neighbouring known pixels within ``SEAM_RING`` of the hole (at least 1/255, so
-    that a blank wall does not divide by 0).
+    Mean absolute difference of neighbouring pixels, one in the hole and one known, divided by that
+    of neighbouring known pixels within ``SEAM_RING`` of the hole (at least 1/255, so that a blank
+    wall does not divide by 0).
 
     Args:
         result: HWC uint8 or uint16, the filled photo.

@@ -121,5 +121,5 @@ def _why(features: QualityFeatures) -> str:
     )[:2]
     return (
         " and ".join(WEIGHTS[name].words for name in high)
-        or "each of its signs is a little worse than usual"
+        or "each of its features is a little worse than usual"
     )

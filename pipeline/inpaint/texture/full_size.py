@@ -269,7 +269,7 @@ def _mend(content: FloatArray, missing: Mask) -> None:
 def guide_low_frequencies(patch: Patch, known_mask: Mask, guide: FloatArray) -> None:
     """Pull the hole's content, in place, towards the guide beside known pixels.
 
-    Only what is coarser than ``GUIDED_SMOOTH`` working pixels changes, less with depth.
+    Only components coarser than ``GUIDED_SMOOTH`` working pixels change, less with depth.
 
     Args:
         patch: of the window, as copied.

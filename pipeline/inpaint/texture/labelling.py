@@ -303,18 +303,20 @@ def label_blocks(costs: Costs) -> Labels:
     # Sorted as the offsets are, so that neighbours with the same options align.
     options = np.sort(np.argpartition(block_cost, kept - 1, axis=1)[:, :kept], axis=1)
     # Options first, then blocks or edges: an operation on two options runs over all edges at once.
-    own = np.ascontiguousarray(np.take_along_axis(block_cost, options, axis=1).astype(np.float32).T)
+    own_cost = np.ascontiguousarray(
+        np.take_along_axis(block_cost, options, axis=1).astype(np.float32).T
+    )
     edges = _edges(costs, index, options)
     messages = [
         (np.zeros((kept, len(first)), np.float32), np.zeros((kept, len(first)), np.float32))
         for first, _, _ in edges
     ]
     for _ in range(ROUNDS):
-        belief = _beliefs(own, edges, messages)
+        belief = _beliefs(own_cost, edges, messages)
         messages = [
             _next_messages(belief, *edge, *old) for edge, old in zip(edges, messages, strict=True)
         ]
-    best = _beliefs(own, edges, messages).argmin(0)
+    best = _beliefs(own_cost, edges, messages).argmin(0)
     blocks = np.full((gh, gw), -1)
     blocks[node] = options[np.arange(len(options)), best]
     return np.where(costs.hole_mask, blocks.repeat(BLOCK, 0).repeat(BLOCK, 1), -1)
@@ -333,10 +335,10 @@ class _Edges(NamedTuple):
 
 
 def _beliefs(
-    own: FloatArray, edges: list[_Edges], messages: list[tuple[FloatArray, FloatArray]]
+    own_cost: FloatArray, edges: list[_Edges], messages: list[tuple[FloatArray, FloatArray]]
 ) -> FloatArray:
     """Options x blocks: each block's own cost and the messages it receives."""
-    belief = own.copy()
+    belief = own_cost.copy()
     for (first, second, _), (forth, back) in zip(edges, messages, strict=True):
         # In one direction a block is the first of one pair at most, and the second of one at most.
         belief[:, second] += forth

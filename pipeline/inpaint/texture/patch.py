@@ -30,7 +30,7 @@ from .full_size import (
 from .labelling import Costs, Labels, label
 from .offsets import candidate_offsets
 
-#: Longer side in pixels at which offsets are found and labelled. Larger windows are reduced to it,
+#: Longer side in pixels at which offsets are chosen and labelled. Larger windows are reduced to it,
 #: and their pixels copied at full size.
 WORKING_SIZE = 256
 

@@ -18,10 +18,10 @@ def candidates(picture: np.ndarray, known_mask: np.ndarray, seed: int = 0) -> np
 
 def test_offsets_are_the_period_of_the_texture() -> None:
     picture = tiles(100, 120, 20)
-    found = candidates(picture, known_outside(picture, 30, 30, 40, 50))
-    assert len(found)
-    assert np.abs(found).sum(1).min() > 0
-    surroundings = [o for o in found.tolist() if o[0] % 20 == 0 and o[1] % 20 == 0]
+    voted = candidates(picture, known_outside(picture, 30, 30, 40, 50))
+    assert len(voted)
+    assert np.abs(voted).sum(1).min() > 0
+    surroundings = [o for o in voted.tolist() if o[0] % 20 == 0 and o[1] % 20 == 0]
     assert len(surroundings) >= 3
 
 
@@ -53,18 +53,18 @@ def test_without_whole_patches_single_known_pixels_are_candidates() -> None:
     picture = tiles(40, 40, 10)
     known_mask = np.zeros((40, 40), bool)
     known_mask[:5] = True  # narrower than a patch
-    found = candidates(picture, known_mask)
-    assert len(found)
-    assert (found[:, 0] < 0).all()  # every hole pixel lies below the known rows
+    voted = candidates(picture, known_mask)
+    assert len(voted)
+    assert (voted[:, 0] < 0).all()  # every hole pixel lies below the known rows
 
 
 def test_the_surroundings_offsets_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offsets, "OF_HOLE", 0)
     picture = tiles(120, 120, 7)
-    found = candidates(picture, known_outside(picture, 40, 40, 40, 40))
-    assert len(found)
+    voted = candidates(picture, known_outside(picture, 40, 40, 40, 40))
+    assert len(voted)
     # Votes are smoothed, so a peak may lie a pixel from the offsets that voted for it.
-    assert np.hypot(*found.T).min() >= offsets.LEAST_LENGTH * 120 - 1
+    assert np.hypot(*voted.T).min() >= offsets.LEAST_LENGTH * 120 - 1
 
 
 def test_the_nearest_candidate_is_that_of_a_search_over_all_pairs() -> None:

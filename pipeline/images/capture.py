@@ -1,4 +1,4 @@
-"""``Native``: what is kept of an opened file so that it can be written again, and its variants."""
+"""``Native``, the properties of an opened file that its writer needs, and variants of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def capture(
     )
     warnings = []
     if exif and metadata.exif is None:
-        warnings.append("its EXIF is damaged: the cleaned file goes without")
+        warnings.append("its EXIF is damaged: the cleaned file has none")
     if xmp and metadata.xmp is None:
         warnings.append(
             "its XMP describes or holds a further picture, which the cleaned file does not have: "
@@ -92,8 +92,8 @@ def by_suffix(photo: Photo, path: Path) -> Native:
 def bare(native: Native) -> Native:
     """Return the same ``Native`` without metadata that says who, where, when and with what.
 
-    Kept is what the pixels need to look as they do: the colour profile and a format's own colour
-    numbers, the density (DPI), and the orientation where pixels are stored turned.
+    The metadata that the pixels need to look the same stay: the colour profile and a format's
+    colour numbers, the density (DPI), and the orientation where pixels are stored turned.
     """
     return format_named(native.format).bare(native)
 

@@ -43,7 +43,7 @@ def write_kept(
     try:
         written = read_photo(Path(handle.name), max_pixels=max(1, hole.size))
     except UnreadableError as error:
-        raise SpliceError("what came of it cannot be read again") from error
+        raise SpliceError("the new file cannot be read") from error
     may_differ = cast(Mask, upright(reach.view("u1"), turn).view(bool))
     if written.size != photo.size or difference(photo.rgb, written.rgb, may_differ)[0]:
         raise SpliceError("pixels away from the holes changed")

@@ -31,7 +31,7 @@ class Decoded:
         rgb: HWC.
         alpha: HW, or None.
         layout: how the file stores a pixel.
-        warnings: what could not be done as the file asks.
+        warnings: about properties of the file that were ignored.
     """
 
     rgb: Pixels
@@ -64,7 +64,7 @@ def decode(image: Image.Image) -> Decoded:
         case _:
             raise UnreadableError(
                 f"pixel mode {image.mode} has no fixed range of brightness; "
-                "convert it to 8 or 16 bits a channel"
+                "convert it to 8 or 16 bits per channel"
             )
 
 

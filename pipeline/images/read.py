@@ -1,4 +1,4 @@
-"""Read one picture: limited in size, at full depth, upright, with what the writer needs."""
+"""Read one picture within a size limit, at full depth, upright, with all its writer needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Save a photo's outcome: what is written when a photo is done, for the batch and for the board."""
+"""Save a photo's outcome: the file that is written when a photo is done, by batch and board."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Saved:
 
     Attributes:
         path: the file.
-        outcome: the photo's outcome with its fidelity, and with what saving adds to its reason and
+        outcome: the photo's outcome with its fidelity; saving may also extend its reason and its
             warnings.
     """
 

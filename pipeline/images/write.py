@@ -101,9 +101,7 @@ def write_photo(
                 f"{path}: cannot be written as {native.format} ({error}); --lossless writes PNG"
             ) from error
         except UnreadableError as error:
-            raise UnwritableError(
-                f"{path}: what was written cannot be read again ({error})"
-            ) from error
+            raise UnwritableError(f"{path}: the written file cannot be read ({error})") from error
         return _checked(photo, written, hole, path, native, note)
 
 

@@ -1,7 +1,7 @@
 """Overwrite the metadata of a HEIC or AVIF file in place: no offset changes, so no sample does.
 
-The file is a tree of boxes (ISO/IEC 14496-12); its ``meta`` box names items and the places of their
-bytes (ISO/IEC 23008-12).
+The file is a tree of boxes (ISO/IEC 14496-12); its ``meta`` box names items and the extents
+of their bytes (ISO/IEC 23008-12).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def without_metadata(content: bytes, exif: bytes | None) -> bytes:
         if box.type == b"meta":
             _blank_meta(data, box, exif)
         elif box.type in (b"moov", b"moof"):
-            raise ValueError("it holds a film, whose metadata is not looked through")
+            raise ValueError("it holds a film, whose metadata is not removed")
         elif box.type not in _KEPT:
             _free(data, box)
     return bytes(data)
@@ -76,7 +76,7 @@ def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[BmffBox]:
             body += 8
         stop = at + size if size else end
         if stop < body or stop > end:
-            raise ValueError(f"its box {kind!r} does not fit in")
+            raise ValueError(f"its box {kind!r} does not fit into its parent")
         yield BmffBox(kind, at, body, stop)
         at = stop
 
@@ -96,12 +96,12 @@ def _blank_meta(data: bytearray, meta: BmffBox, exif: bytes | None) -> None:
         return
     metadata = dict(_items(data, inside[b"iinf"]))
     idat = inside.get(b"idat")
-    for item, spans in _places(data, inside.get(b"iloc"), idat.body if idat else 0):
+    for item, spans in _extents(data, inside.get(b"iloc"), idat.body if idat else 0):
         if item in metadata:
             new = _new_content(metadata[item], sum(stop - start for start, stop in spans), exif)
             for start, stop in spans:
                 if stop > len(data):
-                    raise ValueError("an item lies behind its end")
+                    raise ValueError("an item lies beyond the end of the file")
                 data[start:stop], new = new[: stop - start], new[stop - start :]
 
 
@@ -132,10 +132,10 @@ def _items(data: bytearray, iinf: BmffBox) -> Iterator[tuple[int, bytes]]:
             data[at + 4 : name_end] = b" " * (name_end - at - 4)
 
 
-def _places(
+def _extents(
     data: bytearray, iloc: BmffBox | None, idat: int
 ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Yield (item's number, the places of its bytes in the file as (start, end))."""
+    """Yield (item's number, the extents of its bytes in the file as (start, end))."""
     if iloc is None:
         return
     version = data[iloc.body]
@@ -147,7 +147,7 @@ def _places(
     def number(size: int) -> int:
         nonlocal at
         if at + size > iloc.end:
-            raise ValueError("its list of places is cut short")
+            raise ValueError("its list of item locations is truncated")
         at += size
         return int.from_bytes(data[at - size : at], "big")
 
@@ -160,11 +160,11 @@ def _places(
         spans = []
         count = number(2)
         if count > 1 and not length_size:
-            raise ValueError("its items have parts without a length")
+            raise ValueError("its items have extents without a length")
         for _ in range(count):
             number(index_size)
             start = base + number(offset_size) + (idat if method == 1 else 0)
             spans.append((start, start + number(length_size)))
         if method > 1:
-            raise ValueError("an item is built of others")
+            raise ValueError("an item is made of other items")
         yield item, spans

@@ -71,13 +71,13 @@ def splice(content: bytes, pixels: Pixels, hole: Mask) -> tuple[tuple[Segment, .
 def _mcu(frame: Segment | None) -> tuple[int, int]:
     """Return the height and width in pixels of the frame's MCU."""
     if frame is None or len(frame.payload) < 9 or frame.payload[0] != 8:
-        raise SpliceError("its frame is not one of 8 bits a sample")
+        raise SpliceError("its samples do not have 8 bits")
     factors = [(f & 15, f >> 4) for f in frame.payload[7::3]]  # vertical, horizontal
     if len(factors) == 1:
         return BLOCK, BLOCK
     largest = max(v for v, _ in factors), max(h for _, h in factors)
     if any(not v or not h or largest[0] % v or largest[1] % h for v, h in factors):
-        raise SpliceError("its components are subsampled by other than whole numbers")
+        raise SpliceError("its components are not subsampled by whole numbers")
     return BLOCK * largest[0], BLOCK * largest[1]
 
 
@@ -130,7 +130,7 @@ def _ask(folder: Path) -> None:
     except NoWorkerError as error:
         raise SpliceError(f"its child process cannot be started ({error})") from error
     except (OSError, ValueError) as error:
-        raise SpliceError("the library gave up on it") from error
+        raise SpliceError("the library failed on it") from error
     if reason:
         raise SpliceError(f"the library refused it ({reason.replace(str(folder), '').strip()})")
 

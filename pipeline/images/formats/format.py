@@ -1,4 +1,4 @@
-"""``Format``: all that the program knows about one image format, and what most formats share."""
+"""``Format``, the record of one image format, and functions that most formats share."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What one format keeps of a file besides pixels, EXIF, XMP and ICC profile.
+    """The properties of a file that its format keeps, besides pixels, EXIF, XMP and ICC profile.
 
     Attributes:
         blocks: for ``Metadata.blocks``.
         options: for ``Native.options``.
         coded: for ``Native.coded``.
         lossless: whether this file's compression is lossless; None if the format decides.
-        warnings: what cannot be kept.
+        warnings: about properties that cannot be kept.
     """
 
     blocks: tuple[tuple[Any, bytes], ...] = ()
@@ -125,7 +125,7 @@ def bare(native: Native) -> Native:
 def encoded(sheet: Sheet, format: str, **options: Any) -> bytes:
     """Encode in memory with Pillow's encoder for ``format``.
 
-    Pillow's encoders that write to the file themselves report a full disk as an error of their own.
+    An encoder that writes to the file itself reports a full disk as an error of its own.
     """
     memory = io.BytesIO()
     to_pillow(sheet).save(memory, format, **options)
@@ -167,7 +167,7 @@ class Format:
         title: the format's name for people.
         suffixes: the file name endings by which a file is taken for a photo, with their dots.
         lossy: whether files of this format may be lossy.
-        encode: writes a picture; what it cannot hold raises ``UnwritableError``.
+        encode: writes a picture; raises ``UnwritableError`` if the format cannot hold it.
         deep: whether it can hold 16 bits per channel.
         alpha: whether it can hold an alpha channel.
         from_pixels: whether a photo that came from no file may be written in it.
@@ -183,7 +183,7 @@ class Format:
         exif: a loaded picture's EXIF.
         directory_orientation: the orientation that the file declares outside EXIF and XMP, where
             it takes precedence; None if it has none.
-        capture: what else is kept of a file.
+        capture: collects further properties of a file.
         bare: drops all metadata that the pixels do not need.
         strip: a file's content without its metadata, its pixels not encoded anew; raises
             ``ValueError`` if some metadata might remain. None: such a photo is encoded anew.

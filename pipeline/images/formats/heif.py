@@ -49,10 +49,10 @@ def capture(source: Source) -> Captured:
     """Warn of a depth and of layers that are not kept; AVIF's too."""
     warnings = []
     if (bits := declared_bits(source.handle)) > 8:
-        warnings.append(f"it has {bits} bits a channel, of which 8 are kept")
+        warnings.append(f"it has {bits} bits per channel, of which 8 are kept")
     if any(source.image.info.get(kind) for kind in ("depth_images", "aux")):
         warnings.append(
-            "the file holds a depth map, a gain map or another layer: the cleaned file goes without"
+            "the file holds a depth map, a gain map or another layer: the cleaned file does not"
         )
     return Captured(warnings=tuple(warnings))
 

@@ -46,5 +46,7 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
     """
     record = format_named(native.format)
     if sheet.pixels.dtype == np.uint16 and not record.deep:
-        raise UnwritableError(f"{native.format} cannot hold 16 bits a channel; write a PNG or TIFF")
+        raise UnwritableError(
+            f"{native.format} cannot hold 16 bits per channel; write a PNG or TIFF"
+        )
     record.encode(sheet, native, handle)

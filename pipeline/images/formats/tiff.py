@@ -107,7 +107,7 @@ def bits_per_sample(image: Image.Image) -> tuple[int, ...]:
 
 
 def no_exif(image: Image.Image) -> None:
-    """EXIF is a directory of the file's own and kept among its tags."""
+    """Return nothing: a TIFF's EXIF is a directory of the file and kept among its tags."""
 
 
 def directory_orientation(image: Image.Image) -> int | None:

@@ -281,7 +281,7 @@ def test_a_crashed_worker_costs_one_photo_its_coefficients_and_nothing_more(
     with monkeypatch.context() as broken:
         broken.setattr(pool, "code", "import os, sys; sys.stdin.readline(); os.abort()")
         result = clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE))
-    assert result.note == "all of the JPEG was encoded anew, because the library gave up on it"
+    assert result.note == "all of the JPEG was encoded anew, because the library failed on it"
     assert result.psnr_outside is not None
     assert result.psnr_outside > 25
     assert clean(tmp_path / "s.jpg", tmp_path / "o.jpg", hole_of(*HOLE)).note == ""

@@ -182,7 +182,7 @@ def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_declares_its_orie
         tmp_path / "s.jpg", exif=b"Exif\0\0" + bytes(block)
     )
     photo = read_photo(tmp_path / "s.jpg")
-    assert photo.warnings == ("its EXIF is damaged: the cleaned file goes without",)
+    assert photo.warnings == ("its EXIF is damaged: the cleaned file has none",)
     after = rewrite(tmp_path / "s.jpg", tmp_path / "o.jpg")
     np.testing.assert_array_equal(after.rgb, photo.rgb)
     with Image.open(tmp_path / "o.jpg") as new:

@@ -166,7 +166,7 @@ def test_a_webp_without_metadata_is_the_same_bytes(tmp_path: Path) -> None:
     ("content", "match"),
     [
         (struct.pack(">I4s", 8, b"moov"), "a film"),
-        (struct.pack(">I4s", 900, b"free"), "does not fit in"),
+        (struct.pack(">I4s", 900, b"free"), "does not fit into its parent"),
     ],
 )
 def test_unsupported_containers_are_refused_and_never_copied(content: bytes, match: str) -> None:

@@ -1,4 +1,4 @@
-"""``evaluate-inpainter TABLE``: the command line of the measurements."""
+"""``evaluate-inpainter TABLE``: the command line of the measurements. ``--help`` loads no torch."""
 
 from __future__ import annotations
 
@@ -6,159 +6,193 @@ import argparse
 import importlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 
-#: The papers' tables: each is trained and measured by the module of its name in ``train.experiments``.
-EXPERIMENTS = ("skip-ce-lpips", "partial-conv-metrics", "compression-similarity", "routing")
+if TYPE_CHECKING:
+    from .experiments.request import TableRequest
+
+#: The papers' tables. The module of the same name in ``train.experiments`` trains and measures
+#: each.
+TABLES = ("skip-ce-lpips", "partial-conv-metrics", "compression-similarity", "routing")
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command's options."""
     p = argparse.ArgumentParser(
         "evaluate-inpainter",
-        description="Measure the inpainters on photos with known truth: probes, segmentation, pairs. Or run a paper's table again: "
-        "its networks are trained alike, judged and compared (docs/experiments.md); the same command goes on after a stop.",
+        description="Measure the inpainters on photos with known ground truth: probes, "
+        "segmentation, pairs. Or reproduce a paper's table: its networks are trained alike, "
+        "measured and compared (docs/experiments.md); after a stop the same command resumes.",
     )
     p.add_argument("--version", action="version", version=f"evaluate-inpainter {__version__}")
-    p.add_argument("table", choices=("probes", "segmentation", "pairs", *EXPERIMENTS))
+    p.add_argument("table", choices=("probes", "segmentation", "pairs", *TABLES))
     p.add_argument(
-        "--data", type=Path, help="data folder: scenes/val, faces/val, masks/irregular … below it"
+        "--data", type=Path, help="data folder, with scenes/val, faces/val, masks/irregular …"
     )
     p.add_argument(
-        "--count", type=int, help="test pictures at most (probes, segmentation: 100 a test)"
+        "--count", type=int, help="most test pictures (probes, segmentation: 100 per test)"
     )
-    own = p.add_argument_group("probes, segmentation, pairs")
-    own.add_argument(
+    measurement = p.add_argument_group("probes, segmentation, pairs")
+    measurement.add_argument(
         "--test", action="append", default=[], help="probes: which tests (default: all)"
     )
-    own.add_argument("--json", type=Path, help="write the figures here too")
-    own.add_argument(
+    measurement.add_argument("--json", type=Path, help="write the metrics to this file too")
+    measurement.add_argument(
         "--pictures",
         type=Path,
-        help="write side-by-side pictures of the first 24 of each test here",
+        help="folder for side-by-side pictures of the first 24 of each test",
     )
-    run = p.add_argument_group("the papers' tables")
-    run.add_argument(
+    table = p.add_argument_group("the papers' tables")
+    table.add_argument(
         "--quick",
         action="store_true",
-        help="minutes, on generated pictures, to see that it runs; its figures say nothing",
+        help="try the table in minutes on generated pictures; its results mean nothing",
     )
-    run.add_argument(
+    table.add_argument(
         "--scale",
         choices=("paper", "cpu"),
         default="cpu",
-        help="the papers' lengths and widths, or two cores' (default: cpu)",
+        help="the papers' lengths and widths, or some for two CPU cores (default: cpu)",
     )
-    run.add_argument(
+    table.add_argument(
         "--run", type=Path, help="folder for checkpoints and results (default: runs/TABLE)"
     )
-    run.add_argument(
+    table.add_argument(
         "--images",
         type=Path,
         action="append",
         default=[],
         help="train on these pictures (CelebA, Places2 …); repeats",
     )
-    run.add_argument(
+    table.add_argument(
         "--test-images",
         type=Path,
         action="append",
         default=[],
-        help="test with these (default: 15 %% of --images); repeats",
+        help="test on these (default: 15 %% of --images); repeats",
     )
-    run.add_argument(
+    table.add_argument(
         "--labels",
         type=Path,
-        help="faces: CSV of file,age,gender,race (default: DATA/faces/labels.csv where it is)",
+        help="faces: CSV of file,age,gender,race (default: DATA/faces/labels.csv if it exists)",
     )
-    run.add_argument(
+    table.add_argument(
         "--features", help="perceptual and style losses: vgg16, squeezenet, a .pth file, or none"
     )
-    run.add_argument(
+    table.add_argument(
         "--classifier",
         type=Path,
-        help="compression-similarity: .npz or .safetensors of the network that names what is seen",
+        help="compression-similarity: .npz or .safetensors of the classifier",
     )
-    run.add_argument("--seeds", type=int, help="train every arm this many times (default 1)")
-    run.add_argument(
+    table.add_argument("--seeds", type=int, help="train every arm this many times (default: 1)")
+    table.add_argument(
         "--only",
         action="append",
-        help="train these arms and stop: several processes may share a folder; a pattern; repeats",
+        help="train the arms of this name or pattern and stop, so that several processes may share "
+        "a folder; repeats",
     )
-    run.add_argument("--steps", type=int, help="of every arm")
-    run.add_argument("--batch", type=int, help="pictures a step")
-    run.add_argument("--points", type=int, help="figures along the way")
-    run.add_argument("--width", type=int, help="channels; 64 is the papers'")
-    run.add_argument("--size", type=int, help="side of the pictures in pixels")
-    run.add_argument("--minutes", type=float, help="stop after this time; the same command goes on")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
-    run.add_argument("--precision", help="32-true (default), bf16-mixed or 16-mixed")
-    run.add_argument("--workers", type=int, help="processes that decode pictures (default: none)")
+    table.add_argument("--steps", type=int, help="steps of every arm")
+    table.add_argument("--batch", type=int, help="pictures per step")
+    table.add_argument("--points", type=int, help="measurements during the training")
+    table.add_argument("--width", type=int, help="channels; the papers have 64")
+    table.add_argument("--size", type=int, help="side of the pictures in pixels")
+    table.add_argument(
+        "--minutes", type=float, help="stop after this time; the same command resumes"
+    )
+    table.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+    table.add_argument("--precision", help="32-true (default), bf16-mixed or 16-mixed")
+    table.add_argument("--workers", type=int, help="processes that decode pictures (default: none)")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    if args.table in EXPERIMENTS:
-        return experiment(args, sys.argv[1:] if argv is None else argv)
+    """Measure, or run a table; returns the exit code (2 = the user's mistake)."""
+    arguments = sys.argv[1:] if argv is None else argv
+    args = parser().parse_args(arguments)
+    if args.table in TABLES:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        return run_table(args.table, lambda: table_request(args, arguments))
     if args.data is None:
         print(f"evaluate-inpainter: {args.table} needs --data", file=sys.stderr)
         return 2
-    return measurement(args)
+    count = 100 if args.count is None else args.count
+    return measure(args.table, args.data, args.test, count, args.pictures, args.json)
 
 
-def measurement(args: argparse.Namespace) -> int:
-    """probes, segmentation or pairs: prints the table; returns the exit code."""
+def measure(
+    table: str,
+    data: Path,
+    tests: Sequence[str],
+    count: int,
+    pictures: Path | None,
+    json: Path | None,
+) -> int:
+    """Measure ``probes``, ``segmentation`` or ``pairs`` and print the metrics.
+
+    Args:
+        table: one of the three.
+        data: data folder.
+        tests: names of the probes; empty = all.
+        count: most pictures per test.
+        pictures: folder for side-by-side pictures, or None.
+        json: file for the metrics, or None.
+
+    Returns:
+        The exit code.
+    """
     from .evaluation import probes
 
-    unknown = sorted(set(args.test) - set(probes.TESTS))
+    unknown = sorted(set(tests) - set(probes.TESTS))
     if unknown:
         print(
-            f"evaluate-inpainter: no test {', '.join(unknown)}; there are {', '.join(probes.TESTS)}",
+            f"evaluate-inpainter: no test {', '.join(unknown)}; "
+            f"there are {', '.join(probes.TESTS)}",
             file=sys.stderr,
         )
         return 2
-    count = 100 if args.count is None else args.count
     try:
-        if args.table == "probes":
-            table = probes.probes(
-                args.data, args.test or list(probes.TESTS), count=count, keep=args.pictures
-            )
-            print(probes.render(table))
-        elif args.table == "segmentation":
-            from .evaluation.segmentation import render, segmentation
+        if table == "probes":
+            metrics = probes.probes(data, tests or list(probes.TESTS), count=count, keep=pictures)
+            print(probes.render(metrics))
+        elif table == "segmentation":
+            from .evaluation import segmentation
 
-            table = segmentation(args.data, count=count)
-            print(render(table))
+            metrics = segmentation.segmentation(data, count=count)
+            print(segmentation.render(metrics))
         else:
-            from .evaluation.pairs import pairs, render_pairs
+            from .evaluation import pairs
 
-            table = pairs(args.data, keep=args.pictures)
-            print(render_pairs(table))
-    except (FileNotFoundError, OSError) as error:
+            metrics = pairs.pairs(data, keep=pictures)
+            print(pairs.render_pairs(metrics))
+    except OSError as error:
         print(f"evaluate-inpainter: {error}", file=sys.stderr)
         return 2
-    if args.json:
-        probes.save(table, args.json)
+    if json:
+        probes.save(metrics, json)
     return 0
 
 
-def experiment(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    """One of the papers' tables: prints it; returns the exit code (a stop before the end is none of the user's mistakes: 0)."""
+def run_table(table: str, request: Callable[[], TableRequest]) -> int:
+    """Run one of the papers' tables and print it.
+
+    Args:
+        table: one of ``TABLES``.
+        request: makes its request, which may fail for lack of pictures.
+
+    Returns:
+        The exit code; a stop before the end is not an error: 0.
+    """
     from ..models.checkpoint import CheckpointError
     from . import engine
     from .experiments.runs import UnfinishedError
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    module = f".experiments.{table.replace('-', '_')}"
     try:
-        print(
-            importlib.import_module(
-                f".experiments.{args.table.replace('-', '_')}", __package__
-            ).run(make_call(args, argv))
-        )
+        print(importlib.import_module(module, __package__).run(request()))
     except UnfinishedError as error:
         print(f"evaluate-inpainter: {error}")
     except (CheckpointError, ModuleNotFoundError, OSError, ValueError) as error:
@@ -170,57 +204,44 @@ def experiment(args: argparse.Namespace, argv: Sequence[str]) -> int:
     return 0
 
 
-def make_call(args: argparse.Namespace, argv: Sequence[str]) -> Any:
-    """The table's ``Call``: its scale with what the command line changes; with ``--quick`` on pictures that it draws."""
-    from .experiments.budgets import scale
-    from .experiments.request import Call
+def table_request(args: argparse.Namespace, arguments: Sequence[str]) -> TableRequest:
+    """The request of a table: its scale with the changes of the command line.
+
+    With ``--quick`` it trains and tests on generated pictures.
+    """
+    from .experiments.budgets import BUDGET_OPTIONS, scale
+    from .experiments.request import TableRequest
     from .experiments.toy_data import generate
 
     folder = args.run or Path("runs") / args.table
     data = generate(folder / "generated") if args.quick else args.data
-    seeds = None if args.seeds is None else tuple(range(args.seeds))
-    only = None if args.only is None else tuple(args.only)
-    names = (
-        "steps",
-        "batch",
-        "points",
-        "minutes",
-        "device",
-        "precision",
-        "workers",
-        "width",
-        "count",
-        "size",
-    )
-    found = scale(
+    changes: dict[str, Any] = {name: getattr(args, name) for name in BUDGET_OPTIONS}
+    scaled = scale(
         args.table,
         "quick" if args.quick else args.scale,
-        seeds=seeds,
-        only=only,
-        **{n: getattr(args, n) for n in names},
+        seeds=None if args.seeds is None else tuple(range(args.seeds)),
+        only=None if args.only is None else tuple(args.only),
+        **changes,
     )
     labels = args.labels
-    if (
-        labels is None
-        and data is not None
-        and not args.images
-        and (data / "faces" / "labels.csv").exists()
-    ):
-        labels = data / "faces" / "labels.csv"
-    return Call(
+    if labels is None and data is not None and not args.images:
+        default = data / "faces" / "labels.csv"
+        labels = default if default.exists() else None
+    shown = (Path(a).name if "/" in a else a for a in arguments)
+    return TableRequest(
         folder=folder,
-        budget=found.budget,
+        budget=scaled.budget,
         data=data,
         images=tuple(args.images),
         test=tuple(args.test_images),
-        count=found.count,
-        width=found.width,
-        size=found.size,
+        count=scaled.count,
+        width=scaled.width,
+        size=scaled.size,
         labels=labels,
         features=args.features or ("random" if args.quick else "vgg16"),
-        look=found.look,
+        perceptual_crop=scaled.perceptual_crop,
         classifier=args.classifier or (Path("random") if args.quick else None),
-        command=" ".join(["evaluate-inpainter", *(Path(a).name if "/" in a else a for a in argv)]),
+        command=" ".join(["evaluate-inpainter", *shown]),
     )
 
 

@@ -54,7 +54,7 @@ class Layer:
 
     @property
     def weight(self) -> str:
-        """The weight's name in the file, the last of the names that TensorFlow Lite joins by ``;``."""
+        """The weight's name in the file: the last of the names that are joined by ``;``."""
         return f"MobilenetV2|{self.name}|weights_quant|FakeQuantWithMinMaxVars"
 
     @property

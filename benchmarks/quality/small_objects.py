@@ -39,7 +39,7 @@ from remove_objects.train.engine import Task, averaged_network
 from remove_objects.train.evaluation.pairs import read_pairs
 from remove_objects.train.evaluation.segmentation import (
     SETS,
-    found_mask,
+    removal_mask,
     labelled,
     mask_maker,
     most_probable,
@@ -122,7 +122,7 @@ def people_figures(remover: ObjectRemover, data: Path, name: str) -> dict[str, f
     found_pixels = pixels = either = 0.0
     outside = []
     for rgb, label in people(data, name):
-        found = found_mask(remover, rgb, PERSON)
+        found = removal_mask(remover, rgb, PERSON)
         wanted, judged = label == PERSON, label != VOID
         _, parts, stats, _ = cv2.connectedComponentsWithStats(wanted.astype(np.uint8))
         for i in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size):

@@ -1,12 +1,19 @@
-"""Every training test: no network, no cached weights. And the data folder that the presets look for, in small."""
+"""Every training test: no network, no cached weights. And a small data folder with the folders of the presets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from segmentation_models_pytorch import encoders
+from torch import nn
+
+from remove_objects.models.segmenter import CompactSegmenter
+from remove_objects.train.teacher import init_from_teacher
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +48,71 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir(parents=True)
         cv2.imwrite(str(folder / name / "0.png"), picture)
     return folder
+
+
+def channels_last(conv: nn.Conv2d) -> tuple[int, ...]:
+    """A convolution's shape as TensorFlow keeps it: (out, h, w, in), depthwise (1, h, w, channels)."""
+    out, before, h, w = conv.weight.shape
+    return (1, h, w, out) if conv.groups > 1 else (out, h, w, before)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Constants of a teacher of random numbers, under the names of TensorFlow's."""
+    network, rng = CompactSegmenter(), np.random.default_rng(0)
+    features, aspp = network.encoder.features, network.decoder.aspp[0]
+    shapes = {"MobilenetV2|Conv": channels_last(features[0][0])}
+    for i in range(17):
+        block, key = features[i + 1].conv, "MobilenetV2|expanded_conv" + (f"_{i}" if i else "")
+        if i:
+            shapes[f"{key}|expand"] = channels_last(block[0][0])
+        shapes[f"{key}|depthwise"] = channels_last(block[-3][0])
+        shapes[f"{key}|project"] = channels_last(block[-2])
+    shapes["aspp0"] = channels_last(aspp.convs[0][0])
+    shapes["image_pooling"] = channels_last(aspp.convs[4][1])
+    shapes["concat_projection"] = (256, 1, 1, 512)
+    shapes["logits|semantic"] = (21, 1, 1, 256)
+    constants = {}
+    for key, shape in shapes.items():
+        spread = np.sqrt(2 / (np.prod(shape[1:3]) if shape[0] == 1 else np.prod(shape[1:])))
+        constants[f"{key}|weights_quant|FakeQuant"] = (rng.standard_normal(shape) * spread).astype(
+            np.float32
+        )
+        bias = (
+            "logits|semantic|biases" if key == "logits|semantic" else f"{key}|BatchNorm_Fold|bias"
+        )
+        constants[bias] = (
+            rng.standard_normal(shape[3] if shape[0] == 1 else shape[0]).astype(np.float32) / 10
+        )
+    path = tmp_path_factory.mktemp("teacher") / "teacher.npz"
+    np.savez(path, **constants)
+    return path
+
+
+@pytest.fixture(scope="module")
+def student(teacher: Path) -> CompactSegmenter:
+    network = CompactSegmenter()
+    init_from_teacher(network, teacher)
+    return network
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.Module]:
+    """The encoder that smp publishes, with random numbers in it: nothing is downloaded."""
+    torch.manual_seed(0)
+    encoder = encoders.get_encoder("mobilenet_v2", weights=None)
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -1, 1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE", raising=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            encoders,
+            "get_encoder",
+            lambda name, weights: {("mobilenet_v2", "imagenet"): encoder}[name, weights],
+        )
+        # Read from the network too.
+        settings = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+        patched.setattr(encoders, "get_preprocessing_params", lambda name, weights: settings)
+        yield encoder.eval()

@@ -1,4 +1,4 @@
-"""``train-inpainter`` end to end on pictures of noise: train, resume, export; presets and own folders; what is the user's mistake."""
+"""``train-inpainter`` end to end on pictures of noise: train, resume, export; own folders; the user's mistakes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ from remove_objects.train.presets import MODELS, shipped
 from remove_objects.train.recipe import Recipe
 from remove_objects.train.run import make_task
 from remove_objects.train.tasks.base import InpaintingTask
+from tests.support.training import (
+    command,
+)
 
 NETWORKS = {
     "partial-conv": PartialConvUNet,
@@ -36,12 +39,6 @@ NETWORKS = {
     "gated-conv": GatedConvNetwork,
     "edge-connect": EdgeConnect,
 }
-SMALL = ["--features", "none", "--width", "4", "--batch", "2", "--held-out", "2"]
-
-
-def command(model: str, data: Path, run: Path, *more: str, small: list[str] = SMALL) -> list[str]:
-    here = ["--device", "cpu", "--precision", "32-true", "--workers", "0"]
-    return [model, "--data", str(data), "--run", str(run), *small, *here, *more]
 
 
 def recipe_of(model: str, data: Path, *more: str) -> Recipe:

@@ -1,4 +1,7 @@
-"""``evaluate-inpainter pairs``: removal with true ground truth: the same place photographed without the people (``removal/pairs``)."""
+"""``evaluate-inpainter pairs``: removal with true ground truth.
+
+Each pair of ``removal/pairs`` shows the same place with and without the people.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,14 @@ from .probes import classical, means
 
 
 def read_pairs(data: Path) -> Iterator[tuple[str, Pixels, Pixels, Mask]]:
-    """(name, photo, the same place without the people, the people's given mask). Raises ``FileNotFoundError`` where there are none."""
+    """Read every pair.
+
+    Yields:
+        (name, photo, the same place without the people, the people's given mask).
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
     folder = data / "removal" / "pairs"
     stems = sorted(p.name.removesuffix("_input.png") for p in folder.glob("*_input.png"))
     if not stems:
@@ -33,10 +43,15 @@ def read_pairs(data: Path) -> Iterator[tuple[str, Pixels, Pixels, Mask]]:
 
 
 def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
-    """Mean figures inside the holes: the given masks through the pipeline, Navier-Stokes, Telea; and the pipeline with ``--class person``.
+    """Mean metrics inside the given masks: the pipeline, Navier-Stokes and Telea.
 
-    With ``--class`` the holes are the segmenter's own; its figures are over the *given* masks all the same, so that a person left
-    standing counts.
+    The pipeline runs with the given masks and with ``--class person``. In the latter case the
+    holes are the segmenter's, but the metrics still count the *given* masks, so that a person
+    who was not removed counts.
+
+    Args:
+        data: data folder.
+        keep: folder for the pictures side by side, or None.
     """
     remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
     perceptual = Perceptual(remover.networks.device, offline=True)
@@ -51,11 +66,12 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
             },
         }
         for name, result in results.items():
-            found, wanted = result.astype(np.float32) / 255, truth.astype(np.float32) / 255
-            # Light and passers-by differ between the two pictures: outside the hole the truth's own pixels are set.
-            found = np.where(hole[..., None], found, wanted)
-            l1, psnr, ssim = inside_errors(found, wanted, hole)
-            lpips = perceptual.distance(found, wanted)
+            filled, expected = result.astype(np.float32) / 255, truth.astype(np.float32) / 255
+            # Light and passers-by differ between the two pictures: outside the hole both get the
+            # ground truth's pixels.
+            filled = np.where(hole[..., None], filled, expected)
+            l1, psnr, ssim = inside_errors(filled, expected, hole)
+            lpips = perceptual.distance(filled, expected)
             rows.setdefault(name, []).append(
                 (float("nan") if lpips is None else lpips, psnr, l1, ssim)
             )
@@ -68,10 +84,11 @@ def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
 
 
 def render_pairs(table: dict[str, Any]) -> str:
-    """The figures as text."""
+    """The metrics as a text table."""
     lines = [f"{'filler':24}{'LPIPS':>8}{'hole PSNR':>11}{'hole L1':>9}{'hole SSIM':>11}{'n':>4}"]
     for name, r in table.items():
         lines.append(
-            f"{name:24}{r['lpips']:8.4f}{r['hole_psnr']:11.2f}{r['hole_l1']:9.4f}{r['hole_ssim']:11.3f}{r['count']:4}"
+            f"{name:24}{r['lpips']:8.4f}{r['hole_psnr']:11.2f}{r['hole_l1']:9.4f}"
+            f"{r['hole_ssim']:11.3f}{r['count']:4}"
         )
     return "\n".join(lines)

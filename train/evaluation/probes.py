@@ -1,7 +1,8 @@
-"""``evaluate-inpainter probes``: any inpainter on any photos with known truth, beside OpenCV's classical answers, in one run.
+"""``evaluate-inpainter probes``: any inpainter on photos with known ground truth.
 
-A hole is cut into a photo, filled by the pipeline's own code, and compared with what was there. LPIPS (SqueezeNet), PSNR and L1 are of the
-whole composite; ``hole`` figures are over the hole's pixels alone.
+A hole is cut into a photo, filled by the pipeline's code and by OpenCV's classical methods, and
+compared with the original. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``hole``
+metrics are over the hole's pixels alone.
 """
 
 from __future__ import annotations
@@ -27,14 +28,20 @@ from ...pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 from ..data import holes as hole_kinds
 from ..data.pictures import read_rgb, square
 
+#: (HWC RGB, HW hole mask) -> HWC RGB with the hole filled.
 Filler = Callable[[Pixels, Mask], Pixels]
 
 
 @dataclass(frozen=True)
 class Test:
-    """One row of figures: which photos, which holes, which of our inpainters.
+    """One test: which photos, which holes, which of our inpainters.
 
-    ``size``: side in pixels of the centred square that is cut and scaled; 0 leaves photos as they are.
+    Attributes:
+        name: on the command line.
+        folder: of the photos, below the data folder.
+        size: side in pixels of the centre squares.
+        route: of our inpainter.
+        holes: makes the hole generator from the data folder.
     """
 
     name: str
@@ -47,7 +54,10 @@ class Test:
 def _irregular(
     low: float, high: float
 ) -> Callable[[Path], Callable[[int, np.random.Generator], Mask]]:
-    """Masks of the folder's band, whole and unturned, so that the hole's share is the band's."""
+    """Masks of the band ``low`` to ``high`` of the data folder.
+
+    They are neither cropped nor rotated, so that the hole's share is the band's.
+    """
 
     def make(data: Path) -> Callable[[int, np.random.Generator], Mask]:
         files = sorted((data / "masks" / "irregular").glob(f"r{round(low * 100):02d}_*.png"))
@@ -57,9 +67,9 @@ def _irregular(
             )
 
         def generate(size: int, rng: np.random.Generator) -> Mask:
-            found = cv2.imread(str(files[int(rng.integers(len(files)))]), cv2.IMREAD_GRAYSCALE)
-            assert found is not None
-            return cv2.resize(found, (size, size), interpolation=cv2.INTER_NEAREST) > 127  # type: ignore[return-value]
+            grey = cv2.imread(str(files[int(rng.integers(len(files)))]), cv2.IMREAD_GRAYSCALE)
+            assert grey is not None
+            return cv2.resize(grey, (size, size), interpolation=cv2.INTER_NEAREST) > 127  # type: ignore[return-value]
 
         return generate
 
@@ -85,7 +95,20 @@ TESTS = {
 
 
 def cases(test: Test, data: Path, count: int, seed: int = 0) -> Iterator[tuple[Path, Pixels, Mask]]:
-    """(file, HWC uint8 RGB, HW bool hole) for the test's first ``count`` photos; the holes come from ``seed`` alone."""
+    """The test's first ``count`` photos with their holes.
+
+    Args:
+        test: see ``Test``.
+        data: data folder.
+        count: most photos.
+        seed: of the holes, which depend on nothing else.
+
+    Yields:
+        (file, HWC uint8 RGB, HW bool hole).
+
+    Raises:
+        FileNotFoundError: there are no photos.
+    """
     files = sorted(
         p for p in (data / test.folder).rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"}
     )[:count]
@@ -107,12 +130,18 @@ def ours(
     route: Route,
     choose: Callable[[Fill], FloatArray] = lambda fill: fill.rgb,
 ) -> Filler:
-    """The pipeline's own way for a given route: holes, window, network, what is chosen of its answer, composite."""
+    """The pipeline's way for a given route: holes, window, network, composite.
+
+    Args:
+        inpainters: the networks.
+        route: of every hole.
+        choose: which result of a fill is pasted, HWC in [0, 1].
+    """
 
     def fill(rgb: Pixels, hole: Mask) -> Pixels:
         result = rgb.copy()
-        for part, found in fills(inpainters, route, rgb, hole, framed=route is Route.FACE):
-            composite.blend_into(result, choose(found), found.window, part, hole)
+        for one, filled in fills(inpainters, route, rgb, hole, framed=route is Route.FACE):
+            composite.blend_into(result, choose(filled), filled.window, one, hole)
         return result
 
     return fill
@@ -121,20 +150,33 @@ def ours(
 def fills(
     inpainters: Inpainters, route: Route, rgb: Pixels, hole: Mask, *, framed: bool
 ) -> Iterator[tuple[Hole, Fill]]:
-    """Each hole of the mask with its fill by a given route; ``framed``: the picture is an aligned face, and itself the face's frame."""
-    for part in mask.find_holes(hole):
+    """Each hole of the mask with its fill by a given route.
+
+    Args:
+        inpainters: the networks.
+        route: of every hole.
+        rgb: HWC.
+        hole: HW.
+        framed: the picture is an aligned face, and so itself the face's frame.
+    """
+    for one in mask.find_holes(hole):
         if framed:
-            yield part, inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
+            yield one, inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
         else:
-            yield part, inpainters.fill(rgb, hole, part, route)
+            yield one, inpainters.fill(rgb, hole, one, route)
 
 
 def errors(result: Pixels, rgb: Pixels, hole: Mask, perceptual: Perceptual) -> dict[str, float]:
-    """LPIPS and PSNR of the whole composite, L1, PSNR and SSIM over the hole; LPIPS is NaN where it cannot be had."""
-    found, truth = result.astype(np.float32) / 255, rgb.astype(np.float32) / 255
-    mse = float(((found - truth) ** 2).mean())
-    l1, hole_psnr, hole_ssim = inside_errors(found, truth, hole)
-    lpips = perceptual.distance(found, truth)
+    """The metrics of one result.
+
+    Returns:
+        LPIPS (NaN if unavailable) and PSNR in dB of the whole composite; L1, PSNR and SSIM over
+        the hole.
+    """
+    filled, truth = result.astype(np.float32) / 255, rgb.astype(np.float32) / 255
+    mse = float(((filled - truth) ** 2).mean())
+    l1, hole_psnr, hole_ssim = inside_errors(filled, truth, hole)
+    lpips = perceptual.distance(filled, truth)
     return {
         "lpips": float("nan") if lpips is None else lpips,
         "psnr": -10 * float(np.log10(max(mse, 1e-12))),
@@ -150,11 +192,21 @@ def measure(
     perceptual: Perceptual,
     keep: Path | None,
 ) -> dict[str, Any]:
-    """Mean figures by filler; with ``keep`` the pictures side by side (hole, each filler, truth) as PNG."""
+    """Mean metrics by filler.
+
+    Args:
+        fillers: by name.
+        items: (file, HWC RGB, HW hole).
+        perceptual: LPIPS.
+        keep: folder for PNGs with hole, every filler's result and ground truth side by side.
+
+    Raises:
+        AssertionError: a filler changed a pixel outside the hole.
+    """
     rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
     for n, (file, rgb, hole) in enumerate(items):
         shown: list[Pixels] = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
-        blank = shown[0].copy()  # what a filler sees holds nothing of the truth under the hole
+        blank = shown[0].copy()  # a filler's input has no ground truth under the hole
         for name, fill in fillers.items():
             begun = time.perf_counter()
             result = fill(blank, hole)
@@ -174,7 +226,7 @@ def measure(
 def means(
     names: Sequence[str], rows: dict[str, list[tuple[float, ...]]]
 ) -> dict[str, dict[str, float]]:
-    """For each filler the mean of every named figure over its rows, and the ``count`` of rows."""
+    """For each filler the mean of every metric over its rows, and the ``count`` of rows."""
     return {
         name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True))
         | {"count": len(r)}
@@ -185,7 +237,18 @@ def means(
 def probes(
     data: Path, names: Sequence[str], *, count: int, keep: Path | None, offline: bool = True
 ) -> dict[str, Any]:
-    """All the named tests: ours, Navier-Stokes and Telea on the same holes."""
+    """Run the named tests: ours, Navier-Stokes and Telea on the same holes.
+
+    Args:
+        data: data folder.
+        names: keys of ``TESTS``.
+        count: most photos per test.
+        keep: folder for the pictures side by side, or None.
+        offline: never download LPIPS.
+
+    Returns:
+        Mean metrics by test and filler.
+    """
     import torch
 
     device = torch.device("cpu")
@@ -210,20 +273,22 @@ def probes(
 
 
 def render(table: dict[str, Any]) -> str:
-    """The figures as a table in plain text."""
+    """The metrics as a text table."""
     lines = [
-        f"{'test':18}{'filler':15}{'LPIPS':>8}{'PSNR':>8}{'hole L1':>9}{'hole PSNR':>11}{'s/hole':>8}{'n':>5}"
+        f"{'test':18}{'filler':15}{'LPIPS':>8}{'PSNR':>8}{'hole L1':>9}"
+        f"{'hole PSNR':>11}{'s/hole':>8}{'n':>5}"
     ]
     for test, rows in table.items():
         for name, r in rows.items():
             if isinstance(r, dict):
                 lines.append(
-                    f"{test:18}{name:15}{r['lpips']:8.4f}{r['psnr']:8.2f}{r['hole_l1']:9.4f}{r['hole_psnr']:11.2f}{r['seconds']:8.3f}{r['count']:5}"
+                    f"{test:18}{name:15}{r['lpips']:8.4f}{r['psnr']:8.2f}{r['hole_l1']:9.4f}"
+                    f"{r['hole_psnr']:11.2f}{r['seconds']:8.3f}{r['count']:5}"
                 )
         lines.append(f"{test:18}ours / navier-stokes LPIPS: {rows['lpips_over_navier_stokes']}")
     return "\n".join(lines)
 
 
 def save(table: dict[str, Any], path: Path) -> None:
-    """The figures as JSON."""
+    """Write the metrics as JSON."""
     path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

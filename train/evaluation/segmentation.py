@@ -1,6 +1,7 @@
 """``evaluate-inpainter segmentation``: the compact segmenter on the labelled test photos.
 
-IoU by class and time a photo, of the two looks at a whole photo; and the masks that ``remove-objects --class`` makes of it, class by class.
+IoU by class and time per photo of the two-scale segmentation; and, class by class, the masks
+that ``remove-objects --class`` makes of it.
 """
 
 from __future__ import annotations
@@ -23,13 +24,19 @@ from ...pipeline.types import FloatArray, Mask, Photo, Pixels
 from ..data.labelled import read_pair
 from ..segmentation_metrics import confusion, intersection_over_union
 
+#: The test sets below the data folder.
 SETS = ("segmentation/coco_val", "segmentation/voc_val")
-#: Share of a photo that a class must take for its mask to be judged.
+#: Least share of a photo that a class covers to be counted in the mask metrics.
 LEAST_SHARE = 0.01
 
 
 def segmentation(data: Path, *, count: int) -> dict[str, Any]:
-    """IoU of the shipped segmenter (the pipeline's own adapter), and its masks, on each set's first ``count`` photos."""
+    """IoU of the shipped segmenter in the pipeline, and metrics of its masks.
+
+    Args:
+        data: data folder.
+        count: most photos per set.
+    """
     remover = mask_maker()
     table: dict[str, Any] = {}
     for name in SETS:
@@ -65,7 +72,19 @@ def segmentation(data: Path, *, count: int) -> dict[str, Any]:
 def labelled(
     data: Path, name: str, count: int | None = None
 ) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
-    """(photo, class ids with 255 = not judged) of a set's first ``count`` photos. Raises ``FileNotFoundError`` where there are none."""
+    """The labelled photos of a set.
+
+    Args:
+        data: data folder.
+        name: of the set.
+        count: most photos; None = all.
+
+    Yields:
+        (photo, class ids with 255 = void).
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
     files = sorted((data / name / "images").glob("*"))[:count]
     if not files:
         raise FileNotFoundError(f"{data / name / 'images'}: no photos found")
@@ -79,15 +98,15 @@ def mask_maker() -> ObjectRemover:
 
 
 def most_probable(probabilities: FloatArray, rgb: Pixels) -> NDArray[np.uint8]:
-    """A segmenter's answer as class ids at the photo's size."""
+    """The class ids of a segmenter's probabilities, at the photo's size."""
     full = cv2.resize(
         probabilities.transpose(1, 2, 0), rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR
     )
     return full.argmax(2).astype(np.uint8)
 
 
-def found_mask(remover: ObjectRemover, rgb: Pixels, category: int) -> Mask:
-    """What ``remove-objects --class`` would remove of a photo."""
+def removal_mask(remover: ObjectRemover, rgb: Pixels, category: int) -> Mask:
+    """The mask that ``remove-objects --class`` removes from a photo."""
     removal = Removal.from_settings(remover.settings, [CATEGORIES[category]])
     return remover.select(Photo(rgb), removal).hole_mask
 
@@ -95,19 +114,24 @@ def found_mask(remover: ObjectRemover, rgb: Pixels, category: int) -> Mask:
 def mask_figures(
     remover: ObjectRemover, rgb: Pixels, label: NDArray[np.uint8], category: int
 ) -> tuple[float, float, float]:
-    """(share of the class's pixels in the mask, mask outside the class over the class, IoU) of one photo; 255 = not judged."""
-    found = found_mask(remover, rgb, category)
-    wanted, judged = label == category, label != 255
-    both = float((found & wanted).sum())
+    """Compare the removal mask of a photo with its label; pixels of 255 do not count.
+
+    Returns:
+        (share of the class's pixels in the mask, pixels of the mask outside the class over the
+        class's, IoU).
+    """
+    mask = removal_mask(remover, rgb, category)
+    truth, known = label == category, label != 255
+    both = float((mask & truth).sum())
     return (
-        both / wanted.sum(),
-        float((found & ~wanted & judged).sum()) / wanted.sum(),
-        both / ((found | wanted) & judged).sum(),
+        both / truth.sum(),
+        float((mask & ~truth & known).sum()) / truth.sum(),
+        both / ((mask | truth) & known).sum(),
     )
 
 
 def render(table: dict[str, Any]) -> str:
-    """The figures as text."""
+    """The metrics as text."""
     lines = []
     for name, row in table.items():
         classes = ", ".join(
@@ -116,11 +140,13 @@ def render(table: dict[str, Any]) -> str:
             if k not in ("count", "seconds_median", "mean", "masks")
         )
         lines.append(
-            f"{name}: mean IoU {row['mean']:.3f} ({row['count']} photos, {row['seconds_median']:.3f} s a photo): {classes}"
+            f"{name}: mean IoU {row['mean']:.3f} "
+            f"({row['count']} photos, {row['seconds_median']:.3f} s per photo): {classes}"
         )
         m = row["masks"]
         lines.append(
-            f"{name}: masks of {m['count']} classes in photos: recall {m['recall']:.3f}, IoU {m['iou']:.3f}, "
-            f"outside {m['extra']:.3f} of the class, half seen (5-80 %) {m['half_seen']:.1%}"
+            f"{name}: masks of {m['count']} classes in photos: "
+            f"recall {m['recall']:.3f}, IoU {m['iou']:.3f}, "
+            f"outside {m['extra']:.3f} of the class, half covered (5-80 %) {m['half_seen']:.1%}"
         )
     return "\n".join(lines)

@@ -1,1 +1,4 @@
-"""The three papers' tables, run again: ``evaluate-inpainter skip-ce-lpips | partial-conv-metrics | compression-similarity | routing``."""
+"""The three papers' tables, and the routing table, reproduced.
+
+``evaluate-inpainter skip-ce-lpips | partial-conv-metrics | compression-similarity | routing``.
+"""

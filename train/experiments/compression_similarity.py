@@ -1,4 +1,7 @@
-"""``compression-similarity``: Wu & Cui, Table 2 and figure 6: the new network, two ways to enlarge it, and three others, at edge holes."""
+"""``compression-similarity``: Wu & Cui, Table 2 and figure 6, at edge holes.
+
+The new network, two ways to enlarge its output, and three other networks.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from ..data import holes
 from ..evaluation.probes import classical
 from ..evaluation.similarity import Similarity
 from ..presets import paper, shipped
+from ..recipe import Schedule
 from ..tasks.base import InpaintingTask
 from ..tasks.compression import CompressionTask
 from ..tasks.edge_connect import EdgeConnectTask
@@ -27,23 +31,36 @@ from ..tasks.edsr import EDSRTask
 from ..tasks.gated_conv import GatedConvTask
 from ..tasks.partial_conv import PartialConvTask
 from . import figures, results, texture_selection
-from .request import Call, lpips, pictures, squares
+from .request import TableRequest, lpips, pictures, squares
 from .results import Claim, Row
 from .runs import Arm, Trained, train_arms, training_noise
 from .toy_data import RandomClassifier
 
+#: The picture sets; each has networks of its own.
 SETS = ("scenes", "faces")
+#: Similar texture selection, super-resolution, and the other networks.
 STS, SRN, OTHERS = "sts", "srn", ("gated-conv", "partial-conv", "edge-connect")
-#: For comparison, trained by nobody: the program's own texture on the same coarse answer, the coarse answer enlarged, and no network.
-BESIDE = ("coherent-texture", "enlarged", "navier-stokes", "grey")
+#: Fillers for comparison that are not trained: the program's texture on the same coarse output,
+#: the coarse output enlarged, and no network.
+UNTRAINED = ("coherent-texture", "enlarged", "navier-stokes", "grey")
+#: The metrics of the printed table.
 FIGURES = ("l1", "l2", "lpips", "similarity", "similarity5", "hole_l1")
-#: Side in pixels of the block that a pixel of the coarse answer stands for.
+#: Side in pixels of the block that one pixel of the coarse output represents.
 BLOCK = 8
 
 
 @dataclass(frozen=True)
 class Test:
-    """Test pictures N3HW in [0, 1], masks N1HW with 1 = known, names, and what judges: ``truth`` are the classifier's logits of them."""
+    """The test pictures of a set and their judges.
+
+    Attributes:
+        pictures: N3HW in [0, 1].
+        masks: N1HW, 1 = known.
+        names: of the pictures' files.
+        scorer: LPIPS, or None.
+        similarity: equation 4's indicator, or None.
+        truth: the classifier's logits of the pictures, or None.
+    """
 
     pictures: Tensor
     masks: Tensor
@@ -53,88 +70,98 @@ class Test:
     truth: Tensor | None
 
 
-def run(call: Call) -> str:
-    """Train the five networks alike on scenes, and again on faces, and judge every way to fill an edge hole; returns the tables.
+def run(request: TableRequest) -> str:
+    """Train the five networks alike on scenes and on faces, and measure every filler.
 
-    All arms have one schedule, the same pictures and holes, and see the same number of samples. The weights of their losses are the
-    shipped presets', which are made for short runs; networks are as in their papers but for their width (``call.width`` of 64).
+    All arms have one schedule, the same pictures and edge holes, and see the same number of
+    samples. The weights of their losses are the shipped presets', which are made for short
+    runs; the networks are as in their papers but for their width (``request.width`` of 64).
+
+    Returns:
+        The text tables.
     """
     scorer, metric = lpips(("squeeze",))
-    similarity, classifier = _classifier(call)
-    look = features.feature_network(call.features)
-    found = {
-        name: pictures(call, f"{name}/train", f"{name}/val")
-        for name in (SETS if not call.images else SETS[:1])
+    similarity, classifier = _classifier(request)
+    feature_network = features.feature_network(request.features)
+    files = {
+        name: pictures(request, f"{name}/train", f"{name}/val")
+        for name in (SETS if not request.images else SETS[:1])
     }
-    tests = {name: _test(p.test, call, scorer, similarity) for name, p in found.items()}
+    tests = {name: _test(p.test, request, scorer, similarity) for name, p in files.items()}
     trained = train_arms(
-        [a for n, t in tests.items() for a in _arms(n, found[n].train, call, look, t)],
-        call.folder,
-        call.budget,
+        [
+            arm
+            for name, test in tests.items()
+            for arm in _arms(name, files[name].train, request, feature_network, test)
+        ],
+        request.folder,
+        request.budget,
     )
     rows: dict[str, list[Row]] = {}
     for name, test in tests.items():
-        own = {arm: runs for arm, runs in trained.items() if arm.startswith(f"{name}-")}
+        of_set = {arm: runs for arm, runs in trained.items() if arm.startswith(f"{name}-")}
         rows |= {
-            f"{name} | {filler}": value for filler, value in _all_rows(name, own, test).items()
+            f"{name} | {filler}": value for filler, value in _all_rows(name, of_set, test).items()
         }
-        _grid(call.folder / f"{name}.jpg", name, own, test)
+        _grid(request.folder / f"{name}.jpg", name, of_set, test)
         for figure in ("l1", "lpips"):
             lines = {
                 a: [(p["samples"], p[figure]) for p in runs[0].curve]
-                for a, runs in own.items()
+                for a, runs in of_set.items()
                 if not a.endswith("edsr")
             }
             figures.curves(
-                call.folder / f"{name}-{figure}.png",
+                request.folder / f"{name}-{figure}.png",
                 lines,
                 "pictures seen",
                 f"{figure.upper()} of the composite",
             )
-    arms: dict[str, Any] = {name: {"figures": results.means(own)} for name, own in rows.items()}
+    arms: dict[str, Any] = {
+        name: {"figures": results.means(arm_rows)} for name, arm_rows in rows.items()
+    }
     config = {
-        "budget": call.budget,
-        "width": call.width,
-        "size": call.size,
-        "look": call.look,
-        "features": Path(call.features).name,
+        "budget": request.budget,
+        "width": request.width,
+        "size": request.size,
+        "perceptual_crop": request.perceptual_crop,
+        "features": Path(request.features).name,
         "lpips": metric,
         "classifier": classifier,
-        "pictures": {name: p.source for name, p in found.items()},
+        "pictures": {name: p.source for name, p in files.items()},
         "networks": {name: _network(runs) for name, runs in trained.items()},
     }
     noise = {
         name: {f: training_noise(runs, f) for f in ("similarity", "similarity5", "l1", "lpips")}
         for name, runs in trained.items()
     }
-    claims = [c for name in found for c in _claims(name, rows, noise)]
+    claims = [c for name in files for c in _claims(name, rows, noise)]
     results.write(
-        call.folder,
+        request.folder,
         table="compression-similarity",
-        command=call.command,
+        command=request.command,
         config=config,
         arms=arms,
         rows=rows,
         claims=claims,
     )
     tables = []
-    for name in found:
-        of_set = {
+    for name in files:
+        metrics = {
             a.split(" | ")[1]: s["figures"] for a, s in arms.items() if a.startswith(name + " | ")
         }
-        tables.append(
-            f"{name}\n"
-            + results.render(
-                of_set, FIGURES, [c for c in claims if c.claim.startswith(name.capitalize())]
-            )
-        )
+        of_claims = [c for c in claims if c.claim.startswith(name.capitalize())]
+        tables.append(f"{name}\n" + results.render(metrics, FIGURES, of_claims))
     return "\n\n".join(tables)
 
 
 def _test(
-    files: Sequence[Path], call: Call, scorer: nn.Module | None, similarity: Similarity | None
+    files: Sequence[Path],
+    request: TableRequest,
+    scorer: nn.Module | None,
+    similarity: Similarity | None,
 ) -> Test:
-    x, m = squares(files, holes.edge, call.size)
+    """The test of a set's files."""
+    x, m = squares(files, holes.edge, request.size)
     return Test(
         x,
         m,
@@ -145,25 +172,28 @@ def _test(
     )
 
 
-def _classifier(call: Call) -> tuple[Similarity | None, str]:
-    """The judge of equation 4 and its name; None and why not."""
-    if call.classifier is None:
+def _classifier(request: TableRequest) -> tuple[Similarity | None, str]:
+    """Equation 4's indicator and its classifier's name; (None, why not) without one."""
+    if request.classifier is None:
         return None, "none: name one with --classifier"
-    if str(call.classifier) == "random":
+    if str(request.classifier) == "random":
         return Similarity(RandomClassifier()), "random"
     from ..classifiers import load_classifier
 
-    return Similarity(load_classifier(call.classifier)), call.classifier.name
+    return Similarity(load_classifier(request.classifier)), request.classifier.name
 
 
-def _arms(name: str, train: Sequence[Path], call: Call, look: nn.Module, test: Test) -> list[Arm]:
+def _arms(
+    name: str, train: Sequence[Path], request: TableRequest, feature_network: nn.Module, test: Test
+) -> list[Arm]:
+    """The five networks on one set, with one schedule."""
     schedule = replace(
         paper("compression").schedule,
-        batch=call.budget.batch,
-        size=call.size,
-        perceptual_crop=call.look,
+        batch=request.budget.batch,
+        size=request.size,
+        perceptual_crop=request.perceptual_crop,
     )
-    w = call.width
+    w = request.width
     kinds: dict[str, tuple[type[InpaintingTask], dict[str, Any]]] = {
         "compression": (CompressionTask, {**shipped("compression").network, "width": w, "base": 0}),
         "edsr": (EDSRTask, {"width": w, "blocks": 16}),
@@ -181,14 +211,14 @@ def _arms(name: str, train: Sequence[Path], call: Call, look: nn.Module, test: T
         Arm(
             f"{name}-{kind}",
             "",
-            partial(_task, task, network, schedule, train, look, call),
+            partial(_task, task, network, schedule, train, feature_network, request),
             partial(judged, test),
             {
                 "network": network,
                 "schedule": schedule,
                 "pictures": len(train),
-                "test": call.count,
-                "features": Path(call.features).name,
+                "test": request.count,
+                "features": Path(request.features).name,
             },
         )
         for kind, (task, network) in kinds.items()
@@ -196,24 +226,34 @@ def _arms(name: str, train: Sequence[Path], call: Call, look: nn.Module, test: T
 
 
 def _task(
-    kind: type[InpaintingTask], network: dict[str, Any], schedule: Any, train: Sequence[Path], look: nn.Module, call: Call, seed: int
-) -> InpaintingTask:  # fmt: skip
-    begin = squares(
-        train[:8], holes.edge, call.size
-    )  # partial-conv's fresh layers are scaled on pictures that may be trained on
+    kind: type[InpaintingTask],
+    network: dict[str, Any],
+    schedule: Schedule,
+    train: Sequence[Path],
+    feature_network: nn.Module,
+    request: TableRequest,
+    seed: int,
+) -> InpaintingTask:
+    """A fresh task of one arm."""
+    # Partial-conv's fresh layers are scaled on training pictures.
+    begin = squares(train[:8], holes.edge, request.size)
     return kind(
         **network,
         schedule=replace(schedule, seed=seed),
         pictures=train,
         holes=holes.edge,
         held_out=begin,
-        features=look,
-        workers=call.budget.workers,
+        features=feature_network,
+        workers=request.budget.workers,
     )
 
 
 def judged(test: Test, task: InpaintingTask, network: nn.Module) -> list[Row]:
-    """Figures along the way: of STS for the compression network, of the known part, enlarged, for EDSR, of the composite for the others."""
+    """The metrics during the training.
+
+    They are of STS for the compression network, of the known part, enlarged, for EDSR, and of
+    the composite for the others.
+    """
     with torch.inference_mode():
         if isinstance(task, CompressionTask):
             return measured(test, selected(coarse(network, test), test.pictures, test.masks))
@@ -224,89 +264,94 @@ def judged(test: Test, task: InpaintingTask, network: nn.Module) -> list[Row]:
 
 
 def filled(task: InpaintingTask, network: nn.Module, test: Test) -> Tensor:
-    """N3HW in [0, 1]: a task's own answers. What is under a hole is not handed out."""
+    """A task's own outputs, N3HW in [0, 1]; the networks do not get the pixels under the holes."""
     device = next(network.parameters()).device
-    found = []
+    outputs = []
     for x, m in zip(torch.split(test.pictures, 8), torch.split(test.masks, 8), strict=True):
-        found.append(task.fill(network, (x * m).to(device), m.to(device)).float().clamp(0, 1).cpu())
-    return torch.cat(found)
+        output = task.fill(network, (x * m).to(device), m.to(device))
+        outputs.append(output.float().clamp(0, 1).cpu())
+    return torch.cat(outputs)
 
 
 def coarse(network: nn.Module, test: Test) -> Tensor:
-    """N3(H/8)(W/8) in [0, 1]: the compression network's answers."""
+    """The compression network's outputs, N3(H/8)(W/8) in [0, 1]."""
     device = next(network.parameters()).device
     pairs = zip(torch.split(test.pictures, 8), torch.split(test.masks, 8), strict=True)
-    found = [network((x * m * 2 - 1).to(device), m.to(device)).float().cpu() for x, m in pairs]
-    return (torch.cat(found) / 2 + 0.5).clamp(0, 1)
+    outputs = [network((x * m * 2 - 1).to(device), m.to(device)).float().cpu() for x, m in pairs]
+    return (torch.cat(outputs) / 2 + 0.5).clamp(0, 1)
 
 
-def selected(answers: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
-    """Similar texture selection as printed: equations 1 and 2 among wholly known blocks, then equation 3; the composite N3HW."""
-    return _by_picture(_select, answers, truth, masks)
+def selected(outputs: Tensor, truth: Tensor, masks: Tensor) -> Tensor:
+    """Similar texture selection as printed; the composites N3HW.
+
+    Equations 1 and 2 choose among wholly known blocks, then equation 3 follows.
+    """
+    return _by_picture(_select, outputs, truth, masks)
 
 
 def _select(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
+    """Equations 1 to 3 on one picture; ``guide`` is the coarse output, h/8 w/8 3."""
     candidates = texture_selection.known_blocks(known, BLOCK)
     chosen = texture_selection.select(
         guide, texture_selection.block_means(picture, BLOCK), candidates, ~candidates
     )
-    found = texture_selection.copy_blocks(picture, chosen, BLOCK)
+    copied = texture_selection.copy_blocks(picture, chosen, BLOCK)
     stretched = texture_selection.stretch(picture, known)
-    return found if stretched is None else texture_selection.finetune(found, stretched)
+    return copied if stretched is None else texture_selection.finetune(copied, stretched)
 
 
 def _coherent(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
-    """The program's way (``train.experiments.texture_selection.texture_fill``), led by the same answer."""
+    """The program's texture (``texture_selection.texture_fill``), guided by the same output."""
     large: FloatArray = cv2.resize(guide, known.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    found = texture_selection.texture_fill(picture, known, large, fine=False)
-    return large if found is None else found.clip(0, 1)
+    texture = texture_selection.texture_fill(picture, known, large, fine=False)
+    return large if texture is None else texture.clip(0, 1)
 
 
 def _by_picture(
     how: Callable[[FloatArray, FloatArray, Mask], FloatArray],
-    answers: Tensor,
+    outputs: Tensor,
     truth: Tensor,
     masks: Tensor,
 ) -> Tensor:
-    """``how`` for each picture; it sees zeros under the hole."""
-    found = []
-    for a, x, m in zip(answers, truth, masks, strict=True):
+    """``how`` of each picture, which has zeros under the hole; the composites N3HW."""
+    composites = []
+    for a, x, m in zip(outputs, truth, masks, strict=True):
         known = m[0].numpy() > 0.5
         picture = np.ascontiguousarray((x * m).permute(1, 2, 0).numpy())
         result = how(np.ascontiguousarray(a.permute(1, 2, 0).numpy()), picture, known)
-        found.append(
-            torch.from_numpy(
-                np.where(known[..., None], picture, result).astype(np.float32)
-            ).permute(2, 0, 1)
-        )
-    return torch.stack(found)
+        composite = np.where(known[..., None], picture, result).astype(np.float32)
+        composites.append(torch.from_numpy(composite).permute(2, 0, 1))
+    return torch.stack(composites)
 
 
-def _composite(answer: Tensor, test: Test) -> Tensor:
-    return test.pictures * test.masks + answer * (1 - test.masks)
+def _composite(output: Tensor, test: Test) -> Tensor:
+    """The test pictures with ``output`` in their holes."""
+    return test.pictures * test.masks + output * (1 - test.masks)
 
 
-def measured(test: Test, found: Tensor) -> list[Row]:
-    """A row a picture. ``l1``, ``l2``: mean absolute and mean squared difference of the whole picture in [0, 1]; ``similarity``,
-    ``similarity5``: equation 4's indicator, 0 or 1; ``hole_l1`` over the hole alone.
+def measured(test: Test, composites: Tensor) -> list[Row]:
+    """One row per picture.
+
+    ``l1`` and ``l2``: mean absolute and mean squared difference of the whole picture in [0, 1];
+    ``similarity`` and ``similarity5``: equation 4's indicator, 0 or 1; ``hole_l1``: over the
+    hole alone.
     """
     x, hole = test.pictures, 1 - test.masks
     distance = torch.full((len(x),), torch.nan)
     if test.scorer is not None:
-        parts = zip(torch.split(found, 16), torch.split(x, 16), strict=True)
-        distance = torch.cat([test.scorer(a.contiguous(), b.contiguous()) for a, b in parts])
+        pairs = zip(torch.split(composites, 16), torch.split(x, 16), strict=True)
+        distance = torch.cat([test.scorer(a.contiguous(), b.contiguous()) for a, b in pairs])
     like = torch.full((2, len(x)), torch.nan)
     if test.similarity is not None and test.truth is not None:
-        like = torch.stack(
-            list(test.similarity.of_logits(test.similarity.logits(found), test.truth))
-        ).float()
+        logits = test.similarity.logits(composites)
+        like = torch.stack(list(test.similarity.of_logits(logits, test.truth))).float()
     columns = {
-        "l1": (found - x).abs().mean((1, 2, 3)),
-        "l2": (found - x).pow(2).mean((1, 2, 3)),
+        "l1": (composites - x).abs().mean((1, 2, 3)),
+        "l2": (composites - x).pow(2).mean((1, 2, 3)),
         "lpips": distance,
         "similarity": like[0],
         "similarity5": like[1],
-        "hole_l1": ((found - x).abs() * hole).sum((1, 2, 3)) / (3 * hole.sum((1, 2, 3))),
+        "hole_l1": ((composites - x).abs() * hole).sum((1, 2, 3)) / (3 * hole.sum((1, 2, 3))),
     }
     return [
         {"picture": name, **{k: float(v[i]) for k, v in columns.items()}}
@@ -314,11 +359,11 @@ def measured(test: Test, found: Tensor) -> list[Row]:
     ]
 
 
-def _answers(
+def _composites(
     name: str, trained: dict[str, list[Trained]], seed: int, test: Test
 ) -> dict[str, Tensor]:
-    """Every way's composite."""
-    runs = {arm.removeprefix(f"{name}-"): found[seed] for arm, found in trained.items()}
+    """The composites of every filler."""
+    runs = {arm.removeprefix(f"{name}-"): seeds[seed] for arm, seeds in trained.items()}
     small = coarse(runs["compression"].network, test)
     sr = runs["edsr"].network
     large = (
@@ -331,7 +376,7 @@ def _answers(
         / 2
         + 0.5
     )
-    found = {
+    composites = {
         STS: selected(small, test.pictures, test.masks),
         SRN: _composite(large.clamp(0, 1), test),
         **{o: _composite(filled(runs[o].task, runs[o].network, test), test) for o in OTHERS},
@@ -341,33 +386,36 @@ def _answers(
         ),
     }
     if seed == 0:
-        found |= {
+        composites |= {
             "navier-stokes": _navier_stokes(test),
             "grey": _composite(torch.full_like(test.pictures, 0.5), test),
         }
-    return found
+    return composites
 
 
 def _navier_stokes(test: Test) -> Tensor:
+    """Navier-Stokes' composites."""
     fill = classical("navier-stokes")
-    found = []
+    fills = []
     for x, m in zip(test.pictures, test.masks, strict=True):
         blank = (x * m).mul(255).round().byte().permute(1, 2, 0).numpy()
-        found.append(torch.from_numpy(fill(blank, m[0].numpy() < 0.5)).permute(2, 0, 1) / 255)
-    return _composite(torch.stack(found), test)
+        result = fill(blank, m[0].numpy() < 0.5)
+        fills.append(torch.from_numpy(result).permute(2, 0, 1) / 255)
+    return _composite(torch.stack(fills), test)
 
 
 def _all_rows(name: str, trained: dict[str, list[Trained]], test: Test) -> dict[str, list[Row]]:
-    """Rows by filler, seeds averaged."""
+    """Rows by filler, with the seeds averaged."""
     by_filler: dict[str, list[list[Row]]] = {}
     with torch.inference_mode():
         for seed in range(len(next(iter(trained.values())))):
-            for filler, composite in _answers(name, trained, seed, test).items():
+            for filler, composite in _composites(name, trained, seed, test).items():
                 by_filler.setdefault(filler, []).append(measured(test, composite))
     return {filler: results.over_seeds(runs) for filler, runs in by_filler.items()}
 
 
 def _network(runs: Sequence[Trained]) -> dict[str, Any]:
+    """Costs and curve of an arm, for the record."""
     return {
         "parameters": runs[0].parameters,
         "samples": runs[0].samples,
@@ -380,20 +428,23 @@ def _network(runs: Sequence[Trained]) -> dict[str, Any]:
 def _claims(
     name: str, rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]
 ) -> list[Claim]:
+    """The paper's claims on one set."""
+
     def against(other: str, figure: str) -> results.Interval:
         pair = rows[f"{name} | {STS}"], rows[f"{name} | {other}"]
-        found = results.difference(*pair, figure)
-        if other == SRN:  # both enlarge the very same answers
-            return found
+        difference = results.difference(*pair, figure)
+        if other == SRN:  # both enlarge the same outputs
+            return difference
         noises = (
             noise[f"{name}-{a}"][figure] * abs(results.means(r)[figure])
             for a, r in zip(("compression", other), pair, strict=True)
         )
-        return results.widened(found, *noises)
+        return results.widened(difference, *noises)
 
     def against_all(figure: str) -> tuple[list[results.Interval], str]:
-        found = {o: against(o, figure) for o in OTHERS}
-        return list(found.values()), "; ".join(f"{o} {f}" for o, f in found.items())
+        differences = {o: against(o, figure) for o in OTHERS}
+        text = "; ".join(f"{other} {difference}" for other, difference in differences.items())
+        return list(differences.values()), text
 
     if name == "faces":
         losing, text = against_all("lpips")
@@ -404,8 +455,9 @@ def _claims(
                 f"LPIPS, STS minus other: {text}.",
             )
         ]
-    said = {
-        SRN: "Scenes: similar texture selection has more Similarity than super-resolution (Table 2: 0.640 and 0.629).",
+    texts = {
+        SRN: "Scenes: similar texture selection has more Similarity than super-resolution "
+        "(Table 2: 0.640 and 0.629).",
         **{
             o: f"Scenes: the new network has more Similarity than {o} at edge holes (Table 2)."
             for o in OTHERS
@@ -415,10 +467,11 @@ def _claims(
         results.above(
             claim,
             against(other, "similarity"),
-            f"Similarity, STS minus {other.upper() if other == SRN else other}: {against(other, 'similarity')}; "
-            f"Similarity5 {against(other, 'similarity5')}; LPIPS {against(other, 'lpips')}.",
+            f"Similarity, STS minus {other.upper() if other == SRN else other}: "
+            f"{against(other, 'similarity')}; Similarity5 {against(other, 'similarity5')}; "
+            f"LPIPS {against(other, 'lpips')}.",
         )
-        for other, claim in said.items()
+        for other, claim in texts.items()
     ]
     pixel, text = against_all("l1")
     return [
@@ -432,11 +485,15 @@ def _claims(
 
 
 def _grid(path: Path, name: str, trained: dict[str, list[Trained]], test: Test) -> None:
-    """Six test pictures, every way to fill them."""
+    """Six test pictures with every filler."""
     few = replace(test, pictures=test.pictures[:6], masks=test.masks[:6])
     with torch.inference_mode():
-        found = _answers(name, trained, 0, few)
+        composites = _composites(name, trained, 0, few)
     figures.grid(
         path,
-        {"input": few.pictures * few.masks + 0.5 * (1 - few.masks), **found, "truth": few.pictures},
+        {
+            "input": few.pictures * few.masks + 0.5 * (1 - few.masks),
+            **composites,
+            "truth": few.pictures,
+        },
     )

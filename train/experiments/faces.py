@@ -1,4 +1,4 @@
-"""What is known of the test faces: group and age from their labels, how far they are turned from YuNet's landmarks."""
+"""Facts about the test faces: group and age from their labels, yaw from YuNet's landmarks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ import numpy as np
 
 from ..data.pictures import read_rgb
 
-#: Ages in years from which a band begins.
+#: First age in years of each band.
 AGE_BANDS = ((0, "0-12"), (13, "13-29"), (30, "30-59"), (60, "60+"))
-#: Side in pixels at which landmarks are looked for: YuNet finds few faces that fill a smaller frame.
-LOOK_AT = 320
+#: Side in pixels at which YuNet sees a face: it detects few faces that fill a smaller frame.
+DETECTION_SIDE = 320
 
 
 def read_labels(path: Path) -> dict[str, dict[str, Any]]:
-    """``file,age,gender,race`` by the file's name: ``group``, ``age_band``, ``gender``.
+    """Read a CSV of ``file,age,gender,race``.
+
+    Returns:
+        ``group``, ``age_band`` and ``gender`` by the file's name.
 
     Raises:
         ValueError: a column is missing.
@@ -30,7 +33,8 @@ def read_labels(path: Path) -> dict[str, dict[str, Any]]:
         missing = {"file", "age", "gender", "race"} - set(reader.fieldnames or ())
         if missing:
             raise ValueError(
-                f"{path}: expected the columns file, age, gender, race; {', '.join(sorted(missing))} missing"
+                f"{path}: expected the columns file, age, gender, race; "
+                f"{', '.join(sorted(missing))} missing"
             )
         return {
             _key(row["file"]): {
@@ -43,17 +47,22 @@ def read_labels(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _key(file: str) -> str:
+    """A file's name without its folders."""
     return Path(file).name
 
 
 def _band(age: str) -> str:
+    """The band of an age; empty if the age is not a number."""
     return "" if not age.isdigit() else [name for first, name in AGE_BANDS if int(age) >= first][-1]
 
 
 def balanced(
     files: Sequence[Path], labels: Mapping[str, Mapping[str, Any]], seed: int = 0
 ) -> list[Path]:
-    """As many files as before, every (group, age band) as often as every other: small cells' pictures repeat, large ones' are left out."""
+    """As many files as before, with every (group, age band) as often as every other.
+
+    Files of small cells repeat, some of large cells are left out.
+    """
     cells: dict[tuple[str, str], list[Path]] = {}
     for file in files:
         label = labels.get(file.name, {})
@@ -65,38 +74,44 @@ def balanced(
     share, more = divmod(len(files), len(cells))
     for i, cell in enumerate(sorted(cells)):
         wanted = share + (i < more)
-        own = cells[cell]
-        rounds = [rng.permutation(len(own)) for _ in range(-(-wanted // len(own)))]
-        chosen += [own[int(n)] for n in np.concatenate([*rounds, np.zeros(0, np.int64)])[:wanted]]
+        members = cells[cell]
+        rounds = [rng.permutation(len(members)) for _ in range(-(-wanted // len(members)))]
+        indices = np.concatenate([*rounds, np.zeros(0, np.int64)])[:wanted]
+        chosen += [members[int(n)] for n in indices]
     return sorted(chosen)
 
 
 def turned(files: Sequence[Path]) -> list[float]:
-    """How far each face is turned: the nose's distance from the line between the eyes' middle and the mouth's, over the eyes' distance.
-
-    0 = frontal; NaN where YuNet is not to be had or finds no face.
-    """
+    """How far each face is turned, by ``yaw``; NaN if YuNet is unavailable or detects no face."""
     from ...pipeline.detect.faces import find_yunet
 
     path, _ = find_yunet(offline=False)
     if path is None:
         return [math.nan] * len(files)
-    detector = cv2.FaceDetectorYN.create(str(path), "", (LOOK_AT, LOOK_AT), 0.5)
-    found = []
+    detector = cv2.FaceDetectorYN.create(str(path), "", (DETECTION_SIDE, DETECTION_SIDE), 0.5)
+    yaws = []
     for file in files:
         rgb = read_rgb(file)
-        # Tight crops have no room around the face; the detector wants some.
+        # Tight crops have no margin around the face; the detector needs some.
         side = max(rgb.shape[:2])
-        room = cv2.copyMakeBorder(rgb, *(side // 4,) * 4, cv2.BORDER_REPLICATE)
+        padded = cv2.copyMakeBorder(rgb, *(side // 4,) * 4, cv2.BORDER_REPLICATE)
         _, rows = detector.detect(
-            cv2.cvtColor(cv2.resize(room, (LOOK_AT, LOOK_AT)), cv2.COLOR_RGB2BGR)
+            cv2.cvtColor(cv2.resize(padded, (DETECTION_SIDE, DETECTION_SIDE)), cv2.COLOR_RGB2BGR)
         )
-        found.append(math.nan if rows is None else yaw(rows[0][4:14].reshape(5, 2)))
-    return found
+        yaws.append(math.nan if rows is None else yaw(rows[0][4:14].reshape(5, 2)))
+    return yaws
 
 
 def yaw(landmarks: np.ndarray[Any, Any]) -> float:
-    """``turned`` of five landmarks (x, y): right eye, left eye, nose, right and left corner of the mouth."""
+    """The nose's distance from the line through the middles of eyes and mouth.
+
+    Args:
+        landmarks: 5 x 2, (x, y) of right eye, left eye, nose, right and left corner of the
+            mouth.
+
+    Returns:
+        The distance over that of the eyes: 0 = frontal; NaN if the two middles coincide.
+    """
     right, left, nose, *mouth = (np.asarray(p, float) for p in landmarks)
     middle, foot = (right + left) / 2, (mouth[0] + mouth[1]) / 2
     down = foot - middle

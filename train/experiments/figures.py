@@ -1,4 +1,4 @@
-"""The tables' pictures: curves over samples seen, and grids of test pictures to look at."""
+"""The tables' pictures: curves over samples seen, bars, and grids of test pictures."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ TITLE = 16
 def curves(
     path: Path, lines: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str
 ) -> None:
-    """A line for each name over (x, y) points, as PNG.
+    """Plot a line for each name over (x, y) points, as PNG.
+
+    Args:
+        path: of the PNG file.
+        lines: points by name.
+        across: label of the x axis.
+        up: label of the y axis.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed; says how.
+        ModuleNotFoundError: matplotlib is not installed; the message says how to install it.
     """
     figure, axes = _plot()
     for (name, points), marker in zip(lines.items(), "os^Dv<>Pp*hX" * 3, strict=False):
@@ -32,7 +38,7 @@ def curves(
 
 
 def bars(path: Path, groups: Sequence[str], values: Mapping[str, Sequence[float]], up: str) -> None:
-    """For every group a bar of each name, as PNG; raises as ``curves``."""
+    """Plot a bar of each name for every group, as PNG; raises as ``curves``."""
     figure, axes = _plot()
     for i, (name, heights) in enumerate(values.items()):
         axes.bar(
@@ -46,6 +52,7 @@ def bars(path: Path, groups: Sequence[str], values: Mapping[str, Sequence[float]
 
 
 def _plot() -> tuple[Any, Any]:
+    """A figure and its axes."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -59,6 +66,7 @@ def _plot() -> tuple[Any, Any]:
 
 
 def _save(path: Path, figure: Any, axes: Any, up: str) -> None:
+    """Finish the axes and write the figure."""
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
@@ -67,7 +75,10 @@ def _save(path: Path, figure: Any, axes: Any, up: str) -> None:
 
 
 def grid(path: Path, columns: Mapping[str, Tensor], *, quality: int = 88) -> None:
-    """Titled columns of pictures N3HW in [0, 1], one row for each picture; the path's suffix says the format."""
+    """Titled columns of pictures N3HW in [0, 1], one row per picture.
+
+    The path's suffix sets the format.
+    """
     tall = [np.concatenate(list(_bytes(pictures)), axis=0) for pictures in columns.values()]
     side = tall[0].shape[1]
     sheet = Image.new("RGB", (side * len(tall), TITLE + tall[0].shape[0]), "white")
@@ -80,7 +91,8 @@ def grid(path: Path, columns: Mapping[str, Tensor], *, quality: int = 88) -> Non
 
 
 def _bytes(pictures: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    found: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = (
+    """Pictures N3HW in [0, 1] as NHWC uint8."""
+    array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = (
         pictures.float().clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     )
-    return found
+    return array

@@ -1,4 +1,7 @@
-"""``partial-conv-metrics``: Kulkarni et al., Table I: full loss, no style, no perceptual and Navier-Stokes at three hole ratios."""
+"""``partial-conv-metrics``: Kulkarni et al., Table I.
+
+The full loss, no style loss, no perceptual loss and Navier-Stokes at three hole ratios.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,17 @@ from ..presets import paper
 from ..tasks.base import InpaintingTask
 from ..tasks.partial_conv import PartialConvTask
 from . import figures, results
-from .request import Call, lpips, pictures, squares
+from .request import TableRequest, lpips, pictures, squares
 from .results import Claim, Row
 from .runs import Arm, Trained, train_arms, training_noise
 
+#: Shares of the picture that the holes cover.
 RATIOS = (0.05, 0.1, 0.2)
+#: Names of arms.
 FULL, CLASSICAL, BLACK = "full", "navier-stokes", "navier-stokes, the known part black"
-#: The metrics of Table I, and in which direction each is better.
+#: The metrics of Table I; 1 = higher is better, -1 = lower is better.
 TABLE_I = {"l1": -1, "mse": -1, "psnr": 1, "ssim": 1}
+#: The metrics of the printed table.
 FIGURES = (
     "l1",
     "mse",
@@ -41,29 +47,37 @@ FIGURES = (
     "output_psnr_n",
     "output_ssim",
 )
-#: torchvision's normalisation, which the pictures of a VGG loss have.
+#: Mean and deviation of torchvision's normalisation, which a VGG loss applies to its pictures.
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
-#: Nothing is said of the paper's masks in training; these hold the tests' ratios.
+#: Range of the hole ratios in training. The paper does not describe its training masks; this
+#: range holds the tests' ratios.
 TRAINING_RATIO = (0.03, 0.25)
 
 Floats = NDArray[np.float32]
 
 
-def run(call: Call) -> str:
-    """Train the full loss and its two ablations alike, judge them and Navier-Stokes on the same holes; returns the table in plain text.
+def run(request: TableRequest) -> str:
+    """Train the full loss and its two ablations alike, measure them and Navier-Stokes.
 
-    The numbers are the paper's (``train.presets.PAPER``) but for width, batch, length and picture size, which are the call's, and for
-    ``call.look``. Holes are free-form, within a tenth of the named ratio.
+    The numbers are the paper's preset but for width, batch, length and picture size, which are
+    the request's, and for the perceptual crop. Holes are free-form, within a tenth of the named
+    ratio, and the same for all.
+
+    Returns:
+        The text table.
+
+    Raises:
+        ValueError: no feature network is named.
     """
-    found = pictures(call, "scenes/train", "scenes/val")
+    files = pictures(request, "scenes/train", "scenes/val")
     scorer, metric = lpips(("squeeze",))
-    tests = {r: squares(found.test, holes.FreeForm(0.9 * r, 1.1 * r), call.size) for r in RATIOS}
-    names = [f.name for f in found.test]
-    look = features.feature_network(call.features) if call.features != "none" else None
-    if look is None:
+    tests = {r: squares(files.test, holes.FreeForm(0.9 * r, 1.1 * r), request.size) for r in RATIOS}
+    names = [f.name for f in files.test]
+    if request.features == "none":
         raise ValueError(
             "the table is about losses over a feature network; name one with --features"
         )
+    feature_network = features.feature_network(request.features)
     losses = paper("partial-conv").network["weights"]
     variants = {
         FULL: losses,
@@ -72,9 +86,10 @@ def run(call: Call) -> str:
     }
     judge = partial(judged, tests, names, scorer)
     arms = [
-        _arm(name, weights, found.train, call, look, judge) for name, weights in variants.items()
+        _arm(name, weights, files.train, request, feature_network, judge)
+        for name, weights in variants.items()
     ]
-    trained = train_arms(arms, call.folder, call.budget)
+    trained = train_arms(arms, request.folder, request.budget)
     rows = {name: results.over_seeds([t.rows for t in runs]) for name, runs in trained.items()}
     rows[CLASSICAL] = [
         r
@@ -87,9 +102,10 @@ def run(call: Call) -> str:
         for r in _row(np.where(m[..., None], _classical(x, m), 0), None, x, m, label, scorer)
     ]
     summary: dict[str, Any] = {}
-    for name, own in rows.items():
+    for name, arm_rows in rows.items():
         by_ratio = {
-            str(r): results.means([row for row in own if row["ratio"] == str(r)]) for r in RATIOS
+            str(r): results.means([row for row in arm_rows if row["ratio"] == str(r)])
+            for r in RATIOS
         }
         summary[name] = {
             "figures": {f"{k}@{r}": v for r, means in by_ratio.items() for k, v in means.items()}
@@ -111,20 +127,20 @@ def run(call: Call) -> str:
         },
     )
     config = {
-        "budget": call.budget,
-        "width": call.width,
-        "size": call.size,
-        "look": call.look,
-        "features": Path(call.features).name,
-        "pictures": found.source,
+        "budget": request.budget,
+        "width": request.width,
+        "size": request.size,
+        "perceptual_crop": request.perceptual_crop,
+        "features": Path(request.features).name,
+        "pictures": files.source,
         "lpips": metric,
         "losses": variants,
         "readings": readings(rows),
     }
     results.write(
-        call.folder,
+        request.folder,
         table="partial-conv-metrics",
-        command=call.command,
+        command=request.command,
         config=config,
         arms=summary,
         rows=rows,
@@ -136,12 +152,12 @@ def run(call: Call) -> str:
             for name, runs in trained.items()
         }
         figures.curves(
-            call.folder / f"{figure}.png",
+            request.folder / f"{figure}.png",
             lines,
             "pictures seen",
             figure.upper() + ", mean over the three ratios",
         )
-    _grid(call.folder / "grid.jpg", trained, tests[RATIOS[-1]])
+    _grid(request.folder / "grid.jpg", trained, tests[RATIOS[-1]])
     tables = []
     for r in RATIOS:
         of_ratio = {
@@ -155,9 +171,13 @@ def run(call: Call) -> str:
 
 
 def judged(
-    tests: dict[float, tuple[Tensor, Tensor]], names: Sequence[str], scorer: nn.Module | None, task: InpaintingTask, network: nn.Module
-) -> list[Row]:  # fmt: skip
-    """A row for each ratio and test picture; see ``_row`` for the figures."""
+    tests: dict[float, tuple[Tensor, Tensor]],
+    names: Sequence[str],
+    scorer: nn.Module | None,
+    task: InpaintingTask,
+    network: nn.Module,
+) -> list[Row]:
+    """One row for each ratio and test picture; see ``_row`` for the metrics."""
     device = next(network.parameters()).device
     rows: list[Row] = []
     for ratio, (pictures_, masks) in tests.items():
@@ -171,14 +191,29 @@ def judged(
 
 
 def _row(
-    composite: Floats, output: Floats | None, truth: Floats, hole: NDArray[np.bool_], label: tuple[str, str], scorer: nn.Module | None
-) -> list[Row]:  # fmt: skip
-    """One row of figures of HW3 pictures in [0, 1].
+    composite: Floats,
+    output: Floats | None,
+    truth: Floats,
+    hole: NDArray[np.bool_],
+    label: tuple[str, str],
+    scorer: nn.Module | None,
+) -> list[Row]:
+    """One row of metrics.
 
-    ``l1``: mean absolute difference. ``mse``: mean squared difference in 8-bit levels. ``psnr``: 10 log10(255^2 / mse). ``ssim``: as
-    ``pipeline.quality.metrics.inside_errors``. All of the composite I_comp and over the whole picture; ``hole_l1`` and ``hole_psnr`` over the
-    hole alone. ``output_*``: of the network's own I_out over the whole picture: ``mse_n`` in units of torchvision's normalised pictures,
-    ``psnr_n`` = 10 log10(255^2 / mse_n), which mixes two scales (see ``readings``).
+    ``l1``: mean absolute difference. ``mse``: mean squared difference in 8-bit levels.
+    ``psnr``: 10 log10(255^2 / mse). ``ssim``: as ``pipeline.quality.metrics.inside_errors``.
+    These are of the composite I_comp over the whole picture; ``hole_l1`` and ``hole_psnr`` are
+    over the hole alone. ``output_*`` are of the network's I_out over the whole picture:
+    ``mse_n`` in units of torchvision's normalised pictures, ``psnr_n`` = 10 log10(255^2 /
+    mse_n), which mixes two scales (see ``readings``).
+
+    Args:
+        composite: HW3 in [0, 1].
+        output: HW3 in [0, 1], or None.
+        truth: HW3 in [0, 1].
+        hole: HW, True = hole.
+        label: the picture's name and the ratio.
+        scorer: LPIPS, or None.
     """
     everywhere = np.ones_like(hole)
     l1, _, ssim = inside_errors(composite, truth, everywhere)
@@ -215,13 +250,15 @@ def _row(
 
 
 def readings(rows: dict[str, list[Row]]) -> dict[str, Any]:
-    """What Table I's figures can mean, tried on this run.
+    """Possible meanings of Table I's figures, tested on this run.
 
-    The paper prints PSNR 55.5 dB beside MSE 0.192: 10 log10(255^2 / 0.192) = 55.3, so its MSE counts 8-bit levels or is divided by the
-    wrong peak. SSIM 0.494 is no SSIM of an error of 0.4 levels. Both fit one picture if the MSE is of *normalised* pictures (unit
-    variance) and the peak stayed 255. And Navier-Stokes' MSE *falls* as the hole grows: 1.90e4, 1.81e4, 1.64e4 are 2.00e4, 2.01e4 and
-    2.05e4 times (1 - r), the share that is known, and 2.0e4 is about the mean square of a photo's levels: as if the known part of the
-    classical result had been black.
+    The paper prints PSNR 55.5 dB beside MSE 0.192: 10 log10(255^2 / 0.192) = 55.3, so its MSE
+    counts 8-bit levels or is divided by the wrong peak. SSIM 0.494 does not belong to an error
+    of 0.4 levels. Both fit one picture if the MSE is of *normalised* pictures (unit variance)
+    and the peak is still 255. And Navier-Stokes' MSE *falls* as the hole grows: 1.90e4, 1.81e4,
+    1.64e4 are 2.00e4, 2.01e4 and 2.05e4 times (1 - r), the known share, and 2.0e4 is about the
+    mean square of a photo's levels: as if the known part of the classical result had been
+    black.
     """
     full, black = (
         {r: results.means([row for row in rows[name] if row["ratio"] == str(r)]) for r in RATIOS}
@@ -251,11 +288,13 @@ def readings(rows: dict[str, list[Row]]) -> dict[str, Any]:
 
 
 def _claims(rows: dict[str, list[Row]], noise: dict[str, dict[str, float]]) -> list[Claim]:
+    """The paper's claims about the losses and Navier-Stokes, and the same for LPIPS."""
     claims = []
     for other, loss in (("no-style", "style"), ("no-perceptual", "perceptual")):
         claims.append(
             _better(
-                f"The {loss} loss helps: full is better than {other} on L1, MSE, PSNR and SSIM (Table I).",
+                f"The {loss} loss helps: "
+                f"full is better than {other} on L1, MSE, PSNR and SSIM (Table I).",
                 rows,
                 other,
                 TABLE_I,
@@ -299,23 +338,27 @@ def _better(
     metrics: dict[str, int],
     noise: dict[str, dict[str, float]],
 ) -> Claim:
-    """Held where full is better in every cell (metric, ratio) that its interval decides, and most are decided; not held likewise."""
-    better, worse, said = 0, 0, []
+    """Whether the full loss is better than ``other`` on the metrics.
+
+    It is if it is better in more than half of the cells (metric, ratio) and worse in none; a
+    cell counts if its interval excludes zero. The opposite is ``not held``.
+    """
+    better, worse, texts = 0, 0, []
     for metric, sign in metrics.items():
         for ratio in RATIOS:
-            own, others = (
+            of_full, of_other = (
                 [r for r in rows[name] if r["ratio"] == str(ratio)] for name in (FULL, other)
             )
             noises = [
                 noise[n][metric] * abs(results.means(r)[metric])
-                for n, r in ((FULL, own), (other, others))
+                for n, r in ((FULL, of_full), (other, of_other))
                 if n in noise
             ]
-            found = results.widened(results.difference(own, others, metric), *noises)
-            better += (sign > 0 and found.low > 0) or (sign < 0 and found.high < 0)
-            worse += (sign > 0 and found.high < 0) or (sign < 0 and found.low > 0)
+            difference = results.widened(results.difference(of_full, of_other, metric), *noises)
+            better += (sign > 0 and difference.low > 0) or (sign < 0 and difference.high < 0)
+            worse += (sign > 0 and difference.high < 0) or (sign < 0 and difference.low > 0)
             if ratio == RATIOS[-1]:
-                said.append(f"{metric} {found}")
+                texts.append(f"{metric} {difference}")
     cells = len(metrics) * len(RATIOS)
     verdict = (
         "held"
@@ -327,7 +370,8 @@ def _better(
     return Claim(
         claim,
         verdict,
-        f"better in {better}, worse in {worse} of {cells} cells; full minus {other} at {RATIOS[-1]}: {', '.join(said)}.",
+        f"better in {better}, worse in {worse} of {cells} cells; "
+        f"full minus {other} at {RATIOS[-1]}: {', '.join(texts)}.",
     )
 
 
@@ -335,26 +379,30 @@ def _arm(
     name: str,
     weights: Any,
     train: Sequence[Path],
-    call: Call,
-    look: nn.Module,
+    request: TableRequest,
+    feature_network: nn.Module,
     judge: Callable[..., list[Row]],
 ) -> Arm:
+    """The arm that trains with these weights of the losses."""
     preset = paper("partial-conv")
-    network = {**preset.network, "width": call.width, "weights": weights}
+    network = {**preset.network, "width": request.width, "weights": weights}
     base = replace(
-        preset.schedule, batch=call.budget.batch, size=call.size, perceptual_crop=call.look
+        preset.schedule,
+        batch=request.budget.batch,
+        size=request.size,
+        perceptual_crop=request.perceptual_crop,
     )
     generator = holes.FreeForm(*TRAINING_RATIO)
 
     def task(seed: int) -> InpaintingTask:
-        # The fresh layers are scaled on pictures that may be trained on; the test's are the judge's alone.
-        begin = squares(train[:8], generator, call.size)
+        # The fresh layers are scaled on training pictures; the test's are the judge's alone.
+        begin = squares(train[:8], generator, request.size)
         common: dict[str, Any] = {
             "pictures": train,
             "holes": generator,
             "held_out": begin,
-            "features": look,
-            "workers": call.budget.workers,
+            "features": feature_network,
+            "workers": request.budget.workers,
         }
         return PartialConvTask(**network, schedule=replace(base, seed=seed), **common)
 
@@ -362,8 +410,8 @@ def _arm(
         "network": network,
         "schedule": base,
         "pictures": len(train),
-        "test": call.count,
-        "features": Path(call.features).name,
+        "test": request.count,
+        "features": Path(request.features).name,
     }
     return Arm(name, "", task, judge, recipe)
 
@@ -371,6 +419,7 @@ def _arm(
 def _cases(
     tests: dict[float, tuple[Tensor, Tensor]], names: Sequence[str]
 ) -> list[tuple[Floats, NDArray[np.bool_], tuple[str, str]]]:
+    """(picture HW3 in [0, 1], hole HW, (name and ratio, ratio)) of every test picture."""
     return [
         (_array(x[None]), m[0].numpy() < 0.5, (f"{name} {ratio}", str(ratio)))
         for ratio, test in tests.items()
@@ -379,6 +428,7 @@ def _cases(
 
 
 def _classical(truth: Floats, hole: NDArray[np.bool_]) -> Floats:
+    """Navier-Stokes' result, HW3 in [0, 1]; its input has no ground truth under the hole."""
     blank = np.where(hole[..., None], 0, truth)
     return paint((blank * 255).round().astype(np.uint8), hole, CLASSICAL).astype(
         np.float32
@@ -386,12 +436,17 @@ def _classical(truth: Floats, hole: NDArray[np.bool_]) -> Floats:
 
 
 def _array(picture: Tensor) -> Floats:
-    found: Floats = picture[0].permute(1, 2, 0).cpu().numpy()
-    return found
+    """The first picture of a batch N3HW as HW3."""
+    array: Floats = picture[0].permute(1, 2, 0).cpu().numpy()
+    return array
 
 
 def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Tensor]) -> None:
-    """Six test pictures at the largest ratio, as figure 5: with the hole, every arm's composite, Navier-Stokes', the truth."""
+    """Six test pictures at the largest ratio, as figure 5.
+
+    The columns are the picture with its hole, every arm's composite, Navier-Stokes', and the
+    ground truth.
+    """
     x, m = (t[:6] for t in test)
     columns = {"input": x * m + (1 - m)}
     for name, runs in trained.items():

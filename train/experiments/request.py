@@ -1,4 +1,4 @@
-"""What a table is called with: pictures, budget, where it writes. And the pictures that it finds."""
+"""What a table is called with, and the pictures that it trains and tests on."""
 
 from __future__ import annotations
 
@@ -19,14 +19,23 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Call:
+class TableRequest:
     """One call of a table.
 
-    ``folder``: of checkpoints and results. ``data``: holds the table's own folders (``faces/train`` …). ``images``, ``test``: a user's
-    folders instead of those. ``count``: test pictures at most. ``width``: of the networks; each table says what that is. ``size``: side
-    of the pictures in pixels. ``labels``: ``file,age,gender,race`` of the faces. ``features``: as for ``train-inpainter``. ``look``: side
-    of the crop at which the feature network looks, 0 = all. ``classifier``: file of the network that names what is on a picture.
-    ``command``: for the record.
+    Attributes:
+        folder: for checkpoints and results.
+        budget: see ``Budget``.
+        data: data folder, which holds the table's folders (``faces/train`` …), or None.
+        images: the user's training folders instead of those.
+        test: the user's test folders.
+        count: most test pictures.
+        width: of the networks; each table defines it.
+        size: side of the pictures in pixels.
+        labels: CSV of ``file,age,gender,race`` of the faces, or None.
+        features: feature network, as for ``train-inpainter``.
+        perceptual_crop: side of the crop that the feature network sees; 0 = the whole picture.
+        classifier: file of the classifier behind Similarity, or None.
+        command: the command line, for the record.
     """
 
     folder: Path
@@ -39,66 +48,79 @@ class Call:
     size: int = 128
     labels: Path | None = None
     features: str = "none"
-    look: int = 0
+    perceptual_crop: int = 0
     classifier: Path | None = None
     command: str = ""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Files to train on and files to test with; ``source`` says where they come from."""
+    """Files to train on and files to test with.
+
+    Attributes:
+        train: training files.
+        test: test files.
+        source: their folders and numbers, for the record.
+    """
 
     train: list[Path]
     test: list[Path]
     source: dict[str, Any]
 
 
-def pictures(call: Call, train: str, test: str) -> Pictures:
-    """The call's own folders, else ``train`` and ``test`` below its data folder.
+def pictures(request: TableRequest, train: str, test: str) -> Pictures:
+    """The request's own folders, else ``train`` and ``test`` below its data folder.
 
-    A user's folder without one for tests is split by a fixed seed as CelebA-HQ is in Kulkarni et al.: 70 % to train, 15 % to look at,
-    which nothing here does, and 15 % to test.
+    A user's folder without a test folder is split by a fixed seed as CelebA-HQ is in Kulkarni
+    et al.: 70 % for training, 15 % for validation, which nothing here uses, and 15 % for the
+    test.
 
     Raises:
-        FileNotFoundError: there are no pictures; or no folder is named.
+        FileNotFoundError: no folder is named, or there are no pictures.
     """
-    if call.images:
-        found = find_images(call.images)
-        if call.test:
-            return _picked(found, find_images(call.test), call, call.images, call.test)
-        order = np.random.default_rng(0).permutation(len(found))
-        training, tested = order[: round(0.7 * len(found))], order[round(0.85 * len(found)) :]
+    if request.images:
+        images = find_images(request.images)
+        if request.test:
+            return _select(images, find_images(request.test), request, request.images, request.test)
+        order = np.random.default_rng(0).permutation(len(images))
+        training, tested = order[: round(0.7 * len(images))], order[round(0.85 * len(images)) :]
         if not len(tested):
             raise FileNotFoundError(
-                f"{call.images[0]}: {len(found)} pictures are too few to be split; name a folder with --test-images"
+                f"{request.images[0]}: {len(images)} pictures are too few to split; "
+                "name a folder with --test-images"
             )
-        return _picked(
-            [found[i] for i in sorted(training)],
-            [found[i] for i in sorted(tested)],
-            call,
-            call.images,
+        return _select(
+            [images[i] for i in sorted(training)],
+            [images[i] for i in sorted(tested)],
+            request,
+            request.images,
             ("15 % of them",),
         )
-    if call.data is None:
+    if request.data is None:
         raise FileNotFoundError("no pictures are named; use --data, --images or --quick")
-    folders = call.data / train, call.data / test
-    return _picked(find_images(folders[:1]), find_images(folders[1:]), call, (train,), (test,))
+    folders = request.data / train, request.data / test
+    return _select(find_images(folders[:1]), find_images(folders[1:]), request, (train,), (test,))
 
 
-def _picked(
+def _select(
     train: list[Path],
     test: list[Path],
-    call: Call,
+    request: TableRequest,
     train_folders: Sequence[Any],
     test_folders: Sequence[Any],
 ) -> Pictures:
-    """The first ``count`` test pictures in order of their names: the same ones for everybody who has the folder."""
+    """The first ``count`` test pictures by name: the same ones for everyone who has the folder.
+
+    Raises:
+        FileNotFoundError: a picture is both a training and a test picture.
+    """
     both = {p.resolve() for p in train} & {p.resolve() for p in test}
     if both:
         raise FileNotFoundError(
-            f"{min(both)}: is to be trained on and tested with; name folders that share no picture"
+            f"{min(both)}: is both a training and a test picture; "
+            "name folders that share no picture"
         )
-    test = test[: call.count]
+    test = test[: request.count]
     names = {"train": [_name(f) for f in train_folders], "test": [_name(f) for f in test_folders]}
     return Pictures(
         train, test, {**names, "train_pictures": len(train), "test_pictures": len(test)}
@@ -106,15 +128,24 @@ def _picked(
 
 
 def _name(folder: Any) -> str:
-    """A folder as results may show it: no path of this machine."""
+    """A folder as results may show it: without the path of this machine."""
     return folder.name if isinstance(folder, Path) else str(folder)
 
 
 def squares(files: Sequence[Path], holes: HoleGenerator, size: int) -> tuple[Tensor, Tensor]:
-    """(pictures N3HW in [0, 1], masks N1HW with 1 = known): centre squares, holes from a seed of their own.
+    """Centre squares of test pictures, with holes from a fixed seed.
+
+    Args:
+        files: of the pictures.
+        holes: draws the holes.
+        size: side of the squares in pixels.
+
+    Returns:
+        (pictures N3HW in [0, 1], masks N1HW with 1 = known).
 
     Raises:
-        OSError: a file cannot be read. Rows go by the files' names, so none may be left out.
+        OSError: a file cannot be read. None may be left out, because results are listed by
+            file.
     """
     from ..data.pictures import read_rgb
     from ..tasks.base import squares_with_holes
@@ -123,7 +154,14 @@ def squares(files: Sequence[Path], holes: HoleGenerator, size: int) -> tuple[Ten
 
 
 def lpips(backbones: Sequence[str]) -> tuple[nn.Module | None, str]:
-    """(LPIPS of two batches over the first of ``backbones`` that is to be had, its name), or (None, why not)."""
+    """LPIPS of two batches over the first available backbone.
+
+    Args:
+        backbones: names, in order of preference.
+
+    Returns:
+        (LPIPS, its backbone's name), or (None, why there is none).
+    """
     from ...pipeline.quality.lpips import lpips_network
     from ..features import Scorer
 
@@ -133,5 +171,5 @@ def lpips(backbones: Sequence[str]) -> tuple[nn.Module | None, str]:
         if network is not None:
             return Scorer(network), backbone
         why = why or missing
-    log.warning("%s; those figures are left out", why)
+    log.warning("%s; LPIPS is left out", why)
     return None, why

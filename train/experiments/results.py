@@ -1,4 +1,4 @@
-"""What a table comes to: rows a picture, means, paired intervals, claims with a verdict, and the files that keep them."""
+"""The results of a table: rows per picture, means, paired intervals, claims, and their files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: A test picture's name under "picture", and its figures; NaN where one could not be taken.
+#: A test picture's name under "picture", and its metrics; NaN = unavailable.
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference with its 95 % interval over test pictures (bootstrap); ``n`` pictures."""
+    """A mean difference with its 95 % interval over test pictures (bootstrap).
+
+    Attributes:
+        mean: the mean difference.
+        low: lower end.
+        high: upper end.
+        n: number of pictures.
+    """
 
     mean: float
     low: float
@@ -33,7 +40,13 @@ class Interval:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper says, what this run says of it (``held``, ``not held``, ``not decided``), and by which figures."""
+    """A paper's claim and this run's verdict on it.
+
+    Attributes:
+        claim: the paper's statement.
+        verdict: ``held``, ``not held`` or ``not decided``.
+        evidence: the numbers behind the verdict.
+    """
 
     claim: str
     verdict: str
@@ -41,28 +54,34 @@ class Claim:
 
 
 def means(rows: Sequence[Row]) -> dict[str, float]:
-    """The mean of every figure over the rows that have it, rounded to six significant digits."""
+    """The mean of every metric over the rows that have it, rounded to six significant digits."""
     names = [k for k, v in rows[0].items() if isinstance(v, int | float)]
-    found = {}
+    mean = {}
     for name in names:
         values = np.array([float(r[name]) for r in rows])
         values = values[np.isfinite(values)]
-        found[name] = float(f"{values.mean():.6g}") if len(values) else math.nan
-    return found
+        mean[name] = float(f"{values.mean():.6g}") if len(values) else math.nan
+    return mean
 
 
 def over_seeds(runs: Sequence[Sequence[Row]]) -> list[Row]:
-    """The rows of several seeds as one row a picture: means of the figures, other entries as in the first."""
+    """The rows of several seeds as one row per picture, with the means of the metrics."""
     return [{**same[0], **means(same)} for same in zip(*runs, strict=True)]
 
 
 def column(rows: Sequence[Row], figure: str) -> NDArray[np.float64]:
-    """One figure over the rows."""
+    """One metric over the rows."""
     return np.array([float(r[figure]) for r in rows])
 
 
 def interval(values: NDArray[np.float64], *, draws: int = 4000, seed: int = 0) -> Interval:
-    """The mean of ``values`` and its 95 % interval by bootstrap; values that are not finite are left out."""
+    """The mean of the finite values and its 95 % interval by bootstrap.
+
+    Args:
+        values: one per picture.
+        draws: bootstrap samples.
+        seed: of the samples.
+    """
     values = values[np.isfinite(values)]
     if not len(values):
         return Interval(math.nan, math.nan, math.nan, 0)
@@ -86,7 +105,16 @@ def difference(a: Sequence[Row], b: Sequence[Row], figure: str) -> Interval:
 def between(
     a: NDArray[np.float64], b: NDArray[np.float64], *, draws: int = 4000, seed: int = 0
 ) -> Interval:
-    """Mean of ``a`` minus mean of ``b``: two groups of different pictures, each drawn again by itself."""
+    """Mean of ``a`` minus mean of ``b``, two groups of different pictures.
+
+    Each group is resampled by itself.
+
+    Args:
+        a: one value per picture.
+        b: one value per picture.
+        draws: bootstrap samples.
+        seed: of the samples.
+    """
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     if not len(a) or not len(b):
         return Interval(math.nan, math.nan, math.nan, 0)
@@ -98,15 +126,18 @@ def between(
     return Interval(float(a.mean() - b.mean()), float(low), float(high), len(a) + len(b))
 
 
-def widened(found: Interval, *noises: float) -> Interval:
-    """The interval with what training by chance makes of its two sides (same unit) added to both ends."""
+def widened(difference: Interval, *noises: float) -> Interval:
+    """The interval, widened by the training noise of its two sides (in the same unit)."""
     by = math.sqrt(sum(n * n for n in noises))
-    return Interval(found.mean, found.low - by, found.high + by, found.n)
+    return Interval(difference.mean, difference.low - by, difference.high + by, difference.n)
 
 
-def below(claim: str, found: Interval | Collection[Interval], evidence: str) -> Claim:
-    """A claim that a difference, or each of several, is below zero: held where every interval lies there, not held where one lies above."""
-    each = [found] if isinstance(found, Interval) else list(found)
+def below(claim: str, differences: Interval | Collection[Interval], evidence: str) -> Claim:
+    """Test the claim that each of the differences is below zero.
+
+    It held if every interval lies below zero, and did not hold if one lies above.
+    """
+    each = [differences] if isinstance(differences, Interval) else list(differences)
     verdict = (
         "held"
         if all(f.high < 0 for f in each)
@@ -117,38 +148,46 @@ def below(claim: str, found: Interval | Collection[Interval], evidence: str) -> 
     return Claim(claim, verdict, evidence)
 
 
-def above(claim: str, found: Interval | Collection[Interval], evidence: str) -> Claim:
-    """``below`` the other way round."""
-    each = [found] if isinstance(found, Interval) else found
+def above(claim: str, differences: Interval | Collection[Interval], evidence: str) -> Claim:
+    """Test the claim that each of the differences is above zero; see ``below``."""
+    each = [differences] if isinstance(differences, Interval) else differences
     return below(claim, [Interval(-f.mean, -f.high, -f.low, f.n) for f in each], evidence)
 
 
-def within(claim: str, found: Interval, margin: float, evidence: str) -> Claim:
-    """A claim that two are equal: held where the whole interval lies within ``margin``, not held where it lies outside it."""
-    inside, outside = (
-        -margin <= found.low and found.high <= margin,
-        found.low > margin or found.high < -margin,
-    )
+def within(claim: str, difference: Interval, margin: float, evidence: str) -> Claim:
+    """Test the claim that two arms are equal.
+
+    It held if the whole interval lies within ``margin`` of zero, and did not hold if it lies
+    outside.
+    """
+    inside = -margin <= difference.low and difference.high <= margin
+    outside = difference.low > margin or difference.high < -margin
     return Claim(claim, "held" if inside else "not held" if outside else "not decided", evidence)
 
 
 def write(
-    folder: Path, *, table: str, command: str, config: Mapping[str, Any], arms: Mapping[str, Any], rows: Mapping[str, Sequence[Row]],
+    folder: Path,
+    *,
+    table: str,
+    command: str,
+    config: Mapping[str, Any],
+    arms: Mapping[str, Any],
+    rows: Mapping[str, Sequence[Row]],
     claims: Sequence[Claim],
-) -> dict[str, Any]:  # fmt: skip
-    """``results.json`` (all but single pictures) and ``pictures.csv`` (a row an arm and picture) in ``folder``.
+) -> dict[str, Any]:
+    """Write ``results.json`` (all but single pictures) and ``pictures.csv`` (a row per picture).
 
     Args:
-        folder: made if missing.
+        folder: created if missing.
         table: its name on the command line.
-        command: what was called.
+        command: the command line.
         config: budget, data, metrics.
-        arms: by name: figures, seeds, hashes, curves.
-        rows: by arm, a row a picture.
+        arms: by name: metrics, seeds, hashes, curves.
+        rows: by arm, one row per picture.
         claims: the paper's, with verdicts.
 
     Returns:
-        What ``results.json`` holds.
+        The content of ``results.json``.
     """
     import torch
 
@@ -174,13 +213,16 @@ def write(
     with open(folder / "pictures.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["arm", *names], restval="")
         writer.writeheader()
-        for arm, found in rows.items():
-            writer.writerows({"arm": arm, **{k: _short(v) for k, v in r.items()}} for r in found)
+        for arm, pictures in rows.items():
+            writer.writerows({"arm": arm, **{k: _short(v) for k, v in r.items()}} for r in pictures)
     return result
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: no NaN (null instead), no path, no tuple; dataclasses as objects."""
+    """A value that JSON can hold.
+
+    NaN becomes null, a path text, a tuple a list, a dataclass an object.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
@@ -195,13 +237,13 @@ def plain(value: Any) -> Any:
 def render(
     arms: Mapping[str, Mapping[str, float]], figures: Sequence[str], claims: Sequence[Claim]
 ) -> str:
-    """Arms by figures as a table in plain text, and the claims below it."""
+    """A text table of arms by metrics, with the claims below it."""
     wide = max(12, *(len(a) + 2 for a in arms))
     lines = ["".ljust(wide) + "".join(f.rjust(max(10, len(f) + 2)) for f in figures)]
-    for arm, found in arms.items():
+    for arm, metrics in arms.items():
         lines.append(
             arm.ljust(wide)
-            + "".join(_cell(found.get(f)).rjust(max(10, len(f) + 2)) for f in figures)
+            + "".join(_cell(metrics.get(f)).rjust(max(10, len(f) + 2)) for f in figures)
         )
     return "\n".join(
         [*lines, "", *(f"{c.verdict.upper()}: {c.claim}\n    {c.evidence}" for c in claims)]
@@ -209,8 +251,10 @@ def render(
 
 
 def _cell(value: float | None) -> str:
+    """A number of the text table."""
     return "-" if value is None or not math.isfinite(value) else f"{value:.4g}"
 
 
 def _short(value: Any) -> Any:
+    """A float with six significant digits; other values as they are."""
     return float(f"{value:.6g}") if isinstance(value, float) else value

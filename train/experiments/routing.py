@@ -1,4 +1,7 @@
-"""``routing``: every kind of hole through every inpainter that ships. Does each route of ``pipeline.inpaint.route`` win where it claims to?"""
+"""``routing``: every kind of hole filled by every shipped inpainter.
+
+It tests whether each route of ``pipeline.inpaint.route`` is the best one for its holes.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,26 @@ from ..data.pictures import find_images, read_rgb, square
 from ..evaluation.probes import classical, errors
 from ..evaluation.probes import fills as route_fills
 from . import figures, results
-from .request import Call
+from .request import TableRequest
 from .results import Claim, Row
 
+#: The metrics of the printed table.
 FIGURES = ("lpips", "psnr", "hole_l1", "hole_psnr")
 CLASSICAL = "navier-stokes"
+#: Side in pixels of the faces.
 FACE_SIDE = 128
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of hole, on ``scenes`` or ``faces``; ``route``: where the rule sends it."""
+    """One kind of hole.
+
+    Attributes:
+        name: for the table.
+        folder: ``scenes`` or ``faces``.
+        route: to which the routing rule sends it.
+        hole: draws it.
+    """
 
     name: str
     folder: str
@@ -40,59 +52,61 @@ class Kind:
 
 
 def kinds(data: Path | None) -> list[Kind]:
-    """The kinds of holes; objects' shapes where the data folder has labels to take them from."""
-    found = [
+    """The kinds of holes; objects' shapes only if the data folder has labels."""
+    all_kinds = [
         Kind("edge", "scenes", Route.EDGE, holes.edge),
         Kind("free-form-10-20", "scenes", Route.FREE_FORM, holes.FreeForm(0.1, 0.2)),
         Kind("free-form-40-50", "scenes", Route.FREE_FORM, holes.FreeForm(0.4, 0.5)),
         Kind("face-square", "faces", Route.FACE, partial(holes.rectangle, centred=True)),
         Kind("face-strokes", "faces", Route.FACE, holes.FreeForm(0.1, 0.25)),
-        # The rule asks for the border first: on a portrait a strip goes by the edge route, whatever is on it.
+        # The rule tests the border first: on a portrait a strip takes the edge route, whatever
+        # it covers.
         Kind("edge-of-face", "faces", Route.EDGE, holes.edge),
     ]
     labels = None if data is None else data / "segmentation" / "voc_train" / "labels"
     if labels is not None and labels.is_dir():
-        found.insert(3, Kind("objects", "scenes", Route.FREE_FORM, holes.ObjectShapes([labels])))
-    return found
+        objects = Kind("objects", "scenes", Route.FREE_FORM, holes.ObjectShapes([labels]))
+        all_kinds.insert(3, objects)
+    return all_kinds
 
 
-def run(call: Call) -> str:
-    """Fill every kind of hole by every route, with the photo's texture and by the network alone; returns the tables in plain text."""
+def run(request: TableRequest) -> str:
+    """Fill every kind of hole by every route, with and without texture; returns the text tables."""
     inpainters = Inpainters(torch.device("cpu"))
     perceptual = Perceptual(torch.device("cpu"), offline=False)
     rows: dict[str, list[Row]] = {}
-    found_kinds = kinds(call.data)
+    all_kinds = kinds(request.data)
     config: dict[str, Any] = {
         "lpips": perceptual.missing or "squeeze",
-        "count": call.count,
-        "size": call.size,
+        "count": request.count,
+        "size": request.size,
         "route": {},
         "pictures": {},
     }
-    for kind in found_kinds:
-        files = test_files(call, kind.folder)
+    for kind in all_kinds:
+        files = test_files(request, kind.folder)
         config["route"][kind.name], config["pictures"][kind.name] = kind.route.value, len(files)
-        for filler, own in _kept(
-            call.folder / f"{kind.name}.json",
-            call,
-            partial(_measure, inpainters, perceptual, kind, files, call),
+        for filler, filler_rows in _cached(
+            request.folder / f"{kind.name}.json",
+            request,
+            partial(_measure, inpainters, perceptual, kind, files, request),
         ).items():
-            rows[f"{kind.name} | {filler}"] = own
+            rows[f"{kind.name} | {filler}"] = filler_rows
     config["weights"] = {name: digest[:8] for name, digest in sorted(inpainters.weights.items())}
-    claims = [_claim(kind, rows) for kind in found_kinds]
-    arms = {name: {"figures": results.means(own)} for name, own in rows.items()}
+    claims = [_claim(kind, rows) for kind in all_kinds]
+    arms = {name: {"figures": results.means(arm_rows)} for name, arm_rows in rows.items()}
     results.write(
-        call.folder,
+        request.folder,
         table="routing",
-        command=call.command,
+        command=request.command,
         config=config,
         arms=arms,
         rows=rows,
         claims=claims,
     )
-    _plot(call.folder / "lpips.png", rows, found_kinds)
+    _plot(request.folder / "lpips.png", rows, all_kinds)
     tables = []
-    for kind, claim in zip(found_kinds, claims, strict=True):
+    for kind, claim in zip(all_kinds, claims, strict=True):
         of_kind = {
             name.split(" | ")[1]: s["figures"]
             for name, s in arms.items()
@@ -105,16 +119,23 @@ def run(call: Call) -> str:
     return "\n\n".join(tables)
 
 
-def test_files(call: Call, folder: str) -> list[Path]:
-    """The first ``count`` test pictures of ``scenes`` or ``faces``; the call's own test folder stands for scenes."""
-    if call.test and folder == "scenes":
-        return find_images(call.test)[: call.count]
-    if call.data is None:
+def test_files(request: TableRequest, folder: str) -> list[Path]:
+    """The first ``count`` test pictures of ``scenes`` or ``faces``.
+
+    The request's own test folder replaces ``scenes``.
+
+    Raises:
+        FileNotFoundError: there are no pictures.
+    """
+    if request.test and folder == "scenes":
+        return find_images(request.test)[: request.count]
+    if request.data is None:
         raise FileNotFoundError("no pictures are named; use --data or --quick")
-    return find_images([call.data / folder / "val"])[: call.count]
+    return find_images([request.data / folder / "val"])[: request.count]
 
 
 def _cases(kind: Kind, files: Sequence[Path], size: int) -> Iterator[tuple[Path, Pixels, Mask]]:
+    """(file, HWC RGB, HW hole) of each picture; the holes come from a fixed seed."""
     rng = np.random.default_rng(0)
     for file in files:
         side = FACE_SIDE if kind.folder == "faces" else size
@@ -122,64 +143,77 @@ def _cases(kind: Kind, files: Sequence[Path], size: int) -> Iterator[tuple[Path,
 
 
 def _measure(
-    inpainters: Inpainters, perceptual: Perceptual, kind: Kind, files: Sequence[Path], call: Call
-) -> dict[str, list[Row]]:  # fmt: skip
-    """Rows by filler; the first six pictures as a grid."""
+    inpainters: Inpainters,
+    perceptual: Perceptual,
+    kind: Kind,
+    files: Sequence[Path],
+    request: TableRequest,
+) -> dict[str, list[Row]]:
+    """Rows by filler; writes the first six pictures as a grid."""
     rows: dict[str, list[Row]] = {}
     shown: dict[str, list[Pixels]] = {}
-    for n, (file, rgb, hole) in enumerate(_cases(kind, files, call.size)):
-        blank = np.where(hole[..., None], 128, rgb).astype(
-            np.uint8
-        )  # what a filler sees holds nothing of the truth under the hole
-        answers = fills(inpainters, kind, blank, hole)
-        for name, result in answers.items():
+    for n, (file, rgb, hole) in enumerate(_cases(kind, files, request.size)):
+        # A filler's input has no ground truth under the hole.
+        blank = np.where(hole[..., None], 128, rgb).astype(np.uint8)
+        filled = fills(inpainters, kind, blank, hole)
+        for name, result in filled.items():
             if (result[~hole] != rgb[~hole]).any():
                 raise AssertionError(f"{name} changed pixels outside the hole of {file}")
             rows.setdefault(name, []).append(
                 {"picture": file.name, **errors(result, rgb, hole, perceptual)}
             )
         if n < 6:
-            for name, picture in {"input": blank, **answers, "truth": rgb}.items():
+            for name, picture in {"input": blank, **filled, "truth": rgb}.items():
                 shown.setdefault(name, []).append(picture)
     tensors = {
-        name: torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2) / 255
-        for name, found in shown.items()
+        name: torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+        for name, pictures in shown.items()
     }
-    figures.grid(call.folder / f"{kind.name}.jpg", tensors)
+    figures.grid(request.folder / f"{kind.name}.jpg", tensors)
     return rows
 
 
 def fills(inpainters: Inpainters, kind: Kind, blank: Pixels, hole: Mask) -> dict[str, Pixels]:
-    """The picture filled by every route, as in use and (``plain``) by the network alone, and by Navier-Stokes."""
-    found: dict[str, Pixels] = {}
+    """The picture filled by every route and by Navier-Stokes.
+
+    Args:
+        inpainters: the shipped networks.
+        kind: of the hole.
+        blank: HWC RGB without ground truth under the hole.
+        hole: HW.
+
+    Returns:
+        By route: as in use, and (``plain``) by the network alone.
+    """
+    filled: dict[str, Pixels] = {}
     for route in Route:
         used, plain = blank.copy(), blank.copy()
         framed = route is Route.FACE and kind.folder == "faces"
-        for part, fill in route_fills(inpainters, route, blank, hole, framed=framed):
-            composite.blend_into(used, fill.rgb, fill.window, part, hole)
-            composite.blend_into(plain, fill.upsampled, fill.window, part, hole)
-        found[route.value], found[f"{route.value} plain"] = used, plain
-    found[CLASSICAL] = classical(CLASSICAL)(blank, hole)
-    return found
+        for one, fill in route_fills(inpainters, route, blank, hole, framed=framed):
+            composite.blend_into(used, fill.rgb, fill.window, one, hole)
+            composite.blend_into(plain, fill.upsampled, fill.window, one, hole)
+        filled[route.value], filled[f"{route.value} plain"] = used, plain
+    filled[CLASSICAL] = classical(CLASSICAL)(blank, hole)
+    return filled
 
 
-def _kept(
-    path: Path, call: Call, measure: Callable[[], dict[str, list[Row]]]
+def _cached(
+    path: Path, request: TableRequest, measure: Callable[[], dict[str, list[Row]]]
 ) -> dict[str, list[Row]]:
-    """What an earlier call with the same weights and numbers found, else ``measure``'s rows, kept for the next call."""
+    """The rows of an earlier call with the same weights and numbers, else ``measure``'s."""
     from ...models.shipped import FOLDER
 
     recipe = {
-        "count": call.count,
-        "size": call.size,
+        "count": request.count,
+        "size": request.size,
         "index": (FOLDER / "index.json").read_text(encoding="utf-8"),
     }
     if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["recipe"] == recipe:
+        cached = json.loads(path.read_text(encoding="utf-8"))
+        if cached["recipe"] == recipe:
             return {
-                name: [{k: float("nan") if v is None else v for k, v in r.items()} for r in own]
-                for name, own in kept["rows"].items()
+                name: [{k: float("nan") if v is None else v for k, v in r.items()} for r in rows]
+                for name, rows in cached["rows"].items()
             }
     rows = measure()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,19 +222,22 @@ def _kept(
 
 
 def _claim(kind: Kind, rows: dict[str, list[Row]]) -> Claim:
-    """Whether the kind's own route has a lower LPIPS than each of the others, picture by picture."""
-    own = rows[f"{kind.name} | {kind.route.value}"]
-    found = {
-        r.value: results.difference(own, rows[f"{kind.name} | {r.value}"], "lpips")
+    """Whether the kind's own route has a lower LPIPS than each other, picture by picture."""
+    routed = rows[f"{kind.name} | {kind.route.value}"]
+    differences = {
+        r.value: results.difference(routed, rows[f"{kind.name} | {r.value}"], "lpips")
         for r in Route
         if r is not kind.route
     }
-    against = "; ".join(f"against {name} {difference}" for name, difference in found.items())
+    against = "; ".join(f"against {name} {difference}" for name, difference in differences.items())
     claim = f"Holes of the kind {kind.name} are best filled by the {kind.route.value} route."
-    return results.below(claim, found.values(), f"LPIPS, own minus other: {against}.")
+    return results.below(claim, differences.values(), f"LPIPS, own minus other: {against}.")
 
 
-def _plot(path: Path, rows: dict[str, list[Row]], found: Sequence[Kind]) -> None:
+def _plot(path: Path, rows: dict[str, list[Row]], all_kinds: Sequence[Kind]) -> None:
+    """Bars of every filler's LPIPS for every kind."""
     fillers = list(dict.fromkeys(name.split(" | ")[1] for name in rows))
-    bars = {f: [results.means(rows[f"{k.name} | {f}"])["lpips"] for k in found] for f in fillers}
-    figures.bars(path, [k.name for k in found], bars, "LPIPS (SqueezeNet)")
+    bars = {
+        f: [results.means(rows[f"{k.name} | {f}"])["lpips"] for k in all_kinds] for f in fillers
+    }
+    figures.bars(path, [k.name for k in all_kinds], bars, "LPIPS (SqueezeNet)")

@@ -1,4 +1,7 @@
-"""The arms of a table: networks trained alike but for one thing, each resumable, each judged on the same pictures at fixed points."""
+"""The arms of a table: networks trained alike but for one difference.
+
+Each can be resumed, and each is measured on the same pictures at fixed points.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,19 @@ from .results import Row, means, plain
 
 @dataclass(frozen=True)
 class Budget:
-    """What every arm of a table gets alike.
+    """The budget that every arm of a table gets.
 
-    ``steps`` of ``batch`` pictures; ``points``: figures are taken at the start and this many times, evenly; ``seeds``: of weights, data
-    order and holes, an arm is trained once for each. ``minutes``: of the whole call; the same command goes on. ``only``: patterns of the
-    arms' names to train in this call, () = all: several processes may share a folder. The rest as in ``engine.Run``; ``workers`` as in
-    ``Crops``.
+    Attributes:
+        steps: optimizer steps.
+        batch: pictures per step.
+        points: number of measurements after the one at the start, evenly spaced.
+        seeds: of weights, data order and holes; every arm is trained once for each.
+        minutes: time limit of the whole call; the same command resumes.
+        device: as in ``engine.Run``.
+        precision: as in ``engine.Run``.
+        workers: as in ``train.data.pictures.batches``.
+        only: patterns of the names of the arms to train in this call; empty = all. Several
+            processes may share a folder.
     """
 
     steps: int
@@ -46,7 +56,15 @@ class Budget:
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to do it. ``task``: a fresh task for a seed. ``judge``: figures of its network on the test pictures, a row each."""
+    """One way to train.
+
+    Attributes:
+        name: of its folder and row.
+        what: description.
+        task: makes a fresh task for a seed.
+        judge: measures its network on the test pictures, one row per picture.
+        recipe: the numbers that make it, for the record.
+    """
 
     name: str
     what: str
@@ -57,7 +75,20 @@ class Arm:
 
 @dataclass(frozen=True)
 class Trained:
-    """An arm after its budget. ``curve``: mean figures by samples seen. ``sha256``: of its weights as fp16 safetensors."""
+    """An arm after its budget.
+
+    Attributes:
+        arm: its name.
+        seed: its seed.
+        network: with its last weights, in evaluation mode.
+        task: that trained it.
+        rows: metrics of the test pictures.
+        curve: mean metrics by samples seen.
+        samples: pictures seen.
+        seconds: of training.
+        parameters: of the network.
+        sha256: of its weights as fp16 safetensors.
+    """
 
     arm: str
     seed: int
@@ -76,19 +107,22 @@ RENAMED = {"judge_rate": "discriminator_lr_scale", "look_at_output": "features_o
 
 
 class UnfinishedError(RuntimeError):
-    """The minutes are over, or the user stopped; the same command goes on."""
+    """The time limit passed, or the user stopped; the same command resumes."""
 
 
 class BusyError(UnfinishedError):
-    """Another process is training it: two with one folder would write over each other's checkpoints."""
+    """Another process trains this arm: two would overwrite each other's checkpoints."""
 
 
 class OtherRecipeError(ValueError):
-    """The folder holds an arm that was trained otherwise."""
+    """The folder holds an arm that was trained with other numbers."""
 
 
 class _Judged:
-    """A task whose held-out figures are the table's own. The test pictures choose nothing: an arm is its last weights, not its best."""
+    """A task whose held-out metrics are the table's own.
+
+    The test pictures choose nothing: an arm is its last weights, not its best.
+    """
 
     def __init__(
         self, task: InpaintingTask, judge: Callable[[InpaintingTask, nn.Module], list[Row]]
@@ -99,6 +133,7 @@ class _Judged:
         return getattr(self._task, name)
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
+        """The mean metrics of the test pictures."""
         return {
             f"val_{name}": value for name, value in means(self._judge(self._task, network)).items()
         }
@@ -107,19 +142,19 @@ class _Judged:
 def train_arm(
     arm: Arm, seed: int, folder: Path, budget: Budget, minutes: float = math.inf
 ) -> Trained:
-    """Train one arm, or go on, or take what is finished.
+    """Train one arm, resume it, or load it if it is finished.
 
     Args:
         arm: see ``Arm``.
         seed: one of the budget's.
-        folder: of the table; the arm has its own below.
+        folder: the table's; the arm has its own below.
         budget: see ``Budget``.
-        minutes: what is left of the budget's.
+        minutes: time limit.
 
     Raises:
         UnfinishedError: stopped before its last step.
-        BusyError: another process is training it.
-        OtherRecipeError: its folder was begun with other numbers.
+        BusyError: another process trains it.
+        OtherRecipeError: its folder was started with other numbers.
     """
     place = folder / f"{arm.name}-seed{seed}"
     place.mkdir(parents=True, exist_ok=True)
@@ -133,6 +168,7 @@ def train_arm(
 
 
 def _train_arm(arm: Arm, seed: int, place: Path, budget: Budget, minutes: float) -> Trained:
+    """``train_arm`` in the arm's locked folder."""
     _same_recipe(
         place,
         {
@@ -160,7 +196,8 @@ def _train_arm(arm: Arm, seed: int, place: Path, budget: Budget, minutes: float)
     done = engine.train(_Judged(task, arm.judge), place, run)  # type: ignore[arg-type]
     if done["step"] < budget.steps:
         raise UnfinishedError(
-            f"{arm.name}, seed {seed}: {done['step']:.0f} of {budget.steps} steps; the same command goes on from there"
+            f"{arm.name}, seed {seed}: {done['step']:.0f} of {budget.steps} steps; "
+            "the same command resumes from there"
         )
     network = engine.averaged_network(place, task, last=True).network
     weights = save_weights(network, place, arm.name)
@@ -181,13 +218,16 @@ def _train_arm(arm: Arm, seed: int, place: Path, budget: Budget, minutes: float)
 
 
 def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, list[Trained]]:
-    """Every arm with every seed: all arms of the first seed first, so that a table is whole as early as can be.
+    """Train every arm with every seed.
+
+    All arms of the first seed come first, so that the table is complete as early as possible.
 
     Raises:
-        UnfinishedError: the minutes are over; another process is training an arm (the others are trained first); or all that
-            ``budget.only`` names is trained, which is not the whole table.
-        OtherRecipeError: an arm's folder was begun with other numbers.
-        ValueError: ``budget.only`` names no arm.
+        UnfinishedError: the time limit passed; another process trains an arm (the others are
+            trained first); or all arms of ``budget.only`` are trained, which are not the whole
+            table.
+        OtherRecipeError: an arm's folder was started with other numbers.
+        ValueError: ``budget.only`` matches no arm.
     """
     begun = time.monotonic()
     chosen = {
@@ -197,32 +237,35 @@ def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, l
     }
     if not chosen:
         raise ValueError(
-            f"no arm is named {', '.join(budget.only)}; there are {', '.join(arm.name for arm in arms)}"
+            f"no arm is named {', '.join(budget.only)}; "
+            f"there are {', '.join(arm.name for arm in arms)}"
         )
     trained: dict[str, list[Trained]] = {arm.name: [] for arm in arms}
     unfinished: UnfinishedError | None = None
     for seed in budget.seeds:
         for arm in arms:
             if arm.name in chosen:
-                left = budget.minutes - (time.monotonic() - begun) / 60
+                minutes = max(0.0, budget.minutes - (time.monotonic() - begun) / 60)
                 try:
-                    trained[arm.name].append(train_arm(arm, seed, folder, budget, max(0.0, left)))
+                    trained[arm.name].append(train_arm(arm, seed, folder, budget, minutes))
                 except BusyError as error:
                     unfinished = error  # the others can be trained meanwhile
     if unfinished is not None:
         raise unfinished
     if len(chosen) < len(arms):
         raise UnfinishedError(
-            f"{', '.join(sorted(chosen))}: trained; the same command without --only trains the rest and writes the table"
+            f"{', '.join(sorted(chosen))}: trained; "
+            "the same command without --only trains the rest and writes the table"
         )
     return trained
 
 
 def training_noise(runs: Sequence[Trained], figure: str) -> float:
-    """By how much of itself an arm's mean ``figure`` may be off by the chance of one training: a share.
+    """How much an arm's mean ``figure`` depends on the chance of one training, as a share of it.
 
-    An interval over test pictures knows nothing of it. With several seeds: twice the standard error of their means. With one: the larger
-    of the last two steps of its curve, because what one more stretch of training changes, another seed would change as well.
+    An interval over test pictures does not contain this uncertainty. With several seeds it is
+    twice the standard error of their means. With one it is the larger of the last two changes
+    of its curve: a change that more training causes, another seed would cause as well.
     """
     if len(runs) > 1:
         values = np.array([np.nanmean([float(r[figure]) for r in t.rows]) for t in runs])
@@ -238,33 +281,41 @@ def training_noise(runs: Sequence[Trained], figure: str) -> float:
 
 
 def _at_start(place: Path, task: InpaintingTask, arm: Arm) -> dict[str, float]:
-    """The figures of the fresh network, kept in a file: a resumed run has no fresh network."""
+    """The metrics of the fresh network, kept in a file: a resumed run has no fresh network."""
     path = place / "start.json"
     if not path.exists():
         task.network.eval()
         with torch.inference_mode():
             path.write_text(json.dumps(means(arm.judge(task, task.network))), encoding="utf-8")
         task.network.train()
-    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    metrics: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return metrics
 
 
 def _curve(place: Path, budget: Budget) -> list[dict[str, float]]:
-    """The figures of the log by samples seen. A step that was repeated after a crash stands there twice, with the same figures."""
+    """The metrics of the log by samples seen.
+
+    A step that was repeated after a crash is logged twice with the same metrics.
+    """
     points: dict[int, dict[str, float]] = {}
     for line in (place / "log.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        found = {
+        metrics = {
             name.removeprefix("val_"): value
             for name, value in row.items()
             if name.startswith("val_")
         }
-        if found:
-            points[row["step"]] = {"samples": float(row["step"] * budget.batch), **found}
+        if metrics:
+            points[row["step"]] = {"samples": float(row["step"] * budget.batch), **metrics}
     return [points[step] for step in sorted(points)]
 
 
 def _same_recipe(place: Path, recipe: dict[str, Any]) -> None:
+    """Record an arm's recipe.
+
+    Raises:
+        OtherRecipeError: the folder was started with another.
+    """
     path = place / "recipe.json"
     text = json.dumps(plain(recipe), indent=1, sort_keys=True) + "\n"
     if path.exists():

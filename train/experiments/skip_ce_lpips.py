@@ -1,4 +1,4 @@
-"""``skip-ce-lpips``: Models 0 to 3 of Jiang & Zhang, Tables 1 and 2, and the limitation that section 6 names."""
+"""``skip-ce-lpips``: Models 0 to 3 of Jiang & Zhang, Tables 1 and 2, and section 6's limitation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from ..tasks.base import InpaintingTask
 from ..tasks.skip_context import SkipContextTask
 from . import figures, results
 from .faces import balanced, read_labels, turned
-from .request import Call, Pictures, lpips, pictures, squares
+from .request import Pictures, TableRequest, lpips, pictures, squares
 from .results import Claim, Interval, Row
 from .runs import Arm, Trained, train_arms, training_noise
 
+#: The arm of Model 3 with a sampler that is balanced over group and age.
 BALANCED = "model-3-balanced"
-#: By how much of Model 0's LPIPS Model 1 may differ and still be called equal.
+#: Share of Model 0's LPIPS by which Model 1 may differ and still count as equal.
 EQUAL = 0.05
+#: Rows or columns of the centred hole.
 CENTRE = slice((SIZE - HOLE) // 2, (SIZE + HOLE) // 2)
+#: The metrics of the printed table.
 FIGURES = (
     "lpips",
     "lpips_hole",
@@ -40,33 +43,33 @@ FIGURES = (
 )
 
 
-def run(call: Call) -> str:
-    """Train and judge Models 0-3, and Model 3 with a balanced sampler; returns the table in plain text.
+def run(request: TableRequest) -> str:
+    """Train and measure Models 0-3, and Model 3 with a balanced sampler; returns the text table.
 
-    The training holes are squares at random places, the tests' in the centre (section 4.1). The preset is the paper's; width, batch and
-    length are the call's.
+    The training holes are squares at random places, the tests' are centred (section 4.1). The
+    preset is the paper's; width, batch and length are the request's.
     """
-    found = pictures(call, "faces/train", "faces/val")
-    labels = read_labels(call.labels) if call.labels else {}
+    files = pictures(request, "faces/train", "faces/val")
+    labels = read_labels(request.labels) if request.labels else {}
     scorer, metric = lpips(("alex", "squeeze"))
-    test = squares(found.test, partial(holes.rectangle, centred=True), SIZE)
-    facts = [{"picture": f.name, **labels.get(f.name, {})} for f in found.test]
-    for fact, yaw in zip(facts, turned(found.test), strict=True):
+    test = squares(files.test, partial(holes.rectangle, centred=True), SIZE)
+    facts = [{"picture": f.name, **labels.get(f.name, {})} for f in files.test]
+    for fact, yaw in zip(facts, turned(files.test), strict=True):
         fact["yaw"] = yaw
     judge = partial(judged, test, facts, scorer)
-    arms = [_arm(f"model-{v}", v, found.train, call, test, judge) for v in range(4)]
+    arms = [_arm(f"model-{v}", v, files.train, request, test, judge) for v in range(4)]
     if labels:
-        arms.append(_arm(BALANCED, 3, balanced(found.train, labels), call, test, judge))
-    trained = train_arms(arms, call.folder, call.budget)
+        arms.append(_arm(BALANCED, 3, balanced(files.train, labels), request, test, judge))
+    trained = train_arms(arms, request.folder, request.budget)
     rows = {name: results.over_seeds([t.rows for t in runs]) for name, runs in trained.items()}
     claims = _claims(trained, rows)
     summary = {name: _summary(runs, test) for name, runs in trained.items()}
-    groups = {name: _by_group(found_rows) for name, found_rows in rows.items()}
-    config = {**_config(call, found, metric), "groups": groups}
+    groups = {name: _by_group(arm_rows) for name, arm_rows in rows.items()}
+    config = {**_config(request, files, metric), "groups": groups}
     results.write(
-        call.folder,
+        request.folder,
         table="skip-ce-lpips",
-        command=call.command,
+        command=request.command,
         config=config,
         arms=summary,
         rows=rows,
@@ -78,23 +81,28 @@ def run(call: Call) -> str:
             for name, runs in trained.items()
         }
         figures.curves(
-            call.folder / f"{figure}.png",
+            request.folder / f"{figure}.png",
             lines,
             "pictures seen",
             f"LPIPS ({metric}) x 100, {figure.removeprefix('lpips_')}",
         )
-    _grid(call.folder / "grid.jpg", trained, test)
+    _grid(request.folder / "grid.jpg", trained, test)
     return results.render({name: s["figures"] for name, s in summary.items()}, FIGURES, claims)
 
 
 def judged(
-    test: tuple[Tensor, Tensor], facts: Sequence[dict[str, Any]], scorer: nn.Module | None, task: InpaintingTask, network: nn.Module
-) -> list[Row]:  # fmt: skip
-    """A row for each test picture.
+    test: tuple[Tensor, Tensor],
+    facts: Sequence[dict[str, Any]],
+    scorer: nn.Module | None,
+    task: InpaintingTask,
+    network: nn.Module,
+) -> list[Row]:
+    """One row for each test picture.
 
-    ``lpips``: of the composite. ``lpips_hole``: of the 64x64 square alone. ``lpips_output``: of what the network gives, which is the
-    paper's: the square of Models 0 and 1, the whole picture of 2 and 3. All x 100. ``known_psnr`` (dB), ``known_sharpness`` (mean
-    gradient over the truth's): of the known part of Models 2 and 3's own output.
+    ``lpips`` is of the composite, ``lpips_hole`` of the 64x64 square alone, ``lpips_output`` of
+    the network's output, which is the paper's: the square of Models 0 and 1, the whole picture
+    of 2 and 3. All are x 100. ``known_psnr`` (dB) and ``known_sharpness`` (mean gradient over
+    the ground truth's) are of the known part of Models 2 and 3's own output.
     """
     device = next(network.parameters()).device
     scorer = scorer.to(device) if scorer is not None else None
@@ -128,16 +136,14 @@ def judged(
     return rows
 
 
-def _lpips(scorer: nn.Module | None, found: Tensor, truth: Tensor) -> Tensor:
-    return torch.full((len(found),), torch.nan) if scorer is None else 100 * scorer(found, truth)
+def _lpips(scorer: nn.Module | None, result: Tensor, truth: Tensor) -> Tensor:
+    """LPIPS x 100 of each pair of pictures; NaN without a scorer."""
+    return torch.full((len(result),), torch.nan) if scorer is None else 100 * scorer(result, truth)
 
 
 def _gradient(picture: Tensor, mask: Tensor) -> Tensor:
     """Mean gradient over pairs of neighbours that are both known, N."""
-    total, count = (
-        torch.zeros(len(picture), device=picture.device),
-        torch.zeros(len(picture), device=picture.device),
-    )
+    total, count = (torch.zeros(len(picture), device=picture.device) for _ in range(2))
     for axis in (2, 3):
         step = (picture.diff(dim=axis)).abs().mean(1, keepdim=True)
         n = mask.shape[axis] - 1
@@ -151,21 +157,22 @@ def _arm(
     name: str,
     variant: int,
     train: Sequence[Path],
-    call: Call,
+    request: TableRequest,
     test: tuple[Tensor, Tensor],
     judge: Any,
 ) -> Arm:
+    """The arm that trains one of the models on these files."""
     preset = paper("skip-ce")
-    network = {**preset.network, "variant": variant, "width": call.width}
+    network = {**preset.network, "variant": variant, "width": request.width}
 
     def task(seed: int) -> InpaintingTask:
-        schedule = replace(preset.schedule, batch=call.budget.batch, seed=seed)
+        schedule = replace(preset.schedule, batch=request.budget.batch, seed=seed)
         common: dict[str, Any] = {
             "schedule": schedule,
             "pictures": train,
             "holes": holes.rectangle,
             "held_out": test,
-            "workers": call.budget.workers,
+            "workers": request.budget.workers,
         }
         return SkipContextTask(**network, **common)
 
@@ -180,22 +187,24 @@ def _arm(
         "network": network,
         "schedule": preset.schedule,
         "pictures": len(train),
-        "test": call.count,
+        "test": request.count,
     }
     return Arm(name, what, task, judge, recipe)
 
 
-def _config(call: Call, found: Pictures, metric: str) -> dict[str, Any]:
+def _config(request: TableRequest, files: Pictures, metric: str) -> dict[str, Any]:
+    """Budget and data of the run, for the record."""
     return {
-        "budget": call.budget,
-        "width": call.width,
-        "pictures": found.source,
+        "budget": request.budget,
+        "width": request.width,
+        "pictures": files.source,
         "lpips": metric,
         "holes": "64x64: random to train, centred to test",
     }
 
 
 def _summary(runs: Sequence[Trained], test: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """Metrics, costs and curve of an arm, for the record."""
     return {
         "figures": {
             **results.means(results.over_seeds([t.rows for t in runs])),
@@ -224,6 +233,7 @@ def _milliseconds(trained: Trained, test: tuple[Tensor, Tensor]) -> float:
 
 
 def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> list[Claim]:
+    """The paper's claims, and what the balanced sampler changes."""
     mean = {name: results.means(r) for name, r in rows.items()}
 
     def difference(a: str, b: str, figure: str) -> Interval:
@@ -237,10 +247,12 @@ def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> li
     sizes = {name: runs[0].parameters for name, runs in trained.items()}
     claims = [
         results.within(
-            "The channel-wise fully connected layer is not needed: Model 0 and Model 1 are equal (Table 1).",
+            "The channel-wise fully connected layer is not needed: "
+            "Model 0 and Model 1 are equal (Table 1).",
             zero_one,
             margin,
-            f"LPIPS x 100 of the hole, Model 1 minus Model 0: {zero_one}, within {margin:.2g} (5 %) counts as equal; "
+            f"LPIPS x 100 of the hole, Model 1 minus Model 0: {zero_one}, "
+            f"within {margin:.2g} (5 %) counts as equal; "
             f"{sizes['model-0']:,} and {sizes['model-1']:,} parameters.",
         )
     ]
@@ -250,18 +262,21 @@ def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> li
         results.below(
             "Skip connections improve the output's LPIPS: Model 3 is far below Model 2 (Table 2).",
             three_two,
-            f"LPIPS x 100 of the whole output, Model 3 minus Model 2: {three_two}. In the hole alone: {in_hole}.",
+            f"LPIPS x 100 of the whole output, Model 3 minus Model 2: {three_two}. "
+            f"In the hole alone: {in_hole}.",
         )
     )
     claims.append(_convergence(trained))
     sharp = difference("model-2", "model-3", "known_psnr")
     claims.append(
         results.below(
-            "The known part stays sharp in Model 3's own output, and is blurred in Model 2's (section 5.2).",
+            "The known part stays sharp in Model 3's own output, and is blurred in Model 2's "
+            "(section 5.2).",
             sharp,
             "Known part of the output: "
             + "; ".join(
-                f"{name} {mean[name]['known_psnr']:.1f} dB, {100 * mean[name]['known_sharpness']:.0f} % of the truth's gradients"
+                f"{name} {mean[name]['known_psnr']:.1f} dB, "
+                f"{100 * mean[name]['known_sharpness']:.0f} % of the truth's gradients"
                 for name in ("model-3", "model-2")
             )
             + ".",
@@ -271,16 +286,12 @@ def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> li
 
 
 def _convergence(trained: dict[str, list[Trained]]) -> Claim:
-    """Whether Model 3's curve reaches Model 2's last value earlier than Model 2 did, for every seed."""
+    """Whether Model 3's curve reaches Model 2's last value before Model 2 did, for every seed."""
     at: list[float] = []
     for two, three in zip(trained["model-2"], trained["model-3"], strict=True):
         goal = two.curve[-1]["lpips_output"]
-        at.append(
-            next(
-                (p["samples"] for p in three.curve if p["lpips_output"] <= goal),
-                goal - goal + math.inf,
-            )
-        )  # NaN stays NaN
+        reached = (p["samples"] for p in three.curve if p["lpips_output"] <= goal)
+        at.append(next(reached, goal - goal + math.inf))  # NaN stays NaN
     total = trained["model-2"][0].samples
     verdict = (
         "held"
@@ -295,39 +306,43 @@ def _convergence(trained: dict[str, list[Trained]]) -> Claim:
     return Claim(
         "Skip connections speed up convergence (section 5.2).",
         verdict,
-        f"Model 3's output has the LPIPS that Model 2 ends with, after {total:,} pictures, at {when} pictures.",
+        f"Model 3's output has the LPIPS that Model 2 ends with, after {total:,} pictures, "
+        f"at {when} pictures.",
     )
 
 
 def _limitation(rows: dict[str, list[Row]]) -> list[Claim]:
-    """Section 6: front faces and Asian faces are poorer. And what the balanced sampler changes."""
+    """Section 6: frontal and Asian faces are poorer. And the effect of the balanced sampler."""
     claims = []
     three = rows["model-3"]
     yaw = results.column(three, "yaw")
     if np.isfinite(yaw).sum() >= 9:
         low, high = np.nanpercentile(yaw, [100 / 3, 200 / 3])
         value = results.column(three, "lpips_hole")
-        found = results.between(value[yaw >= high], value[yaw <= low])
+        difference = results.between(value[yaw >= high], value[yaw <= low])
         claims.append(
             results.below(
                 "Model 3 is poorer on front faces (section 6).",
-                found,
-                f"LPIPS x 100 of the hole, most turned third minus most frontal third of {found.n} faces: {found}.",
+                difference,
+                "LPIPS x 100 of the hole, most turned third minus most frontal third "
+                f"of {difference.n} faces: {difference}.",
             )
         )
     asian = np.array([r.get("group") == "Asian" for r in three])
     if 0 < asian.sum() < len(asian):
         value = results.column(three, "lpips_hole")
-        found = results.between(value[~asian], value[asian])
+        difference = results.between(value[~asian], value[asian])
         claims.append(
             results.below(
                 "Model 3 is poorer on Asian faces (section 6).",
-                found,
-                f"LPIPS x 100 of the hole, all others minus {asian.sum()} Asian faces: {found}.",
+                difference,
+                f"LPIPS x 100 of the hole, all others minus {asian.sum()} Asian faces: "
+                f"{difference}.",
             )
         )
     if BALANCED in rows:
-        # Another training moves every group alike by chance: what counts is by how much more the Asian faces gain than the others.
+        # Another training moves all groups alike by chance: the claim counts how much more the
+        # Asian faces gain than the others.
         change = results.column(rows[BALANCED], "lpips_hole") - results.column(three, "lpips_hole")
         more = results.between(change[asian], change[~asian])
         groups = {
@@ -336,32 +351,35 @@ def _limitation(rows: dict[str, list[Row]]) -> list[Claim]:
         text = "; ".join(f"{g} {c}" for g, c in groups.items())
         claims.append(
             results.below(
-                "A sampler balanced over groups and ages helps Asian faces more than others (a question, not the paper's claim).",
+                "A sampler balanced over groups and ages helps Asian faces more than others "
+                "(a question, not the paper's claim).",
                 more,
-                f"LPIPS x 100 of the hole, balanced minus not, Asian minus others: {more}. By group: {text}.",
+                f"LPIPS x 100 of the hole, balanced minus not, Asian minus others: {more}. "
+                f"By group: {text}.",
             )
         )
     return claims
 
 
 def _change(rows: dict[str, list[Row]], group: str) -> Interval:
-    own, other = (
+    """By how much the balanced sampler changes a group's LPIPS of the hole."""
+    with_sampler, without = (
         [r for r in rows[name] if r.get("group") == group] for name in (BALANCED, "model-3")
     )
-    return results.difference(own, other, "lpips_hole")
+    return results.difference(with_sampler, without, "lpips_hole")
 
 
 def _by_group(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """Mean LPIPS x 100 of the hole and the number of faces, by group and by age."""
-    found: dict[str, dict[str, Any]] = {}
+    groups: dict[str, dict[str, Any]] = {}
     for key in ("group", "age_band"):
         for value in sorted({str(r[key]) for r in rows if r.get(key)}):
-            own = [r for r in rows if r.get(key) == value]
-            found[f"{key} {value}"] = {
-                "lpips_hole": results.means(own)["lpips_hole"],
-                "count": len(own),
+            members = [r for r in rows if r.get(key) == value]
+            groups[f"{key} {value}"] = {
+                "lpips_hole": results.means(members)["lpips_hole"],
+                "count": len(members),
             }
-    return found
+    return groups
 
 
 def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Tensor]) -> None:

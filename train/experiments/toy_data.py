@@ -1,4 +1,7 @@
-"""Pictures for ``--quick``: drawn scenes and drawn faces, laid out as the data folder is. They show that a table runs, nothing else."""
+"""Pictures for ``--quick``: drawn scenes and faces, laid out like the data folder.
+
+They show that a table runs, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+#: Side of the pictures in pixels.
 SIDE = 144
+#: Groups of the faces' labels.
 GROUPS = ("Asian", "Black", "Indian", "White")
 
 
 def generate(folder: Path, *, train: int = 24, test: int = 12) -> Path:
-    """Make ``scenes`` and ``faces`` with ``train`` and ``val``, and ``faces/labels.csv``, below ``folder``; what is there already stays."""
+    """Draw ``scenes`` and ``faces``, each with ``train`` and ``val``, and write the faces' labels.
+
+    Args:
+        folder: existing pictures in it stay.
+        train: training pictures of each kind.
+        test: test pictures of each kind.
+
+    Returns:
+        ``folder``.
+    """
     lines = ["file,age,gender,race"]
     for part, count in (("train", train), ("val", test)):
         for i in range(count):
@@ -26,14 +40,15 @@ def generate(folder: Path, *, train: int = 24, test: int = 12) -> Path:
                 if not path.exists():
                     cv2.imwrite(str(path), drawn)
             lines.append(
-                f"{part}/{part}{i:03d}.png,{(7 * i) % 90},{'female' if i % 2 else 'male'},{GROUPS[i % len(GROUPS)]}"
+                f"{part}/{part}{i:03d}.png,{(7 * i) % 90},{'female' if i % 2 else 'male'},"
+                f"{GROUPS[i % len(GROUPS)]}"
             )
     (folder / "faces" / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
 
 class RandomClassifier(nn.Module):
-    """N3HW in [0, 1] -> Nx10: always the same random weights."""
+    """N3HW in [0, 1] -> Nx10: a classifier of fixed random weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +56,7 @@ class RandomClassifier(nn.Module):
         self.weights = nn.Parameter(weights, requires_grad=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """The logits of pictures N3HW in [0, 1]."""
         return nn.functional.adaptive_avg_pool2d(pictures, 8).flatten(1) @ self.weights.T
 
 
@@ -62,7 +78,7 @@ def scene(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def face(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """An oval with two eyes, a nose and a mouth where aligned faces have them: HWC uint8."""
+    """An oval with two eyes, a nose and a mouth at the places of aligned faces: HWC uint8."""
     picture = np.full((SIDE, SIDE, 3), rng.uniform(0, 255, 3), np.float32)
     skin, dark = rng.uniform(90, 230, 3), rng.uniform(0, 80, 3)
     shift = int(rng.integers(-6, 7))

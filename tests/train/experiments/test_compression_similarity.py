@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from remove_objects.train.evaluation.similarity import Similarity
 from remove_objects.train.experiments import compression_similarity
-from remove_objects.train.experiments.request import Call
+from remove_objects.train.experiments.request import TableRequest
 from remove_objects.train.experiments.runs import Budget
 from remove_objects.train.experiments.toy_data import RandomClassifier, generate
 from remove_objects.train.features import feature_network
@@ -56,8 +56,8 @@ def test_where_the_stretched_picture_is_near_its_pixel_is_taken() -> None:
     assert float((found[..., 26:] - 0.6).abs().max()) < 1e-5
 
 
-def case(data: Path) -> tuple[compression_similarity.Test, Call]:
-    call = Call(
+def case(data: Path) -> tuple[compression_similarity.Test, TableRequest]:
+    call = TableRequest(
         folder=data,
         budget=Budget(steps=1, batch=2),
         data=data,
@@ -197,10 +197,13 @@ def test_without_a_classifier_similarity_is_left_out(data: Path) -> None:
     test, _ = case(data)
     bare = compression_similarity.Test(test.pictures, test.masks, test.names, None, None, None)
     assert np.isnan(compression_similarity.measured(bare, test.pictures)[0]["similarity"])
-    assert compression_similarity._classifier(Call(folder=data, budget=Budget(1, 1)))[0] is None
+    assert (
+        compression_similarity._classifier(TableRequest(folder=data, budget=Budget(1, 1)))[0]
+        is None
+    )
     assert isinstance(
         compression_similarity._classifier(
-            Call(folder=data, budget=Budget(1, 1), classifier=Path("random"))
+            TableRequest(folder=data, budget=Budget(1, 1), classifier=Path("random"))
         )[0],
         Similarity,
     )

@@ -17,7 +17,7 @@ from remove_objects.pipeline.inpaint.inpainters import Inpainters
 from remove_objects.train.data import holes
 from remove_objects.train.evaluate_cli import main
 from remove_objects.train.experiments import partial_conv_metrics, routing, skip_ce_lpips
-from remove_objects.train.experiments.request import Call, pictures, squares
+from remove_objects.train.experiments.request import TableRequest, pictures, squares
 from remove_objects.train.experiments.runs import Budget
 from remove_objects.train.experiments.toy_data import generate
 
@@ -106,7 +106,7 @@ def test_a_table_stopped_mid_way_ends_the_same(
 ) -> None:
     command = ["partial-conv-metrics", "--quick", "--run", str(tmp_path)]
     assert main([*command, "--minutes", "0"]) == 0
-    assert "the same command goes on" in capsys.readouterr().out
+    assert "the same command resumes" in capsys.readouterr().out
     assert not (tmp_path / "results.json").exists()
     assert main(command) == 0
     assert (tmp_path / "pictures.csv").read_bytes() == (
@@ -127,9 +127,9 @@ def test_no_answer_of_a_skip_ce_arm_reads_the_hole(tmp_path: Path) -> None:
         assert torch.equal(task.fill(network, poisoned(x, m), m), task.fill(network, x, m))
 
 
-def skip_arm(folder: Path) -> tuple[Call, Any]:
+def skip_arm(folder: Path) -> tuple[TableRequest, Any]:
     data = generate(folder / "generated", train=4, test=3)
-    call = Call(folder=folder, budget=Budget(steps=2, batch=2), data=data, count=3, width=4)
+    call = TableRequest(folder=folder, budget=Budget(steps=2, batch=2), data=data, count=3, width=4)
     found = pictures(call, "faces/train", "faces/val")
     test = squares(found.test, partial(holes.rectangle, centred=True), 128)
     facts = [{"picture": f.name} for f in found.test]
@@ -216,25 +216,29 @@ def test_no_route_reads_the_hole(tmp_path: Path) -> None:
 
 def test_pictures_that_are_to_be_trained_on_and_tested_with_are_refused(tmp_path: Path) -> None:
     data = generate(tmp_path, train=2, test=1)
-    call = Call(
+    call = TableRequest(
         folder=tmp_path,
         budget=Budget(1, 1),
         images=(data / "scenes" / "train",),
         test=(data / "scenes",),
     )
-    with pytest.raises(FileNotFoundError, match="trained on and tested with"):
+    with pytest.raises(FileNotFoundError, match="both a training and a test picture"):
         pictures(call, "", "")
 
 
 def test_a_folder_of_ones_own_is_split_as_celeba_hq(tmp_path: Path) -> None:
     data = generate(tmp_path, train=20, test=1)
     found = pictures(
-        Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)), "", ""
+        TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
+        "",
+        "",
     )
     assert (len(found.train), len(found.test)) == (14, 3)
     assert not set(found.train) & set(found.test)
     again = pictures(
-        Call(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)), "", ""
+        TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
+        "",
+        "",
     )
     assert again == found
 

@@ -1,4 +1,4 @@
-"""The tasks: schedule, held-out figures and samples, what each loss weighs and which network it reaches."""
+"""The inpainters' common part: schedule, held-out metrics and samples, perceptual losses."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from remove_objects.models.partial_conv import PartialConv2d
-from remove_objects.models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from remove_objects.train import losses
-from remove_objects.train.data.holes import edge, rectangle
-from remove_objects.train.recipe import PartialConvWeights, Schedule
+from remove_objects.train.data.holes import rectangle
+from remove_objects.train.recipe import PartialConvWeights
 from remove_objects.train.tasks.base import (
     InpaintingTask,
     frozen,
@@ -28,59 +26,18 @@ from remove_objects.train.tasks.base import (
     split,
     squares_with_holes,
 )
-from remove_objects.train.tasks.compression import CompressionTask
 from remove_objects.train.tasks.edsr import EDSRTask
-from remove_objects.train.tasks.partial_conv import PartialConvTask, lsuv_init
-from remove_objects.train.tasks.skip_context import SkipContextTask
-
-
-class Features(nn.Module):
-    """Stands in for VGG: the picture, and the picture at half the size."""
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        return [image, nn.functional.avg_pool2d(image, 2)]
-
-
-class Scorer(nn.Module):
-    """Stands in for LPIPS: the mean difference of each pair."""
-
-    def forward(self, found: Tensor, truth: Tensor) -> Tensor:
-        return (found - truth).abs().mean((1, 2, 3))
-
-
-def noise(count: int = 2, shape: tuple[int, int] = (140, 150)) -> list[np.ndarray]:
-    return [np.random.default_rng(i).integers(0, 256, (*shape, 3), np.uint8) for i in range(count)]
-
-
-def batch(size: int = 128, holes: Any = rectangle) -> tuple[Tensor, Tensor]:
-    """Other pictures and holes than those that are held out."""
-    return torch.rand(2, 3, size, size), squares_with_holes(noise(4), holes, size)[1][2:]
-
-
-def common(
-    size: int = 128, *, features: nn.Module | None = None, holes: Any = rectangle, **schedule: Any
-) -> dict[str, Any]:
-    return {
-        "schedule": Schedule(
-            **{"batch": 2, "size": size, "learning_rate": 1e-3, "perceptual_crop": 32, **schedule}
-        ),
-        "pictures": [Path("is-not-read-before-the-first-batch.png")],
-        "holes": holes,
-        "held_out": squares_with_holes(noise(), holes, size),
-        "features": features,
-    }
-
-
-def gradients(network: nn.Module) -> list[Tensor | None]:
-    return [None if p.grad is None else p.grad.clone() for p in network.parameters()]
-
-
-def total(parts: dict[str, Tensor]) -> Tensor:
-    return torch.stack(list(parts.values())).sum()
-
-
-def numbers(parts: dict[str, Tensor]) -> dict[str, float]:
-    return {k: float(v.detach()) for k, v in parts.items()}
+from remove_objects.train.tasks.partial_conv import PartialConvTask
+from tests.support.training import (
+    Features,
+    Scorer,
+    batch,
+    common,
+    gradients,
+    partial_conv,
+    skip_context,
+    total,
+)
 
 
 class Constant(InpaintingTask):
@@ -243,55 +200,6 @@ def test_samples_are_a_row_a_picture_hole_answer_composite_truth() -> None:
     assert task.samples(task.network).shape == (16, 32, 3)  # type: ignore[union-attr]
 
 
-@torch.no_grad()
-def test_lsuv_init_gives_every_layer_unit_spread() -> None:
-    network = PartialConvUNet(PartialConvUNetConfig(2))
-    x, mask = squares_with_holes(noise(), rectangle, 128)
-    lsuv_init(network, x, mask)
-    spreads: dict[str, float] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, PartialConv2d):
-            module.register_forward_hook(
-                lambda _m, _i, out, n=name: spreads.update(
-                    {n: float(out[0][out[1].expand_as(out[0]) > 0].std())}
-                )
-            )
-    network(x, mask)
-    assert len(spreads) == 28
-    assert spreads.pop("decoders.0.1") == pytest.approx(0.1, rel=1e-2)
-    assert list(spreads.values()) == pytest.approx([1.0] * 27, rel=1e-2)
-
-
-@pytest.mark.parametrize("at_output", [False, True])
-def test_partial_conv_weighs_equation_9(at_output: bool) -> None:
-    w = PartialConvWeights(
-        tv=0.3, valid=2.0, hole=5.0, perceptual=0.7, style=11.0, features_of_output=at_output
-    )
-    task = PartialConvTask(
-        width=2, weights=w, **common(features=Features(), perceptual="l1", perceptual_crop=0)
-    )
-    truth, mask = batch()
-    with torch.no_grad():
-        output = task.network(truth, mask)
-    found = task.losses((truth, mask))
-    assert set(found) == {"network"}
-    composite = truth * mask + output * (1 - mask)
-    looks = [Features()(p) for p in ([composite, output] if at_output else [composite])]
-    wanted = Features()(truth)
-    expected = {
-        "valid": 2 * losses.valid_l1(output, truth, mask),
-        "hole": 5 * losses.hole_l1(output, truth, mask),
-        "tv": 0.3 * losses.total_variation(composite, mask),
-        "perceptual": 0.7 * sum(losses.perceptual(look, wanted) for look in looks),
-        "style": 11 * sum(losses.style(look, wanted) for look in looks),
-    }
-    assert numbers(found["network"]) == pytest.approx(
-        {k: float(v) for k, v in expected.items()}, rel=1e-4
-    )
-    task.features = None
-    assert set(task.losses((truth, mask))["network"]) == {"valid", "hole", "tv"}
-
-
 def test_perceptual_losses_look_at_the_hole() -> None:
     task = constant(64, features=Features())
     truth = torch.rand(2, 3, 64, 64)
@@ -360,39 +268,6 @@ def test_frozen_network_passes_gradients_on_and_keeps_none() -> None:
     assert all(p.requires_grad for p in network.parameters())
 
 
-def skip_context(variant: int = 3, **more: Any) -> SkipContextTask:
-    numbers = {"adversarial": 0.1, "perceptual": 0.5, "style": 0.5, "l1": 2.0, **more}
-    return SkipContextTask(variant=variant, width=2, **numbers, **common(features=Features()))
-
-
-def compression(**more: Any) -> CompressionTask:
-    return CompressionTask(
-        width=2,
-        **{"adversarial": 0.1, "variance": 0.5, "hole_weight": 3.0, **more},
-        **common(64, holes=edge),
-    )
-
-
-def partial_conv(**more: Any) -> PartialConvTask:
-    return PartialConvTask(
-        width=2,
-        **{"weights": PartialConvWeights(), "adversarial": 0.1, **more},
-        **common(features=Features()),
-    )
-
-
-@pytest.mark.parametrize("variant", range(4))
-def test_skip_context_losses(variant: int) -> None:
-    found = skip_context(variant).losses(batch())
-    assert {k: set(v) for k, v in found.items()} == {
-        "network": {"adversarial", "rec", "l1", "perceptual", "style"},
-        "discriminator": {"real", "fake"},
-    }
-    assert all(
-        math.isfinite(v) and v > 0 for parts in found.values() for v in numbers(parts).values()
-    )
-
-
 @pytest.mark.parametrize("make", [skip_context, partial_conv])
 def test_semantic_loss_is_the_segmenters_distance_of_composite_and_truth(
     make: Callable[..., Any],
@@ -412,146 +287,12 @@ def test_semantic_loss_is_the_segmenters_distance_of_composite_and_truth(
     assert any(g is not None and g.abs().max() > 0 for g in gradients(task.network))
 
 
-@pytest.mark.parametrize("make", [skip_context, compression, partial_conv])
-def test_network_and_discriminator_learn_from_their_own_losses_alone(
-    make: Callable[[], Any],
-) -> None:
-    task = make()
-    found = task.losses(batch(task.schedule.size, task.crops.holes))
-    total(found["network"]).backward()
-    of_network = gradients(task.network)
-    # DistributedDataParallel waits for every gradient: none may be missing.
-    assert all(g is not None for g in of_network)
-    assert all(g is None for g in gradients(task.discriminator))
-    total(found["discriminator"]).backward()
-    assert all(g is not None for g in gradients(task.discriminator))
-    assert all(torch.equal(a, b) for a, b in zip(of_network, gradients(task.network), strict=True))
-
-
-@pytest.mark.parametrize("make", [skip_context, compression, partial_conv])
-def test_adversarial_loss_reaches_the_network(make: Callable[[], Any]) -> None:
-    task = make()
-    (adversarial,) = [
-        v
-        for k, v in task.losses(batch(task.schedule.size))["network"].items()
-        if k == "adversarial"
-    ]
-    adversarial.backward()
-    assert any(g is not None and g.abs().sum() > 0 for g in gradients(task.network))
-
-
 @pytest.mark.parametrize("kind", [PartialConvTask, EDSRTask])
 def test_every_parameter_of_the_networks_alone_learns(kind: type) -> None:
     own = {"weights": PartialConvWeights()} if kind is PartialConvTask else {"blocks": 1}
     task = kind(width=2, **own, **common())
     total(task.losses(batch())["network"]).backward()
     assert all(g is not None for g in gradients(task.network))
-
-
-def test_discriminator_is_trained_only_where_it_has_a_say() -> None:
-    for make in (skip_context, compression, partial_conv):
-        judged, alone = make(), make(adversarial=0)  # type: ignore[operator]
-        assert set(judged.modules) == set(judged.optimizers) == {"network", "discriminator"}
-        assert judged.modules["discriminator"] is judged.discriminator
-        assert set(alone.modules) == set(alone.optimizers) == {"network"}
-        found = alone.losses(batch(alone.schedule.size))
-        assert set(found) == {"network"}
-        assert "adversarial" not in found["network"]
-
-
-def test_paper_losses_alone_make_a_joint_loss() -> None:
-    task = SkipContextTask(
-        variant=2, width=2, adversarial=0.001, perceptual=0, style=0, l1=0, **common()
-    )
-    picture, mask = batch()
-    with torch.no_grad():
-        truth = picture * 2 - 1
-        output = task.network(truth, mask)
-        composite = truth * mask + output * (1 - mask)
-        real, fake = (task.discriminator(p) for p in (truth, composite))
-    found = task.losses((picture, mask))
-    assert numbers(found["network"]) == pytest.approx(
-        {
-            "adversarial": 0.001 * float((fake - 1).abs().mean()),
-            "rec": 0.999 * float((output - truth).square().mean()),
-        },
-        rel=1e-4,
-    )
-    assert numbers(found["discriminator"]) == pytest.approx(
-        {"real": 0.5 * float((real - 1).abs().mean()), "fake": 0.5 * float(fake.abs().mean())},
-        rel=1e-4,
-    )
-
-
-def test_models_that_paint_the_hole_alone_are_judged_there() -> None:
-    task = skip_context(1, adversarial=0)
-    picture, mask = batch()
-    truth = picture * 2 - 1
-    with torch.no_grad():
-        output = task._at_full_size(task.network(truth, mask), mask)
-    expected = ((output - truth) * (1 - mask)).square().mean()
-    assert float(task.losses((picture, mask))["network"]["rec"].detach()) == pytest.approx(
-        float(expected), rel=1e-4
-    )
-
-
-@torch.no_grad()
-def test_patch_of_models_0_and_1_is_laid_where_the_hole_is() -> None:
-    task = skip_context(1)
-    task.network.eval()
-    masks = torch.ones(2, 1, 128, 128)
-    masks[0, :, 10:74, 50:114] = 0
-    masks[1, :, 64:, :64] = 0
-    picture = torch.rand(2, 3, 128, 128)
-    patch = task.network(picture * 2 - 1, masks) / 2 + 0.5
-    whole = task.fill(task.network, picture, masks)
-    assert whole.shape == picture.shape
-    assert torch.equal(whole[0, :, 10:74, 50:114], patch[0])
-    assert torch.equal(whole[1, :, 64:, :64], patch[1])
-    assert whole[masks.expand_as(whole) > 0].eq(0.5).all()
-
-
-def test_compression_losses_and_fill() -> None:
-    task = compression()
-    picture, mask = batch(64, edge)
-    found = task.losses((picture, mask))
-    assert {k: set(v) for k, v in found.items()} == {
-        "network": {"valid", "hole", "variance", "adversarial"},
-        "discriminator": {"hinge"},
-    }
-    parts = numbers(found["network"])
-    assert all(math.isfinite(v) for v in parts.values())
-    assert min(parts["valid"], parts["hole"], parts["variance"]) > 0
-    with torch.no_grad():
-        assert task.fill(task.network, picture, mask).shape == picture.shape
-
-
-def test_compression_losses_are_at_an_eighth_where_all_64_pixels_are_known() -> None:
-    task = compression(adversarial=0)
-    picture, mask = torch.rand(2, 3, 64, 64), torch.ones(2, 1, 64, 64)
-    mask[..., 20:33, :] = 0  # touches rows 2, 3 and 4 of the eight
-    with torch.no_grad():
-        output = task.network(picture * 2 - 1, mask)
-    truth = picture.view(2, 3, 8, 8, 8, 8).mean((3, 5)) * 2 - 1
-    error = (output - truth).abs()
-    parts = numbers(task.losses((picture, mask))["network"])
-    assert parts["hole"] == pytest.approx(
-        3 * float(error[:, :, 2:5].sum()) / error.numel(), rel=1e-4
-    )
-    assert parts["valid"] == pytest.approx(
-        float(error[:, :, [0, 1, 5, 6, 7]].sum()) / error.numel(), rel=1e-4
-    )
-    assert parts["variance"] == pytest.approx(0.5 * float(losses.total_variation(output)), rel=1e-4)
-
-
-def test_edsr_enlarges_the_eighth_of_the_picture() -> None:
-    task = EDSRTask(width=2, blocks=1, **common(64))
-    picture, mask = batch(64)
-    with torch.no_grad():
-        output = task.fill(task.network, picture, mask)
-    assert output.shape == picture.shape
-    found = numbers(task.losses((picture, mask))["network"])
-    assert found == pytest.approx({"l1": 2 * float((output - picture).abs().mean())}, rel=1e-4)
 
 
 def test_feature_network_scorer_and_held_out_set_go_where_the_run_is() -> None:

@@ -93,7 +93,7 @@ def test_a_finished_arm_is_taken_as_it_is(data: Path, tmp_path: Path) -> None:
 
 def test_minutes_that_are_over_end_the_call_and_say_so(data: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        UnfinishedError, match="model, seed 0: 0 of 4 steps; the same command goes on"
+        UnfinishedError, match="model, seed 0: 0 of 4 steps; the same command resumes"
     ):
         train_arms([arm(data)], tmp_path, replace(BUDGET, minutes=0))
 

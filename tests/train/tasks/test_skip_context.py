@@ -1,0 +1,80 @@
+"""Models 0 to 3 of the context encoder: their losses, and the place of the 64x64 patch."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from remove_objects.train.tasks.skip_context import SkipContextTask
+from tests.support.training import (
+    batch,
+    common,
+    numbers,
+    skip_context,
+)
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_skip_context_losses(variant: int) -> None:
+    found = skip_context(variant).losses(batch())
+    assert {k: set(v) for k, v in found.items()} == {
+        "network": {"adversarial", "rec", "l1", "perceptual", "style"},
+        "discriminator": {"real", "fake"},
+    }
+    assert all(
+        math.isfinite(v) and v > 0 for parts in found.values() for v in numbers(parts).values()
+    )
+
+
+def test_paper_losses_alone_make_a_joint_loss() -> None:
+    task = SkipContextTask(
+        variant=2, width=2, adversarial=0.001, perceptual=0, style=0, l1=0, **common()
+    )
+    picture, mask = batch()
+    with torch.no_grad():
+        truth = picture * 2 - 1
+        output = task.network(truth, mask)
+        composite = truth * mask + output * (1 - mask)
+        real, fake = (task.discriminator(p) for p in (truth, composite))
+    found = task.losses((picture, mask))
+    assert numbers(found["network"]) == pytest.approx(
+        {
+            "adversarial": 0.001 * float((fake - 1).abs().mean()),
+            "rec": 0.999 * float((output - truth).square().mean()),
+        },
+        rel=1e-4,
+    )
+    assert numbers(found["discriminator"]) == pytest.approx(
+        {"real": 0.5 * float((real - 1).abs().mean()), "fake": 0.5 * float(fake.abs().mean())},
+        rel=1e-4,
+    )
+
+
+def test_models_that_paint_the_hole_alone_are_judged_there() -> None:
+    task = skip_context(1, adversarial=0)
+    picture, mask = batch()
+    truth = picture * 2 - 1
+    with torch.no_grad():
+        output = task._at_full_size(task.network(truth, mask), mask)
+    expected = ((output - truth) * (1 - mask)).square().mean()
+    assert float(task.losses((picture, mask))["network"]["rec"].detach()) == pytest.approx(
+        float(expected), rel=1e-4
+    )
+
+
+@torch.no_grad()
+def test_patch_of_models_0_and_1_is_laid_where_the_hole_is() -> None:
+    task = skip_context(1)
+    task.network.eval()
+    masks = torch.ones(2, 1, 128, 128)
+    masks[0, :, 10:74, 50:114] = 0
+    masks[1, :, 64:, :64] = 0
+    picture = torch.rand(2, 3, 128, 128)
+    patch = task.network(picture * 2 - 1, masks) / 2 + 0.5
+    whole = task.fill(task.network, picture, masks)
+    assert whole.shape == picture.shape
+    assert torch.equal(whole[0, :, 10:74, 50:114], patch[0])
+    assert torch.equal(whole[1, :, 64:, :64], patch[1])
+    assert whole[masks.expand_as(whole) > 0].eq(0.5).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -97,7 +96,7 @@ def student(teacher: Path) -> CompactSegmenter:
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.Module]:
+def published(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
     """The encoder that smp publishes, with random numbers in it: nothing is downloaded."""
     torch.manual_seed(0)
     encoder = encoders.get_encoder("mobilenet_v2", weights=None)
@@ -106,13 +105,12 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.Module]:
             nn.init.uniform_(module.running_mean, -1, 1)
             nn.init.uniform_(module.running_var, 0.5, 2)
     monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE", raising=False)
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            encoders,
-            "get_encoder",
-            lambda name, weights: {("mobilenet_v2", "imagenet"): encoder}[name, weights],
-        )
-        # Read from the network too.
-        settings = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-        patched.setattr(encoders, "get_preprocessing_params", lambda name, weights: settings)
-        yield encoder.eval()
+    monkeypatch.setattr(
+        encoders,
+        "get_encoder",
+        lambda name, weights: {("mobilenet_v2", "imagenet"): encoder}[name, weights],
+    )
+    # These are downloaded too.
+    settings = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    monkeypatch.setattr(encoders, "get_preprocessing_params", lambda name, weights: settings)
+    return encoder.eval()

@@ -116,22 +116,32 @@ def label(
     return costs, refine_pixels(costs, label_blocks(costs))
 
 
-class _Canvas(NamedTuple):
-    """A picture's frame, with a border around the picture in which every source lies.
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """The picture with a border in which every source lies, and the frame around its hole.
 
-    ``frame`` is relative to the bordered picture; ``border`` is the border's width at the top and
-    bottom, and at the left and right.
+    Attributes:
+        frame: relative to the bordered picture.
+        border: widths of the border at the top and bottom, and at the left and right.
+        colours: HW3, the bordered picture, 0 where unknown.
+        known_mask: HW bool, bordered.
+        hole: hw bool, on the frame.
+        depth: hw, the distance of the hole's pixels to its border.
     """
 
     frame: Box
     border: tuple[tuple[int, int], tuple[int, int]]
+    colours: FloatArray
+    known_mask: Mask
+    hole: Mask
+    depth: FloatArray
 
     def bordered(self, plane: NDArray[Any]) -> NDArray[Any]:
-        """HW or HW3 with the border, which is 0."""
-        return np.pad(plane, (*self.border, *((0, 0),) * (plane.ndim - 2)))
+        """A plane of the picture, HW or HW3, with the border, which is 0."""
+        return _bordered(plane, self.border)
 
     def moved(self, plane: NDArray[Any], dy: int, dx: int) -> NDArray[Any]:
-        """...hw, the part of a bordered ...HW plane that an offset copies to the frame."""
+        """The part of a bordered ...HW plane that an offset copies to the frame; ...hw."""
         return plane[(..., *self.frame.shifted(dy, dx).slices)]
 
 
@@ -152,25 +162,19 @@ def offset_costs(
 ) -> Costs:
     """The costs of every offset on the frame around the hole; arguments as in ``label``."""
     frame = _frame(known_mask)
-    canvas = _canvas(frame, offsets, known_mask.shape)
     blank = np.where(known_mask[..., None], picture, 0).astype(np.float32)
-    colours, known = canvas.bordered(blank), canvas.bordered(known_mask)
-    hole = canvas.moved(canvas.bordered(~known_mask), 0, 0)
-    depth = depth_inside(hole, cv2.DIST_MASK_3)
-    planes = np.ascontiguousarray(colours.transpose(2, 0, 1))
-    guide_terms = _guide_terms(blank, known_mask, guide, canvas, depth, fine=fine)
-    stride = colours.shape[1]
+    canvas = _canvas(frame, blank, known_mask, offsets)
+    guide_terms = _guide_terms(blank, known_mask, guide, canvas, fine=fine)
+    stride = canvas.colours.shape[1]
     return Costs(
         frame=frame,
-        unary=_unary(
-            planes, known, hole, depth, canvas, guide_terms, offsets, max(known_mask.shape)
-        ),
-        hole_mask=hole,
-        known_mask=canvas.moved(known, 0, 0),
-        picture=np.ascontiguousarray(canvas.moved(planes, 0, 0).transpose(1, 2, 0)),
+        unary=_unary(canvas, guide_terms, offsets, max(known_mask.shape)),
+        hole_mask=canvas.hole,
+        known_mask=canvas.known_mask[canvas.frame.slices],
+        picture=np.ascontiguousarray(canvas.colours[canvas.frame.slices]),
         index=SourceIndex(
-            colours=colours.reshape(-1, 3),
-            known_mask=known.reshape(-1),
+            colours=canvas.colours.reshape(-1, 3),
+            known_mask=canvas.known_mask.reshape(-1),
             start=canvas.frame.y * stride + canvas.frame.x,
             stride=stride,
             moves=offsets[:, 0] * stride + offsets[:, 1],
@@ -184,17 +188,31 @@ def _frame(known_mask: Mask) -> Box:
     return Box(box.x, box.y, -(-box.w // BLOCK) * BLOCK, -(-box.h // BLOCK) * BLOCK)
 
 
-def _canvas(frame: Box, offsets: Offsets, shape: tuple[int, ...]) -> _Canvas:
-    """The border in which the frame lies, unmoved and moved by any offset, with one pixel more.
+def _canvas(frame: Box, picture: FloatArray, known_mask: Mask, offsets: Offsets) -> _Canvas:
+    """Add a border in which the frame lies, unmoved and moved by any offset, with one pixel more.
 
     That pixel is for seams, which compare neighbours.
     """
     least, most = np.minimum(offsets.min(0), 0).tolist(), np.maximum(offsets.max(0), 0).tolist()
     rows, columns = (
         (max(0, 1 - span.start - low), max(0, span.stop + high + 1 - side))
-        for span, low, high, side in zip(frame.slices, least, most, shape, strict=True)
+        for span, low, high, side in zip(frame.slices, least, most, known_mask.shape, strict=True)
     )
-    return _Canvas(frame.shifted(rows[0], columns[0]), (rows, columns))
+    border, place = (rows, columns), frame.shifted(rows[0], columns[0])
+    hole = _bordered(~known_mask, border)[place.slices]
+    return _Canvas(
+        frame=place,
+        border=border,
+        colours=_bordered(picture, border),
+        known_mask=_bordered(known_mask, border),
+        hole=hole,
+        depth=depth_inside(hole, cv2.DIST_MASK_3),
+    )
+
+
+def _bordered(plane: NDArray[Any], border: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[Any]:
+    """HW or HW3 with a border of zeros."""
+    return np.pad(plane, (*border, *((0, 0),) * (plane.ndim - 2)))
 
 
 def _guide_terms(
@@ -202,7 +220,6 @@ def _guide_terms(
     known_mask: Mask,
     guide: FloatArray,
     canvas: _Canvas,
-    depth: FloatArray,
     *,
     fine: bool,
 ) -> Sequence[_GuideTerm]:
@@ -213,7 +230,6 @@ def _guide_terms(
         known_mask: HW bool.
         guide: HW3.
         canvas: the frame.
-        depth: hw, of the frame's hole.
         fine: whether the guide is sharp beside known pixels.
     """
 
@@ -229,39 +245,29 @@ def _guide_terms(
 
     terms = [term(GUIDE, GUIDE_SMOOTH)]
     if fine:
-        terms.append(term(FINE * np.exp(-depth[::2, ::2] / FINE_REACH), FINE_SMOOTH))
+        terms.append(term(FINE * np.exp(-canvas.depth[::2, ::2] / FINE_REACH), FINE_SMOOTH))
     return terms
 
 
 def _unary(
-    planes: FloatArray,
-    known_mask: Mask,
-    hole: Mask,
-    depth: FloatArray,
-    canvas: _Canvas,
-    guide_terms: Sequence[_GuideTerm],
-    offsets: Offsets,
-    longer_side: int,
+    canvas: _Canvas, guide_terms: Sequence[_GuideTerm], offsets: Offsets, longer_side: int
 ) -> FloatArray:
-    """K(h/2)(w/2): the unary cost of every offset, 0 outside the hole.
+    """The unary cost of every offset: K(h/2)(w/2), 0 outside the hole.
 
     Args:
-        planes: 3HW, the bordered picture.
-        known_mask: HW bool, bordered.
-        hole: hw bool, on the frame.
-        depth: hw, of ``hole``.
         canvas: the frame.
         guide_terms: comparisons with the guide.
         offsets: K2.
-        longer_side: of the picture, in pixels.
+        longer_side: the picture's, in pixels.
     """
-    here, here_known = canvas.moved(planes, 0, 0), canvas.moved(known_mask, 0, 0)
+    planes = np.ascontiguousarray(canvas.colours.transpose(2, 0, 1))
+    here, here_known = canvas.moved(planes, 0, 0), canvas.moved(canvas.known_mask, 0, 0)
     reach = RIM_REACH / 2
     all_known = blur(_halved(here_known), reach)
-    at_rim = _halved(RIM * np.exp(-depth / RIM_REACH)) / np.maximum(all_known, 1e-3)
-    unary = np.empty((len(offsets), hole.shape[0] // 2, hole.shape[1] // 2), np.float32)
+    at_rim = _halved(RIM * np.exp(-canvas.depth / RIM_REACH)) / np.maximum(all_known, 1e-3)
+    unary = np.empty((len(offsets), canvas.frame.h // 2, canvas.frame.w // 2), np.float32)
     for k, (dy, dx) in enumerate(offsets.tolist()):
-        legal = canvas.moved(known_mask, dy, dx)
+        legal = canvas.moved(canvas.known_mask, dy, dx)
         both = here_known & legal
         difference = np.abs(here - canvas.moved(planes, dy, dx)).sum(0)
         misfit = np.minimum(difference, 3 * TRUNCATED) * both
@@ -274,7 +280,7 @@ def _unary(
             colour = np.abs(wanted - canvas.moved(smooth, dy, dx)[:, ::2, ::2]).sum(0)
             unary[k] += weight * np.minimum(colour / 3, TRUNCATED)
         unary[k] += IMPOSSIBLE * _halved(~legal)
-    unary[:, _halved(hole) == 0] = 0
+    unary[:, _halved(canvas.hole) == 0] = 0
     return unary
 
 

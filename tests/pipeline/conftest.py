@@ -1,4 +1,4 @@
-"""Small networks in the place of the shipped ones, so that the pipeline's own logic is tested in milliseconds."""
+"""Small networks instead of the shipped ones, so that tests of the pipeline's logic are quick."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tests.support.box_segmenter import BoxSegmenter
 from tests.support.tiny_networks import NETWORKS
 
 if TYPE_CHECKING:
+    import fsspec
+
     from tests.support.faults import Ground
 
 
@@ -40,9 +42,20 @@ def tiny(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     return tiny_weights
 
 
+@pytest.fixture
+def memory() -> Iterator[fsspec.AbstractFileSystem]:
+    """fsspec's file system in memory, empty."""
+    import fsspec
+
+    filesystem = fsspec.filesystem("memory")
+    filesystem.store.clear()
+    yield filesystem
+    filesystem.store.clear()
+
+
 @pytest.fixture(scope="module")
 def ground(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """What the tests of faults stand on; runs in children of this process have the tiny networks too."""
+    """Photos for the tests of faults; runs in child processes use the tiny networks too."""
     from tests.support.faults import Ground
 
     folder = tmp_path_factory.mktemp("ground")

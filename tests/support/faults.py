@@ -1,4 +1,4 @@
-"""Small photos, and what must hold of the folder that a disturbed run over them leaves."""
+"""Small photos, and checks of the folder that a disturbed run over them leaves behind."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from remove_objects.pipeline.system.signals import Stop
 from tests.support.scenes import scene
 from tools.faults.checks import digests, wrong_after_fault, wrong_after_resume
 
-#: No probe, no texture, no looking for faces, which takes longer than all the rest.
+#: No probe, no texture, and no face detection, which would take most of the time.
 FAST: dict[str, Any] = {"probe": False, "detail": "none", "route": "free-form", "offline": True}
-#: The same for the command.
+#: The same settings as options of the command.
 OPTIONS = [
     "--no-probe",
     "--detail",
@@ -31,7 +31,7 @@ OPTIONS = [
 
 
 class Ground:
-    """Photos and masks, and the folder that an undisturbed run over them wrote."""
+    """Photos and masks, and the output folder of an undisturbed run over them (``whole``)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.whole = folder, folder / "whole"

@@ -1,7 +1,8 @@
-"""A Ray cluster of two cores in a process of its own: ``ray_process.py`` prints its address and ends it when its input is closed.
+"""A Ray cluster of two cores in its own process, which prints the cluster's address.
 
-With ``--poison DIR`` it cleans a folder there, in which the photo ``poison.png`` kills every worker that touches it, and writes what became
-of each photo to ``became.json``.
+The cluster ends when the process's standard input is closed. With ``--poison DIR`` it cleans a
+folder in which the photo ``poison.png`` kills every worker, and writes each photo's outcome to
+``outcomes.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from remove_objects.pipeline.config import Settings
 
 
 class Deadly(LocalOutput):
-    """Travels to the workers by value, because this file is the main module."""
+    """Kills the worker of ``poison.png``. Pickled by value, because this is the main module."""
 
     def discard_previews(self, photo: str, *, seen: bool) -> None:
         if photo == "poison.png":
@@ -29,11 +30,11 @@ def clean(folder: Path) -> None:
     from remove_objects.pipeline.batch import run
     from remove_objects.pipeline.batch.engines import ray_actors
 
-    ray_actors.BLOCKS = 2  # so that others share the deadly one's
+    ray_actors.BLOCKS = 2  # so that other photos share a block with the deadly one
     run.open_output = lambda place, overwrite=False: Deadly(place)
     batch = BatchSettings(output=folder / "out", masks=folder / "masks", engine="ray", actors=2)
     result = run.remove_folder([folder / "in"], Settings(probe=False, offline=True), batch)
-    (folder / "became.json").write_text(
+    (folder / "outcomes.json").write_text(
         json.dumps({p["input"]: [p["status"], p["error"]] for p in result.photos})
     )
 

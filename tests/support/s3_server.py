@@ -1,4 +1,4 @@
-"""An S3 server on loopback, in a process of its own, and what a test looks into it with. Its keys are made up: it takes any."""
+"""An S3 server on loopback in its own process, and a client for tests. It accepts any keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = {
 
 
 class Bucket:
-    """One bucket of it."""
+    """A bucket of the server."""
 
     def __init__(self, server: str, client: Any, name: str) -> None:
         self.server, self.client, self.name = server, client, name
@@ -27,7 +27,7 @@ class Bucket:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to reach it by s3://."""
+        """Variables with which a process reaches the server by s3://."""
         return {**KEYS, "AWS_ENDPOINT_URL": self.server, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def put(self, key: str, content: bytes) -> None:
@@ -42,10 +42,10 @@ class Bucket:
             self.put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def tags(self) -> dict[str, str]:
-        """Every key with its ETag."""
+        """Return every key with its ETag."""
         return {
-            found["Key"]: found["ETag"]
-            for found in self.client.list_objects_v2(Bucket=self.name).get("Contents", [])
+            item["Key"]: item["ETag"]
+            for item in self.client.list_objects_v2(Bucket=self.name).get("Contents", [])
         }
 
 
@@ -73,11 +73,15 @@ def s3_bucket(log: Path) -> Iterator[Bucket]:
     try:
         _await(port, process, log)
         server = f"http://127.0.0.1:{port}"
-        made = Session().create_client(
-            "s3", endpoint_url=server, region_name="us-east-1", aws_access_key_id="made-up", aws_secret_access_key="made-up",
+        new_client = Session().create_client(
+            "s3",
+            endpoint_url=server,
+            region_name="us-east-1",
+            aws_access_key_id="made-up",
+            aws_secret_access_key="made-up",
             config=Config(s3={"addressing_style": "path"}),
-        )  # fmt: skip
-        with closing(made) as client:
+        )
+        with closing(new_client) as client:
             yield Bucket(server, client, "bucket")
     finally:
         process.terminate()

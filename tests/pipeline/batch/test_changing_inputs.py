@@ -1,4 +1,4 @@
-"""The input folder changes while a run is at work: a result belongs to the file that was read, or there is none."""
+"""Inputs that change during a run: a result belongs to the file that was read, or is discarded."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def own(ground: Ground, tmp_path: Path) -> Ground:
-    """Photos that this test may change."""
-    shutil.copytree(ground.folder, tmp_path / "own")
-    own = object.__new__(Ground)
-    own.folder, own.whole, own.inputs = tmp_path / "own", tmp_path / "own" / "whole", ground.inputs
-    return own
+def changeable(ground: Ground, tmp_path: Path) -> Ground:
+    """A copy of the photos, which a test may change."""
+    folder = tmp_path / "copy"
+    shutil.copytree(ground.folder, folder)
+    copy = object.__new__(Ground)
+    copy.folder, copy.whole, copy.inputs = folder, folder / "whole", ground.inputs
+    return copy
 
 
 def during(name: str, change: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """``change`` happens once, while the photo of this name is at work, after it was read."""
+    """Let ``change`` happen once, while the photo of this name is in progress, after its read."""
     clean, done = ObjectRemover.clean, []
 
     def changing(remover: ObjectRemover, photo: Photo, *arguments: Any, **options: Any) -> Any:
@@ -41,13 +42,13 @@ def during(name: str, change: Callable[[], object], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ObjectRemover, "clean", changing)
 
 
-def entries(own: Ground, out: Path) -> dict[str, dict[str, Any]]:
-    return {p["input"]: p for p in own.clean(out).photos}
+def entries(changeable: Ground, out: Path) -> dict[str, dict[str, Any]]:
+    return {p["input"]: p for p in changeable.clean(out).photos}
 
 
-def assert_made_anew(own: Ground, out: Path, tmp_path: Path) -> None:
-    """What the next run leaves is what one over the photos as they are now leaves."""
-    found, fresh = entries(own, out), entries(own, tmp_path / "fresh")
+def assert_processed_again(changeable: Ground, out: Path, tmp_path: Path) -> None:
+    """The next run leaves the same files as a new run over the current photos."""
+    found, fresh = entries(changeable, out), entries(changeable, tmp_path / "fresh")
     assert {name for name, entry in found.items() if entry["status"] == "failed"} == {"broken.png"}
     for name, entry in fresh.items():
         if entry["output"]:
@@ -56,26 +57,26 @@ def assert_made_anew(own: Ground, out: Path, tmp_path: Path) -> None:
             ).read_bytes(), name
 
 
-def test_a_photo_deleted_before_its_turn_is_an_entry_that_says_so(
-    own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_photo_deleted_before_its_turn_is_a_failed_entry(
+    changeable: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = own.folder / "in" / "deep" / "c.jpg"
+    gone = changeable.folder / "in" / "deep" / "c.jpg"
     during("a.png", gone.unlink, monkeypatch)
-    found = entries(own, tmp_path / "out")
+    found = entries(changeable, tmp_path / "out")
     assert found["deep/c.jpg"]["status"] == "failed"
     assert found["deep/c.jpg"]["error"].startswith(
         f"{gone}: existed when the run began, and is missing now"
     )
     assert found["deep/b.jpg"]["status"] in ("ok", "review")
-    assert "deep/c.jpg" not in entries(own, tmp_path / "out")
+    assert "deep/c.jpg" not in entries(changeable, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["a.png", "deep/c.jpg"], ids=["filled", "copied"])
 @pytest.mark.parametrize("how", ["replaced", "truncated", "deleted"])
-def test_a_photo_that_changes_while_it_is_at_work_leaves_no_result(
-    name: str, how: str, own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_photo_that_changes_in_progress_leaves_no_result(
+    name: str, how: str, changeable: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo, out = own.folder / "in" / name, tmp_path / "out"
+    photo, out = changeable.folder / "in" / name, tmp_path / "out"
     content = photo.read_bytes()
     changes: dict[str, Callable[[], object]] = {
         "replaced": lambda: Image.fromarray(scene(48, 64, person=None, seed=8)).save(photo),
@@ -83,73 +84,76 @@ def test_a_photo_that_changes_while_it_is_at_work_leaves_no_result(
         "deleted": photo.unlink,
     }
     during(photo.name, changes[how], monkeypatch)
-    found = entries(own, out)
+    found = entries(changeable, out)
     assert found[name]["status"] == "failed"
-    assert (
-        found[name]["error"]
-        == f"{photo}: changed while it was in progress, the result was discarded; run the same command again"
+    assert found[name]["error"] == (
+        f"{photo}: changed while it was in progress, the result was discarded; "
+        "run the same command again"
     )
     assert found[name]["output"] is None
     assert not (out / name).exists()
     if how != "replaced":
         photo.write_bytes(content)
-    assert_made_anew(own, out, tmp_path)
+    assert_processed_again(changeable, out, tmp_path)
 
 
-def test_a_photo_that_changes_while_it_is_copied_leaves_no_result(
-    own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_photo_that_changes_during_its_copy_leaves_no_result(
+    changeable: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo, out, copy = own.folder / "in" / "deep" / "c.jpg", tmp_path / "out", atomic.copy_photo
+    photo, out, copy = (
+        changeable.folder / "in" / "deep" / "c.jpg",
+        tmp_path / "out",
+        atomic.copy_photo,
+    )
 
     def late(*arguments: Any, **options: Any) -> None:
-        Image.fromarray(scene(48, 64, seed=8)).save(
-            photo
-        )  # with somebody in it, who was not there when it was looked at
+        # Now with a person in it, who was not there when the photo was segmented.
+        Image.fromarray(scene(48, 64, seed=8)).save(photo)
         copy(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr("remove_objects.pipeline.images.save.copy_photo", late)
-        assert entries(own, out)["deep/c.jpg"]["error"].startswith(
+        assert entries(changeable, out)["deep/c.jpg"]["error"].startswith(
             f"{photo}: changed while it was in progress"
         )
     assert not (out / "deep" / "c.jpg").exists()
-    assert_made_anew(own, out, tmp_path)
+    assert_processed_again(changeable, out, tmp_path)
 
 
-def test_a_mask_that_changes_while_its_photo_is_at_work_leaves_no_result(
-    own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_mask_that_changes_in_progress_leaves_no_result(
+    changeable: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mask = own.folder / "masks" / "a.png"
+    mask = changeable.folder / "masks" / "a.png"
     during("a.png", lambda: Image.new("1", (64, 48)).save(mask), monkeypatch)
-    found = entries(own, tmp_path / "out")
+    found = entries(changeable, tmp_path / "out")
     assert found["a.png"]["error"].startswith(f"{mask}: changed while it was in progress")
     assert not (tmp_path / "out" / "a.png").exists()
-    assert_made_anew(own, tmp_path / "out", tmp_path)
+    assert_processed_again(changeable, tmp_path / "out", tmp_path)
 
 
-def test_a_photo_replaced_before_its_turn_is_cleaned_as_it_is_then_and_not_again(
-    own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_photo_replaced_before_its_turn_is_processed_once(
+    changeable: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo, out = own.folder / "in" / "deep" / "b.jpg", tmp_path / "out"
+    photo, out = changeable.folder / "in" / "deep" / "b.jpg", tmp_path / "out"
     during(
         "a.png",
         lambda: Image.fromarray(scene(48, 64, person=None, seed=8)).save(photo),
         monkeypatch,
     )
-    assert entries(own, out)["deep/b.jpg"]["status"] in ("ok", "review")
-    assert entries(own, out)["deep/b.jpg"]["status"] == "skipped"
-    assert_made_anew(own, out, tmp_path)
+    assert entries(changeable, out)["deep/b.jpg"]["status"] in ("ok", "review")
+    assert entries(changeable, out)["deep/b.jpg"]["status"] == "skipped"
+    assert_processed_again(changeable, out, tmp_path)
 
 
-def test_a_photo_that_comes_while_a_run_is_at_work_is_the_next_runs(
-    own: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_photo_added_during_a_run_belongs_to_the_next_run(
+    changeable: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = own.folder / "in" / "new.png"
+    new = changeable.folder / "in" / "new.png"
     during(
         "a.png", lambda: Image.fromarray(scene(48, 64, person=None, seed=8)).save(new), monkeypatch
     )
-    assert "new.png" not in entries(own, tmp_path / "out")
-    found = {name: entry["status"] for name, entry in entries(own, tmp_path / "out").items()}
+    assert "new.png" not in entries(changeable, tmp_path / "out")
+    found = {name: entry["status"] for name, entry in entries(changeable, tmp_path / "out").items()}
     assert found.pop("new.png") == "unchanged"
     assert found.pop("broken.png") == "failed"
     assert set(found.values()) == {"skipped"}

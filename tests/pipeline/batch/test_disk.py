@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or another one: nothing half stands anywhere, the message says what it is, and the next run goes on."""
+"""Full and read-only disks: no file is half written, messages name the cause, and runs resume."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
-from remove_objects.pipeline.batch import journal
-from remove_objects.pipeline.batch.worker import failed_entry
 from remove_objects.pipeline.errors import OutputError, UnwritableError
 from remove_objects.pipeline.images import read_photo, write_mask, write_photo
-from remove_objects.pipeline.storage import layout
 from remove_objects.pipeline.system import atomic
 from tests.support.faults import OPTIONS, Ground
 from tests.support.scenes import scene
@@ -36,7 +33,7 @@ def command(ground: Ground, out: Path) -> int:
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[None]:
-    """A file system of its own at ``folder``, where this process may mount one."""
+    """Mount a separate file system at ``folder``; skip the test where this is not permitted."""
     folder.mkdir(exist_ok=True)
     if (
         shutil.which("mount") is None
@@ -52,7 +49,7 @@ def mounted(folder: Path, *options: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kilobytes", [4, 12, 20, 28, 36, 52, 68, 84])
-def test_a_full_disk_ends_the_run_says_so_and_with_room_it_goes_on(
+def test_a_full_disk_ends_the_run_with_a_message_and_with_room_it_resumes(
     kilobytes: int, ground: Ground, tmp_path: Path
 ) -> None:
     out, errors = tmp_path / "out", tmp_path / "errors"
@@ -70,10 +67,10 @@ def test_a_full_disk_ends_the_run_says_so_and_with_room_it_goes_on(
 
 
 @pytest.mark.parametrize("size", [0, 60, 200, 400, 700, 1100, 1600, 2500, 6000])
-def test_a_disk_that_is_full_at_any_byte_of_a_file_ends_the_run_and_it_goes_on(
+def test_a_disk_that_is_full_at_any_byte_of_a_file_ends_the_run_and_it_resumes(
     size: int, ground: Ground, tmp_path: Path
 ) -> None:
-    """As above, where nothing can be mounted: the system's limit of a file's size in the place of the disk's."""
+    """As above without a mount: the system's limit of a file's size acts as the full disk."""
     out = tmp_path / "out"
 
     def work() -> int:
@@ -87,7 +84,7 @@ def test_a_disk_that_is_full_at_any_byte_of_a_file_ends_the_run_and_it_goes_on(
     ground.assert_resumes(out)
 
 
-def test_one_file_that_is_too_large_for_the_disk_is_an_entry_and_the_others_are_done(
+def test_a_file_that_is_too_large_for_the_disk_is_a_failed_entry_among_finished_ones(
     ground: Ground, tmp_path: Path
 ) -> None:
     from remove_objects.pipeline.report.files import read_report
@@ -116,7 +113,7 @@ def test_one_file_that_is_too_large_for_the_disk_is_an_entry_and_the_others_are_
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "webp", "tif", "avif"])
-def test_in_whatever_format_a_full_disk_is_called_a_full_disk(
+def test_a_full_disk_is_reported_as_such_in_every_format(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
@@ -137,29 +134,9 @@ def test_in_whatever_format_a_full_disk_is_called_a_full_disk(
     assert os.listdir(tmp_path / "out") == []
 
 
-def test_what_a_full_disk_took_of_a_line_of_the_journal_is_taken_back(tmp_path: Path) -> None:
-    def row(name: str) -> dict[str, Any]:
-        return {"input": name, "entry": failed_entry(name, "damaged")}
-
-    book = journal.Journal(tmp_path)
-    book.add(row("a"))
-    before = (tmp_path / layout.JOURNAL_NAME).read_bytes()
-
-    def work() -> int:
-        limit_files(len(before) + 10, deadly=False)
-        with pytest.raises(OutputError, match=r"journal\.jsonl: cannot be written"):
-            book.add(row("b"))
-        return 0
-
-    assert ended(start(work)) == 0
-    assert (tmp_path / layout.JOURNAL_NAME).read_bytes() == before
-    book.add(row("c"))
-    assert set(journal.Journal(tmp_path).rows) == {"a", "c"}
-
-
 @contextmanager
 def without_rights(folder: Path) -> Iterator[bool]:
-    """Nobody may write in the folder, by its mode; gives whether that holds: the superuser is above modes."""
+    """Make a folder read-only by its mode; yields False for the superuser, who ignores modes."""
     folder.chmod(0o555)
     try:
         yield not os.access(folder, os.W_OK)
@@ -169,7 +146,7 @@ def without_rights(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Nobody may write in the folder, not even the superuser, for whom it becomes a mount."""
+    """Make a folder read-only, by a mount for the superuser."""
     with without_rights(folder) as holds:
         if holds:
             yield
@@ -208,7 +185,7 @@ def test_a_folder_without_rights_in_the_output_fails_its_own_photos_only(
         assert f"{out / 'deep' / 'b.jpg'}: cannot be written" in found["deep/b.jpg"]["error"]
 
 
-def test_a_photo_whose_place_cannot_be_written_is_an_entry_and_the_others_are_done(
+def test_a_photo_that_cannot_be_written_is_a_failed_entry_among_finished_ones(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = os.replace
@@ -235,7 +212,7 @@ def test_a_photo_whose_place_cannot_be_written_is_an_entry_and_the_others_are_do
     } == {"broken.png"}
 
 
-def test_a_disk_that_becomes_read_only_ends_the_run_and_it_goes_on(
+def test_a_disk_that_becomes_read_only_ends_the_run_and_it_resumes(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, replace = tmp_path / "out", os.replace
@@ -255,7 +232,7 @@ def test_a_disk_that_becomes_read_only_ends_the_run_and_it_goes_on(
     ground.assert_resumes(out)
 
 
-def test_a_result_that_could_not_be_replaced_is_still_known_as_ones_own(
+def test_a_result_that_could_not_be_replaced_is_still_recognised_as_ours(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, photo = tmp_path / "out", ground.folder / "in" / "a.png"

@@ -1,4 +1,7 @@
-"""``kill -9`` before every change that a run makes to the disk, and in the middle of its files: nothing half, and the next run goes on."""
+"""``kill -9`` before every change to the disk, and in the middle of a file.
+
+No file is half written, and the next run resumes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def killed_at(ground: Ground, out: Path, number: int) -> bool:
-    """A run that is killed before the change of this number; whether it came so far."""
+    """Run, and be killed before the change of this number; returns whether the run reached it."""
 
     def work() -> None:
         at_points(out, die_at(number))
@@ -31,7 +34,7 @@ def killed_at(ground: Ground, out: Path, number: int) -> bool:
 
 
 def points(ground: Ground, out: Path) -> list[str]:
-    """The changes of an undisturbed run, random names replaced by a star."""
+    """Return the changes of an undisturbed run, with random names replaced by a star."""
     log = out.with_suffix(".log")
 
     def work() -> None:
@@ -43,24 +46,34 @@ def points(ground: Ground, out: Path) -> list[str]:
     return [re.sub(r"[0-9a-f]{16,}", "*", line) for line in log.read_text().splitlines()]
 
 
-def test_killed_before_each_of_its_changes_to_the_disk_a_run_leaves_nothing_half_and_goes_on(
+def test_a_run_killed_before_any_change_to_the_disk_leaves_nothing_half_and_resumes(
     ground: Ground, tmp_path: Path
 ) -> None:
     made = points(ground, tmp_path / "counted")
     expected = {
-        f"open {lock.HOLDER}", "os.rename a.png", "os.rename deep/b.jpg", "os.rename deep/c.jpg", "os.rename masks/a.png",
-        "os.rename report_files/*-after.jpeg", "os.rename report_files/*-mask.webp", f"os.rename {CLAIMS}/*.json",
-        f"open {layout.JOURNAL_NAME}", "fsync", f"os.remove {CLAIMS}/*.json",
-        "os.rename report.json", "os.rename report.csv", "os.rename report.html",
-    }  # fmt: skip
+        f"open {lock.HOLDER}",
+        "os.rename a.png",
+        "os.rename deep/b.jpg",
+        "os.rename deep/c.jpg",
+        "os.rename masks/a.png",
+        "os.rename report_files/*-after.jpeg",
+        "os.rename report_files/*-mask.webp",
+        f"os.rename {CLAIMS}/*.json",
+        f"open {layout.JOURNAL_NAME}",
+        "fsync",
+        f"os.remove {CLAIMS}/*.json",
+        "os.rename report.json",
+        "os.rename report.csv",
+        "os.rename report.html",
+    }
     assert expected <= set(made)
     assert len(made) > 80
+    # The last line of the journal says that the run is complete.
     *lines, last = (
         number for number, what in enumerate(made) if what == f"open {layout.JOURNAL_NAME}"
-    )  # the last says that it is complete
-    second = range(
-        lines[1] + 2, lines[2]
-    )  # between the lines of broken.png and deep/b.jpg, which is written as a.png is: to save time
+    )
+    # To save time: deep/b.jpg, after the line of broken.png, is written in the same way as a.png.
+    second = range(lines[1] + 2, lines[2])
     for number in (number for number in range(len(made)) if number not in second):
         out = tmp_path / f"{number}"
         assert killed_at(ground, out, number), made[number]
@@ -77,24 +90,23 @@ def test_killed_before_each_of_its_changes_to_the_disk_a_run_leaves_nothing_half
             assert {p.name for p in out.rglob(".*")} == {layout.JOURNAL_NAME, lock.NAME}
 
 
-def test_killed_twice_between_a_photo_and_its_line_a_run_knows_its_own_file(
+def test_a_run_killed_twice_between_a_photo_and_its_line_recognises_its_own_file(
     ground: Ground, tmp_path: Path
 ) -> None:
     made = points(ground, tmp_path / "counted")
     out = tmp_path / "out"
-    named = made.index("os.rename a.png")
-    assert killed_at(ground, out, named + 1)
+    rename = made.index("os.rename a.png")
+    assert killed_at(ground, out, rename + 1)
     assert (out / "a.png").is_file()
     for _ in range(2):
-        assert killed_at(
-            ground, out, points_to(ground, out, "os.rename a.png")
-        )  # a new claim is left, the photo is still the old one
+        # A new claim is left behind, and the photo is still the old one.
+        assert killed_at(ground, out, points_to(ground, out, "os.rename a.png"))
     ground.assert_nothing_is_half(out)
     ground.assert_resumes(out)
 
 
 def points_to(ground: Ground, out: Path, what: str) -> int:
-    """The number of a change in a run over a folder as it is now; the folder stays as it is."""
+    """Return the number of a change in a run over the current folder, which stays unchanged."""
     import shutil
 
     copy = out.with_name("copy")
@@ -105,7 +117,7 @@ def points_to(ground: Ground, out: Path, what: str) -> int:
 
 
 @pytest.mark.parametrize("size", [1, 60, 200, 700, 2000])
-def test_killed_in_the_middle_of_a_file_a_run_leaves_nothing_half_and_goes_on(
+def test_a_run_killed_in_the_middle_of_a_file_leaves_nothing_half_and_resumes(
     size: int, ground: Ground, tmp_path: Path
 ) -> None:
     def work() -> None:
@@ -117,7 +129,7 @@ def test_killed_in_the_middle_of_a_file_a_run_leaves_nothing_half_and_goes_on(
     ground.assert_resumes(tmp_path / "out")
 
 
-def test_a_second_run_that_was_killed_still_says_skipped_of_what_the_first_did(
+def test_after_a_killed_second_run_the_photos_of_the_first_are_still_skipped(
     ground: Ground, tmp_path: Path
 ) -> None:
     from PIL import Image
@@ -135,14 +147,18 @@ def test_a_second_run_that_was_killed_still_says_skipped_of_what_the_first_did(
         assert killed_at(ground, out, made + 2)  # its line is written
         assert ground.clean(out).stopped is None
         assert {p["input"]: p["status"] for p in report(out)["photos"]} == {
-            "a.png": "skipped", "broken.png": "failed", "deep/b.jpg": "skipped", "deep/c.jpg": "skipped", "new.png": "unchanged",
-        }  # fmt: skip
+            "a.png": "skipped",
+            "broken.png": "failed",
+            "deep/b.jpg": "skipped",
+            "deep/c.jpg": "skipped",
+            "new.png": "unchanged",
+        }
         assert wrong_after_resume(out, whole) == []
     finally:
         new.unlink(missing_ok=True)
 
 
-def test_the_checks_see_what_they_are_there_for(ground: Ground, tmp_path: Path) -> None:
+def test_the_checks_detect_every_fault(ground: Ground, tmp_path: Path) -> None:
     import shutil
 
     out = tmp_path / "out"

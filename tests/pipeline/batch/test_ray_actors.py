@@ -1,4 +1,7 @@
-"""``--engine ray`` on a real cluster of two workers: the local engine's report, whatever dies; resumed by either engine; S3."""
+"""``--engine ray`` on a real cluster of two workers.
+
+Its report is the local engine's, whatever process dies; either engine resumes; S3 to S3.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +44,18 @@ needs_s3 = pytest.mark.skipif(
 ROOT = Path(__file__).parents[3]
 OPTIONS = ["--no-probe", "--offline", "--device", "cpu", "--quiet"]
 PHOTOS = 12
-#: The command, with Ctrl-C as a terminal has it: in a suite that runs in the background it is ignored, and the command leaves it so.
-LISTENING = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from remove_objects.pipeline.cli import main; sys.exit(main())"
-#: What may differ between two runs over the same photos.
+#: The command with a terminal's Ctrl-C. A suite in the background ignores the signal, and the
+#: command would leave it ignored.
+LISTENING = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from remove_objects.pipeline.cli import main; sys.exit(main())"
+)
+#: Keys of an entry that may differ between two runs over the same photos.
 LOOSE = ("seconds", "stages")
 
 
 def processes(root: int) -> dict[int, str]:
-    """Everything that a process started, and what that started, by pid, with its title."""
+    """Return all descendants of a process: pid -> title."""
     parents, titles = {}, {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -61,16 +68,16 @@ def processes(root: int) -> dict[int, str]:
                 )
             except OSError:
                 continue
-    found, level = {}, {root}
+    descendants, level = {}, {root}
     while level := {pid for pid, parent in parents.items() if parent in level}:
-        found |= {pid: titles[pid] for pid in level}
-    return found
+        descendants |= {pid: titles[pid] for pid in level}
+    return descendants
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = 240) -> Any:
+def until(condition: Callable[[], Any], message: str, seconds: float = 240) -> Any:
     end = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < end, what
+    while not (value := condition()):
+        assert time.monotonic() < end, message
         time.sleep(0.05)
     return value
 
@@ -129,19 +136,29 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket | None]:
 def environment(
     bucket: Bucket | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """Of the driver and of every worker: this checkout, no cache, no network, and a token that only this cluster takes."""
-    # Not below pytest's folder: the path of a socket in it may have 107 bytes.
+    """The environment of driver and workers.
+
+    It has this checkout, no cache, no network, and a token that only this cluster accepts.
+    """
+    # Not below pytest's folder: a socket's path may have at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as ray_folder:
         yield {
-            **os.environ, **({} if bucket is None else bucket.environment), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0",
-            "TORCH_HOME": str(tmp_path_factory.mktemp("cache")), "REMOVE_OBJECTS_OFFLINE": "1", "RAY_TMPDIR": ray_folder,
-            "PYTHONWARNINGS": "ignore", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        }  # fmt: skip
+            **os.environ,
+            **({} if bucket is None else bucket.environment),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_TMPDIR": ray_folder,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "REMOVE_OBJECTS_OFFLINE": "1",
+            "TORCH_HOME": str(tmp_path_factory.mktemp("cache")),
+        }
 
 
 @pytest.fixture(scope="module")
 def cluster(environment: dict[str, str]) -> Iterator[Cluster]:
-    """Two cores. When it ends, nothing of it is left."""
+    """A cluster with two cores, which leaves no process behind."""
     pipe = subprocess.PIPE
     command = [
         sys.executable,
@@ -173,7 +190,7 @@ def _is_ray(pid: int) -> bool:
 
 
 def make(folder: Path, count: int = PHOTOS) -> Path:
-    """Photos below ``in``, a tree, and their masks; one photo has none, and one is no photo."""
+    """Make a tree of photos in ``in``, and their masks; one photo has none, and one is no photo."""
     for i in range(count):
         name = f"{'deep/' * (i % 3)}p{i:02d}.png"
         for kind, picture in (
@@ -201,7 +218,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The output of the local engine, with a file of somebody else's in the way."""
+    """The output of the local engine; a foreign file is in its way."""
     out = tmp_path_factory.mktemp("local")
     (out / "p03.png").write_bytes(b"somebody's own file")
     batch = BatchSettings(output=out, masks=photos / "masks", save_masks=True)
@@ -212,13 +229,13 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def entries(report: bytes | Path, *hide: object) -> list[dict]:
-    """The report's rows without what may differ; ``hide``: folders' names, the longest first."""
+    """Return the report's entries without ``LOOSE`` and folder names; ``hide``: longest first."""
     text = (report / "report.json").read_text() if isinstance(report, Path) else report.decode()
     for name in hide:
         text = text.replace(str(name), "…")
-    found = json.loads(text)["photos"]
-    assert len({p["input"] for p in found}) == len(found)
-    return [{k: v for k, v in p.items() if k not in LOOSE} for p in found]
+    photos = json.loads(text)["photos"]
+    assert len({p["input"] for p in photos}) == len(photos)
+    return [{k: v for k, v in p.items() if k not in LOOSE} for p in photos]
 
 
 def rows(out: Path) -> int:
@@ -265,7 +282,7 @@ def test_a_killed_worker_loses_nothing(
     assert run_facts["device"] == "cpu"
 
 
-#: So many that two actors are not done with them before a signal has come through.
+#: Enough photos that two actors cannot finish them before a signal arrives.
 MANY = 60
 
 
@@ -275,13 +292,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_goes_on(
+def test_ctrl_c_finishes_the_photos_in_progress_and_the_local_engine_resumes(
     number: signal.Signals, cluster: Cluster, many: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     arguments = ["--masks", many / "masks", "--save-masks", "-o", out, many / "in"]
     run = cluster.start("--actors", "2", *arguments)
-    # By the actors' files: the driver may hear of many photos at once.
+    # The actors' files tell: the driver may learn of many photos at once.
     until(lambda: any(out.rglob("p*.png")) or run.poll() is not None, "no photo was done")
     os.kill(run.pid, number)
     output, errors = run.communicate(timeout=120)
@@ -291,24 +308,22 @@ def test_ctrl_c_finishes_what_is_at_work_writes_the_report_and_the_local_engine_
     report = json.loads((out / "report.json").read_text())
     assert 0 < len(report["photos"]) < MANY + 1
     written = {str(p.relative_to(out)) for p in out.rglob("p*.png") if "masks" not in p.parts}
-    assert written == {
-        p["output"] for p in report["photos"] if p["output"]
-    }  # it tells of every one
+    assert written == {p["output"] for p in report["photos"] if p["output"]}
     assert rows(out) == len(report["photos"])
     assert any("stopped by the user" in w for w in report["run"]["warnings"])
-    until(lambda: not cluster.actors(), "the workers of a stopped run go on")
+    until(lambda: not cluster.actors(), "the workers of a stopped run continue")
     cluster.run(*arguments, engine="local", code=1)
     journal = [json.loads(line) for line in (out / JOURNAL_NAME).read_text().splitlines()]
     done = [
         row["input"] for row in journal if "input" in row and row["entry"]["status"] != "failed"
     ]
-    assert len(done) == len(set(done)) == MANY  # nothing was done twice
+    assert len(done) == len(set(done)) == MANY  # no photo was processed twice
     assert {p["input"]: p["status"] for p in entries(out) if p["status"] == "failed"} == {
         "broken.jpg": "failed"
     }
 
 
-def test_what_the_local_engine_did_ray_skips(cluster: Cluster, tmp_path: Path) -> None:
+def test_ray_skips_photos_that_the_local_engine_finished(cluster: Cluster, tmp_path: Path) -> None:
     make(tmp_path, 4)
     (tmp_path / "in" / "broken.jpg").unlink()
     arguments = ["--masks", tmp_path / "masks", "-o", tmp_path / "out", tmp_path / "in"]
@@ -336,13 +351,13 @@ def test_a_photo_that_kills_every_worker_is_given_up(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads((tmp_path / "became.json").read_text())
-    assert {name: status for name, (status, _) in found.items() if status == "failed"} == {
+    outcomes = json.loads((tmp_path / "outcomes.json").read_text())
+    assert {name: status for name, (status, _) in outcomes.items() if status == "failed"} == {
         "broken.jpg": "failed",
         "poison.png": "failed",
     }
-    assert "was killed" in found["poison.png"][1]
-    assert len(found) == 5
+    assert "was killed" in outcomes["poison.png"][1]
+    assert len(outcomes) == 5
 
 
 def results(bucket: Bucket) -> list[str]:
@@ -372,9 +387,9 @@ def test_s3_to_s3_whatever_dies(
     ]
     first = cluster.start(*arguments)
     until(lambda: len(results(bucket)) > 2 or first.poll() is not None, "nothing was done")
-    first.kill()  # before any piece of the journal was put: photos stand there that no journal knows
+    first.kill()  # before the first upload of the journal, which does not know these results
     first.communicate(timeout=60)
-    until(lambda: not cluster.actors(), "the workers of a dead driver go on")
+    until(lambda: not cluster.actors(), "the workers of a dead driver continue")
     cluster.run(*arguments, code=1)
     assert entries(
         bucket.get("out/report.json"), "s3://bucket/out", "s3://bucket/masks", "s3://bucket/photos"
@@ -387,7 +402,7 @@ def test_s3_to_s3_whatever_dies(
     assert not [key for key in keys if ".remove-objects-claims" in key or "journal.d" in key]
     for path in (p for p in whole.rglob("*.png") if not p.name.startswith(".")):
         assert bucket.get(f"out/{path.relative_to(whole).as_posix()}") == path.read_bytes(), path
-    # The other engine finds all of it done.
+    # The other engine skips them all.
     cluster.run(*arguments, engine="local", code=1)
     again = {p["input"]: p["status"] for p in entries(bucket.get("out/report.json"))}
     assert {name for name, status in again.items() if status != "skipped"} == {

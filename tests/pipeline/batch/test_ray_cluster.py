@@ -1,4 +1,4 @@
-"""What each actor gets of a cluster, and what is said where there is no Ray. No cluster is started here."""
+"""Each actor's share of a cluster, and the messages without Ray. No cluster is started here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_all_actors_together_have_the_clusters_cores(
         ({}, "auto", {}, "no core"),
     ],
 )
-def test_what_would_wait_for_ever_is_refused(
+def test_a_request_that_would_wait_for_ever_is_refused(
     resources: dict, device: str, options: dict, says: str
 ) -> None:
     with pytest.raises(UsageError, match=says):
@@ -80,7 +80,7 @@ def test_without_ray_the_extra_is_named(
         RuntimeError("full"),
     ],
 )
-def test_a_cluster_that_cannot_be_had_is_said_in_words(
+def test_an_unavailable_cluster_has_a_clear_message(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def init(**_: object) -> None:

@@ -1,4 +1,4 @@
-"""Whole runs over generated folders: tree, formats, resume, failures, refusals, and the report's shape."""
+"""Whole runs over generated folders: tree, masks, failures, refusals, and the report's shape."""
 
 from __future__ import annotations
 
@@ -14,20 +14,8 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.storage.layout import JOURNAL_NAME
-from tests.support.scenes import scene
 
 PERSON = BatchSettings(classes=("person",), workers=2)
-
-
-@pytest.fixture
-def photos(tmp_path: Path, red_is_person: None) -> Path:
-    folder = tmp_path / "photos"
-    (folder / "deep" / "er").mkdir(parents=True)
-    Image.fromarray(scene(seed=1)).save(folder / "middle.png")
-    Image.fromarray(scene(person=(0, 40, 30, 50), seed=2)).save(folder / "deep" / "edge.png")
-    Image.fromarray(scene(person=None, seed=3)).save(folder / "deep" / "er" / "empty.png")
-    return folder
 
 
 def batch(folder: Path, **changes: object) -> BatchSettings:
@@ -92,7 +80,7 @@ def test_a_folder_keeps_its_tree_and_gets_its_report(photos: Path, tmp_path: Pat
             np.asarray(Image.open(out / entry["output"])),
         )
         assert np.array_equal(before[~mask], after[~mask])
-        assert not (after == (255, 0, 0)).all(2).any()  # nobody is left
+        assert not (after == (255, 0, 0)).all(2).any()  # the red box is gone
         assert entry["residue"] == 0
     assert sum("LPIPS" in w for w in report["run"]["warnings"]) == 1
     assert {p: p.read_bytes() for p in photos.rglob("*.png")} == inputs
@@ -113,68 +101,6 @@ def test_saved_masks_go_back_in_and_give_the_same_photo(photos: Path, tmp_path: 
     entry = next(p for p in load(tmp_path / "b")["photos"] if p["input"] == "deep/er/empty.png")
     assert entry["status"] == "unchanged"
     assert "no mask" in entry["reason"]
-
-
-def test_one_bad_photo_is_an_entry_and_not_the_end(photos: Path, tmp_path: Path) -> None:
-    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
-    result = remove_folder([photos], Settings(probe=False), batch(tmp_path / "out"))
-    by_name = {p["input"]: p for p in result.photos}
-    assert by_name["broken.jpg"]["status"] == "failed"
-    assert "broken.jpg" in by_name["broken.jpg"]["error"]
-    assert not (tmp_path / "out" / "broken.jpg").exists()
-    assert by_name["middle.png"]["status"] in ("ok", "review")
-
-
-def test_a_second_run_skips_and_keeps_the_figures(photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    first = remove_folder([photos], Settings(probe=False), batch(out))
-    stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    second = remove_folder([photos], Settings(probe=False), batch(out))
-    assert {p["status"] for p in second.photos} == {"skipped"}
-    assert stamps == {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    holes = {p["input"]: p["holes"] for p in first.photos}
-    assert {p["input"]: p["holes"] for p in second.photos} == holes
-
-
-def test_other_settings_do_the_work_again(photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    remove_folder([photos], Settings(probe=False), batch(out))
-    again = remove_folder([photos], Settings(probe=False, dilate=9), batch(out))
-    assert "skipped" not in {p["status"] for p in again.photos}
-
-
-def test_a_changed_photo_is_done_again_and_others_are_not(photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    remove_folder([photos], Settings(probe=False), batch(out))
-    Image.fromarray(scene(seed=9)).save(photos / "middle.png")
-    again = {
-        p["input"]: p["status"]
-        for p in remove_folder([photos], Settings(probe=False), batch(out)).photos
-    }
-    assert again["middle.png"] != "skipped"
-    assert again["deep/edge.png"] == "skipped"
-
-
-def test_a_broken_run_resumes_and_its_report_is_whole(photos: Path, tmp_path: Path) -> None:
-    out, clean = tmp_path / "out", tmp_path / "clean"
-    whole = remove_folder([photos], Settings(probe=False), batch(clean))
-    remove_folder([photos], Settings(probe=False), batch(out))
-    # As a kill would leave it: one photo done, a line cut short, no report.
-    lines = (out / JOURNAL_NAME).read_text().splitlines()
-    kept = json.loads(lines[0])
-    (out / JOURNAL_NAME).write_text(lines[0] + "\n" + lines[1][:40])
-    (out / "report.json").unlink()
-    for name in {p["input"] for p in whole.photos} - {kept["input"]}:
-        (out / name).unlink()
-    resumed = remove_folder([photos], Settings(probe=False), batch(out))
-
-    def plain(photos: list[dict]) -> list[dict]:
-        return sorted(
-            ({k: v for k, v in p.items() if k not in ("seconds", "stages")} for p in photos),
-            key=lambda p: p["input"],
-        )
-
-    assert plain(resumed.photos) == plain(whole.photos)
 
 
 def test_a_foreign_file_in_the_way_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
@@ -209,7 +135,7 @@ def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path
     assert not (out / "middle.png").exists()
     assert statuses(overwrite=True)["middle.png"] in ("ok", "review")
 
-    # Ours may be replaced, even after a run that had none to write; one that was mended by hand may not.
+    # Our own mask may be replaced, even after a run that wrote none; an edited one may not.
     def again(classes: tuple[str, ...], dilate: int = 0) -> str:
         done = remove_folder(
             [photos],
@@ -227,7 +153,7 @@ def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path
     assert (out / "masks" / "middle.png").read_bytes() == mended
 
 
-def test_the_mask_of_a_photo_that_could_not_be_written_is_known_as_ours(
+def test_the_mask_of_a_photo_that_could_not_be_written_is_recognised_as_ours(
     photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -241,7 +167,7 @@ def test_the_mask_of_a_photo_that_could_not_be_written_is_known_as_ours(
     assert status() == "failed"
     assert (out / "masks" / "middle.png").exists()
     assert not (out / CLAIMS).exists()
-    assert status() == "failed"  # for the same reason, not for its mask
+    assert status() == "failed"  # because of the photo again, not of its mask
     (out / "middle.png").unlink()
     assert status() in ("ok", "review")
 
@@ -255,23 +181,6 @@ def test_a_dry_run_between_two_runs_does_not_make_their_files_foreign(
             [photos], Settings(probe=False, dilate=dilate), batch(out, dry_run=dry, save_masks=True)
         )
         assert "failed" not in {p["status"] for p in done.photos}, [p["error"] for p in done.photos]
-
-
-def test_a_dry_run_writes_masks_and_report_only(photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    result = remove_folder([photos], Settings(), batch(out, dry_run=True, save_masks=True))
-    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png")) == [
-        "masks/deep/edge.png",
-        "masks/middle.png",
-    ]
-    assert all(p["output"] is None for p in result.photos)
-
-
-def test_a_photo_that_is_all_person_fails_clearly(tmp_path: Path, red_is_person: None) -> None:
-    Image.new("RGB", (80, 60), (255, 0, 0)).save(tmp_path / "red.png")
-    result = remove_folder([tmp_path / "red.png"], Settings(), batch(tmp_path / "out"))
-    assert result.photos[0]["status"] == "failed"
-    assert "nothing is left" in result.photos[0]["reason"]
 
 
 def test_wrong_calls_are_refused_before_any_work(photos: Path, tmp_path: Path) -> None:
@@ -294,3 +203,30 @@ def test_workers_do_not_change_the_result(photos: Path, tmp_path: Path) -> None:
             tmp_path / "many" / photo["output"]
         ).read_bytes()
     assert {p["input"] for p in one.photos} == {p["input"] for p in many.photos}
+
+
+def test_a_dry_run_writes_masks_and_report_only(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = remove_folder([photos], Settings(), batch(out, dry_run=True, save_masks=True))
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png")) == [
+        "masks/deep/edge.png",
+        "masks/middle.png",
+    ]
+    assert all(p["output"] is None for p in result.photos)
+
+
+def test_a_photo_that_is_all_person_fails_clearly(tmp_path: Path, red_is_person: None) -> None:
+    Image.new("RGB", (80, 60), (255, 0, 0)).save(tmp_path / "red.png")
+    result = remove_folder([tmp_path / "red.png"], Settings(), batch(tmp_path / "out"))
+    assert result.photos[0]["status"] == "failed"
+    assert "nothing is left" in result.photos[0]["reason"]
+
+
+def test_a_bad_photo_is_an_entry_and_does_not_end_the_run(photos: Path, tmp_path: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    result = remove_folder([photos], Settings(probe=False), batch(tmp_path / "out"))
+    by_name = {p["input"]: p for p in result.photos}
+    assert by_name["broken.jpg"]["status"] == "failed"
+    assert "broken.jpg" in by_name["broken.jpg"]["error"]
+    assert not (tmp_path / "out" / "broken.jpg").exists()
+    assert by_name["middle.png"]["status"] in ("ok", "review")

@@ -1,4 +1,4 @@
-"""Which files become jobs, where their results go, and what is refused before any work starts."""
+"""The plan of a run: its photos, the places of its results, and refusals before any work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from remove_objects.pipeline.batch import names as collisions
+from remove_objects.pipeline.batch import names
 from remove_objects.pipeline.batch.names import mask_names
 from remove_objects.pipeline.batch.scan import Plan, PlannedPhoto, plan_run
 from remove_objects.pipeline.errors import UsageError
@@ -21,7 +21,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def relatives(plan: Plan) -> list[str]:
-    return [str(job.relative) for job in plan.photos]
+    return [str(photo.relative) for photo in plan.photos]
 
 
 def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(
     if len(os.listdir(tmp_path / "p")) < 2:
         pytest.skip("this disk folds case itself")
     assert len(plan_run([tmp_path / "p"]).photos) == 2
-    monkeypatch.setattr(collisions, "_folds_case", lambda _: True)
+    monkeypatch.setattr(names, "_folds_case", lambda _: True)
     with pytest.raises(UsageError, match="would both write"):
         plan_run([tmp_path / "p"])
 
@@ -182,11 +182,10 @@ def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(
 def test_a_disk_that_folds_case_is_recognised(tmp_path: Path) -> None:
     folder = tmp_path / "Photos"
     folder.mkdir()
-    assert collisions._folds_case(folder / "not" / "yet") == (tmp_path / "pHOTOS").exists()
-    (tmp_path / "pHOTOS").symlink_to(
-        folder, target_is_directory=True
-    )  # what such a disk looks like from above
-    assert collisions._folds_case(folder / "not" / "yet")
+    assert names._folds_case(folder / "not" / "yet") == (tmp_path / "pHOTOS").exists()
+    # Such a disk shows the folder under both names.
+    (tmp_path / "pHOTOS").symlink_to(folder, target_is_directory=True)
+    assert names._folds_case(folder / "not" / "yet")
 
 
 def test_the_same_photo_given_twice_counts_once(tmp_path: Path) -> None:
@@ -273,8 +272,8 @@ def test_odd_names(tmp_path: Path) -> None:
     touch(tmp_path / "p", *names)
     plan = plan_run([tmp_path / "p"])
     assert sorted(relatives(plan)) == sorted(names)
-    assert all(job.target.parent == plan.output for job in plan.photos)
-    assert len({job.mask_target for job in plan.photos}) == 5
+    assert all(photo.target.parent == plan.output for photo in plan.photos)
+    assert len({photo.mask_target for photo in plan.photos}) == 5
 
 
 @pytest.mark.parametrize(
@@ -299,6 +298,6 @@ def test_mask_names_are_short_where_they_can_be_and_always_unique(
 
 def test_both_names_of_a_users_mask_are_accepted(tmp_path: Path) -> None:
     touch(tmp_path / "p", "sub/a.jpg")
-    job = plan_run([tmp_path / "p"]).photos[0]
-    assert job.mask_candidates(Path("m")) == [Path("m/sub/a.jpg.png"), Path("m/sub/a.png")]
-    assert job.mask_target.relative_to(tmp_path / "cleaned" / "masks") == Path("sub/a.png")
+    photo = plan_run([tmp_path / "p"]).photos[0]
+    assert photo.mask_candidates(Path("m")) == [Path("m/sub/a.jpg.png"), Path("m/sub/a.png")]
+    assert photo.mask_target.relative_to(tmp_path / "cleaned" / "masks") == Path("sub/a.png")

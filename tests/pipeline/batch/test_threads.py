@@ -1,4 +1,4 @@
-"""Cores are divided among the photos that are at work at once, and given back."""
+"""Cores are divided among the concurrent photos, and restored afterwards."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def _four_threads() -> object:
     cv2.setNumThreads(before[1])
 
 
-@pytest.mark.parametrize(("at_once", "share"), [(0, 4), (1, 4), (2, 2), (3, 1), (9, 1)])
-def test_every_photo_has_its_share(at_once: int, share: int) -> None:
-    with shared_cores(at_once):
+@pytest.mark.parametrize(("concurrent", "share"), [(0, 4), (1, 4), (2, 2), (3, 1), (9, 1)])
+def test_every_photo_has_its_share(concurrent: int, share: int) -> None:
+    with shared_cores(concurrent):
         assert torch.get_num_threads() == share
         assert cv2.getNumThreads() == share
     assert torch.get_num_threads() == 4
 
 
-def test_they_are_given_back_after_an_error() -> None:
+def test_they_are_restored_after_an_error() -> None:
     with pytest.raises(RuntimeError), shared_cores(4):
         raise RuntimeError
     assert torch.get_num_threads() == 4

@@ -1,37 +1,25 @@
-"""Folders elsewhere, on fsspec's own filesystem in memory: what is found, refused and shown, and a whole run of the local engine there."""
+"""Remote folders, on fsspec's file system in memory: the listing, refusals, secrets, and a run."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import fsspec
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.batch.output.local import LocalOutput
-from remove_objects.pipeline.batch.output.remote import RemoteJournal, RemoteOutput
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
-from remove_objects.pipeline.batch.worker import failed_entry
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.errors import UnreadableError, UnwritableError, UsageError
+from remove_objects.pipeline.errors import UnreadableError, UsageError
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME, JOURNAL_PIECES
 from remove_objects.pipeline.storage.location import RemotePath, is_plain_name, parse_location
 from remove_objects.pipeline.system.text import redacted
+from tests.support.memory_store import remote
 from tests.support.scenes import scene
-
-
-@pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    filesystem = fsspec.filesystem("memory")
-    filesystem.store.clear()
-    yield filesystem
-    filesystem.store.clear()
 
 
 def picture(seed: int = 0, person: bool = True) -> bytes:
@@ -42,12 +30,6 @@ def picture(seed: int = 0, person: bool = True) -> bytes:
         else Image.fromarray(scene(seed=seed, person=None))
     ).save(file, "PNG")
     return file.getvalue()
-
-
-def remote(text: str) -> RemotePath:
-    found = parse_location(text)
-    assert isinstance(found, RemotePath)
-    return found
 
 
 def test_paths_are_paths_and_addresses_are_not() -> None:
@@ -65,7 +47,7 @@ def test_paths_are_paths_and_addresses_are_not() -> None:
         ("nonsense://bucket", "no filesystem is known by nonsense"),
     ],
 )
-def test_addresses_that_are_not_taken(text: str, says: str) -> None:
+def test_unsupported_addresses_are_refused(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         parse_location(text)
 
@@ -81,11 +63,11 @@ def test_passwords_and_signatures_are_never_shown() -> None:
 @pytest.mark.parametrize(
     "name", ["../a.png", "a/../../b.png", "/a.png", "a//b.png", "", "a\\..\\b.png", "./a.png"]
 )
-def test_names_that_could_climb_are_no_photos(name: str, memory: fsspec.AbstractFileSystem) -> None:
+def test_climbing_names_are_not_plain(name: str, memory: fsspec.AbstractFileSystem) -> None:
     assert not is_plain_name(name)
 
 
-def test_the_scan_finds_what_it_finds_in_a_folder(memory: fsspec.AbstractFileSystem) -> None:
+def test_a_remote_folder_is_searched_like_a_local_one(memory: fsspec.AbstractFileSystem) -> None:
     for name in (
         "b.JPG",
         "sub/a.png",
@@ -98,7 +80,7 @@ def test_the_scan_finds_what_it_finds_in_a_folder(memory: fsspec.AbstractFileSys
         memory.pipe(f"/photos/{name}", b"never opened by scan")
     memory.pipe(f"/photos/x/{JOURNAL_NAME}", b"")
     plan = plan_run([remote("memory://photos")], remote("memory://photos/cleaned"))
-    assert [str(job.relative) for job in plan.photos] == ["b.JPG", "sub/a.png"]
+    assert [str(photo.relative) for photo in plan.photos] == ["b.JPG", "sub/a.png"]
     assert str(plan.photos[1].target) == "memory://photos/cleaned/sub/a.png"
     assert str(plan.photos[1].mask_target) == "memory://photos/cleaned/masks/sub/a.png"
     assert plan.notes == ("memory://photos: 1 other file ignored",)
@@ -114,7 +96,7 @@ def test_the_scan_finds_what_it_finds_in_a_folder(memory: fsspec.AbstractFileSys
         plan_run([remote("memory://photos")])
 
 
-def test_a_name_that_climbs_is_left_out_and_said(
+def test_a_climbing_name_is_left_out_with_a_note(
     memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing = {
@@ -123,7 +105,7 @@ def test_a_name_that_climbs_is_left_out_and_said(
     }
     monkeypatch.setattr(RemotePath, "files", lambda self: listing)
     plan = plan_run([remote("memory://photos")], remote("memory://out"))
-    assert [str(job.relative) for job in plan.photos] == ["a.png"]
+    assert [str(photo.relative) for photo in plan.photos] == ["a.png"]
     assert "1 left out" in plan.notes[0]
 
 
@@ -131,8 +113,11 @@ def test_a_run_from_memory_to_memory_and_again(
     memory: fsspec.AbstractFileSystem, red_is_person: None
 ) -> None:
     for name, content in {
-        "a.png": picture(), "c.png": picture(), "sub/b.png": picture(1, person=False), "sub/bad.png": b"no picture"
-    }.items():  # fmt: skip
+        "a.png": picture(),
+        "c.png": picture(),
+        "sub/b.png": picture(1, person=False),
+        "sub/bad.png": b"no picture",
+    }.items():
         memory.pipe(f"/photos/{name}", content)
     memory.pipe("/out/sub/b.png", b"somebody's own file")
     memory.pipe("/out/c.png", b"somebody's own file")
@@ -188,71 +173,7 @@ def test_from_memory_to_a_disk(
     assert not [p for p in (tmp_path / "out").rglob("*") if "claims" in p.name]
 
 
-def row(name: str, identity: str = "") -> dict[str, Any]:
-    return {"input": name, "identity": identity, "entry": failed_entry(name, "damaged")}
-
-
-def test_rows_are_put_in_pieces_and_become_one_file(memory: fsspec.AbstractFileSystem) -> None:
-    folder = remote("memory://out")
-    journal = RemoteJournal(folder)
-    assert journal.add(row("a", "1")) == []  # kept back
-    assert journal.flush() == ["a"]
-    assert RemoteJournal(folder).rows["a"]["identity"] == "1"
-    later = RemoteJournal(folder)
-    later.add(row("a", "2"))
-    later.flush()
-    third = RemoteJournal(folder)
-    assert (third.rows["a"]["identity"], third.complete) == ("2", False)
-    third.finish()
-    assert [p.rpartition("/")[2] for p in memory.find("/out")] == [JOURNAL_NAME]
-    assert RemoteJournal(folder).complete
-
-
-def test_a_piece_that_cannot_be_put_goes_with_the_next(
-    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("remove_objects.pipeline.batch.output.remote.INTERVAL", 0.0)
-    journal = RemoteJournal(remote("memory://out"))
-    put = RemotePath.put
-
-    def broken(*_: object) -> None:
-        raise UnwritableError("the network is down")
-
-    monkeypatch.setattr(RemotePath, "put", broken)
-    assert journal.add(row("a")) == []
-    with pytest.raises(UnwritableError):
-        journal.flush()
-    monkeypatch.setattr(RemotePath, "put", put)
-    assert journal.add(row("b")) == ["a", "b"]
-    assert set(RemoteJournal(remote("memory://out")).rows) == {"a", "b"}
-
-
-@pytest.mark.parametrize("elsewhere", [False, True])
-def test_a_claim_tells_ones_own_file_from_another(
-    elsewhere: bool, memory: fsspec.AbstractFileSystem, tmp_path: Path
-) -> None:
-    output = RemoteOutput(remote("memory://out")) if elsewhere else LocalOutput(tmp_path / "out")
-    part, name = tmp_path / "part", PurePosixPath("a.png")
-
-    def take_the_name() -> None:
-        if not elsewhere:
-            part.replace(tmp_path / "out" / "a.png")
-
-    (tmp_path / "out").mkdir()
-    part.write_bytes(b"ours")
-    output.claim("a.png", name, part, None)
-    take_the_name()  # and then it died, before the journal's line
-    part.write_bytes(b"ours, again")
-    output.claim("a.png", name, part, None)
-    take_the_name()
-    output.release(["a.png"])
-    part.write_bytes(b"ours, a third time")
-    with pytest.raises(UnwritableError, match="exists and is not"):
-        output.claim("a.png", name, part, None)
-    output.claim("a.png", name, part, output.stamp(name))  # the journal knows it
-
-
-def test_what_a_filesystem_raises_becomes_a_photos_error(
+def test_a_filesystems_error_becomes_a_photos_error(
     memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place = RemotePath("memory://photos", PurePosixPath("a.png"))

@@ -1,4 +1,7 @@
-"""One run at a time in an output folder: the second refuses and says who holds it; a dead holder is in nobody's way."""
+"""One run at a time in an output folder: a second run refuses and names the first.
+
+A dead holder does not block anyone.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the folder until its input is closed."""
+    """Let another process lock the folder until its input is closed."""
     script = (
         "import sys; from pathlib import Path; from remove_objects.pipeline.system import lock\n"
         "with lock.folder_lock(Path(sys.argv[1]), lambda: None):\n"
@@ -62,7 +65,7 @@ def run(photos: Path) -> list[dict]:
     ).photos
 
 
-def test_a_second_run_refuses_names_the_first_and_touches_nothing(
+def test_a_second_run_refuses_and_names_the_first(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = photos.parent / "cleaned"
@@ -85,23 +88,21 @@ def test_a_run_refuses_while_another_of_the_same_process_writes_there(photos: Pa
         run(photos)
 
 
-def test_a_killed_holder_is_in_nobodys_way_and_what_it_had_in_hand_is_removed(photos: Path) -> None:
+def test_a_killed_holder_blocks_nobody_and_its_unfinished_files_are_removed(photos: Path) -> None:
     out = photos.parent / "cleaned"
     with holder(out) as other:
         (out / "report_files").mkdir()
-        left = [out / f".{'0' * 16}.part", out / "report_files" / f".{'a' * 16}.part"]
+        unfinished = [out / f".{'0' * 16}.part", out / "report_files" / f".{'a' * 16}.part"]
         kept = [out / f"{'0' * 16}.part", out / ".mine.part"]
-        for path in (*left, *kept):
+        for path in (*unfinished, *kept):
             path.write_bytes(b"half")
         other.send_signal(signal.SIGKILL)
         other.wait(30)
     assert (out / lock.HOLDER).exists()
     assert [p["status"] for p in run(photos)] != ["failed"]
-    assert not [p for p in left if p.exists()]
-    assert [p.read_bytes() for p in kept] == [
-        b"half",
-        b"half",
-    ]  # names that this program does not give
+    assert not [p for p in unfinished if p.exists()]
+    # This program gives no such names.
+    assert [p.read_bytes() for p in kept] == [b"half", b"half"]
     assert not (out / lock.HOLDER).exists()
 
 
@@ -113,7 +114,7 @@ def test_an_error_in_the_block_leaves_no_trace_of_a_dead_holder(tmp_path: Path) 
         assert json.loads((tmp_path / lock.HOLDER).read_text())["process"] == os.getpid()
 
 
-def test_who_does_not_tidy_leaves_that_to_the_next(tmp_path: Path) -> None:
+def test_a_holder_that_does_not_tidy_leaves_it_to_the_next(tmp_path: Path) -> None:
     (tmp_path / lock.HOLDER).write_text("a run that died")
     with lock.folder_lock(tmp_path):
         pass
@@ -141,7 +142,7 @@ def test_the_board_does_not_save_into_a_folder_that_a_run_writes(photos: Path) -
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_where_there_are_no_locks_it_says_so_and_works(
+def test_without_locks_the_run_warns_and_works(
     number: int, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -156,7 +157,7 @@ def test_where_there_are_no_locks_it_says_so_and_works(
     ("number", "kind"),
     [(errno.EACCES, UsageError), (errno.EROFS, UsageError), (errno.ENOSPC, OutputError)],
 )
-def test_where_nothing_can_be_written_it_says_so_before_any_work(
+def test_an_unwritable_folder_is_refused_before_any_work(
     number: int, kind: type[Exception], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -164,7 +165,7 @@ def test_where_nothing_can_be_written_it_says_so_before_any_work(
 
     monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     monkeypatch.setattr(
-        "remove_objects.pipeline.images.read_photo", lambda *_: pytest.fail("work was begun")
+        "remove_objects.pipeline.images.read_photo", lambda *_: pytest.fail("work began")
     )
     with pytest.raises(kind, match=os.strerror(number)) as caught:
         run(photos)

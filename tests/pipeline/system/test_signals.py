@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: once, the photos at work are finished and reported; twice, the process ends at once. The next run goes on."""
+"""Ctrl-C and SIGTERM: the first lets the photos in progress finish, the second ends the process.
+
+The next run resumes.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +25,26 @@ from tools.faults.points import ended, start
 pytestmark = pytest.mark.slow
 
 
-def until(found: Callable[[], Any], what: str) -> None:
+def until(condition: Callable[[], Any], message: str) -> None:
     end = time.monotonic() + 60
-    while not found():
-        assert time.monotonic() < end, what
+    while not condition():
+        assert time.monotonic() < end, message
         time.sleep(0.01)
 
 
 class Command:
-    """The command in a child process. Each photo's work waits until it is let go; ``signs`` are files by which the two talk."""
+    """The command in a child process.
+
+    Work on each photo waits for a file ``go`` in the folder ``signs``, by which the two processes
+    communicate.
+    """
 
     def __init__(
         self,
         ground: Ground,
         out: Path,
         *,
-        held: bool = True,
+        waits: bool = True,
         before: Callable[[], None] = lambda: None,
     ) -> None:
         self.out, self.signs, self.errors = out, out.with_name("signs"), out.with_name("errors")
@@ -46,14 +53,13 @@ class Command:
 
         def slow(remover: ObjectRemover, *arguments: Any, **options: Any) -> Any:
             (self.signs / f"begun-{threading.get_ident()}-{time.monotonic_ns()}").touch()
-            until(lambda: (self.signs / "go").exists(), "nobody let it go")
+            until(lambda: (self.signs / "go").exists(), "there was no file go")
             return clean(remover, *arguments, **options)
 
         def work() -> int:
-            signal.signal(
-                signal.SIGINT, signal.default_int_handler
-            )  # a suite that runs in the background has it ignored
-            if held:
+            # A suite that runs in the background ignores it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if waits:
                 ObjectRemover.clean = slow  # type: ignore[method-assign]
             before()
             options = ["--masks", str(ground.folder / "masks"), *OPTIONS]
@@ -67,49 +73,53 @@ class Command:
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.errors.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_once_finishes_the_photos_at_work_begins_no_other_and_writes_the_report(
+def test_the_first_signal_finishes_the_photos_in_progress_and_writes_the_report(
     number: signal.Signals, ground: Ground, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     command = Command(ground, out)
-    until(lambda: command.begun() == 2, "two photos are not at work")
+    until(lambda: command.begun() == 2, "two photos are not in progress")
     command.send(number)
-    until(lambda: "once more stops now" in command.said(), "nothing was said")
+    until(lambda: "once more stops now" in command.output(), "there was no message")
     assert not (out / "report.json").exists()
     (command.signs / "go").touch()
     assert ended(command.pid) == 1
     assert command.begun() == 2
-    found = report(out)
-    done = [p["input"] for p in found["photos"] if p["status"] != "failed"]
+    written = report(out)
+    done = [p["input"] for p in written["photos"] if p["status"] != "failed"]
     assert len(done) == 2  # broken.png may have failed before them
     assert any(
-        f"stopped by the user after {len(found['photos'])} of 4 photos" in w
-        for w in found["run"]["warnings"]
+        f"stopped by the user after {len(written['photos'])} of 4 photos" in w
+        for w in written["run"]["warnings"]
     )
-    assert "the same command resumes from here" in command.said()
-    assert "Traceback" not in command.said()
+    assert "the same command resumes from here" in command.output()
+    assert "Traceback" not in command.output()
     assert all((out / name).is_file() for name in done)
     ground.assert_resumes(out)
 
 
-def test_twice_ends_at_once_and_leaves_nothing_half(ground: Ground, tmp_path: Path) -> None:
+def test_the_second_signal_ends_at_once_and_leaves_nothing_half(
+    ground: Ground, tmp_path: Path
+) -> None:
     command = Command(ground, tmp_path / "out")
-    until(lambda: command.begun() == 2, "two photos are not at work")
+    until(lambda: command.begun() == 2, "two photos are not in progress")
     command.send(signal.SIGINT)
-    until(lambda: "once more stops now" in command.said(), "nothing was said")
+    until(lambda: "once more stops now" in command.output(), "there was no message")
     command.send(signal.SIGINT)
-    assert ended(command.pid, 20) == STOPPED_AT_ONCE  # though the photos were never let go
-    assert "Traceback" not in command.said()
+    assert ended(command.pid, 20) == STOPPED_AT_ONCE  # although the photos still wait
+    assert "Traceback" not in command.output()
     ground.assert_nothing_is_half(tmp_path / "out")
     ground.assert_resumes(tmp_path / "out")
 
 
-def test_twice_while_a_file_is_being_written_removes_it(ground: Ground, tmp_path: Path) -> None:
+def test_the_second_signal_removes_a_file_that_is_being_written(
+    ground: Ground, tmp_path: Path
+) -> None:
     out, signs = tmp_path / "out", tmp_path / "signs"
 
     def stop_before_renaming() -> None:
@@ -123,11 +133,11 @@ def test_twice_while_a_file_is_being_written_removes_it(ground: Ground, tmp_path
 
         os.replace = slow  # type: ignore[assignment]
 
-    command = Command(ground, out, held=False, before=stop_before_renaming)
+    command = Command(ground, out, waits=False, before=stop_before_renaming)
     until(lambda: (signs / "renaming").exists(), "nothing is written")
     assert list(out.glob(".*.part"))
     command.send(signal.SIGTERM)
-    until(lambda: "once more stops now" in command.said(), "nothing was said")
+    until(lambda: "once more stops now" in command.output(), "there was no message")
     command.send(signal.SIGTERM)
     assert ended(command.pid, 20) == STOPPED_AT_ONCE
     assert not list(out.glob(".*.part"))
@@ -135,7 +145,7 @@ def test_twice_while_a_file_is_being_written_removes_it(ground: Ground, tmp_path
     ground.assert_resumes(out)
 
 
-def test_asked_to_stop_before_the_first_photo_a_run_begins_none_and_still_reports(
+def test_a_stop_before_the_first_photo_still_writes_a_report(
     ground: Ground, tmp_path: Path
 ) -> None:
     stop = Stop()
@@ -148,7 +158,7 @@ def test_asked_to_stop_before_the_first_photo_a_run_begins_none_and_still_report
     ground.assert_resumes(tmp_path / "out")
 
 
-def test_what_was_ignored_stays_ignored_and_handlers_are_put_back() -> None:
+def test_ignored_signals_stay_ignored_and_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -162,14 +172,14 @@ def test_what_was_ignored_stays_ignored_and_handlers_are_put_back() -> None:
         signal.signal(signal.SIGINT, ignored)
 
 
-def test_outside_the_main_thread_it_listens_to_nothing_and_works() -> None:
-    found: list[bool] = []
+def test_outside_the_main_thread_it_handles_no_signal_and_works() -> None:
+    requested: list[bool] = []
 
     def work() -> None:
         with stop_on_signals() as stop:
-            found.append(stop())
+            requested.append(stop())
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [False]
+    assert requested == [False]

@@ -1,14 +1,7 @@
 """The journal of an output folder: the finished photos and their settings, so that a run resumes.
 
-The file is hidden, beside the report. It has one JSON line per finished photo, appended and
-flushed::
-
-    {"input", "identity", "written", "mask_written", "entry"[, "facts"]}
-
-``input`` is the photo's name, ``identity`` a hash of its files and settings, ``written`` and
-``mask_written`` are the stamps of its result and its mask, and ``entry`` is its row of the report.
-A row has ``facts`` about the worker if they differ from the facts of the rows before it. A last
-line ``{"complete": true}`` says that the run ended by itself.
+The file is hidden, beside the report. It has one JSON line per finished photo, a ``JournalRow``,
+appended and flushed. A last line ``{"complete": true}`` says that the run ended by itself.
 """
 
 from __future__ import annotations
@@ -18,20 +11,42 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from ..errors import OutputError
 from ..storage.layout import JOURNAL_NAME
-from ..storage.stamp import stamp
+from ..storage.stamp import Stamp, stamp
 from ..system.atomic import unwritable
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def row_line(row: dict[str, Any]) -> bytes:
+    from ..report.schema import Entry
+
+
+class JournalRow(TypedDict):
+    """One finished photo.
+
+    ``input`` is the photo's name, ``identity`` a hash of its files and settings, ``written`` and
+    ``mask_written`` are the stamps of its result and its mask, and ``entry`` is its row of the
+    report. ``facts`` are about the worker; they are there if they differ from the facts of the
+    rows before. Only ``input`` and ``entry`` are checked when a row is read.
+    """
+
+    input: str
+    identity: str | None
+    written: NotRequired[Stamp | None]
+    mask_written: NotRequired[Stamp | None]
+    entry: Entry
+    facts: NotRequired[dict[str, Any]]
+
+
+def row_line(row: Mapping[str, Any]) -> bytes:
     """Return a row as a line of the file."""
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
 
-def _is_writable(row: dict[str, Any], line: str) -> bool:
+def _is_writable(row: Mapping[str, Any], line: str) -> bool:
     """Whether ``row_line`` can write a row that was read from ``line``.
 
     An escape in the line may hold a surrogate that cannot be encoded.
@@ -53,7 +68,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, JournalRow] = {}
         self.complete = False
         self.earlier: set[str] = set()
         self.facts: list[dict[str, Any]] = []
@@ -91,7 +106,7 @@ class Journal:
                 and _is_writable(row, line)
                 and self.rows.get(name) != row
             ):
-                self._note(name, row)
+                self._note(name, cast(JournalRow, row))
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
@@ -100,7 +115,7 @@ class Journal:
             row is not None and row.get("written") is not None and row["written"] == stamp(target)
         )
 
-    def add(self, row: dict[str, Any]) -> list[str]:
+    def add(self, row: JournalRow) -> list[str]:
         """Append one finished photo.
 
         Returns:
@@ -124,14 +139,14 @@ class Journal:
             self._append({"complete": True})
             return []
 
-    def _note(self, name: str, row: dict[str, Any]) -> None:
+    def _note(self, name: str, row: JournalRow) -> None:
         self.rows[name] = row
         self.complete = False
         self.earlier.discard(name)
         if isinstance(facts := row.get("facts"), dict):
             self.facts.append(facts)
 
-    def _append(self, row: dict[str, Any]) -> None:
+    def _append(self, row: Mapping[str, Any]) -> None:
         """Append a complete line, or, on a full disk, nothing of it."""
         line = row_line(row)
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Settings
 from ..errors import WeightsError
+from ..report.figures import EARLIER
 from ..storage.location import Location, RemotePath, relative_name
 from ..storage.stamp import fingerprint
 from ..system.atomic import is_file
@@ -20,6 +21,7 @@ from .worker import Facts, Task
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
+    from .journal import JournalRow
 
 #: Part of a photo's identity. Raise it when the same settings and weights give other pictures, so
 #: that finished photos are processed again.
@@ -61,7 +63,7 @@ class Ledger:
             entry = None if self.batch.overwrite else self._finished(task)
             yield task if entry is None else entry
 
-    def add(self, row: dict[str, Any], facts: Facts) -> Entry:
+    def add(self, row: JournalRow, facts: Facts) -> Entry:
         """Record a finished photo, with the worker's facts if they are new; returns its entry."""
         current = {
             "weights": facts.weights,
@@ -124,8 +126,8 @@ class Ledger:
             target=photo.relative,
             mask_target=relative_name(self.folder, photo.mask_target),
             seen=row is not None,
-            written=(row or {}).get("written"),
-            mask_written=(row or {}).get("mask_written"),
+            written=None if row is None else row.get("written"),
+            mask_written=None if row is None else row.get("mask_written"),
         )
 
     def _finished(self, task: Task) -> Entry | None:
@@ -144,7 +146,7 @@ class Ledger:
             entry |= {
                 "status": Status.SKIPPED.value,
                 "earlier_status": entry["status"],
-                "reason": f"finished in an earlier run as {entry['status']}: {entry['reason']}",
+                "reason": f"{EARLIER}{entry['status']}: {entry['reason']}",
             }
         return entry
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from .settings import BatchSettings
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
+    from .journal import JournalRow
 
 #: Stamps of a photo's files in the output: of its result (``written``) and of its mask
 #: (``mask_written``), as a row of the journal has them.
@@ -134,7 +135,7 @@ class Worker:
     ) -> None:
         self.remover, self.batch, self.classes, self.output = remover, batch, classes, output
 
-    def __call__(self, task: Task) -> dict[str, Any]:
+    def __call__(self, task: Task) -> JournalRow:
         """Process one photo; a failure of the photo itself becomes its entry.
 
         Returns:
@@ -162,7 +163,13 @@ class Worker:
             entry = failed_entry(
                 task.name, str(error) or type(error).__name__, time.monotonic() - begun
             )
-        return {"input": task.name, "identity": identity, **written, "entry": entry}
+        return {
+            "input": task.name,
+            "identity": identity,
+            "written": written["written"],
+            "mask_written": written["mask_written"],
+            "entry": entry,
+        }
 
     def facts(self) -> Facts:
         """Return the facts about this worker so far."""

@@ -175,7 +175,8 @@ def update_run(folder: Path, name: str, entry: Entry, written: Path) -> None:
     """
     journal = Journal(folder)
     was_complete = journal.complete
-    identity = journal.rows.get(name, {}).get("identity")
+    row = journal.rows.get(name)
+    identity = None if row is None else row.get("identity")
     journal.add({"input": name, "identity": identity, "written": stamp(written), "entry": entry})
     if was_complete:
         journal.finish()  # otherwise a later run would take this one for interrupted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -14,9 +14,10 @@ from ..worker import Facts, Task, Worker
 
 if TYPE_CHECKING:
     from ...report.schema import Entry
+    from ..journal import JournalRow
 
 #: Records a finished photo's row, and returns its entry.
-Record = Callable[[dict[str, Any]], "Entry"]
+Record = Callable[["JournalRow"], "Entry"]
 
 
 class Threads:

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...storage.stamp import Stamp
+from ..journal import JournalRow
 
 #: Folder of the claims in the output folder.
 CLAIMS = ".remove-objects-claims"
@@ -68,7 +69,7 @@ def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
 
 def is_redundant(
     text: bytes,
-    rows: Mapping[str, dict[str, Any]],
+    rows: Mapping[str, JournalRow],
     stamp_of: Callable[[PurePosixPath], Stamp | None],
 ) -> bool:
     """Whether a claim adds nothing to the journal's ``rows``.
@@ -83,7 +84,7 @@ def is_redundant(
         return True
     if current is None or not isinstance(key, str):
         return True
-    row = rows.get(key.removesuffix(_MASK), {})
+    row: Mapping[str, Any] = rows.get(key.removesuffix(_MASK)) or {}
     return current == row.get("mask_written" if key.endswith(_MASK) else "written")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import UnwritableError
 from ...report import previews
@@ -14,7 +14,7 @@ from ...storage.layout import PREVIEWS
 from ...storage.stamp import Stamp, stamp
 from ...system import lock
 from ...system.atomic import atomic_write, remove_parts
-from ..journal import Journal
+from ..journal import Journal, JournalRow
 from .claims import (
     CLAIMS,
     claim_name,
@@ -98,7 +98,7 @@ class LocalOutput:
                 with suppress(OSError):
                     self._claim_file(key).unlink()
 
-    def remove_redundant_claims(self, rows: Mapping[str, dict[str, Any]]) -> None:
+    def remove_redundant_claims(self, rows: Mapping[str, JournalRow]) -> None:
         """Remove leftover claims that add nothing to the journal's ``rows``."""
         for file in (self.folder / CLAIMS).glob("*.json"):
             with suppress(OSError):

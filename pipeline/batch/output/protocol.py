@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...storage.location import Location
 from ...storage.stamp import Stamp
-from ..journal import Journal
+from ..journal import Journal, JournalRow
 
 if TYPE_CHECKING:
     from ...report.schema import Entry, RunEntry
@@ -72,7 +72,7 @@ class Output(Protocol):
     def release(self, photos: Iterable[str]) -> None:
         """Remove the claims of photos whose rows are durable in the journal."""
 
-    def remove_redundant_claims(self, rows: Mapping[str, dict[str, Any]]) -> None:
+    def remove_redundant_claims(self, rows: Mapping[str, JournalRow]) -> None:
         """Remove leftover claims that add nothing to ``rows``, the journal of a finished run."""
 
     def journal(self) -> Journal:

@@ -24,7 +24,7 @@ from ...report.files import write_reports
 from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
 from ...storage.location import RemotePath
 from ...storage.stamp import Stamp
-from ..journal import Journal, row_line
+from ..journal import Journal, JournalRow, row_line
 from .claims import (
     CLAIMS,
     claim_name,
@@ -113,7 +113,7 @@ class RemoteOutput:
         """Remove the claims of photos and of their masks."""
         _concurrently(self._drop_claim, photos)
 
-    def remove_redundant_claims(self, rows: Mapping[str, dict[str, Any]]) -> None:
+    def remove_redundant_claims(self, rows: Mapping[str, JournalRow]) -> None:
         """Remove leftover claims that add nothing to the journal's ``rows``."""
 
         def drop_if_redundant(claim: RemotePath) -> None:
@@ -175,10 +175,10 @@ class RemoteJournal(Journal):
             *(piece.read() for _, piece in self._pieces),
         ]:
             self.load_rows(content or b"")
-        self._buffer: list[dict[str, Any]] = []
+        self._buffer: list[JournalRow] = []
         self._flushed = time.monotonic()
 
-    def add(self, row: dict[str, Any]) -> list[str]:
+    def add(self, row: JournalRow) -> list[str]:
         """Buffer one finished photo; returns the names of the photos that are durable now."""
         with self._lock:
             self._note(row["input"], row)

@@ -121,6 +121,6 @@ def is_entry(value: Any) -> TypeGuard[Entry]:
     """
     try:
         msgspec.convert(value, Entry)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the latter for a key with a surrogate
         return False
     return value.get("reviewed", True) is True

@@ -133,6 +133,10 @@ def test_later_keys_are_accepted() -> None:
     assert schema.is_entry(entry("a.jpg") | {"later": 1, "earlier_status": "ok"})
 
 
+def test_a_key_that_is_no_unicode_makes_no_entry() -> None:
+    assert not schema.is_entry(entry("a.jpg") | {"\udcff": 1})
+
+
 def test_the_schema_is_valid_and_follows_the_code() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     photo, hole = (SCHEMA["$defs"][k]["properties"] for k in ("photo", "hole"))

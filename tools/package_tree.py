@@ -1,13 +1,13 @@
-"""The checkout laid out as the one package that an installation has, for tools that read source trees.
+"""Lay the checkout out as the one installed package, for tools that read source trees.
 
-    python tools/package_tree.py FOLDER      # FOLDER/remove_objects, made of links
+    python -m tools.package_tree FOLDER      # makes FOLDER/remove_objects, of links
 
 mypy and import-linter follow folders, not the mapping of folders to packages in ``pyproject.toml``.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,9 +15,12 @@ FOLDERS = ("models", "pipeline", "train")
 
 
 def lay_out(folder: Path) -> Path:
-    """Link every source file of the checkout into ``folder/remove_objects``; returns that folder.
+    """Link every source file of the checkout into ``folder/remove_objects``.
 
-    Files and not folders are linked, because import-linter does not follow linked folders.
+    Files are linked, not folders: import-linter does not follow linked folders.
+
+    Returns:
+        The package's folder.
     """
     package = folder / "remove_objects"
     for source in (ROOT / "remove_objects", *(ROOT / name for name in FOLDERS)):
@@ -32,4 +35,6 @@ def lay_out(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    lay_out(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    lay_out(parser.parse_args().folder)

@@ -1,13 +1,16 @@
-"""Twenty crops at 1:1: with its hole, the network's plain answer, with texture, SHIFTMAP. Only pictures that may be shown.
+"""Draw a sheet of twenty crops at 1:1: the hole, the network's plain output, texture, SHIFTMAP.
 
-    python benchmarks/quality/detail_sheet.py docs/detail.jpg
+    python -m benchmarks.quality.detail_sheet docs/detail.jpg
 
-Photos are those of ``sample_images`` (without their people) and CC0 ones inside scikit-image; the holes are the outlines of the people
-and the cat in ``sample_images``, moved. Wants OpenCV's ``xphoto`` (opencv-contrib-python, in an environment of its own) and scikit-image.
+The photos are those of ``sample_images`` (without their people) and CC0 photos of scikit-image, so
+the sheet may be published. The holes are the outlines of the people and the cat in
+``sample_images``, moved. Needs OpenCV's ``xphoto``: install opencv-contrib-python in a separate
+environment.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -28,8 +31,14 @@ ROWS, SIDE = 20, 208
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or not contrib():
-        sys.exit((__doc__ or "").strip())
+    """Run the command."""
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("sheet", type=Path, help="the JPEG to write")
+    args = p.parse_args()
+    if not contrib():
+        sys.exit("this OpenCV has no xphoto; install opencv-contrib-python")
     photos = [read_rgb(p) for p in find_images([SAMPLES / ".truth"])]
     for name in CC0:
         picture = getattr(skimage.data, name)()
@@ -56,7 +65,8 @@ def main() -> None:
     half = ROWS // 2
     gap = np.full((half * SIDE, 12, 3), 255, np.uint8)
     sheet = np.concatenate([np.concatenate(rows[:half]), gap, np.concatenate(rows[half:])], axis=1)
-    cv2.imwrite(sys.argv[1], cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(args.sheet), bgr, [cv2.IMWRITE_JPEG_QUALITY, 82])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""How safe the cascade's first look is, and what it saves.
+"""Measure how safe the prefilter is, and how much work it saves.
 
-    python benchmarks/quality/prefilter.py --data DATA [--count 600] [--json FILE]
+    python -m benchmarks.quality.prefilter --data DATA [--count 600] [--json FILE]
 
-For every photo and class: the compact segmenter's ``peak_probability`` of that class, and the class's share of the photo in its labels. The threshold
-is read off the training photos (``segmentation/voc_train``): the largest at which 99.5 % of the pairs with at least 1 % of the photo go on,
-half the misses that the goal allows. It is then judged on photos that trained nothing (``voc_val``, ``coco_val``): recall of pairs with at
-least 1 %, and the share of the pairs without the class that the large segmenter is spared.
+For every photo and class, the benchmark takes the compact segmenter's ``peak_probability`` of the
+class and the class's share of the photo by its labels. The training photos
+(``segmentation/voc_train``) give the threshold: the largest at which 99.5 % of the pairs with a
+share of at least 1 % pass, half the misses that the goal allows. Photos that trained no network
+(``voc_val``, ``coco_val``) test it: recall of pairs with at least 1 %, and the share of pairs
+without the class for which the large segmenter is skipped.
 """
 
 from __future__ import annotations
@@ -32,7 +34,16 @@ THRESHOLDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 def pairs(
     folder: Path, count: int, segmenter: CompactSegmenterAdapter
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """(trace, share) of every photo and class, as two arrays photos x 20; a share is NaN where void may hide the class."""
+    """Return the peak probability (``trace``) and the ``share`` of every photo and class.
+
+    Args:
+        folder: a data set with ``images`` and ``labels``.
+        count: photos at most.
+        segmenter: the compact segmenter.
+
+    Returns:
+        Two arrays, photos x 20.
+    """
     images = sorted((folder / "images").glob("*.jpg"))
     images = images[:: max(1, len(images) // count)][:count]
     traces, shares = [], []
@@ -40,15 +51,15 @@ def pairs(
         labels = cv2.imread(str(folder / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED)
         probabilities = segmenter.probabilities(read_rgb(path))
         traces.append([peak_probability(probabilities[c]) for c in range(1, len(CATEGORIES))])
-        shares.append([float((labels == c).mean()) for c in range(1, len(CATEGORIES))])
+        shares.append([float(np.mean(labels == c)) for c in range(1, len(CATEGORIES))])
     return {"trace": np.array(traces), "share": np.array(shares)}
 
 
 def judged(
-    found: dict[str, np.ndarray[Any, Any]], threshold: float, classes: slice
+    measured: dict[str, np.ndarray[Any, Any]], threshold: float, classes: slice
 ) -> dict[str, float]:
-    """Recall of clear pairs, share of empty pairs that are skipped, and the counts."""
-    trace, share = found["trace"][:, classes], found["share"][:, classes]
+    """Return recall of clear pairs, share of empty pairs that are skipped, and counts."""
+    trace, share = measured["trace"][:, classes], measured["share"][:, classes]
     clear, empty = share >= CLEAR, share == 0
     return {
         "recall": float((trace[clear] >= threshold).mean()),
@@ -60,7 +71,8 @@ def judged(
 
 
 def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run the command."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--count", type=int, default=600, help="training photos at most (default 600)")
     p.add_argument("--json", type=Path)
@@ -75,20 +87,24 @@ def main() -> int:
     person = slice(CATEGORIES.index("person") - 1, CATEGORIES.index("person"))
     table: dict[str, Any] = {"highest_safe": highest, "in_use": LEAST_PEAK, "by_threshold": {}}
     print(
-        f"largest threshold that {SURE:.1%} of the training pairs pass: {highest:.4f}; in use: {LEAST_PEAK}"
+        f"largest threshold that {SURE:.1%} of the training pairs pass: {highest:.4f}; "
+        f"in use: {LEAST_PEAK}"
     )
     print(
-        f"{'threshold':>10}{'set':>12}{'recall':>9}{'missed':>12}{'skipped':>9}{'person: recall':>16}{'skipped':>9}"
+        f"{'threshold':>10}{'set':>12}{'recall':>9}{'missed':>12}{'skipped':>9}"
+        f"{'person: recall':>16}{'skipped':>9}"
     )
     for threshold in sorted({*THRESHOLDS, LEAST_PEAK}):
-        for name, found in sets.items():
-            every, people = judged(found, threshold, slice(None)), judged(found, threshold, person)
+        for name, measured in sets.items():
+            every = judged(measured, threshold, slice(None))
+            people = judged(measured, threshold, person)
             table["by_threshold"].setdefault(str(threshold), {})[name] = {
                 "all": every,
                 "person": people,
             }
             print(
-                f"{threshold:10}{name:>12}{every['recall']:9.4f}{every['missed']:6}/{every['clear']:<5}{every['skipped']:9.3f}"
+                f"{threshold:10}{name:>12}{every['recall']:9.4f}"
+                f"{every['missed']:6}/{every['clear']:<5}{every['skipped']:9.3f}"
                 f"{people['recall']:16.4f}{people['skipped']:9.3f}"
             )
     if args.json:

@@ -1,12 +1,15 @@
-"""What the compact segmenter misses: how well it knows the classes, by look and by weight, and how many people ``--class person`` finds.
+"""Measure which objects the compact segmenter misses, by scale and by weight.
 
-    python benchmarks/quality/small_objects.py --data DATA [--look 513 641 769] [--weights compact-segmenter-….safetensors runs/…]
+    python -m benchmarks.quality.small_objects --data DATA [--look 513 641] [--weights FILE RUN …]
 
-The network alone, looking once at so many pixels and twice as a run does, on ``coco_val`` and ``voc_val``: IoU, and average precision over the
-pixels of a class (it takes no threshold: a network that is only more or less ready to say *person* has the same); *animals* is the mean of cat,
-dog, horse, sheep and cow. People: connected parts of the truth of at least ``LEAST_SHARE`` of the photo, on ``coco_val`` and on the 14 pairs
-(whose masks are wide: their rim is not judged), in the masks that a run makes, before dilation; *whole* = at least 80 % of it, *touched* = at
-least 5 %, *outside* = found where nobody is, as a share of the photo.
+The network alone is evaluated on ``coco_val`` and ``voc_val``, in one pass at each scale and in two
+passes like a run: IoU, and average precision over the pixels of a class, which does not depend on a
+threshold. *animals* is the mean of cat, dog, horse, sheep and cow.
+
+People are connected components of the ground truth of at least ``LEAST_SHARE`` of the photo, on
+``coco_val`` and on the 14 pairs (their masks are wide, so their rim is ignored). They are compared
+with the masks of a run with ``--class person``, before dilation: *whole* = at least 80 % detected,
+*touched* = at least 5 %, *outside* = false positives as a share of the photo.
 """
 
 from __future__ import annotations
@@ -23,8 +26,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-ROOT = Path(__file__).resolve().parents[2]
 
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.models.checkpoint import load_weights
@@ -48,12 +49,12 @@ from remove_objects.train.segmentation_metrics import confusion, intersection_ov
 
 ANIMALS = ("cat", "dog", "horse", "sheep", "cow")
 LEAST_SHARE = 0.0005
-#: Pixels by which the pairs' given masks are wider than the people.
+#: Pixels by which the masks of the pairs are wider than the people.
 RIM = 3
 
 
 def people(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
-    """(photo, class ids) of a set; of the pairs, of which only people are known, the rim of the masks is void."""
+    """Yield (photo, class ids) of a set; the pairs have labels for people only, with a void rim."""
     if name != "pairs":
         yield from labelled(data, name)
         return
@@ -65,28 +66,34 @@ def people(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
 def network_figures(
     look: Callable[[Pixels], FloatArray], data: Path, name: str
 ) -> dict[str, float]:
-    """IoU and average precision (``AP …``) of the network alone: mean over the classes present, person, animals."""
+    """Return IoU and average precision (``AP …``) of the network.
+
+    Each is given as the mean over the present classes, for people and for animals.
+    """
     counts, ranks = np.zeros((21, 21), np.int64), Ranks()
     for rgb, label in labelled(data, name):
         probabilities = look(rgb)
         counts += confusion(most_probable(probabilities, rgb), label)
         ranks.add(probabilities, label)
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for kind, by_class in (
         ("IoU", intersection_over_union(counts)),
         ("AP", ranks.average_precision()),
     ):
         animals = [by_class[a] for a in ANIMALS if a in by_class]
-        found |= {
+        metrics |= {
             f"{kind} mean": by_class["mean"],
             f"{kind} person": by_class["person"],
             f"{kind} animals": float(np.mean(animals)),
         }
-    return found
+    return metrics
 
 
 class Ranks:
-    """Pixels of a class and of others by the class's log odds, in bins: enough for its average precision to three places."""
+    """Histograms of the log odds of each class, for its pixels and for others.
+
+    Their bins are fine enough for three digits of average precision.
+    """
 
     BINS, LARGEST = 512, 12.0
 
@@ -94,7 +101,12 @@ class Ranks:
         self.counts = np.zeros((2, 21, self.BINS), np.int64)
 
     def add(self, probabilities: FloatArray, label: NDArray[np.uint8]) -> None:
-        """21hw and the class ids of the photo at any size."""
+        """Count a photo.
+
+        Args:
+            probabilities: 21hw.
+            label: HW class ids, at any size.
+        """
         small = cv2.resize(label, probabilities.shape[:0:-1], interpolation=cv2.INTER_NEAREST)
         p = np.clip(probabilities, 1e-6, 1 - 1e-6)
         bins = np.clip(
@@ -105,43 +117,44 @@ class Ranks:
                 self.counts[of_it, c] += np.bincount(bins[c][where], minlength=self.BINS)
 
     def average_precision(self) -> dict[str, float]:
-        """By class name, of those present, and their ``mean``: precision summed over the steps of recall, from the surest pixel on."""
+        """Return the average precision of the present classes by name, and their ``mean``."""
         others, its = self.counts[:, :, ::-1].cumsum(2)
-        found = {}
+        by_class = {}
         for c in np.flatnonzero(its[:, -1]):
             precision = its[c] / np.maximum(its[c] + others[c], 1)
-            found[CATEGORIES[c]] = float(
-                (precision * np.diff(its[c] / its[c, -1], prepend=0)).sum()
-            )
-        return {**found, "mean": float(np.mean(list(found.values())))}
+            recall = its[c] / its[c, -1]
+            by_class[CATEGORIES[c]] = float((precision * np.diff(recall, prepend=0)).sum())
+        return {**by_class, "mean": float(np.mean(list(by_class.values())))}
 
 
 def people_figures(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:
-    """What the masks of ``--class person`` hold of the people of a set."""
+    """Compare the masks of ``--class person`` with the people of a set."""
     whole = touched = count = 0
-    found_pixels = pixels = either = 0.0
+    hits = pixels = either = 0.0
     outside = []
     for rgb, label in people(data, name):
-        found = removal_mask(remover, rgb, PERSON)
-        wanted, judged = label == PERSON, label != VOID
-        _, parts, stats, _ = cv2.connectedComponentsWithStats(wanted.astype(np.uint8))
+        detected = removal_mask(remover, rgb, PERSON)
+        person, judged = label == PERSON, label != VOID
+        _, components, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8))
         for i in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size):
-            share = float(found[parts == i].mean())
+            share = float(detected[components == i].mean())
             whole, touched, count = whole + (share >= 0.8), touched + (share >= 0.05), count + 1
-        outside.append(float((found & ~wanted & judged).mean()))
-        found_pixels, pixels = (
-            found_pixels + float((found & wanted).sum()),
-            pixels + float(wanted.sum()),
-        )
-        either += float(((found | wanted) & judged).sum())
+        outside.append(float((detected & ~person & judged).mean()))
+        hits += float((detected & person).sum())
+        pixels += float(person.sum())
+        either += float(((detected | person) & judged).sum())
     return {
-        "whole": whole / count, "touched": touched / count, "people": count, "recall": found_pixels / pixels,
-        "iou": found_pixels / either, "outside": float(np.mean(outside)),
-    }  # fmt: skip
+        "whole": whole / count,
+        "touched": touched / count,
+        "people": count,
+        "recall": hits / pixels,
+        "iou": hits / either,
+        "outside": float(np.mean(outside)),
+    }
 
 
 def use(segmenter: segmenters.CompactSegmenterAdapter, path: Path) -> None:
-    """Look with another weight: a safetensors file, or the best average of a run's folder."""
+    """Use another weight: a safetensors file, or the best average of a training run's folder."""
     if path.is_dir():
         network = averaged_network(
             path, cast(Task, SimpleNamespace(network=CompactSegmenter()))
@@ -152,6 +165,7 @@ def use(segmenter: segmenters.CompactSegmenterAdapter, path: Path) -> None:
 
 
 def main() -> int:
+    """Run the command."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -161,22 +175,23 @@ def main() -> int:
         type=int,
         nargs="+",
         default=[segmenters.COMPACT_SIZE],
-        help="longer side in pixels at which it looks once",
+        help="longer sides in pixels for the evaluation in one pass",
     )
     p.add_argument(
-        "--weights", type=Path, nargs="+", default=[None], help="instead of the weight that ships"
+        "--weights", type=Path, nargs="+", default=[None], help="instead of the bundled weight"
     )
     args = p.parse_args()
     remover = mask_maker()
     segmenter = remover.networks.segmenter
     assert isinstance(segmenter, segmenters.CompactSegmenterAdapter)
     looks: dict[str, Callable[[Pixels], FloatArray]] = {
-        f"one look at {n}": partial(segmenter.probabilities, longest=n) for n in args.look
-    } | {"two looks": partial(two_scale, segmenter)}  # fmt: skip
+        f"one pass at {n}": partial(segmenter.probabilities, longest=n) for n in args.look
+    }
+    looks["two passes"] = partial(two_scale, segmenter)
     for path in args.weights:
         if path is not None:
             use(segmenter, path)
-        print(path or "as shipped", flush=True)
+        print(path or "bundled", flush=True)
         for how, look in looks.items():
             for name in SETS:
                 figures = network_figures(look, args.data, name)
@@ -187,8 +202,9 @@ def main() -> int:
         for name in (SETS[0], "pairs"):
             f = people_figures(remover, args.data, name)
             print(
-                f"  people, {name}: {f['people']}, whole {f['whole']:.0%}, touched {f['touched']:.0%}; "
-                f"pixels {f['recall']:.3f}, IoU {f['iou']:.3f}, outside {f['outside']:.2%}",
+                f"  people, {name}: {f['people']}, whole {f['whole']:.0%}, "
+                f"touched {f['touched']:.0%}; pixels {f['recall']:.3f}, IoU {f['iou']:.3f}, "
+                f"outside {f['outside']:.2%}",
                 flush=True,
             )
     return 0

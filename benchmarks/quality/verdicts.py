@@ -1,18 +1,21 @@
-"""Do the report's figures predict how good a result is? Removal where the truth is known: objects pasted into photos.
+"""Test whether the report's metrics predict the quality of a result.
 
-    python benchmarks/quality/verdicts.py run --data DATA --out FILE.jsonl --set fit|test [--count 200] [--pictures DIR]
-    python benchmarks/quality/verdicts.py fit FILE.jsonl
-    python benchmarks/quality/verdicts.py judge FILE.jsonl
+    python -m benchmarks.quality.verdicts run --data DATA --out FILE.jsonl --set fit|test
+    python -m benchmarks.quality.verdicts fit FILE.jsonl
+    python -m benchmarks.quality.verdicts judge FILE.jsonl
 
-``run`` cuts people, animals and vehicles out by their labels, pastes them into photos that hold none of that class, removes them with
-the whole pipeline (compact segmenter; every other one with its mask given instead of ``--class``), and writes each candidate figure beside
-the truth, a line a photo; it goes on where it was stopped. ``fit`` and ``test`` take different photos and different objects; no network
-has learned from those of ``test``. A photo in which the segmenter did not see the object is written as ``unchanged`` and left out of what
-follows.
+``run`` cuts people, animals and vehicles out by their labels, pastes them into photos without that
+class, and removes them with the whole pipeline (compact segmenter; for every other photo the mask
+is given instead of ``--class``). The ground truth is known, so it writes every candidate metric and
+the true error, one line per photo; the same command resumes an interrupted run. ``fit`` and
+``test`` use different photos and objects; no network was trained on those of ``test``. If the
+segmenter does not detect the object, the photo is written as ``unchanged`` and ignored by the other
+two commands.
 
-``fit`` finds the weights of ``pipeline.quality.verdict`` (least squares on log LPIPS, cross-validated), and prints them; ``judge`` prints how
-well each figure, the score and the status rank the photos by their true error: Spearman's correlation, and precision and recall of
-``review`` for the worst fifth.
+``fit`` computes the weights of ``pipeline.quality.verdict`` (least squares on log LPIPS,
+cross-validated) and prints them. ``judge`` prints how well each metric, the score and the status
+rank the photos by their true error: Spearman's correlation, and precision and recall of ``review``
+for the worst fifth.
 """
 
 from __future__ import annotations
@@ -55,7 +58,7 @@ from remove_objects.pipeline.types import (
 )
 from remove_objects.train.data.pictures import find_images, read_rgb
 
-#: What is cut out and pasted.
+#: Classes of the objects that are cut out and pasted.
 PASTED = (
     "person",
     "dog",
@@ -71,13 +74,14 @@ PASTED = (
     "chair",
     "bottle",
 )
-#: Candidates that enter as logarithms, of at least this value, besides those that pipeline/quality/verdict.py names.
+#: Least values of the candidates that enter as logarithms, including those of
+#: pipeline/quality/verdict.py.
 LEAST = {"side": 1e-2, "variety_of_colours": 1e-2, "contrast": 1e-2} | {
     k: w.least for k, w in WEIGHTS.items() if w.least is not None
 }
 #: Fields of ``QualityFeatures`` by their names in earlier files and in the report.
 FIELDS = {key: name for name, key in FEATURE_KEYS.items()}
-#: Share of an object that the segmenter must see where it was cut out.
+#: Share of an object that the segmenter must detect in its own photo.
 RECOGNISED = 0.7
 #: Backgrounds and sources of objects of each set, below the data folder.
 SETS = {
@@ -94,7 +98,15 @@ SETS = {
 
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """A photo with an object pasted into it, the class to remove, the photo before, and where the object is."""
+    """A photo with a pasted object.
+
+    Attributes:
+        name: names the photo and the object.
+        rgb: the photo with the object.
+        truth: the photo before.
+        object: HW, the object's pixels.
+        category: the object's class.
+    """
 
     name: str
     rgb: Pixels
@@ -104,7 +116,13 @@ class Composite:
 
 
 def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> Iterator[Composite]:
-    """Without end, the same for the same data. ``seen(rgb, category)``: HW, where the segmenter sees a class."""
+    """Yield composites without end, the same ones for the same data.
+
+    Args:
+        data: the data folder.
+        which: a key of ``SETS``.
+        seen: maps a photo and a class to the HW mask in which the segmenter detects the class.
+    """
     rng = np.random.default_rng({"fit": 11, "test": 12}[which])
     folders, sources = SETS[which]
     each = [find_images([data / f]) for f in folders]
@@ -131,9 +149,11 @@ def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> I
 def cut_out(
     label_file: Path, rng: np.random.Generator, seen: Callable[[Pixels, str], Mask]
 ) -> tuple[Pixels, np.ndarray, str] | None:
-    """(picture, opacity in [0, 1], class) of one whole object of a labelled photo.
+    """Cut one whole object out of a labelled photo.
 
-    None where it is too small, cut by the photo's border, or not seen by the segmenter even in its own photo: nobody would have it removed.
+    Returns:
+        (picture, opacity in [0, 1], class). None if the object is too small, touches the photo's
+        border, or is not detected by the segmenter in its own photo.
     """
     from PIL import Image
 
@@ -142,28 +162,38 @@ def cut_out(
     if not classes:
         return None
     chosen = int(rng.choice(classes))
-    _, parts, stats, _ = cv2.connectedComponentsWithStats((label == chosen).astype(np.uint8))
+    _, components, stats, _ = cv2.connectedComponentsWithStats((label == chosen).astype(np.uint8))
     if len(stats) < 2:
         return None
-    part = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    x, y, w, h, area = stats[part]
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    x, y, w, h, area = stats[largest]
     if area < 4000 or x < 2 or y < 2 or x + w > label.shape[1] - 2:
         return None
     picture = read_rgb(next((label_file.parent.parent / "images").glob(f"{label_file.stem}.*")))
-    if seen(picture, CLASSES[chosen - 1])[parts == part].mean() < RECOGNISED:
+    category, component = CLASSES[chosen - 1], components == largest
+    if seen(picture, category)[component].mean() < RECOGNISED:
         return None
-    mask = cv2.erode((parts == part).astype(np.uint8), np.ones((3, 3)))[y : y + h, x : x + w]
-    return (
-        picture[y : y + h, x : x + w],
-        cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8),
-        CLASSES[chosen - 1],
-    )
+    mask = cv2.erode(component.astype(np.uint8), np.ones((3, 3)))[y : y + h, x : x + w]
+    opacity = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
+    return picture[y : y + h, x : x + w], opacity, category
 
 
 def paste(
     truth: Pixels, picture: Pixels, alpha: np.ndarray, place: np.ndarray
 ) -> tuple[Pixels, Mask]:
-    """The object at 1.5 to 20 % of the photo, on its lower part, now and then over its border."""
+    """Paste an object onto the lower part of a photo, at 1.5 to 20 % of it.
+
+    A quarter of the objects may reach over the border.
+
+    Args:
+        truth: the photo.
+        picture: the object's picture.
+        alpha: its opacity in [0, 1].
+        place: four random numbers in [0, 1]: scale, height, horizontal position, reach.
+
+    Returns:
+        (the photo with the object, HW mask of the object).
+    """
     h, w = truth.shape[:2]
     scale = np.sqrt((0.015 * (0.2 / 0.015) ** place[0]) * h * w / max(1.0, float(alpha.sum())))
     scale = min(scale, 0.95 * h / alpha.shape[0], 0.95 * w / alpha.shape[1])
@@ -199,7 +229,10 @@ class TrueError:
         self.network.spatial = True
 
     def __call__(self, result: Pixels, truth: Pixels, mask: Mask) -> float:
-        """The map's mean over the mask, on its extent and half as much again, brought to at most 512 pixels."""
+        """Return the map's mean over the mask.
+
+        It is computed on a crop half as large again as the mask's box, of at most 512 pixels.
+        """
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         my, mx = (y1 - y0) // 4 + 16, (x1 - x0) // 4 + 16
@@ -214,42 +247,58 @@ class TrueError:
         inside = cv2.resize(mask[part].astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
         x, y = (torch.from_numpy(p).permute(2, 0, 1)[None] for p in pair)
         with torch.inference_mode():
-            found = self.network(x, y, normalize=True)[0, 0].numpy()
-        return float(found[inside].mean())
+            error_map = self.network(x, y, normalize=True)[0, 0].numpy()
+        return float(error_map[inside].mean())
 
 
 def candidates(
     remover: ObjectRemover, rgb: Pixels, outcome: Outcome, category: str | None
 ) -> dict[str, Any]:
-    """Every figure that might tell a bad result from a good one, none of which knows the truth. Of several holes the largest counts.
+    """Compute every metric that might predict the error without the ground truth.
 
-    ``signs`` are those that pipeline/quality/verdict.py weighs; the others were tried and predict less, or nothing beside them.
-    ``category``: the class that was removed, or None where the mask was given.
+    The largest hole counts. ``signs`` are the features that pipeline/quality/verdict.py weighs; the
+    others were tried and predict less, or add nothing.
+
+    Args:
+        remover: has the networks.
+        rgb: the photo.
+        outcome: of the removal, with a result.
+        category: the class that was removed; None if the mask was given.
     """
     assert outcome.mask is not None
     assert outcome.result is not None
-    unknown, result = outcome.mask, outcome.result
-    parts = find_holes(unknown)
-    i = int(np.argmax([h.share for h in parts]))
-    hole, found = parts[i], outcome.holes[i]
-    assert found.features is not None
+    hole_mask, result = outcome.mask, outcome.result
+    holes = find_holes(hole_mask)
+    i = int(np.argmax([h.share for h in holes]))
+    hole, outcome_of_hole = holes[i], outcome.holes[i]
+    assert outcome_of_hole.features is not None
     before, after = (
         remover.networks.segmenter.probabilities(rgb),
         remover.networks.segmenter.probabilities(result),
     )
     size = before.shape[2], before.shape[1]
-    inside = cv2.resize(unknown.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    inside = cv2.resize(hole_mask.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     reach = 2 * max(2, round(0.1 * float(np.sqrt(inside.sum())))) + 1
     around = cv2.dilate(inside.astype(np.uint8), np.ones((reach, reach))).astype(bool) & ~inside
-    variety, contrast = colours_around(rgb, hole, unknown)
+    variety, contrast = colours_around(rgb, hole, hole_mask)
+    probe = outcome_of_hole.probe
     row: dict[str, Any] = {
-        "signs": asdict(found.features), "probe": None if found.probe is None else asdict(found.probe),
-        "holes": len(parts), "route": found.routing.route.value, "hole_share": outcome.hole_share, "residue": outcome.residue,
-        "thing_after": float(1 - after[0][inside].mean()), "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
-        "thing_around": float(1 - before[0][around].mean()), "thing_around_after": float(1 - after[0][around].mean()),
-        "smoothness": smoothness(result, hole, unknown), "variety_of_colours": variety, "contrast": contrast,
-        "compact": float(hole.mask.mean()), "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
-    }  # fmt: skip
+        "signs": asdict(outcome_of_hole.features),
+        "probe": None if probe is None else asdict(probe),
+        "holes": len(holes),
+        "route": outcome_of_hole.routing.route.value,
+        "hole_share": outcome.hole_share,
+        "residue": outcome.residue,
+        "thing_after": float(1 - after[0][inside].mean()),
+        "changed_class": float((after[1:].max(0)[inside] > 0.5).mean()),
+        "thing_around": float(1 - before[0][around].mean()),
+        "thing_around_after": float(1 - after[0][around].mean()),
+        "smoothness": smoothness(result, hole, hole_mask),
+        "variety_of_colours": variety,
+        "contrast": contrast,
+        "compact": float(hole.mask.mean()),
+        "side": float(max(hole.box.w, hole.box.h) / max(rgb.shape[:2])),
+    }
     if category is not None:
         removed, removed_after = (removed_probability(p, [category]) for p in (before, after))
         rim = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7))).astype(
@@ -264,15 +313,15 @@ def candidates(
     return row
 
 
-def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
-    """Mean gradient inside the hole (its rim left out) over that of the known ring around it."""
+def smoothness(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
+    """Return the mean gradient inside the hole, without its rim, over that of the known ring."""
     reach = max(8, round(0.15 * max(hole.box.w, hole.box.h)))
-    part = hole.box.grown(reach, unknown.shape)
-    inner = hole_within(hole, part)
-    grey = cv2.cvtColor(result[part.slices], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    window = hole.box.grown(reach, hole_mask.shape)
+    inner = hole_within(hole, window)
+    grey = cv2.cvtColor(result[window.slices], cv2.COLOR_RGB2GRAY).astype(np.float32)
     gradient = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1))
     deep = cv2.erode(inner.astype(np.uint8), np.ones((5, 5))).astype(bool)
-    ring = cv2.erode((~unknown[part.slices]).astype(np.uint8), np.ones((5, 5))).astype(bool)
+    ring = cv2.erode((~hole_mask[window.slices]).astype(np.uint8), np.ones((5, 5))).astype(bool)
     return (
         float(gradient[deep].mean() / max(float(gradient[ring].mean()), 4.0))
         if deep.any() and ring.any()
@@ -280,18 +329,19 @@ def smoothness(result: Pixels, hole: Hole, unknown: Mask) -> float | None:
     )
 
 
-def colours_around(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float]:
-    """(variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
+def colours_around(rgb: Pixels, hole: Hole, hole_mask: Mask) -> tuple[float, float]:
+    """Return (variety, contrast) of the known ring around a hole, at 128 pixels for hole and ring.
 
-    Spread of colours; and the same after a blur of 4 pixels: how differently the hole's sides look.
+    Variety is the spread of colours. Contrast is the same after a blur of 4 pixels: the difference
+    between the hole's sides.
     """
-    part = hole.box.grown(max(8, round(0.3 * max(hole.box.w, hole.box.h))), unknown.shape)
-    scale = min(1.0, 128 / max(part.w, part.h))
-    size = max(8, round(part.w * scale)), max(8, round(part.h * scale))
-    known = (~unknown[part.slices]).astype(np.float32)
+    window = hole.box.grown(max(8, round(0.3 * max(hole.box.w, hole.box.h))), hole_mask.shape)
+    scale = min(1.0, 128 / max(window.w, window.h))
+    size = max(8, round(window.w * scale)), max(8, round(window.h * scale))
+    known = (~hole_mask[window.slices]).astype(np.float32)
     sure = cv2.resize(known, size, interpolation=cv2.INTER_AREA) > 0.999
     picture = cv2.resize(
-        rgb[part.slices].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA
+        rgb[window.slices].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA
     )
     if not sure.any():
         return float("nan"), float("nan")
@@ -301,32 +351,30 @@ def colours_around(rgb: Pixels, hole: Hole, unknown: Mask) -> tuple[float, float
 
 
 def keep_maps(path: Path, remover: ObjectRemover, item: Composite, outcome: Outcome) -> None:
-    """What further figures can be made from later: pictures, hole, and the segmenter's maps in 8 bits."""
+    """Save the data for further metrics: pictures, hole, and the segmenter's maps in 8 bits."""
+    assert outcome.result is not None
+    assert outcome.mask is not None
     path.parent.mkdir(parents=True, exist_ok=True)
-    maps = {}
+    arrays: dict[str, Any] = {
+        "rgb": item.rgb,
+        "result": outcome.result,
+        "truth": item.truth,
+        "mask": outcome.mask,
+        "object": item.object,
+    }
     for name, picture in (("before", item.rgb), ("after", outcome.result)):
-        assert picture is not None
-        found = remover.networks.segmenter.probabilities(picture)
-        removed = removed_probability(found, [item.category])
-        maps |= {
-            f"{name}_removed": removed,
-            f"{name}_ground": found[0],
-            f"{name}_rival": found[1:].max(0),
+        probabilities = remover.networks.segmenter.probabilities(picture)
+        maps = {
+            f"{name}_removed": removed_probability(probabilities, [item.category]),
+            f"{name}_ground": probabilities[0],
+            f"{name}_rival": probabilities[1:].max(0),
         }
-    small = {k: (v * 255).astype(np.uint8) for k, v in maps.items()}
-    np.savez_compressed(
-        path,
-        rgb=item.rgb,
-        result=outcome.result,
-        truth=item.truth,
-        mask=outcome.mask,
-        object=item.object,
-        **small,
-    )
+        arrays |= {key: (values * 255).astype(np.uint8) for key, values in maps.items()}
+    np.savez_compressed(path, **arrays)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Append a line for each composite that the file does not hold yet, until ``count`` of them have been cleaned."""
+    """Append a line per composite missing in the file, until ``count`` of them were cleaned."""
     rows = (
         [json.loads(line) for line in args.out.read_text().splitlines()]
         if args.out.exists()
@@ -337,8 +385,9 @@ def run(args: argparse.Namespace) -> None:
     true_error = TrueError()
 
     def seen(rgb: Pixels, category: str) -> Mask:
-        found = removed_probability(remover.networks.segmenter.probabilities(rgb), [category])
-        return class_mask(found, *rgb.shape[:2], 0.5)
+        probabilities = remover.networks.segmenter.probabilities(rgb)
+        height, width = rgb.shape[:2]
+        return class_mask(removed_probability(probabilities, [category]), height, width, 0.5)
 
     for item in composites(args.data, args.set, seen):
         if cleaned >= args.count:
@@ -355,9 +404,12 @@ def run(args: argparse.Namespace) -> None:
             Photo(item.rgb), Removal.from_settings(remover.settings, classes, given)
         )
         row: dict[str, Any] = {
-            "name": item.name, "class": item.category, "masks": given is not None,
-            "object_share": float(item.object.mean()), "status": outcome.status.value,
-        }  # fmt: skip
+            "name": item.name,
+            "class": item.category,
+            "masks": given is not None,
+            "object_share": float(item.object.mean()),
+            "status": outcome.status.value,
+        }
         if outcome.result is not None and outcome.mask is not None:
             row |= candidates(remover, item.rgb, outcome, item.category if given is None else None)
             if args.pictures:
@@ -383,7 +435,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The cleaned photos of a file, with every figure on one level."""
+    """Read the cleaned photos of a file, with all metrics on one level."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     print(
         f"{path}: {len(rows)} photos, {sum('true_lpips' not in r for r in rows)} of them unchanged"
@@ -405,11 +457,16 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    """Return one metric of all rows, NaN where it is unknown."""
     return np.array([np.nan if row.get(name) is None else float(row[name]) for row in rows])
 
 
 def fit(args: argparse.Namespace) -> None:
-    """Ridge regression of log LPIPS on the signs; what is not known counts as the mean. Prints ``WEIGHTS`` of pipeline/quality/verdict.py."""
+    """Print ``WEIGHTS`` of pipeline/quality/verdict.py.
+
+    They come from a ridge regression of log LPIPS on the features; unknown values count as the
+    mean.
+    """
     rows = read(args.file)
     names = args.signs.split(",") if args.signs else list(WEIGHTS)
     truth = np.log(column(rows, "true_lpips"))
@@ -432,18 +489,26 @@ def fit(args: argparse.Namespace) -> None:
     for k in range(10):
         base, slope = slopes(fold != k)
         unseen[fold == k] = base + table[fold == k] @ slope
-    print(
-        f"cross-validated: {agreement(np.exp(unseen), np.exp(truth), float(np.quantile(np.exp(unseen), 0.68)))}"
-    )
+    limit = float(np.quantile(np.exp(unseen), 0.68))
+    print(f"cross-validated: {agreement(np.exp(unseen), np.exp(truth), limit)}")
     base, slope = slopes(fold >= 0)
     print(f"USUAL_ERROR = {base:.3f}")
     for name, u, w, s in zip(names, usual, slope, scale, strict=True):
-        print(f'    "{name}": Weight({u:.3f}, {w:.3f}, …),  # {w * s:+.2f} a standard deviation')
+        print(f'    "{name}": Weight({u:.3f}, {w:.3f}, …),  # {w * s:+.2f} per standard deviation')
     print(f"68 % of them are expected below {np.quantile(np.exp(base + table @ slope), 0.68):.3f}")
 
 
 def agreement(expected: np.ndarray, truth: np.ndarray, limit: float | np.ndarray) -> str:
-    """Spearman's correlation; and of "review" (``limit``: a threshold, or the flags themselves) for the worst fifth."""
+    """Describe how well an expected error agrees with the true one.
+
+    Args:
+        expected: the expected error of each photo.
+        truth: the true error of each photo.
+        limit: the threshold of ``review``, or the flags themselves.
+
+    Returns:
+        Spearman's correlation, and precision and recall of ``review`` for the worst fifth.
+    """
     from scipy.stats import spearmanr
 
     worst = truth >= np.quantile(truth, 0.8)
@@ -453,78 +518,81 @@ def agreement(expected: np.ndarray, truth: np.ndarray, limit: float | np.ndarray
         if flagged.any() and not flagged.all()
         else float("nan")
     )
+    precision = worst[flagged].mean() if flagged.any() else float("nan")
     return (
-        f"rho {spearmanr(expected, truth)[0]:.2f}, review {flagged.mean():.0%} of all, {flagged[worst].mean():.0%} of the worst fifth "
-        f"(precision {worst[flagged].mean() if flagged.any() else float('nan'):.0%}), their error {right:.2f} x the others'"
+        f"rho {spearmanr(expected, truth)[0]:.2f}, review {flagged.mean():.0%} of all, "
+        f"{flagged[worst].mean():.0%} of the worst fifth (precision {precision:.0%}), "
+        f"their error {right:.2f} x the others'"
     )
 
 
 def judge(args: argparse.Namespace) -> None:
-    """How well each figure, the score and the status know the true error: all photos, and by where the mask came from."""
+    """Print how well each metric, the score and the status agree with the true error.
+
+    For all photos, and by the mask's origin.
+    """
     from scipy.stats import spearmanr
 
     rows = read(args.file)
-    for label, part in (
+    for label, group in (
         ("all", rows),
         ("--class", [r for r in rows if not r["masks"]]),
         ("masks given", [r for r in rows if r["masks"]]),
     ):
-        truth = column(part, "true_lpips")
-        signs = [
+        truth = column(group, "true_lpips")
+        features = [
             QualityFeatures(**{k: r["signs"].get(k) for k in QualityFeatures.__dataclass_fields__})
-            for r in part
+            for r in group
         ]
-        expected = np.array([expected_error(s) for s in signs])
-        blind = np.array([expected_error(replace(s, probe=None)) for s in signs])
-        status = np.array(
+        expected = np.array([expected_error(f) for f in features])
+        blind = np.array([expected_error(replace(f, probe=None)) for f in features])
+        review = np.array(
             [
-                judge_photo(r["hole_share"], r["residue"], [outcome_of(s)])[0] is Status.REVIEW
-                for s, r in zip(signs, part, strict=True)
+                judge_photo(r["hole_share"], r["residue"], [outcome_of(f)])[0] is Status.REVIEW
+                for f, r in zip(features, group, strict=True)
             ]
         )
+        of_box = spearmanr(expected, column(group, "true_box"))[0]
         print(
-            f"\n{label}: {len(part)} photos, true LPIPS {np.median(truth):.3f} (a fifth above {np.quantile(truth, 0.8):.3f})"
+            f"\n{label}: {len(group)} photos, true LPIPS {np.median(truth):.3f} "
+            f"(a fifth above {np.quantile(truth, 0.8):.3f})"
         )
-        print(f"  the verdict: {agreement(expected, truth, status)}")
+        print(f"  the verdict: {agreement(expected, truth, review)}")
         print(
-            f"  score without the probe: rho {spearmanr(blind, truth)[0]:.2f}; score against LPIPS of the hole's box: ",
-            end="",
+            f"  score without the probe: rho {spearmanr(blind, truth)[0]:.2f}; "
+            f"score against LPIPS of the hole's box: rho {of_box:.2f}"
         )
-        print(f"rho {spearmanr(expected, column(part, 'true_box'))[0]:.2f}")
-        ranks = []
-        for name in sorted(
-            {
-                k
-                for r in part
-                for k, v in r.items()
-                if isinstance(v, int | float) and not isinstance(v, bool)
-            }
-        ):
-            x = column(part, name)
-            known = ~np.isnan(x)
-            if known.sum() > 20 and np.ptp(x[known]) > 0:
-                ranks.append((name, float(spearmanr(x[known], truth[known])[0])))
-        print(
-            "  "
-            + ", ".join(
-                f"{name} {rho:+.2f}" for name, rho in sorted(ranks, key=lambda r: -abs(r[1]))
-            )
-        )
+        ranks = correlations(group, truth)
+        print("  " + ", ".join(f"{name} {rho:+.2f}" for name, rho in ranks))
 
 
-def outcome_of(signs: QualityFeatures) -> HoleOutcome:
-    return HoleOutcome(
-        Box(0, 0, 1, 1),
-        0.0,
-        Routing(Route.FREE_FORM, ""),
-        signs.seam,
-        None,
-        signs,
-        expected_error(signs),
-    )
+def correlations(rows: list[dict[str, Any]], truth: np.ndarray) -> list[tuple[str, float]]:
+    """Return every metric's rank correlation with the true error, the strongest first."""
+    from scipy.stats import spearmanr
+
+    names = {
+        key
+        for row in rows
+        for key, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    ranks = []
+    for name in sorted(names):
+        x = column(rows, name)
+        known = ~np.isnan(x)
+        if known.sum() > 20 and np.ptp(x[known]) > 0:
+            ranks.append((name, float(spearmanr(x[known], truth[known])[0])))
+    return sorted(ranks, key=lambda rank: -abs(rank[1]))
+
+
+def outcome_of(features: QualityFeatures) -> HoleOutcome:
+    """Return the outcome of a hole with these features, for the verdict."""
+    routing, score = Routing(Route.FREE_FORM, ""), expected_error(features)
+    return HoleOutcome(Box(0, 0, 1, 1), 0.0, routing, features.seam, None, features, score)
 
 
 def main() -> None:
+    """Run the command."""
     p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     verbs = p.add_subparsers(required=True)
     runs = verbs.add_parser("run")
@@ -538,7 +606,7 @@ def main() -> None:
     fits.add_argument("file", type=Path)
     fits.add_argument(
         "--signs",
-        help="which figures, with commas between (default: those of pipeline/quality/verdict.py)",
+        help="the features, separated by commas (default: those of pipeline/quality/verdict.py)",
     )
     fits.add_argument(
         "--ridge",

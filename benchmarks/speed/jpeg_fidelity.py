@@ -1,10 +1,11 @@
-"""A JPEG with its own coefficients outside the hole against the same photo encoded anew: time, pixels that change, memory.
+"""Compare JPEGs that keep their coefficients outside the hole with re-encoded ones.
 
-    python benchmarks/speed/jpeg_fidelity.py PHOTO… [--megapixels 48]
+    python -m benchmarks.speed.jpeg_fidelity PHOTO… [--megapixels 48]
 
-Both ways in one run, turn by turn; the hole is an ellipse of a tenth of the photo, filled with its own pixels from the other side. The
-ratio of times is what carries to another machine. Memory is the largest sum of this process and its helper, seen every 20 ms in
-``/proc`` (Linux).
+Prints time, changed pixels and memory. Both ways alternate in one run; the hole is an ellipse of a
+tenth of the photo, filled with pixels from its other side. Only the ratio of times applies to other
+machines. Memory is the largest sum of this process and its helper, sampled every 20 ms in ``/proc``
+(Linux).
 """
 
 from __future__ import annotations
@@ -14,29 +15,30 @@ import os
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
+from unittest import mock
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from remove_objects.pipeline.images import WriteResult, read_photo, write_photo
-from remove_objects.pipeline.images.dct import splice
 from remove_objects.pipeline.types import Mask, Photo, Pixels
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photos", nargs="+", type=Path)
-    parser.add_argument(
-        "--megapixels", type=float, help="lay the photo beside itself until it is as large"
-    )
+    parser.add_argument("--megapixels", type=float, help="tile the photo until it has this size")
     parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
     print(
-        "| photo | megapixels | seconds kept / anew | ratio | pixels changed outside | PSNR outside | peak MB |"
+        "| photo | megapixels | seconds kept / re-encoded | ratio "
+        "| pixels changed outside | PSNR outside | peak MB |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
@@ -48,8 +50,9 @@ def main() -> None:
 
 
 def enlarged(path: Path, megapixels: float, folder: Path) -> Path:
-    """The photo tiled to a size, with its own tables and sampling."""
+    """Tile a photo to a size, with its own tables and sampling, and write it into a folder."""
     with Image.open(path) as image:
+        assert isinstance(image, JpegImagePlugin.JpegImageFile)
         times = max(1, round((megapixels * 1e6 / (image.width * image.height)) ** 0.5 + 0.499))
         tiled = np.tile(np.asarray(image), (times, times, 1))
         share = (megapixels * 1e6 / (tiled.shape[0] * tiled.shape[1])) ** 0.5
@@ -59,31 +62,35 @@ def enlarged(path: Path, megapixels: float, folder: Path) -> Path:
             target,
             qtables=image.quantization,
             subsampling=max(0, JpegImagePlugin.get_sampling(image)),
-        )  # type: ignore[attr-defined]
+        )
     return target
 
 
 def row(source: Path, folder: Path, repeat: int) -> str:
+    """Measure a photo and return its row of the table."""
     with Watch() as memory:
         photo = read_photo(source)
         rgb, hole = work(photo)
         kept: list[tuple[float, WriteResult]] = []
-        anew: list[tuple[float, WriteResult]] = []
+        encoded: list[tuple[float, WriteResult]] = []
         timed(photo, rgb, hole, folder, with_library=True)  # starts the helper
         for _ in range(repeat):
             kept.append(timed(photo, rgb, hole, folder, with_library=True))
-            anew.append(timed(photo, rgb, hole, folder, with_library=False))
+            encoded.append(timed(photo, rgb, hole, folder, with_library=False))
     assert not kept[0][1].note, kept[0][1].note
-    first, second = median(s for s, _ in kept), median(s for s, _ in anew)
-    a, b = kept[0][1], anew[0][1]
+    first, second = median(s for s, _ in kept), median(s for s, _ in encoded)
+    a, b = kept[0][1], encoded[0][1]
     size = photo.size[0] * photo.size[1] / 1e6
+    psnr = [result.psnr_outside or float("inf") for result in (a, b)]
     return (
-        f"| {source.name} | {size:.1f} | {first:.2f} / {second:.2f} | {first / second:.2f} | {a.changed_outside:,} / {b.changed_outside:,} "
-        f"| {a.psnr_outside or float('inf'):.1f} / {b.psnr_outside or float('inf'):.1f} dB | {memory.peak / 1e6:.0f} |"
+        f"| {source.name} | {size:.1f} | {first:.2f} / {second:.2f} | {first / second:.2f} "
+        f"| {a.changed_outside:,} / {b.changed_outside:,} "
+        f"| {psnr[0]:.1f} / {psnr[1]:.1f} dB | {memory.peak / 1e6:.0f} |"
     )
 
 
 def work(photo: Photo) -> tuple[Pixels, Mask]:
+    """Return the photo with a filled ellipse, and the ellipse's mask."""
     height, width = photo.size
     y, x = np.ogrid[:height, :width]
     hole = ((y - height / 2) / height) ** 2 + ((x - width / 2) / width) ** 2 < 0.1 / np.pi
@@ -93,19 +100,16 @@ def work(photo: Photo) -> tuple[Pixels, Mask]:
 def timed(
     photo: Photo, rgb: Pixels, hole: Mask, folder: Path, *, with_library: bool
 ) -> tuple[float, WriteResult]:
-    real = splice.importlib.util.find_spec
-    if not with_library:
-        splice.importlib.util.find_spec = lambda name: None  # type: ignore[assignment]
-    begun = time.monotonic()
-    try:
+    """Write a photo with or without jpeglib: (seconds, result)."""
+    missing = mock.patch("importlib.util.find_spec", return_value=None)
+    with nullcontext() if with_library else missing:
+        begun = time.monotonic()
         result = write_photo(photo, rgb, hole, folder / "out.jpg")
-    finally:
-        splice.importlib.util.find_spec = real
-    return time.monotonic() - begun, result
+        return time.monotonic() - begun, result
 
 
 class Watch:
-    """The largest memory of this process and its children together, in bytes."""
+    """Measures the largest memory of this process and its children together, in bytes."""
 
     def __enter__(self) -> Watch:
         self.peak, self._over = 0, threading.Event()
@@ -128,7 +132,7 @@ class Watch:
                 try:
                     total += int(Path("/proc", process, "statm").read_text().split()[1]) * page
                 except OSError:
-                    continue  # it has ended
+                    continue  # the process has ended
             self.peak = max(self.peak, total)
 
 

@@ -1,11 +1,13 @@
-"""Speed of the pipeline beside the machine's own limit, and beside its peers, in one run.
+"""Measure the pipeline's speed against the machine's limit and against other libraries, in one run.
 
-    python benchmarks/speed/pipeline.py [--quick] [--repeats 5] [--json FILE]
+    python -m benchmarks.speed.pipeline [--quick] [--repeats 5] [--json FILE]
 
-Every stage on a photo of 2 megapixels with one hole: median seconds, spread, counted FLOPs, and the share of the matrix-product rate of
-this very machine that they reach. Then whole runs of ``remove-objects`` in processes of their own: seconds a photo, start to first photo,
-peak memory. Last, every goal beside what was measured. A sample picture is enlarged, so nothing but the repository is needed;
-FCN-ResNet101 has random weights, which take as long as the published ones. Figures of one run are compared with each other only.
+Every stage runs on a photo of 2 megapixels with one hole: median seconds, spread, counted FLOPs,
+and the share of this machine's matrix-product rate that they reach. Whole runs of
+``remove-objects`` follow, each in its own process: seconds per photo, time to the first photo, peak
+memory. The last table compares every goal with its measurement. The photo is an enlarged sample
+picture, so the repository suffices; FCN-ResNet101 has random weights, which take as long as the
+published ones. Compare only numbers of the same run.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,7 @@ LAMA = 440e9
 
 
 def median(run: Callable[[], Any], repeats: int) -> dict[str, float]:
-    """Seconds of ``run`` after one call that does not count."""
+    """Time several calls of ``run`` after one that does not count: median and spread in seconds."""
     run()
     taken = []
     for _ in range(repeats):
@@ -48,7 +51,7 @@ def median(run: Callable[[], Any], repeats: int) -> dict[str, float]:
 
 
 def gemm(dtype: Any, repeats: int, size: int = 2048) -> float:
-    """FLOP a second of a product of two square matrices."""
+    """Return the FLOP/s of a product of two square matrices."""
     import torch
 
     a, b = (torch.randn(size, size, dtype=dtype) for _ in range(2))
@@ -56,7 +59,10 @@ def gemm(dtype: Any, repeats: int, size: int = 2048) -> float:
 
 
 def flops(run: Callable[[], Any]) -> int:
-    """Of the networks in one call: all are convolutions (the texture's search for offsets multiplies matrices, which is none)."""
+    """Count the FLOPs of the networks in one call.
+
+    Only convolutions count: the texture's search for offsets multiplies matrices too.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
@@ -71,7 +77,7 @@ def flops(run: Callable[[], Any]) -> int:
 
 
 def photo_file(folder: Path, size: tuple[int, int], name: str) -> Path:
-    """The sample enlarged to ``size`` (height, width), as a JPEG."""
+    """Write the sample, enlarged to ``size`` (height, width), as a JPEG."""
     picture = cv2.imread(str(SAMPLE))
     assert picture is not None
     path = folder / f"{name}.jpg"
@@ -84,7 +90,7 @@ def photo_file(folder: Path, size: tuple[int, int], name: str) -> Path:
 
 
 def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(our stages, the peers) on the photo of 2 megapixels."""
+    """Measure (the stages, other libraries) on the photo of 2 megapixels."""
     import torch
     from torchvision.models.segmentation import FCN_ResNet101_Weights, fcn_resnet101
 
@@ -108,11 +114,12 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     outcome = remover.clean(photo, removal)
     assert outcome.mask is not None
     assert outcome.result is not None
-    unknown, hole = outcome.mask, max(mask.find_holes(outcome.mask), key=lambda h: h.share)
+    result, hole_mask = outcome.result, outcome.mask
+    hole = max(mask.find_holes(hole_mask), key=lambda h: h.share)
     inpainters = remover.networks.inpainters
-    filler = HoleFiller(rgb, unknown, removal, remover.networks)
-    filler.result = outcome.result
-    found: dict[str, Any] = {
+    filler = HoleFiller(rgb, hole_mask, removal, remover.networks)
+    filler.result = result
+    measured: dict[str, Any] = {
         "photo": {
             "height": rgb.shape[0],
             "width": rgb.shape[1],
@@ -121,16 +128,16 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     }
 
     def add(name: str, run: Callable[[], Any], *, network: bool = False) -> None:
-        found[name] = median(run, repeats) | ({"flops": flops(run)} if network else {})
+        measured[name] = median(run, repeats) | ({"flops": flops(run)} if network else {})
 
     add("read", lambda: images.read_photo(path))
     add(
-        "segment compact, one look",
+        "segment compact, one pass",
         lambda: remover.networks.segmenter.probabilities(rgb),
         network=True,
     )
     add(
-        "segment compact, with closer looks",
+        "segment compact, all passes",
         lambda: remover.select(photo, removal),
         network=True,
     )
@@ -148,33 +155,29 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     plain = replace(remover.settings, detail="none")
     networks_alone = ObjectRemover(plain).networks.inpainters
     for route in Route:
-        add(
-            f"inpaint {route.value}, network",
-            lambda route=route: networks_alone.fill(rgb, unknown, hole, route),
-            network=True,
-        )
-        add(
-            f"inpaint {route.value}, with detail",
-            lambda route=route: inpainters.fill(rgb, unknown, hole, route),
-            network=True,
-        )
-    fill = inpainters.fill(rgb, unknown, hole, Route.FREE_FORM)
-    add("composite", lambda: composite.blend_into(rgb.copy(), fill.rgb, fill.window, hole, unknown))
-    place = probe.probe_hole(hole, unknown, Route.FREE_FORM)
+        call = (rgb, hole_mask, hole, route)
+        add(f"inpaint {route.value}, network", partial(networks_alone.fill, *call), network=True)
+        add(f"inpaint {route.value}, with detail", partial(inpainters.fill, *call), network=True)
+    fill = inpainters.fill(rgb, hole_mask, hole, Route.FREE_FORM)
+    add(
+        "composite",
+        lambda: composite.blend_into(rgb.copy(), fill.rgb, fill.window, hole, hole_mask),
+    )
+    place = probe.probe_hole(hole, hole_mask, Route.FREE_FORM)
     if place is not None:
         add("probe", lambda: filler.probe(place, Route.FREE_FORM))
     filled = FilledHole(hole, outcome.holes[0].routing, None, {})
     add("measure", lambda: filler.measure(filled, None))
     add("preview", lambda: previews.write(folder, "stages.jpg", photo, outcome))
     out = folder / "written.jpg"
-    add("write", lambda: images.write_photo(photo, outcome.result, unknown, out, lossless=False))
+    add("write", lambda: images.write_photo(photo, result, hole_mask, out, lossless=False))
 
     peers: dict[str, Any] = {}
     for method in ("navier-stokes", "telea"):
         peers[method] = median(
-            lambda method=method: fill_classically(rgb, unknown, hole, method), max(1, repeats // 2)
+            partial(fill_classically, rgb, hole_mask, hole, method), max(1, repeats // 2)
         )
-    # torchvision's own way: its transforms, contiguous fp32, its network as it comes.
+    # As torchvision documents it: its transforms, contiguous fp32, its network unchanged.
     plainly = fcn_resnet101(
         weights=None, weights_backbone=None, num_classes=21, aux_loss=True
     ).eval()
@@ -193,16 +196,13 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     missing[150:380, 150:380] = True
     square = mask.find_holes(missing)[0]
     for name, fills in (("network", networks_alone), ("with detail", inpainters)):
-        add(
-            f"free-form at 512, {name}",
-            lambda fills=fills: fills.fill(small, missing, square, Route.FREE_FORM),
-            network=True,
-        )
-    return found, peers
+        call = (small, missing, square, Route.FREE_FORM)
+        add(f"free-form at 512, {name}", partial(fills.fill, *call), network=True)
+    return measured, peers
 
 
-def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, float]:
-    """``remove-objects`` on ``count`` copies in a process of its own: seconds in all and a photo, and its peak memory in MB."""
+def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, Any]:
+    """Run ``remove-objects`` on ``count`` copies in its own process: times and peak memory."""
     photos = folder / f"{size}-{count}"
     photos.mkdir(exist_ok=True)
     first = photo_file(photos, SIZES[size], "0000")
@@ -222,7 +222,7 @@ def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, f
         "-o",
         str(output),
     ]
-    # The journal of an earlier run would count as this one's first photo.
+    # The journal of an earlier run would count as the first photo of this one.
     shutil.rmtree(output, ignore_errors=True)
     begun = time.perf_counter()
     process = subprocess.Popen(
@@ -231,19 +231,19 @@ def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, f
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    first_done = peak = looked = 0.0
+    first_done = peak = sampled = 0.0
     journal = output / ".remove-objects-journal.jsonl"
     while process.poll() is None:
         if not first_done and journal.exists() and journal.stat().st_size:
             first_done = time.perf_counter() - begun
-        if time.perf_counter() - looked > 0.25:  # counting a process' pages holds it up
-            peak, looked = max(peak, resident_mb(process.pid)), time.perf_counter()
+        if time.perf_counter() - sampled > 0.25:  # counting the pages of a process blocks it
+            peak, sampled = max(peak, resident_mb(process.pid)), time.perf_counter()
         time.sleep(0.02)
     total, status = time.perf_counter() - begun, process.returncode
     report = json.loads((output / "report.json").read_text(encoding="utf-8"))
     if status not in (0, 1) or len(report["photos"]) != count:
         raise RuntimeError(f"remove-objects ended with {status}; see {output}")
-    # Medians: the first photo's stages hold the loading of the networks.
+    # Medians: the first photo's stages include the loading of the networks.
     by_stage = {
         stage: statistics.median(p["stages"][stage] for p in report["photos"])
         for stage in report["photos"][0]["stages"]
@@ -256,15 +256,18 @@ def whole_run(folder: Path, size: str, count: int, *options: str) -> dict[str, f
         if count > 1 and first_done
         else total,
         "peak_mb": peak,
-        "stages": {stage: round(seconds, 3) for stage, seconds in by_stage.items()},  # type: ignore[dict-item]
+        "stages": {stage: round(seconds, 3) for stage, seconds in by_stage.items()},
     }
 
 
 def resident_mb(pid: int) -> float:
-    """Memory of a process and its children now (Linux), what they share counted once. ``ru_maxrss`` will not do: a child's begins with its
-    parent's, which here has FCN-ResNet101 in it."""
+    """Return the current memory of a process and its children (Linux); shared memory counts once.
+
+    ``ru_maxrss`` is unsuitable: a child's starts at its parent's, which includes FCN-ResNet101
+    here.
+    """
     pids, total = [pid], 0.0
-    for each in pids:  # grows while it is walked
+    for each in pids:  # the list grows during the loop
         proc = Path("/proc") / str(each)
         try:
             pids += [
@@ -272,15 +275,15 @@ def resident_mb(pid: int) -> float:
                 for task in (proc / "task").iterdir()
                 for child in (task / "children").read_text().split()
             ]
-            found = re.search(r"^Pss:\s+(\d+)", (proc / "smaps_rollup").read_text(), re.MULTILINE)
-        except OSError:  # it ended in between
+            pss = re.search(r"^Pss:\s+(\d+)", (proc / "smaps_rollup").read_text(), re.MULTILINE)
+        except OSError:  # the process has ended
             continue
-        total += int(found[1]) / 1024 if found else 0.0
+        total += int(pss[1]) / 1024 if pss else 0.0
     return total
 
 
 def help_seconds(repeats: int) -> dict[str, float]:
-    """``remove-objects --help``, from the shell's view."""
+    """Time ``remove-objects --help`` from start to exit."""
     return median(
         lambda: subprocess.run(
             [sys.executable, "-m", "remove_objects.pipeline.cli", "--help"],
@@ -293,15 +296,18 @@ def help_seconds(repeats: int) -> dict[str, float]:
 
 
 def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each goal beside its figure: all are ratios or bounds within this run. None: was not measured."""
-    found, peers, rate, runs = result["stages"], result["peers"], result["gemm"], result["runs"]
+    """Compare each goal with its measurement, None if it was not measured.
+
+    All goals are ratios or bounds within this run.
+    """
+    ours, peers, rate, runs = result["stages"], result["peers"], result["gemm"], result["runs"]
     best = max(rate.values())
-    fcn, plain = found["segment fcn_resnet101"], peers["torchvision fcn_resnet101, plain call"]
+    fcn, plain = ours["segment fcn_resnet101"], peers["torchvision fcn_resnet101, plain call"]
     networks = (
-        found["segment compact, with closer looks"]["flops"] * 2
-        + found["inpaint free-form, with detail"]["flops"]
+        ours["segment compact, all passes"]["flops"] * 2
+        + ours["inpaint free-form, with detail"]["flops"]
     )
-    least = networks / best + found["read"]["seconds"] + found["write"]["seconds"]
+    least = networks / best + ours["read"]["seconds"] + ours["write"]["seconds"]
     small = runs["2mp"]["seconds_a_photo_after_the_first"]
     rows = [
         (
@@ -316,7 +322,7 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
             ">=",
             0.85,
         ),
-        ("2 megapixels, seconds a photo", small, "<=", 1.0),
+        ("2 megapixels, seconds per photo", small, "<=", 1.0),
         ("2 megapixels, against networks at the limit + decode + encode", small / least, "<=", 1.5),
         (
             "12 megapixels against 2",
@@ -326,13 +332,13 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         (
             "free-form at 512, x faster than LaMa's load",
-            LAMA / best / found["free-form at 512, with detail"]["seconds"],
+            LAMA / best / ours["free-form at 512, with detail"]["seconds"],
             ">=",
             12.0,
         ),
         (
-            "the same, its network alone (at a reduced size, as it works)",
-            LAMA / best / found["free-form at 512, network"]["seconds"],
+            "the same, its network alone (at its reduced size)",
+            LAMA / best / ours["free-form at 512, network"]["seconds"],
             ">=",
             12.0,
         ),
@@ -362,7 +368,7 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """The figures as text."""
+    """Print everything as text."""
     best = max(result["gemm"].values())
     print(
         "matrix products: "
@@ -378,7 +384,8 @@ def show(result: dict[str, Any]) -> None:
             )
             print(f"{name:42}{row['seconds']:9.3f}{row['spread']:8.3f}{of_limit}")
     for name, run in result["runs"].items():
-        times = f"{run['photos']} photos in {run['seconds']:.1f} s, first after {run['first_photo']:.1f} s"
+        times = f"{run['photos']} photos in {run['seconds']:.1f} s"
+        times += f", first after {run['first_photo']:.1f} s"
         print(f"run {name}: {times}, peak {run['peak_mb']:.0f} MB; {run['stages']}")
     for goal in result["goals"]:
         measured = "not measured" if goal["measured"] is None else f"{goal['measured']:.2f}"
@@ -387,11 +394,12 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run the command."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument(
         "--quick",
         action="store_true",
-        help="one repeat, few photos, no 48 megapixels: to see that it runs",
+        help="one repeat, few photos, no 48 megapixels: checks that it works",
     )
     p.add_argument("--repeats", type=int, default=5)
     p.add_argument("--json", type=Path)
@@ -408,7 +416,7 @@ def main() -> int:
     }
 
     def limit() -> None:
-        """The best rate seen so far: a machine that others work on too is at times half as fast."""
+        """Keep the best rate so far: a shared machine is at times half as fast."""
         for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
             rate = gemm(kind, repeats, 512 if args.quick else 2048)
             result["gemm"][name] = max(rate, result["gemm"].get(name, 0.0))

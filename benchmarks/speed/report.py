@@ -1,8 +1,8 @@
-"""What the report costs: its share of a finished run's time, and how long a browser takes to open it, also with many more photos.
+"""Measure the cost of the report: its share of a run's time, and how long a browser opens it.
 
 remove-objects --class person --no-probe photos -o out
-python benchmarks/speed/report.py out                        # seconds of previews, CSV and page, beside the run's
-python benchmarks/speed/report.py out --load 300 2000        # that run's photos again and again, opened in headless Chromium
+python -m benchmarks.speed.report out                   # previews, CSV and page
+python -m benchmarks.speed.report out --load 300 2000   # repeats that run's photos, in Chromium
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from remove_objects.pipeline.report import page as report_html
 from remove_objects.pipeline.report import previews, spreadsheet
+from remove_objects.pipeline.storage.layout import PREVIEWS
 
 FLAGS = (
     "--headless",
@@ -30,23 +31,28 @@ FLAGS = (
 
 
 def seconds(work: Callable[[], None]) -> float:
-    """The best of three: the machine may have other things to do."""
-    found = []
+    """Return the best of three times, as the machine may be busy."""
+    times = []
     for _ in range(3):
         begun = time.perf_counter()
         work()
-        found.append(time.perf_counter() - begun)
-    return min(found)
+        times.append(time.perf_counter() - begun)
+    return min(times)
 
 
 def write_page(folder: Path, path: Path, report: dict[str, Any]) -> None:
+    """Write ``report.html`` with the previews of a folder."""
     report_html.write_html(
         path, report["run"], report["photos"], lambda entry: previews.find(folder, entry["input"])
     )
 
 
 def cost(folder: Path, report: dict[str, Any]) -> None:
-    """Stages run in several threads: their sum is compared with the sum of all stages, the files with the run's own seconds."""
+    """Print the report's share of a run.
+
+    Stages run in several threads, so the previews are compared with the sum of all stages; the
+    files are compared with the run's seconds.
+    """
     photos = report["photos"]
     drawn = sum(p["stages"].get("preview", 0.0) for p in photos)
     stages = sum(sum(p["stages"].values()) for p in photos)
@@ -55,24 +61,25 @@ def cost(folder: Path, report: dict[str, Any]) -> None:
         page = seconds(lambda: write_page(folder, Path(scratch, "report.html"), report))
     total = report["run"]["seconds"]
     print(
-        f"{len(photos)} photos in {total:.1f} s; previews {drawn:.2f} s of {stages:.1f} s in all stages ({drawn / stages:.1%})"
+        f"{len(photos)} photos in {total:.1f} s; previews {drawn:.2f} s "
+        f"of {stages:.1f} s in all stages ({drawn / stages:.1%})"
     )
-    print(
-        f"report.csv {table:.3f} s, report.html {page:.3f} s ({(table + page) / total:.1%} of the run)"
-    )
+    share = (table + page) / total
+    print(f"report.csv {table:.3f} s, report.html {page:.3f} s ({share:.1%} of the run)")
 
 
 def load(folder: Path, report: dict[str, Any], count: int) -> None:
+    """Print how long a browser opens a report of ``count`` photos."""
     from playwright.sync_api import sync_playwright
 
     executable = next(
-        found
+        program
         for name in ("chromium", "chromium-browser", "google-chrome")
-        if (found := shutil.which(name))
+        if (program := shutil.which(name))
     )
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as play:
         out = Path(scratch)
-        (out / previews.PREVIEWS).mkdir()
+        (out / PREVIEWS).mkdir()
         photos = []
         for number in range(count):
             entry = report["photos"][number % len(report["photos"])]
@@ -98,6 +105,7 @@ def load(folder: Path, report: dict[str, Any], count: int) -> None:
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,9 +1,10 @@
-"""Would another runtime be faster? A photo's networks by PyTorch as they run here, compiled, by ONNX Runtime and by OpenVINO.
+"""Compare runtimes on the networks of one photo: PyTorch, compiled PyTorch, ONNX Runtime, OpenVINO.
 
-    pip install onnx onnxscript onnxruntime openvino      # what is not there is left out
-    python benchmarks/speed/runtimes.py [--repeats 7] [--compile]
+    pip install onnx onnxscript onnxruntime openvino      # missing ones are skipped
+    python -m benchmarks.speed.runtimes [--repeats 7] [--compile]
 
-Median seconds, the ratio to PyTorch's, and the largest difference between their answers. Each has as many threads as PyTorch.
+Prints median seconds, the speed relative to PyTorch, and the largest difference between their
+outputs. Each runtime gets as many threads as PyTorch.
 """
 
 from __future__ import annotations
@@ -13,26 +14,25 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-ROOT = Path(__file__).resolve().parents[2]
-
 from benchmarks.speed.pipeline import median
 
 
 def networks() -> Iterator[tuple[str, nn.Module, tuple[Tensor, ...]]]:
-    """(name, network, its inputs): what one photo with one hole costs, and FCN-ResNet101."""
+    """Yield (name, network, inputs): the networks of a photo with one hole, and FCN-ResNet101."""
     from torchvision.models.segmentation import fcn_resnet101
 
     from remove_objects.models.folding import fold_batch_norm
     from remove_objects.pipeline.networks import Networks
 
     torch.manual_seed(0)
-    found = Networks()
+    loaded = Networks()
     from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
 
     yield (
@@ -44,51 +44,54 @@ def networks() -> Iterator[tuple[str, nn.Module, tuple[Tensor, ...]]]:
     mask[..., 150:380, 150:380] = 0
     yield (
         "partial convolution, 512",
-        found.inpainters.network("partial-conv"),
+        loaded.inpainters.network("partial-conv"),
         (torch.rand(1, 3, 512, 512), mask),
     )
     large = fcn_resnet101(
         weights=None, weights_backbone=None, num_classes=21, aux_loss=False
     ).eval()
-    yield "fcn_resnet101, 520", Answer(fold_batch_norm(large)).eval(), (torch.rand(1, 3, 520, 520),)
+    yield (
+        "fcn_resnet101, 520",
+        OutputOnly(fold_batch_norm(large)).eval(),
+        (torch.rand(1, 3, 520, 520),),
+    )
 
 
-class Answer(nn.Module):
-    """torchvision's dictionary as a tensor."""
+class OutputOnly(nn.Module):
+    """Returns the ``out`` entry of torchvision's dictionary."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network(x)["out"]  # type: ignore[no-any-return]
+        """Map N3HW to N(classes)HW."""
+        return self.network(x)["out"]
 
 
 def runtimes(
     network: nn.Module, inputs: tuple[Tensor, ...], folder: Path, compiled: bool
 ) -> Iterator[tuple[str, Callable[[], Tensor]]]:
-    """(name, a call that gives the answer)."""
+    """Yield (name, a call that returns the output)."""
     network = network.to(memory_format=torch.channels_last)
     fast = tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
 
     def eager(run: Callable[..., Any]) -> Tensor:
         with torch.inference_mode():
-            answer = run(*fast)
-        return answer[0] if isinstance(answer, tuple) else answer  # type: ignore[no-any-return]
+            output = run(*fast)
+        return output[0] if isinstance(output, tuple) else output
 
     yield "pytorch", lambda: eager(network)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(network, fast)))
+        traced = torch.jit.trace(network, fast)  # type: ignore[no-untyped-call]
+        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
     yield "frozen script", lambda: eager(frozen)
     if compiled:
         faster = torch.compile(network)
         yield "torch.compile", lambda: eager(faster)
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ModuleNotFoundError as missing:
-        print(f"ONNX is left out: {missing}")
+    if not (find_spec("onnx") and find_spec("onnxscript")):
+        print("ONNX is skipped: install onnx and onnxscript")
         return
     path = folder / "network.onnx"
     torch.onnx.export(network, inputs, str(path), dynamo=True, external_data=False, verbose=False)
@@ -104,7 +107,7 @@ def runtimes(
         feed = dict(zip([i.name for i in session.get_inputs()], arrays, strict=True))
         yield "onnxruntime", lambda: torch.from_numpy(session.run(None, feed)[0])
     except ModuleNotFoundError as missing:
-        print(f"ONNX Runtime is left out: {missing}")
+        print(f"ONNX Runtime is skipped: {missing}")
     try:
         import openvino
 
@@ -113,16 +116,17 @@ def runtimes(
         )
         yield "openvino", lambda: torch.from_numpy(model(arrays)[0].copy())
     except ModuleNotFoundError as missing:
-        print(f"OpenVINO is left out: {missing}")
+        print(f"OpenVINO is skipped: {missing}")
 
 
 def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run the command."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument("--repeats", type=int, default=7)
     p.add_argument(
         "--compile",
         action="store_true",
-        help="torch.compile too: minutes of compiling, and it needs a C++ compiler",
+        help="include torch.compile: it takes minutes and needs a C++ compiler",
     )
     args = p.parse_args()
     print(f"{'network':28}{'runtime':16}{'seconds':>9}{'x':>7}{'difference':>13}")
@@ -130,12 +134,11 @@ def main() -> int:
         for name, network, inputs in networks():
             base: tuple[float, Tensor] | None = None
             for runtime, call in runtimes(network, inputs, Path(scratch), args.compile):
-                answer, seconds = call(), median(call, args.repeats)["seconds"]
-                base = base or (seconds, answer)
-                print(
-                    f"{name:28}{runtime:16}{seconds:9.3f}{base[0] / seconds:7.2f}{float((answer - base[1]).abs().max()):13.2g}",
-                    flush=True,
-                )
+                output, seconds = call(), median(call, args.repeats)["seconds"]
+                base = base or (seconds, output)
+                difference = float((output - base[1]).abs().max())
+                row = f"{seconds:9.3f}{base[0] / seconds:7.2f}{difference:13.2g}"
+                print(f"{name:28}{runtime:16}{row}", flush=True)
     return 0
 
 

@@ -1,11 +1,12 @@
-"""What Ray costs on one machine, and what a core does: the same photos by both engines, each in a process of its own.
+"""Measure the overhead of Ray on one machine: the same photos by both engines.
 
-python benchmarks/speed/scale.py --count 200                      # the sample pictures again and again, 1024 pixels along the longer side
-python benchmarks/speed/scale.py --count 200 --turns 3            # each engine three times, by turns; medians
-python benchmarks/speed/scale.py --count 30 --side 512 --actors 2 --json scale.json
+    python -m benchmarks.speed.scale --count 200              # sample pictures at 1024 pixels
+    python -m benchmarks.speed.scale --count 200 --turns 3    # medians of three alternating turns
+    python -m benchmarks.speed.scale --count 30 --side 512 --actors 2 --json scale.json
 
-``overhead`` is of the whole run, with the start of cluster and actors; ``steady`` leaves the start out: photos a second between the first
-and the last that were done. docs/scale.md puts ``seconds_per_photo_and_core`` into its formula.
+Each engine runs in its own process. ``overhead`` compares the whole runs, with the start of cluster
+and actors; ``steady`` excludes the start: photos per second between the first and the last finished
+photo. docs/scale.md uses ``seconds_per_photo_and_core`` in its formula.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def prepare(folder: Path, count: int, side: int) -> None:
-    """``count`` JPEGs, each another crop of a sample picture, so that no two are the same file."""
+    """Write ``count`` JPEGs, each a different crop of a sample picture."""
     from PIL import Image
 
     pictures = []
@@ -41,22 +42,22 @@ def prepare(folder: Path, count: int, side: int) -> None:
                     )
                 )
     for i in range(count):
-        image = pictures[i % len(pictures)]
-        image.crop((i // len(pictures), 0, image.width, image.height)).save(
-            folder / f"{i:05d}.jpg", quality=92
-        )
+        picture = pictures[i % len(pictures)]
+        crop = picture.crop((i // len(pictures), 0, picture.width, picture.height))
+        crop.save(folder / f"{i:05d}.jpg", quality=92)
 
 
 def clean(folder: Path, engine: str, count: int, probe: bool) -> dict[str, Any]:
-    """One run in this process: seconds to the first and to the last photo, and how long the photos themselves took."""
+    """Run an engine in this process: seconds in total, to the first photo and per photo."""
     begun = time.monotonic()
     from remove_objects.pipeline.batch.run import remove_folder
     from remove_objects.pipeline.batch.settings import BatchSettings
     from remove_objects.pipeline.config import Settings
+    from remove_objects.pipeline.report.schema import Entry
 
     done: list[tuple[float, float]] = []
 
-    def progress(_: int, entry: dict[str, Any] | None) -> None:
+    def progress(_: int, entry: Entry | None) -> None:
         if entry is not None:
             done.append((time.monotonic() - begun, entry["seconds"]))
 
@@ -78,7 +79,10 @@ def clean(folder: Path, engine: str, count: int, probe: bool) -> dict[str, Any]:
 
 
 def machine() -> int:
-    """GFLOP a second of NumPy's matrix products at this moment: what tells a slow engine from a slow moment."""
+    """Return the current GFLOP/s of NumPy's matrix products.
+
+    It tells a slow engine from a busy machine.
+    """
     import numpy as np
 
     a = np.random.default_rng(0).random((2048, 2048), np.float32)
@@ -91,13 +95,14 @@ def machine() -> int:
 
 
 def turn(folder: Path, engines: Sequence[str], actors: int, probe: bool) -> dict[str, Any]:
-    """Each engine once, in a process of its own."""
-    found: dict[str, Any] = {}
+    """Run each engine once, in its own process."""
+    results: dict[str, Any] = {}
     for engine in engines:
         rate = machine()
         command = [
             sys.executable,
-            __file__,
+            "-m",
+            "benchmarks.speed.scale",
             "--run",
             engine,
             str(folder),
@@ -110,32 +115,34 @@ def turn(folder: Path, engines: Sequence[str], actors: int, probe: bool) -> dict
             stdout=subprocess.PIPE,
             text=True,
             check=True,
+            cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        found[engine] = json.loads(done.stdout.splitlines()[-1]) | {"gflops_before": rate}
+        results[engine] = json.loads(done.stdout.splitlines()[-1]) | {"gflops_before": rate}
         shutil.rmtree(folder / engine)
-    return found
+    return results
 
 
 def measure(count: int, side: int, actors: int, probe: bool, turns: int) -> dict[str, Any]:
+    """Run both engines several times and compare them."""
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "in").mkdir()
         prepare(Path(scratch) / "in", count, side)
-        # The other one first in every second turn: a machine that grows slower is not one engine's fault.
-        found = [
+        # The order alternates, so that a machine that becomes slower affects both engines.
+        results = [
             turn(Path(scratch), ("local", "ray")[:: 1 if i % 2 == 0 else -1], actors, probe)
             for i in range(turns)
         ]
 
     def median(of: Callable[[dict[str, Any]], float]) -> float:
-        return round(statistics.median(map(of, found)), 3)
+        return round(statistics.median(map(of, results)), 3)
 
     return {
         "photos": count,
         "longer_side": side,
         "cores": actors,
         "load": [round(x, 1) for x in os.getloadavg()],
-        "turns": found,
+        "turns": results,
         "overhead": median(lambda t: t["ray"]["seconds"] / t["local"]["seconds"] - 1),
         "overhead_steady": median(
             lambda t: (
@@ -150,6 +157,7 @@ def measure(count: int, side: int, actors: int, probe: bool, turns: int) -> dict
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -164,7 +172,7 @@ def main() -> None:
         help="cores for both engines (default: all)",
     )
     parser.add_argument(
-        "--turns", type=int, default=1, help="how often; medians over the turns (default 1)"
+        "--turns", type=int, default=1, help="number of turns; medians are printed (default 1)"
     )
     parser.add_argument("--no-probe", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -173,12 +181,12 @@ def main() -> None:
     if args.run:
         print(json.dumps(clean(Path(args.run[1]), args.run[0], args.actors, not args.no_probe)))
         return
-    found = json.dumps(
+    table = json.dumps(
         measure(args.count, args.side, args.actors, not args.no_probe, args.turns), indent=1
     )
-    print(found)
+    print(table)
     if args.json:
-        args.json.write_text(found + "\n")
+        args.json.write_text(table + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""A long run looked at from outside: do memory, open files and pace stay what they were at its start?
+"""Observe a long run: do memory, open files and pace stay constant?
 
-    python benchmarks/speed/soak.py --count 2000                 # sample pictures, each file another crop, 384 pixels along the longer side
-    python benchmarks/speed/soak.py --count 1000 --probe --json soak.json
+    python -m benchmarks.speed.soak --count 2000    # crops of sample pictures, 384 pixels
+    python -m benchmarks.speed.soak --count 1000 --probe --json soak.json
 
-``remove-objects`` runs in a process of its own. Twice a second its resident memory and open files are read from ``/proc`` (Linux), and
-its journal says how many photos are done. The first and the last 200 photos are compared; the very first 50 are left out, in which networks
-are loaded and caches fill. Exit code 1 when something is not flat.
+``remove-objects`` runs in its own process. Twice a second the benchmark reads its resident memory
+and open files from ``/proc`` (Linux), and the number of finished photos from its journal. It
+compares the first and the last 200 photos, except the very first 50, during which networks load and
+caches fill. The exit code is 1 if something is not constant.
 """
 
 from __future__ import annotations
@@ -21,16 +22,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-
-from benchmarks.speed.scale import prepare
+from benchmarks.speed.scale import ROOT, prepare
 
 JOURNAL = ".remove-objects-journal.jsonl"
 WARM, WINDOW = 50, 200
 
 
 def observe(process: subprocess.Popen[bytes], journal: Path) -> tuple[list[dict[str, float]], int]:
-    """(samples of {seconds, photos, rss_mb, files}, the exit code)."""
+    """Return (samples of {seconds, photos, rss_mb, files}, the exit code)."""
     begun, samples, done, read = time.monotonic(), [], 0, 0
     proc = Path("/proc") / str(process.pid)
     page = os.sysconf("SC_PAGE_SIZE")
@@ -39,12 +38,12 @@ def observe(process: subprocess.Popen[bytes], journal: Path) -> tuple[list[dict[
             with journal.open("rb") as file:
                 file.seek(read)
                 text = file.read()
-            lines = text[: text.rfind(b"\n") + 1]  # one may be half written
+            lines = text[: text.rfind(b"\n") + 1]  # the last line may be incomplete
             read, done = read + len(lines), done + lines.count(b'"entry"')
         try:
             resident = int((proc / "statm").read_text().split()[1]) * page / 2**20
             files = len(os.listdir(proc / "fd"))
-        except (OSError, IndexError):  # it ended in between
+        except (OSError, IndexError):  # the process has ended
             continue
         samples.append(
             {
@@ -59,35 +58,43 @@ def observe(process: subprocess.Popen[bytes], journal: Path) -> tuple[list[dict[
 
 
 def judge(samples: list[dict[str, float]]) -> dict[str, Any]:
-    """The first window of photos beside the last, and whether each figure is flat: pace and memory within 10 %, files within 8."""
+    """Compare the first window of photos with the last.
+
+    ``flat`` says which metrics are constant: pace and memory within 10 %, files within 8.
+    """
     total = samples[-1]["photos"]
     window = min(WINDOW, int((total - WARM) // 3))
     if window < 10:
         raise SystemExit(
-            f"{total:.0f} photos are too few to see anything; take --count {WARM + 30} or more"
+            f"{total:.0f} photos are too few for a comparison; take --count {WARM + 30} or more"
         )
-    found: dict[str, Any] = {
+    verdict: dict[str, Any] = {
         "photos": total,
         "window": window,
         "seconds": round(samples[-1]["seconds"], 1),
     }
     for name, low in (("first", WARM), ("last", total - window)):
-        part = [s for s in samples if low <= s["photos"] <= low + window]
-        pace = (part[-1]["photos"] - part[0]["photos"]) / (part[-1]["seconds"] - part[0]["seconds"])
-        memory, files = (statistics.median(s[f] for s in part) for f in ("rss_mb", "files"))
-        found[name] = {"photos_per_second": round(pace, 3), "rss_mb": round(memory), "files": files}
-    first, last = found["first"], found["last"]
-    found["peak_mb"] = round(max(s["rss_mb"] for s in samples))
-    found["flat"] = {
+        chosen = [s for s in samples if low <= s["photos"] <= low + window]
+        begin, end = chosen[0], chosen[-1]
+        pace = (end["photos"] - begin["photos"]) / (end["seconds"] - begin["seconds"])
+        verdict[name] = {
+            "photos_per_second": round(pace, 3),
+            "rss_mb": round(statistics.median(s["rss_mb"] for s in chosen)),
+            "files": statistics.median(s["files"] for s in chosen),
+        }
+    first, last = verdict["first"], verdict["last"]
+    verdict["peak_mb"] = round(max(s["rss_mb"] for s in samples))
+    verdict["flat"] = {
         "pace": last["photos_per_second"] >= 0.9 * first["photos_per_second"],
         "memory": last["rss_mb"] <= 1.1 * first["rss_mb"],
         "files": last["files"] <= first["files"] + 8,
     }
-    return found
+    return verdict
 
 
 def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run the command."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument("--count", type=int, default=2000)
     p.add_argument("--side", type=int, default=384, help="longer side in pixels")
     p.add_argument("--workers", type=int, default=2)
@@ -122,15 +129,13 @@ def main() -> int:
         samples, code = observe(process, output / JOURNAL)
         if code != 0:
             raise SystemExit(f"remove-objects ended with {code}")
-    found = judge(samples)
-    print(json.dumps(found, indent=1))
+    verdict = judge(samples)
+    print(json.dumps(verdict, indent=1))
     if args.json:
-        args.json.write_text(
-            json.dumps({**found, "samples": samples[:: max(1, len(samples) // 200)]}, indent=1)
-            + "\n",
-            encoding="utf-8",
-        )
-    return 0 if all(found["flat"].values()) else 1
+        few = samples[:: max(1, len(samples) // 200)]
+        text = json.dumps({**verdict, "samples": few}, indent=1)
+        args.json.write_text(text + "\n", encoding="utf-8")
+    return 0 if all(verdict["flat"].values()) else 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Speed of training: pictures a second for each network beside the machine's GEMM limit, and the price of partial convolution.
+"""Measure training speed against the machine's limit, and the cost of partial convolution.
 
-    python benchmarks/speed/training.py [--seconds 10] [--device cpu] [--precision 32-true]
+    python -m benchmarks.speed.training [--seconds 10] [--device cpu] [--precision 32-true]
 
-Every figure is of one process on this machine, now; compare them within one run only. FLOPs are counted by torch over forward and backward
-passes, 2 for a multiply-add, convolutions and matrix products only.
+Compare only numbers of the same run. torch counts the FLOPs of forward and backward passes: 2 per
+multiply-add, for convolutions and matrix products only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ INPAINTERS = ("partial-conv", "skip-ce", "compression", "edsr")
 
 
 class OrdinaryUNet(nn.Module):
-    """``PartialConvUNet`` with ordinary convolutions: the same layers, channels, activations and order, and no masks."""
+    """``PartialConvUNet`` with ordinary convolutions.
+
+    Layers, channels, activations and their order are the same; there are no masks.
+    """
 
     def __init__(self, config: PartialConvUNetConfig) -> None:
         super().__init__()
@@ -57,6 +60,7 @@ class OrdinaryUNet(nn.Module):
             )
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Map N3HW to N3HW; the mask is ignored."""
         x = image - 0.5
         skips = []
         for encoder in self.encoders:
@@ -66,9 +70,11 @@ class OrdinaryUNet(nn.Module):
             x = F.max_pool2d(x, 2)
         for level in reversed(range(len(skips))):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            for conv in self.decoders[level]:  # type: ignore[union-attr]
-                x = conv(torch.cat([x, skips[level]], 1) if conv is self.decoders[level][0] else x)  # type: ignore[index]
-                x = F.leaky_relu(x, LEAKY_SLOPE) if level else x
+            first, second = self.decoders[level].children()
+            x = first(torch.cat([x, skips[level]], 1))
+            x = F.leaky_relu(x, LEAKY_SLOPE) if level else x
+            x = second(x)
+            x = F.leaky_relu(x, LEAKY_SLOPE) if level else x
         return x + 0.5
 
 
@@ -77,7 +83,7 @@ def _conv(before: int, after: int, kernel: int) -> nn.Conv2d:
 
 
 def seconds_a_call(call: Callable[[], object], budget: float, device: torch.device) -> float:
-    """The median time of one call over ``budget`` seconds, after two to warm up."""
+    """Return the median time of one call over ``budget`` seconds, after two calls to warm up."""
     times: list[float] = []
     for _ in range(2):
         call()
@@ -97,14 +103,14 @@ def _synchronise(device: torch.device) -> None:
 
 
 def gemm_limit(fabric: Fabric, budget: float) -> float:
-    """FLOP/s of a 2048 x 2048 matrix product in the run's precision: what the processor can do at best."""
+    """Return the FLOP/s of a 2048 x 2048 matrix product in the run's precision: the best rate."""
     a = torch.randn(2048, 2048, device=fabric.device)
     with fabric.autocast(), torch.no_grad():
         return 2 * 2048**3 / seconds_a_call(lambda: a @ a, budget, fabric.device)
 
 
 def step_of(task: Task, fabric: Fabric, batch: tuple[Tensor, ...]) -> Callable[[], None]:
-    """One whole training step on a fixed batch: losses, backward, optimizers."""
+    """Return a whole training step on a fixed batch: losses, backward, optimizers."""
     for name, module in task.modules.items():
         task.modules[name], task.optimizers[name] = fabric.setup(module, task.optimizers[name])
     task.prepare(fabric)
@@ -120,7 +126,7 @@ def step_of(task: Task, fabric: Fabric, batch: tuple[Tensor, ...]) -> Callable[[
 
 
 def inpainting_step(task: base.InpaintingTask, fabric: Fabric) -> Callable[[], None]:
-    """A step on noise with one hole."""
+    """Return a step on noise with one hole."""
     s = task.schedule
     picture = torch.rand(s.batch, 3, s.size, s.size, device=fabric.device)
     mask = torch.ones(s.batch, 1, s.size, s.size, device=fabric.device)
@@ -129,9 +135,11 @@ def inpainting_step(task: base.InpaintingTask, fabric: Fabric) -> Callable[[], N
 
 
 def segmenter_step(fabric: Fabric) -> tuple[Callable[[], None], int]:
-    """A step of the compact segmenter, and its FLOPs: with its teacher's looks, on photos that are not made smaller (half of a training's).
+    """Return a step of the compact segmenter, and its FLOPs.
 
-    Two backward passes cost what the forward one does: torch counts those of depthwise convolutions as if each filter saw every channel.
+    They include the teacher's passes. The photos are not reduced, like half of those in training.
+    The backward pass counts as twice the forward pass: torch counts backward passes of depthwise
+    convolutions as if each filter saw every channel.
     """
     segmenter.FULL_SIZE_EVERY = 1
     with tempfile.TemporaryDirectory() as folder:
@@ -159,6 +167,7 @@ def segmenter_step(fabric: Fabric) -> tuple[Callable[[], None], int]:
 
 
 def make_task(model: str, network: dict[str, object]) -> base.InpaintingTask:
+    """Return the task of a model's shipped preset, with some parameters replaced."""
     preset = shipped(model)
     held_out = (
         torch.rand(8, 3, preset.schedule.size, preset.schedule.size),
@@ -177,22 +186,25 @@ def make_task(model: str, network: dict[str, object]) -> base.InpaintingTask:
 
 
 def main() -> None:
+    """Run the command."""
     p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    p.add_argument("--seconds", type=float, default=10.0, help="of measurement a figure")
+    p.add_argument("--seconds", type=float, default=10.0, help="duration of each measurement")
     p.add_argument("--device", default="cpu")
     p.add_argument("--precision", default="32-true")
     args = p.parse_args()
     fabric = Fabric(accelerator=args.device, devices=1, precision=args.precision)
     limit = gemm_limit(fabric, args.seconds / 2)
     print(
-        f"{torch.__version__}, {args.device}, {args.precision}, {torch.get_num_threads()} threads; GEMM limit {limit / 1e9:.0f} GFLOP/s"
+        f"{torch.__version__}, {args.device}, {args.precision}, {torch.get_num_threads()} threads; "
+        f"GEMM limit {limit / 1e9:.0f} GFLOP/s"
     )
     print(
-        f"{'network':18}{'batch':>7}{'images/s':>10}{'GFLOP/image':>13}{'GFLOP/s':>9}{'of limit':>10}"
+        f"{'network':18}{'batch':>7}{'images/s':>10}"
+        f"{'GFLOP/image':>13}{'GFLOP/s':>9}{'of limit':>10}"
     )
     for model in (*INPAINTERS, "compact-segmenter"):
         if model in INPAINTERS:
-            # The feature network is left out: its cost is the same for all, and depends on which is chosen.
+            # Without the feature network: its cost is the same for all, and depends on the choice.
             task = make_task(model, {"perceptual": 0.0} if model == "skip-ce" else {})
             step, batch = inpainting_step(task, fabric), task.schedule.batch
             with FlopCounterMode(display=False) as counter:
@@ -203,7 +215,8 @@ def main() -> None:
         each = seconds_a_call(step, args.seconds, fabric.device)
         rate = flops / each
         print(
-            f"{model:18}{batch:7}{batch / each:10.2f}{flops / batch / 1e9:13.2f}{rate / 1e9:9.0f}{rate / limit:10.0%}"
+            f"{model:18}{batch:7}{batch / each:10.2f}"
+            f"{flops / batch / 1e9:13.2f}{rate / 1e9:9.0f}{rate / limit:10.0%}"
         )
     # Without the discriminator, which is the same for both.
     partial_step = inpainting_step(make_task("partial-conv", {"adversarial": 0.0}), fabric)
@@ -212,7 +225,7 @@ def main() -> None:
     ordinary = OrdinaryUNet(task.network.config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     task.modules, task.optimizers = {"network": ordinary}, {"network": task.adam(ordinary)}
     ordinary_step = inpainting_step(task, fabric)
-    # Taken in turns, so that a busy moment of the machine falls on both.
+    # In turns, so that a busy moment of the machine affects both.
     pairs = [
         (
             seconds_a_call(partial_step, args.seconds / 5, fabric.device),
@@ -222,7 +235,8 @@ def main() -> None:
     ]
     ratios = sorted(a / b for a, b in pairs)
     print(
-        f"partial convolution / ordinary convolution, same U-Net, one training step: {ratios[2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        "partial convolution / ordinary convolution, same U-Net, one training step: "
+        f"{ratios[2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
     )
 
 

@@ -1,4 +1,4 @@
-"""The benchmark of training, on networks of a few channels: every network makes its step as the presets have it today."""
+"""The training benchmark, on networks of a few channels: each makes a step of its preset."""
 
 from __future__ import annotations
 
@@ -8,32 +8,28 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import training
+from benchmarks.speed import training
 
 
 def test_every_network_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = {
-        model: replace(
+    for model in training.INPAINTERS:
+        preset = training.shipped(model)
+        small = replace(
             preset,
             schedule=replace(preset.schedule, batch=2, size=128),
             network={**preset.network, "width": 2},
         )
-        for model, preset in training.SHIPPED.items()
-        if model in training.KINDS
-    }
-    monkeypatch.setattr(training, "SHIPPED", small)
-    for name, value in {
-        "BATCH": 2,
-        "SIZE": 33,
-        "AS_NEAR": training.distill.AS_NEAR,
-    }.items():  # the last is the benchmark's to set
-        monkeypatch.setattr(training.distill, name, value)
+        monkeypatch.setitem(training.MODELS, model, replace(training.MODELS[model], shipped=small))
+    # The benchmark sets FULL_SIZE_EVERY; setting it here too restores it afterwards.
+    every = training.segmenter.FULL_SIZE_EVERY
+    for name, value in {"BATCH": 2, "SIZE": 33, "FULL_SIZE_EVERY": every}.items():
+        monkeypatch.setattr(training.segmenter, name, value)
     monkeypatch.setattr(sys, "argv", ["training.py", "--seconds", "0"])
     training.main()
     printed = capsys.readouterr().out
-    for model in (*training.KINDS, "compact-segmenter"):
+    for model in (*training.INPAINTERS, "compact-segmenter"):
         found = re.search(rf"^{model} +2 +([0-9.]+) +([0-9.]+)", printed, re.MULTILINE)
         assert found, printed
         assert float(found[1]) > 0

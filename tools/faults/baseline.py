@@ -1,11 +1,15 @@
-"""What the baselines of ``sample_images/`` catch: plants one fault, runs CI's check with it, prints its table.
+"""Show which faults the baselines of ``sample_images/`` detect.
 
-    python tools/faults/baseline.py partial-conv=0.5            # noise on every kernel, in its own standard deviations
-    python tools/faults/baseline.py shift=6 --plain             # the mask moved by pixels; without texture
-    python tools/faults/baseline.py noise=0.01 --seed 1         # no fault: ±1 level in this share of the values
+It plants one fault, runs CI's check and prints its table.
 
-What else is given, such as --tolerance, goes to remove-objects. For another processor give ``none=0`` with
-``ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENCV_CPU_DISABLE=AVX2,FMA3,AVX`` in the environment.
+    python -m tools.faults.baseline partial-conv=0.5     # noise on every kernel, in its standard
+    deviations python -m tools.faults.baseline shift=6 --plain      # the mask moved by pixels;
+    without texture python -m tools.faults.baseline noise=0.01 --seed 1  # no fault: ±1 level in
+    this share of values
+
+Other options, such as --tolerance, go to remove-objects. To imitate another processor, give
+``none=0`` and set ``ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE`` and
+``OPENCV_CPU_DISABLE=AVX2,FMA3,AVX`` in the environment.
 """
 
 from __future__ import annotations
@@ -41,11 +45,11 @@ NETWORKS = {
 
 
 def main() -> int:
-    """Plant the fault and give the check's own exit code."""
+    """Plant the fault and return the check's exit code."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("fault", help=f"{', '.join(NETWORKS)}, shift, noise or none, '=' and how much")
+    p.add_argument("fault", help=f"{', '.join(NETWORKS)}, shift, noise or none; '='; amount")
     p.add_argument(
         "--plain", action="store_true", help="without texture, against baseline-plain.json"
     )
@@ -77,7 +81,7 @@ def main() -> int:
 
 
 def damage(kind: str, amount: float, folder: Path, seed: int) -> None:
-    """A shipped network with noise on its kernels, in the place of the shipped one, with a hash that is right."""
+    """Replace a shipped network by one with noise on its kernels and a correct hash."""
     network, _ = remove_objects.models.shipped.load_shipped(kind, NETWORKS[kind])
     torch.manual_seed(seed)
     with torch.no_grad():
@@ -93,17 +97,20 @@ def damage(kind: str, amount: float, folder: Path, seed: int) -> None:
 
 
 def shift(pixels: int) -> None:
-    """The widened mask, moved to the right."""
-    widen = mask.dilate
+    """Move the dilated mask to the right."""
+    dilate = mask.dilate
 
-    def moved(found: Mask, radius: int) -> Mask:
-        return np.roll(widen(found, radius), pixels, axis=1)
+    def moved(objects: Mask, radius: int) -> Mask:
+        return np.roll(dilate(objects, radius), pixels, axis=1)
 
-    mask.dilate = moved
+    setattr(mask, "dilate", moved)  # noqa: B010 (mypy allows no assignment to a function)
 
 
 def noise(share: float, seed: int) -> None:
-    """-1, 0 or 1 level on a share of each photo's values (a grey photo stays grey); the truths are left alone."""
+    """Add -1, 0 or 1 level to a share of each photo's values; a grey photo stays grey.
+
+    The ground truth is not changed.
+    """
     read = images.read_photo
 
     def noisy(path: Path) -> Photo:
@@ -117,7 +124,7 @@ def noise(share: float, seed: int) -> None:
             photo, rgb=(photo.rgb.astype(np.int32) + levels).clip(0, 255).astype(np.uint8)
         )
 
-    images.read_photo = noisy
+    setattr(images, "read_photo", noisy)  # noqa: B010 (as above)
 
 
 if __name__ == "__main__":

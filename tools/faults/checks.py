@@ -1,4 +1,4 @@
-"""What must hold of an output folder whatever was done to a run: after the fault, and after the next run."""
+"""Conditions that every output folder must satisfy: after a fault, and after the next run."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import re
 from pathlib import Path
 from typing import Any
 
-#: Of an entry and of a run, what two runs over the same photos may say differently.
+#: Keys of an entry and of a run that may differ between two runs over the same photos.
 TIMES = ("seconds", "stages")
-#: Files that say when they were made: their content is compared, not their bytes.
+#: Files that contain times: their content is compared, not their bytes.
 REPORTS = ("report.json", "report.csv", "report.html")
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its name."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    """Return the sha256 of every file below a folder, by name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in found
+        for path in files
     }
 
 
 def results(folder: Path) -> dict[str, str]:
-    """Of ``digests`` what people look at: photos, masks, small pictures; nothing hidden, no report."""
+    """Return the digests of photos, masks and previews; no hidden files and no reports."""
     shown = {
         name: digest
         for name, digest in digests(folder).items()
@@ -36,65 +36,66 @@ def results(folder: Path) -> dict[str, str]:
 
 
 def wrong_after_fault(out: Path, whole: Path) -> list[str]:
-    """What stands in ``out`` under a final name and is not whole, as it is in ``whole``, which an undisturbed run wrote."""
-    wanted = results(whole)
-    found = [
-        f"{name} is not what an undisturbed run writes"
+    """Describe the files of ``out`` that differ from those of an undisturbed run, ``whole``.
+
+    Only files under their final names count; missing ones are allowed.
+    """
+    expected = results(whole)
+    wrong = [
+        f"{name} differs from an undisturbed run's"
         for name, digest in results(out).items()
-        if wanted.get(name) != digest
+        if expected.get(name) != digest
     ]
     for name in REPORTS:
         try:
             _check_report(out / name)
         except (ValueError, KeyError, AssertionError) as error:
-            found.append(f"{name} is not whole: {error}")
-    return found
+            wrong.append(f"{name} is incomplete: {error}")
+    return wrong
 
 
 def wrong_after_resume(out: Path, whole: Path) -> list[str]:
-    """In what the folder of a run that went on differs from that of an undisturbed one, times left aside."""
-    found = wrong_after_fault(out, whole)
-    found += [f"{name} is missing" for name in sorted(set(results(whole)) - set(results(out)))]
+    """Describe how a resumed run's folder differs from an undisturbed one's, except for times."""
+    wrong = wrong_after_fault(out, whole)
+    wrong += [f"{name} is missing" for name in sorted(set(results(whole)) - set(results(out)))]
     for name in REPORTS:
         if not (out / name).is_file():
-            found.append(f"{name} is missing")
-        elif _told(out, name, whole) != _told(whole, name, whole):
-            found.append(f"{name} says something else than that of an undisturbed run")
+            wrong.append(f"{name} is missing")
+        elif _content(out, name, whole) != _content(whole, name, whole):
+            wrong.append(f"{name} differs from an undisturbed run's")
     hidden = [
         path
         for path in out.rglob(".*")
         if path.name not in (".remove-objects-journal.jsonl", ".remove-objects-lock")
     ]
-    found += [f"{path.relative_to(out)} was left behind" for path in hidden]
-    return found
+    wrong += [f"{path.relative_to(out)} was left behind" for path in hidden]
+    return wrong
 
 
 def report(folder: Path) -> dict[str, Any]:
-    """``report.json`` without its times, its warnings in order: threads may come to them in another."""
-    found: dict[str, Any] = json.loads(
+    """Read ``report.json`` without times; warnings are sorted: their order depends on threads."""
+    content: dict[str, Any] = json.loads(
         (folder / "report.json").read_text(encoding="utf-8", errors="surrogateescape")
     )
-    found["run"] = {key: value for key, value in found["run"].items() if key not in TIMES} | {
-        "warnings": sorted(found["run"]["warnings"])
-    }
-    found["photos"] = [
+    run = {key: value for key, value in content["run"].items() if key not in TIMES}
+    content["run"] = run | {"warnings": sorted(run["warnings"])}
+    content["photos"] = [
         {key: value for key, value in photo.items() if key not in TIMES}
-        for photo in found["photos"]
+        for photo in content["photos"]
     ]
-    return found
+    return content
 
 
-def _told(folder: Path, name: str, whole: Path) -> Any:
-    """What a report says, with the folder's own name as that of ``whole``."""
+def _content(folder: Path, name: str, whole: Path) -> Any:
+    """Return a report's content, with the folder's name replaced by that of ``whole``."""
     if name == "report.json":
         return json.loads(json.dumps(report(folder)).replace(str(folder), str(whole)))
     if name == "report.csv":
         table = list(csv.DictReader(io.StringIO((folder / name).read_text(encoding="utf-8"))))
         return [{key: value for key, value in row.items() if key not in TIMES} for row in table]
     page = (folder / name).read_text(encoding="utf-8").replace(str(folder), str(whole))
-    return sorted(
-        re.findall(r"data:image/[a-z]+;base64,[^\"']+", page)
-    )  # times and bars of times stand all over the rest
+    # Only the pictures: the rest of the page is full of times.
+    return sorted(re.findall(r"data:image/[a-z]+;base64,[^\"']+", page))
 
 
 def _check_report(path: Path) -> None:
@@ -104,6 +105,6 @@ def _check_report(path: Path) -> None:
     if path.suffix == ".json":
         assert json.loads(text)["photos"] is not None
     elif path.suffix == ".csv":
-        assert text.endswith("\n"), "its last line is cut"
+        assert text.endswith("\n"), "its last line is incomplete"
     else:
-        assert text.rstrip().endswith("</html>"), "its end is cut"
+        assert text.rstrip().endswith("</html>"), "its end is missing"

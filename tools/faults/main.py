@@ -1,12 +1,15 @@
-"""``kill -9`` at random moments of every stage: is anything half, and does the next run come to what an undisturbed one does?
+"""``kill -9`` at random moments of every stage: is a file incomplete, and does the next run finish?
 
-    python tools/faults/main.py --kills 60
-    python tools/faults/main.py --kills 200 --seed 7 --json faults.json
+    python -m tools.faults.main --kills 60
+    python -m tools.faults.main --kills 200 --seed 7 --json faults.json
 
-Photos in six formats, two of them without anything to remove, one that is no picture, in a tree; once with ``--class``, once with
-``--masks``, a probe and a comparison. A moment is a stage's beginning or a change to the disk, drawn kind by kind so that each has its
-turn, and a random time after it. After half of the kills the next run is killed too. Every run is the command's own ``main`` in a fork of
-this process, which has its modules loaded; the networks are loaded anew. Exit code 1 when something is wrong.
+The input is a tree of photos in six formats, two without anything to remove, and a file that is no
+picture. It is processed once with ``--class``, once with ``--masks``, a probe and a comparison. A
+moment is the beginning of a stage or a change to the disk, drawn kind by kind so that each kind has
+its turn, plus a random delay. After half of the kills the next run is killed too. Every run is the
+command's ``main`` in a fork of this process, which has its modules loaded; the networks load again.
+The result of the last run is compared with an undisturbed run's. The exit code is 1 if something is
+wrong.
 """
 
 from __future__ import annotations
@@ -25,24 +28,30 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parents[2]
 
 from remove_objects.pipeline.batch.journal import Journal
 from tools.faults.checks import digests, wrong_after_fault, wrong_after_resume
 from tools.faults.points import at_points, ended, start
+from tools.package_tree import ROOT
 
-#: Where the command's messages go.
+#: The file for the command's messages.
 NOWHERE = Path(os.devnull)
-#: What kind of moment a change to the disk is, the first that fits.
+#: Kinds of changes to the disk; the first pattern that matches counts.
 KINDS = {
-    "lock": r"remove-objects-lock", "claim": r"remove-objects-claims", "journal": r"journal\.jsonl", "small picture": r"report_files",
-    "mask": r"^os\.rename masks/", "report": r"^os\.rename report\.", "photo's name": r"^os\.rename ",
-    "photo's bytes": r"\.part", "fsync": r"^fsync",
-}  # fmt: skip
-#: Of the command's options, by what they show.
+    "lock": r"remove-objects-lock",
+    "claim": r"remove-objects-claims",
+    "journal": r"journal\.jsonl",
+    "preview": r"report_files",
+    "mask": r"^os\.rename masks/",
+    "report": r"^os\.rename report\.",
+    "photo's name": r"^os\.rename ",
+    "photo's bytes": r"\.part",
+    "fsync": r"^fsync",
+}
+#: The command's options by the kind of run.
 RUNS = {
     "class": ["--class", "person", "--no-probe"],
     "masks": ["--masks", "MASKS", "--compare", "telea"],
@@ -50,7 +59,7 @@ RUNS = {
 
 
 def prepare(folder: Path) -> None:
-    """Photos of at most 128 pixels in ``in``, masks in ``masks``."""
+    """Write photos of at most 128 pixels into ``in`` and masks into ``masks``."""
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -76,6 +85,7 @@ def prepare(folder: Path) -> None:
 
 
 def command(folder: Path, kind: str, out: Path) -> Callable[[], int]:
+    """Return a call of the command for a kind of run."""
     from remove_objects.pipeline import cli
 
     options = [str(folder / "masks") if option == "MASKS" else option for option in RUNS[kind]]
@@ -93,27 +103,31 @@ def command(folder: Path, kind: str, out: Path) -> Callable[[], int]:
     return lambda: cli.main([*options, str(folder / "in")])
 
 
-def listen(out: Path, told: Callable[[str], None]) -> None:
-    """``told`` hears of each moment of this process, by its kind: a stage's beginning, or a change below ``out``."""
+def listen(out: Path, on_moment: Callable[[str], None]) -> None:
+    """Call ``on_moment`` with the kind of each moment of this process.
+
+    A moment is the beginning of a stage or a change to the disk below ``out``.
+    """
     from remove_objects.pipeline.system.stopwatch import Stopwatch
 
     call = Stopwatch.__call__
 
     def stage(watch: Stopwatch, name: str) -> AbstractContextManager[None]:
-        told(f"stage {name}")
+        on_moment(f"stage {name}")
         return call(watch, name)
 
-    Stopwatch.__call__ = stage  # type: ignore[method-assign]
+    setattr(Stopwatch, "__call__", stage)  # noqa: B010 (mypy allows no assignment to a method)
+    kinds = KINDS.items()
     at_points(
         out,
-        lambda _, what: told(
-            next((kind for kind, pattern in KINDS.items() if re.search(pattern, what)), "folder")
+        lambda _, change: on_moment(
+            next((kind for kind, pattern in kinds if re.search(pattern, change)), "folder")
         ),
     )
 
 
 def moments(folder: Path, kind: str, out: Path) -> Counter[str]:
-    """How often each kind of moment comes in an undisturbed run, which leaves its results in ``out``."""
+    """Count each kind of moment in an undisturbed run, which writes its results into ``out``."""
     log = folder / f"{kind}.log"
 
     def work() -> int:
@@ -121,41 +135,42 @@ def moments(folder: Path, kind: str, out: Path) -> Counter[str]:
             listen(out, lambda what: print(what, file=file, flush=True))
             return command(folder, kind, out)()
 
-    if (code := ended(start(work, NOWHERE), 600)) != 1:  # one photo is none
+    if (code := ended(start(work, NOWHERE), 600)) != 1:  # one file is no picture
         raise SystemExit(f"the undisturbed run ended with {code}")
     return Counter(log.read_text().splitlines())
 
 
 def kill(folder: Path, kind: str, out: Path, what: str, number: int, delay: float) -> bool:
-    """A run that is killed ``delay`` seconds after the moment; whether it lived so long."""
+    """Kill a run ``delay`` seconds after a moment, and return whether it was still alive."""
     lock, seen = threading.Lock(), 0
 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def told(found: str) -> None:
+    def on_moment(kind: str) -> None:
         nonlocal seen
         with lock:
-            seen += found == what
-            if found == what and seen == number:
+            seen += kind == what
+            if kind == what and seen == number:
                 if not delay:
                     die()
                 threading.Timer(delay, die).start()
 
     def work() -> int:
-        listen(out, told)
+        listen(out, on_moment)
         return command(folder, kind, out)()
 
     return ended(start(work, NOWHERE), 600) == -signal.SIGKILL
 
 
 def remove_hidden(out: Path) -> None:
+    """Remove journal, lock and claims."""
     for path in out.glob(".remove-objects-*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
-    """As many kills as were asked for, and all that was wrong after them."""
+    """Kill as many runs as requested, and describe everything that was wrong afterwards."""
     draw = random.Random(seed)
     prepare(folder)
     inputs = digests(folder / "in") | digests(folder / "masks")
@@ -185,15 +200,15 @@ def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
                     continue
                 if (code := ended(start(command(folder, kind, out), NOWHERE), 600)) != 1:
                     wrong.append(f"{place}: the next run ended with {code}")
-            else:  # all was done: nothing is left to go on with, but for hidden files
+            else:  # the run was complete: only hidden files are left
                 remove_hidden(out)
         resumed += 1
         wrong += [f"{place}: {fault}" for fault in wrong_after_resume(out, whole[kind])]
         if digests(folder / "in") | digests(folder / "masks") != inputs:
-            wrong.append(f"{place}: the inputs are not what they were")
+            wrong.append(f"{place}: the inputs changed")
         shutil.rmtree(out)
         print(
-            f"{sum(done.values()):4} kills, {resumed} runs that went on, {len(wrong)} faults",
+            f"{sum(done.values()):4} kills, {resumed} resumed runs, {len(wrong)} faults",
             flush=True,
         )
     by_moment = {what: done[what] for what in kinds}
@@ -208,6 +223,7 @@ def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
 
 
 def main() -> int:
+    """Run the command."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -215,17 +231,17 @@ def main() -> int:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--json", type=Path)
     args = p.parse_args()
-    # Loaded before the first fork, so that no run loads them again; no network is.
-    import remove_objects.pipeline.batch.run  # noqa: F401
+    # Modules load before the first fork, so that no run loads them again; networks do not.
+    import_module("remove_objects.pipeline.batch.run")
 
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        found = trial(Path(scratch), args.kills, args.seed)
-    found["seconds"] = round(time.monotonic() - begun)
-    print(json.dumps(found, indent=1))
+        outcome = trial(Path(scratch), args.kills, args.seed)
+    outcome["seconds"] = round(time.monotonic() - begun)
+    print(json.dumps(outcome, indent=1))
     if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return 1 if found["wrong"] else 0
+        args.json.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+    return 1 if outcome["wrong"] else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Runs in a forked child, which has everything loaded already, so that it can be killed or starved at any point of its writing.
+"""Run work in a forked child that can be killed, or run out of space, at any point of its writing.
 
-Points are seen from outside the program: by Python's audit events of opening, renaming, removing and making, and by ``os.fsync``.
+The child has all modules loaded. Points are observed without changes to the program: by Python's
+audit events of opening, renaming, removing and creating files, and by ``os.fsync``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-#: Audit events of a change to the disk, and where their path stands in the arguments.
+#: Audit events of a change to the disk, and the position of the path in their arguments.
 _EVENTS = {
     "open": 0,
     "os.rename": 1,
@@ -28,11 +29,18 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def start(work: Callable[[], object], errors: Path | None = None) -> int:
-    """The pid of a child that does ``work`` and ends with its number, or with 70 and a traceback in ``errors``."""
+    """Fork a child that calls ``work`` and exits with its result.
+
+    Args: work: returns the exit code, or anything else for 0. errors: file for the child's
+        messages. An exception leaves its traceback there, and exit code
+            70.
+
+    Returns:
+        The child's process id.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of other threads; those of torch and OpenCV sleep here
+        # It warns of other threads; those of torch and OpenCV sleep here.
+        warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
         return pid
@@ -49,28 +57,32 @@ def start(work: Callable[[], object], errors: Path | None = None) -> int:
 
 
 def ended(pid: int, seconds: float = 120) -> int:
-    """The exit code of a child, negative for the signal that killed it."""
+    """Wait for a child and return its exit code, or the negative signal that killed it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
+        ended_pid, status = os.waitpid(pid, os.WNOHANG)
+        if ended_pid:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise AssertionError("it did not end")
+    raise AssertionError("the child did not end")
 
 
-def at_points(folder: Path, told: Callable[[int, str], None]) -> None:
-    """From now on, in this process and for good, ``told`` hears of each change below ``folder`` before it is made: its number and what.
+def at_points(folder: Path, on_change: Callable[[int, str], None]) -> None:
+    """Call ``on_change`` before each change below a folder, until this process ends.
 
-    Nothing waits for the disk any more: what a killed process wrote, the system keeps.
+    ``os.fsync`` becomes a mere point: the system keeps the writes of a killed process.
+
+    Args:
+        folder: the folder to observe.
+        on_change: called with the number of the change, from 0, and its description.
     """
     count = 0
 
     def point(what: str) -> None:
         nonlocal count
-        told(count, what)
+        on_change(count, what)
         count += 1
 
     def hear(event: str, arguments: tuple[object, ...]) -> None:
@@ -91,17 +103,22 @@ def at_points(folder: Path, told: Callable[[int, str], None]) -> None:
 
 
 def die_at(number: int) -> Callable[[int, str], None]:
-    """For ``at_points``: ``kill -9`` before the change of that number."""
+    """Return a callback for ``at_points``: ``kill -9`` before the change of that number."""
 
-    def told(count: int, what: str) -> None:
+    def on_change(count: int, what: str) -> None:
         if count == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return told
+    return on_change
 
 
 def limit_files(size: int, *, deadly: bool) -> None:
-    """From now on no file of this process grows beyond ``size`` bytes: one that would is an error, or kills in the middle of its write."""
+    """Limit the size of the files that this process writes, until it ends.
+
+    Args:
+        size: bytes.
+        deadly: whether a write beyond the limit kills the process, or is an error.
+    """
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL if deadly else signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

@@ -1,4 +1,7 @@
-"""Damaged files through the whole command: odd names, masks that are damaged too, and a report that must speak of every file."""
+"""Damaged files through the whole command.
+
+The files have odd names, some masks are damaged too, and the report must mention every file.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,11 @@ from remove_objects.pipeline.errors import UnreadableError
 from remove_objects.pipeline.images.read import read_photo
 from remove_objects.pipeline.report.files import read_report
 from tools.fuzz.files import mutate
+from tools.package_tree import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+#: Files per run.
 A_RUN = 80
-#: Put before the numbers of files.
+#: Prefixes of the file names.
 NAMES = (
     "plain",
     "new\nline",
@@ -39,21 +43,20 @@ NAMES = (
 def run_command(
     count: int, seed: int, whole: list[tuple[str, bytes]], keep: Path
 ) -> dict[str, Any]:
-    """``count`` mutated photos, a third of them with mutated masks, through ``remove-objects`` in runs of ``A_RUN``.
+    """Run ``remove-objects`` on ``count`` mutated photos, a third of them with mutated masks.
 
     Returns:
-        {"files", "runs", "statuses": photos by verdict, "findings": in words}.
+        ``files``, ``runs``, ``statuses`` (photos by verdict) and ``findings`` (descriptions).
     """
     statuses: Counter[str] = Counter()
     findings: list[str] = []
     runs = -(-count // A_RUN)
     for run in range(runs):
         with tempfile.TemporaryDirectory() as scratch:
-            found = _one_run(
-                Path(scratch), seed, run, min(A_RUN, count - run * A_RUN), whole, statuses
-            )
-            if found:
-                findings += [f"run {run}: {text}" for text in found]
+            files = min(A_RUN, count - run * A_RUN)
+            faults = _one_run(Path(scratch), seed, run, files, whole, statuses)
+            if faults:
+                findings += [f"run {run}: {text}" for text in faults]
                 _keep(Path(scratch), keep / f"command-{seed}-{run}")
     return {"files": count, "runs": runs, "statuses": dict(statuses), "findings": findings}
 
@@ -66,21 +69,9 @@ def _one_run(
     whole: list[tuple[str, bytes]],
     statuses: Counter[str],
 ) -> list[str]:
+    """Run the command once and describe its faults; count photos by verdict in ``statuses``."""
     photos, masks, out = scratch / "photos", scratch / "masks", scratch / "out"
-    photos.mkdir()
-    masks.mkdir()
-    names = []
-    for i in range(count):
-        random = np.random.default_rng([seed, 1_000_000, run, i])
-        name, content = whole[int(random.integers(len(whole)))]
-        file = f"{NAMES[i % len(NAMES)]}{i}{Path(name).suffix}"
-        names.append(file)
-        (photos / file).write_bytes(mutate(random, name, content, []) if i % 4 else content)
-        _mask_for(content, scratch / name).save(masks / f"{file}.png")
-        if i % 3 == 0:
-            (masks / f"{file}.png").write_bytes(
-                mutate(random, "m.png", (masks / f"{file}.png").read_bytes(), [])
-            )
+    names = _write_files(photos, masks, seed, run, count, whole)
     command = [
         sys.executable,
         "-m",
@@ -102,20 +93,40 @@ def _one_run(
         findings.append(f"a traceback: {done.stderr.decode(errors='replace')[-2000:]}")
     entries = {entry["input"]: entry for entry in read_report(out / "report.json")["photos"]}
     if set(entries) != set(names):
-        findings.append(f"the report is not about the files: {sorted(set(entries) ^ set(names))!r}")
+        findings.append(f"the report has other files: {sorted(set(entries) ^ set(names))!r}")
     for name, entry in entries.items():
         statuses[entry["status"]] += 1
-        if entry["status"] == "failed" and name not in entry["error"] and not entry["hole_share"]:
-            findings.append(f"{name!r}: its error does not name it: {entry['error']!r}")
-        if entry["status"] != "failed" and not (out / (entry["output"] or "")).is_file():
+        if entry["status"] == "failed":
+            if name not in entry["error"] and not entry["hole_share"]:
+                findings.append(f"{name!r}: its error does not name it: {entry['error']!r}")
+        elif not (out / (entry["output"] or "")).is_file():
             findings.append(f"{name!r}: no result")
     if (done.returncode == 1) != any(entry["status"] == "failed" for entry in entries.values()):
         findings.append(f"exit code {done.returncode} with {json.dumps(dict(statuses))}")
     return findings
 
 
+def _write_files(
+    photos: Path, masks: Path, seed: int, run: int, count: int, whole: list[tuple[str, bytes]]
+) -> list[str]:
+    """Write the photos and masks of a run, and return the photos' names."""
+    photos.mkdir()
+    masks.mkdir()
+    names = []
+    for i in range(count):
+        random = np.random.default_rng([seed, 1_000_000, run, i])
+        name, content = whole[int(random.integers(len(whole)))]
+        names.append(f"{NAMES[i % len(NAMES)]}{i}{Path(name).suffix}")
+        photo, mask = photos / names[-1], masks / f"{names[-1]}.png"
+        photo.write_bytes(mutate(random, name, content, []) if i % 4 else content)
+        _mask_for(content, photos.parent / name).save(mask)
+        if i % 3 == 0:
+            mask.write_bytes(mutate(random, "m.png", mask.read_bytes(), []))
+    return names
+
+
 def _mask_for(content: bytes, scratch: Path) -> Image.Image:
-    """Of the size that the whole file has, where it has one, so that what stays readable is also filled."""
+    """Draw a mask of the undamaged file's size, so that files that stay readable are filled."""
     scratch.write_bytes(content)
     try:
         height, width = read_photo(scratch, max_pixels=1_000_000).size
@@ -127,6 +138,8 @@ def _mask_for(content: bytes, scratch: Path) -> Image.Image:
 
 
 def _keep(scratch: Path, target: Path) -> None:
+    """Keep the files of a run with faults."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch.rename(target) if not target.exists() else None
-    scratch.mkdir(exist_ok=True)  # its context removes it
+    if not target.exists():
+        scratch.rename(target)
+    scratch.mkdir(exist_ok=True)  # the temporary directory's context removes it

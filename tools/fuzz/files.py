@@ -1,4 +1,7 @@
-"""Files to damage, and ways to damage them: whole pictures of every format that is read, and mutations that know a format's structure."""
+"""Files to damage, and ways to damage them.
+
+The files are whole pictures of every readable format; some mutations know a format's structure.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import tifffile  # scikit-image brings it
 from PIL import Image, ImageCms, TiffImagePlugin
 
 Random = np.random.Generator
-#: Values that counts, sizes and offsets are wrong with.
+#: Wrong values for counts, sizes and offsets.
 INTERESTING = (
     0,
     1,
@@ -35,19 +38,29 @@ INTERESTING = (
     0xFFFFFFF0,
     0xFFFFFFFF,
 )
-#: Torture files above this are left out: what takes seconds to read whole takes hours ten thousand times.
+#: Larger torture files (bytes) are skipped: ten thousand reads of one would take hours.
 LARGEST = 400_000
 
 
 def pictures(root: Path) -> dict[str, bytes]:
-    """Whole files by name, in every format, mode, depth and compression, with metadata; made from a sample picture at 96 x 72."""
+    """Make whole files of every format, mode, depth and compression, with metadata.
+
+    Args:
+        root: the repository; they are made from a sample picture at 96 x 72.
+
+    Returns:
+        Contents by file name, with those of ``torture``.
+    """
     with Image.open(root / "sample_images" / "coffee.jpg") as opened:
         rgb = opened.convert("RGB").resize((96, 72))
     alpha = Image.linear_gradient("L").resize(rgb.size)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "a camera"
     exif.get_ifd(0x8769)[0x9003] = "2026:01:01 00:00:00"
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/><xmp:Thumbnails>x</xmp:Thumbnails></x:xmpmeta>'
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/>'
+        b"<xmp:Thumbnails>x</xmp:Thumbnails></x:xmpmeta>"
+    )
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     tagged = {"exif": exif.tobytes(), "icc_profile": icc}
     rgba, palette = rgb.copy(), rgb.quantize(64)
@@ -87,12 +100,13 @@ def pictures(root: Path) -> dict[str, bytes]:
     deep = np.asarray(rgb).astype(np.uint16) * 257
     for suffix in ("png", "tif"):
         found[f"deep.{suffix}"] = cv2.imencode(f".{suffix}", deep)[1].tobytes()
-    for name, options in {
+    tiffs: dict[str, dict[str, Any]] = {
         "tiled.tif": {"tile": (32, 32), "compression": "zlib"},
         "big.tif": {"bigtiff": True},
         "planes.tif": {"planarconfig": "separate"},
         "motorola.tif": {"byteorder": ">", "compression": "zlib"},
-    }.items():
+    }
+    for name, options in tiffs.items():
         file = io.BytesIO()
         values = np.asarray(rgb)
         tifffile.imwrite(
@@ -115,7 +129,7 @@ def pictures(root: Path) -> dict[str, bytes]:
 
 
 def torture() -> dict[str, bytes]:
-    """The odd and broken files of ``$REMOVE_OBJECTS_DATA/torture``, where it is at hand."""
+    """Read the odd and broken files of ``$REMOVE_OBJECTS_DATA/torture``, if it exists."""
     folder = Path(os.environ.get("REMOVE_OBJECTS_DATA", "/nowhere")) / "torture"
     files = sorted(
         path for path in folder.rglob("*") if path.is_file() and path.stat().st_size <= LARGEST
@@ -124,7 +138,7 @@ def torture() -> dict[str, bytes]:
 
 
 def mutate(random: Random, name: str, content: bytes, others: list[bytes]) -> bytes:
-    """One to three mutations of a file, mostly one; ``others`` are files to splice with."""
+    """Mutate a file one to three times, mostly once; ``others`` are files to splice it with."""
     kinds: list[Callable[[Random, bytearray], None]] = [
         _flip,
         _flip_head,
@@ -201,7 +215,10 @@ def _repeat(random: Random, data: bytearray) -> None:
 
 
 def _png_chunk(random: Random, data: bytearray) -> None:
-    """A chunk damaged, doubled, dropped or renamed, with a checksum that is right: a wrong one would end every reader at once."""
+    """Damage, double, drop or rename a chunk.
+
+    The checksum stays right: a wrong one would stop every reader at once.
+    """
     chunks, at = [], 8
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
@@ -246,7 +263,7 @@ def _png_chunk(random: Random, data: bytearray) -> None:
 
 
 def _jpeg_segment(random: Random, data: bytearray) -> None:
-    """A segment before the first scan damaged, doubled, dropped or moved."""
+    """Damage, double or drop a segment before the first scan."""
     segments, at = [], 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
         size = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -270,7 +287,7 @@ def _jpeg_segment(random: Random, data: bytearray) -> None:
 
 
 def _tiff_entry(random: Random, data: bytearray) -> None:
-    """Tag, type, count or value of an entry of the first directory."""
+    """Change tag, type, count or value of an entry of the first directory."""
     order = "<" if data[:2] == b"II" else ">"
     if len(data) < 10:
         return

@@ -1,4 +1,4 @@
-"""Mutations of JSON that stays JSON: another type, a missing key, a number that is none, a name from nowhere."""
+"""Mutations of JSON that stays JSON: another type, a missing key, a strange number or name."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-#: What stands where something else was expected. Python's reader lets NaN and infinity through, and integers of any length.
+#: Replacements for values. Python's reader accepts NaN, infinity, and integers of any length.
 STRANGE: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1e308, -1e-320, float("nan"), float("inf"), 10**400, "", "x", "../../etc/passwd", "a\0b", "\ud800", "ok",
-    "failed", "skipped", [], {}, [[]], [1, 2], [1, 2, 3, 4], [0, 0, -5, 1e300], {"a": 1}, "é" * 300,
-    "a/b", "/", "C:\\x", "<script>alert(1)</script>",
-)  # fmt: skip
+    *(None, True, False, 0, -1, 1e308, -1e-320, float("nan"), float("inf"), 10**400),
+    *("", "x", "../../etc/passwd", "a\0b", "\ud800", "ok", "failed", "skipped"),
+    *([], {}, [[]], [1, 2], [1, 2, 3, 4], [0, 0, -5, 1e300], {"a": 1}),
+    *("é" * 300, "a/b", "/", "C:\\x", "<script>alert(1)</script>"),
+)
 
 
 def mutate_json(random: np.random.Generator, content: bytes, *, lines: bool) -> bytes:
-    """One to four nodes changed; with ``lines`` each line is a document of its own."""
+    """Change one to four nodes; with ``lines`` each line is a separate document."""
     documents = [
         json.loads(line)
         for line in (content.decode().splitlines() if lines else [content.decode()])
@@ -29,7 +30,7 @@ def mutate_json(random: np.random.Generator, content: bytes, *, lines: bool) -> 
 
 
 def _changed(random: np.random.Generator, document: Any) -> Any:
-    """A random walk down, and something strange where it ends."""
+    """Walk down the document at random, and change the node at the end."""
     if not isinstance(document, dict | list) or not document or random.random() < 0.12:
         return STRANGE[int(random.integers(len(STRANGE)))]
     copy = document.copy()

@@ -1,12 +1,14 @@
-"""Damaged files against the real readers: does each give a result or one clear error with the file's name?
+"""Give damaged files to the real readers: each must return a result or one clear error.
 
-    python tools/fuzz/main.py --count 5000                       # 7 in 10 are photos, the others masks, reports, journals, weights
-    python tools/fuzz/main.py --count 2000 --target weights --seed 1 --keep findings/
-    python tools/fuzz/main.py --count 0 --command 400            # through the whole command instead
+    python -m tools.fuzz.main --count 5000    # 7 in 10 are photos; masks, reports, journals,
+    weights python -m tools.fuzz.main --count 2000 --target weights --seed 1 --keep findings/ python
+    -m tools.fuzz.main --count 0 --command 400    # through the whole command instead
 
-Whole files of every readable format are made from a sample picture ($REMOVE_OBJECTS_DATA/torture is added where it is at hand), mutated
-(``fuzz_files.py``) and given to the program's own functions in a child process (``fuzz_targets.py``), whose death is counted. One case in
-ten goes through ``remove-objects`` too. The same seed gives the same files. Exit code 1 when there is a finding; its file is kept.
+Whole files of every readable format are made from a sample picture (and taken from
+$REMOVE_OBJECTS_DATA/torture if it exists), mutated (``files.py``) and given to the program's
+functions in a child process (``targets.py``), whose crashes are counted. One case in ten goes
+through ``remove-objects`` too. The same seed gives the same files. The exit code is 1 if there is a
+finding; its file is kept.
 """
 
 from __future__ import annotations
@@ -23,12 +25,11 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-
 from tools.fuzz import files as fuzz_files
 from tools.fuzz import targets as fuzz_targets
 from tools.fuzz.command import run_command
 from tools.fuzz.json_mutations import mutate_json
+from tools.package_tree import ROOT
 
 SHARES = {
     "photo": 0.7,
@@ -39,21 +40,22 @@ SHARES = {
     "claim": 0.02,
     "weights": 0.06,
 }
-#: Where a decoder that crashes or goes beyond its limits is one photo's error, because the program decodes apart.
+#: Targets whose crash is one photo's error, because the program decodes in a child process.
 CONTAINED = {"photo", "mask"}
-#: Seconds by the clock after which a case has hung.
+#: Seconds after which a case counts as hanging.
 PATIENCE = 300.0
 
 
 class Child:
-    """The process of ``fuzz_targets.py``, started anew when it has died."""
+    """A process of ``targets.py``, restarted after a crash."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
 
     def ask(self, target: str, path: Path) -> dict[str, Any]:
+        """Give a file to a target, and return its outcome (see ``targets.py``)."""
         if self.process is None:
-            command = [sys.executable, str(ROOT / "benchmarks" / "fuzz_targets.py")]
+            command = [sys.executable, "-m", "tools.fuzz.targets"]
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -73,8 +75,8 @@ class Child:
                 process.kill()
         line = process.stdout.readline()
         if line:
-            found: dict[str, Any] = json.loads(line)
-            return found
+            answer: dict[str, Any] = json.loads(line)
+            return answer
         self.process = None
         code = process.wait()
         outcome = "contained" if target in CONTAINED and code != -9 else "finding"
@@ -89,7 +91,11 @@ class Child:
 def case(
     seed: int, number: int, targets: list[str], seeds: dict[str, list[tuple[str, bytes]]]
 ) -> tuple[str, str, bytes]:
-    """(target, name of the file it was made of, content) of a case: always the same for the same numbers."""
+    """Make a case, the same one for the same numbers.
+
+    Returns:
+        (target, name of the undamaged file, content).
+    """
     random = np.random.default_rng([seed, number])
     weights = np.array([SHARES[target] for target in targets])
     target = targets[int(random.choice(len(targets), p=weights / weights.sum()))]
@@ -100,8 +106,9 @@ def case(
     return target, name, fuzz_files.mutate(random, name, content, others)
 
 
-def main() -> int:
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     p.add_argument("--count", type=int, default=5000)
     p.add_argument(
         "--command",
@@ -109,36 +116,42 @@ def main() -> int:
         help="files that go through remove-objects (default: a tenth of --count)",
     )
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--target", action="append", choices=SHARES, help="only these; repeat")
+    p.add_argument("--target", action="append", choices=SHARES, help="only this target; repeat")
     p.add_argument(
-        "--keep", type=Path, default=Path("fuzz-findings"), help="where the files of findings go"
+        "--keep", type=Path, default=Path("fuzz-findings"), help="folder for the files of findings"
     )
     p.add_argument("--json", type=Path)
-    args = p.parse_args()
+    return p.parse_args()
+
+
+def main() -> int:
+    """Run the command."""
+    args = parse_arguments()
     targets = args.target or list(SHARES)
     whole = list(fuzz_files.pictures(ROOT).items())
     seeds = {**fuzz_targets.seed_files(), "photo": whole, "mask": whole}
     table: dict[str, Counter[str]] = {target: Counter() for target in targets}
     most: dict[str, dict[str, float]] = {target: {"seconds": 0.0, "mb": 0} for target in targets}
     findings: list[dict[str, Any]] = []
-    # Apart, because the limits of a decoder are none for what loads networks.
+    # Separate processes: a decoder's limits would not do for code that loads networks.
     decoding, other = Child(), Child()
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(args.count):
             target, name, content = case(args.seed, number, targets, seeds)
             path = Path(scratch) / f"{number}-{name}"
             path.write_bytes(content)
-            found = (decoding if target in CONTAINED else other).ask(target, path)
-            table[target][found["outcome"]] += 1
+            answer = (decoding if target in CONTAINED else other).ask(target, path)
+            table[target][answer["outcome"]] += 1
             for figure in ("seconds", "mb"):
-                if found[figure] > most[target][figure]:
-                    most[target] |= {figure: found[figure], f"{figure}_of": number}
-            if found["outcome"] in ("finding", "contained"):
+                if answer[figure] > most[target][figure]:
+                    most[target] |= {figure: answer[figure], f"{figure}_of": number}
+            if answer["outcome"] in ("finding", "contained"):
                 args.keep.mkdir(parents=True, exist_ok=True)
                 (args.keep / f"{args.seed}-{path.name}").write_bytes(content)
-                findings.append({"case": number, "target": target, "file": name, **found})
+                findings.append({"case": number, "target": target, "file": name, **answer})
+                message = answer["message"].strip().splitlines()[-1]
                 print(
-                    f"{found['outcome']}: case {number}, {target} of {name}: {found['message'].strip().splitlines()[-1]}",
+                    f"{answer['outcome']}: case {number}, {target} of {name}: {message}",
                     flush=True,
                 )
             path.unlink(missing_ok=True)
@@ -164,7 +177,7 @@ def main() -> int:
 
 
 def print_table(table: dict[str, Counter[str]], most: dict[str, dict[str, float]]) -> None:
-    """A row a target."""
+    """Print a row per target."""
     columns = ("result", "refused", "contained", "finding")
     print(f"{'target':10}" + "".join(f"{c:>11}" for c in columns) + "   most seconds   most MB")
     for target, counts in table.items():
@@ -176,13 +189,14 @@ def print_table(table: dict[str, Counter[str]], most: dict[str, dict[str, float]
         )
 
 
-def print_command(found: dict[str, Any]) -> None:
-    """What came of the files that went through the command."""
-    told = "; ".join(f"{n} {status}" for status, n in found["statuses"].items())
+def print_command(result: dict[str, Any]) -> None:
+    """Print the verdicts and findings of the files that went through the command."""
+    statuses = "; ".join(f"{n} {status}" for status, n in result["statuses"].items())
     print(
-        f"remove-objects: {found['files']} files in {found['runs']} runs: {told}; findings: {len(found['findings'])}"
+        f"remove-objects: {result['files']} files in {result['runs']} runs: {statuses}; "
+        f"findings: {len(result['findings'])}"
     )
-    for finding in found["findings"]:
+    for finding in result["findings"]:
         print(f"  {finding}")
 
 

@@ -1,9 +1,12 @@
-"""What the fuzzing calls, in a process of its own: each target reads one damaged file as the program does and says what came of it.
+"""The targets of the fuzzer: each reads one damaged file like the program and reports the outcome.
 
-    {"target": "photo", "path": "…"} a line in -> {"outcome": "result", "message": "", "seconds": 0.01, "mb": 3} a line out
+They run in a separate process, which reads a request per line and writes an answer per line::
 
-``outcome`` is "result", "refused" (the program's own error, with the file's name in it) or "finding" (anything else). A target whose
-process ends instead of answering has crashed.
+    {"target": "photo", "path": "…"}
+    {"outcome": "result", "message": "", "seconds": 0.01, "mb": 3}
+
+``outcome`` is "result", "refused" (an error of the program that names the file) or "finding"
+(anything else). If the process ends without an answer, the target crashed.
 """
 
 from __future__ import annotations
@@ -14,10 +17,10 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-ROOT = Path(__file__).resolve().parents[2]
+from unittest import mock
 
 import numpy as np
 
@@ -28,20 +31,33 @@ from remove_objects.pipeline.images import masks, read
 from remove_objects.pipeline.images.sandbox_worker import Budget
 from remove_objects.pipeline.images.write import write_photo
 from remove_objects.pipeline.report.baseline import compare, load_baseline
+from remove_objects.pipeline.report.schema import RunEntry
 from remove_objects.pipeline.report.tolerance import tolerances
+from tools.package_tree import ROOT
+
+#: A run for the reports that the targets write.
+RUN: RunEntry = {
+    "version": "0",
+    "command": "",
+    "settings": {},
+    "weights": {},
+    "device": "cpu",
+    "seconds": 1.0,
+    "warnings": [],
+}
 
 
 def photo(path: Path) -> None:
-    """Read within the limits of a decoder, a third of it repainted, and written in its own format, from which it is read again."""
-    found = read.read_photo(path, opened=Budget(path.stat().st_size).opened)
-    height, width = found.size
-    hole = np.zeros(found.size, bool)
+    """Read a photo within a decoder's limits, repaint a part, write it, read it again."""
+    decoded = read.read_photo(path, opened=Budget(path.stat().st_size).opened)
+    height, width = decoded.size
+    hole = np.zeros(decoded.size, bool)
     hole[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
-    rgb = found.rgb.copy()
+    rgb = decoded.rgb.copy()
     rgb[hole] = rgb[hole][::-1]
     target = path.with_name(f"written-{path.name}")
     try:
-        write_photo(found, rgb, hole, target)
+        write_photo(decoded, rgb, hole, target)
     except RemoveObjectsError as error:
         if str(target) not in str(error):
             raise AssertionError(f"the error does not name the file: {error}") from error
@@ -52,18 +68,17 @@ def photo(path: Path) -> None:
 
 
 def mask(path: Path) -> None:
-    """As the mask of a photo of 96 x 72."""
+    """Read a mask for a photo of 96 x 72 pixels."""
     budget = Budget(path.stat().st_size)
-    masks.read_photo = lambda file, *, max_pixels: read.read_photo(
-        file, max_pixels=max_pixels, opened=budget.opened
-    )
-    found = masks.read_mask(path, (72, 96))
-    assert found.shape == (72, 96)
-    assert found.dtype == bool
+    limited = partial(read.read_photo, opened=budget.opened)
+    with mock.patch.object(masks, "read_photo", limited):
+        hole_mask = masks.read_mask(path, (72, 96))
+    assert hole_mask.shape == (72, 96)
+    assert hole_mask.dtype == bool
 
 
 def baseline(path: Path) -> None:
-    """As ``--baseline`` of a run over the sample pictures."""
+    """Compare the sample pictures' report with a damaged baseline."""
     report = json.loads((ROOT / "sample_images" / "baseline.json").read_text(encoding="utf-8"))
     from remove_objects.pipeline.report.terminal import baseline_table
 
@@ -71,10 +86,11 @@ def baseline(path: Path) -> None:
 
 
 def journal(path: Path) -> None:
-    """As the journal of an output folder; whatever stands in it, every photo becomes a task or an entry."""
+    """Resume from a damaged journal: every photo must become a task or an entry."""
     from remove_objects.pipeline.batch import scan
     from remove_objects.pipeline.batch.ledger import Ledger
     from remove_objects.pipeline.batch.run import open_output
+    from remove_objects.pipeline.batch.worker import Task
     from remove_objects.pipeline.report.files import write_json
     from remove_objects.pipeline.report.spreadsheet import write_csv
     from remove_objects.pipeline.report.terminal import run_summary
@@ -82,26 +98,30 @@ def journal(path: Path) -> None:
 
     folder = path.parent / "journal"
     folder.mkdir(exist_ok=True)
-    (folder / JOURNAL_NAME).write_bytes(path.read_bytes())
+    (folder / JOURNAL_NAME).unlink(missing_ok=True)
     jobs = scan.plan_run([ROOT / "sample_images"], folder).photos
-    ledger = Ledger(folder, open_output(folder), Settings(), BatchSettings(), ("person",))
-    ledger._settings = ""  # with every identity right, rows are believed as far as they ever are
+
+    def new_ledger() -> Ledger:
+        return Ledger(folder, open_output(folder), Settings(), BatchSettings(), ("person",))
+
+    # With the right identities, rows are believed as far as possible.
+    tasks = [task for task in new_ledger().tasks_and_entries(jobs) if isinstance(task, Task)]
+    identities = {task.name: task.identity(task.stamps()) for task in tasks}
+    (folder / JOURNAL_NAME).write_bytes(path.read_bytes())
+    ledger = new_ledger()
     for row in ledger.journal.rows.values():
-        row["identity"] = next(
-            (ledger._task(job).identity for job in jobs if str(job.relative) == row.get("input")),
-            "",
-        )
+        row["identity"] = identities.get(str(row.get("input")), "")
     ledger.journal.complete = False
-    found = list(ledger.look(jobs))
-    assert len(found) == len(jobs)
-    entries = [entry for entry in found if isinstance(entry, dict)]
-    write_json(folder / "report.json", {}, entries)
+    outcomes = list(ledger.tasks_and_entries(jobs))
+    assert len(outcomes) == len(jobs)
+    entries = [entry for entry in outcomes if not isinstance(entry, Task)]
+    write_json(folder / "report.json", RUN, entries)
     write_csv(folder / "report.csv", entries)
-    run_summary({"seconds": 1.0}, entries)
+    run_summary(RUN, entries)
 
 
 def board(path: Path) -> None:
-    """As the report of a run that the mask board opens."""
+    """Open a run with a damaged report in the mask board."""
     from remove_objects.pipeline.board.run_folder import open_run
 
     folder = path.parent / "run"
@@ -114,7 +134,7 @@ def board(path: Path) -> None:
 
 
 def claim(path: Path) -> None:
-    """As a claim in an output folder."""
+    """Read a damaged claim."""
     from remove_objects.pipeline.batch.output.claims import claimed_stamps, is_redundant
     from remove_objects.pipeline.storage.stamp import stamp
 
@@ -125,7 +145,7 @@ def claim(path: Path) -> None:
 
 
 def weights(path: Path) -> None:
-    """As a weight file whose name has the right hash: what a hash does not catch."""
+    """Load a damaged weight file with the right hash in its name: the hash does not catch it."""
     from remove_objects.models.checkpoint import CheckpointError, load_weights, sha256
     from remove_objects.models.edsr import EDSR
 
@@ -145,7 +165,7 @@ TARGETS: dict[str, Callable[[Path], None]] = {
 
 
 def answer(target: str, path: Path) -> dict[str, Any]:
-    """Call one target; ``mb`` is what it needed at its peak above what the process had before."""
+    """Call one target; ``mb`` is its peak memory above the memory before."""
     before, begun = _memory("VmRSS"), time.perf_counter()
     _forget_peak()
     try:
@@ -157,7 +177,7 @@ def answer(target: str, path: Path) -> dict[str, Any]:
         message = (
             message if outcome == "refused" else f"the error does not name the file: {message}"
         )
-    except Exception:  # whatever it is, that is what is looked for
+    except Exception:  # any other error is a finding
         outcome, message = "finding", traceback.format_exc()
     seconds = time.perf_counter() - begun
     return {
@@ -169,7 +189,7 @@ def answer(target: str, path: Path) -> dict[str, Any]:
 
 
 def _memory(field: str) -> int:
-    """In kB; 0 where the system does not tell."""
+    """Return a memory field in kB, or 0 if the system has none."""
     try:
         text = Path("/proc/self/status").read_text()
     except OSError:
@@ -185,7 +205,7 @@ def _forget_peak() -> None:
 
 
 def seed_files() -> dict[str, list[tuple[str, bytes]]]:
-    """Whole files by target, for those that are no pictures."""
+    """Return undamaged files by target, for targets that read no pictures."""
     report = (ROOT / "sample_images" / "baseline.json").read_bytes()
     rows: list[dict[str, Any]] = [
         {"input": entry["input"], "identity": "x", "written": [1, 2], "entry": _full(entry)}
@@ -204,7 +224,7 @@ def seed_files() -> dict[str, list[tuple[str, bytes]]]:
 
 
 def _full(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry of a committed baseline, which holds figures only, with all that a run writes."""
+    """Complete an entry of a committed baseline, which holds metrics only, like a run's entry."""
     from remove_objects.pipeline.report.entry import photo_entry
     from remove_objects.pipeline.types import Outcome, Status
 

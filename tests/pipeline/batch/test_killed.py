@@ -176,10 +176,10 @@ def test_the_checks_detect_every_fault(ground: Ground, tmp_path: Path) -> None:
     photo.write_bytes(content)
     text = (out / "report.json").read_text()
     (out / "report.json").write_text(text[:-3])
-    assert "report.json is not whole" in wrong_after_fault(out, ground.whole)[0]
+    assert "report.json is incomplete" in wrong_after_fault(out, ground.whole)[0]
     (out / "report.json").write_text(text.replace('"status": "unchanged"', '"status": "ok"'))
     assert wrong_after_resume(out, ground.whole) == [
-        "report.json says something else than that of an undisturbed run"
+        "report.json differs from an undisturbed run's"
     ]
     (out / "report.json").write_text(text)
     (out / "deep" / ".0123456789abcdef.part").write_bytes(b"")

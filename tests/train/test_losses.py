@@ -18,10 +18,9 @@ def test_hole_and_valid_l1_are_means_over_all_pixels() -> None:
     output, truth, mask = maps([[1, 2], [3, 4]]), maps([[0, 0], [0, 6]]), maps([[1, 0], [1, 1]])
     assert float(losses.hole_l1(output, truth, mask)) == 0.5  # 2 / 4
     assert float(losses.valid_l1(output, truth, mask)) == 1.5  # (1 + 3 + 2) / 4
-    three = [t.expand(1, 3, 2, 2) for t in (output, truth)]
-    assert (
-        float(losses.hole_l1(*three, mask)) == 0.5
-    )  # the one-channel mask counts for each channel
+    # The one-channel mask counts for each channel.
+    three_channels = losses.hole_l1(output.expand(1, 3, 2, 2), truth.expand(1, 3, 2, 2), mask)
+    assert float(three_channels) == 0.5
 
 
 def test_total_variation() -> None:

@@ -341,7 +341,7 @@ def test_a_heics_depth_map_is_warned_of(
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(Image.fromarray(scene())).save(tmp_path / "s.heic", quality=80)
 
-    class WithLayer(heif.HeifImageFile):  # type: ignore[misc]
+    class WithLayer(heif.HeifImageFile):  # type: ignore[misc,name-defined]
         """Reads like an iPhone's portrait, which the installed encoder cannot write."""
 
         def _open(self) -> None:

@@ -43,7 +43,8 @@ def test_a_fill_of_a_wrong_shade_meets_the_photo_at_the_rim() -> None:
     mask = np.zeros(photo.shape[:2], bool)
     mask[40:80, 50:110] = True
     (hole,) = find_holes(mask)
-    window = context_window(hole.box, *mask.shape, context=0.5, least=16)
+    height, width = mask.shape
+    window = context_window(hole.box, height, width, context=0.5, least=16)
     shade = photo[window.slices].astype(np.float32) / 255 + 0.1
     result = composite(photo, shade, window, hole, mask)
     plain = photo.copy()
@@ -63,7 +64,8 @@ def test_pixels_under_another_hole_do_not_influence_the_colour() -> None:
     (hole,) = find_holes(mask)
     both = mask.copy()
     both[40:60, 70:90] = True
-    window = context_window(hole.box, *mask.shape, context=0.5, least=16)
+    height, width = mask.shape
+    window = context_window(hole.box, height, width, context=0.5, least=16)
     fill = np.full((window.h, window.w, 3), 0.4, np.float32)
     once = composite(photo, fill, window, hole, both)
     photo[40:60, 70:90] = 255

@@ -1,12 +1,15 @@
-"""Rebuild ``sample_images/`` from pictures that installed packages ship: ``python sample_images/build.py [FOLDER]``.
+"""Rebuild ``sample_images/`` from pictures in installed packages.
 
-Needs scikit-image (which remove-objects itself installs) and matplotlib. Nothing is downloaded, nothing is random: the same
-versions of the packages give the same files. The outlines of what is pasted stand in ``.cutouts/``, one mask each, of the size
-of its source; they were traced by hand and cleaned with GrabCut once.
+    python sample_images/build.py [FOLDER]
 
-Every composite is made on its truth *as stored*: the truth is written as JPEG, read back, pasted on, and written at the same
-quality. So truth and composite differ in the 8x8 blocks that the object touches, and by a level or two in a few
-other pixels.
+Needs scikit-image (which remove-objects installs) and matplotlib. Nothing is downloaded and nothing
+is random: the same versions of the packages give the same files. ``.cutouts/`` holds the outlines
+of the pasted objects, one mask each, of the size of its source; they were traced by hand and
+cleaned with GrabCut once.
+
+Every composite is made on its ground truth *as stored*: the ground truth is written as JPEG, read
+back, pasted on, and written at the same quality. Ground truth and composite therefore differ in the
+8x8 blocks that the object touches, and by a level or two in a few other pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 QUALITY = 88
-#: How often a truth is written and read: twice, and another round changes next to nothing (many rounds make some blocks drift).
+#: Number of times that a ground truth is written and read. After two, another round changes almost
+#: nothing (many rounds make some blocks drift).
 STEADY = 2
 WIDTH, HEIGHT = 640, 480
 
@@ -35,7 +39,13 @@ Picture = npt.NDArray[np.float32]  # HW3, 0 to 255
 
 @dataclass(frozen=True)
 class Scene:
-    """A place without the object, and how much of the object each pixel shows: the object's own colours and its visible share."""
+    """A scene.
+
+    Attributes:
+        truth: the scene without the object.
+        objects: the object's colours.
+        visible: its visible share of each pixel.
+    """
 
     truth: Picture
     objects: Picture
@@ -43,7 +53,7 @@ class Scene:
 
 
 def main(folder: Path) -> None:
-    """Write everything that is built into ``folder``."""
+    """Write all pictures into a folder."""
     for name in (".truth", ".masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_file("skimage", "data/camera.png"), folder / "photographer.png")
@@ -54,10 +64,10 @@ def main(folder: Path) -> None:
 
 
 def launch_pad() -> Scene:
-    """Evening at the launch pad; the astronaut stands at the bottom border."""
+    """Draw an evening at the launch pad; the astronaut stands at the bottom border."""
     truth = _picture("skimage", "data/rocket.jpg")
     colours, alpha = _cutout("astronaut", rows=(0, 372))
-    # Evening light: dimmer, colder, and from the lamps of the pad.
+    # Evening light: dimmer and colder, from the lamps of the pad.
     light = np.linspace(0.90, 0.50, colours.shape[1], dtype=np.float32)[None, :, None]
     return Scene(
         truth,
@@ -68,7 +78,10 @@ def launch_pad() -> Scene:
 
 
 def far_moon() -> Scene:
-    """A gravel moon under the Hubble deep field; the astronaut stands behind a ridge, fully inside the picture."""
+    """Draw a gravel moon under the Hubble deep field.
+
+    The astronaut stands behind a ridge, fully inside the picture.
+    """
     sky = _crop(_scaled(_picture("skimage", "data/hubble_deep_field.jpg"), 0.8), 70, 60)
     x = np.arange(WIDTH, dtype=np.float32)
     hills = 268 + 14 * np.sin(x / 97 + 0.6) + 5 * np.sin(x / 31) + 1.5 * np.sin(x / 9 + 1)
@@ -94,7 +107,7 @@ def far_moon() -> Scene:
 
 
 def brick_wall() -> Scene:
-    """A brick wall with grass before it; a man stands in the grass, fully inside the picture."""
+    """Draw a brick wall behind grass; a man stands in the grass, fully inside the picture."""
     truth, front = _wall(seed=1, grass=80)
     colours, alpha = _cutout("photographer", rows=(0, 490))
     skin = np.clip((colours.mean(2, keepdims=True) - 40) / 60, 0, 1)  # the source is grey
@@ -104,16 +117,16 @@ def brick_wall() -> Scene:
 
 
 def mural() -> Scene:
-    """A face painted on a brick wall, and somebody standing before it: the person goes, the painted face stays.
+    """Draw a face painted on a brick wall, with a person in front: only the person is removed.
 
-    Coarse dots on a loud ground: a face to a face detector, no person to a segmenter of photographs.
+    The face consists of coarse dots on a loud ground: face detectors detect it, segmenters of
+    photographs see no person.
     """
     wall, front = _wall(seed=2, grass=74)
     face, head = _cutout("astronaut", rows=(0, 230))
     tone = np.clip((face.mean(2) / 255 - 0.15) / 0.60, 0, 1)
-    tone = tone * np.clip(
-        (np.arange(len(tone), dtype=np.float32)[:, None] - 20) / 60, 0.5, 1
-    )  # the hair darker
+    rows = np.arange(len(tone), dtype=np.float32)[:, None]
+    tone = tone * np.clip((rows - 20) / 60, 0.5, 1)  # darker hair
     painted, shown = _place(
         np.repeat(tone[..., None], 3, 2), head, 2.2, (HEIGHT, WIDTH), left=-110, bottom=518
     )
@@ -124,9 +137,8 @@ def mural() -> Scene:
         (40, 40, 40), np.float32
     )
     relief = cv2.GaussianBlur(wall.mean(2), (0, 0), 0.8)[..., None] / 120
-    plain = (
-        1 - np.clip(2 * cv2.GaussianBlur(shown, (0, 0), 8), 0, 1)[..., None]
-    )  # joints across the face would hide it from Haar cascades
+    # Joints across the face would hide it from Haar cascades.
+    plain = 1 - np.clip(2 * cv2.GaussianBlur(shown, (0, 0), 8), 0, 1)[..., None]
     truth = _over(wall, paint * np.clip(relief, 0.5, 1.25) ** (0.12 * plain), 1 - front)
     colours, alpha = _cutout("hopper", rows=(0, 600))
     objects, visible = _place(colours, alpha, 0.26, (HEIGHT, WIDTH), left=410, bottom=440)
@@ -134,7 +146,7 @@ def mural() -> Scene:
 
 
 def cat_in_hedge() -> Scene:
-    """A cat looks out of a gap in a hedge, fully inside the picture."""
+    """Draw a cat that looks out of a gap in a hedge, fully inside the picture."""
     truth = _green(_crop(_scaled(_grey("grass.png"), 1.25), 60, 0), 1.0)
     colours = _picture("skimage", "data/chelsea.png")
     colours = _scaled(colours, 0.88)
@@ -168,7 +180,7 @@ def _compose(scene: Scene, folder: Path, name: str) -> None:
 
 
 def _wall(seed: int, grass: int) -> tuple[Picture, Plane]:
-    """A red brick wall with ``grass`` pixels of grass at its foot, and where the grass stands before everything else."""
+    """Draw a red brick wall with ``grass`` pixels of grass at its foot: (picture, mask of the grass)."""
     grey = cv2.rotate(_grey("brick.png"), cv2.ROTATE_90_CLOCKWISE)
     grey = _crop(_scaled(grey, 1.25), 80, 0)
     mortar = np.clip((cv2.GaussianBlur(grey, (0, 0), 1.0) - 0.42) / 0.12, 0, 1)[..., None]
@@ -184,7 +196,15 @@ def _wall(seed: int, grass: int) -> tuple[Picture, Plane]:
 
 
 def _dots(tone: Plane, pitch: float) -> Plane:
-    """A picture as a printer's dots, in rows that lean by 23 degrees: 1 = ink. ``tone``: 1 = bare paper."""
+    """Draw a picture with a printer's dots, in rows that lean by 23 degrees.
+
+    Args:
+        tone: HW, 1 = white.
+        pitch: distance of the dots in pixels.
+
+    Returns:
+        HW, 1 = ink.
+    """
     k = 4
     height, width = tone.shape
     cos, sin = float(np.cos(0.4)), float(np.sin(0.4))
@@ -200,7 +220,10 @@ def _dots(tone: Plane, pitch: float) -> Plane:
 
 
 def _ground(texture: Plane, horizon: float, depth: float) -> Plane:
-    """A texture laid out flat towards a horizon. Drawn three times as large and averaged, so that the distance does not flicker."""
+    """Draw a texture as a plane towards a horizon.
+
+    It is drawn three times as large and averaged, to prevent aliasing in the distance.
+    """
     k = 3
     tile = np.hstack([texture, texture[:, ::-1]])
     tile = np.vstack([tile, tile[::-1]])
@@ -213,7 +236,7 @@ def _ground(texture: Plane, horizon: float, depth: float) -> Plane:
 
 
 def _blades(width: int, height: int, foot: int, seed: int) -> Plane:
-    """Where blades of grass, and the ground below them, cover what is behind: 0 to 1."""
+    """Draw the mask, 0 to 1, of blades of grass and the ground below them."""
     rng = np.random.default_rng(seed)
     k = 4
     canvas = np.zeros((height * k, width * k), np.uint8)
@@ -234,7 +257,7 @@ def _blades(width: int, height: int, foot: int, seed: int) -> Plane:
 
 
 def _gap(centre: tuple[int, int], radii: tuple[int, int], seed: int) -> Plane:
-    """An oval gap into whose rim leaves reach: 1 inside."""
+    """Draw an oval gap with leaves across its rim: 1 = inside."""
     rng = np.random.default_rng(seed)
     k = 4
     canvas = np.zeros((HEIGHT * k, WIDTH * k), np.uint8)
@@ -267,7 +290,7 @@ def _rough(length: int, seed: int, size: float) -> npt.NDArray[np.float32]:
 
 
 def _below(line: npt.NDArray[np.float32]) -> Plane:
-    """1 below a line of one height a column, 0 above, soft over a pixel and a half."""
+    """Draw 1 below a line (one height per column) and 0 above, soft over a pixel and a half."""
     rows = np.arange(HEIGHT, dtype=np.float32)[:, None]
     return np.clip((rows - line) / 1.5 + 0.5, 0, 1)
 
@@ -286,10 +309,10 @@ def _over(below: Picture, above: Picture, alpha: Plane) -> Picture:
 
 
 def _cutout(name: str, rows: tuple[int, int]) -> tuple[Picture, Plane]:
-    """A person's colours and outline, cut to some rows of the source."""
+    """Return a person's colours and outline, cropped to some rows of the source."""
     package, path = CUTOUTS[name]
     with Image.open(HERE / ".cutouts" / f"{name}.png") as outline:
-        alpha = np.asarray(outline.convert("L"), np.float32) / 255
+        alpha = np.asarray(outline.convert("L"), np.float32) / np.float32(255)
     colours = _picture(package, path)
     return colours[slice(*rows)], alpha[slice(*rows)]
 
@@ -303,8 +326,17 @@ CUTOUTS = {
 
 def _place(
     colours: Picture, alpha: Plane, scale: float, size: tuple[int, int], *, left: int, bottom: int
-) -> tuple[Picture, Plane]:  # fmt: skip
-    """Colours and outline, scaled, on an empty canvas of ``size`` (height, width); what reaches over its border is cut off."""
+) -> tuple[Picture, Plane]:
+    """Put scaled colours and outline on an empty canvas.
+
+    Args:
+        colours: the object's colours.
+        alpha: its outline.
+        scale: factor of its size.
+        size: (height, width) of the canvas, which crops the object.
+        left: left border of the object on the canvas.
+        bottom: bottom border of the object on the canvas.
+    """
     colours, alpha = _scaled(colours, scale), _scaled(alpha, scale)
     height, width = size
     move = np.array([[1, 0, left], [0, 1, bottom - alpha.shape[0]]], np.float32)

@@ -1,7 +1,9 @@
-"""Rebuild the figures that ``.ci/baseline`` guards, ``baseline*.json``: ``python sample_images/build_baseline.py [FOLDER]``.
+"""Rebuild the metrics that ``.ci/baseline`` checks, ``baseline*.json``.
 
-Run it when figures are *meant* to change, look at the difference, and commit both together. Only what is compared is kept: no times, no
-reasons, no paths, nothing of the machine.
+    python sample_images/build_baseline.py [FOLDER]
+
+Run it after an *intended* change of metrics, check the difference, and commit both together. The
+files hold only what is compared: no times, reasons, paths or properties of the machine.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-#: As in ``.ci/baseline``; a test holds the two together.
+#: The options of ``.ci/baseline``; a test compares the two.
 OPTIONS = (
     "--offline",
     "--segmenter",
@@ -31,15 +33,22 @@ OPTIONS = (
     "--truth",
     "sample_images/.truth",
 )
-#: Baselines, and what each adds to ``OPTIONS``.
+#: Baselines, and the options that each adds to ``OPTIONS``.
 BASELINES = {"baseline.json": (), "baseline-plain.json": ("--detail", "none", "--no-probe")}
-#: What is kept of a photo and of a hole.
+#: Kept keys of a photo and of a hole.
 PHOTO = ("input", "status", "hole_share", "fidelity", "residue", "score", "truth", "holes")
 HOLE = ("box", "route", "seam", "score", "signs", "probe")
 
 
 def main(target: Path) -> int:
-    """Measure the sample pictures with what ships and write the baselines into ``target``; none of them where a photo failed (1)."""
+    """Measure the sample pictures with the bundled networks and write the baselines.
+
+    Args:
+        target: folder for the baselines; nothing is written if a photo fails.
+
+    Returns:
+        The command's exit code.
+    """
     from remove_objects.pipeline.cli import main as remove_objects
     from remove_objects.pipeline.report.files import read_report
 
@@ -62,7 +71,7 @@ def main(target: Path) -> int:
 
 
 def stripped(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report with no more in it than ``pipeline.report.baseline`` compares, and the settings and weights it was made with."""
+    """Reduce a report to its settings, its weights and what ``pipeline.report.baseline`` compares."""
     run, photos = report["run"], []
     for photo in report["photos"]:
         row = {key: photo[key] for key in PHOTO}

@@ -40,10 +40,10 @@ from remove_objects.train.engine import Task, averaged_network
 from remove_objects.train.evaluation.pairs import read_pairs
 from remove_objects.train.evaluation.segmentation import (
     SETS,
-    removal_mask,
     labelled,
     mask_maker,
     most_probable,
+    removal_mask,
 )
 from remove_objects.train.segmentation_metrics import confusion, intersection_over_union
 

@@ -90,8 +90,8 @@ def _ask(decoder: Worker, request: Request, late: threading.Event) -> Answer:
     clock.daemon = True
     clock.start()
     try:
-        send_request(request, decoder.stdin)  # type: ignore[arg-type]
-        return receive(decoder.stdout)  # type: ignore[arg-type]
+        send_request(request, decoder.stdin)
+        return receive(decoder.stdout)
     finally:
         clock.cancel()
 

@@ -7,8 +7,9 @@ the pixels are never copied into a pickle.
 
 from __future__ import annotations
 
+import io
 import pickle
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -39,13 +40,13 @@ class Answer(NamedTuple):
     value: Any
 
 
-def send_request(request: Request, stream: BinaryIO) -> None:
+def send_request(request: Request, stream: IO[bytes]) -> None:
     """Write ``request`` and flush."""
     pickle.dump(tuple(request), stream)
     stream.flush()
 
 
-def receive_request(stream: BinaryIO) -> Request:
+def receive_request(stream: IO[bytes]) -> Request:
     """Read one request.
 
     Raises:
@@ -54,7 +55,7 @@ def receive_request(stream: BinaryIO) -> Request:
     return Request(*pickle.load(stream))
 
 
-def send(answer: Answer, stream: BinaryIO) -> None:
+def send(answer: Answer, stream: IO[bytes]) -> None:
     """Write ``answer`` and flush; its arrays go out of band, without a copy."""
     buffers: list[pickle.PickleBuffer] = []
     head = pickle.dumps(tuple(answer), protocol=5, buffer_callback=buffers.append)
@@ -66,7 +67,7 @@ def send(answer: Answer, stream: BinaryIO) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Answer:
+def receive(stream: IO[bytes]) -> Answer:
     """Read one answer; its arrays get memory of their own and can be written to.
 
     Raises:
@@ -77,11 +78,12 @@ def receive(stream: BinaryIO) -> Answer:
     return Answer(*pickle.loads(head, buffers=[_read_exactly(stream, size) for size in sizes]))
 
 
-def _read_exactly(stream: BinaryIO, count: int) -> memoryview:
+def _read_exactly(stream: IO[bytes], count: int) -> memoryview:
     # Unlike bytearray(count), NumPy's memory is not zeroed first.
     view, at = np.empty(count, np.uint8).data, 0
+    reader = cast(io.BufferedReader, stream)
     while at < count:
-        size = stream.readinto(view[at:])  # type: ignore[attr-defined]
+        size = reader.readinto(view[at:])
         if not size:
             raise EOFError("the decoder ended within an answer")
         at += size

@@ -116,8 +116,9 @@ class SubprocessPool:
 def end(worker: Worker) -> None:
     """Close the worker's pipes, at which it ends by itself; kill it if that takes over 2 s."""
     for pipe in (worker.stdin, worker.stdout):
-        with suppress(OSError, AttributeError):
-            pipe.close()  # type: ignore[union-attr]
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
     try:
         worker.wait(2)
     except subprocess.TimeoutExpired:

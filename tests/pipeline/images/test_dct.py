@@ -103,14 +103,14 @@ def touched_blocks(path: Path, hole: Mask) -> list[tuple[Mask, Mask]]:
     with Image.open(path) as image:
         factors = [(c[2], c[1]) for c in image.layer] if len(image.layer) > 1 else [(1, 1)]
     most = [max(f[axis] for f in factors) for axis in (0, 1)]
-    found = []
+    touched = []
     for plane, factor in zip(coefficients(path), factors, strict=True):
         step = [8 * m // f for m, f in zip(most, factor, strict=True)]
         pixels = np.zeros(plane.shape[:2], int)
         for y, x in np.argwhere(hole):
             pixels[y // step[0], x // step[1]] += 1
-        found.append((pixels > 0, pixels == step[0] * step[1]))
-    return found
+        touched.append((pixels > 0, pixels == step[0] * step[1]))
+    return touched
 
 
 def assert_kept_outside(source: Path, target: Path, hole: Mask) -> None:

@@ -64,10 +64,10 @@ def test_a_name_goes_through_scan_journal_reports_previews_and_result(
 ) -> None:
     (photos / "good.png").rename(photos / name)
     out = photos.parent / "out"
-    code, found = clean(photos, "--class", "person", "--save-masks")
+    code, entries = clean(photos, "--class", "person", "--save-masks")
     assert code == 0
-    assert list(found) == [name]
-    assert (found[name]["output"], found[name]["status"] in ("ok", "review")) == (name, True)
+    assert list(entries) == [name]
+    assert (entries[name]["output"], entries[name]["status"] in ("ok", "review")) == (name, True)
     assert (out / name).is_file()
     assert (out / "masks" / name).is_file()
     assert set(previews.find(out, name)) == {"before", "mask", "after"}
@@ -100,12 +100,12 @@ def test_a_name_of_255_bytes_may_have_a_mask_and_fails_alone_where_its_result_ne
         "ok",
         "review",
     }
-    code, found = clean(photos, "--masks", str(masks), "--lossless")
+    code, entries = clean(photos, "--masks", str(masks), "--lossless")
     assert code == 1
-    assert [printable(name)[0] for name, entry in found.items() if entry["status"] == "failed"] == [
-        "y"
-    ]
-    assert "File name too long" in found["y" * 251 + ".jpg"]["error"]
+    assert [
+        printable(name)[0] for name, entry in entries.items() if entry["status"] == "failed"
+    ] == ["y"]
+    assert "File name too long" in entries["y" * 251 + ".jpg"]["error"]
 
 
 @posix
@@ -122,8 +122,8 @@ def test_loops_pipes_and_devices_are_skipped_and_the_photo_beside_them_is_cleane
         ("terminal.gif", "/dev/tty"),
     ):
         (photos / name).symlink_to(device)
-    code, found = clean(photos, "--class", "person")
-    assert (code, list(found)) == (0, ["good.png"])
+    code, entries = clean(photos, "--class", "person")
+    assert (code, list(entries)) == (0, ["good.png"])
     warnings = read_report(photos.parent / "out" / "report.json")["run"]["warnings"]
     assert any("5 other files ignored" in warning for warning in warnings)
 
@@ -168,16 +168,16 @@ def test_each_bad_file_is_one_clear_error_and_the_good_one_is_cleaned(
 ) -> None:
     for name, (content, _) in BAD.items():
         (photos / f"{name}.jpg").write_bytes(content)
-    code, found = clean(photos, "--class", "person")
+    code, entries = clean(photos, "--class", "person")
     assert code == 1
-    assert found["good.png"]["status"] in ("ok", "review")
-    told = capsys.readouterr().err
+    assert entries["good.png"]["status"] in ("ok", "review")
+    stderr = capsys.readouterr().err
     for name, (_, says) in BAD.items():
-        entry = found[f"{name}.jpg"]
+        entry = entries[f"{name}.jpg"]
         assert (entry["status"], entry["output"]) == ("failed", None)
         assert entry["error"].startswith(f"{photos / name}.jpg: ")
         assert says in entry["error"]
-        assert f"failed: {name}.jpg" in told
+        assert f"failed: {name}.jpg" in stderr
 
 
 @pytest.mark.parametrize(
@@ -230,12 +230,12 @@ def test_a_mask_that_does_not_fit_fails_its_photo_alone_and_is_named(
         path.write_bytes(mask)
     else:
         mask.save(path, "TIFF" if mask.mode == "F" else "PNG")
-    code, found = clean(photos, "--masks", str(masks))
+    code, entries = clean(photos, "--masks", str(masks))
     assert code == 1
-    assert found["other.png"]["status"] in ("ok", "review")
-    assert found["good.png"]["status"] == "failed"
-    assert str(path) in found["good.png"]["error"]
-    assert says in found["good.png"]["error"]
+    assert entries["other.png"]["status"] in ("ok", "review")
+    assert entries["good.png"]["status"] == "failed"
+    assert str(path) in entries["good.png"]["error"]
+    assert says in entries["good.png"]["error"]
 
 
 @pytest.mark.parametrize(
@@ -266,12 +266,12 @@ def test_a_damaged_row_of_the_journal_is_ignored_and_its_photo_processed_again(
     assert is_entry(row["entry"])
     row["entry"][key] = value
     journal.write_bytes((json.dumps(row) + "\n").encode("utf-8", "surrogatepass"))
-    code, found = clean(photos, "--class", "person", "--overwrite")
-    assert (code, found["good.png"]["status"] in ("ok", "review")) == (0, True)
+    code, entries = clean(photos, "--class", "person", "--overwrite")
+    assert (code, entries["good.png"]["status"] in ("ok", "review")) == (0, True)
     journal.write_bytes(
         (json.dumps(row) + "\n" + "[" * 100_000 + "\n").encode("utf-8", "surrogatepass")
     )
     # Without --overwrite, the result of the lost row is a foreign file: it is named, and kept.
-    code, found = clean(photos, "--class", "person")
-    assert (code, found["good.png"]["status"]) == (1, "failed")
-    assert "is not what an earlier run wrote" in found["good.png"]["error"]
+    code, entries = clean(photos, "--class", "person")
+    assert (code, entries["good.png"]["status"]) == (1, "failed")
+    assert "is not what an earlier run wrote" in entries["good.png"]["error"]

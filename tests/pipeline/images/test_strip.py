@@ -35,8 +35,8 @@ NO_DENSITY = ("lossless.webp", "lossy.webp", "a.gif", "a.heic", "a.avif")
 
 
 def secrets_in(path: Path) -> list[bytes]:
-    found = unpacked(path.read_bytes())
-    return [s for s in (SECRET.encode(), SECRET.encode("utf-16-le"), b"Planted") if s in found]
+    content = unpacked(path.read_bytes())
+    return [s for s in (SECRET.encode(), SECRET.encode("utf-16-le"), b"Planted") if s in content]
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -196,7 +196,7 @@ def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_reports_it(tmp_path
     names = [name for name in PLANTED if name != "a.heic" or pillow_heif is not None]
     for name in names:
         PLANTED[name](folder / name)
-    Image.fromarray(scene(person=None)).save(folder / "nobody.jpg", exif=exif(), comment=SECRET)
+    Image.fromarray(scene(person=None)).save(folder / "no_person.jpg", exif=exif(), comment=SECRET)
     batch = BatchSettings(classes=("person",), output=tmp_path / "out", save_masks=True, workers=1)
     result = remove_folder(
         [folder],
@@ -205,8 +205,8 @@ def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_reports_it(tmp_path
     )
     entries = {photo["input"]: photo for photo in result.photos}
     assert all(entry["error"] is None for entry in entries.values())
-    assert entries["nobody.jpg"]["status"] == "unchanged"
-    assert entries["nobody.jpg"]["reason"].endswith("; its metadata was removed")
+    assert entries["no_person.jpg"]["status"] == "unchanged"
+    assert entries["no_person.jpg"]["reason"].endswith("; its metadata was removed")
     assert entries["plain.jpg"]["status"] in ("ok", "review")
     assert result.run["settings"]["strip_metadata"] is True
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
@@ -216,4 +216,4 @@ def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_reports_it(tmp_path
     assert {photo["status"] for photo in again.photos} & {
         "skipped"
     } == set()  # without the option the result differs
-    assert SECRET.encode() in (tmp_path / "out" / "nobody.jpg").read_bytes()
+    assert SECRET.encode() in (tmp_path / "out" / "no_person.jpg").read_bytes()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -21,12 +23,14 @@ from remove_objects.models.edsr import EDSR
 from remove_objects.models.gated_conv import GatedConvNetwork
 from remove_objects.models.partial_conv_unet import PartialConvUNet
 from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
+from remove_objects.train import cli, evaluate_cli
 from remove_objects.train.cli import main, parse
 from remove_objects.train.data.holes import MaskFolder
 from remove_objects.train.presets import MODELS, shipped
 from remove_objects.train.recipe import Recipe
 from remove_objects.train.run import make_task
 from remove_objects.train.tasks.base import InpaintingTask
+from tests.support.help import assert_help_is_quick
 from tests.support.training import (
     command,
 )
@@ -404,3 +408,32 @@ def test_export_before_training_says_so(
     )
     assert "train first" in capsys.readouterr().err
     assert not (tmp_path / "weights").exists()
+
+
+def documented(program: str) -> list[str]:
+    """The command lines of a program in the documentation's indented blocks."""
+    docs = Path(__file__).parents[2] / "docs"
+    text = "\n".join((docs / name).read_text() for name in ("training.md", "experiments.md"))
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    return [line.split("  #")[0] for line in lines if line.startswith(f"{program} ")]
+
+
+@pytest.mark.parametrize("command_line", documented("train-inpainter"))
+def test_documented_training_commands_exist(command_line: str) -> None:
+    assert parse(shlex.split(command_line)[1:]).model in MODELS
+
+
+@pytest.mark.parametrize("command_line", documented("evaluate-inpainter"))
+def test_documented_measurements_exist(command_line: str) -> None:
+    assert evaluate_cli.parser().parse_args(shlex.split(command_line)[1:]).table
+
+
+def test_an_earlier_name_of_an_option_still_works() -> None:
+    assert parse(["edsr", "--begin-with", "a.safetensors"]) == parse(
+        ["edsr", "--init-from", "a.safetensors"]
+    )
+
+
+@pytest.mark.parametrize("module", [cli, evaluate_cli])
+def test_help_loads_no_torch(module: ModuleType) -> None:
+    assert_help_is_quick(module, "--device", {"torch", "numpy", "cv2"})

@@ -1,4 +1,4 @@
-"""What holds for every photo, mask and report, looked for in hundreds of them by Hypothesis."""
+"""Properties of every photo, mask and report, tested by Hypothesis on hundreds of examples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from remove_objects.pipeline.report.ranking import look_first, worst_first
 from remove_objects.pipeline.report.tolerance import tolerances
 from remove_objects.pipeline.types import Box, Face, Route
 
-#: The same examples on every run and machine, and no limit on the time of one: a busy machine is no fault.
+#: The same examples on every run and machine, without a time limit: a busy machine is no fault.
 quick = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
@@ -52,7 +52,7 @@ def boxes_in(draw: st.DrawFn, height: int, width: int) -> Box:
 
 @quick
 @given(mask=masks(), seed=st.integers(0, 2**32 - 1), deep=st.booleans())
-def test_the_composite_changes_nothing_outside_whatever_the_fill(
+def test_the_composite_changes_nothing_outside_the_holes(
     mask: np.ndarray, seed: int, deep: bool
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def test_dilation_is_monotone_in_the_mask_and_in_the_radius(
 
 @quick
 @given(mask=masks(0), radius=st.integers(0, 12))
-def test_dilation_is_what_its_definition_says(mask: np.ndarray, radius: int) -> None:
+def test_dilation_follows_its_definition(mask: np.ndarray, radius: int) -> None:
     rows, columns = np.nonzero(mask)
     yy, xx = np.mgrid[: mask.shape[0], : mask.shape[1]]
     expected = np.zeros(mask.shape, bool)
@@ -118,7 +118,7 @@ def test_holes_partition_the_mask(mask: np.ndarray) -> None:
 
 @quick
 @given(mask=masks(), forced=st.sampled_from(["auto", *(r.value for r in Route)]), data=st.data())
-def test_every_hole_has_a_route_with_a_reason_and_a_window_that_holds_it(
+def test_every_hole_has_a_route_with_a_reason_and_a_window_around_it(
     mask: np.ndarray, forced: str, data: st.DataObject
 ) -> None:
     height, width = mask.shape
@@ -126,11 +126,11 @@ def test_every_hole_has_a_route_with_a_reason_and_a_window_that_holds_it(
         st.lists(st.builds(Face, boxes_in(height, width), st.floats(0, 1)), max_size=3)
     )
     for hole in find_holes(mask):
-        found = choose_route(hole, mask, faces, forced)
-        assert found.route in Route
-        assert found.why
-        assert forced in ("auto", found.route.value)
-        if found.route is Route.EDGE:
+        routing = choose_route(hole, mask, faces, forced)
+        assert routing.route in Route
+        assert routing.why
+        assert forced in ("auto", routing.route.value)
+        if routing.route is Route.EDGE:
             window = edge_window(hole, height, width)
             assert window.union(hole.box) == window
             assert window.grown(0, (height, width)) == window
@@ -150,7 +150,8 @@ def test_any_window_maps_back_exactly(data: st.DataObject, context: float, least
         ):
             picture, known = masked_window(photo, mask, window)
             assert picture.shape[:2] == known.shape == (window.h, window.w)
-            # What was taken out, laid back at its place, is the photo where it is known; and the hole lies where it lay.
+            # Put back in its place, the window equals the photo where that is known, and the hole
+            # is where it was.
             back = np.zeros_like(photo)
             back[window.slices] = picture
             inside = np.zeros(mask.shape, bool)
@@ -159,13 +160,13 @@ def test_any_window_maps_back_exactly(data: st.DataObject, context: float, least
             assert not (inside & mask).any()
             place = np.zeros(mask.shape, bool)
             place[window.slices] = hole_within(hole, window)
-            own = np.zeros(mask.shape, bool)
-            own[hole.box.slices] = hole.mask
-            assert np.array_equal(place, own)
-            answer = rng.random((max(1, window.h // 2), max(1, window.w // 2), 3)).astype(
+            expected = np.zeros(mask.shape, bool)
+            expected[hole.box.slices] = hole.mask
+            assert np.array_equal(place, expected)
+            prediction = rng.random((max(1, window.h // 2), max(1, window.w // 2), 3)).astype(
                 np.float32
             )
-            assert enlarge(answer, window).shape == (window.h, window.w, 3)
+            assert enlarge(prediction, window).shape == (window.h, window.w, 3)
 
 
 numbers = st.one_of(st.none(), st.floats(0, 50).map(lambda v: round(v, 5)))
@@ -176,34 +177,52 @@ probes = st.one_of(
 
 @st.composite
 def entries(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Photos of a report, of different names."""
-    found = []
+    """Entries of a report, with different names."""
+    entries = []
     for name in draw(
         st.lists(st.text("abc/", min_size=1, max_size=4), min_size=1, max_size=6, unique=True)
     ):
         boxes = draw(st.lists(st.tuples(*[st.integers(1, 30)] * 4), max_size=3))
         holes = [
             {
-                "box": list(box), "share": 0.1, "route": draw(st.sampled_from([r.value for r in Route])), "why": "because",
-                "seam": draw(numbers), "score": draw(numbers), "signs": {"depth": 2.0}, "probe": draw(probes),
+                "box": list(box),
+                "share": 0.1,
+                "route": draw(st.sampled_from([r.value for r in Route])),
+                "why": "because",
+                "seam": draw(numbers),
+                "score": draw(numbers),
+                "signs": {"depth": 2.0},
+                "probe": draw(probes),
             }
             for box in boxes
-        ]  # fmt: skip
+        ]
         status = draw(st.sampled_from(["ok", "review", "failed", "unchanged"]))
-        found.append(
+        entries.append(
             {
-                "input": name, "output": name, "mask": None, "status": status, "reason": "so", "classes": {"person": 0.1},
-                "hole_share": draw(st.floats(0, 1)), "fidelity": {"changed_outside": draw(st.integers(0, 3)), "psnr_outside": None},
-                "residue": draw(numbers), "score": draw(numbers), "truth": draw(probes), "seconds": draw(st.floats(0, 9)),
-                "stages": {"read": 0.5}, "error": None, "warnings": [], "holes": holes,
+                "input": name,
+                "output": name,
+                "mask": None,
+                "status": status,
+                "reason": "so",
+                "classes": {"person": 0.1},
+                "hole_share": draw(st.floats(0, 1)),
+                "fidelity": {"changed_outside": draw(st.integers(0, 3)), "psnr_outside": None},
+                "residue": draw(numbers),
+                "score": draw(numbers),
+                "truth": draw(probes),
+                "seconds": draw(st.floats(0, 9)),
+                "stages": {"read": 0.5},
+                "error": None,
+                "warnings": [],
+                "holes": holes,
             }
-        )  # fmt: skip
-    return found
+        )
+    return entries
 
 
 @quick
 @given(photos=entries(), before=entries(), seed=st.integers(0, 999))
-def test_a_report_says_the_same_in_whatever_order_its_photos_and_holes_come(
+def test_a_report_does_not_depend_on_the_order_of_its_photos_and_holes(
     photos: list[dict[str, Any]], before: list[dict[str, Any]], seed: int
 ) -> None:
     shuffled, shuffled_before = copy.deepcopy(photos), copy.deepcopy(before)

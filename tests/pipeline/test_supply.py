@@ -1,4 +1,8 @@
-"""Weights through the command: what is damaged is refused with the remedy or done without and said; offline nothing is ever called."""
+"""Weights, through the command: damaged files and the absence of the network.
+
+A damaged file is refused with its remedy, or left unused with a warning. With ``--offline`` no
+connection is ever tried.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,20 @@ from remove_objects.pipeline.report.files import read_report
 from tests.support.scenes import scene
 
 ROOT = Path(__file__).parents[2]
-#: The command in a process in which every way to another machine is written down and refused.
-CALLED = """
+PERSON = ["--class", "person", "--offline"]
+#: The command in a process that records and refuses every connection to another machine.
+RECORDED = """
 import json, os, sys
-def heard(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg", "urllib.Request"):
+CONNECTIONS = {
+    "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto",
+    "socket.sendmsg", "urllib.Request",
+}
+def record(event, arguments):
+    if event in CONNECTIONS:
         with open(os.environ["CALLS"], "a") as file:
             file.write(f"{event} {arguments!r}\\n")
-        raise ConnectionRefusedError("the test lets nobody out")
-sys.addaudithook(heard)
+        raise ConnectionRefusedError("the test refuses every connection")
+sys.addaudithook(record)
 import remove_objects.models.shipped
 from pathlib import Path
 remove_objects.models.shipped.FOLDER = Path(os.environ["WEIGHTS"])
@@ -47,12 +56,12 @@ def photos(tmp_path: Path) -> Path:
 
 
 def run(photos: Path, weights: Path, *arguments: str) -> tuple[int, str, list[str]]:
-    """(exit code, what it said, the calls that it tried)."""
+    """Return (exit code, output, connections that it tried)."""
     calls = photos.parent / "calls"
-    surroundings = {
+    environment = {
         k: v for k, v in os.environ.items() if k not in ("REMOVE_OBJECTS_OFFLINE", "TORCH_HOME")
     }
-    surroundings |= {
+    environment |= {
         "CALLS": str(calls),
         "WEIGHTS": str(weights),
         "TORCH_HOME": str(photos.parent / "cache"),
@@ -61,7 +70,7 @@ def run(photos: Path, weights: Path, *arguments: str) -> tuple[int, str, list[st
     command = [
         sys.executable,
         "-c",
-        CALLED,
+        RECORDED,
         "--class",
         "person",
         "-o",
@@ -73,7 +82,7 @@ def run(photos: Path, weights: Path, *arguments: str) -> tuple[int, str, list[st
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=surroundings,
+        env=environment,
         check=False,
     )
     return (
@@ -85,22 +94,22 @@ def run(photos: Path, weights: Path, *arguments: str) -> tuple[int, str, list[st
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_offline_the_whole_command_calls_nobody_and_without_it_goes_on_all_the_same(
+def test_offline_no_connection_is_tried_and_without_a_network_the_command_works_too(
     photos: Path, tiny_weights: Path
 ) -> None:
-    # Mask and class: every network is asked for, the segmenter to look at the result.
+    # With a mask and a class every network is used; the segmenter measures the residue.
     given = ["--masks", str(photos.parent / "masks"), "--overwrite"]
     code, said, calls = run(photos, tiny_weights, *given, "--offline")
     assert (code, calls) == (0, []), said
     code, said, calls = run(photos, tiny_weights, *given)
     assert code == 0, said
     for host in ("download.pytorch.org", "media.githubusercontent.com"):
-        assert any(host in call for call in calls)  # so the ear hears
+        assert any(host in call for call in calls)  # so the recording works
     assert "did not answer" in said
 
 
 @pytest.mark.network
-def test_fcn_by_name_offline_is_a_clear_refusal(photos: Path, tiny_weights: Path) -> None:
+def test_fcn_by_name_is_refused_offline(photos: Path, tiny_weights: Path) -> None:
     code, said, calls = run(photos, tiny_weights, "--offline", "--segmenter", "fcn_resnet101")
     assert (code, calls) == (2, [])
     assert FCN_RESNET101.url in said
@@ -110,10 +119,10 @@ def test_fcn_by_name_offline_is_a_clear_refusal(photos: Path, tiny_weights: Path
 @pytest.mark.parametrize(
     "content", [b"", b"\x80\x04.", b"half a file" * 1000], ids=["empty", "pickle", "cut"]
 )
-def test_a_damaged_cache_is_done_without_and_said_with_the_remedy(
+def test_a_damaged_cache_is_left_unused_with_a_warning(
     content: bytes, photos: Path, tiny: Path, tmp_path: Path, red_is_person: None
 ) -> None:
-    """And the file is left as it is: it may be somebody's own."""
+    """The file stays as it is: it may belong to the user."""
     cache_folder().mkdir(parents=True)
     for remote in (YUNET, SQUEEZENET):
         (cache_folder() / remote.filename).write_bytes(content)
@@ -123,34 +132,20 @@ def test_a_damaged_cache_is_done_without_and_said_with_the_remedy(
     )
     warnings = read_report(tmp_path / "out" / "report.json")["run"]["warnings"]
     for remote in (YUNET, SQUEEZENET):
-        (told,) = [w for w in warnings if remote.filename in w]
-        assert "sha256" in told
-        assert "delete the file and run again" in told
+        (warning,) = [w for w in warnings if remote.filename in w]
+        assert "sha256" in warning
+        assert "delete the file and run again" in warning
     for remote in (YUNET, SQUEEZENET):
         assert (cache_folder() / remote.filename).read_bytes() == content
 
 
-def test_a_damaged_cache_of_the_segmenter_is_refused_where_it_was_named_and_said_where_not(
+def test_a_damaged_segmenter_is_refused_by_name_and_a_warning_otherwise(
     photos: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     cache_folder().mkdir(parents=True)
     (cache_folder() / FCN_RESNET101.filename).write_bytes(b"half a file")
     out = tmp_path / "out"
-    assert (
-        cli.main(
-            [
-                "--class",
-                "person",
-                "--offline",
-                "--segmenter",
-                "fcn_resnet101",
-                "-o",
-                str(out),
-                str(photos),
-            ]
-        )
-        == 2
-    )
+    assert cli.main([*PERSON, "--segmenter", "fcn_resnet101", "-o", str(out), str(photos)]) == 2
     assert "delete the file and run again" in capsys.readouterr().err
     assert cli.main(["--class", "person", "--offline", "-q", "-o", str(out), str(photos)]) == 0
     assert any(
@@ -171,10 +166,15 @@ def test_a_damaged_cache_of_the_segmenter_is_refused_where_it_was_named_and_said
         "index no table",
     ],
 )
-def test_a_damaged_shipped_weight_ends_the_run_with_the_remedy_and_not_with_a_traceback(
-    fault: str, photos: Path, tiny: Path, tmp_path: Path, red_is_person: None, monkeypatch: pytest.MonkeyPatch,
+def test_a_damaged_shipped_weight_ends_the_run_with_its_remedy(
+    fault: str,
+    photos: Path,
+    tiny: Path,
+    tmp_path: Path,
+    red_is_person: None,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
-) -> None:  # fmt: skip
+) -> None:
     folder = tmp_path / "weights"
     shutil.copytree(tiny, folder)
     monkeypatch.setattr("remove_objects.models.shipped.FOLDER", folder)
@@ -199,18 +199,7 @@ def test_a_damaged_shipped_weight_ends_the_run_with_the_remedy_and_not_with_a_tr
             )
         case _:
             (folder / "index.json").write_text(json.dumps(index | {"partial-conv": "a file"}))
-    code = cli.main(
-        [
-            "--class",
-            "person",
-            "--offline",
-            "-q",
-            "--no-probe",
-            "-o",
-            str(tmp_path / "out"),
-            str(photos),
-        ]
-    )
+    code = cli.main([*PERSON, "-q", "--no-probe", "-o", str(tmp_path / "out"), str(photos)])
     said = capsys.readouterr().err
     assert code == 2
     assert "reinstall the package" in said

@@ -1,4 +1,4 @@
-"""The command line's ``--help``, in a process of its own."""
+"""A command's ``--help``, in its own process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import ModuleType
 
 
 def assert_help_is_quick(module: ModuleType, says: str, absent: set[str]) -> None:
-    """The command's ``--help`` says ``says``, and loads none of the heavy modules ``absent``."""
+    """Check that ``--help`` contains ``says`` and loads none of the heavy modules ``absent``."""
     package, _, name = module.__name__.rpartition(".")
     script = (
         f"import sys; from {package} import {name} as command\n"
@@ -25,6 +25,5 @@ def assert_help_is_quick(module: ModuleType, says: str, absent: set[str]) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
-    assert (
-        time.monotonic() - begun < 3
-    )  # 0.1 s on an idle machine; torch alone would take longer than this bound on a busy one
+    # 0.1 s on an idle machine; on a busy one torch alone would take longer than this bound.
+    assert time.monotonic() - begun < 3

@@ -1,0 +1,1 @@
+"""Benchmarks: `quality` compares results, `speed` measures time and memory."""

@@ -180,7 +180,7 @@ def _compose(scene: Scene, folder: Path, name: str) -> None:
 
 
 def _wall(seed: int, grass: int) -> tuple[Picture, Plane]:
-    """Draw a red brick wall with ``grass`` pixels of grass at its foot: (picture, mask of the grass)."""
+    """Draw a red brick wall with grass at its foot: (picture, mask of the grass)."""
     grey = cv2.rotate(_grey("brick.png"), cv2.ROTATE_90_CLOCKWISE)
     grey = _crop(_scaled(grey, 1.25), 80, 0)
     mortar = np.clip((cv2.GaussianBlur(grey, (0, 0), 1.0) - 0.42) / 0.12, 0, 1)[..., None]

@@ -71,7 +71,7 @@ def main(target: Path) -> int:
 
 
 def stripped(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Reduce a report to its settings, its weights and what ``pipeline.report.baseline`` compares."""
+    """Reduce a report to settings, weights and what ``pipeline.report.baseline`` compares."""
     run, photos = report["run"], []
     for photo in report["photos"]:
         row = {key: photo[key] for key in PHOTO}

@@ -1,4 +1,4 @@
-"""Every test: the same random numbers on each run, one thread (the suite shares its machine)."""
+"""For every test: the same random numbers on each run, and one thread (the machine is shared)."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The rooms of the house: ``[tool.importlinter]`` in ``pyproject.toml`` says who may import whom."""
+"""The layers of imports, as ``[tool.importlinter]`` in ``pyproject.toml`` defines them."""
 
 from __future__ import annotations
 

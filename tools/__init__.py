@@ -1,0 +1,1 @@
+"""Tools for developers: fuzzing, planted faults, and the package as one source tree."""

@@ -1,0 +1,1 @@
+"""Benchmarks of the quality of masks, fills and verdicts."""

@@ -356,7 +356,7 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "goal": name,
             "measured": value,
-            "wanted": f"{sign} {bound:g}",
+            "target": f"{sign} {bound:g}",
             "reached": None
             if value is None
             else value >= bound
@@ -390,7 +390,7 @@ def show(result: dict[str, Any]) -> None:
     for goal in result["goals"]:
         measured = "not measured" if goal["measured"] is None else f"{goal['measured']:.2f}"
         verdict = "" if goal["reached"] is None else "reached" if goal["reached"] else "NOT REACHED"
-        print(f"{goal['goal']:66}{measured:>13}{goal['wanted']:>9}  {verdict}")
+        print(f"{goal['goal']:66}{measured:>13}{goal['target']:>9}  {verdict}")
 
 
 def main() -> int:

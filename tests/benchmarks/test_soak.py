@@ -11,29 +11,29 @@ def samples(
     *, leak: float = 0.0, slower: float = 0.0, files: float = 0.0
 ) -> list[dict[str, float]]:
     """A run of 1,000 photos: megabytes, seconds and open files that each photo adds."""
-    found, seconds = [], 0.0
+    taken, seconds = [], 0.0
     for n in range(1001):
         seconds += 0.5 + slower * n
-        found.append(
+        taken.append(
             {"seconds": seconds, "photos": n, "rss_mb": 1000 + leak * n, "files": 5 + files * n}
         )
-    return found
+    return taken
 
 
 def test_a_run_that_stays_as_it_began_is_flat() -> None:
-    found = judge(samples())
-    assert found["flat"] == {"pace": True, "memory": True, "files": True}
-    assert found["first"]["photos_per_second"] == pytest.approx(2.0)
-    assert (found["photos"], found["window"], found["peak_mb"]) == (1000, 200, 1000)
+    verdict = judge(samples())
+    assert verdict["flat"] == {"pace": True, "memory": True, "files": True}
+    assert verdict["first"]["photos_per_second"] == pytest.approx(2.0)
+    assert (verdict["photos"], verdict["window"], verdict["peak_mb"]) == (1000, 200, 1000)
 
 
 @pytest.mark.parametrize(
-    ("fault", "found"),
+    ("fault", "named"),
     [({"leak": 0.2}, "memory"), ({"slower": 0.0002}, "pace"), ({"files": 0.02}, "files")],
     ids=["leak", "slower", "files"],
 )
-def test_what_grows_is_named(fault: dict[str, float], found: str) -> None:
-    assert [name for name, flat in judge(samples(**fault))["flat"].items() if not flat] == [found]
+def test_what_grows_is_named(fault: dict[str, float], named: str) -> None:
+    assert [name for name, flat in judge(samples(**fault))["flat"].items() if not flat] == [named]
 
 
 def test_too_few_photos_say_so() -> None:

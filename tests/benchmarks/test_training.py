@@ -30,10 +30,10 @@ def test_every_network_is_measured(
     training.main()
     printed = capsys.readouterr().out
     for model in (*training.INPAINTERS, "compact-segmenter"):
-        found = re.search(rf"^{model} +2 +([0-9.]+) +([0-9.]+)", printed, re.MULTILINE)
-        assert found, printed
-        assert float(found[1]) > 0
-        assert float(found[2]) > 0
+        row = re.search(rf"^{model} +2 +([0-9.]+) +([0-9.]+)", printed, re.MULTILINE)
+        assert row, printed
+        assert float(row[1]) > 0
+        assert float(row[2]) > 0
     ratio = re.search(r"one training step: ([0-9.]+)", printed)
     assert ratio
     assert float(ratio[1]) > 0

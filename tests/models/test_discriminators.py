@@ -96,8 +96,8 @@ def test_layers_of_the_baselines_own_discriminators() -> None:
 def test_features_that_are_matched_are_of_every_layer_and_end_in_the_scores() -> None:
     network = MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(2, 2)).eval()
     x = torch.randn(1, 2, 64, 64)
-    found = network.features(x)
-    assert [tuple(f.shape[1:]) for f in found] == [
+    features = network.features(x)
+    assert [tuple(f.shape[1:]) for f in features] == [
         (2, 32, 32),
         (4, 16, 16),
         (8, 8, 8),
@@ -105,9 +105,11 @@ def test_features_that_are_matched_are_of_every_layer_and_end_in_the_scores() ->
         (1, 6, 6),
     ]
     first = network.layers[0]
-    torch.testing.assert_close(found[0], F.leaky_relu(F.conv2d(x, first.weight, None, 2, 1), 0.2))
-    assert torch.equal(found[-1], network(x))
-    assert min(float(f.min()) for f in found[:-1]) < 0
+    torch.testing.assert_close(
+        features[0], F.leaky_relu(F.conv2d(x, first.weight, None, 2, 1), 0.2)
+    )
+    assert torch.equal(features[-1], network(x))
+    assert min(float(f.min()) for f in features[:-1]) < 0
 
 
 def test_a_matched_score_sees_70_pixels() -> None:

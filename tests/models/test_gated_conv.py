@@ -171,7 +171,7 @@ def test_attention_takes_nothing_from_the_hole() -> None:
     hole[..., 4:] = 1
     x[:, 1] = 0
     x[:, 1, :, 8:] = 5
-    found = contextual_attention(x, hole)
-    assert (found[:, 0].abs().sum((0, 1)) > 0).all()
-    assert not found[:, 1].any()
+    rebuilt = contextual_attention(x, hole)
+    assert (rebuilt[:, 0].abs().sum((0, 1)) > 0).all()
+    assert not rebuilt[:, 1].any()
     assert not contextual_attention(x, torch.ones_like(hole)).any()

@@ -199,12 +199,11 @@ def test_features_that_are_gated_already_need_no_product_with_the_mask() -> None
     features = torch.randn(2, 3, 8, 8)
     conv = layer((3,), 4, 3, bias=0.2)
     expected, grown = conv([features], [mask])
-    found, same = conv([features * mask], [mask], gated=True)
-    assert torch.equal(found, expected)
+    output, same = conv([features * mask], [mask], gated=True)
+    assert torch.equal(output, expected)
     assert torch.equal(same, grown)
-    assert not torch.equal(
-        conv([features], [mask], gated=True)[0], expected
-    )  # a promise, which nobody checks
+    # The layer does not check that the features are 0 under the mask.
+    assert not torch.equal(conv([features], [mask], gated=True)[0], expected)
 
 
 def test_under_autocast_features_and_masks_stay_in_the_products_type() -> None:
@@ -215,9 +214,9 @@ def test_under_autocast_features_and_masks_stay_in_the_products_type() -> None:
     )
     expected, known = conv(features, masks)
     with torch.autocast("cpu", torch.bfloat16):
-        found, grown = conv(features, masks)
-    assert found.dtype == grown.dtype == torch.bfloat16
+        output, grown = conv(features, masks)
+    assert output.dtype == grown.dtype == torch.bfloat16
     assert torch.equal(grown.float(), known)
     torch.testing.assert_close(
-        found.float(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max())
+        output.float(), expected, rtol=0.05, atol=0.05 * float(expected.abs().max())
     )

@@ -83,7 +83,7 @@ def test_only_model_0_has_it_and_it_is_all_that_model_1_lacks() -> None:
         [m for m in network(v).modules() if isinstance(m, ChannelwiseFullyConnected)]
         for v in range(4)
     ]
-    assert [len(found) for found in layers] == [1, 0, 0, 0]
+    assert [len(matches) for matches in layers] == [1, 0, 0, 0]
     counts = [sum(p.numel() for p in network(v).parameters()) for v in range(4)]
     channels = 2 * 8  # width 2: 16 channels of 4x4 pixels at the bottom
     assert counts[0] - counts[1] == channels * (16 * 16 + 16)

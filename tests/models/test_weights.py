@@ -47,18 +47,18 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Host:
-    """A server of one file: how it behaves, and what it was asked."""
+    """A server of one file; it counts its requests."""
 
     def __init__(self) -> None:
         self.content, self.status, self.promise = CONTENT, 200, len(CONTENT)
-        self.asked = 0
+        self.requests = 0
         self.half, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
         host = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                host.asked += 1
+                host.requests += 1
                 self.send_response(host.status)
                 self.send_header("Content-Length", str(host.promise))
                 self.end_headers()
@@ -103,7 +103,7 @@ def test_a_file_is_fetched_once_and_checked_each_time(host: Host) -> None:
     path, digest = fetch(host.remote, progress=False)
     assert (path.read_bytes(), digest, left()) == (CONTENT, DIGEST, ["net.pth"])
     assert fetch(host.remote).path == path
-    assert host.asked == 1
+    assert host.requests == 1
     path.write_bytes(CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]))
     with pytest.raises(CheckpointError, match="delete the file and run again") as error:
         fetch(host.remote)
@@ -180,7 +180,7 @@ def test_offline_not_even_a_socket_is_made(
 
 def test_a_server_that_is_not_there_counts_as_unreachable() -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: no other process gets the port
         remote = RemoteFile(f"http://127.0.0.1:{taken.getsockname()[1]}/net.pth", "net.pth", DIGEST)
         assert "did not answer" in str(why_missing(remote, offline=False))
         with pytest.raises(CheckpointError, match="by hand"):

@@ -1,4 +1,7 @@
-"""The contracts of the networks: a test class of a network inherits those that it signs, and says how it is built."""
+"""The contracts of the networks.
+
+A network's test class inherits the contracts that apply and says how the network is built.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +27,18 @@ def rectangle_mask(n: int, height: int, width: int) -> Tensor:
 
 
 class NetworkContract:
-    """What every network of ``models`` promises."""
+    """The contract of every network of ``models``."""
 
     network_class: type[nn.Module]
-    #: As small as it goes, and the same with more channels.
+    #: The smallest config, and one with more channels.
     config: Any
     wider: Any
     #: Legal (height, width).
     sizes: tuple[tuple[int, int], ...]
     masked = True
-    #: Parameters that cannot learn, whatever the input (a bias that the norm after it takes away).
+    #: Parameters without gradient for any input (a bias that the next norm cancels).
     idle: frozenset[str] = frozenset()
-    #: Whether it learns in training mode (else in evaluation mode, with batch norm that stays as it is).
+    #: Whether gradients are taken in training mode; otherwise in evaluation mode.
     learns_in_training_mode = True
 
     def output_shape(self, n: int, height: int, width: int) -> tuple[int, ...]:
@@ -45,7 +48,7 @@ class NetworkContract:
         return self.network_class(config or self.config)
 
     def trained(self) -> nn.Module:
-        """In evaluation mode, with buffers (running statistics, power iterations) that are no longer their first values."""
+        """Build a network in evaluation mode whose buffers differ from their initial values."""
         network = self.build().train()
         with torch.no_grad():
             for _ in range(2):
@@ -101,7 +104,7 @@ class NetworkContract:
             name: 0.0 if p.grad is None else float(p.grad.abs().max())
             for name, p in network.named_parameters()
         }
-        # A norm over the batch leaves rounding noise, not 0, where nothing can be learned.
+        # A norm over the batch leaves rounding noise, not 0, where the true gradient is 0.
         floor = 1e-5 * max(largest.values()) if self.learns_in_training_mode else 0.0
         assert {name for name, value in largest.items() if value <= floor} == self.idle
 
@@ -145,7 +148,7 @@ class NetworkContract:
         network = self.trained()
         path = save_weights(network, tmp_path, "net")
         with safe_open(str(path), framework="pt") as file:
-            kinds = {file.get_tensor(key).dtype for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            kinds = {file.get_tensor(key).dtype for key in list(file.keys())}
         assert torch.float16 in kinds
         assert torch.float32 not in kinds
         loaded = load_weights(path, self.network_class)
@@ -160,9 +163,9 @@ class NetworkContract:
 
 
 class SizeContract(NetworkContract):
-    """For networks to which not every size is legal: the error says what it got and the next size that works."""
+    """The contract of networks with illegal sizes: the error names the next legal one."""
 
-    #: Illegal (height, width) and the legal one that the message must name.
+    #: Illegal (height, width), and the legal one that the message must name.
     illegal: tuple[tuple[tuple[int, int], tuple[int, int]], ...]
 
     @torch.no_grad()
@@ -176,10 +179,10 @@ class SizeContract(NetworkContract):
 
 
 class HoleContract(SizeContract):
-    """For inpainters: a hole's pixels are never read."""
+    """The contract of inpainters: a hole's pixels are never read."""
 
     def answer(self, network: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
-        """What the network paints; for those that want more than picture and mask."""
+        """Return the network's picture; overridden for networks with more inputs."""
         return network(image, mask)
 
     def holes(self, height: int, width: int) -> list[Tensor]:

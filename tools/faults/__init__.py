@@ -1,0 +1,1 @@
+"""Planted faults: killed runs, damaged weights, moved masks."""

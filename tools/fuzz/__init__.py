@@ -1,0 +1,1 @@
+"""The fuzzer: damaged files for every reader of the program."""

@@ -65,12 +65,12 @@ def pictures(root: Path) -> dict[str, bytes]:
     tagged = {"exif": exif.tobytes(), "icc_profile": icc}
     rgba, palette = rgb.copy(), rgb.quantize(64)
     rgba.putalpha(alpha)
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
 
     def add(name: str, image: Image.Image, format: str, **options: Any) -> None:
         file = io.BytesIO()
         image.save(file, format, **options)
-        found[name] = file.getvalue()
+        files[name] = file.getvalue()
 
     add("plain.jpg", rgb, "JPEG", quality=85, **tagged, xmp=xmp, comment=b"hello")
     add("progressive.jpg", rgb, "JPEG", progressive=True, subsampling=2)
@@ -99,7 +99,7 @@ def pictures(root: Path) -> dict[str, bytes]:
     add("palette.tif", palette, "TIFF")
     deep = np.asarray(rgb).astype(np.uint16) * 257
     for suffix in ("png", "tif"):
-        found[f"deep.{suffix}"] = cv2.imencode(f".{suffix}", deep)[1].tobytes()
+        files[f"deep.{suffix}"] = cv2.imencode(f".{suffix}", deep)[1].tobytes()
     tiffs: dict[str, dict[str, Any]] = {
         "tiled.tif": {"tile": (32, 32), "compression": "zlib"},
         "big.tif": {"bigtiff": True},
@@ -115,7 +115,7 @@ def pictures(root: Path) -> dict[str, bytes]:
             photometric="rgb",
             **options,
         )
-        found[name] = file.getvalue()
+        files[name] = file.getvalue()
     try:
         import pillow_heif
     except ImportError:
@@ -124,8 +124,8 @@ def pictures(root: Path) -> dict[str, bytes]:
         if pillow_heif.libheif_info().get("HEIF"):
             file = io.BytesIO()
             pillow_heif.from_pillow(rgb).save(file, quality=50, exif=exif.tobytes())
-            found["plain.heic"] = file.getvalue()
-    return found | torture()
+            files["plain.heic"] = file.getvalue()
+    return files | torture()
 
 
 def torture() -> dict[str, bytes]:

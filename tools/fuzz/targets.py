@@ -237,7 +237,7 @@ def _full(entry: dict[str, Any]) -> dict[str, Any]:
         "signs": {"depth": 3.0},
         "probe": None,
     }
-    return whole | entry | {"holes": [hole | found for found in entry.get("holes", [])]}
+    return whole | entry | {"holes": [hole | own for own in entry.get("holes", [])]}
 
 
 def _weight() -> bytes:

@@ -127,7 +127,7 @@ class Networks:
             self._perceptual.missing if self._perceptual else None,
         ]
         if self._faces is not None and self._faces.name == "haar":
-            messages.append(f"faces were looked for with Haar cascades: {self._faces.missing}")
+            messages.append(f"faces were detected with Haar cascades: {self._faces.missing}")
         return [m for m in messages if m]
 
 

@@ -179,8 +179,8 @@ class ObjectRemover:
         if truth.size != outcome.mask.shape:
             (h, w), (height, width) = truth.size, outcome.mask.shape
             raise UnreadableError(
-                f"{truth.path}: the truth is {w}x{h} pixels, the photo {width}x{height}; "
-                "give one of the photo's size"
+                f"{truth.path}: the ground truth is {w}x{h} pixels, the photo {width}x{height}; "
+                "give one of the same size"
             )
         around = Box.bounding(outcome.mask).slices
         return error_inside(

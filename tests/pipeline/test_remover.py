@@ -14,7 +14,7 @@ from remove_objects.pipeline.networks import NetworkSettings
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Photo, Route, Status
-from tests.support.scenes import scene
+from tests.support.scenes import scene, two_people
 
 #: Settings of the file that is written: neither a network nor a removal depends on them.
 WRITTEN = {"lossless", "strip_metadata"}
@@ -77,13 +77,6 @@ def test_the_probe_decides_between_texture_and_plain(
         assert hole.probe.lpips == (None if figures[0] is None else 0.1)
 
 
-def two_people() -> Photo:
-    """A photo with a hole in its middle and another at its border."""
-    picture = scene(160, 240)
-    picture[60:90, 200:240] = (255, 0, 0)
-    return Photo(picture)
-
-
 def test_every_setting_belongs_to_networks_or_removal_or_writing() -> None:
     networks, removal = ({f.name for f in fields(c)} for c in (NetworkSettings, Removal))
     assert not networks & removal
@@ -98,7 +91,7 @@ def test_the_settings_of_a_remover_are_read_only() -> None:
 
 
 def test_removals_of_one_remover_may_differ(red_is_person: None) -> None:
-    remover, photo = ObjectRemover(Settings(probe=False)), two_people()
+    remover, photo = ObjectRemover(Settings(probe=False)), Photo(two_people())
     segmenter = remover.networks.segmenter
     for route in (Route.EDGE, Route.FREE_FORM):
         settings = replace(remover.settings, route=route.value, dilate=0, compare=COMPARISONS)
@@ -110,32 +103,6 @@ def test_removals_of_one_remover_may_differ(red_is_person: None) -> None:
     assert remover.networks.segmenter is segmenter
 
 
-def test_a_given_mask_is_not_dilated_unless_a_radius_is_given(red_is_person: None) -> None:
-    remover, photo = ObjectRemover(Settings(probe=False)), two_people()
-    mask = np.zeros(photo.size, bool)
-    mask[20:40, 30:60] = True
-    given = remover.select(photo, Removal.from_settings(remover.settings, mask=mask))
-    assert np.array_equal(given.hole_mask, mask)
-    wider = replace(remover.settings, dilate=3)
-    selection = remover.select(photo, Removal.from_settings(wider, mask=mask))
-    assert selection.hole_mask.sum() > mask.sum()
-
-
-def test_progress_names_each_stage_once_it_starts(red_is_person: None) -> None:
-    remover, steps = ObjectRemover(Settings(compare=("telea",))), []
-    removal = Removal.from_settings(remover.settings, ["person"])
-    outcome = remover.clean(
-        two_people(), removal, progress=lambda share, stage: steps.append((share, stage))
-    )
-    assert len(outcome.holes) == 2
-    of_a_hole = ["inpaint", "probe", "compare"]
-    assert [stage for _, stage in steps] == ["segment", "faces", *2 * of_a_hole, "measure"]
-    shares = [share for share, _ in steps]
-    assert shares == sorted(shares)
-    assert shares == pytest.approx([0, 0.05, 0.1, 0.26, 0.38, 0.5, 0.66, 0.78, 0.95])
-    assert set(outcome.stages) == {stage for _, stage in steps}
-
-
 def test_the_callback_of_the_progress_can_cancel(red_is_person: None) -> None:
     class Cancelled(Exception):
         """Raised by the callback below."""
@@ -145,7 +112,7 @@ def test_the_callback_of_the_progress_can_cancel(red_is_person: None) -> None:
             raise Cancelled
 
     remover = ObjectRemover(Settings())
-    photo = two_people()
+    photo = Photo(two_people())
     before = photo.rgb.copy()
     with pytest.raises(Cancelled):
         remover.clean(photo, Removal.from_settings(remover.settings, ["person"]), progress=progress)
@@ -160,10 +127,12 @@ def test_nothing_is_filled_without_a_hole_or_in_a_dry_run(red_is_person: None) -
         "no person was found",
         None,
     )
-    no_mask = np.zeros(two_people().size, bool)
-    outcome = remover.clean(two_people(), Removal.from_settings(Settings(), mask=no_mask))
+    no_mask = np.zeros(Photo(two_people()).size, bool)
+    outcome = remover.clean(Photo(two_people()), Removal.from_settings(Settings(), mask=no_mask))
     assert (outcome.status, outcome.reason) == (Status.UNCHANGED, "the mask is empty")
-    dry = remover.clean(two_people(), Removal.from_settings(Settings(), ["person"], dry_run=True))
+    dry = remover.clean(
+        Photo(two_people()), Removal.from_settings(Settings(), ["person"], dry_run=True)
+    )
     assert (dry.status, dry.result, len(dry.holes)) == (Status.OK, None, 2)
     assert all(hole.features is None for hole in dry.holes)
 

@@ -23,3 +23,10 @@ def scene(
         x, y, w, h = person
         picture[y : y + h, x : x + w] = (255, 0, 0)
     return picture
+
+
+def two_people() -> np.ndarray:
+    """A scene with a hole in its middle, 20 x 30 pixels, and one of 40 x 30 at its right border."""
+    picture = scene(160, 240)
+    picture[60:90, 200:240] = (255, 0, 0)
+    return picture

@@ -27,7 +27,6 @@ from remove_objects.pipeline import cli
 from remove_objects.pipeline.detect.mask import dilate
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.report.baseline import Comparison, compare, load_baseline
-from remove_objects.pipeline.report.figures import overlap
 from remove_objects.pipeline.report.terminal import baseline_table
 from remove_objects.pipeline.report.tolerance import DEFAULTS, Worse, tolerances
 
@@ -250,18 +249,6 @@ def test_one_hole_more_or_less_is_caught() -> None:
     assert named(against(entry(), entry(holes=[HOLE, speck]))) == ["holes"]
 
 
-def test_the_overlap_of_boxes() -> None:
-    square = (0.0, 0.0, 2.0, 2.0)
-    assert overlap([square], [square]) == 1
-    assert overlap([square], [(1.0, 0.0, 2.0, 2.0)]) == pytest.approx(2 / 6)
-    assert overlap([square], [(5.0, 5.0, 1.0, 1.0)]) == 0
-    # The common pixel counts once.
-    two = [square, (1.0, 1.0, 2.0, 2.0)]
-    assert overlap(two, [(0.0, 0.0, 3.0, 3.0)]) == pytest.approx(7 / 9)
-    assert overlap([], []) == 1
-    assert overlap([square], []) == 0
-
-
 def test_another_route_is_caught_at_the_hole_that_has_it() -> None:
     (change,) = against(entry(route="edge")).worse
     assert (change.figure, change.before, change.now) == ("routes", "free-form", "edge")
@@ -375,22 +362,6 @@ def test_the_table_says_what_got_worse_its_change_and_its_tolerance() -> None:
     ]
     assert "and 5 more got better" in lines[-1]  # twelve photos and their mean
     assert "\x1b" not in "".join(lines)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("beauty=1", "no figure 'beauty'"),
-        ("truth.psnr", "got 'truth.psnr'"),
-        ("truth.psnr=-1", "at least 0"),
-        ("truth.psnr=nan", "at least 0"),
-        ("mean.holes=1", "no figure 'mean.holes'"),
-        ("seam=much", "got 'seam=much'"),
-    ],
-)
-def test_a_wrong_tolerance_is_refused(text: str, says: str) -> None:
-    with pytest.raises(UsageError, match=says.replace(".", r"\.")):
-        tolerances([text])
 
 
 def damaged(change: Callable[[dict[str, Any]], object]) -> str:

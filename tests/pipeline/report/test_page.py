@@ -22,12 +22,7 @@ from remove_objects.pipeline.report import page as report_html
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.page_view import (
     address,
-    make_histogram,
-    photo_view,
-    stage_seconds,
-    totals,
 )
-from remove_objects.pipeline.report.ranking import worst_first
 from remove_objects.pipeline.types import Photo
 from tests.support.pages import RUN, entry, hole, outcome, write_page
 from tests.support.scenes import scene
@@ -105,43 +100,6 @@ def test_a_name_is_text_everywhere_on_the_page(tmp_path: Path, name: str, shown:
         address(name),
         address(f"masks/{name}"),
     }
-
-
-def test_an_address_stays_in_the_folder_and_is_only_a_name() -> None:
-    assert address("deep/ü #1?.jpg") == "deep/%C3%BC%20%231%3F.jpg"
-    assert address("javascript:alert(1).jpg") == "javascript%3Aalert%281%29.jpg"
-    assert address("b\udcff\n.jpg") == "b%FF%0A.jpg"
-    for outside in ("/etc/passwd", "../a.jpg", "a/../../b.jpg", "\\\\server\\a.jpg", "", None):
-        assert address(outside) is None
-
-
-def test_the_list_shows_the_worst_first() -> None:
-    photos = [
-        entry("skipped", "skipped"),
-        entry("ok, high", score=0.4),
-        entry("ok, none"),
-        entry("unchanged", "unchanged"),
-        entry("review, a tenth seen", "review", residue=0.1),
-        entry("review, half seen", "review", residue=0.5),
-        entry("review, score 0.2", "review", score=0.2),
-        entry("review, reviewed", "review", score=0.9, reviewed=True),
-        entry("review, score 0.5", "review", score=0.5),
-        entry("failed b", "failed"),
-        entry("failed a", "failed"),
-    ]
-    assert [p["input"] for p in worst_first(photos)] == [
-        "failed a",
-        "failed b",
-        "review, score 0.5",
-        "review, score 0.2",
-        "review, half seen",
-        "review, a tenth seen",
-        "review, reviewed",
-        "ok, high",
-        "ok, none",
-        "unchanged",
-        "skipped",
-    ]
 
 
 def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
@@ -339,39 +297,6 @@ def test_only_methods_of_the_entry_are_compared(tmp_path: Path) -> None:
     # With a preview of Navier-Stokes, which the entry does not mention.
     previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
     assert page(tmp_path, [entry("a.jpg")]).of("div", "compare") == []
-
-
-def test_totals_and_stages_count_this_run_alone() -> None:
-    photos = [entry("a"), entry("b", "skipped"), entry("c", "failed", stages={}), entry("d")]
-    assert totals(photos) == [("failed", 1), ("ok", 2), ("skipped", 1)]
-    stages = stage_seconds(photos)
-    assert [stage for stage, _ in stages] == ["read", "segment", "inpaint", "write"]
-    assert [seconds for _, seconds in stages] == pytest.approx([0.2, 1.2, 1.4, 0.2])
-
-
-def test_the_last_bar_of_a_histogram_holds_the_outliers() -> None:
-    histogram = make_histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
-    assert histogram is not None
-    assert (histogram.total, histogram.top, histogram.over, histogram.median, histogram.beyond) == (
-        4,
-        3.0,
-        1,
-        0.75,
-        False,
-    )
-    assert [i for i, n in enumerate(histogram.counts) if n] == [0, 4, 8, 20]
-    far = make_histogram("Seam", "note", [1.0] * 99 + [1000.0])
-    assert far is not None
-    assert (far.top, far.beyond, far.counts[-1]) == (1.0, True, 100)
-    zero = make_histogram("Still seen", "note", [0.0, 0.0], threshold=0.2)
-    assert zero is not None
-    assert zero.counts[0] == 2
-    assert make_histogram("Probe", "note", [None]) is None
-
-
-def test_figures_past_their_thresholds_are_marked() -> None:
-    view = photo_view(entry("a", holes=[hole(2.5, 0.1)], residue=0.3, score=9.0), {}, None)
-    assert view["past"] == {"share": False, "residue": True, "score": True}
 
 
 def test_the_template_engine_is_loaded_only_for_a_page() -> None:

@@ -1,0 +1,55 @@
+"""What the page shows: links, totals, marks and histograms."""
+
+from __future__ import annotations
+
+import pytest
+
+from remove_objects.pipeline.report.page_view import (
+    address,
+    make_histogram,
+    photo_view,
+    stage_seconds,
+    totals,
+)
+from tests.support.pages import entry, hole
+
+
+def test_an_address_stays_in_the_folder_and_is_only_a_name() -> None:
+    assert address("deep/ü #1?.jpg") == "deep/%C3%BC%20%231%3F.jpg"
+    assert address("javascript:alert(1).jpg") == "javascript%3Aalert%281%29.jpg"
+    assert address("b\udcff\n.jpg") == "b%FF%0A.jpg"
+    for outside in ("/etc/passwd", "../a.jpg", "a/../../b.jpg", "\\\\server\\a.jpg", "", None):
+        assert address(outside) is None
+
+
+def test_totals_and_stages_count_this_run_alone() -> None:
+    photos = [entry("a"), entry("b", "skipped"), entry("c", "failed", stages={}), entry("d")]
+    assert totals(photos) == [("failed", 1), ("ok", 2), ("skipped", 1)]
+    stages = stage_seconds(photos)
+    assert [stage for stage, _ in stages] == ["read", "segment", "inpaint", "write"]
+    assert [seconds for _, seconds in stages] == pytest.approx([0.2, 1.2, 1.4, 0.2])
+
+
+def test_the_last_bar_of_a_histogram_holds_the_outliers() -> None:
+    histogram = make_histogram("Seam", "note", [0.0, 0.5, None, 1.0, 2.5], threshold=2.0)
+    assert histogram is not None
+    assert (histogram.total, histogram.top, histogram.over, histogram.median, histogram.beyond) == (
+        4,
+        3.0,
+        1,
+        0.75,
+        False,
+    )
+    assert [i for i, n in enumerate(histogram.counts) if n] == [0, 4, 8, 20]
+    far = make_histogram("Seam", "note", [1.0] * 99 + [1000.0])
+    assert far is not None
+    assert (far.top, far.beyond, far.counts[-1]) == (1.0, True, 100)
+    zero = make_histogram("Still seen", "note", [0.0, 0.0], threshold=0.2)
+    assert zero is not None
+    assert zero.counts[0] == 2
+    assert make_histogram("Probe", "note", [None]) is None
+
+
+def test_figures_past_their_thresholds_are_marked() -> None:
+    view = photo_view(entry("a", holes=[hole(2.5, 0.1)], residue=0.3, score=9.0), {}, None)
+    assert view["past"] == {"share": False, "residue": True, "score": True}

@@ -15,7 +15,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...storage.stamp import Stamp
-from ..journal import JournalRow
 
 #: Folder of the claims in the output folder.
 CLAIMS = ".remove-objects-claims"
@@ -69,7 +68,7 @@ def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
 
 def is_redundant(
     text: bytes,
-    rows: Mapping[str, JournalRow],
+    rows: Mapping[str, Mapping[str, Any]],
     stamp_of: Callable[[PurePosixPath], Stamp | None],
 ) -> bool:
     """Whether a claim adds nothing to the journal's ``rows``.

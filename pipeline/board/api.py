@@ -22,7 +22,7 @@ from .board import Board
 MEMORY = "memory"
 
 
-def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:
+def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a list of functions)
     """Return the functions of the HTTP interface; their names are the calls' names.
 
     The answer to an error that they raise on purpose holds its message as ``error`` and its code as

@@ -93,15 +93,7 @@ class Guard:
         if refusal is not None:
             await _answer(send, *refusal)
             return
-        received, started = 0, False
-
-        async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise _RefusedError(*_too_large(limit))
-            return message
+        started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
@@ -110,12 +102,13 @@ class Guard:
                 message = {**message, "headers": _with_our_headers(message["headers"])}
             await send(message)
 
+        receive = _limited(receive, limit)
         try:
             if scope["method"] == "POST" and _CALLS.fullmatch(path):
-                scope, checked = await self._checked_call(scope, receive_limited)
+                scope, checked = await self._checked_call(scope, receive)
                 await self.app(scope, checked, send_with_headers)
             else:
-                await self.app(scope, receive_limited, send_with_headers)
+                await self.app(scope, receive, send_with_headers)
         except _RefusedError as refused:
             if not started:
                 await _answer(send, refused.status, refused.message)
@@ -250,6 +243,21 @@ def _netloc(origin: str) -> str:
 def _host_name(host: str) -> str:
     """``[::1]:7860`` -> ``::1``."""
     return (re.sub(r":\d+$", "", host) if not host.endswith("]") else host).strip("[]").lower()
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Receive messages, and raise ``_RefusedError`` once their bodies exceed ``limit`` bytes."""
+    received = 0
+
+    async def receive_limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise _RefusedError(*_too_large(limit))
+        return message
+
+    return receive_limited
 
 
 def _too_large(limit: int) -> tuple[int, str]:

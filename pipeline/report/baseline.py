@@ -102,25 +102,18 @@ class Comparison:
             )
 
 
+_REMEDY = "give the report.json of an earlier run"
+
+
 def load_baseline(path: Path) -> dict[str, Any]:
     """Read an earlier ``report.json``, and check everything that ``compare`` reads.
 
     Raises:
         UsageError: unreadable, no report, of another schema version, or without a single photo.
     """
-    remedy = "give the report.json of an earlier run"
-    if path.exists() and not path.is_file():  # a pipe would block for ever, a device never end
-        raise UsageError(f"{path}: the baseline cannot be read (not a regular file); {remedy}")
-    try:
-        report = read_report(path)
-    except OSError as error:
-        raise UsageError(
-            f"{path}: the baseline cannot be read ({error.strerror or error}); {remedy}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: the baseline is no JSON ({error}); {remedy}") from error
+    report = _read_json(path)
     if not isinstance(report, dict) or "schema_version" not in report:
-        raise UsageError(f"{path}: the baseline is no report, it has no schema_version; {remedy}")
+        raise UsageError(f"{path}: the baseline is no report, it has no schema_version; {_REMEDY}")
     if report["schema_version"] != SCHEMA_VERSION:
         raise UsageError(
             f"{path}: the baseline is of schema version {report['schema_version']!r}, "
@@ -128,31 +121,49 @@ def load_baseline(path: Path) -> dict[str, Any]:
         )
     if not isinstance(report.get("photos"), list) or not report["photos"]:
         raise UsageError(
-            f"{path}: the baseline has no photos, so nothing could get worse; {remedy}"
+            f"{path}: the baseline has no photos, so nothing could get worse; {_REMEDY}"
         )
-    run = report.get("run", {})
-    for key, value in (
-        ("run", run),
-        *((k, run.get(k, {})) for k in ("settings", "weights") if isinstance(run, dict)),
-    ):
-        if not isinstance(value, dict):
-            raise UsageError(f"{path}: the baseline is no report, its '{key}' is damaged; {remedy}")
+    if damage := _damage_of_run(report.get("run", {})) or _damage_of_photos(report["photos"]):
+        raise UsageError(f"{path}: the baseline is no report, its {damage}; {_REMEDY}")
+    return report
+
+
+def _read_json(path: Path) -> Any:
+    """Read the file; only a regular one, as a pipe would block and a device might never end."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: the baseline cannot be read (not a regular file); {_REMEDY}")
+    try:
+        return read_report(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{path}: the baseline cannot be read ({reason}); {_REMEDY}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: the baseline is no JSON ({error}); {_REMEDY}") from error
+
+
+def _damage_of_run(run: Any) -> str:
+    """Describe what is wrong with a report's ``run``; empty if nothing is."""
+    if not isinstance(run, dict):
+        return "'run' is damaged"
+    for key in ("settings", "weights"):
+        if not isinstance(run.get(key, {}), dict):
+            return f"'{key}' is damaged"
     seconds = run.get("seconds", 0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < 1e9:
-        raise UsageError(
-            f"{path}: the baseline is no report, its 'seconds' are {str(seconds)[:40]!r}; {remedy}"
-        )
-    for i, entry in enumerate(report["photos"]):
+        return f"'seconds' are {str(seconds)[:40]!r}"
+    return ""
+
+
+def _damage_of_photos(entries: list[Any]) -> str:
+    """Describe what is wrong with the first damaged entry; empty if all are sound."""
+    for i, entry in enumerate(entries):
         try:
             reported_status(entry), verdict_basis(entry), routes(entry)
             if not isinstance(entry["input"], str):
                 raise TypeError(f"{entry['input']!r} is no name")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise UsageError(
-                f"{path}: the baseline is no report, its photo {i + 1} is damaged ({error}); "
-                f"{remedy}"
-            ) from error
-    return report
+            return f"photo {i + 1} is damaged ({error})"
+    return ""
 
 
 def compare(
@@ -213,35 +224,40 @@ def _compare_photo(
         return []
     was, is_now = worst_figures(before), worst_figures(now)
     same_basis = verdict_basis(before) == verdict_basis(now)
+    if not same_basis:
+        was["score"] = is_now["score"] = None
     if old is not new and new is Status.UNCHANGED:
         result.worse.append(status)  # the object is no longer detected
     elif {old, new} == {Status.OK, Status.REVIEW}:
-        if same_basis and _at_threshold(was["score"], is_now["score"], tolerances["score"]):
+        if not same_basis:
+            result.notes.append(
+                f"{name}: {old} in the baseline and {new} now, from other figures; not compared"
+            )
+        elif _at_threshold(was["score"], is_now["score"], tolerances["score"]):
             result.notes.append(
                 f"{name}: {old} in the baseline and {new} now, at the threshold: "
                 "its score moved less than its tolerance"
             )
-        elif same_basis:
-            (result.worse if new is Status.REVIEW else result.better).append(status)
         else:
-            result.notes.append(
-                f"{name}: {old} in the baseline and {new} now, from other figures; not compared"
-            )
-    if not same_basis:
-        was["score"] = is_now["score"] = None
+            (result.worse if new is Status.REVIEW else result.better).append(status)
     # A lossless file may not change by a single pixel; in a lossy one the codec's error counts.
     lossless = not was["fidelity.changed_outside"]
     was["fidelity.psnr_outside" if lossless else "fidelity.changed_outside"] = None
     was["boxes"], is_now["boxes"] = 0.0, round(1 - overlap(boxes(before), boxes(now)), 5)
+    result.worse += _route_changes(name, before, now)
+    for figure, tolerance in tolerances.items():
+        result.judge(name, figure, was[figure], is_now[figure], tolerance.worse, tolerance.photo)
+    return [(was, is_now)]
+
+
+def _route_changes(name: str, before: AnyEntry, now: AnyEntry) -> Iterable[Change]:
+    """Yield the holes whose route differs from that of the hole that overlaps most now."""
     for box, route in routes(before):
         shared, new_route = max(
             ((overlap([box], [b]), r) for b, r in routes(now)), default=(0.0, route)
         )
         if shared > 0 and new_route != route:
-            result.worse.append(Change(name, "routes", route, new_route))
-    for figure, tolerance in tolerances.items():
-        result.judge(name, figure, was[figure], is_now[figure], tolerance.worse, tolerance.photo)
-    return [(was, is_now)]
+            yield Change(name, "routes", route, new_route)
 
 
 def _at_threshold(before: float | None, now: float | None, tolerance: Tolerance) -> bool:

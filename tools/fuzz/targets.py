@@ -140,7 +140,9 @@ def claim(path: Path) -> None:
 
     claimed_stamps(path.read_bytes(), "a.jpg", PurePosixPath("a.jpg"))
     is_redundant(
-        path.read_bytes(), {"a.jpg": {"written": [12, 34]}}, lambda name: stamp(path.parent / name)
+        path.read_bytes(),
+        {"a.jpg": {"written": [12, 34]}},
+        lambda name: stamp(path.parent / name),  # type: ignore[typeddict-item]
     )
 
 

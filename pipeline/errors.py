@@ -12,7 +12,7 @@ from typing import ClassVar
 class RemoveObjectsError(Exception):
     """The root of this package's errors.
 
-    The message is for people: it says what was found, what was expected and the remedy.
+    The message is for people: it names the problem, what was expected, and the remedy.
 
     Attributes:
         code: names the kind of error for programs, which never read the message.

@@ -40,7 +40,7 @@ class Filled:
 class Session:
     """Everything about one open photo.
 
-    Methods may be called from several threads; whoever changes the mask holds ``lock``.
+    Methods may be called from several threads; hold ``lock`` to change the mask.
 
     Attributes:
         item: the photo's place in the catalog.

@@ -1,4 +1,4 @@
-"""Tiny tasks of every inpainter, and what the training tests need beside them."""
+"""Tiny tasks of every inpainter, and the helpers of the training tests."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from remove_objects.train.tasks.skip_context import SkipContextTask
 
 
 class Features(nn.Module):
-    """Stands in for VGG: the picture, and the picture at half the size."""
+    """Replaces VGG: the picture, and the picture at half the size."""
 
     def forward(self, image: Tensor) -> list[Tensor]:
         return [image, nn.functional.avg_pool2d(image, 2)]
 
 
 class Scorer(nn.Module):
-    """Stands in for LPIPS: the mean difference of each pair."""
+    """Replaces LPIPS: the mean difference of each pair."""
 
     def forward(self, found: Tensor, truth: Tensor) -> Tensor:
         return (found - truth).abs().mean((1, 2, 3))
@@ -40,7 +40,7 @@ def noise(count: int = 2, shape: tuple[int, int] = (140, 150)) -> list[np.ndarra
 
 
 def batch(size: int = 128, holes: Any = rectangle) -> tuple[Tensor, Tensor]:
-    """Other pictures and holes than those that are held out."""
+    """A batch whose pictures and holes differ from the held-out ones."""
     return torch.rand(2, 3, size, size), squares_with_holes(noise(4), holes, size)[1][2:]
 
 
@@ -108,7 +108,7 @@ def connect(**more: Any) -> EdgeConnectTask:
 
 
 def with_edges(task: Any) -> tuple[Tensor, ...]:
-    """A batch as the task's own: with edge maps for EdgeConnect's, the true ones all over."""
+    """A batch of the task: for EdgeConnect with edge maps, the true edges everywhere."""
     picture, mask = batch(SIZE, edge)
     if isinstance(task, GatedConvTask):
         return picture, mask

@@ -1,4 +1,4 @@
-"""Every training test: no network, no cached weights. And a small data folder with the folders of the presets."""
+"""Fixtures of the training tests: no network, no cached weights, and a small data folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from remove_objects.train.teacher import init_from_teacher
 
 @pytest.fixture(scope="session")
 def torch_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Torch's cache without a file in it."""
+    """An empty cache for torch."""
     return tmp_path_factory.mktemp("torch-home")
 
 
@@ -29,7 +29,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch, torch_home: Path) -> None:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders that the presets look for, with three pictures of noise each."""
+    """The folders of the presets, with three pictures of noise each."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     for name in ("scenes/train", "faces/train", "segmentation/voc_train/images"):
@@ -50,14 +50,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def channels_last(conv: nn.Conv2d) -> tuple[int, ...]:
-    """A convolution's shape as TensorFlow keeps it: (out, h, w, in), depthwise (1, h, w, channels)."""
+    """A convolution's shape in TensorFlow: (out, h, w, in), depthwise (1, h, w, channels)."""
     out, before, h, w = conv.weight.shape
     return (1, h, w, out) if conv.groups > 1 else (out, h, w, before)
 
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Constants of a teacher of random numbers, under the names of TensorFlow's."""
+    """Constants of a teacher of random numbers, under TensorFlow's names."""
     network, rng = CompactSegmenter(), np.random.default_rng(0)
     features, aspp = network.encoder.features, network.decoder.aspp[0]
     shapes = {"MobilenetV2|Conv": channels_last(features[0][0])}
@@ -97,7 +97,7 @@ def student(teacher: Path) -> CompactSegmenter:
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
-    """The encoder that smp publishes, with random numbers in it: nothing is downloaded."""
+    """The encoder that smp publishes, with random numbers: nothing is downloaded."""
     torch.manual_seed(0)
     encoder = encoders.get_encoder("mobilenet_v2", weights=None)
     for module in encoder.modules():

@@ -1,4 +1,4 @@
-"""The classifiers: MobileNetV2 against its arithmetic written out, VGG16_BN with its new layer, downloads, files that are refused."""
+"""The classifiers: MobileNetV2 against its arithmetic, VGG16_BN with its new layer, downloads."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Bomb:
         return os.mkdir, (str(self.target),)
 
 
-def test_files_that_are_no_constants_are_refused(tmp_path: Path) -> None:
+def test_files_without_constants_are_refused(tmp_path: Path) -> None:
     path, target = tmp_path / "x.npz", tmp_path / "made-by-the-pickle"
     with pytest.raises(FileNotFoundError, match=r"x\.npz: no such file"):
         load_classifier(path)
@@ -207,12 +207,12 @@ def test_files_that_are_no_constants_are_refused(tmp_path: Path) -> None:
     ],
 )
 @torch.no_grad()
-def test_real_pictures_are_what_they_show(picture: str, expected: set[int]) -> None:
+def test_real_pictures_get_their_classes(picture: str, expected: set[int]) -> None:
     if not CONSTANTS.is_file():
         pytest.skip("set REMOVE_OBJECTS_DATA to the folder beside weights/segmentation")
     image = torch.from_numpy(read_rgb(SAMPLES / picture)).permute(2, 0, 1)[None].float() / 255
     order = load_classifier(CONSTANTS)(image)[0].argsort(descending=True).tolist()
-    # The cat looks out of a hedge that fills the picture: hers is the second answer.
+    # The cat looks out of a hedge that fills the picture: her class is the second.
     assert expected & set(order[: 2 if picture.startswith("cat") else 1])
 
 
@@ -256,7 +256,7 @@ def test_backbone_is_torchvisions_vgg16_bn() -> None:
     assert sum(isinstance(m, nn.BatchNorm2d) for m in network.modules()) == 13
 
 
-def test_exported_file_comes_back_with_its_names(
+def test_exported_file_is_loaded_with_its_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifiers, "untrained_backbone", Tiny)
@@ -284,7 +284,7 @@ def refuse(asked: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("by", ["argument", "environment"])
-def test_offline_asks_no_server_and_says_what_to_do(
+def test_offline_contacts_no_server_and_names_the_remedy(
     by: str, monkeypatch: pytest.MonkeyPatch, torch_home: Path
 ) -> None:
     asked: list[Any] = []

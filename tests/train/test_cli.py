@@ -1,4 +1,4 @@
-"""``train-inpainter`` end to end on pictures of noise: train, resume, export; own folders; the user's mistakes."""
+"""``train-inpainter`` end to end on pictures of noise: train, resume, export, and mistakes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_export_takes_the_best_average_not_the_last(
     assert "on a far one and another." in card
 
 
-def test_second_export_takes_the_first_ones_place(data: Path, tmp_path: Path) -> None:
+def test_second_export_replaces_the_first(data: Path, tmp_path: Path) -> None:
     run, weights = tmp_path / "run", tmp_path / "weights"
     seen = []
     for steps in ("1", "2"):
@@ -191,7 +191,7 @@ def test_epochs_count_every_process(data: Path, monkeypatch: pytest.MonkeyPatch)
     assert recipe_of("skip-ce", data, *paper).steps == 20
 
 
-def test_run_of_no_steps_keeps_what_it_began_with(
+def test_run_of_no_steps_keeps_its_initial_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The length that --steps 0 must not mean.
@@ -201,7 +201,7 @@ def test_run_of_no_steps_keeps_what_it_began_with(
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 0
 
 
-def test_a_run_begins_with_a_weight_that_was_made(
+def test_a_run_starts_from_a_weight_file(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command("compression", data, tmp_path / "first", "--steps", "1")) == 0
@@ -226,7 +226,8 @@ def test_a_run_begins_with_a_weight_that_was_made(
     ):
         for name, parameter in load_weights(file, CompressionNetwork).named_parameters():
             torch.testing.assert_close(kept[name], parameter.detach())
-    # A run that is resumed goes on from its own checkpoint, also where the weight has made room for a later one.
+    # A resumed run continues from its own checkpoint, also after the weight was replaced by a
+    # later one.
     elsewhere = file.rename(tmp_path / file.name)
     assert main(command("compression", data, tmp_path / "second", "--steps", "1", *more)) == 0
     after = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)
@@ -255,7 +256,7 @@ def test_a_run_begins_with_a_weight_that_was_made(
     assert not (tmp_path / "third").exists()
 
 
-def test_a_run_begins_wider_and_deeper_than_its_weight(
+def test_a_run_starts_wider_and_deeper_than_its_weight(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     narrow = save_weights(
@@ -296,7 +297,8 @@ def test_options_that_make_the_weight_again_are_named(data: Path) -> None:
         "2",
     )
     assert recipe_of("compression", data, *more).options == (
-        " --steps 5 --batch 2 --size 64 --width 4 --learning-rate 0.01 --preset paper --accumulate 2 --features none"
+        " --steps 5 --batch 2 --size 64 --width 4 --learning-rate 0.01 --preset paper"
+        " --accumulate 2 --features none"
     )
 
 
@@ -339,7 +341,7 @@ def test_accumulated_batches_are_one_batch_on_the_card(
 
 
 @pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK"])  # torchrun's and Fabric's own launcher's
-def test_only_the_first_process_speaks(
+def test_only_the_first_process_prints(
     name: str,
     data: Path,
     tmp_path: Path,
@@ -371,7 +373,7 @@ def test_option_of_another_model_is_the_users_mistake(
     assert not (tmp_path / "run").exists()
 
 
-def test_too_few_pictures_for_the_held_out_set_say_so(
+def test_too_few_pictures_for_the_held_out_set_name_the_option(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
@@ -399,7 +401,7 @@ def test_diverged_run_ends_with_another_code(
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
-def test_export_before_training_says_so(
+def test_export_before_training_is_the_users_mistake(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
@@ -411,7 +413,7 @@ def test_export_before_training_says_so(
 
 
 def documented(program: str) -> list[str]:
-    """The command lines of a program in the documentation's indented blocks."""
+    """The command lines of a program in the indented blocks of the documentation."""
     docs = Path(__file__).parents[2] / "docs"
     text = "\n".join((docs / name).read_text() for name in ("training.md", "experiments.md"))
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]

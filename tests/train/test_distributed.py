@@ -60,10 +60,15 @@ def test_two_processes_make_the_step_of_one_with_twice_the_batch(
     ]
     done = subprocess.run(
         [*launch, "remove_objects.train.cli", *command(data, tmp_path / "two", "--batch", "1")],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("'step': 2.0") == 1  # one of them speaks
+    assert done.stdout.count("'step': 2.0") == 1  # one of them prints
     assert main(command(data, tmp_path / "one", "--batch", "2")) == 0
     assert main(command(data, tmp_path / "other", "--batch", "1")) == 0
     two, one, other = (checkpoint(tmp_path / name) for name in ("two", "one", "other"))
@@ -73,7 +78,7 @@ def test_two_processes_make_the_step_of_one_with_twice_the_batch(
         torch.testing.assert_close(two["ema"][name], value, rtol=0, atol=1e-5)
     assert (
         max(float((other["ema"][k] - v).abs().max()) for k, v in one["ema"].items()) > 1e-4
-    )  # half of the samples make another step
+    )  # half of the samples make a different step
     assert [c["random"].shape[0] for c in (two, one)] == [2, 1]
     assert not torch.equal(*two["random"])
     assert two["machines"] == [f"{one['machines'][0]} x 2"]

@@ -1,4 +1,4 @@
-"""The loop: a resumed run equals an uninterrupted one, a bad loss stops it, the best average is kept, the log is JSON lines."""
+"""The loop: exact resume, a stop on a bad loss, the best average, and a log of JSON lines."""
 
 from __future__ import annotations
 
@@ -30,24 +30,33 @@ from remove_objects.train.engine import Run
 
 
 def deep() -> nn.Module:
-    """Dropout and batch norm: what a resume has most to bring back."""
+    """Dropout and batch norm: the states that a resume must restore."""
     return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
 
 
 def flat() -> nn.Module:
-    """Without a random number or a statistic: what is equal by hand is equal."""
+    """Without random numbers or statistics, so that it can be computed by hand."""
     return nn.Sequential(nn.Linear(3, 1))
 
 
 class Line:
-    """A line through points. Whatever a run may meet comes at the step that is asked for, counted from 0."""
+    """A line through points. Events happen at the given step, counted from 0."""
 
     def __init__(
-        self, make: Callable[[], nn.Module] = deep, *, batch: int = 16, rate: float = 0.05, interrupt_at: int | None = None,
-        interrupt: Sequence[signal.Signals] = (signal.SIGINT,), bad_at: int | None = None, bad: float = math.nan,
-        figures: Sequence[dict[str, float]] = (), grid: NDArray[np.uint8] | None = None, clip: float | None = None,
+        self,
+        make: Callable[[], nn.Module] = deep,
+        *,
+        batch: int = 16,
+        rate: float = 0.05,
+        interrupt_at: int | None = None,
+        interrupt: Sequence[signal.Signals] = (signal.SIGINT,),
+        bad_at: int | None = None,
+        bad: float = math.nan,
+        figures: Sequence[dict[str, float]] = (),
+        grid: NDArray[np.uint8] | None = None,
+        clip: float | None = None,
         optimizer: type[torch.optim.Optimizer] = torch.optim.Adam,
-    ) -> None:  # fmt: skip
+    ) -> None:
         torch.manual_seed(1)
         self.network = make()
         self.modules: dict[str, nn.Module] = {"network": self.network}
@@ -124,7 +133,7 @@ def saved(folder: Path, name: str = "checkpoint.pt") -> dict[str, Any]:
 
 
 def written(folder: Path) -> dict[str, bytes]:
-    """Every file by name but the lock; TensorBoard's are there or not as it is installed or not."""
+    """Every file by name, without the lock and TensorBoard's, which depend on the installation."""
     files = [
         p
         for p in folder.rglob("*")
@@ -134,7 +143,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 
 def assert_same(first: Any, second: Any) -> None:
-    """Bit by bit."""
+    """Compare bit by bit."""
     if isinstance(first, dict):
         assert first.keys() == second.keys()
         for key in first:
@@ -153,14 +162,14 @@ def assert_same_run(first: Path, second: Path) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The loop's clock, in seconds; it stands still unless it is set."""
+    """The loop's clock in seconds; it changes only when the test sets it."""
     now = [100.0]
     monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
 class Slow(Line):
-    """Two seconds a batch."""
+    """Takes two seconds per batch."""
 
     def __init__(self, clock: list[float], **more: Any) -> None:
         super().__init__(**more)
@@ -187,7 +196,7 @@ def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     with caplog.at_level(logging.WARNING):
         result = engine.train(Line(interrupt_at=at, interrupt=[number]), tmp_path / "parts", RUN)
-    assert result["step"] == at + 1  # the step at work is finished, evaluated and saved
+    assert result["step"] == at + 1  # the current step is finished, evaluated and saved
     assert result["val_loss"] == rows(tmp_path / "parts")[-1]["val_loss"]
     assert [r.getMessage() for r in caplog.records] == [
         f"stopped by the user at step {at + 1}; the same command resumes from here"
@@ -202,7 +211,7 @@ def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_run_that_broke_off_goes_on_exactly_from_its_last_checkpoint(tmp_path: Path) -> None:
+def test_a_failed_run_resumes_exactly_from_its_last_checkpoint(tmp_path: Path) -> None:
     whole, resumed = Line(), Line()
     engine.train(whole, tmp_path / "whole", RUN)
     with pytest.raises(engine.NonFiniteLossError):
@@ -242,7 +251,7 @@ def test_seed_decides_what_is_random_and_the_state_before_does_not(tmp_path: Pat
     assert found[0] == found[1] != found[2]
 
 
-def test_checkpoint_of_another_number_of_processes_begins_anew_at_the_seed(tmp_path: Path) -> None:
+def test_checkpoint_of_another_number_of_processes_restarts_at_the_seed(tmp_path: Path) -> None:
     engine.train(Line(), tmp_path, Run(steps=2))
     state = saved(tmp_path)
     assert len(state["random"]) == 1
@@ -259,10 +268,10 @@ def test_checkpoint_of_another_number_of_processes_begins_anew_at_the_seed(tmp_p
     assert task.found == [float((other(x) - y).square().mean().detach())]
 
 
-# From Python 3.12 on a fork beside torch's threads warns.
+# From Python 3.12 on, a fork beside torch's threads warns.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("rank", [0, 1])
-def test_every_process_goes_on_with_its_own_random_numbers(rank: int) -> None:
+def test_every_process_resumes_its_own_random_numbers(rank: int) -> None:
     states, numbers = [], []
     for seed in (3, 4):
         torch.manual_seed(seed)
@@ -330,7 +339,7 @@ def test_log_is_one_json_object_a_line_with_the_interval_means(tmp_path: Path) -
     assert [r["step"] for r in figures] == [4, 6]
     assert result["step"] == 6
     assert result["val_loss"] == figures[-1]["val_loss"]
-    # The averaged network is judged, in evaluation mode, without gradients.
+    # The averaged network is evaluated, in evaluation mode, without gradients.
     assert task.judged == [(False, False, True)] * 2
     assert task.prepared == 1
 
@@ -363,7 +372,7 @@ def test_no_minutes_no_steps(tmp_path: Path) -> None:
     task = Line()
     assert engine.train(task, tmp_path, Run(steps=5, minutes=0))["step"] == 0
     assert task.found == []
-    best = engine.averaged_network(tmp_path, Line())  # what the task began with
+    best = engine.averaged_network(tmp_path, Line())  # the initial weights
     assert best.step == 0
     assert torch.equal(first_weight(best.network), first_weight(task.network))
 
@@ -415,7 +424,7 @@ def test_two_runs_do_not_train_into_one_folder(tmp_path: Path) -> None:
     assert engine.train(Line(), tmp_path, Run(steps=4, device="cpu"))["step"] == 4
 
 
-def test_what_a_killed_run_had_half_written_goes(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     (tmp_path / lock.HOLDER).write_text("{}")
     (tmp_path / f".{0:016x}.part").write_bytes(b"half")
     engine.train(Line(), tmp_path, Run(steps=1, device="cpu"))
@@ -432,7 +441,7 @@ def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
     assert set(before) == {"best.pt", "checkpoint.pt", "log.jsonl"}  # no temporary file is left
 
 
-def test_checkpoint_without_a_part_says_so_and_goes_on(
+def test_checkpoint_without_a_module_warns_and_resumes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.train(Line(), tmp_path, Run(steps=2))
@@ -466,7 +475,7 @@ def test_truncated_file_is_named(name: str, left: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"<html>", b"hello", b"version https://git-lfs.github.com", b"\0" * 500]
 )
-def test_file_that_is_no_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
+def test_file_that_is_not_a_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
     with pytest.raises(
         engine.DamagedCheckpointError, match=r"checkpoint\.pt: not a readable checkpoint"
@@ -502,11 +511,11 @@ def test_checkpoint_that_would_run_code_does_not(tmp_path: Path) -> None:
     assert not target.exists()
     torch.load(
         run / "checkpoint.pt", weights_only=False
-    )  # the bomb works, so the line above means something
+    )  # the bomb works, so the test above is meaningful
     assert target.is_dir()
 
 
-def test_nothing_trained_nothing_to_export(tmp_path: Path) -> None:
+def test_export_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"best\.pt: .*train first"):
         engine.averaged_network(tmp_path, Line())
 
@@ -515,7 +524,7 @@ def test_nothing_trained_nothing_to_export(tmp_path: Path) -> None:
     ("figures", "best"),
     [
         ([{"val_loss": 3.0}, {"val_loss": 1.0}, {"val_loss": 2.0}], 2),
-        ([{"val_mean": 0.1}, {"val_mean": 0.5}, {"val_mean": 0.3}], 2),  # the higher, the better
+        ([{"val_mean": 0.1}, {"val_mean": 0.5}, {"val_mean": 0.3}], 2),  # higher is better
         (
             [
                 {"val_lpips": 0.3, "val_loss": 1.0},
@@ -525,11 +534,11 @@ def test_nothing_trained_nothing_to_export(tmp_path: Path) -> None:
             2,
         ),
         ([{"val_loss": math.nan}, {"val_loss": 5.0}, {"val_loss": math.nan}], 2),
-        ([{"val_loss": 1.0}, {"val_loss": 1.0}, {"val_loss": 1.0}], 1),  # no better, no write
+        ([{"val_loss": 1.0}, {"val_loss": 1.0}, {"val_loss": 1.0}], 1),  # equal is not better
         (
             [{"val_psnr": 1.0}, {"val_psnr": 2.0}, {"val_psnr": 3.0}],
             1,
-        ),  # nothing to go by: the first
+        ),  # no known metric: the first
     ],
 )
 def test_best_average_is_kept_not_the_last(
@@ -556,7 +565,7 @@ def test_best_average_outlives_a_resume(tmp_path: Path) -> None:
     assert saved(tmp_path, "best.pt")["step"] == 3
 
 
-def test_best_average_outlives_a_run_that_broke_off_after_it(tmp_path: Path) -> None:
+def test_best_average_outlives_a_later_failure(tmp_path: Path) -> None:
     with pytest.raises(engine.NonFiniteLossError):
         engine.train(
             Line(figures=[{"val_loss": 1.0}], bad_at=3),
@@ -573,7 +582,7 @@ def test_best_average_outlives_a_run_that_broke_off_after_it(tmp_path: Path) -> 
 def test_accumulated_batches_make_the_step_of_one_large_batch(
     clip: float | None, tmp_path: Path
 ) -> None:
-    # Not Adam, which does not mind how large a gradient is.
+    # Not Adam, whose steps do not depend on the size of a gradient.
     large, small, other = (
         Line(flat, batch=b, clip=clip, optimizer=torch.optim.SGD) for b in (4, 2, 2)
     )
@@ -616,7 +625,7 @@ def test_grids_of_samples_are_written_at_each_evaluation(tmp_path: Path) -> None
     assert np.array_equal(cv2.imread(str(files[0]))[..., ::-1], grid)
 
 
-def test_every_machine_that_a_run_was_on_is_kept_once(tmp_path: Path) -> None:
+def test_every_machine_of_a_run_is_recorded_once(tmp_path: Path) -> None:
     engine.train(Line(), tmp_path, Run(steps=1))
     torch.save({**saved(tmp_path), "machines": ["another"]}, tmp_path / "checkpoint.pt")
     for steps in (2, 3):

@@ -1,4 +1,4 @@
-"""The feature networks, of made-up files, and the one that only scores."""
+"""The feature networks, of generated files, and LPIPS, which only scores."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
     return network.eval()
 
 
-def test_squeezenet_gives_what_goes_into_each_pool_and_the_last_map(squeezenet: nn.Module) -> None:
+def test_squeezenet_returns_each_pools_input_and_the_last_map(squeezenet: nn.Module) -> None:
     image = torch.rand(2, 3, 64, 48)
     network = feature_network("squeezenet")
     found = network(image)
@@ -134,16 +134,14 @@ def test_squeezenet_gives_what_goes_into_each_pool_and_the_last_map(squeezenet: 
     ] == [i + 1 for i in SqueezeNet.TAKEN[:3]]
 
 
-def test_a_cached_file_that_is_not_what_was_published_trains_nothing(
-    squeezenet: nn.Module, tmp_path: Path
-) -> None:
+def test_a_cached_file_of_another_hash_is_refused(squeezenet: nn.Module, tmp_path: Path) -> None:
     with open(tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth", "ab") as file:
         file.write(b"something else")
     with pytest.raises(CheckpointError, match="delete the file"):
         feature_network("squeezenet")
 
 
-def test_segmenter_features_are_those_of_the_weight_that_ships() -> None:
+def test_segmenter_features_are_the_shipped_weights() -> None:
     network = SegmenterFeatures()
     shipped, _ = load_shipped("compact-segmenter", CompactSegmenter)
     image = torch.rand(2, 3, 65, 81)
@@ -178,7 +176,7 @@ def test_squeezenet_passes_gradients_on_and_keeps_none(squeezenet: nn.Module) ->
 
 
 @pytest.mark.parametrize("name", ["squeezenet", "vgg16"])
-def test_feature_network_that_is_not_cached_stays_off_the_network_where_told(
+def test_an_uncached_feature_network_is_not_downloaded_offline(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
@@ -188,13 +186,13 @@ def test_feature_network_that_is_not_cached_stays_off_the_network_where_told(
         raise OSError("no network in tests")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
-    with pytest.raises((OSError, ValueError)):  # what train.cli calls the user's mistake
+    with pytest.raises((OSError, ValueError)):  # an error of the user for train.cli
         feature_network(name)
     assert asked == []
 
 
 class Lpips(nn.Module):
-    """Stands in for the lpips package's network: N111, and only with ``normalize`` are its pictures in [0, 1]."""
+    """Replaces the lpips package's network: N111, on pictures in [0, 1] only with ``normalize``."""
 
     def forward(self, found: Tensor, truth: Tensor, normalize: bool = False) -> Tensor:
         assert normalize
@@ -202,7 +200,7 @@ class Lpips(nn.Module):
         return (found - truth).mean((1, 2, 3), keepdim=True)
 
 
-def test_scorer_gives_a_figure_a_picture() -> None:
+def test_scorer_has_a_score_per_picture() -> None:
     found, truth = torch.ones(2, 3, 4, 4, dtype=torch.bfloat16), torch.zeros(2, 3, 4, 4)
     truth[1] = 0.25
     assert Scorer(Lpips())(found, truth).tolist() == [1.0, 0.75]

@@ -1,4 +1,4 @@
-"""Each loss against figures worked out by hand."""
+"""Each loss against numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_total_variation() -> None:
 def test_total_variation_near_the_hole_only() -> None:
     picture = maps([[0, 1, 3, 6, 10], [0, 1, 3, 6, 10]])
     hole = maps([[0, 1, 1, 1, 1], [0, 1, 1, 1, 1]])
-    # Grown by one pixel the hole is columns 0 and 1: one pair a row, 1 + 1, of 8 pairs.
+    # The hole grown by one pixel is columns 0 and 1: one pair per row, 1 + 1, of 8 pairs.
     assert float(losses.total_variation(picture, hole)) == 0.25
     assert float(losses.total_variation(picture, torch.ones_like(hole))) == 0.0
     assert (
@@ -95,7 +95,7 @@ def test_style_adds_the_layers_mean_gram_differences() -> None:
     assert float(
         losses.style([features, features], [torch.zeros_like(features)] * 2)
     ) == pytest.approx(6.5)
-    assert float(losses.style([features], [features.flip(3)])) == 0.0  # where it is does not matter
+    assert float(losses.style([features], [features.flip(3)])) == 0.0  # the place does not matter
 
 
 def test_layers_that_do_not_pair_up_are_an_error() -> None:

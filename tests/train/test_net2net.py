@@ -1,4 +1,4 @@
-"""A wider or deeper network answers as the smaller one did, and what is new in it learns."""
+"""A wider or deeper network gives the smaller one's output, and its new layers learn."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def shaken(network: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("kind", PAIRS)
-def test_wider_network_answers_as_the_narrower(kind: str, training: bool) -> None:
+def test_wider_network_gives_the_output_of_the_narrower(kind: str, training: bool) -> None:
     narrow, wide = (network.train(training) for network in PAIRS[kind])
     shaken(narrow)
     widen(wide, narrow)
@@ -73,11 +73,11 @@ def test_new_channels_learn(kind: str) -> None:
     for name, new in wide.named_modules():
         if (
             name.endswith("body.4") and name not in old_layers
-        ):  # a new block's gate is shut, and opens
+        ):  # a new block's gate starts at zero, and opens
             assert (new.weight == 0).all()
             assert (new.weight.grad[: len(new.weight) // 2] != 0).all(), (
                 name
-            )  # the old channels: nothing hears the new ones yet
+            )  # the old channels do not read the new ones yet
     for name, old in narrow.named_modules():
         new = wide.get_submodule(name)
         if (
@@ -117,8 +117,6 @@ def test_new_channels_learn(kind: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_widened_is_refused(
-    wide: nn.Module, narrow: nn.Module, message: str
-) -> None:
+def test_other_networks_cannot_be_widened(wide: nn.Module, narrow: nn.Module, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         widen(wide, narrow)

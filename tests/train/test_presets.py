@@ -55,7 +55,7 @@ def test_differences_are_named_with_both_numbers(monkeypatch: pytest.MonkeyPatch
     assert presets.differences("edsr") == {}
 
 
-def test_numbers_that_the_papers_print() -> None:
+def test_paper_presets_have_the_papers_numbers() -> None:
     kulkarni = paper("partial-conv")
     weights = kulkarni.network["weights"]
     assert (weights.tv, weights.valid, weights.hole, weights.perceptual, weights.style) == (

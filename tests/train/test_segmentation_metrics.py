@@ -23,7 +23,7 @@ def test_intersection_over_union_by_hand() -> None:
     counts = np.zeros((21, 21), np.int64)
     counts[0, 0], counts[0, 15], counts[15, 15], counts[15, 0], counts[0, 8] = 6, 1, 2, 1, 3
     figures = intersection_over_union(counts)
-    assert set(figures) == {"background", "person", "mean"}  # cat was found but is not in the truth
+    assert set(figures) == {"background", "person", "mean"}  # cat was predicted but does not occur
     assert figures["background"] == pytest.approx(6 / 11)
     assert figures["person"] == pytest.approx(2 / 4)
     assert figures["mean"] == pytest.approx((6 / 11 + 0.5) / 2)

@@ -62,7 +62,7 @@ def test_a_checkpoint_names_no_module_of_the_package() -> None:
     assert b"remove_objects" not in checkpoint
 
 
-def test_a_recipe_of_the_version_before_is_compared_by_todays_names(tmp_path: Path) -> None:
+def test_a_recipe_of_the_version_before_is_compared_by_new_names(tmp_path: Path) -> None:
     stored = {"network": {"judge_rate": 0.1, "weights": {"look_at_output": True, "tv": 0.1}}}
     (tmp_path / "recipe.json").write_text(json.dumps(stored))
     weights = {"features_of_output": True, "tv": 0.1}

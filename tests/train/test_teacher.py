@@ -15,7 +15,9 @@ from remove_objects.train.teacher import init_from_imagenet
 
 
 @torch.no_grad()
-def test_student_begins_as_the_teacher(teacher: Path, student: CompactSegmenter) -> None:
+def test_student_starts_with_the_teachers_function(
+    teacher: Path, student: CompactSegmenter
+) -> None:
     constants = np.load(teacher)
 
     def dense(key: str, x: Tensor) -> Tensor:
@@ -28,7 +30,8 @@ def test_student_begins_as_the_teacher(teacher: Path, student: CompactSegmenter)
     student.eval()
     image = torch.rand(1, 3, 65, 65) * 2 - 1
     deep = student.encoder(image)[1]
-    # The teacher's head by hand: one convolution, the mean of all places, together through another, the classes.
+    # The teacher's head by hand: one convolution; the mean of all places; both through another;
+    # the classes.
     pooled = (
         dense("image_pooling", deep.mean((2, 3), keepdim=True))
         .relu()
@@ -49,7 +52,7 @@ def test_student_begins_as_the_teacher(teacher: Path, student: CompactSegmenter)
 
 
 @torch.no_grad()
-def test_the_encoder_from_imagenet_sees_what_it_learned_to_see(published: nn.Module) -> None:
+def test_imagenets_encoder_gets_the_pictures_that_it_expects(published: nn.Module) -> None:
     network = CompactSegmenter()
     init_from_imagenet(network)
     network.eval()
@@ -58,5 +61,5 @@ def test_the_encoder_from_imagenet_sees_what_it_learned_to_see(published: nn.Mod
     mean, std = (torch.tensor(settings[k])[:, None, None] for k in ("mean", "std"))
     ours = network.encoder.features[:4](rgb * 2 - 1)
     theirs = published.features[:4]((rgb - mean) / std)  # type: ignore[index]
-    # Beyond its edge a photo is grey to the one and ImageNet's mean to the other.
+    # Padding is grey for one network and ImageNet's mean for the other.
     torch.testing.assert_close(ours[..., 3:-3, 3:-3], theirs[..., 3:-3, 3:-3], rtol=1e-3, atol=1e-3)

@@ -1,4 +1,4 @@
-"""What is cut out of labelled photos and pasted small onto others, and where it may come from."""
+"""Copy-paste: which objects are cut out, how they are pasted, and where they may come from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ BACKGROUND, PERSON, DOG = 30, 200, 120
 
 
 def photo(_: Path, label: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A dark photo with a bright object of the class that the label's name says: a disc, and a speck of the same class elsewhere."""
+    """A dark photo with a bright object of the class in the label's name.
+
+    The object is a disc; a speck of the same class lies elsewhere.
+    """
     category = int(str(label))
     image, ids = np.full((100, 80, 3), BACKGROUND, np.uint8), np.zeros((100, 80), np.uint8)
     cv2.circle(ids, (40, 50), 20, category, -1)
@@ -30,7 +33,7 @@ def groups(*labels: str) -> list[list[tuple[Path, Path | None]]]:
     return [[(Path("photo"), Path(name))] for name in labels]
 
 
-def test_an_object_is_cut_out_in_its_box_and_specks_are_not() -> None:
+def test_an_object_is_cut_out_in_its_box_without_specks() -> None:
     rng = np.random.default_rng(0)
     for _ in range(8):
         found = CopyPaste(groups("15"), photo).draw(rng)
@@ -42,7 +45,7 @@ def test_an_object_is_cut_out_in_its_box_and_specks_are_not() -> None:
         assert (image[ids == 0] == BACKGROUND).all()
 
 
-def test_photos_of_nothing_give_nothing() -> None:
+def test_photos_without_objects_give_none() -> None:
     rng = np.random.default_rng(0)
     assert CopyPaste(groups("0"), photo).draw(rng) is None
     assert CopyPaste(groups("255"), photo).draw(rng) is None
@@ -54,7 +57,7 @@ def test_photos_of_nothing_give_nothing() -> None:
     assert not label.any()
 
 
-def test_every_group_gives_as_much_however_long_it_is() -> None:
+def test_every_group_gives_as_many_objects() -> None:
     people, dogs = groups("15", "12")
     made, rng = CopyPaste([people, dogs * 50], photo), np.random.default_rng(0)
     drawn = [int(found[1].max()) for found in (made.draw(rng) for _ in range(200)) if found]
@@ -63,11 +66,11 @@ def test_every_group_gives_as_much_however_long_it_is() -> None:
 
 
 @pytest.mark.parametrize("longer", [8.0, 20.0, 60.0])
-def test_what_is_pasted_is_labelled_and_brings_nothing_of_its_background(longer: float) -> None:
+def test_a_pasted_object_is_labelled_and_has_no_old_background(longer: float) -> None:
     rng = np.random.default_rng(1)
     thing = CopyPaste(groups("15"), photo).draw(rng)
     assert thing is not None
-    thing[0][thing[1] == 0] = (0, 255, 0)  # green, which nothing else is
+    thing[0][thing[1] == 0] = (0, 255, 0)  # green, as no other pixel
     for _ in range(20):
         image, label = np.full((90, 90, 3), BACKGROUND, np.uint8), np.zeros((90, 90), np.uint8)
         paste(image, label, *thing, longer, rng)
@@ -80,7 +83,7 @@ def test_what_is_pasted_is_labelled_and_brings_nothing_of_its_background(longer:
         assert (image[..., 1].astype(int) - image[..., 0] <= 1).all()
 
 
-def test_what_has_no_room_is_left_out() -> None:
+def test_an_object_that_does_not_fit_is_left_out() -> None:
     rng = np.random.default_rng(1)
     thing = CopyPaste(groups("15"), photo).draw(rng)
     assert thing is not None
@@ -91,7 +94,7 @@ def test_what_has_no_room_is_left_out() -> None:
     assert label.any()
 
 
-def test_about_half_the_pictures_get_some_and_none_gets_many() -> None:
+def test_about_half_of_the_pictures_get_a_few_objects() -> None:
     made, pieces = CopyPaste(groups("15"), photo), []
     for n in range(200):
         image, label = np.zeros((200, 200, 3), np.uint8), np.zeros((200, 200), np.uint8)
@@ -106,7 +109,7 @@ def test_about_half_the_pictures_get_some_and_none_gets_many() -> None:
     assert max(pieces) in (copy_paste.MOST_OBJECTS - 1, copy_paste.MOST_OBJECTS)  # two may touch
 
 
-def test_a_crop_with_things_is_a_function_of_seed_and_number(tmp_path: Path) -> None:
+def test_a_crop_with_objects_is_a_function_of_seed_and_number(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "bare.png"), np.zeros((40, 60, 3), np.uint8))
     bare: list[tuple[Path, Path | None]] = [(tmp_path / "bare.png", None)]
     first, again = (
@@ -120,6 +123,6 @@ def test_a_crop_with_things_is_a_function_of_seed_and_number(tmp_path: Path) -> 
         assert set(label.unique().tolist()) <= {
             15,
             VOID,
-        }  # the photo has no label, what is pasted has
+        }  # the photo has no label, the pasted objects have
         assert (image[:, label == 15] > 70).all()
     assert 2 < sum((label == 15).any() for _, label in found) < 12

@@ -1,4 +1,4 @@
-"""Canny's edges: where they are, that a hole's are never seen, and that they come with the crops."""
+"""Canny's edges: their place, that they never show a hole's pixels, and that crops have them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_edge_of_two_halves_is_one_line(rgb: np.ndarray) -> None:
     assert edges[1:-1, 32].all()
 
 
-def test_rim_of_a_hole_is_no_edge_and_known_edges_go_up_to_it() -> None:
+def test_a_holes_border_is_not_an_edge_and_known_edges_reach_it() -> None:
     rgb, known = halves(), np.ones((64, 64), bool)
     known[20:40, 10:60] = False
     rgb[~known] = 255

@@ -1,4 +1,4 @@
-"""Random holes: shape, share, place, and the same from the same random state."""
+"""Random holes: shape, share, place, and equal holes from equal random states."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_free_form_keeps_its_share_and_never_repeats(low: float, high: float, si
 def test_free_form_between_bounds_that_no_stroke_meets_grows_to_the_lower_one() -> None:
     shares = [FreeForm(0.3, 0.3003)(64, rng(seed)).mean() for seed in range(4)]
     assert min(shares) >= 0.3
-    assert 0.301 < max(shares) < 0.45  # by no more than the rim of a pixel
+    assert 0.301 < max(shares) < 0.45  # by no more than a border of one pixel
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,8 @@ def test_mask_folder_takes_white_as_hole_from_nested_grey_and_colour_files(
     generate, state = MaskFolder(mask_pictures), rng()
     holes = [generate(32, state) for _ in range(30)]
     assert all(h.shape == (32, 32) and h.dtype == bool for h in holes)
-    # The hole is a quarter of the file and the crops lean towards its middle; inverted it would be far above.
+    # The hole is a quarter of the file, and the crops favour its middle; inverted, the share
+    # would be far higher.
     assert 0.1 < np.mean([h.mean() for h in holes]) < 0.6
     assert len({h.tobytes() for h in holes}) > 10
     cv2.imwrite(str(mask_pictures / "nested" / "grey.png"), np.full((20, 20), 128, np.uint8))
@@ -182,7 +183,8 @@ def test_object_shapes_are_silhouettes_without_void(labels: Path) -> None:
         assert hole.shape == (64, 64)
         assert 0.02 < hole.mean() < 0.5
         ys, xs = np.nonzero(hole)
-        # The only object is three times as high as wide; void, half of the picture, is not twice as high.
+        # The only object is three times as high as wide; void, half of the picture, is less
+        # than twice as high.
         assert np.ptp(ys) > 1.9 * np.ptp(xs)
         assert hole.sum() == (np.ptp(ys) + 1) * (np.ptp(xs) + 1)
 
@@ -257,6 +259,6 @@ def test_the_same_random_state_gives_the_same_hole_here_and_in_a_worker(
             assert np.array_equal(sent(48, rng(seed)), hole)
 
 
-def test_mask_folder_is_kept_as_bits(tmp_path: Path) -> None:
+def test_mask_folder_is_stored_as_bits(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "large.png"), np.full((800, 800), 255, np.uint8))
     assert len(pickle.dumps(MaskFolder(tmp_path))) < 800 * 800 / 8 + 1000

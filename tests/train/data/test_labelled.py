@@ -49,7 +49,7 @@ def test_crop_lies_on_its_label(pair: tuple[Path, Path]) -> None:
             )
         assert (
             int(((label[0, 1:] == 15) != (label[0, :-1] == 15)).sum()) <= 1
-        )  # nothing beside itself
+        )  # not repeated beside itself
         widths.add(int((label[0] == 15).sum()))
     assert min(left, right) > 2  # mirrored or not
     assert len(widths) > 5  # at many places
@@ -70,7 +70,7 @@ def test_crops_of_a_square_photo_are_as_large_as_the_photo_or_closer(tmp_path: P
     assert 52 < max(sides) <= 80 / 2 / labelled.CLOSEST + 1
 
 
-def test_where_only_people_are_named_nothing_is_said_of_other_things(
+def test_labels_of_people_only_exclude_no_other_class(
     pair: tuple[Path, Path],
 ) -> None:
     named, unnamed = (
@@ -111,7 +111,7 @@ def test_photo_without_a_label_is_void(pair: tuple[Path, Path]) -> None:
     assert (label == np.full((40, 60), VOID)).all()
 
 
-def test_label_that_cannot_be_one_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_an_invalid_label_is_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"photo\.png: expected one channel of class ids"):
         read_pair(pair[0], pair[0])
     with pytest.raises(OSError, match=r"none\.png: not a readable label"):

@@ -1,4 +1,4 @@
-"""Pictures to train on: found, decoded, cropped, and the same batches after a resume, in a worker, on several machines."""
+"""Training pictures: search, decoding, crops, and equal batches after a resume or in a worker."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def first(
     return list(itertools.islice(batches(dataset, stream, start, workers=workers), count))
 
 
-def test_images_are_found_in_nested_folders_but_not_labels(tmp_path: Path) -> None:
+def test_images_are_listed_in_nested_folders_without_labels(tmp_path: Path) -> None:
     kept = [
         write(tmp_path / name) for name in ("a/1.png", "a/b/c/2.JPG", "a/images/4.jpeg", "z/5.bmp")
     ]
@@ -101,7 +101,7 @@ def test_crop_of_everything_is_the_picture_or_its_mirror() -> None:
 
 
 @pytest.mark.parametrize("shape", [(100, 40), (40, 100), (7, 9), (64, 64)])
-def test_crop_has_the_size_asked_for(shape: tuple[int, int]) -> None:
+def test_crop_has_the_requested_size(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     for seed in range(10):
         crop = random_crop(image, 32, np.random.default_rng(seed))
@@ -119,7 +119,7 @@ def test_crop_zoom_is_a_share_of_the_shorter_side() -> None:
 
 
 @pytest.mark.parametrize(("accumulate", "world"), [(1, 1), (3, 1), (1, 2), (2, 3)])
-def test_processes_and_accumulated_batches_share_one_row_of_samples(
+def test_processes_and_accumulated_batches_share_one_sequence_of_samples(
     accumulate: int, world: int
 ) -> None:
     batch = 12 // (accumulate * world)
@@ -176,7 +176,7 @@ def test_batches_resume_at_any_step(stream: Stream, paths: list[Path]) -> None:
     assert len({m.numpy().tobytes() for _, m in whole}) == 8
 
 
-def test_worker_gives_the_same_samples(paths: list[Path]) -> None:
+def test_worker_reads_the_same_samples(paths: list[Path]) -> None:
     dataset = crops(paths)
     for (x, mask), (x2, mask2) in zip(
         first(4, dataset, Stream(2)), first(4, dataset, Stream(2), workers=1), strict=True
@@ -195,9 +195,7 @@ def test_worker_leaves_a_stop_to_the_trainer(number: signal.Signals, paths: list
     os.kill(worker.pid, number)  # Ctrl-C, torchrun and clusters signal every process
     worker.join(0.2)
     assert worker.is_alive()
-    expected = first(9, crops(paths), Stream(1))[
-        1:
-    ]  # more than are ready before they are asked for
+    expected = first(9, crops(paths), Stream(1))[1:]  # more than the workers prepare in advance
     assert all(torch.equal(next(stream)[0], x) for x, _ in expected)
 
 
@@ -223,7 +221,7 @@ def test_every_picture_is_seen_once_an_epoch_in_a_new_order(paths: list[Path]) -
     assert len({tuple(e) for e in epochs}) > 1
 
 
-def test_unreadable_file_is_reported_once_and_the_next_takes_its_place(
+def test_unreadable_file_is_logged_once_and_replaced_by_the_next(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     paths = [write(tmp_path / f"{level}.png", (level,) * 3) for level in (50, 100, 150)]

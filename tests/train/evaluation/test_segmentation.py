@@ -1,4 +1,4 @@
-"""The figures of removal masks, on a mask whose errors are known."""
+"""The metrics of removal masks, on a mask with known errors."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from remove_objects.train.evaluation.segmentation import mask_figures
 
 
 class Fixed:
-    """A remover that always finds the same mask."""
+    """A remover that always selects the same mask."""
 
     settings = Settings()
 
@@ -33,13 +33,13 @@ def figures(mask: np.ndarray) -> tuple[float, float, float]:
     return mask_figures(remover, np.zeros((10, 10, 3), np.uint8), label, 12)
 
 
-def test_a_mask_is_judged_where_the_label_says_something() -> None:
+def test_void_pixels_do_not_count() -> None:
     mask = np.zeros((10, 10), bool)
     mask[2:6, 2:6] = True  # 16 of the 20
     mask[0, :4] = True  # 4 outside
-    mask[9] = True  # not judged
+    mask[9] = True  # void
     assert figures(mask) == pytest.approx((0.8, 0.2, 16 / 24))
 
 
-def test_nothing_found_is_no_recall() -> None:
+def test_an_empty_mask_has_no_recall() -> None:
     assert figures(np.zeros((10, 10), bool)) == (0.0, 0.0, 0.0)

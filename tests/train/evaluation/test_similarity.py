@@ -1,4 +1,4 @@
-"""Similarity by hand: first against first, first against the first five, ties, few classes, and what is refused."""
+"""Similarity by hand: first class, first five classes, ties, few classes, and errors."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_infinite_logits_have_an_order() -> None:
     ).tolist() == [True, False]
 
 
-def test_nothing_to_compare_is_nothing() -> None:
+def test_an_empty_batch_has_an_empty_result() -> None:
     assert similarity(torch.empty(0, 7), torch.empty(0, 7)).tolist() == []
 
 
@@ -88,7 +88,7 @@ def test_nothing_to_compare_is_nothing() -> None:
         ((2, 3), (2, 3), 0, "top 0"),
     ],
 )
-def test_what_is_not_logits_of_one_kind_is_refused(
+def test_logits_of_other_shapes_are_refused(
     found: tuple[int, ...], truth: tuple[int, ...], top: int, match: str
 ) -> None:
     with pytest.raises(ValueError, match=match):
@@ -96,7 +96,7 @@ def test_what_is_not_logits_of_one_kind_is_refused(
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_not_a_number_is_no_likeness(side: int) -> None:
+def test_nan_is_refused(side: int) -> None:
     logits = [torch.zeros(2, 3), torch.zeros(2, 3)]
     logits[side][1, 2] = torch.nan
     with pytest.raises(ValueError, match="NaN"):
@@ -104,7 +104,7 @@ def test_not_a_number_is_no_likeness(side: int) -> None:
 
 
 class Means(nn.Module):
-    """Logits of 12 classes that are the means of the picture's 12 columns; counts what it sees."""
+    """Logits of 12 classes: the means of the picture's 12 columns. Records its batches' sizes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Means(nn.Module):
 
 
 def columns(*brightest: int, size: int = 12) -> Tensor:
-    """Pictures with falling brightness from column to column but for one bright column."""
+    """Pictures whose columns become darker from left to right, but for one bright column."""
     picture = torch.linspace(0.8, 0.1, 12).expand(len(brightest), 3, 12, 12).clone()
     for i, column in enumerate(brightest):
         picture[i, :, :, column] = 1
@@ -142,7 +142,7 @@ def test_batches_are_split_and_logits_can_be_kept() -> None:
     assert score.of_logits(logits, logits).similar.tolist() == [True] * 8
 
 
-def test_no_gradient_leaves_it() -> None:
+def test_no_gradient_passes_through() -> None:
     classifier = Means()
     score = Similarity(classifier)
     logits = score.logits(columns(1, 2).requires_grad_())

@@ -1,4 +1,4 @@
-"""Table 2's ways to fill an edge hole: texture selection as printed, nothing read under the hole, figures by hand."""
+"""Table 2's fillers: texture selection as printed, no read under the hole, metrics by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stripes() -> tuple[Tensor, Tensor]:
     picture = torch.zeros(1, 3, 8, 32)
     for i in range(4):
         picture[..., 8 * i : 8 * i + 8] = 0.2 + 0.2 * i
-    picture[0, 0, 0, 8] = 0.9  # by which the second block is known again
+    picture[0, 0, 0, 8] = 0.9  # marks the second block
     mask = torch.ones(1, 1, 8, 32)
     mask[..., 24:] = 0
     return picture, mask
@@ -47,12 +47,13 @@ def test_the_block_of_the_nearest_colour_is_copied_whole(monkeypatch: pytest.Mon
     assert torch.equal(found[..., 24:], picture[..., 8:16])
 
 
-def test_where_the_stretched_picture_is_near_its_pixel_is_taken() -> None:
+def test_a_near_pixel_of_the_stretched_picture_is_used() -> None:
     picture, mask = stripes()
     answer = torch.zeros(1, 3, 1, 4)
     answer[..., 3] = 0.6
     found = compression_similarity.selected(answer, picture, mask)
-    # Of the known three quarters stretched over the frame the last quarter is the third block, 0.6: what was copied.
+    # The known three quarters are stretched over the frame: their last quarter is the third
+    # block, 0.6, which was also copied.
     assert float((found[..., 26:] - 0.6).abs().max()) < 1e-5
 
 
@@ -79,7 +80,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def poisoned(test: compression_similarity.Test) -> compression_similarity.Test:
-    """The same pictures with noise under the holes, where nothing may be read."""
+    """The same pictures with noise under the holes, where no filler may read."""
     noise = torch.rand(test.pictures.shape, generator=torch.Generator().manual_seed(5))
     return compression_similarity.Test(
         torch.where(test.masks > 0.5, test.pictures, noise),
@@ -105,9 +106,12 @@ def test_no_arm_reads_under_the_hole(data: Path, kind: str) -> None:
     }
     task = arms[f"scenes-{kind}"].task(0)
     expected = {
-        "compression": CompressionTask, "edsr": EDSRTask, "gated-conv": GatedConvTask, "partial-conv": PartialConvTask,
+        "compression": CompressionTask,
+        "edsr": EDSRTask,
+        "gated-conv": GatedConvTask,
+        "partial-conv": PartialConvTask,
         "edge-connect": EdgeConnectTask,
-    }  # fmt: skip
+    }
     assert type(task) is expected[kind]
     network = task.network.eval()
     answer: Callable[[compression_similarity.Test], Tensor] = (
@@ -128,7 +132,7 @@ def test_no_arm_reads_under_the_hole(data: Path, kind: str) -> None:
     assert bool(torch.isfinite(clean).all())
 
 
-def test_the_texture_of_the_program_does_not_read_there_either(data: Path) -> None:
+def test_the_programs_texture_does_not_read_there_either(data: Path) -> None:
     test, _ = case(data)
     answers = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     clean, dirty = (
@@ -182,15 +186,13 @@ def test_claims_compare_picture_by_picture() -> None:
     }
     verdicts = [c.verdict for c in compression_similarity._claims("scenes", rows, noise)]
     assert verdicts == ["not decided", "held", "held", "held", "held"]
-    noise["scenes-compression"]["similarity"] = (
-        1.5  # one training more, and it might be nothing at all
-    )
+    noise["scenes-compression"]["similarity"] = 1.5  # another training might reverse it
     assert [c.verdict for c in compression_similarity._claims("scenes", rows, noise)][
         1
     ] == "not decided"
     rows = {name.replace("scenes", "faces"): own for name, own in rows.items()}
     (faces,) = compression_similarity._claims("faces", rows, noise)
-    assert faces.verdict == "not held"  # its LPIPS is the lower
+    assert faces.verdict == "not held"  # its LPIPS is lower
 
 
 def test_without_a_classifier_similarity_is_left_out(data: Path) -> None:

@@ -1,4 +1,4 @@
-"""Labels, balance and turning of the test faces."""
+"""Labels, balance and yaw of the test faces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from remove_objects.train.experiments.faces import balanced, read_labels, turned
 def test_labels_by_file_name(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(
-        "file,age,gender,race\nval/a.jpg,12,male,Asian\nval/b.jpg,13,female,White\nval/c.jpg,?,female,White\n",
+        "file,age,gender,race\n"
+        "val/a.jpg,12,male,Asian\nval/b.jpg,13,female,White\nval/c.jpg,?,female,White\n",
         encoding="utf-8",
     )
     labels = read_labels(path)
@@ -45,7 +46,7 @@ def test_every_cell_is_as_often_as_every_other() -> None:
     assert balanced(files, labels) == found
 
 
-def test_a_frontal_face_is_not_turned_and_a_tilted_head_is_neither() -> None:
+def test_neither_a_frontal_face_nor_a_tilted_head_is_turned() -> None:
     frontal = np.array([(40, 50), (80, 50), (60, 70), (45, 95), (75, 95)], float)
     assert yaw(frontal) == pytest.approx(0)
     angle = np.deg2rad(30)
@@ -56,5 +57,5 @@ def test_a_frontal_face_is_not_turned_and_a_tilted_head_is_neither() -> None:
     assert yaw(aside) == pytest.approx(0.25)
 
 
-def test_without_yunet_nobody_knows_who_is_turned(tmp_path: Path) -> None:
+def test_without_yunet_no_yaw_is_known(tmp_path: Path) -> None:
     assert np.isnan(turned([tmp_path / "a.jpg"])).all()

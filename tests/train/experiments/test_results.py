@@ -18,7 +18,7 @@ def rows(*values: float) -> list[results.Row]:
     return [{"picture": f"{i}.png", "group": "a", "lpips": v} for i, v in enumerate(values)]
 
 
-def test_means_leave_out_what_could_not_be_taken() -> None:
+def test_means_leave_out_missing_metrics() -> None:
     assert results.means(rows(1.0, 3.0, math.nan)) == {"lpips": 2.0}
     assert math.isnan(results.means(rows(math.nan))["lpips"])
 
@@ -34,7 +34,7 @@ def test_a_difference_that_is_the_same_everywhere_has_no_width() -> None:
     assert (found.mean, found.low, found.high, found.n) == (-2.0, -2.0, -2.0, 3)
 
 
-def test_pictures_are_compared_with_themselves_only() -> None:
+def test_pictures_are_compared_only_with_themselves() -> None:
     with pytest.raises(ValueError, match="same pictures"):
         results.difference(rows(1.0, 2.0), rows(1.0), "lpips")
 
@@ -67,7 +67,7 @@ def test_the_chance_of_training_widens_an_interval() -> None:
         (math.nan, math.nan, "not decided"),
     ],
 )
-def test_a_claim_that_something_is_lower(low: float, high: float, verdict: str) -> None:
+def test_a_claim_of_a_lower_metric(low: float, high: float, verdict: str) -> None:
     assert results.below("c", Interval(0, low, high, 9), "e").verdict == verdict
 
 

@@ -1,4 +1,4 @@
-"""Arms of a table: alike but for one thing, resumed without a different result, never mixed with arms of other numbers."""
+"""Arms of a table: resumed with the same result, never mixed with arms of other numbers."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def test_an_arm_has_its_budget_a_curve_from_the_start_and_a_hash(
     assert found.parameters == sum(p.numel() for p in found.network.parameters())
     assert len(found.sha256) == 64
     assert len(found.rows) == 3
-    # The last point of the curve is of the very network that is judged at the end.
+    # The last point of the curve is of the network that is measured at the end.
     assert found.curve[-1]["l1"] == pytest.approx(sum(r["l1"] for r in found.rows) / 3, abs=1e-5)
 
 
-def test_a_stopped_arm_goes_on_to_the_same_weights_and_figures(data: Path, tmp_path: Path) -> None:
+def test_a_stopped_arm_resumes_to_the_same_weights_and_metrics(data: Path, tmp_path: Path) -> None:
     whole = train_arm(arm(data), 0, tmp_path / "whole", BUDGET)
     calls = 0
 
     def stopping(task: InpaintingTask, network: nn.Module) -> list[dict[str, Any]]:
         nonlocal calls
         calls += 1
-        if calls == 3:  # at the start, at step 2, at step 4: killed before the last is written
+        if calls == 3:  # at the start, at step 2, at step 4: killed before the last checkpoint
             raise KeyboardInterrupt
         return arm(data).judge(task, network)
 
@@ -83,7 +83,7 @@ def test_a_stopped_arm_goes_on_to_the_same_weights_and_figures(data: Path, tmp_p
     assert (again.sha256, again.curve, again.rows) == (whole.sha256, whole.curve, whole.rows)
 
 
-def test_a_finished_arm_is_taken_as_it_is(data: Path, tmp_path: Path) -> None:
+def test_a_finished_arm_is_loaded_unchanged(data: Path, tmp_path: Path) -> None:
     first = train_arm(arm(data), 0, tmp_path, BUDGET)
     written = (tmp_path / "model-seed0" / "checkpoint.pt").stat().st_mtime_ns
     second = train_arm(arm(data), 0, tmp_path, BUDGET)
@@ -91,7 +91,7 @@ def test_a_finished_arm_is_taken_as_it_is(data: Path, tmp_path: Path) -> None:
     assert (tmp_path / "model-seed0" / "checkpoint.pt").stat().st_mtime_ns == written
 
 
-def test_minutes_that_are_over_end_the_call_and_say_so(data: Path, tmp_path: Path) -> None:
+def test_the_time_limit_ends_the_call_with_a_message(data: Path, tmp_path: Path) -> None:
     with pytest.raises(
         UnfinishedError, match="model, seed 0: 0 of 4 steps; the same command resumes"
     ):

@@ -1,4 +1,7 @@
-"""Every table from its command, ``--quick``: runs, resumes, writes what it says; no figure knows what is under a hole."""
+"""Every table by its command with ``--quick``: it runs, resumes and writes its files.
+
+And no metric depends on the pixels under a hole.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ pytest.importorskip("matplotlib")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Runs a table once: its folder."""
+    """Runs each table once; returns its folder."""
     done: dict[str, Path] = {}
 
     def call(table: str) -> Path:
@@ -92,7 +95,9 @@ def test_the_networks_of_table_2_saw_the_same_number_of_pictures(run: Any) -> No
 
 
 @pytest.mark.slow
-def test_a_table_called_again_says_the_same(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_run_again_has_the_same_result(
+    run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = run("skip-ce-lpips")
     before = (folder / "pictures.csv").read_bytes()
     assert main(["skip-ce-lpips", "--quick", "--run", str(folder)]) == 0
@@ -118,7 +123,7 @@ def poisoned(x: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
     return torch.where(m > 0.5, x, torch.rand(x.shape))
 
 
-def test_no_answer_of_a_skip_ce_arm_reads_the_hole(tmp_path: Path) -> None:
+def test_no_output_of_a_skip_ce_arm_reads_the_hole(tmp_path: Path) -> None:
     _, arm = skip_arm(tmp_path)
     task = arm.task(0)
     x, m = task.held_out
@@ -139,7 +144,7 @@ def skip_arm(folder: Path) -> tuple[TableRequest, Any]:
 
 
 def test_figures_of_a_skip_ce_arm(tmp_path: Path) -> None:
-    """A network that gives its input back, and one that is grey, have figures that can be said beforehand."""
+    """A network that returns its input, and one that returns grey, have known metrics."""
     _, arm = skip_arm(tmp_path)
     task = arm.task(0)
     x, _ = task.held_out
@@ -210,11 +215,11 @@ def test_no_route_reads_the_hole(tmp_path: Path) -> None:
     one, two = (np.where(hole[..., None], value, rgb).astype(np.uint8) for value in (0, 200))
     found = routing.fills(inpainters, kind, one, hole), routing.fills(inpainters, kind, two, hole)
     for name in found[0]:
-        if name != routing.CLASSICAL:  # OpenCV's own start from what lies there
+        if name != routing.CLASSICAL:  # OpenCV's own read the pixels there
             assert np.array_equal(found[0][name], found[1][name]), name
 
 
-def test_pictures_that_are_to_be_trained_on_and_tested_with_are_refused(tmp_path: Path) -> None:
+def test_pictures_of_both_training_and_test_are_refused(tmp_path: Path) -> None:
     data = generate(tmp_path, train=2, test=1)
     call = TableRequest(
         folder=tmp_path,
@@ -226,7 +231,7 @@ def test_pictures_that_are_to_be_trained_on_and_tested_with_are_refused(tmp_path
         pictures(call, "", "")
 
 
-def test_a_folder_of_ones_own_is_split_as_celeba_hq(tmp_path: Path) -> None:
+def test_a_users_folder_is_split_as_celeba_hq(tmp_path: Path) -> None:
     data = generate(tmp_path, train=20, test=1)
     found = pictures(
         TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
@@ -243,7 +248,7 @@ def test_a_folder_of_ones_own_is_split_as_celeba_hq(tmp_path: Path) -> None:
     assert again == found
 
 
-def test_a_table_without_pictures_says_what_to_name(
+def test_a_table_without_pictures_names_the_option(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["skip-ce-lpips", "--run", str(tmp_path)]) == 2

@@ -1,4 +1,4 @@
-"""Networks and discriminators that train side by side: own losses, own gradients, exact resume."""
+"""Networks and discriminators that train together: own losses, own gradients, exact resume."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_adversarial_loss_reaches_the_network(make: Callable[[], Any]) -> None:
     assert any(g is not None and g.abs().sum() > 0 for g in gradients(task.network))
 
 
-def test_discriminator_is_trained_only_where_it_has_a_say() -> None:
+def test_discriminator_is_trained_only_if_its_loss_has_a_weight() -> None:
     for make in (skip_context, compression, partial_conv):
         judged, alone = make(), make(adversarial=0)  # type: ignore[operator]
         assert set(judged.modules) == set(judged.optimizers) == {"network", "discriminator"}
@@ -75,7 +75,7 @@ def test_every_network_learns_from_its_own_losses_alone(make: Callable[[], Any])
     found = task.losses(with_edges(task))
     assert set(found) == set(task.modules) == set(task.optimizers)
     assert all(math.isfinite(v) for parts in found.values() for v in numbers(parts).values())
-    # The engine adds the losses of one name up.
+    # The engine adds up the losses of one name.
     assert len({k for parts in found.values() for k in parts}) == sum(map(len, found.values()))
     reached: dict[str, list[Tensor | None]] = {}
     for name, parts in found.items():
@@ -122,10 +122,10 @@ def log_of(run: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("model", ["gated-conv", "edge-connect"])
-def test_a_broken_run_goes_on_exactly(
+def test_an_interrupted_run_resumes_exactly(
     model: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Four steps: the break lies between the two stages of EdgeConnect.
+    # Four steps: the interruption lies between the two stages of EdgeConnect.
     small = ["--size", str(SIZE), "--steps", "4", "--every", "1", "--evaluate-every", "4"]
     assert main(command(model, data, tmp_path / "whole", *small)) == 0
     real, seen = engine._Session._step, []

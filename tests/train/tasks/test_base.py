@@ -41,7 +41,7 @@ from tests.support.training import (
 
 
 class Constant(InpaintingTask):
-    """Paints one value."""
+    """Fills with one value."""
 
     value = 0.0
 
@@ -62,7 +62,7 @@ def test_split_is_seeded_disjoint_and_whole() -> None:
 
 
 @pytest.mark.parametrize("held_out", [0, 5, 64])
-def test_split_that_leaves_nothing_says_what_to_set(held_out: int) -> None:
+def test_an_empty_split_names_the_option(held_out: int) -> None:
     with pytest.raises(ValueError, match=rf"{held_out} of 5 pictures .* 1 to 4: set --held-out"):
         split(list(range(5)), held_out)
 
@@ -145,7 +145,8 @@ def test_held_out_figures_by_hand(value: float, painted: float) -> None:
     assert figures["val_psnr"] == pytest.approx(
         -10 * math.log10(error**2 / 2), rel=1e-5
     )  # half of the picture is known
-    # Grey beside grey: the direction of the colour is the same. Black has none, and lies at distance 1, in half of the picture.
+    # Two greys have the same direction of colour. Black has none and lies at distance 1, in
+    # half of the picture.
     assert figures["val_perceptual"] == pytest.approx(0.5 if painted == 0 else 0, abs=1e-3)
     task.scorer = Scorer()
     assert task.evaluate(task.network)["val_lpips"] == pytest.approx(error / 2, rel=1e-5)
@@ -153,7 +154,7 @@ def test_held_out_figures_by_hand(value: float, painted: float) -> None:
     assert set(task.evaluate(task.network)) == {"val_hole_l1", "val_psnr"}
 
 
-def test_every_held_out_picture_counts_the_same_however_they_are_divided() -> None:
+def test_every_held_out_picture_counts_the_same_in_any_batch() -> None:
     pictures, masks = torch.zeros(11, 3, 8, 8), torch.ones(11, 1, 8, 8)
     masks[:5, :, :4] = 0
     masks[5:, :, :1] = 0
@@ -170,7 +171,7 @@ def test_every_held_out_picture_counts_the_same_however_they_are_divided() -> No
         sum(-10 * math.log10(s / 16) for s in share) / 11, rel=1e-5
     )
     assert figures["val_lpips"] == pytest.approx(sum(s / 4 for s in share) / 11, rel=1e-5)
-    # Grey in a black picture's hole lies at distance 1 from it; in a grey one at 0.
+    # Grey in the hole of a black picture lies at distance 1, in that of a grey one at 0.
     assert figures["val_perceptual"] == pytest.approx(sum(share[:8]) / 11, abs=2e-2)
 
 
@@ -200,16 +201,14 @@ def test_samples_are_a_row_a_picture_hole_answer_composite_truth() -> None:
     assert task.samples(task.network).shape == (16, 32, 3)  # type: ignore[union-attr]
 
 
-def test_perceptual_losses_look_at_the_hole() -> None:
+def test_perceptual_losses_see_the_hole() -> None:
     task = constant(64, features=Features())
     truth = torch.rand(2, 3, 64, 64)
     mask = torch.ones(2, 1, 64, 64)
     mask[..., 50:60, 2:8] = 0
     assert [float(v) for v in task.perceptual_and_style(truth.clone(), truth, mask)] == [0, 0]
     composite = torch.where(mask > 0, truth, 1 - truth)
-    for _ in range(
-        5
-    ):  # whatever random pixel of the hole it looks at, 32 pixels around it hold the hole
+    for _ in range(5):  # the 32 pixels around any hole pixel contain the hole
         perceptual, style = task.perceptual_and_style(composite, truth, mask)
         assert perceptual > 0
         assert style > 0
@@ -229,7 +228,7 @@ def test_perceptual_losses_look_at_the_hole() -> None:
         (45, 50, False),
     ],
 )
-def test_perceptual_losses_look_at_32_pixels_around_the_hole(y: int, x: int, seen: bool) -> None:
+def test_perceptual_losses_see_32_pixels_around_the_hole(y: int, x: int, seen: bool) -> None:
     task = constant(64, features=Features())
     truth, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
     mask[..., 30, 34] = 0
@@ -282,7 +281,7 @@ def test_semantic_loss_is_the_segmenters_distance_of_composite_and_truth(
     assert "semantic" not in make().losses((truth, mask))["network"]
     assert float(found.detach()) == pytest.approx(
         float(expected), rel=0.2
-    )  # ``composite`` is clipped, what is trained is not
+    )  # ``composite`` is clipped, the loss's composite is not
     total({"semantic": found}).backward()
     assert any(g is not None and g.abs().max() > 0 for g in gradients(task.network))
 
@@ -295,7 +294,7 @@ def test_every_parameter_of_the_networks_alone_learns(kind: type) -> None:
     assert all(g is not None for g in gradients(task.network))
 
 
-def test_feature_network_scorer_and_held_out_set_go_where_the_run_is() -> None:
+def test_feature_network_scorer_and_held_out_set_move_to_the_runs_device() -> None:
     task = PartialConvTask(
         width=2,
         weights=PartialConvWeights(),

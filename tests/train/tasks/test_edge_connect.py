@@ -78,7 +78,7 @@ def test_edge_connect_weighs_its_losses(share: float) -> None:
 
 
 def guides(task: EdgeConnectTask, given: tuple[Tensor, ...]) -> Tensor:
-    """The edges that the painter is shown."""
+    """The edges that the painter receives."""
     shown: list[Tensor] = []
     hook = task.network.painter.register_forward_pre_hook(lambda _m, x: shown.append(x[1]))
     task.losses(given)
@@ -86,7 +86,7 @@ def guides(task: EdgeConnectTask, given: tuple[Tensor, ...]) -> Tensor:
     return shown[0]
 
 
-def test_painter_is_shown_true_edges_first_and_drawn_ones_later() -> None:
+def test_painter_gets_true_edges_first_and_predicted_ones_later() -> None:
     task = connect()
     given = with_edges(task)
     picture, mask, seen, true = given
@@ -102,7 +102,7 @@ def test_painter_is_shown_true_edges_first_and_drawn_ones_later() -> None:
         shown = guides(task, given)
         assert not shown.requires_grad
         assert torch.equal(shown, expected)
-    task.set_progress(0.1)  # nothing but the share decides
+    task.set_progress(0.1)  # only the share decides
     assert torch.equal(guides(task, given), true)
 
 

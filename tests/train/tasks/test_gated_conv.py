@@ -18,7 +18,7 @@ def test_gated_conv_weighs_l1_of_the_whole_and_the_hinge() -> None:
     (
         task.network.eval(),
         task.discriminator.eval(),
-    )  # no step of the power iteration between the two looks
+    )  # no step of the power iteration between the two passes
     picture, mask = with_edges(task)
     truth = picture * 2 - 1
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Fine-tuning of the scene classifier: classes from folders, crops, figures by hand, and the whole command with a tiny backbone."""
+"""Fine-tuning of the scene classifier: classes from folders, crops, metrics, the command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLOURS = {
 
 
 class Tiny(nn.Module):
-    """Stands in for VGG16_BN: 1000 outputs that know a picture's colour; batch norm and dropout as there."""
+    """Replaces VGG16_BN: 1000 outputs that depend on a picture's colour; batch norm and dropout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def write(path: Path, rgb: tuple[int, ...], size: tuple[int, int] = (40, 30)) ->
 
 @pytest.fixture
 def places(tmp_path: Path) -> Path:
-    """Three classes of four plain pictures each, as Places lays them out."""
+    """Three classes of four plain pictures each, laid out like Places."""
     for name, (r, g, b) in COLOURS.items():
         for i in range(4):
             write(tmp_path / "places" / name / f"{i}.png", (r + i, g + i, b + i))
@@ -151,7 +151,7 @@ def test_batches_and_loss_by_hand(places: Path) -> None:
 
 
 class Fixed(nn.Module):
-    """Logits that a picture's mean red level looks up."""
+    """Logits by a picture's mean red level."""
 
     def __init__(self, rows: dict[int, list[float]]) -> None:
         super().__init__()
@@ -174,8 +174,12 @@ def test_held_out_figures_by_hand(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     ]
     (tmp_path / "bad.png").write_bytes(b"no picture")
     task = ClassifierTask(
-        PlacesVGG16BN(PlacesVGG16BNConfig(7, size=16), Tiny()), held_out, [*held_out, (tmp_path / "bad.png", 0)], batch=2, learning_rate=1
-    )  # fmt: skip
+        PlacesVGG16BN(PlacesVGG16BNConfig(7, size=16), Tiny()),
+        held_out,
+        [*held_out, (tmp_path / "bad.png", 0)],
+        batch=2,
+        learning_rate=1,
+    )
     with caplog.at_level(logging.WARNING):
         found = task.evaluate(Fixed(rows))
     assert (found["val_accuracy"], found["val_accuracy5"]) == (0.5, 0.75)
@@ -241,12 +245,13 @@ def test_it_learns_what_is_easy(places: Path, tmp_path: Path) -> None:
     assert found["val_loss"] < before / 2
 
 
-def test_resumed_run_is_the_uninterrupted_one(places: Path, tmp_path: Path) -> None:
+def test_resumed_run_equals_the_uninterrupted_one(places: Path, tmp_path: Path) -> None:
     for name, parts in (("whole", (4,)), ("parts", (2, 4))):
         for steps in parts:
             torch.manual_seed(0)
             task = classifier(places)
-            task.set_progress = lambda share: None  # type: ignore[method-assign]  # of another length, another rate
+            # Runs of different lengths have different learning rates at the same step.
+            task.set_progress = lambda share: None  # type: ignore[method-assign]
             engine.train(task, tmp_path / name, engine.Run(steps=steps))
     whole, parts_ = (
         torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)["ema"]
@@ -257,7 +262,7 @@ def test_resumed_run_is_the_uninterrupted_one(places: Path, tmp_path: Path) -> N
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Both builders of the backbone give the tiny one; which was asked for."""
+    """Both builders of the backbone return the tiny one; records which was called."""
     asked: list[str] = []
 
     def builder(name: str) -> object:
@@ -326,8 +331,8 @@ def test_train_resume_and_export(
     )
     card = path.with_suffix(".md").read_text()
     assert (
-        "train-inpainter scene-classifier --images DIR --steps 3 --batch 4 --size 16 --learning-rate 0.001 --held-out 3\n"
-        in card
+        "train-inpainter scene-classifier --images DIR --steps 3 --batch 4 --size 16 "
+        "--learning-rate 0.001 --held-out 3\n" in card
     )
     assert '"classes": "3"' in card
     assert "never train an inpainter" in card
@@ -337,7 +342,7 @@ def test_length_is_ten_epochs(
     places: Path, tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command(places, tmp_path / "run", "--every", "100")) == 0
-    assert "'step': 22.0" in capsys.readouterr().out  # ten times nine pictures, four a step
+    assert "'step': 22.0" in capsys.readouterr().out  # ten times nine pictures, four per step
 
 
 def test_class_without_a_picture_to_train_on_is_named(
@@ -350,7 +355,7 @@ def test_class_without_a_picture_to_train_on_is_named(
     assert sum(name in warnings[0] for name in COLOURS) == 2
 
 
-def test_without_pictures_or_weights_the_command_says_what_to_do(
+def test_missing_pictures_or_weights_are_named_with_the_remedy(
     places: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["scene-classifier", "--run", str(tmp_path / "run")]) == 2

@@ -45,7 +45,7 @@ def test_label_loss_by_hand() -> None:
         [-probabilities[7, [0, 1, 3]].log().flatten(), -(1 - probabilities[PERSON, 2]).log()]
     )
     assert float(label_loss(logits, label)) == pytest.approx(float(surprise.mean()), rel=1e-4)
-    # Whatever else is there is not pushed from its place.
+    # The other classes are not pushed down.
     logits.requires_grad_()
     label_loss(logits, torch.full((1, 9, 9), NOBODY)).backward()
     assert logits.grad is not None
@@ -64,7 +64,7 @@ def distillation(student: CompactSegmenter, data: Path, held_out: int = 1) -> Di
 
 @pytest.fixture
 def near(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The student sees what the teacher sees."""
+    """The student sees the teacher's size."""
     monkeypatch.setattr(segmenter, "FULL_SIZE_EVERY", 1)
 
 
@@ -78,7 +78,7 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     photo = image.float() / 127.5 - 1
     side = CompactSegmenter.legal_size(round(33 * segmenter.SECOND_SCALE))
     nearer = F.interpolate(photo.flip(3), size=(side, side), mode="bilinear")
-    with torch.no_grad():  # the student is still the teacher
+    with torch.no_grad():  # the student still equals the teacher
         seen = student(photo)
         looks = [
             seen.softmax(1),
@@ -98,7 +98,7 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     ).mean()
     assert float(found["hard"].detach()) == pytest.approx(0.3 * float(expected), rel=1e-3)
     few = torch.full_like(label, VOID)
-    few[0, 0, 0] = 15  # a pixel alone does not weigh as much as a picture
+    few[0, 0, 0] = 15  # one pixel does not weigh as much as a picture
     expected = surprise[0, 15, 0, 0] / (2 * 33 * 33 // 4)
     assert float(task.losses((image, few))["network"]["hard"].detach()) == pytest.approx(
         0.3 * float(expected), rel=1e-3
@@ -107,14 +107,14 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     assert float(nothing["hard"].detach()) == 0
 
 
-def test_the_student_sees_from_afar_what_the_teacher_sees_from_near(
+def test_the_student_sees_a_smaller_picture_than_the_teacher(
     student: CompactSegmenter, data: Path
 ) -> None:
     task, sizes = distillation(student, data), []
     torch.manual_seed(3)
     image = (
         F.interpolate(torch.rand(1, 3, 5, 5), size=(97, 97), mode="bilinear") * 2 - 1
-    )  # coarse: as good from afar
+    )  # coarse, so that a reduced copy is as good
     for _ in range(60):
         seen = task._reduce(image)
         assert seen.shape[2] == seen.shape[3] == CompactSegmenter.legal_size(seen.shape[3])
@@ -123,7 +123,7 @@ def test_the_student_sees_from_afar_what_the_teacher_sees_from_near(
         )
         sizes.append(seen.shape[3])
     assert min(sizes) == CompactSegmenter.legal_size(round(97 * segmenter.SMALLEST_SCALE))
-    assert 10 < sizes.count(97) < 50  # as near, or hardly smaller: sizes are 16 k + 1
+    assert 10 < sizes.count(97) < 50  # full size, or rounded to it: sizes are 16 k + 1
     assert len(set(sizes)) > 3
     task.teacher.head.bias.data[15] += 3  # type: ignore[union-attr,operator]
     batch = (
@@ -135,9 +135,7 @@ def test_the_student_sees_from_afar_what_the_teacher_sees_from_near(
 
 
 @pytest.mark.usefixtures("near")
-def test_the_teacher_has_nothing_to_say_of_labelled_objects(
-    student: CompactSegmenter, data: Path
-) -> None:
+def test_the_teacher_has_no_say_on_labelled_objects(student: CompactSegmenter, data: Path) -> None:
     task = distillation(student, data)
     with torch.no_grad():
         task.teacher.head.bias[15] += 3  # type: ignore[union-attr,index,operator]
@@ -188,10 +186,10 @@ def test_nothing_is_cut_out_of_held_out_photos(
     assert not set(group) & set(task.held_out)
     assert {photo for photo, _ in group} == {photo for photo, _ in task.crops.files}
     assert len(group) == 2
-    assert all(label is None for _, label in task.crops.files)  # the teacher answers for them
+    assert all(label is None for _, label in task.crops.files)  # the teacher labels them
 
 
-def test_held_out_photos_are_looked_at_near_and_far(
+def test_held_out_photos_are_evaluated_near_and_far(
     student: CompactSegmenter, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = distillation(student, data)
@@ -210,7 +208,7 @@ def test_held_out_photos_are_looked_at_near_and_far(
     assert figures["val_mean"] == pytest.approx((1 + figures["val_far_mean"]) / 2)
 
 
-def test_a_bicycle_beside_a_labelled_person_is_no_mistake(
+def test_a_bicycle_beside_a_labelled_person_is_not_a_mistake(
     student: CompactSegmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = np.zeros((40, 60), np.uint8)
@@ -229,12 +227,12 @@ def test_a_bicycle_beside_a_labelled_person_is_no_mistake(
         figures[name] = distillation(student, tmp_path / name).evaluate(student)
     assert figures["human"]["val_near_mean"] == 1
     assert figures["voc_train"]["val_near_mean"] < 1
-    found[30:, 30:] = PERSON  # but a person where there is none is one
+    found[30:, 30:] = PERSON  # but a person where the label has none is a mistake
     assert distillation(student, tmp_path / "human").evaluate(student)["val_near_person"] < 1
 
 
 @torch.no_grad()
-def test_samples_show_photo_found_and_labelled(student: CompactSegmenter, data: Path) -> None:
+def test_samples_show_photo_prediction_and_label(student: CompactSegmenter, data: Path) -> None:
     task = distillation(student, data)
     grid = task.samples(student.eval())
     assert grid is not None
@@ -343,7 +341,7 @@ def test_without_a_teacher_labels_alone_teach_and_batch_norm_follows(
     assert '"encoder": "imagenet"' in next((tmp_path / "weights").glob("*.md")).read_text()
 
 
-def test_an_encoder_that_cannot_be_had_is_an_error_with_its_remedy(
+def test_an_unavailable_encoder_is_an_error_with_its_remedy(
     published: nn.Module,
     data: Path,
     tmp_path: Path,

@@ -52,7 +52,7 @@ def test_paper_losses_alone_make_a_joint_loss() -> None:
     )
 
 
-def test_models_that_paint_the_hole_alone_are_judged_there() -> None:
+def test_models_that_fill_the_hole_alone_are_measured_there() -> None:
     task = skip_context(1, adversarial=0)
     picture, mask = batch()
     truth = picture * 2 - 1
@@ -65,7 +65,7 @@ def test_models_that_paint_the_hole_alone_are_judged_there() -> None:
 
 
 @torch.no_grad()
-def test_patch_of_models_0_and_1_is_laid_where_the_hole_is() -> None:
+def test_patch_of_models_0_and_1_is_placed_in_the_hole() -> None:
     task = skip_context(1)
     task.network.eval()
     masks = torch.ones(2, 1, 128, 128)

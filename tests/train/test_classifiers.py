@@ -297,7 +297,8 @@ def test_offline_contacts_no_server_and_names_the_remedy(
     folder = torch_home / "hub" / "checkpoints"
     assert str(error.value) == (
         "vgg16_bn-6c64b313.pth is not cached and the network is not to be used; "
-        f"put https://download.pytorch.org/models/vgg16_bn-6c64b313.pth into {folder}, then run again"
+        f"put https://download.pytorch.org/models/vgg16_bn-6c64b313.pth into {folder}, "
+        "then run again"
     )
 
 

@@ -184,9 +184,9 @@ def judged(
         for i, name in enumerate(names):
             x, m = pictures_[i : i + 1].to(device), masks[i : i + 1].to(device)
             output = task.fill(network, x * m, m).float()
-            answer, truth, known = _array(output), _array(x), m[0, 0].cpu().numpy() > 0.5
-            composite = np.where(known[..., None], truth, answer.clip(0, 1))
-            rows += _row(composite, answer, truth, ~known, (f"{name} {ratio}", str(ratio)), scorer)
+            filled, truth, known = _array(output), _array(x), m[0, 0].cpu().numpy() > 0.5
+            composite = np.where(known[..., None], truth, filled.clip(0, 1))
+            rows += _row(composite, filled, truth, ~known, (f"{name} {ratio}", str(ratio)), scorer)
     return rows
 
 

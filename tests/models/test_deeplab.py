@@ -55,7 +55,7 @@ def test_the_decoder_answers_as_theirs_with_the_same_weights() -> None:
             aspp_separable=True,
             aspp_dropout=0.0,
         )
-    )  # fmt: skip
+    )
     ours = DeepLabV3PlusDecoder(16, (2, 3, 4)).eval()
     ours.load_state_dict(theirs.state_dict())
     fine, deep = torch.randn(1, 24, 20, 16), torch.randn(1, 320, 5, 4)

@@ -73,13 +73,13 @@ class ObjectRemover:
         """
         if not len(classes) and hole is None:
             raise UsageError("name at least one class, or give the hole")
-        photo, back = _as_photo(image)
+        photo, restore = _as_photo(image)
         if hole is not None and hole.shape != photo.size:
             (h, w), (height, width) = hole.shape, photo.size
             raise UsageError(f"the hole is {w}x{h} pixels, the picture {width}x{height}")
         removal = Removal.from_settings(self.settings, resolve_classes(list(classes)), hole)
         outcome = self.clean(photo, removal)
-        return Removed(back(photo.rgb if outcome.result is None else outcome.result), outcome)
+        return Removed(restore(photo.rgb if outcome.result is None else outcome.result), outcome)
 
     def select(self, photo: Photo, removal: Removal) -> Selection:
         """Decide which pixels would be removed, and fill nothing."""
@@ -140,7 +140,7 @@ class ObjectRemover:
         ]
         with stages("measure", MEASURE):
             residue = self._residue(filler.result, hole_mask, removal)
-            measured = tuple(filler.measure(hole, selection.probability) for hole in filled)
+            measured = tuple(filler.measure(each, selection.probability) for each in filled)
         status, reason = verdict.judge(selection.share, residue, measured)
         return replace(
             outcome,
@@ -196,13 +196,13 @@ def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
         alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
         mode = image.mode
 
-        def back(pixels: Pixels) -> Any:
+        def restore(pixels: Pixels) -> Any:
             result = Image.fromarray(pixels)
             if alpha is not None:
                 result.putalpha(Image.fromarray(alpha))
             return result if result.mode == mode else result.convert(mode)
 
-        return Photo(np.asarray(image.convert("RGB")), alpha), back
+        return Photo(np.asarray(image.convert("RGB")), alpha), restore
     if (
         isinstance(image, np.ndarray)
         and image.dtype == np.uint8

@@ -41,7 +41,7 @@ def test_arrays_come_back_as_arrays_and_are_not_changed(red_is_person: None) -> 
     assert not np.array_equal(image, before)
 
 
-def test_other_pictures_are_refused_with_what_was_found(red_is_person: None) -> None:
+def test_a_refusal_names_the_kind_of_the_picture_or_what_is_missing(red_is_person: None) -> None:
     with pytest.raises(UsageError, match="float64"):
         ObjectRemover().remove(np.zeros((5, 5, 3)), classes=["person"])
     with pytest.raises(UsageError, match="at least one class"):

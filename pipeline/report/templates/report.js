@@ -4,12 +4,21 @@
 (() => {
   const one = (query, from = document) => from.querySelector(query);
   const all = (query, from = document) => [...from.querySelectorAll(query)];
-  const root = document.documentElement, list = one("#photos"), search = one("#search"), order = one("#order"), keys = one("#keys");
+  const root = document.documentElement, list = one("#photos");
+  const search = one("#search"), order = one("#order"), keys = one("#keys");
   const filters = { classes: one("#class"), routes: one("#route") };
   const statuses = all(".tally button"), none = one("#none");
   const photos = all(".photo").map((element, place) => {
     const d = element.dataset;
-    return { element, place, status: d.status, name: d.name, search: d.name.toLowerCase(), classes: d.classes.split(" "), routes: d.routes.split(" ") };
+    return {
+      element,
+      place,
+      status: d.status,
+      name: d.name,
+      search: d.name.toLowerCase(),
+      classes: d.classes.split(" "),
+      routes: d.routes.split(" "),
+    };
   });
   let shown = photos, current = null;
 
@@ -19,10 +28,13 @@
   }
 
   function filter() {
-    const wanted = new Set(statuses.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.dataset.status));
+    const pressed = statuses.filter((b) => b.getAttribute("aria-pressed") === "true");
+    const wanted = new Set(pressed.map((b) => b.dataset.status));
     const words = search.value.toLowerCase().split(" ").filter(Boolean);
-    const fits = (photo) => (!wanted.size || wanted.has(photo.status)) && words.every((w) => photo.search.includes(w))
-      && Object.entries(filters).every(([key, select]) => !select || !select.value || photo[key].includes(select.value));
+    const chosen = Object.entries(filters).filter(([, select]) => select && select.value);
+    const fits = (photo) => (!wanted.size || wanted.has(photo.status))
+      && words.every((w) => photo.search.includes(w))
+      && chosen.every(([key, select]) => photo[key].includes(select.value));
     shown = [];
     for (const photo of photos) {
       const fit = fits(photo);
@@ -31,13 +43,16 @@
     }
     none.hidden = shown.length > 0 || photos.length === 0;
     const plural = photos.length === 1 ? "photo" : "photos";
-    one("#shown").value = shown.length === photos.length ? `${photos.length} ${plural}` : `${shown.length} of ${photos.length}`;
+    one("#shown").value = shown.length === photos.length
+      ? `${photos.length} ${plural}` : `${shown.length} of ${photos.length}`;
   }
+
+  const byName = new Intl.Collator(undefined, { numeric: true });
 
   function sort() {
     const by = order.value;
     const compare = by === "worst" ? (a, b) => a.place - b.place
-      : by === "name" ? (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) || a.place - b.place
+      : by === "name" ? (a, b) => byName.compare(a.name, b.name) || a.place - b.place
       : (a, b) => (number(b, by) - number(a, by)) || a.place - b.place;
     photos.sort(compare);
     list.prepend(...photos.map((photo) => photo.element));
@@ -53,7 +68,8 @@
   function go(step) {
     if (!shown.length) return;
     const at = shown.indexOf(current);
-    const next = shown[at < 0 ? (step > 0 ? 0 : shown.length - 1) : Math.min(Math.max(at + step, 0), shown.length - 1)];
+    const last = shown.length - 1;
+    const next = shown[at < 0 ? (step > 0 ? 0 : last) : Math.min(Math.max(at + step, 0), last)];
     choose(next);
     next.element.focus({ preventScroll: true });
     next.element.scrollIntoView({ block: "start" });
@@ -72,7 +88,9 @@
     if (!ours.dataset.src) ours.dataset.src = after.src;
     after.src = button === ours ? ours.dataset.src : one("img", button).src;
     one(".tag.right", photo).textContent = button.dataset.label;
-    for (const other of all(".compare button", photo)) other.setAttribute("aria-pressed", String(other === button));
+    for (const other of all(".compare button", photo)) {
+      other.setAttribute("aria-pressed", String(other === button));
+    }
   }
 
   function setMask(element, on) {
@@ -87,7 +105,8 @@
   }
 
   function turn() {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    const theme = root.dataset.theme;
+    const dark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     remember("remove-objects-theme", root.dataset.theme);
   }
@@ -146,12 +165,15 @@
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.matches(".mask-switch")) setMask(button.closest(".photo"), button.getAttribute("aria-pressed") !== "true");
-    else if (button.matches(".compare button")) show(button);
+    if (button.matches(".mask-switch")) {
+      setMask(button.closest(".photo"), button.getAttribute("aria-pressed") !== "true");
+    } else if (button.matches(".compare button")) show(button);
   });
   list.addEventListener("focusin", (event) => {
     const element = event.target.closest(".photo");
-    if (element && element !== current?.element) choose(photos.find((photo) => photo.element === element));
+    if (element && element !== current?.element) {
+      choose(photos.find((photo) => photo.element === element));
+    }
   });
 
   const actions = {
@@ -183,7 +205,8 @@
     }
     if (on.matches("select")) return;
     const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (sign && current && !on.matches(".scroll") && (event.shiftKey || !on.matches("input[type=range]"))) {
+    const moves = event.shiftKey || !on.matches("input[type=range]");
+    if (sign && current && !on.matches(".scroll") && moves) {
       slide(current, (value) => (event.shiftKey ? (sign > 0 ? 100 : 0) : value + 5 * sign));
     } else if (actions[event.key]) {
       actions[event.key]();

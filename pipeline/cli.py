@@ -164,15 +164,15 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
         "--baseline",
         type=Path,
         metavar="FILE",
-        help="an earlier report.json: exit 1 if a figure got worse than its tolerance",
+        help="an earlier report.json: exit 1 if a metric got worse than its tolerance",
     )
     group.add_argument(
         "--tolerance",
         dest="tolerances",
         action="append",
         default=[],
-        metavar="FIGURE=VALUE",
-        help="by how much a figure may get worse, in a photo (truth.psnr=0.5) or in the mean "
+        metavar="METRIC=VALUE",
+        help="by how much a metric may get worse, in a photo (truth.psnr=0.5) or in the mean "
         "(mean.truth.psnr=0.2); repeatable",
     )
     group.add_argument(

@@ -306,7 +306,7 @@ class Fidelity:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything known about one photo after its run: pictures in memory, figures for the report.
+    """Everything known about one photo after its run: pictures in memory, metrics for the report.
 
     Attributes:
         status: the verdict.

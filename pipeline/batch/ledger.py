@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Settings
 from ..errors import WeightsError
-from ..report.figures import EARLIER
+from ..report.entry_metrics import EARLIER
 from ..storage.location import Location, RemotePath, relative_name
 from ..storage.stamp import fingerprint
 from ..system.atomic import is_file

@@ -1,6 +1,6 @@
-"""Compare a run with an earlier one: which figures got worse by more than their tolerance.
+"""Compare a run with an earlier one: which metrics got worse by more than their tolerance.
 
-Photo by photo, and in the mean. Both sides are reports as read from ``report.json``. A figure that
+Photo by photo, and in the mean. Both sides are reports as read from ``report.json``. A metric that
 is null on one side is not compared; if only the baseline has it, a note says so.
 """
 
@@ -14,15 +14,15 @@ from typing import Any
 
 from ..errors import UsageError
 from ..types import Status
-from .figures import (
+from .entry_metrics import (
     AnyEntry,
-    Figures,
+    Metrics,
     boxes,
     overlap,
     reported_status,
     routes,
     verdict_basis,
-    worst_figures,
+    worst_metrics,
 )
 from .files import SCHEMA_VERSION, read_report
 from .tolerance import MEAN, Tolerance, Worse
@@ -30,24 +30,24 @@ from .tolerance import MEAN, Tolerance, Worse
 #: A report, whole or reduced to what a baseline keeps; ``schema.Report`` has every key.
 AnyReport = Mapping[str, Any]
 
-#: Settings that no figure depends on.
+#: Settings that no metric depends on.
 INDIFFERENT = {"workers", "overwrite", "save_masks", "engine", "actors", "gpus_per_actor"}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure that changed by more than its tolerance.
+    """One metric that changed by more than its tolerance.
 
     Attributes:
         photo: name of the input, or "mean of N".
-        figure: name of the figure.
+        metric: name of the metric.
         before: its value in the baseline.
         now: its value in this run.
         tolerance: the change that is allowed; None if no change is.
     """
 
     photo: str
-    figure: str
+    metric: str
     before: float | str | None
     now: float | str | None
     tolerance: float | None = None
@@ -72,17 +72,17 @@ class Comparison:
     def judge(
         self,
         photo: str,
-        figure: str,
+        metric: str,
         before: float | None,
         now: float | None,
         way: Worse,
         tolerance: float,
     ) -> None:
-        """Sort a figure into ``worse`` or ``better`` if it changed by more than ``tolerance``.
+        """Sort a metric into ``worse`` or ``better`` if it changed by more than ``tolerance``.
 
         Args:
             photo: name of the input, or "mean of N".
-            figure: name of the figure.
+            metric: name of the metric.
             before: its value in the baseline; None = unknown.
             now: its value in this run; None = unknown.
             way: the direction that is worse.
@@ -98,7 +98,7 @@ class Comparison:
         # Reports have five digits; a change of exactly the tolerance passes.
         if abs(loss) > tolerance + 1e-9:
             (self.worse if loss > 0 else self.better).append(
-                Change(photo, figure, before, now, tolerance)
+                Change(photo, metric, before, now, tolerance)
             )
 
 
@@ -174,7 +174,7 @@ def compare(
     Args:
         report: the run's report, as it was written.
         baseline: what ``load_baseline`` returned.
-        tolerances: by figure, see ``pipeline.report.tolerance``.
+        tolerances: by metric, see ``pipeline.report.tolerance``.
 
     Returns:
         The changes in the order of the photos' names, the means last.
@@ -183,19 +183,19 @@ def compare(
     now, before = (
         {str(entry["input"]): entry for entry in side["photos"]} for side in (report, baseline)
     )
-    pairs: list[tuple[Figures, Figures]] = []
+    pairs: list[tuple[Metrics, Metrics]] = []
     for name in sorted(before):
         if name not in now:
             result.worse.append(Change(name, "presence", "in the baseline", "missing"))
             continue
         result.photos += 1
         pairs += _compare_photo(name, before[name], now[name], tolerances, result)
-    for figure, tolerance in tolerances.items():
-        _compare_mean(figure, tolerance, pairs, result)
-        lost = sum(a[figure] is not None and b[figure] is None for a, b in pairs)
+    for metric, tolerance in tolerances.items():
+        _compare_mean(metric, tolerance, pairs, result)
+        lost = sum(a[metric] is not None and b[metric] is None for a, b in pairs)
         if lost:
             result.notes.append(
-                f"{figure}: known in the baseline and not now, in {_photos(lost)}; not compared"
+                f"{metric}: known in the baseline and not now, in {_photos(lost)}; not compared"
             )
     if new := sorted(set(now) - set(before)):
         names = ", ".join(new[:3]) + (", …" if len(new) > 3 else "")
@@ -210,11 +210,11 @@ def _compare_photo(
     now: AnyEntry,
     tolerances: Mapping[str, Tolerance],
     result: Comparison,
-) -> Iterable[tuple[Figures, Figures]]:
+) -> Iterable[tuple[Metrics, Metrics]]:
     """Add one photo's changes to ``result``.
 
     Returns:
-        Its figures on both sides; nothing if it failed on one side and has none there.
+        Its metrics on both sides; nothing if it failed on one side and has none there.
     """
     old, new = reported_status(before), reported_status(now)
     status = Change(name, "status", old, new)
@@ -222,7 +222,7 @@ def _compare_photo(
         if old is not new and old is not None:
             (result.worse if new is Status.FAILED else result.better).append(status)
         return []
-    was, is_now = worst_figures(before), worst_figures(now)
+    was, is_now = worst_metrics(before), worst_metrics(now)
     same_basis = verdict_basis(before) == verdict_basis(now)
     if not same_basis:
         was["score"] = is_now["score"] = None
@@ -231,7 +231,7 @@ def _compare_photo(
     elif {old, new} == {Status.OK, Status.REVIEW}:
         if not same_basis:
             result.notes.append(
-                f"{name}: {old} in the baseline and {new} now, from other figures; not compared"
+                f"{name}: {old} in the baseline and {new} now, from other metrics; not compared"
             )
         elif _at_threshold(was["score"], is_now["score"], tolerances["score"]):
             result.notes.append(
@@ -245,8 +245,8 @@ def _compare_photo(
     was["fidelity.psnr_outside" if lossless else "fidelity.changed_outside"] = None
     was["boxes"], is_now["boxes"] = 0.0, round(1 - overlap(boxes(before), boxes(now)), 5)
     result.worse += _route_changes(name, before, now)
-    for figure, tolerance in tolerances.items():
-        result.judge(name, figure, was[figure], is_now[figure], tolerance.worse, tolerance.photo)
+    for metric, tolerance in tolerances.items():
+        result.judge(name, metric, was[metric], is_now[metric], tolerance.worse, tolerance.photo)
     return [(was, is_now)]
 
 
@@ -266,21 +266,21 @@ def _at_threshold(before: float | None, now: float | None, tolerance: Tolerance)
 
 
 def _compare_mean(
-    figure: str, tolerance: Tolerance, pairs: Iterable[tuple[Figures, Figures]], result: Comparison
+    metric: str, tolerance: Tolerance, pairs: Iterable[tuple[Metrics, Metrics]], result: Comparison
 ) -> None:
-    """Compare the means over the photos whose figure both sides know.
+    """Compare the means over the photos whose metric both sides know.
 
     A loss in every photo that stays within its tolerance is a loss all the same.
     """
     both = [
         (a, b)
-        for a, b in ((was[figure], is_now[figure]) for was, is_now in pairs)
+        for a, b in ((was[metric], is_now[metric]) for was, is_now in pairs)
         if a is not None and b is not None
     ]
     if tolerance.mean is not None and len(both) > 1:
         before, now = (math.fsum(side) / len(both) for side in zip(*both, strict=True))
         result.judge(
-            f"mean of {len(both)}", MEAN + figure, before, now, tolerance.worse, tolerance.mean
+            f"mean of {len(both)}", MEAN + metric, before, now, tolerance.worse, tolerance.mean
         )
 
 

@@ -90,7 +90,7 @@ def _probe_lpips(hole: HoleEntry | ComparedEntry) -> float | None:
 
 
 def _compared(photo: Entry, method: str) -> dict[str, Any]:
-    """The worst figures of a classical method, as for the photo itself."""
+    """The worst metrics of a classical method, as for the photo itself."""
     holes = [h["compare"][method] for h in photo["holes"] if method in h.get("compare", {})]
     return {
         "kind": method,
@@ -130,7 +130,7 @@ def totals(photos: Sequence[Entry]) -> list[tuple[str, int]]:
 
 
 def charts(photos: Sequence[Entry]) -> list[Histogram]:
-    """The distributions of the run's figures; a figure that was never measured is left out."""
+    """The distributions of the run's metrics; a metric that was never measured is left out."""
     holes = [h for p in photos for h in p["holes"]]
     residues = [p["residue"] for p in photos]
     histograms = [
@@ -146,15 +146,15 @@ def charts(photos: Sequence[Entry]) -> list[Histogram]:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A small chart of one figure.
+    """A small chart of one metric.
 
     Attributes:
-        title: the figure's name.
+        title: the metric's name.
         note: what one value stands for, and its unit.
         counts: values in equal steps from 0 to ``top``; the last bar holds everything above, too.
         top: right end of the axis.
         beyond: whether any value lies above ``top``.
-        threshold: value above which a photo is for review, in the figure's unit; or None.
+        threshold: value above which a photo is for review, in the metric's unit; or None.
         over: number of values above the threshold.
         median: median of the known values.
     """
@@ -175,7 +175,7 @@ class Histogram:
 
     @property
     def step(self) -> float:
-        """Width of one bar in the figure's unit."""
+        """Width of one bar in the metric's unit."""
         return self.top / len(self.counts)
 
     @property

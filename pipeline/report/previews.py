@@ -70,7 +70,7 @@ def place(output: Path, name: str, kind: str) -> Path:
 
 
 def discard(output: Path, name: str) -> None:
-    """Delete the previews of an earlier run: they do not belong to the new figures."""
+    """Delete the previews of an earlier run: they do not show the new result."""
     for kind in KINDS:
         with suppress(OSError):
             place(output, name, kind).unlink()

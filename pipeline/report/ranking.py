@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..types import Status
-from .figures import AnyEntry, number, reported_status
+from .entry_metrics import AnyEntry, number, reported_status
 
 if TYPE_CHECKING:
     from .schema import Entry

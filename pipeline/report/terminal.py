@@ -9,7 +9,7 @@ from ..system.stopwatch import sum_stages
 from ..system.text import printable
 from ..types import Status
 from .baseline import Change, Comparison
-from .figures import EARLIER, AnyEntry, reported_status
+from .entry_metrics import EARLIER, AnyEntry, reported_status
 from .ranking import look_first
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _rows(title: str, changes: Sequence[Change]) -> list[str]:
     if not changes:
         return []
     rows = [
-        (title, "figure", "baseline", "now", "change", "tolerance"),
+        (title, "metric", "baseline", "now", "change", "tolerance"),
         *(_cells(change) for change in changes),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -138,7 +138,7 @@ def _cells(change: Change) -> tuple[str, ...]:
     difference = f"{now - before:+.5g}" if numeric else ""  # type: ignore[operator]
     tolerance = "" if change.tolerance is None else f"{change.tolerance:g}"
     name = printable(change.photo)
-    return name, change.figure, _cell(before), _cell(now), difference, tolerance
+    return name, change.metric, _cell(before), _cell(now), difference, tolerance
 
 
 def _cell(value: float | str | None) -> str:

@@ -1,4 +1,4 @@
-"""How far each figure of a report may change before a run counts as worse than its baseline."""
+"""How far each metric of a report may change before a run counts as worse than its baseline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import UsageError
 
 
 class Worse(Enum):
-    """The direction in which a figure gets worse."""
+    """The direction in which a metric gets worse."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -20,7 +20,7 @@ class Worse(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far one figure may change, in its own unit.
+    """How far one metric may change, in its own unit.
 
     Attributes:
         worse: the direction in which it gets worse.
@@ -33,7 +33,7 @@ class Tolerance:
     mean: float | None = None
 
 
-#: Names are the report's own, with a dot between levels; a figure of holes is that of the photo's
+#: Names are the report's own, with a dot between levels; a metric of holes is that of the photo's
 #: worst hole. ``boxes`` is 1 - IoU of what the holes' boxes cover, ``holes`` their number.
 #: Processors differ by less, real faults by more: docs/quality-report.md has the measurements.
 DEFAULTS: Mapping[str, Tolerance] = {
@@ -55,7 +55,7 @@ DEFAULTS: Mapping[str, Tolerance] = {
     "fidelity.psnr_outside": Tolerance(Worse.LOWER, 1.0, 0.4),
 }
 
-#: Prefix of a figure's name for its mean over the photos.
+#: Prefix of a metric's name for its mean over the photos.
 MEAN = "mean."
 
 
@@ -63,21 +63,21 @@ def tolerances(overrides: Sequence[str] = ()) -> dict[str, Tolerance]:
     """``DEFAULTS`` with the user's overrides.
 
     Args:
-        overrides: ``FIGURE=VALUE`` for single photos, ``mean.FIGURE=VALUE`` for their mean.
+        overrides: ``METRIC=VALUE`` for single photos, ``mean.METRIC=VALUE`` for their mean.
 
     Raises:
-        UsageError: an unknown figure, or a value that is no number of at least 0. The message lists
-            the figures.
+        UsageError: an unknown metric, or a value that is no number of at least 0. The message lists
+            the metrics.
     """
     result = dict(DEFAULTS)
     for text in overrides:
         name, _, value = text.partition("=")
-        figure = name.strip().removeprefix(MEAN)
-        mean = name.strip() != figure
-        if figure not in result or (mean and result[figure].mean is None):
+        metric = name.strip().removeprefix(MEAN)
+        mean = name.strip() != metric
+        if metric not in result or (mean and result[metric].mean is None):
             averaged = ", ".join(n for n, t in DEFAULTS.items() if t.mean is not None)
             raise UsageError(
-                f"no figure '{name}' to tolerate; there are: {', '.join(DEFAULTS)}; "
+                f"no metric '{name}' to tolerate; there are: {', '.join(DEFAULTS)}; "
                 f"and after '{MEAN}': {averaged}"
             )
         try:
@@ -86,10 +86,10 @@ def tolerances(overrides: Sequence[str] = ()) -> dict[str, Tolerance]:
             number = math.nan
         if not 0 <= number < math.inf:
             raise UsageError(
-                "a tolerance is FIGURE=VALUE with a number of at least 0, such as truth.psnr=0.5; "
+                "a tolerance is METRIC=VALUE with a number of at least 0, such as truth.psnr=0.5; "
                 f"got '{text}'"
             )
-        result[figure] = (
-            replace(result[figure], mean=number) if mean else replace(result[figure], photo=number)
+        result[metric] = (
+            replace(result[metric], mean=number) if mean else replace(result[metric], photo=number)
         )
     return result

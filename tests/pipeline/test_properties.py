@@ -17,8 +17,13 @@ from remove_objects.pipeline.geometry import context_window, hole_within
 from remove_objects.pipeline.inpaint.composite import blend_into
 from remove_objects.pipeline.inpaint.route import choose_route
 from remove_objects.pipeline.inpaint.windows import edge_window, enlarge, masked_window
-from remove_objects.pipeline.report import figures
 from remove_objects.pipeline.report.baseline import compare
+from remove_objects.pipeline.report.entry_metrics import (
+    boxes,
+    overlap,
+    verdict_basis,
+    worst_metrics,
+)
 from remove_objects.pipeline.report.files import SCHEMA_VERSION
 from remove_objects.pipeline.report.page_view import totals
 from remove_objects.pipeline.report.ranking import look_first, worst_first
@@ -233,9 +238,9 @@ def test_a_report_does_not_depend_on_the_order_of_its_photos_and_holes(
             order.shuffle(entry["holes"])
     for entry in photos:
         (same,) = [other for other in shuffled if other["input"] == entry["input"]]
-        assert figures.worst_figures(same) == figures.worst_figures(entry)
-        assert figures.verdict_basis(same) == figures.verdict_basis(entry)
-        assert figures.overlap(figures.boxes(same), figures.boxes(entry)) == pytest.approx(1.0)
+        assert worst_metrics(same) == worst_metrics(entry)
+        assert verdict_basis(same) == verdict_basis(entry)
+        assert overlap(boxes(same), boxes(entry)) == pytest.approx(1.0)
     assert totals(shuffled) == totals(photos)
     assert [p["input"] for p in worst_first(shuffled)] == [p["input"] for p in worst_first(photos)]
     assert [p["input"] for p in look_first(shuffled)] == [p["input"] for p in look_first(photos)]

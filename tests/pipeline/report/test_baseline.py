@@ -71,10 +71,10 @@ ENTRY = {
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """``ENTRY`` with other figures.
+    """``ENTRY`` with other metrics.
 
     Args:
-        changes: values by key; ``truth__psnr`` is a key one level down, and figures of holes are
+        changes: values by key; ``truth__psnr`` is a key one level down, and metrics of holes are
             set in the only hole.
     """
     changed = copy.deepcopy(ENTRY)
@@ -102,11 +102,11 @@ def against(now: dict[str, Any], before: dict[str, Any] = ENTRY, *overrides: str
 
 
 def named(comparison: Comparison) -> list[str]:
-    """The figures that got worse."""
-    return [change.figure for change in comparison.worse]
+    """The metrics that got worse."""
+    return [change.metric for change in comparison.worse]
 
 
-#: By figure: its key for ``entry``, and its value in ``ENTRY``.
+#: By metric: its key for ``entry``, and its value in ``ENTRY``.
 PLACES: dict[str, tuple[str, float]] = {
     "hole_share": ("hole_share", 0.1),
     "residue": ("residue", 0.01),
@@ -118,7 +118,7 @@ PLACES: dict[str, tuple[str, float]] = {
 }
 
 
-def test_every_figure_is_tested_here() -> None:
+def test_every_metric_is_tested_here() -> None:
     assert {*PLACES, "holes", "boxes", "fidelity.changed_outside"} == set(DEFAULTS)
 
 
@@ -128,51 +128,51 @@ def test_a_run_is_no_worse_than_itself() -> None:
     assert "0 worse" in baseline_table(comparison, "b.json")
 
 
-@pytest.mark.parametrize("figure", PLACES)
-def test_each_figure_fails_past_its_tolerance_and_not_before(figure: str) -> None:
-    key, value = PLACES[figure]
-    allowed = DEFAULTS[figure]
+@pytest.mark.parametrize("metric", PLACES)
+def test_each_metric_fails_past_its_tolerance_and_not_before(metric: str) -> None:
+    key, value = PLACES[metric]
+    allowed = DEFAULTS[metric]
     away = -1 if allowed.worse is Worse.LOWER else 1
     assert not against(entry(**{key: value + away * allowed.photo})).worse
-    assert named(against(entry(**{key: value + away * (allowed.photo + 1e-4)}))) == [figure]
+    assert named(against(entry(**{key: value + away * (allowed.photo + 1e-4)}))) == [metric]
     gained = against(entry(**{key: value - away * (allowed.photo + 1e-4)}))
     if allowed.worse is Worse.EITHER:
-        assert named(gained) == [figure]
+        assert named(gained) == [metric]
     else:
         assert not gained.worse
-        assert [change.figure for change in gained.better] == [figure]
+        assert [change.metric for change in gained.better] == [metric]
 
 
-@pytest.mark.parametrize("figure", PLACES)
-def test_an_override_loosens_and_tightens(figure: str) -> None:
-    key, value = PLACES[figure]
-    for offset in (DEFAULTS[figure].photo * 2, DEFAULTS[figure].photo / 2):
+@pytest.mark.parametrize("metric", PLACES)
+def test_an_override_loosens_and_tightens(metric: str) -> None:
+    key, value = PLACES[metric]
+    for offset in (DEFAULTS[metric].photo * 2, DEFAULTS[metric].photo / 2):
         moved = [
             against(entry(**{key: value + sign * offset}), ENTRY, override)
             for sign in (-1, 1)
-            for override in (f"{figure}=0", f"{figure}=99")
+            for override in (f"{metric}=0", f"{metric}=99")
         ]
-        assert [named(c) for c in moved].count([figure]) == (
-            2 if DEFAULTS[figure].worse is Worse.EITHER else 1
+        assert [named(c) for c in moved].count([metric]) == (
+            2 if DEFAULTS[metric].worse is Worse.EITHER else 1
         )
         assert not moved[1].worse
         assert not moved[3].worse
 
 
-@pytest.mark.parametrize("figure", PLACES)
-def test_an_unknown_figure_is_not_compared_and_a_lost_one_is_noted(figure: str) -> None:
-    key, _ = PLACES[figure]
+@pytest.mark.parametrize("metric", PLACES)
+def test_an_unknown_metric_is_not_compared_and_a_lost_one_is_noted(metric: str) -> None:
+    key, _ = PLACES[metric]
     lost, gained = against(entry(**{key: None})), against(entry(), entry(**{key: None}))
     assert not lost.worse
     assert (
         sum(
-            note.startswith(f"{figure}: known in the baseline and not now, in 1 photo")
+            note.startswith(f"{metric}: known in the baseline and not now, in 1 photo")
             for note in lost.notes
         )
         == 1
     )
     assert not gained.worse
-    assert not [note for note in gained.notes if note.startswith(f"{figure}:")]
+    assert not [note for note in gained.notes if note.startswith(f"{metric}:")]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_verdict_gets_worse_and_better(before: str, now: str, worse: bool, rer
     }[rerun]
     comparison = against(later, entry(status=before))
     changes = comparison.worse if worse else comparison.better
-    assert [(c.figure, c.before, c.now) for c in changes] == [("status", before, now)]
+    assert [(c.metric, c.before, c.now) for c in changes] == [("status", before, now)]
     assert not (comparison.better if worse else comparison.worse)
 
 
@@ -209,7 +209,7 @@ def test_an_unknown_earlier_verdict_is_not_compared() -> None:
     assert against(entry(status="skipped", reason="somebody else's words")) == Comparison(photos=1)
 
 
-def test_verdicts_and_scores_from_other_figures_are_not_compared() -> None:
+def test_verdicts_and_scores_from_other_metrics_are_not_compared() -> None:
     comparison = against(entry(status="review", score=9.0, probe__lpips=None))
     assert not comparison.worse
     assert any("ok in the baseline and review now" in note for note in comparison.notes)
@@ -232,7 +232,7 @@ def test_an_object_that_only_one_run_detects_is_a_changed_mask() -> None:
 def test_a_missing_photo_is_worse_and_a_new_one_is_mentioned() -> None:
     other = entry(input="b.jpg")
     missing = compare(report(entry()), report(entry(), other), tolerances())
-    assert [(c.photo, c.figure) for c in missing.worse] == [("b.jpg", "presence")]
+    assert [(c.photo, c.metric) for c in missing.worse] == [("b.jpg", "presence")]
     new = compare(report(entry(), other), report(entry()), tolerances())
     assert not new.worse
     assert new.notes == ["1 photo not in the baseline: b.jpg"]
@@ -251,7 +251,7 @@ def test_one_hole_more_or_less_is_caught() -> None:
 
 def test_another_route_is_caught_at_the_hole_that_has_it() -> None:
     (change,) = against(entry(route="edge")).worse
-    assert (change.figure, change.before, change.now) == ("routes", "free-form", "edge")
+    assert (change.metric, change.before, change.now) == ("routes", "free-form", "edge")
     far = {**HOLE, "box": [400, 50, 100, 100], "route": "edge"}
     # Only their order differs.
     assert not against(entry(holes=[far, HOLE]), entry(holes=[HOLE, far])).worse
@@ -266,10 +266,10 @@ def test_a_lossless_file_may_not_change_by_one_pixel_and_a_lossy_one_by_its_code
     ) == ["fidelity.changed_outside"]
     assert not against(lossless, lossless).worse
     assert not against(entry(fidelity__changed_outside=90_000)).worse
-    assert [c.figure for c in against(lossless).better] == ["fidelity.psnr_outside"]
+    assert [c.metric for c in against(lossless).better] == ["fidelity.psnr_outside"]
 
 
-def test_a_failed_photo_has_no_figures_to_compare() -> None:
+def test_a_failed_photo_has_no_metrics_to_compare() -> None:
     failed = entry(
         status="failed",
         error="broken",
@@ -306,7 +306,7 @@ def test_a_small_loss_everywhere_is_a_loss() -> None:
     comparison = compare(
         report(*(entry(input=n, truth__psnr=20.0 - loss) for n in names)), before, tolerances()
     )
-    assert [(c.photo, c.figure) for c in comparison.worse] == [("mean of 5", "mean.truth.psnr")]
+    assert [(c.photo, c.metric) for c in comparison.worse] == [("mean of 5", "mean.truth.psnr")]
     one = compare(
         report(entry(input="0.jpg", truth__psnr=20.0 - loss), *(entry(input=n) for n in names[1:])),
         before,
@@ -583,7 +583,7 @@ def test_a_score_from_other_features_is_not_compared() -> None:
     # Without a place for a probe, only this feature says that the network of LPIPS was unavailable.
     comparison = against(entry(status="review", score=9.0, signs__variety=None))
     assert not comparison.worse
-    assert any("from other figures" in note for note in comparison.notes)
+    assert any("from other metrics" in note for note in comparison.notes)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from remove_objects.pipeline.report.tolerance import DEFAULTS, tolerances
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("beauty=1", "no figure 'beauty'"),
+        ("beauty=1", "no metric 'beauty'"),
         ("truth.psnr", "got 'truth.psnr'"),
         ("truth.psnr=-1", "at least 0"),
         ("truth.psnr=nan", "at least 0"),
-        ("mean.holes=1", "no figure 'mean.holes'"),
+        ("mean.holes=1", "no metric 'mean.holes'"),
         ("seam=much", "got 'seam=much'"),
     ],
 )

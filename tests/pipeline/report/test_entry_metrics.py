@@ -1,4 +1,4 @@
-"""Figures of an entry, whole or reduced to what a baseline keeps."""
+"""Metrics of an entry, whole or reduced to what a baseline keeps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from remove_objects.pipeline.report.figures import (
+from remove_objects.pipeline.report.entry_metrics import (
     overlap,
     reported_status,
     verdict_basis,
-    worst_figures,
+    worst_metrics,
 )
 from remove_objects.pipeline.types import Status
 from tests.support.pages import entry, hole
@@ -44,12 +44,12 @@ def test_the_status_of_a_skipped_photo_is_its_earlier_one(
     assert reported_status(entry("a.jpg", **changes)) is status
 
 
-def test_a_figure_of_holes_is_that_of_the_worst() -> None:
+def test_a_metric_of_holes_is_that_of_the_worst() -> None:
     holes = [hole(1.5, 0.1), hole(0.5, 0.3), hole(None, None)]
-    figures = worst_figures(entry("a.jpg", holes=holes))
-    assert (figures["seam"], figures["probe.lpips"], figures["holes"]) == (1.5, 0.3, 3.0)
-    assert figures["fidelity.psnr_outside"] == 99.0
-    reduced = worst_figures({"input": "a.jpg", "status": "ok"})
+    metrics = worst_metrics(entry("a.jpg", holes=holes))
+    assert (metrics["seam"], metrics["probe.lpips"], metrics["holes"]) == (1.5, 0.3, 3.0)
+    assert metrics["fidelity.psnr_outside"] == 99.0
+    reduced = worst_metrics({"input": "a.jpg", "status": "ok"})
     assert {name for name, value in reduced.items() if value is not None} == {"holes"}
 
 

@@ -1,4 +1,4 @@
-"""The figures of a photo's entry that can be compared with another report's entry.
+"""The metrics of a photo's entry that can be compared with another report's entry.
 
 Entries of baselines may lack keys that this version writes, so they are read as plain mappings.
 """
@@ -14,8 +14,8 @@ from ..types import Status
 
 #: A photo's entry, whole or reduced to what a baseline keeps; ``schema.Entry`` has every key.
 AnyEntry = Mapping[str, Any]
-#: Figures by name, as ``pipeline.report.tolerance`` lists them; None = unknown.
-Figures = dict[str, float | None]
+#: Metrics by name, as ``pipeline.report.tolerance`` lists them; None = unknown.
+Metrics = dict[str, float | None]
 #: (x, y, w, h) in pixels.
 Rectangle = tuple[float, float, float, float]
 
@@ -44,10 +44,10 @@ def reported_status(entry: AnyEntry) -> Status | None:
     return Status(earlier) if earlier in set(Status) - {Status.SKIPPED} else None
 
 
-def worst_figures(entry: AnyEntry) -> Figures:
-    """Every figure of ``pipeline.report.tolerance`` except ``boxes``, which takes two entries.
+def worst_metrics(entry: AnyEntry) -> Metrics:
+    """Every metric of ``pipeline.report.tolerance`` except ``boxes``, which takes two entries.
 
-    A figure of holes is that of the worst hole.
+    A metric of holes is that of the worst hole.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError, OverflowError: the entry is not of a
@@ -76,14 +76,14 @@ def worst_figures(entry: AnyEntry) -> Figures:
 
 
 def verdict_basis(entry: AnyEntry) -> set[str]:
-    """Names of the figures and quality features that were known to the verdict and the score.
+    """Names of the metrics and quality features that were known to the verdict and the score.
 
     Scores of two runs are comparable only if both rest on the same ones.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError, OverflowError: as ``worst_figures``.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: as ``worst_metrics``.
     """
-    figures = worst_figures(entry)
+    metrics = worst_metrics(entry)
     features = {
         f"signs.{name}"
         for hole in entry.get("holes") or []
@@ -93,7 +93,7 @@ def verdict_basis(entry: AnyEntry) -> set[str]:
     return features | {
         name
         for name in ("residue", "seam", "probe.psnr", "probe.lpips")
-        if figures[name] is not None
+        if metrics[name] is not None
     }
 
 

@@ -1,4 +1,4 @@
-"""What the soak calls flat."""
+"""Which runs the soak benchmark calls flat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from benchmarks.speed.soak import judge
 def samples(
     *, leak: float = 0.0, slower: float = 0.0, files: float = 0.0
 ) -> list[dict[str, float]]:
-    """A run of 1,000 photos: megabytes, seconds and open files that each photo adds."""
+    """Make the samples of a run of 1,000 photos.
+
+    Args:
+        leak: megabytes that each photo adds.
+        slower: seconds that each photo adds to the next one's time.
+        files: open files that each photo adds.
+    """
     taken, seconds = [], 0.0
     for n in range(1001):
         seconds += 0.5 + slower * n

@@ -1,4 +1,4 @@
-"""Weights on disk: what is refused, and that nothing of a refused file runs."""
+"""Weight files: which are refused, and that no code of a refused file runs."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def weight(network: EDSR, tmp_path: Path) -> Path:
 
 
 def named(data: bytes, folder: Path) -> Path:
-    """A file of these bytes with the right hash in its name."""
+    """Write bytes into a file with their hash in its name."""
     path = folder / f"net-{hashlib.sha256(data).hexdigest()[:8]}.safetensors"
     path.write_bytes(data)
     return path
 
 
 def edited(network: EDSR, folder: Path, header: dict[str, str | None]) -> Path:
-    """The network's weights with other header entries (None: left out)."""
+    """Save a network with other header entries; None removes an entry."""
     full = {"network": "EDSR", "config": json.dumps(asdict(network.config)), **header}
     return named(
         save(dict(network.state_dict()), {k: v for k, v in full.items() if v is not None}), folder
@@ -46,7 +46,7 @@ def edited(network: EDSR, folder: Path, header: dict[str, str | None]) -> Path:
 
 
 class Bomb:
-    """Unpickling it makes a folder."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, target: Path) -> None:
         self.target = target

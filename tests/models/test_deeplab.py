@@ -18,7 +18,7 @@ from remove_objects.models.deeplab import DeepLabV3PlusDecoder, MobileNetV2
 
 
 def randomized(module: nn.Module) -> nn.Module:
-    """Batch norm with statistics that show whether they were used."""
+    """Randomise the batch norms' statistics, so that a wrong use of them shows."""
     torch.manual_seed(0)
     for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm2d)):
         nn.init.uniform_(norm.running_mean, -0.2, 0.2)
@@ -60,7 +60,7 @@ def test_the_decoder_answers_as_theirs_with_the_same_weights() -> None:
     ours.load_state_dict(theirs.state_dict())
     fine, deep = torch.randn(1, 24, 20, 16), torch.randn(1, 320, 5, 4)
     torch.testing.assert_close(ours(fine, deep), theirs([fine, fine, fine, fine, fine, deep]))
-    # Sizes that are no whole factor, as CompactSegmenter's are: theirs cannot.
+    # The ratio of the sizes is no whole factor, as in CompactSegmenter; smp's decoder cannot do that.
     fine = torch.randn(1, 24, 17, 13)
     joined = torch.cat(
         [
@@ -73,7 +73,7 @@ def test_the_decoder_answers_as_theirs_with_the_same_weights() -> None:
 
 
 def test_a_photo_is_segmented_without_torchs_compiler_or_torchvision() -> None:
-    """They take longer to import than a photo to clean."""
+    """Importing them takes longer than cleaning a photo."""
     program = """
 import sys
 import numpy as np

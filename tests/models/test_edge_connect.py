@@ -75,7 +75,7 @@ def test_every_layer_of_the_authors(part: str, before: int, after: int, biases: 
     assert [isinstance(c, nn.ConvTranspose2d) for c in convs] == [False] * 19 + [True] * 2 + [False]
     assert [is_parametrized(c) for c in convs] == [part == "edges"] * 21 + [False]
     assert sum(isinstance(m, nn.InstanceNorm2d) for m in network.modules()) == 21
-    # The edge network's blocks have no biases: spectral norm stands for them in the authors' code.
+    # The edge network's blocks have no biases: the authors use spectral norm instead.
     expected = (
         sum(k * k * a * b for k, a, b, _ in table)
         + sum(b for _, _, b, _ in [*DOWN, *UP[:2]])

@@ -14,7 +14,7 @@ class TestContract(NetworkContract):
     network_class = EDSR
     config = EDSRConfig(width=3, blocks=2, residual_scale=0.5)
     wider = EDSRConfig(width=4, blocks=2, residual_scale=0.5)
-    sizes = ((8, 8), (5, 7), (1, 1))  # any is legal
+    sizes = ((8, 8), (5, 7), (1, 1))  # any size is legal
     masked = False
 
     def output_shape(self, n: int, height: int, width: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Folded networks answer as they did, and hold no norm that could have been folded."""
+"""Folding keeps a network's output and leaves no norm that could be folded."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class TestContract(HoleContract):
 class TestContractWithAttention(TestContract):
     config = GatedConvConfig(width=4, attention=True)
     wider = GatedConvConfig(width=8, attention=True)
-    sizes = ((64, 64), (64, 72))  # in less no patch lies wholly beside the contract's hole
+    sizes = ((64, 64), (64, 72))  # with less, every patch overlaps the contract's hole
     illegal = (((31, 32), (32, 32)), ((32, 36), (32, 40)), ((9, 1), (16, 8)))
 
 
@@ -120,7 +120,7 @@ def test_a_fresh_network_keeps_the_signal() -> None:
 
 
 def by_hand(x: Tensor, hole: Tensor) -> Tensor:
-    """The authors' ``contextual_attention`` with rate 2 for one CHW picture, place by place."""
+    """Compute the authors' ``contextual_attention`` (rate 2) for a CHW picture, location by location."""
     channels, height, width = x.shape
     h, w = height // 2, width // 2
     small, around = F.pad(x[:, ::2, ::2], (1,) * 4), F.pad(x, (1,) * 4)

@@ -34,7 +34,7 @@ def picture(rows: list[list[float]]) -> Tensor:
 def slow_reference(
     conv: PartialConv2d, features: list[Tensor], masks: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Equations 1 and 2 as they stand, one mask a channel, pixel by pixel, in double precision."""
+    """Compute equations 1 and 2 literally: one mask per channel, pixel by pixel, in float64."""
     x = torch.cat(features, dim=1).double()
     m = torch.cat(
         [mask.expand_as(f) for f, mask in zip(features, masks, strict=True)], dim=1

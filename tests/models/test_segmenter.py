@@ -67,7 +67,7 @@ def test_deep_features_meet_the_fine_ones_corner_on_corner() -> None:
     network.decoder.block2.register_forward_pre_hook(lambda _m, given: met.append(given[0]))
     network(torch.randn(1, 3, 65, 33))
     assert met[0].shape[-2:] == (17, 9)
-    # 16 k + 1 pixels: every fourth of the fine places is a deep one, from the first to the last.
+    # At 16 k + 1 pixels every fourth fine location is a deep one, from the first to the last.
     torch.testing.assert_close(met[0][:, :8, ::4, ::4], deep[0])
 
 

@@ -1,4 +1,4 @@
-"""The smooth base against what it promises."""
+"""The smooth base."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_smooth_base_is_the_mean_of_the_known_and_reads_nothing_else() -> None:
 
 
 def test_smooth_base_carries_a_slope_into_the_hole() -> None:
-    """Two colours left and right, a hole in the middle: its base goes from the one to the other."""
+    """In a hole between two colours, the base changes gradually from one to the other."""
     image = torch.zeros(1, 3, 128, 256)
     image[..., 128:] = 1
     mask = torch.ones(1, 1, 128, 256)

@@ -73,7 +73,7 @@ class Host:
 
         class Server(HTTPServer):
             def handle_error(self, *_: Any) -> None:
-                """A client that hangs up is what some of these tests are about."""
+                """Ignore clients that disconnect: some of these tests do."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
@@ -109,7 +109,7 @@ def test_a_file_is_fetched_once_and_checked_each_time(host: Host) -> None:
         fetch(host.remote)
     assert str(path) in str(error.value)
     path.unlink()
-    assert fetch(host.remote, progress=False).path.read_bytes() == CONTENT  # the remedy is one
+    assert fetch(host.remote, progress=False).path.read_bytes() == CONTENT  # the remedy works
 
 
 @pytest.mark.network
@@ -120,7 +120,7 @@ def test_until_the_last_byte_has_come_the_name_is_not_taken(host: Host) -> None:
     def load() -> None:
         try:
             fetch(host.remote, progress=False)
-        except BaseException as error:  # to be seen by the test's own thread
+        except BaseException as error:  # for the test's own thread
             failed.append(error)
 
     thread = threading.Thread(target=load)
@@ -129,7 +129,7 @@ def test_until_the_last_byte_has_come_the_name_is_not_taken(host: Host) -> None:
     assert "net.pth" not in left()
     assert why_missing(
         host.remote, offline=True
-    )  # so another program that starts now does not take half a file
+    )  # so another program that starts now does not read an incomplete file
     host.go_on.set()
     thread.join(30)
     assert (failed, left()) == ([], ["net.pth"])
@@ -189,7 +189,7 @@ def test_a_server_that_is_not_there_counts_as_unreachable() -> None:
 
 
 class Bomb:
-    """Unpickling it makes a folder."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -202,7 +202,7 @@ class Bomb:
 def test_a_hostile_pickle_under_the_backbones_name_does_not_run(
     container: str, tmp_path: Path
 ) -> None:
-    """torch's own way to a cached file checks no hash and unpickles: LPIPS must not go it."""
+    """torch checks no hash of a cached file and unpickles it: LPIPS must not load it that way."""
     from remove_objects.pipeline.quality.lpips import lpips_network
 
     target = tmp_path / "made-by-the-pickle"
@@ -221,7 +221,7 @@ def test_a_hostile_pickle_under_the_backbones_name_does_not_run(
     assert "sha256" in why
     assert f"{path}" in why
     with pytest.raises(CheckpointError, match="delete the file") as error:
-        load_lpips("squeeze", path)  # were its hash the right one
+        load_lpips("squeeze", path)  # as if its hash were right
     assert str(path) in str(error.value)
     assert not target.exists()
 
@@ -241,7 +241,7 @@ def test_lpips_is_the_packages_own_over_the_checked_file(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert (
         lpips_module.lpips_network(offline=True)[0] is None
-    )  # whole, and yet not the published one
+    )  # complete, but not the published file
     monkeypatch.setattr(
         "remove_objects.models.hub.SQUEEZENET",
         RemoteFile(SQUEEZENET.url, SQUEEZENET.filename, "0" * 64, (digest,)),

@@ -60,7 +60,7 @@ def test_the_decoder_answers_as_theirs_with_the_same_weights() -> None:
     ours.load_state_dict(theirs.state_dict())
     fine, deep = torch.randn(1, 24, 20, 16), torch.randn(1, 320, 5, 4)
     torch.testing.assert_close(ours(fine, deep), theirs([fine, fine, fine, fine, fine, deep]))
-    # The ratio of the sizes is no whole factor, as in CompactSegmenter; smp's decoder cannot do that.
+    # The ratio of the sizes is no whole factor, as in CompactSegmenter; smp's cannot do that.
     fine = torch.randn(1, 24, 17, 13)
     joined = torch.cat(
         [

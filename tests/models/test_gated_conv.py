@@ -120,7 +120,7 @@ def test_a_fresh_network_keeps_the_signal() -> None:
 
 
 def by_hand(x: Tensor, hole: Tensor) -> Tensor:
-    """Compute the authors' ``contextual_attention`` (rate 2) for a CHW picture, location by location."""
+    """Compute the authors' ``contextual_attention`` (rate 2) of a CHW picture, one by one."""
     channels, height, width = x.shape
     h, w = height // 2, width // 2
     small, around = F.pad(x[:, ::2, ::2], (1,) * 4), F.pad(x, (1,) * 4)

@@ -162,7 +162,7 @@ def cluster(environment: dict[str, str]) -> Iterator[Cluster]:
     pipe = subprocess.PIPE
     command = [
         sys.executable,
-        str(Path(__file__).parents[2].with_name("support") / "ray_process.py"),
+        str(ROOT / "tests" / "support" / "ray_process.py"),
     ]
     process = subprocess.Popen(
         command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -343,7 +343,7 @@ def test_a_photo_that_kills_every_worker_is_given_up(
     Image.fromarray(scene()).save(tmp_path / "in" / "poison.png")
     command = [
         sys.executable,
-        str(Path(__file__).parents[2].with_name("support") / "ray_process.py"),
+        str(ROOT / "tests" / "support" / "ray_process.py"),
         "--poison",
         str(tmp_path),
     ]

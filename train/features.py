@@ -229,7 +229,7 @@ class Scorer(nn.Module):
 
     def forward(self, result: Tensor, truth: Tensor) -> Tensor:
         """The distance of each pair of pictures."""
-        return self.network(result.float(), truth.float(), normalize=True).flatten()  # type: ignore[no-any-return]
+        return self.network(result.float(), truth.float(), normalize=True).flatten()
 
 
 def _conv(state: dict[str, Tensor], index: int, *, padding: int) -> nn.Conv2d:

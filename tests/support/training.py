@@ -31,8 +31,8 @@ class Features(nn.Module):
 class Scorer(nn.Module):
     """Replaces LPIPS: the mean difference of each pair."""
 
-    def forward(self, found: Tensor, truth: Tensor) -> Tensor:
-        return (found - truth).abs().mean((1, 2, 3))
+    def forward(self, result: Tensor, truth: Tensor) -> Tensor:
+        return (result - truth).abs().mean((1, 2, 3))
 
 
 def noise(count: int = 2, shape: tuple[int, int] = (140, 150)) -> list[np.ndarray]:

@@ -87,9 +87,9 @@ def test_odd_padding_goes_to_bottom_and_right(
     nn.init.ones_(conv.weight)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     assert conv(torch.ones(1, 1, *size)).shape[2:] == expected
-    found = conv(torch.arange(1.0, 17).view(1, 1, 4, 4))[0, 0]
+    output = conv(torch.arange(1.0, 17).view(1, 1, 4, 4))[0, 0]
     # 1 2 3 4 / 5 6 7 8 / 9 10 11 12 / 13 14 15 16, and a zero at the right and at the bottom.
-    assert found.tolist() == [[54, 45], [72, 54]]
+    assert output.tolist() == [[54, 45], [72, 54]]
 
 
 @torch.no_grad()
@@ -119,10 +119,10 @@ def test_mobilenet_is_its_arithmetic(constants: dict[str, NDArray[np.float32]], 
     pooled = layer("Conv_1", x).clamp(0, 6).mean((2, 3), keepdim=True)
     expected = layer("Logits|Conv2d_1c_1x1", pooled)[:, :, 0, 0]
 
-    found = load_classifier(file)(image)
-    assert found.shape == (2, 1001)
+    output = load_classifier(file)(image)
+    assert output.shape == (2, 1001)
     assert float(expected.std()) > 0.1
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-3)
 
 
 @torch.no_grad()
@@ -234,12 +234,12 @@ def test_new_layer_lies_on_the_thousand_outputs() -> None:
     backbone = Tiny()
     network = PlacesVGG16BN(PlacesVGG16BNConfig(5, size=8), backbone)
     image = torch.rand(2, 3, 20, 12)
-    found = network(image)
+    output = network(image)
     shown = backbone.seen[0]
     assert shown.shape == (2, 3, 8, 8)
     for c, (mean, std) in enumerate(((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))):
         torch.testing.assert_close(shown[:, c], (scaled(image, 8)[:, c] - mean) / std)
-    torch.testing.assert_close(found, backbone(shown) @ network.head.weight.T + network.head.bias)
+    torch.testing.assert_close(output, backbone(shown) @ network.head.weight.T + network.head.bias)
     assert PlacesVGG16BN(backbone=backbone)(image).shape == (2, 365)
     assert backbone.seen[-1].shape == (2, 3, 224, 224)
 
@@ -346,8 +346,8 @@ def test_cached_file_of_the_right_hash_is_loaded_and_no_code_in_it_runs(
         "remove_objects.models.hub.VGG16_BN",
         VGG16_BN.__class__(VGG16_BN.url, VGG16_BN.filename, sha256(path)),
     )
-    found = imagenet_backbone(offline=True)
-    assert torch.equal(found.layer.weight, published.layer.weight)  # type: ignore[union-attr,arg-type]
+    output = imagenet_backbone(offline=True)
+    assert torch.equal(output.layer.weight, published.layer.weight)  # type: ignore[union-attr,arg-type]
     target = tmp_path / "made-by-the-pickle"
     torch.save({"layer.weight": Bomb(target)}, path)
     monkeypatch.setattr(

@@ -26,10 +26,11 @@ from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipC
 from remove_objects.train import cli, evaluate_cli
 from remove_objects.train.cli import main, parse
 from remove_objects.train.data.holes import MaskFolder
-from remove_objects.train.presets import MODELS, shipped
+from remove_objects.train.presets import MODELS, Model, shipped
 from remove_objects.train.recipe import Recipe
 from remove_objects.train.run import make_task
 from remove_objects.train.tasks.base import InpaintingTask
+from remove_objects.train.tasks.edsr import EDSRTask
 from tests.support.help import assert_help_is_quick
 from tests.support.training import (
     command,
@@ -439,3 +440,24 @@ def test_an_earlier_name_of_an_option_still_works() -> None:
 @pytest.mark.parametrize("module", [cli, evaluate_cli])
 def test_help_loads_no_torch(module: ModuleType) -> None:
     assert_help_is_quick(module, "--device", {"torch", "numpy", "cv2"})
+
+
+def test_a_new_network_is_one_task_and_one_record(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class NewTask(EDSRTask):
+        preprocessing = "as edsr"
+
+        def index_facts(self) -> dict[str, str]:
+            return {"made_for": "this test"}
+
+    small = replace(shipped("edsr"), network={"width": 2, "blocks": 1})
+    monkeypatch.setitem(MODELS, "new", Model(task=lambda: NewTask, shipped=small))
+    options = "--features none --batch 1 --size 16 --held-out 2 --steps 1 --device cpu --workers 0"
+    run = ["new", "--data", str(data), "--run", str(tmp_path / "run"), *shlex.split(options)]
+    assert main(run) == 0
+    capsys.readouterr()
+    assert main([*run, "--export", str(tmp_path / "weights")]) == 0
+    entry = json.loads((tmp_path / "weights" / "index.json").read_text())["new"]
+    assert (entry["preprocessing"], entry["made_for"]) == ("as edsr", "this test")
+    assert Path(capsys.readouterr().out.strip()).name == entry["file"]

@@ -72,7 +72,7 @@ class Line:
         )
         self.figures, self.grid = list(figures), grid
         self.shares: list[float] = []
-        self.found: list[float] = []
+        self.loss_values: list[float] = []
         self.weights: list[Tensor] = []
         self.judged: list[tuple[bool, bool, bool]] = []
         self.averages: list[Tensor] = []
@@ -104,7 +104,7 @@ class Line:
         if int(step) == self.interrupt_at:
             for number in self.interrupt:
                 os.kill(os.getpid(), number)
-        self.found.append(float(loss.detach()))
+        self.loss_values.append(float(loss.detach()))
         return {"network": {"loss": loss, "one": torch.ones(())}}
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
@@ -206,7 +206,7 @@ def test_run_that_was_interrupted_and_resumed_equals_an_uninterrupted_one(
     resumed = Line()
     torch.manual_seed(999)
     assert engine.train(resumed, tmp_path / "parts", RUN)["step"] == 7
-    assert resumed.found == whole.found[at + 1 :]
+    assert resumed.loss_values == whole.loss_values[at + 1 :]
     assert resumed.shares == whole.shares[at + 1 :] == [i / 7 for i in range(at + 1, 7)]
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
@@ -217,7 +217,7 @@ def test_a_failed_run_resumes_exactly_from_its_last_checkpoint(tmp_path: Path) -
     with pytest.raises(engine.NonFiniteLossError):
         engine.train(Line(bad_at=5), tmp_path / "parts", RUN)
     engine.train(resumed, tmp_path / "parts", RUN)
-    assert resumed.found == whole.found[4:]
+    assert resumed.loss_values == whole.loss_values[4:]
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
@@ -226,29 +226,29 @@ def test_second_interrupt_does_not_wait_for_the_step(tmp_path: Path) -> None:
     task = Line(interrupt_at=3, interrupt=[signal.SIGINT, signal.SIGINT])
     with pytest.raises(KeyboardInterrupt):
         engine.train(task, tmp_path, RUN)
-    assert len(task.found) == 3
+    assert len(task.loss_values) == 3
     assert saved(tmp_path)["step"] == 2
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_thread_trains_without_signals(tmp_path: Path) -> None:
-    found: list[float] = []
+    last_steps: list[float] = []
     thread = threading.Thread(
-        target=lambda: found.append(engine.train(Line(), tmp_path, Run(steps=2))["step"])
+        target=lambda: last_steps.append(engine.train(Line(), tmp_path, Run(steps=2))["step"])
     )
     thread.start()
     thread.join()
-    assert found == [2]
+    assert last_steps == [2]
 
 
 def test_seed_decides_what_is_random_and_the_state_before_does_not(tmp_path: Path) -> None:
-    found = []
+    series = []
     for i, seed in enumerate((3, 3, 4)):
         task = Line()
         torch.manual_seed(i)
         engine.train(task, tmp_path / str(i), Run(steps=2, seed=seed))
-        found.append(task.found)
-    assert found[0] == found[1] != found[2]
+        series.append(task.loss_values)
+    assert series[0] == series[1] != series[2]
 
 
 def test_checkpoint_of_another_number_of_processes_restarts_at_the_seed(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_checkpoint_of_another_number_of_processes_restarts_at_the_seed(tmp_path
     other.load_state_dict(state["parts"]["network"])
     x, y, _ = next(task.batches(2, accumulate=1, rank=0, world=1))
     torch.manual_seed(7)
-    assert task.found == [float((other(x) - y).square().mean().detach())]
+    assert task.loss_values == [float((other(x) - y).square().mean().detach())]
 
 
 # From Python 3.12 on, a fork beside torch's threads warns.
@@ -332,7 +332,7 @@ def test_log_is_one_json_object_a_line_with_the_interval_means(tmp_path: Path) -
     means = [r for r in rows(tmp_path) if "loss" in r]
     assert [r["step"] for r in means] == [2, 4, 6]
     assert [r["loss"] for r in means] == pytest.approx(
-        [sum(task.found[i : i + 2]) / 2 for i in (0, 2, 4)], abs=1e-5
+        [sum(task.loss_values[i : i + 2]) / 2 for i in (0, 2, 4)], abs=1e-5
     )
     assert all(set(r) == {"step", "seconds", "loss", "one", "images_per_second"} for r in means)
     figures = [r for r in rows(tmp_path) if "val_loss" in r]
@@ -371,7 +371,7 @@ def test_minutes_end_a_session_not_the_run(tmp_path: Path, clock: list[float]) -
 def test_no_minutes_no_steps(tmp_path: Path) -> None:
     task = Line()
     assert engine.train(task, tmp_path, Run(steps=5, minutes=0))["step"] == 0
-    assert task.found == []
+    assert task.loss_values == []
     best = engine.averaged_network(tmp_path, Line())  # the initial weights
     assert best.step == 0
     assert torch.equal(first_weight(best.network), first_weight(task.network))
@@ -384,7 +384,7 @@ def test_means_after_a_resume_count_only_their_own_steps(tmp_path: Path) -> None
     engine.train(resumed, tmp_path, run)
     means = [r for r in rows(tmp_path) if "loss" in r]
     assert [(r["step"], r["one"]) for r in means] == [(4, 1.0), (8, 1.0)]
-    assert means[0]["loss"] == pytest.approx(sum(resumed.found[:2]) / 2, abs=1e-5)
+    assert means[0]["loss"] == pytest.approx(sum(resumed.loss_values[:2]) / 2, abs=1e-5)
 
 
 def test_progress_goes_from_zero_by_the_whole_length(tmp_path: Path) -> None:
@@ -399,7 +399,7 @@ def test_non_finite_loss_stops_without_a_checkpoint(tmp_path: Path, bad: float) 
     with pytest.raises(engine.NonFiniteLossError, match=rf"step 1: .*'loss': {bad}"):
         engine.train(task, tmp_path, Run(steps=5, every=10))
     assert written(tmp_path) == {}
-    assert len(task.found) == 2
+    assert len(task.loss_values) == 2
 
 
 def test_non_finite_loss_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
     before = written(tmp_path)
     task = Line()
     assert engine.train(task, tmp_path, Run(steps=2))["step"] == 2
-    assert (task.found, task.judged) == ([], [])
+    assert (task.loss_values, task.judged) == ([], [])
     assert written(tmp_path) == before
     assert set(before) == {"best.pt", "checkpoint.pt", "log.jsonl"}  # no temporary file is left
 
@@ -595,7 +595,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(
     assert not torch.allclose(
         first_weight(other.network), first_weight(large.network), rtol=1e-5, atol=1e-6
     )
-    assert len(small.found) == 6
+    assert len(small.loss_values) == 6
     one, two = ([r["loss"] for r in rows(tmp_path / name)[:3]] for name in ("large", "small"))
     assert two == pytest.approx(one, abs=2e-5)
 

@@ -45,8 +45,8 @@ def weights(tmp_path: Path) -> Path:
 def test_five_maps_shallow_to_deep(weights: Path) -> None:
     network = feature_network(str(weights))
     image = torch.rand(2, 3, 16, 24)
-    found = network(image)
-    assert [tuple(f.shape) for f in found] == [
+    maps = network(image)
+    assert [tuple(f.shape) for f in maps] == [
         (2, 4, 16, 24),
         (2, 4, 16, 24),
         (2, 6, 8, 12),
@@ -58,16 +58,16 @@ def test_five_maps_shallow_to_deep(weights: Path) -> None:
     first = F.conv2d(
         F.pad(x, (1, 1, 1, 1), mode="reflect"), state["2.weight"], state["2.bias"]
     ).clamp(min=0)
-    torch.testing.assert_close(found[0], first)
+    torch.testing.assert_close(maps[0], first)
     second = F.conv2d(
         F.pad(first, (1, 1, 1, 1), mode="reflect"), state["5.weight"], state["5.bias"]
     ).clamp(min=0)
-    torch.testing.assert_close(found[1], second)
+    torch.testing.assert_close(maps[1], second)
     pooled = F.max_pool2d(second, 2)
     third = F.conv2d(
         F.pad(pooled, (1, 1, 1, 1), mode="reflect"), state["9.weight"], state["9.bias"]
     ).clamp(min=0)
-    torch.testing.assert_close(found[2], third)
+    torch.testing.assert_close(maps[2], third)
 
 
 def test_gradients_reach_the_picture_but_not_the_weights(weights: Path) -> None:
@@ -111,8 +111,8 @@ def squeezenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
 def test_squeezenet_returns_each_pools_input_and_the_last_map(squeezenet: nn.Module) -> None:
     image = torch.rand(2, 3, 64, 48)
     network = feature_network("squeezenet")
-    found = network(image)
-    assert [tuple(f.shape) for f in found] == [
+    maps = network(image)
+    assert [tuple(f.shape) for f in maps] == [
         (2, 64, 31, 23),
         (2, 128, 15, 11),
         (2, 256, 7, 5),
@@ -123,12 +123,12 @@ def test_squeezenet_returns_each_pools_input_and_the_last_map(squeezenet: nn.Mod
     ).view(3, 1, 1)
     with torch.no_grad():
         torch.testing.assert_close(
-            found[0],
+            maps[0],
             F.relu(
                 F.conv2d(x, squeezenet.features[0].weight, squeezenet.features[0].bias, stride=2)
             ),
         )
-        torch.testing.assert_close(found[3], squeezenet.features(x))
+        torch.testing.assert_close(maps[3], squeezenet.features(x))
     assert [
         i for i, layer in enumerate(squeezenet.features) if isinstance(layer, nn.MaxPool2d)
     ] == [i + 1 for i in SqueezeNet.TAKEN[:3]]
@@ -145,8 +145,8 @@ def test_segmenter_features_are_the_shipped_weights() -> None:
     network = SegmenterFeatures()
     shipped, _ = load_shipped("compact-segmenter", CompactSegmenter)
     image = torch.rand(2, 3, 65, 81)
-    found = network(image)
-    assert [tuple(f.shape[1:]) for f in found] == [
+    maps = network(image)
+    assert [tuple(f.shape[1:]) for f in maps] == [
         (24, 17, 21),
         (32, 9, 11),
         (64, 5, 6),
@@ -155,11 +155,11 @@ def test_segmenter_features_are_the_shipped_weights() -> None:
     ]
     with torch.no_grad():
         fine, deep = shipped.encoder(image * 2 - 1)
-    torch.testing.assert_close(found[0], fine)
-    torch.testing.assert_close(found[-1], deep)
+    torch.testing.assert_close(maps[0], fine)
+    torch.testing.assert_close(maps[-1], deep)
     image.requires_grad_()
-    found = network(image)
-    sum(f.sum() for f in found).backward()  # type: ignore[union-attr]
+    maps = network(image)
+    sum(f.sum() for f in maps).backward()  # type: ignore[union-attr]
     assert image.grad is not None
     assert all(p.grad is None for p in network.parameters())
     assert not network.layers.training
@@ -194,13 +194,13 @@ def test_an_uncached_feature_network_is_not_downloaded_offline(
 class Lpips(nn.Module):
     """Replaces the lpips package's network: N111, on pictures in [0, 1] only with ``normalize``."""
 
-    def forward(self, found: Tensor, truth: Tensor, normalize: bool = False) -> Tensor:
+    def forward(self, result: Tensor, truth: Tensor, normalize: bool = False) -> Tensor:
         assert normalize
-        assert found.dtype == truth.dtype == torch.float32
-        return (found - truth).mean((1, 2, 3), keepdim=True)
+        assert result.dtype == truth.dtype == torch.float32
+        return (result - truth).mean((1, 2, 3), keepdim=True)
 
 
 def test_scorer_has_a_score_per_picture() -> None:
-    found, truth = torch.ones(2, 3, 4, 4, dtype=torch.bfloat16), torch.zeros(2, 3, 4, 4)
+    maps, truth = torch.ones(2, 3, 4, 4, dtype=torch.bfloat16), torch.zeros(2, 3, 4, 4)
     truth[1] = 0.25
-    assert Scorer(Lpips())(found, truth).tolist() == [1.0, 0.75]
+    assert Scorer(Lpips())(maps, truth).tolist() == [1.0, 0.75]

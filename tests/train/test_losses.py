@@ -57,10 +57,10 @@ def test_normalised_perceptual_is_the_squared_distance_of_unit_vectors() -> None
     a, b = (torch.randn(2, 5, 4, 3, requires_grad=True) for _ in range(2))
     one, two = (x / x.square().sum(1, keepdim=True).sqrt() for x in (a, b))
     expected = (one - two).square().sum(1).mean()
-    found = losses.normalised_perceptual([a], [b])
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    distance = losses.normalised_perceptual([a], [b])
+    torch.testing.assert_close(distance, expected, rtol=1e-4, atol=1e-5)
     for wanted, got in zip(
-        torch.autograd.grad(expected, (a, b)), torch.autograd.grad(found, (a, b)), strict=True
+        torch.autograd.grad(expected, (a, b)), torch.autograd.grad(distance, (a, b)), strict=True
     ):
         torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-5)
 

@@ -12,8 +12,8 @@ from remove_objects.train.segmentation_metrics import (
 
 
 def test_confusion_leaves_void_out() -> None:
-    truth, found = np.array([[0, 15, 15, 255]], np.uint8), np.array([[0, 15, 0, 15]], np.uint8)
-    counts = confusion(found, truth)
+    truth, predicted = np.array([[0, 15, 15, 255]], np.uint8), np.array([[0, 15, 0, 15]], np.uint8)
+    counts = confusion(predicted, truth)
     assert counts.shape == (21, 21)
     assert counts.sum() == 3
     assert (counts[0, 0], counts[15, 15], counts[15, 0], counts[0, 15]) == (1, 1, 1, 0)

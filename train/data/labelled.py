@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ...pipeline.pixels import resize
 from .copy_paste import CopyPaste, Pair
 from .pictures import epoch_order, read_rgb
 
@@ -111,10 +112,8 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
         """A random square of photo and label, with random brightness and contrast."""
         scale = self.size / min(image.shape[:2]) / float(np.exp(rng.uniform(np.log(CLOSEST), 0)))
         h, w = (max(self.size, round(side * scale)) for side in image.shape[:2])
-        image = cv2.resize(
-            image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        )  # type: ignore[assignment]
-        label = cv2.resize(label, (w, h), interpolation=cv2.INTER_NEAREST)  # type: ignore[assignment]
+        image = resize(image, (h, w), cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        label = resize(label, (h, w), cv2.INTER_NEAREST)
         top, left = (int(rng.integers(0, side - self.size + 1)) for side in image.shape[:2])
         image, label = (
             image[top : top + self.size, left : left + self.size],

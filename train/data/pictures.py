@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ...pipeline.pixels import resize
 from .holes import HoleGenerator
 
 #: Suffixes of the picture files that ``find_images`` returns.
@@ -64,7 +65,7 @@ def square(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     side = min(rgb.shape[:2])
     top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
     cut = rgb[top : top + side, left : left + side]
-    return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return resize(cut, (size, size))
 
 
 def random_crop(
@@ -87,9 +88,7 @@ def random_crop(
     side = int(np.clip(rng.uniform(*zoom) * short, min(size * 0.75, short), short))
     top, left = (int(rng.integers(0, s - side + 1)) for s in image.shape[:2])
     crop = image[top : top + side, left : left + side]
-    crop = cv2.resize(
-        crop, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    )  # type: ignore[assignment]
+    crop = resize(crop, (size, size), cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...pipeline.pixels import resize
 from ...pipeline.types import FloatArray, Mask
 from .. import features
 from ..data import holes
@@ -302,7 +303,7 @@ def _select(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
 
 def _coherent(guide: FloatArray, picture: FloatArray, known: Mask) -> FloatArray:
     """The program's texture (``texture_selection.texture_fill``), guided by the same output."""
-    large: FloatArray = cv2.resize(guide, known.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    large = resize(guide, known.shape, cv2.INTER_LINEAR)
     texture = texture_selection.texture_fill(picture, known, large, fine=False)
     return large if texture is None else texture.clip(0, 1)
 

@@ -53,7 +53,7 @@ class PartialConvTask(InpaintingTask):
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """See ``InpaintingTask``."""
-        return network(picture, mask)  # type: ignore[no-any-return]
+        return network(picture, mask)
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """Equation 9, semantic and adversarial loss of the network; the discriminator's hinge."""

@@ -36,9 +36,9 @@ def groups(*labels: str) -> list[list[tuple[Path, Path | None]]]:
 def test_an_object_is_cut_out_in_its_box_without_specks() -> None:
     rng = np.random.default_rng(0)
     for _ in range(8):
-        found = CopyPaste(groups("15"), photo).draw(rng)
-        assert found is not None
-        image, ids = found
+        cutout = CopyPaste(groups("15"), photo).draw(rng)
+        assert cutout is not None
+        image, ids = cutout
         assert ids.shape == (41, 41)
         assert set(np.unique(ids)) == {0, 15}
         assert (image[ids == 15] == PERSON).all()
@@ -60,7 +60,7 @@ def test_photos_without_objects_give_none() -> None:
 def test_every_group_gives_as_many_objects() -> None:
     people, dogs = groups("15", "12")
     made, rng = CopyPaste([people, dogs * 50], photo), np.random.default_rng(0)
-    drawn = [int(found[1].max()) for found in (made.draw(rng) for _ in range(200)) if found]
+    drawn = [int(cutout[1].max()) for cutout in (made.draw(rng) for _ in range(200)) if cutout]
     assert 75 < drawn.count(15) < 125
     assert len(drawn) == 200
 
@@ -116,8 +116,8 @@ def test_a_crop_with_objects_is_a_function_of_seed_and_number(tmp_path: Path) ->
         LabelledCrops(bare, size=64, seed=0, copy_paste=CopyPaste(groups("15"), photo))
         for _ in range(2)
     )
-    found = [first[n] for n in range(12)]
-    for n, (image, label) in reversed(list(enumerate(found))):
+    samples = [first[n] for n in range(12)]
+    for n, (image, label) in reversed(list(enumerate(samples))):
         assert (again[n][0] == image).all()
         assert (again[n][1] == label).all()
         assert set(label.unique().tolist()) <= {
@@ -125,4 +125,4 @@ def test_a_crop_with_objects_is_a_function_of_seed_and_number(tmp_path: Path) ->
             VOID,
         }  # the photo has no label, the pasted objects have
         assert (image[:, label == 15] > 70).all()
-    assert 2 < sum((label == 15).any() for _, label in found) < 12
+    assert 2 < sum((label == 15).any() for _, label in samples) < 12

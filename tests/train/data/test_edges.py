@@ -53,14 +53,14 @@ def test_a_batch_is_read_picture_by_picture_and_never_under_its_holes() -> None:
     pictures, masks = torch.from_numpy(rgb.transpose(0, 3, 1, 2).copy()), torch.ones(3, 1, 48, 48)
     masks[0, :, 8:30, 10:30] = 0
     masks[1, :, :20] = 0
-    found = known_edges(pictures, masks)
-    assert (found.shape, found.dtype) == ((3, 1, 48, 48), torch.float32)
-    assert set(found.unique().tolist()) == {0, 1}
-    assert not (found * (1 - masks)).any()
+    edges = known_edges(pictures, masks)
+    assert (edges.shape, edges.dtype) == ((3, 1, 48, 48), torch.float32)
+    assert set(edges.unique().tolist()) == {0, 1}
+    assert not (edges * (1 - masks)).any()
     for i in range(3):
-        assert np.array_equal(found[i, 0].numpy() > 0, canny_edges(rgb[i], masks[i, 0].numpy() > 0))
+        assert np.array_equal(edges[i, 0].numpy() > 0, canny_edges(rgb[i], masks[i, 0].numpy() > 0))
     for poison in (0.0, 1.0, 100.0, float("nan")):
-        assert torch.equal(known_edges(torch.where(masks > 0, pictures, poison), masks), found)
+        assert torch.equal(known_edges(torch.where(masks > 0, pictures, poison), masks), edges)
     assert not known_edges(pictures, torch.zeros_like(masks)).any()
 
 

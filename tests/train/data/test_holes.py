@@ -252,9 +252,9 @@ def test_the_same_random_state_gives_the_same_hole_here_and_in_a_worker(
         Mixture([(1.0, folders[0])]),
     ):
         sent = pickle.loads(pickle.dumps(generate))
-        found = [generate(48, rng(seed)) for seed in range(8)]
-        assert len({h.tobytes() for h in found}) > 1
-        for seed, hole in enumerate(found):
+        drawn = [generate(48, rng(seed)) for seed in range(8)]
+        assert len({h.tobytes() for h in drawn}) > 1
+        for seed, hole in enumerate(drawn):
             assert np.array_equal(generate(48, rng(seed)), hole)
             assert np.array_equal(sent(48, rng(seed)), hole)
 

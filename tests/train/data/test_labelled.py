@@ -84,12 +84,12 @@ def test_labels_of_people_only_exclude_no_other_class(
 
 def test_sample_is_a_function_of_seed_and_number(pair: tuple[Path, Path]) -> None:
     first, again, other = (LabelledCrops([pair] * 3, size=33, seed=s) for s in (0, 0, 1))
-    found = [first[n] for n in range(4)]
-    for n, (image, label) in reversed(list(enumerate(found))):
+    samples = [first[n] for n in range(4)]
+    for n, (image, label) in reversed(list(enumerate(samples))):
         assert torch.equal(again[n][0], image)
         assert torch.equal(again[n][1], label)
         assert not torch.equal(other[n][0], image)
-    assert len({image.numpy().tobytes() for image, _ in found}) == 4
+    assert len({image.numpy().tobytes() for image, _ in samples}) == 4
 
 
 def test_every_file_once_an_epoch(pair: tuple[Path, Path], tmp_path: Path) -> None:

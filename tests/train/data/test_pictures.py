@@ -42,13 +42,13 @@ def write(
 def paths(tmp_path: Path) -> list[Path]:
     """Seven pictures of noise around a level that tells which it is."""
     noise = np.random.default_rng(0)
-    found = []
+    rows = []
     for i in range(7):
-        found.append(tmp_path / f"{i}.png")
+        rows.append(tmp_path / f"{i}.png")
         cv2.imwrite(
-            str(found[-1]), (30 * (i + 1) + noise.integers(-5, 5, (40, 50, 3))).astype(np.uint8)
+            str(rows[-1]), (30 * (i + 1) + noise.integers(-5, 5, (40, 50, 3))).astype(np.uint8)
         )
-    return found
+    return rows
 
 
 def crops(
@@ -214,8 +214,8 @@ def test_seed_changes_the_batches(paths: list[Path]) -> None:
 
 
 def test_every_picture_is_seen_once_an_epoch_in_a_new_order(paths: list[Path]) -> None:
-    found = first(14, crops(paths, rectangle, size=8), Stream(2))
-    seen = [round(float(x.mean()) * 255 / 30) for batch, _ in found for x in batch]
+    rows = first(14, crops(paths, rectangle, size=8), Stream(2))
+    seen = [round(float(x.mean()) * 255 / 30) for batch, _ in rows for x in batch]
     epochs = [seen[i : i + 7] for i in range(0, 28, 7)]
     assert all(sorted(e) == [1, 2, 3, 4, 5, 6, 7] for e in epochs)
     assert len({tuple(e) for e in epochs}) > 1
@@ -228,15 +228,15 @@ def test_unreadable_file_is_logged_once_and_replaced_by_the_next(
     paths[1].write_bytes(paths[0].read_bytes()[:40])
     dataset = crops(paths, size=8)
     with caplog.at_level(logging.WARNING):
-        found = [int(dataset[n][0][0, 0, 0]) for n in range(9)]
+        rows = [int(dataset[n][0][0, 0, 0]) for n in range(9)]
     expected = []
     for epoch in range(3):
         order = epoch_order(3, 0, epoch).tolist()
         expected += [
             (50, None, 150)[i] or (50, None, 150)[order[(order.index(1) + 1) % 3]] for i in order
         ]
-    assert found == expected
-    assert len(set(found[:3])) == 2
+    assert rows == expected
+    assert len(set(rows[:3])) == 2
     assert [r.getMessage() for r in caplog.records] == [
         f"{paths[1]}: not a readable picture; left out"
     ]

@@ -18,30 +18,32 @@ TRUTH = torch.tensor([[7.0, 6, 5, 4, 3, 2, 1]])
 def test_the_outputs_first_class_in_the_truths_order(
     index: int, same: bool, among_five: bool
 ) -> None:
-    found = torch.full((1, 7), -3.0)
-    found[0, index] = -2
-    assert similarity(found, TRUTH).tolist() == [same]
-    assert similarity(found, TRUTH, top=5).tolist() == [among_five]
+    output = torch.full((1, 7), -3.0)
+    output[0, index] = -2
+    assert similarity(output, TRUTH).tolist() == [same]
+    assert similarity(output, TRUTH, top=5).tolist() == [among_five]
 
 
 def test_it_is_the_truths_order_that_counts_not_the_outputs() -> None:
-    found = torch.tensor([[1.0, 2, 3, 4, 5, 6, 7]])  # the truth's first class is the output's last
+    outputs = torch.tensor(
+        [[1.0, 2, 3, 4, 5, 6, 7]]
+    )  # the truth's first class is the output's last
     truth = torch.tensor([[9.0, 8, 7, 6, 5, 4, 3]])
-    assert similarity(found, truth, top=7).tolist() == [True]
-    assert similarity(found, truth, top=6).tolist() == [False]
+    assert similarity(outputs, truth, top=7).tolist() == [True]
+    assert similarity(outputs, truth, top=6).tolist() == [False]
 
 
 def test_a_batch_by_hand() -> None:
-    found = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [-1, -2, -3], [0, 0, 1]])
+    output = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.1, 0.4], [-1, -2, -3], [0, 0, 1]])
     truth = torch.tensor([[3.0, 9.0, 1.0], [0.1, 0.2, 0.3], [0.2, 0.3, 0.1], [5, 5, 6]])
     expected = [True, False, False, True]
-    assert similarity(found, truth).tolist() == expected
-    assert similarity(found, truth).dtype == torch.bool
-    assert similarity(found, truth, top=2).tolist() == [True, False, True, True]
+    assert similarity(output, truth).tolist() == expected
+    assert similarity(output, truth).dtype == torch.bool
+    assert similarity(output, truth, top=2).tolist() == [True, False, True, True]
 
 
 @pytest.mark.parametrize(
-    ("found", "truth", "top", "expected"),
+    ("output", "truth", "top", "expected"),
     [
         ([5, 5, 0], [9, 1, 0], 1, True),  # the output's tie goes to index 0
         ([5, 5, 0], [1, 9, 0], 1, False),
@@ -55,16 +57,16 @@ def test_a_batch_by_hand() -> None:
     ],
 )  # fmt: skip
 def test_of_equal_logits_the_lower_index_comes_first(
-    found: list[float], truth: list[float], top: int, expected: bool
+    output: list[float], truth: list[float], top: int, expected: bool
 ) -> None:
-    assert similarity(torch.tensor([found]), torch.tensor([truth]), top=top).tolist() == [expected]
+    assert similarity(torch.tensor([output]), torch.tensor([truth]), top=top).tolist() == [expected]
 
 
 @pytest.mark.parametrize("classes", [1, 3, 5])
 def test_with_five_classes_or_fewer_all_are_the_first_five(classes: int) -> None:
-    found, truth = torch.eye(classes), torch.eye(classes).flip(0)
-    assert similarity(found, truth, top=5).tolist() == [True] * classes
-    assert similarity(found, truth).tolist() == [i == classes - 1 - i for i in range(classes)]
+    output, truth = torch.eye(classes), torch.eye(classes).flip(0)
+    assert similarity(output, truth, top=5).tolist() == [True] * classes
+    assert similarity(output, truth).tolist() == [i == classes - 1 - i for i in range(classes)]
 
 
 def test_infinite_logits_have_an_order() -> None:
@@ -79,7 +81,7 @@ def test_an_empty_batch_has_an_empty_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "truth", "top", "match"),
+    ("output", "truth", "top", "match"),
     [
         ((2, 3), (2, 4), 1, r"\(2, 3\) and \(2, 4\)"),
         ((1, 3), (2, 3), 1, "one shape"),
@@ -89,10 +91,10 @@ def test_an_empty_batch_has_an_empty_result() -> None:
     ],
 )
 def test_logits_of_other_shapes_are_refused(
-    found: tuple[int, ...], truth: tuple[int, ...], top: int, match: str
+    output: tuple[int, ...], truth: tuple[int, ...], top: int, match: str
 ) -> None:
     with pytest.raises(ValueError, match=match):
-        similarity(torch.zeros(found), torch.zeros(truth), top=top)
+        similarity(torch.zeros(output), torch.zeros(truth), top=top)
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -126,8 +128,8 @@ def columns(*brightest: int, size: int = 12) -> Tensor:
 
 
 def test_pictures_one_by_one() -> None:
-    found, truth = columns(0, 3, 9, 7, size=24), columns(0, 0, 0, 7)
-    result = Similarity(Means().train())(found, truth)
+    output, truth = columns(0, 3, 9, 7, size=24), columns(0, 0, 0, 7)
+    result = Similarity(Means().train())(output, truth)
     assert result.similar.tolist() == [True, False, False, True]
     assert result.similar5.tolist() == [True, True, False, True]
 

@@ -42,19 +42,19 @@ def test_the_block_of_the_nearest_colour_is_copied_whole(monkeypatch: pytest.Mon
     monkeypatch.setattr(
         "remove_objects.train.experiments.texture_selection.stretch", lambda picture, known: None
     )
-    found = compression_similarity.selected(answer, picture, mask)
-    assert torch.equal(found[..., :24], picture[..., :24])
-    assert torch.equal(found[..., 24:], picture[..., 8:16])
+    composite = compression_similarity.selected(answer, picture, mask)
+    assert torch.equal(composite[..., :24], picture[..., :24])
+    assert torch.equal(composite[..., 24:], picture[..., 8:16])
 
 
 def test_a_near_pixel_of_the_stretched_picture_is_used() -> None:
     picture, mask = stripes()
     answer = torch.zeros(1, 3, 1, 4)
     answer[..., 3] = 0.6
-    found = compression_similarity.selected(answer, picture, mask)
+    composite = compression_similarity.selected(answer, picture, mask)
     # The known three quarters are stretched over the frame: their last quarter is the third
     # block, 0.6, which was also copied.
-    assert float((found[..., 26:] - 0.6).abs().max()) < 1e-5
+    assert float((composite[..., 26:] - 0.6).abs().max()) < 1e-5
 
 
 def case(data: Path) -> tuple[compression_similarity.Test, TableRequest]:

@@ -37,13 +37,13 @@ def test_every_cell_is_as_often_as_every_other() -> None:
         f.name: {"group": "rare" if i < 4 else "common", "age_band": "0-12"}
         for i, f in enumerate(files)
     }
-    found = balanced(files, labels)
-    groups = Counter(labels[f.name]["group"] for f in found)
+    chosen = balanced(files, labels)
+    groups = Counter(labels[f.name]["group"] for f in chosen)
     assert groups == {"rare": 50, "common": 50}
-    seen = Counter(found)
+    seen = Counter(chosen)
     assert {seen[f] for f in files[:4]} <= {12, 13}, "the rare ones repeat alike"
     assert max(seen[f] for f in files[4:]) == 1
-    assert balanced(files, labels) == found
+    assert balanced(files, labels) == chosen
 
 
 def test_neither_a_frontal_face_nor_a_tilted_head_is_turned() -> None:

@@ -24,14 +24,14 @@ def test_means_leave_out_missing_metrics() -> None:
 
 
 def test_seeds_are_averaged_picture_by_picture() -> None:
-    found = results.over_seeds([rows(1.0, 2.0), rows(3.0, 6.0)])
-    assert [r["lpips"] for r in found] == [2.0, 4.0]
-    assert [r["picture"] for r in found] == ["0.png", "1.png"]
+    averaged = results.over_seeds([rows(1.0, 2.0), rows(3.0, 6.0)])
+    assert [r["lpips"] for r in averaged] == [2.0, 4.0]
+    assert [r["picture"] for r in averaged] == ["0.png", "1.png"]
 
 
 def test_a_difference_that_is_the_same_everywhere_has_no_width() -> None:
-    found = results.difference(rows(1.0, 5.0, 9.0), rows(3.0, 7.0, 11.0), "lpips")
-    assert (found.mean, found.low, found.high, found.n) == (-2.0, -2.0, -2.0, 3)
+    interval = results.difference(rows(1.0, 5.0, 9.0), rows(3.0, 7.0, 11.0), "lpips")
+    assert (interval.mean, interval.low, interval.high, interval.n) == (-2.0, -2.0, -2.0, 3)
 
 
 def test_pictures_are_compared_only_with_themselves() -> None:
@@ -48,14 +48,14 @@ def test_an_interval_holds_the_mean_and_narrows_with_the_number() -> None:
 
 
 def test_two_groups_of_different_pictures() -> None:
-    found = results.between(np.array([5.0, 5.0]), np.array([3.0, 3.0, 3.0]))
-    assert (found.mean, found.low, found.high, found.n) == (2.0, 2.0, 2.0, 5)
+    interval = results.between(np.array([5.0, 5.0]), np.array([3.0, 3.0, 3.0]))
+    assert (interval.mean, interval.low, interval.high, interval.n) == (2.0, 2.0, 2.0, 5)
     assert math.isnan(results.between(np.array([1.0]), np.array([math.nan])).mean)
 
 
 def test_the_chance_of_training_widens_an_interval() -> None:
-    found = results.widened(Interval(-2.0, -3.0, -1.0, 9), 0.6, 0.8)
-    assert (found.mean, found.low, found.high) == (-2.0, -4.0, 0.0)
+    interval = results.widened(Interval(-2.0, -3.0, -1.0, 9), 0.6, 0.8)
+    assert (interval.mean, interval.low, interval.high) == (-2.0, -4.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_the_files_hold_every_row_and_no_nan(tmp_path: Path) -> None:
         rows={"a": rows(1.0, math.nan), "b": [{"picture": "x", "psnr": 3.0}]},
         claims=[Claim("c", "held", "e")],
     )
-    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert found["config"] == {"seeds": [0, 1], "minutes": None}
-    assert found["arms"]["a"]["figures"]["lpips"] is None
-    assert found["claims"] == [{"claim": "c", "verdict": "held", "evidence": "e"}]
+    written = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert written["config"] == {"seeds": [0, 1], "minutes": None}
+    assert written["arms"]["a"]["figures"]["lpips"] is None
+    assert written["claims"] == [{"claim": "c", "verdict": "held", "evidence": "e"}]
     with open(tmp_path / "pictures.csv", newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     assert [(r["arm"], r["picture"], r["psnr"]) for r in table] == [

@@ -43,10 +43,10 @@ def arm(data: Path, **recipe: Any) -> Arm:
 
     def judge(task: InpaintingTask, network: nn.Module) -> list[dict[str, Any]]:
         x, m = test
-        found = task.composite(network, x, m)
+        composite = task.composite(network, x, m)
         return [
             {"picture": str(i), "l1": float((a - b).abs().mean())}
-            for i, (a, b) in enumerate(zip(found, x, strict=True))
+            for i, (a, b) in enumerate(zip(composite, x, strict=True))
         ]
 
     return Arm("model", "", task, judge, {"width": 4, **recipe})
@@ -55,14 +55,16 @@ def arm(data: Path, **recipe: Any) -> Arm:
 def test_an_arm_has_its_budget_a_curve_from_the_start_and_a_hash(
     data: Path, tmp_path: Path
 ) -> None:
-    found = train_arm(arm(data), 0, tmp_path, BUDGET)
-    assert [p["samples"] for p in found.curve] == [0, 4, 8]
-    assert found.samples == 8
-    assert found.parameters == sum(p.numel() for p in found.network.parameters())
-    assert len(found.sha256) == 64
-    assert len(found.rows) == 3
+    outcome = train_arm(arm(data), 0, tmp_path, BUDGET)
+    assert [p["samples"] for p in outcome.curve] == [0, 4, 8]
+    assert outcome.samples == 8
+    assert outcome.parameters == sum(p.numel() for p in outcome.network.parameters())
+    assert len(outcome.sha256) == 64
+    assert len(outcome.rows) == 3
     # The last point of the curve is of the network that is measured at the end.
-    assert found.curve[-1]["l1"] == pytest.approx(sum(r["l1"] for r in found.rows) / 3, abs=1e-5)
+    assert outcome.curve[-1]["l1"] == pytest.approx(
+        sum(r["l1"] for r in outcome.rows) / 3, abs=1e-5
+    )
 
 
 def test_a_stopped_arm_resumes_to_the_same_weights_and_metrics(data: Path, tmp_path: Path) -> None:
@@ -107,9 +109,9 @@ def test_another_recipe_in_the_folder_is_refused_by_name(data: Path, tmp_path: P
 
 
 def test_seeds_differ_and_have_folders_of_their_own(data: Path, tmp_path: Path) -> None:
-    found = train_arms([arm(data)], tmp_path, replace(BUDGET, seeds=(0, 1)))["model"]
-    assert [t.seed for t in found] == [0, 1]
-    assert found[0].sha256 != found[1].sha256
+    outcome = train_arms([arm(data)], tmp_path, replace(BUDGET, seeds=(0, 1)))["model"]
+    assert [t.seed for t in outcome] == [0, 1]
+    assert outcome[0].sha256 != outcome[1].sha256
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model-seed0", "model-seed1"]
 
 
@@ -121,8 +123,8 @@ def test_processes_may_share_a_table_arm_by_arm(data: Path, tmp_path: Path) -> N
         train_arms(arms, tmp_path, replace(BUDGET, only=("faces-*",)))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces-a-seed0", "faces-b-seed0"]
     written = (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns
-    found = train_arms(arms, tmp_path, BUDGET)
-    assert [len(found[a.name]) for a in arms] == [1, 1, 1]
+    outcome = train_arms(arms, tmp_path, BUDGET)
+    assert [len(outcome[a.name]) for a in arms] == [1, 1, 1]
     assert (tmp_path / "faces-a-seed0" / "checkpoint.pt").stat().st_mtime_ns == written
     with pytest.raises(
         ValueError, match="no arm is named streets; there are scenes-a, faces-a, faces-b"
@@ -146,8 +148,8 @@ def test_an_arm_that_another_process_trains_is_left_to_it_and_the_others_are_tra
 
 
 def trained(curve: list[float], rows: list[float]) -> Trained:
-    points, found = [{"l1": c} for c in curve], [{"picture": "", "l1": r} for r in rows]
-    return Trained("a", 0, nn.Identity(), None, found, points, 1, 1.0, 1, "")  # type: ignore[arg-type]
+    points, records = [{"l1": c} for c in curve], [{"picture": "", "l1": r} for r in rows]
+    return Trained("a", 0, nn.Identity(), None, records, points, 1, 1.0, 1, "")  # type: ignore[arg-type]
 
 
 def test_one_training_is_as_uncertain_as_its_last_steps() -> None:

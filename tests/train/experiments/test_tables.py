@@ -135,11 +135,11 @@ def test_no_output_of_a_skip_ce_arm_reads_the_hole(tmp_path: Path) -> None:
 def skip_arm(folder: Path) -> tuple[TableRequest, Any]:
     data = generate(folder / "generated", train=4, test=3)
     call = TableRequest(folder=folder, budget=Budget(steps=2, batch=2), data=data, count=3, width=4)
-    found = pictures(call, "faces/train", "faces/val")
-    test = squares(found.test, partial(holes.rectangle, centred=True), 128)
-    facts = [{"picture": f.name} for f in found.test]
+    files = pictures(call, "faces/train", "faces/val")
+    test = squares(files.test, partial(holes.rectangle, centred=True), 128)
+    facts = [{"picture": f.name} for f in files.test]
     return call, skip_ce_lpips._arm(
-        "model-3", 3, found.train, call, test, partial(skip_ce_lpips.judged, test, facts, None)
+        "model-3", 3, files.train, call, test, partial(skip_ce_lpips.judged, test, facts, None)
     )
 
 
@@ -179,9 +179,9 @@ def test_figures_of_a_partial_conv_row() -> None:
     truth = np.full((32, 32, 3), 0.5, np.float32)
     hole = np.zeros((32, 32), bool)
     hole[:8] = True  # a quarter
-    found = truth.copy()
-    found[:8] += 0.2
-    (row,) = partial_conv_metrics._row(found, None, truth, hole, ("a 0.25", "0.25"), None)
+    filled = truth.copy()
+    filled[:8] += 0.2
+    (row,) = partial_conv_metrics._row(filled, None, truth, hole, ("a 0.25", "0.25"), None)
     assert row["l1"] == pytest.approx(0.05, abs=1e-6)
     assert row["hole_l1"] == pytest.approx(0.2, abs=1e-6)
     assert row["mse"] == pytest.approx((0.2 * 255) ** 2 / 4, rel=1e-4)
@@ -213,10 +213,10 @@ def test_no_route_reads_the_hole(tmp_path: Path) -> None:
     )
     inpainters = Inpainters(torch.device("cpu"))
     one, two = (np.where(hole[..., None], value, rgb).astype(np.uint8) for value in (0, 200))
-    found = routing.fills(inpainters, kind, one, hole), routing.fills(inpainters, kind, two, hole)
-    for name in found[0]:
+    filled = routing.fills(inpainters, kind, one, hole), routing.fills(inpainters, kind, two, hole)
+    for name in filled[0]:
         if name != routing.CLASSICAL:  # OpenCV's own read the pixels there
-            assert np.array_equal(found[0][name], found[1][name]), name
+            assert np.array_equal(filled[0][name], filled[1][name]), name
 
 
 def test_pictures_of_both_training_and_test_are_refused(tmp_path: Path) -> None:
@@ -233,19 +233,19 @@ def test_pictures_of_both_training_and_test_are_refused(tmp_path: Path) -> None:
 
 def test_a_users_folder_is_split_as_celeba_hq(tmp_path: Path) -> None:
     data = generate(tmp_path, train=20, test=1)
-    found = pictures(
+    files = pictures(
         TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
         "",
         "",
     )
-    assert (len(found.train), len(found.test)) == (14, 3)
-    assert not set(found.train) & set(found.test)
+    assert (len(files.train), len(files.test)) == (14, 3)
+    assert not set(files.train) & set(files.test)
     again = pictures(
         TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
         "",
         "",
     )
-    assert again == found
+    assert again == files
 
 
 def test_a_table_without_pictures_names_the_option(

@@ -35,13 +35,13 @@ def test_network_and_discriminator_learn_from_their_own_losses_alone(
     make: Callable[[], Any],
 ) -> None:
     task = make()
-    found = task.losses(batch(task.schedule.size, task.crops.holes))
-    total(found["network"]).backward()
+    terms = task.losses(batch(task.schedule.size, task.crops.holes))
+    total(terms["network"]).backward()
     of_network = gradients(task.network)
     # DistributedDataParallel waits for every gradient: none may be missing.
     assert all(g is not None for g in of_network)
     assert all(g is None for g in gradients(task.discriminator))
-    total(found["discriminator"]).backward()
+    total(terms["discriminator"]).backward()
     assert all(g is not None for g in gradients(task.discriminator))
     assert all(torch.equal(a, b) for a, b in zip(of_network, gradients(task.network), strict=True))
 
@@ -64,21 +64,21 @@ def test_discriminator_is_trained_only_if_its_loss_has_a_weight() -> None:
         assert set(judged.modules) == set(judged.optimizers) == {"network", "discriminator"}
         assert judged.modules["discriminator"] is judged.discriminator
         assert set(alone.modules) == set(alone.optimizers) == {"network"}
-        found = alone.losses(batch(alone.schedule.size))
-        assert set(found) == {"network"}
-        assert "adversarial" not in found["network"]
+        terms = alone.losses(batch(alone.schedule.size))
+        assert set(terms) == {"network"}
+        assert "adversarial" not in terms["network"]
 
 
 @pytest.mark.parametrize("make", [gated, lambda: gated(attention=True), connect])
 def test_every_network_learns_from_its_own_losses_alone(make: Callable[[], Any]) -> None:
     task = make()
-    found = task.losses(with_edges(task))
-    assert set(found) == set(task.modules) == set(task.optimizers)
-    assert all(math.isfinite(v) for parts in found.values() for v in numbers(parts).values())
+    terms = task.losses(with_edges(task))
+    assert set(terms) == set(task.modules) == set(task.optimizers)
+    assert all(math.isfinite(v) for parts in terms.values() for v in numbers(parts).values())
     # The engine adds up the losses of one name.
-    assert len({k for parts in found.values() for k in parts}) == sum(map(len, found.values()))
+    assert len({k for parts in terms.values() for k in parts}) == sum(map(len, terms.values()))
     reached: dict[str, list[Tensor | None]] = {}
-    for name, parts in found.items():
+    for name, parts in terms.items():
         total(parts).backward()
         after = {k: gradients(m) for k, m in task.modules.items()}
         # DistributedDataParallel waits for every gradient: none may be missing.

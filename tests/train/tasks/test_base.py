@@ -109,13 +109,13 @@ def test_batches_are_crops_of_the_pictures_with_holes(tmp_path: Path) -> None:
 def test_learning_rate_warms_up_stays_and_falls_to_a_twentieth() -> None:
     task = constant(learning_rate=2.0, warmup=0.1, decay_from=0.5)
     task.optimizers["judge"] = torch.optim.Adam(nn.Linear(1, 1).parameters(), 2.0)
-    found = []
+    factors = []
     for share in (0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0):
         task.set_progress(share)
         rates = {o.param_groups[0]["lr"] / 2 for o in task.optimizers.values()}
         assert len(rates) == 1
-        found += rates
-    assert found == pytest.approx([0, 0.5, 1, 1, 1, 0.525, 0.05], abs=1e-4)
+        factors += rates
+    assert factors == pytest.approx([0, 0.5, 1, 1, 1, 0.525, 0.05], abs=1e-4)
 
 
 def test_learning_rate_of_the_papers_is_constant() -> None:
@@ -274,15 +274,15 @@ def test_semantic_loss_is_the_segmenters_distance_of_composite_and_truth(
     task = make(semantic=0.5)
     task.segmenter = Features()
     truth, mask = batch()
-    found = task.losses((truth, mask))["network"]["semantic"]
+    term = task.losses((truth, mask))["network"]["semantic"]
     with torch.no_grad():
         composite = task.composite(task.network, truth, mask)
         expected = 0.5 * losses.normalised_perceptual(Features()(composite), Features()(truth))
     assert "semantic" not in make().losses((truth, mask))["network"]
-    assert float(found.detach()) == pytest.approx(
+    assert float(term.detach()) == pytest.approx(
         float(expected), rel=0.2
     )  # ``composite`` is clipped, the loss's composite is not
-    total({"semantic": found}).backward()
+    total({"semantic": term}).backward()
     assert any(g is not None and g.abs().max() > 0 for g in gradients(task.network))
 
 

@@ -19,12 +19,12 @@ from tests.support.training import (
 def test_compression_losses_and_fill() -> None:
     task = compression()
     picture, mask = batch(64, edge)
-    found = task.losses((picture, mask))
-    assert {k: set(v) for k, v in found.items()} == {
+    terms = task.losses((picture, mask))
+    assert {k: set(v) for k, v in terms.items()} == {
         "network": {"valid", "hole", "variance", "adversarial"},
         "discriminator": {"hinge"},
     }
-    parts = numbers(found["network"])
+    parts = numbers(terms["network"])
     assert all(math.isfinite(v) for v in parts.values())
     assert min(parts["valid"], parts["hole"], parts["variance"]) > 0
     with torch.no_grad():

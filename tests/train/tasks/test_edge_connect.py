@@ -47,7 +47,7 @@ def test_edge_connect_weighs_its_losses(share: float) -> None:
             for e in (true, drawn)
         )
         real, fake = (task.discriminators["judge"](p) for p in (picture, painted))
-    found = {k: numbers(v) for k, v in task.losses((picture, mask, seen, true)).items()}
+    terms = {k: numbers(v) for k, v in task.losses((picture, mask, seen, true)).items()}
     matching = sum((a - b).abs().mean() for a, b in zip(of_true, of_drawn, strict=True))
     looks = Features()(painted), Features()(picture)
     expected = {
@@ -70,7 +70,7 @@ def test_edge_connect_weighs_its_losses(share: float) -> None:
         "judge": {"judged": -(real.sigmoid().log().mean() + (-fake).sigmoid().log().mean()) / 2},
     }
     for name, parts in expected.items():
-        assert found[name] == pytest.approx(
+        assert terms[name] == pytest.approx(
             {k: float(v) for k, v in parts.items()}, rel=1e-3, abs=1e-6
         )
     task.features = None
@@ -120,12 +120,12 @@ def test_edge_connect_fills_along_known_edges_alone() -> None:
     task.network.eval()
     picture, mask = batch(SIZE, edge)
     with torch.no_grad():
-        found = task.fill(task.network, picture, mask)
+        filled = task.fill(task.network, picture, mask)
         assert torch.equal(
-            task.fill(task.network, torch.where(mask > 0, picture, 0.7), mask), found
+            task.fill(task.network, torch.where(mask > 0, picture, 0.7), mask), filled
         )
         expected = task.network(picture * 2 - 1, known_edges(picture, mask), mask)
-    torch.testing.assert_close(found, expected / 2 + 0.5)
+    torch.testing.assert_close(filled, expected / 2 + 0.5)
 
 
 def test_batches_come_with_edges_the_same_from_any_step(data: Path) -> None:

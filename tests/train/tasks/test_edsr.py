@@ -19,5 +19,5 @@ def test_edsr_enlarges_the_eighth_of_the_picture() -> None:
     with torch.no_grad():
         output = task.fill(task.network, picture, mask)
     assert output.shape == picture.shape
-    found = numbers(task.losses((picture, mask))["network"])
-    assert found == pytest.approx({"l1": 2 * float((output - picture).abs().mean())}, rel=1e-4)
+    terms = numbers(task.losses((picture, mask))["network"])
+    assert terms == pytest.approx({"l1": 2 * float((output - picture).abs().mean())}, rel=1e-4)

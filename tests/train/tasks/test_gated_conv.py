@@ -27,13 +27,13 @@ def test_gated_conv_weighs_l1_of_the_whole_and_the_hinge() -> None:
             task.discriminator(p, mask) for p in (truth, truth * mask + output * (1 - mask))
         )
         filled = task.fill(task.network, picture, mask)
-    found = task.losses((picture, mask))
+    terms = task.losses((picture, mask))
     expected = {
         "l1": float((output - truth).abs().mean()),
         "adversarial": -0.5 * float(fake.mean()),
     }
-    assert numbers(found["network"]) == pytest.approx(expected, rel=1e-3, abs=1e-6)
-    assert numbers(found["discriminator"]) == pytest.approx(
+    assert numbers(terms["network"]) == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    assert numbers(terms["discriminator"]) == pytest.approx(
         {"hinge": float(F.relu(1 - real).mean() + F.relu(1 + fake).mean())}, rel=1e-4
     )
     torch.testing.assert_close(filled, output / 2 + 0.5)

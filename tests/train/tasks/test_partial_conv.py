@@ -53,8 +53,8 @@ def test_partial_conv_weighs_equation_9(at_output: bool) -> None:
     truth, mask = batch()
     with torch.no_grad():
         output = task.network(truth, mask)
-    found = task.losses((truth, mask))
-    assert set(found) == {"network"}
+    terms = task.losses((truth, mask))
+    assert set(terms) == {"network"}
     composite = truth * mask + output * (1 - mask)
     looks = [Features()(p) for p in ([composite, output] if at_output else [composite])]
     wanted = Features()(truth)
@@ -65,7 +65,7 @@ def test_partial_conv_weighs_equation_9(at_output: bool) -> None:
         "perceptual": 0.7 * sum(losses.perceptual(look, wanted) for look in looks),
         "style": 11 * sum(losses.style(look, wanted) for look in looks),
     }
-    assert numbers(found["network"]) == pytest.approx(
+    assert numbers(terms["network"]) == pytest.approx(
         {k: float(v) for k, v in expected.items()}, rel=1e-4
     )
     task.features = None

@@ -111,13 +111,13 @@ def test_crop_is_a_function_of_seed_and_number(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{i}.png"), rng.integers(0, 256, (40, 50, 3), np.uint8))
         files.append((tmp_path / f"{i}.png", i))
     first, again, other = (LabelledPictures(files, size=16, seed=s) for s in (0, 0, 1))
-    found = [first[n] for n in range(6)]
+    samples = [first[n] for n in range(6)]
     assert (
-        sorted(label for _, label in found[:3])
-        == sorted(label for _, label in found[3:])
+        sorted(label for _, label in samples[:3])
+        == sorted(label for _, label in samples[3:])
         == [0, 1, 2]
     )
-    for n, (image, label) in reversed(list(enumerate(found))):
+    for n, (image, label) in reversed(list(enumerate(samples))):
         assert torch.equal(again[n][0], image)
         assert again[n][1] == label
         assert not torch.equal(other[n][0], image)
@@ -138,12 +138,12 @@ def test_batches_and_loss_by_hand(places: Path) -> None:
         torch.int64,
     )
     task.network.eval()
-    found = task.losses((pictures, labels))["network"]
+    terms = task.losses((pictures, labels))["network"]
     logits = task.network(pictures / 255)
     expected = -torch.stack(
         [logits[i].log_softmax(0)[label] for i, label in enumerate(labels.tolist())]
     ).mean()
-    torch.testing.assert_close(found["entropy"], expected)
+    torch.testing.assert_close(terms["entropy"], expected)
     task.network.train()
     task.losses((pictures, labels))["network"]["entropy"].backward()
     # DistributedDataParallel waits for every gradient: none may be missing.
@@ -181,13 +181,13 @@ def test_held_out_figures_by_hand(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         learning_rate=1,
     )
     with caplog.at_level(logging.WARNING):
-        found = task.evaluate(Fixed(rows))
-    assert (found["val_accuracy"], found["val_accuracy5"]) == (0.5, 0.75)
+        metrics = task.evaluate(Fixed(rows))
+    assert (metrics["val_accuracy"], metrics["val_accuracy5"]) == (0.5, 0.75)
     entropies = [
         float(-torch.tensor(rows[red]).float().log_softmax(0)[label])
         for red, label in labels.items()
     ]
-    assert found["val_loss"] == pytest.approx(sum(entropies) / 4, rel=1e-5)
+    assert metrics["val_loss"] == pytest.approx(sum(entropies) / 4, rel=1e-5)
     assert [r.getMessage() for r in caplog.records] == [
         f"{tmp_path / 'bad.png'}: not a readable picture; left out"
     ]
@@ -240,9 +240,9 @@ def test_it_learns_what_is_easy(places: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         before = task.evaluate(task.network.eval())["val_loss"]
     task.network.train()
-    found = engine.train(task, tmp_path / "run", engine.Run(steps=40, average=0.0))
-    assert found["val_accuracy"] == 1
-    assert found["val_loss"] < before / 2
+    metrics = engine.train(task, tmp_path / "run", engine.Run(steps=40, average=0.0))
+    assert metrics["val_accuracy"] == 1
+    assert metrics["val_loss"] < before / 2
 
 
 def test_resumed_run_equals_the_uninterrupted_one(places: Path, tmp_path: Path) -> None:

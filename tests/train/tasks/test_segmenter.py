@@ -74,7 +74,7 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     image = torch.randint(0, 256, (2, 3, 33, 33), dtype=torch.uint8)
     label = torch.full((2, 33, 33), VOID, dtype=torch.uint8)
     label[0, :15], label[1, 20:, 20:] = 15, 3
-    found = task.losses((image, label))["network"]
+    terms = task.losses((image, label))["network"]
     photo = image.float() / 127.5 - 1
     side = CompactSegmenter.legal_size(round(33 * segmenter.SECOND_SCALE))
     nearer = F.interpolate(photo.flip(3), size=(side, side), mode="bilinear")
@@ -86,7 +86,7 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
         ]
         distance = F.kl_div(seen.log_softmax(1), sum(looks) / 2, reduction="none").sum(1)  # type: ignore[arg-type]
         thing = F.adaptive_avg_pool2d((label < 21).float()[:, None], seen.shape[2:])[:, 0]
-        assert float(found["soft"].detach()) == pytest.approx(
+        assert float(terms["soft"].detach()) == pytest.approx(
             float((distance * (1 - thing)).mean()), rel=1e-3
         )
         logits = F.interpolate(
@@ -96,7 +96,7 @@ def test_losses_by_hand(student: CompactSegmenter, data: Path) -> None:
     expected = torch.cat(
         [surprise[0, 15, :15].flatten(), surprise[1, 3, 20:, 20:].flatten()]
     ).mean()
-    assert float(found["hard"].detach()) == pytest.approx(0.3 * float(expected), rel=1e-3)
+    assert float(terms["hard"].detach()) == pytest.approx(0.3 * float(expected), rel=1e-3)
     few = torch.full_like(label, VOID)
     few[0, 0, 0] = 15  # one pixel does not weigh as much as a picture
     expected = surprise[0, 15, 0, 0] / (2 * 33 * 33 // 4)
@@ -197,9 +197,9 @@ def test_held_out_photos_are_evaluated_near_and_far(
     right = {segmenter.NEAR: 1.0, segmenter.FAR: 0.5}  # of the rows, from the top
 
     def predict(_: nn.Module, image: np.ndarray, longest: int, _device: object) -> np.ndarray:
-        found = truth.copy()
-        found[round(len(truth) * right[longest]) :] = 7
-        return found
+        predicted = truth.copy()
+        predicted[round(len(truth) * right[longest]) :] = 7
+        return predicted
 
     monkeypatch.setattr(segmenter, "predict_labels", predict)
     figures = task.evaluate(student)
@@ -213,9 +213,9 @@ def test_a_bicycle_beside_a_labelled_person_is_not_a_mistake(
 ) -> None:
     person = np.zeros((40, 60), np.uint8)
     person[:, :20] = PERSON
-    found = person.copy()
-    found[:20, 30:] = 2
-    monkeypatch.setattr(segmenter, "predict_labels", lambda *_: found.copy())
+    predicted = person.copy()
+    predicted[:20, 30:] = 2
+    monkeypatch.setattr(segmenter, "predict_labels", lambda *_: predicted.copy())
     figures = {}
     for name in ("human", "voc_train"):
         folder = tmp_path / name / "segmentation" / name
@@ -227,7 +227,7 @@ def test_a_bicycle_beside_a_labelled_person_is_not_a_mistake(
         figures[name] = distillation(student, tmp_path / name).evaluate(student)
     assert figures["human"]["val_near_mean"] == 1
     assert figures["voc_train"]["val_near_mean"] < 1
-    found[30:, 30:] = PERSON  # but a person where the label has none is a mistake
+    predicted[30:, 30:] = PERSON  # but a person where the label has none is a mistake
     assert distillation(student, tmp_path / "human").evaluate(student)["val_near_person"] < 1
 
 
@@ -238,9 +238,9 @@ def test_samples_show_photo_prediction_and_label(student: CompactSegmenter, data
     assert grid is not None
     assert (grid.shape, grid.dtype) == ((192, 768, 3), np.uint8)
     image, label = read_pair(*task.held_out[0])
-    found = predict_labels(student, image, 513)
-    assert (found.shape, found.dtype) == (image.shape[:2], np.uint8)
-    for i, expected in enumerate((image, PALETTE[found], PALETTE[label])):
+    predicted = predict_labels(student, image, 513)
+    assert (predicted.shape, predicted.dtype) == (image.shape[:2], np.uint8)
+    for i, expected in enumerate((image, PALETTE[predicted], PALETTE[label])):
         assert np.array_equal(grid[:, 256 * i : 256 * (i + 1)], cv2.resize(expected, (256, 192)))
     assert distillation(student, data, held_out=0).samples(student) is None
 

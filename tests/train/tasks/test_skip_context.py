@@ -18,13 +18,13 @@ from tests.support.training import (
 
 @pytest.mark.parametrize("variant", range(4))
 def test_skip_context_losses(variant: int) -> None:
-    found = skip_context(variant).losses(batch())
-    assert {k: set(v) for k, v in found.items()} == {
+    terms = skip_context(variant).losses(batch())
+    assert {k: set(v) for k, v in terms.items()} == {
         "network": {"adversarial", "rec", "l1", "perceptual", "style"},
         "discriminator": {"real", "fake"},
     }
     assert all(
-        math.isfinite(v) and v > 0 for parts in found.values() for v in numbers(parts).values()
+        math.isfinite(v) and v > 0 for parts in terms.values() for v in numbers(parts).values()
     )
 
 
@@ -38,15 +38,15 @@ def test_paper_losses_alone_make_a_joint_loss() -> None:
         output = task.network(truth, mask)
         composite = truth * mask + output * (1 - mask)
         real, fake = (task.discriminator(p) for p in (truth, composite))
-    found = task.losses((picture, mask))
-    assert numbers(found["network"]) == pytest.approx(
+    terms = task.losses((picture, mask))
+    assert numbers(terms["network"]) == pytest.approx(
         {
             "adversarial": 0.001 * float((fake - 1).abs().mean()),
             "rec": 0.999 * float((output - truth).square().mean()),
         },
         rel=1e-4,
     )
-    assert numbers(found["discriminator"]) == pytest.approx(
+    assert numbers(terms["discriminator"]) == pytest.approx(
         {"real": 0.5 * float((real - 1).abs().mean()), "fake": 0.5 * float(fake.abs().mean())},
         rel=1e-4,
     )

@@ -1,7 +1,7 @@
 """Every error that the pipeline raises on purpose. Only the commands turn them into exit codes.
 
 ``UsageError`` is the caller's mistake (exit 2). ``PhotoError`` concerns one photo and never ends a
-batch (exit 1 at its end), except for ``OutputError``: one photo meets it and all are concerned.
+batch (exit 1 at its end), except for ``OutputError``, which concerns all further photos.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Removed(NamedTuple):
 
     Attributes:
         image: the picture, of the type that was given.
-        outcome: everything that the report says about it, with the pictures in memory.
+        outcome: everything that the report holds about it, and the pictures in memory.
     """
 
     image: Any
@@ -40,8 +40,8 @@ class ObjectRemover:
     several threads.
 
     Attributes:
-        settings: the user's settings. ``remove`` follows all of them; ``clean`` follows its
-            ``Removal`` instead wherever a photo's own wishes count.
+        settings: the user's settings. ``remove`` follows all of them; in ``clean`` the fields of
+            its ``Removal`` replace them.
         networks: the loaded networks.
     """
 
@@ -92,7 +92,7 @@ class ObjectRemover:
             photo: the photo; it is not changed.
             removal: what to remove, and how.
             progress: called before each stage with the share of the work that is done, 0 to 1, and
-                the stage's name. Whatever it raises passes through; that cancels the removal.
+                the stage's name. An exception of it passes through and cancels the removal.
         """
         stages = Stages(progress)
         with stages("segment", SEGMENT):

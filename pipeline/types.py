@@ -276,7 +276,7 @@ class HoleOutcome:
         routing: the inpainter that filled it, and why.
         seam: visibility of its rim, see ``pipeline.quality.metrics.seam``; None if not filled.
         probe: the inpainter's error on the moved hole; None without a probe.
-        features: what predicts the error; None if not filled.
+        features: the features that predict the error; None if not filled.
         score: the error predicted from ``features``, see ``pipeline.quality.verdict``.
         compare: the same hole by classical method, if a comparison was requested.
     """
@@ -306,7 +306,7 @@ class Fidelity:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything known about one photo after its run: pictures in memory, metrics for the report.
+    """Everything known about one photo after its run: its pictures, and metrics for the report.
 
     Attributes:
         status: the verdict.
@@ -325,7 +325,7 @@ class Outcome:
         seconds: time spent on the photo.
         stages: seconds by stage.
         error: why the photo failed; None if it did not.
-        warnings: what else the report says about the photo.
+        warnings: further sentences about the photo, for the report.
     """
 
     status: Status

@@ -14,7 +14,7 @@ from ..pixels import depth_inside, resize
 from ..types import Box, FloatArray, Hole, Mask
 
 #: Hysteresis, as shares of the threshold: a pixel connected with an object of the class joins it at
-#: the first probability, or at the second if it more likely belongs to some object than to none.
+#: the first probability, or at the second if it probably belongs to an object of any class.
 CONNECTED, WAVERING = 0.6, 0.3
 
 
@@ -38,34 +38,33 @@ def class_shares(
     return {c: s for c, s in shares.items() if s > 0}
 
 
-def whole_objects(removed: FloatArray, ground: FloatArray, threshold: float) -> FloatArray:
+def whole_objects(removed: FloatArray, background: FloatArray, threshold: float) -> FloatArray:
     """Raise the removed classes' probability where an object continues but its class wavers.
 
-    Otherwise half a dog would be left. A pixel connected with one of the classes belongs to that
+    Otherwise half of a dog would stay. A pixel connected with one of the classes belongs to that
     object if their probability is at least ``CONNECTED`` of the threshold (Canny's hysteresis), or
-    ``WAVERING`` of it while some object is more likely than none. Its probability becomes that of
-    any object at all, and at least the threshold.
+    ``WAVERING`` of it where the probability of any object reaches the threshold. Its probability
+    becomes that of any object, and at least the threshold.
 
     Args:
         removed: hw in [0, 1], the probability of the removed classes.
-        ground: the probability of the background class, at any size.
+        background: the probability of the background class, at any size.
         threshold: probability from which a pixel is removed.
 
     Returns:
         hw float32 in [0, 1].
     """
-    thing = 1 - resize(ground, removed.shape, cv2.INTER_LINEAR)
-    sure = removed >= threshold
+    any_object = 1 - resize(background, removed.shape, cv2.INTER_LINEAR)
+    certain = removed >= threshold
     candidates = (removed >= CONNECTED * threshold) | (
-        (removed >= WAVERING * threshold) & (thing >= threshold)
+        (removed >= WAVERING * threshold) & (any_object >= threshold)
     )
-    _, parts = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
-    kept = np.zeros(int(parts.max()) + 1, bool)
-    kept[parts[sure]] = True
-    kept[0] = False
-    return np.where(kept[parts], np.maximum(np.maximum(removed, thing), threshold), removed).astype(
-        np.float32
-    )
+    _, labels = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
+    belongs = np.zeros(int(labels.max()) + 1, bool)
+    belongs[labels[certain]] = True
+    belongs[0] = False
+    raised = np.maximum(np.maximum(removed, any_object), threshold)
+    return np.where(belongs[labels], raised, removed).astype(np.float32)
 
 
 def class_mask(probability: FloatArray, height: int, width: int, threshold: float) -> Mask:

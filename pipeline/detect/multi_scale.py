@@ -20,7 +20,7 @@ from .segmenters import NEARER_SIZE, Segmenter, resize_longest
 #: Least probability at which a pixel may belong to a small object, and the number of crops at most.
 SMALL_FROM, MOST_CROPS = 0.1, 8
 #: Side of a crop: this multiple of the object's longer side, and at least this share of the photo's
-#: longer side. Objects whose crop would exceed the last share were large enough the first time.
+#: longer side. Objects whose crop would exceed the last share are large enough in the whole photo.
 CROP_CONTEXT, LEAST_CROP, LARGEST_CROP = 3.0, 0.375, 0.5
 
 #: Longer side in pixels of the map on which crops are merged; the weight of a crop relative to the
@@ -32,8 +32,8 @@ MERGED_SIZE, CROP_WEIGHT, CROP_FADE = 2048, 3.0, 0.15
 def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
     """Class probabilities from two passes over the photo, the second larger and mirrored.
 
-    The larger scale finds small objects, the smaller one large objects: no one size is best for
-    both. A segmenter that is not ``quick`` runs once.
+    The larger scale detects small objects better, the smaller scale large ones. A segmenter that is
+    not ``quick`` runs once.
 
     Args:
         segmenter: runs once or twice.

@@ -1,8 +1,8 @@
 """The first stage of a cascade: can a photo contain any of the requested classes at all?
 
 The compact segmenter costs a fraction of FCN-ResNet101. Here its output is not used as a mask: only
-the highest probability that holds over a small part of the photo counts. So the compact segmenter
-may be uncertain, or detect only part of an object, and the photo still goes to the large segmenter.
+the highest probability that ``PEAK_SHARE`` of the pixels reach counts. So the compact segmenter may
+be uncertain, or detect only part of an object, and the photo still goes to the large segmenter.
 """
 
 from __future__ import annotations

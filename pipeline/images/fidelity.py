@@ -22,8 +22,8 @@ def difference(before: Pixels, after: Pixels, hole: Mask) -> tuple[int, float | 
         hole: HW bool.
 
     Returns:
-        The number of pixels of which any channel changed, and the PSNR in dB over all pixels
-        outside; None if none changed.
+        The number of pixels in which any channel changed, and the PSNR in dB over all pixels
+        outside, None if no pixel changed.
     """
     changed, squares, channels = 0, 0, 0
     for top in range(0, len(before), _STRIP_ROWS):

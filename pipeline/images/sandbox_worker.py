@@ -26,7 +26,7 @@ SPARE_BYTES, BYTES_PER_PIXEL, FILE_COPIES = 512 << 20, 40, 3
 
 
 class Budget:
-    """Limits on this process's time and memory, set anew for each picture.
+    """Limits on this process's time and memory, set again for each picture.
 
     Where the system has no such limits (Windows), only the parent's clock remains.
     """

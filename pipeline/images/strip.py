@@ -1,4 +1,4 @@
-"""Write a photo that needs no cleaning without its metadata, and otherwise as it is."""
+"""Write a photo in which nothing was removed without its metadata; its pixels stay the same."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .write import write_photo
 def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | None = None) -> None:
     """Write ``source`` to ``target`` without its metadata; every pixel stays the same.
 
-    JPEG, WebP, HEIC and AVIF lose segments, chunks and items, and their samples stay as they are
-    coded. The lossless formats are encoded anew, pixel for pixel.
+    JPEG, WebP, HEIC and AVIF lose segments, chunks and items; their coded samples stay. Lossless
+    formats are re-encoded, pixel for pixel.
 
     Args:
         photo: the photo as read from ``source``.

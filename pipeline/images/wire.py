@@ -29,7 +29,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What became of a request.
+    """The answer to a request.
 
     Attributes:
         kind: "photo", "refused" (an ``UnreadableError``) or "unforeseen" (any other exception).

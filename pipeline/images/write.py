@@ -59,7 +59,7 @@ def write_photo(
 
     Thumbnails and further pictures, which still show what was removed, are dropped. A JPEG keeps
     its orientation and the coefficients of the blocks that the hole does not touch; if that is not
-    possible, it is encoded anew and ``note`` gives the reason. Then, and in every other format,
+    possible, it is re-encoded and ``note`` gives the reason. Then, and in every other format,
     pixels are stored upright with orientation 1. Palettes stay palettes: entries that only the
     hole used are given to its new colours, and other new colours get the nearest entry.
 
@@ -108,7 +108,7 @@ def write_photo(
 def _write(
     photo: Photo, sheet: Sheet, hole: Mask, native: Native, handle: BinaryIO
 ) -> tuple[Photo, str]:
-    """Return the written photo, read again, and why a JPEG had to be encoded anew, if it had to."""
+    """Return the written photo, read again, and why a JPEG had to be re-encoded, if so."""
     note = ""
     if native.coded is not None:
         try:

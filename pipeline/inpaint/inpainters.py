@@ -1,6 +1,6 @@
-"""The three inpainters at the photo's own resolution: crop a window, run the network, go back.
+"""The three inpainters at the photo's own resolution: crop, run the network, enlarge.
 
-Nothing here reads a pixel under any hole of the photo: windows are masked first.
+No function here reads a pixel under any hole of the photo: windows are masked first.
 """
 
 from __future__ import annotations

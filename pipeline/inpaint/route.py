@@ -11,7 +11,7 @@ The first condition that holds decides:
 1. Nothing is known on the far side, where a low-resolution prediction and the photo's own texture
    do best. The contact must be at least ``EDGE_CONTACT`` of the hole's own extent along the border
    and ``EDGE_PIXELS`` of the photo's shorter side.
-2. Only a network of faces knows what belongs there. ``ON_FACE`` of the hole must lie inside the
+2. Only a network trained on faces can predict it. ``ON_FACE`` of the hole must lie inside the
    face's region, and ``FACE_STAYS`` of the face outside every hole. If most of a face lies inside
    holes, the hole is not routed to the face network, whatever the detector's score: otherwise a
    removed person's face would be painted back.

@@ -47,7 +47,7 @@ class Perceptual:
             return float(self._network(pair[0], pair[1], normalize=True))
 
     def context_diversity(self, picture: FloatArray, known_mask: Mask) -> float | None:
-        """How different the known objects of a picture are from each other, to the network.
+        """How varied the known part of a picture is, by the network's deepest features.
 
         Args:
             picture: hw3 in [0, 1].

@@ -57,7 +57,7 @@ WEIGHTS = {
 
 
 def expected_error(features: QualityFeatures) -> float:
-    """The error to expect between a filled hole and what was behind the object.
+    """Predict the error of a filled hole against the true background.
 
     Returns:
         LPIPS (SqueezeNet's map, mean over the hole), at least 0.

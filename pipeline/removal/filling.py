@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FilledHole:
-    """A hole whose pixels are in the result, with what was measured while it was filled.
+    """A hole that is filled in the result, with the measurements of its fill.
 
     Attributes:
         hole: the hole.
@@ -99,7 +99,7 @@ class HoleFiller:
             if the fill has no texture to leave out.
         """
         hole_mask = self._with_hole(moved)
-        # A face probe elsewhere stands on no face: its window is centred on the hole.
+        # No face lies under the moved hole of a face, so its window is centred on the hole.
         fill = self._networks.inpainters.fill(self._rgb, hole_mask, moved, route, [])
         error = self._error(hole_mask, moved, fill.window, fill.rgb)
         if fill.textured is None:
@@ -110,7 +110,7 @@ class HoleFiller:
         """Measure a hole once every hole of ``result`` is filled.
 
         Args:
-            filled: what ``fill`` returned.
+            filled: the hole, from ``fill``.
             probability: hw, probability of the removed classes on the photo; ``None`` if the mask
                 was given.
         """
@@ -179,7 +179,7 @@ class HoleFiller:
 
 
 def error_inside(result: Pixels, truth: Pixels, inside: Mask, networks: Networks) -> Probe:
-    """Error of a result where it is known what belongs there.
+    """Error of a result against known pixels.
 
     Args:
         result: HWC uint8 or uint16.
@@ -187,14 +187,14 @@ def error_inside(result: Pixels, truth: Pixels, inside: Mask, networks: Networks
         inside: HW bool; pixels outside count as equal.
         networks: loads LPIPS.
     """
-    wanted = as_float(truth)
-    filled = np.where(inside[..., None], as_float(result), wanted)
-    l1, psnr, ssim = metrics.inside_errors(filled, wanted, inside)
-    return Probe(l1, psnr, ssim, networks.perceptual.distance(filled, wanted))
+    expected = as_float(truth)
+    filled = np.where(inside[..., None], as_float(result), expected)
+    l1, psnr, ssim = metrics.inside_errors(filled, expected, inside)
+    return Probe(l1, psnr, ssim, networks.perceptual.distance(filled, expected))
 
 
 def _is_worse(probe: Probe | None, other: Probe | None) -> bool:
-    """Whether people would prefer the other, by LPIPS alone: L1 and PSNR prefer a blur."""
+    """Whether the first has the higher LPIPS; L1 and PSNR do not count, as they prefer a blur."""
     if probe is None or other is None or probe.lpips is None or other.lpips is None:
         return False
     return probe.lpips > other.lpips

@@ -1,4 +1,4 @@
-"""How far one removal is: each stage is announced before it starts, and timed."""
+"""Progress of one removal: each stage is announced before it starts, and timed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stages:
                 nothing.
 
         Raises:
-            Exception: whatever the callback raises; that is how a removal is cancelled.
+            Exception: the callback's own exceptions, which cancel the removal.
         """
         if share is not None:
             self._progress(self._start + share * (self._end - self._start), stage)

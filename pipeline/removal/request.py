@@ -1,4 +1,4 @@
-"""What one removal wants, apart from the networks that carry it out."""
+"""The request for one removal: everything except the networks that carry it out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..types import Mask
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """The wishes for one photo.
+    """What to remove from one photo, and how.
 
     No field decides which network is loaded: two removals may differ in any of them and share the
     same networks. ``pipeline.networks.NetworkSettings`` holds the rest.
@@ -49,7 +49,7 @@ class Removal:
         *,
         dry_run: bool = False,
     ) -> Removal:
-        """Take the wishes from the user's settings, which have been checked."""
+        """Make the request from the user's settings, which have been checked."""
         return cls(
             classes=tuple(classes),
             mask=mask,

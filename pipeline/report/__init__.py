@@ -1,1 +1,1 @@
-"""The report of a run: JSON, table and page, previews, baselines, and the terminal's words."""
+"""The report of a run: JSON, table and page, previews, baselines, terminal output."""

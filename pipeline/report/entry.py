@@ -62,7 +62,7 @@ def _hole(hole: HoleOutcome) -> HoleEntry:
         "why": hole.routing.why,
         "seam": _round_known(hole.seam),
         "score": _round_known(hole.score),
-        "signs": _signs(hole.features),
+        "signs": _features(hole.features),
         "probe": _probe(hole.probe),
     }
     if hole.compare:
@@ -73,7 +73,7 @@ def _hole(hole: HoleOutcome) -> HoleEntry:
     return row
 
 
-def _signs(features: QualityFeatures | None) -> dict[str, float | None] | None:
+def _features(features: QualityFeatures | None) -> dict[str, float | None] | None:
     """The features by the report's names, without those that stand beside them already."""
     if features is None:
         return None
@@ -101,5 +101,5 @@ def _round(value: float) -> float:
 
 
 def _round_known(value: float | None) -> float | None:
-    """Round what is known. NaN is no JSON, so it becomes null."""
+    """Round a known value; NaN, which JSON lacks, becomes null."""
     return None if value is None or value != value else _round(value)

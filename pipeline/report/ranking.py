@@ -17,14 +17,14 @@ STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
 #: Number of photos that the terminal names.
 LOOK_FIRST = 5
 
-#: Whole entries, or what a caller knows of them.
+#: Whole entries, or some of their keys.
 AnEntry = TypeVar("AnEntry", bound=AnyEntry)
 
 
 def worst_first(photos: Sequence[Entry]) -> list[Entry]:
     """The list of the report's page.
 
-    By status, then photos that nobody has reviewed, then the highest score, then the largest
+    By status, then photos not yet reviewed by a person, then the highest score, then the largest
     residue, then the name.
     """
 

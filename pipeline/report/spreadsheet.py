@@ -34,8 +34,8 @@ PHOTO = (
     "warnings",
 )
 #: Columns of the hole; the quality features have the report's own names.
-SIGNS = ("depth", "structure", "variety", "segmented", "certainty", "unsure")
-HOLE = ("hole", "x", "y", "w", "h", "share", "route", "why", "seam", "hole_score", *SIGNS)
+FEATURES = ("depth", "structure", "variety", "segmented", "certainty", "unsure")
+HOLE = ("hole", "x", "y", "w", "h", "share", "route", "why", "seam", "hole_score", *FEATURES)
 PROBE = ("l1", "psnr", "ssim", "lpips")
 #: A spreadsheet takes a cell that begins with one of these for a formula; the wide forms count
 #: with East Asian input.
@@ -89,7 +89,7 @@ def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
     }
     photo_cells = [flat[c] for c in PHOTO]
     for number, hole in enumerate(photo["holes"], 1):
-        signs = hole.get("signs") or {}
+        features = hole.get("signs") or {}
         row = [
             number,
             *hole["box"],
@@ -98,7 +98,7 @@ def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
             hole["why"],
             hole["seam"],
             hole.get("score"),
-            *(signs.get(k) for k in SIGNS),
+            *(features.get(k) for k in FEATURES),
         ]
         row += _probe(hole["probe"])
         for method in methods:
@@ -112,5 +112,5 @@ def _probe(probe: Mapping[str, Any] | None) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet runs."""
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

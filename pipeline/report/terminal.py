@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-#: Rows of the baseline table for what got better: nobody has to act on it.
+#: Most rows of the baseline table for metrics that got better, which need no action.
 BETTER_ROWS = 8
 
 

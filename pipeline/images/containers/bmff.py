@@ -14,7 +14,7 @@ _KEPT = frozenset((b"ftyp", b"mdat", b"free", b"skip"))
 _KEPT_INSIDE = frozenset(
     (b"hdlr", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"grpl", b"dinf", b"ipro")
 )
-#: The bytes of a file within which the ``pixi`` box is looked for.
+#: The bytes at the start of a file that are searched for the ``pixi`` box.
 _HEAD_BYTES = 4096
 _METADATA_ITEMS = frozenset((b"Exif", b"mime", b"uri "))
 _EMPTY_EXIF = struct.pack("<2sHIHI", b"II", 42, 8, 0, 0)

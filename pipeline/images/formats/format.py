@@ -176,8 +176,8 @@ class Format:
         open: opens a recognised file, without decoding it; None: Pillow does.
         refuse_bomb: raises ``UnreadableError`` for an opened file whose pixels would take far
             longer to decode than their number suggests.
-        refuse_pages: raises ``UnreadableError`` for a file whose further pictures are its content;
-            returns warnings about those that are only side data.
+        refuse_pages: raises ``UnreadableError`` for a file of several pictures; returns warnings if
+            the further pictures are only side data, such as thumbnails.
         deep_samples: the samples (HWC uint16, RGB order) of a file whose depth Pillow would
             reduce to 8 bits; None for any other file.
         exif: a loaded picture's EXIF.
@@ -185,8 +185,8 @@ class Format:
             it takes precedence; None if it has none.
         capture: collects further properties of a file.
         bare: drops all metadata that the pixels do not need.
-        strip: a file's content without its metadata, its pixels not encoded anew; raises
-            ``ValueError`` if some metadata might remain. None: such a photo is encoded anew.
+        strip: a file's content without its metadata, its coded pixels unchanged; raises
+            ``ValueError`` if some metadata might remain. None: such a photo is re-encoded.
     """
 
     name: str

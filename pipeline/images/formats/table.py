@@ -28,7 +28,7 @@ def format_named(name: str | None) -> Format:
     """Return the format of Pillow's name for it.
 
     Raises:
-        KeyError: if there is none.
+        KeyError: if no format has this name.
     """
     return _BY_NAME[str(name)]
 

@@ -1,6 +1,6 @@
 """Make metadata true for the new picture: upright, of its size, without thumbnails of the old one.
 
-EXIF is patched in place, never written anew: maker notes hold offsets into the block, and a
+EXIF is patched in place, never rebuilt: maker notes hold offsets into the block, and a
 camera's peculiarities survive. All functions take bytes and return new bytes. Metadata that cannot
 be parsed is dropped, because it might hold a picture.
 """

@@ -20,7 +20,7 @@ _SPOILED = re.compile(rb"[^\xff]\xd8\xff[\xdb\xe0\xe1]")
 def may_hold_picture(content: bytes) -> bool:
     """Whether ``content`` contains the start of a picture (JPEG, PNG, WebP, HEIC, AVIF) or a film.
 
-    It is looked for as it is, in base64 and in hexadecimal digits.
+    Raw bytes, base64 and hexadecimal digits are searched.
     """
     if _BINARY.search(content):
         return True

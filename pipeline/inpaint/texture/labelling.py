@@ -39,7 +39,7 @@ FINE, FINE_SMOOTH, FINE_REACH = 6.0, 2.0, 3.0
 #: Price of an offset up or down by the whole window: photos are upright, so what belongs in a hole
 #: is more likely beside it than above it.
 UPRIGHT = 0.1
-#: Cost of a source that is not known.
+#: Cost of an unknown source.
 IMPOSSIBLE = 1e3
 
 

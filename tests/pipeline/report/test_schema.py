@@ -16,7 +16,7 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.report import files, schema
-from remove_objects.pipeline.report.spreadsheet import SIGNS
+from remove_objects.pipeline.report.spreadsheet import FEATURES
 from remove_objects.pipeline.system.stopwatch import STAGES
 from remove_objects.pipeline.types import Route, Status
 from tests.support.pages import RUN, entry
@@ -93,7 +93,7 @@ def test_the_schema_and_the_types_agree() -> None:
     assert published["photos"] == typed["photos"]
     assert published["run"] == typed["run"]
     features = SCHEMA["$defs"]["hole"]["properties"]["signs"]["properties"]
-    assert tuple(features) == SIGNS
+    assert tuple(features) == FEATURES
 
 
 @pytest.mark.parametrize("key", sorted(schema.Entry.__annotations__))

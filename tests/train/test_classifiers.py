@@ -275,9 +275,9 @@ def test_exported_file_is_loaded_with_its_names(
         load_classifier(path)
 
 
-def refuse(asked: list[Any]) -> Any:
+def refuse(requested: list[Any]) -> Any:
     def connect(address: Any, *_: Any, **__: Any) -> None:
-        asked.append(address)
+        requested.append(address)
         raise OSError("no network in tests")
 
     return connect
@@ -287,13 +287,13 @@ def refuse(asked: list[Any]) -> Any:
 def test_offline_contacts_no_server_and_names_the_remedy(
     by: str, monkeypatch: pytest.MonkeyPatch, torch_home: Path
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(socket, "create_connection", refuse(asked))
+    requested: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", refuse(requested))
     if by == "argument":
         monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE")
     with pytest.raises(FileNotFoundError) as error:
         imagenet_backbone(offline=by == "argument")
-    assert asked == []
+    assert requested == []
     folder = torch_home / "hub" / "checkpoints"
     assert str(error.value) == (
         "vgg16_bn-6c64b313.pth is not cached and the network is not to be used; "
@@ -303,12 +303,12 @@ def test_offline_contacts_no_server_and_names_the_remedy(
 
 
 def test_dead_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(socket, "create_connection", refuse(asked))
+    requested: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", refuse(requested))
     monkeypatch.delenv("REMOVE_OBJECTS_OFFLINE")
     with pytest.raises(FileNotFoundError, match="did not answer"):
         imagenet_backbone()
-    assert asked == [("download.pytorch.org", 443)]
+    assert requested == [("download.pytorch.org", 443)]
 
 
 def test_address_is_torchvisions() -> None:

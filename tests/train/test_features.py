@@ -179,16 +179,16 @@ def test_squeezenet_passes_gradients_on_and_keeps_none(squeezenet: nn.Module) ->
 def test_an_uncached_feature_network_is_not_downloaded_offline(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    requested: list[Any] = []
 
     def refuse(address: Any, *_: Any, **__: Any) -> None:
-        asked.append(address)
+        requested.append(address)
         raise OSError("no network in tests")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     with pytest.raises((OSError, ValueError)):  # an error of the user for train.cli
         feature_network(name)
-    assert asked == []
+    assert requested == []
 
 
 class Lpips(nn.Module):

@@ -40,7 +40,7 @@ PEOPLE_ONLY = ("segmentation/ccp_person", "segmentation/human", "segmentation/ca
 CLOSEST = 0.7
 
 #: Ids of pixels whose class is unknown, and of pixels that may be anything but a person.
-VOID, NOBODY = 255, 254
+VOID, NOT_PERSON = 255, 254
 
 #: Pascal VOC's class id.
 PERSON = 15
@@ -95,7 +95,7 @@ class LabelledCrops(Dataset[tuple[Tensor, Tensor]]):
         path, label_path = self.files[int(order[index])]
         image, label = self._crop(*read_pair(path, label_path), rng)
         if self.names_people_only(path):
-            label = np.where(label == 0, np.uint8(NOBODY), label)
+            label = np.where(label == 0, np.uint8(NOT_PERSON), label)
         if self.copy_paste is not None:
             self.copy_paste.paste_some(image, label, rng)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(

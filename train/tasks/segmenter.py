@@ -28,7 +28,7 @@ from ...models.segmenter import CompactSegmenter
 from ..data.copy_paste import CopyPaste, Pair
 from ..data.labelled import (
     LABELLED,
-    NOBODY,
+    NOT_PERSON,
     PALETTE,
     PEOPLE_ONLY,
     PERSON,
@@ -237,7 +237,7 @@ class Distillation(NetworkTask):
         soft = self._teach(image, (height, width))
         distance = F.kl_div(logits.log_softmax(1), soft, reduction="none").sum(1)
         # The teacher has no say on labelled objects: it misses the small ones.
-        labelled = ((label > 0) & (label < NOBODY)).float()[:, None]
+        labelled = ((label > 0) & (label < NOT_PERSON)).float()[:, None]
         distance = distance * (1 - F.adaptive_avg_pool2d(labelled, (height, width))[:, 0])
         return {"network": {"hard": 0.3 * hard, "soft": 1.0 * distance.mean()}}
 
@@ -315,7 +315,7 @@ def label_loss(logits: Tensor, label: Tensor) -> Tensor:
 
     Args:
         logits: N(classes)hw, enlarged with aligned corners to the label's size.
-        label: NHW class ids; ``NOBODY`` = any class but a person, ``VOID`` = unknown.
+        label: NHW class ids; ``NOT_PERSON`` = any class but a person, ``VOID`` = unknown.
 
     Returns:
         The mean over the known pixels, or their sum over a quarter of all pixels if fewer are
@@ -323,12 +323,12 @@ def label_loss(logits: Tensor, label: Tensor) -> Tensor:
     """
     big = F.interpolate(logits, size=label.shape[-2:], mode="bilinear", align_corners=True)
     entropy = F.cross_entropy(
-        big, torch.where(label < NOBODY, label, VOID), ignore_index=VOID, reduction="none"
+        big, torch.where(label < NOT_PERSON, label, VOID), ignore_index=VOID, reduction="none"
     )
-    nobody = label == NOBODY
-    if nobody.any():
+    not_person = label == NOT_PERSON
+    if not_person.any():
         others = torch.cat([big[:, :PERSON], big[:, PERSON + 1 :]], dim=1)
-        entropy = torch.where(nobody, big.logsumexp(1) - others.logsumexp(1), entropy)
+        entropy = torch.where(not_person, big.logsumexp(1) - others.logsumexp(1), entropy)
     return entropy.sum() / (label != VOID).sum().clamp(min=label.numel() // 4)
 
 

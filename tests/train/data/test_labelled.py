@@ -11,7 +11,7 @@ import torch
 
 from remove_objects.train.data import labelled
 from remove_objects.train.data.labelled import (
-    NOBODY,
+    NOT_PERSON,
     PALETTE,
     VOID,
     LabelledCrops,
@@ -79,7 +79,7 @@ def test_labels_of_people_only_exclude_no_other_class(
     for n in range(4):
         image, label = named[n]
         assert torch.equal(image, unnamed[n][0])
-        assert torch.equal(torch.where(label == 0, NOBODY, label), unnamed[n][1])
+        assert torch.equal(torch.where(label == 0, NOT_PERSON, label), unnamed[n][1])
 
 
 def test_sample_is_a_function_of_seed_and_number(pair: tuple[Path, Path]) -> None:

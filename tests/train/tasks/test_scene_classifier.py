@@ -263,18 +263,18 @@ def test_resumed_run_equals_the_uninterrupted_one(places: Path, tmp_path: Path) 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Both builders of the backbone return the tiny one; records which was called."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     def builder(name: str) -> object:
         def build() -> nn.Module:
-            asked.append(name)
+            requested.append(name)
             return Tiny()
 
         return build
 
     for name in ("imagenet_backbone", "untrained_backbone"):
         monkeypatch.setattr(classifiers, name, builder(name))
-    return asked
+    return requested
 
 
 def command(places: Path, run: Path, *more: str) -> list[str]:

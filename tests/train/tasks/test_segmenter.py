@@ -19,7 +19,7 @@ from remove_objects.models.checkpoint import load_weights
 from remove_objects.models.segmenter import CompactSegmenter
 from remove_objects.train.cli import main
 from remove_objects.train.data.labelled import (
-    NOBODY,
+    NOT_PERSON,
     PALETTE,
     PERSON,
     VOID,
@@ -40,14 +40,14 @@ def test_label_loss_by_hand() -> None:
         0
     ].softmax(0)
     label = torch.full((1, 9, 9), 7)
-    label[0, 2], label[0, 4:] = NOBODY, VOID
+    label[0, 2], label[0, 4:] = NOT_PERSON, VOID
     surprise = torch.cat(
         [-probabilities[7, [0, 1, 3]].log().flatten(), -(1 - probabilities[PERSON, 2]).log()]
     )
     assert float(label_loss(logits, label)) == pytest.approx(float(surprise.mean()), rel=1e-4)
     # The other classes are not pushed down.
     logits.requires_grad_()
-    label_loss(logits, torch.full((1, 9, 9), NOBODY)).backward()
+    label_loss(logits, torch.full((1, 9, 9), NOT_PERSON)).backward()
     assert logits.grad is not None
     assert (logits.grad[:, PERSON] > 0).all()
     assert (logits.grad[:, :PERSON] < 0).all()

@@ -10,6 +10,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+#: If a picture has one or two columns, oneDNN's bf16 convolution with a stride reads scratch memory
+#: that it never wrote (seen with torch 2.14 on AMX): where that memory holds a NaN, so does the
+#: result. A picture narrower than this many pixels may become as narrow within a network of stride
+#: 16.
+NARROW = 32
+
 
 def has_bf16(device: str) -> bool:
     """Return whether the hardware of a device multiplies bf16.
@@ -31,6 +37,12 @@ def has_bf16(device: str) -> bool:
     return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context of bf16 convolutions and products if ``has_bf16``, else of plain fp32."""
-    return torch.autocast(device.type, torch.bfloat16) if has_bf16(device.type) else nullcontext()
+def autocast(device: torch.device, width: int) -> AbstractContextManager[object]:
+    """Return a context of bf16 convolutions and products if ``has_bf16``, else of plain fp32.
+
+    Args:
+        device: where the network runs.
+        width: of the network's input in pixels. Below ``NARROW`` the context is fp32.
+    """
+    fast = has_bf16(device.type) and width >= NARROW
+    return torch.autocast(device.type, torch.bfloat16) if fast else nullcontext()

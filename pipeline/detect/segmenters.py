@@ -134,10 +134,9 @@ class CompactSegmenterAdapter:
         from ...models.precision import autocast
         from ...models.segmenter import photo_logits
 
-        with torch.inference_mode(), autocast(self.device):
-            logits = photo_logits(
-                self.network, resize_longest(rgb, longest or COMPACT_SIZE), self.device
-            )
+        small = resize_longest(rgb, longest or COMPACT_SIZE)
+        with torch.inference_mode(), autocast(self.device, small.shape[1]):
+            logits = photo_logits(self.network, small, self.device)
             return logits.float().softmax(0).cpu().numpy()
 
 
@@ -182,7 +181,7 @@ class FCNSegmenter:
 
         small = resize_longest(rgb, FCN_SIZE)
         x = self.transform(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1))[None]
-        with torch.inference_mode(), autocast(self.device):
+        with torch.inference_mode(), autocast(self.device, small.shape[1]):
             logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))[
                 "out"
             ]

@@ -284,7 +284,7 @@ class Inpainters:
             .to(self.device, memory_format=torch.channels_last)
         )
         m = torch.from_numpy(padded_known.astype(np.float32))[None, None].to(self.device)
-        with torch.inference_mode(), autocast(self.device):
+        with torch.inference_mode(), autocast(self.device, padded.shape[1]):
             y = (
                 self.network(kind)(x.contiguous(memory_format=torch.channels_last), m)[0]
                 .permute(1, 2, 0)

@@ -39,9 +39,43 @@ def in_both(monkeypatch: pytest.MonkeyPatch, run: Callable[[], np.ndarray]) -> l
 
 
 def test_autocast_is_on_where_the_hardware_has_it(fast: bool) -> None:
-    with precision.autocast(CPU):
+    with precision.autocast(CPU, precision.NARROW):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype is (torch.bfloat16 if fast else torch.float32)
+
+
+def test_a_narrow_picture_is_computed_in_fp32(fast: bool) -> None:
+    with precision.autocast(CPU, precision.NARROW - 1):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype is torch.float32
+
+
+def leave_nans_in_memory(*_: object) -> None:
+    """Free memory that holds NaNs, which the next computation is likely to be given."""
+    for size in (64, 256, 1_000, 4_000, 16_000, 64_000, 200_000):
+        freed = [torch.full((size,), torch.nan, dtype=torch.bfloat16) for _ in range(4)]
+        freed += [torch.full((size,), torch.nan) for _ in range(4)]
+        del freed
+
+
+def nans_before_each_convolution(network: torch.nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_pre_hook(leave_nans_in_memory)
+
+
+@pytest.mark.parametrize(("height", "width"), [(900, 1), (900, 2), (900, 60), (1, 900)])
+def test_no_network_reads_uninitialised_memory(height: int, width: int) -> None:
+    photo = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    mask = np.zeros((height, width), bool)
+    mask[height // 3 : height // 2 + 1, width // 3 : width // 2 + 1] = True
+    (hole,) = find_holes(mask)
+    inpainters, segmenter = Inpainters(CPU, detail=False), CompactSegmenterAdapter(CPU)
+    nans_before_each_convolution(segmenter.network)
+    assert np.isfinite(segmenter.probabilities(photo)).all()
+    for kind, route in (("compression", Route.EDGE), ("partial-conv", Route.FREE_FORM)):
+        nans_before_each_convolution(inpainters.network(kind))
+        assert np.isfinite(inpainters.fill(photo, mask, hole, route).rgb).all()
 
 
 def test_bf16_follows_the_processors_capabilities(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Measure which objects the compact segmenter misses, by scale and by weight.
 
-    python -m benchmarks.quality.small_objects --data DATA [--look 513 641] [--weights FILE RUN …]
+    python -m benchmarks.quality.small_objects --data DATA [--size 513 641] [--weights FILE RUN …]
 
 The network alone is evaluated on ``coco_val`` and ``voc_val``, in one pass at each scale and in two
 passes like a run: IoU, and average precision over the pixels of a class, which does not depend on a
@@ -63,8 +63,8 @@ def people(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
         yield rgb, np.where(core > 0, PERSON, np.where(mask, VOID, 0)).astype(np.uint8)
 
 
-def network_figures(
-    look: Callable[[Pixels], FloatArray], data: Path, name: str
+def network_metrics(
+    predict: Callable[[Pixels], FloatArray], data: Path, name: str
 ) -> dict[str, float]:
     """Return IoU and average precision (``AP …``) of the network.
 
@@ -72,7 +72,7 @@ def network_figures(
     """
     counts, ranks = np.zeros((21, 21), np.int64), Ranks()
     for rgb, label in labelled(data, name):
-        probabilities = look(rgb)
+        probabilities = predict(rgb)
         counts += confusion(most_probable(probabilities, rgb), label)
         ranks.add(probabilities, label)
     metrics: dict[str, float] = {}
@@ -127,7 +127,7 @@ class Ranks:
         return {**by_class, "mean": float(np.mean(list(by_class.values())))}
 
 
-def people_figures(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:
+def people_metrics(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:
     """Compare the masks of ``--class person`` with the people of a set."""
     whole = touched = count = 0
     hits = pixels = either = 0.0
@@ -171,7 +171,7 @@ def main() -> int:
     )
     p.add_argument("--data", type=Path, required=True)
     p.add_argument(
-        "--look",
+        "--size",
         type=int,
         nargs="+",
         default=[segmenters.COMPACT_SIZE],
@@ -184,23 +184,23 @@ def main() -> int:
     remover = mask_maker()
     segmenter = remover.networks.segmenter
     assert isinstance(segmenter, segmenters.CompactSegmenterAdapter)
-    looks: dict[str, Callable[[Pixels], FloatArray]] = {
-        f"one pass at {n}": partial(segmenter.probabilities, longest=n) for n in args.look
+    passes: dict[str, Callable[[Pixels], FloatArray]] = {
+        f"one pass at {n}": partial(segmenter.probabilities, longest=n) for n in args.size
     }
-    looks["two passes"] = partial(two_scale, segmenter)
+    passes["two passes"] = partial(two_scale, segmenter)
     for path in args.weights:
         if path is not None:
             use(segmenter, path)
         print(path or "bundled", flush=True)
-        for how, look in looks.items():
+        for how, predict in passes.items():
             for name in SETS:
-                figures = network_figures(look, args.data, name)
+                metrics = network_metrics(predict, args.data, name)
                 print(
-                    f"  {how}, {name}: " + ", ".join(f"{k} {v:.3f}" for k, v in figures.items()),
+                    f"  {how}, {name}: " + ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()),
                     flush=True,
                 )
         for name in (SETS[0], "pairs"):
-            f = people_figures(remover, args.data, name)
+            f = people_metrics(remover, args.data, name)
             print(
                 f"  people, {name}: {f['people']}, whole {f['whole']:.0%}, "
                 f"touched {f['touched']:.0%}; pixels {f['recall']:.3f}, IoU {f['iou']:.3f}, "

@@ -140,7 +140,7 @@ class Ledger:
         ):
             return None
         entry: Entry = row["entry"].copy()
-        if not self._files_stand(task, entry):
+        if not self._files_are_unchanged(task, entry):
             return None
         if task.name in self.journal.earlier and entry["status"] != Status.SKIPPED.value:
             entry |= {
@@ -150,7 +150,7 @@ class Ledger:
             }
         return entry
 
-    def _files_stand(self, task: Task, entry: Entry) -> bool:
+    def _files_are_unchanged(self, task: Task, entry: Entry) -> bool:
         """Whether an entry's files are the task's own, exist, and are unchanged since."""
         output, mask = entry["output"], entry["mask"]
         # A damaged or forged row may name any other file.

@@ -80,7 +80,7 @@ class Task:
         return tuple(None if file is None else location_stamp(file) for file in self.inputs)
 
     def identity(self, stamps: tuple[Stamp | None, ...]) -> str:
-        """Return a hash that tells this work on files with these ``stamps`` from any other."""
+        """Return a hash of this task's settings and of its files' ``stamps``."""
         return fingerprint(self.settings, *stamps)
 
 
@@ -205,7 +205,7 @@ class Worker:
         return report.photo_entry(task.name, outcome, output=output, mask=mask)
 
     def _given_mask(self, task: Task, photo: Photo) -> Mask | None:
-        """Return the user's own mask, empty for a photo without one; None if masks are found."""
+        """Return the user's own mask, empty if the photo has none; None to segment the photo."""
         if self.batch.masks is None:
             return None
         if task.mask is None:

@@ -80,7 +80,7 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         return board.fill(photo, route, compare, probe)
 
     def progress() -> dict[str, Any]:
-        """Tell which photo is in progress, and how far."""
+        """Return the photo in progress, and how far it is."""
         return board.progress()
 
     def cancel() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
 from .render import render
-from .save import Saved, save_result
+from .save import SavedResult, save_result
 from .session import Filled, Session
 from .session_store import UPLOAD_PIXELS, SessionStore
 
@@ -342,7 +342,7 @@ class Board:
         target: Path,
         mask_target: Path,
         may_replace: Callable[[Path], bool],
-    ) -> Saved:
+    ) -> SavedResult:
         settings = self.opened.settings
         return save_result(
             session.photo,
@@ -354,7 +354,7 @@ class Board:
             may_replace=may_replace,
         )
 
-    def _update_run(self, output: Path, session: Session, saved: Saved) -> Entry:
+    def _update_run(self, output: Path, session: Session, saved: SavedResult) -> Entry:
         """Write the saved photo's previews, its journal row and its entry; return the entry."""
         name = session.item.name
         previews.discard(output, name)

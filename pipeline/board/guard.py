@@ -3,7 +3,7 @@
 Gradio serves more than a mask board needs: files by path, a proxy, code editing. Only the paths of
 ``ALLOWED`` pass. A web page that the user visits meanwhile must not reach a server on the user's
 own machine: requests for another host name (DNS rebinding) or from another origin are refused. The
-content security policy tells the browser to load nothing from anywhere else.
+content security policy makes the browser load nothing from elsewhere.
 
 A call may name files by path. Gradio would copy any file of this machine, or fetch any address,
 before the called function sees it; Gradio's own check does not run when its application is mounted

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..report.schema import Entry, Report, RunEntry
 
 REPORT = "report.json"
-#: The run's settings that do not apply here: a person chooses them anew for every photo, or they
+#: The run's settings that do not apply here: a person chooses them for every photo, or they
 #: have no effect on a mask that is given.
 _NOT_INHERITED = ("compare", "dilate", "route", "device")
 

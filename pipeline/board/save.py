@@ -19,7 +19,7 @@ from ..types import Mask, Outcome, Photo
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedResult:
     """A saved result.
 
     Attributes:
@@ -42,7 +42,7 @@ def save_result(
     *,
     options: images.SaveOptions,
     may_replace: Callable[[Path], bool],
-) -> Saved:
+) -> SavedResult:
     """Write result and mask at full resolution, in the photo's own format and with its metadata.
 
     Args:
@@ -85,7 +85,7 @@ def save_result(
     finally:
         with suppress(OSError):
             staged_mask.unlink(missing_ok=True)
-    return Saved(saved.path, mask_target, saved.outcome)
+    return SavedResult(saved.path, mask_target, saved.outcome)
 
 
 def _same_file(one: Path, other: Path) -> bool:

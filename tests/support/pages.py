@@ -150,13 +150,13 @@ def many(folder: Path, count: int) -> list[dict[str, Any]]:
             for _ in range(1 + i % 2)
         ]
         name = f"holiday {i % 5}/photo {i:04d}.jpg"
-        figures = {
+        metrics = {
             "classes": {("person", "dog", "car")[i % 3]: 0.02},
             "holes": holes,
             "score": round(float(rng.uniform(0, 0.6)), 3),
         }
         photos.append(
-            entry(name, status, **(figures if status not in ("failed", "unchanged") else {}))
+            entry(name, status, **(metrics if status not in ("failed", "unchanged") else {}))
         )
         if status != "failed":
             picture = _picture(i % 4 == 3, i % 5)

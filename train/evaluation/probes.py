@@ -138,17 +138,17 @@ def ours(
         choose: which result of a fill is pasted, HWC in [0, 1].
     """
 
-    def fill(rgb: Pixels, hole: Mask) -> Pixels:
+    def fill(rgb: Pixels, hole_mask: Mask) -> Pixels:
         result = rgb.copy()
-        for one, filled in fills(inpainters, route, rgb, hole, framed=route is Route.FACE):
-            composite.blend_into(result, choose(filled), filled.window, one, hole)
+        for hole, filled in fills(inpainters, route, rgb, hole_mask, framed=route is Route.FACE):
+            composite.blend_into(result, choose(filled), filled.window, hole, hole_mask)
         return result
 
     return fill
 
 
 def fills(
-    inpainters: Inpainters, route: Route, rgb: Pixels, hole: Mask, *, framed: bool
+    inpainters: Inpainters, route: Route, rgb: Pixels, hole_mask: Mask, *, framed: bool
 ) -> Iterator[tuple[Hole, Fill]]:
     """Each hole of the mask with its fill by a given route.
 
@@ -156,14 +156,14 @@ def fills(
         inpainters: the networks.
         route: of every hole.
         rgb: HWC.
-        hole: HW.
-        framed: the picture is an aligned face, and so itself the face's frame.
+        hole_mask: HW.
+        framed: whether the picture is an aligned face, which fills the face network's frame.
     """
-    for one in mask.find_holes(hole):
+    for hole in mask.find_holes(hole_mask):
         if framed:
-            yield one, inpainters.face_frame(rgb, hole, Box(0, 0, rgb.shape[1], rgb.shape[0]))
+            yield hole, inpainters.face_frame(rgb, hole_mask, Box.full(rgb.shape))
         else:
-            yield one, inpainters.fill(rgb, hole, one, route)
+            yield hole, inpainters.fill(rgb, hole_mask, hole, route)
 
 
 def errors(result: Pixels, rgb: Pixels, hole: Mask, perceptual: Perceptual) -> dict[str, float]:

@@ -49,12 +49,12 @@ def segmentation(data: Path, *, count: int) -> dict[str, Any]:
             seconds.append(time.perf_counter() - begun)
             counts += confusion(most_probable(probabilities, rgb), label)
             masks += [
-                mask_figures(remover, rgb, label, c)
+                mask_metrics(remover, rgb, label, c)
                 for c in np.unique(label)
                 if 0 < c < 21 and (label == c).mean() >= LEAST_SHARE
             ]
-        figures = {k: round(v, 4) for k, v in intersection_over_union(counts).items()}
-        table[name] = figures | {
+        ious = {k: round(v, 4) for k, v in intersection_over_union(counts).items()}
+        table[name] = ious | {
             "count": len(seconds),
             "seconds_median": round(float(np.median(seconds)), 4),
         }
@@ -111,7 +111,7 @@ def removal_mask(remover: ObjectRemover, rgb: Pixels, category: int) -> Mask:
     return remover.select(Photo(rgb), removal).hole_mask
 
 
-def mask_figures(
+def mask_metrics(
     remover: ObjectRemover, rgb: Pixels, label: NDArray[np.uint8], category: int
 ) -> tuple[float, float, float]:
     """Compare the removal mask of a photo with its label; pixels of 255 do not count.

@@ -25,7 +25,7 @@ def similarity(output_logits: Tensor, truth_logits: Tensor, top: int = 1) -> Ten
         top: 1 or more.
 
     Returns:
-        N bool; its mean is the table's figure.
+        N bool; its mean is the table's value.
 
     Raises:
         ValueError: the shapes differ, there is no class, ``top`` is below 1, or a logit is NaN,

@@ -31,7 +31,7 @@ from ..tasks.edge_connect import EdgeConnectTask
 from ..tasks.edsr import EDSRTask
 from ..tasks.gated_conv import GatedConvTask
 from ..tasks.partial_conv import PartialConvTask
-from . import figures, results, texture_selection
+from . import plots, results, texture_selection
 from .request import TableRequest, lpips, pictures, squares
 from .results import Claim, Row
 from .runs import Arm, Trained, train_arms, training_noise
@@ -45,7 +45,7 @@ STS, SRN, OTHERS = "sts", "srn", ("gated-conv", "partial-conv", "edge-connect")
 #: the coarse output enlarged, and no network.
 UNTRAINED = ("coherent-texture", "enlarged", "navier-stokes", "grey")
 #: The metrics of the printed table.
-FIGURES = ("l1", "l2", "lpips", "similarity", "similarity5", "hole_l1")
+METRICS = ("l1", "l2", "lpips", "similarity", "similarity5", "hole_l1")
 #: Side in pixels of the block that one pixel of the coarse output represents.
 BLOCK = 8
 
@@ -105,17 +105,17 @@ def run(request: TableRequest) -> str:
             f"{name} | {filler}": value for filler, value in _all_rows(name, of_set, test).items()
         }
         _grid(request.folder / f"{name}.jpg", name, of_set, test)
-        for figure in ("l1", "lpips"):
+        for column in ("l1", "lpips"):
             lines = {
-                a: [(p["samples"], p[figure]) for p in runs[0].curve]
+                a: [(p["samples"], p[column]) for p in runs[0].curve]
                 for a, runs in of_set.items()
                 if not a.endswith("edsr")
             }
-            figures.curves(
-                request.folder / f"{name}-{figure}.png",
+            plots.curves(
+                request.folder / f"{name}-{column}.png",
                 lines,
                 "pictures seen",
-                f"{figure.upper()} of the composite",
+                f"{column.upper()} of the composite",
             )
     arms: dict[str, Any] = {
         name: {"figures": results.means(arm_rows)} for name, arm_rows in rows.items()
@@ -151,7 +151,7 @@ def run(request: TableRequest) -> str:
             a.split(" | ")[1]: s["figures"] for a, s in arms.items() if a.startswith(name + " | ")
         }
         of_claims = [c for c in claims if c.claim.startswith(name.capitalize())]
-        tables.append(f"{name}\n" + results.render(metrics, FIGURES, of_claims))
+        tables.append(f"{name}\n" + results.render(metrics, METRICS, of_claims))
     return "\n\n".join(tables)
 
 
@@ -431,19 +431,19 @@ def _claims(
 ) -> list[Claim]:
     """The paper's claims on one set."""
 
-    def against(other: str, figure: str) -> results.Interval:
+    def against(other: str, metric: str) -> results.Interval:
         pair = rows[f"{name} | {STS}"], rows[f"{name} | {other}"]
-        difference = results.difference(*pair, figure)
+        difference = results.difference(*pair, metric)
         if other == SRN:  # both enlarge the same outputs
             return difference
         noises = (
-            noise[f"{name}-{a}"][figure] * abs(results.means(r)[figure])
+            noise[f"{name}-{a}"][metric] * abs(results.means(r)[metric])
             for a, r in zip(("compression", other), pair, strict=True)
         )
         return results.widened(difference, *noises)
 
-    def against_all(figure: str) -> tuple[list[results.Interval], str]:
-        differences = {o: against(o, figure) for o in OTHERS}
+    def against_all(metric: str) -> tuple[list[results.Interval], str]:
+        differences = {o: against(o, metric) for o in OTHERS}
         text = "; ".join(f"{other} {difference}" for other, difference in differences.items())
         return list(differences.values()), text
 
@@ -490,7 +490,7 @@ def _grid(path: Path, name: str, trained: dict[str, list[Trained]], test: Test) 
     few = replace(test, pictures=test.pictures[:6], masks=test.masks[:6])
     with torch.inference_mode():
         composites = _composites(name, trained, 0, few)
-    figures.grid(
+    plots.grid(
         path,
         {
             "input": few.pictures * few.masks + 0.5 * (1 - few.masks),

@@ -23,7 +23,7 @@ from ..data import holes
 from ..presets import paper
 from ..tasks.base import InpaintingTask
 from ..tasks.partial_conv import PartialConvTask
-from . import figures, results
+from . import plots, results
 from .request import TableRequest, lpips, pictures, squares
 from .results import Claim, Row
 from .runs import Arm, Trained, train_arms, training_noise
@@ -35,7 +35,7 @@ FULL, CLASSICAL, BLACK = "full", "navier-stokes", "navier-stokes, the known part
 #: The metrics of Table I; 1 = higher is better, -1 = lower is better.
 TABLE_I = {"l1": -1, "mse": -1, "psnr": 1, "ssim": 1}
 #: The metrics of the printed table.
-FIGURES = (
+METRICS = (
     "l1",
     "mse",
     "psnr",
@@ -146,26 +146,26 @@ def run(request: TableRequest) -> str:
         rows=rows,
         claims=claims,
     )
-    for figure in ("psnr", "lpips"):
+    for column in ("psnr", "lpips"):
         lines = {
-            name: [(p["samples"], p[figure]) for p in runs[0].curve]
+            name: [(p["samples"], p[column]) for p in runs[0].curve]
             for name, runs in trained.items()
         }
-        figures.curves(
-            request.folder / f"{figure}.png",
+        plots.curves(
+            request.folder / f"{column}.png",
             lines,
             "pictures seen",
-            figure.upper() + ", mean over the three ratios",
+            column.upper() + ", mean over the three ratios",
         )
     _grid(request.folder / "grid.jpg", trained, tests[RATIOS[-1]])
     tables = []
     for r in RATIOS:
         of_ratio = {
-            name: {f: s["figures"][f"{f}@{r}"] for f in FIGURES} for name, s in summary.items()
+            name: {f: s["figures"][f"{f}@{r}"] for f in METRICS} for name, s in summary.items()
         }
         tables.append(
             f"hole ratio {r}\n"
-            + results.render(of_ratio, FIGURES, claims if r == RATIOS[-1] else [])
+            + results.render(of_ratio, METRICS, claims if r == RATIOS[-1] else [])
         )
     return "\n\n".join(tables)
 
@@ -250,7 +250,7 @@ def _row(
 
 
 def readings(rows: dict[str, list[Row]]) -> dict[str, Any]:
-    """Possible meanings of Table I's figures, tested on this run.
+    """Possible meanings of Table I's numbers, tested on this run.
 
     The paper prints PSNR 55.5 dB beside MSE 0.192: 10 log10(255^2 / 0.192) = 55.3, so its MSE
     counts 8-bit levels or is divided by the wrong peak. SSIM 0.494 does not belong to an error
@@ -458,4 +458,4 @@ def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Ten
     classical = [_classical(_array(p[None]), k[0].numpy() < 0.5) for p, k in zip(x, m, strict=True)]
     columns[CLASSICAL] = torch.from_numpy(np.stack(classical)).permute(0, 3, 1, 2)
     columns["truth"] = x
-    figures.grid(path, columns)
+    plots.grid(path, columns)

@@ -69,9 +69,9 @@ def over_seeds(runs: Sequence[Sequence[Row]]) -> list[Row]:
     return [{**same[0], **means(same)} for same in zip(*runs, strict=True)]
 
 
-def column(rows: Sequence[Row], figure: str) -> NDArray[np.float64]:
+def column(rows: Sequence[Row], metric: str) -> NDArray[np.float64]:
     """One metric over the rows."""
-    return np.array([float(r[figure]) for r in rows])
+    return np.array([float(r[metric]) for r in rows])
 
 
 def interval(values: NDArray[np.float64], *, draws: int = 4000, seed: int = 0) -> Interval:
@@ -91,15 +91,15 @@ def interval(values: NDArray[np.float64], *, draws: int = 4000, seed: int = 0) -
     return Interval(float(values.mean()), float(low), float(high), len(values))
 
 
-def difference(a: Sequence[Row], b: Sequence[Row], figure: str) -> Interval:
-    """``figure`` of ``a`` minus that of ``b``, picture by picture.
+def difference(a: Sequence[Row], b: Sequence[Row], metric: str) -> Interval:
+    """``metric`` of ``a`` minus that of ``b``, picture by picture.
 
     Raises:
         ValueError: the rows are of different pictures.
     """
     if [r["picture"] for r in a] != [r["picture"] for r in b]:
         raise ValueError("expected rows of the same pictures in the same order")
-    return interval(column(a, figure) - column(b, figure))
+    return interval(column(a, metric) - column(b, metric))
 
 
 def between(
@@ -235,15 +235,15 @@ def plain(value: Any) -> Any:
 
 
 def render(
-    arms: Mapping[str, Mapping[str, float]], figures: Sequence[str], claims: Sequence[Claim]
+    arms: Mapping[str, Mapping[str, float]], metrics: Sequence[str], claims: Sequence[Claim]
 ) -> str:
     """A text table of arms by metrics, with the claims below it."""
     wide = max(12, *(len(a) + 2 for a in arms))
-    lines = ["".ljust(wide) + "".join(f.rjust(max(10, len(f) + 2)) for f in figures)]
-    for arm, metrics in arms.items():
+    lines = ["".ljust(wide) + "".join(f.rjust(max(10, len(f) + 2)) for f in metrics)]
+    for arm, values in arms.items():
         lines.append(
             arm.ljust(wide)
-            + "".join(_cell(metrics.get(f)).rjust(max(10, len(f) + 2)) for f in figures)
+            + "".join(_cell(values.get(f)).rjust(max(10, len(f) + 2)) for f in metrics)
         )
     return "\n".join(
         [*lines, "", *(f"{c.verdict.upper()}: {c.claim}\n    {c.evidence}" for c in claims)]

@@ -23,12 +23,12 @@ from ..data import holes
 from ..data.pictures import find_images, read_rgb, square
 from ..evaluation.probes import classical, errors
 from ..evaluation.probes import fills as route_fills
-from . import figures, results
+from . import plots, results
 from .request import TableRequest
 from .results import Claim, Row
 
 #: The metrics of the printed table.
-FIGURES = ("lpips", "psnr", "hole_l1", "hole_psnr")
+METRICS = ("lpips", "psnr", "hole_l1", "hole_psnr")
 CLASSICAL = "navier-stokes"
 #: Side in pixels of the faces.
 FACE_SIDE = 128
@@ -114,7 +114,7 @@ def run(request: TableRequest) -> str:
         }
         tables.append(
             f"{kind.name} (routed: {kind.route.value})\n"
-            + results.render(of_kind, FIGURES, [claim])
+            + results.render(of_kind, METRICS, [claim])
         )
     return "\n\n".join(tables)
 
@@ -169,7 +169,7 @@ def _measure(
         name: torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
         for name, pictures in shown.items()
     }
-    figures.grid(request.folder / f"{kind.name}.jpg", tensors)
+    plots.grid(request.folder / f"{kind.name}.jpg", tensors)
     return rows
 
 
@@ -240,4 +240,4 @@ def _plot(path: Path, rows: dict[str, list[Row]], all_kinds: Sequence[Kind]) -> 
     bars = {
         f: [results.means(rows[f"{k.name} | {f}"])["lpips"] for k in all_kinds] for f in fillers
     }
-    figures.bars(path, [k.name for k in all_kinds], bars, "LPIPS (SqueezeNet)")
+    plots.bars(path, [k.name for k in all_kinds], bars, "LPIPS (SqueezeNet)")

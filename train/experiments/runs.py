@@ -260,19 +260,19 @@ def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, l
     return trained
 
 
-def training_noise(runs: Sequence[Trained], figure: str) -> float:
-    """How much an arm's mean ``figure`` depends on the chance of one training, as a share of it.
+def training_noise(runs: Sequence[Trained], metric: str) -> float:
+    """How much an arm's mean ``metric`` depends on the chance of one training, as a share of it.
 
     An interval over test pictures does not contain this uncertainty. With several seeds it is
     twice the standard error of their means. With one it is the larger of the last two changes
     of its curve: a change that more training causes, another seed would cause as well.
     """
     if len(runs) > 1:
-        values = np.array([np.nanmean([float(r[figure]) for r in t.rows]) for t in runs])
+        values = np.array([np.nanmean([float(r[metric]) for r in t.rows]) for t in runs])
         return float(
             2 * values.std(ddof=1) / math.sqrt(len(values)) / max(1e-12, abs(values.mean()))
         )
-    last = [p.get(figure, math.nan) for p in runs[0].curve[-3:]]
+    last = [p.get(metric, math.nan) for p in runs[0].curve[-3:]]
     return (
         max(abs(b - a) for a, b in pairwise(last)) / max(1e-12, abs(last[-1]))
         if len(last) > 1

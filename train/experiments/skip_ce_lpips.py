@@ -19,7 +19,7 @@ from ..data import holes
 from ..presets import paper
 from ..tasks.base import InpaintingTask
 from ..tasks.skip_context import SkipContextTask
-from . import figures, results
+from . import plots, results
 from .faces import balanced, read_labels, turned
 from .request import Pictures, TableRequest, lpips, pictures, squares
 from .results import Claim, Interval, Row
@@ -32,7 +32,7 @@ EQUAL = 0.05
 #: Rows or columns of the centred hole.
 CENTRE = slice((SIZE - HOLE) // 2, (SIZE + HOLE) // 2)
 #: The metrics of the printed table.
-FIGURES = (
+METRICS = (
     "lpips",
     "lpips_hole",
     "lpips_output",
@@ -75,19 +75,19 @@ def run(request: TableRequest) -> str:
         rows=rows,
         claims=claims,
     )
-    for figure in ("lpips_hole", "lpips_output"):
+    for column in ("lpips_hole", "lpips_output"):
         lines = {
-            name: [(p["samples"], p[figure]) for p in runs[0].curve]
+            name: [(p["samples"], p[column]) for p in runs[0].curve]
             for name, runs in trained.items()
         }
-        figures.curves(
-            request.folder / f"{figure}.png",
+        plots.curves(
+            request.folder / f"{column}.png",
             lines,
             "pictures seen",
-            f"LPIPS ({metric}) x 100, {figure.removeprefix('lpips_')}",
+            f"LPIPS ({metric}) x 100, {column.removeprefix('lpips_')}",
         )
     _grid(request.folder / "grid.jpg", trained, test)
-    return results.render({name: s["figures"] for name, s in summary.items()}, FIGURES, claims)
+    return results.render({name: s["figures"] for name, s in summary.items()}, METRICS, claims)
 
 
 def judged(
@@ -236,11 +236,11 @@ def _claims(trained: dict[str, list[Trained]], rows: dict[str, list[Row]]) -> li
     """The paper's claims, and what the balanced sampler changes."""
     mean = {name: results.means(r) for name, r in rows.items()}
 
-    def difference(a: str, b: str, figure: str) -> Interval:
+    def difference(a: str, b: str, metric: str) -> Interval:
         noises = (
-            training_noise(trained[name], figure) * abs(mean[name][figure]) for name in (a, b)
+            training_noise(trained[name], metric) * abs(mean[name][metric]) for name in (a, b)
         )
-        return results.widened(results.difference(rows[a], rows[b], figure), *noises)
+        return results.widened(results.difference(rows[a], rows[b], metric), *noises)
 
     zero_one = difference("model-1", "model-0", "lpips_hole")
     margin = EQUAL * mean["model-0"]["lpips_hole"]
@@ -398,4 +398,4 @@ def _grid(path: Path, trained: dict[str, list[Trained]], test: tuple[Tensor, Ten
             )
     columns["3, composite"] = x * m + columns["model-3"] * (1 - m)
     columns["truth"] = x
-    figures.grid(path, columns)
+    plots.grid(path, columns)

@@ -1,1 +1,1 @@
-"""Output folders, local and remote, and the claims that tell a run's own files from others."""
+"""Output folders, local and remote, and claims, by which a run knows its own files."""

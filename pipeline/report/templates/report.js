@@ -22,8 +22,8 @@
   });
   let shown = photos, current = null;
 
-  function number(photo, figure) {
-    const text = photo.element.dataset[figure];
+  function number(photo, metric) {
+    const text = photo.element.dataset[metric];
     return text === "" ? -Infinity : Number(text);
   }
 

@@ -48,8 +48,10 @@ def entries(changeable: Ground, out: Path) -> dict[str, dict[str, Any]]:
 
 def assert_processed_again(changeable: Ground, out: Path, tmp_path: Path) -> None:
     """The next run leaves the same files as a new run over the current photos."""
-    found, fresh = entries(changeable, out), entries(changeable, tmp_path / "fresh")
-    assert {name for name, entry in found.items() if entry["status"] == "failed"} == {"broken.png"}
+    by_name, fresh = entries(changeable, out), entries(changeable, tmp_path / "fresh")
+    assert {name for name, entry in by_name.items() if entry["status"] == "failed"} == {
+        "broken.png"
+    }
     for name, entry in fresh.items():
         if entry["output"]:
             assert (out / entry["output"]).read_bytes() == (
@@ -62,12 +64,12 @@ def test_a_photo_deleted_before_its_turn_is_a_failed_entry(
 ) -> None:
     gone = changeable.folder / "in" / "deep" / "c.jpg"
     during("a.png", gone.unlink, monkeypatch)
-    found = entries(changeable, tmp_path / "out")
-    assert found["deep/c.jpg"]["status"] == "failed"
-    assert found["deep/c.jpg"]["error"].startswith(
+    by_name = entries(changeable, tmp_path / "out")
+    assert by_name["deep/c.jpg"]["status"] == "failed"
+    assert by_name["deep/c.jpg"]["error"].startswith(
         f"{gone}: existed when the run began, and is missing now"
     )
-    assert found["deep/b.jpg"]["status"] in ("ok", "review")
+    assert by_name["deep/b.jpg"]["status"] in ("ok", "review")
     assert "deep/c.jpg" not in entries(changeable, tmp_path / "out")
 
 
@@ -84,13 +86,13 @@ def test_a_photo_that_changes_in_progress_leaves_no_result(
         "deleted": photo.unlink,
     }
     during(photo.name, changes[how], monkeypatch)
-    found = entries(changeable, out)
-    assert found[name]["status"] == "failed"
-    assert found[name]["error"] == (
+    by_name = entries(changeable, out)
+    assert by_name[name]["status"] == "failed"
+    assert by_name[name]["error"] == (
         f"{photo}: changed while it was in progress, the result was discarded; "
         "run the same command again"
     )
-    assert found[name]["output"] is None
+    assert by_name[name]["output"] is None
     assert not (out / name).exists()
     if how != "replaced":
         photo.write_bytes(content)
@@ -125,8 +127,8 @@ def test_a_mask_that_changes_in_progress_leaves_no_result(
 ) -> None:
     mask = changeable.folder / "masks" / "a.png"
     during("a.png", lambda: Image.new("1", (64, 48)).save(mask), monkeypatch)
-    found = entries(changeable, tmp_path / "out")
-    assert found["a.png"]["error"].startswith(f"{mask}: changed while it was in progress")
+    by_name = entries(changeable, tmp_path / "out")
+    assert by_name["a.png"]["error"].startswith(f"{mask}: changed while it was in progress")
     assert not (tmp_path / "out" / "a.png").exists()
     assert_processed_again(changeable, tmp_path / "out", tmp_path)
 
@@ -153,7 +155,9 @@ def test_a_photo_added_during_a_run_belongs_to_the_next_run(
         "a.png", lambda: Image.fromarray(scene(48, 64, person=None, seed=8)).save(new), monkeypatch
     )
     assert "new.png" not in entries(changeable, tmp_path / "out")
-    found = {name: entry["status"] for name, entry in entries(changeable, tmp_path / "out").items()}
-    assert found.pop("new.png") == "unchanged"
-    assert found.pop("broken.png") == "failed"
-    assert set(found.values()) == {"skipped"}
+    by_name = {
+        name: entry["status"] for name, entry in entries(changeable, tmp_path / "out").items()
+    }
+    assert by_name.pop("new.png") == "unchanged"
+    assert by_name.pop("broken.png") == "failed"
+    assert set(by_name.values()) == {"skipped"}

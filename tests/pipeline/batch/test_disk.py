@@ -98,14 +98,14 @@ def test_a_file_that_is_too_large_for_the_disk_is_a_failed_entry_among_finished_
             return command(ground, out)
 
         assert ended(start(work)) == 1
-        found = {p["input"]: p for p in read_report(out / "report.json")["photos"]}
-        assert {name for name, entry in found.items() if entry["status"] == "failed"} == {
+        by_name = {p["input"]: p for p in read_report(out / "report.json")["photos"]}
+        assert {name for name, entry in by_name.items() if entry["status"] == "failed"} == {
             "broken.png",
             "large.bmp",
         }
         assert (
             f"{out / 'large.bmp'}: cannot be written (File too large)"
-            in found["large.bmp"]["error"]
+            in by_name["large.bmp"]["error"]
         )
         assert not (out / "large.bmp").exists()
     finally:
@@ -176,13 +176,13 @@ def test_a_folder_without_rights_in_the_output_fails_its_own_photos_only(
     with without_rights(out / "deep") as holds:
         if not holds:
             pytest.skip("the superuser may write into every folder")
-        found = {p["input"]: p for p in ground.clean(out).photos}
-        assert {name for name, entry in found.items() if entry["status"] == "failed"} == {
+        by_name = {p["input"]: p for p in ground.clean(out).photos}
+        assert {name for name, entry in by_name.items() if entry["status"] == "failed"} == {
             "broken.png",
             "deep/b.jpg",
             "deep/c.jpg",
         }
-        assert f"{out / 'deep' / 'b.jpg'}: cannot be written" in found["deep/b.jpg"]["error"]
+        assert f"{out / 'deep' / 'b.jpg'}: cannot be written" in by_name["deep/b.jpg"]["error"]
 
 
 def test_a_photo_that_cannot_be_written_is_a_failed_entry_among_finished_ones(
@@ -196,15 +196,15 @@ def test_a_photo_that_cannot_be_written_is_a_failed_entry_among_finished_ones(
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", refused)
-    found = {p["input"]: p for p in ground.clean(tmp_path / "out").photos}
-    assert {name for name, entry in found.items() if entry["status"] == "failed"} == {
+    by_name = {p["input"]: p for p in ground.clean(tmp_path / "out").photos}
+    assert {name for name, entry in by_name.items() if entry["status"] == "failed"} == {
         "broken.png",
         "deep/b.jpg",
         "deep/c.jpg",
     }
     assert (
         "deep/b.jpg: cannot be written (Permission denied); check the folder's permissions"
-        in found["deep/b.jpg"]["error"]
+        in by_name["deep/b.jpg"]["error"]
     )
     monkeypatch.undo()
     assert {

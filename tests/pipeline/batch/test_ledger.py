@@ -49,7 +49,7 @@ def change_row(out: Path, name: str, **changes: Any) -> None:
     (out / JOURNAL_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def test_a_second_run_skips_and_keeps_the_figures(photos: Path, tmp_path: Path) -> None:
+def test_a_second_run_skips_and_keeps_the_metrics(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = clean(photos, out)
     times = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}

@@ -128,8 +128,8 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket | None]:
     if any(importlib.util.find_spec(name) is None for name in ("moto", "s3fs", "flask_cors")):
         yield None
         return
-    with s3_bucket(tmp_path_factory.mktemp("s3") / "log") as found:
-        yield found
+    with s3_bucket(tmp_path_factory.mktemp("s3") / "log") as bucket:
+        yield bucket
 
 
 @pytest.fixture(scope="module")

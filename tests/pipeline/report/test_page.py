@@ -158,12 +158,12 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
     assert [a["value"] for a in parsed.of("input") if a["type"] == "range"] == ["44"]
 
 
-def test_a_figure_that_was_not_measured_is_not_shown(tmp_path: Path) -> None:
+def test_a_metric_that_was_not_measured_is_not_shown(tmp_path: Path) -> None:
     text = write_page(tmp_path, [entry("a.jpg", holes=[hole(None, None)], residue=None)]).read_text(
         encoding="utf-8"
     )
-    (figures,) = re.findall(r'<dl class="figures">(.*?)</dl>', text, re.DOTALL)
-    assert re.findall("<dt>(.*?)</dt>", figures) == ["holes", "outside", "time"]
+    (metrics,) = re.findall(r'<dl class="metrics">(.*?)</dl>', text, re.DOTALL)
+    assert re.findall("<dt>(.*?)</dt>", metrics) == ["holes", "outside", "time"]
     parsed = Page(text)
     assert "None" not in parsed.text
     assert [a["class"] for a in parsed.of("figure")] == ["chart stages"]

@@ -50,6 +50,6 @@ def test_the_last_bar_of_a_histogram_holds_the_outliers() -> None:
     assert make_histogram("Probe", "note", [None]) is None
 
 
-def test_figures_past_their_thresholds_are_marked() -> None:
+def test_metrics_past_their_thresholds_are_marked() -> None:
     view = photo_view(entry("a", holes=[hole(2.5, 0.1)], residue=0.3, score=9.0), {}, None)
     assert view["past"] == {"share": False, "residue": True, "score": True}

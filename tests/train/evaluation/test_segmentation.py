@@ -9,7 +9,7 @@ from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.selection import Selection
 from remove_objects.pipeline.types import Photo
-from remove_objects.train.evaluation.segmentation import mask_figures
+from remove_objects.train.evaluation.segmentation import mask_metrics
 
 
 class Fixed:
@@ -30,7 +30,7 @@ def figures(mask: np.ndarray) -> tuple[float, float, float]:
     label[2:6, 2:7] = 12  # 20 pixels of dog
     label[9] = 255
     remover: Any = Fixed(mask)
-    return mask_figures(remover, np.zeros((10, 10, 3), np.uint8), label, 12)
+    return mask_metrics(remover, np.zeros((10, 10, 3), np.uint8), label, 12)
 
 
 def test_void_pixels_do_not_count() -> None:

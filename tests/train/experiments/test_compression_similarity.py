@@ -144,7 +144,7 @@ def test_the_programs_texture_does_not_read_there_either(data: Path) -> None:
     assert torch.equal(clean * (1 - test.masks), dirty * (1 - test.masks))
 
 
-def test_figures_of_known_fills(data: Path) -> None:
+def test_metrics_of_known_fills(data: Path) -> None:
     test, _ = case(data)
     same = compression_similarity.measured(test, test.pictures)
     assert {(r["l1"], r["l2"], r["hole_l1"], r["similarity"], r["similarity5"]) for r in same} == {

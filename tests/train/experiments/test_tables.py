@@ -56,7 +56,7 @@ TABLES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
-def test_a_quick_table_writes_figures_rows_plot_and_grid(run: Any, table: str) -> None:
+def test_a_quick_table_writes_metrics_rows_plot_and_grid(run: Any, table: str) -> None:
     folder = run(table)
     files, arms, count = TABLES[table]
     result = json.loads((folder / "results.json").read_text(encoding="utf-8"))
@@ -143,7 +143,7 @@ def skip_arm(folder: Path) -> tuple[TableRequest, Any]:
     )
 
 
-def test_figures_of_a_skip_ce_arm(tmp_path: Path) -> None:
+def test_metrics_of_a_skip_ce_arm(tmp_path: Path) -> None:
     """A network that returns its input, and one that returns grey, have known metrics."""
     _, arm = skip_arm(tmp_path)
     task = arm.task(0)
@@ -175,7 +175,7 @@ def test_figures_of_a_skip_ce_arm(tmp_path: Path) -> None:
     assert [r["picture"] for r in grey] == ["val000.png", "val001.png", "val002.png"]
 
 
-def test_figures_of_a_partial_conv_row() -> None:
+def test_metrics_of_a_partial_conv_row() -> None:
     truth = np.full((32, 32, 3), 0.5, np.float32)
     hole = np.zeros((32, 32), bool)
     hole[:8] = True  # a quarter

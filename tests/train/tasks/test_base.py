@@ -131,7 +131,7 @@ def test_adam_has_the_schedules_numbers() -> None:
 
 
 @pytest.mark.parametrize(("value", "painted"), [(0.5, 0.5), (7.0, 1.0), (-3.0, 0.0)])
-def test_held_out_figures_by_hand(value: float, painted: float) -> None:
+def test_held_out_metrics_by_hand(value: float, painted: float) -> None:
     dark = torch.full((3, 3, 8, 8), 0.25)
     masks = torch.ones(3, 1, 8, 8)
     masks[..., :4] = 0

@@ -161,7 +161,7 @@ class Fixed(nn.Module):
         return torch.tensor([self.rows[round(float(p[0].mean() * 255))] for p in image]).float()
 
 
-def test_held_out_figures_by_hand(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_held_out_metrics_by_hand(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = {
         10: [9.0, 0, 0, 0, 0, 0, 0],
         20: [6, 5, 4, 3, 2, 1, 0],

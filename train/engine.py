@@ -182,7 +182,7 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
 def is_first_process() -> bool:
     """Whether this is the first of the processes that train together.
 
-    Only the launcher's environment tells before they are connected.
+    Before they are connected, only the launcher's environment says so.
     """
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
@@ -353,12 +353,12 @@ class _Session:
             self.fabric.barrier()
             return {}
         network = self.ema.module
-        was = network.training
+        was_training = network.training
         network.eval()
         with torch.inference_mode(), self.fabric.autocast():
             metrics = {k: round(v, 5) for k, v in self.task.evaluate(network).items()}
             grid = self.task.samples(network)
-        network.train(was)
+        network.train(was_training)
         self._log({"step": self.step, **metrics})
         if grid is not None:
             self._write_samples(grid)
@@ -579,10 +579,10 @@ def _restore(
     """Load a checkpoint into task and average; returns (step, seconds)."""
     if state is None:
         return 0, 0.0
-    for name, part in _parts(task).items():
+    for name, stateful in _parts(task).items():
         if name in state["parts"]:
             try:
-                part.load_state_dict(state["parts"][name])
+                stateful.load_state_dict(state["parts"][name])
             except (RuntimeError, ValueError) as error:
                 first = str(error).splitlines()[0]
                 raise DamagedCheckpointError(
@@ -612,7 +612,7 @@ def _stop_signals() -> Iterator[threading.Event]:
     """
     stop = threading.Event()
 
-    def ask(number: int, _: Any) -> None:
+    def request_stop(number: int, _: Any) -> None:
         stop.set()
         signal.signal(
             number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler
@@ -620,7 +620,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
     with signals_restored(signal.SIGINT, signal.SIGTERM) as numbers:
         for number in numbers:
-            signal.signal(number, ask)
+            signal.signal(number, request_stop)
         yield stop
 
 

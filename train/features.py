@@ -56,7 +56,7 @@ class NormalisedVGG(nn.Module):
 
 
 class VGG16(nn.Module):
-    """The three pools of torchvision's VGG-16, as both papers use it.
+    """The outputs of the first three pools of torchvision's VGG-16, as both papers use it.
 
     The weights come from torchvision's hub; their hash is checked.
     """
@@ -93,7 +93,7 @@ class VGG16(nn.Module):
 
 
 class SqueezeNet(nn.Module):
-    """The four pools' inputs of torchvision's SqueezeNet 1.1, at an eighth of VGG's cost.
+    """Four feature maps of torchvision's SqueezeNet 1.1, at an eighth of VGG's cost.
 
     For machines without an accelerator.
     """

@@ -391,7 +391,7 @@ MODELS: dict[str, Model] = {
             "average": _AVERAGE,
         },
     ),
-    # The two networks that are no inpainters keep their numbers in their tasks.
+    # The two networks that are not inpainters keep their numbers in their tasks.
     "compact-segmenter": Model(task=_segmenter),
     "scene-classifier": Model(task=_scene_classifier),
 }

@@ -55,7 +55,7 @@ class UnwritableError(PhotoError):
 
 
 class ExistsError(UnwritableError):
-    """A file that this program did not write stands where the result should go.
+    """The result's place is taken by a file that this program did not write.
 
     The caller may ask the user, and then save again with permission to replace it.
     """

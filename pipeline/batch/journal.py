@@ -98,8 +98,8 @@ class Journal:
             if row.get("complete") is True:
                 self.complete, self.earlier, self.facts = True, set(self.rows), []
             entry, name = row.get("entry"), str(row.get("input"))
-            # The same row again is no new one: it stands in a store's piece too if the process
-            # died between merging the pieces and deleting them.
+            # A repeated row is not a new one: a store's piece holds it too if the process died
+            # between merging the pieces and deleting them.
             if (
                 is_entry(entry)
                 and entry["input"] == row.get("input")

@@ -145,7 +145,7 @@ class Worker:
             WeightsError, UsageError, OutputError: an error that every photo of the run would meet.
         """
         begun = time.monotonic()
-        # Until a file is written, the earlier run's file stands. If the work fails, the row still
+        # Until a file is written, the earlier run's file remains. If the work fails, the row still
         # says which files are ours.
         identity = ""
         written: _Written = {"written": task.written, "mask_written": task.mask_written}

@@ -55,7 +55,7 @@ def save_result(
         may_replace: decides whether an existing file at the target may be replaced.
 
     Raises:
-        ExistsError: a file stands at the target that may not be replaced.
+        ExistsError: the target exists and may not be replaced.
         UnwritableError: nothing was filled, the target is the input, or the disk refuses.
     """
     staged_mask = mask_target.with_name(f".{secrets.token_hex(8)}.part")

@@ -43,7 +43,7 @@ class Metadata:
         xmp: XMP.
         icc: the colour profile.
         dpi: horizontal and vertical density in dots per inch.
-        blocks: the format's other blocks, (name or marker, payload) as they stood in the file.
+        blocks: the format's other blocks, (name or marker, payload), unchanged.
     """
 
     exif: bytes | None = None

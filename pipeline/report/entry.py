@@ -74,7 +74,7 @@ def _hole(hole: HoleOutcome) -> HoleEntry:
 
 
 def _features(features: QualityFeatures | None) -> dict[str, float | None] | None:
-    """The features by the report's names, without those that stand beside them already."""
+    """The features by the report's names, without those that the hole's entry holds already."""
     if features is None:
         return None
     return {

@@ -150,7 +150,7 @@ class Histogram:
 
     Attributes:
         title: the metric's name.
-        note: what one value stands for, and its unit.
+        note: what one value describes, and its unit.
         counts: values in equal steps from 0 to ``top``; the last bar holds everything above, too.
         top: right end of the axis.
         beyond: whether any value lies above ``top``.

@@ -46,7 +46,7 @@ def write_csv(path: Path, photos: Sequence[Entry]) -> None:
     r"""Write the entries of ``report.json`` as a table, atomically.
 
     UTF-8, a comma between cells, photos in the order of their names. One row for every hole, with
-    the photo's columns repeated; photos without holes stand in ``report.json`` alone. ``None`` is
+    the photo's columns repeated; photos without holes are in ``report.json`` only. ``None`` is
     an empty cell. A text that begins with ``= + - @``, a tab or a line end gets an apostrophe
     before it, so that no spreadsheet runs a file's name as a formula: remove one apostrophe to get
     the name back. Bytes of a name that are not UTF-8 are written as ``\udcff``.

@@ -23,7 +23,7 @@ BETTER_ROWS = 8
 def photo_line(entry: AnyEntry) -> str:
     """One photo: verdict, seconds, score, name, routes, reason.
 
-    Cells of a fixed width stand first, so that the lines form columns.
+    Cells of a fixed width come first, so that the lines form columns.
     """
     score = "" if entry.get("score") is None else f"{entry['score']:.2f}"
     routes = ",".join(sorted({hole["route"] for hole in entry["holes"]})) or "-"

@@ -1,4 +1,4 @@
-"""What a run needs of an output folder, wherever that is."""
+"""The interface of an output folder, local or remote."""
 
 from __future__ import annotations
 

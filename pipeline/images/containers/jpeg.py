@@ -35,7 +35,7 @@ class Segment:
     scan: bytes = b""
 
     def encode(self) -> bytes:
-        """Return the segment as it stands in a file."""
+        """Return the segment's bytes in a file."""
         head = struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2)
         return head + self.payload + self.scan
 

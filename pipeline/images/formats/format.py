@@ -23,8 +23,8 @@ class Source:
         image: the picture as Pillow opened it, decoded.
         handle: its file, open for reading.
         turn: the orientation 1-8 in which the file's pixels lie.
-        exif: EXIF as it stands in the file, from its TIFF header on.
-        xmp: XMP as it stands in the file.
+        exif: the file's EXIF, unchanged, from its TIFF header on.
+        xmp: the file's XMP, unchanged.
         metadata: the file's metadata made true for the upright picture, without ``blocks``.
     """
 

@@ -1,6 +1,6 @@
 """The worker: one photo's files and its row of the journal.
 
-``test_changing_inputs.py`` tests inputs that change meanwhile, ``test_claims.py`` the claims.
+Inputs that change meanwhile: ``test_changing_inputs.py``; claims: ``output/test_claims.py``.
 """
 
 from __future__ import annotations

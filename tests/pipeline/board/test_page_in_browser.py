@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +19,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from tests.support.board_serving import Served, serve
 from tests.support.box_segmenter import BoxSegmenter
+from tests.support.browser import EXECUTABLE, FLAGS
 from tests.support.scenes import scene
 
 pytest.importorskip("gradio", reason="Gradio is not installed: pip install '.[board]'")
@@ -29,15 +29,6 @@ playwright = pytest.importorskip(
 
 pytestmark = [pytest.mark.browser, pytest.mark.network, pytest.mark.slow]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ODD = "<img src=x onerror=document.title=1>.png"
 #: The box of the red mark in the large photo: x, y, w, h.
 MARK = (2900, 700, 80, 60)
@@ -46,15 +37,13 @@ MARK = (2900, 700, 80, 60)
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless browser: the system's Chromium or Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next(filter(None, map(shutil.which, names)), None)
     with playwright.sync_playwright() as play:
-        if installed is None and not Path(play.chromium.executable_path).exists():
+        if EXECUTABLE is None and not Path(play.chromium.executable_path).exists():
             pytest.skip(
                 "no Chromium is installed: apt-get install chromium, "
                 "or python -m playwright install chromium"
             )
-        browser = play.chromium.launch(executable_path=installed, args=FLAGS)
+        browser = play.chromium.launch(executable_path=EXECUTABLE, args=[*FLAGS])
         yield browser
         browser.close()
 

@@ -5,7 +5,6 @@ It is quick, logs nothing, uses no network, and works by keyboard and mouse.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,29 +14,18 @@ import pytest
 from remove_objects.pipeline.report import page as report_html
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.types import Photo
+from tests.support.browser import EXECUTABLE, FLAGS, NAMES
 from tests.support.pages import entry, hole, many, outcome, write_page
 from tests.support.scenes import scene
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install '.[test]'"
 )
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-EXECUTABLE = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PHOTOS = 300
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        EXECUTABLE is None, reason=f"no browser: none of {', '.join(BROWSERS)} is on the PATH"
+        EXECUTABLE is None, reason=f"no browser: none of {', '.join(NAMES)} is on the PATH"
     ),
 ]
 
@@ -89,7 +77,7 @@ class Tab:
 def browser() -> Iterator[Any]:
     """A browser without a window."""
     with sync_api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=EXECUTABLE, args=list(FLAGS))
+        started = play.chromium.launch(executable_path=EXECUTABLE, args=["--headless", *FLAGS])
         yield started
         started.close()
 

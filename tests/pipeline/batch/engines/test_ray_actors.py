@@ -41,7 +41,7 @@ needs_s3 = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("moto", "s3fs", "flask_cors")),
     reason="no S3 server: pip install '.[test]'",
 )
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 OPTIONS = ["--no-probe", "--offline", "--device", "cpu", "--quiet"]
 PHOTOS = 12
 #: The command with a terminal's Ctrl-C. A suite in the background ignores the signal, and the

@@ -156,17 +156,19 @@ def measure(
         return 2
     try:
         if table == "probes":
-            metrics = probes.probes(data, tests or list(probes.TESTS), count=count, keep=pictures)
+            metrics = probes.evaluate_probes(
+                data, tests or list(probes.TESTS), count=count, keep=pictures
+            )
             print(probes.render(metrics))
         elif table == "segmentation":
             from .evaluation import segmentation
 
-            metrics = segmentation.segmentation(data, count=count)
+            metrics = segmentation.evaluate_segmentation(data, count=count)
             print(segmentation.render(metrics))
         else:
             from .evaluation import pairs
 
-            metrics = pairs.pairs(data, keep=pictures)
+            metrics = pairs.evaluate_pairs(data, keep=pictures)
             print(pairs.render_pairs(metrics))
     except OSError as error:
         print(f"evaluate-inpainter: {error}", file=sys.stderr)

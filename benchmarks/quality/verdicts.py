@@ -468,7 +468,7 @@ def fit(args: argparse.Namespace) -> None:
     mean.
     """
     rows = read(args.file)
-    names = args.signs.split(",") if args.signs else list(WEIGHTS)
+    names = args.features.split(",") if args.features else list(WEIGHTS)
     truth = np.log(column(rows, "true_lpips"))
     values, usual = [], []
     for name in names:
@@ -605,7 +605,7 @@ def main() -> None:
     fits = verbs.add_parser("fit")
     fits.add_argument("file", type=Path)
     fits.add_argument(
-        "--signs",
+        "--features",
         help="the features, separated by commas (default: those of pipeline/quality/verdict.py)",
     )
     fits.add_argument(

@@ -42,7 +42,7 @@ def read_pairs(data: Path) -> Iterator[tuple[str, Pixels, Pixels, Mask]]:
         yield stem, rgb, truth, mask[..., 0] > 127
 
 
-def pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
+def evaluate_pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
     """Mean metrics inside the given masks: the pipeline, Navier-Stokes and Telea.
 
     The pipeline runs with the given masks and with ``--class person``. In the latter case the

@@ -234,7 +234,7 @@ def means(
     }
 
 
-def probes(
+def evaluate_probes(
     data: Path, names: Sequence[str], *, count: int, keep: Path | None, offline: bool = True
 ) -> dict[str, Any]:
     """Run the named tests: ours, Navier-Stokes and Telea on the same holes.

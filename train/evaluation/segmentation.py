@@ -30,7 +30,7 @@ SETS = ("segmentation/coco_val", "segmentation/voc_val")
 LEAST_SHARE = 0.01
 
 
-def segmentation(data: Path, *, count: int) -> dict[str, Any]:
+def evaluate_segmentation(data: Path, *, count: int) -> dict[str, Any]:
     """IoU of the shipped segmenter in the pipeline, and metrics of its masks.
 
     Args:

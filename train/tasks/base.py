@@ -248,9 +248,7 @@ class InpaintingTask(NetworkTask):
         s = self.schedule
         factor = min(1.0, (share + 1e-6) / s.warmup) if s.warmup else 1.0
         if share > s.decay_from:
-            factor = 0.05 + 0.95 * 0.5 * (
-                1 + float(np.cos(np.pi * (share - s.decay_from) / (1 - s.decay_from)))
-            )
+            factor = cosine_decay((share - s.decay_from) / (1 - s.decay_from), 0.05)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = s.learning_rate * factor
@@ -437,6 +435,16 @@ def _options(request: Request) -> str:
     # A file's path says nothing to another machine.
     named = request.features in ("none", "vgg16", "squeezenet")
     return "".join(given) + f" --features {request.features if named else 'FEATURES'}"
+
+
+def cosine_decay(share: float, floor: float) -> float:
+    """Fall from 1 at ``share`` 0 to ``floor`` at 1, along half a cosine."""
+    return floor + (1 - floor) * 0.5 * (1 + float(np.cos(np.pi * share)))
+
+
+def short_warm_up(share: float) -> float:
+    """Rise linearly from 0.01 to 1 over the first fiftieth of a run."""
+    return min(1.0, share / 0.02 + 0.01)
 
 
 @contextmanager

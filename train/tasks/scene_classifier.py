@@ -23,7 +23,7 @@ from ..classifiers import PlacesVGG16BN, PlacesVGG16BNConfig
 from ..data.pictures import Shuffled, Stream, batches, find_images, random_crop, read_rgb, square
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, split
+from .base import Losses, NetworkTask, cosine_decay, short_warm_up, split
 
 log = logging.getLogger(__name__)
 
@@ -197,9 +197,7 @@ class ClassifierTask(NetworkTask):
 
     def set_progress(self, share: float) -> None:
         """Set the learning rate: a warm-up for the new layer, then a cosine to a hundredth."""
-        factor = min(1.0, share / 0.02 + 0.01) * (
-            0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * share)))
-        )
+        factor = short_warm_up(share) * cosine_decay(share, 0.01)
         for group in self.optimizers["network"].param_groups:
             group["lr"] = self.learning_rate * factor
 

@@ -43,7 +43,7 @@ from ..recipe import Preset, Recipe
 from ..request import Request
 from ..segmentation_metrics import confusion, intersection_over_union, predict_labels
 from ..teacher import init_from_imagenet, init_from_teacher
-from .base import Losses, NetworkTask
+from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 #: The student sees the crop reduced to this share of its side or more (log-uniform), except in
 #: one of ``FULL_SIZE_EVERY`` batches: it learns to see at a distance what the teacher sees
@@ -219,9 +219,7 @@ class Distillation(NetworkTask):
 
     def set_progress(self, share: float) -> None:
         """Set the learning rates: a short linear warm-up, then a cosine to a fiftieth."""
-        factor = min(1.0, share / 0.02 + 0.01) * (
-            0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * share)))
-        )
+        factor = short_warm_up(share) * cosine_decay(share, 0.02)
         for group, base in zip(self.optimizers["network"].param_groups, (0.2, 1.0), strict=True):
             group["lr"] = self.learning_rate * base * factor
 

@@ -177,7 +177,7 @@ class Board:
             how: see ``MaskEditor.apply_mask``.
 
         Returns:
-            The mask's state; ``found`` is the share of the photo that the classes cover, 0 to 1.
+            The mask's state; with ``class_share``: the share of the photo that the classes cover.
 
         Raises:
             UsageError: no class, an unknown one, or another photo is in progress.
@@ -194,7 +194,7 @@ class Board:
         with session.lock:
             session.editor.apply_mask(mask, how)
             session.classes = tuple(dict.fromkeys((*session.classes, *names)))
-            return {**session.state(), "found": round(float(mask.mean()), 6)}
+            return {**session.state(), "class_share": round(float(mask.mean()), 6)}
 
     def fill(
         self, photo: str, route: str = "auto", compare: bool = True, probe: bool = True

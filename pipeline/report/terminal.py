@@ -9,18 +9,17 @@ from ..system.stopwatch import sum_stages
 from ..system.text import printable
 from ..types import Status
 from .baseline import Change, Comparison
-from .entry_metrics import EARLIER, AnyEntry, reported_status
+from .entry_metrics import EARLIER, reported_status
 from .ranking import look_first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from .schema import Entry, RunEntry
 
 #: Most rows of the baseline table for metrics that got better, which need no action.
 BETTER_ROWS = 8
 
 
-def photo_line(entry: AnyEntry) -> str:
+def photo_line(entry: Entry) -> str:
     """One photo: verdict, seconds, score, name, routes, reason.
 
     Cells of a fixed width come first, so that the lines form columns.
@@ -31,7 +30,7 @@ def photo_line(entry: AnyEntry) -> str:
     return f"{entry['status']:9} {entry['seconds']:7.2f} s {score:>6}  {name} {routes}  {reason}"
 
 
-def run_summary(run: Mapping[str, Any], photos: Sequence[AnyEntry]) -> str:
+def run_summary(run: RunEntry, photos: Sequence[Entry]) -> str:
     """The table of a run.
 
     Args:
@@ -65,7 +64,7 @@ def run_summary(run: Mapping[str, Any], photos: Sequence[AnyEntry]) -> str:
     return "\n".join(lines)
 
 
-def _time(run: Mapping[str, Any], processed: Sequence[AnyEntry]) -> str:
+def _time(run: RunEntry, processed: Sequence[Entry]) -> str:
     """Seconds of the run and of a photo, and the stage that takes most of them."""
     text = f"time: {float(run['seconds']):.1f} s"
     if not processed:
@@ -82,11 +81,11 @@ def _time(run: Mapping[str, Any], processed: Sequence[AnyEntry]) -> str:
     return text
 
 
-def _verdict(photo: AnyEntry) -> str:
+def _verdict(photo: Entry) -> str:
     return str(reported_status(photo) or photo["status"])
 
 
-def _reason(photo: AnyEntry) -> str:
+def _reason(photo: Entry) -> str:
     """The error of a failed photo, else the reason of its verdict, without the words of a rerun."""
     reason = str(photo.get("error") or photo["reason"])
     return reason.removeprefix(f"{EARLIER}{_verdict(photo)}: ")

@@ -63,7 +63,9 @@ export class MaskPanel {
     return this.board.change(async (key) => {
       const state = await call("select_class", key, [name], radius, byId("how").value);
       this.board.messages.say(
-        state.found ? `${name}: ${percent(state.found)} of the photo.` : `No ${name} was found.`,
+        state.class_share
+          ? `${name}: ${percent(state.class_share)} of the photo.`
+          : `No ${name} was found.`,
       );
       return state;
     });

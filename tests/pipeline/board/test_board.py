@@ -43,11 +43,11 @@ def test_a_class_is_added_and_subtracted_with_its_radius(board: Board) -> None:
     state = board.select_class("a.png", ["person"], 0)
     red = (np.asarray(Image.open(board.sessions.find("a.png").source)) == (255, 0, 0)).all(2)
     mask = board.sessions.session("a.png").editor.mask
-    assert state["found"] == pytest.approx(red.mean(), abs=1e-4)
+    assert state["class_share"] == pytest.approx(red.mean(), abs=1e-4)
     assert np.array_equal(mask, red)
     board.stroke("a.png", [[140, 100]], 5)
     wide = board.select_class("a.png", ["person"], 6, "subtract")
-    assert wide["found"] > state["found"]
+    assert wide["class_share"] > state["class_share"]
     assert not (board.sessions.session("a.png").editor.mask & red).any()
     assert board.sessions.session("a.png").editor.mask[100, 140]
     for classes, message in (([], "at least one"), (["unicorn"], "unicorn")):

@@ -24,13 +24,22 @@ if TYPE_CHECKING:
     from ..report.schema import Entry
 
 
+class WorkerFacts(TypedDict):
+    """What the report says about the worker of a photo: ``weights`` are hashes by name."""
+
+    weights: dict[str, str]
+    warnings: list[str]
+    device: str
+
+
 class JournalRow(TypedDict):
     """One finished photo.
 
     ``input`` is the photo's name, ``identity`` a hash of its files and settings, ``written`` and
     ``mask_written`` are the stamps of its result and its mask, and ``entry`` is its row of the
     report. ``facts`` are about the worker; they are there if they differ from the facts of the
-    rows before. Only ``input`` and ``entry`` are checked when a row is read.
+    rows before. When a row is read, ``input`` and ``entry`` must be right; ``facts`` of another
+    shape are ignored.
     """
 
     input: str
@@ -38,7 +47,7 @@ class JournalRow(TypedDict):
     written: NotRequired[Stamp | None]
     mask_written: NotRequired[Stamp | None]
     entry: Entry
-    facts: NotRequired[dict[str, Any]]
+    facts: NotRequired[WorkerFacts]
 
 
 def row_line(row: Mapping[str, Any]) -> bytes:
@@ -57,6 +66,17 @@ def _is_writable(row: Mapping[str, Any], line: str) -> bool:
         return False
 
 
+def _with_sound_facts(row: dict[str, Any]) -> JournalRow:
+    """Return a row without facts of another shape: they say nothing about the photo."""
+    import msgspec
+
+    try:
+        msgspec.convert(row.get("facts"), WorkerFacts)
+    except msgspec.ValidationError:
+        row = {key: value for key, value in row.items() if key != "facts"}
+    return cast(JournalRow, row)
+
+
 class Journal:
     """The rows of an output folder, by the photo's name. Threads may append concurrently.
 
@@ -71,7 +91,7 @@ class Journal:
         self.rows: dict[str, JournalRow] = {}
         self.complete = False
         self.earlier: set[str] = set()
-        self.facts: list[dict[str, Any]] = []
+        self.facts: list[WorkerFacts] = []
         self._lock = threading.Lock()
         if folder is not None:
             self.path = folder / JOURNAL_NAME
@@ -106,7 +126,7 @@ class Journal:
                 and _is_writable(row, line)
                 and self.rows.get(name) != row
             ):
-                self._note(name, cast(JournalRow, row))
+                self._note(name, _with_sound_facts(row))
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
@@ -143,7 +163,7 @@ class Journal:
         self.rows[name] = row
         self.complete = False
         self.earlier.discard(name)
-        if isinstance(facts := row.get("facts"), dict):
+        if (facts := row.get("facts")) is not None:
             self.facts.append(facts)
 
     def _append(self, row: Mapping[str, Any]) -> None:

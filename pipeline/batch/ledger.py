@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..errors import WeightsError
@@ -21,7 +21,7 @@ from .worker import Facts, Task
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
-    from .journal import JournalRow
+    from .journal import JournalRow, WorkerFacts
 
 #: Part of a photo's identity. Raise it when the same settings and weights give other pictures, so
 #: that finished photos are processed again.
@@ -43,7 +43,7 @@ class Ledger:
         classes: tuple[str, ...],
     ) -> None:
         self.folder, self.output, self.batch, self.journal = folder, output, batch, output.journal()
-        self._last_facts: dict[str, Any] = {}
+        self._last_facts: WorkerFacts | None = None
         self._stamp = output.stamp_lookup()
         self._find_mask, self._find_truth = _finder(batch.masks), _finder(batch.truth)
         self._settings = fingerprint(
@@ -65,7 +65,7 @@ class Ledger:
 
     def add(self, row: JournalRow, facts: Facts) -> Entry:
         """Record a finished photo, with the worker's facts if they are new; returns its entry."""
-        current = {
+        current: WorkerFacts = {
             "weights": facts.weights,
             "warnings": list(facts.warnings),
             "device": facts.device,

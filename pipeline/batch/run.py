@@ -28,7 +28,7 @@ from .output.protocol import Output
 from .output.remote import RemoteOutput
 from .scan import Plan, plan_run
 from .settings import BatchSettings
-from .worker import Facts, Task, Worker
+from .worker import Facts, Task, Worker, failed_entry
 
 if TYPE_CHECKING:
     from ..report.schema import Entry, Report, RunEntry
@@ -145,6 +145,7 @@ def remove_folder(
     with output.hold(_output_names(plan)):
         ledger = Ledger(plan.output, output, settings, batch, classes)
         stopped, worked = _process(plan, ledger, engine, on_result, stop)
+        entries[:] = _entries_of_lasting_results(entries, output)
         facts = ledger.facts(engine.facts(), worked=worked)
         warnings = [*plan.notes, *facts.warnings]
         if stopped:
@@ -170,6 +171,21 @@ def remove_folder(
         if not stopped:
             ledger.finish()
     return FolderResult(report, run, entries, warnings, stopped)
+
+
+def _entries_of_lasting_results(entries: Iterable[Entry], output: Output) -> list[Entry]:
+    """Return the entries, with a failed one for each result that was removed during the run."""
+    stamp = output.stamp_lookup()
+    return [
+        entry
+        if entry["output"] is None or stamp(PurePosixPath(entry["output"])) is not None
+        else failed_entry(
+            entry["input"],
+            f"{output}/{entry['output']}: was removed before the run ended; "
+            "run the same command again",
+        )
+        for entry in entries
+    ]
 
 
 def open_output(folder: Location, *, overwrite: bool = False) -> Output:

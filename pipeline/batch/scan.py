@@ -80,8 +80,8 @@ def plan_run(
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
 
     Raises:
-        UsageError: an input is missing, no photo is found, an input would be overwritten, or two
-            photos would write one file.
+        UsageError: an input is missing, no photo is found, an input would be overwritten, two
+            photos would write one file, or ``exclude`` lies in the output folder.
     """
     if not inputs:
         raise UsageError("no input was given: name at least one photo or folder")
@@ -91,6 +91,8 @@ def plan_run(
     output = _output_folder(inputs, output)
     for given in inputs:
         _refuse_overlap(given, output)
+    for folder in exclude:
+        _refuse_results_among(folder, output)
     notes: list[str] = []
     photos = _find_all(inputs, (output, *exclude), notes)
     refuse_collisions(photos, output, lossless)
@@ -174,17 +176,36 @@ def _absolute(path: Path) -> Path:
         raise UsageError(f"{path}: cannot be followed ({error}); name another folder") from error
 
 
-def _refuse_overlap(given: Location, output: Location) -> None:
-    """Refuse an input that is the output folder or lies inside it."""
+def _overlap(given: Location, output: Location) -> tuple[bool, bool]:
+    """Whether ``given`` lies in the output folder, and whether it is that folder."""
     if isinstance(given, RemotePath) and isinstance(output, RemotePath):
         inside = given.is_below(output)
-        same = inside and output.is_below(given)
-    elif isinstance(given, Path) and isinstance(output, Path):
+        return inside, inside and output.is_below(given)
+    if isinstance(given, Path) and isinstance(output, Path):
         real, real_output = given.resolve(), output.resolve()
-        same = real == real_output
         inside = real.is_relative_to(real_output) or _absolute(given).is_relative_to(output)
-    else:
-        return
+        return inside, real == real_output
+    return False, False
+
+
+def _refuse_results_among(folder: Location, output: Location) -> None:
+    """Refuse an output folder in which results would become masks or ground truth.
+
+    A result among the masks would serve as a mask in the next run, and ``--overwrite`` would
+    replace a mask that somebody drew.
+    """
+    inside, same = _overlap(folder, output)
+    if inside:
+        where = "is" if same else "lies inside"
+        raise UsageError(
+            f"{folder} {where} the output folder {output}: results would replace what you gave, or "
+            "serve as masks the next time; name another folder with --output"
+        )
+
+
+def _refuse_overlap(given: Location, output: Location) -> None:
+    """Refuse an input that is the output folder or lies inside it."""
+    inside, same = _overlap(given, output)
     if same:
         raise UsageError(f"{given} is both input and output: name another folder with --output")
     if inside:

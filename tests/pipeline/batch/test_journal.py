@@ -19,6 +19,8 @@ from remove_objects.pipeline.storage.stamp import stamp
 from tests.support.memory_store import remote
 from tools.faults.points import ended, limit_files, start
 
+FACTS = {"weights": {"compact-segmenter": "0" * 64}, "warnings": [], "device": "cuda"}
+
 
 def row(name: str, identity: str = "", **more: Any) -> dict[str, Any]:
     return {"input": name, "identity": identity, "entry": failed_entry(name, "damaged"), **more}
@@ -47,10 +49,10 @@ def test_a_completed_run_is_an_earlier_one(tmp_path: Path) -> None:
     journal.finish()
     again = Journal(tmp_path)
     assert (again.complete, again.earlier, again.facts) == (True, {"a"}, [])
-    again.add(row("b", facts={"device": "cuda"}))
+    again.add(row("b", facts=FACTS))
     later = Journal(tmp_path)
     assert (later.complete, later.earlier) == (False, {"a"})
-    assert later.facts == [{"device": "cuda"}]
+    assert later.facts == [FACTS]
     later.add(row("a", "2"))
     assert later.earlier == set()
 
@@ -74,6 +76,28 @@ def test_a_damaged_row_is_ignored_and_its_neighbours_are_not(
 ) -> None:
     (tmp_path / JOURNAL_NAME).write_bytes(row_line(row("a")) + damaged + b"\n" + row_line(row("d")))
     assert set(Journal(tmp_path).rows) == {"a", "d"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"device": "cuda"},
+        FACTS | {"weights": []},
+        FACTS | {"weights": {"a": 1}},
+        FACTS | {"warnings": "none"},
+        FACTS | {"device": None},
+        [],
+        "cpu",
+        1,
+    ],
+)
+def test_facts_of_another_shape_are_ignored_and_the_photo_is_not(
+    facts: Any, tmp_path: Path
+) -> None:
+    (tmp_path / JOURNAL_NAME).write_bytes(row_line(row("a", facts=facts)) + row_line(row("b")))
+    journal = Journal(tmp_path)
+    assert set(journal.rows) == {"a", "b"}
+    assert journal.facts == []
 
 
 def test_a_row_after_a_cut_line_begins_a_new_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.report.schema import Entry
 
 PERSON = BatchSettings(classes=("person",), workers=2)
 
@@ -114,6 +116,29 @@ def test_a_foreign_file_in_the_way_is_not_overwritten(photos: Path, tmp_path: Pa
     assert (out / "middle.png").read_bytes() == b"somebody's own file"
     again = remove_folder([photos], Settings(probe=False), batch(out, overwrite=True))
     assert all(p["status"] != "failed" for p in again.photos)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["folder", "one result"])
+def test_a_result_that_is_removed_during_the_run_is_reported(
+    whole: bool, photos: Path, tmp_path: Path
+) -> None:
+    out, removed = tmp_path / "out", []
+
+    def remove(_: int, entry: Entry | None) -> None:
+        if entry is not None and entry["output"] is not None and not removed:
+            removed.append(entry["input"])
+            shutil.rmtree(out) if whole else (out / entry["output"]).unlink()
+
+    result = remove_folder([photos], Settings(probe=False), batch(out), progress=remove)
+    failed = [p for p in result.photos if p["status"] == "failed"]
+    assert removed[0] in [p["input"] for p in failed]
+    assert all("was removed before the run ended" in str(p["error"]) for p in failed)
+    assert load(out)["photos"] == sorted(result.photos, key=lambda p: p["input"])
+    for entry in result.photos:
+        assert entry["status"] == "failed" or (out / str(entry["output"])).is_file()
+    again = remove_folder([photos], Settings(probe=False), batch(out))
+    assert all(p["status"] != "failed" for p in again.photos)
+    assert all((out / str(p["output"])).is_file() for p in again.photos)
 
 
 def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path) -> None:

@@ -123,6 +123,23 @@ def test_excluded_folders_are_never_searched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "output"), [("m", "m"), ("out/m", "out"), ("out/deep/m", "out"), ("link", "m")]
+)
+def test_results_never_land_among_masks_or_ground_truth(
+    given: str, output: str, tmp_path: Path
+) -> None:
+    touch(tmp_path, "p/a.jpg", "m/a.png", "out/m/a.png", "out/deep/m/a.png")
+    (tmp_path / "link").symlink_to(tmp_path / "m")
+    with pytest.raises(UsageError, match=r"the output folder .* name another folder"):
+        plan_run([tmp_path / "p"], tmp_path / output, exclude=[tmp_path / given])
+
+
+def test_an_output_below_the_masks_is_no_mask(tmp_path: Path) -> None:
+    touch(tmp_path, "p/a.jpg", "m/a.png")
+    assert plan_run([tmp_path / "p"], tmp_path / "m" / "out", exclude=[tmp_path / "m"]).photos
+
+
+@pytest.mark.parametrize(
     ("inputs", "output", "match"),
     [
         (["p"], "p", "both input and output"),

@@ -116,7 +116,11 @@ class _InProgress:
     written: _Written
 
     def refuse_changed(self) -> None:
-        """Refuse if photo, mask or ground truth changed: the result would mix two versions."""
+        """Refuse if photo, mask or ground truth changed: the result would mix two versions.
+
+        Raises:
+            UnreadableError: one of them changed.
+        """
         for file, before, now in zip(
             self.task.inputs, self.stamps, self.task.stamps(), strict=True
         ):

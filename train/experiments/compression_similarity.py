@@ -34,16 +34,13 @@ from ..tasks.partial_conv import PartialConvTask
 from . import plots, results, texture_selection
 from .request import TableRequest, lpips, pictures, squares
 from .results import Claim, Row
-from .runs import Arm, Trained, train_arms, training_noise
+from .runs import Arm, Trained, learning_curves, train_arms, training_noise
 from .toy_data import RandomClassifier
 
 #: The picture sets; each has networks of its own.
 SETS = ("scenes", "faces")
 #: Similar texture selection, super-resolution, and the other networks.
 STS, SRN, OTHERS = "sts", "srn", ("gated-conv", "partial-conv", "edge-connect")
-#: Fillers for comparison that are not trained: the program's texture on the same coarse output,
-#: the coarse output enlarged, and no network.
-UNTRAINED = ("coherent-texture", "enlarged", "navier-stokes", "grey")
 #: The metrics of the printed table.
 METRICS = ("l1", "l2", "lpips", "similarity", "similarity5", "hole_l1")
 #: Side in pixels of the block that one pixel of the coarse output represents.
@@ -105,15 +102,11 @@ def run(request: TableRequest) -> str:
             f"{name} | {filler}": value for filler, value in _all_rows(name, of_set, test).items()
         }
         _grid(request.folder / f"{name}.jpg", name, of_set, test)
+        inpainters = {arm: runs for arm, runs in of_set.items() if not arm.endswith("edsr")}
         for column in ("l1", "lpips"):
-            lines = {
-                a: [(p["samples"], p[column]) for p in runs[0].curve]
-                for a, runs in of_set.items()
-                if not a.endswith("edsr")
-            }
             plots.curves(
                 request.folder / f"{name}-{column}.png",
-                lines,
+                learning_curves(inpainters, column),
                 "pictures seen",
                 f"{column.upper()} of the composite",
             )

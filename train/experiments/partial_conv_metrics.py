@@ -26,7 +26,7 @@ from ..tasks.partial_conv import PartialConvTask
 from . import plots, results
 from .request import TableRequest, lpips, pictures, squares
 from .results import Claim, Row
-from .runs import Arm, Trained, train_arms, training_noise
+from .runs import Arm, Trained, learning_curves, train_arms, training_noise
 
 #: Shares of the picture that the holes cover.
 RATIOS = (0.05, 0.1, 0.2)
@@ -147,13 +147,9 @@ def run(request: TableRequest) -> str:
         claims=claims,
     )
     for column in ("psnr", "lpips"):
-        lines = {
-            name: [(p["samples"], p[column]) for p in runs[0].curve]
-            for name, runs in trained.items()
-        }
         plots.curves(
             request.folder / f"{column}.png",
-            lines,
+            learning_curves(trained, column),
             "pictures seen",
             column.upper() + ", mean over the three ratios",
         )

@@ -260,6 +260,16 @@ def train_arms(arms: Sequence[Arm], folder: Path, budget: Budget) -> dict[str, l
     return trained
 
 
+def learning_curves(
+    trained: Mapping[str, Sequence[Trained]], metric: str
+) -> dict[str, list[tuple[float, float]]]:
+    """(pictures seen, ``metric``) along the first training of every arm."""
+    return {
+        arm: [(point["samples"], point[metric]) for point in runs[0].curve]
+        for arm, runs in trained.items()
+    }
+
+
 def training_noise(runs: Sequence[Trained], metric: str) -> float:
     """How much an arm's mean ``metric`` depends on the chance of one training, as a share of it.
 

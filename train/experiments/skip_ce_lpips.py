@@ -23,7 +23,7 @@ from . import plots, results
 from .faces import balanced, read_labels, turned
 from .request import Pictures, TableRequest, lpips, pictures, squares
 from .results import Claim, Interval, Row
-from .runs import Arm, Trained, train_arms, training_noise
+from .runs import Arm, Trained, learning_curves, train_arms, training_noise
 
 #: The arm of Model 3 with a sampler that is balanced over group and age.
 BALANCED = "model-3-balanced"
@@ -76,13 +76,9 @@ def run(request: TableRequest) -> str:
         claims=claims,
     )
     for column in ("lpips_hole", "lpips_output"):
-        lines = {
-            name: [(p["samples"], p[column]) for p in runs[0].curve]
-            for name, runs in trained.items()
-        }
         plots.curves(
             request.folder / f"{column}.png",
-            lines,
+            learning_curves(trained, column),
             "pictures seen",
             f"LPIPS ({metric}) x 100, {column.removeprefix('lpips_')}",
         )

@@ -349,6 +349,9 @@ class InpaintingTask(NetworkTask):
 
         Returns:
             N3HW in the range of [0, 1], not clipped.
+
+        Raises:
+            TypeError: the task's network has no such output.
         """
         raise TypeError(f"{type(self).__name__} has no full-size output")
 

@@ -123,7 +123,11 @@ class ClassifierTask(NetworkTask):
 
     @classmethod
     def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
-        """See ``NetworkTask``. The classes are those of ``request.images``."""
+        """See ``NetworkTask``. The classes are those of ``request.images``.
+
+        Raises:
+            ValueError: the request has no ``images``.
+        """
         if not request.images:
             raise ValueError(
                 f"{request.model} needs --images: "

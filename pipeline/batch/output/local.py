@@ -71,7 +71,11 @@ class LocalOutput:
         """Do nothing: the file is in its final place."""
 
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
-        """Leave a claim, unless a foreign file exists under the name."""
+        """Leave a claim.
+
+        Raises:
+            UnwritableError: a foreign file exists under the name.
+        """
         target = self.folder / name
         current = stamp(target)
         is_ours = current is not None and (

@@ -81,7 +81,11 @@ class RemoteOutput:
         (self.folder / name).put(file)
 
     def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
-        """Leave a claim and upload the result, unless a foreign file exists under the name."""
+        """Leave a claim and upload the result.
+
+        Raises:
+            UnwritableError: a foreign file exists under the name.
+        """
         target = self.folder / name
         current, replaced = target.stamp(), None
         if current is not None and current != ours and not self.overwrite:

@@ -14,11 +14,9 @@ import PIL
 import pytest
 from PIL import Image, ImageCms
 
-from remove_objects.pipeline.errors import UnreadableError, UnwritableError
+from remove_objects.pipeline.errors import UnwritableError
 from remove_objects.pipeline.images import (
     WriteResult,
-    atomic_write,
-    copy_photo,
     read_photo,
     write_photo,
 )
@@ -537,31 +535,6 @@ def test_a_file_that_cannot_be_created_is_a_clear_error(tmp_path: Path) -> None:
         with pytest.raises(UnwritableError, match="cannot be written"):
             write_photo(photo, photo.rgb, square(), target)
     assert sorted(os.listdir(tmp_path)) == ["file", "taken.png"]
-
-
-def test_atomic_write_replaces_only_at_the_end_and_keeps_the_umask(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "er" / "report.json"
-    with atomic_write(path) as handle:
-        handle.write(b"{}")
-        assert not path.exists()
-        assert [name[0] for name in os.listdir(path.parent)] == ["."]
-    assert path.read_bytes() == b"{}"
-    plain = tmp_path / "plain"
-    plain.write_bytes(b"")
-    assert path.stat().st_mode == plain.stat().st_mode
-    with pytest.raises(ZeroDivisionError), atomic_write(path):
-        raise ZeroDivisionError
-    assert path.read_bytes() == b"{}"
-    assert os.listdir(path.parent) == ["report.json"]
-
-
-def test_copy_photo_copies_every_byte(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(os.urandom(3_000_000))
-    copy_photo(tmp_path / "a.jpg", tmp_path / "out" / "a.jpg")
-    assert (tmp_path / "out" / "a.jpg").read_bytes() == (tmp_path / "a.jpg").read_bytes()
-    with pytest.raises(UnreadableError, match=r"missing\.jpg: cannot be opened"):
-        copy_photo(tmp_path / "missing.jpg", tmp_path / "out" / "b.jpg")
-    assert os.listdir(tmp_path / "out") == ["a.jpg"]
 
 
 def test_large_pictures_go_through_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

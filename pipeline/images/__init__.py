@@ -1,6 +1,5 @@
 """Photos and masks in and out of files: the names that the rest of the program uses."""
 
-from ..system.atomic import atomic_write, copy_photo
 from .masks import read_mask, write_mask
 from .read import MAX_PIXELS
 from .sandbox import read_photo
@@ -13,8 +12,6 @@ __all__ = [
     "SaveOptions",
     "Saved",
     "WriteResult",
-    "atomic_write",
-    "copy_photo",
     "read_mask",
     "read_photo",
     "save_outcome",

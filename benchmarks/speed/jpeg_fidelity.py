@@ -113,7 +113,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self.peak, self._over = 0, threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._measure, daemon=True)
         self._thread.start()
         return self
 
@@ -121,7 +121,7 @@ class Watch:
         self._over.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         page = os.sysconf("SC_PAGE_SIZE")
         while not self._over.wait(0.02):
             total = 0

@@ -287,7 +287,7 @@ def _command_inputs(command: str) -> list[str]:
         return []
     from ..cli import parser  # only old reports need it
 
-    # The command of another version may not parse any more; that is no reason to exit or to print.
+    # Another version's command may not parse any more: neither exit nor print because of it.
     quiet = StringIO()
     with redirect_stdout(quiet), redirect_stderr(quiet), suppress(SystemExit):
         return [str(path) for path in parser().parse_args(words[1:]).paths]

@@ -82,7 +82,7 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
         max_pixels: the largest allowed product of width and height.
 
     Raises:
-        UnreadableError: if the file is no picture or too large; the message lacks the file's name.
+        UnreadableError: if the file is not a picture or too large; the message lacks its name.
         Exception: any of ``BAD_CONTENT`` for a damaged header.
     """
     head = handle.read(_HEAD_BYTES)

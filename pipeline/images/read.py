@@ -38,8 +38,8 @@ def read_photo(
         RGB uint8 (uint16 for a 16-bit file), upright, with alpha apart.
 
     Raises:
-        UnreadableError: if the file is no picture, damaged, too large, animated, of several pages,
-            or of samples that could not be written back. The message names file and remedy.
+        UnreadableError: if the file is not a picture, damaged, too large, animated, of several
+            pages, or of samples that could not be written back. The message names file and remedy.
     """
     if not path.is_file():
         raise UnreadableError(

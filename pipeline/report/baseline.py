@@ -113,7 +113,9 @@ def load_baseline(path: Path) -> dict[str, Any]:
     """
     report = _read_json(path)
     if not isinstance(report, dict) or "schema_version" not in report:
-        raise UsageError(f"{path}: the baseline is no report, it has no schema_version; {_REMEDY}")
+        raise UsageError(
+            f"{path}: the baseline is not a report: it has no schema_version; {_REMEDY}"
+        )
     if report["schema_version"] != SCHEMA_VERSION:
         raise UsageError(
             f"{path}: the baseline is of schema version {report['schema_version']!r}, "
@@ -124,7 +126,7 @@ def load_baseline(path: Path) -> dict[str, Any]:
             f"{path}: the baseline has no photos, so nothing could get worse; {_REMEDY}"
         )
     if damage := _damage_of_run(report.get("run", {})) or _damage_of_photos(report["photos"]):
-        raise UsageError(f"{path}: the baseline is no report, its {damage}; {_REMEDY}")
+        raise UsageError(f"{path}: the baseline is not a report: its {damage}; {_REMEDY}")
     return report
 
 
@@ -138,7 +140,7 @@ def _read_json(path: Path) -> Any:
         reason = error.strerror or error
         raise UsageError(f"{path}: the baseline cannot be read ({reason}); {_REMEDY}") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: the baseline is no JSON ({error}); {_REMEDY}") from error
+        raise UsageError(f"{path}: the baseline is not JSON ({error}); {_REMEDY}") from error
 
 
 def _damage_of_run(run: Any) -> str:
@@ -160,7 +162,7 @@ def _damage_of_photos(entries: list[Any]) -> str:
         try:
             reported_status(entry), verdict_basis(entry), routes(entry)
             if not isinstance(entry["input"], str):
-                raise TypeError(f"{entry['input']!r} is no name")
+                raise TypeError(f"{entry['input']!r} is not a name")
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             return f"photo {i + 1} is damaged ({error})"
     return ""

@@ -138,12 +138,12 @@ def number(value: Any) -> float | None:
         None for null, and for the NaN and infinity that Python's JSON reader accepts.
 
     Raises:
-        TypeError: the value is no number.
+        TypeError: the value is not a number.
     """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     try:
         return float(value) if math.isfinite(value) else None
     except OverflowError:  # JSON's integers have no limit

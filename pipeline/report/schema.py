@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from ..types import Route, Status
 
-#: Finite numbers, wide enough for every metric: NaN and infinity are no JSON.
+#: Finite numbers, wide enough for every metric: NaN and infinity are not JSON.
 Number = Annotated[float, Meta(ge=-1e18, le=1e18)]
 Pixels = Annotated[int, Meta(ge=-(10**18), le=10**18)]
 StatusName = Annotated[str, Meta(pattern=f"^({'|'.join(Status)})\\Z")]

@@ -66,8 +66,8 @@ def tolerances(overrides: Sequence[str] = ()) -> dict[str, Tolerance]:
         overrides: ``METRIC=VALUE`` for single photos, ``mean.METRIC=VALUE`` for their mean.
 
     Raises:
-        UsageError: an unknown metric, or a value that is no number of at least 0. The message lists
-            the metrics.
+        UsageError: an unknown metric, or a value that is not a number of at least 0. The message
+            lists the metrics.
     """
     result = dict(DEFAULTS)
     for text in overrides:

@@ -161,7 +161,7 @@ def test_a_damaged_segmenter_is_refused_by_name_and_a_warning_otherwise(
         "missing",
         "cut short",
         "no index",
-        "index no JSON",
+        "index not JSON",
         "index without it",
         "index no table",
     ],
@@ -191,7 +191,7 @@ def test_a_damaged_shipped_weight_ends_the_run_with_its_remedy(
             file.write_bytes(content[:1000])
         case "no index":
             (folder / "index.json").unlink()
-        case "index no JSON":
+        case "index not JSON":
             (folder / "index.json").write_text("{")
         case "index without it":
             (folder / "index.json").write_text(

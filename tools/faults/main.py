@@ -135,7 +135,7 @@ def moments(folder: Path, kind: str, out: Path) -> Counter[str]:
             listen(out, lambda what: print(what, file=file, flush=True))
             return command(folder, kind, out)()
 
-    if (code := ended(start(work, NOWHERE), 600)) != 1:  # one file is no picture
+    if (code := ended(start(work, NOWHERE), 600)) != 1:  # one file is not a picture
         raise SystemExit(f"the undisturbed run ended with {code}")
     return Counter(log.read_text().splitlines())
 

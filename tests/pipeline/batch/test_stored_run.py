@@ -2,7 +2,7 @@
 
 ``stored_run_0_1_0`` was written by version 0.1.0 itself, with the weights of its
 ``weights_index.json``, from three small photos (two cut-outs of ``sample_images``, one
-generated picture) and a file that is no picture::
+generated picture) and a file that is not a picture::
 
     remove-objects --offline --segmenter compact --device cpu --class person --save-masks
         --workers 1 photos -o finished

@@ -374,10 +374,10 @@ def damaged(change: Callable[[dict[str, Any]], object]) -> str:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no JSON"),
-        ("{", "no JSON"),
-        ("\x00\xff", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("\x00\xff", "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ("[]", "no schema_version"),
         ("{}", "no schema_version"),
         (damaged(lambda r: r.update(schema_version=2)), "schema version 2"),
@@ -387,7 +387,7 @@ def damaged(change: Callable[[dict[str, Any]], object]) -> str:
         (damaged(lambda r: r["photos"].append("b.jpg")), "photo 2 is damaged"),
         (damaged(lambda r: r["photos"][0].pop("input")), "photo 1 is damaged"),
         (damaged(lambda r: r["photos"][0].update(status="fine")), "photo 1 is damaged"),
-        (damaged(lambda r: r["photos"][0].update(residue="low")), "'low' is no number"),
+        (damaged(lambda r: r["photos"][0].update(residue="low")), "'low' is not a number"),
         (damaged(lambda r: r["photos"][0].update(truth=3)), "photo 1 is damaged"),
         (damaged(lambda r: r["photos"][0]["holes"][0].update(box=[1, 2])), "photo 1 is damaged"),
         (damaged(lambda r: r["photos"][0]["holes"][0].pop("route")), "photo 1 is damaged"),

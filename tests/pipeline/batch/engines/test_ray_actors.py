@@ -190,7 +190,7 @@ def _is_ray(pid: int) -> bool:
 
 
 def make(folder: Path, count: int = PHOTOS) -> Path:
-    """Make a tree of photos in ``in``, and their masks; one photo has none, and one is no photo."""
+    """Make a tree of photos in ``in``, and their masks; one has none, and one is not a photo."""
     for i in range(count):
         name = f"{'deep/' * (i % 3)}p{i:02d}.png"
         for kind, picture in (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from ..models.categories import CLASSES
 from .errors import UsageError
@@ -62,21 +64,35 @@ class Settings:
         ):
             if value not in legal:
                 raise UsageError(f"{name} must be one of {', '.join(legal)}; got '{value}'")
+        if isinstance(self.compare, str):
+            raise UsageError(f"compare takes a tuple of names; got the text '{self.compare}'")
         unknown = [m for m in self.compare if m not in COMPARISONS]
         if unknown:
             raise UsageError(f"compare takes {' and '.join(COMPARISONS)}; got '{unknown[0]}'")
-        if not 0 < self.threshold < 1:
+        if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1; got {self.threshold}")
-        if self.dilate is not None and not 0 <= self.dilate <= 2000:
-            raise UsageError(f"dilate must be 'auto' or 0 to 2000 pixels; got {self.dilate}")
+        if self.dilate is not None and not (
+            isinstance(self.dilate, Integral) and 0 <= self.dilate <= 2000
+        ):
+            raise UsageError(
+                "dilate must be 'auto' (None in Python) or 0 to 2000 whole pixels; "
+                f"got {self.dilate!r}"
+            )
 
 
-def resolve_classes(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+def resolve_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Turn the user's class names into names of ``CLASSES``, in their order; ``all`` is every one.
 
     Raises:
-        UsageError: a name is unknown; the message lists the twenty classes.
+        UsageError: a name is unknown, and the message lists the twenty classes; or ``names`` is
+            one text, or holds something that is no text.
     """
+    if isinstance(names, str):
+        raise UsageError(f"classes is a list of names; got the text '{names}', give ['{names}']")
+    names = tuple(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"a class is a name such as 'person'; got {name!r}")
     wanted = {n.strip().lower().replace(" ", "").replace("_", "") for n in names}
     if "all" in wanted:
         return CLASSES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -55,7 +55,7 @@ class ObjectRemover:
         return self._settings
 
     def remove(
-        self, image: Any, classes: Sequence[str] = (), *, hole: Mask | None = None
+        self, image: Any, classes: Iterable[str] = (), *, hole: Mask | None = None
     ) -> Removed:
         """Remove objects from one picture.
 
@@ -69,17 +69,19 @@ class ObjectRemover:
             an equal copy.
 
         Raises:
-            UsageError: an unknown class, neither class nor hole, or a picture of another kind.
+            UsageError: an unknown class, neither class nor hole, a hole or a picture of another
+                kind, or a picture without pixels.
         """
-        if not len(classes) and hole is None:
+        names = resolve_classes(classes)
+        if not names and hole is None:
             raise UsageError("name at least one class, or give the hole")
         photo, restore = _as_photo(image)
-        if hole is not None and hole.shape != photo.size:
-            (h, w), (height, width) = hole.shape, photo.size
-            raise UsageError(f"the hole is {w}x{h} pixels, the picture {width}x{height}")
-        removal = Removal.from_settings(self.settings, resolve_classes(list(classes)), hole)
-        outcome = self.clean(photo, removal)
-        return Removed(restore(photo.rgb if outcome.result is None else outcome.result), outcome)
+        if hole is not None:
+            _refuse_other_hole(hole, photo.size)
+        outcome = self.clean(photo, Removal.from_settings(self.settings, names, hole))
+        if outcome.result is None or outcome.mask is None:
+            return Removed(image.copy(), outcome)
+        return Removed(restore(outcome.result, outcome.mask), outcome)
 
     def select(self, photo: Photo, removal: Removal) -> Selection:
         """Decide which pixels would be removed, and fill nothing."""
@@ -188,19 +190,51 @@ class ObjectRemover:
         )
 
 
-def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
-    """A photo of a PIL image or an array, and a function that turns pixels into the same kind."""
+#: PIL's modes of 8 bits a channel; others lose most of their values on the way through RGB.
+_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+
+
+def _refuse_other_hole(hole: Any, size: tuple[int, int]) -> None:
+    """Refuse a hole that is no bool array of the picture's (height, width)."""
+    if not isinstance(hole, np.ndarray) or hole.dtype != bool:
+        kind = f"{type(hole).__name__} {getattr(hole, 'dtype', '')}".rstrip()
+        raise UsageError(
+            f"the hole must be a bool array, True = remove, got {kind}; "
+            "of a grey picture take np.asarray(picture) > 127"
+        )
+    if hole.ndim != 2:
+        raise UsageError(f"the hole must be height x width, got the shape {hole.shape}")
+    if hole.shape != size:
+        (h, w), (height, width) = hole.shape, size
+        raise UsageError(f"the hole is {w}x{h} pixels, the picture {width}x{height}")
+
+
+def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels, Mask], Any]]:
+    """A photo of a PIL image or an array, and a function that turns its result into the same kind.
+
+    The function takes the pixels and the mask of those that were removed.
+    """
     from PIL import Image
 
-    if isinstance(image, Image.Image):
+    if isinstance(image, Image.Image) and image.mode in _MODES and all(image.size):
         alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
         mode = image.mode
 
-        def restore(pixels: Pixels) -> Any:
+        def restore(pixels: Pixels, mask: Mask) -> Any:
             result = Image.fromarray(pixels)
             if alpha is not None:
                 result.putalpha(Image.fromarray(alpha))
-            return result if result.mode == mode else result.convert(mode)
+            if result.mode == mode:
+                return result
+            # Few modes survive the way to RGB and back; outside the holes nothing may change.
+            restored = image.copy()
+            converted = (
+                result.quantize(palette=image.convert("P"), dither=Image.Dither.NONE)
+                if mode == "P"
+                else result.convert(mode)
+            )
+            restored.paste(converted, mask=Image.fromarray(mask))
+            return restored
 
         return Photo(np.asarray(image.convert("RGB")), alpha), restore
     if (
@@ -208,9 +242,15 @@ def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels], Any]]:
         and image.dtype == np.uint8
         and image.ndim == 3
         and image.shape[2] == 3
+        and image.size
     ):
-        return Photo(image), lambda pixels: pixels.copy()
+        return Photo(image), lambda pixels, _: pixels.copy()
     kind = type(image).__name__
     if isinstance(image, np.ndarray):
         kind += f" {image.shape} {image.dtype}"
-    raise UsageError(f"expected a PIL image or an HWC uint8 RGB array, got {kind}")
+    elif isinstance(image, Image.Image):
+        kind += f" {image.width}x{image.height} {image.mode}"
+    raise UsageError(
+        f"expected a PIL image ({', '.join(_MODES)}) or an HWC uint8 RGB array, "
+        f"with pixels, got {kind}"
+    )

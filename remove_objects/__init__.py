@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if not (Path(__file__).parent / "pipeline").is_dir():
-    # In a checkout the three folders of the package lie beside this one.
-    __path__.append(str(Path(__file__).parent.parent))
+    from ._checkout import ENTRY
+
+    __path__.append(ENTRY)
 
 if TYPE_CHECKING:
     from .pipeline.batch.run import FolderResult, remove_folder

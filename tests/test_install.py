@@ -60,6 +60,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, checkout / name, ignore=junk)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)
+    # What building version 0.1 left in a checkout that was updated since.
+    (checkout / "build" / "lib" / "models").mkdir(parents=True)
+    (checkout / "build" / "lib" / "models" / "__init__.py").touch()
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-index", "--no-cache-dir"]
     wheels = folder / "wheels"

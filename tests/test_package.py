@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -49,6 +51,20 @@ def test_every_public_name_can_be_imported(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'remove_everything'"):
         remove_objects.remove_everything  # noqa: B018
+
+
+def test_a_checkout_holds_the_package_and_nothing_else() -> None:
+    found = {m.name for m in pkgutil.walk_packages(remove_objects.__path__, "remove_objects.")}
+    expected = {
+        ".".join(("remove_objects", *path.relative_to(ROOT).with_suffix("").parts))
+        .removesuffix(".__init__")
+        .replace("remove_objects.remove_objects", "remove_objects")
+        for path in sources()
+    }
+    assert found == expected - {"remove_objects"}
+    for other in ("tests", "tools", "remove_objects"):
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module(f"remove_objects.{other}")
 
 
 def test_docs_describe_every_public_name_and_no_other() -> None:

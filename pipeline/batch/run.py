@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from ..config import Settings, resolve_classes
 from ..errors import OutputError, UnwritableError, UsageError
 from ..remover import ObjectRemover
 from ..report.files import SCHEMA_VERSION
-from ..storage.location import Location, RemotePath, relative_name
+from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
 from ..types import Status
 from .engines.threads import Record, Threads
@@ -89,7 +90,7 @@ class Engine(Protocol):
 
 
 def remove_folder(
-    inputs: Sequence[Location],
+    inputs: Iterable[Location | os.PathLike[str] | str] | Location | str,
     settings: Settings | None = None,
     batch: BatchSettings | None = None,
     *,
@@ -103,7 +104,8 @@ def remove_folder(
     ``remove-objects`` calls this function.
 
     Args:
-        inputs: local or remote files and folders; folders are searched recursively.
+        inputs: local or remote files and folders, or a single one, as paths or text; folders are
+            searched recursively.
         settings: the settings of the picture.
         batch: the settings of the folder.
         command: the command line, which the report quotes.
@@ -123,14 +125,17 @@ def remove_folder(
         OutputError: the disk is full and has no room for the report.
     """
     settings, batch, stop = settings or Settings(), batch or BatchSettings(), stop or Stop()
-    classes = resolve_classes(list(batch.classes))
+    if isinstance(inputs, str | Path | RemotePath):
+        inputs = [inputs]
+    locations = [as_location(given) for given in inputs]
+    classes = resolve_classes(batch.classes)
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
     _refuse_missing_folder(batch.masks, "masks")
     _refuse_missing_folder(batch.truth, "ground truth")
     begun = time.monotonic()
     exclude = [folder for folder in (batch.masks, batch.truth) if folder]
-    plan = plan_run(inputs, batch.output, exclude=exclude, lossless=settings.lossless)
+    plan = plan_run(locations, batch.output, exclude=exclude, lossless=settings.lossless)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []
@@ -157,7 +162,7 @@ def remove_folder(
         run: RunEntry = {
             "version": __version__,
             "command": command,
-            "inputs": [_shown_input(given) for given in inputs],
+            "inputs": [_shown_input(given) for given in locations],
             "settings": _shown_settings(settings, batch, classes),
             "weights": facts.weights,
             "device": facts.device,

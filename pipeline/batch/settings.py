@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from ..storage.location import Location
-
+from ..storage.location import Location, as_location
 
 ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """Settings of the folder. Folders are local or remote, see ``parse_location``.
+    """Settings of the folder. Folders are local or remote; text becomes a location.
 
     Attributes:
         classes: names of the classes to remove; ``all`` is every one.
@@ -47,6 +43,12 @@ class BatchSettings:
     gpus_per_actor: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("output", "masks", "truth"):
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, as_location(given))
+        if not 1 <= self.workers <= 256:
+            raise UsageError(f"workers must be 1 to 256 photos at once; got {self.workers}")
         if self.engine not in ENGINES:
             raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got '{self.engine}'")
         if self.engine != "ray" and (self.actors is not None or self.gpus_per_actor is not None):

@@ -6,6 +6,7 @@ password or a signature; the address that it opens does.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -241,6 +242,19 @@ def parse_location(text: str) -> Location:
         )
     _opened(text)
     return RemotePath(text.rstrip("/"))
+
+
+def as_location(given: Location | os.PathLike[str] | str) -> Location:
+    """Return a caller's path or text as a location; ``parse_location`` reads text.
+
+    Raises:
+        UsageError: it is neither, or the text is no address that can be opened.
+    """
+    if isinstance(given, Path | RemotePath):
+        return given
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(f"expected a path or an address, got {type(given).__name__} {given!r}")
+    return parse_location(os.fspath(given))
 
 
 def local_path(place: Location) -> Path:

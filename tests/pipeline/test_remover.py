@@ -50,6 +50,75 @@ def test_a_refusal_names_the_kind_of_the_picture_or_what_is_missing(red_is_perso
         ObjectRemover().remove(scene(), hole=np.zeros((4, 5), bool))
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr", "HSV", "LAB"])
+def test_no_mode_changes_a_pixel_outside_the_hole(mode: str) -> None:
+    if mode == "P":
+        picture = Image.fromarray(scene()).quantize(64)
+    elif mode == "LAB":
+        picture = Image.new("LAB", (90, 60), 99)
+    else:
+        picture = Image.fromarray(scene()).convert(mode)
+    hole = np.zeros(picture.size[::-1], bool)
+    hole[20:30, 20:30] = True
+    result = ObjectRemover(Settings(probe=False, offline=True)).remove(picture, hole=hole).image
+    assert result.mode == mode
+    assert result.getpalette() == picture.getpalette()
+    assert np.array_equal(np.asarray(result)[~hole], np.asarray(picture)[~hole])
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F", "La", "PA"])
+def test_a_mode_whose_values_would_be_lost_is_refused(mode: str) -> None:
+    with pytest.raises(UsageError, match=f"got Image 9x9 {mode}"):
+        ObjectRemover().remove(Image.new(mode, (9, 9)), hole=np.zeros((9, 9), bool))
+
+
+@pytest.mark.parametrize("picture", [np.zeros((0, 9, 3), np.uint8), Image.new("RGB", (9, 0))])
+def test_a_picture_without_pixels_is_refused(picture: object) -> None:
+    with pytest.raises(UsageError, match="with pixels"):
+        ObjectRemover().remove(picture, hole=np.zeros((0, 9), bool))
+
+
+@pytest.mark.parametrize(
+    ("hole", "found"),
+    [
+        (np.zeros((60, 90), np.uint8), "ndarray uint8"),
+        (np.zeros((60, 90, 1), bool), r"\(60, 90, 1\)"),
+        (np.zeros(60 * 90, bool), r"\(5400,\)"),
+        (Image.new("1", (90, 60)), "Image"),
+        ([[True]], "list"),
+        ("mask.png", "str"),
+    ],
+)
+def test_a_hole_of_another_kind_is_refused(hole: object, found: str) -> None:
+    with pytest.raises(UsageError, match=found):
+        ObjectRemover().remove(np.zeros((60, 90, 3), np.uint8), hole=hole)
+
+
+@pytest.mark.parametrize(("classes", "found"), [("person", "'person'"), ([5], "got 5")])
+def test_classes_are_a_list_of_names(classes: object, found: str) -> None:
+    with pytest.raises(UsageError, match=found):
+        ObjectRemover().remove(scene(), classes)
+
+
+def test_classes_may_come_one_by_one(red_is_person: None) -> None:
+    remover = ObjectRemover(Settings(probe=False))
+    assert remover.remove(scene(), (name for name in ["person"])).outcome.holes
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ({"dilate": "auto"}, "None in Python"),
+        ({"dilate": 2.5}, "whole pixels; got 2.5"),
+        ({"threshold": "0.5"}, "threshold must lie between 0 and 1"),
+        ({"compare": "telea"}, "a tuple of names; got the text 'telea'"),
+    ],
+)
+def test_settings_of_another_type_are_refused(wrong: dict[str, object], found: str) -> None:
+    with pytest.raises(UsageError, match=found):
+        Settings(**wrong)
+
+
 def test_the_probe_decides_between_texture_and_plain(
     red_is_person: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

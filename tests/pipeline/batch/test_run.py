@@ -220,6 +220,27 @@ def test_wrong_calls_are_refused_before_any_work(photos: Path, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
+def test_paths_may_be_text_and_a_single_input_needs_no_list(photos: Path, tmp_path: Path) -> None:
+    settings = Settings(probe=False)
+    as_text = BatchSettings(classes=("person",), output=f"{tmp_path}/out", workers=1)
+    assert as_text.output == tmp_path / "out"
+    first = remove_folder([str(photos)], settings, as_text)
+    assert first.photos
+    for inputs in (str(photos), photos, iter([photos])):
+        again = remove_folder(inputs, settings, as_text)
+        assert len(again.photos) == len(first.photos)
+        assert again.run["inputs"] == [str(photos)]
+
+
+def test_what_is_no_path_is_refused() -> None:
+    with pytest.raises(UsageError, match="expected a path or an address, got int 5"):
+        BatchSettings(output=5)
+    with pytest.raises(UsageError, match="expected a path or an address, got int 5"):
+        remove_folder([5], Settings(), PERSON)
+    with pytest.raises(UsageError, match="workers must be 1 to 256 photos at once; got 0"):
+        BatchSettings(workers=0)
+
+
 def test_workers_do_not_change_the_result(photos: Path, tmp_path: Path) -> None:
     one = remove_folder([photos], Settings(probe=False), batch(tmp_path / "one", workers=1))
     many = remove_folder([photos], Settings(probe=False), batch(tmp_path / "many", workers=4))

@@ -58,7 +58,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     junk = shutil.ignore_patterns("__pycache__")
     for name in ("remove_objects", *FOLDERS):
         shutil.copytree(ROOT / name, checkout / name, ignore=junk)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)
     # What building version 0.1 left in a checkout that was updated since.
     (checkout / "build" / "lib" / "models").mkdir(parents=True)

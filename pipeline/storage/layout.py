@@ -10,3 +10,6 @@ JOURNAL_PIECES = ".remove-objects-journal.d"
 
 #: Folder of the report's previews, beside the journal.
 PREVIEWS = "report_files"
+
+#: Folder of replaced files, which the user may want back, see ``pipeline.batch.output.replaced``.
+REPLACED = ".remove-objects-replaced"

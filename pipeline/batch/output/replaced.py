@@ -1,0 +1,153 @@
+"""Replaced files: what a run or the board replaces stays recoverable until the user deletes it.
+
+Each version lies at ``.remove-objects-replaced/<name of the result>/<UTC time>-<hash><suffix>``, so
+a person finds it without this program. Beside it a JSON file of the same name holds the journal's
+row that described it. Versions that a run can make again, from the same photo, are limited to
+``KEPT``; everything that a person made stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UnwritableError
+from ...storage.layout import REPLACED
+from ...storage.stamp import content_hash, mark
+from ...system.atomic import atomic_write, unwritable
+
+if TYPE_CHECKING:
+    from ..journal import JournalRow
+
+#: How many versions that a run made of one photo's content are kept.
+KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One replaced file.
+
+    Attributes:
+        path: the kept file.
+        row: the journal's row that described it; None for a file that no run wrote.
+        made_from: SHA-256 of the photo from which a run can make it again; None for a result that
+            a person made or changed.
+    """
+
+    path: Path
+    row: JournalRow | None
+    made_from: str | None
+
+
+def keep(
+    folder: Path, name: PurePosixPath, row: JournalRow | None, made_from: str | None
+) -> Path | None:
+    """Keep the file that stands under a name and is about to be replaced.
+
+    The file stays where it is: it gets a second name, or is copied where the disk has no hard
+    links. A file that is kept already is not kept twice.
+
+    Args:
+        folder: the output folder.
+        name: the file's name in it.
+        row: the journal's row that describes the file, if it is a result.
+        made_from: see ``Version``.
+
+    Returns:
+        The kept file; None if no file stands under the name.
+
+    Raises:
+        UnwritableError: it cannot be kept; then it must not be replaced.
+    """
+    standing = folder / name
+    digest = content_hash(mark(standing))
+    if digest is None:
+        if standing.is_file():
+            raise UnwritableError(
+                f"{standing}: cannot be read, so it cannot be kept before it is replaced; "
+                "check its permissions"
+            )
+        return None
+    existing = versions(folder, name)
+    for version in existing:
+        if version.path.stem.endswith(digest[:8]) and content_hash(mark(version.path)) == digest:
+            return version.path
+    place = folder / REPLACED / name / f"{_now()}-{digest[:8]}{name.suffix}"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(standing, place, follow_symlinks=False)
+        except OSError:  # a disk without hard links
+            shutil.copy2(standing, place)
+    except OSError as error:
+        raise unwritable(place, error) from error
+    with atomic_write(place.with_name(f"{place.name}.json"), durable=False) as file:
+        file.write(version_text(row, made_from))
+    for version in superseded([*existing, Version(place, row, made_from)]):
+        for path in (version.path, version.path.with_name(f"{version.path.name}.json")):
+            with suppress(OSError):
+                path.unlink()
+    return place
+
+
+def versions(folder: Path, name: PurePosixPath) -> list[Version]:
+    """Return the kept versions of a file, the oldest first."""
+    place = folder / REPLACED / name
+    try:
+        files = sorted(path for path in place.iterdir() if path.is_file())
+    except OSError:
+        return []
+    found = []
+    for path in files:
+        if path.suffix == ".json" or path.name.startswith("."):
+            continue
+        row, made_from = read_version(_content(path.with_name(f"{path.name}.json")))
+        found.append(Version(path, row, made_from))
+    return found
+
+
+def superseded(existing: Iterable[Version]) -> list[Version]:
+    """Return the versions beyond the limit: those that a run can make again, the oldest first."""
+    of_photo: dict[str, list[Version]] = {}
+    for version in existing:
+        if version.made_from is not None:
+            of_photo.setdefault(version.made_from, []).append(version)
+    return [version for group in of_photo.values() for version in group[:-KEPT]]
+
+
+def version_text(row: JournalRow | None, made_from: str | None) -> bytes:
+    """Return the content of a version's JSON file."""
+    return json.dumps({"row": row, "made_from": made_from}, ensure_ascii=False).encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def read_version(text: bytes) -> tuple[JournalRow | None, str | None]:
+    """Parse a version's JSON file; damage means that nothing is known, so that it is kept."""
+    from ...report.schema import is_entry
+
+    try:
+        content: Any = json.loads(text.decode("utf-8", "surrogateescape"))
+        row, made_from = content["row"], content["made_from"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None, None
+    is_row = isinstance(row, dict) and is_entry(row.get("entry"))
+    return row if is_row else None, made_from if isinstance(made_from, str) else None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")

@@ -7,7 +7,7 @@ path, so no request can name another file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..batch import scan
@@ -124,17 +124,3 @@ def is_inside(path: Path, folder: Path) -> bool:
         return path.resolve().is_relative_to(folder)
     except (OSError, RuntimeError):
         return False
-
-
-def is_plain(name: str) -> bool:
-    """Whether a name in a report is one that a run writes: relative, and without a way up."""
-    path = PurePosixPath(name)
-    parts = path.parts
-    return (
-        bool(parts)
-        and not path.is_absolute()
-        and ".." not in parts
-        and "\0" not in name
-        and "\\" not in name
-        and ":" not in parts[0]
-    )

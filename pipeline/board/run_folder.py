@@ -18,9 +18,10 @@ from ..batch.names import mask_names
 from ..config import Settings, resolve_classes
 from ..errors import UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
+from ..storage.layout import is_plain
 from ..storage.stamp import stamp
 from ..system.atomic import exists, is_file
-from .catalog import Item, Opened, is_inside, is_plain
+from .catalog import Item, Opened, is_inside
 
 if TYPE_CHECKING:
     from ..report.schema import Entry, Report, RunEntry

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 #: The journal: which photos are finished, see ``pipeline.batch.journal``.
 JOURNAL_NAME = ".remove-objects-journal.jsonl"
 
@@ -13,3 +15,17 @@ PREVIEWS = "report_files"
 
 #: Folder of replaced files, which the user may want back, see ``pipeline.batch.output.replaced``.
 REPLACED = ".remove-objects-replaced"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name in a report or claim is one that a run writes: relative, with no way up."""
+    path = PurePosixPath(name)
+    parts = path.parts
+    return (
+        bool(parts)
+        and not path.is_absolute()
+        and ".." not in parts
+        and "\0" not in name
+        and "\\" not in name
+        and ":" not in parts[0]
+    )

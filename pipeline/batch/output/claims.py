@@ -4,17 +4,29 @@ A claim holds the photo, the result's name, the stamp that the result will have,
 the run's own file that it replaces. A crash between the result and the journal's row leaves the
 claim behind. So the next attempt recognises its own file and refuses every other, however often
 it crashes there.
+
+A person's work cannot be made again, so the board's claim also holds the journal's row, and the new
+mask waits beside the claim until it takes its name. ``recover`` finishes such a save.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
-from typing import Any
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-from ...storage.stamp import Stamp
+from ...errors import UnwritableError
+from ...storage.layout import is_plain
+from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
+from ...system.atomic import unwritable
+from .replaced import keep
+
+if TYPE_CHECKING:
+    from ..journal import Journal, JournalRow
 
 #: Folder of the claims in the output folder.
 CLAIMS = ".remove-objects-claims"
@@ -33,8 +45,17 @@ def claim_name(photo: str) -> str:
     return hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".json"
 
 
+def waiting_mask(folder: Path, photo: str) -> Path:
+    """Return the file in which the board keeps a photo's new mask until it takes its name."""
+    return folder / CLAIMS / f"{claim_name(photo).removesuffix('.json')}.png"
+
+
 def claim_text(
-    photo: str, name: PurePosixPath, written: Stamp | None, replaced: Stamp | None
+    photo: str,
+    name: PurePosixPath,
+    written: Stamp | None,
+    replaced: Stamp | None,
+    row: JournalRow | None = None,
 ) -> bytes:
     """Return the content of a claim.
 
@@ -43,10 +64,15 @@ def claim_text(
         name: the result's name in the output folder.
         written: the stamp that the result will have.
         replaced: the stamp of the run's own file that it replaces, if any.
+        row: the journal's row as it will be appended; only the board knows it beforehand.
     """
-    return json.dumps(
-        {"input": photo, "output": str(name), "written": written, "replaced": replaced}
-    ).encode()
+    claim: dict[str, Any] = {
+        "input": photo,
+        "output": str(name),
+        "written": written,
+        "replaced": replaced,
+    }
+    return json.dumps(claim if row is None else {**claim, "row": row}).encode()
 
 
 def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
@@ -85,6 +111,91 @@ def is_redundant(
         return True
     row: Mapping[str, Any] = rows.get(key.removesuffix(_MASK)) or {}
     return current == row.get("mask_written" if key.endswith(_MASK) else "written")
+
+
+def recover(folder: Path, journal: Journal) -> list[str]:
+    """Finish the board's saves that a crash cut short after the result had taken its name.
+
+    The claim's row is appended to the journal, and the mask that waits beside the claim takes its
+    name. A claim whose result never took its name changes nothing. The caller holds the folder's
+    lock.
+
+    Args:
+        folder: the output folder.
+        journal: its journal; it gets the rows.
+
+    Returns:
+        The names of the photos whose saves were finished. The report does not tell of them yet.
+
+    Raises:
+        UnwritableError: the journal, or a mask, cannot be written.
+    """
+    finished = []
+    for file in _claim_files(folder):
+        claim = _claim_with_row(file)
+        if claim is None:
+            continue
+        row: JournalRow = claim["row"]
+        photo, result = row["input"], folder / claim["output"]
+        if journal.rows.get(photo) != row and is_unchanged(result, claim.get("written")):
+            _place_mask(folder, row)
+            was_complete = journal.complete
+            journal.add(row)
+            if was_complete:
+                journal.finish()  # otherwise a later run would take this one for interrupted
+            finished.append(photo)
+        known = journal.rows.get(photo)
+        if known is not None and is_unchanged(result, known.get("written")):
+            with suppress(OSError):
+                waiting_mask(folder, photo).unlink(missing_ok=True)
+                file.unlink()
+    return finished
+
+
+def _claim_files(folder: Path) -> list[Path]:
+    claims = folder / CLAIMS
+    return [] if claims.is_symlink() else sorted(claims.glob("*.json"))
+
+
+def _claim_with_row(file: Path) -> dict[str, Any] | None:
+    """Return the board's claim in a file; None if it is a run's, or damaged."""
+    from ...report.schema import is_entry
+
+    try:
+        claim = json.loads(file.read_bytes())
+        row = claim["row"]
+        entry, output = row["entry"], claim["output"]
+        is_sound = (
+            is_entry(entry)
+            and row["input"] == claim["input"] == entry["input"]
+            and output == entry["output"]
+            and is_plain(output)
+            and file.name == claim_name(row["input"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return claim if is_sound else None
+
+
+def _place_mask(folder: Path, row: JournalRow) -> None:
+    """Let the mask that waits beside a claim take its name; it may have taken it already."""
+    waiting, name = waiting_mask(folder, row["input"]), row["entry"]["mask"]
+    digest = content_hash(row.get("mask_written"))
+    if name is None or not is_plain(name) or digest is None:
+        return
+    target = folder / name
+    if content_hash(mark(waiting)) != digest:
+        return
+    if not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise UnwritableError(
+            f"{target.parent}: is a link that leaves the output folder {folder}; remove the link"
+        )
+    keep(folder, PurePosixPath(name), None, None)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(waiting, target)
+    except OSError as error:
+        raise unwritable(target, error) from error
 
 
 def foreign_file(target: object) -> str:

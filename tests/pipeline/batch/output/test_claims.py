@@ -11,11 +11,24 @@ from pathlib import Path, PurePosixPath
 import fsspec
 import pytest
 
-from remove_objects.pipeline.batch.output.claims import CLAIMS, claim_name, is_redundant, mask_key
+from remove_objects.pipeline.batch.journal import Journal, JournalRow
+from remove_objects.pipeline.batch.output.claims import (
+    CLAIMS,
+    claim_name,
+    claim_text,
+    is_redundant,
+    mask_key,
+    recover,
+    waiting_mask,
+)
 from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.output.remote import RemoteOutput
+from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.errors import UnwritableError
-from remove_objects.pipeline.storage.stamp import stamp
+from remove_objects.pipeline.report.entry import photo_entry
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
+from remove_objects.pipeline.storage.stamp import mark, stamp
+from remove_objects.pipeline.types import Outcome, Status
 from tests.support.memory_store import remote
 
 NAME = PurePosixPath("a.png")
@@ -112,3 +125,88 @@ def test_a_claim_tells_our_own_file_from_a_foreign_one(
     with pytest.raises(UnwritableError, match="exists and is not"):
         output.claim("a.png", name, part, None)
     output.claim("a.png", name, part, output.stamp(name))  # the journal knows it
+
+
+class TestRecover:
+    """The board was killed between the result and the journal's row."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / CLAIMS).mkdir()
+        (tmp_path / "a.png").write_bytes(b"mended")
+        waiting_mask(tmp_path, "a.png").write_bytes(b"drawn")
+        return tmp_path
+
+    def row(self, folder: Path, name: str = "a.png") -> JournalRow:
+        entry = photo_entry(name, Outcome(Status.REVIEW, "mended"), output=name, mask="masks/a.png")
+        entry["reviewed"] = True
+        return {
+            "input": name,
+            "identity": None,
+            "written": mark(folder / "a.png"),
+            "mask_written": mark(waiting_mask(folder, "a.png")),
+            "entry": entry,
+        }
+
+    def leave_claim(self, folder: Path, row: JournalRow) -> Path:
+        claim = folder / CLAIMS / claim_name(row["input"])
+        name = PurePosixPath(str(row["entry"]["output"]))
+        claim.write_bytes(claim_text(row["input"], name, row.get("written"), None, row))
+        return claim
+
+    def test_the_row_is_appended_and_the_mask_takes_its_name(self, folder: Path) -> None:
+        row = self.row(folder)
+        self.leave_claim(folder, row)
+        (folder / "masks").mkdir()
+        (folder / "masks" / "a.png").write_bytes(b"the run's mask")
+        Journal(folder).finish()
+        assert recover(folder, Journal(folder)) == ["a.png"]
+        journal = Journal(folder)
+        assert journal.rows["a.png"] == row
+        assert journal.complete
+        assert (folder / "masks" / "a.png").read_bytes() == b"drawn"
+        kept = [v.path.read_bytes() for v in versions(folder, PurePosixPath("masks/a.png"))]
+        assert kept == [b"the run's mask"]
+        assert list((folder / CLAIMS).iterdir()) == []
+        assert recover(folder, journal) == []
+
+    def test_a_claim_that_is_in_the_journal_already_is_removed(self, folder: Path) -> None:
+        row = self.row(folder)
+        self.leave_claim(folder, row)
+        Journal(folder).add(row)
+        (folder / "masks").mkdir()
+        waiting_mask(folder, "a.png").rename(folder / "masks" / "a.png")
+        assert recover(folder, Journal(folder)) == []
+        assert len((folder / JOURNAL_NAME).read_text().splitlines()) == 1
+        assert list((folder / CLAIMS).iterdir()) == []
+
+    def test_nothing_is_recovered_for_another_file(self, folder: Path) -> None:
+        self.leave_claim(folder, self.row(folder))
+        (folder / "a.png").write_bytes(b"the earlier result")
+        assert recover(folder, Journal(folder)) == []
+        assert not (folder / "masks").exists()
+        assert not (folder / JOURNAL_NAME).exists()
+
+    @pytest.mark.parametrize("name", ["../a.png", "/etc/passwd", "deep/../../a.png"])
+    def test_a_claim_names_no_file_outside_the_folder(self, folder: Path, name: str) -> None:
+        row = self.row(folder, name)
+        self.leave_claim(folder, row)
+        assert recover(folder, Journal(folder)) == []
+
+    def test_links_are_not_followed(self, folder: Path) -> None:
+        elsewhere = folder.parent / "elsewhere"
+        elsewhere.mkdir()
+        (folder / "masks").symlink_to(elsewhere)
+        self.leave_claim(folder, self.row(folder))
+        with pytest.raises(UnwritableError, match="link"):
+            recover(folder, Journal(folder))
+        assert list(elsewhere.iterdir()) == []
+        (folder / "masks").unlink()
+        (folder / CLAIMS).rename(elsewhere / "claims")
+        (folder / CLAIMS).symlink_to(elsewhere / "claims")
+        assert recover(folder, Journal(folder)) == []
+
+    @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"row": {}}', b'{"row": 1}'])
+    def test_a_damaged_claim_is_ignored(self, folder: Path, text: bytes) -> None:
+        (folder / CLAIMS / claim_name("a.png")).write_bytes(text)
+        assert recover(folder, Journal(folder)) == []

@@ -1,4 +1,4 @@
-"""The list of opened photos: links that leave the folder, and names that a run writes."""
+"""The list of opened photos: links that leave the folder are not opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.board.board import Board
-from remove_objects.pipeline.board.catalog import is_plain, open_photos
+from remove_objects.pipeline.board.catalog import open_photos
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnreadableError
 
@@ -20,11 +20,3 @@ def test_links_that_leave_the_folder_are_not_opened(photo_folder: Path) -> None:
     board = Board(open_photos(photo_folder, None, Settings()))
     with pytest.raises(UnreadableError, match="outside the opened folder"):
         board.open("link.png")
-
-
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [("a.jpg", 1), ("deep/a.jpg", 1), ("..", 0), ("a/../b", 0), ("/a", 0), ("", 0), ("a\0", 0)],
-)
-def test_plain_names_go_only_down(name: str, plain: int) -> None:
-    assert is_plain(name) == bool(plain)

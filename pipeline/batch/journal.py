@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
-from ..errors import OutputError
+from ..errors import OutputError, UnwritableError
 from ..storage.layout import JOURNAL_NAME
 from ..storage.stamp import Stamp, stamp
-from ..system.atomic import unwritable
+from ..system.atomic import append_alone, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,8 +172,7 @@ class Journal:
         """Append a complete line, or, on a full disk, nothing of it."""
         line = row_line(row)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "ab+", buffering=0) as file:
+            with append_alone(self.path, self.path.parent) as file:
                 end = file.seek(0, os.SEEK_END)
                 # A crash may have cut the last line; this row begins a new one.
                 if end and (file.seek(end - 1), file.read(1))[1] != b"\n":
@@ -187,5 +186,7 @@ class Journal:
                     with suppress(OSError):
                         file.truncate(end)
                     raise
+        except UnwritableError as error:
+            raise OutputError(str(error)) from error
         except OSError as error:
             raise OutputError(str(unwritable(self.path, error))) from error

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import UsageError
 from ..images.suffixes import LOSSY_SUFFIXES
 from ..storage.location import Location
+from ..system.confined import refuse_links
 
 #: Folder of saved masks in the output folder.
 MASKS = "masks"
@@ -90,8 +91,8 @@ def mask_names(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
 
 
 def _refuse_links(photos: Sequence[InputPhoto], output: Path) -> None:
-    """Refuse targets that reach an input, or leave the output folder, by a link."""
-    real_output = output.resolve()
+    """Refuse targets in the output folder that are reached by a link, or that are an input."""
+    refuse_links(output, (PurePosixPath(photo.relative).parent for photo in photos))
     sources = {
         photo.source.resolve(): photo.source for photo in photos if isinstance(photo.source, Path)
     }
@@ -99,11 +100,6 @@ def _refuse_links(photos: Sequence[InputPhoto], output: Path) -> None:
     for photo in photos:
         target = output / photo.relative
         folder = folders.setdefault(target.parent, target.parent.resolve())
-        if not folder.is_relative_to(real_output):
-            raise UsageError(
-                f"{target.parent} is a link that leaves the output folder: "
-                "remove it, or name another output"
-            )
         if (source := sources.get((folder / target.name).resolve())) is not None:
             raise UsageError(
                 f"{target} would overwrite the input {source}: name another folder with --output"

@@ -24,6 +24,7 @@ from ..storage.fetch import local_copy, renamed_errors
 from ..storage.layout import PREVIEWS
 from ..storage.location import Location, location_stamp
 from ..storage.stamp import Stamp, fingerprint
+from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..types import Mask, Outcome, Photo, Status
 from .output.claims import mask_key
@@ -108,12 +109,15 @@ class _InProgress:
         stamps: the stamps of its inputs when work on it began.
         scratch_dir: the local folder in which its files are written.
         written: updated as files take their names.
+        placement: of the files that are made from the photo: in ``scratch_dir``, with the photo's
+            rights and date as they were when work on it began.
     """
 
     task: Task
     stamps: tuple[Stamp | None, ...]
     scratch_dir: Path
     written: _Written
+    placement: Placement
 
     def refuse_changed(self) -> None:
         """Refuse if photo, mask or ground truth changed: the result would mix two versions.
@@ -160,7 +164,10 @@ class Worker:
             _refuse_missing(task, stamps)
             with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
                 self.output.discard_previews(task.name, seen=task.seen)
-                entry = self._clean(_InProgress(task, stamps, scratch_dir, written), source)
+                current = _InProgress(
+                    task, stamps, scratch_dir, written, _placement(task, scratch_dir)
+                )
+                entry = self._clean(current, source)
         except OutputError:
             raise
         except (PhotoError, OSError, MemoryError) as error:
@@ -221,7 +228,7 @@ class Worker:
         """Write the report's previews; a failure becomes a warning of the photo."""
         name, scratch_dir = current.task.name, current.scratch_dir
         try:
-            previews.write(scratch_dir, name, photo, outcome)
+            previews.write(scratch_dir, name, photo, outcome, current.placement.undated())
             for file in previews.find(scratch_dir, name).values():
                 self.output.store(file, PurePosixPath(PREVIEWS, file.name))
         except OutputError:
@@ -243,7 +250,8 @@ class Worker:
             self.output.claim(mask_key(task.name), task.mask_target, part, task.mask_written)
 
         with renamed_errors(file, f"{self.output}/{task.mask_target}"):
-            images.write_mask(outcome.mask, file, before=claim)
+            placement = replace(current.placement.undated(), before=claim)
+            images.write_mask(outcome.mask, file, placement=placement)
         current.written["mask_written"] = self.output.stamp(task.mask_target)
         return str(task.mask_target)
 
@@ -267,10 +275,20 @@ class Worker:
 
         with renamed_errors(file, f"{self.output}/{task.target}"):
             options = images.SaveOptions(settings.lossless, settings.strip_metadata)
-            saved = images.save_outcome(photo, outcome, file, options, before=claim)
+            placement = replace(current.placement, before=claim)
+            saved = images.save_outcome(photo, outcome, file, options, placement=placement)
         name = output_name(saved.path)
         current.written["written"] = self.output.stamp(name)
         return saved.outcome, str(name)
+
+
+def _placement(task: Task, scratch_dir: Path) -> Placement:
+    """Return the placement of a photo's files, see ``_InProgress``.
+
+    A store says nothing about rights, and its temporary copy must not decide them.
+    """
+    placement = Placement(within=scratch_dir)
+    return placement.like(task.source) if isinstance(task.source, Path) else placement
 
 
 def failed_entry(name: str, message: str, seconds: float = 0.0) -> Entry:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .. import images
 from ..errors import ExistsError, UnwritableError
+from ..system.atomic import Placement
 from ..types import Mask, Outcome, Photo
 
 
@@ -74,7 +75,9 @@ def save_result(
         images.write_mask(mask, staged_mask)
 
     try:
-        saved = images.save_outcome(photo, outcome, target, options, before=check)
+        saved = images.save_outcome(
+            photo, outcome, target, options, placement=Placement(before=check)
+        )
         try:
             os.replace(staged_mask, mask_target)
         except OSError as error:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UnreadableError
-from ..system.atomic import Before, atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..types import Mask
 from .paste import luma
 from .read import MAX_PIXELS
@@ -53,18 +53,18 @@ def read_mask(path: Path, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
     return mask[rows[:, None], columns[None]]
 
 
-def write_mask(mask: Mask, path: Path, *, before: Before | None = None) -> None:
+def write_mask(mask: Mask, path: Path, *, placement: Placement = ANYWHERE) -> None:
     """Write a mask as a 1-bit PNG of its size, white = remove.
 
     Args:
         mask: HW bool.
         path: the new file.
-        before: called before the file takes its name, see ``atomic_write``.
+        placement: where the file may lie, its rights, its date and the last check.
 
     Raises:
         UnwritableError: if it cannot be written.
     """
     encoded = io.BytesIO()  # written to a file, Pillow does not report a full disk as such
     Image.fromarray(mask).save(encoded, "PNG")
-    with atomic_write(path, before=before) as handle:
+    with atomic_write(path, placement=placement) as handle:
         handle.write(encoded.getbuffer())

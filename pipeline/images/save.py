@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UnwritableError
-from ..system.atomic import Before, copy_photo
+from ..system.atomic import ANYWHERE, Placement, copy_photo
 from ..types import Fidelity, Outcome, Photo, Status
 from .strip import strip_photo
 from .write import write_photo
@@ -45,7 +45,7 @@ def save_outcome(
     target: Path,
     options: SaveOptions,
     *,
-    before: Before | None = None,
+    placement: Placement = ANYWHERE,
 ) -> Saved:
     """Write the photo with its holes filled, or copy its file if nothing was removed.
 
@@ -55,12 +55,15 @@ def save_outcome(
             ``options.strip`` without its metadata and with every pixel as it was.
         target: the new file; a lossless one of a lossy photo gets ``.png`` behind this name.
         options: how to save it.
-        before: called before the file takes its name, see ``atomic_write``.
+        placement: where the file may lie, its rights, its date and the last check. With
+            ``options.strip`` the file gets today's date.
 
     Raises:
         UnwritableError: if the outcome has failed, or the file cannot be written as promised.
         UnreadableError: if the photo's file can no longer be read.
     """
+    if options.strip:
+        placement = placement.undated()
     if outcome.status is Status.FAILED:
         raise UnwritableError(f"there is no result to save: {outcome.reason}")
     if outcome.result is not None and outcome.mask is not None:
@@ -71,7 +74,7 @@ def save_outcome(
             target,
             lossless=options.lossless,
             strip=options.strip,
-            before=before,
+            placement=placement,
         )
         fidelity = Fidelity(written.changed_outside, written.psnr_outside)
         warnings = (*outcome.warnings, *filter(None, [written.note]))
@@ -79,8 +82,8 @@ def save_outcome(
     if photo.path is None:
         raise UnwritableError(f"{target}: the photo came from no file that could be copied")
     if options.strip:
-        strip_photo(photo, photo.path, target, before=before)
+        strip_photo(photo, photo.path, target, placement=placement)
         outcome = replace(outcome, reason=f"{outcome.reason}; its metadata was removed")
     else:
-        copy_photo(photo.path, target, before=before)
+        copy_photo(photo.path, target, placement=placement)
     return Saved(target, replace(outcome, fidelity=Fidelity(0, None)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UnreadableError, UnwritableError
-from ..system.atomic import Before, atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..types import Photo
 from .fidelity import difference
 from .formats.table import format_named
@@ -16,7 +16,9 @@ from .read import read_photo
 from .write import write_photo
 
 
-def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | None = None) -> None:
+def strip_photo(
+    photo: Photo, source: Path, target: Path, *, placement: Placement = ANYWHERE
+) -> None:
     """Write ``source`` to ``target`` without its metadata; every pixel stays the same.
 
     JPEG, WebP, HEIC and AVIF lose segments, chunks and items; their coded samples stay. Lossless
@@ -26,7 +28,7 @@ def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | No
         photo: the photo as read from ``source``.
         source: its file.
         target: the new file.
-        before: called before the file takes its name, see ``atomic_write``.
+        placement: where the file may lie, its rights, its date and the last check.
 
     Raises:
         UnwritableError: if the file cannot be written, or it is not certain that all metadata is
@@ -37,7 +39,7 @@ def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | No
     nothing = np.zeros(photo.size, bool)
     strip = format_named(native.format).strip
     if strip is None:
-        write_photo(photo, photo.rgb, nothing, target, strip=True, before=before)
+        write_photo(photo, photo.rgb, nothing, target, strip=True, placement=placement)
         return
     try:
         content = strip(source.read_bytes(), native)
@@ -46,7 +48,7 @@ def strip_photo(photo: Photo, source: Path, target: Path, *, before: Before | No
             f"{target}: its metadata cannot be removed without encoding it anew ({error}); "
             "convert it first"
         ) from error
-    with atomic_write(target, before=before) as handle:
+    with atomic_write(target, placement=placement) as handle:
         handle.write(content)
         handle.flush()
         try:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import UnreadableError, UnwritableError
-from ..system.atomic import Before, atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..types import Mask, Photo, Pixels
 from .capture import as_png, bare, by_suffix
 from .dct.splice import SpliceError
@@ -53,7 +53,7 @@ def write_photo(
     *,
     lossless: bool = False,
     strip: bool = False,
-    before: Before | None = None,
+    placement: Placement = ANYWHERE,
 ) -> WriteResult:
     """Write ``photo`` with ``rgb`` in the hole, in its own format, mode, depth and metadata.
 
@@ -70,7 +70,7 @@ def write_photo(
         path: the new file; parent folders are made.
         lossless: write a lossy format as PNG at ``path`` + ".png"; CMYK then becomes sRGB.
         strip: keep only the metadata that the pixels need, see ``capture.bare``.
-        before: called before the file takes its name, see ``atomic_write``.
+        placement: where the file may lie, its rights, its date and the last check.
 
     Raises:
         UnwritableError: if the photo cannot be written, or a lossless format does not give back
@@ -87,7 +87,7 @@ def write_photo(
         path = path.with_name(f"{path.name}.png")
     if strip:
         native = bare(native)
-    with atomic_write(path, before=before) as handle:
+    with atomic_write(path, placement=placement) as handle:
         try:
             with quiet():
                 sheet = paste(photo, rgb, hole, native.layout, native.metadata.icc)

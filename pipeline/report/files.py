@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..system.atomic import atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
+from ..system.rights import shared_rights
 from . import previews
 from .page import write_html
 from .spreadsheet import write_csv
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from .schema import Entry, Report, RunEntry
 
 SCHEMA_VERSION = 1
+#: Names of the report's files in the output folder.
+REPORTS = ("report.json", "report.csv", "report.html")
 
 
 def write_reports(folder: Path, run: RunEntry, photos: list[Entry]) -> Path:
     """Write ``report.json``, ``report.csv`` and ``report.html``, each atomically; the JSON first.
+
+    They get at most the rights that the photos' previews share.
 
     Args:
         folder: the output folder, which holds the previews too.
@@ -31,16 +36,20 @@ def write_reports(folder: Path, run: RunEntry, photos: list[Entry]) -> Path:
     Raises:
         UnwritableError: the disk's errors.
     """
-    path = folder / "report.json"
-    write_json(path, run, photos)
-    write_csv(folder / "report.csv", photos)
-    write_html(
-        folder / "report.html", run, photos, lambda entry: previews.find(folder, entry["input"])
-    )
+    path, table, page = (folder / name for name in REPORTS)
+    pictures = {entry["input"]: previews.find(folder, entry["input"]) for entry in photos}
+    # The page holds the previews, and all three tell what is in the photos.
+    rights = shared_rights(file for files in pictures.values() for file in files.values())
+    placement = Placement(within=folder, rights=rights)
+    write_json(path, run, photos, placement)
+    write_csv(table, photos, placement)
+    write_html(page, run, photos, lambda entry: pictures[entry["input"]], placement)
     return path
 
 
-def write_json(path: Path, run: RunEntry, photos: list[Entry]) -> None:
+def write_json(
+    path: Path, run: RunEntry, photos: list[Entry], placement: Placement = ANYWHERE
+) -> None:
     """Write ``report.json`` atomically, with the photos in the order of their names.
 
     Raises:
@@ -52,7 +61,7 @@ def write_json(path: Path, run: RunEntry, photos: list[Entry]) -> None:
         "photos": sorted(photos, key=lambda p: p["input"]),
     }
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as file:
+    with atomic_write(path, placement=placement) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..system.atomic import atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.text import printable
 from .page_view import charts, photo_view, stage_seconds, totals
 from .ranking import worst_first
@@ -33,6 +33,7 @@ def write_html(
     run: RunEntry,
     photos: Sequence[Entry],
     pictures: Callable[[Entry], dict[str, Path]],
+    placement: Placement = ANYWHERE,
 ) -> None:
     """Write the page atomically.
 
@@ -42,6 +43,7 @@ def write_html(
         photos: as in ``report.json``, in any order.
         pictures: files of one photo's previews by kind, all below the page's folder; a file that
             cannot be read as a picture is left out.
+        placement: where the page may lie, and its rights.
 
     Raises:
         UnwritableError: the disk's errors.
@@ -100,7 +102,7 @@ def write_html(
         policy=_policy(style, script, embed),
         embedded=embed,
     )
-    with atomic_write(path) as file:
+    with atomic_write(path, placement=placement) as file:
         for piece in page:
             file.write(piece.encode("utf-8"))
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..config import COMPARISONS
+from ..errors import UnwritableError
 from ..pixels import eight_bits
 from ..storage.layout import PREVIEWS
-from ..system.atomic import atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
+from ..system.confined import remove
 from ..types import HoleOutcome, Mask, Outcome, Photo, Pixels
 
 #: Kinds of previews. A photo may have any of them.
@@ -36,7 +39,9 @@ QUALITY = 80
 TINT, LIGHT, DARK = (232, 28, 118, 110), (255, 255, 255, 255), (40, 0, 20, 200)
 
 
-def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
+def write(
+    output: Path, name: str, photo: Photo, outcome: Outcome, placement: Placement = ANYWHERE
+) -> None:
     """Write the previews of one photo, each atomically.
 
     Args:
@@ -44,18 +49,21 @@ def write(output: Path, name: str, photo: Photo, outcome: Outcome) -> None:
         name: the photo's name in the report; together with ``output`` it decides the files.
         photo: HWC uint8 or uint16; shown at 8 bits, without alpha.
         outcome: of ``photo``. If nothing was removed, only the preview before is written.
+        placement: the rights of the previews; they never leave ``output``.
 
     Raises:
         UnwritableError: the disk's errors.
     """
-    _write(output, name, "before", _jpeg(photo.rgb))
+    placement = replace(placement, within=output)
+    _write(place(output, name, "before"), _jpeg(photo.rgb), placement)
     if outcome.mask is None or not outcome.mask.any():
         return
-    _write(output, name, "mask", _webp(draw_mask(outcome.mask, outcome.holes)))
+    drawn = _webp(draw_mask(outcome.mask, outcome.holes))
+    _write(place(output, name, "mask"), drawn, placement)
     if outcome.result is not None:
-        _write(output, name, "after", _jpeg(outcome.result))
+        _write(place(output, name, "after"), _jpeg(outcome.result), placement)
     for method, picture in outcome.compared.items():
-        _write(output, name, method, _jpeg(picture))
+        _write(place(output, name, method), _jpeg(picture), placement)
 
 
 def find(output: Path, name: str) -> dict[str, Path]:
@@ -72,8 +80,8 @@ def place(output: Path, name: str, kind: str) -> Path:
 def discard(output: Path, name: str) -> None:
     """Delete the previews of an earlier run: they do not show the new result."""
     for kind in KINDS:
-        with suppress(OSError):
-            place(output, name, kind).unlink()
+        with suppress(OSError, UnwritableError):
+            remove(place(output, name, kind), output)
 
 
 def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
@@ -148,8 +156,8 @@ def _webp(drawn: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _write(output: Path, name: str, kind: str, content: bytes) -> None:
-    with atomic_write(place(output, name, kind), durable=False) as file:
+def _write(path: Path, content: bytes, placement: Placement) -> None:
+    with atomic_write(path, durable=False, placement=placement) as file:
         file.write(content)
 
 

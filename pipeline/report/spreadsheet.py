@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..system.atomic import atomic_write
+from ..system.atomic import ANYWHERE, Placement, atomic_write
 
 if TYPE_CHECKING:
     from .schema import Entry
@@ -42,7 +42,7 @@ PROBE = ("l1", "psnr", "ssim", "lpips")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def write_csv(path: Path, photos: Sequence[Entry]) -> None:
+def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHERE) -> None:
     r"""Write the entries of ``report.json`` as a table, atomically.
 
     UTF-8, a comma between cells, photos in the order of their names. One row for every hole, with
@@ -67,7 +67,7 @@ def write_csv(path: Path, photos: Sequence[Entry]) -> None:
     )
     for photo in sorted(photos, key=lambda p: p["input"]):
         table.writerows([_cell(v) for v in row] for row in _rows(photo, methods))
-    with atomic_write(path) as file:
+    with atomic_write(path, placement=placement) as file:
         file.write(text.getvalue().encode("utf-8", "backslashreplace"))
 
 

@@ -14,10 +14,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from ..errors import OutputError, UnreadableError, UnwritableError
+from .confined import OpenFolder, link_message, open_parent, remove
+from .rights import Rights, rights_of
 
 #: Called with the complete file under its hidden name and the name that it is about to take. An
 #: exception keeps the file from taking that name.
@@ -26,53 +30,99 @@ Before: TypeAlias = Callable[[Path, Path], None]
 #: Errors that every further write to the disk would meet: it is full, or a quota is used up.
 FULL = {errno.ENOSPC, errno.EDQUOT}
 _PART = re.compile(r"\.[0-9a-f]{16}\.part(\.png)?")
-#: Hidden files that this process is writing.
-_unfinished: set[Path] = set()
+#: Hidden files that this process is writing, and the folders that they may not leave.
+_unfinished: set[tuple[Path, Path | None]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a file may take its name, and what it gets besides its bytes.
+
+    Attributes:
+        within: the folder that the file may not leave: a link between it and the file is refused.
+            None for the file's own folder.
+        rights: the rights that the file has at most; None for those that the umask allows.
+        modified_ns: its modification time in ns since 1970; None for now.
+        before: called between the last byte and the rename. An exception keeps the file from
+            taking its name.
+    """
+
+    within: Path | None = None
+    rights: Rights | None = None
+    modified_ns: int | None = None
+    before: Before | None = None
+
+    def like(self, source: Path) -> Placement:
+        """Return a placement with at most the rights, and with the date, of a photo's file.
+
+        Raises:
+            UnreadableError: the photo's file is gone.
+        """
+        try:
+            status = source.stat()
+        except OSError as error:
+            raise UnreadableError(
+                f"{source}: cannot be examined ({error.strerror}); "
+                "put it back and run the same command again"
+            ) from error
+        rights = rights_of(source, status)
+        return replace(self, rights=rights, modified_ns=status.st_mtime_ns)
+
+    def undated(self) -> Placement:
+        """Return the placement of a file that gets today's date."""
+        return replace(self, modified_ns=None)
+
+
+#: The placement of a file about which nothing is demanded.
+ANYWHERE = Placement()
 
 
 @contextmanager
 def atomic_write(
-    path: Path, *, durable: bool = True, before: Before | None = None
+    path: Path, *, durable: bool = True, placement: Placement = ANYWHERE
 ) -> Iterator[BinaryIO]:
     """Open a binary file that appears as ``path``, or replaces it, only if the block succeeds.
 
     The file is open for reading too, and the block may open its ``name`` to check the content.
     Missing parent folders are created. A failure leaves nothing behind, except perhaps an empty
-    parent folder.
+    parent folder. A link under the file's own name is replaced, never followed.
 
     Args:
         path: the file's final name.
         durable: wait until the disk has stored the bytes. Without it writing is faster, for files
             that may be lost in a power cut.
-        before: called between the last byte and the rename.
+        placement: where it may lie, its rights, its date, and the last check.
 
     Raises:
         OutputError: the disk would refuse every other file too.
-        UnwritableError: any other ``OSError`` of the disk or of the block. Other exceptions of the
-            block pass unchanged.
+        UnwritableError: any other ``OSError`` of the disk or of the block, or a link below
+            ``placement.within``. Other exceptions of the block pass unchanged.
     """
-    part = path.parent / f".{secrets.token_hex(8)}.part"
-    _unfinished.add(part)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    unfinished = part, placement.within
+    _unfinished.add(unfinished)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Mode "x" never opens an existing file, and sets the umask's permissions; mkstemp would
-        # make the photo private.
-        with open(part, "x+b") as handle:
-            yield handle
-            handle.flush()
-            if durable:
-                os.fsync(handle.fileno())
-        if before is not None:
-            before(part, path)
-        os.replace(part, path)
-        if durable:
-            _sync_folder(path.parent)
+        with open_parent(path, placement.within, create=True) as folder:
+            try:
+                with _new_file(folder, part, placement.rights) as handle:
+                    yield handle
+                    handle.flush()
+                    if placement.modified_ns is not None:
+                        _set_date(handle, placement.modified_ns)
+                    if durable:
+                        os.fsync(handle.fileno())
+                if placement.before is not None:
+                    placement.before(part, path)
+                folder.replace(part.name, path.name)
+                if durable:
+                    folder.sync()
+            finally:
+                with suppress(OSError):
+                    folder.unlink(part.name)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        _unfinished.discard(part)
+        _unfinished.discard(unfinished)
 
 
 def unwritable(path: Path, error: OSError) -> UnwritableError:
@@ -98,25 +148,26 @@ def unwritable(path: Path, error: OSError) -> UnwritableError:
 
 def remove_own_parts() -> None:
     """Remove this process's unfinished files, before it ends without unwinding."""
-    for part in list(_unfinished):
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    for part, within in list(_unfinished):
+        with suppress(OSError, UnwritableError):
+            remove(part, within or part.parent)
 
 
-def remove_parts(folder: Path) -> None:
+def remove_parts(folder: Path, within: Path | None = None) -> None:
     """Remove the unfinished files that a killed process left in a folder, but not below it.
 
-    No other process may be writing there.
+    No other process may be writing there. Nothing is removed behind a link between ``within`` and
+    the folder.
     """
-    with suppress(OSError), os.scandir(folder) as listing:
-        for entry in listing:
-            if _PART.fullmatch(entry.name):
+    with suppress(OSError, UnwritableError), open_parent(folder / "any", within) as place:
+        for name in place.listing():
+            if _PART.fullmatch(name):
                 with suppress(OSError):
-                    os.unlink(entry.path)
+                    place.unlink(name)
 
 
-def copy_photo(source: Path, target: Path, *, before: Before | None = None) -> None:
-    """Copy a file byte for byte and atomically; ``before`` as in ``atomic_write``.
+def copy_photo(source: Path, target: Path, *, placement: Placement = ANYWHERE) -> None:
+    """Copy a file byte for byte and atomically; ``placement`` as in ``atomic_write``.
 
     Raises:
         UnreadableError: ``source`` cannot be read.
@@ -129,8 +180,50 @@ def copy_photo(source: Path, target: Path, *, before: Before | None = None) -> N
         raise UnreadableError(
             f"{source}: cannot be opened ({error.strerror}); check its permissions"
         ) from error
-    with original, atomic_write(target, before=before) as handle:
+    with original, atomic_write(target, placement=placement) as handle:
         shutil.copyfileobj(original, handle, 1 << 20)
+
+
+@contextmanager
+def append_alone(path: Path, within: Path) -> Iterator[FileIO]:
+    """Open a file for appending and reading, unbuffered; it is created if it is missing.
+
+    A file with several names (``cp -al`` gives a folder's copy the same files) first becomes a
+    copy of its own, so that the others keep what they have.
+
+    Args:
+        path: the file.
+        within: the folder below which no link is followed.
+
+    Raises:
+        UnwritableError: the file is a link, or is reached by one.
+        OSError: it cannot be opened.
+    """
+    with open_parent(path, within, create=True) as folder:
+
+        def opened() -> FileIO:
+            return open(
+                path,
+                "ab+",
+                buffering=0,
+                opener=lambda _, flags: folder.open(path.name, flags),
+            )
+
+        try:
+            file = opened()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise UnwritableError(link_message(path)) from error
+            raise
+        if os.fstat(file.fileno()).st_nlink > 1:
+            with file:
+                rights = rights_of(path, os.fstat(file.fileno()))
+                with atomic_write(path, placement=Placement(within, rights)) as copy:
+                    file.seek(0)
+                    shutil.copyfileobj(file, copy, 1 << 20)
+            file = opened()
+        with file:
+            yield file
 
 
 def is_file(path: Path) -> bool:
@@ -149,11 +242,28 @@ def exists(path: Path) -> bool:
         return False
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, if the system can open folders (Windows cannot)."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _new_file(folder: OpenFolder, part: Path, rights: Rights | None) -> BinaryIO:
+    """Create a file with at most these rights from its first moment on."""
+
+    def create(mode: int) -> BinaryIO:
+        # Mode "x" never opens an existing file, and the umask applies; mkstemp would make the
+        # photo private.
+        return open(part, "x+b", opener=lambda _, flags: folder.open(part.name, flags, mode))
+
+    if rights is None:
+        return create(0o666)
+    handle = create(rights.mode)
+    status = os.fstat(handle.fileno())
+    allowed = rights.for_group(status.st_gid)
+    if status.st_mode & 0o777 & ~allowed:
+        # The folder gives its files another group than the photo's. A new file, because another
+        # process may have opened this one already.
+        handle.close()
+        folder.unlink(part.name)
+        handle = create(allowed)
+    return handle
+
+
+def _set_date(handle: BinaryIO, modified_ns: int) -> None:
+    times = os.fstat(handle.fileno()).st_atime_ns, modified_ns
+    os.utime(handle.fileno() if os.utime in os.supports_fd else handle.name, ns=times)

@@ -10,13 +10,15 @@ import json
 import logging
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import OutputError, UsageError
-from .atomic import FULL, unwritable
+from .atomic import FULL, exists, unwritable
+from .confined import open_parent, refuse_links, remove
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,10 @@ NAME = ".remove-objects-lock"
 HOLDER = ".remove-objects-lock.json"
 #: Errors of a file system without locks.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+#: Bytes of the longest line in a lock.
+_LINE = 1000
 
 
 @contextmanager
@@ -46,6 +52,9 @@ def folder_lock(
         UsageError: another process holds the lock, or the folder is not writable.
         OutputError: the disk is full.
     """
+    for name in (NAME, HOLDER):
+        refuse_links(folder, [PurePosixPath(name)], option)
+    _refuse_other_file(folder / NAME, option)
     # Imported here because the command's --help does not need it.
     from filelock import FileLock, Timeout
 
@@ -74,35 +83,53 @@ def folder_lock(
         )
         yield
         return
-    died = (folder / HOLDER).exists()
+    died = exists(folder / HOLDER)
     try:
         if died and tidy is not None:
             tidy()
-        _sign(folder / HOLDER)
+        _sign(folder)
         yield
     finally:
         if tidy is not None or not died:  # else it stays for the next holder that tidies
             with suppress(OSError):
-                (folder / HOLDER).unlink()
+                remove(folder / HOLDER, folder)
         lock.release()
 
 
-def _sign(path: Path) -> None:
+def _refuse_other_file(path: Path, option: str) -> None:
+    """Refuse a file under the lock's name that is no lock: another name of a photo, for example.
+
+    A lock is empty, or holds a line where the disk has no locks of its own.
+    """
+    with suppress(OSError):
+        status = path.lstat()
+        is_other = status.st_size > (_LINE if status.st_nlink == 1 else 0)
+        if is_other or not stat.S_ISREG(status.st_mode):
+            raise UsageError(
+                f"{path}: is not the lock of a run or board, which is an empty file of its own; "
+                f"move it away, or name another folder with {option}"
+            )
+
+
+def _sign(folder: Path) -> None:
     """Write this process's name into the holder file.
 
     Written directly, not atomically: a crash here must not leave a temporary file, and a truncated
     holder file is still readable enough.
     """
+    path = folder / HOLDER
+    holder = {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time.strftime("%F %T"),
+    }
     try:
-        path.write_text(
-            json.dumps(
-                {
-                    "process": os.getpid(),
-                    "host": socket.gethostname(),
-                    "since": time.strftime("%F %T"),
-                }
-            )
-        )
+        with open_parent(path, folder) as parent:
+            with suppress(FileNotFoundError):
+                if parent.stat(HOLDER).st_nlink > 1:
+                    parent.unlink(HOLDER)  # its other name, in a copy of the folder, is not ours
+            with open(path, "w", opener=lambda _, flags: parent.open(HOLDER, flags)) as file:
+                file.write(json.dumps(holder))
     except OSError as error:
         raise unwritable(path, error) from error
 

@@ -16,14 +16,16 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-#: Audit events of a change to the disk, and the position of the path in their arguments.
-_EVENTS = {
-    "open": 0,
-    "os.rename": 1,
-    "os.remove": 0,
-    "os.mkdir": 0,
-    "os.rmdir": 0,
-    "os.truncate": 0,
+#: Audit events of a change to the disk, and the positions of the path and of the open folder that
+#: it is relative to in their arguments.
+_EVENTS: dict[str, tuple[int, int | None]] = {
+    "open": (0, None),
+    "os.rename": (1, 3),
+    "os.link": (1, 3),
+    "os.remove": (0, 1),
+    "os.mkdir": (0, 2),
+    "os.rmdir": (0, 1),
+    "os.truncate": (0, None),
 }
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -88,7 +90,7 @@ def at_points(folder: Path, on_change: Callable[[int, str], None]) -> None:
     def hear(event: str, arguments: tuple[object, ...]) -> None:
         if event not in _EVENTS:
             return
-        path = arguments[_EVENTS[event]]
+        path = _absolute(arguments, *_EVENTS[event])
         if not isinstance(path, str | bytes | os.PathLike) or not os.fsdecode(path).startswith(
             str(folder)
         ):
@@ -100,6 +102,14 @@ def at_points(folder: Path, on_change: Callable[[int, str], None]) -> None:
 
     os.fsync = lambda _: point("fsync")  # type: ignore[assignment, return-value]
     sys.addaudithook(hear)
+
+
+def _absolute(arguments: tuple[object, ...], path: int, folder: int | None) -> object:
+    """Return the path of an audit event's arguments, absolute if it is relative to a folder."""
+    name, descriptor = arguments[path], None if folder is None else arguments[folder]
+    if isinstance(name, str) and isinstance(descriptor, int) and descriptor >= 0:
+        return os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), name)
+    return name
 
 
 def die_at(number: int) -> Callable[[int, str], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,8 @@ from ...report.files import write_reports
 from ...storage.layout import PREVIEWS
 from ...storage.stamp import Stamp, stamp
 from ...system import lock
-from ...system.atomic import atomic_write, remove_parts
+from ...system.atomic import Placement, atomic_write, remove_parts
+from ...system.confined import remove
 from ..journal import Journal, JournalRow
 from .claims import (
     CLAIMS,
@@ -24,6 +26,7 @@ from .claims import (
     is_redundant,
     mask_key,
 )
+from .links import refuse_links_in_output
 
 if TYPE_CHECKING:
     from ...report.schema import Entry, RunEntry
@@ -41,6 +44,7 @@ class LocalOutput:
     @contextmanager
     def hold(self, names: Iterable[PurePosixPath]) -> Iterator[None]:
         """Lock the folder; first remove the unfinished files of a run that died in it."""
+        names = list(names)
 
         def tidy() -> None:
             for folder in {
@@ -49,8 +53,9 @@ class LocalOutput:
                 self.folder / CLAIMS,
                 *((self.folder / name).parent for name in names),
             }:
-                remove_parts(folder)
+                remove_parts(folder, self.folder)
 
+        refuse_links_in_output(self.folder, names)
         with lock.folder_lock(self.folder, tidy):
             yield
 
@@ -81,10 +86,11 @@ class LocalOutput:
         is_ours = current is not None and (
             current == ours or current in self._claimed_stamps(photo, name)
         )
-        if target.exists() and not is_ours and not self.overwrite:
+        if os.path.lexists(target) and not is_ours and not self.overwrite:
             raise UnwritableError(foreign_file(target))
         # A rename keeps size and time, so the part's stamp is the result's.
-        with atomic_write(self._claim_file(photo), durable=False) as file:
+        placement = Placement(within=self.folder)
+        with atomic_write(self._claim_file(photo), durable=False, placement=placement) as file:
             file.write(claim_text(photo, name, stamp(part), current if is_ours else None))
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
@@ -99,15 +105,15 @@ class LocalOutput:
         """Remove the claims of photos and of their masks."""
         for photo in photos:
             for key in (photo, mask_key(photo)):
-                with suppress(OSError):
-                    self._claim_file(key).unlink()
+                with suppress(OSError, UnwritableError):
+                    remove(self._claim_file(key), self.folder)
 
     def remove_redundant_claims(self, rows: Mapping[str, JournalRow]) -> None:
         """Remove leftover claims that add nothing to the journal's ``rows``."""
         for file in (self.folder / CLAIMS).glob("*.json"):
-            with suppress(OSError):
+            with suppress(OSError, UnwritableError):
                 if is_redundant(file.read_bytes(), rows, self.stamp):
-                    file.unlink()
+                    remove(file, self.folder)
         # Fails unless it is empty. Not earlier: a claim in progress would find no folder.
         with suppress(OSError):
             (self.folder / CLAIMS).rmdir()

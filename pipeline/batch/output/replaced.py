@@ -9,8 +9,6 @@ row that described it. Versions that a run can make again, from the same photo, 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UnwritableError
+from ...errors import UnreadableError, UnwritableError
 from ...storage.layout import REPLACED
 from ...storage.stamp import content_hash, mark
-from ...system.atomic import atomic_write, unwritable
+from ...system.atomic import Placement, atomic_write, copy_photo, unwritable
+from ...system.confined import open_parent, remove
 
 if TYPE_CHECKING:
     from ..journal import JournalRow
@@ -80,20 +79,14 @@ def keep(
         if version.path.stem.endswith(digest[:8]) and content_hash(mark(version.path)) == digest:
             return version.path
     place = folder / REPLACED / name / f"{_now()}-{digest[:8]}{name.suffix}"
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(standing, place, follow_symlinks=False)
-        except OSError:  # a disk without hard links
-            shutil.copy2(standing, place)
-    except OSError as error:
-        raise unwritable(place, error) from error
-    with atomic_write(place.with_name(f"{place.name}.json"), durable=False) as file:
+    _link_or_copy(standing, place, folder)
+    text = place.with_name(f"{place.name}.json")
+    with atomic_write(text, durable=False, placement=Placement(within=folder)) as file:
         file.write(version_text(row, made_from))
     for version in superseded([*existing, Version(place, row, made_from)]):
         for path in (version.path, version.path.with_name(f"{version.path.name}.json")):
-            with suppress(OSError):
-                path.unlink()
+            with suppress(OSError, UnwritableError):
+                remove(path, folder)
     return place
 
 
@@ -140,6 +133,21 @@ def read_version(text: bytes) -> tuple[JournalRow | None, str | None]:
         return None, None
     is_row = isinstance(row, dict) and is_entry(row.get("entry"))
     return row if is_row else None, made_from if isinstance(made_from, str) else None
+
+
+def _link_or_copy(standing: Path, place: Path, folder: Path) -> None:
+    try:
+        with open_parent(place, folder, create=True) as parent:
+            try:
+                parent.link(standing, place.name)
+                return
+            except (OSError, NotImplementedError):
+                pass  # a disk without hard links
+        copy_photo(standing, place, placement=Placement(folder).like(standing))
+    except OSError as error:
+        raise unwritable(place, error) from error
+    except UnreadableError as error:
+        raise UnwritableError(str(error)) from error
 
 
 def _content(path: Path) -> bytes:

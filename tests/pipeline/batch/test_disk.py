@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from remove_objects.pipeline import cli
 from remove_objects.pipeline.errors import OutputError, UnwritableError
 from remove_objects.pipeline.images import read_photo, write_mask, write_photo
 from remove_objects.pipeline.system import atomic
+from remove_objects.pipeline.system.confined import OpenFolder
 from tests.support.faults import OPTIONS, Ground
 from tests.support.scenes import scene
 from tools.faults.points import ended, limit_files, start
@@ -123,7 +124,7 @@ def test_a_full_disk_is_reported_as_such_in_every_format(
     hole[50:60, 50:60] = True
     target = Path("/dev/full")
 
-    def full(path: Path, mode: str) -> BinaryIO:
+    def full(path: Path, mode: str, **_: object) -> BinaryIO:
         return open(target, "r+b")
 
     monkeypatch.setattr(atomic, "open", full, raising=False)
@@ -188,14 +189,14 @@ def test_a_folder_without_rights_in_the_output_fails_its_own_photos_only(
 def test_a_photo_that_cannot_be_written_is_a_failed_entry_among_finished_ones(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = os.replace
+    replace = OpenFolder.replace
 
-    def refused(source: Path, target: Path) -> None:
-        if Path(target).parent.name == "deep" and Path(target).suffix == ".jpg":
+    def refused(folder: OpenFolder, old: str, new: str) -> None:
+        if folder.path.name == "deep" and Path(new).suffix == ".jpg":
             raise PermissionError(errno.EACCES, "Permission denied")
-        replace(source, target)
+        replace(folder, old, new)
 
-    monkeypatch.setattr(os, "replace", refused)
+    monkeypatch.setattr(OpenFolder, "replace", refused)
     by_name = {p["input"]: p for p in ground.clean(tmp_path / "out").photos}
     assert {name for name, entry in by_name.items() if entry["status"] == "failed"} == {
         "broken.png",
@@ -215,14 +216,14 @@ def test_a_photo_that_cannot_be_written_is_a_failed_entry_among_finished_ones(
 def test_a_disk_that_becomes_read_only_ends_the_run_and_it_resumes(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, replace = tmp_path / "out", os.replace
+    out, replace = tmp_path / "out", OpenFolder.replace
 
-    def refused(source: Any, target: Any) -> None:
+    def refused(folder: OpenFolder, old: str, new: str) -> None:
         if (out / "a.png").exists():
             raise OSError(errno.EROFS, "Read-only file system")
-        replace(source, target)
+        replace(folder, old, new)
 
-    monkeypatch.setattr(os, "replace", refused)
+    monkeypatch.setattr(OpenFolder, "replace", refused)
     with pytest.raises(OutputError, match=r"stopped .*the disk is read-only"):
         ground.clean(out)
     monkeypatch.undo()
@@ -258,14 +259,14 @@ def test_a_result_that_could_not_be_replaced_is_still_recognised_as_ours(
 def test_every_rename_stays_in_its_folder_so_the_output_may_be_on_any_disk(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    renamed: list[tuple[Path, Path]] = []
-    replace = os.replace
+    renamed: list[tuple[str, str]] = []
+    replace = OpenFolder.replace
 
-    def seen(source: Path, target: Path) -> None:
-        renamed.append((Path(source), Path(target)))
-        replace(source, target)
+    def seen(folder: OpenFolder, old: str, new: str) -> None:
+        renamed.append((old, new))
+        replace(folder, old, new)
 
-    monkeypatch.setattr(os, "replace", seen)
+    monkeypatch.setattr(OpenFolder, "replace", seen)
     other = Path("/dev/shm")
     elsewhere = (
         other.is_dir()
@@ -278,4 +279,5 @@ def test_every_rename_stays_in_its_folder_so_the_output_may_be_on_any_disk(
     finally:
         shutil.rmtree(out)
     assert len(renamed) > 10
-    assert all(source.parent == target.parent for source, target in renamed)
+    # Both are names in one open folder.
+    assert not any("/" in name for pair in renamed for name in pair)

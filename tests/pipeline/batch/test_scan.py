@@ -245,7 +245,10 @@ def test_links(tmp_path: Path) -> None:
 def test_an_output_that_reaches_an_input_through_a_link_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "p/sub/a.jpg", "out/x")
     (tmp_path / "out" / "sub").symlink_to(tmp_path / "p" / "sub", target_is_directory=True)
-    with pytest.raises(UsageError, match="a link that leaves the output folder"):
+    with pytest.raises(
+        UsageError,
+        match=r"out/sub: is a link to .*; remove it, or name another folder with --output",
+    ):
         plan_run([tmp_path / "p"], tmp_path / "out")
     (tmp_path / "alias").symlink_to(tmp_path / "p", target_is_directory=True)
     with pytest.raises(UsageError, match="both input and output"):

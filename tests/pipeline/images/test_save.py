@@ -12,6 +12,7 @@ from PIL import Image
 from remove_objects.pipeline import images
 from remove_objects.pipeline.errors import UnwritableError
 from remove_objects.pipeline.images import SaveOptions
+from remove_objects.pipeline.system.atomic import Placement
 from remove_objects.pipeline.types import Fidelity, Outcome, Photo, Status
 from tests.support.scenes import scene
 
@@ -33,7 +34,11 @@ def test_an_unchanged_photo_is_copied_byte_for_byte(photo: Photo, tmp_path: Path
         seen.append((final.name, part.read_bytes()))
 
     saved = images.save_outcome(
-        photo, UNCHANGED, tmp_path / "o.jpg", SaveOptions(lossless=True), before=before
+        photo,
+        UNCHANGED,
+        tmp_path / "o.jpg",
+        SaveOptions(lossless=True),
+        placement=Placement(before=before),
     )
     assert saved.path.read_bytes() == (tmp_path / "photo.jpg").read_bytes()
     assert seen == [("o.jpg", saved.path.read_bytes())]

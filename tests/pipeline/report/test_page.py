@@ -262,7 +262,7 @@ def test_a_page_that_cannot_be_written_leaves_the_earlier_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.undo()
-    monkeypatch.setattr("remove_objects.pipeline.system.atomic.os.replace", full)
+    monkeypatch.setattr("remove_objects.pipeline.system.confined.OpenFolder.replace", full)
     with pytest.raises(UnwritableError, match="No space left"):
         write_page(tmp_path, [entry("b.jpg")])
     assert (tmp_path / "report.html").read_bytes() == earlier

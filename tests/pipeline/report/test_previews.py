@@ -142,7 +142,7 @@ def test_a_preview_that_cannot_be_written_leaves_the_earlier_one(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("remove_objects.pipeline.system.atomic.os.replace", full)
+    monkeypatch.setattr("remove_objects.pipeline.system.confined.OpenFolder.replace", full)
     with pytest.raises(UnwritableError, match="No space left"):
         previews.write(tmp_path, "a.jpg", Photo(255 - rgb), outcome(rgb))
     assert {p: p.read_bytes() for p in (tmp_path / "report_files").iterdir()} == earlier

@@ -114,7 +114,7 @@ def test_the_table_is_written_atomically(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("remove_objects.pipeline.system.atomic.os.replace", full)
+    monkeypatch.setattr("remove_objects.pipeline.system.confined.OpenFolder.replace", full)
     with pytest.raises(UnwritableError):
         write_csv(tmp_path / "report.csv", [entry("a.jpg")])
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import pytest
 
 from remove_objects.pipeline.errors import OutputError, UnreadableError, UnwritableError
 from remove_objects.pipeline.system.atomic import (
+    Placement,
     atomic_write,
     copy_photo,
     exists,
@@ -42,7 +43,10 @@ def test_before_sees_the_complete_file_and_can_refuse_it(tmp_path: Path) -> None
         assert target == path
         raise UnwritableError("foreign")
 
-    with pytest.raises(UnwritableError, match="foreign"), atomic_write(path, before=refuse) as file:
+    with (
+        pytest.raises(UnwritableError, match="foreign"),
+        atomic_write(path, placement=Placement(before=refuse)) as file,
+    ):
         file.write(b"new")
     assert os.listdir(tmp_path) == []
 

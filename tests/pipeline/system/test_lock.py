@@ -171,3 +171,31 @@ def test_an_unwritable_folder_is_refused_before_any_work(
         run(photos)
     assert str(photos.parent / "cleaned") in str(caught.value)
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("name", [lock.NAME, lock.HOLDER])
+def test_a_link_in_the_place_of_lock_or_holder_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"a photo")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(tmp_path / "photo.jpg")
+    with (
+        pytest.raises(UsageError, match=rf"{name}: is a link to .* with --run"),
+        lock.folder_lock(tmp_path / "out", option="--run"),
+    ):
+        pass
+    assert (tmp_path / "photo.jpg").read_bytes() == b"a photo"
+
+
+def test_a_hard_linked_photo_becomes_neither_lock_nor_holder(tmp_path: Path) -> None:
+    photo, out = tmp_path / "photo.jpg", tmp_path / "out"
+    photo.write_bytes(b"a photo")
+    out.mkdir()
+    os.link(photo, out / lock.HOLDER)
+    with lock.folder_lock(out, lambda: None):
+        assert json.loads((out / lock.HOLDER).read_text())["process"] == os.getpid()
+    assert photo.read_bytes() == b"a photo"
+    (out / lock.NAME).unlink()
+    os.link(photo, out / lock.NAME)
+    with pytest.raises(UsageError, match="is not the lock"), lock.folder_lock(out):
+        pass
+    assert photo.read_bytes() == b"a photo"

@@ -17,6 +17,7 @@ import pytest
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.system.confined import OpenFolder
 from remove_objects.pipeline.system.signals import STOPPED_AT_ONCE, Stop, stop_on_signals
 from tests.support.faults import OPTIONS, Ground
 from tools.faults.checks import report
@@ -123,15 +124,15 @@ def test_the_second_signal_removes_a_file_that_is_being_written(
     out, signs = tmp_path / "out", tmp_path / "signs"
 
     def stop_before_renaming() -> None:
-        rename = os.replace
+        rename = OpenFolder.replace
 
-        def slow(source: Any, target: Any) -> None:
-            if os.fspath(target).endswith("a.png") and "masks" not in os.fspath(target):
+        def slow(folder: OpenFolder, old: str, new: str) -> None:
+            if new == "a.png" and folder.path.name != "masks":
                 (signs / "renaming").touch()
                 time.sleep(60)
-            rename(source, target)
+            rename(folder, old, new)
 
-        os.replace = slow  # type: ignore[assignment]
+        OpenFolder.replace = slow  # type: ignore[method-assign]
 
     command = Command(ground, out, waits=False, before=stop_before_renaming)
     until(lambda: (signs / "renaming").exists(), "nothing is written")

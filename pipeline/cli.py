@@ -140,7 +140,13 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--overwrite",
         action="store_true",
-        help="process finished photos again, and replace other files in the output folder",
+        help="process finished photos again, and replace other files in the output folder; what is "
+        "replaced stays in its folder .remove-objects-replaced",
+    )
+    group.add_argument(
+        "--add",
+        action="store_true",
+        help="remove the classes from the results of earlier runs too, and keep the rest of them",
     )
     group.add_argument("--dry-run", action="store_true", help="segment and report; write no photo")
 
@@ -250,7 +256,7 @@ def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparis
         )
     if baseline is None or result.stopped:
         return result, None
-    return result, compare(result.written(), baseline, allowed)
+    return result, compare(result.of_this_run(), baseline, allowed)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -279,6 +285,7 @@ def _batch_settings(args: argparse.Namespace) -> BatchSettings:
         save_masks=args.save_masks,
         workers=args.workers,
         overwrite=args.overwrite,
+        add=args.add,
         dry_run=args.dry_run,
         engine=args.engine,
         actors=args.actors,
@@ -292,7 +299,7 @@ def _print_result(
     """Print the summary, the comparison, and, to stderr, the failures."""
     from .report.terminal import baseline_table, run_summary
 
-    report = result.written()
+    report = result.of_this_run()
     if not args.quiet:
         print(run_summary(report["run"], report["photos"]))
     if comparison is not None and (comparison.worse or not args.quiet):
@@ -308,6 +315,8 @@ def _print_result(
             if status in statuses
         ]
         print(f"{', '.join(counts)}; report: {result.report}")
+        if result.others:
+            print(f"the report also tells of {len(result.others)} photos of earlier runs")
     for photo in result.photos:
         if photo["status"] == "failed":
             print(

@@ -57,7 +57,7 @@ def _local_photos(
 ) -> Iterator[InputPhoto]:
     if given.is_file():
         if _has_photo_suffix(given.name):
-            yield InputPhoto(given, PurePosixPath(given.name))
+            yield _photo(given, PurePosixPath(given.name), given.parent)
         else:
             notes.append(_not_a_photo(given))
         return
@@ -65,10 +65,14 @@ def _local_photos(
     others = 0
     for path, is_regular in _walk(given, skipped, notes):
         if is_regular and _has_photo_suffix(path.name):
-            yield InputPhoto(path, PurePosixPath(path.relative_to(given).as_posix()))
+            yield _photo(path, PurePosixPath(path.relative_to(given).as_posix()), given)
         else:
             others += 1
     _note_others(given, others, notes)
+
+
+def _photo(source: Location, relative: PurePosixPath, root: Location) -> InputPhoto:
+    return InputPhoto(source, relative, root, relative)
 
 
 def _walk(top: Path, skipped: set[Path], notes: list[str]) -> Iterator[tuple[Path, bool]]:
@@ -125,7 +129,7 @@ def _remote_photos(
         raise UsageError(f"{given}: no such file or folder")
     if set(files) == {""}:
         if _has_photo_suffix(given.name) and is_plain_name(given.name):
-            yield InputPhoto(files[""], PurePosixPath(given.name))
+            yield _photo(files[""], PurePosixPath(given.name), given.parent or given)
         else:
             notes.append(_not_a_photo(given))
         return
@@ -136,7 +140,7 @@ def _remote_photos(
         elif _is_hidden(name):
             continue
         elif _has_photo_suffix(name):
-            yield InputPhoto(source, PurePosixPath(name))
+            yield _photo(source, PurePosixPath(name), given)
         else:
             others += 1
     if impossible:

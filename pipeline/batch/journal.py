@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from ..errors import OutputError, UnwritableError
 from ..storage.layout import JOURNAL_NAME
-from ..storage.stamp import Stamp, stamp
+from ..storage.stamp import Stamp, is_unchanged
 from ..system.atomic import append_alone, unwritable
 
 if TYPE_CHECKING:
@@ -35,18 +35,28 @@ class WorkerFacts(TypedDict):
 class JournalRow(TypedDict):
     """One finished photo.
 
-    ``input`` is the photo's name, ``identity`` a hash of its files and settings, ``written`` and
-    ``mask_written`` are the stamps of its result and its mask, and ``entry`` is its row of the
-    report. ``facts`` are about the worker; they are there if they differ from the facts of the
-    rows before. When a row is read, ``input`` and ``entry`` must be right; ``facts`` of another
-    shape are ignored.
+    ``input`` is the photo's name, and ``entry`` its row of the report. ``source`` is its file
+    (``sources.source_key``), ``source_mark`` the file's mark, and ``given_marks`` those of its own
+    mask and its ground truth. ``made_with`` names the settings, which ``settings`` holds in the
+    first row of a run that has them. ``written`` and ``mask_written`` are the marks of its result
+    and its mask. ``facts`` are about the worker; they are there if they differ from the facts of
+    the rows before. Version 0.1.0 wrote no ``source`` and no ``made_with`` but ``identity``, a hash
+    of the photo's files and settings.
+
+    When a row is read, ``input`` and ``entry`` must be right; anything else of another shape is
+    ignored.
     """
 
     input: str
-    identity: str | None
+    entry: Entry
+    source: NotRequired[str]
+    source_mark: NotRequired[Stamp | None]
+    given_marks: NotRequired[list[Stamp | None]]
+    made_with: NotRequired[str]
+    settings: NotRequired[dict[str, Any]]
+    identity: NotRequired[str | None]
     written: NotRequired[Stamp | None]
     mask_written: NotRequired[Stamp | None]
-    entry: Entry
     facts: NotRequired[WorkerFacts]
 
 
@@ -66,17 +76,33 @@ def _is_writable(row: Mapping[str, Any], line: str) -> bool:
         return False
 
 
-def _with_sound_facts(row: dict[str, Any]) -> JournalRow:
-    """Return a row without facts of another shape: they say nothing about the photo."""
-    if "facts" not in row:  # nearly every row of a long journal
-        return cast(JournalRow, row)
+#: The types of a row's keys besides ``input`` and ``entry``.
+_TYPES: dict[str, Any] = {
+    "source": str,
+    "source_mark": list[Any] | None,
+    "given_marks": list[list[Any] | None],
+    "made_with": str,
+    "settings": dict[str, Any],
+    "identity": str | None,
+    "written": list[Any] | None,
+    "mask_written": list[Any] | None,
+    "facts": WorkerFacts,
+}
+
+
+def sound(row: dict[str, Any]) -> JournalRow:
+    """Return a row without the keys that are of another shape."""
     import msgspec
 
-    try:
-        msgspec.convert(row["facts"], WorkerFacts)
-    except msgspec.ValidationError:
-        row = {key: value for key, value in row.items() if key != "facts"}
-    return cast(JournalRow, row)
+    def is_sound(key: str) -> bool:
+        try:
+            msgspec.convert(row[key], _TYPES[key])
+        except msgspec.ValidationError:
+            return False
+        return True
+
+    unsound = [key for key in _TYPES if key in row and not is_sound(key)]
+    return cast(JournalRow, {k: v for k, v in row.items() if k not in unsound} if unsound else row)
 
 
 class Journal:
@@ -87,6 +113,7 @@ class Journal:
         complete: whether the run that wrote the last rows ended by itself.
         earlier: the photos whose rows are of completed runs.
         facts: facts about the workers since the last completed run.
+        settings: the settings of results by their names, see ``JournalRow``.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -94,6 +121,7 @@ class Journal:
         self.complete = False
         self.earlier: set[str] = set()
         self.facts: list[WorkerFacts] = []
+        self.settings: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         if folder is not None:
             self.path = folder / JOURNAL_NAME
@@ -128,14 +156,12 @@ class Journal:
                 and _is_writable(row, line)
                 and self.rows.get(name) != row
             ):
-                self._note(name, _with_sound_facts(row))
+                self._note(name, sound(row))
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
         row = self.rows.get(name)
-        return (
-            row is not None and row.get("written") is not None and row["written"] == stamp(target)
-        )
+        return row is not None and is_unchanged(target, row.get("written"))
 
     def add(self, row: JournalRow) -> list[str]:
         """Append one finished photo.
@@ -147,9 +173,16 @@ class Journal:
             OutputError: the journal cannot be written.
         """
         with self._lock:
+            row = self._with_settings(row)
             self._append(row)
             self._note(row["input"], row)
             return [row["input"]]
+
+    def update(self, row: JournalRow) -> None:
+        """Replace what the journal knows of a finished photo; it stays as finished as it was."""
+        with self._lock:
+            self.rows[row["input"]] = row
+            self._append(row)
 
     def flush(self) -> list[str]:
         """Make all added rows durable, and return the names of those that were not before."""
@@ -161,7 +194,16 @@ class Journal:
             self._append({"complete": True})
             return []
 
+    def _with_settings(self, row: JournalRow) -> JournalRow:
+        """Return a row without settings that an earlier row holds already."""
+        name = row.get("made_with")
+        if name is None or "settings" not in row or self.settings.get(name) != row["settings"]:
+            return row
+        return cast(JournalRow, {key: value for key, value in row.items() if key != "settings"})
+
     def _note(self, name: str, row: JournalRow) -> None:
+        if "settings" in row and "made_with" in row:
+            self.settings[row["made_with"]] = row["settings"]
         self.rows[name] = row
         self.complete = False
         self.earlier.discard(name)

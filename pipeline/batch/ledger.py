@@ -1,37 +1,107 @@
-"""The photos that are left to do: the journal's rows against the current photos and results."""
+"""What is left to do: the journal's rows against the current photos, results and settings.
+
+A finished result is never replaced unless the user says so (``--overwrite``, ``--add``) or its
+photo has changed. Everything is decided before any work starts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..config import Settings
-from ..errors import WeightsError
+from ..errors import UsageError, WeightsError
+from ..images.suffixes import LOSSY_SUFFIXES
 from ..report.entry_metrics import EARLIER
-from ..storage.location import Location, RemotePath, relative_name
-from ..storage.stamp import fingerprint
+from ..storage.layout import REPLACED
+from ..storage.location import (
+    Location,
+    RemotePath,
+    is_same_file,
+    location_stamp,
+    relative_name,
+)
+from ..storage.stamp import Stamp, fingerprint, is_unchanged, stamp
 from ..system.atomic import is_file
 from ..types import Status
+from . import made_with as made
+from .names import possible_masks
+from .output.claims import foreign_file, recover
 from .output.protocol import Output
 from .scan import PlannedPhoto
 from .settings import BatchSettings
-from .worker import Facts, Task
+from .sources import source_key
+from .worker import Facts, Task, failed_entry
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
     from .journal import JournalRow, WorkerFacts
 
-#: Part of a photo's identity. Raise it when the same settings and weights give other pictures, so
-#: that finished photos are processed again.
+#: Names the code that makes pictures. Raise it when the same settings and weights give other
+#: pictures: a run then says which results are of another version.
 PICTURES_VERSION = "0.1.0"
+#: Number of photos that a message names.
+_NAMED = 3
+
+
+#: A sentence about one photo, and about several.
+_Note: TypeAlias = tuple[str, str]
+
+_CHANGED_PHOTO = (
+    "{count} photo changed since its result was made: it is cleaned again, and the earlier result "
+    "is kept in {kept}",
+    "{count} photos changed since their results were made: they are cleaned again, and the earlier "
+    "results are kept in {kept}",
+)
+_CHANGED_MASK = (
+    "{count} photo has another mask than its result was made with: it is cleaned again, and the "
+    "earlier result is kept in {kept}",
+    "{count} photos have other masks than their results were made with: they are cleaned again, "
+    "and the earlier results are kept in {kept}",
+)
+_OTHER_VERSION = (
+    "{count} result of another version of the program, or of other weights, stays; --overwrite "
+    "cleans its photo anew",
+    "{count} results of another version of the program, or of other weights, stay; --overwrite "
+    "cleans their photos anew",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Conflict:
+    """A result that was made with other settings.
+
+    Attributes:
+        name: the photo's name.
+        earlier: the settings that differ, with their earlier values; empty if they are unknown.
+    """
+
+    name: str
+    earlier: dict[str, Any]
+
+
+@dataclass
+class Decided:
+    """What a run does with its photos.
+
+    Attributes:
+        tasks: the photos to process.
+        entries: entries of photos that are not processed: finished, or refused.
+        notes: sentences for the user about results that are replaced, or stay.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Ledger:
     """One run's view of the journal.
 
-    The engine is not part of a photo's identity, so any engine resumes another's run.
+    The engine is not part of what a photo was made with, so any engine resumes another's run.
     """
 
     def __init__(
@@ -43,28 +113,59 @@ class Ledger:
         classes: tuple[str, ...],
     ) -> None:
         self.folder, self.output, self.batch, self.journal = folder, output, batch, output.journal()
+        if isinstance(folder, Path):
+            recover(folder, self.journal)
         self._last_facts: WorkerFacts | None = None
-        self._stamp = output.stamp_lookup()
+        self._standing = output.standing()
+        self._claims = {claim.photo: claim for claim in output.left_claims()}
         self._find_mask, self._find_truth = _finder(batch.masks), _finder(batch.truth)
-        self._settings = fingerprint(
+        self._settings, weights = settings, _weights_index()
+        self._made_with = made.made_with(
+            settings, batch, classes, pictures=PICTURES_VERSION, weights=fingerprint(weights)
+        )
+        self._identity = fingerprint(
             PICTURES_VERSION,
             asdict(settings),
             classes,
             batch.save_masks,
             batch.dry_run,
             batch.masks is not None,
-            _weights_index(),
+            weights,
         )
+        self._notes: Counter[_Note] = Counter()
 
-    def tasks_and_entries(self, photos: Sequence[PlannedPhoto]) -> Iterator[Task | Entry]:
-        """Yield each photo's task, or the still valid entry of an earlier run."""
+    def decide(self, photos: Sequence[PlannedPhoto]) -> Decided:
+        """Decide what happens to every photo.
+
+        Raises:
+            UsageError: earlier results were made with other settings.
+        """
+        decided, conflicts = Decided(), []
         for photo in photos:
-            task = self._task(photo)
-            entry = None if self.batch.overwrite else self._finished(task)
-            yield task if entry is None else entry
+            decision = self._decide(self._task(photo))
+            if isinstance(decision, Task):
+                decided.tasks.append(decision)
+            elif isinstance(decision, _Conflict):
+                conflicts.append(decision)
+            else:
+                decided.entries.append(decision)
+        if conflicts:
+            raise UsageError(self._conflict_message(conflicts))
+        refused = [e for e in decided.entries if e["status"] == Status.FAILED.value]
+        if refused:
+            decided.notes.append(_refusal_note(refused, self.folder))
+        kept = self.folder / REPLACED
+        decided.notes += [
+            (one if count == 1 else many).format(count=count, kept=kept)
+            for (one, many), count in self._notes.items()
+        ]
+        return decided
 
     def add(self, row: JournalRow, facts: Facts) -> Entry:
-        """Record a finished photo, with the worker's facts if they are new; returns its entry."""
+        """Record a finished photo, with the worker's facts if they are new; returns its entry.
+
+        A failure, or a dry run, does not make the journal forget a result that still stands.
+        """
         current: WorkerFacts = {
             "weights": facts.weights,
             "warnings": list(facts.warnings),
@@ -72,9 +173,13 @@ class Ledger:
         }
         if current != self._last_facts:
             self._last_facts, row = current, {**row, "facts": current}
-        self._release(self.journal.add(row))
-        entry: Entry = row["entry"]
-        return entry
+        before, entry = self._untouched_result(row), row["entry"]
+        if before is None:
+            self._release(self.journal.add(row))
+            return entry
+        if row.get("mask_written") != before.get("mask_written"):
+            self.journal.update({**before, "mask_written": row.get("mask_written")})
+        return cast("Entry", {**entry, "output": before["entry"]["output"]})
 
     def flush(self) -> None:
         """Make all recorded photos durable."""
@@ -105,6 +210,181 @@ class Ledger:
         devices = dict.fromkeys(facts.device for facts in runs)
         return Facts(weights, tuple(warnings), ", ".join(devices))
 
+    def other_entries(self, names: set[str]) -> list[Entry]:
+        """Return the entries of earlier runs whose results stand in the folder.
+
+        Failures whose photos still wait are among them.
+
+        Args:
+            names: the photos of this run, which are left out.
+        """
+        standing = self.output.standing()
+        entries = []
+        for name, row in self.journal.rows.items():
+            output = row["entry"]["output"]
+            if name in names:
+                continue
+            if output is not None and _is_result_of(name, output):
+                if standing.is_unchanged(PurePosixPath(output), row.get("written")):
+                    entries.append(_as_earlier(self._with_present_mask(row["entry"])))
+            elif output is None and _still_waits(row):
+                entries.append(_as_earlier(row["entry"]))
+        return entries
+
+    def _decide(self, task: Task) -> Task | Entry | _Conflict:
+        """Decide what happens to one photo."""
+        row = task.row
+        output = None if row is None else row["entry"]["output"]
+        if row is None or output is None or not _is_result_of(task.name, output):
+            return self._without_result(task)
+        place = PurePosixPath(output)
+        if self._standing.is_unchanged(place, row.get("written")):
+            return self._with_result(task, row)
+        return self._without_result(task)
+
+    def _without_result(self, task: Task) -> Task | Entry | _Conflict:
+        """Decide about a photo of which no result that the journal knows stands."""
+        if self.batch.dry_run:
+            entry = self._finished_dry(task)
+            return task if entry is None else entry
+        claim = self._claims.get(task.name)
+        if claim is not None and self._standing.is_unchanged(claim.name, claim.written):
+            return self._with_claimed_result(task, claim.row)
+        lossy = task.target.suffix.lower() in LOSSY_SUFFIXES
+        decided_later = self._settings.lossless and lossy
+        if not self.batch.overwrite and not decided_later and self._standing.exists(task.target):
+            return failed_entry(task.name, foreign_file(f"{self.output}/{task.target}"))
+        return task
+
+    def _with_claimed_result(self, task: Task, row: JournalRow) -> Task | _Conflict:
+        """Decide about a photo whose result a killed run finished but did not record."""
+        differing = made.differences(row.get("settings") or {}, self._made_with)
+        if differing and not self.batch.overwrite:
+            return _Conflict(task.name, differing)
+        return task
+
+    def _with_result(self, task: Task, row: JournalRow) -> Task | Entry | _Conflict:
+        """Decide about a photo whose result stands as the journal knows it."""
+        if self.batch.overwrite:
+            return task
+        if "source_mark" not in row:
+            return self._with_old_result(task, row)
+        if not is_same_file(task.source, row["source_mark"]):
+            return self._with_changed_photo(task, row, _CHANGED_PHOTO)
+        earlier = self._earlier_settings(row)
+        if earlier is None:
+            return _Conflict(task.name, {})
+        differing = made.differences(earlier, self._made_with, add=self.batch.add)
+        if differing:
+            return _Conflict(task.name, differing)
+        if self.batch.add:
+            return self._with_added_classes(task, row, earlier)
+        mask, truth = _pair(row.get("given_marks"))
+        if task.mask_changed(mask):
+            return self._with_changed_photo(task, row, _CHANGED_MASK)
+        reviewed = row["entry"].get("reviewed")
+        if not reviewed and self._reports_more(task, row, earlier, truth):
+            return task
+        if made.is_of_another_version(earlier, self._made_with):
+            self._notes[_OTHER_VERSION] += 1
+        return self._finished(task, row)
+
+    def _with_changed_photo(self, task: Task, row: JournalRow, note: _Note) -> Task | Entry:
+        """Decide about a photo that changed, or got another mask, since its result was made."""
+        if row["entry"].get("reviewed"):
+            return failed_entry(
+                task.name,
+                f"{task.source}: changed since its result was saved at the mask board; the result "
+                "stays. Use --overwrite to clean the photo anew, or open it at the board",
+            )
+        self._notes[note] += 1
+        return task
+
+    def _with_added_classes(
+        self, task: Task, row: JournalRow, earlier: made.MadeWith
+    ) -> Task | Entry:
+        """Decide about a photo from whose result more classes are removed."""
+        classes = made.classes_to_add(earlier, self._made_with)
+        if not classes:
+            return self._finished(task, row)
+        return task.adding(classes, made.with_added(earlier, classes))
+
+    def _with_old_result(self, task: Task, row: JournalRow) -> Task | Entry | _Conflict:
+        """Decide about a result of version 0.1.0, whose row knows only a hash of everything."""
+        stamps = [None if f is None else _short_stamp(f) for f in task.inputs]
+        if self.batch.add or row.get("identity") != fingerprint(self._identity, *stamps):
+            return _Conflict(task.name, {})
+        mask = row["entry"]["mask"]
+        if self.batch.save_masks and mask and not self._standing.exists(PurePosixPath(mask)):
+            return task
+        return self._finished(task, row)
+
+    def _reports_more(
+        self, task: Task, row: JournalRow, earlier: made.MadeWith, truth: Stamp | None
+    ) -> bool:
+        """Whether the report, or the files beside the result, lack what this run is asked for."""
+        mask = row["entry"]["mask"]
+        mask_is_lost = mask is not None and not self._standing.exists(PurePosixPath(mask))
+        return (
+            made.reports_more(earlier, self._made_with)
+            or (self.batch.save_masks and mask_is_lost)
+            or (task.truth is not None and not is_same_file(task.truth, truth))
+        )
+
+    def _finished_dry(self, task: Task) -> Entry | None:
+        """Return the entry of an earlier dry run, if it says what this one would."""
+        row = task.row
+        if (
+            row is None
+            or row["entry"]["output"] is not None
+            or row["entry"]["status"] == Status.FAILED.value
+            or not is_same_file(task.source, row.get("source_mark"))
+            or task.mask_changed(_pair(row.get("given_marks"))[0])
+        ):
+            return None
+        earlier = self._earlier_settings(row)
+        if earlier is None or made.differences(earlier, self._made_with):
+            return None
+        if self._reports_more(task, row, earlier, _pair(row.get("given_marks"))[1]):
+            return None
+        return self._finished(task, row)
+
+    def _earlier_settings(self, row: JournalRow) -> made.MadeWith | None:
+        """Return the settings of an earlier result; None if the journal lost them."""
+        name = row.get("made_with", "")
+        if name == made.name_of(self._made_with):
+            return self._made_with
+        return self.journal.settings.get(name)
+
+    def _finished(self, task: Task, row: JournalRow) -> Entry:
+        """Return the entry of a finished photo, and note where the photo lies now."""
+        entry = self._with_present_mask(row["entry"])
+        was_earlier = task.name in self.journal.earlier
+        if "source" in row and row["source"] != task.key:
+            self.journal.update({**row, "source": task.key})
+        return _as_earlier(entry) if was_earlier else entry
+
+    def _with_present_mask(self, entry: Entry) -> Entry:
+        """Return an entry that names its mask only if that exists and is the photo's own."""
+        mask = entry["mask"]
+        own = [str(name) for name in possible_masks(entry["input"])]
+        if mask is None or (mask in own and self._standing.exists(PurePosixPath(mask))):
+            return entry.copy()
+        return cast("Entry", {**entry, "mask": None})
+
+    def _untouched_result(self, row: JournalRow) -> JournalRow | None:
+        """Return the earlier row whose result still stands, if the new row has no result."""
+        before = self.journal.rows.get(row["input"])
+        if (
+            before is None
+            or before["entry"]["output"] is None
+            or row["entry"]["output"] is not None
+            or before.get("written") != row.get("written")
+            or not self._standing.exists(PurePosixPath(before["entry"]["output"]))
+        ):
+            return None
+        return before
+
     def _release(self, photos: Iterable[str]) -> None:
         """Release the claims of photos that did not fail.
 
@@ -116,53 +396,83 @@ class Ledger:
 
     def _task(self, photo: PlannedPhoto) -> Task:
         name, masks, truths = str(photo.relative), self.batch.masks, self.batch.truth
-        row = self.journal.rows.get(name)
         return Task(
             name=name,
-            settings=self._settings,
+            key=source_key(photo.source),
+            made_with=self._made_with,
             source=photo.source,
             mask=None if masks is None else self._find_mask(photo.mask_candidates(masks)),
             truth=None if truths is None else self._find_truth(photo.truth_candidates(truths)),
             target=photo.relative,
             mask_target=relative_name(self.folder, photo.mask_target),
-            seen=row is not None,
-            written=None if row is None else row.get("written"),
-            mask_written=None if row is None else row.get("mask_written"),
+            row=self.journal.rows.get(name),
         )
 
-    def _finished(self, task: Task) -> Entry | None:
-        """Return an earlier run's entry if its work was the same and its result still exists."""
-        row = self.journal.rows.get(task.name)
-        if (
-            row is None
-            or row.get("identity") != task.identity(task.stamps())
-            or row["entry"]["status"] == Status.FAILED.value
-        ):
-            return None
-        entry: Entry = row["entry"].copy()
-        if not self._files_are_unchanged(task, entry):
-            return None
-        if task.name in self.journal.earlier and entry["status"] != Status.SKIPPED.value:
-            entry |= {
-                "status": Status.SKIPPED.value,
-                "earlier_status": entry["status"],
-                "reason": f"{EARLIER}{entry['status']}: {entry['reason']}",
-            }
-        return entry
+    def _conflict_message(self, conflicts: Sequence[_Conflict]) -> str:
+        """Say which results stand in the way, how they differ, and what the user can do."""
+        names = ", ".join(conflict.name for conflict in conflicts[:_NAMED])
+        more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
+        differing: dict[str, Any] = {}
+        for conflict in conflicts:
+            differing |= conflict.earlier
+        if differing:
+            now = {key: self._made_with[key] for key in differing}
+            how = f"other settings ({made.describe(differing)}; now {made.describe(now)})"
+        else:
+            how = "settings that are unknown here (an earlier version wrote them)"
+        only_removed = differing and set(differing) <= set(made.REMOVED)
+        add = (
+            "--add removes the classes from these results too; "
+            if only_removed and self._made_with["classes"] and not self.batch.add
+            else ""
+        )
+        return (
+            f"{self.folder} holds results of these photos that were made with {how}: {names}{more}."
+            f" Nothing was done. {add}--overwrite cleans the photos anew and keeps the present "
+            f"results in {REPLACED}; or name another folder with --output"
+        )
 
-    def _files_are_unchanged(self, task: Task, entry: Entry) -> bool:
-        """Whether an entry's files are the task's own, exist, and are unchanged since."""
-        output, mask = entry["output"], entry["mask"]
-        # A damaged or forged row may name any other file.
-        if output not in (None, str(task.target), f"{task.target}.png"):
-            return False
-        if mask not in (None, str(task.mask_target)):
-            return False
-        if output is not None and (
-            task.written is None or self._stamp(PurePosixPath(output)) != task.written
-        ):
-            return False
-        return mask is None or self._stamp(PurePosixPath(mask)) is not None
+
+def _as_earlier(entry: Entry) -> Entry:
+    """Return an entry as a later run reports it."""
+    status = entry["status"]
+    if status in (Status.SKIPPED.value, Status.FAILED.value):
+        return entry.copy()
+    earlier = {
+        "status": Status.SKIPPED.value,
+        "earlier_status": status,
+        "reason": f"{EARLIER}{status}: {entry['reason']}",
+    }
+    return cast("Entry", {**entry, **earlier})
+
+
+def _is_result_of(name: str, output: str) -> bool:
+    """Whether a row's result is its photo's: a damaged or forged row may name any other file."""
+    return output in (name, f"{name}.png")
+
+
+def _still_waits(row: JournalRow) -> bool:
+    """Whether the photo of a row without a result still is what it was."""
+    source = row.get("source")
+    return source is not None and is_unchanged(Path(source), row.get("source_mark"))
+
+
+def _short_stamp(place: Location) -> Stamp | None:
+    return stamp(place) if isinstance(place, Path) else location_stamp(place)
+
+
+def _pair(marks: Sequence[Stamp | None] | None) -> tuple[Stamp | None, Stamp | None]:
+    """Return the recorded marks of a photo's own mask and of its ground truth."""
+    return (marks[0], marks[1]) if marks is not None and len(marks) == 2 else (None, None)
+
+
+def _refusal_note(refused: Sequence[Entry], folder: Location) -> str:
+    names = ", ".join(entry["input"] for entry in refused[:_NAMED])
+    more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    return (
+        f"{folder}: files that no run wrote, or that somebody changed, stand under the names of "
+        f"{len(refused)} results and stay ({names}{more}); move them away, or use --overwrite"
+    )
 
 
 def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location | None]:
@@ -186,7 +496,7 @@ def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location 
 
 
 def _weights_index() -> str:
-    """Return the index of the shipped weights, which is part of every identity."""
+    """Return the index of the shipped weights, which is part of what results are made with."""
     from ...models.checkpoint import CheckpointError
     from ...models.shipped import shipped_index
 

@@ -2,32 +2,45 @@
 
 No target is an input, no two photos share a target, and nothing lands outside the output folder. A
 mask is named ``masks/<path>/a.png`` for ``a.jpg``, or ``a.jpg.png`` where the short name would not
-belong to one photo alone.
+belong to one photo alone. ``pipeline.batch.sources`` says in which subfolder a result lies.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import LOSSY_SUFFIXES
+from ..storage.layout import PREVIEWS
 from ..storage.location import Location
 from ..system.confined import refuse_links
 
 #: Folder of saved masks in the output folder.
 MASKS = "masks"
 
+#: Names in the output folder that no subfolder of results takes.
+RESERVED = {MASKS, PREVIEWS, "report.json", "report.csv", "report.html"}
+
 
 @dataclass(frozen=True, slots=True)
 class InputPhoto:
-    """A photo's file, and its name relative to the given folder."""
+    """A photo's file and its names.
+
+    Attributes:
+        source: the file.
+        relative: its name relative to ``root``, or in the output folder once that is chosen.
+        root: the given folder, or the folder of a given file.
+        below_root: its name relative to ``root``.
+    """
 
     source: Location
     relative: PurePosixPath
+    root: Location
+    below_root: PurePosixPath
 
 
 def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: bool) -> None:
@@ -51,32 +64,54 @@ def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: 
         if lossless and photo.relative.suffix.lower() in LOSSY_SUFFIXES:
             names.append(f"{names[0]}.png")
         for name in names:
-            key = unicodedata.normalize("NFC", name).casefold() if folds_case else name
+            key = folded(name) if folds_case else name
             owner = owners.setdefault(key, photo.source)
             if owner != photo.source:
                 raise UsageError(
                     f"{owner} and {photo.source} would both write {output / name}: "
-                    "rename one, or clean them in two runs"
+                    "rename one of them, or clean one into another folder with --output"
                 )
 
 
-def mask_names(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+def mask_names(
+    photos: Sequence[PurePosixPath], saved: Mapping[str, PurePosixPath | None] | None = None
+) -> list[PurePosixPath]:
     """Choose a different mask name for every photo.
 
     A name is lengthened if another photo shares the stem, if another mask has it, or if a photo of
     the folder ``masks`` is itself written there. Upper and lower case count as one, because many
-    disks treat them so.
+    disks treat them so. A mask that an earlier run saved keeps its name.
 
     Args:
         photos: paths relative to the output folder.
+        saved: the photos of earlier runs, by their paths, with their saved masks.
 
     Returns:
         The paths of their masks, relative to the output folder, in the same order.
     """
+    saved = saved or {}
+    given = {str(photo) for photo in photos}
+    everyone = [*photos, *(PurePosixPath(name) for name in saved if name not in given)]
+    names = _unique_masks(everyone)
+    taken = {_key(mask) for mask in saved.values() if mask is not None}
+    chosen = []
+    for photo, name in zip(photos, names, strict=False):
+        own = saved.get(str(photo))
+        if own is None and _key(name) in taken:
+            name = PurePosixPath(MASKS, f"{photo}.png")
+        chosen.append(own or name)
+    return chosen
+
+
+def possible_masks(photo: PurePosixPath | str) -> tuple[PurePosixPath, PurePosixPath]:
+    """Return the short and the full name that a photo's mask may have in the output folder."""
+    return PurePosixPath(MASKS, photo).with_suffix(".png"), PurePosixPath(MASKS, f"{photo}.png")
+
+
+def _unique_masks(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
     results = {_key(photo) for photo in photos}
-    short = [PurePosixPath(MASKS, photo).with_suffix(".png") for photo in photos]
-    full = [PurePosixPath(MASKS, f"{photo}.png") for photo in photos]
-    names = list(short)
+    full = [possible_masks(photo)[1] for photo in photos]
+    names = [possible_masks(photo)[0] for photo in photos]
     while True:
         count = Counter(_key(name) for name in names)
         clashes = [
@@ -117,6 +152,11 @@ def _folds_case(folder: Path) -> bool:
             except OSError:
                 return False
     return False
+
+
+def folded(name: PurePosixPath | str) -> str:
+    """Return a name as a disk compares it that equates cases and Unicode's spellings."""
+    return unicodedata.normalize("NFC", str(name)).casefold()
 
 
 def _key(path: PurePosixPath) -> str:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,20 +20,24 @@ from ..config import Settings, resolve_classes
 from ..errors import OutputError, UnwritableError, UsageError
 from ..remover import ObjectRemover
 from ..report.files import SCHEMA_VERSION
+from ..storage.layout import REPLACED
 from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
 from ..types import Status
 from .engines.threads import Record, Threads
-from .ledger import Ledger
+from .ledger import Decided, Ledger
 from .output.local import LocalOutput
 from .output.protocol import Output
 from .output.remote import RemoteOutput
 from .scan import Plan, plan_run
 from .settings import BatchSettings
+from .sources import KnownPhotos
 from .worker import Facts, Task, Worker, failed_entry
 
 if TYPE_CHECKING:
     from ..report.schema import Entry, Report, RunEntry
+
+log = logging.getLogger(__name__)
 
 #: Keys of ``BatchSettings`` that the report's settings leave out: folders do not change the
 #: pictures, and their addresses may hold passwords.
@@ -46,9 +51,11 @@ class FolderResult:
     Attributes:
         report: the location of ``report.json``.
         run: the report's ``run``.
-        photos: the report's entries, in the order in which they were finished.
+        photos: the entries of this run's photos, in the order in which they were finished.
         warnings: sentences for the user.
         stopped: why the run ended early; None if it is complete.
+        others: entries of earlier runs' photos, which the report holds too: it tells of everything
+            that stands in the output folder.
     """
 
     report: Location
@@ -56,6 +63,7 @@ class FolderResult:
     photos: list[Entry]
     warnings: list[str]
     stopped: str | None = None
+    others: list[Entry] = field(default_factory=list)
 
     def count(self, status: Status) -> int:
         """Count the photos with a status."""
@@ -63,7 +71,14 @@ class FolderResult:
 
     def written(self) -> Report:
         """Return ``report.json`` as a reader of the file gets it."""
-        photos = sorted(self.photos, key=lambda p: str(p["input"]))
+        return self._report([*self.photos, *self.others])
+
+    def of_this_run(self) -> Report:
+        """Return the report without the photos of earlier runs."""
+        return self._report(self.photos)
+
+    def _report(self, entries: Sequence[Entry]) -> Report:
+        photos = sorted(entries, key=lambda p: str(p["input"]))
         report: Report = json.loads(
             json.dumps({"schema_version": SCHEMA_VERSION, "run": self.run, "photos": photos})
         )
@@ -135,12 +150,16 @@ def remove_folder(
     _refuse_missing_folder(batch.truth, "ground truth")
     begun = time.monotonic()
     exclude = [folder for folder in (batch.masks, batch.truth) if folder]
-    plan = plan_run(locations, batch.output, exclude=exclude, lossless=settings.lossless)
+    plan = plan_run(
+        locations,
+        batch.output,
+        exclude=exclude,
+        lossless=settings.lossless,
+        known=lambda folder: KnownPhotos.of(open_output(folder).journal().rows),
+    )
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []
-    if progress:
-        progress(len(plan.photos), None)
 
     def on_result(entry: Entry) -> None:
         entries.append(entry)
@@ -149,10 +168,16 @@ def remove_folder(
 
     with output.hold(_output_names(plan)):
         ledger = Ledger(plan.output, output, settings, batch, classes)
-        stopped, worked = _process(plan, ledger, engine, on_result, stop)
+        decided = ledger.decide(plan.photos)
+        for note in decided.notes:
+            log.warning("%s", note)
+        if progress:
+            progress(len(plan.photos), None)
+        stopped = _process(decided, ledger, engine, on_result, stop)
         entries[:] = _entries_of_lasting_results(entries, output)
-        facts = ledger.facts(engine.facts(), worked=worked)
-        warnings = [*plan.notes, *facts.warnings]
+        others = ledger.other_entries({str(photo.relative) for photo in plan.photos})
+        facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
+        warnings = [*plan.notes, *decided.notes, *facts.warnings, *_kept_warnings(output)]
         if stopped:
             stopped += (
                 f" after {len(entries)} of {len(plan.photos)} photos; "
@@ -170,20 +195,31 @@ def remove_folder(
             "warnings": warnings,
         }
         try:
-            report = output.report(run, entries)
+            report = output.report(run, [*entries, *others])
         except UnwritableError as error:
             raise OutputError(f"{stopped}; {error}" if stopped else str(error)) from error
         if not stopped:
             ledger.finish()
-    return FolderResult(report, run, entries, warnings, stopped)
+    return FolderResult(report, run, entries, warnings, stopped, others)
+
+
+def _kept_warnings(output: Output) -> list[str]:
+    """Return a sentence about the replaced files that are kept, if there are any."""
+    count, size = output.kept()
+    if not count:
+        return []
+    return [
+        f"{count} replaced {'file is' if count == 1 else 'files are'} kept in "
+        f"{output}/{REPLACED} ({size / 1e6:.1f} MB): delete the folder when you need none of them"
+    ]
 
 
 def _entries_of_lasting_results(entries: Iterable[Entry], output: Output) -> list[Entry]:
     """Return the entries, with a failed one for each result that was removed during the run."""
-    stamp = output.stamp_lookup()
+    standing = output.standing()
     return [
         entry
-        if entry["output"] is None or stamp(PurePosixPath(entry["output"])) is not None
+        if entry["output"] is None or standing.exists(PurePosixPath(entry["output"]))
         else failed_entry(
             entry["input"],
             f"{output}/{entry['output']}: was removed before the run ended; "
@@ -203,38 +239,30 @@ def open_output(folder: Location, *, overwrite: bool = False) -> Output:
 
 
 def _process(
-    plan: Plan,
+    decided: Decided,
     ledger: Ledger,
     engine: Engine,
     on_result: Callable[[Entry], None],
     stop: Stop,
-) -> tuple[str | None, bool]:
-    """Process the photos of a plan that are not finished.
-
-    Returns:
-        (why the work ended early or None, whether any photo was left to do).
-    """
-    tasks: list[Task] = []
-    for item in ledger.tasks_and_entries(plan.photos):
-        if isinstance(item, Task):
-            tasks.append(item)
-        else:
-            on_result(item)
-    remaining = len(tasks)
+) -> str | None:
+    """Process the photos that are left to do; returns why the work ended early, or None."""
+    for entry in decided.entries:
+        on_result(entry)
+    remaining = len(decided.tasks)
     try:
         with closing(
-            engine.run(tasks, lambda row: ledger.add(row, engine.facts()), stop)
+            engine.run(decided.tasks, lambda row: ledger.add(row, engine.facts()), stop)
         ) as entries:
             for entry in entries:
                 on_result(entry)
                 remaining -= 1
     except OutputError as error:
-        return f"stopped ({error})", bool(tasks)
+        return f"stopped ({error})"
     except KeyboardInterrupt:  # from a caller that does not handle signals
         stop.request()
     finally:
         ledger.flush()
-    return ("stopped by the user" if stop() and remaining else None), bool(tasks)
+    return "stopped by the user" if stop() and remaining else None
 
 
 def _engine(

@@ -1,11 +1,13 @@
 """The plan of a run: which photos are cleaned, and where each result goes.
 
-Everything is decided, or refused, before any work starts, and from names alone: no file is opened.
+Everything is decided, or refused, before any work starts, and from names. A photo is opened only
+to recognise one whose folder was moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +15,8 @@ from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage.location import Location, RemotePath
 from .find import find_photos, without_repeats
-from .names import InputPhoto, mask_names, refuse_collisions
+from .names import InputPhoto, mask_names, possible_masks, refuse_collisions
+from .sources import KnownPhotos, name_photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +25,38 @@ class PlannedPhoto:
 
     Attributes:
         source: its file.
-        relative: its name in the report.
+        relative: its name in the output folder and in the report.
         target: the file of its result.
         mask_target: the file of its mask, if masks are saved.
+        given_names: its possible names in the folders of ``--masks`` and ``--truth``, best first.
     """
 
     source: Location
     relative: PurePosixPath
     target: Location
     mask_target: Location
+    given_names: tuple[PurePosixPath, ...]
 
     def mask_candidates(self, masks: Location) -> list[Location]:
         """Return the possible files of the user's own mask, best first.
 
         ``a.jpg.png`` names one photo only; ``a.png`` may be meant for several.
         """
-        path = masks / self.relative
-        return [path.with_name(f"{path.name}.png"), path.with_suffix(".png")]
+        paths = [masks / name for name in self.given_names]
+        return [
+            mask
+            for path in paths
+            for mask in (path.with_name(f"{path.name}.png"), path.with_suffix(".png"))
+        ]
 
     def truth_candidates(self, truth: Location) -> list[Location]:
         """Return the possible files of the ground truth: the photo's own name, or as PNG."""
-        path = truth / self.relative
-        return [path, path.with_name(f"{path.name}.png"), path.with_suffix(".png")]
+        paths = [truth / name for name in self.given_names]
+        return [
+            file
+            for path in paths
+            for file in (path, path.with_name(f"{path.name}.png"), path.with_suffix(".png"))
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +80,20 @@ def plan_run(
     *,
     exclude: Sequence[Location] = (),
     lossless: bool = False,
+    known: Callable[[Location], KnownPhotos] = lambda _: KnownPhotos(),
 ) -> Plan:
     """Plan the run over files and folders, which are searched recursively.
 
     Hidden files, the output folder, ``exclude`` and the previews of any earlier report are not
-    searched. Links to folders are not followed.
+    searched. Links to folders are not followed. ``pipeline.batch.sources`` says where the results
+    of several source folders lie.
 
     Args:
         inputs: photos and folders.
         output: the output folder; by default ``cleaned`` beside the input.
         exclude: folders of masks and ground truth.
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
+        known: returns the photos of earlier runs into an output folder.
 
     Raises:
         UsageError: an input is missing, no photo is found, an input would be overwritten, two
@@ -94,15 +110,42 @@ def plan_run(
     for folder in exclude:
         _refuse_results_among(folder, output)
     notes: list[str] = []
-    photos = _find_all(inputs, (output, *exclude), notes)
+    earlier = known(output)
+    photos = name_photos(_find_all(inputs, (output, *exclude), notes), earlier)
+    photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
     refuse_collisions(photos, output, lossless)
-    masks = mask_names([photo.relative for photo in photos])
+    masks = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
+    shared = Counter(photo.below_root for photo in photos)
     planned = [
-        PlannedPhoto(photo.source, photo.relative, output / photo.relative, output / mask)
+        PlannedPhoto(
+            photo.source,
+            photo.relative,
+            output / photo.relative,
+            output / mask,
+            _given_names(photo, shared[photo.below_root] == 1),
+        )
         for photo, mask in zip(photos, masks, strict=True)
     ]
     _refuse_masks_on_results(planned)
     return Plan(tuple(planned), output, tuple(notes))
+
+
+def _given_names(photo: InputPhoto, is_unique: bool) -> tuple[PurePosixPath, ...]:
+    """Return a photo's names in folders of masks and ground truth, best first.
+
+    The name below its own folder counts only if no photo of another folder has it: a mask must
+    never serve for another photo.
+    """
+    names = (photo.relative, *([photo.below_root] if is_unique else []))
+    return tuple(dict.fromkeys(names))
+
+
+def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
+    """Return the masks that earlier runs saved, by the names of their photos."""
+    return {
+        name: next((m for m in possible_masks(name) if str(m) == row["entry"]["mask"]), None)
+        for name, row in known.rows.items()
+    }
 
 
 def _find_all(
@@ -116,7 +159,7 @@ def _find_all(
             f"no photo in {', '.join(map(str, inputs))}: looked for {' '.join(sorted(SUFFIXES))}"
             + "".join(f"; {note}" for note in notes)
         )
-    return sorted(photos, key=lambda photo: (str(photo.relative), str(photo.source)))
+    return photos
 
 
 def _refuse_missing(given: Path) -> None:

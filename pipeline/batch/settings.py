@@ -22,7 +22,9 @@ class BatchSettings:
             then holds the error against it.
         save_masks: write every photo's mask.
         workers: threads of the engine ``local``.
-        overwrite: process finished photos again, and replace other files.
+        overwrite: process finished photos again, and replace other files. What is replaced stays
+            in the folder ``.remove-objects-replaced`` of the output.
+        add: remove the classes from the results of earlier runs too.
         dry_run: segment and report only; write no photo.
         engine: ``local`` works with threads of this process, ``ray`` with processes of a cluster.
         actors: processes of the engine ``ray``; None for one per core, or one per GPU.
@@ -37,6 +39,7 @@ class BatchSettings:
     save_masks: bool = False
     workers: int = 2
     overwrite: bool = False
+    add: bool = False
     dry_run: bool = False
     engine: str = "local"
     actors: int | None = None
@@ -56,9 +59,24 @@ class BatchSettings:
                 "--actors and --gpus-per-actor belong to --engine ray; "
                 "--workers belongs to the local engine"
             )
+        self._check_add()
         if self.actors is not None and self.actors < 1:
             raise UsageError(f"--actors must be at least 1; got {self.actors}")
         if self.gpus_per_actor is not None and not 0 <= self.gpus_per_actor <= 64:
             raise UsageError(
                 f"--gpus-per-actor must be 0 to 64, fractions allowed; got {self.gpus_per_actor}"
             )
+
+    def _check_add(self) -> None:
+        if not self.add:
+            return
+        if self.overwrite:
+            raise UsageError(
+                "--add continues from the earlier results and --overwrite starts again; "
+                "give one of them"
+            )
+        if not self.classes:
+            raise UsageError("--add needs the classes to remove too: name them with --class")
+        if self.masks is not None or self.dry_run:
+            other = "--masks" if self.masks is not None else "--dry-run"
+            raise UsageError(f"--add finds and removes classes; leave out {other}")

@@ -8,9 +8,11 @@ that a crash between the file and the journal's row is harmless (``pipeline.batc
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,12 +24,13 @@ from ..report import entry as report
 from ..report import previews
 from ..storage.fetch import local_copy, renamed_errors
 from ..storage.layout import PREVIEWS
-from ..storage.location import Location, location_stamp
-from ..storage.stamp import Stamp, fingerprint
+from ..storage.location import Location, is_same_file, location_mark
+from ..storage.stamp import Stamp
 from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..types import Mask, Outcome, Photo, Status
-from .output.claims import mask_key
+from .made_with import MadeWith, name_of
+from .output.claims import Claim, mask_key
 from .output.protocol import Output
 from .settings import BatchSettings
 
@@ -46,43 +49,64 @@ class Task:
 
     Attributes:
         name: the photo's name in the report.
-        settings: fingerprint of everything but the files that decides the picture.
+        key: the text by which the journal knows the photo's file.
+        made_with: everything but the files that decides the picture and its report.
         source: the photo's file.
         mask: the user's own mask, if any.
         truth: the ground truth, if any.
         target: the result's name in the output folder.
         mask_target: the mask's name in the output folder.
-        seen: whether the journal knows the photo.
-        written: stamp of the result of an earlier run.
-        mask_written: stamp of the mask of an earlier run.
+        row: the journal's row of an earlier run.
+        add: classes to remove from the earlier result; empty to clean the photo itself.
     """
 
     name: str
-    settings: str
+    key: str
+    made_with: MadeWith
     source: Location
     mask: Location | None
     truth: Location | None
     target: PurePosixPath
     mask_target: PurePosixPath
-    seen: bool = False
-    written: Stamp | None = None
-    mask_written: Stamp | None = None
+    row: JournalRow | None = None
+    add: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Location | None, ...]:
         """The files of photo, mask and ground truth."""
         return self.source, self.mask, self.truth
 
-    def stamps(self) -> tuple[Stamp | None, ...]:
-        """Return the stamps of ``inputs``; None for a missing file.
+    def marks(self) -> tuple[Stamp | None, ...]:
+        """Return the marks of ``inputs``; None for a missing file.
 
-        Stamps of local files are current, stamps of remote ones are those of the last listing.
+        Marks of local files are current, stamps of remote ones are those of the last listing.
         """
-        return tuple(None if file is None else location_stamp(file) for file in self.inputs)
+        return tuple(None if file is None else location_mark(file) for file in self.inputs)
 
-    def identity(self, stamps: tuple[Stamp | None, ...]) -> str:
-        """Return a hash of this task's settings and of its files' ``stamps``."""
-        return fingerprint(self.settings, *stamps)
+    def begun_row(self) -> dict[str, Any]:
+        """Return what the journal's row will say of the photo before its files are examined."""
+        return {
+            "input": self.name,
+            "source": self.key,
+            "made_with": name_of(self.made_with),
+            "settings": dict(self.made_with),
+        }
+
+    def earlier_files(self) -> dict[str, Stamp | None]:
+        """Return the stamps of the earlier run's result and mask, as a row holds them."""
+        row: Any = self.row or {}
+        return {key: row.get(key) for key in ("written", "mask_written")}
+
+    def mask_changed(self, recorded: Stamp | None) -> bool:
+        """Whether the user's own mask is another one than a result was made with.
+
+        A mask that is missing now is no other one: the result of the earlier one stays.
+        """
+        return self.mask is not None and not is_same_file(self.mask, recorded)
+
+    def adding(self, classes: tuple[str, ...], made_with: MadeWith) -> Task:
+        """Return the task to remove more classes from the earlier result."""
+        return replace(self, add=classes, made_with=made_with)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +130,22 @@ class _InProgress:
 
     Attributes:
         task: its task.
-        stamps: the stamps of its inputs when work on it began.
+        marks: the marks of its inputs when work on it began.
         scratch_dir: the local folder in which its files are written.
         written: updated as files take their names.
         placement: of the files that are made from the photo: in ``scratch_dir``, with the photo's
             rights and date as they were when work on it began.
+        row: what is known of its row in the journal.
+        kept: names of the replaced files that are kept.
     """
 
     task: Task
-    stamps: tuple[Stamp | None, ...]
+    marks: tuple[Stamp | None, ...]
     scratch_dir: Path
     written: _Written
     placement: Placement
+    row: dict[str, Any]
+    kept: list[PurePosixPath]
 
     def refuse_changed(self) -> None:
         """Refuse if photo, mask or ground truth changed: the result would mix two versions.
@@ -125,14 +153,29 @@ class _InProgress:
         Raises:
             UnreadableError: one of them changed.
         """
-        for file, before, now in zip(
-            self.task.inputs, self.stamps, self.task.stamps(), strict=True
-        ):
-            if before != now:
+        for file, recorded in zip(self.task.inputs, self.marks, strict=True):
+            if file is not None and not is_same_file(file, recorded):
                 raise UnreadableError(
                     f"{file}: changed while it was in progress, the result was discarded; "
                     "run the same command again"
                 )
+
+    def keep(self, name: PurePosixPath | None) -> None:
+        """Remember the name of a replaced file that is kept."""
+        if name is not None:
+            self.kept.append(name)
+
+    def claim(self, photo: str, name: PurePosixPath, ours: str) -> Claim:
+        """Return the claim of a file of this photo.
+
+        Args:
+            photo: the photo's name, or its ``mask_key``.
+            name: the file's name in the output folder.
+            ours: the key of the earlier row that holds the stamp of the file that it replaces.
+        """
+        earlier = self.task.row
+        known = None if earlier is None else earlier.get(ours)
+        return Claim(photo, name, cast("Stamp | None", known), self.row, earlier)
 
 
 class Worker:
@@ -155,37 +198,35 @@ class Worker:
         begun = time.monotonic()
         # Until a file is written, the earlier run's file remains. If the work fails, the row still
         # says which files are ours.
-        identity = ""
-        written: _Written = {"written": task.written, "mask_written": task.mask_written}
+        written, row = task.earlier_files(), task.begun_row()
         try:
             # The result belongs to the current files, not to those of the scan hours ago.
-            stamps = task.stamps()
-            identity = task.identity(stamps)
-            _refuse_missing(task, stamps)
+            marks = task.marks()
+            row |= {"source_mark": marks[0], "given_marks": list(marks[1:])}
+            _refuse_missing(task, marks)
             with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
-                self.output.discard_previews(task.name, seen=task.seen)
-                current = _InProgress(
-                    task, stamps, scratch_dir, written, _placement(task, scratch_dir)
-                )
-                entry = self._clean(current, source)
+                placement = _placement(task, scratch_dir)
+                current = _InProgress(task, marks, scratch_dir, written, placement, row, [])
+                entry = self._add(current, source) if task.add else self._clean(current, source)
         except OutputError:
             raise
         except (PhotoError, OSError, MemoryError) as error:
+            if not self._has_result(task):  # else they show the earlier result, which stays
+                self.output.discard_previews(task.name, seen=task.row is not None)
             entry = failed_entry(
                 task.name, str(error) or type(error).__name__, time.monotonic() - begun
             )
-        return {
-            "input": task.name,
-            "identity": identity,
-            "written": written["written"],
-            "mask_written": written["mask_written"],
-            "entry": entry,
-        }
+        return cast("JournalRow", {**row, **written, "entry": entry})
 
     def facts(self) -> Facts:
         """Return the facts about this worker so far."""
         networks = self.remover.networks
         return Facts(networks.weights(), tuple(networks.warnings()), str(networks.device))
+
+    def _has_result(self, task: Task) -> bool:
+        """Whether a result of an earlier run stands under the photo's name."""
+        output = None if task.row is None else task.row["entry"]["output"]
+        return output is not None and self.output.stamp(PurePosixPath(output)) is not None
 
     def _clean(self, current: _InProgress, source: Path) -> Entry:
         """Return the photo's entry, with its files written."""
@@ -209,11 +250,58 @@ class Worker:
         with watch("write"):
             current.refuse_changed()
             mask = self._write_mask(current, outcome)
-            outcome, output = self._write_photo(current, photo, outcome)
+            outcome, output = self._write_photo(current, photo, outcome, task.target)
         outcome = replace(
-            outcome, stages=sum_stages([outcome.stages, watch.stages]), seconds=watch.elapsed
+            outcome,
+            stages=sum_stages([outcome.stages, watch.stages]),
+            seconds=watch.elapsed,
+            warnings=(*outcome.warnings, *_kept_notes(current.kept)),
         )
         return report.photo_entry(task.name, outcome, output=output, mask=mask)
+
+    def _add(self, current: _InProgress, source: Path) -> Entry:
+        """Return the photo's entry, with more classes removed from its earlier result."""
+        task, watch = current.task, Stopwatch()
+        earlier = cast("JournalRow", task.row)["entry"]
+        name = PurePosixPath(str(earlier["output"]))
+        with local_copy(self.output.location(name)) as result:
+            with watch("read"):
+                photo, original = images.read_photo(result), images.read_photo(source)
+                before = self._earlier_mask(earlier, photo)
+            removal = Removal.from_settings(self.remover.settings, task.add)
+            outcome = self.remover.clean(photo, removal)
+            if outcome.status is Status.FAILED:
+                raise UnwritableError(f"{name}: {outcome.reason}; the earlier result stays")
+            output, mask = str(name), earlier["mask"]
+            if outcome.result is not None and outcome.mask is not None:
+                whole = replace(outcome, mask=outcome.mask | before)
+                with watch("preview"):
+                    shown = original if original.size == photo.size else photo
+                    whole = self._write_previews(current, shown, whole)
+                with watch("write"):
+                    current.refuse_changed()
+                    mask = self._write_mask(current, whole) or mask
+                    outcome, written = self._write_photo(current, photo, outcome, name)
+                    output = written or output
+                outcome = replace(outcome, warnings=(*whole.warnings, *outcome.warnings))
+        outcome = replace(
+            outcome,
+            stages=sum_stages([outcome.stages, watch.stages]),
+            seconds=watch.elapsed,
+            warnings=(*outcome.warnings, *_kept_notes(current.kept)),
+        )
+        entry = report.photo_entry(task.name, outcome, output=output, mask=mask)
+        return report.with_earlier(entry, earlier, task.add)
+
+    def _earlier_mask(self, earlier: Entry, photo: Photo) -> Mask:
+        """Return the saved mask of an earlier result; an empty one if there is none that fits."""
+        if earlier["mask"] is not None:
+            with (
+                suppress(PhotoError, OSError),
+                local_copy(self.output.location(PurePosixPath(earlier["mask"]))) as file,
+            ):
+                return images.read_mask(file, photo.size)
+        return np.zeros(photo.size, bool)
 
     def _given_mask(self, task: Task, photo: Photo) -> Mask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""
@@ -227,6 +315,7 @@ class Worker:
     def _write_previews(self, current: _InProgress, photo: Photo, outcome: Outcome) -> Outcome:
         """Write the report's previews; a failure becomes a warning of the photo."""
         name, scratch_dir = current.task.name, current.scratch_dir
+        self.output.discard_previews(name, seen=current.task.row is not None)
         try:
             previews.write(scratch_dir, name, photo, outcome, current.placement.undated())
             for file in previews.find(scratch_dir, name).values():
@@ -247,7 +336,8 @@ class Worker:
         file = self.output.scratch_path(current.scratch_dir, task.mask_target)
 
         def claim(part: Path, _: Path) -> None:
-            self.output.claim(mask_key(task.name), task.mask_target, part, task.mask_written)
+            mask = current.claim(mask_key(task.name), task.mask_target, "mask_written")
+            current.keep(self.output.claim(mask, part))
 
         with renamed_errors(file, f"{self.output}/{task.mask_target}"):
             placement = replace(current.placement.undated(), before=claim)
@@ -256,28 +346,35 @@ class Worker:
         return str(task.mask_target)
 
     def _write_photo(
-        self, current: _InProgress, photo: Photo, outcome: Outcome
+        self, current: _InProgress, photo: Photo, outcome: Outcome, target: PurePosixPath
     ) -> tuple[Outcome, str | None]:
         """Write the photo; returns (outcome with its fidelity, its name in the output folder)."""
         if self.batch.dry_run or outcome.status is Status.FAILED:
             return outcome, None
         task, settings = current.task, self.remover.settings
-        file = self.output.scratch_path(current.scratch_dir, task.target)
+        file = self.output.scratch_path(current.scratch_dir, target)
 
         def output_name(final: Path) -> PurePosixPath:
             """The target's name, with the suffix that a lossless file of a lossy photo gets."""
-            return task.target.with_name(task.target.name + final.name[len(file.name) :])
+            return target.with_name(target.name + final.name[len(file.name) :])
 
         def claim(part: Path, final: Path) -> None:
             # Checked again: an unchanged photo is copied from its file, which is read once more.
             current.refuse_changed()
-            self.output.claim(task.name, output_name(final), part, task.written)
+            result = current.claim(task.name, output_name(final), "written")
+            current.keep(self.output.claim(result, part))
 
-        with renamed_errors(file, f"{self.output}/{task.target}"):
+        with renamed_errors(file, f"{self.output}/{target}"):
             options = images.SaveOptions(settings.lossless, settings.strip_metadata)
             placement = replace(current.placement, before=claim)
             saved = images.save_outcome(photo, outcome, file, options, placement=placement)
         name = output_name(saved.path)
+        before = None if task.row is None else task.row["entry"]["output"]
+        if before not in (None, str(name)) and before in (str(target), f"{target}.png"):
+            # With or without --lossless the result has another name than the one it replaces.
+            current.keep(
+                self.output.retire(current.claim(task.name, PurePosixPath(before), "written"))
+            )
         current.written["written"] = self.output.stamp(name)
         return saved.outcome, str(name)
 
@@ -301,9 +398,13 @@ def failed_entry(name: str, message: str, seconds: float = 0.0) -> Entry:
     )
 
 
-def _refuse_missing(task: Task, stamps: tuple[Stamp | None, ...]) -> None:
-    for file, stamp in zip(task.inputs, stamps, strict=True):
-        if file is not None and stamp is None:
+def _kept_notes(kept: Sequence[PurePosixPath]) -> list[str]:
+    return [f"the file that was replaced is kept: {name}" for name in kept]
+
+
+def _refuse_missing(task: Task, marks: tuple[Stamp | None, ...]) -> None:
+    for file, recorded in zip(task.inputs, marks, strict=True):
+        if file is not None and recorded is None:
             raise UnreadableError(
                 f"{file}: existed when the run began, and is missing now; "
                 "put it back and run the same command again"

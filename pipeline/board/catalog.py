@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..batch import scan
+from ..batch.journal import Journal
+from ..batch.sources import KnownPhotos
 from ..config import Settings
 from ..storage.location import local_path
 
@@ -90,7 +92,12 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
     Raises:
         UsageError: nothing is there, it holds no photo, or a result would overwrite an input.
     """
-    plan = scan.plan_run([path], output, lossless=settings.lossless)
+    plan = scan.plan_run(
+        [path],
+        output,
+        lossless=settings.lossless,
+        known=lambda folder: KnownPhotos.of(Journal(local_path(folder)).rows),
+    )
     root = (path if path.is_dir() else path.parent).resolve()
     items = []
     for i, planned in enumerate(plan.photos):

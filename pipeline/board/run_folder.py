@@ -19,11 +19,12 @@ from ..config import Settings, resolve_classes
 from ..errors import UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
 from ..storage.layout import is_plain
-from ..storage.stamp import stamp
+from ..storage.stamp import mark as stamp_of
 from ..system.atomic import exists, is_file
 from .catalog import Item, Opened, is_inside
 
 if TYPE_CHECKING:
+    from ..batch.journal import JournalRow
     from ..report.schema import Entry, Report, RunEntry
 
 REPORT = "report.json"
@@ -160,9 +161,8 @@ def input_folders(folder: Path, report: Report) -> list[Path]:
 def update_run(folder: Path, name: str, entry: Entry, written: Path) -> None:
     """Write a reviewed photo into the journal and the report (JSON, CSV and HTML), each atomically.
 
-    The journal's row keeps the identity that the run gave the photo, so a later run of the same
-    command takes it for finished. If the input changes, the identities differ and the run processes
-    the photo again. The mask was edited by hand: the row does not list it, so no run replaces it.
+    The journal's row keeps what the run knew of the photo and its settings, so a later run of the
+    same command takes it for finished. No run replaces a reviewed result unless the user says so.
 
     Args:
         folder: the run's output folder.
@@ -177,8 +177,8 @@ def update_run(folder: Path, name: str, entry: Entry, written: Path) -> None:
     journal = Journal(folder)
     was_complete = journal.complete
     row = journal.rows.get(name)
-    identity = None if row is None else row.get("identity")
-    journal.add({"input": name, "identity": identity, "written": stamp(written), "entry": entry})
+    known: JournalRow = {"input": name, "entry": entry} if row is None else row
+    journal.add({**known, "written": stamp_of(written), "entry": entry})
     if was_complete:
         journal.finish()  # otherwise a later run would take this one for interrupted
     report = load_report(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,54 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "warnings": list(outcome.warnings),
         "holes": [_hole(h) for h in outcome.holes],
     }
+
+
+def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
+    """Return the entry of a result from which more classes were removed.
+
+    Args:
+        entry: of the added classes alone.
+        earlier: of the result before.
+        added: names of the added classes.
+
+    Returns:
+        Both together: all classes and holes, the worse verdict, the worse metrics.
+    """
+    before, now = _verdict(earlier), entry["status"]
+    worse = max((before, now), key=("unchanged", "ok", "review").index)
+    names = ", ".join(added)
+    fidelity, known = entry["fidelity"], earlier["fidelity"]
+    if fidelity is None or known is None:
+        fidelity = fidelity or known
+    else:
+        psnrs = [f["psnr_outside"] for f in (fidelity, known) if f["psnr_outside"] is not None]
+        fidelity = {
+            "changed_outside": fidelity["changed_outside"] + known["changed_outside"],
+            "psnr_outside": min(psnrs, default=None),
+        }
+    return {
+        **entry,
+        "status": worse,
+        "reason": f"{names} added to an earlier result: {entry['reason']}; before: "
+        f"{earlier['reason']}",
+        "classes": {**earlier["classes"], **entry["classes"]},
+        "hole_share": _round(min(1.0, entry["hole_share"] + earlier["hole_share"])),
+        "fidelity": fidelity,
+        "residue": _highest(entry["residue"], earlier["residue"]),
+        "score": _highest(entry["score"], earlier["score"]),
+        "truth": entry["truth"] or earlier["truth"],
+        "warnings": list(dict.fromkeys([*earlier["warnings"], *entry["warnings"]])),
+        "holes": [*earlier["holes"], *entry["holes"]],
+    }
+
+
+def _verdict(entry: Entry) -> str:
+    """The verdict of an earlier run; a result that a person reviewed is ok."""
+    return "ok" if entry.get("reviewed") and entry["status"] == "review" else entry["status"]
+
+
+def _highest(one: float | None, other: float | None) -> float | None:
+    return max((value for value in (one, other) if value is not None), default=None)
 
 
 def _fidelity(fidelity: Fidelity | None) -> FidelityEntry | None:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from ..errors import UnreadableError, UnwritableError, UsageError
 from ..system.text import redacted
-from .stamp import Stamp, stamp
+from .stamp import Stamp, is_unchanged, mark, stamp
 
 #: Stores on which an upload is atomic; elsewhere a file is uploaded under another name and moved.
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memory"}
@@ -275,6 +275,18 @@ def location_stamp(place: Location) -> Stamp | None:
     if isinstance(place, Path):
         return stamp(place)
     return place.stamp() if place.known is None else place.known
+
+
+def location_mark(place: Location) -> Stamp | None:
+    """Return the mark of a local file or the stamp of a remote one; None if it does not exist."""
+    return mark(place) if isinstance(place, Path) else location_stamp(place)
+
+
+def is_same_file(place: Location, recorded: Stamp | None) -> bool:
+    """Whether a local or remote file is the one whose mark or stamp was recorded."""
+    if isinstance(place, Path):
+        return is_unchanged(place, recorded)
+    return recorded is not None and location_stamp(place) == recorded
 
 
 def is_plain_name(name: str) -> bool:

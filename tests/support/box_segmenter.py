@@ -6,15 +6,17 @@ import numpy as np
 
 
 class BoxSegmenter:
-    """Sees a ``person`` wherever a photo is pure red, so that a test decides what is segmented."""
+    """Sees a ``person`` in pure red and a ``dog`` in pure blue, as a test paints them."""
 
     name = "box"
     quick = True
 
     def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
-        """HWC -> 21HW, the probability of ``person`` or of the background is 1."""
+        """HWC -> 21HW, the probability of ``person``, ``dog`` or the background is 1."""
         peak = np.iinfo(rgb.dtype).max
-        red = (rgb[..., 0] > 0.9 * peak) & (rgb[..., 1] < 0.1 * peak) & (rgb[..., 2] < 0.1 * peak)
+        high, low = rgb > 0.9 * peak, rgb < 0.1 * peak
+        red = high[..., 0] & low[..., 1] & low[..., 2]
+        blue = low[..., 0] & low[..., 1] & high[..., 2]
         probabilities = np.zeros((21, *red.shape), np.float32)
-        probabilities[15], probabilities[0] = red, ~red
+        probabilities[15], probabilities[12], probabilities[0] = red, blue, ~(red | blue)
         return probabilities

@@ -90,7 +90,6 @@ def journal(path: Path) -> None:
     from remove_objects.pipeline.batch import scan
     from remove_objects.pipeline.batch.ledger import Ledger
     from remove_objects.pipeline.batch.run import open_output
-    from remove_objects.pipeline.batch.worker import Task
     from remove_objects.pipeline.report.files import write_json
     from remove_objects.pipeline.report.spreadsheet import write_csv
     from remove_objects.pipeline.report.terminal import run_summary
@@ -104,17 +103,20 @@ def journal(path: Path) -> None:
     def new_ledger() -> Ledger:
         return Ledger(folder, open_output(folder), Settings(), BatchSettings(), ("person",))
 
-    # With the right identities, rows are believed as far as possible.
-    tasks = [task for task in new_ledger().tasks_and_entries(jobs) if isinstance(task, Task)]
-    identities = {task.name: task.identity(task.stamps()) for task in tasks}
+    # With the right marks and settings, rows are believed as far as possible.
+    begun = {
+        task.name: {**task.begun_row(), "source_mark": task.marks()[0]}
+        for task in new_ledger().decide(jobs).tasks
+    }
     (folder / JOURNAL_NAME).write_bytes(path.read_bytes())
     ledger = new_ledger()
     for row in ledger.journal.rows.values():
-        row["identity"] = identities.get(str(row.get("input")), "")
+        row.update(begun.get(str(row.get("input")), {}))  # type: ignore[typeddict-item]
+        ledger.journal.settings[row.get("made_with", "")] = row.get("settings", {})
     ledger.journal.complete = False
-    outcomes = list(ledger.tasks_and_entries(jobs))
-    assert len(outcomes) == len(jobs)
-    entries = [entry for entry in outcomes if not isinstance(entry, Task)]
+    decided = ledger.decide(jobs)
+    assert len(decided.tasks) + len(decided.entries) == len(jobs)
+    entries = [*decided.entries, *ledger.other_entries(set())]
     write_json(folder / "report.json", RUN, entries)
     write_csv(folder / "report.csv", entries)
     run_summary(RUN, entries)
@@ -135,12 +137,17 @@ def board(path: Path) -> None:
 
 def claim(path: Path) -> None:
     """Read a damaged claim."""
-    from remove_objects.pipeline.batch.output.claims import claimed_stamps, is_redundant
-    from remove_objects.pipeline.storage.stamp import stamp
+    from remove_objects.pipeline.batch.output.claims import (
+        claimed_stamps,
+        is_redundant,
+        left_claim,
+    )
+    from remove_objects.pipeline.storage.stamp import is_unchanged
 
     claimed_stamps(path.read_bytes(), "a.jpg", PurePosixPath("a.jpg"))
+    left_claim(path.read_bytes())
     rows: Any = {"a.jpg": {"written": [12, 34]}}
-    is_redundant(path.read_bytes(), rows, lambda name: stamp(path.parent / name))
+    is_redundant(path.read_bytes(), rows, lambda name, old: is_unchanged(path.parent / name, old))
 
 
 def weights(path: Path) -> None:

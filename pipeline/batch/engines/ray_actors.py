@@ -211,10 +211,8 @@ class CleaningActor:
                 "probably for want of memory; try fewer --actors"
             )
             journal_row = {
-                "input": task.name,
-                "identity": task.identity(task.stamps()),
-                "written": task.written,
-                "mask_written": task.mask_written,
+                **task.begun_row(),
+                **task.earlier_files(),
                 "entry": failed_entry(task.name, reason),
             }
             return {"outcome": pickle.dumps((task.name, (journal_row, self.worker.facts())))}

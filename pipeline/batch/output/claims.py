@@ -16,8 +16,9 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import UnwritableError
 from ...storage.layout import is_plain
@@ -33,6 +34,52 @@ CLAIMS = ".remove-objects-claims"
 
 #: Marks the claim of a mask; no file name can contain it.
 _MASK = "\0mask"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file that is about to take its name.
+
+    Attributes:
+        photo: the photo's name in the report, or its ``mask_key``.
+        name: the file's name in the output folder.
+        ours: the stamp of the file that the journal knows under this name.
+        row: what the journal's row will say about the new file, as far as it is known.
+        earlier: the row about the file that ``ours`` describes.
+    """
+
+    photo: str
+    name: PurePosixPath
+    ours: Stamp | None = None
+    row: Mapping[str, Any] | None = None
+    earlier: JournalRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftClaim:
+    """A claim that a killed run left.
+
+    Attributes:
+        photo: the photo's name in the report, or its ``mask_key``.
+        name: the file's name in the output folder.
+        written: the stamp that the file would get.
+        row: what the journal's row would have said about it; a claim of the batch has no entry.
+    """
+
+    photo: str
+    name: PurePosixPath
+    written: Stamp
+    row: JournalRow
+
+
+def made_from(row: Mapping[str, Any] | None) -> str | None:
+    """Return the SHA-256 of the photo from which a run can make a row's result again.
+
+    None for a result that a person reviewed or made.
+    """
+    if row is None or (row.get("entry") or {}).get("reviewed"):
+        return None
+    return content_hash(row.get("source_mark"))
 
 
 def mask_key(photo: str) -> str:
@@ -55,7 +102,7 @@ def claim_text(
     name: PurePosixPath,
     written: Stamp | None,
     replaced: Stamp | None,
-    row: JournalRow | None = None,
+    row: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Return the content of a claim.
 
@@ -64,15 +111,26 @@ def claim_text(
         name: the result's name in the output folder.
         written: the stamp that the result will have.
         replaced: the stamp of the run's own file that it replaces, if any.
-        row: the journal's row as it will be appended; only the board knows it beforehand.
+        row: what the journal's row will say about the result, as far as it is known.
     """
-    claim: dict[str, Any] = {
-        "input": photo,
-        "output": str(name),
-        "written": written,
-        "replaced": replaced,
-    }
-    return json.dumps(claim if row is None else {**claim, "row": row}).encode()
+    claim = {"input": photo, "output": str(name), "written": written, "replaced": replaced}
+    return json.dumps(claim if row is None else {**claim, "row": dict(row)}).encode()
+
+
+def left_claim(text: bytes) -> LeftClaim | None:
+    """Parse a claim that a killed run left; None if it is damaged."""
+    try:
+        claim = json.loads(text)
+        photo, name, written = claim["input"], claim["output"], claim["written"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not (isinstance(photo, str) and isinstance(name, str) and isinstance(written, list)):
+        return None
+    from ..journal import sound
+
+    row = claim.get("row")
+    known = sound(row) if isinstance(row, dict) else cast("JournalRow", {})
+    return LeftClaim(photo, PurePosixPath(name), written, known)
 
 
 def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
@@ -95,22 +153,23 @@ def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:
 def is_redundant(
     text: bytes,
     rows: Mapping[str, Mapping[str, Any]],
-    stamp_of: Callable[[PurePosixPath], Stamp | None],
+    is_unchanged: Callable[[PurePosixPath, Stamp | None], bool],
 ) -> bool:
     """Whether a claim adds nothing to the journal's ``rows``.
 
-    It adds nothing if the file under its name is in the rows, if there is no such file, or if the
+    It adds nothing if the file under its name is in the rows, or is not the claimed one, or if the
     claim is damaged.
     """
     try:
         claim = json.loads(text)
-        key, current = claim["input"], stamp_of(PurePosixPath(claim["output"]))
+        key, name = claim["input"], PurePosixPath(claim["output"])
+        stamps = claimed_stamps(text, key, name)
     except (ValueError, KeyError, TypeError, RecursionError):
         return True
-    if current is None or not isinstance(key, str):
+    if not isinstance(key, str) or not any(is_unchanged(name, stamp) for stamp in stamps):
         return True
     row: Mapping[str, Any] = rows.get(key.removesuffix(_MASK)) or {}
-    return current == row.get("mask_written" if key.endswith(_MASK) else "written")
+    return is_unchanged(name, row.get("mask_written" if key.endswith(_MASK) else "written"))
 
 
 def recover(folder: Path, journal: Journal) -> list[str]:

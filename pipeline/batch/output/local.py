@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,18 +12,23 @@ from ...errors import UnwritableError
 from ...report import previews
 from ...report.files import write_reports
 from ...storage.layout import PREVIEWS
-from ...storage.stamp import Stamp, stamp
+from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system import lock
 from ...system.atomic import Placement, atomic_write, remove_parts
 from ...system.confined import remove
 from ..journal import Journal, JournalRow
+from . import replaced
 from .claims import (
     CLAIMS,
+    Claim,
+    LeftClaim,
     claim_name,
     claim_text,
     claimed_stamps,
     foreign_file,
     is_redundant,
+    left_claim,
+    made_from,
     mask_key,
 )
 from .links import refuse_links_in_output
@@ -75,31 +80,59 @@ class LocalOutput:
     def store(self, file: Path, name: PurePosixPath) -> None:
         """Do nothing: the file is in its final place."""
 
-    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
-        """Leave a claim.
+    def claim(self, claim: Claim, part: Path) -> PurePosixPath | None:
+        """Leave a claim, and keep the file that the part replaces.
 
         Raises:
-            UnwritableError: a foreign file exists under the name.
+            UnwritableError: a foreign file exists under the name, or cannot be kept.
         """
-        target = self.folder / name
-        current = stamp(target)
-        is_ours = current is not None and (
-            current == ours or current in self._claimed_stamps(photo, name)
-        )
+        target, written = self.folder / claim.name, mark(part)
+        is_ours = self._is_ours(claim)
         if os.path.lexists(target) and not is_ours and not self.overwrite:
             raise UnwritableError(foreign_file(target))
-        # A rename keeps size and time, so the part's stamp is the result's.
-        placement = Placement(within=self.folder)
-        with atomic_write(self._claim_file(photo), durable=False, placement=placement) as file:
-            file.write(claim_text(photo, name, stamp(part), current if is_ours else None))
+        current, kept = mark(target), None
+        if current is not None and content_hash(current) != content_hash(written):
+            earlier = claim.earlier if is_ours else None
+            path = replaced.keep(self.folder, claim.name, earlier, made_from(earlier))
+            kept = None if path is None else PurePosixPath(path.relative_to(self.folder))
+        placement, known = Placement(within=self.folder), current if is_ours else None
+        file_name = self._claim_file(claim.photo)
+        with atomic_write(file_name, durable=False, placement=placement) as file:
+            file.write(claim_text(claim.photo, claim.name, written, known, claim.row))
+        return kept
+
+    def retire(self, claim: Claim) -> PurePosixPath | None:
+        """Move the run's own file to the replaced ones."""
+        if not is_unchanged(self.folder / claim.name, claim.ours):
+            return None
+        path = replaced.keep(self.folder, claim.name, claim.earlier, made_from(claim.earlier))
+        with suppress(OSError):
+            remove(self.folder / claim.name, self.folder)
+        return None if path is None else PurePosixPath(path.relative_to(self.folder))
+
+    def location(self, name: PurePosixPath) -> Path:
+        """Return where a file of the folder lies."""
+        return self.folder / name
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
-        """Return the current stamp of a file."""
-        return stamp(self.folder / name)
+        """Return the current mark of a file."""
+        return mark(self.folder / name)
 
-    def stamp_lookup(self) -> Callable[[PurePosixPath], Stamp | None]:
-        """Return ``stamp``: a disk answers for single files quickly."""
-        return self.stamp
+    def standing(self) -> LocalStanding:
+        """Return what stands in the folder: a disk answers for single files quickly."""
+        return LocalStanding(self.folder)
+
+    def left_claims(self) -> list[LeftClaim]:
+        """Return the claims that a killed run left."""
+        claims = []
+        for file in sorted((self.folder / CLAIMS).glob("*.json")):
+            with suppress(OSError):
+                claims.append(left_claim(file.read_bytes()))
+        return [claim for claim in claims if claim is not None]
+
+    def kept(self) -> tuple[int, int]:
+        """Return the number of replaced files that are kept, and their bytes."""
+        return replaced.size(self.folder)
 
     def release(self, photos: Iterable[str]) -> None:
         """Remove the claims of photos and of their masks."""
@@ -112,7 +145,7 @@ class LocalOutput:
         """Remove leftover claims that add nothing to the journal's ``rows``."""
         for file in (self.folder / CLAIMS).glob("*.json"):
             with suppress(OSError, UnwritableError):
-                if is_redundant(file.read_bytes(), rows, self.stamp):
+                if is_redundant(file.read_bytes(), rows, self.standing().is_unchanged):
                     remove(file, self.folder)
         # Fails unless it is empty. Not earlier: a claim in progress would find no folder.
         with suppress(OSError):
@@ -129,8 +162,29 @@ class LocalOutput:
     def _claim_file(self, photo: str) -> Path:
         return self.folder / CLAIMS / claim_name(photo)
 
-    def _claimed_stamps(self, photo: str, name: PurePosixPath) -> list[Stamp]:
+    def _is_ours(self, claim: Claim) -> bool:
+        """Whether the journal or a claim knows the file that stands under the claim's name."""
+        target = self.folder / claim.name
+        if is_unchanged(target, claim.ours):
+            return True
         try:
-            return claimed_stamps(self._claim_file(photo).read_bytes(), photo, name)
+            text = self._claim_file(claim.photo).read_bytes()
         except OSError:
-            return []
+            return False
+        stamps = claimed_stamps(text, claim.photo, claim.name)
+        return any(is_unchanged(target, stamp) for stamp in stamps)
+
+
+class LocalStanding:
+    """What stands in a local folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def exists(self, name: PurePosixPath) -> bool:
+        """Whether anything has this name, a link too."""
+        return os.path.lexists(self.folder / name)
+
+    def is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
+        """Whether the file under a name is the one whose stamp was recorded."""
+        return is_unchanged(self.folder / name, recorded)

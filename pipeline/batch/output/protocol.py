@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING, Protocol
 from ...storage.location import Location
 from ...storage.stamp import Stamp
 from ..journal import Journal, JournalRow
+from .claims import Claim, LeftClaim
 
 if TYPE_CHECKING:
     from ...report.schema import Entry, RunEntry
+
+
+class Standing(Protocol):
+    """What stands in an output folder, for questions about many files."""
+
+    def exists(self, name: PurePosixPath) -> bool:
+        """Whether anything has this name, a link too."""
+
+    def is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
+        """Whether the file under a name is the one whose stamp was recorded."""
 
 
 class Output(Protocol):
@@ -48,26 +59,40 @@ class Output(Protocol):
             UnwritableError: it cannot be written.
         """
 
-    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
-        """Prepare for the complete file ``part`` to become ``name``.
+    def claim(self, claim: Claim, part: Path) -> PurePosixPath | None:
+        """Prepare for the complete file ``part`` to become ``claim.name``.
 
-        A mask is claimed likewise, for ``mask_key(photo)``.
+        A file with another content that it replaces is kept first, see
+        ``pipeline.batch.output.replaced``.
 
-        Args:
-            photo: the photo's name in the report.
-            name: the result's name.
-            part: the complete result, under a temporary name.
-            ours: the stamp of the file that the journal knows under this name.
+        Returns:
+            The name of the kept file in the output folder; None if none was replaced.
 
         Raises:
-            UnwritableError: a file exists there that no run of ours wrote.
+            UnwritableError: a file exists there that no run of ours wrote, or it cannot be kept.
         """
 
-    def stamp(self, name: PurePosixPath) -> Stamp | None:
-        """Return the current stamp of a file."""
+    def retire(self, claim: Claim) -> PurePosixPath | None:
+        """Move the run's own file ``claim.name`` to the replaced ones, if it is unchanged.
 
-    def stamp_lookup(self) -> Callable[[PurePosixPath], Stamp | None]:
-        """Return a ``stamp`` for many files, which may list the whole folder once."""
+        Returns:
+            The name of the kept file in the output folder; None if there was none of ours.
+        """
+
+    def location(self, name: PurePosixPath) -> Location:
+        """Return where a file of the folder lies."""
+
+    def stamp(self, name: PurePosixPath) -> Stamp | None:
+        """Return the current stamp of a file; of a local one its mark."""
+
+    def standing(self) -> Standing:
+        """Return what stands in the folder; it may list the whole folder once."""
+
+    def left_claims(self) -> list[LeftClaim]:
+        """Return the claims that a killed run left."""
+
+    def kept(self) -> tuple[int, int]:
+        """Return the number of replaced files that are kept, and their bytes."""
 
     def release(self, photos: Iterable[str]) -> None:
         """Remove the claims of photos whose rows are durable in the journal."""

@@ -21,17 +21,22 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PhotoError, RemoveObjectsError, UnwritableError
 from ...report import previews
 from ...report.files import write_reports
-from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
+from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS, REPLACED
 from ...storage.location import RemotePath
 from ...storage.stamp import Stamp
 from ..journal import Journal, JournalRow, row_line
+from . import replaced
 from .claims import (
     CLAIMS,
+    Claim,
+    LeftClaim,
     claim_name,
     claim_text,
     claimed_stamps,
     foreign_file,
     is_redundant,
+    left_claim,
+    made_from,
     mask_key,
 )
 
@@ -80,38 +85,93 @@ class RemoteOutput:
         """Upload a file."""
         (self.folder / name).put(file)
 
-    def claim(self, photo: str, name: PurePosixPath, part: Path, ours: Stamp | None) -> None:
-        """Leave a claim and upload the result.
+    def claim(self, claim: Claim, part: Path) -> PurePosixPath | None:
+        """Leave a claim, keep the file that the part replaces, and upload the part.
 
         Raises:
-            UnwritableError: a foreign file exists under the name.
+            UnwritableError: a foreign file exists under the name, or cannot be kept.
         """
-        target = self.folder / name
-        current, replaced = target.stamp(), None
-        if current is not None and current != ours and not self.overwrite:
-            replaced = _content_stamp(target.read() or b"")
-            if replaced not in self._claimed_stamps(photo, name):
-                raise UnwritableError(foreign_file(target))
-        # The object's ETag is unknown before the upload, so remote claims store a content hash.
+        target = self.folder / claim.name
         content = part.read_bytes()
-        self._claim_file(photo).write(claim_text(photo, name, _content_stamp(content), replaced))
+        written, current, kept, known = _content_stamp(content), target.stamp(), None, None
+        if current is not None:
+            before = target.read() or b""
+            known = self._known(claim, current, before)
+            if known is None and not self.overwrite:
+                raise UnwritableError(foreign_file(target))
+            if _content_stamp(before) != written:
+                kept = self._keep(claim.name, before, claim.earlier if known else None)
+        # The object's ETag is unknown before the upload, so remote claims store a content hash.
+        self._claim_file(claim.photo).write(
+            claim_text(claim.photo, claim.name, written, known, claim.row)
+        )
         target.put(part)
+        return kept
+
+    def retire(self, claim: Claim) -> PurePosixPath | None:
+        """Move the run's own file to the replaced ones."""
+        target = self.folder / claim.name
+        if claim.ours is None or target.stamp() != claim.ours:
+            return None
+        kept = self._keep(claim.name, target.read() or b"", claim.earlier)
+        target.delete()
+        return kept
+
+    def location(self, name: PurePosixPath) -> RemotePath:
+        """Return where a file of the folder lies."""
+        return self.folder / name
 
     def stamp(self, name: PurePosixPath) -> Stamp | None:
         """Return the current stamp of a file."""
         return (self.folder / name).stamp()
 
-    def stamp_lookup(self) -> Callable[[PurePosixPath], Stamp | None]:
-        """Return a ``stamp`` that lists the whole folder once, at its first call.
+    def standing(self) -> RemoteStanding:
+        """Return what stands in the folder."""
+        return RemoteStanding(self.folder)
 
-        A request per photo would take longer than everything else.
-        """
+    def left_claims(self) -> list[LeftClaim]:
+        """Return the claims that a killed run left."""
+        claims = []
+        for file in (self.folder / CLAIMS).files().values():
+            with suppress(PhotoError):
+                claims.append(left_claim(file.read() or b""))
+        return [claim for claim in claims if claim is not None]
 
-        @cache
-        def listing() -> dict[str, RemotePath]:
-            return self.folder.files()
+    def kept(self) -> tuple[int, int]:
+        """Return the number of replaced files that are kept, and their bytes."""
+        sizes = [
+            file.known[0] if file.known else 0
+            for name, file in (self.folder / REPLACED).files().items()
+            if not name.endswith(".json")
+        ]
+        return len(sizes), sum(sizes)
 
-        return lambda name: file.known if (file := listing().get(str(name))) else None
+    def _known(self, claim: Claim, current: Stamp, content: bytes) -> Stamp | None:
+        """Return the stamp of a standing file if the journal or a claim knows it."""
+        if current == claim.ours:
+            return _content_stamp(content)
+        stamp = _content_stamp(content)
+        return stamp if stamp in self._claimed_stamps(claim.photo, claim.name) else None
+
+    def _keep(self, name: PurePosixPath, content: bytes, row: JournalRow | None) -> PurePosixPath:
+        """Upload a copy of a file that is about to be replaced, see ``replaced.keep``."""
+        digest = hashlib.sha256(content).hexdigest()
+        folder = self.folder / REPLACED / name
+        existing = sorted(path for path in folder.files() if not path.endswith(".json"))
+        for other in existing:
+            if f"-{digest[:8]}" in other and (folder / other).read() == content:
+                return PurePosixPath(REPLACED, name, other)
+        version = replaced.version_name(name, digest)
+        (folder / version).write(content)
+        (folder / f"{version}.json").write(replaced.version_text(row, made_from(row)))
+        versions = []
+        for other in [*existing, version]:
+            text = (folder / f"{other}.json").read() or b""
+            versions.append(replaced.Version(Path(other), *replaced.read_version(text)))
+        for old in replaced.superseded(versions):
+            for ending in ("", ".json"):
+                (folder / f"{old.path}{ending}").delete()
+        return PurePosixPath(REPLACED, name, version)
 
     def release(self, photos: Iterable[str]) -> None:
         """Remove the claims of photos and of their masks."""
@@ -122,7 +182,7 @@ class RemoteOutput:
 
         def drop_if_redundant(claim: RemotePath) -> None:
             with suppress(PhotoError):
-                if is_redundant(claim.read() or b"", rows, self.stamp):
+                if is_redundant(claim.read() or b"", rows, self._is_unchanged):
                     claim.delete()
 
         with suppress(RemoveObjectsError):  # a leftover claim does no harm
@@ -150,6 +210,14 @@ class RemoteOutput:
                 (self.folder / path.name).put(path)
         return self.folder / report.name
 
+    def _is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
+        """Whether a file is the one of a recorded stamp, or of a claim's content stamp."""
+        file = self.folder / name
+        current = file.stamp()
+        if current is None or recorded is None or current[0] != recorded[0]:
+            return False
+        return current == recorded or _content_stamp(file.read() or b"") == recorded
+
     def _claim_file(self, photo: str) -> RemotePath:
         return self.folder / CLAIMS / claim_name(photo)
 
@@ -161,6 +229,25 @@ class RemoteOutput:
     def _claimed_stamps(self, photo: str, name: PurePosixPath) -> list[Stamp]:
         text = self._claim_file(photo).read()
         return [] if text is None else claimed_stamps(text, photo, name)
+
+
+class RemoteStanding:
+    """What stands in a remote folder. It lists the whole folder once, at the first question.
+
+    A request per photo would take longer than everything else.
+    """
+
+    def __init__(self, folder: RemotePath) -> None:
+        self._listing = cache(folder.files)
+
+    def exists(self, name: PurePosixPath) -> bool:
+        """Whether there is a file under a name."""
+        return str(name) in self._listing()
+
+    def is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
+        """Whether the file under a name is the one whose stamp was recorded."""
+        file = self._listing().get(str(name))
+        return file is not None and recorded is not None and file.known == recorded
 
 
 class RemoteJournal(Journal):
@@ -185,6 +272,7 @@ class RemoteJournal(Journal):
     def add(self, row: JournalRow) -> list[str]:
         """Buffer one finished photo; returns the names of the photos that are durable now."""
         with self._lock:
+            row = self._with_settings(row)
             self._note(row["input"], row)
             self._buffer.append(row)
             if time.monotonic() - self._flushed < INTERVAL:
@@ -194,6 +282,12 @@ class RemoteJournal(Journal):
             except PhotoError as error:
                 log.warning("%s", error)
                 return []
+
+    def update(self, row: JournalRow) -> None:
+        """Replace what the journal knows of a finished photo, with the next piece."""
+        with self._lock:
+            self.rows[row["input"]] = row
+            self._buffer.append(row)
 
     def flush(self) -> list[str]:
         """Upload the buffered rows, and return their names."""
@@ -205,11 +299,21 @@ class RemoteJournal(Journal):
         with self._lock:
             durable = self._flush()
             (self.folder / JOURNAL_NAME).write(
-                b"".join(row_line(row) for row in [*self.rows.values(), {"complete": True}])
+                b"".join(row_line(row) for row in [*self._merged(), {"complete": True}])
             )
             for piece in (self.folder / JOURNAL_PIECES).files().values():
                 piece.delete()
             return durable
+
+    def _merged(self) -> Iterator[JournalRow]:
+        """Yield the last row of every photo; the first of each settings holds them in full."""
+        written: set[str] = set()
+        for row in self.rows.values():
+            made_with = row.get("made_with")
+            if made_with in self.settings and made_with not in written:
+                written.add(made_with)
+                row = {**row, "settings": self.settings[made_with]}
+            yield row
 
     def _flush(self) -> list[str]:
         self._flushed = time.monotonic()

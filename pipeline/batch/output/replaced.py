@@ -9,6 +9,7 @@ row that described it. Versions that a run can make again, from the same photo, 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def keep(
     for version in existing:
         if version.path.stem.endswith(digest[:8]) and content_hash(mark(version.path)) == digest:
             return version.path
-    place = folder / REPLACED / name / f"{_now()}-{digest[:8]}{name.suffix}"
+    place = folder / REPLACED / name / version_name(name, digest)
     _link_or_copy(standing, place, folder)
     text = place.with_name(f"{place.name}.json")
     with atomic_write(text, durable=False, placement=Placement(within=folder)) as file:
@@ -106,6 +107,18 @@ def versions(folder: Path, name: PurePosixPath) -> list[Version]:
     return found
 
 
+def size(folder: Path) -> tuple[int, int]:
+    """Return the number of kept files and their bytes."""
+    count = total = 0
+    for place, _, names in os.walk(folder / REPLACED):
+        for name in names:
+            if not name.endswith(".json"):
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(place, name)).st_size
+                    count += 1
+    return count, total
+
+
 def superseded(existing: Iterable[Version]) -> list[Version]:
     """Return the versions beyond the limit: those that a run can make again, the oldest first."""
     of_photo: dict[str, list[Version]] = {}
@@ -113,6 +126,11 @@ def superseded(existing: Iterable[Version]) -> list[Version]:
         if version.made_from is not None:
             of_photo.setdefault(version.made_from, []).append(version)
     return [version for group in of_photo.values() for version in group[:-KEPT]]
+
+
+def version_name(name: PurePosixPath, digest: str) -> str:
+    """Return the file name of a new version of the file ``name`` with the given SHA-256."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{digest[:8]}{name.suffix}"
 
 
 def version_text(row: JournalRow | None, made_from: str | None) -> bytes:
@@ -155,7 +173,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from remove_objects.pipeline.batch.output.claims import CLAIMS
+from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.errors import UnwritableError, UsageError
 from remove_objects.pipeline.report.schema import Entry
 
 PERSON = BatchSettings(classes=("person",), workers=2)
@@ -160,12 +161,13 @@ def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path
     assert not (out / "middle.png").exists()
     assert statuses(overwrite=True)["middle.png"] in ("ok", "review")
 
-    # Our own mask may be replaced, even after a run that wrote none; an edited one may not.
+    # On the user's word our own mask may be replaced, even after a run that wrote none, and so may
+    # one that somebody edited; both are kept.
     def again(classes: tuple[str, ...], dilate: int = 0) -> str:
         done = remove_folder(
             [photos],
             Settings(probe=False, dilate=dilate),
-            BatchSettings(classes=classes, output=out, save_masks=True, workers=1),
+            BatchSettings(classes=classes, output=out, save_masks=True, workers=1, overwrite=True),
         )
         entry = next(p for p in done.photos if p["input"] == "middle.png")
         return entry["error"] or entry["status"]
@@ -174,26 +176,30 @@ def test_a_mask_that_is_not_ours_is_not_overwritten(photos: Path, tmp_path: Path
     assert again(("person",), 5) in ("ok", "review")
     Image.new("1", (9, 9)).save(out / "masks" / "middle.png")
     mended = (out / "masks" / "middle.png").read_bytes()
-    assert "masks/middle.png: exists" in again(("person",), 7)
-    assert (out / "masks" / "middle.png").read_bytes() == mended
+    assert again(("person",), 7) in ("ok", "review")
+    kept = [v.path.read_bytes() for v in versions(out, PurePosixPath("masks/middle.png"))]
+    assert b"somebody's own mask" in kept
+    assert mended in kept
 
 
 def test_the_mask_of_a_photo_that_could_not_be_written_is_recognised_as_ours(
-    photos: Path, tmp_path: Path
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "middle.png").write_bytes(b"somebody's own file")
 
     def status() -> str:
         done = remove_folder([photos], Settings(probe=False), batch(out, save_masks=True))
         return next(p["status"] for p in done.photos if p["input"] == "middle.png")
 
-    assert status() == "failed"
-    assert (out / "masks" / "middle.png").exists()
-    assert not (out / CLAIMS).exists()
-    assert status() == "failed"  # because of the photo again, not of its mask
-    (out / "middle.png").unlink()
+    def refuse(*_: object, **__: object) -> None:
+        raise UnwritableError("no room for it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("remove_objects.pipeline.images.save_outcome", refuse)
+        assert status() == "failed"
+        assert (out / "masks" / "middle.png").exists()
+        assert not (out / CLAIMS).exists()
+        assert status() == "failed"  # because of the photo again, not of its mask
     assert status() in ("ok", "review")
 
 
@@ -201,10 +207,17 @@ def test_a_dry_run_between_two_runs_does_not_make_their_files_foreign(
     photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    for dry, dilate in ((False, 5), (True, 5), (False, 7)):
+    for dry, dilate in ((False, 5), (True, 5), (True, 6), (False, 7)):
         done = remove_folder(
-            [photos], Settings(probe=False, dilate=dilate), batch(out, dry_run=dry, save_masks=True)
+            [photos],
+            Settings(probe=False, dilate=dilate),
+            batch(out, dry_run=dry, save_masks=True, overwrite=dilate > 5),
         )
+        assert [p["output"] for p in load(out)["photos"]] == [
+            "deep/edge.png",
+            "deep/er/empty.png",
+            "middle.png",
+        ]
         assert "failed" not in {p["status"] for p in done.photos}, [p["error"] for p in done.photos]
 
 

@@ -37,6 +37,7 @@ def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> Non
         PurePosixPath("sub/deep/c.tiff"),
         tmp_path / "cleaned/sub/deep/c.tiff",
         tmp_path / "cleaned/masks/sub/deep/c.png",
+        (PurePosixPath("sub/deep/c.tiff"),),
     )
     assert plan.notes == (f"{photos}: 2 other files ignored",)
     assert plan == plan_run([photos])
@@ -102,7 +103,7 @@ def test_inputs_of_different_folders_need_an_output(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"different folders.*--output"):
         plan_run([tmp_path / "a", tmp_path / "b" / "c"])
     plan = plan_run([tmp_path / "a", tmp_path / "b" / "c"], tmp_path / "out")
-    assert relatives(plan) == ["x.jpg", "y.jpg"]
+    assert relatives(plan) == ["a/x.jpg", "c/y.jpg"]
 
 
 def test_output_inside_the_input_is_never_searched(tmp_path: Path) -> None:
@@ -176,12 +177,20 @@ def test_no_photo_at_all(tmp_path: Path) -> None:
         plan_run([tmp_path / "p" / "a.txt"])
 
 
-def test_two_photos_of_one_target_are_refused(tmp_path: Path) -> None:
+def test_photos_of_one_name_in_two_folders_lie_side_by_side(tmp_path: Path) -> None:
     touch(tmp_path, "a/x.jpg", "b/x.jpg")
-    with pytest.raises(UsageError) as caught:
-        plan_run([tmp_path / "a", tmp_path / "b"])
-    assert str(tmp_path / "a/x.jpg") in str(caught.value)
-    assert str(tmp_path / "b/x.jpg") in str(caught.value)
+    for inputs in (["a", "b"], ["a/x.jpg", "b/x.jpg"]):
+        plan = plan_run([tmp_path / name for name in inputs], tmp_path / "out")
+        assert relatives(plan) == ["a/x.jpg", "b/x.jpg"]
+        assert [str(p.mask_target.relative_to(tmp_path / "out")) for p in plan.photos] == [
+            "masks/a/x.png",
+            "masks/b/x.png",
+        ]
+        # A mask named x.png could be either photo's, so it is neither's.
+        assert plan.photos[0].mask_candidates(Path("m")) == [
+            Path("m/a/x.jpg.png"),
+            Path("m/a/x.png"),
+        ]
 
 
 def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(

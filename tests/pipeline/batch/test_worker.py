@@ -5,6 +5,7 @@ Inputs that change meanwhile: ``test_changing_inputs.py``; claims: ``output/test
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from remove_objects.pipeline.batch.ledger import Ledger
 from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
-from remove_objects.pipeline.batch.worker import Task, Worker
+from remove_objects.pipeline.batch.worker import Worker
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import OutputError, UnwritableError
 from remove_objects.pipeline.remover import ObjectRemover
-from remove_objects.pipeline.storage.stamp import stamp
+from remove_objects.pipeline.storage.stamp import mark
 from tests.support.scenes import scene
 
 QUICK = Settings(probe=False)
@@ -35,8 +36,8 @@ class Bench:
         batch = BatchSettings(**{"classes": ("person",), "output": self.out, **more})
         output = LocalOutput(self.out, overwrite=batch.overwrite)
         ledger = Ledger(self.out, output, settings, batch, batch.classes)
-        tasks = ledger.tasks_and_entries(plan_run([photos], self.out).photos)
-        self.tasks = {task.name: task for task in tasks if isinstance(task, Task)}
+        tasks = ledger.decide(plan_run([photos], self.out).photos).tasks
+        self.tasks = {task.name: task for task in tasks}
         self.worker = Worker(ObjectRemover(settings), batch, batch.classes, output)
 
     def row(self, name: str) -> dict[str, Any]:
@@ -47,12 +48,18 @@ def test_a_row_names_the_files_that_were_written(photos: Path) -> None:
     bench = Bench(photos, save_masks=True)
     row = bench.row("middle.png")
     task, entry = bench.tasks["middle.png"], row["entry"]
-    assert set(row) == {"input", "identity", "written", "mask_written", "entry"}
+    assert set(row) == {
+        *("input", "entry", "source", "source_mark", "given_marks"),
+        *("made_with", "settings", "written", "mask_written"),
+    }
     assert (row["input"], entry["input"]) == ("middle.png", "middle.png")
-    assert row["identity"] == task.identity(task.stamps())
+    assert row["source"] == str(photos / "middle.png")
+    assert row["source_mark"] == mark(photos / "middle.png") == task.marks()[0]
+    assert row["given_marks"] == [None, None]
+    assert row["settings"]["classes"] == ["person"]
     assert (entry["output"], entry["mask"]) == ("middle.png", "masks/middle.png")
-    assert row["written"] == stamp(bench.out / "middle.png")
-    assert row["mask_written"] == stamp(bench.out / "masks" / "middle.png")
+    assert row["written"] == mark(bench.out / "middle.png")
+    assert row["mask_written"] == mark(bench.out / "masks" / "middle.png")
     assert set(entry["stages"]) >= {"read", "inpaint", "preview", "write"}
 
 
@@ -70,7 +77,7 @@ def test_a_lossless_file_of_a_lossy_photo_gets_one_more_suffix(photos: Path) -> 
     bench = Bench(photos, Settings(probe=False, lossless=True))
     row = bench.row("lossy.jpg")
     assert row["entry"]["output"] == "lossy.jpg.png"
-    assert row["written"] == stamp(bench.out / "lossy.jpg.png")
+    assert row["written"] == mark(bench.out / "lossy.jpg.png")
     assert not (bench.out / "lossy.jpg").exists()
 
 
@@ -156,12 +163,9 @@ def test_a_failed_try_keeps_the_stamps_of_the_earlier_result(photos: Path) -> No
     first = Bench(photos, save_masks=True)
     row = first.row("middle.png")
     task = first.tasks["middle.png"]
-    again = Task(
-        **{name: getattr(task, name) for name in Task.__slots__}
-        | {"seen": True, "written": row["written"], "mask_written": row["mask_written"]}
-    )
+    again = replace(task, row=row)
     (photos / "middle.png").write_bytes(b"no picture")
     failed = first.worker(again)
     assert failed["entry"]["status"] == "failed"
     assert (failed["written"], failed["mask_written"]) == (row["written"], row["mask_written"])
-    assert failed["identity"] != row["identity"]
+    assert failed["source_mark"] != row["source_mark"]

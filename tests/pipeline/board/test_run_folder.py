@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import jsonschema
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.batch.journal import Journal
+from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import run_folder
@@ -42,11 +43,11 @@ def run(tmp_path: Path, red_is_person: None) -> Path:
     return tmp_path / "cleaned"
 
 
-def command(folder: Path) -> list[dict]:
+def command(folder: Path, *, overwrite: bool = False) -> list[dict]:
     return remove_folder(
         [folder],
         Settings(probe=False),
-        BatchSettings(classes=("person",), save_masks=True, workers=1),
+        BatchSettings(classes=("person",), save_masks=True, workers=1, overwrite=overwrite),
         command=f"remove-objects --class person --no-probe --save-masks {folder}",
     ).photos
 
@@ -168,19 +169,19 @@ def test_a_reviewed_photo_enters_the_run_and_a_later_batch_keeps_it(run: Path) -
     assert names(run)[0] == "a.png"  # the next photo for review
 
 
-def test_a_changed_input_is_processed_again_and_the_reviewed_mask_survives(run: Path) -> None:
+def test_a_reviewed_result_stays_when_its_input_changes(run: Path) -> None:
     review(Board(run_folder.open_run(run)), "a.png")
-    saved = (run / "masks" / "a.png").read_bytes()
+    saved = [(run / name).read_bytes() for name in ("a.png", "masks/a.png")]
     Image.fromarray(scene(seed=8)).save(run.parent / "photos" / "a.png")
     later = {p["input"]: p for p in command(run.parent / "photos")}
-    assert (
-        "masks/a.png: exists and is not what an earlier run wrote here" in later["a.png"]["error"]
-    )
-    assert (run / "masks" / "a.png").read_bytes() == saved
-    (run / "masks" / "a.png").rename(run.parent / "reviewed.png")
-    later = {p["input"]: p for p in command(run.parent / "photos")}
-    assert later["a.png"]["status"] not in ("skipped", "failed")
+    assert later["a.png"]["status"] == "failed"
+    assert "changed since its result was saved at the mask board" in later["a.png"]["error"]
+    assert [(run / name).read_bytes() for name in ("a.png", "masks/a.png")] == saved
+    later = {p["input"]: p for p in command(run.parent / "photos", overwrite=True)}
+    assert later["a.png"]["status"] in ("ok", "review")
     assert "reviewed" not in later["a.png"]
+    kept = [v.path.read_bytes() for v in versions(run, PurePosixPath("a.png"))]
+    assert saved[0] in kept
 
 
 def test_a_cleared_mask_saves_the_unchanged_photo(run: Path) -> None:

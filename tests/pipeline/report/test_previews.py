@@ -181,9 +181,12 @@ def test_a_dry_run_has_before_and_mask(photos: Path) -> None:
     assert kinds(photos, "a.png") == ["before", "mask"]
 
 
-def test_a_photo_that_becomes_unreadable_loses_its_previews(photos: Path) -> None:
+def test_previews_of_an_unreadable_photo_stay_as_long_as_its_result(photos: Path) -> None:
     run(photos)
     (photos / "a.png").write_bytes(b"no picture")
+    assert run(photos)["a.png"]["status"] == "failed"
+    assert kinds(photos, "a.png") == ["before", "mask", "after", "telea"]
+    (photos.parent / "out" / "a.png").unlink()
     assert run(photos)["a.png"]["status"] == "failed"
     assert kinds(photos, "a.png") == []
 

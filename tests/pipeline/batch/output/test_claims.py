@@ -14,6 +14,7 @@ import pytest
 from remove_objects.pipeline.batch.journal import Journal, JournalRow
 from remove_objects.pipeline.batch.output.claims import (
     CLAIMS,
+    Claim,
     claim_name,
     claim_text,
     is_redundant,
@@ -27,7 +28,7 @@ from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.errors import UnwritableError
 from remove_objects.pipeline.report.entry import photo_entry
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
-from remove_objects.pipeline.storage.stamp import mark, stamp
+from remove_objects.pipeline.storage.stamp import is_unchanged, mark, stamp
 from remove_objects.pipeline.types import Outcome, Status
 from tests.support.memory_store import remote
 
@@ -44,7 +45,7 @@ def write_result(output: LocalOutput, key: str, name: PurePosixPath = NAME) -> P
     """Write a file under its final name, with its claim."""
     part = output.folder / ".part"
     part.write_bytes(key.encode())
-    output.claim(key, name, part, None)
+    output.claim(Claim(key, name), part)
     return part.rename(output.folder / name)
 
 
@@ -99,7 +100,7 @@ OTHER_TYPES = [
 )
 def test_a_damaged_claim_is_redundant(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    assert is_redundant(text, {}, lambda name: stamp(tmp_path / name))
+    assert is_redundant(text, {}, lambda name, old: is_unchanged(tmp_path / name, old))
 
 
 @pytest.mark.parametrize("is_remote", [False, True])
@@ -115,16 +116,16 @@ def test_a_claim_tells_our_own_file_from_a_foreign_one(
 
     (tmp_path / "out").mkdir()
     part.write_bytes(b"ours")
-    output.claim("a.png", name, part, None)
+    output.claim(Claim("a.png", name), part)
     take_the_name()  # and then the run crashed, before the journal's row
     part.write_bytes(b"ours, again")
-    output.claim("a.png", name, part, None)
+    output.claim(Claim("a.png", name), part)
     take_the_name()
     output.release(["a.png"])
     part.write_bytes(b"ours, a third time")
     with pytest.raises(UnwritableError, match="exists and is not"):
-        output.claim("a.png", name, part, None)
-    output.claim("a.png", name, part, output.stamp(name))  # the journal knows it
+        output.claim(Claim("a.png", name), part)
+    output.claim(Claim("a.png", name, output.stamp(name)), part)  # the journal knows it
 
 
 class TestRecover:

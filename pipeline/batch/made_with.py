@@ -1,0 +1,120 @@
+"""The settings that a result was made with, and whether a run may keep or continue it.
+
+The journal holds them in full, under a short name, so that a run can say what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from ..config import Settings
+from ..storage.stamp import fingerprint
+from .settings import BatchSettings
+
+#: Settings by their names, with values that JSON can hold.
+MadeWith: TypeAlias = Mapping[str, Any]
+
+#: Settings that change neither a result nor its report: where and how the networks run.
+_OF_THE_MACHINE = ("device", "offline")
+#: Settings that change the report, and the files beside the result, but not the result.
+_OF_THE_REPORT = ("probe", "compare", "truth", "save_masks")
+#: What a program's update changes. A result stays, though a run would make another one today.
+_PROGRAM = ("pictures", "weights")
+#: What ``--add`` continues: the objects that are gone already.
+REMOVED = ("classes", "masks")
+
+
+def made_with(
+    settings: Settings,
+    batch: BatchSettings,
+    classes: tuple[str, ...],
+    *,
+    pictures: str,
+    weights: str,
+) -> dict[str, Any]:
+    """Return what decides a run's results and what its report says of them.
+
+    Args:
+        settings: the settings of the picture.
+        batch: the settings of the folder.
+        classes: the resolved classes.
+        pictures: the version of the code that makes pictures.
+        weights: a hash of the shipped weights.
+    """
+    picture = {k: v for k, v in asdict(settings).items() if k not in _OF_THE_MACHINE}
+    return {
+        **picture,
+        "compare": list(settings.compare),
+        "classes": list(classes),
+        "masks": batch.masks is not None,
+        "truth": batch.truth is not None,
+        "save_masks": batch.save_masks,
+        "pictures": pictures,
+        "weights": weights,
+    }
+
+
+def name_of(settings: MadeWith) -> str:
+    """Return the short name of settings in the journal."""
+    return fingerprint(dict(settings))[:12]
+
+
+def differences(earlier: MadeWith, now: MadeWith, *, add: bool = False) -> dict[str, Any]:
+    """Return the settings that keep a run from taking an earlier result for its own.
+
+    Args:
+        earlier: the settings of the result.
+        now: those of the run.
+        add: whether the run adds classes to earlier results.
+
+    Returns:
+        The earlier values by name. A setting that one of the two does not know counts as equal:
+        it is of another version.
+    """
+    ignored = (*_PROGRAM, *_OF_THE_REPORT, *(REMOVED if add else ()))
+    return {
+        key: earlier[key]
+        for key in now
+        if key in earlier and key not in ignored and earlier[key] != now[key]
+    }
+
+
+def reports_more(earlier: MadeWith, now: MadeWith) -> bool:
+    """Whether a run reports more of a result, or saves more beside it, than the earlier run."""
+    return bool(set(now["compare"]) - set(earlier.get("compare") or [])) or any(
+        now[key] and not earlier.get(key) for key in ("probe", "truth", "save_masks")
+    )
+
+
+def is_of_another_version(earlier: MadeWith, now: MadeWith) -> bool:
+    """Whether another version of the program, or other weights, made a result."""
+    return any(earlier.get(key) != now.get(key) for key in _PROGRAM)
+
+
+def classes_to_add(earlier: MadeWith, now: MadeWith) -> tuple[str, ...]:
+    """Return the classes of a run that are not gone from an earlier result."""
+    gone = earlier.get("classes") or []
+    return tuple(name for name in now["classes"] if name not in gone)
+
+
+def with_added(earlier: MadeWith, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of a result from which more classes were removed."""
+    return {**earlier, "classes": sorted({*(earlier.get("classes") or []), *classes})}
+
+
+def describe(settings: Mapping[str, Any]) -> str:
+    """Return settings as the options that set them, for messages."""
+    texts = []
+    for key, value in settings.items():
+        if key == "classes":
+            texts += [f"--class {name}" for name in value] or ["no --class"]
+        elif key == "masks":
+            texts.append("--masks" if value else "no --masks")
+        elif isinstance(value, bool):
+            option = key.replace("_", "-")
+            texts.append(f"--{option}" if value else f"no --{option}")
+        else:
+            texts.append(f"--{key.replace('_', '-')} {'auto' if value is None else value}")
+    return " ".join(texts)

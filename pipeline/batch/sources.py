@@ -1,0 +1,239 @@
+"""Which photo is which: the photos of an output folder by their source files.
+
+A relative name does not tell photos apart, because cameras number every card alike. So the journal
+holds each photo's source, and the results of several source folders lie side by side:
+
+- The photos of one source folder lie directly in a new output folder.
+- Every other source folder gets a subfolder with its name.
+- A photo that the journal knows keeps its name, and so does its folder. A source folder that was
+  moved or renamed is recognised by the content of its photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING
+
+from ..storage.location import Location, is_plain_name
+from ..storage.stamp import content_hash, is_mark, mark
+from .names import RESERVED, InputPhoto, folded
+
+if TYPE_CHECKING:
+    from .journal import JournalRow
+
+_TOP = PurePosixPath()
+
+
+def source_key(source: Location) -> str:
+    """Return the text by which the journal knows a photo's file.
+
+    An absolute path whose folders are no links, or an address without passwords.
+    """
+    if isinstance(source, Path):
+        return str(source.parent.resolve() / source.name)
+    return str(source)
+
+
+@dataclass(frozen=True)
+class KnownPhotos:
+    """The photos that the journal of an output folder knows.
+
+    Attributes:
+        rows: its rows by the photos' names.
+        names: names by ``source_key``. Rows of version 0.1.0 know no source.
+    """
+
+    rows: Mapping[str, JournalRow] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Mapping[str, JournalRow]) -> KnownPhotos:
+        """Return the photos of a journal's rows.
+
+        A damaged or forged row must not lead out of the output folder.
+        """
+        plain = {name: row for name, row in rows.items() if is_plain_name(name)}
+        return cls(plain, {row["source"]: name for name, row in plain.items() if row.get("source")})
+
+
+def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputPhoto]:
+    """Give every photo its name in the output folder and in the report.
+
+    Args:
+        photos: photos with their names relative to the given folders.
+        known: the photos of earlier runs into the same output folder.
+
+    Returns:
+        The photos in the same order, with their names as ``relative``.
+    """
+    keys = [source_key(photo.source) for photo in photos]
+    names = {key: known.names[key] for key in keys if key in known.names}
+    names |= _moved(
+        [(k, p) for k, p in zip(keys, photos, strict=True) if k not in names], known, set(names)
+    )
+    bases = _bases([*known.names.items(), *names.items()])
+    roots = _outermost(source_key(p.root / "x") for p in photos)
+    prefixes = _Prefixes(known, bool(bases), [*known.rows, *names.values()])
+    new = {
+        root
+        for key, root in ((key, _root_of(key, roots)) for key in keys)
+        if key not in names and _base_of(key, bases) is None
+    }
+    by_root = prefixes.choose(sorted(new))
+    for key in keys:
+        if key in names:
+            continue
+        base = _base_of(key, bases)
+        source, prefix = base if base else (root := _root_of(key, roots), by_root[root])
+        names[key] = str(prefix / _below(key, source))
+    return [
+        replace(photo, relative=PurePosixPath(names[key]))
+        for key, photo in zip(keys, photos, strict=True)
+    ]
+
+
+def _moved(
+    photos: Iterable[tuple[str, InputPhoto]], known: KnownPhotos, taken: set[str]
+) -> dict[str, str]:
+    """Return the known names of photos whose whole folder was moved, by their new keys.
+
+    Such a photo has the same name below its folder and the same content, and its old file is gone.
+    """
+    by_tail: dict[str, list[tuple[str, JournalRow]]] = {}
+    used = {known.names[key] for key in taken}
+    waiting = [(key, photo) for key, photo in photos if isinstance(photo.source, Path)]
+    for source, name in known.names.items() if waiting else ():
+        row = known.rows[name]
+        if name not in used and is_mark(row.get("source_mark")) and not Path(source).exists():
+            by_tail.setdefault(PurePosixPath(name).name, []).append((name, row))
+    names: dict[str, str] = {}
+    for key, photo in waiting:
+        tail = f"/{photo.relative}"
+        for name, row in by_tail.get(photo.relative.name, ()):
+            if name not in used and f"/{name}".endswith(tail) and _is_content(photo.source, row):
+                names[key] = name
+                used.add(name)
+                break
+    return names
+
+
+def _is_content(source: Location, row: JournalRow) -> bool:
+    """Whether a local file has the content of a row's photo; it is read if the sizes are equal."""
+    recorded = row.get("source_mark")
+    try:
+        if not isinstance(source, Path) or not recorded or source.stat().st_size != recorded[0]:
+            return False
+    except OSError:
+        return False
+    return content_hash(mark(source)) == content_hash(recorded)
+
+
+def _bases(named: Iterable[tuple[str, str]]) -> dict[PurePath, PurePosixPath]:
+    """Return pairs of a source folder and the folder of its results, by known photos.
+
+    Source and name are stripped of their common ending: of ``/p/rome/a.jpg`` with the name
+    ``italy/rome/a.jpg`` the results of ``/p`` lie in ``italy``.
+    """
+    bases: dict[PurePath, PurePosixPath] = {}
+    for key, name in named:
+        source, result = _parts(key), PurePosixPath(name).parts
+        common = 0
+        while (
+            common < min(len(source) - 1, len(result))
+            and source[-1 - common] == result[-1 - common]
+        ):
+            common += 1
+        if common:
+            bases[_path(source[:-common])] = PurePosixPath(*result[:-common])
+    return bases
+
+
+def _base_of(
+    key: str, bases: Mapping[PurePath, PurePosixPath]
+) -> tuple[PurePath, PurePosixPath] | None:
+    """Return the innermost known source folder of a photo, and the folder of its results."""
+    for folder in _path(_parts(key)).parents:
+        if folder in bases:
+            return folder, bases[folder]
+    return None
+
+
+def _outermost(children: Iterable[str]) -> set[PurePath]:
+    """Return the folders of paths that lie in no other of these folders."""
+    roots = {_path(_parts(child)).parent for child in children}
+    return {root for root in roots if not any(parent in roots for parent in root.parents)}
+
+
+def _root_of(key: str, roots: set[PurePath]) -> PurePath:
+    return next(folder for folder in _path(_parts(key)).parents if folder in roots)
+
+
+def _below(key: str, folder: PurePath) -> PurePosixPath:
+    return PurePosixPath(*_path(_parts(key)).relative_to(folder).parts)
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    """Split a path or an address; ``s3://bucket`` is one component."""
+    scheme, separator, rest = key.partition("://")
+    if separator and "/" not in scheme:
+        bucket, _, path = rest.partition("/")
+        return (f"{scheme}://{bucket}", *(part for part in path.split("/") if part))
+    return PurePath(key).parts
+
+
+def _path(parts: tuple[str, ...]) -> PurePath:
+    # A bucket's address is one component, which PurePath would split at its slashes.
+    return PurePath(*(part.replace("://", ":\0\0") for part in parts))
+
+
+class _Prefixes:
+    """Chooses the subfolders of source folders that are new to an output folder."""
+
+    def __init__(self, known: KnownPhotos, has_bases: bool, names: Iterable[str]) -> None:
+        """Begin with the names in use.
+
+        Args:
+            known: the photos of earlier runs.
+            has_bases: whether the results of a known source folder lie in the output.
+            names: all names of known photos.
+        """
+        # Photos of version 0.1.0 have no source: a single folder may be theirs, and identities
+        # decide.
+        self._top_is_free = not has_bases and all("source" not in r for r in known.rows.values())
+        paths = [PurePosixPath(name) for name in names]
+        self._taken = {folded(place) for path in paths for place in (path, *path.parents)}
+
+    def choose(self, roots: Sequence[PurePath]) -> dict[PurePath, PurePosixPath]:
+        """Return a folder for each new source folder; the top for a single one if it is free."""
+        if len(roots) == 1 and self._top_is_free:
+            return {roots[0]: _TOP}
+        chosen: dict[PurePath, PurePosixPath] = {}
+        tails = {root: _tails(root) for root in roots}
+        for root in roots:
+            others = {folded(tail) for other in roots if other != root for tail in tails[other]}
+            chosen[root] = next(tail for tail in tails[root] if self._is_free(tail, others))
+            self._taken.add(folded(chosen[root]))
+        return chosen
+
+    def _is_free(self, tail: PurePosixPath, others: set[str]) -> bool:
+        """Whether no known photo and no other new source folder uses a name, or part of it."""
+        used = self._taken | others
+        return folded(tail) not in used and all(
+            folded(parent) not in self._taken for parent in tail.parents if parent != _TOP
+        )
+
+
+def _tails(root: PurePath) -> list[PurePosixPath]:
+    """Return possible names for a source folder: its own, with its parents', and numbered."""
+    parts = [part.replace(":\0\0", "-") for part in root.parts if part != root.anchor]
+    names = [PurePosixPath(*parts[-length:]) for length in range(1, len(parts) + 1)]
+    names = [name for name in names if _is_usable(name)]
+    last = names[0] if names else PurePosixPath("photos")
+    return [*names, *(last.with_name(f"{last.name}-{number}") for number in range(2, 1000))]
+
+
+def _is_usable(name: PurePosixPath) -> bool:
+    first = name.parts[0]
+    return not first.startswith(".") and first not in RESERVED and ":" not in first

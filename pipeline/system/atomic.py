@@ -265,5 +265,7 @@ def _new_file(folder: OpenFolder, part: Path, rights: Rights | None) -> BinaryIO
 
 
 def _set_date(handle: BinaryIO, modified_ns: int) -> None:
+    """Set the modification time, unless the disk cannot hold it (FAT has none before 1980)."""
     times = os.fstat(handle.fileno()).st_atime_ns, modified_ns
-    os.utime(handle.fileno() if os.utime in os.supports_fd else handle.name, ns=times)
+    with suppress(OSError):
+        os.utime(handle.fileno() if os.utime in os.supports_fd else handle.name, ns=times)

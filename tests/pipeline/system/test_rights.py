@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -64,6 +65,17 @@ def test_the_date_is_the_photos_to_the_nanosecond(tmp_path: Path) -> None:
         file.write(b"1")
     # The check before the rename sees the date that the file will have.
     assert [status.st_mtime_ns for status in seen] == [photo.stat().st_mtime_ns]
+
+
+def test_a_date_that_the_disk_cannot_hold_fails_no_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "utime", refuse)
+    write(tmp_path / "a", Placement(modified_ns=-1))
+    assert (tmp_path / "a").read_bytes() == b"pixels"
 
 
 def test_a_photo_that_is_gone_gives_no_rights(tmp_path: Path) -> None:

@@ -380,7 +380,9 @@ class Ledger:
             or before["entry"]["output"] is None
             or row["entry"]["output"] is not None
             or before.get("written") != row.get("written")
-            or not self._standing.exists(PurePosixPath(before["entry"]["output"]))
+            or not self._standing.is_unchanged(
+                PurePosixPath(before["entry"]["output"]), before.get("written")
+            )
         ):
             return None
         return before

@@ -221,6 +221,18 @@ def test_a_dry_run_between_two_runs_does_not_make_their_files_foreign(
         assert "failed" not in {p["status"] for p in done.photos}, [p["error"] for p in done.photos]
 
 
+def test_a_dry_run_does_not_report_a_file_that_somebody_changed(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    remove_folder([photos], Settings(), batch(out))
+    Image.new("RGB", (8, 8)).save(out / "middle.png")
+    remove_folder([photos], Settings(), batch(out, dry_run=True, overwrite=True))
+    outputs = {p["input"]: p["output"] for p in load(out)["photos"]}
+    assert outputs["middle.png"] is None  # not what a run wrote
+    assert outputs["deep/edge.png"] == "deep/edge.png"
+
+
 def test_wrong_calls_are_refused_before_any_work(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="aeroplane, bicycle"):
         remove_folder([photos], Settings(), batch(tmp_path / "out", classes=("persn",)))

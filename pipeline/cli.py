@@ -316,7 +316,8 @@ def _print_result(
         ]
         print(f"{', '.join(counts)}; report: {result.report}")
         if result.others:
-            print(f"the report also tells of {len(result.others)} photos of earlier runs")
+            photos = "photo" if len(result.others) == 1 else "photos"
+            print(f"the report also tells of {len(result.others)} {photos} of earlier runs")
     for photo in result.photos:
         if photo["status"] == "failed":
             print(

@@ -471,9 +471,12 @@ def _pair(marks: Sequence[Stamp | None] | None) -> tuple[Stamp | None, Stamp | N
 def _refusal_note(refused: Sequence[Entry], folder: Location) -> str:
     names = ", ".join(entry["input"] for entry in refused[:_NAMED])
     more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    what = "1 file that a person made or changed stays"
+    if len(refused) > 1:
+        what = f"{len(refused)} files that a person made or changed stay"
     return (
-        f"{folder}: files that no run wrote, or that somebody changed, stand under the names of "
-        f"{len(refused)} results and stay ({names}{more}); move them away, or use --overwrite"
+        f"{folder}: {what} where results would go ({names}{more}), and these photos are not "
+        "cleaned; move the files away, or use --overwrite"
     )
 
 

@@ -146,17 +146,8 @@ def remove_folder(
     classes = resolve_classes(batch.classes)
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
-    _refuse_missing_folder(batch.masks, "masks")
-    _refuse_missing_folder(batch.truth, "ground truth")
     begun = time.monotonic()
-    exclude = [folder for folder in (batch.masks, batch.truth) if folder]
-    plan = plan_run(
-        locations,
-        batch.output,
-        exclude=exclude,
-        lossless=settings.lossless,
-        known=lambda folder: KnownPhotos.of(open_output(folder).journal().rows),
-    )
+    plan = _plan(locations, settings, batch)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []
@@ -173,11 +164,13 @@ def remove_folder(
             log.warning("%s", note)
         if progress:
             progress(len(plan.photos), None)
+        kept_before = output.kept()
         stopped = _process(decided, ledger, engine, on_result, stop)
         entries[:] = _entries_of_lasting_results(entries, output)
         others = ledger.other_entries({str(photo.relative) for photo in plan.photos})
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
-        warnings = [*plan.notes, *decided.notes, *facts.warnings, *_kept_warnings(output)]
+        kept = _kept_notes(output, kept_before)
+        warnings = [*plan.notes, *decided.notes, *facts.warnings, *kept]
         if stopped:
             stopped += (
                 f" after {len(entries)} of {len(plan.photos)} photos; "
@@ -203,15 +196,34 @@ def remove_folder(
     return FolderResult(report, run, entries, warnings, stopped, others)
 
 
-def _kept_warnings(output: Output) -> list[str]:
-    """Return a sentence about the replaced files that are kept, if there are any."""
+def _plan(locations: Sequence[Location], settings: Settings, batch: BatchSettings) -> Plan:
+    """Plan the run, with the photos that the output folder's journal knows."""
+    _refuse_missing_folder(batch.masks, "masks")
+    _refuse_missing_folder(batch.truth, "ground truth")
+    return plan_run(
+        locations,
+        batch.output,
+        exclude=[folder for folder in (batch.masks, batch.truth) if folder],
+        lossless=settings.lossless,
+        known=lambda folder: KnownPhotos.of(open_output(folder).journal().rows),
+    )
+
+
+def _kept_notes(output: Output, before: tuple[int, int]) -> list[str]:
+    """Return a sentence about the replaced files that are kept, if there are any.
+
+    It is logged too if this run kept further ones: ``before`` is what was kept when it began.
+    """
     count, size = output.kept()
     if not count:
         return []
-    return [
+    note = (
         f"{count} replaced {'file is' if count == 1 else 'files are'} kept in "
         f"{output}/{REPLACED} ({size / 1e6:.1f} MB): delete the folder when you need none of them"
-    ]
+    )
+    if (count, size) != before:
+        log.warning("%s", note)
+    return [note]
 
 
 def _entries_of_lasting_results(entries: Iterable[Entry], output: Output) -> list[Entry]:

@@ -11,8 +11,9 @@ holds each photo's source, and the results of several source folders lie side by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -213,7 +214,11 @@ class _Prefixes:
         tails = {root: _tails(root) for root in roots}
         for root in roots:
             others = {folded(tail) for other in roots if other != root for tail in tails[other]}
-            chosen[root] = next(tail for tail in tails[root] if self._is_free(tail, others))
+            chosen[root] = next(
+                tail
+                for tail in chain(tails[root], _numbered(tails[root]))
+                if self._is_free(tail, others)
+            )
             self._taken.add(folded(chosen[root]))
         return chosen
 
@@ -226,12 +231,16 @@ class _Prefixes:
 
 
 def _tails(root: PurePath) -> list[PurePosixPath]:
-    """Return possible names for a source folder: its own, with its parents', and numbered."""
-    parts = [part.replace(":\0\0", "-") for part in root.parts if part != root.anchor]
+    """Return possible names for a source folder: its own, and with its parents'."""
+    parts = [part.rpartition(":\0\0")[2] for part in root.parts if part != root.anchor]
     names = [PurePosixPath(*parts[-length:]) for length in range(1, len(parts) + 1)]
-    names = [name for name in names if _is_usable(name)]
-    last = names[0] if names else PurePosixPath("photos")
-    return [*names, *(last.with_name(f"{last.name}-{number}") for number in range(2, 1000))]
+    return [name for name in names if _is_usable(name)]
+
+
+def _numbered(tails: Sequence[PurePosixPath]) -> Iterator[PurePosixPath]:
+    """Yield further names for a source folder, should all its own be taken."""
+    name = tails[0] if tails else PurePosixPath("photos")
+    return (name.with_name(f"{name.name}-{number}") for number in count(2))
 
 
 def _is_usable(name: PurePosixPath) -> bool:

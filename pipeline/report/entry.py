@@ -55,7 +55,8 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         added: names of the added classes.
 
     Returns:
-        Both together: all classes and holes, the worse verdict, the worse metrics.
+        Both together: all classes and holes, the worse verdict, the worse metrics. A reviewed
+        result in which nothing more was found stays reviewed.
     """
     before, now = _verdict(earlier), entry["status"]
     worse = max((before, now), key=("unchanged", "ok", "review").index)
@@ -69,7 +70,7 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
             "changed_outside": fidelity["changed_outside"] + known["changed_outside"],
             "psnr_outside": min(psnrs, default=None),
         }
-    return {
+    whole: Entry = {
         **entry,
         "status": worse,
         "reason": f"{names} added to an earlier result: {entry['reason']}; before: "
@@ -83,6 +84,9 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         "warnings": list(dict.fromkeys([*earlier["warnings"], *entry["warnings"]])),
         "holes": [*earlier["holes"], *entry["holes"]],
     }
+    if earlier.get("reviewed") and not entry["holes"]:
+        whole |= {"reviewed": True, "status": earlier["status"]}
+    return whole
 
 
 def _verdict(entry: Entry) -> str:

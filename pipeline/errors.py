@@ -48,6 +48,12 @@ class UnreadableError(PhotoError):
     code: ClassVar[str] = "unreadable"
 
 
+class ChangedError(PhotoError):
+    """The photo's file is another one than when it was opened: what was made of it is stale."""
+
+    code: ClassVar[str] = "changed"
+
+
 class UnwritableError(PhotoError):
     """The result cannot be written where it should go."""
 

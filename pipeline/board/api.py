@@ -91,6 +91,18 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         """Save result and mask to the output folder, and update the report of a run."""
         return board.save(photo, replace_existing)
 
+    def accept(photo: str) -> dict[str, Any]:
+        """Mark the run's result as reviewed, and change nothing else."""
+        return board.accept(photo)
+
+    def restore(photo: str, replace_existing: bool) -> dict[str, Any]:
+        """Write the original photo as the result, and update the report of a run."""
+        return board.restore(photo, replace_existing)
+
+    def put_back(photo: str, replace_existing: bool) -> dict[str, Any]:
+        """Put back the result that was replaced last; called again, undo that."""
+        return board.put_back(photo, replace_existing)
+
     functions = (
         photos,
         open_photo,
@@ -105,6 +117,9 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         progress,
         cancel,
         save,
+        accept,
+        restore,
+        put_back,
     )
     return [_with_errors(function) for function in functions]
 

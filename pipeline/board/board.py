@@ -6,32 +6,28 @@ methods. ``ObjectRemover`` does all painting: the networks, routes and metrics a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...models.categories import CLASSES
 from .. import images
 from ..config import COMPARISONS, auto_dilate, resolve_classes
-from ..errors import UsageError
+from ..errors import RemoveObjectsError, UsageError
 from ..removal.request import Removal
-from ..report import previews
-from ..report.entry import photo_entry
+from ..storage.fetch import renamed_errors
 from ..storage.stamp import Stamp, stamp
-from ..system import lock
 from ..system.text import printable
 from ..types import Box
 from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
 from .render import render
-from .save import SavedResult, save_result
-from .session import Filled, Session
+from .results import Decided, Results
+from .session import Session, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
-
-if TYPE_CHECKING:
-    from ..report.schema import Entry
 
 #: The class that the page offers first, after the run's own.
 FIRST_CLASS = "person"
@@ -46,6 +42,7 @@ class Board:
         opened: the photo, folder or run that was opened.
         job: the fill or segmentation in progress.
         sessions: the open photos.
+        results: the results in the output folder.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -53,7 +50,8 @@ class Board:
         self.opened = opened
         self.job = Job(opened.settings)
         self.sessions = SessionStore(opened.items, lambda: self.job.photo)
-        self._written: dict[Path, Stamp | None] = {}
+        self.results = Results(opened)
+        self._report = self._report_stamp()
 
     @property
     def folder(self) -> Path:
@@ -73,6 +71,7 @@ class Board:
     def photos(self) -> dict[str, Any]:
         """Return what is opened, its photos in the order of the page, and the classes on offer."""
         opened = self.opened
+        self._refresh()
         return {
             "mode": opened.mode,
             "title": printable(opened.title),
@@ -86,6 +85,8 @@ class Board:
     def open(self, photo: str) -> dict[str, Any]:
         """Open a photo and return everything that a page needs to show it.
 
+        If its file changed since it was opened before, its mask and fill are dropped.
+
         Args:
             photo: its key or name, here and in every method below.
 
@@ -93,7 +94,8 @@ class Board:
             UsageError: it is not in the list; so for every method below.
             UnreadableError: its file cannot be read; likewise.
         """
-        session = self.sessions.session(photo)
+        self._refresh()
+        session = self.sessions.reopen(photo)
         height, width = session.photo.size
         item, entry = session.item, session.item.entry
         return {
@@ -109,6 +111,7 @@ class Board:
             else {key: entry.get(key) for key in ("status", "reason", "score", "holes")},
             "report": session.report(),
             "compared": [] if session.filled is None else list(session.filled.outcome.compared),
+            **self.results.choices(item),
             **session.state(),
         }
 
@@ -211,10 +214,12 @@ class Board:
             The mask's state, the entry of a report, and the names of the classical fills.
 
         Raises:
-            UsageError: another photo is in progress, or the route is unknown.
+            UsageError: the mask is empty, another photo is in progress, or the route is unknown.
+            ChangedError: the photo's file changed since it was opened.
             CancelledError: ``cancel`` was called.
         """
         session = self.sessions.session(photo)
+        session.require_unchanged()
         settings = replace(
             self.opened.settings,
             dilate=None,
@@ -224,6 +229,7 @@ class Board:
         )
         with session.lock:
             mask, revision = session.editor.mask, session.editor.revision
+        require_selection(mask)
         removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
         with self.job.run(session.item.key) as remover:
             outcome = remover.clean(session.photo, removal, progress=self.job.step)
@@ -243,51 +249,54 @@ class Board:
     def save(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
         """Save result and mask; in a run's folder update its report and journal too.
 
-        The report's entry is then marked ``reviewed``.
+        The report's entry is then marked ``reviewed``. What was replaced is kept, see
+        ``put_back``.
 
         Args:
             photo: its key or name.
             replace_existing: replace files that neither the board nor the run wrote.
 
         Raises:
-            UsageError: the mask has changed since the fill, the photo was uploaded (it can be
-                downloaded), or a run is writing into the folder.
+            UsageError: the mask is empty or has changed since the fill, the photo was uploaded (it
+                can be downloaded), or a run is writing into the folder.
+            ChangedError: the photo's file changed since it was opened.
             ExistsError: a file that neither the board nor the run wrote is in the way.
             UnwritableError: nothing was filled, or the disk refuses.
         """
         session = self.sessions.session(photo)
-        item, output = session.item, self.opened.output
-        if item.target is None or item.mask_target is None or output is None:
-            raise UsageError(
-                "this photo was uploaded, so there is no folder to save to: "
-                "download the result and the mask"
-            )
         with session.lock:
-            filled = session.require_fill()
-            for target in (item.target, item.mask_target):
-                _refuse_outside(target, output)
-                target.parent.mkdir(parents=True, exist_ok=True)
-
-            def may_replace(path: Path) -> bool:
-                if replace_existing or self._wrote(path):
-                    return True
-                return self.opened.mode == "run" and run_folder.owns(output, item.name, path)
-
-            with lock.folder_lock(output):
-                saved = self._write(session, filled, item.target, item.mask_target, may_replace)
-                self._written[saved.path] = stamp(saved.path)
-                entry = item.entry
-                if self.opened.mode == "run":
-                    entry = self._update_run(output, session, saved)
-            session.item = replace(item, entry=entry, mask=saved.mask_path)
-            self.sessions.replace(session.item)
+            decided = self.results.save(session, replace_existing=replace_existing)
             session.saved = session.editor.revision
-            return {
-                **session.state(),
-                **_row(session.item),
-                "output": printable(str(saved.path)),
-                "mask": printable(str(saved.mask_path)),
-            }
+            return self._after(session, decided)
+
+    def accept(self, photo: str) -> dict[str, Any]:
+        """Mark a run's result reviewed without changing it, see ``Results.accept``."""
+        session = self.sessions.session(photo)
+        with session.lock:
+            return self._after(session, self.results.accept(session))
+
+    def restore(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
+        """Write the original as the result; arguments and errors are those of ``save``.
+
+        See ``Results.restore``.
+        """
+        session = self.sessions.session(photo)
+        with session.lock:
+            decided = self.results.restore(session, replace_existing=replace_existing)
+            return self._after(session, decided)
+
+    def put_back(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
+        """Let the newest kept version of the result take its place again, and load its mask.
+
+        The mask can be undone. Arguments and errors are those of ``save``; see
+        ``Results.put_back``.
+        """
+        session = self.sessions.session(photo)
+        with session.lock:
+            decided = self.results.put_back(session, replace_existing=replace_existing)
+            if decided.mask is not None:
+                session.editor.apply_mask(images.read_mask(decided.mask, session.photo.size))
+            return self._after(session, decided)
 
     def download(self, photo: str, what: str) -> tuple[Path, str]:
         """Write a file for download into the board's temporary folder.
@@ -317,8 +326,13 @@ class Board:
             # A photo that was read from a file keeps its format under any suffix; this one is for
             # people who open the folder.
             suffix = PurePosixPath(name).suffix[:8] if name.isprintable() else ""
-            target, mask_target = place.with_suffix(suffix), place.with_suffix(".mask")
-            saved = self._write(session, filled, target, mask_target, lambda _: True)
+            session.require_unchanged()
+            settings = self.opened.settings
+            options = images.SaveOptions(settings.lossless, settings.strip_metadata)
+            with renamed_errors(place, name):
+                saved = images.save_outcome(
+                    session.photo, filled.outcome, place.with_suffix(suffix), options
+                )
             is_png = saved.path.suffix == ".png"
             return saved.path, f"{name.removesuffix('.png')}.png" if is_png else name
 
@@ -331,43 +345,33 @@ class Board:
         rows, columns = session.photo.size
         return render(session.layer(layer), window or Box(0, 0, columns, rows), width, height)
 
-    def _wrote(self, path: Path) -> bool:
-        """Whether this board wrote ``path``, and it is unchanged since."""
-        return path in self._written and self._written[path] == stamp(path)
+    def _after(self, session: Session, decided: Decided) -> dict[str, Any]:
+        """Tell list and page of a decision about a photo's result."""
+        item = session.item
+        session.item = replace(item, entry=decided.entry, mask=decided.mask or item.mask)
+        self.sessions.replace(session.item)
+        self._report = self._report_stamp()
+        mask = session.item.mask
+        return {
+            **session.state(),
+            **_row(session.item),
+            **self.results.choices(session.item),
+            "output": printable(str(decided.output)),
+            "mask": None if mask is None else printable(str(mask)),
+        }
 
-    def _write(
-        self,
-        session: Session,
-        filled: Filled,
-        target: Path,
-        mask_target: Path,
-        may_replace: Callable[[Path], bool],
-    ) -> SavedResult:
-        settings = self.opened.settings
-        return save_result(
-            session.photo,
-            filled.mask,
-            filled.outcome,
-            target,
-            mask_target,
-            options=images.SaveOptions(settings.lossless, settings.strip_metadata),
-            may_replace=may_replace,
-        )
+    def _report_stamp(self) -> Stamp | None:
+        output = self.opened.output
+        return None if output is None else stamp(output / run_folder.REPORT)
 
-    def _update_run(self, output: Path, session: Session, saved: SavedResult) -> Entry:
-        """Write the saved photo's previews, its journal row and its entry; return the entry."""
-        name = session.item.name
-        previews.discard(output, name)
-        previews.write(output, name, session.photo, saved.outcome)
-        entry = photo_entry(
-            name,
-            saved.outcome,
-            output=saved.path.relative_to(output).as_posix(),
-            mask=saved.mask_path.relative_to(output).as_posix(),
-        )
-        entry["reviewed"] = True
-        run_folder.update_run(output, name, entry, saved.path)
-        return entry
+    def _refresh(self) -> None:
+        """Read the entries again if a run has rewritten the report meanwhile."""
+        opened, now = self.opened, self._report_stamp()
+        if opened.mode != "run" or opened.output is None or now == self._report:
+            return
+        with suppress(RemoveObjectsError):  # then the list stays as it was
+            self.sessions.update(run_folder.open_run(opened.output, opened.inputs).items)
+            self._report = now
 
 
 def _row(item: Item) -> dict[str, Any]:
@@ -383,16 +387,3 @@ def _row(item: Item) -> dict[str, Any]:
         "reviewed": bool(entry.get("reviewed")),
         "needs_review": item.needs_review,
     }
-
-
-def _refuse_outside(path: Path, folder: Path) -> None:
-    """Refuse to write through a link.
-
-    Raises:
-        UsageError: with every link followed, ``path`` lies outside ``folder``.
-    """
-    if not path.parent.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(
-            f"{path.parent} is a link that leaves the output folder {folder}: remove it, "
-            "then save again"
-        )

@@ -14,6 +14,7 @@ from ..batch import scan
 from ..batch.journal import Journal
 from ..batch.sources import KnownPhotos
 from ..config import Settings
+from ..errors import UnreadableError
 from ..storage.location import local_path
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Item:
         target: the file of its result; None for an uploaded photo.
         mask_target: the file of its mask; None for an uploaded photo.
         mask: the saved mask to start from, if there is one.
+        root: the opened folder, resolved: no link may lead the photo out of it. None for an
+            uploaded photo, which lies in the board's own folder.
+        output: the folder of the results; None for an uploaded photo.
         entry: its entry in the run's report, if a run was opened.
         missing: why it cannot be opened, or None.
     """
@@ -45,6 +49,8 @@ class Item:
     mask: Path | None = None
     entry: Entry | None = None
     missing: str | None = None
+    root: Path | None = None
+    output: Path | None = None
 
     @property
     def needs_review(self) -> bool:
@@ -54,6 +60,23 @@ class Item:
             and self.entry["status"] == "review"
             and not self.entry.get("reviewed")
         )
+
+    def mask_is_inside(self) -> bool:
+        """Whether the saved mask lies in the output folder, with every link followed."""
+        return (
+            self.mask is not None
+            and self.output is not None
+            and is_inside(self.mask, self.output.resolve())
+        )
+
+    def refuse_link(self) -> None:
+        """Refuse a link that leads out of the opened folder; one may appear at any time.
+
+        Raises:
+            UnreadableError: the photo's file is such a link.
+        """
+        if self.root is not None and not is_inside(self.source, self.root):
+            raise UnreadableError(linked_away(self.source))
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,7 @@ class Opened:
         title: the name to show.
         items: the photos, in the order in which the page walks through them.
         output: the folder of the results; None if nothing is opened.
+        inputs: the folder of a run's inputs, if the user named it.
         settings: the run's settings, or those of the command line.
         classes: the run's classes; empty if no run is opened.
         notes: messages about what was left out.
@@ -74,6 +98,7 @@ class Opened:
     title: str
     items: tuple[Item, ...] = ()
     output: Path | None = None
+    inputs: Path | None = None
     settings: Settings = field(default_factory=Settings)
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -110,9 +135,9 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
                 target=local_path(planned.target),
                 mask_target=mask,
                 mask=mask if mask.is_file() else None,
-                missing=None
-                if is_inside(source, root)
-                else "this is a link to a file outside the opened folder: it is not opened",
+                missing=None if is_inside(source, root) else linked_away(source),
+                root=root,
+                output=local_path(plan.output),
             )
         )
     return Opened(
@@ -123,6 +148,11 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
         settings=settings,
         notes=plan.notes,
     )
+
+
+def linked_away(path: Path) -> str:
+    """Return the message about a photo that is a link out of the opened folder."""
+    return f"{path} is a link to a file outside the opened folder: it is not opened"
 
 
 def is_inside(path: Path, folder: Path) -> bool:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from ... import __version__
 from ..config import DEVICES, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
+from ..system.signals import signals_restored
 from ..system.text import printable
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
 #: The default port, and how many ports from it on are tried.
 PORT, PORTS_TRIED = 7860, 20
+#: Signals that end the board, besides Ctrl-C; Windows has no SIGHUP.
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve the board until Ctrl-C.
+    """Serve the board until Ctrl-C, SIGTERM or SIGHUP.
 
     Returns:
         The exit code: 0, or 2 if the command was used wrongly.
@@ -98,18 +104,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .board import Board
 
     board = None
-    try:
-        board = Board(open_path(args))
-        serve(board, args.host, args.port, browser=args.open)
-    except RemoveObjectsError as error:
-        print(f"mask-board: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        pass
-    finally:
-        if board is not None:
-            board.close()
+    with _interrupted_by_signals():
+        try:
+            board = Board(open_path(args))
+            serve(board, args.host, args.port, browser=args.open)
+        except RemoveObjectsError as error:
+            print(f"mask-board: {printable(str(error))}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            pass
+        finally:
+            if board is not None:
+                board.close()
     return 0
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP in the block interrupt it as Ctrl-C does, so that it can tidy up.
+
+    A signal that this process ignores (``nohup``) stays ignored.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with signals_restored(*_ENDING) as numbers:
+        for number in numbers:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, interrupt)
+        yield
 
 
 def open_path(args: argparse.Namespace) -> Opened:
@@ -199,7 +223,13 @@ def serve(board: Board, host: str, port: int | None, *, browser: bool = False) -
         timeout_graceful_shutdown=2,
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+    with signals_restored(*_ENDING) as numbers:
+        for number in numbers:
+            # Uvicorn handles SIGTERM in the same way, and raises it again when it has ended.
+            if number != signal.SIGTERM and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, server.handle_exit)
+        server.run(sockets=[listening])
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

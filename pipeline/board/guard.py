@@ -8,6 +8,9 @@ content security policy makes the browser load nothing from elsewhere.
 A call may name files by path. Gradio would copy any file of this machine, or fetch any address,
 before the called function sees it; Gradio's own check does not run when its application is mounted
 in another. So this guard checks every call: only files that were uploaded here pass.
+
+Gradio leaves half a file and a traceback behind if an upload ends early. So an upload waits in a
+nameless temporary file, and Gradio gets it once it is complete.
 """
 
 from __future__ import annotations
@@ -16,10 +19,13 @@ import ipaddress
 import json
 import re
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from .uploads import sweep
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,10 +43,13 @@ ALLOWED = re.compile(
     r"|/gradio_api/(?:run|call|api)/\w+(?:/\w+)?/?"
     r"|/board/page/[a-z_]+\.(?:css|js)|/board/view/\w+/[a-z-]+|/board/download/\w+/[a-z]+"
 )
-#: The paths of calls, whose bodies are JSON.
+#: The path of uploads, and those of calls, whose bodies are JSON.
+_UPLOAD = "/gradio_api/upload"
 _CALLS = re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)")
 #: The most bytes of an upload, and of any other request (a long stroke).
 UPLOAD_BYTES, BODY_BYTES = 200 << 20, 4 << 20
+#: An upload is held in memory up to this many bytes, and passed on in pieces of this size.
+_IN_MEMORY, _PIECE = 4 << 20, 1 << 20
 
 #: Headers of every answer. Gradio's page needs inline scripts, and its HTML component compiles its
 #: template with ``Function``.
@@ -88,7 +97,7 @@ class Guard:
             return
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         path = str(scope["path"])
-        limit = UPLOAD_BYTES if path == "/gradio_api/upload" else BODY_BYTES
+        limit = UPLOAD_BYTES if path == _UPLOAD else BODY_BYTES
         refusal = self._refusal(headers, path, bytes(scope.get("raw_path") or b""), limit)
         if refusal is not None:
             await _answer(send, *refusal)
@@ -107,11 +116,36 @@ class Guard:
             if scope["method"] == "POST" and _CALLS.fullmatch(path):
                 scope, checked = await self._checked_call(scope, receive)
                 await self.app(scope, checked, send_with_headers)
+            elif scope["method"] == "POST" and path == _UPLOAD:
+                await self._pass_upload(scope, receive, send_with_headers)
             else:
                 await self.app(scope, receive, send_with_headers)
         except _RefusedError as refused:
             if not started:
                 await _answer(send, refused.status, refused.message)
+
+    async def _pass_upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Receive an upload to its end, then pass it to the application.
+
+        Raises:
+            _RefusedError: the client disconnects before the end.
+        """
+        sweep(self.uploads)
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.uploads.parent)) as body:
+            async for chunk in _chunks(receive):
+                body.write(chunk)
+            body.seek(0)
+            is_over = False
+
+            async def receive_again() -> Message:
+                nonlocal is_over
+                if is_over:
+                    return await receive()
+                piece = body.read(_PIECE)
+                is_over = len(piece) < _PIECE
+                return {"type": "http.request", "body": piece, "more_body": not is_over}
+
+            await self.app(scope, receive_again, send)
 
     async def _checked_call(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """Read a call's JSON, check the files it names, and serialise it again.
@@ -196,19 +230,23 @@ class Guard:
 
 
 async def _body(receive: Receive) -> bytes:
-    """Receive a request's whole body.
+    """Receive a request's whole body; raises as ``_chunks``."""
+    return b"".join([chunk async for chunk in _chunks(receive)])
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """Receive a request's body in pieces.
 
     Raises:
         _RefusedError: the client disconnects before the end.
     """
-    chunks, more = [], True
+    more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _RefusedError(400, "the connection was closed")
-        chunks.append(message.get("body", b""))
+        yield message.get("body", b"")
         more = message.get("more_body", False)
-    return b"".join(chunks)
 
 
 def _file_paths(value: Any) -> list[Any]:

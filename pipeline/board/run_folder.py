@@ -7,21 +7,26 @@ the report's entry agree. So a later run of the same command skips the photo and
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from io import StringIO
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..batch.journal import Journal
-from ..batch.names import mask_names
+from ..batch.names import mask_names, possible_masks
+from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
 from ..config import Settings, resolve_classes
-from ..errors import UsageError
+from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
 from ..storage.layout import is_plain
-from ..storage.stamp import mark as stamp_of
-from ..system.atomic import exists, is_file
-from .catalog import Item, Opened, is_inside
+from ..storage.stamp import Stamp, is_unchanged
+from ..system import lock
+from ..system.atomic import Placement, atomic_write, exists, is_file
+from ..system.confined import remove
+from .catalog import Item, Opened, is_inside, linked_away
 
 if TYPE_CHECKING:
     from ..batch.journal import JournalRow
@@ -51,15 +56,16 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
         UsageError: the report cannot be read, ``inputs`` is not a folder, or no input exists.
     """
     report = load_report(folder)
-    journal = Journal(folder)
+    journal = _recovered_journal(folder)
     entries = sorted(
-        (_as_first_reported(entry, journal) for entry in report["photos"]), key=_worst_first
+        (_as_first_reported(entry, journal) for entry in _current_entries(folder, report, journal)),
+        key=_worst_first,
     )
     safe = [entry for entry in entries if is_plain(entry["input"])]
     candidates = [inputs] if inputs is not None else input_folders(folder, report)
     if inputs is not None and not inputs.is_dir():
         raise UsageError(f"{inputs}: no such folder; --input names the folder that was cleaned")
-    items = _items(folder, safe, candidates)
+    items = _items(folder, safe, _Sources(folder, candidates, journal, given=inputs is not None))
     if items and all(item.missing for item in items):
         raise UsageError(
             f"none of the {len(items)} inputs of {folder / REPORT} exists; {items[0].missing}"
@@ -69,6 +75,7 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
         title=folder.resolve().name,
         items=items,
         output=folder,
+        inputs=inputs,
         settings=settings_of(report["run"]),
         classes=_classes_of(report["run"]),
         notes=tuple(
@@ -158,44 +165,111 @@ def input_folders(folder: Path, report: Report) -> list[Path]:
     return best
 
 
-def update_run(folder: Path, name: str, entry: Entry, written: Path) -> None:
-    """Write a reviewed photo into the journal and the report (JSON, CSV and HTML), each atomically.
+class Records:
+    """A run's journal and report, read anew, for one photo. The folder's lock is held meanwhile.
 
-    The journal's row keeps what the run knew of the photo and its settings, so a later run of the
-    same command takes it for finished. No run replaces a reviewed result unless the user says so.
-
-    Args:
-        folder: the run's output folder.
-        name: the photo's name in the report.
-        entry: its new entry.
-        written: the file of the result, in its final place.
-
-    Raises:
-        UnwritableError: the report or the journal cannot be written.
-        UsageError: the report is gone, or unreadable by now.
+    Attributes:
+        row: the journal's row of the photo; None if it has none.
+        made_with: the settings of the last run, by their name in the journal, if it knows them.
     """
-    journal = Journal(folder)
-    was_complete = journal.complete
-    row = journal.rows.get(name)
-    known: JournalRow = {"input": name, "entry": entry} if row is None else row
-    journal.add({**known, "written": stamp_of(written), "entry": entry})
-    if was_complete:
-        journal.finish()  # otherwise a later run would take this one for interrupted
-    report = load_report(folder)
-    photos = [entry if p["input"] == name else p for p in report["photos"]]
-    write_reports(folder, report["run"], photos)
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Read the files, and finish saves that a crash cut short.
+
+        Args:
+            folder: the run's output folder.
+            name: the photo's name in the report.
+
+        Raises:
+            UsageError: the report is gone, or cannot be read.
+            UnwritableError: the journal cannot be written.
+        """
+        self._folder, self._name = folder, name
+        self._report = load_report(folder)
+        self._journal = Journal(folder)
+        recover(folder, self._journal)
+        rows = self._journal.rows
+        self.row = rows.get(name)
+        known = [row["made_with"] for row in rows.values() if "made_with" in row]
+        self.made_with = known[-1] if known else None
+
+    def claim(self, row: JournalRow, replaced: Stamp | None) -> None:
+        """Leave a claim with the row that ``add`` will append.
+
+        Args:
+            row: the row.
+            replaced: the stamp of the standing result if the board or a run wrote it.
+        """
+        name = PurePosixPath(str(row["entry"]["output"]))
+        text = claim_text(self._name, name, row.get("written"), replaced, row)
+        placement = Placement(within=self._folder)
+        with atomic_write(self._claim_file(), placement=placement) as file:
+            file.write(text)
+
+    def drop_claim(self) -> None:
+        """Remove the claim."""
+        with suppress(OSError, UnwritableError):
+            remove(self._claim_file(), self._folder)
+
+    def add(self, row: JournalRow) -> None:
+        """Append the photo's row, and remove the claim.
+
+        Raises:
+            OutputError: the journal cannot be written.
+        """
+        was_complete = self._journal.complete
+        self._journal.add(row)
+        if was_complete:
+            self._journal.finish()  # otherwise a later run would take this one for interrupted
+        self.drop_claim()
+
+    def write_report(self) -> None:
+        """Write the report (JSON, CSV and HTML) with what the journal knows by now.
+
+        Raises:
+            UnwritableError: it cannot be written.
+        """
+        entries = _current_entries(self._folder, self._report, self._journal)
+        entry = self._journal.rows[self._name]["entry"]
+        others = [other for other in entries if other["input"] != self._name]
+        write_reports(self._folder, self._report["run"], [*others, entry])
+
+    def _claim_file(self) -> Path:
+        return self._folder / CLAIMS / claim_name(self._name)
 
 
-def owns(folder: Path, name: str, path: Path) -> bool:
-    """Whether ``path`` is unchanged since the run or the board wrote it for the photo ``name``."""
-    return Journal(folder).owns(name, path)
+def _recovered_journal(folder: Path) -> Journal:
+    """Return the journal; first finish saves that a crash cut short, if nobody writes there."""
+    if (folder / CLAIMS).is_dir():
+        with suppress(UsageError, UnwritableError), lock.folder_lock(folder):
+            recover(folder, Journal(folder))
+    return Journal(folder)
 
 
-def _items(folder: Path, entries: list[Entry], candidates: list[Path]) -> tuple[Item, ...]:
-    masks = mask_names([PurePosixPath(entry["input"]) for entry in entries])
+def _current_entries(folder: Path, report: Report, journal: Journal) -> list[Entry]:
+    """Return the report's entries, with the journal's where a person's decision is newer.
+
+    A crash may come between the journal and the report.
+    """
+
+    def current(entry: Entry) -> Entry:
+        row = journal.rows.get(entry["input"])
+        if row is None or not (row["entry"].get("reviewed") or entry.get("reviewed")):
+            return entry
+        first, output = _as_first_reported(entry, journal), row["entry"]["output"]
+        if first == row["entry"] or output is None or not is_plain(output):
+            return entry
+        return row["entry"] if is_unchanged(folder / output, row.get("written")) else entry
+
+    return [current(entry) for entry in report["photos"]]
+
+
+def _items(folder: Path, entries: list[Entry], sources: _Sources) -> tuple[Item, ...]:
+    saved = {entry["input"]: _own_mask(entry) for entry in entries}
+    masks = mask_names([PurePosixPath(name) for name in saved], saved)
     items = []
     for i, (entry, mask) in enumerate(zip(entries, masks, strict=True)):
-        source, missing = _locate(entry["input"], candidates, folder)
+        source, root, missing = sources.locate(entry["input"])
         items.append(
             Item(
                 key=f"p{i}",
@@ -206,6 +280,8 @@ def _items(folder: Path, entries: list[Entry], candidates: list[Path]) -> tuple[
                 mask=_saved_mask(folder, entry),
                 entry=entry,
                 missing=missing,
+                root=root,
+                output=folder,
             )
         )
     return tuple(items)
@@ -235,25 +311,72 @@ def _worst_first(entry: Entry) -> tuple[bool, bool, float, str]:
     )
 
 
-def _locate(name: str, candidates: list[Path], output: Path) -> tuple[Path, str | None]:
-    """Find an input's file.
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where the inputs of a run may be.
 
-    Returns:
-        (the file, None), or (where it should be, why it is not opened).
+    Attributes:
+        folder: the run's output folder.
+        candidates: folders and files that may hold them, most likely first.
+        journal: knows the file of each photo, except that of version 0.1.0.
+        given: whether the user named the candidate.
     """
-    for base in candidates:
-        path = base / name if base.is_dir() else base
-        if not is_file(path) or (base.is_file() and base.name != name):
-            continue
-        if not is_inside(path, (base if base.is_dir() else base.parent).resolve()):
-            return path, f"{path} is a link to a file outside the folder: it is not opened"
-        if is_inside(path, output.resolve()):
-            continue
-        return path, None
-    searched = ", ".join(str(path) for path in candidates) or f"the folders beside {output}"
-    return Path(name), (
-        f"the photo {name} was not found in {searched}; say where the photos are with --input DIR"
-    )
+
+    folder: Path
+    candidates: list[Path]
+    journal: Journal
+    given: bool
+
+    def locate(self, name: str) -> tuple[Path, Path, str | None]:
+        """Find an input's file.
+
+        Returns:
+            (the file, the folder that it must not leave by a link, None), or (where it should be,
+            that folder, why it is not opened).
+        """
+        row = self.journal.rows.get(name)
+        recorded = None if row is None or self.given else row.get("source_mark")
+        edited = None
+        for path, base in self._places(name, row):
+            if not is_file(path) or is_inside(path, self.folder.resolve()):
+                continue
+            root = base.resolve()
+            if not is_inside(path, root):
+                return path, root, linked_away(path)
+            if not recorded or is_unchanged(path, recorded):
+                return path, root, None
+            if row is not None and row.get("source") == str(path):
+                edited = path, root
+        if edited is not None:
+            return *edited, None
+        searched = ", ".join(str(path) for path in self.candidates)
+        return (
+            Path(name),
+            Path(),
+            f"the photo {name} was not found in {searched or f'the folders beside {self.folder}'}; "
+            "say where the photos are with --input DIR",
+        )
+
+    def _places(self, name: str, row: JournalRow | None) -> Iterator[tuple[Path, Path]]:
+        """Yield the files that may be the photo, with the folders that they must not leave."""
+        source = None if row is None else row.get("source")
+        if isinstance(source, str) and not self.given and "\0" not in source:
+            path = Path(source)
+            # Of the parts that file and name have in common, the base has none.
+            pairs = zip(reversed(path.parts), reversed(PurePosixPath(name).parts), strict=False)
+            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            yield path, path.parents[max(0, common - 1)]
+        for base in self.candidates:
+            if base.is_dir():
+                yield base / name, base
+            elif base.name == name:
+                yield base, base.parent
+
+
+def _own_mask(entry: Entry) -> PurePosixPath | None:
+    """Return the name of a photo's saved mask, unless a damaged report names another file."""
+    name = PurePosixPath(entry["mask"] or "")
+    return name if name in possible_masks(entry["input"]) else None
 
 
 def _saved_mask(folder: Path, entry: Entry) -> Path | None:

@@ -1,94 +1,186 @@
-"""Save a result of the board: everything that can fail fails before the first file is replaced.
+"""Give a result of the board its name: everything that can fail fails before a file is replaced.
 
-Photo and mask are written under hidden names beside their targets and then renamed. An input is
-never a target.
+Result and mask are complete under other names before either takes its own. What they replace is
+kept first (``pipeline.batch.output.replaced``). In a run's folder a claim with the journal's row
+goes before them, so that a crash at any moment loses nothing (``pipeline.batch.output.claims``). An
+input is never a target.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from .. import images
+from ..batch.output.claims import CLAIMS, claim_name, made_from, waiting_mask
+from ..batch.output.replaced import keep
 from ..errors import ExistsError, UnwritableError
-from ..system.atomic import Placement
-from ..types import Mask, Outcome, Photo
+from ..storage.stamp import content_hash, is_unchanged, mark
+from ..system.atomic import unwritable
+from ..system.confined import move, remove
+
+if TYPE_CHECKING:
+    from ..batch.journal import JournalRow
 
 
 @dataclass(frozen=True, slots=True)
-class SavedResult:
-    """A saved result.
+class NewFiles:
+    """Complete files that wait for their names.
 
     Attributes:
-        path: the photo's file.
-        mask_path: the mask's file.
-        outcome: the outcome with its fidelity.
+        output: the output folder.
+        part: the result under a temporary name.
+        target: its name.
+        mask_part: the mask under a temporary name; None to leave the standing mask.
+        mask_target: its name.
+        obsolete: a file of ours that the result replaces under another name (``a.jpg.png`` by
+            ``a.jpg``), if any.
     """
 
-    path: Path
-    mask_path: Path
-    outcome: Outcome
+    output: Path
+    part: Path
+    target: Path
+    mask_part: Path | None
+    mask_target: Path
+    obsolete: Path | None = None
+
+    @property
+    def targets(self) -> list[Path]:
+        """The files that would be replaced."""
+        masks = [] if self.mask_part is None else [self.mask_target]
+        return [self.target, *masks]
 
 
-def save_result(
-    photo: Photo,
-    mask: Mask,
-    outcome: Outcome,
-    target: Path,
-    mask_target: Path,
-    *,
-    options: images.SaveOptions,
-    may_replace: Callable[[Path], bool],
-) -> SavedResult:
-    """Write result and mask at full resolution, in the photo's own format and with its metadata.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known about the files that stand in the output folder for one photo.
+
+    Attributes:
+        row: the journal's row; None without a run, or if the run does not know the photo.
+        owns: whether the board or a run wrote a file, and it is unchanged since.
+    """
+
+    row: JournalRow | None = None
+    owns: Callable[[Path], bool] = field(default=lambda _: False)
+
+
+@contextmanager
+def temporary_name(target: Path, output: Path) -> Iterator[Path]:
+    """Yield a hidden name beside ``target``; what lies under it is removed after the block."""
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield part
+    finally:
+        # A lossless result of a lossy photo gets ".png" behind its name.
+        for leftover in (part, part.with_name(f"{part.name}.png")):
+            with suppress(OSError, UnwritableError):
+                remove(leftover, output)
+
+
+@contextmanager
+def temporary_mask(output: Path, photo: str) -> Iterator[Path]:
+    """Yield the name under which a mask waits beside its claim.
+
+    It is removed after the block unless the claim is still there, which ``claims.recover`` reads.
+    """
+    part = waiting_mask(output, photo)
+    try:
+        yield part
+    finally:
+        if not (output / CLAIMS / claim_name(photo)).exists():
+            with suppress(OSError, UnwritableError):
+                remove(part, output)
+        with suppress(OSError):
+            (output / CLAIMS).rmdir()  # fails unless it is empty
+
+
+def check_targets(new: NewFiles, standing: Standing, source: Path, *, replace: bool) -> None:
+    """Refuse targets that may not be replaced.
 
     Args:
-        photo: the photo as read; with an empty mask the result is a copy of its file.
-        mask: HW bool, the filled mask.
-        outcome: the outcome of the fill.
-        target: the result's file; a lossless one of a lossy photo gets ``.png`` behind this name.
-        mask_target: the mask's PNG.
-        options: as for ``images.save_outcome``.
-        may_replace: decides whether an existing file at the target may be replaced.
+        new: the new files.
+        standing: the files in their places.
+        source: the photo's file.
+        replace: replace files that neither the board nor the run wrote.
 
     Raises:
-        ExistsError: the target exists and may not be replaced.
-        UnwritableError: nothing was filled, the target is the input, or the disk refuses.
+        UnwritableError: a target is the photo itself.
+        ExistsError: a foreign file is in the way.
     """
-    staged_mask = mask_target.with_name(f".{secrets.token_hex(8)}.part")
-
-    def check(_: Path, final: Path) -> None:
-        if photo.path is not None and _same_file(final, photo.path):
-            raise UnwritableError(
-                f"{final} is the photo itself: results never replace it; "
-                "name another folder with --output"
-            )
-        if final.exists() and not may_replace(final):
-            raise ExistsError(
-                f"{final}: exists, and neither the board nor the run wrote it; "
-                "replace it, or move it away"
-            )
-        images.write_mask(mask, staged_mask)
-
-    try:
-        saved = images.save_outcome(
-            photo, outcome, target, options, placement=Placement(before=check)
+    if _same_file(new.target, source):
+        raise UnwritableError(
+            f"{new.target} is the photo itself: results never replace it; "
+            "name another folder with --output"
         )
+    foreign = [
+        path
+        for path in new.targets
+        if os.path.lexists(path) and (path.is_symlink() or not standing.owns(path))
+    ]
+    if foreign and not replace:
+        it = "it" if len(foreign) == 1 else "them"
+        raise ExistsError(
+            f"{' and '.join(str(path) for path in foreign)}: "
+            f"exist{'s' * (len(foreign) == 1)}, and neither the board nor the run wrote {it}; "
+            f"replace {it}, or move {it} away"
+        )
+
+
+def keep_replaced(new: NewFiles, standing: Standing) -> None:
+    """Keep the files that are about to be replaced.
+
+    A run can make its own unreviewed result again, and the mask with it, from the same photo; these
+    are kept in a limited number, everything else without a limit.
+
+    Raises:
+        UnwritableError: a file cannot be kept, so it must not be replaced.
+    """
+    row = standing.row
+    mask = content_hash(mark(new.mask_target))
+    results = [new.target] + ([new.obsolete] if new.obsolete else [])
+    for path in results:
+        is_described = row is not None and is_unchanged(path, row.get("written"))
+        keep(
+            new.output,
+            name_in(new.output, path),
+            row if is_described else None,
+            made_from(row) if is_described else None,
+            mask=mask,
+        )
+    if new.mask_part is not None:
+        is_described = row is not None and is_unchanged(new.mask_target, row.get("mask_written"))
+        name = name_in(new.output, new.mask_target)
+        keep(new.output, name, None, made_from(row) if is_described else None)
+
+
+def take_names(new: NewFiles, *, mask_first: bool) -> None:
+    """Rename the new files.
+
+    Args:
+        new: the new files.
+        mask_first: the mask takes its name first, so that a crash between the two loses no drawn
+            mask. With a claim the order is the other one: the claim knows the mask.
+
+    Raises:
+        UnwritableError: the disk refuses.
+    """
+    renames = [(new.part, new.target)]
+    if new.mask_part is not None:
+        renames.insert(0 if mask_first else 1, (new.mask_part, new.mask_target))
+    for part, target in renames:
         try:
-            os.replace(staged_mask, mask_target)
+            move(part, target, new.output)
         except OSError as error:
-            raise UnwritableError(
-                f"{mask_target}: cannot be put in its place ({error.strerror or error}); "
-                "check the folder's permissions"
-            ) from error
-    finally:
-        with suppress(OSError):
-            staged_mask.unlink(missing_ok=True)
-    return SavedResult(saved.path, mask_target, saved.outcome)
+            raise unwritable(target, error) from error
+
+
+def name_in(output: Path, path: Path) -> PurePosixPath:
+    """Return a file's name in the output folder."""
+    return PurePosixPath(path.relative_to(output).as_posix())
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import images
-from ..errors import UnreadableError, UsageError
+from ..errors import ChangedError, UnreadableError, UsageError
 from ..report.entry import photo_entry
+from ..storage.stamp import Stamp, is_unchanged, mark
 from ..types import Mask, Outcome, Photo, Pixels
 from .catalog import Item
 from .mask_editor import MaskEditor
@@ -47,16 +48,22 @@ class Session:
         photo: its pixels and metadata.
         notes: messages about the photo and its first mask.
         editor: the mask.
+        opened_as: the mark of the photo's file when it was read; None for an uploaded photo.
         classes: the classes that were selected so far; the remover names them in its reasons.
         filled: the last fill, or None.
         saved: the mask's revision that was saved last, or None.
     """
 
     def __init__(
-        self, item: Item, photo: Photo, start: Mask | None, notes: tuple[str, ...] = ()
+        self,
+        item: Item,
+        photo: Photo,
+        start: Mask | None,
+        notes: tuple[str, ...] = (),
+        opened_as: Stamp | None = None,
     ) -> None:
         """Begin with the mask ``start``, HW bool, or with an empty one."""
-        self.item, self.photo = item, photo
+        self.item, self.photo, self.opened_as = item, photo, opened_as
         self.notes = (*photo.warnings, *notes)
         self.lock = threading.RLock()
         self.editor = MaskEditor(*photo.size, start)
@@ -70,21 +77,41 @@ class Session:
         """Read the photo, and the mask that was saved for it if it fits.
 
         Raises:
-            UnreadableError: the photo is missing, damaged, too large, or not an image.
+            UnreadableError: the photo is missing, damaged, too large, not an image, or a link out
+                of the opened folder.
+            ChangedError: it changed while it was read.
         """
         if item.missing:
             raise UnreadableError(item.missing)
+        # The mark is of the file before the reading, so a later change is never missed.
+        opened_as = None if item.root is None else mark(item.source)
+        item.refuse_link()
         photo = images.read_photo(item.source, max_pixels=max_pixels)
         notes: tuple[str, ...] = ()
         start = None
         if item.mask is None and item.entry is not None and item.entry.get("holes"):
             notes = ("the run saved no mask of this photo (--save-masks): select by class or draw",)
-        if item.mask is not None and item.mask.is_file():
+        if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
             try:
                 start = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)
             except UnreadableError as error:
                 notes = (f"the saved mask is not used: {error}",)
-        return cls(item, photo, start, notes)
+        session = cls(item, photo, start, notes, opened_as)
+        session.require_unchanged()
+        return session
+
+    def require_unchanged(self) -> None:
+        """Refuse if the photo's file is no longer the one that was opened.
+
+        Raises:
+            ChangedError: it changed or is gone, so mask, fill and result belong to another photo.
+            UnreadableError: it is a link out of the opened folder by now.
+        """
+        if self.item.root is None:
+            return
+        self.item.refuse_link()
+        if not is_unchanged(self.item.source, self.opened_as):
+            raise ChangedError(f"{self.item.source}: changed since it was opened: open it again")
 
     def fill_is_current(self) -> bool:
         """Whether the mask has not changed since the last fill."""
@@ -150,4 +177,18 @@ class Session:
             raise UsageError("nothing is filled yet: fill first, then save")
         if not self.fill_is_current():
             raise UsageError("the mask has changed since it was filled: fill again, then save")
+        require_selection(self.filled.mask)
         return self.filled
+
+
+def require_selection(mask: Mask) -> None:
+    """Refuse an empty mask, HW bool: its fill is the photo itself, people and all.
+
+    Raises:
+        UsageError: nothing is selected.
+    """
+    if not mask.any():
+        raise UsageError(
+            "nothing is selected: draw, select a class or load a mask; to leave the photo as it "
+            "is, use 'Accept as it is' or 'Restore the original'"
+        )

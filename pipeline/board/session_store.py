@@ -6,22 +6,23 @@ Only a few are held decoded; of the others an edited mask is kept, compressed.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from .. import images
-from ..errors import UnreadableError, UsageError
+from ..errors import ChangedError, UnreadableError, UsageError
+from ..storage.stamp import Stamp, content_hash, is_unchanged
 from ..system.text import printable
 from ..types import Mask
 from .catalog import Item
 from .session import Session
+from .uploads import TemporaryFolder
 
 #: The most pixels of an uploaded photo or mask (a photo of the opened folder may have
 #: ``images.MAX_PIXELS``), and how many uploaded photos are kept.
@@ -58,7 +59,6 @@ class SessionStore:
 
     Attributes:
         items: every photo by its key, in the order of the list.
-        folder: a temporary folder of this process alone; ``close`` removes it.
     """
 
     def __init__(self, items: tuple[Item, ...], busy: Callable[[], str | None]) -> None:
@@ -72,13 +72,19 @@ class SessionStore:
         self._busy = busy
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._packed: dict[str, _PackedMask] = {}
+        self._opened_as: dict[str, Stamp | None] = {}
         self._lock = threading.RLock()
         self._uploads = 0
-        self.folder = Path(tempfile.mkdtemp(prefix="mask-board-"))
+        self._temporary = TemporaryFolder()
+
+    @property
+    def folder(self) -> Path:
+        """A temporary folder of this process alone; ``close`` removes it."""
+        return self._temporary.path
 
     def close(self) -> None:
         """Delete the uploaded photos."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._temporary.remove()
 
     def listed(self) -> list[Item]:
         """Return the items in the order in which the page walks through them."""
@@ -89,6 +95,29 @@ class SessionStore:
         """Replace the item with the same key."""
         with self._lock:
             self.items[item.key] = item
+
+    def update(self, items: Iterable[Item]) -> None:
+        """Take over newer items of the same names, under the keys that the page knows.
+
+        Photos that are not among them stay; new ones follow at the end of the list.
+        """
+        with self._lock:
+            keys = {item.name: key for key, item in self.items.items()}
+            for newer in items:
+                key = keys.get(newer.name) or f"p{len(self.items)}"
+                item = self.items[key] = replace(newer, key=key)
+                session = self._sessions.get(key)
+                if session is None:
+                    continue
+                if session.item.source == item.source:
+                    session.item = item
+                else:
+                    self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        """Drop what belongs to the file that a photo was before."""
+        for kept in (self._sessions, self._packed, self._opened_as):
+            kept.pop(key, None)
 
     def find(self, photo: str) -> Item:
         """Return the item with this key, or with this name as the list shows it.
@@ -108,22 +137,41 @@ class SessionStore:
             raise UsageError(f"'{printable(photo[:80])}' is not one of the opened photos")
         return matches[0]
 
+    def reopen(self, photo: str) -> Session:
+        """Return the photo's session, a new one if its file changed since it was opened.
+
+        Then the old mask and fill, which belong to another photo, are dropped.
+
+        Raises:
+            UsageError, UnreadableError, ChangedError: see ``session``.
+        """
+        item = self.find(photo)
+        with self._lock:
+            opened_as = self._opened_as.get(item.key)
+            # A file that is missing may come back; its mask waits for it.
+            if opened_as and item.source.exists() and not is_unchanged(item.source, opened_as):
+                self._forget(item.key)
+            return self.session(photo)
+
     def session(self, photo: str) -> Session:
         """Return the photo's session; read its file if it is not open.
 
         Raises:
             UsageError: see ``find``.
             UnreadableError: see ``Session.open``.
+            ChangedError: the photo was opened before, and its file is another one by now.
         """
         item = self.find(photo)
         with self._lock:
             if item.key in self._sessions:
                 self._sessions.move_to_end(item.key)
                 return self._sessions[item.key]
-            uploaded = item.source.is_relative_to(self.folder)
             session = Session.open(
-                item, max_pixels=UPLOAD_PIXELS if uploaded else images.MAX_PIXELS
+                item, max_pixels=UPLOAD_PIXELS if item.root is None else images.MAX_PIXELS
             )
+            before = self._opened_as.setdefault(item.key, session.opened_as)
+            if content_hash(before) != content_hash(session.opened_as):
+                raise ChangedError(f"{item.source}: changed since it was opened: open it again")
             packed = self._packed.pop(item.key, None)
             if packed is not None and packed.size == session.photo.size:
                 session.editor.apply_mask(packed.unpack())

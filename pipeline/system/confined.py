@@ -141,6 +141,25 @@ def remove(path: Path, within: Path) -> None:
         folder.unlink(path.name)
 
 
+def move(old: Path, new: Path, within: Path) -> None:
+    """Rename a file below a folder; an existing one of the new name is replaced.
+
+    Missing folders are created, and the renaming is durable.
+
+    Raises:
+        UnwritableError: a link lies between the folder and one of the files.
+        OSError: the disk refuses.
+    """
+    with open_parent(old, within) as source, open_parent(new, within, create=True) as target:
+        if source.descriptor is None:
+            os.replace(old, new)
+        else:
+            os.replace(
+                old.name, new.name, src_dir_fd=source.descriptor, dst_dir_fd=target.descriptor
+            )
+        target.sync()
+
+
 def refuse_links(root: Path, names: Iterable[PurePosixPath], option: str = "--output") -> None:
     """Refuse links at or above names below a folder, before any work.
 

@@ -24,10 +24,14 @@ class Served:
     Attributes:
         port: its port on 127.0.0.1.
         slow: as long as this file exists, no fill ends.
+        process: the board's process.
+        errors: the file of its messages.
     """
 
     port: int
     slow: Path
+    process: subprocess.Popen[bytes]
+    errors: Path
 
     @property
     def url(self) -> str:
@@ -104,12 +108,13 @@ def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
         line = process.stdout.readline().decode()
         address = re.search(r"http://\S+:(\d+)/", line)
         assert address, line + (folder / "stderr").read_text()
-        served = Served(int(address[1]), slow)
+        served = Served(int(address[1]), slow, process, folder / "stderr")
         served.ask("GET", "/config")  # the socket listens already; wait until the server answers
         yield served
     finally:
         slow.unlink(missing_ok=True)
-        process.terminate()
+        if process.poll() is None:
+            process.terminate()
         process.wait(20)
         process.stdout.close()
     assert not calls.exists(), calls.read_text()  # the board called no other machine

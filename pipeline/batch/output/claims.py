@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,9 +20,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import UnwritableError
+from ...report import previews
 from ...storage.layout import is_plain
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
-from ...system.atomic import unwritable
+from ...system.atomic import remove_parts, unwritable
+from ...system.confined import move, remove
 from .replaced import keep
 
 if TYPE_CHECKING:
@@ -198,16 +199,27 @@ def recover(folder: Path, journal: Journal) -> list[str]:
         photo, result = row["input"], folder / claim["output"]
         if journal.rows.get(photo) != row and is_unchanged(result, claim.get("written")):
             _place_mask(folder, row)
+            _discard_older_previews(folder, photo, result)
             was_complete = journal.complete
             journal.add(row)
             if was_complete:
                 journal.finish()  # otherwise a later run would take this one for interrupted
             finished.append(photo)
+        # Else the claim may be all that knows a file of an earlier attempt.
         known = journal.rows.get(photo)
-        if known is not None and is_unchanged(result, known.get("written")):
-            with suppress(OSError):
-                waiting_mask(folder, photo).unlink(missing_ok=True)
-                file.unlink()
+        if not result.exists() or is_unchanged(
+            result, None if known is None else known.get("written")
+        ):
+            _remove(file, folder)
+        _remove(waiting_mask(folder, photo), folder)
+    claims = folder / CLAIMS
+    if not claims.is_symlink():
+        remove_parts(claims, folder)
+        for mask in claims.glob("*.png"):
+            if not mask.with_suffix(".json").exists():  # killed before it left the claim
+                _remove(mask, folder)
+        with suppress(OSError):
+            claims.rmdir()  # fails unless it is empty
     return finished
 
 
@@ -236,6 +248,23 @@ def _claim_with_row(file: Path) -> dict[str, Any] | None:
     return claim if is_sound else None
 
 
+def _discard_older_previews(folder: Path, photo: str, result: Path) -> None:
+    """Remove the previews of a photo that show an earlier result.
+
+    The photo itself is the same. A result gets its change time when it takes its name.
+    """
+    took_name = result.stat().st_ctime_ns
+    for kind, file in previews.find(folder, photo).items():
+        if kind != "before" and file.stat().st_mtime_ns < took_name:
+            _remove(file, folder)
+
+
+def _remove(file: Path, folder: Path) -> None:
+    """Remove a file of the program in the output folder; a leftover one does no harm."""
+    with suppress(OSError, UnwritableError):
+        remove(file, folder)
+
+
 def _place_mask(folder: Path, row: JournalRow) -> None:
     """Let the mask that waits beside a claim take its name; it may have taken it already."""
     waiting, name = waiting_mask(folder, row["input"]), row["entry"]["mask"]
@@ -245,14 +274,9 @@ def _place_mask(folder: Path, row: JournalRow) -> None:
     target = folder / name
     if content_hash(mark(waiting)) != digest:
         return
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise UnwritableError(
-            f"{target.parent}: is a link that leaves the output folder {folder}; remove the link"
-        )
     keep(folder, PurePosixPath(name), None, None)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(waiting, target)
+        move(waiting, target, folder)
     except OSError as error:
         raise unwritable(target, error) from error
 

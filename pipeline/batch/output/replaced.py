@@ -39,26 +39,38 @@ class Version:
         row: the journal's row that described it; None for a file that no run wrote.
         made_from: SHA-256 of the photo from which a run can make it again; None for a result that
             a person made or changed.
+        mask: SHA-256 of the mask that stood beside a result when it was kept, if there was one.
     """
 
     path: Path
     row: JournalRow | None
     made_from: str | None
+    mask: str | None = None
+
+    def is_like(self, digest: str) -> bool:
+        """Whether the version's name begins like this SHA-256, so that it is hardly another."""
+        return self.path.stem.endswith(f"-{digest[:8]}")
 
 
 def keep(
-    folder: Path, name: PurePosixPath, row: JournalRow | None, made_from: str | None
+    folder: Path,
+    name: PurePosixPath,
+    row: JournalRow | None,
+    made_from: str | None,
+    *,
+    mask: str | None = None,
 ) -> Path | None:
     """Keep the file that stands under a name and is about to be replaced.
 
     The file stays where it is: it gets a second name, or is copied where the disk has no hard
-    links. A file that is kept already is not kept twice.
+    links. A file that is kept already gets a new name instead of a second copy.
 
     Args:
         folder: the output folder.
         name: the file's name in it.
         row: the journal's row that describes the file, if it is a result.
         made_from: see ``Version``.
+        mask: likewise.
 
     Returns:
         The kept file; None if no file stands under the name.
@@ -76,15 +88,17 @@ def keep(
             )
         return None
     existing = versions(folder, name)
-    for version in existing:
-        if version.path.stem.endswith(digest[:8]) and content_hash(mark(version.path)) == digest:
-            return version.path
+    same = [v for v in existing if v.is_like(digest) and content_hash(mark(v.path)) == digest]
+    if any(version.made_from is None for version in same):
+        made_from = None  # a person made or reviewed it once
     place = folder / REPLACED / name / version_name(name, digest)
     _link_or_copy(standing, place, folder)
     text = place.with_name(f"{place.name}.json")
     with atomic_write(text, durable=False, placement=Placement(within=folder)) as file:
-        file.write(version_text(row, made_from))
-    for version in superseded([*existing, Version(place, row, made_from)]):
+        file.write(version_text(row, made_from, mask))
+    # The newest name says when a file was replaced last, so the older names of this one go.
+    others = [version for version in existing if version not in same]
+    for version in [*same, *superseded([*others, Version(place, row, made_from)])]:
         for path in (version.path, version.path.with_name(f"{version.path.name}.json")):
             with suppress(OSError, UnwritableError):
                 remove(path, folder)
@@ -102,8 +116,8 @@ def versions(folder: Path, name: PurePosixPath) -> list[Version]:
     for path in files:
         if path.suffix == ".json" or path.name.startswith("."):
             continue
-        row, made_from = read_version(_content(path.with_name(f"{path.name}.json")))
-        found.append(Version(path, row, made_from))
+        row, made_from, mask = read_version(_content(path.with_name(f"{path.name}.json")))
+        found.append(Version(path, row, made_from, mask))
     return found
 
 
@@ -133,24 +147,27 @@ def version_name(name: PurePosixPath, digest: str) -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{digest[:8]}{name.suffix}"
 
 
-def version_text(row: JournalRow | None, made_from: str | None) -> bytes:
+def version_text(row: JournalRow | None, made_from: str | None, mask: str | None = None) -> bytes:
     """Return the content of a version's JSON file."""
-    return json.dumps({"row": row, "made_from": made_from}, ensure_ascii=False).encode(
-        "utf-8", "surrogateescape"
-    )
+    content = {"row": row, "made_from": made_from, "mask": mask}
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
-def read_version(text: bytes) -> tuple[JournalRow | None, str | None]:
+def read_version(text: bytes) -> tuple[JournalRow | None, str | None, str | None]:
     """Parse a version's JSON file; damage means that nothing is known, so that it is kept."""
     from ...report.schema import is_entry
 
     try:
         content: Any = json.loads(text.decode("utf-8", "surrogateescape"))
-        row, made_from = content["row"], content["made_from"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None, None
+        row, made_from, mask = content["row"], content["made_from"], content.get("mask")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, None, None
     is_row = isinstance(row, dict) and is_entry(row.get("entry"))
-    return row if is_row else None, made_from if isinstance(made_from, str) else None
+    return (
+        row if is_row else None,
+        made_from if isinstance(made_from, str) else None,
+        mask if isinstance(mask, str) else None,
+    )
 
 
 def _link_or_copy(standing: Path, place: Path, folder: Path) -> None:

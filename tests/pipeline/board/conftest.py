@@ -11,6 +11,7 @@ from PIL import Image
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import open_photos
 from remove_objects.pipeline.config import Settings
+from tests.support.board_run import make_run
 from tests.support.scenes import scene
 
 
@@ -22,6 +23,12 @@ def photo_folder(tmp_path: Path, red_is_person: None) -> Path:
     Image.fromarray(scene(seed=1)).save(photos / "a.png")
     Image.fromarray(scene(seed=2)).save(photos / "b.jpg", quality=90)
     return photos
+
+
+@pytest.fixture
+def run(tmp_path: Path, red_is_person: None) -> Path:
+    """The output folder ``cleaned/`` of a run over ``photos/``, see ``make_run``."""
+    return make_run(tmp_path)
 
 
 @pytest.fixture

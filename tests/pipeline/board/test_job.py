@@ -37,6 +37,7 @@ def test_a_fill_in_progress_is_cancelled(board: Board, monkeypatch: pytest.Monke
     assert entered.wait(20)
     assert board.progress()["photo"] == "p0"
     assert board.progress()["stage"] == "inpaint"
+    board.stroke("b.jpg", [[60, 40]], 8)
     with pytest.raises(UsageError, match="in progress"):
         board.fill("b.jpg")
     assert board.cancel()["stopping"]

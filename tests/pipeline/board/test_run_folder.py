@@ -14,63 +14,13 @@ from PIL import Image
 
 from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.batch.output.replaced import versions
-from remove_objects.pipeline.batch.run import remove_folder
-from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
-from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import ExistsError, UnwritableError, UsageError
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
+from tests.support.board_run import command, load, mark, review
 from tests.support.scenes import scene
-
-
-@pytest.fixture
-def run(tmp_path: Path, red_is_person: None) -> Path:
-    """Clean ``photos/`` to ``cleaned/`` with masks: three photos, two marked for review."""
-    folder = tmp_path / "photos"
-    (folder / "deep").mkdir(parents=True)
-    Image.fromarray(scene(seed=1)).save(folder / "a.png")
-    exif = Image.Exif()
-    exif[0x010E] = "a description"
-    Image.fromarray(scene(seed=2)).save(folder / "b.jpg", quality=92, exif=exif)
-    Image.fromarray(scene(seed=3)).save(folder / "deep" / "c.png")
-    command(folder)
-    mark(
-        tmp_path / "cleaned",
-        {"a.png": ("review", 0.2), "b.jpg": ("review", 0.7), "deep/c.png": ("ok", 0.9)},
-    )
-    return tmp_path / "cleaned"
-
-
-def command(folder: Path, *, overwrite: bool = False) -> list[dict]:
-    return remove_folder(
-        [folder],
-        Settings(probe=False),
-        BatchSettings(classes=("person",), save_masks=True, workers=1, overwrite=overwrite),
-        command=f"remove-objects --class person --no-probe --save-masks {folder}",
-    ).photos
-
-
-def mark(cleaned: Path, marks: dict[str, tuple[str, float | None]]) -> None:
-    """Change status and score of entries in the report and the journal, as a stricter run would."""
-
-    def marked(entry: dict) -> dict:
-        status, score = marks.get(entry["input"], (entry["status"], entry["score"]))
-        return {**entry, "status": status, "score": score}
-
-    report = load(cleaned)
-    report["photos"] = [marked(p) for p in report["photos"]]
-    (cleaned / "report.json").write_text(json.dumps(report))
-    lines = [json.loads(line) for line in (cleaned / JOURNAL_NAME).read_text().splitlines()]
-    lines = [
-        {**line, "entry": marked(line["entry"])} if "entry" in line else line for line in lines
-    ]
-    (cleaned / JOURNAL_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def load(cleaned: Path) -> dict:
-    return json.loads((cleaned / "report.json").read_text())
 
 
 def names(cleaned: Path) -> list[str]:
@@ -110,13 +60,6 @@ def test_a_run_without_saved_masks_is_noted(run: Path) -> None:
     photo = Board(run_folder.open_run(run)).open("b.jpg")
     assert photo["share"] == 0
     assert any("saved no mask" in note for note in photo["notes"])
-
-
-def review(board: Board, name: str) -> dict:
-    """Review a photo as a person does: add a stroke, fill, save."""
-    board.stroke(name, [[100, 20], [130, 40]], 6)
-    board.fill(name, "auto", False, False)
-    return board.save(name)
 
 
 def test_a_reviewed_photo_enters_the_run_and_a_later_batch_keeps_it(run: Path) -> None:
@@ -184,17 +127,6 @@ def test_a_reviewed_result_stays_when_its_input_changes(run: Path) -> None:
     assert saved[0] in kept
 
 
-def test_a_cleared_mask_saves_the_unchanged_photo(run: Path) -> None:
-    board = Board(run_folder.open_run(run))
-    board.edit("a.png", "clear")
-    board.fill("a.png")
-    board.save("a.png")
-    entry = next(p for p in load(run)["photos"] if p["input"] == "a.png")
-    assert entry["status"] == "unchanged"
-    assert (run / "a.png").read_bytes() == (run.parent / "photos" / "a.png").read_bytes()
-    assert not np.asarray(Image.open(run / entry["mask"])).any()
-
-
 def test_a_result_that_was_changed_is_replaced_only_on_request(run: Path) -> None:
     (run / "b.jpg").write_bytes(b"another program's work")
     board = Board(run_folder.open_run(run))
@@ -223,7 +155,7 @@ def test_a_failing_disk_changes_nothing(run: Path, monkeypatch: pytest.MonkeyPat
     board.fill("a.png", "auto", False, False)
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise UnwritableError("no space left")
 
     monkeypatch.setattr("remove_objects.pipeline.images.write_mask", full)

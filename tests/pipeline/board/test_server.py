@@ -144,7 +144,7 @@ class TestServed:
                         "POST", f"/gradio_api/{name}", body, Content_Type="application/json"
                     )
                     assert (status, b"uploaded here" in answer) == (403, True), (name, path)
-        copies = [p for p in photos.glob("mask-board-*/uploads/**/*") if p.is_file()]
+        copies = [p for p in photos.glob("mask-board-*/files/uploads/**/*") if p.is_file()]
         assert copies == []  # Gradio copied none of them
         assert (photos / "secret.png").is_file()
         assert (photos / "photos" / "a.png").is_file()

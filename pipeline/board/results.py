@@ -1,0 +1,440 @@
+"""What a person decides about a photo's result: save a fill, accept, restore, put back.
+
+Each decision ends in the same state as the run's own work: result, mask, previews, the journal's
+row and the report's entry agree. So a later run of the same command skips the photo.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from .. import images
+from ..batch.output.claims import CLAIMS, claim_name, claimed_stamps, mask_key
+from ..batch.output.links import refuse_links_in_output
+from ..batch.output.replaced import Version, versions
+from ..batch.sources import source_key
+from ..errors import ChangedError, UnreadableError, UnwritableError, UsageError
+from ..report import previews
+from ..report.entry import photo_entry
+from ..storage.fetch import renamed_errors
+from ..storage.layout import PREVIEWS
+from ..storage.stamp import Stamp, content_hash, is_unchanged, mark
+from ..system import lock
+from ..system.atomic import Placement, copy_photo, remove_parts
+from ..system.confined import remove
+from ..types import Mask, Outcome, Status
+from .catalog import Item, Opened
+from .run_folder import Records
+from .save import (
+    NewFiles,
+    Standing,
+    check_targets,
+    keep_replaced,
+    name_in,
+    take_names,
+    temporary_mask,
+    temporary_name,
+)
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..batch.journal import JournalRow
+    from ..report.schema import Entry
+
+#: Reasons in the report.
+RESTORED = "the original was restored at the mask board"
+PUT_BACK = "an earlier file, which no run wrote, was put back at the mask board"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The photo after a decision.
+
+    Attributes:
+        output: the result's file.
+        mask: the mask's file; None if none was written.
+        entry: the report's entry; None without a run.
+    """
+
+    output: Path
+    mask: Path | None
+    entry: Entry | None
+
+
+class _Change:
+    """One decision about one photo, while its output folder is held."""
+
+    def __init__(
+        self,
+        session: Session,
+        output: Path,
+        records: Records | None,
+        written: dict[Path, Stamp | None],
+        parts: ExitStack,
+    ) -> None:
+        """Look at what stands.
+
+        Args:
+            session: the open photo.
+            output: the output folder.
+            records: its journal and report; None without a run.
+            written: the marks of the files that this board wrote; gets those of the new files.
+            parts: removes temporary files at the end.
+        """
+        self.session, self.item, self.output = session, session.item, output
+        self.records, self._written, self._parts = records, written, parts
+        self.row = None if records is None else records.row
+        self._standing = Standing(self.row, self._owns)
+        self._placement = Placement(output).like(self.item.source)
+
+    def stage_outcome(
+        self, outcome: Outcome, options: images.SaveOptions
+    ) -> tuple[NewFiles, Outcome]:
+        """Write an outcome's picture under a temporary name; returns it with its fidelity."""
+        wanted = cast(Path, self.item.target)
+        part = self._parts.enter_context(temporary_name(wanted, self.output))
+        with renamed_errors(part, wanted):
+            saved = images.save_outcome(
+                self.session.photo, outcome, part, options, placement=self._placement
+            )
+        # A lossless result of a lossy photo gets ".png" behind its name.
+        target = wanted.with_name(wanted.name + saved.path.name[len(part.name) :])
+        return self._new(saved.path, target), saved.outcome
+
+    def stage_copy(self, kept: Path, target: Path) -> NewFiles:
+        """Copy a kept result to a temporary name."""
+        part = self._parts.enter_context(temporary_name(target, self.output))
+        self._copy(kept, part, target)
+        return self._new(part, target)
+
+    def stage_mask(self, new: NewFiles, mask: Mask) -> NewFiles:
+        """Write a mask under a temporary name."""
+        part = self._mask_part()
+        with renamed_errors(part, new.mask_target):
+            images.write_mask(mask, part, placement=self._placement.undated())
+        return replace(new, mask_part=part)
+
+    def stage_kept_mask(self, new: NewFiles, version: Version) -> NewFiles:
+        """Copy the mask that stood with a kept result, unless it stands there still."""
+        recorded = None if version.row is None else version.row.get("mask_written")
+        wanted = version.mask or content_hash(recorded)
+        if wanted is None or content_hash(mark(new.mask_target)) == wanted:
+            return new
+        for kept in versions(self.output, name_in(self.output, new.mask_target)):
+            if content_hash(mark(kept.path)) == wanted:
+                part = self._mask_part()
+                self._copy(kept.path, part, new.mask_target)
+                return replace(new, mask_part=part)
+        return new
+
+    def reviewed_entry(self, new: NewFiles, outcome: Outcome) -> Entry:
+        """Return the report's entry of a new result."""
+        entry = photo_entry(
+            self.item.name,
+            outcome,
+            output=str(name_in(self.output, new.target)),
+            mask=None if new.mask_part is None else str(name_in(self.output, new.mask_target)),
+        )
+        entry["reviewed"] = True
+        return entry
+
+    def finish(
+        self,
+        new: NewFiles,
+        outcome: Outcome,
+        entry: Entry | None,
+        row: JournalRow | None = None,
+        *,
+        replace_existing: bool,
+    ) -> Decided:
+        """Keep what stands, and let the new files take their names.
+
+        Args:
+            new: the new files.
+            outcome: the pictures for the previews.
+            entry: the report's entry; None without a run.
+            row: the journal's row that the new result had before; None for the photo's last row.
+            replace_existing: replace files that neither the board nor the run wrote.
+        """
+        check_targets(new, self._standing, self.item.source, replace=replace_existing)
+        self.session.require_unchanged()
+        keep_replaced(new, self._standing)
+        if self.records is None or entry is None:
+            take_names(new, mask_first=True)
+        else:
+            self._take_names_in_run(self.records, new, self._new_row(new, entry, row), outcome)
+        for path in new.targets:
+            self._written[path] = mark(path)
+        return Decided(new.target, None if new.mask_part is None else new.mask_target, entry)
+
+    def _take_names_in_run(
+        self, records: Records, new: NewFiles, row: JournalRow, outcome: Outcome
+    ) -> None:
+        """Take the names, and tell previews, journal and report."""
+        replaced = mark(new.target) if self._owns(new.target) else None
+        records.claim(row, replaced)
+        try:
+            take_names(new, mask_first=False)
+        except UnwritableError:
+            if not is_unchanged(new.target, row.get("written")):
+                records.drop_claim()
+            raise
+        previews.discard(self.output, self.item.name)
+        previews.write(
+            self.output, self.item.name, self.session.photo, outcome, self._placement.undated()
+        )
+        records.add(row)
+        if new.obsolete is not None:
+            with suppress(OSError, UnwritableError):
+                remove(new.obsolete, self.output)
+        records.write_report()
+
+    def _new_row(self, new: NewFiles, entry: Entry, earlier: JournalRow | None) -> JournalRow:
+        """Return the journal's row of the new files; what it does not know stays as it was."""
+        base = earlier or self.row
+        row: dict[str, object] = {k: v for k, v in (base or {}).items() if k != "facts"}
+        row |= {"input": self.item.name, "written": mark(new.part), "entry": entry}
+        if new.mask_part is not None:
+            row["mask_written"] = mark(new.mask_part)
+        if base is None and self.records is not None and self.records.made_with is not None:
+            row["made_with"] = self.records.made_with
+        if earlier is None and (base is None or "source_mark" in base):
+            # The person saw this photo, whatever the run saw.
+            row |= {
+                "source": source_key(self.item.source),
+                "source_mark": self.session.opened_as,
+            }
+        return cast("JournalRow", row)
+
+    def _new(self, part: Path, target: Path) -> NewFiles:
+        mask_target = cast(Path, self.item.mask_target)
+        obsolete = next(
+            (
+                path
+                for path in result_names(self.item)
+                if path != target and path.is_file() and self._owns(path)
+            ),
+            None,
+        )
+        return NewFiles(self.output, part, target, None, mask_target, obsolete)
+
+    def _mask_part(self) -> Path:
+        if self.records is None:
+            part = temporary_name(cast(Path, self.item.mask_target), self.output)
+        else:
+            part = temporary_mask(self.output, self.item.name)
+        return self._parts.enter_context(part)
+
+    def _copy(self, kept: Path, part: Path, target: Path) -> None:
+        """Copy a kept file, with its own rights and date, to a temporary name of ``target``."""
+        with renamed_errors(part, target):
+            copy_photo(kept, part, placement=Placement(self.output).like(kept))
+
+    def _owns(self, path: Path) -> bool:
+        """Whether the board or a run wrote a file, and it is unchanged since."""
+        is_mask = path == self.item.mask_target
+        known = [self._written.get(path)]
+        if self.row is not None:
+            known.append(self.row.get("mask_written") if is_mask else self.row.get("written"))
+        if self.records is not None:
+            key = mask_key(self.item.name) if is_mask else self.item.name
+            with suppress(OSError):
+                text = (self.output / CLAIMS / claim_name(key)).read_bytes()
+                known += claimed_stamps(text, key, name_in(self.output, path))
+        return any(is_unchanged(path, stamp) for stamp in known)
+
+
+class Results:
+    """The results of what the board has opened. Safe to use from several threads."""
+
+    def __init__(self, opened: Opened) -> None:
+        """Begin without knowing any file."""
+        settings = opened.settings
+        self._opened = opened
+        self._options = images.SaveOptions(settings.lossless, settings.strip_metadata)
+        self._written: dict[Path, Stamp | None] = {}
+        self._lock = threading.Lock()
+
+    def save(self, session: Session, *, replace_existing: bool) -> Decided:
+        """Save the fill and its mask.
+
+        Raises:
+            UsageError: nothing was filled, the mask changed since, or a run is writing there.
+            ChangedError, ExistsError, UnwritableError: see ``Board.save``.
+        """
+        filled = session.require_fill()
+        with self._changing(session) as change:
+            new, outcome = change.stage_outcome(filled.outcome, self._options)
+            new = change.stage_mask(new, filled.mask)
+            entry = change.reviewed_entry(new, outcome)
+            return change.finish(new, outcome, entry, replace_existing=replace_existing)
+
+    def restore(self, session: Session, *, replace_existing: bool) -> Decided:
+        """Write the original as the result; the mask's file stays.
+
+        Raises:
+            UsageError: in a folder without a run: no result stands there.
+            ChangedError, ExistsError, UnwritableError: see ``Board.save``.
+        """
+        with self._changing(session) as change:
+            if change.records is None and standing_result(session.item) is None:
+                raise UsageError(
+                    f"{session.item.target}: there is no result that the original could replace"
+                )
+            unchanged = Outcome(Status.UNCHANGED, RESTORED)
+            new, outcome = change.stage_outcome(unchanged, self._options)
+            entry = change.reviewed_entry(new, outcome)
+            return change.finish(new, outcome, entry, replace_existing=replace_existing)
+
+    def accept(self, session: Session) -> Decided:
+        """Mark the run's result reviewed; result and mask stay as they are.
+
+        Raises:
+            UsageError: there is no run, it has no result of the photo, or the standing file is
+                another one.
+            ChangedError: the photo changed since it was opened, or since the run.
+        """
+        with self._changing(session) as change:
+            row, records = change.row, change.records
+            if records is None or row is None or not row["entry"]["output"]:
+                raise UsageError("there is no run's result of this photo to accept")
+            result = change.output / row["entry"]["output"]
+            if not is_unchanged(result, row.get("written")):
+                raise UsageError(
+                    f"{result}: is not what the run wrote, so it cannot be accepted; "
+                    "fill and save here, or move it away and run the same command again"
+                )
+            source_mark = row.get("source_mark")
+            if source_mark and not is_unchanged(session.item.source, source_mark):
+                raise ChangedError(
+                    f"{session.item.source}: changed since the run cleaned it; "
+                    "run the same command again"
+                )
+            entry = row["entry"].copy()
+            entry["reviewed"] = True
+            accepted = row.copy()
+            accepted["entry"] = entry
+            records.add(accepted)
+            records.write_report()
+            return Decided(result, None, entry)
+
+    def put_back(self, session: Session, *, replace_existing: bool) -> Decided:
+        """Let the newest kept version become the result again, with its mask and its row.
+
+        What stands there now is kept in turn, so a second call undoes the first.
+
+        Raises:
+            UsageError: no other version was kept.
+            ChangedError, ExistsError, UnwritableError: see ``Board.save``.
+        """
+        with self._changing(session) as change:
+            found = _newest_other(session.item)
+            if found is None:
+                raise UsageError("no earlier result of this photo was kept")
+            target, version = found
+            new = change.stage_copy(version.path, target)
+            new = change.stage_kept_mask(new, version)
+            if version.row is None:
+                outcome = Outcome(Status.OK, PUT_BACK)
+                entry = change.reviewed_entry(new, outcome)
+            else:
+                outcome = _pictures(session, version, new)
+                entry = version.row["entry"]
+            return change.finish(
+                new, outcome, entry, version.row, replace_existing=replace_existing
+            )
+
+    def choices(self, item: Item) -> dict[str, bool]:
+        """Return which decisions make sense for a photo now."""
+        entry, standing = item.entry, standing_result(item)
+        is_run = self._opened.mode == "run"
+        is_the_original = (
+            standing is not None and entry is not None and entry["status"] == Status.UNCHANGED.value
+        )
+        return {
+            "can_accept": is_run
+            and standing is not None
+            and entry is not None
+            and entry["output"] is not None
+            and not entry.get("reviewed"),
+            "can_restore": item.target is not None
+            and not is_the_original
+            and (is_run or standing is not None),
+            "can_put_back": _newest_other(item) is not None,
+        }
+
+    @contextmanager
+    def _changing(self, session: Session) -> Iterator[_Change]:
+        """Hold the output folder for one decision about a photo."""
+        item, output = session.item, self._opened.output
+        if item.target is None or item.mask_target is None or output is None:
+            raise UsageError(
+                "this photo was uploaded, so there is no folder to save to: "
+                "download the result and the mask"
+            )
+        session.require_unchanged()
+        refuse_links_in_output(
+            output, [name_in(output, item.target), name_in(output, item.mask_target)]
+        )
+        with self._lock, lock.folder_lock(output), ExitStack() as parts:
+            _remove_parts(item, output)
+            records = Records(output, item.name) if self._opened.mode == "run" else None
+            yield _Change(session, output, records, self._written, parts)
+
+
+def _remove_parts(item: Item, output: Path) -> None:
+    """Remove unfinished files of a process that died; the output folder is held."""
+    targets = [path for path in (item.target, item.mask_target) if path is not None]
+    for folder in {output, output / PREVIEWS, *(path.parent for path in targets)}:
+        remove_parts(folder, output)
+
+
+def standing_result(item: Item) -> Path | None:
+    """Return the file that stands as the photo's result, if any."""
+    return next((path for path in result_names(item) if path.is_file()), None)
+
+
+def result_names(item: Item) -> list[Path]:
+    """Return the files that may be a photo's result, the reported one first."""
+    if item.target is None or item.output is None:
+        return []
+    lossless = item.target.with_name(f"{item.target.name}.png")
+    reported = None if item.entry is None else item.entry["output"]
+    if reported == str(name_in(item.output, lossless)):
+        return [lossless, item.target]
+    return [item.target, lossless]
+
+
+def _newest_other(item: Item) -> tuple[Path, Version] | None:
+    """Return the newest kept version that is not what stands there, and its own place."""
+    standing = standing_result(item)
+    digest = None if standing is None else content_hash(mark(standing))
+    kept = [
+        (version.path.name, target, version)
+        for target in result_names(item)
+        for version in versions(item.output or Path(), name_in(item.output or Path(), target))
+        if digest is None or not version.is_like(digest)
+    ]
+    if not kept:
+        return None
+    _, target, version = max(kept, key=lambda one: one[0])
+    return target, version
+
+
+def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:
+    """Return a kept result and its mask as an outcome, for the previews."""
+    nothing = Outcome(Status.OK, "")
+    if version.row is None or not version.row["entry"]["holes"]:
+        return nothing
+    try:
+        result = images.read_photo(version.path).rgb
+        mask = images.read_mask(new.mask_part or new.mask_target, session.photo.size)
+    except UnreadableError:
+        return nothing
+    is_whole = result.shape[:2] == session.photo.size
+    return Outcome(Status.OK, "", result, mask) if is_whole else nothing

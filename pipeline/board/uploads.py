@@ -1,0 +1,97 @@
+"""Uploaded files: a temporary folder of this process alone, which does not outlive it.
+
+The folder holds a lock as long as its process lives. A board that was killed leaves the folder
+without a holder; the next board of the same user removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+#: How the folders' names begin, and the lock in each of them.
+_PREFIX, _LOCK = "mask-board-", ".lock"
+#: The most uploaded files that no call has opened, and how long they are kept, in seconds. The page
+#: opens an upload at once.
+UNOPENED_KEPT, UNOPENED_SECONDS = 8, 600.0
+
+
+class TemporaryFolder:
+    """A locked temporary folder.
+
+    Attributes:
+        path: the folder for the files; the lock lies beside it. Only this user can read it.
+    """
+
+    def __init__(self) -> None:
+        """Make the folder, and remove those of boards that died."""
+        remove_abandoned(Path(tempfile.gettempdir()))
+        self._whole = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._lock = FileLock(self._whole / _LOCK, timeout=0)
+        with suppress(NotImplementedError, OSError):  # a file system without locks
+            self._lock.acquire()
+        self.path = self._whole / "files"
+        self.path.mkdir()
+
+    def remove(self) -> None:
+        """Remove the folder with everything in it."""
+        self._lock.release()  # an open file cannot be deleted on Windows
+        shutil.rmtree(self._whole, ignore_errors=True)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the folders of boards of this user that died without removing them.
+
+    A folder without a lock file is left: it is empty, or belongs to an earlier version.
+    """
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError, NotImplementedError, Timeout):
+            if not _is_own(folder) or not _is_own_file(folder / _LOCK):
+                continue
+            with FileLock(folder / _LOCK, timeout=0):
+                pass  # its holder is gone
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove uploads that no call has opened: all but the newest, and those that are old.
+
+    Args:
+        folder: the folder of the uploads. A call moves the file that it opens out of it.
+    """
+    limit = time.time() - UNOPENED_SECONDS
+    # Before the files go, which changes the folders' times. The upload in progress has a new one.
+    old_folders = [p for p in folder.rglob("*") if p.is_dir() and _modified(p) < limit]
+    files = sorted(
+        ((_modified(path), path) for path in folder.rglob("*") if not path.is_dir()), reverse=True
+    )
+    for number, (modified, path) in enumerate(files):
+        if number >= UNOPENED_KEPT or modified < limit:
+            with suppress(OSError):
+                path.unlink()
+    for path in sorted(old_folders, reverse=True):
+        with suppress(OSError):
+            path.rmdir()  # fails unless it is empty
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a folder is one of this user, and not a link."""
+    is_folder = folder.is_dir() and not folder.is_symlink()
+    return is_folder and (not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid())
+
+
+def _is_own_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()

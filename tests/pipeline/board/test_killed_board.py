@@ -1,0 +1,115 @@
+"""``kill -9`` of the board before every change to the disk: no decision is half done, none lost."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from remove_objects.pipeline.batch.journal import Journal
+from remove_objects.pipeline.batch.output.claims import CLAIMS
+from remove_objects.pipeline.batch.output.replaced import versions
+from remove_objects.pipeline.board import run_folder
+from remove_objects.pipeline.board.board import Board
+from remove_objects.pipeline.report import previews
+from tests.support.board_run import command, entry_of, fill
+from tools.faults.points import at_points, die_at, ended, start
+
+pytestmark = pytest.mark.slow
+
+PHOTO, MASK = "b.jpg", "masks/b.png"
+DECISIONS: dict[str, Callable[[Board], object]] = {
+    "save": lambda board: board.save(PHOTO),
+    "restore": lambda board: board.restore(PHOTO),
+    "accept": lambda board: board.accept(PHOTO),
+    "put back": lambda board: board.put_back(PHOTO),
+}
+
+
+class Killed:
+    """A run's folder and its photos, which every attempt finds as they were."""
+
+    def __init__(self, run: Path, *, saved: bool) -> None:
+        self.run, self.whole = run, run.with_name("whole")
+        self.board = Board(run_folder.open_run(run))
+        fill(self.board, PHOTO)
+        if saved:
+            self.board.save(PHOTO)
+        run.rename(self.whole)
+        self.before = self.files()
+
+    def files(self) -> tuple[bytes, bytes]:
+        """Result and mask of the run."""
+        return (self.whole / PHOTO).read_bytes(), (self.whole / MASK).read_bytes()
+
+    def attempt(self, decide: Callable[[Board], object], at: Callable[[int, str], None]) -> int:
+        """Decide in a child over a fresh copy of the folder; returns its exit code."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        shutil.copytree(self.whole, self.run)
+
+        def work() -> None:
+            at_points(self.run, at)
+            decide(self.board)
+
+        return ended(start(work))
+
+    def points(self, decide: Callable[[Board], object], log: Path) -> list[str]:
+        """Return the changes of an undisturbed decision."""
+        with log.open("w") as file:
+            assert self.attempt(decide, lambda _, what: print(what, file=file, flush=True)) == 0
+        return [re.sub(r"[0-9a-f]{16,}", "*", line) for line in log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", sorted(DECISIONS))
+def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
+    name: str, run: Path, tmp_path: Path
+) -> None:
+    decide = DECISIONS[name]
+    killed = Killed(run, saved=name == "put back")
+    was_reviewed = bool(entry_of(killed.whole, PHOTO).get("reviewed"))
+    made = killed.points(decide, tmp_path / "log")
+    done = (run / PHOTO).read_bytes(), (run / MASK).read_bytes()
+    if name == "save":
+        order = [
+            made.index(what)
+            for what in (
+                f"os.rename {CLAIMS}/*.json",
+                f"os.rename {PHOTO}",
+                f"os.rename {MASK}",
+                "os.rename report_files/*-after.jpeg",
+                "open .remove-objects-journal.jsonl",
+                f"os.remove {CLAIMS}/*.json",
+                "os.rename report.json",
+            )
+        ]
+        assert order == sorted(order)
+    for number in range(len(made)):
+        assert killed.attempt(decide, die_at(number)) == -signal.SIGKILL, made[number]
+        reopened = Board(run_folder.open_run(run))
+        result, mask = (run / PHOTO).read_bytes(), (run / MASK).read_bytes()
+        assert (result, mask) in (killed.before, done), made[number]
+        entry = dict(reopened.sessions.find(PHOTO).entry or {})
+        reviewed = bool(entry.get("reviewed"))
+        if done != killed.before:
+            is_done = result == done[0]
+            assert reviewed == (not was_reviewed if is_done else was_reviewed), made[number]
+        assert Journal(run).owns(PHOTO, run / PHOTO)
+        assert not (run / CLAIMS).exists(), made[number]
+        reopened.close()
+        if result != killed.before[0]:
+            kept = [v.path.read_bytes() for v in versions(run, PurePosixPath(PHOTO))]
+            assert kept[-1] == killed.before[0], made[number]
+            shown = previews.find(run, PHOTO).get("after")
+            whole = previews.place(killed.whole, PHOTO, "after").read_bytes()
+            assert shown is None or shown.read_bytes() != whole  # not a picture of the old result
+        later = {p["input"]: p for p in command(run.parent / "photos")}
+        # Killed between the photo's line and the journal's last one, the decision counts as part of
+        # an interrupted run, which reports its photos as its own.
+        assert later[PHOTO]["status"] in ("skipped", entry["status"]), made[number]
+        assert bool(later[PHOTO].get("reviewed")) == reviewed, made[number]
+        assert ((run / PHOTO).read_bytes(), (run / MASK).read_bytes()) == (result, mask)
+    killed.board.close()

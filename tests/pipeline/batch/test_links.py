@@ -258,8 +258,8 @@ def test_whatever_is_linked_everything_outside_stays_as_it_was(
 
 
 def put_link(link: Path, target: Path, *, hard: bool) -> None:
-    """Put a link in the place of whatever lies there, unless something above is a link."""
-    if any(part.is_symlink() for part in link.parents):
+    """Put a link in the place of whatever lies there, unless another link is above it."""
+    if any(part.is_symlink() or part.is_file() for part in link.parents):
         return
     link.parent.mkdir(parents=True, exist_ok=True)
     if link.is_dir() and not link.is_symlink():

@@ -215,12 +215,13 @@ def append_alone(path: Path, within: Path) -> Iterator[FileIO]:
             if error.errno == errno.ELOOP:
                 raise UnwritableError(link_message(path)) from error
             raise
-        if os.fstat(file.fileno()).st_nlink > 1:
-            with file:
-                rights = rights_of(path, os.fstat(file.fileno()))
-                with atomic_write(path, placement=Placement(within, rights)) as copy:
-                    file.seek(0)
-                    shutil.copyfileobj(file, copy, 1 << 20)
+        status = os.fstat(file.fileno())
+        if status.st_nlink > 1:
+            placement = Placement(within, rights_of(path, status))
+            # The file is closed before the copy takes its name, as Windows demands.
+            with atomic_write(path, placement=placement) as copy, file:
+                file.seek(0)
+                shutil.copyfileobj(file, copy, 1 << 20)
             file = opened()
         with file:
             yield file

@@ -78,8 +78,16 @@ def test_every_name_of_the_program_is_tried() -> None:
     assert {*FILES, *FOLDERS} - {"masks", "deep", "masks/deep"} == set(OWN_NAMES)
 
 
-@pytest.mark.parametrize("earlier", [False, True], ids=["new", "resumed"])
-@pytest.mark.parametrize("target", ["../photos/a.png", "../other/empty", "nowhere", "foreign"])
+@pytest.mark.parametrize(
+    ("target", "earlier"),
+    [
+        ("../photos/a.png", False),
+        ("../photos/a.png", True),
+        ("../other/empty", False),
+        ("nowhere", False),
+        ("foreign", False),
+    ],
+)
 @pytest.mark.parametrize("name", FILES)
 def test_a_link_under_a_name_of_the_program_is_refused_before_any_work(
     name: str, target: str, earlier: bool, place: Path, capsys: pytest.CaptureFixture[str]
@@ -104,7 +112,8 @@ def test_a_link_under_a_name_of_the_program_is_refused_before_any_work(
 def test_a_linked_folder_is_refused_before_any_work(
     name: str, target: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clean(place)
+    if target == "../photos":
+        clean(place)
     (place / "out" / "foreign").mkdir()
     (place / "out" / "foreign" / LEFTOVER).write_bytes(b"the user's")
     shutil.rmtree(place / "out" / name, ignore_errors=True)

@@ -145,9 +145,13 @@ def claim(path: Path) -> None:
     from remove_objects.pipeline.storage.stamp import is_unchanged
 
     claimed_stamps(path.read_bytes(), "a.jpg", PurePosixPath("a.jpg"))
-    left_claim(path.read_bytes())
     rows: Any = {"a.jpg": {"written": [12, 34]}}
-    is_redundant(path.read_bytes(), rows, lambda name, old: is_unchanged(path.parent / name, old))
+
+    def stands(name: PurePosixPath, recorded: Any) -> bool:
+        return is_unchanged(path.parent / name, recorded)
+
+    left_claim(path.read_bytes(), stands)
+    is_redundant(path.read_bytes(), rows, stands)
 
 
 def weights(path: Path) -> None:

@@ -62,14 +62,12 @@ class LeftClaim:
 
     Attributes:
         photo: the photo's name in the report, or its ``mask_key``.
-        name: the file's name in the output folder.
-        written: the stamp that the file would get.
+        name: the name of its file, which stands in the output folder.
         row: what the journal's row would have said about it; a claim of the batch has no entry.
     """
 
     photo: str
     name: PurePosixPath
-    written: Stamp
     row: JournalRow
 
 
@@ -118,20 +116,30 @@ def claim_text(
     return json.dumps(claim if row is None else {**claim, "row": dict(row)}).encode()
 
 
-def left_claim(text: bytes) -> LeftClaim | None:
-    """Parse a claim that a killed run left; None if it is damaged."""
-    try:
-        claim = json.loads(text)
-        photo, name, written = claim["input"], claim["output"], claim["written"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not (isinstance(photo, str) and isinstance(name, str) and isinstance(written, list)):
-        return None
+def left_claim(
+    text: bytes, is_unchanged: Callable[[PurePosixPath, Stamp | None], bool]
+) -> LeftClaim | None:
+    """Parse a claim that a killed run left.
+
+    Args:
+        text: its content.
+        is_unchanged: whether the file under a name is the one of a stamp.
+
+    Returns:
+        The claim; None if it is damaged, or if neither its file nor the one that it would have
+        replaced stands.
+    """
     from ..journal import sound
 
-    row = claim.get("row")
-    known = sound(row) if isinstance(row, dict) else cast("JournalRow", {})
-    return LeftClaim(photo, PurePosixPath(name), written, known)
+    try:
+        claim = json.loads(text)
+        photo, name = claim["input"], PurePosixPath(claim["output"])
+        stamps, row = claimed_stamps(text, photo, name), claim.get("row")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(photo, str) or not any(is_unchanged(name, stamp) for stamp in stamps):
+        return None
+    return LeftClaim(photo, name, sound(row) if isinstance(row, dict) else cast("JournalRow", {}))
 
 
 def claimed_stamps(text: bytes, photo: str, name: PurePosixPath) -> list[Stamp]:

@@ -123,11 +123,11 @@ class LocalOutput:
         return LocalStanding(self.folder)
 
     def left_claims(self) -> list[LeftClaim]:
-        """Return the claims that a killed run left."""
+        """Return the claims that a killed run left, whose files stand."""
         claims = []
         for file in sorted((self.folder / CLAIMS).glob("*.json")):
             with suppress(OSError):
-                claims.append(left_claim(file.read_bytes()))
+                claims.append(left_claim(file.read_bytes(), self.standing().is_unchanged))
         return [claim for claim in claims if claim is not None]
 
     def kept(self) -> tuple[int, int]:

@@ -89,7 +89,7 @@ class Output(Protocol):
         """Return what stands in the folder; it may list the whole folder once."""
 
     def left_claims(self) -> list[LeftClaim]:
-        """Return the claims that a killed run left."""
+        """Return the claims that a killed run left, whose files stand."""
 
     def kept(self) -> tuple[int, int]:
         """Return the number of replaced files that are kept, and their bytes."""

@@ -130,11 +130,11 @@ class RemoteOutput:
         return RemoteStanding(self.folder)
 
     def left_claims(self) -> list[LeftClaim]:
-        """Return the claims that a killed run left."""
+        """Return the claims that a killed run left, whose files stand."""
         claims = []
         for file in (self.folder / CLAIMS).files().values():
             with suppress(PhotoError):
-                claims.append(left_claim(file.read() or b""))
+                claims.append(left_claim(file.read() or b"", self._is_unchanged))
         return [claim for claim in claims if claim is not None]
 
     def kept(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from ..errors import OutputError, UnwritableError
 from ..storage.layout import JOURNAL_NAME
-from ..storage.stamp import Stamp, is_unchanged
+from ..storage.stamp import Stamp, is_unchanged, stamp
 from ..system.atomic import append_alone, unwritable
 
 if TYPE_CHECKING:
@@ -125,10 +125,15 @@ class Journal:
         self._lock = threading.Lock()
         if folder is not None:
             self.path = folder / JOURNAL_NAME
+            self._loaded = stamp(self.path)
             try:
                 self.load_rows(self.path.read_bytes())
             except OSError:
                 return
+
+    def has_changed(self) -> bool:
+        """Whether another process has written the journal since it was loaded."""
+        return self._loaded != stamp(self.path)
 
     def load_rows(self, content: bytes) -> None:
         """Load rows; a later row replaces an earlier one for the same photo.

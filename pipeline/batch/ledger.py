@@ -38,7 +38,7 @@ from .worker import Facts, Task, failed_entry
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
-    from .journal import JournalRow, WorkerFacts
+    from .journal import Journal, JournalRow, WorkerFacts
 
 #: Names the code that makes pictures. Raise it when the same settings and weights give other
 #: pictures: a run then says which results are of another version.
@@ -111,8 +111,10 @@ class Ledger:
         settings: Settings,
         batch: BatchSettings,
         classes: tuple[str, ...],
+        journal: Journal | None = None,
     ) -> None:
-        self.folder, self.output, self.batch, self.journal = folder, output, batch, output.journal()
+        self.folder, self.output, self.batch = folder, output, batch
+        self.journal = output.journal() if journal is None else journal
         if isinstance(folder, Path):
             recover(folder, self.journal)
         self._last_facts: WorkerFacts | None = None
@@ -270,7 +272,17 @@ class Ledger:
         if "source_mark" not in row:
             return self._with_old_result(task, row)
         if not is_same_file(task.source, row["source_mark"]):
+            if row.get("source") != task.key:
+                return failed_entry(
+                    task.name,
+                    f"{self.output}/{task.target}: is the result of another photo, "
+                    f"{row.get('source')}; name another folder with --output",
+                )
             return self._with_changed_photo(task, row, _CHANGED_PHOTO)
+        return self._with_same_photo(task, row)
+
+    def _with_same_photo(self, task: Task, row: JournalRow) -> Task | Entry | _Conflict:
+        """Decide about a photo that is as it was when its result was made."""
         earlier = self._earlier_settings(row)
         if earlier is None:
             return _Conflict(task.name, {})

@@ -25,6 +25,7 @@ from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
 from ..types import Status
 from .engines.threads import Record, Threads
+from .journal import Journal
 from .ledger import Decided, Ledger
 from .output.local import LocalOutput
 from .output.protocol import Output
@@ -147,7 +148,7 @@ def remove_folder(
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
     begun = time.monotonic()
-    plan = _plan(locations, settings, batch)
+    plan, journal = _plan(locations, settings, batch)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []
@@ -158,7 +159,8 @@ def remove_folder(
             progress(len(plan.photos), entry)
 
     with output.hold(_output_names(plan)):
-        ledger = Ledger(plan.output, output, settings, batch, classes)
+        _refuse_changed(journal, output)
+        ledger = Ledger(plan.output, output, settings, batch, classes, journal)
         decided = ledger.decide(plan.photos)
         for note in decided.notes:
             log.warning("%s", note)
@@ -196,17 +198,34 @@ def remove_folder(
     return FolderResult(report, run, entries, warnings, stopped, others)
 
 
-def _plan(locations: Sequence[Location], settings: Settings, batch: BatchSettings) -> Plan:
-    """Plan the run, with the photos that the output folder's journal knows."""
+def _plan(
+    locations: Sequence[Location], settings: Settings, batch: BatchSettings
+) -> tuple[Plan, Journal]:
+    """Plan the run; returns the plan and the output folder's journal, which it relies on."""
     _refuse_missing_folder(batch.masks, "masks")
     _refuse_missing_folder(batch.truth, "ground truth")
-    return plan_run(
+    journals: list[Journal] = []
+
+    def known(folder: Location) -> KnownPhotos:
+        journals.append(open_output(folder).journal())
+        return KnownPhotos.of(journals[0].rows)
+
+    plan = plan_run(
         locations,
         batch.output,
         exclude=[folder for folder in (batch.masks, batch.truth) if folder],
         lossless=settings.lossless,
-        known=lambda folder: KnownPhotos.of(open_output(folder).journal().rows),
+        known=known,
     )
+    return plan, journals[0]
+
+
+def _refuse_changed(journal: Journal, output: Output) -> None:
+    """Refuse a plan that relies on a journal that another run has written since."""
+    if journal.has_changed():
+        raise UsageError(
+            f"{output}: another run wrote there since this one began; run the same command again"
+        )
 
 
 def _kept_notes(output: Output, before: tuple[int, int]) -> list[str]:

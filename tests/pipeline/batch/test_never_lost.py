@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
@@ -144,6 +147,24 @@ class TestSources:
         assert again["status"] == "failed"
         assert "is not what an earlier run wrote here" in str(again["error"])
         assert (out / "IMG_1.bmp").read_bytes() == original
+
+    def test_a_run_that_ended_while_this_one_planned_is_noticed(
+        self, cities: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rome, oslo = cities
+        out, hold = tmp_path / "out", LocalOutput.hold
+
+        @contextmanager
+        def late(output: LocalOutput, names: Iterable[PurePosixPath]) -> Iterator[None]:
+            monkeypatch.setattr(LocalOutput, "hold", hold)
+            run([rome], out)
+            with hold(output, names):
+                yield
+
+        monkeypatch.setattr(LocalOutput, "hold", late)
+        with pytest.raises(UsageError, match="another run wrote there"):
+            run([oslo], out)
+        assert set(report(out)) == {"IMG_1.bmp"}
 
 
 class TestOtherSettings:

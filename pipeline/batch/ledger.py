@@ -250,7 +250,7 @@ class Ledger:
             entry = self._finished_dry(task)
             return task if entry is None else entry
         claim = self._claims.get(task.name)
-        if claim is not None and _is_result_of(task.name, str(claim.name)):
+        if claim is not None and self._standing.is_unchanged(claim.name, claim.written):
             return self._with_claimed_result(task, claim.row)
         lossy = task.target.suffix.lower() in LOSSY_SUFFIXES
         decided_later = self._settings.lossless and lossy
@@ -304,11 +304,12 @@ class Ledger:
     def _with_changed_photo(self, task: Task, row: JournalRow, note: _Note) -> Task | Entry:
         """Decide about a photo that changed, or got another mask, since its result was made."""
         if row["entry"].get("reviewed"):
-            return failed_entry(
+            failed = failed_entry(
                 task.name,
                 f"{task.source}: changed since its result was saved at the mask board; the result "
                 "stays. Use --overwrite to clean the photo anew, or open it at the board",
             )
+            return cast("Entry", {**failed, "output": row["entry"]["output"]})
         self._notes[note] += 1
         return task
 

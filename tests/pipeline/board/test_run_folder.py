@@ -119,6 +119,7 @@ def test_a_reviewed_result_stays_when_its_input_changes(run: Path) -> None:
     later = {p["input"]: p for p in command(run.parent / "photos")}
     assert later["a.png"]["status"] == "failed"
     assert "changed since its result was saved at the mask board" in later["a.png"]["error"]
+    assert later["a.png"]["output"] == "a.png"  # the report names what stands
     assert [(run / name).read_bytes() for name in ("a.png", "masks/a.png")] == saved
     later = {p["input"]: p for p in command(run.parent / "photos", overwrite=True)}
     assert later["a.png"]["status"] in ("ok", "review")

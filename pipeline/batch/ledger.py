@@ -250,7 +250,7 @@ class Ledger:
             entry = self._finished_dry(task)
             return task if entry is None else entry
         claim = self._claims.get(task.name)
-        if claim is not None and self._standing.is_unchanged(claim.name, claim.written):
+        if claim is not None and _is_result_of(task.name, str(claim.name)):
             return self._with_claimed_result(task, claim.row)
         lossy = task.target.suffix.lower() in LOSSY_SUFFIXES
         decided_later = self._settings.lossless and lossy

@@ -20,12 +20,12 @@ from ..removal.request import Removal
 from ..storage.fetch import renamed_errors
 from ..storage.stamp import Stamp, stamp
 from ..system.text import printable
-from ..types import Box
+from ..types import Box, Mask, Pixels
 from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
 from .render import render
-from .results import Decided, Results
+from .results import STANDING, Decided, Results, standing_pixels
 from .session import Session, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
 
@@ -339,11 +339,16 @@ class Board:
     def view(self, photo: str, layer: str, window: Box | None, width: int, height: int) -> bytes:
         """Return a layer of a photo, or a window of it, as PNG.
 
-        See ``Session.layer`` for the layers and ``render`` for the window and the size.
+        See ``Session.layer`` for the layers and ``render`` for the window and the size;
+        ``standing`` is the result in the output folder.
         """
         session = self.sessions.session(photo)
         rows, columns = session.photo.size
-        return render(session.layer(layer), window or Box(0, 0, columns, rows), width, height)
+        if layer == STANDING:
+            pixels: Pixels | Mask = standing_pixels(session)
+        else:
+            pixels = session.layer(layer)
+        return render(pixels, window or Box(0, 0, columns, rows), width, height)
 
     def _after(self, session: Session, decided: Decided) -> dict[str, Any]:
         """Tell list and page of a decision about a photo's result."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import images
 from ..batch.output.claims import CLAIMS, claim_name, claimed_stamps, mask_key
@@ -23,12 +23,12 @@ from ..report import previews
 from ..report.entry import photo_entry
 from ..storage.fetch import renamed_errors
 from ..storage.layout import PREVIEWS
-from ..storage.stamp import Stamp, content_hash, is_unchanged, mark
+from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark, stamp
 from ..system import lock
 from ..system.atomic import Placement, copy_photo, remove_parts
 from ..system.confined import remove
-from ..types import Mask, Outcome, Status
-from .catalog import Item, Opened
+from ..types import Mask, Outcome, Pixels, Status
+from .catalog import Item, Opened, is_inside
 from .run_folder import Records
 from .save import (
     NewFiles,
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from ..batch.journal import JournalRow
     from ..report.schema import Entry
 
+#: Name of the layer that shows the result in the output folder.
+STANDING = "standing"
 #: Reasons in the report.
 RESTORED = "the original was restored at the mask board"
 PUT_BACK = "an earlier file, which no run wrote, was put back at the mask board"
@@ -349,8 +351,11 @@ class Results:
                 new, outcome, entry, version.row, replace_existing=replace_existing
             )
 
-    def choices(self, item: Item) -> dict[str, bool]:
-        """Return which decisions make sense for a photo now."""
+    def choices(self, item: Item) -> dict[str, Any]:
+        """Return which decisions make sense for a photo now.
+
+        ``standing`` changes with the file that stands as its result; None if there is none.
+        """
         entry, standing = item.entry, standing_result(item)
         is_run = self._opened.mode == "run"
         is_the_original = (
@@ -366,6 +371,7 @@ class Results:
             and not is_the_original
             and (is_run or standing is not None),
             "can_put_back": _newest_other(item) is not None,
+            "standing": None if standing is None else fingerprint(stamp(standing))[:12],
         }
 
     @contextmanager
@@ -396,7 +402,30 @@ def _remove_parts(item: Item, output: Path) -> None:
 
 def standing_result(item: Item) -> Path | None:
     """Return the file that stands as the photo's result, if any."""
-    return next((path for path in result_names(item) if path.is_file()), None)
+    if item.output is None:
+        return None
+    output = item.output.resolve()
+    names = result_names(item)
+    return next((path for path in names if path.is_file() and is_inside(path, output)), None)
+
+
+def standing_pixels(session: Session) -> Pixels:
+    """Return the picture that stands as a photo's result, HWC.
+
+    Raises:
+        UsageError: there is none of the photo's size.
+        UnreadableError: it cannot be read.
+    """
+    path = standing_result(session.item)
+    now = None if path is None else stamp(path)
+    if path is None or now is None:
+        raise UsageError("this photo has no result yet")
+    if session.standing is None or session.standing[0] != now:
+        session.standing = now, images.read_photo(path).rgb
+    pixels = session.standing[1]
+    if pixels.shape[:2] != session.photo.size:
+        raise UsageError(f"{path}: has another size than the photo")
+    return pixels
 
 
 def result_names(item: Item) -> list[Path]:

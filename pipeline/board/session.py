@@ -52,6 +52,7 @@ class Session:
         classes: the classes that were selected so far; the remover names them in its reasons.
         filled: the last fill, or None.
         saved: the mask's revision that was saved last, or None.
+        standing: the picture of the result in the output folder and its stamp, once it is shown.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Session:
         self.classes: tuple[str, ...] = ()
         self.filled: Filled | None = None
         self.saved: int | None = None
+        self.standing: tuple[Stamp, Pixels] | None = None
         self._fills = 0
 
     @classmethod
@@ -154,6 +156,7 @@ class Session:
             return {
                 "revision": self.editor.revision,
                 "share": round(self.editor.share(), 6),
+                "is_empty": self.editor.share() == 0,
                 "can_undo": self.editor.can_undo,
                 "can_redo": self.editor.can_redo,
                 "filled": None if self.filled is None else self.filled.number,

@@ -1,6 +1,6 @@
 // The page's entry. A Board holds the open photo and passes its state to the panels. The server
 // decides everything; the page shows its answers.
-import { call, fetchPicture, upload, viewURL } from "./calls.js";
+import { call, fetchPicture, layerVersion, upload, viewURL } from "./calls.js";
 import { Comparison } from "./comparison.js";
 import { byId } from "./dom.js";
 import { FillPanel } from "./fill_panel.js";
@@ -13,6 +13,7 @@ import { SavePanel } from "./save_panel.js";
 import { Stage, previewSize } from "./stage.js";
 import { View } from "./view.js";
 
+const CHANGED = "changed"; // the code of the error that the photo's file is another one
 const BRUSH_SHARE = 0.02; // radius of the first brush, as a share of the photo's longer side
 
 class Board {
@@ -37,7 +38,7 @@ class Board {
 
   async start() {
     this.view.setTool("brush");
-    await this.messages.attempt(async () => {
+    await this.attempt(async () => {
       const opened = await call("photos");
       document.title = opened.title ? `${opened.title} – Mask board` : "Mask board";
       this.mask.offer(opened.categories);
@@ -79,7 +80,7 @@ class Board {
     this.stage.show(size, image);
     this.stage.setMask(mask);
     this.stage.fetchDetail = (layer, box, pixels) =>
-      fetchPicture(viewURL(photo.photo, layer, this.photo.filled ?? 0, pixels, box));
+      fetchPicture(viewURL(photo.photo, layer, layerVersion(this.photo, layer), pixels, box));
     byId("empty").hidden = true;
     byId("stage").setAttribute(
       "aria-label", `Photo ${photo.name} with its mask, ${size[0]} by ${size[1]} pixels`,
@@ -89,6 +90,20 @@ class Board {
     this.view.setView("edit");
     this.list.show();
     this.messages.say([`${photo.name}: ${size[0]} × ${size[1]}`, ...photo.notes].join("; "));
+  }
+
+  // Run an action of the person: the old alert goes, and an error is shown.
+  async attempt(action) {
+    this.messages.clear();
+    try { return await action(); } catch (error) { await this.fail(error); return undefined; }
+  }
+
+  // Show an error. If the photo's file has changed, the page must not show the old one any longer.
+  async fail(error) {
+    const key = this.photo?.photo;
+    if (error.code !== CHANGED || !key) { this.messages.fail(error); return; }
+    await this.open(key).catch(() => {});
+    this.messages.fail(new Error(`${error.message}. The page shows it as it is now.`));
   }
 
   showNothing(key) {
@@ -106,7 +121,7 @@ class Board {
 
   async openFile(file) {
     if (!file) return;
-    await this.messages.attempt(async () => {
+    await this.attempt(async () => {
       this.messages.say(`Uploading ${file.name} …`);
       const photo = await call("upload_photo", await upload(file));
       this.list.add(photo);
@@ -141,7 +156,7 @@ class Board {
       return state;
     });
     this.changes = done.catch(async (error) => {
-      this.messages.fail(error);
+      this.fail(error); // not awaited: opening a photo waits for these changes
       if (this.photo?.photo === key) await this.redraw().catch(() => {});
     });
     return this.changes;

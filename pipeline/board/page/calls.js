@@ -48,6 +48,10 @@ export const viewURL = (photo, layer, version, size, box) => {
   return `/board/view/${photo}/${layer}?${query}`;
 };
 
+// What changes whenever a layer's picture does, so that no stale one is shown.
+export const layerVersion = (photo, layer) =>
+  (layer === "standing" ? photo.standing : photo.filled) ?? 0;
+
 export const downloadURL = (photo, what) => `/board/download/${photo}/${what}`;
 
 export const fetchPicture = (url) => new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 // The original beside its fills: the line between two layers, and a row with the largest hole.
-import { fetchPicture, viewURL } from "./calls.js";
+import { fetchPicture, layerVersion, viewURL } from "./calls.js";
 import { byId, decimals, element, layerName } from "./dom.js";
 
 const LARGEST = 480; // longest side of a picture in the row, in pixels
@@ -23,22 +23,29 @@ export class Comparison {
     byId("right").addEventListener("change", (event) => this.setRight(event.target.value));
   }
 
-  // Show the layers of the photo's last fill.
-  async show({ photo, report, filled, compared }) {
-    const { stage } = this.board;
-    const layers = report?.holes.length ? ["result", ...compared] : [];
+  // Show the layers of the photo's last fill, and the result that stands in the output folder;
+  // `keep` the chosen one.
+  async show(shown, { keep = false } = {}) {
+    const { stage } = this.board, { photo, report, compared, standing } = shown;
+    const chosen = keep ? stage.right : "result";
+    const fills = report?.holes.length ? ["result", ...compared] : [];
+    const pictures = {};
+    await Promise.all([...fills, ...(standing ? ["standing"] : [])].map(async (layer) => {
+      const url = viewURL(photo, layer, layerVersion(shown, layer), stage.preview);
+      // A file that is no picture of this size may stand there.
+      const picture = fetchPicture(url).catch((error) => {
+        if (layer !== "standing") throw error;
+      });
+      pictures[layer] = await picture;
+    }));
+    if (this.board.photo?.photo !== photo) return;
+    const layers = [...fills, "standing"].filter((layer) => pictures[layer]);
     const options = layers.map((layer) => element("option", layerName(layer), { value: layer }));
     byId("right").replaceChildren(...options);
-    stage.setLayers({});
-    stage.right = "result";
-    if (!report) { this.showRow(null, []); return; }
-    const pictures = await Promise.all(
-      layers.map((layer) => fetchPicture(viewURL(photo, layer, filled, stage.preview))),
-    );
-    if (this.board.photo.photo !== photo) return;
-    stage.setLayers(Object.fromEntries(layers.map((layer, i) => [layer, pictures[i]])));
-    this.showRow(report.holes[0], layers);
-    this.setRight("result");
+    stage.setLayers(Object.fromEntries(layers.map((layer) => [layer, pictures[layer]])));
+    this.showRow(report?.holes[0], fills);
+    if (layers.length) this.setRight(layers.includes(chosen) ? chosen : layers[0]);
+    else this.board.view.setView("edit");
   }
 
   // Figure 4 of the paper: the largest hole with some of its surroundings, once for each layer.

@@ -19,6 +19,7 @@ export const decimals = (value, digits) => (isNumber(value) ? value.toFixed(digi
 // Names of the layers that can be compared.
 const LAYERS = {
   photo: "Original", result: "Our fill", "navier-stokes": "Navier–Stokes", telea: "Telea",
+  standing: "Present result",
 };
 
 export const layerName = (layer) => LAYERS[layer] || layer;

@@ -2,6 +2,8 @@
 import { call } from "./calls.js";
 import { byId, decimals, element, isNumber, layerName, percent } from "./dom.js";
 
+const NOTHING = "Nothing is marked, so there is nothing to fill.";
+
 const setChip = (chip, text, status) => {
   chip.textContent = text;
   chip.dataset.status = status;
@@ -54,7 +56,8 @@ export class FillPanel {
   fill() {
     const { board } = this;
     if (!board.photo) return undefined;
-    return board.messages.attempt(() => board.progress.run("Filling …", async () => {
+    if (board.photo.is_empty) { board.messages.say(NOTHING); return undefined; }
+    return board.attempt(() => board.progress.run("Filling …", async () => {
       const key = board.photo.photo;
       board.messages.say("Filling …");
       const compare = byId("classical").checked, probe = byId("probe").checked;
@@ -77,9 +80,10 @@ export class FillPanel {
   }
 
   update({ photo, disabled }) {
-    for (const name of ["fill", "route"]) byId(name).disabled = disabled;
+    byId("route").disabled = disabled;
+    byId("fill").disabled = disabled || photo.is_empty;
+    byId("fill").title = photo?.is_empty ? NOTHING : "Fill (F)";
     const before = photo?.before; // the run's entry, if a run is open
-    byId("verdict").hidden = !before;
     if (!before) return;
     const status = photo.reviewed ? "reviewed" : before.status;
     setChip(byId("run-status"), status, photo.reviewed ? "ok" : status);

@@ -19,7 +19,7 @@ export class Keys {
     const actions = {
       z: () => mask.edit(event.shiftKey ? "redo" : "undo"),
       y: () => mask.edit("redo"),
-      s: () => save.save(),
+      s: () => save.decide("save"),
     };
     const action = actions[event.key.toLowerCase()];
     if (!action) return;
@@ -39,7 +39,7 @@ export class Keys {
   }
 
   stageActions(event) {
-    const { fill, list, stage, view } = this.board;
+    const { fill, list, save, stage, view } = this.board;
     return {
       b: () => this.choose("brush"),
       e: () => this.choose("eraser"),
@@ -55,6 +55,9 @@ export class Keys {
       1: () => stage.zoomTo(1),
       f: () => fill.fill(),
       c: () => view.setView(stage.view === "compare" ? "edit" : "compare"),
+      a: () => save.decide("accept"),
+      r: () => save.decide("restore"),
+      u: () => save.decide("put-back"),
       n: () => list.walk(1),
       p: () => list.walk(-1),
       ArrowLeft: () => this.arrow(-1, 0, event),

@@ -53,8 +53,10 @@ export class MaskPanel {
   }
 
   select() {
-    const { messages, progress } = this.board;
-    return messages.attempt(() => progress.run("Segmenting the photo …", () => this.addClass()));
+    const { board } = this;
+    return board.attempt(
+      () => board.progress.run("Segmenting the photo …", () => this.addClass()),
+    );
   }
 
   addClass() {
@@ -84,9 +86,9 @@ export class MaskPanel {
     for (const name of ["select", "load", "class", "how", "widen"]) byId(name).disabled = disabled;
     byId("do-undo").disabled = disabled || !photo.can_undo;
     byId("do-redo").disabled = disabled || !photo.can_redo;
-    byId("do-clear").disabled = disabled || !photo.share;
+    byId("do-clear").disabled = disabled || photo.is_empty;
     byId("share").textContent = !photo ? "No photo is open."
-      : photo.share ? `${percent(photo.share)} of the photo is marked.`
+      : !photo.is_empty ? `${percent(photo.share)} of the photo is marked.`
         : "Nothing is marked yet: draw, select by class, or load a mask.";
   }
 }

@@ -16,12 +16,6 @@ export class Messages {
 
   clear() { byId("alert").hidden = true; }
 
-  // Run an action of the person: the old alert goes, and an error is shown.
-  async attempt(action) {
-    this.clear();
-    try { return await action(); } catch (error) { this.fail(error); return undefined; }
-  }
-
   // Ask whether to replace a file.
   async confirmReplacing(text) {
     const dialog = byId("ask");

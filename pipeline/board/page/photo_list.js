@@ -63,7 +63,7 @@ export class PhotoList {
 
   position() { return this.shown().findIndex((p) => p.photo === this.board.photo?.photo); }
 
-  open(key) { return this.board.messages.attempt(() => this.board.open(key)); }
+  open(key) { return this.board.attempt(() => this.board.open(key)); }
 
   walk(by) {
     const next = this.shown()[this.position() + by];

@@ -62,6 +62,9 @@ export class Stage {
     this.tint();
   }
 
+  // Whether there is a layer beside the photo's own.
+  canCompare() { return Object.keys(this.layers).length > 1; }
+
   setLayers(layers) {
     this.layers = { photo: this.layers.photo, ...layers };
     this.details = {};

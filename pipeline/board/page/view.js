@@ -51,7 +51,7 @@ export class View {
 
   setView(name) {
     const { stage } = this.board;
-    const view = name === "compare" && !stage.layers.result ? "edit" : name;
+    const view = name === "compare" && !stage.canCompare() ? "edit" : name;
     const comparing = view === "compare";
     stage.drop();
     stage.view = view;
@@ -90,6 +90,6 @@ export class View {
 
   update({ disabled }) {
     byId("size").disabled = disabled;
-    this.input("view", "compare").disabled = !this.board.stage.layers.result;
+    this.input("view", "compare").disabled = !this.board.stage.canCompare();
   }
 }

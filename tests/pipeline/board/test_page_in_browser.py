@@ -17,6 +17,7 @@ from PIL import Image
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from tests.support.board_run import mark
 from tests.support.board_serving import Served, serve
 from tests.support.box_segmenter import BoxSegmenter
 from tests.support.browser import EXECUTABLE, FLAGS
@@ -238,7 +239,7 @@ def test_a_person_draws_fills_compares_undoes_and_saves(
         if button.is_disabled():
             break
         button.click()
-        page.wait_for_timeout(150)
+        page.evaluate("() => window.maskBoard.changes")
     page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
     # The stage looks as in the beginning, to the pixel.
     page.get_by_role("button", name="Fit the photo into the view").click()
@@ -527,6 +528,45 @@ def test_an_uploaded_photo_is_downloaded(
         assert np.array_equal(pixels(Path(down.value.path())), mask)
 
 
+def decide_by_keys(page: Any, source: Path, result: Path) -> None:
+    """Restore, put back and accept a run's result, and compare it before any fill."""
+    cleaned = result.read_bytes()
+    page.get_by_role("radio", name="Compare", exact=True).check(force=True)
+    assert page.locator("#mb-right-name").inner_text() == "Present result"
+    assert page.locator("#mb-put-back").is_hidden()
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("r")
+    page.wait_for_selector("#mb-status:has-text('The original is at')")
+    assert result.read_bytes() == source.read_bytes()
+    page.wait_for_selector("#mb-restore:disabled")
+    page.keyboard.press("u")
+    page.wait_for_selector("#mb-status:has-text('The earlier result is back at')")
+    assert result.read_bytes() == cleaned
+    assert "review 0.30" in page.locator("#mb-photo").inner_text()
+    page.keyboard.press("a")
+    page.wait_for_selector("#mb-status:has-text('Accepted')")
+    page.wait_for_selector("#mb-status:has-text('No photo is left for review.')")
+    page.wait_for_selector("#mb-accept:disabled")
+    assert page.locator("#mb-run-status").inner_text() == "reviewed"
+    assert result.read_bytes() == cleaned
+
+
+def show_a_changed_photo(page: Any, source: Path) -> None:
+    """Replace the open photo: the page says so, and shows the new one."""
+    page.get_by_role("radio", name="Mask", exact=True).check(force=True)
+    page.get_by_role("button", name="Clear the mask").click()
+    page.wait_for_selector("#mb-fill:disabled")
+    page.keyboard.press("f")
+    box = page.locator("#mb-stage").bounding_box()
+    draw(page, (box["width"] / 2, box["height"] / 2))
+    page.wait_for_selector("#mb-fill:enabled")
+    Image.fromarray(scene(300, 200, seed=8)).save(source)
+    page.get_by_role("button", name="Fill", exact=True).click()
+    page.wait_for_selector("#mb-alert:has-text('changed since it was opened')")
+    assert page.evaluate("() => maskBoard.photo.width") == 200
+    assert page.get_by_role("button", name="Fill", exact=True).is_disabled()
+
+
 def test_a_runs_photos_are_reviewed_and_saved(
     tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Path, visit: Open
 ) -> None:
@@ -543,12 +583,7 @@ def test_a_runs_photos_are_reviewed_and_saved(
         Image.fromarray(scene(240, 320, seed=i)).save(photos / name)
     clean = (Settings(probe=False), BatchSettings(classes=("person",), save_masks=True, workers=1))
     remove_folder([photos], *clean, command=f"remove-objects {photos}")
-    report = json.loads((cleaned / "report.json").read_text())
-    for entry, (status, score) in zip(
-        report["photos"], (("review", 0.3), ("ok", None), ("review", 0.8)), strict=True
-    ):
-        entry |= {"status": status, "score": score}
-    (cleaned / "report.json").write_text(json.dumps(report))
+    mark(cleaned, {"a.png": ("review", 0.3), "b.png": ("ok", None), "c.png": ("review", 0.8)})
     start = pixels(cleaned / "masks" / "c.png")
     with serve(tiny_weights, tmp_path, str(cleaned)) as board:
         page = visit(board)
@@ -571,9 +606,12 @@ def test_a_runs_photos_are_reviewed_and_saved(
         page.wait_for_selector("#mb-status:has-text('One photo is left for review.')")
         page.get_by_role("button", name="Next photo").click()
         page.wait_for_selector("#mb-status:has-text('a.png')")
+        assert not json.loads((cleaned / "report.json").read_text())["photos"][0].get("reviewed")
+        decide_by_keys(page, photos / "a.png", cleaned / "a.png")
+        show_a_changed_photo(page, photos / "a.png")
     entries = {p["input"]: p for p in json.loads((cleaned / "report.json").read_text())["photos"]}
     assert entries["c.png"]["reviewed"] is True
-    assert "reviewed" not in entries["a.png"]
+    assert (entries["a.png"]["status"], entries["a.png"]["reviewed"]) == ("review", True)
     mask = pixels(cleaned / "masks" / "c.png")
     assert mask[start].all()
     assert mask.sum() > start.sum() + 100

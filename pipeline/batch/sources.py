@@ -53,10 +53,15 @@ class KnownPhotos:
     def of(cls, rows: Mapping[str, JournalRow]) -> KnownPhotos:
         """Return the photos of a journal's rows.
 
-        A damaged or forged row must not lead out of the output folder.
+        A damaged or forged row must not lead out of the output folder, nor to another file name.
         """
         plain = {name: row for name, row in rows.items() if is_plain_name(name)}
-        return cls(plain, {row["source"]: name for name, row in plain.items() if row.get("source")})
+        names = {
+            source: name
+            for name, row in plain.items()
+            if (source := row.get("source")) and _parts(source)[-1:] == _parts(name)[-1:]
+        }
+        return cls(plain, names)
 
 
 def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputPhoto]:
@@ -71,24 +76,22 @@ def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputP
     """
     keys = [source_key(photo.source) for photo in photos]
     names = {key: known.names[key] for key in keys if key in known.names}
-    names |= _moved(
+    moved = _moved(
         [(k, p) for k, p in zip(keys, photos, strict=True) if k not in names], known, set(names)
     )
-    bases = _bases([*known.names.items(), *names.items()])
+    names |= moved
+    bases = _bases([*names.items(), *known.names.items()])
+    taken = _Taken(known, moved, names.values())
+    for key in keys:
+        if key not in names and (base := _base_of(key, bases)) is not None:
+            name = str(base[1] / _below(key, base[0]))
+            if taken.take(name, key):
+                names[key] = name
     roots = _outermost(source_key(p.root / "x") for p in photos)
     prefixes = _Prefixes(known, bool(bases), [*known.rows, *names.values()])
-    new = {
-        root
-        for key, root in ((key, _root_of(key, roots)) for key in keys)
-        if key not in names and _base_of(key, bases) is None
-    }
-    by_root = prefixes.choose(sorted(new))
-    for key in keys:
-        if key in names:
-            continue
-        base = _base_of(key, bases)
-        source, prefix = base if base else (root := _root_of(key, roots), by_root[root])
-        names[key] = str(prefix / _below(key, source))
+    roots_of = {key: _root_of(key, roots) for key in keys if key not in names}
+    by_root = prefixes.choose(sorted(set(roots_of.values())))
+    names |= {key: str(by_root[root] / _below(key, root)) for key, root in roots_of.items()}
     return [
         replace(photo, relative=PurePosixPath(names[key]))
         for key, photo in zip(keys, photos, strict=True)
@@ -120,6 +123,38 @@ def _moved(
     return names
 
 
+class _Taken:
+    """Names in the output folder that belong to photos, so that no other photo gets them."""
+
+    def __init__(self, known: KnownPhotos, moved: Mapping[str, str], names: Iterable[str]) -> None:
+        """Begin with the names of known photos, and of this run's so far.
+
+        Args:
+            known: the photos of earlier runs.
+            moved: the names of photos whose folder was moved, by their new keys.
+            names: the names that photos of this run have.
+        """
+        self._owners = {name: row["source"] for name, row in known.rows.items() if "source" in row}
+        self._moves = {
+            (_parts(self._owners[name])[:-1], _parts(key)[:-1]) for key, name in moved.items()
+        }
+        self._names = set(names)
+
+    def take(self, name: str, key: str) -> bool:
+        """Give a name to a photo; returns False if it is another photo's."""
+        if name in self._names or not self._may_have(name, key):
+            return False
+        self._names.add(name)
+        return True
+
+    def _may_have(self, name: str, key: str) -> bool:
+        """Whether nobody has the name, or the photo itself had it: moved, and changed since."""
+        owner = self._owners.get(name)
+        return owner is None or (
+            (_parts(owner)[:-1], _parts(key)[:-1]) in self._moves and not Path(owner).exists()
+        )
+
+
 def _is_content(source: Location, row: JournalRow) -> bool:
     """Whether a local file has the content of a row's photo; it is read if the sizes are equal."""
     recorded = row.get("source_mark")
@@ -131,23 +166,25 @@ def _is_content(source: Location, row: JournalRow) -> bool:
     return content_hash(mark(source)) == content_hash(recorded)
 
 
-def _bases(named: Iterable[tuple[str, str]]) -> dict[PurePath, PurePosixPath]:
+def _bases(named: Sequence[tuple[str, str]]) -> dict[PurePath, PurePosixPath]:
     """Return pairs of a source folder and the folder of its results, by known photos.
 
-    Source and name are stripped of their common ending: of ``/p/rome/a.jpg`` with the name
-    ``italy/rome/a.jpg`` the results of ``/p`` lie in ``italy``.
+    Of ``/p/rome/a.jpg`` with the name ``italy/rome/a.jpg`` the results of ``/p/rome`` lie in
+    ``italy/rome``, and those of ``/p`` in ``italy``, unless another source's photos lie there.
     """
     bases: dict[PurePath, PurePosixPath] = {}
+    owners: dict[PurePosixPath, PurePath] = {}
     for key, name in named:
-        source, result = _parts(key), PurePosixPath(name).parts
-        common = 0
-        while (
-            common < min(len(source) - 1, len(result))
-            and source[-1 - common] == result[-1 - common]
-        ):
-            common += 1
-        if common:
-            bases[_path(source[:-common])] = PurePosixPath(*result[:-common])
+        source, result = _path(_parts(key)).parent, PurePosixPath(name).parent
+        if source not in bases:
+            bases[source] = result
+            owners.setdefault(result, source)
+    for source, result in list(bases.items()):
+        while result != _TOP and source.name == result.name:
+            source, result = source.parent, result.parent
+            if owners.setdefault(result, source) != source:
+                break
+            bases.setdefault(source, result)
     return bases
 
 

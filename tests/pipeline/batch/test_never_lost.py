@@ -107,6 +107,51 @@ class TestSources:
             "oslo/IMG_1.bmp": "masks/oslo/IMG_1.png",
         }
 
+    def test_a_new_subfolder_with_the_name_of_another_source_keeps_off_its_results(
+        self, cities: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        rome, oslo = cities
+        out = tmp_path / "out"
+        run([rome], out)
+        run([oslo], out)
+        paint(rome / "oslo/IMG_1.bmp", 9)
+        for _ in range(2):
+            entries = run([rome, oslo], out).photos
+            assert {p["input"] for p in entries} == {
+                "IMG_1.bmp",
+                "oslo/IMG_1.bmp",
+                "rome/oslo/IMG_1.bmp",
+            }
+        assert {p["status"] for p in entries} == {"skipped"}
+        assert not (out / REPLACED).exists()
+
+    def test_a_folder_that_holds_a_known_source_does_not_get_the_top(
+        self, cities: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        rome, oslo = cities
+        out, trip = tmp_path / "out", tmp_path / "trip"
+        trip.mkdir()
+        oslo.rename(trip / "oslo")
+        run([rome], out)
+        run([trip / "oslo"], out)
+        paint(trip / "IMG_1.bmp", 9)
+        assert {p["input"]: p["status"] for p in run([trip], out).photos} == {
+            "oslo/IMG_1.bmp": "skipped",
+            "trip/IMG_1.bmp": "ok",
+        }
+        assert not (out / REPLACED).exists()
+
+    def test_a_new_subfolder_and_a_new_source_of_its_name_lie_side_by_side(
+        self, cities: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        rome, oslo = cities
+        out = tmp_path / "out"
+        run([rome], out)
+        paint(rome / "oslo/IMG_1.bmp", 9)
+        names = {p["input"] for p in run([rome, oslo], out).photos}
+        assert len(names) == 3
+        assert {"IMG_1.bmp", "oslo/IMG_1.bmp"} < names
+
     def test_a_moved_folder_is_not_cleaned_again(
         self, cities: tuple[Path, Path], tmp_path: Path
     ) -> None:

@@ -45,6 +45,9 @@ CALLS = {
     "progress": 0,
     "cancel": 0,
     "save": 2,
+    "accept": 1,
+    "restore": 2,
+    "put_back": 2,
 }
 
 

@@ -1,0 +1,134 @@
+"""Runs, the mask board, the user's hands and kills in any order: no result is lost or undone.
+
+``tests/support/states`` is the machine; ``python -m tools.states.main`` drives it for longer.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.support.states import hands
+from tests.support.states.commands import Command, cheap_machine
+from tests.support.states.disk import Disturbance
+from tests.support.states.machine import StatesMachine
+from tests.support.states.model import STORE, FoundError
+
+
+@pytest.fixture(autouse=True)
+def _cheap() -> Iterator[None]:
+    with cheap_machine():
+        yield
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatesMachine]:
+    monkeypatch.setattr(StatesMachine, "place", str(tmp_path))
+    machine = StatesMachine()
+    yield machine
+    machine.teardown()
+
+
+ROME = Command(("rome",), "cleaned", ("person",))
+
+
+def planted(machine: StatesMachine, act: Callable[[], None], command: Command = ROME) -> str:
+    """Let a run do something besides, at its end; return the kind of what the model finds."""
+    fault = Disturbance(0, act, r"os\.rename .*report\.html")
+    with pytest.raises(FoundError) as found:
+        machine.command(command, fault)
+    assert fault.happened
+    return found.value.kind
+
+
+def test_the_model_finds_a_change_outside_the_output(machine: StatesMachine) -> None:
+    photo = machine.world.photos("oslo")[0]
+    assert planted(machine, lambda: machine.world.new_photo(photo)) == "changed outside"
+    machine.seen = machine.world.look()
+    assert planted(machine, lambda: photo.chmod(0o600)) == "changed outside"
+
+
+def test_the_model_finds_every_kind_of_lost_result(machine: StatesMachine) -> None:
+    machine.command(ROME)
+    machine.command(Command(("far",), "cleaned", ("person",)))
+    mine, world = machine.ground / "cleaned" / "IMG_1.jpg", machine.world
+    foreign = machine.ground / "cleaned" / "foreign.png"
+    world.new_photo(foreign)
+    machine.user_acted("put a file")
+    oslo = Command(("oslo",), "cleaned", ("person",))
+    rome = world.photos("rome")[0]
+    assert planted(machine, lambda: shutil.copy(rome, mine)) == "replaced unasked"
+    machine.seen = world.look()
+    assert planted(machine, lambda: world.new_photo(mine), oslo) == "wrong photo"
+    machine.seen = world.look()
+    assert planted(machine, lambda: world.new_photo(foreign)) == "a person's file"
+    machine.seen = world.look()
+    assert planted(machine, foreign.unlink) == "vanished"
+
+
+def test_the_model_finds_a_result_that_was_not_kept(machine: StatesMachine) -> None:
+    machine.command(ROME)
+    machine.world.new_photo(machine.world.photos("rome")[0])
+    machine.user_acted("replace a photo")
+    store = machine.ground / "cleaned" / STORE
+    assert planted(machine, lambda: shutil.rmtree(store)) == "not in the store"
+
+
+def test_the_model_finds_a_report_that_tells_of_something_else(machine: StatesMachine) -> None:
+    path = machine.ground / "cleaned" / "report.json"
+
+    def edit(change: Callable[[list], None]) -> Callable[[], None]:
+        def act() -> None:
+            report = json.loads(path.read_text())
+            change(report["photos"])
+            path.write_text(json.dumps(report))
+
+        return act
+
+    assert planted(machine, edit(list.clear)) == "not in the report"
+    for change, kind in (
+        (lambda photos: photos.append({**photos[0], "output": "x.png"}), "reported, not there"),
+        (lambda photos: photos.append(photos[0]), "reported twice"),
+        (lambda photos: photos[0]["classes"].clear(), "wrong classes"),
+        (lambda photos: photos[0].update(earlier_status="unchanged"), "wrong status"),
+    ):
+        machine.seen = machine.world.look()
+        assert planted(machine, edit(change)) == kind
+
+
+def test_a_killed_process_changes_nothing_more(machine: StatesMachine) -> None:
+    for moment in (0, 20, 40):
+        machine.command(ROME, Disturbance(moment))
+    assert machine.endings["run: killed"] >= 3
+    machine.command(ROME, again=True)
+    assert len(hands.shown(machine.ground / "cleaned")) == 2
+
+
+#: Known and not mended yet, so only counted: see docs/reliability.md.
+OPEN = frozenset({"another photo's", "not in the report", "reported, not ours"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(2))
+def test_nothing_is_lost_in_any_order_of_steps(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StatesMachine, "place", str(tmp_path))
+    monkeypatch.setattr(StatesMachine, "ignored", OPEN)
+    run_state_machine_as_test(
+        seed(number)(StatesMachine),
+        settings=settings(
+            max_examples=20,
+            stateful_step_count=25,
+            phases=[Phase.generate],  # shortening takes minutes: tools.states.main does it
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,345 @@
+"""What must be true of the output folders, from what the commands said and what pictures show.
+
+The model reads no journal and no claim. It knows of every result and mask who made it, from which
+photo, and by which command; and what was replaced and must still be in the store.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from tests.support.states.commands import Command
+from tests.support.states.disk import State
+from tests.support.states.world import Given, content_of
+
+#: The store of replaced files, and how many versions a run's results of one photo keep.
+STORE, KEPT = ".remove-objects-replaced", 3
+REPORTS = ("report.json", "report.csv", "report.html")
+
+Look = dict[str, State]
+
+
+class FoundError(AssertionError):
+    """The program broke a promise.
+
+    Attributes:
+        kind: which one, in a few words.
+    """
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(f"{kind}: {what}")
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Record:
+    """A result or a mask that stands.
+
+    Attributes:
+        maker: ``run``, ``board`` or ``user``.
+        source: the photo's file; None for a file of which only the user knows where it is from.
+        made_from: the digest of the photo's content.
+        removed: the objects that the photo shows and the result does not.
+        command: the command that made it.
+        chained: whether it was made from an earlier result.
+        sure: whether the program must know that it made the file: no kill and no change of its
+            own notes came between.
+        superseded: whether the same photo has a newer result under another name.
+    """
+
+    maker: str
+    source: str | None = None
+    made_from: str | None = None
+    removed: frozenset[str] = frozenset()
+    command: Command | None = None
+    chained: bool = False
+    sure: bool = True
+    superseded: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person made it."""
+        return self.maker != "run"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A replaced file that must be in the store."""
+
+    name: str
+    content: str
+    made_from: str | None  # None: a person made it
+    record: Record
+
+
+@dataclass
+class Model:
+    """The model of all output folders.
+
+    Attributes:
+        roots: the output folders.
+        records: results and masks by their path.
+        kept: what the stores must hold, by output folder, oldest first.
+        ignored: kinds of findings that are only counted.
+        findings: how often each kind was found.
+        dry: the output folders whose report a dry run wrote.
+    """
+
+    roots: list[Path]
+    ignored: frozenset[str] = frozenset()
+    records: dict[str, Record] = field(default_factory=dict)
+    kept: dict[str, list[Kept]] = field(default_factory=dict)
+    findings: Counter[str] = field(default_factory=Counter)
+    dry: set[str] = field(default_factory=set)
+
+    def found(self, kind: str, what: str) -> None:
+        """Report a broken promise."""
+        self.findings[kind] += 1
+        if kind not in self.ignored:
+            raise FoundError(kind, what)
+
+    def root_of(self, path: str) -> Path | None:
+        """Return the output folder that a file lies in."""
+        return next((root for root in self.roots if Path(path).is_relative_to(root)), None)
+
+    def is_shown(self, path: str) -> bool:
+        """Whether a path is that of a result or a mask: in an output folder, not the program's."""
+        root = self.root_of(path)
+        if root is None:
+            return False
+        parts = Path(path).relative_to(root).parts
+        hidden = any(part.startswith(".") for part in parts)
+        return not hidden and parts[0] not in (*REPORTS, "report_files")
+
+    def is_mask(self, path: str) -> bool:
+        """Whether a path is that of a mask."""
+        root = self.root_of(path)
+        return root is not None and Path(path).relative_to(root).parts[0] == "masks"
+
+    def results(self, root: Path) -> dict[str, Record]:
+        """Return the results of a folder, by their name in it."""
+        return {
+            Path(path).relative_to(root).as_posix(): record
+            for path, record in self.records.items()
+            if Path(path).is_relative_to(root) and not self.is_mask(path)
+        }
+
+    def changes(self, before: Look, after: Look) -> list[str]:
+        """Return the results and masks that appeared, changed or vanished."""
+        return sorted(
+            path
+            for path in {*before, *after}
+            if self.is_shown(path) and _content(before, path) != _content(after, path)
+        )
+
+    # What the user does.
+
+    def user_changed(self, before: Look, after: Look) -> None:
+        """Note what the user did: a new file is the user's, a missing one the user's will."""
+        for path in self.changes(before, after):
+            if path in after:
+                self.records[path] = Record("user")
+            else:
+                self.records.pop(path, None)
+        for root in self.roots:  # cleared stores
+            self._forget_cleared(root, before, after)
+
+    def _forget_cleared(self, root: Path, before: Look, after: Look) -> None:
+        store = f"{root / STORE}/"
+        if any(p.startswith(store) for p in before) and not any(p.startswith(store) for p in after):
+            self.kept.pop(str(root), None)
+
+    def notes_changed(self, root: Path) -> None:
+        """The program's own notes were changed: it may take its own files for foreign ones."""
+        for path, record in self.records.items():
+            if Path(path).is_relative_to(root):
+                self.records[path] = replace(record, sure=False)
+
+    def may_have_made(self, root: Path, given: list[Given]) -> None:
+        """A run was killed that may have made the same bytes again: whose they are is unknown."""
+        for path, record in self.records.items():
+            if Path(path).is_relative_to(root) and same_photo(record, given) is not None:
+                self.records[path] = replace(record, sure=False)
+
+    def folder_removed(self, root: Path) -> None:
+        """The user removed an output folder."""
+        for path in [path for path in self.records if Path(path).is_relative_to(root)]:
+            del self.records[path]
+        self.kept.pop(str(root), None)
+
+    # What the program does.
+
+    def nothing_outside(self, root: Path | None, before: Look, after: Look) -> None:
+        """Check that nothing outside the output folder changed: content, name, mode, time."""
+        for path in sorted({*before, *after}):
+            if root is not None and Path(path).is_relative_to(root):
+                continue
+            if before.get(path) != after.get(path):
+                self.found("changed outside", f"{path}: {before.get(path)} -> {after.get(path)}")
+
+    def nothing_changed(self, root: Path, before: Look, after: Look) -> None:
+        """Check that a refused command changed no result, mask or report."""
+        for path in sorted({*before, *after}):
+            known = self.is_shown(path) or Path(path).name in REPORTS
+            if known and _content(before, path) != _content(after, path):
+                self.found("refused but worked", f"{path} changed")
+
+    def run_changed(
+        self, command: Command, given: list[Given], before: Look, after: Look, *, sure: bool
+    ) -> None:
+        """Check every change of a run, and note it."""
+        gone: list[tuple[str, Record | None]] = []
+        for path in self.changes(before, after):
+            record = self.records.pop(path, None)
+            if path in before and record is not None:
+                self._judge_run(path, record, command, given)
+                self.keep(path, before[path], record)
+            elif path in before:
+                record = Record("user")
+            if path not in after:
+                gone.append((path, record))
+            elif self.is_mask(path):
+                self.records[path] = self._mask_record(path, command, given, sure)
+            else:
+                self.records[path] = self._result_record(path, after, record, command, given, sure)
+
+        for path, record in gone:
+            if record is None or not self.has_other(path, record):
+                self.found("vanished", f"{path} was removed by a run")
+
+    def has_other(self, path: str, record: Record) -> bool:
+        """Whether a result was only put away, because its photo has a new one of another name."""
+        return any(
+            other.source == record.source and self.root_of(name) == self.root_of(path)
+            for name, other in self.records.items()
+            if record.source is not None and self.is_mask(name) == self.is_mask(path)
+        )
+
+    def _judge_run(self, path: str, record: Record, command: Command, given: list[Given]) -> None:
+        """Check that a run may replace a result or a mask."""
+        photo = same_photo(record, given)
+        told = command.has("overwrite") or command.has("add")
+        if command.has("dry-run") and not self.is_mask(path):
+            self.found("dry run wrote", path)
+        elif record.source is not None and photo is None and _stands(record):
+            self.found("another photo's", f"{path} was made from {record.source}")
+        elif record.by_hand and not told:
+            self.found("a person's file", f"{path} was made by the {record.maker}")
+        elif not told and photo is None and not self.is_mask(path):
+            self.found("replaced unasked", f"{path}, made from {record.source}, which is gone")
+        elif (
+            not told
+            and photo is not None
+            and photo.digest == record.made_from
+            and not self.is_mask(path)
+            and not _by_other_masks(command, record)
+        ):
+            self.found("replaced unasked", f"{path}, made by {record.command}")
+
+    def _result_record(
+        self,
+        path: str,
+        after: Look,
+        earlier: Record | None,
+        command: Command,
+        given: list[Given],
+        sure: bool,
+    ) -> Record:
+        """Return a new result's record, after checking that it is one of a given photo."""
+        seen = content_of(after[path])
+        photos = [g for g in given if seen is not None and g.facts.shot == seen.shot]
+        if not photos or seen is None:
+            self.found("wrong photo", f"{path} shows none of the given photos: {seen}")
+            return Record("run", sure=False)
+        photo = max(photos, key=lambda g: path.endswith(f"/{g.name}"))
+        if seen.objects & command.targets and not command.has("masks"):
+            self.found("not removed", f"{path} still shows {sorted(seen.objects)}")
+        chained = command.has("add")
+        removed = photo.facts.objects - seen.objects
+        if not chained and not removed <= command.targets:
+            self.found("wrong pixels", f"{path} lacks {sorted(removed)}")
+        self.time_and_rights(path, after[path], photo, strip=command.has("strip"))
+        self._supersede(path, photo)
+        return Record("run", photo.path, photo.digest, removed, command, chained, sure)
+
+    def time_and_rights(self, path: str, state: State, photo: Given, *, strip: bool) -> None:
+        """Check that a new result keeps its photo's time, and has at most its rights."""
+        if state.mode & ~photo.mode:
+            self.found("wider rights", f"{path}: {state.mode:o}, the photo has {photo.mode:o}")
+        if not strip and state.mtime != photo.mtime:
+            self.found("another time", f"{path}: {state.mtime}, the photo has {photo.mtime}")
+
+    def _supersede(self, path: str, photo: Given) -> None:
+        for other, record in self.records.items():
+            same = record.source == photo.path and self.root_of(other) == self.root_of(path)
+            if same and other != path and not self.is_mask(other):
+                self.records[other] = replace(record, superseded=True)
+
+    def _mask_record(self, path: str, command: Command, given: list[Given], sure: bool) -> Record:
+        stem = PurePosixPath(path).stem
+        named = [
+            g for g in given if stem in (PurePosixPath(g.name).stem, PurePosixPath(g.name).name)
+        ]
+        photo = named[0] if len(named) == 1 else None
+        source = None if photo is None else photo.path
+        return Record("run", source, None, command=command, sure=sure)
+
+    def keep(self, path: str, state: State, record: Record) -> None:
+        """Note that a replaced file must be in the store."""
+        if self.is_mask(path) and not record.by_hand:
+            return  # a run makes it again
+        root = self.root_of(path)
+        made_from = None if record.by_hand else record.made_from
+        kept = self.kept.setdefault(str(root), [])
+        new = Kept(path, state.content, made_from, record)
+        kept[:] = [k for k in kept if (k.name, k.content) != (path, state.content)] + [new]
+        versions = [k for k in kept if (k.name, k.made_from) == (path, made_from)]
+        if made_from is not None:
+            for old in versions[:-KEPT]:
+                kept.remove(old)
+
+    def earlier(self, path: str, content: str) -> Record | None:
+        """Return the record of a kept file of this name and content."""
+        kept = self.kept.get(str(self.root_of(path)), [])
+        return next((k.record for k in kept if (k.name, k.content) == (path, content)), None)
+
+    def store_is_whole(self, after: Look) -> None:
+        """Check that every replaced file that must be kept is kept."""
+        for root, kept in self.kept.items():
+            there = {state.content for path, state in after.items() if path.startswith(f"{root}/")}
+            for file in list(kept):
+                if file.content not in there:
+                    kept.remove(file)
+                    self.found("not in the store", f"the earlier {file.name} is gone")
+
+    def confirm(self, root: Path, outputs: set[str]) -> None:
+        """A completed report names these results: the program knows them."""
+        for name in outputs:
+            if (path := str(root / name)) in self.records:
+                self.records[path] = replace(self.records[path], sure=True)
+
+
+def same_photo(record: Record, given: list[Given]) -> Given | None:
+    """Return the given photo that a result was made from: by its file, or moved."""
+    for photo in given:
+        if photo.path == record.source:
+            return photo
+    for photo in given:
+        if photo.digest == record.made_from and not _stands(record):
+            return photo
+    return None
+
+
+def _by_other_masks(command: Command, record: Record) -> bool:
+    """Whether the photo may have another mask of the user's now: a changed input, like a photo."""
+    return command.has("masks") and record.command is not None and record.command.has("masks")
+
+
+def _stands(record: Record) -> bool:
+    return record.source is not None and Path(record.source).is_file()
+
+
+def _content(look: Look, path: str) -> str | None:
+    return look[path].content if path in look else None

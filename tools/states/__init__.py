@@ -1,0 +1,1 @@
+"""The machine of the states, for thousands of steps."""

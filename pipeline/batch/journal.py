@@ -39,9 +39,10 @@ class JournalRow(TypedDict):
     (``sources.source_key``), ``source_mark`` the file's mark, and ``given_marks`` those of its own
     mask and its ground truth. ``made_with`` names the settings, which ``settings`` holds in the
     first row of a run that has them. ``written`` and ``mask_written`` are the marks of its result
-    and its mask. ``facts`` are about the worker; they are there if they differ from the facts of
-    the rows before. Version 0.1.0 wrote no ``source`` and no ``made_with`` but ``identity``, a hash
-    of the photo's files and settings.
+    and its mask. ``mended`` says that the result continues one that a person mended. ``facts`` are
+    about the worker; they are there if they differ from the facts of the rows before. Version 0.1.0
+    wrote no ``source`` and no ``made_with`` but ``identity``, a hash of the photo's files and
+    settings.
 
     When a row is read, ``input`` and ``entry`` must be right; anything else of another shape is
     ignored.
@@ -57,6 +58,7 @@ class JournalRow(TypedDict):
     identity: NotRequired[str | None]
     written: NotRequired[Stamp | None]
     mask_written: NotRequired[Stamp | None]
+    mended: NotRequired[bool]
     facts: NotRequired[WorkerFacts]
 
 
@@ -86,6 +88,7 @@ _TYPES: dict[str, Any] = {
     "identity": str | None,
     "written": list[Any] | None,
     "mask_written": list[Any] | None,
+    "mended": bool,
     "facts": WorkerFacts,
 }
 

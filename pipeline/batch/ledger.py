@@ -7,7 +7,7 @@ photo has changed. Everything is decided before any work starts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -29,7 +29,7 @@ from ..system.atomic import is_file
 from ..types import Status
 from . import made_with as made
 from .names import possible_masks
-from .output.claims import foreign_file, recover
+from .output.claims import LeftClaim, foreign_file, is_by_a_person, recover
 from .output.protocol import Output
 from .scan import PlannedPhoto
 from .settings import BatchSettings
@@ -154,8 +154,7 @@ class Ledger:
         if conflicts:
             raise UsageError(self._conflict_message(conflicts))
         refused = [e for e in decided.entries if e["status"] == Status.FAILED.value]
-        if refused:
-            decided.notes.append(_refusal_note(refused, self.folder))
+        decided.notes += _refusal_notes(refused, self.folder)
         kept = self.folder / REPLACED
         decided.notes += [
             (one if count == 1 else many).format(count=count, kept=kept)
@@ -175,6 +174,8 @@ class Ledger:
         }
         if current != self._last_facts:
             self._last_facts, row = current, {**row, "facts": current}
+        if self.batch.dry_run and row["input"] in self._claims:
+            return row["entry"]  # else the journal would forget what only the claim knows
         before, entry = self._untouched_result(row), row["entry"]
         if before is None:
             self._release(self.journal.add(row))
@@ -236,6 +237,12 @@ class Ledger:
     def _decide(self, task: Task) -> Task | Entry | _Conflict:
         """Decide what happens to one photo."""
         row = task.row
+        if (owner := self._other_owner(task)) is not None:
+            return failed_entry(
+                task.name,
+                f"{self.output}/{owner['entry']['output']}: is the result of another photo, "
+                f"{owner['input']}; rename one of them, or name another folder with --output",
+            )
         output = None if row is None else row["entry"]["output"]
         if row is None or output is None or not _is_result_of(task.name, output):
             return self._without_result(task)
@@ -244,6 +251,25 @@ class Ledger:
             return self._with_result(task, row)
         return self._without_result(task)
 
+    def _other_owner(self, task: Task) -> JournalRow | None:
+        """Return the row of another photo whose result stands where this one's would go.
+
+        With ``--lossless``, the result of ``a.jpg`` has the name of the photo ``a.jpg.png``.
+        """
+        places = [str(task.target)]
+        if self._settings.lossless and task.target.suffix.lower() in LOSSY_SUFFIXES:
+            places.append(f"{task.target}.png")
+        for place in places:
+            for name in {place, place.removesuffix(".png")} - {task.name}:
+                row = self.journal.rows.get(name)
+                if (
+                    row is not None
+                    and row["entry"]["output"] == place
+                    and self._standing.is_unchanged(PurePosixPath(place), row.get("written"))
+                ):
+                    return row
+        return None
+
     def _without_result(self, task: Task) -> Task | Entry | _Conflict:
         """Decide about a photo of which no result that the journal knows stands."""
         if self.batch.dry_run:
@@ -251,16 +277,27 @@ class Ledger:
             return task if entry is None else entry
         claim = self._claims.get(task.name)
         if claim is not None and _is_result_of(task.name, str(claim.name)):
-            return self._with_claimed_result(task, claim.row)
+            return self._with_claimed_result(task, claim)
         lossy = task.target.suffix.lower() in LOSSY_SUFFIXES
         decided_later = self._settings.lossless and lossy
         if not self.batch.overwrite and not decided_later and self._standing.exists(task.target):
             return failed_entry(task.name, foreign_file(f"{self.output}/{task.target}"))
         return task
 
-    def _with_claimed_result(self, task: Task, row: JournalRow) -> Task | _Conflict:
-        """Decide about a photo whose result a killed run finished but did not record."""
-        differing = made.differences(row.get("settings") or {}, self._made_with)
+    def _with_claimed_result(self, task: Task, claim: LeftClaim) -> Task | Entry | _Conflict:
+        """Decide about a photo whose result a killed run finished but did not record.
+
+        Classes can be added only to a result whose entry is known, so to the one before.
+        """
+        row = task.row
+        if (
+            self.batch.add
+            and row is not None
+            and row["entry"]["output"] == str(claim.name)
+            and self.output.put_back(claim.name, row, claim.row)
+        ):
+            return self._with_result(task, row)
+        differing = made.differences(claim.row.get("settings") or {}, self._made_with)
         if differing and not self.batch.overwrite:
             return _Conflict(task.name, differing)
         return task
@@ -294,8 +331,7 @@ class Ledger:
         mask, truth = _pair(row.get("given_marks"))
         if task.mask_changed(mask):
             return self._with_changed_photo(task, row, _CHANGED_MASK)
-        reviewed = row["entry"].get("reviewed")
-        if not reviewed and self._reports_more(task, row, earlier, truth):
+        if not is_by_a_person(row) and self._reports_more(task, row, earlier, truth):
             return task
         if made.is_of_another_version(earlier, self._made_with):
             self._notes[_OTHER_VERSION] += 1
@@ -303,12 +339,15 @@ class Ledger:
 
     def _with_changed_photo(self, task: Task, row: JournalRow, note: _Note) -> Task | Entry:
         """Decide about a photo that changed, or got another mask, since its result was made."""
-        if row["entry"].get("reviewed"):
-            failed = failed_entry(
-                task.name,
-                f"{task.source}: changed since its result was saved at the mask board; the result "
-                "stays. Use --overwrite to clean the photo anew, or open it at the board",
+        if self.batch.add or is_by_a_person(row):
+            what = (
+                "changed since its result was made, so no class can be added to that; the result "
+                "stays. Use --overwrite, with all its classes, to clean the photo anew"
+                if self.batch.add
+                else "changed since its result was saved at the mask board; the result stays. "
+                "Use --overwrite to clean the photo anew, or open it at the board"
             )
+            failed = failed_entry(task.name, f"{task.source}: {what}")
             return cast("Entry", {**failed, "output": row["entry"]["output"]})
         self._notes[note] += 1
         return task
@@ -425,8 +464,7 @@ class Ledger:
 
     def _conflict_message(self, conflicts: Sequence[_Conflict]) -> str:
         """Say which results stand in the way, how they differ, and what the user can do."""
-        names = ", ".join(conflict.name for conflict in conflicts[:_NAMED])
-        more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
+        names = _some([conflict.name for conflict in conflicts])
         differing: dict[str, Any] = {}
         for conflict in conflicts:
             differing |= conflict.earlier
@@ -442,7 +480,7 @@ class Ledger:
             else ""
         )
         return (
-            f"{self.folder} holds results of these photos that were made with {how}: {names}{more}."
+            f"{self.folder} holds results of these photos that were made with {how}: {names}."
             f" Nothing was done. {add}--overwrite cleans the photos anew and keeps the present "
             f"results in {REPLACED}; or name another folder with --output"
         )
@@ -481,16 +519,29 @@ def _pair(marks: Sequence[Stamp | None] | None) -> tuple[Stamp | None, Stamp | N
     return (marks[0], marks[1]) if marks is not None and len(marks) == 2 else (None, None)
 
 
-def _refusal_note(refused: Sequence[Entry], folder: Location) -> str:
-    names = ", ".join(entry["input"] for entry in refused[:_NAMED])
-    more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
-    what = "1 file that a person made or changed stays"
-    if len(refused) > 1:
-        what = f"{len(refused)} files that a person made or changed stay"
-    return (
-        f"{folder}: {what} where results would go ({names}{more}), and these photos are not "
-        "cleaned; move the files away, or use --overwrite"
-    )
+def _refusal_notes(refused: Sequence[Entry], folder: Location) -> Iterator[str]:
+    """Yield a sentence about files in the way, and one about results whose photos changed."""
+    in_the_way = [entry["input"] for entry in refused if entry["output"] is None]
+    if in_the_way:
+        what = "1 file that a person made or changed stays"
+        if len(in_the_way) > 1:
+            what = f"{len(in_the_way)} files that a person made or changed stay"
+        yield (
+            f"{folder}: {what} where results would go ({_some(in_the_way)}), and these photos are "
+            "not cleaned; move the files away, or use --overwrite"
+        )
+    changed = [entry["input"] for entry in refused if entry["output"] is not None]
+    if changed:
+        what = "1 result stays although its photo or mask"
+        if len(changed) > 1:
+            what = f"{len(changed)} results stay although their photos or masks"
+        yield f"{folder}: {what} changed ({_some(changed)}); the report says why, and what to do"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location | None]:

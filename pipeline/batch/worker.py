@@ -30,7 +30,7 @@ from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..types import Mask, Outcome, Photo, Status
 from .made_with import MadeWith, name_of
-from .output.claims import Claim, mask_key
+from .output.claims import Claim, is_by_a_person, mask_key
 from .output.protocol import Output
 from .settings import BatchSettings
 
@@ -262,7 +262,10 @@ class Worker:
     def _add(self, current: _InProgress, source: Path) -> Entry:
         """Return the photo's entry, with more classes removed from its earlier result."""
         task, watch = current.task, Stopwatch()
-        earlier = cast("JournalRow", task.row)["entry"]
+        earlier_row = cast("JournalRow", task.row)
+        earlier = earlier_row["entry"]
+        if is_by_a_person(earlier_row):
+            current.row["mended"] = True
         name = PurePosixPath(str(earlier["output"]))
         with local_copy(self.output.location(name)) as result:
             with watch("read"):

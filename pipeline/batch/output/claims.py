@@ -74,11 +74,16 @@ class LeftClaim:
 def made_from(row: Mapping[str, Any] | None) -> str | None:
     """Return the SHA-256 of the photo from which a run can make a row's result again.
 
-    None for a result that a person reviewed or made.
+    None for a result that a person reviewed or made, or that continues such a one.
     """
-    if row is None or (row.get("entry") or {}).get("reviewed"):
+    if row is None or is_by_a_person(row):
         return None
     return content_hash(row.get("source_mark"))
+
+
+def is_by_a_person(row: Mapping[str, Any]) -> bool:
+    """Whether a person's work is in a row's result: reviewed, or continued from a reviewed one."""
+    return bool((row.get("entry") or {}).get("reviewed") or row.get("mended"))
 
 
 def mask_key(photo: str) -> str:

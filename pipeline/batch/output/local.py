@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ...report.files import write_reports
 from ...storage.layout import PREVIEWS
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system import lock
-from ...system.atomic import Placement, atomic_write, remove_parts
+from ...system.atomic import Placement, atomic_write, copy_photo, remove_parts
 from ...system.confined import remove
 from ..journal import Journal, JournalRow
 from . import replaced
@@ -92,8 +93,10 @@ class LocalOutput:
             raise UnwritableError(foreign_file(target))
         current, kept = mark(target), None
         if current is not None and content_hash(current) != content_hash(written):
-            earlier = claim.earlier if is_ours else None
-            path = replaced.keep(self.folder, claim.name, earlier, made_from(earlier))
+            # Of the file of a killed attempt, only the claim knows; the row is another file's.
+            earlier = claim.earlier if is_unchanged(target, claim.ours) else None
+            source = made_from(earlier or (claim.row if is_ours else None))
+            path = replaced.keep(self.folder, claim.name, earlier, source)
             kept = None if path is None else PurePosixPath(path.relative_to(self.folder))
         placement, known = Placement(within=self.folder), current if is_ours else None
         file_name = self._claim_file(claim.photo)
@@ -109,6 +112,22 @@ class LocalOutput:
         with suppress(OSError):
             remove(self.folder / claim.name, self.folder)
         return None if path is None else PurePosixPath(path.relative_to(self.folder))
+
+    def put_back(self, name: PurePosixPath, row: JournalRow, standing: JournalRow) -> bool:
+        """Put the file of a row back under its name; the one that stands there is kept."""
+        digest, target = content_hash(row.get("written")), self.folder / name
+        for version in replaced.versions(self.folder, name):
+            if digest is None or not version.is_like(digest):
+                continue
+            if content_hash(mark(version.path)) == digest:
+
+                def keep(_: Path, __: Path) -> None:
+                    replaced.keep(self.folder, name, None, made_from(standing))
+
+                placement = replace(Placement(self.folder).like(version.path), before=keep)
+                copy_photo(version.path, target, placement=placement)
+                return True
+        return False
 
     def location(self, name: PurePosixPath) -> Path:
         """Return where a file of the folder lies."""

@@ -79,6 +79,18 @@ class Output(Protocol):
             The name of the kept file in the output folder; None if there was none of ours.
         """
 
+    def put_back(self, name: PurePosixPath, row: JournalRow, standing: JournalRow) -> bool:
+        """Undo what a killed run did to a result that it continued.
+
+        Args:
+            name: the result's name.
+            row: the journal's row about the earlier result.
+            standing: what the claim says of the file that stands there; that file is kept.
+
+        Returns:
+            Whether the earlier result was kept, and stands again.
+        """
+
     def location(self, name: PurePosixPath) -> Location:
         """Return where a file of the folder lies."""
 

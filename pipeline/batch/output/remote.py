@@ -100,7 +100,10 @@ class RemoteOutput:
             if known is None and not self.overwrite:
                 raise UnwritableError(foreign_file(target))
             if _content_stamp(before) != written:
-                kept = self._keep(claim.name, before, claim.earlier if known else None)
+                # Of the file of a killed attempt, only the claim knows; the row is another file's.
+                earlier = claim.earlier if current == claim.ours else None
+                maker = earlier or (claim.row if known else None)
+                kept = self._keep(claim.name, before, earlier, maker)
         # The object's ETag is unknown before the upload, so remote claims store a content hash.
         self._claim_file(claim.photo).write(
             claim_text(claim.photo, claim.name, written, known, claim.row)
@@ -113,9 +116,13 @@ class RemoteOutput:
         target = self.folder / claim.name
         if claim.ours is None or target.stamp() != claim.ours:
             return None
-        kept = self._keep(claim.name, target.read() or b"", claim.earlier)
+        kept = self._keep(claim.name, target.read() or b"", claim.earlier, claim.earlier)
         target.delete()
         return kept
+
+    def put_back(self, name: PurePosixPath, row: JournalRow, standing: JournalRow) -> bool:
+        """Return False: the journal holds no hash of a store's file that would find it."""
+        return False
 
     def location(self, name: PurePosixPath) -> RemotePath:
         """Return where a file of the folder lies."""
@@ -153,8 +160,21 @@ class RemoteOutput:
         stamp = _content_stamp(content)
         return stamp if stamp in self._claimed_stamps(claim.photo, claim.name) else None
 
-    def _keep(self, name: PurePosixPath, content: bytes, row: JournalRow | None) -> PurePosixPath:
-        """Upload a copy of a file that is about to be replaced, see ``replaced.keep``."""
+    def _keep(
+        self,
+        name: PurePosixPath,
+        content: bytes,
+        row: JournalRow | None,
+        maker: Mapping[str, Any] | None,
+    ) -> PurePosixPath:
+        """Upload a copy of a file that is about to be replaced, see ``replaced.keep``.
+
+        Args:
+            name: its name.
+            content: its bytes.
+            row: the journal's row that describes it.
+            maker: what is known of the photo from which a run can make it again.
+        """
         digest = hashlib.sha256(content).hexdigest()
         folder = self.folder / REPLACED / name
         existing = sorted(path for path in folder.files() if not path.endswith(".json"))
@@ -163,7 +183,7 @@ class RemoteOutput:
                 return PurePosixPath(REPLACED, name, other)
         version = replaced.version_name(name, digest)
         (folder / version).write(content)
-        (folder / f"{version}.json").write(replaced.version_text(row, made_from(row)))
+        (folder / f"{version}.json").write(replaced.version_text(row, made_from(maker)))
         versions = []
         for other in [*existing, version]:
             text = (folder / f"{other}.json").read() or b""

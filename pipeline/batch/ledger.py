@@ -238,11 +238,7 @@ class Ledger:
         """Decide what happens to one photo."""
         row = task.row
         if (owner := self._other_owner(task)) is not None:
-            return failed_entry(
-                task.name,
-                f"{self.output}/{owner['entry']['output']}: is the result of another photo, "
-                f"{owner['input']}; rename one of them, or name another folder with --output",
-            )
+            return self._of_another_photo(task, owner["input"])
         output = None if row is None else row["entry"]["output"]
         if row is None or output is None or not _is_result_of(task.name, output):
             return self._without_result(task)
@@ -270,6 +266,14 @@ class Ledger:
                     return row
         return None
 
+    def _of_another_photo(self, task: Task, owner: str) -> Entry:
+        """Return the entry of a photo whose result would replace another photo's."""
+        return failed_entry(
+            task.name,
+            f"{self.output}/{task.target}: is the result of another photo, {owner}; rename one of "
+            "them, or name another folder with --output",
+        )
+
     def _without_result(self, task: Task) -> Task | Entry | _Conflict:
         """Decide about a photo of which no result that the journal knows stands."""
         if self.batch.dry_run:
@@ -289,7 +293,9 @@ class Ledger:
 
         Classes can be added only to a result whose entry is known, so to the one before.
         """
-        row = task.row
+        row, source = task.row, claim.row.get("source", task.key)
+        if source != task.key and not is_same_file(task.source, claim.row.get("source_mark")):
+            return self._of_another_photo(task, source)
         if (
             self.batch.add
             and row is not None
@@ -310,11 +316,7 @@ class Ledger:
             return self._with_old_result(task, row)
         if not is_same_file(task.source, row["source_mark"]):
             if row.get("source") != task.key:
-                return failed_entry(
-                    task.name,
-                    f"{self.output}/{task.target}: is the result of another photo, "
-                    f"{row.get('source')}; name another folder with --output",
-                )
+                return self._of_another_photo(task, str(row.get("source")))
             return self._with_changed_photo(task, row, _CHANGED_PHOTO)
         return self._with_same_photo(task, row)
 

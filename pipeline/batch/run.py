@@ -207,8 +207,9 @@ def _plan(
     journals: list[Journal] = []
 
     def known(folder: Location) -> KnownPhotos:
-        journals.append(open_output(folder).journal())
-        return KnownPhotos.of(journals[0].rows)
+        output = open_output(folder)
+        journals.append(output.journal())
+        return KnownPhotos.of(journals[0].rows, output.left_claims())
 
     plan = plan_run(
         locations,

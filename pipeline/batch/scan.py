@@ -142,9 +142,11 @@ def _given_names(photo: InputPhoto, is_unique: bool) -> tuple[PurePosixPath, ...
 
 def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
     """Return the masks that earlier runs saved, by the names of their photos."""
+    # The row of a claim that a killed run left has no entry.
+    saved = {name: (row.get("entry") or {}).get("mask") for name, row in known.rows.items()}
     return {
-        name: next((m for m in possible_masks(name) if str(m) == row["entry"]["mask"]), None)
-        for name, row in known.rows.items()
+        name: next((own for own in possible_masks(name) if str(own) == mask), None)
+        for name, mask in saved.items()
     }
 
 

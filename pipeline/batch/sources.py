@@ -23,6 +23,7 @@ from .names import RESERVED, InputPhoto, folded
 
 if TYPE_CHECKING:
     from .journal import JournalRow
+    from .output.claims import LeftClaim
 
 _TOP = PurePosixPath()
 
@@ -50,12 +51,13 @@ class KnownPhotos:
     names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: Mapping[str, JournalRow]) -> KnownPhotos:
-        """Return the photos of a journal's rows.
+    def of(cls, rows: Mapping[str, JournalRow], claims: Iterable[LeftClaim] = ()) -> KnownPhotos:
+        """Return the photos of a journal's rows, and of claims that a killed run left.
 
         A damaged or forged row must not lead out of the output folder, nor to another file name.
         """
-        plain = {name: row for name, row in rows.items() if is_plain_name(name)}
+        known = {claim.photo: claim.row for claim in claims} | dict(rows)
+        plain = {name: row for name, row in known.items() if is_plain_name(name)}
         names = {
             source: name
             for name, row in plain.items()

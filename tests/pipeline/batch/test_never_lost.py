@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch.journal import Journal, JournalRow
 from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
@@ -210,6 +211,28 @@ class TestSources:
         with pytest.raises(UsageError, match="another run wrote there"):
             run([oslo], out)
         assert set(report(out)) == {"IMG_1.bmp"}
+
+    def test_a_killed_runs_result_is_not_another_folders(
+        self, cities: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        rome, oslo = cities
+        out = tmp_path / "out"
+        add = Journal.add
+
+        def killed(journal: Journal, row: JournalRow) -> list[str]:
+            raise SystemExit("killed after the result took its name")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Journal, "add", killed)
+            with pytest.raises(SystemExit):
+                run([rome], out)
+        assert Journal.add is add
+        first = (out / "IMG_1.bmp").read_bytes()
+        assert [p["output"] for p in run([oslo], out).photos] == ["oslo/IMG_1.bmp"]
+        assert (out / "IMG_1.bmp").read_bytes() == first
+        assert [p["output"] for p in run([rome], out).photos] == ["IMG_1.bmp"]
+        assert (out / "IMG_1.bmp").read_bytes() == first
+        assert set(report(out)) == {"IMG_1.bmp", "oslo/IMG_1.bmp"}
 
 
 class TestOtherSettings:

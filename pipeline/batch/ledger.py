@@ -6,6 +6,7 @@ photo has changed. Everything is decided before any work starts.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -315,8 +316,9 @@ class Ledger:
         if "source_mark" not in row:
             return self._with_old_result(task, row)
         if not is_same_file(task.source, row["source_mark"]):
-            if row.get("source") != task.key:
-                return self._of_another_photo(task, str(row.get("source")))
+            if _is_of_another_photo(task, row):
+                failed = self._of_another_photo(task, str(row.get("source")))
+                return cast("Entry", {**failed, "output": row["entry"]["output"]})
             return self._with_changed_photo(task, row, _CHANGED_PHOTO)
         return self._with_same_photo(task, row)
 
@@ -413,7 +415,9 @@ class Ledger:
     def _finished(self, task: Task, row: JournalRow) -> Entry:
         """Return the entry of a finished photo, and note where the photo lies now."""
         entry = self._with_present_mask(row["entry"])
-        was_earlier = task.name in self.journal.earlier
+        # A run that resumes an interrupted one tells of its photos as one undisturbed run would;
+        # what a person decided meanwhile is no work of either.
+        was_earlier = task.name in self.journal.earlier or bool(entry.get("reviewed"))
         if "source" in row and row["source"] != task.key:
             self.journal.update({**row, "source": task.key})
         return _as_earlier(entry) if was_earlier else entry
@@ -499,6 +503,14 @@ def _as_earlier(entry: Entry) -> Entry:
         "reason": f"{EARLIER}{status}: {entry['reason']}",
     }
     return cast("Entry", {**entry, **earlier})
+
+
+def _is_of_another_photo(task: Task, row: JournalRow) -> bool:
+    """Whether the photo of a row is another one, and not this one before its folder was moved."""
+    source = row.get("source")
+    return source not in (None, task.key) and (
+        not isinstance(task.source, Path) or os.path.lexists(str(source))
+    )
 
 
 def _is_result_of(name: str, output: str) -> bool:

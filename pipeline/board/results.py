@@ -251,6 +251,21 @@ class _Change:
         return any(is_unchanged(path, stamp) for stamp in known)
 
 
+def _refuse_other_photo(item: Item, row: JournalRow | None) -> None:
+    """Refuse to decide about a photo whose name has become another photo's in the output folder.
+
+    Raises:
+        ChangedError: the journal's row is about another photo.
+    """
+    source = None if row is None else row.get("source")
+    if row is None or source in (None, source_key(item.source)):
+        return
+    if not is_unchanged(item.source, row.get("source_mark")):
+        raise ChangedError(
+            f"{item.target}: is the result of another photo by now, {source}; start the board again"
+        )
+
+
 class Results:
     """The results of what the board has opened. Safe to use from several threads."""
 
@@ -390,6 +405,8 @@ class Results:
         with self._lock, lock.folder_lock(output), ExitStack() as parts:
             _remove_parts(item, output)
             records = Records(output, item.name) if self._opened.mode == "run" else None
+            if records is not None:
+                _refuse_other_photo(item, records.row)
             yield _Change(session, output, records, self._written, parts)
 
 

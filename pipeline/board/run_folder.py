@@ -257,7 +257,9 @@ def _current_entries(folder: Path, report: Report, journal: Journal) -> list[Ent
         if row is None or not (row["entry"].get("reviewed") or entry.get("reviewed")):
             return entry
         first, output = _as_first_reported(entry, journal), row["entry"]["output"]
-        if first == row["entry"] or output is None or not is_plain(output):
+        # The journal answers for a skipped photo, so only its mark tells whether it is newer.
+        is_known = first == row["entry"] and entry.get("reviewed") == first.get("reviewed")
+        if is_known or output is None or not is_plain(output):
             return entry
         return row["entry"] if is_unchanged(folder / output, row.get("written")) else entry
 

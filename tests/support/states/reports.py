@@ -152,7 +152,7 @@ def _check_entry(
     path = str(root / entry["output"])
     if record is None or path not in after:
         model.found("reported, not there", path)
-    elif record.maker == "user":
+    elif record.maker == "user" and not entry.get("reviewed"):  # put back at the board
         model.found("reported, not ours", f"{path} is the user's")
 
 

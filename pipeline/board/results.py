@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import images
+from ..batch.journal import Journal
 from ..batch.output.claims import CLAIMS, claim_name, claimed_stamps, mask_key
 from ..batch.output.links import refuse_links_in_output
 from ..batch.output.replaced import Version, versions
@@ -405,8 +406,8 @@ class Results:
         with self._lock, lock.folder_lock(output), ExitStack() as parts:
             _remove_parts(item, output)
             records = Records(output, item.name) if self._opened.mode == "run" else None
-            if records is not None:
-                _refuse_other_photo(item, records.row)
+            known = Journal(output).rows.get(item.name) if records is None else records.row
+            _refuse_other_photo(item, known)
             yield _Change(session, output, records, self._written, parts)
 
 

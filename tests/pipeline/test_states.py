@@ -110,17 +110,12 @@ def test_a_killed_process_changes_nothing_more(machine: StatesMachine) -> None:
     assert len(hands.shown(machine.ground / "cleaned")) == 2
 
 
-#: Known and not mended yet, so only counted: see docs/reliability.md.
-OPEN = frozenset({"another photo's", "not in the report", "reported, not ours"})
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(2))
 def test_nothing_is_lost_in_any_order_of_steps(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(StatesMachine, "place", str(tmp_path))
-    monkeypatch.setattr(StatesMachine, "ignored", OPEN)
     run_state_machine_as_test(
         seed(number)(StatesMachine),
         settings=settings(

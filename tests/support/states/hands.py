@@ -155,7 +155,7 @@ def _add_strange_line(world: World, folder: Path, number: int) -> None:
     entries = [row["entry"] for row in rows if "entry" in row]
     strange = [
         {"input": 3, "facts": 7},
-        {"input": "IMG_9.jpg", "entry": {**entries[-1], "input": "IMG_9.jpg"}, "facts": [1]}
+        {"input": "IMG_9.jpg", "entry": {**(entries[-1] or {}), "input": "IMG_9.jpg"}, "facts": [1]}
         if entries
         else {},
         {"made_with": ["x"], "settings": None},

@@ -174,6 +174,8 @@ class StatesMachine(RuleBasedStateMachine):
         self.model.store_is_whole(after)
         if into is not None and ending.how in ("killed", "stopped"):
             self.model.may_have_made(into, given)
+            if command.has("dry-run"):
+                self.model.dry.add(str(into))
         if into is not None and sure:
             reports.check_given(self.model, into, command, given, ending, after)
             reports.check_report(self.model, into, after, command)
@@ -282,6 +284,7 @@ class StatesMachine(RuleBasedStateMachine):
         if ending.how == "completed" and opened.mode == "run":
             reports.check_report(self.model, opened.root, after)
         if ending.how == "killed":
+            self.model.save_was_killed = True
             self.boards.remove(opened)
             opened.board.close()
 

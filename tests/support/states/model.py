@@ -47,6 +47,7 @@ class Record:
         sure: whether the program must know that it made the file: no kill and no change of its
             own notes came between.
         superseded: whether the same photo has a newer result under another name.
+        mended: whether it continues a result that a person made, who may have left objects there.
     """
 
     maker: str
@@ -57,6 +58,7 @@ class Record:
     chained: bool = False
     sure: bool = True
     superseded: bool = False
+    mended: bool = False
 
     @property
     def by_hand(self) -> bool:
@@ -85,6 +87,7 @@ class Model:
         ignored: kinds of findings that are only counted.
         findings: how often each kind was found.
         dry: the output folders whose report a dry run wrote.
+        save_was_killed: whether a save at the board was cut short.
     """
 
     roots: list[Path]
@@ -93,6 +96,7 @@ class Model:
     kept: dict[str, list[Kept]] = field(default_factory=dict)
     findings: Counter[str] = field(default_factory=Counter)
     dry: set[str] = field(default_factory=set)
+    save_was_killed: bool = False
 
     def found(self, kind: str, what: str) -> None:
         """Report a broken promise."""
@@ -183,6 +187,8 @@ class Model:
         """Check that a refused command changed no result, mask or report."""
         for path in sorted({*before, *after}):
             known = self.is_shown(path) or Path(path).name in REPORTS
+            if self.save_was_killed and self.is_mask(path):
+                continue  # the mask of a save that a kill cut short takes its name
             if known and _content(before, path) != _content(after, path):
                 self.found("refused but worked", f"{path} changed")
 
@@ -206,7 +212,9 @@ class Model:
                 self.records[path] = self._result_record(path, after, record, command, given, sure)
 
         for path, record in gone:
-            if record is None or not self.has_other(path, record):
+            # With or without --lossless, --overwrite gives a result another name.
+            told = command.has("overwrite")
+            if record is None or not (told or self.has_other(path, record)):
                 self.found("vanished", f"{path} was removed by a run")
 
     def has_other(self, path: str, record: Record) -> bool:
@@ -254,15 +262,17 @@ class Model:
             self.found("wrong photo", f"{path} shows none of the given photos: {seen}")
             return Record("run", sure=False)
         photo = max(photos, key=lambda g: path.endswith(f"/{g.name}"))
-        if seen.objects & command.targets and not command.has("masks"):
-            self.found("not removed", f"{path} still shows {sorted(seen.objects)}")
         chained = command.has("add")
+        mended = chained and earlier is not None and (earlier.by_hand or earlier.mended)
+        if seen.objects & command.targets and not command.has("masks") and not mended:
+            self.found("not removed", f"{path} still shows {sorted(seen.objects)}")
         removed = photo.facts.objects - seen.objects
         if not chained and not removed <= command.targets:
             self.found("wrong pixels", f"{path} lacks {sorted(removed)}")
         self.time_and_rights(path, after[path], photo, strip=command.has("strip"))
         self._supersede(path, photo)
-        return Record("run", photo.path, photo.digest, removed, command, chained, sure)
+        made = Record("run", photo.path, photo.digest, removed, command, chained, sure)
+        return replace(made, mended=mended)
 
     def time_and_rights(self, path: str, state: State, photo: Given, *, strip: bool) -> None:
         """Check that a new result keeps its photo's time, and has at most its rights."""

@@ -49,8 +49,10 @@ def _note_made(
         return
     removed = photo.facts.objects - seen.objects
     chained = command.has("add")
-    made = Record("run", photo.path, photo.digest, removed, command, chained)
-    model.records[str(root / entry["output"])] = made
+    path = str(root / entry["output"])
+    mended = chained and path in model.records and model.records[path].mended
+    made = Record("run", photo.path, photo.digest, removed, command, chained, mended=mended)
+    model.records[path] = made
 
 
 def _candidates(photo: Given, entries: list[Entry]) -> list[Entry]:
@@ -98,7 +100,7 @@ def _why_not_skipped(command: Command, photo: Given, record: Record, seen: Facts
 def _why_not_fresh(
     command: Command, photo: Given, record: Record, seen: Facts, entry: Entry
 ) -> str | None:
-    if seen.objects & command.targets and not command.has("masks"):
+    if seen.objects & command.targets and not command.has("masks") and not record.mended:
         return f"still shows {sorted(seen.objects)}"
     if seen.stripped != command.has("strip") and not record.chained:
         return "its metadata is not as the command says"
@@ -141,7 +143,9 @@ def check_report(model: Model, root: Path, after: Look, command: Command | None 
                 _check_verdict(model, str(root / entry["output"]), entry, record)
     for name, record in results.items():
         known = record.maker != "user" and record.sure and not record.superseded
-        if known and name not in outputs:
+        # A kill may leave an earlier result beside the lossless one, or the other way round.
+        others = {name, f"{name}.png", name.removesuffix(".png")}
+        if known and not others & set(outputs):
             model.found("not in the report", f"{root / name}, made by {record.command}")
     model.confirm(root, set(outputs))
 
@@ -161,7 +165,9 @@ def _check_verdict(model: Model, path: str, entry: Entry, record: Record) -> Non
     if record.maker == "board":
         if record.sure and not entry.get("reviewed"):
             model.found("review forgotten", path)
-    elif record.maker == "run" and not record.chained and record.command is not None:
+    elif (
+        record.maker == "run" and record.sure and not record.chained and record.command is not None
+    ):
         status = entry.get("earlier_status") or entry["status"]
         if (status == "unchanged") == bool(record.removed) and not entry.get("reviewed"):
             model.found("wrong status", f"{path}: {status}, removed: {sorted(record.removed)}")

@@ -277,9 +277,13 @@ def _tails(root: PurePath) -> list[PurePosixPath]:
 
 
 def _numbered(tails: Sequence[PurePosixPath]) -> Iterator[PurePosixPath]:
-    """Yield further names for a source folder, should all its own be taken."""
-    name = tails[0] if tails else PurePosixPath("photos")
-    return (name.with_name(f"{name.name}-{number}") for number in count(2))
+    """Yield further names for a source folder, should all its own be taken.
+
+    They have one component, so that no taken parent keeps all of them from being free.
+    """
+    last = tails[0].name if tails else ""
+    name = last if last and not last.startswith(".") and ":" not in last else "photos"
+    return (PurePosixPath(f"{name}-{number}") for number in count(2))
 
 
 def _is_usable(name: PurePosixPath) -> bool:

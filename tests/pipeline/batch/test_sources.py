@@ -89,6 +89,12 @@ def test_a_name_in_use_is_not_taken_again() -> None:
     assert names([photo(Path("/oslo"), "a.jpg")], before) == ["oslo-2/a.jpg"]
 
 
+@pytest.mark.parametrize(("name", "chosen"), [("masks", "masks-2"), (".hidden", "photos-2")])
+def test_a_taken_parent_does_not_keep_a_name_from_being_found(name: str, chosen: str) -> None:
+    before = known(**{"/p/rome/a.jpg": "a.jpg", "/x/q/a.jpg": "q/a.jpg"})
+    assert names([photo(Path("/q") / name, "a.jpg")], before) == [f"{chosen}/a.jpg"]
+
+
 def test_addresses_are_sources_too() -> None:
     rome, oslo = remote("memory://rome"), remote("memory://photos/oslo")
     assert source_key(rome / "a.jpg") == "memory://rome/a.jpg"

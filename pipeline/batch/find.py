@@ -7,7 +7,7 @@ folders to leave out are not searched. Notes tell the user what was ignored.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
@@ -18,7 +18,10 @@ from .names import InputPhoto
 
 
 def find_photos(
-    given: Location, leave_out: Sequence[Location], notes: list[str]
+    given: Location,
+    leave_out: Sequence[Location],
+    notes: list[str],
+    key_of: Callable[[Location], str],
 ) -> Iterator[InputPhoto]:
     """Yield the photos of one input.
 
@@ -26,14 +29,15 @@ def find_photos(
         given: a photo or a folder.
         leave_out: folders that are not searched.
         notes: receives a sentence about every kind of file that is ignored.
+        key_of: returns the key of a file, see ``sources.source_keys``.
 
     Raises:
         UsageError: a remote input does not exist or cannot be listed.
     """
     if isinstance(given, RemotePath):
-        yield from _remote_photos(given, leave_out, notes)
+        yield from _remote_photos(given, leave_out, notes, key_of)
     else:
-        yield from _local_photos(given, leave_out, notes)
+        yield from _local_photos(given, leave_out, notes, key_of)
 
 
 def without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
@@ -43,53 +47,58 @@ def without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
     """
     seen = set()
     for photo in photos:
-        source = photo.source
-        real = (
-            str(source.parent.resolve() / source.name) if isinstance(source, Path) else str(source)
-        )
-        if real not in seen:
-            seen.add(real)
+        if photo.key not in seen:
+            seen.add(photo.key)
             yield photo
 
 
 def _local_photos(
-    given: Path, leave_out: Sequence[Location], notes: list[str]
+    given: Path,
+    leave_out: Sequence[Location],
+    notes: list[str],
+    key_of: Callable[[Location], str],
 ) -> Iterator[InputPhoto]:
     if given.is_file():
         if _has_photo_suffix(given.name):
-            yield _photo(given, PurePosixPath(given.name), given.parent)
+            yield _photo(given, PurePosixPath(given.name), given.parent, key_of(given))
         else:
             notes.append(_not_a_photo(given))
         return
     skipped = {path.resolve() for path in leave_out if isinstance(path, Path)}
     others = 0
-    for path, is_regular in _walk(given, skipped, notes):
-        if is_regular and _has_photo_suffix(path.name):
-            yield _photo(path, PurePosixPath(path.relative_to(given).as_posix()), given)
-        else:
-            others += 1
+    for folder, files in _walk(given, skipped, notes):
+        below = PurePosixPath(folder.relative_to(given).as_posix())
+        for name, is_regular in files:
+            if is_regular and _has_photo_suffix(name):
+                path = folder / name
+                yield _photo(path, below / name, given, key_of(path))
+            else:
+                others += 1
     _note_others(given, others, notes)
 
 
-def _photo(source: Location, relative: PurePosixPath, root: Location) -> InputPhoto:
-    return InputPhoto(source, relative, root, relative)
+def _photo(source: Location, relative: PurePosixPath, root: Location, key: str) -> InputPhoto:
+    return InputPhoto(source, relative, root, relative, key)
 
 
-def _walk(top: Path, skipped: set[Path], notes: list[str]) -> Iterator[tuple[Path, bool]]:
-    """Yield (path, whether it is a regular file) for everything below ``top`` but folders."""
+def _walk(
+    top: Path, skipped: set[Path], notes: list[str]
+) -> Iterator[tuple[Path, list[tuple[str, bool]]]]:
+    """Yield every folder from ``top`` on with its files: names, and whether they are regular."""
     folders = [top]
     while folders:
-        folder = folders.pop()
+        folder, files = folders.pop(), []
         for entry in _list(folder, notes):
-            path = Path(folder, entry.name)
             kind = _kind(entry)
             if kind == "folder":
+                path = folder / entry.name
                 if path.resolve() not in skipped and not _is_previews(path):
                     folders.append(path)
             elif kind == "link to a folder":
-                notes.append(f"{path}: a link to a folder, not followed")
+                notes.append(f"{folder / entry.name}: a link to a folder, not followed")
             else:
-                yield path, kind == "file"
+                files.append((entry.name, kind == "file"))
+        yield folder, files
 
 
 def _list(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
@@ -122,14 +131,18 @@ def _is_previews(folder: Path) -> bool:
 
 
 def _remote_photos(
-    given: RemotePath, leave_out: Sequence[Location], notes: list[str]
+    given: RemotePath,
+    leave_out: Sequence[Location],
+    notes: list[str],
+    key_of: Callable[[Location], str],
 ) -> Iterator[InputPhoto]:
     files = given.files()
     if not files:
         raise UsageError(f"{given}: no such file or folder")
     if set(files) == {""}:
         if _has_photo_suffix(given.name) and is_plain_name(given.name):
-            yield _photo(files[""], PurePosixPath(given.name), given.parent or given)
+            source = files[""]
+            yield _photo(source, PurePosixPath(given.name), given.parent or given, key_of(source))
         else:
             notes.append(_not_a_photo(given))
         return
@@ -140,7 +153,7 @@ def _remote_photos(
         elif _is_hidden(name):
             continue
         elif _has_photo_suffix(name):
-            yield _photo(source, PurePosixPath(name), given)
+            yield _photo(source, PurePosixPath(name), given, key_of(source))
         else:
             others += 1
     if impossible:
@@ -178,7 +191,8 @@ def _is_hidden(name: str) -> bool:
 
 
 def _has_photo_suffix(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    stem, _, ending = name.rpartition("/")[2].rpartition(".")
+    return bool(stem) and f".{ending.lower()}" in SUFFIXES
 
 
 def _not_a_photo(given: Location) -> str:

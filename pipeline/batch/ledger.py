@@ -23,7 +23,6 @@ from ..storage.location import (
     RemotePath,
     is_same_file,
     location_stamp,
-    relative_name,
 )
 from ..storage.stamp import Stamp, fingerprint, is_unchanged, stamp
 from ..system.atomic import is_file
@@ -34,7 +33,6 @@ from .output.claims import LeftClaim, foreign_file, is_by_a_person, recover
 from .output.protocol import Output
 from .scan import PlannedPhoto
 from .settings import BatchSettings
-from .sources import source_key
 from .worker import Facts, Task, failed_entry
 
 if TYPE_CHECKING:
@@ -126,6 +124,7 @@ class Ledger:
         self._made_with = made.made_with(
             settings, batch, classes, pictures=PICTURES_VERSION, weights=fingerprint(weights)
         )
+        self._made_with_name = made.name_of(self._made_with)
         self._identity = fingerprint(
             PICTURES_VERSION,
             asdict(settings),
@@ -408,7 +407,7 @@ class Ledger:
     def _earlier_settings(self, row: JournalRow) -> made.MadeWith | None:
         """Return the settings of an earlier result; None if the journal lost them."""
         name = row.get("made_with", "")
-        if name == made.name_of(self._made_with):
+        if name == self._made_with_name:
             return self._made_with
         return self.journal.settings.get(name)
 
@@ -425,8 +424,10 @@ class Ledger:
     def _with_present_mask(self, entry: Entry) -> Entry:
         """Return an entry that names its mask only if that exists and is the photo's own."""
         mask = entry["mask"]
+        if mask is None:
+            return entry.copy()
         own = [str(name) for name in possible_masks(entry["input"])]
-        if mask is None or (mask in own and self._standing.exists(PurePosixPath(mask))):
+        if mask in own and self._standing.exists(PurePosixPath(mask)):
             return entry.copy()
         return cast("Entry", {**entry, "mask": None})
 
@@ -458,13 +459,13 @@ class Ledger:
         name, masks, truths = str(photo.relative), self.batch.masks, self.batch.truth
         return Task(
             name=name,
-            key=source_key(photo.source),
+            key=photo.key,
             made_with=self._made_with,
             source=photo.source,
             mask=None if masks is None else self._find_mask(photo.mask_candidates(masks)),
             truth=None if truths is None else self._find_truth(photo.truth_candidates(truths)),
             target=photo.relative,
-            mask_target=relative_name(self.folder, photo.mask_target),
+            mask_target=photo.mask_name,
             row=self.journal.rows.get(name),
         )
 

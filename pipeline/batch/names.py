@@ -7,6 +7,7 @@ belong to one photo alone. ``pipeline.batch.sources`` says in which subfolder a 
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,12 +36,14 @@ class InputPhoto:
         relative: its name relative to ``root``, or in the output folder once that is chosen.
         root: the given folder, or the folder of a given file.
         below_root: its name relative to ``root``.
+        key: the text by which the journal knows the file, see ``sources.source_key``.
     """
 
     source: Location
     relative: PurePosixPath
     root: Location
     below_root: PurePosixPath
+    key: str
 
 
 def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: bool) -> None:
@@ -60,13 +63,13 @@ def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: 
     folds_case = isinstance(output, Path) and _folds_case(output)
     owners: dict[str, Location] = {}
     for photo in photos:
-        names = [photo.relative.as_posix()]
+        names = [str(photo.relative)]
         if lossless and photo.relative.suffix.lower() in LOSSY_SUFFIXES:
             names.append(f"{names[0]}.png")
         for name in names:
             key = folded(name) if folds_case else name
             owner = owners.setdefault(key, photo.source)
-            if owner != photo.source:
+            if owner is not photo.source and owner != photo.source:
                 raise UsageError(
                     f"{owner} and {photo.source} would both write {output / name}: "
                     "rename one of them, or clean one into another folder with --output"
@@ -90,16 +93,15 @@ def mask_names(
         The paths of their masks, relative to the output folder, in the same order.
     """
     saved = saved or {}
-    given = {str(photo) for photo in photos}
-    everyone = [*photos, *(PurePosixPath(name) for name in saved if name not in given)]
-    names = _unique_masks(everyone)
-    taken = {_key(mask) for mask in saved.values() if mask is not None}
+    given = [str(photo) for photo in photos]
+    others = saved.keys() - set(given)
+    names = _unique_masks([*given, *(str(PurePosixPath(name)) for name in others)])
+    taken = {str(mask).casefold() for mask in saved.values() if mask is not None}
     chosen = []
-    for photo, name in zip(photos, names, strict=False):
-        own = saved.get(str(photo))
-        if own is None and _key(name) in taken:
-            name = PurePosixPath(MASKS, f"{photo}.png")
-        chosen.append(own or name)
+    for photo, name in zip(given, names, strict=False):
+        if (own := saved.get(photo)) is None and name.casefold() in taken:
+            name = _mask_texts(photo)[1]
+        chosen.append(own or PurePosixPath(name))
     return chosen
 
 
@@ -108,16 +110,27 @@ def possible_masks(photo: PurePosixPath | str) -> tuple[PurePosixPath, PurePosix
     return PurePosixPath(MASKS, photo).with_suffix(".png"), PurePosixPath(MASKS, f"{photo}.png")
 
 
-def _unique_masks(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
-    results = {_key(photo) for photo in photos}
-    full = [possible_masks(photo)[1] for photo in photos]
-    names = [possible_masks(photo)[0] for photo in photos]
+def _mask_texts(photo: str) -> tuple[str, str]:
+    """Return ``possible_masks`` of a normal path as text: a plan asks for very many."""
+    full = photo if photo.startswith("/") else f"{MASKS}/{photo}"
+    folder, slash, name = full.rpartition("/")
+    stem, _, suffix = name.rpartition(".")
+    short = stem if stem and suffix else name
+    return f"{folder}{slash}{short}.png", f"{full}.png"
+
+
+def _unique_masks(photos: Sequence[str]) -> list[str]:
+    results = {photo.casefold() for photo in photos}
+    texts = [_mask_texts(photo) for photo in photos]
+    full = [long for _, long in texts]
+    names = [short for short, _ in texts]
     while True:
-        count = Counter(_key(name) for name in names)
+        keys = [name.casefold() for name in names]
+        count = Counter(keys)
         clashes = [
             i
-            for i, name in enumerate(names)
-            if name != full[i] and (count[_key(name)] > 1 or _key(name) in results)
+            for i, (name, key) in enumerate(zip(names, keys, strict=True))
+            if name != full[i] and (count[key] > 1 or key in results)
         ]
         if not clashes:
             return names
@@ -127,18 +140,22 @@ def _unique_masks(photos: Sequence[PurePosixPath]) -> list[PurePosixPath]:
 
 def _refuse_links(photos: Sequence[InputPhoto], output: Path) -> None:
     """Refuse targets in the output folder that are reached by a link, or that are an input."""
-    refuse_links(output, (PurePosixPath(photo.relative).parent for photo in photos))
-    sources = {
-        photo.source.resolve(): photo.source for photo in photos if isinstance(photo.source, Path)
-    }
-    folders: dict[Path, Path] = {}
-    for photo in photos:
-        target = output / photo.relative
-        folder = folders.setdefault(target.parent, target.parent.resolve())
-        if (source := sources.get((folder / target.name).resolve())) is not None:
+    placed = [str(photo.relative).rpartition("/") for photo in photos]
+    folders = list(dict.fromkeys(folder for folder, _, _ in placed))
+    refuse_links(output, (PurePosixPath(folder) for folder in folders))
+    sources = {_real(photo.key): photo.source for photo in photos if isinstance(photo.source, Path)}
+    real = {folder: str((output / folder).resolve()) for folder in folders}
+    for photo, (folder, _, name) in zip(photos, placed, strict=True):
+        if (source := sources.get(_real(os.path.join(real[folder], name)))) is not None:
             raise UsageError(
-                f"{target} would overwrite the input {source}: name another folder with --output"
+                f"{output / photo.relative} would overwrite the input {source}: "
+                "name another folder with --output"
             )
+
+
+def _real(file: str) -> str:
+    """Return a file, whose folders are no links, as the system compares it once it is followed."""
+    return os.path.normcase(Path(file).resolve() if os.path.islink(file) else file)
 
 
 def _folds_case(folder: Path) -> bool:
@@ -157,7 +174,3 @@ def _folds_case(folder: Path) -> bool:
 def folded(name: PurePosixPath | str) -> str:
     """Return a name as a disk compares it that equates cases and Unicode's spellings."""
     return unicodedata.normalize("NFC", str(name)).casefold()
-
-
-def _key(path: PurePosixPath) -> str:
-    return str(path).casefold()

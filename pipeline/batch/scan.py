@@ -16,7 +16,7 @@ from ..images.suffixes import SUFFIXES
 from ..storage.location import Location, RemotePath
 from .find import find_photos, without_repeats
 from .names import InputPhoto, mask_names, possible_masks, refuse_collisions
-from .sources import KnownPhotos, name_photos
+from .sources import KnownPhotos, name_photos, source_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class PlannedPhoto:
         target: the file of its result.
         mask_target: the file of its mask, if masks are saved.
         given_names: its possible names in the folders of ``--masks`` and ``--truth``, best first.
+        mask_name: the name of its mask in the output folder.
+        key: the text by which the journal knows its file, see ``sources.source_key``.
     """
 
     source: Location
@@ -36,6 +38,8 @@ class PlannedPhoto:
     target: Location
     mask_target: Location
     given_names: tuple[PurePosixPath, ...]
+    mask_name: PurePosixPath
+    key: str
 
     def mask_candidates(self, masks: Location) -> list[Location]:
         """Return the possible files of the user's own mask, best first.
@@ -115,14 +119,16 @@ def plan_run(
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
     refuse_collisions(photos, output, lossless)
     masks = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
-    shared = Counter(photo.below_root for photo in photos)
+    shared = Counter(str(photo.below_root) for photo in photos)
     planned = [
         PlannedPhoto(
             photo.source,
             photo.relative,
             output / photo.relative,
             output / mask,
-            _given_names(photo, shared[photo.below_root] == 1),
+            _given_names(photo, shared[str(photo.below_root)] == 1),
+            mask,
+            photo.key,
         )
         for photo, mask in zip(photos, masks, strict=True)
     ]
@@ -136,8 +142,9 @@ def _given_names(photo: InputPhoto, is_unique: bool) -> tuple[PurePosixPath, ...
     The name below its own folder counts only if no photo of another folder has it: a mask must
     never serve for another photo.
     """
-    names = (photo.relative, *([photo.below_root] if is_unique else []))
-    return tuple(dict.fromkeys(names))
+    if not is_unique or str(photo.below_root) == str(photo.relative):
+        return (photo.relative,)
+    return photo.relative, photo.below_root
 
 
 def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
@@ -145,7 +152,9 @@ def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
     # The row of a claim that a killed run left has no entry.
     saved = {name: (row.get("entry") or {}).get("mask") for name, row in known.rows.items()}
     return {
-        name: next((own for own in possible_masks(name) if str(own) == mask), None)
+        name: None
+        if mask is None
+        else next((own for own in possible_masks(name) if str(own) == mask), None)
         for name, mask in saved.items()
     }
 
@@ -153,8 +162,11 @@ def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
 def _find_all(
     inputs: Sequence[Location], leave_out: Sequence[Location], notes: list[str]
 ) -> list[InputPhoto]:
+    key_of = source_keys()
     photos = list(
-        without_repeats(photo for given in inputs for photo in find_photos(given, leave_out, notes))
+        without_repeats(
+            photo for given in inputs for photo in find_photos(given, leave_out, notes, key_of)
+        )
     )
     if not photos:
         raise UsageError(

@@ -11,11 +11,13 @@ holds each photo's source, and the results of several source folders lie side by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain, count
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..storage.location import Location, is_plain_name
 from ..storage.stamp import content_hash, is_mark, mark
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from .output.claims import LeftClaim
 
 _TOP = PurePosixPath()
+_T = TypeVar("_T")
 
 
 def source_key(source: Location) -> str:
@@ -33,9 +36,20 @@ def source_key(source: Location) -> str:
 
     An absolute path whose folders are no links, or an address without passwords.
     """
-    if isinstance(source, Path):
-        return str(source.parent.resolve() / source.name)
-    return str(source)
+    return source_keys()(source)
+
+
+def source_keys() -> Callable[[Location], str]:
+    """Return ``source_key`` for many files: it follows the links of every folder only once."""
+    resolved = cache(lambda folder: str(Path(folder).resolve()))
+
+    def key_of(source: Location) -> str:
+        if not isinstance(source, Path):
+            return str(source)
+        folder, name = os.path.split(source)
+        return os.path.join(resolved(folder), name)
+
+    return key_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ class KnownPhotos:
         names = {
             source: name
             for name, row in plain.items()
-            if (source := row.get("source")) and _parts(source)[-1:] == _parts(name)[-1:]
+            if (source := row.get("source")) and _split(source)[1] == _split(name)[1]
         }
         return cls(plain, names)
 
@@ -76,7 +90,7 @@ def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputP
     Returns:
         The photos in the same order, with their names as ``relative``.
     """
-    keys = [source_key(photo.source) for photo in photos]
+    keys = [photo.key for photo in photos]
     names = {key: known.names[key] for key in keys if key in known.names}
     moved = _moved(
         [(k, p) for k, p in zip(keys, photos, strict=True) if k not in names], known, set(names)
@@ -84,20 +98,36 @@ def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputP
     names |= moved
     bases = _bases([*names.items(), *known.names.items()])
     taken = _Taken(known, moved, names.values())
-    for key in keys:
-        if key not in names and (base := _base_of(key, bases)) is not None:
-            name = str(base[1] / _below(key, base[0]))
+    new = {key: _split(key) for key in keys if key not in names}
+    known_folders = _by_folder(new.values(), lambda folder: _result_folder(folder, bases))
+    for key, (folder, file) in new.items():
+        if (result := known_folders[folder]) is not None:
+            name = _join(result, file)
             if taken.take(name, key):
                 names[key] = name
-    roots = _outermost(source_key(p.root / "x") for p in photos)
+    new = {key: place for key, place in new.items() if key not in names}
+    roots = _outermost(source_key(root / "x") for root in {photo.root for photo in photos})
+    new_roots = set(_by_folder(new.values(), lambda folder: _root_of(folder, roots)).values())
     prefixes = _Prefixes(known, bool(bases), [*known.rows, *names.values()])
-    roots_of = {key: _root_of(key, roots) for key in keys if key not in names}
-    by_root = prefixes.choose(sorted(set(roots_of.values())))
-    names |= {key: str(by_root[root] / _below(key, root)) for key, root in roots_of.items()}
-    return [
-        replace(photo, relative=PurePosixPath(names[key]))
-        for key, photo in zip(keys, photos, strict=True)
-    ]
+    by_root = prefixes.choose(sorted(new_roots))
+    new_folders = _by_folder(new.values(), lambda folder: _result_folder(folder, by_root))
+    names |= {key: _join(new_folders[folder] or _TOP, file) for key, (folder, file) in new.items()}
+    return [_named(photo, names[photo.key]) for photo in photos]
+
+
+def _by_folder(places: Iterable[tuple[str, str]], of: Callable[[PurePath], _T]) -> dict[str, _T]:
+    """Return a value for every folder of the places: there are few folders, and many photos."""
+    return {folder: of(_path(_parts(folder))) for folder in {folder for folder, _ in places}}
+
+
+def _join(folder: PurePosixPath, file: str) -> str:
+    return file if folder == _TOP else f"{folder}/{file}"
+
+
+def _named(photo: InputPhoto, name: str) -> InputPhoto:
+    if name == str(photo.relative):
+        return photo
+    return replace(photo, relative=PurePosixPath(name))
 
 
 def _moved(
@@ -113,7 +143,7 @@ def _moved(
     for source, name in known.names.items() if waiting else ():
         row = known.rows[name]
         if name not in used and is_mark(row.get("source_mark")) and not Path(source).exists():
-            by_tail.setdefault(PurePosixPath(name).name, []).append((name, row))
+            by_tail.setdefault(_split(name)[1], []).append((name, row))
     names: dict[str, str] = {}
     for key, photo in waiting:
         tail = f"/{photo.relative}"
@@ -176,8 +206,9 @@ def _bases(named: Sequence[tuple[str, str]]) -> dict[PurePath, PurePosixPath]:
     """
     bases: dict[PurePath, PurePosixPath] = {}
     owners: dict[PurePosixPath, PurePath] = {}
-    for key, name in named:
-        source, result = _path(_parts(key)).parent, PurePosixPath(name).parent
+    folders = dict.fromkeys((_split(key)[0], name.rpartition("/")[0]) for key, name in named)
+    for source_folder, result_folder in folders:
+        source, result = _path(_parts(source_folder)), PurePosixPath(result_folder)
         if source not in bases:
             bases[source] = result
             owners.setdefault(result, source)
@@ -190,28 +221,38 @@ def _bases(named: Sequence[tuple[str, str]]) -> dict[PurePath, PurePosixPath]:
     return bases
 
 
-def _base_of(
-    key: str, bases: Mapping[PurePath, PurePosixPath]
-) -> tuple[PurePath, PurePosixPath] | None:
-    """Return the innermost known source folder of a photo, and the folder of its results."""
-    for folder in _path(_parts(key)).parents:
-        if folder in bases:
-            return folder, bases[folder]
+def _result_folder(
+    folder: PurePath, bases: Mapping[PurePath, PurePosixPath]
+) -> PurePosixPath | None:
+    """Return the folder of a source folder's results, by the innermost known one around it."""
+    for place in (folder, *folder.parents):
+        if place in bases:
+            return bases[place] / _below(folder, place)
     return None
 
 
 def _outermost(children: Iterable[str]) -> set[PurePath]:
     """Return the folders of paths that lie in no other of these folders."""
-    roots = {_path(_parts(child)).parent for child in children}
+    roots = {_path(_parts(_split(child)[0])) for child in children}
     return {root for root in roots if not any(parent in roots for parent in root.parents)}
 
 
-def _root_of(key: str, roots: set[PurePath]) -> PurePath:
-    return next(folder for folder in _path(_parts(key)).parents if folder in roots)
+def _root_of(folder: PurePath, roots: set[PurePath]) -> PurePath:
+    return next(place for place in (folder, *folder.parents) if place in roots)
 
 
-def _below(key: str, folder: PurePath) -> PurePosixPath:
-    return PurePosixPath(*_path(_parts(key)).relative_to(folder).parts)
+def _below(folder: PurePath, place: PurePath) -> PurePosixPath:
+    return PurePosixPath(*folder.relative_to(place).parts)
+
+
+def _split(key: str) -> tuple[str, str]:
+    """Split the path or the address of a file into the folder and the file's name."""
+    folder, name = os.path.split(key)
+    if name not in ("", ".") and not folder.endswith(":"):
+        return folder, name
+    # A forged path, or a bucket, which is one component.
+    parts = _parts(key)
+    return os.path.join("", *parts[:-1]), "".join(parts[-1:])
 
 
 def _parts(key: str) -> tuple[str, ...]:
@@ -242,8 +283,10 @@ class _Prefixes:
         # Photos of version 0.1.0 have no source: a single folder may be theirs, and identities
         # decide.
         self._top_is_free = not has_bases and all("source" not in r for r in known.rows.values())
-        paths = [PurePosixPath(name) for name in names]
-        self._taken = {folded(place) for path in paths for place in (path, *path.parents)}
+        names = set(names)
+        folders = [PurePosixPath(folder) for folder in {name.rpartition("/")[0] for name in names}]
+        places = {place for folder in folders for place in (folder, *folder.parents)}
+        self._taken = {folded(place) for place in names | places}
 
     def choose(self, roots: Sequence[PurePath]) -> dict[PurePath, PurePosixPath]:
         """Return a folder for each new source folder; the top for a single one if it is free."""

@@ -38,6 +38,8 @@ def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> Non
         tmp_path / "cleaned/sub/deep/c.tiff",
         tmp_path / "cleaned/masks/sub/deep/c.png",
         (PurePosixPath("sub/deep/c.tiff"),),
+        PurePosixPath("masks/sub/deep/c.png"),
+        str(photos / "sub/deep/c.tiff"),
     )
     assert plan.notes == (f"{photos}: 2 other files ignored",)
     assert plan == plan_run([photos])

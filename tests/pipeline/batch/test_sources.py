@@ -16,7 +16,8 @@ from tests.support.memory_store import remote
 
 
 def photo(root: Location, name: str) -> InputPhoto:
-    return InputPhoto(root / name, PurePosixPath(name), root, PurePosixPath(name))
+    source = root / name
+    return InputPhoto(source, PurePosixPath(name), root, PurePosixPath(name), source_key(source))
 
 
 def names(photos: list[InputPhoto], known: KnownPhotos | None = None) -> list[str]:

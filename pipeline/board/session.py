@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .. import images
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..report.entry import photo_entry
+from ..storage.layout import is_plain
 from ..storage.stamp import Stamp, is_unchanged, mark
 from ..types import Mask, Outcome, Photo, Pixels
-from .catalog import Item
+from .catalog import Item, is_inside
+from .changed_pixels import changed_pixels
 from .mask_editor import MaskEditor
 
 if TYPE_CHECKING:
@@ -76,7 +78,9 @@ class Session:
 
     @classmethod
     def open(cls, item: Item, *, max_pixels: int) -> Session:
-        """Read the photo, and the mask that was saved for it if it fits.
+        """Read the photo, and its first mask.
+
+        That is the saved mask if it fits; without one, the pixels that the run's result changed.
 
         Raises:
             UnreadableError: the photo is missing, damaged, too large, not an image, or a link out
@@ -89,15 +93,7 @@ class Session:
         opened_as = None if item.root is None else mark(item.source)
         item.refuse_link()
         photo = images.read_photo(item.source, max_pixels=max_pixels)
-        notes: tuple[str, ...] = ()
-        start = None
-        if item.mask is None and item.entry is not None and item.entry.get("holes"):
-            notes = ("the run saved no mask of this photo (--save-masks): select by class or draw",)
-        if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
-            try:
-                start = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)
-            except UnreadableError as error:
-                notes = (f"the saved mask is not used: {error}",)
+        start, notes = _first_mask(item, photo, max_pixels)
         session = cls(item, photo, start, notes, opened_as)
         session.require_unchanged()
         return session
@@ -195,3 +191,38 @@ def require_selection(mask: Mask) -> None:
             "nothing is selected: draw, select a class or load a mask; to leave the photo as it "
             "is, use 'Accept as it is' or 'Restore the original'"
         )
+
+
+def _first_mask(item: Item, photo: Photo, max_pixels: int) -> tuple[Mask | None, tuple[str, ...]]:
+    """Return the mask to start from, if there is one, and what the person must know of it."""
+    if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
+        try:
+            return images.read_mask(item.mask, photo.size, max_pixels=max_pixels), ()
+        except UnreadableError as error:
+            return None, (f"the saved mask is not used: {error}",)
+    if item.mask is not None or item.entry is None or not item.entry.get("holes"):
+        return None, ()
+    changed = _changed_by_result(item, item.entry, photo, max_pixels)
+    if changed is None:
+        note = "the run saved no mask of this photo (--save-masks): select by class or draw"
+        return None, (note,)
+    return changed, ("the run saved no mask of this photo: this one is what its result changed",)
+
+
+def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) -> Mask | None:
+    """Return the pixels that the run's result changed; None if they cannot be told."""
+    name = entry.get("output")
+    if item.output is None or not isinstance(name, str) or not is_plain(name):
+        return None
+    path = item.output / name
+    if not path.is_file() or not is_inside(path, item.output.resolve()):
+        return None
+    try:
+        result = images.read_photo(path, max_pixels=max_pixels)
+        boxes = [[int(value) for value in hole["box"]] for hole in entry["holes"]]
+        if result.rgb.shape != photo.rgb.shape or result.rgb.dtype != photo.rgb.dtype:
+            return None
+        changed = changed_pixels(photo.rgb, result.rgb, boxes)
+        return changed if changed.any() else None
+    except (UnreadableError, KeyError, TypeError, ValueError):  # of a damaged report
+        return None

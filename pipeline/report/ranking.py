@@ -44,10 +44,11 @@ def look_first(photos: Sequence[AnEntry]) -> list[AnEntry]:
     """The photos that a person should look at first, at most ``LOOK_FIRST``.
 
     Failed ones, then those for review, by score; photos without a score by the share of their
-    holes. The status of a skipped photo is that of the run that finished it.
+    holes; none that a person has reviewed. The status of a skipped photo is that of the run that
+    finished it.
     """
     rank: dict[Status | None, int] = {Status.FAILED: 0, Status.REVIEW: 1}
-    candidates = [p for p in photos if reported_status(p) in rank]
+    candidates = [p for p in photos if reported_status(p) in rank and not p.get("reviewed")]
 
     def key(photo: AnEntry) -> tuple[int, tuple[bool, float], float, str]:
         status = rank[reported_status(photo)]

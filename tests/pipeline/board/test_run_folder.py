@@ -55,8 +55,35 @@ def test_the_first_mask_is_the_saved_one(run: Path) -> None:
     assert not board.open("b.jpg")["can_undo"]
 
 
-def test_a_run_without_saved_masks_is_noted(run: Path) -> None:
+@pytest.mark.parametrize("name", ["a.png", "b.jpg"])
+def test_without_a_saved_mask_the_first_one_is_what_the_result_changed(
+    name: str, run: Path
+) -> None:
+    saved = np.asarray(Image.open((run / "masks" / name).with_suffix(".png")))
     shutil.rmtree(run / "masks")
+    board = Board(run_folder.open_run(run))
+    photo = board.open(name)
+    assert any("this one is what its result changed" in note for note in photo["notes"])
+    session = board.sessions.session(name)
+    mask, rgb = session.editor.mask, session.photo.rgb
+    person = (rgb[..., 0] > 200) & (rgb[..., 1] < 60)
+    assert person.any()
+    assert mask[person].all()
+    assert (mask & ~saved).sum() < 0.05 * saved.sum()  # a JPEG's blocks reach beyond a hole
+
+
+def test_a_stroke_beside_a_result_without_a_saved_mask_does_not_bring_the_object_back(
+    run: Path,
+) -> None:
+    shutil.rmtree(run / "masks")
+    review(Board(run_folder.open_run(run)), "b.jpg")
+    result = np.asarray(Image.open(run / "b.jpg"))
+    assert not ((result[..., 0] > 200) & (result[..., 1] < 60)).any()
+
+
+def test_without_mask_and_result_the_page_says_so(run: Path) -> None:
+    shutil.rmtree(run / "masks")
+    (run / "b.jpg").unlink()
     photo = Board(run_folder.open_run(run)).open("b.jpg")
     assert photo["share"] == 0
     assert any("saved no mask" in note for note in photo["notes"])

@@ -241,6 +241,7 @@ class Model:
             not told
             and photo is not None
             and photo.digest == record.made_from
+            and not _is_ambiguous(record, photo, given)
             and not self.is_mask(path)
             and not _by_other_masks(command, record)
         ):
@@ -340,6 +341,12 @@ def same_photo(record: Record, given: list[Given]) -> Given | None:
         if photo.digest == record.made_from and not _stands(record):
             return photo
     return None
+
+
+def _is_ambiguous(record: Record, photo: Given, given: list[Given]) -> bool:
+    """Whether two photos of one name may be a record's, after a swap and a renamed folder."""
+    name = Path(photo.path).name
+    return photo.path != record.source and sum(Path(g.path).name == name for g in given) > 1
 
 
 def _by_other_masks(command: Command, record: Record) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.images import read_photo, strip_photo, write_photo
 from remove_objects.pipeline.images.containers import bmff, webp
 from remove_objects.pipeline.images.containers.jpeg import assemble, parse
@@ -212,8 +214,9 @@ def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_reports_it(tmp_path
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(written) > 2 * len(names)
     assert [path for path in written if secrets_in(path)] == []
-    again = remove_folder([folder], Settings(segmenter="compact", probe=False, offline=True), batch)
-    assert {photo["status"] for photo in again.photos} & {
-        "skipped"
-    } == set()  # without the option the result differs
+    plain = Settings(segmenter="compact", probe=False, offline=True)
+    with pytest.raises(UsageError, match="--strip-metadata; now no --strip-metadata"):
+        remove_folder([folder], plain, batch)  # without the option the result differs
+    again = remove_folder([folder], plain, replace(batch, overwrite=True))
+    assert "skipped" not in {photo["status"] for photo in again.photos}
     assert SECRET.encode() in (tmp_path / "out" / "no_person.jpg").read_bytes()

@@ -24,7 +24,7 @@ from ..storage.location import (
     is_same_file,
     location_stamp,
 )
-from ..storage.stamp import Stamp, fingerprint, is_unchanged, stamp
+from ..storage.stamp import Stamp, fingerprint, is_unchanged
 from ..system.atomic import is_file
 from ..types import Status
 from . import made_with as made
@@ -182,7 +182,7 @@ class Ledger:
             return entry
         if row.get("mask_written") != before.get("mask_written"):
             self.journal.update({**before, "mask_written": row.get("mask_written")})
-        return cast("Entry", {**entry, "output": before["entry"]["output"]})
+        return _naming_result(entry, before)
 
     def flush(self) -> None:
         """Make all recorded photos durable."""
@@ -317,7 +317,7 @@ class Ledger:
         if not is_same_file(task.source, row["source_mark"]):
             if _is_of_another_photo(task, row):
                 failed = self._of_another_photo(task, str(row.get("source")))
-                return cast("Entry", {**failed, "output": row["entry"]["output"]})
+                return _naming_result(failed, row)
             return self._with_changed_photo(task, row, _CHANGED_PHOTO)
         return self._with_same_photo(task, row)
 
@@ -351,7 +351,7 @@ class Ledger:
                 "Use --overwrite to clean the photo anew, or open it at the board"
             )
             failed = failed_entry(task.name, f"{task.source}: {what}")
-            return cast("Entry", {**failed, "output": row["entry"]["output"]})
+            return _naming_result(failed, row)
         self._notes[note] += 1
         return task
 
@@ -366,7 +366,7 @@ class Ledger:
 
     def _with_old_result(self, task: Task, row: JournalRow) -> Task | Entry | _Conflict:
         """Decide about a result of version 0.1.0, whose row knows only a hash of everything."""
-        stamps = [None if f is None else _short_stamp(f) for f in task.inputs]
+        stamps = [None if f is None else location_stamp(f) for f in task.inputs]
         if self.batch.add or row.get("identity") != fingerprint(self._identity, *stamps):
             return _Conflict(task.name, {})
         mask = row["entry"]["mask"]
@@ -506,6 +506,11 @@ def _as_earlier(entry: Entry) -> Entry:
     return cast("Entry", {**entry, **earlier})
 
 
+def _naming_result(entry: Entry, row: JournalRow) -> Entry:
+    """Return an entry without a result that names the earlier row's, which stands."""
+    return cast("Entry", {**entry, "output": row["entry"]["output"]})
+
+
 def _is_of_another_photo(task: Task, row: JournalRow) -> bool:
     """Whether the photo of a row is another one, and not this one before its folder was moved."""
     source = row.get("source")
@@ -523,10 +528,6 @@ def _still_waits(row: JournalRow) -> bool:
     """Whether the photo of a row without a result still is what it was."""
     source = row.get("source")
     return source is not None and is_unchanged(Path(source), row.get("source_mark"))
-
-
-def _short_stamp(place: Location) -> Stamp | None:
-    return stamp(place) if isinstance(place, Path) else location_stamp(place)
 
 
 def _pair(marks: Sequence[Stamp | None] | None) -> tuple[Stamp | None, Stamp | None]:

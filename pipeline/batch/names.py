@@ -107,7 +107,8 @@ def mask_names(
 
 def possible_masks(photo: PurePosixPath | str) -> tuple[PurePosixPath, PurePosixPath]:
     """Return the short and the full name that a photo's mask may have in the output folder."""
-    return PurePosixPath(MASKS, photo).with_suffix(".png"), PurePosixPath(MASKS, f"{photo}.png")
+    short, full = _mask_texts(str(PurePosixPath(photo)))
+    return PurePosixPath(short), PurePosixPath(full)
 
 
 def _mask_texts(photo: str) -> tuple[str, str]:

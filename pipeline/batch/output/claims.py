@@ -174,16 +174,12 @@ def is_redundant(
     It adds nothing if the file under its name is in the rows, or is not the claimed one, or if the
     claim is damaged.
     """
-    try:
-        claim = json.loads(text)
-        key, name = claim["input"], PurePosixPath(claim["output"])
-        stamps = claimed_stamps(text, key, name)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    claim = left_claim(text, is_unchanged)
+    if claim is None:
         return True
-    if not isinstance(key, str) or not any(is_unchanged(name, stamp) for stamp in stamps):
-        return True
-    row: Mapping[str, Any] = rows.get(key.removesuffix(_MASK)) or {}
-    return is_unchanged(name, row.get("mask_written" if key.endswith(_MASK) else "written"))
+    row: Mapping[str, Any] = rows.get(claim.photo.removesuffix(_MASK)) or {}
+    of_mask = claim.photo.endswith(_MASK)
+    return is_unchanged(claim.name, row.get("mask_written" if of_mask else "written"))
 
 
 def recover(folder: Path, journal: Journal) -> list[str]:

@@ -96,10 +96,12 @@ class RemoteOutput:
         written, current, kept, known = _content_stamp(content), target.stamp(), None, None
         if current is not None:
             before = target.read() or b""
-            known = self._known(claim, current, before)
-            if known is None and not self.overwrite:
+            replaced_stamp = _content_stamp(before)
+            if current == claim.ours or replaced_stamp in self._claimed_stamps(claim):
+                known = replaced_stamp
+            elif not self.overwrite:
                 raise UnwritableError(foreign_file(target))
-            if _content_stamp(before) != written:
+            if replaced_stamp != written:
                 # Of the file of a killed attempt, only the claim knows; the row is another file's.
                 earlier = claim.earlier if current == claim.ours else None
                 maker = earlier or (claim.row if known else None)
@@ -152,13 +154,6 @@ class RemoteOutput:
             if not name.endswith(".json")
         ]
         return len(sizes), sum(sizes)
-
-    def _known(self, claim: Claim, current: Stamp, content: bytes) -> Stamp | None:
-        """Return the stamp of a standing file if the journal or a claim knows it."""
-        if current == claim.ours:
-            return _content_stamp(content)
-        stamp = _content_stamp(content)
-        return stamp if stamp in self._claimed_stamps(claim.photo, claim.name) else None
 
     def _keep(
         self,
@@ -246,9 +241,9 @@ class RemoteOutput:
             with suppress(PhotoError):  # a leftover claim does no harm
                 self._claim_file(key).delete()
 
-    def _claimed_stamps(self, photo: str, name: PurePosixPath) -> list[Stamp]:
-        text = self._claim_file(photo).read()
-        return [] if text is None else claimed_stamps(text, photo, name)
+    def _claimed_stamps(self, claim: Claim) -> list[Stamp]:
+        text = self._claim_file(claim.photo).read()
+        return [] if text is None else claimed_stamps(text, claim.photo, claim.name)
 
 
 class RemoteStanding:

@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from .page_view import charts, photo_view, stage_seconds, totals
 from .ranking import worst_first
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from .schema import Entry, RunEntry
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,8 +50,6 @@ def write_html(
     Raises:
         UnwritableError: the disk's errors.
     """
-    # Only a page needs the template engine: --help and runs that fail early do not wait for it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     rows = worst_first(photos)
@@ -57,30 +57,10 @@ def write_html(
     embed = sum(p.size_on_disk for p in previews) <= EMBEDDED_BYTES
     refer = _data_uri if embed else partial(_relative, path.parent)
 
-    def finalize(value: Any) -> Any:
-        """Make every text printable, except the markup that the template itself makes."""
-        if isinstance(value, str) and not isinstance(value, Markup):
-            return printable(value)
-        return value
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": _number,
-        "percent": _percent,
-        "duration": _duration,
-        "plain": printable,
-    }
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
     )
-    page = environment.get_template("report.html.j2").generate(
+    page = _template().generate(
         run=run,
         photos=(
             photo_view(
@@ -105,6 +85,36 @@ def write_html(
     with atomic_write(path, placement=placement) as file:
         for piece in page:
             file.write(piece.encode("utf-8"))
+
+
+@cache
+def _template() -> Template:
+    """Compile the page's template, once: it takes longer than a small page."""
+    # Only a page needs the template engine: --help and runs that fail early do not wait for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def finalize(value: Any) -> Any:
+        """Make every text printable, except the markup that the template itself makes."""
+        if isinstance(value, str) and not isinstance(value, Markup):
+            return printable(value)
+        return value
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": _number,
+        "percent": _percent,
+        "duration": _duration,
+        "plain": printable,
+    }
+    return environment.get_template("report.html.j2")
 
 
 def _policy(style: str, script: str, embed: bool) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -59,25 +59,37 @@ def has(path: Path, colour: tuple[int, int, int]) -> bool:
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
+class Cities(NamedTuple):
+    """Two folders with a photo of the same name, size and time, and the folder of results."""
+
+    rome: Path
+    oslo: Path
+    out: Path
+
+
 @pytest.fixture
-def cities(tmp_path: Path, red_is_person: None) -> tuple[Path, Path]:
-    """Two folders with a photo of the same name, size and time."""
-    rome, oslo = tmp_path / "rome", tmp_path / "oslo"
-    paint(rome / "IMG_1.bmp", 1)
-    paint(oslo / "IMG_1.bmp", 2)
-    assert (rome / "IMG_1.bmp").stat().st_size == (oslo / "IMG_1.bmp").stat().st_size
-    return rome, oslo
+def cities(tmp_path: Path, red_is_person: None) -> Cities:
+    """Nothing is cleaned yet."""
+    cities = Cities(tmp_path / "rome", tmp_path / "oslo", tmp_path / "out")
+    paint(cities.rome / "IMG_1.bmp", 1)
+    paint(cities.oslo / "IMG_1.bmp", 2)
+    sizes = {(folder / "IMG_1.bmp").stat().st_size for folder in (cities.rome, cities.oslo)}
+    assert len(sizes) == 1
+    return cities
+
+
+@pytest.fixture
+def cleaned(cities: Cities) -> Cities:
+    """The photo of ``rome`` is cleaned."""
+    run([cities.rome], cities.out)
+    return cities
 
 
 class TestSources:
     """Which photo a result belongs to."""
 
-    def test_a_second_folder_does_not_replace_the_first_ones_results(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, oslo = cities
-        out = tmp_path / "cleaned"
-        run([rome], out)
+    def test_a_second_folder_does_not_replace_the_first_ones_results(self, cleaned: Cities) -> None:
+        rome, oslo, out = cleaned
         first = (out / "IMG_1.bmp").read_bytes()
         second = run([oslo], out)
         assert [p["output"] for p in second.photos] == ["oslo/IMG_1.bmp"]
@@ -89,7 +101,7 @@ class TestSources:
             assert [p["status"] for p in run([folder], out).photos] == ["skipped"]
 
     def test_the_default_output_keeps_them_apart_too(
-        self, cities: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, cities: Cities, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
         options = ["--class", "person", "--no-probe", "--offline", "--quiet", "--workers", "1"]
@@ -99,21 +111,17 @@ class TestSources:
         assert (tmp_path / "cleaned/IMG_1.bmp").read_bytes() == first
         assert not has(tmp_path / "cleaned/oslo/IMG_1.bmp", RED)
 
-    def test_one_command_puts_them_side_by_side(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        done = run(list(cities), tmp_path / "out", save_masks=True)
+    def test_one_command_puts_them_side_by_side(self, cities: Cities) -> None:
+        done = run([cities.rome, cities.oslo], cities.out, save_masks=True)
         assert {p["input"]: p["mask"] for p in done.photos} == {
             "rome/IMG_1.bmp": "masks/rome/IMG_1.png",
             "oslo/IMG_1.bmp": "masks/oslo/IMG_1.png",
         }
 
     def test_a_new_subfolder_with_the_name_of_another_source_keeps_off_its_results(
-        self, cities: tuple[Path, Path], tmp_path: Path
+        self, cleaned: Cities
     ) -> None:
-        rome, oslo = cities
-        out = tmp_path / "out"
-        run([rome], out)
+        rome, oslo, out = cleaned
         run([oslo], out)
         paint(rome / "oslo/IMG_1.bmp", 9)
         for _ in range(2):
@@ -127,10 +135,10 @@ class TestSources:
         assert not (out / REPLACED).exists()
 
     def test_a_folder_that_holds_a_known_source_does_not_get_the_top(
-        self, cities: tuple[Path, Path], tmp_path: Path
+        self, cities: Cities, tmp_path: Path
     ) -> None:
-        rome, oslo = cities
-        out, trip = tmp_path / "out", tmp_path / "trip"
+        rome, oslo, out = cities
+        trip = tmp_path / "trip"
         trip.mkdir()
         oslo.rename(trip / "oslo")
         run([rome], out)
@@ -143,33 +151,25 @@ class TestSources:
         assert not (out / REPLACED).exists()
 
     def test_a_new_subfolder_and_a_new_source_of_its_name_lie_side_by_side(
-        self, cities: tuple[Path, Path], tmp_path: Path
+        self, cleaned: Cities
     ) -> None:
-        rome, oslo = cities
-        out = tmp_path / "out"
-        run([rome], out)
+        rome, oslo, out = cleaned
         paint(rome / "oslo/IMG_1.bmp", 9)
         names = {p["input"] for p in run([rome, oslo], out).photos}
         assert len(names) == 3
         assert {"IMG_1.bmp", "oslo/IMG_1.bmp"} < names
 
-    def test_a_moved_folder_is_not_cleaned_again(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, _ = cities
-        run([rome], tmp_path / "out")
+    def test_a_moved_folder_is_not_cleaned_again(self, cleaned: Cities, tmp_path: Path) -> None:
+        rome, _, out = cleaned
         moved = rome.rename(tmp_path / "roma")
         for _ in range(2):
-            assert [(p["input"], p["status"]) for p in run([moved], tmp_path / "out").photos] == [
+            assert [(p["input"], p["status"]) for p in run([moved], out).photos] == [
                 ("IMG_1.bmp", "skipped")
             ]
 
-    def test_swapped_photos_of_equal_size_and_time_are_cleaned_again(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, _ = cities
+    def test_swapped_photos_of_equal_size_and_time_are_cleaned_again(self, cities: Cities) -> None:
+        rome, _, out = cities
         a, b = rome / "IMG_1.bmp", paint(rome / "IMG_2.bmp", 3)
-        out = tmp_path / "out"
         run([rome], out)
         before = {name: (out / name).read_bytes() for name in ("IMG_1.bmp", "IMG_2.bmp")}
         a.rename(rome / "x.bmp")
@@ -181,11 +181,9 @@ class TestSources:
         assert (out / "IMG_2.bmp").read_bytes() == before["IMG_1.bmp"]
 
     def test_the_original_over_a_result_of_equal_size_and_time_is_noticed(
-        self, cities: tuple[Path, Path], tmp_path: Path
+        self, cleaned: Cities
     ) -> None:
-        rome, _ = cities
-        out = tmp_path / "out"
-        run([rome], out)
+        rome, _, out = cleaned
         original = (rome / "IMG_1.bmp").read_bytes()
         (out / "IMG_1.bmp").write_bytes(original)
         os.utime(out / "IMG_1.bmp", ns=(TIME, TIME))
@@ -195,10 +193,10 @@ class TestSources:
         assert (out / "IMG_1.bmp").read_bytes() == original
 
     def test_a_run_that_ended_while_this_one_planned_is_noticed(
-        self, cities: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, cities: Cities, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        rome, oslo = cities
-        out, hold = tmp_path / "out", LocalOutput.hold
+        rome, oslo, out = cities
+        hold = LocalOutput.hold
 
         @contextmanager
         def late(output: LocalOutput, names: Iterable[PurePosixPath]) -> Iterator[None]:
@@ -212,11 +210,8 @@ class TestSources:
             run([oslo], out)
         assert set(report(out)) == {"IMG_1.bmp"}
 
-    def test_a_killed_runs_result_is_not_another_folders(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, oslo = cities
-        out = tmp_path / "out"
+    def test_a_killed_runs_result_is_not_another_folders(self, cities: Cities) -> None:
+        rome, oslo, out = cities
         add = Journal.add
 
         def killed(journal: Journal, row: JournalRow) -> list[str]:
@@ -254,12 +249,9 @@ class TestOtherSettings:
         settings: Settings,
         more: dict[str, Any],
         said: str,
-        cities: tuple[Path, Path],
-        tmp_path: Path,
+        cleaned: Cities,
     ) -> None:
-        rome, _ = cities
-        out = tmp_path / "out"
-        run([rome], out)
+        rome, _, out = cleaned
         paint(rome / "new.bmp", 5)
         before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
         with pytest.raises(UsageError) as refused:
@@ -272,12 +264,8 @@ class TestOtherSettings:
             p: c for p, c in before.items() if "lock" not in p.name
         }
 
-    def test_overwrite_replaces_and_keeps_the_earlier_result(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, _ = cities
-        out = tmp_path / "out"
-        run([rome], out)
+    def test_overwrite_replaces_and_keeps_the_earlier_result(self, cleaned: Cities) -> None:
+        rome, _, out = cleaned
         before = (out / "IMG_1.bmp").read_bytes()
         again = run([rome], out, "dog", overwrite=True)
         assert [p["status"] for p in again.photos] == ["unchanged"]
@@ -289,11 +277,9 @@ class TestOtherSettings:
         assert f"the file that was replaced is kept: {name}" in again.photos[0]["warnings"]
         assert any(REPLACED in warning for warning in again.warnings)
 
-    def test_only_three_results_that_a_run_can_make_again_are_kept(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, _ = cities
-        out, made = tmp_path / "out", []
+    def test_only_three_results_that_a_run_can_make_again_are_kept(self, cities: Cities) -> None:
+        rome, _, out = cities
+        made: list[bytes] = []
         (out / "IMG_1.bmp").parent.mkdir()
         (out / "IMG_1.bmp").write_bytes(b"somebody's own")
         for dilate in range(3, 9):
@@ -303,12 +289,10 @@ class TestOtherSettings:
         assert kept == [b"somebody's own", *made[-4:-1]]
 
     def test_a_result_changed_by_hand_is_refused_at_once_and_the_others_are_cleaned(
-        self, cities: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, cleaned: Cities, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("WARNING")
-        rome, _ = cities
-        out = tmp_path / "out"
-        run([rome], out)
+        rome, _, out = cleaned
         Image.new("RGB", (9, 9)).save(out / "IMG_1.bmp")
         by_hand = (out / "IMG_1.bmp").read_bytes()
         paint(rome / "new.bmp", 5)
@@ -320,12 +304,10 @@ class TestOtherSettings:
         assert "1 file that a person made or changed stays where results would go" in caplog.text
 
     def test_a_changed_photo_is_cleaned_again_and_its_earlier_result_is_kept(
-        self, cities: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, cleaned: Cities, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("WARNING")
-        rome, _ = cities
-        out = tmp_path / "out"
-        run([rome], out)
+        rome, _, out = cleaned
         before = (out / "IMG_1.bmp").read_bytes()
         paint(rome / "IMG_1.bmp", 7)  # of the same size and time
         again = run([rome], out).photos[0]
@@ -333,24 +315,16 @@ class TestOtherSettings:
         assert [v.path.read_bytes() for v in versions(out, PurePosixPath("IMG_1.bmp"))] == [before]
         assert "1 photo changed since its result was made" in caplog.text
 
-    def test_a_failed_try_leaves_the_earlier_result_in_the_report(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, oslo = cities
-        out = tmp_path / "out"
-        run([rome], out)
+    def test_a_failed_try_leaves_the_earlier_result_in_the_report(self, cleaned: Cities) -> None:
+        rome, oslo, out = cleaned
         (rome / "IMG_1.bmp").write_bytes(b"no picture")
         assert run([rome], out).photos[0]["status"] == "failed"
         assert report(out)["IMG_1.bmp"]["output"] == "IMG_1.bmp"
         run([oslo], out)
         assert report(out)["IMG_1.bmp"]["status"] == "skipped"
 
-    def test_a_reviewed_photo_stays_in_a_run_with_another_class(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, _ = cities
-        out = tmp_path / "out"
-        run([rome], out)
+    def test_a_reviewed_photo_stays_in_a_run_with_another_class(self, cleaned: Cities) -> None:
+        rome, _, out = cleaned
         mend(out, "IMG_1.bmp")
         mended = (out / "IMG_1.bmp").read_bytes()
         with pytest.raises(UsageError, match="other settings"):
@@ -454,13 +428,10 @@ class TestAdd:
 class TestReport:
     """The report tells of all that stands in the output folder."""
 
-    def test_a_second_call_does_not_forget_the_first(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, _ = cities
+    def test_a_second_call_does_not_forget_the_first(self, cities: Cities) -> None:
+        rome, _, out = cities
         paint(rome / "IMG_2.bmp", 4)
         (rome / "broken.bmp").write_bytes(b"no picture")
-        out = tmp_path / "out"
         for name in ("IMG_1.bmp", "broken.bmp", "IMG_2.bmp"):
             run([rome / name], out)
         entries = report(out)
@@ -469,12 +440,9 @@ class TestReport:
         assert entries["broken.bmp"]["status"] == "failed"
         assert entries["IMG_2.bmp"]["status"] in ("ok", "review")
 
-    def test_the_exit_code_and_the_result_are_those_of_the_call(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, oslo = cities
+    def test_the_exit_code_and_the_result_are_those_of_the_call(self, cities: Cities) -> None:
+        rome, oslo, out = cities
         (rome / "broken.bmp").write_bytes(b"no picture")
-        out = tmp_path / "out"
         options = ["--class", "person", "--no-probe", "--offline", "--quiet", "-o", str(out)]
         assert cli.main([*options, str(rome)]) == 1
         assert cli.main([*options, str(oslo)]) == 0
@@ -483,12 +451,9 @@ class TestReport:
         assert {p["input"] for p in done.others} == {"IMG_1.bmp", "broken.bmp"}
         assert {p["input"] for p in done.written()["photos"]} == set(report(out))
 
-    def test_a_result_that_is_gone_or_changed_is_not_in_it(
-        self, cities: tuple[Path, Path], tmp_path: Path
-    ) -> None:
-        rome, oslo = cities
+    def test_a_result_that_is_gone_or_changed_is_not_in_it(self, cities: Cities) -> None:
+        rome, oslo, out = cities
         paint(rome / "IMG_2.bmp", 4)
-        out = tmp_path / "out"
         run([rome], out)
         (out / "IMG_1.bmp").unlink()
         (out / "IMG_2.bmp").write_bytes(b"by hand")

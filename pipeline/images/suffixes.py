@@ -8,3 +8,7 @@ SUFFIXES = frozenset(suffix for record in FORMATS for suffix in record.suffixes)
 LOSSY_SUFFIXES = frozenset(
     suffix for record in FORMATS if record.lossy for suffix in record.suffixes
 )
+#: Of cameras' RAW files, which need the extra ``raw``.
+RAW_SUFFIXES = frozenset(
+    (".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw")
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,14 @@ HOLE = ("hole", "x", "y", "w", "h", "share", "route", "why", "seam", "hole_score
 PROBE = ("l1", "psnr", "ssim", "lpips")
 #: A spreadsheet takes a cell that begins with one of these for a formula; the wide forms count
 #: with East Asian input.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA = "=+\\-@＝＋－＠"
+#: Where a cell may begin: at its own start, and inside it where a program splits it that takes
+#: another character than the comma for the separator. Then the quotes around a cell do not protect
+#: it, so a quote counts too. " - " in a name stays: split at spaces, "-" is a text.
+_FORMULA_START = re.compile(
+    rf"""((?:^|[\t\r\n\v\f,;:|"\u2028\u2029\x85])\s*)('*[{FORMULA}])|(\s)('*[{FORMULA}]\S)"""
+)
+_BLANK_START = re.compile(r"'*[\t\r\n]")
 
 
 def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHERE) -> None:
@@ -48,8 +56,10 @@ def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHE
     UTF-8, a comma between cells, photos in the order of their names. One row for every hole, with
     the photo's columns repeated; photos without holes are in ``report.json`` only. ``None`` is
     an empty cell. A text that begins with ``= + - @``, a tab or a line end gets an apostrophe
-    before it, so that no spreadsheet runs a file's name as a formula: remove one apostrophe to get
-    the name back. Bytes of a name that are not UTF-8 are written as ``\udcff``.
+    before it, so that no spreadsheet runs a file's name as a formula; so does each ``= + - @``
+    behind a semicolon, a tab or another character that a program may take for the separator.
+    ``report.json`` has the names as they are. Bytes of a name that are not UTF-8 are written as
+    ``\udcff``.
 
     Raises:
         UnwritableError: the disk's errors.
@@ -112,5 +122,8 @@ def _probe(probe: Mapping[str, Any] | None) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """A cell that is no formula, nor are its parts, whichever separator a program takes."""
+    if not isinstance(value, str):
+        return value
+    blank = "'" if _BLANK_START.match(value) else ""
+    return blank + _FORMULA_START.sub(r"\1\3'\2\4", value)

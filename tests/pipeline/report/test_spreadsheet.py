@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,60 @@ def test_no_name_becomes_a_formula(tmp_path: Path, start: str) -> None:
     write_csv(tmp_path / "report.csv", [entry(name, holes=[hole(why=f"{start}1")])])
     (row,) = read(tmp_path / "report.csv")
     assert (row["input"], row["output"], row["why"]) == (f"'{name}", f"'{name}", f"'{start}1")
+
+
+#: The starts of formulas in any spreadsheet.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def cells(text: str, separator: str) -> list[str]:
+    """Split a table as a lenient program does that guessed ``separator``.
+
+    A quote opens a quoted part at a cell's start only; what follows the closing quote is appended.
+    A line ends at any line break outside a quoted part.
+    """
+    found, at = [], 0
+    while at < len(text):
+        cell = ""
+        if text[at] == '"':
+            at += 1
+            while at < len(text):
+                if text[at] == '"':
+                    at += 1
+                    if text[at : at + 1] != '"':
+                        break
+                cell += text[at]
+                at += 1
+        while at < len(text) and text[at] not in (separator, "\r", "\n"):
+            cell += text[at]
+            at += 1
+        at += 1
+        found.append(cell)
+    return found
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|", ":", " "])
+def test_no_part_of_a_name_becomes_a_formula_whichever_separator_is_guessed(
+    separator: str, tmp_path: Path
+) -> None:
+    starts = ["=", "+", "-", "@", "＝", "＋", "－", "＠"]
+    between = [separator, f"{separator}'", f'{separator}"', f'{separator}""', f'"{separator}']
+    between += ["\n", "\r", f"{separator} ", f"{separator}\n", f"{separator}{separator}"]
+    names = [f"a{gap}{start}HYPERLINK(1){end}" for gap in between for start in starts for end in
+             ("", '"', separator)]  # fmt: skip
+    names += [f"{start}{gap}" for gap in between for start in starts]
+    write_csv(tmp_path / "report.csv", [entry(n, holes=[hole(why=n)]) for n in names])
+    found = cells((tmp_path / "report.csv").read_bytes().decode(), separator)
+    numbers = re.compile(r"[-+]?[0-9.e-]+(,.*)?", re.DOTALL)
+    assert [
+        c for c in found if c.lstrip(" ").startswith(FORMULA) and not numbers.fullmatch(c)
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["photo - Copy.jpg", "a-b=c@d+e.jpg", "x/-1.jpg", "it's.jpg"])
+def test_ordinary_names_stay_as_they_are(name: str, tmp_path: Path) -> None:
+    write_csv(tmp_path / "report.csv", [entry(name, holes=[hole()])])
+    assert read(tmp_path / "report.csv")[0]["input"] == name
 
 
 def test_numbers_stay_numbers(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Weights that others host: their addresses and hashes, torch's download cache, and ``fetch``.
 
-Downloaded files lie in torch's own cache; their hash is checked on every use.
+Downloaded files lie in torch's own cache, or where ``download_cache`` says; their hash is checked
+on every use.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import urllib.error
@@ -17,6 +19,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .checkpoint import CheckpointError, sha256
+from .download_cache import (
+    cache_folder,
+    cache_folders,
+    is_trustworthy,
+    make_cache_folder,
+    temporary_cache,
+)
+
+log = logging.getLogger(__name__)
 
 #: Seconds after which an unresponsive server counts as unreachable.
 CONNECT_TIMEOUT = 4.0
@@ -89,18 +100,17 @@ SQUEEZENET = RemoteFile(
 )
 
 
-def cache_folder() -> Path:
-    """Return the folder of torch's own cache of downloaded weights."""
-    home = os.environ.get("TORCH_HOME") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"
-    )
-    return Path(home).expanduser() / "hub" / "checkpoints"
-
-
 def cached(remote: RemoteFile) -> Path | None:
     """Return the path of the cached file, which may be damaged, or None; ``fetch`` checks it."""
-    path = cache_folder() / remote.filename
-    return path if path.is_file() else None
+    paths = [folder / remote.filename for folder in cache_folders() if is_trustworthy(folder)]
+    return next((path for path in paths if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in another user's home
+        return False
 
 
 def why_missing(remote: RemoteFile, *, offline: bool) -> str | None:
@@ -181,8 +191,7 @@ def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
         return _verified(path, remote)
     from torch.hub import download_url_to_file
 
-    path = cache_folder() / remote.filename
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _new_file(remote)
     try:
         with _socket_timeout(30.0):
             download_url_to_file(
@@ -195,6 +204,30 @@ def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
             f"{remote.url}: could not be downloaded ({error}); put the file at {path} by hand"
         ) from error
     return _verified(path, remote)
+
+
+def _new_file(remote: RemoteFile) -> Path:
+    """Return the file that a download goes to, in a folder that exists.
+
+    Raises:
+        CheckpointError: no folder can be written.
+    """
+    folder = cache_folder()
+    try:
+        make_cache_folder(folder)
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error}), so {remote.url} cannot be kept; "
+            "name another folder by the environment variable TORCH_HOME"
+        ) from error
+    if folder == temporary_cache():
+        log.warning(
+            "there is no home folder that can be written: %s is kept in %s, until the system "
+            "clears it; name another folder by the environment variable TORCH_HOME",
+            remote.filename,
+            folder,
+        )
+    return folder / remote.filename
 
 
 @contextlib.contextmanager

@@ -101,7 +101,8 @@ def imagenet_backbone(*, offline: bool = False) -> nn.Module:
         FileNotFoundError: unavailable; the message says why, and where to put the file.
         CheckpointError: the file is not the published one.
     """
-    from ..models.hub import VGG16_BN, cache_folder, fetch, why_missing
+    from ..models.download_cache import cache_folder
+    from ..models.hub import VGG16_BN, fetch, why_missing
 
     why = why_missing(VGG16_BN, offline=offline)
     if why:

@@ -168,7 +168,8 @@ def _hub_file(remote: RemoteFile) -> Path:
         FileNotFoundError: unavailable; the message says why, and where to put the file.
         CheckpointError: the file is not the published one.
     """
-    from ..models.hub import cache_folder, fetch, why_missing
+    from ..models.download_cache import cache_folder
+    from ..models.hub import fetch, why_missing
 
     why = why_missing(remote, offline=False)
     if why:

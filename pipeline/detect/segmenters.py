@@ -73,7 +73,8 @@ def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chose
             silent fallback.
     """
     from ...models.checkpoint import CheckpointError
-    from ...models.hub import FCN_RESNET101, cache_folder, fetch, why_missing
+    from ...models.download_cache import cache_folder
+    from ...models.hub import FCN_RESNET101, fetch, why_missing
 
     if name == "compact":
         return _compact(device, None)

@@ -17,14 +17,8 @@ import torch
 from torchvision.models import squeezenet1_1
 
 from remove_objects.models.checkpoint import CheckpointError
-from remove_objects.models.hub import (
-    SQUEEZENET,
-    YUNET,
-    RemoteFile,
-    cache_folder,
-    fetch,
-    why_missing,
-)
+from remove_objects.models.download_cache import cache_folder
+from remove_objects.models.hub import SQUEEZENET, YUNET, RemoteFile, fetch, why_missing
 from remove_objects.models.perceptual import load_lpips
 
 CONTENT = os.urandom(200_000)

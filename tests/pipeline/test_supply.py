@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from remove_objects.models.hub import FCN_RESNET101, SQUEEZENET, YUNET, cache_folder
+from remove_objects.models.download_cache import cache_folder
+from remove_objects.models.hub import FCN_RESNET101, SQUEEZENET, YUNET
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.report.files import read_report
 from tests.support.scenes import scene

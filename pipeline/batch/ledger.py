@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: Names the code that makes pictures. Raise it when the same settings and weights give other
 #: pictures: a run then says which results are of another version.
-PICTURES_VERSION = "0.1.0"
+PICTURES_VERSION = "0.2.0"
 #: Number of photos that a message names.
 _NAMED = 3
 

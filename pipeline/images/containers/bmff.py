@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 _KEPT = frozenset((b"ftyp", b"mdat", b"free", b"skip"))
 _KEPT_INSIDE = frozenset(
     (b"hdlr", b"pitm", b"iinf", b"iloc", b"iprp", b"iref", b"idat", b"grpl", b"dinf", b"ipro")
 )
-#: The bytes at the start of a file that are searched for the ``pixi`` box.
-_HEAD_BYTES = 4096
 _METADATA_ITEMS = frozenset((b"Exif", b"mime", b"uri "))
 _EMPTY_EXIF = struct.pack("<2sHIHI", b"II", 42, 8, 0, 0)
 _EMPTY_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
@@ -48,7 +46,7 @@ def without_metadata(content: bytes, exif: bytes | None) -> bytes:
         ValueError: if the file's structure is not supported, so that some metadata might remain.
     """
     data = bytearray(content)
-    for box in list(_boxes(data, 0, len(data))):
+    for box in list(boxes(data, 0, len(data))):
         if box.type == b"meta":
             _blank_meta(data, box, exif)
         elif box.type in (b"moov", b"moof"):
@@ -58,16 +56,12 @@ def without_metadata(content: bytes, exif: bytes | None) -> bytes:
     return bytes(data)
 
 
-def declared_bits(handle: BinaryIO) -> int:
-    """Return the bits per channel that the file's ``pixi`` box declares; 8 if it has none."""
-    handle.seek(0)
-    head = handle.read(_HEAD_BYTES)
-    at = head.find(b"pixi")
-    depths = head[at + 9 : at + 9 + head[at + 8]] if 0 <= at < len(head) - 12 else b""
-    return max(depths, default=8)
+def boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[BmffBox]:
+    """Yield the boxes between two places of a file.
 
-
-def _boxes(data: bytes | bytearray, at: int, end: int) -> Iterator[BmffBox]:
+    Raises:
+        ValueError: if a box does not fit.
+    """
     while at + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, at)
         body = at + 8
@@ -88,7 +82,7 @@ def _free(data: bytearray, box: BmffBox) -> None:
 
 def _blank_meta(data: bytearray, meta: BmffBox, exif: bytes | None) -> None:
     inside = {}
-    for box in list(_boxes(data, meta.body + 4, meta.end)):
+    for box in list(boxes(data, meta.body + 4, meta.end)):
         inside[box.type] = box
         if box.type not in _KEPT_INSIDE:
             _free(data, box)
@@ -116,7 +110,7 @@ def _new_content(kind: bytes, size: int, exif: bytes | None) -> bytes:
 def _items(data: bytearray, iinf: BmffBox) -> Iterator[tuple[int, bytes]]:
     """Yield (number, type) of the metadata items, and blank their names."""
     first = iinf.body + (6 if data[iinf.body] == 0 else 8)
-    for box in _boxes(data, first, iinf.end):
+    for box in boxes(data, first, iinf.end):
         if box.type != b"infe":
             continue
         version = data[box.body]

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import importlib
+from io import BytesIO
 from typing import BinaryIO, cast
 
+import numpy as np
 from PIL import Image
 
 from ...errors import UnreadableError, UnwritableError
-from ..containers.bmff import declared_bits, without_metadata
+from ...types import Pixels
+from ..containers.bmff import without_metadata
+from ..containers.coding import as_main_10
 from ..metadata.exif_xmp import essential_exif
 from ..native import Native, Sheet, to_pillow
 from .format import Captured, Format, Source, picture_count
+
+#: What says how the samples' colours are meant, by pillow-heif's names.
+_COLOUR_KEYS = (
+    "nclx_profile",
+    "content_light_level",
+    "mastering_display_colour_volume",
+    "ambient_viewing_environment",
+    "nominal_diffuse_white_luminance",
+)
 
 
 def recognise(head: bytes) -> bool:
@@ -45,20 +58,50 @@ def warn_of_pages(image: Image.Image) -> tuple[str, ...]:
     return (f"the file holds {count} pictures: the cleaned file keeps the primary one only",)
 
 
+def deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | None:
+    """Decode 10 or 12 bits per channel, spread over 16."""
+    bits = _bits(image)
+    if bits <= 8 or image.mode not in ("RGB", "RGBA"):  # grey is opened at its own depth
+        return None
+    handle.seek(0)
+    file = importlib.import_module("pillow_heif").open_heif(handle, convert_hdr_to_8bit=False)
+    if file.mode != f"{image.mode};16":
+        return None
+    # They come in the upper bits.
+    return spread(cast(Pixels, np.asarray(file) >> (16 - bits)), bits)
+
+
+def spread(values: Pixels, bits: int) -> Pixels:
+    """Spread values of so many bits over 16: black stays 0, and white becomes 65535."""
+    return cast(Pixels, (values << (16 - bits)) | (values >> (2 * bits - 16)))
+
+
+def _bits(image: Image.Image) -> int:
+    return int(image.info.get("bit_depth", 8))
+
+
 def capture(source: Source) -> Captured:
-    """Warn of a depth and of layers that are not kept; AVIF's too."""
-    warnings = []
-    if (bits := declared_bits(source.handle)) > 8:
-        warnings.append(f"it has {bits} bits per channel, of which 8 are kept")
+    """Keep the sampling, the depth and the colour numbers; warn of what is not kept."""
+    image = source.image
+    options = {"chroma": image.info.get("chroma", 444), "bits": _bits(image)}
+    kept = {key: image.info[key] for key in _COLOUR_KEYS if image.info.get(key) is not None}
+    return Captured(options={**options, "info": kept}, warnings=layer_warnings(source))
+
+
+def layer_warnings(source: Source) -> tuple[str, ...]:
+    """Warn of layers that are not kept; AVIF's too."""
     if any(source.image.info.get(kind) for kind in ("depth_images", "aux")):
-        warnings.append(
-            "the file holds a depth map, a gain map or another layer: the cleaned file does not"
+        return (
+            "the file holds a depth map, a gain map or another layer: the cleaned file does not",
         )
-    return Captured(warnings=tuple(warnings))
+    return ()
 
 
 def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
-    """Write a HEIC near the eye's limit, chroma whole, so that a second encoding does not show.
+    """Write a HEIC near the eye's limit, so that a second encoding does not show.
+
+    Depth, chroma and the profile of HEVC are the source's: Windows and Apple's older systems open
+    Main and Main 10, which hold 4:2:0 only. A photo that came from no HEIC gets these.
 
     Raises:
         UnwritableError: if pillow-heif, or the encoder in this build of it, is missing.
@@ -73,18 +116,28 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         raise UnwritableError(
             "writing HEIC needs the package pillow-heif: pip install 'remove-objects[heic]'"
         ) from error
-    file = heif.from_pillow(to_pillow(sheet))
+    bits, chroma = native.options.get("bits", 10), native.options.get("chroma", 420)
+    if sheet.pixels.dtype == np.uint16:
+        height, width = sheet.pixels.shape[:2]
+        samples = np.ascontiguousarray(sheet.pixels).tobytes()
+        file = heif.from_bytes(f"{sheet.mode};16", (width, height), samples)
+    else:
+        file = heif.from_pillow(to_pillow(sheet))
+    file.info.update(native.options.get("info", {}))
     if native.metadata.icc:
         file.info["icc_profile"] = native.metadata.icc
+    memory = BytesIO()
     # The encoder's default preset, "slow", takes a minute for a phone's photo on two cores.
     file.save(
-        handle,
+        memory,
         quality=90,
-        chroma=444,
+        chroma=chroma,
+        bit_depth=bits,
         enc_params={"preset": "fast"},
         exif=native.metadata.exif,
         xmp=native.metadata.xmp,
     )
+    handle.write(as_main_10(memory.getvalue()))
 
 
 def strip(content: bytes, native: Native) -> bytes:
@@ -95,11 +148,13 @@ def strip(content: bytes, native: Native) -> bytes:
 HEIF = Format(
     name="HEIF",
     title="HEIC",
-    suffixes=(".heic", ".heif"),
+    suffixes=(".heic", ".heif", ".hif"),
     lossy=True,
+    deep=True,
     recognise=recognise,
     open=open_picture,
     refuse_pages=warn_of_pages,
+    deep_samples=deep_samples,
     capture=capture,
     encode=encode,
     strip=strip,

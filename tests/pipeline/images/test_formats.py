@@ -22,7 +22,7 @@ IMAGES = ROOT / "pipeline" / "images"
 
 
 def test_the_suffixes_are_those_of_the_documentation() -> None:
-    lossy = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".avif"}
+    lossy = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".hif", ".avif"}
     assert lossy == LOSSY_SUFFIXES
     assert lossy | {".png", ".bmp", ".tif", ".tiff", ".gif"} == SUFFIXES
 

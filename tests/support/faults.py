@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from remove_objects.pipeline import images
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.images import masks, read
+from remove_objects.pipeline.images.dct import splice, worker
 from remove_objects.pipeline.system.signals import Stop
 from tests.support.scenes import scene
 from tools.faults.checks import digests, wrong_after_fault, wrong_after_resume
@@ -28,6 +32,23 @@ OPTIONS = [
     "--save-masks",
     "-q",
 ]
+
+
+def decode_here() -> None:
+    """Let this process, a child that ends soon, decode photos and splice JPEGs itself.
+
+    Its own child processes would take longer to start than it lives. The files are the same.
+    """
+
+    def ask(folder: Path) -> None:
+        earlier = tempfile.tempdir
+        try:
+            worker.splice(folder)
+        finally:
+            tempfile.tempdir = earlier
+
+    images.read_photo = masks.read_photo = read.read_photo
+    splice._ask = ask
 
 
 class Ground:

@@ -14,7 +14,7 @@ import pytest
 from remove_objects.pipeline.batch.output.claims import CLAIMS
 from remove_objects.pipeline.storage import layout
 from remove_objects.pipeline.system import lock
-from tests.support.faults import Ground
+from tests.support.faults import Ground, decode_here
 from tools.faults.checks import report, results, wrong_after_fault, wrong_after_resume
 from tools.faults.points import at_points, die_at, ended, limit_files, start
 
@@ -25,6 +25,7 @@ def killed_at(ground: Ground, out: Path, number: int) -> bool:
     """Run, and be killed before the change of this number; returns whether the run reached it."""
 
     def work() -> None:
+        decode_here()
         at_points(out, die_at(number))
         ground.clean(out)
 
@@ -33,11 +34,17 @@ def killed_at(ground: Ground, out: Path, number: int) -> bool:
     return code != 0
 
 
-def points(ground: Ground, out: Path) -> list[str]:
-    """Return the changes of an undisturbed run, with random names replaced by a star."""
+def points(ground: Ground, out: Path, *, here: bool = True) -> list[str]:
+    """Return the changes of an undisturbed run, with random names replaced by a star.
+
+    Args:
+        here: whether the run decodes photos in its own process, as the killed ones do.
+    """
     log = out.with_suffix(".log")
 
     def work() -> None:
+        if here:
+            decode_here()
         with log.open("w") as file:
             at_points(out, lambda _, what: print(what, file=file, flush=True))
             ground.clean(out)
@@ -50,6 +57,7 @@ def test_a_run_killed_before_any_change_to_the_disk_leaves_nothing_half_and_resu
     ground: Ground, tmp_path: Path
 ) -> None:
     made = points(ground, tmp_path / "counted")
+    assert points(ground, tmp_path / "as the command", here=False) == made
     expected = {
         f"open {lock.HOLDER}",
         "os.rename a.png",

@@ -12,6 +12,7 @@ import torch
 
 from remove_objects.models.checkpoint import save_weights, sha256
 from tests.support.box_segmenter import BoxSegmenter
+from tests.support.states.networks import cheap_networks
 from tests.support.tiny_networks import NETWORKS
 
 if TYPE_CHECKING:
@@ -75,3 +76,13 @@ def red_is_person(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "choose_segmenter",
         lambda *a, **k: segmenters.Chosen(BoxSegmenter(), {"box": "0" * 64}),
     )
+
+
+@pytest.fixture
+def cheap() -> Iterator[None]:
+    """Every remover sees persons in red and dogs in blue, and makes them grey.
+
+    For tests of files, which do not depend on what is in the pictures.
+    """
+    with cheap_networks():
+        yield

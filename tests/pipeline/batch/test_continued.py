@@ -16,7 +16,7 @@ NAME = "both.png"
 
 
 @pytest.fixture
-def walk(tmp_path: Path, red_is_person: None) -> Path:
+def walk(tmp_path: Path, cheap: None) -> Path:
     """A folder with a photo of a person and a dog."""
     paint(tmp_path / "walk" / NAME, 1, dog=True)
     return tmp_path / "walk"
@@ -122,7 +122,7 @@ def test_a_kept_file_of_a_killed_run_does_not_get_the_row_of_the_file_before(
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_photo_with_the_name_of_a_lossless_result_does_not_replace_it(
-    overwrite: bool, tmp_path: Path, red_is_person: None
+    overwrite: bool, tmp_path: Path, cheap: None
 ) -> None:
     walk, out = tmp_path / "walk", tmp_path / "out"
     lossless = Settings(probe=False, lossless=True, threshold=0.4)

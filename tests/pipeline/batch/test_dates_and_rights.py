@@ -24,7 +24,7 @@ NAMES = ("with.jpg", "without.jpg", "with.png", "without.png")
 
 
 @pytest.fixture
-def photos(tmp_path: Path, red_is_person: None) -> Path:
+def photos(tmp_path: Path, cheap: None) -> Path:
     """A JPEG and a PNG with a person, and one of each without; all of the same distant date."""
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -32,7 +32,7 @@ LEFTOVER = f".{'0' * 16}.part"
 
 
 @pytest.fixture
-def place(tmp_path: Path, red_is_person: None) -> Path:
+def place(tmp_path: Path, cheap: None) -> Path:
     """Photos in ``photos``, an empty ``out``, and ``other`` with files of the program's names."""
     (tmp_path / "photos" / "deep").mkdir(parents=True)
     Image.fromarray(scene(48, 64, person=(20, 10, 12, 16), seed=1)).save(

@@ -68,7 +68,7 @@ class Cities(NamedTuple):
 
 
 @pytest.fixture
-def cities(tmp_path: Path, red_is_person: None) -> Cities:
+def cities(tmp_path: Path, cheap: None) -> Cities:
     """Nothing is cleaned yet."""
     cities = Cities(tmp_path / "rome", tmp_path / "oslo", tmp_path / "out")
     paint(cities.rome / "IMG_1.bmp", 1)
@@ -349,7 +349,7 @@ class TestAdd:
     """More classes are removed from earlier results."""
 
     @pytest.fixture
-    def walk(self, tmp_path: Path, red_is_person: None) -> Path:
+    def walk(self, tmp_path: Path, cheap: None) -> Path:
         paint(tmp_path / "walk/both.png", 1, dog=True)
         paint(tmp_path / "walk/person.png", 2)
         paint(tmp_path / "walk/none.png", 3, person=False)
@@ -394,9 +394,7 @@ class TestAdd:
         assert entries["person.png"]["reviewed"]
         assert mended in [v.path.read_bytes() for v in versions(out, PurePosixPath("both.png"))]
 
-    def test_masks_and_lossless_names_are_continued(
-        self, tmp_path: Path, red_is_person: None
-    ) -> None:
+    def test_masks_and_lossless_names_are_continued(self, tmp_path: Path, cheap: None) -> None:
         photo = tmp_path / "walk/a.jpg"
         photo.parent.mkdir()
         picture = scene(64, 96, person=(10, 20, 12, 20), seed=1)

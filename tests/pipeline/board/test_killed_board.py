@@ -17,6 +17,7 @@ from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.report import previews
 from tests.support.board_run import command, entry_of, fill
+from tests.support.faults import decode_here
 from tools.faults.points import at_points, die_at, ended, start
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,10 @@ DECISIONS: dict[str, Callable[[Board], object]] = {
     "accept": lambda board: board.accept(PHOTO),
     "put back": lambda board: board.put_back(PHOTO),
 }
+
+
+#: The parts of names that differ between two attempts: random ones and times.
+RANDOM = re.compile(r"[0-9a-f]{16,}|\d{8}T\d{6}\.\d+")
 
 
 class Killed:
@@ -46,22 +51,42 @@ class Killed:
         """Result and mask of the run."""
         return (self.whole / PHOTO).read_bytes(), (self.whole / MASK).read_bytes()
 
-    def attempt(self, decide: Callable[[Board], object], at: Callable[[int, str], None]) -> int:
-        """Decide in a child over a fresh copy of the folder; returns its exit code."""
+    def attempt(
+        self,
+        decide: Callable[[Board], object],
+        at: Callable[[int, str], None],
+        *,
+        here: bool = True,
+    ) -> int:
+        """Decide in a child over a fresh copy of the folder; returns its exit code.
+
+        Args:
+            decide: the decision.
+            at: called before each change to the disk.
+            here: whether the child decodes photos in its own process.
+        """
         shutil.rmtree(self.run, ignore_errors=True)
         shutil.copytree(self.whole, self.run)
 
         def work() -> None:
+            if here:
+                decode_here()
             at_points(self.run, at)
             decide(self.board)
 
         return ended(start(work))
 
-    def points(self, decide: Callable[[Board], object], log: Path) -> list[str]:
+    def points(
+        self, decide: Callable[[Board], object], log: Path, *, here: bool = True
+    ) -> list[str]:
         """Return the changes of an undisturbed decision."""
         with log.open("w") as file:
-            assert self.attempt(decide, lambda _, what: print(what, file=file, flush=True)) == 0
-        return [re.sub(r"[0-9a-f]{16,}", "*", line) for line in log.read_text().splitlines()]
+
+            def write(_: int, what: str) -> None:
+                print(what, file=file, flush=True)
+
+            assert self.attempt(decide, write, here=here) == 0
+        return [RANDOM.sub("*", line) for line in log.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("name", sorted(DECISIONS))
@@ -71,7 +96,9 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
     decide = DECISIONS[name]
     killed = Killed(run, saved=name == "put back")
     was_reviewed = bool(entry_of(killed.whole, PHOTO).get("reviewed"))
+    as_the_board = killed.points(decide, tmp_path / "log", here=False)
     made = killed.points(decide, tmp_path / "log")
+    assert made == as_the_board
     done = (run / PHOTO).read_bytes(), (run / MASK).read_bytes()
     if name == "save":
         order = [

@@ -29,7 +29,7 @@ FILES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, "report.json", "report.csv", "rep
 
 
 @pytest.fixture
-def place(tmp_path: Path, red_is_person: None) -> Path:
+def place(tmp_path: Path, cheap: None) -> Path:
     """A photo, cleaned into ``out``, and ``other`` with files of the program's names."""
     (tmp_path / "photos" / "deep").mkdir(parents=True)
     photo = tmp_path / "photos" / "deep" / "b.jpg"

@@ -17,7 +17,7 @@ from remove_objects.pipeline.types import Photo
 from tests.support.faults import Ground
 from tests.support.scenes import scene
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cheap")]
 
 
 @pytest.fixture

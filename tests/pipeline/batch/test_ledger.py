@@ -49,7 +49,9 @@ def change_row(out: Path, name: str, **changes: Any) -> None:
     (out / JOURNAL_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def test_a_second_run_skips_and_keeps_the_metrics(photos: Path, tmp_path: Path) -> None:
+def test_a_second_run_skips_and_keeps_the_metrics(
+    photos: Path, cheap: None, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     first = clean(photos, out)
     times = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
@@ -62,7 +64,9 @@ def test_a_second_run_skips_and_keeps_the_metrics(photos: Path, tmp_path: Path) 
         assert entry["reason"].endswith(f"as {first[name]['status']}: {first[name]['reason']}")
 
 
-def test_a_third_run_reports_the_status_of_the_first(photos: Path, tmp_path: Path) -> None:
+def test_a_third_run_reports_the_status_of_the_first(
+    photos: Path, cheap: None, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     clean(photos, out)
     assert clean(photos, out) == clean(photos, out)
@@ -78,7 +82,7 @@ def test_a_third_run_reports_the_status_of_the_first(photos: Path, tmp_path: Pat
     ],
 )
 def test_the_choices_that_process_photos_again(
-    settings: Settings, more: dict[str, Any], photos: Path, tmp_path: Path
+    settings: Settings, more: dict[str, Any], photos: Path, cheap: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     clean(photos, out)
@@ -108,7 +112,7 @@ def test_a_run_that_reports_more_replaces_no_result_with_another(
     ],
 )
 def test_the_choices_that_do_not(
-    settings: Settings, more: dict[str, Any], photos: Path, tmp_path: Path
+    settings: Settings, more: dict[str, Any], photos: Path, cheap: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     clean(photos, out)
@@ -116,7 +120,7 @@ def test_the_choices_that_do_not(
 
 
 def test_a_changed_photo_is_processed_again_and_others_are_not(
-    photos: Path, tmp_path: Path
+    photos: Path, cheap: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     clean(photos, out)
@@ -126,7 +130,7 @@ def test_a_changed_photo_is_processed_again_and_others_are_not(
     assert again["deep/edge.png"]["status"] == "skipped"
 
 
-def test_a_deleted_result_is_made_again(photos: Path, tmp_path: Path) -> None:
+def test_a_deleted_result_is_made_again(photos: Path, cheap: None, tmp_path: Path) -> None:
     out = tmp_path / "out"
     clean(photos, out)
     (out / "middle.png").unlink()
@@ -134,7 +138,7 @@ def test_a_deleted_result_is_made_again(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_mask_is_made_again_and_a_mended_one_is_kept(
-    photos: Path, tmp_path: Path
+    photos: Path, cheap: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     clean(photos, out, save_masks=True)
@@ -145,7 +149,7 @@ def test_a_missing_mask_is_made_again_and_a_mended_one_is_kept(
 
 @pytest.mark.parametrize("key", ["output", "mask"])
 def test_a_row_that_names_another_file_is_not_believed(
-    key: str, photos: Path, tmp_path: Path
+    key: str, photos: Path, cheap: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     clean(photos, out)
@@ -155,7 +159,7 @@ def test_a_row_that_names_another_file_is_not_believed(
     assert "elsewhere.png" not in (again["output"], again["mask"])
 
 
-def test_a_failed_photo_is_processed_again(photos: Path, tmp_path: Path) -> None:
+def test_a_failed_photo_is_processed_again(photos: Path, cheap: None, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (photos / "broken.png").write_bytes(b"no picture")
     clean(photos, out)
@@ -163,7 +167,7 @@ def test_a_failed_photo_is_processed_again(photos: Path, tmp_path: Path) -> None
 
 
 def test_an_interrupted_run_resumes_and_its_report_is_complete(
-    photos: Path, tmp_path: Path
+    photos: Path, cheap: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     whole = clean(photos, tmp_path / "whole")
@@ -200,7 +204,7 @@ def test_facts_of_an_interrupted_run_stay_in_the_report(photos: Path, tmp_path: 
     assert "new" not in ledger(out).facts(now, worked=False).weights
 
 
-def test_facts_of_a_completed_run_do_not(photos: Path, tmp_path: Path) -> None:
+def test_facts_of_a_completed_run_do_not(photos: Path, cheap: None, tmp_path: Path) -> None:
     out = tmp_path / "out"
     clean(photos, out)
     now = Facts({"new": "1" * 64}, (), "cuda")

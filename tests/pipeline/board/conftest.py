@@ -26,7 +26,7 @@ def photo_folder(tmp_path: Path, red_is_person: None) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, red_is_person: None) -> Path:
+def run(tmp_path: Path, cheap: None) -> Path:
     """The output folder ``cleaned/`` of a run over ``photos/``, see ``make_run``."""
     return make_run(tmp_path)
 

@@ -52,7 +52,7 @@ class CheapNetworks:
     segmenter = ColourSegmenter()
     prefilter = None
     faces = NoFaces()
-    perceptual = None  # nor does a run without probes for LPIPS
+    perceptual = None  # a run without probes asks for no LPIPS
 
     def __init__(self, settings: Any = None) -> None:
         self.inpainters = self

@@ -54,6 +54,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="photos, and folders (searched recursively); s3://bucket/folder too",
     )
+    p.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="pass over files and folders, as a .gitignore does: 'raw/', '*_edited.jpg', "
+        "'!keep.jpg'; repeatable",
+    )
     _add_objects(p.add_argument_group("objects"))
     _add_picture(p.add_argument_group("picture"))
     _add_output(p.add_argument_group("output"))
@@ -282,6 +290,7 @@ def _batch_settings(args: argparse.Namespace) -> BatchSettings:
         output=args.output,
         masks=args.masks,
         truth=args.truth,
+        exclude=tuple(args.exclude),
         save_masks=args.save_masks,
         workers=args.workers,
         overwrite=args.overwrite,

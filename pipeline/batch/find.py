@@ -1,43 +1,168 @@
 """Photos below an input, in a local folder or a remote one, by the same rules.
 
-A photo has a suffix that the program knows. Hidden files, previews of earlier reports and the
-folders to leave out are not searched. Notes tell the user what was ignored.
+A photo has a suffix that the program knows. Hidden files, previews of earlier reports, folders of
+thumbnails and trash (``left_out``) and the folders to leave out are not searched. What is passed
+over is counted (``passed_over``).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
 from ..storage.location import Location, RemotePath, is_plain_name
+from .left_out import Exclusions, is_apple_double, is_system_folder
 from .names import InputPhoto
+from .passed_over import BROKEN_LINK, EXCLUDED, LINKED_FOLDER, SPECIAL, PassedOver, kind_of
 
 
-def find_photos(
-    given: Location,
-    leave_out: Sequence[Location],
-    notes: list[str],
-    key_of: Callable[[Location], str],
-) -> Iterator[InputPhoto]:
-    """Yield the photos of one input.
+@dataclass
+class Search:
+    """A search for the photos of one run.
 
-    Args:
-        given: a photo or a folder.
+    Attributes:
         leave_out: folders that are not searched.
-        notes: receives a sentence about every kind of file that is ignored.
         key_of: returns the key of a file, see ``sources.source_keys``.
-
-    Raises:
-        UsageError: a remote input does not exist or cannot be listed.
+        exclusions: the patterns of ``--exclude``.
+        told: sentences about what somebody may miss, which the terminal shows too.
+        unmissed: sentences about files that nobody misses.
     """
-    if isinstance(given, RemotePath):
-        yield from _remote_photos(given, leave_out, notes, key_of)
-    else:
-        yield from _local_photos(given, leave_out, notes, key_of)
+
+    leave_out: Sequence[Location]
+    key_of: Callable[[Location], str]
+    exclusions: Exclusions = field(default_factory=lambda: Exclusions(()))
+    told: list[str] = field(default_factory=list)
+    unmissed: list[str] = field(default_factory=list)
+    _files: PassedOver = field(default_factory=PassedOver)
+    _first_file: str = ""
+
+    def photos(self, inputs: Iterable[Location]) -> Iterator[InputPhoto]:
+        """Yield the photos of all inputs, photos and folders.
+
+        Raises:
+            UsageError: a remote input does not exist or cannot be listed.
+        """
+        for given in inputs:
+            if isinstance(given, RemotePath):
+                yield from self._remote(given)
+            elif given.is_file():
+                yield from self._given_file(given, given.parent)
+            else:
+                yield from self._local(given)
+        self._tell_of_files()
+
+    def _given_file(self, given: Location, folder: Location) -> Iterator[InputPhoto]:
+        """Yield a given file if it is a photo by its name, and no pattern excludes it."""
+        if self.exclusions.file(_shown(given)):
+            self._files.things[EXCLUDED] += 1
+        elif is_photo(given.name):
+            yield _photo(given, PurePosixPath(given.name), folder, self.key_of(given))
+            return
+        else:
+            self._files.add_file(given.name)
+        self._first_file = self._first_file or str(given)
+
+    def _tell_of_files(self) -> None:
+        """Tell of given files that are no photos: whoever names a file misses it."""
+        passed = self._files
+        if passed.count == 1 and not passed.things:
+            kind = kind_of(self._first_file)
+            of_kind = f" ({kind})" if kind else ""
+            self.told.append(f"{self._first_file}: not a photo by its name, passed over{of_kind}")
+        elif passed.count:
+            self.told.append(f"of the given files, passed over {passed}")
+
+    def _tell(self, given: Location, passed: PassedOver) -> None:
+        if text := str(passed):
+            (self.told if passed.matters else self.unmissed).append(f"{given}: passed over {text}")
+
+    def _local(self, given: Path) -> Iterator[InputPhoto]:
+        passed = PassedOver()
+        for folder, below, files in self._walk(given, passed):
+            for name in files:
+                relative = below / name
+                if self._is_wanted(str(relative), passed):
+                    path = folder / name
+                    yield _photo(path, relative, given, self.key_of(path))
+        self._tell(given, passed)
+
+    def _walk(
+        self, top: Path, passed: PassedOver
+    ) -> Iterator[tuple[Path, PurePosixPath, list[str]]]:
+        """Yield every folder from ``top`` on: itself, its name below, and its regular files."""
+        skipped = {path.resolve() for path in self.leave_out if isinstance(path, Path)}
+        folders = [(top, PurePosixPath())]
+        while folders:
+            folder, below = folders.pop()
+            files = []
+            for entry in self._list(folder):
+                kind = _kind(entry)
+                if kind == "file":
+                    files.append(entry.name)
+                elif kind != "folder":
+                    passed.things[_THINGS[kind]] += 1
+                elif is_system_folder(entry.name, folder.name):
+                    passed.system += 1
+                elif self.exclusions.folder(str(below / entry.name)):
+                    passed.things[EXCLUDED] += 1
+                else:
+                    path = folder / entry.name
+                    if path.resolve() not in skipped and not _is_previews(path):
+                        folders.append((path, below / entry.name))
+            yield folder, below, files
+
+    def _list(self, folder: Path) -> list[os.DirEntry[str]]:
+        """Return the visible entries of a folder in the order of their names."""
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            self.told.append(f"{folder}: cannot be listed ({error.strerror}), left out")
+            return []
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+    def _remote(self, given: RemotePath) -> Iterator[InputPhoto]:
+        files = given.files()
+        if not files:
+            raise UsageError(f"{given}: no such file or folder")
+        if set(files) == {""}:
+            if is_plain_name(given.name):
+                yield from self._given_file(files[""], given.parent or given)
+            return
+        passed, impossible, system = PassedOver(), 0, set()
+        for name, source in _searched(files, self.leave_out):
+            if not is_plain_name(name):
+                impossible += bool(name.strip("/"))
+            elif folder := _system_folder(name, given.name):
+                system.add(folder)
+            elif not _is_hidden(name) and self._is_wanted(name, passed):
+                yield _photo(source, PurePosixPath(name), given, self.key_of(source))
+        passed.system = len(system)
+        if impossible:
+            self.told.append(
+                f"{given}: {impossible} left out whose name no folder can hold "
+                "('..', '//' or a backslash)"
+            )
+        self._tell(given, passed)
+
+    def _is_wanted(self, name: str, passed: PassedOver) -> bool:
+        """Whether a file below a given folder is a photo to clean; counts it if it is not."""
+        if self.exclusions.file(name):
+            passed.things[EXCLUDED] += 1
+        elif is_photo(name):
+            return True
+        else:
+            passed.add_file(name.rpartition("/")[2])
+        return False
+
+
+#: What a search counts, by the kind of an entry.
+_THINGS = {"link to a folder": LINKED_FOLDER, "broken link": BROKEN_LINK, "other": SPECIAL}
 
 
 def without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
@@ -52,64 +177,22 @@ def without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
             yield photo
 
 
-def _local_photos(
-    given: Path,
-    leave_out: Sequence[Location],
-    notes: list[str],
-    key_of: Callable[[Location], str],
-) -> Iterator[InputPhoto]:
-    if given.is_file():
-        if _has_photo_suffix(given.name):
-            yield _photo(given, PurePosixPath(given.name), given.parent, key_of(given))
-        else:
-            notes.append(_not_a_photo(given))
-        return
-    skipped = {path.resolve() for path in leave_out if isinstance(path, Path)}
-    others = 0
-    for folder, files in _walk(given, skipped, notes):
-        below = PurePosixPath(folder.relative_to(given).as_posix())
-        for name, is_regular in files:
-            if is_regular and _has_photo_suffix(name):
-                path = folder / name
-                yield _photo(path, below / name, given, key_of(path))
-            else:
-                others += 1
-    _note_others(given, others, notes)
+def is_photo(name: str) -> bool:
+    """Whether a file is a photo by its name."""
+    stem, _, ending = name.rpartition("/")[2].rpartition(".")
+    return bool(stem) and f".{ending.lower()}" in SUFFIXES and not is_apple_double(name)
 
 
 def _photo(source: Location, relative: PurePosixPath, root: Location, key: str) -> InputPhoto:
     return InputPhoto(source, relative, root, relative, key)
 
 
-def _walk(
-    top: Path, skipped: set[Path], notes: list[str]
-) -> Iterator[tuple[Path, list[tuple[str, bool]]]]:
-    """Yield every folder from ``top`` on with its files: names, and whether they are regular."""
-    folders = [top]
-    while folders:
-        folder, files = folders.pop(), []
-        for entry in _list(folder, notes):
-            kind = _kind(entry)
-            if kind == "folder":
-                path = folder / entry.name
-                if path.resolve() not in skipped and not _is_previews(path):
-                    folders.append(path)
-            elif kind == "link to a folder":
-                notes.append(f"{folder / entry.name}: a link to a folder, not followed")
-            else:
-                files.append((entry.name, kind == "file"))
-        yield folder, files
-
-
-def _list(folder: Path, notes: list[str]) -> list[os.DirEntry[str]]:
-    """Return the visible entries of a folder in the order of their names."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        notes.append(f"{folder}: cannot be listed ({error.strerror}), left out")
-        return []
-    return [entry for entry in entries if not entry.name.startswith(".")]
+def _shown(given: Location) -> str:
+    """Return a given file as the patterns of ``--exclude`` see it: as the user wrote it."""
+    if isinstance(given, RemotePath):
+        return given.name
+    parts = [part for part in given.parts if part not in (given.anchor, "..")]
+    return "/".join(parts)
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -117,9 +200,11 @@ def _kind(entry: os.DirEntry[str]) -> str:
     try:
         if entry.is_dir():
             return "link to a folder" if entry.is_symlink() else "folder"
-        return "file" if entry.is_file() else "other"
+        if entry.is_file():
+            return "file"
+        return "broken link" if entry.is_symlink() and not os.path.exists(entry) else "other"
     except OSError:
-        return "other"
+        return "broken link"  # a circle of links
 
 
 def _is_previews(folder: Path) -> bool:
@@ -130,38 +215,14 @@ def _is_previews(folder: Path) -> bool:
     return folder.name == PREVIEWS and (folder.parent / JOURNAL_NAME).is_file()
 
 
-def _remote_photos(
-    given: RemotePath,
-    leave_out: Sequence[Location],
-    notes: list[str],
-    key_of: Callable[[Location], str],
-) -> Iterator[InputPhoto]:
-    files = given.files()
-    if not files:
-        raise UsageError(f"{given}: no such file or folder")
-    if set(files) == {""}:
-        if _has_photo_suffix(given.name) and is_plain_name(given.name):
-            source = files[""]
-            yield _photo(source, PurePosixPath(given.name), given.parent or given, key_of(source))
-        else:
-            notes.append(_not_a_photo(given))
-        return
-    others = impossible = 0
-    for name, source in _searched(files, leave_out):
-        if not is_plain_name(name):
-            impossible += bool(name.strip("/"))
-        elif _is_hidden(name):
-            continue
-        elif _has_photo_suffix(name):
-            yield _photo(source, PurePosixPath(name), given, key_of(source))
-        else:
-            others += 1
-    if impossible:
-        notes.append(
-            f"{given}: {impossible} left out whose name no folder can hold "
-            "('..', '//' or a backslash)"
-        )
-    _note_others(given, others, notes)
+def _system_folder(name: str, top: str) -> str | None:
+    """Return the folder of thumbnails or trash in which a listed file lies, if it does."""
+    parent, folders = top, name.split("/")[:-1]
+    for count, folder in enumerate(folders, 1):
+        if is_system_folder(folder, parent):
+            return "/".join(folders[:count])
+        parent = folder
+    return None
 
 
 def _searched(
@@ -188,17 +249,3 @@ def _run_folders(files: Iterable[str]) -> set[str]:
 
 def _is_hidden(name: str) -> bool:
     return any(component.startswith(".") for component in name.split("/"))
-
-
-def _has_photo_suffix(name: str) -> bool:
-    stem, _, ending = name.rpartition("/")[2].rpartition(".")
-    return bool(stem) and f".{ending.lower()}" in SUFFIXES
-
-
-def _not_a_photo(given: Location) -> str:
-    return f"{given}: not a photo by its name, ignored"
-
-
-def _note_others(given: Location, count: int, notes: list[str]) -> None:
-    if count:
-        notes.append(f"{given}: {count} other {'file' if count == 1 else 'files'} ignored")

@@ -23,6 +23,7 @@ from ..report.files import SCHEMA_VERSION
 from ..storage.layout import REPLACED
 from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
+from ..system.text import printable
 from ..types import Status
 from .engines.threads import Record, Threads
 from .journal import Journal
@@ -162,8 +163,8 @@ def remove_folder(
         _refuse_changed(journal, output)
         ledger = Ledger(plan.output, output, settings, batch, classes, journal)
         decided = ledger.decide(plan.photos)
-        for note in decided.notes:
-            log.warning("%s", note)
+        for note in (*plan.told, *decided.notes):
+            log.warning("%s", printable(note))
         if progress:
             progress(len(plan.photos), None)
         kept_before = output.kept()
@@ -215,6 +216,7 @@ def _plan(
         locations,
         batch.output,
         exclude=[folder for folder in (batch.masks, batch.truth) if folder],
+        patterns=batch.exclude,
         lossless=settings.lossless,
         known=known,
     )
@@ -324,7 +326,8 @@ def _shown_settings(
 ) -> dict[str, Any]:
     """Return the settings as the report records them."""
     of_folder = {key: value for key, value in asdict(batch).items() if key not in _FOLDERS}
-    return {**asdict(settings), **of_folder, "classes": list(classes)}
+    exclude = list(batch.exclude)
+    return {**asdict(settings), **of_folder, "exclude": exclude, "classes": list(classes)}
 
 
 def _refuse_missing_folder(folder: Location | None, what: str) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage.location import Location, RemotePath
-from .find import find_photos, without_repeats
+from .find import Search, without_repeats
+from .left_out import Exclusions
 from .names import InputPhoto, mask_names, possible_masks, refuse_collisions
 from .sources import KnownPhotos, name_photos, source_keys
 
@@ -70,12 +71,14 @@ class Plan:
     Attributes:
         photos: in the order of their names.
         output: the output folder.
-        notes: sentences for the user about ignored files.
+        notes: sentences for the user about files that are passed over.
+        told: those of them that the terminal shows too, because somebody may miss the files.
     """
 
     photos: tuple[PlannedPhoto, ...]
     output: Location
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def plan_run(
@@ -83,19 +86,21 @@ def plan_run(
     output: Location | None = None,
     *,
     exclude: Sequence[Location] = (),
+    patterns: Sequence[str] = (),
     lossless: bool = False,
     known: Callable[[Location], KnownPhotos] = lambda _: KnownPhotos(),
 ) -> Plan:
     """Plan the run over files and folders, which are searched recursively.
 
-    Hidden files, the output folder, ``exclude`` and the previews of any earlier report are not
-    searched. Links to folders are not followed. ``pipeline.batch.sources`` says where the results
-    of several source folders lie.
+    Hidden files, the output folder, ``exclude``, folders of thumbnails and trash, and the previews
+    of any earlier report are not searched. Links to folders are not followed.
+    ``pipeline.batch.sources`` says where the results of several source folders lie.
 
     Args:
         inputs: photos and folders.
         output: the output folder; by default ``cleaned`` beside the input.
         exclude: folders of masks and ground truth.
+        patterns: files and folders to pass over, see ``left_out.Exclusions``.
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
         known: returns the photos of earlier runs into an output folder.
 
@@ -113,9 +118,9 @@ def plan_run(
         _refuse_overlap(given, output)
     for folder in exclude:
         _refuse_results_among(folder, output)
-    notes: list[str] = []
+    search = Search((output, *exclude), source_keys(), Exclusions(patterns))
     earlier = known(output)
-    photos = name_photos(_find_all(inputs, (output, *exclude), notes), earlier)
+    photos = name_photos(_find_all(inputs, search), earlier)
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
     refuse_collisions(photos, output, lossless)
     masks = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
@@ -133,7 +138,7 @@ def plan_run(
         for photo, mask in zip(photos, masks, strict=True)
     ]
     _refuse_masks_on_results(planned)
-    return Plan(tuple(planned), output, tuple(notes))
+    return Plan(tuple(planned), output, (*search.told, *search.unmissed), tuple(search.told))
 
 
 def _given_names(photo: InputPhoto, is_unique: bool) -> tuple[PurePosixPath, ...]:
@@ -159,19 +164,12 @@ def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
     }
 
 
-def _find_all(
-    inputs: Sequence[Location], leave_out: Sequence[Location], notes: list[str]
-) -> list[InputPhoto]:
-    key_of = source_keys()
-    photos = list(
-        without_repeats(
-            photo for given in inputs for photo in find_photos(given, leave_out, notes, key_of)
-        )
-    )
+def _find_all(inputs: Sequence[Location], search: Search) -> list[InputPhoto]:
+    photos = list(without_repeats(search.photos(inputs)))
     if not photos:
         raise UsageError(
             f"no photo in {', '.join(map(str, inputs))}: looked for {' '.join(sorted(SUFFIXES))}"
-            + "".join(f"; {note}" for note in notes)
+            + "".join(f"; {note}" for note in (*search.told, *search.unmissed))
         )
     return photos
 

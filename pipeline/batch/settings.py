@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..storage.location import Location, as_location
+from .left_out import Exclusions
 
 ENGINES = ("local", "ray")
 
@@ -18,6 +20,8 @@ class BatchSettings:
         classes: names of the classes to remove; ``all`` is every one.
         output: the output folder; None for ``cleaned`` beside the input.
         masks: the user's own masks, by the same relative names.
+        exclude: patterns of files and folders to pass over, as in a ``.gitignore``, relative to
+            each given folder.
         truth: ground truth, the photos without the objects, by the same relative names. The report
             then holds the error against it.
         save_masks: write every photo's mask.
@@ -36,6 +40,7 @@ class BatchSettings:
     output: Location | None = None
     masks: Location | None = None
     truth: Location | None = None
+    exclude: tuple[str, ...] = ()
     save_masks: bool = False
     workers: int = 2
     overwrite: bool = False
@@ -50,6 +55,7 @@ class BatchSettings:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, as_location(given))
+        object.__setattr__(self, "exclude", _patterns(self.exclude))
         if not 1 <= self.workers <= 256:
             raise UsageError(f"workers must be 1 to 256 photos at once; got {self.workers}")
         if self.engine not in ENGINES:
@@ -80,3 +86,16 @@ class BatchSettings:
         if self.masks is not None or self.dry_run:
             other = "--masks" if self.masks is not None else "--dry-run"
             raise UsageError(f"--add finds and removes classes; leave out {other}")
+
+
+def _patterns(given: Iterable[str]) -> tuple[str, ...]:
+    """Return the patterns of ``exclude``.
+
+    Raises:
+        UsageError: they are one text, or one of them is no pattern.
+    """
+    if isinstance(given, str):
+        raise UsageError(f"exclude takes a tuple of patterns; got the text '{given}'")
+    patterns = tuple(given)
+    Exclusions(patterns)
+    return patterns

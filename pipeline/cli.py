@@ -6,6 +6,7 @@ import argparse
 import logging
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from .batch.run import FolderResult
     from .report.baseline import Comparison
     from .report.schema import Entry
+
+#: Where there is no bar, a line tells of every such part of the photos, and of so many seconds.
+_LINES, _PATIENCE = 10, 60.0
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
@@ -49,10 +53,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     p.add_argument(
         "paths",
-        nargs="+",
+        nargs="*",
         type=_location,
         metavar="PATH",
         help="photos, and folders (searched recursively); s3://bucket/folder too",
+    )
+    p.add_argument(
+        "--files-from",
+        metavar="FILE",
+        help="clean the photos and folders that a file lists, a line each or separated by NUL; "
+        "- is the standard input",
     )
     p.add_argument(
         "--exclude",
@@ -254,17 +264,42 @@ def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparis
     allowed = tolerances(args.tolerances)
     if args.tolerances and args.baseline is None:
         raise UsageError("--tolerance belongs to --baseline FILE; give that too")
+    listed = _listed(args.files_from)
+    if not args.paths and not listed:
+        raise UsageError("no input was given: name a photo or a folder, or a list by --files-from")
     with stop_on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
         from .batch.run import remove_folder
         from .report.baseline import compare, load_baseline
 
         baseline = None if args.baseline is None else load_baseline(args.baseline)
         result = remove_folder(
-            args.paths, settings, batch, command=command, progress=progress, stop=stop
+            args.paths,
+            settings,
+            batch,
+            listed=listed,
+            command=command,
+            progress=progress,
+            stop=stop,
         )
     if baseline is None or result.stopped:
         return result, None
     return result, compare(result.of_this_run(), baseline, allowed)
+
+
+def _listed(name: str | None) -> list[Location]:
+    """Return the photos and folders of the list of ``--files-from``."""
+    if name is None:
+        return []
+    from .batch.file_list import read_list
+
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--files-from {name}: cannot be read ({error.strerror})") from error
+    listed = [parse_location(entry) for entry in read_list(content)]
+    if not listed:
+        raise UsageError(f"--files-from {name}: the list names no file")
+    return listed
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -338,12 +373,18 @@ def _print_result(
 
 
 class _Progress:
-    """A progress bar with the counts so far; with ``verbose`` also a line for each photo."""
+    """Shows how far a run is.
+
+    In a terminal that is a bar with the counts so far, and elsewhere (a log file, a pipe) a line
+    now and then. With ``verbose`` there is a line for each photo.
+    """
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         self.quiet, self.verbose = quiet, verbose
         self.bar: Any = None
         self.counts: dict[str, int] = {}
+        self._lines = not quiet and not verbose and not sys.stderr.isatty()
+        self._told, self._told_at = 0, time.monotonic()
 
     def __enter__(self) -> _Progress:
         return self
@@ -360,6 +401,7 @@ class _Progress:
             self.bar = tqdm(
                 total=total, unit="photo", disable=self.quiet or None, dynamic_ncols=True
             )
+            self._line(total)
         if entry is None:
             return
         self.counts[entry["status"]] = self.counts.get(entry["status"], 0) + 1
@@ -371,6 +413,18 @@ class _Progress:
             from .report.terminal import photo_line
 
             self.bar.write(photo_line(entry))
+        done = sum(self.counts.values())
+        if done * _LINES // total > self._told or time.monotonic() > self._told_at + _PATIENCE:
+            self._line(total)
+
+    def _line(self, total: int) -> None:
+        """Print how far the run is, if nobody sees the bar."""
+        done = sum(self.counts.values())
+        self._told, self._told_at = done * _LINES // total if total else 0, time.monotonic()
+        if self._lines:
+            counts = ", ".join(f"{count} {status}" for status, count in self.counts.items())
+            of = f"{done} of {total} {'photo' if total == 1 else 'photos'}"
+            print(f"remove-objects: {of}{counts and f': {counts}'}", file=sys.stderr, flush=True)
 
 
 def _location(text: str) -> Location:

@@ -41,20 +41,35 @@ class Search:
     _files: PassedOver = field(default_factory=PassedOver)
     _first_file: str = ""
 
-    def photos(self, inputs: Iterable[Location]) -> Iterator[InputPhoto]:
+    def photos(
+        self, inputs: Iterable[Location], listed: Iterable[Location] = ()
+    ) -> Iterator[InputPhoto]:
         """Yield the photos of all inputs, photos and folders.
+
+        Args:
+            inputs: files and folders that exist.
+            listed: entries of the user's list; those that do not exist are ``missing`` photos.
 
         Raises:
             UsageError: a remote input does not exist or cannot be listed.
         """
         for given in inputs:
-            if isinstance(given, RemotePath):
-                yield from self._remote(given)
-            elif given.is_file():
-                yield from self._given_file(given, given.parent)
+            yield from self._photos(given)
+        for given in listed:
+            if why := why_missing(given):
+                name, root = PurePosixPath(given.name or "missing"), given.parent or given
+                yield InputPhoto(given, name, root, name, self.key_of(given), why)
             else:
-                yield from self._local(given)
+                yield from self._photos(given)
         self._tell_of_files()
+
+    def _photos(self, given: Location) -> Iterator[InputPhoto]:
+        if isinstance(given, RemotePath):
+            yield from self._remote(given)
+        elif given.is_file():
+            yield from self._given_file(given, given.parent)
+        else:
+            yield from self._local(given)
 
     def _given_file(self, given: Location, folder: Location) -> Iterator[InputPhoto]:
         """Yield a given file if it is a photo by its name, and no pattern excludes it."""
@@ -175,6 +190,18 @@ def without_repeats(photos: Iterable[InputPhoto]) -> Iterator[InputPhoto]:
         if photo.key not in seen:
             seen.add(photo.key)
             yield photo
+
+
+def why_missing(given: Location) -> str:
+    """Say why an input is neither a file nor a folder that can be read; empty if it is one."""
+    try:
+        if isinstance(given, RemotePath):
+            return "" if given.files() else "no such file or folder"
+        if given.is_dir() or given.is_file():
+            return ""
+        return "neither a file nor a folder" if given.exists() else "no such file or folder"
+    except OSError as error:
+        return f"cannot be examined ({error.strerror})"
 
 
 def is_photo(name: str) -> bool:

@@ -37,6 +37,7 @@ class InputPhoto:
         root: the given folder, or the folder of a given file.
         below_root: its name relative to ``root``.
         key: the text by which the journal knows the file, see ``sources.source_key``.
+        missing: why a listed file cannot be cleaned; empty if it exists.
     """
 
     source: Location
@@ -44,6 +45,7 @@ class InputPhoto:
     root: Location
     below_root: PurePosixPath
     key: str
+    missing: str = ""
 
 
 def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: bool) -> None:

@@ -111,6 +111,7 @@ def remove_folder(
     settings: Settings | None = None,
     batch: BatchSettings | None = None,
     *,
+    listed: Iterable[Location | os.PathLike[str] | str] = (),
     command: str = "",
     progress: Callable[[int, Entry | None], None] | None = None,
     stop: Stop | None = None,
@@ -125,6 +126,8 @@ def remove_folder(
             searched recursively.
         settings: the settings of the picture.
         batch: the settings of the folder.
+        listed: further files and folders, such as those of a list; one that is missing becomes a
+            failed entry, where a missing one of ``inputs`` raises.
         command: the command line, which the report quotes.
         progress: called with (number of photos, None) at the start and with (number, entry) after
             each photo.
@@ -145,11 +148,12 @@ def remove_folder(
     if isinstance(inputs, str | Path | RemotePath):
         inputs = [inputs]
     locations = [as_location(given) for given in inputs]
+    of_list = [as_location(given) for given in listed]
     classes = resolve_classes(batch.classes)
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
     begun = time.monotonic()
-    plan, journal = _plan(locations, settings, batch)
+    plan, journal = _plan(locations, of_list, settings, batch)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []
@@ -162,7 +166,8 @@ def remove_folder(
     with output.hold(_output_names(plan)):
         _refuse_changed(journal, output)
         ledger = Ledger(plan.output, output, settings, batch, classes, journal)
-        decided = ledger.decide(plan.photos)
+        decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
+        decided.entries += _missing_entries(plan)
         for note in (*plan.told, *decided.notes):
             log.warning("%s", printable(note))
         if progress:
@@ -183,7 +188,7 @@ def remove_folder(
         run: RunEntry = {
             "version": __version__,
             "command": command,
-            "inputs": [_shown_input(given) for given in locations],
+            "inputs": [_shown_input(given) for given in (*locations, *of_list)],
             "settings": _shown_settings(settings, batch, classes),
             "weights": facts.weights,
             "device": facts.device,
@@ -200,7 +205,10 @@ def remove_folder(
 
 
 def _plan(
-    locations: Sequence[Location], settings: Settings, batch: BatchSettings
+    locations: Sequence[Location],
+    listed: Sequence[Location],
+    settings: Settings,
+    batch: BatchSettings,
 ) -> tuple[Plan, Journal]:
     """Plan the run; returns the plan and the output folder's journal, which it relies on."""
     _refuse_missing_folder(batch.masks, "masks")
@@ -215,12 +223,22 @@ def _plan(
     plan = plan_run(
         locations,
         batch.output,
+        listed=listed,
         exclude=[folder for folder in (batch.masks, batch.truth) if folder],
         patterns=batch.exclude,
         lossless=settings.lossless,
         known=known,
     )
     return plan, journals[0]
+
+
+def _missing_entries(plan: Plan) -> list[Entry]:
+    """Return failed entries for the photos of a list that do not exist."""
+    return [
+        failed_entry(str(photo.relative), f"{photo.source}: {photo.missing}; it is in the list")
+        for photo in plan.photos
+        if photo.missing
+    ]
 
 
 def _refuse_changed(journal: Journal, output: Output) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage.location import Location, RemotePath
-from .find import Search, without_repeats
+from .find import Search, why_missing, without_repeats
 from .left_out import Exclusions
 from .names import InputPhoto, mask_names, possible_masks, refuse_collisions
 from .sources import KnownPhotos, name_photos, source_keys
@@ -32,6 +32,7 @@ class PlannedPhoto:
         given_names: its possible names in the folders of ``--masks`` and ``--truth``, best first.
         mask_name: the name of its mask in the output folder.
         key: the text by which the journal knows its file, see ``sources.source_key``.
+        missing: why a listed file cannot be cleaned; empty if it exists.
     """
 
     source: Location
@@ -41,6 +42,7 @@ class PlannedPhoto:
     given_names: tuple[PurePosixPath, ...]
     mask_name: PurePosixPath
     key: str
+    missing: str = ""
 
     def mask_candidates(self, masks: Location) -> list[Location]:
         """Return the possible files of the user's own mask, best first.
@@ -85,6 +87,7 @@ def plan_run(
     inputs: Sequence[Location],
     output: Location | None = None,
     *,
+    listed: Sequence[Location] = (),
     exclude: Sequence[Location] = (),
     patterns: Sequence[str] = (),
     lossless: bool = False,
@@ -99,6 +102,7 @@ def plan_run(
     Args:
         inputs: photos and folders.
         output: the output folder; by default ``cleaned`` beside the input.
+        listed: further photos and folders; one that is missing becomes a ``missing`` photo.
         exclude: folders of masks and ground truth.
         patterns: files and folders to pass over, see ``left_out.Exclusions``.
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
@@ -108,19 +112,20 @@ def plan_run(
         UsageError: an input is missing, no photo is found, an input would be overwritten, two
             photos would write one file, or ``exclude`` lies in the output folder.
     """
-    if not inputs:
+    given_all = (*inputs, *listed)
+    if not given_all:
         raise UsageError("no input was given: name at least one photo or folder")
     for given in inputs:
-        if isinstance(given, Path):
-            _refuse_missing(given)
-    output = _output_folder(inputs, output)
-    for given in inputs:
+        if isinstance(given, Path) and (why := why_missing(given)):
+            raise UsageError(f"{given}: {why}")
+    output = _output_folder(given_all, output)
+    for given in given_all:
         _refuse_overlap(given, output)
     for folder in exclude:
         _refuse_results_among(folder, output)
     search = Search((output, *exclude), source_keys(), Exclusions(patterns))
     earlier = known(output)
-    photos = name_photos(_find_all(inputs, search), earlier)
+    photos = name_photos(_find_all(inputs, listed, search), earlier)
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
     refuse_collisions(photos, output, lossless)
     masks = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
@@ -134,6 +139,7 @@ def plan_run(
             _given_names(photo, shared[str(photo.below_root)] == 1),
             mask,
             photo.key,
+            photo.missing,
         )
         for photo, mask in zip(photos, masks, strict=True)
     ]
@@ -164,25 +170,17 @@ def _saved_masks(known: KnownPhotos) -> dict[str, PurePosixPath | None]:
     }
 
 
-def _find_all(inputs: Sequence[Location], search: Search) -> list[InputPhoto]:
-    photos = list(without_repeats(search.photos(inputs)))
+def _find_all(
+    inputs: Sequence[Location], listed: Sequence[Location], search: Search
+) -> list[InputPhoto]:
+    photos = list(without_repeats(search.photos(inputs, listed)))
     if not photos:
+        looked_in = ", ".join(map(str, inputs)) or "the files of the list"
         raise UsageError(
-            f"no photo in {', '.join(map(str, inputs))}: looked for {' '.join(sorted(SUFFIXES))}"
+            f"no photo in {looked_in}: looked for {' '.join(sorted(SUFFIXES))}"
             + "".join(f"; {note}" for note in (*search.told, *search.unmissed))
         )
     return photos
-
-
-def _refuse_missing(given: Path) -> None:
-    try:
-        usable, exists = given.is_dir() or given.is_file(), given.exists()
-    except OSError as error:
-        raise UsageError(f"{given}: cannot be examined ({error.strerror})") from error
-    if not usable:
-        raise UsageError(
-            f"{given}: {'neither a file nor a folder' if exists else 'no such file or folder'}"
-        )
 
 
 def _output_folder(inputs: Sequence[Location], output: Location | None) -> Location:

@@ -12,6 +12,7 @@ from PIL import Image
 from ...errors import UnreadableError
 from ...types import Pixels
 from ..metadata.exif_xmp import bare_exif, essential_exif, orientation
+from ..metadata.plain_icc import plain_profile
 from ..native import Coded, Metadata, Native, Sheet, to_pillow
 
 
@@ -105,7 +106,7 @@ def bare_metadata(
     dpi: tuple[float, float] | None = None,
     blocks: tuple[tuple[Any, bytes], ...] = (),
 ) -> Metadata:
-    """Keep the colour profile and the density; drop all other metadata.
+    """Keep the colour profile, without foreign data, and the density; drop all other metadata.
 
     Args:
         metadata: the file's metadata.
@@ -114,7 +115,7 @@ def bare_metadata(
         blocks: the blocks that are kept.
     """
     exif = essential_exif(turn, dpi)
-    return Metadata(exif=exif, icc=metadata.icc, dpi=metadata.dpi, blocks=blocks)
+    return Metadata(exif=exif, icc=plain_profile(metadata.icc), dpi=metadata.dpi, blocks=blocks)
 
 
 def bare(native: Native) -> Native:

@@ -11,9 +11,10 @@ from PIL import Image
 
 from ...errors import UnreadableError, UnwritableError
 from ...types import Pixels
-from ..containers.bmff import without_metadata
+from ..containers.bmff_rebuild import without_metadata
 from ..containers.coding import as_main_10
 from ..metadata.exif_xmp import essential_exif
+from ..metadata.plain_icc import plain_profile
 from ..native import Native, Sheet, to_pillow
 from .format import Captured, Format, Source, picture_count
 
@@ -141,8 +142,8 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
 
 
 def strip(content: bytes, native: Native) -> bytes:
-    """Overwrite the metadata items; EXIF keeps the orientation; AVIF's too."""
-    return without_metadata(content, essential_exif(native.turn, None))
+    """Keep the coded picture only; EXIF keeps the orientation; AVIF's too."""
+    return without_metadata(content, essential_exif(native.turn, None), plain_profile)
 
 
 HEIF = Format(

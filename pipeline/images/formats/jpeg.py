@@ -40,6 +40,7 @@ from ..metadata.exif_xmp import (
     upright_xmp,
 )
 from ..metadata.hidden import may_hold_picture
+from ..metadata.plain_icc import plain_profile
 from ..native import Coded, Metadata, Native, Sheet, to_pillow
 from .format import Captured, Format, Source, bare_metadata, refuse_pages
 
@@ -250,7 +251,7 @@ def strip(content: bytes, native: Native) -> bytes:
     exif = essential_exif(native.turn, None if _has_density(jfif) else native.metadata.dpi)
     if exif:
         ahead.append(Segment(APP1, EXIF + exif))
-    ahead += icc_segments(native.metadata.icc)
+    ahead += icc_segments(plain_profile(native.metadata.icc))
     if payload := parsed.first(APP14, ADOBE):
         ahead.append(Segment(APP14, payload[:12]))
     return assemble((*ahead, *(s for s in parsed.segments if not s.is_metadata)))

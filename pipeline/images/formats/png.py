@@ -27,8 +27,18 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
 _DEPTH_AT = 24
 #: Chunks that the pixels need to look as they do: colour space, significant bits, density.
-_PIXEL_CHUNKS = frozenset(b"cHRM gAMA sRGB cICP mDCV cLLI sBIT pHYs".split())
-_KEPT = _PIXEL_CHUNKS | frozenset(b"tIME oFFs pCAL sCAL sPLT tEXt zTXt iTXt".split())
+#: Each with its lengths: a longer one is not what its name says.
+_PIXEL_CHUNKS = {
+    b"cHRM": (32,),
+    b"gAMA": (4,),
+    b"sRGB": (1,),
+    b"cICP": (4,),
+    b"mDCV": (24,),
+    b"cLLI": (8,),
+    b"sBIT": (1, 2, 3, 4),
+    b"pHYs": (9,),
+}
+_KEPT = frozenset(_PIXEL_CHUNKS) | frozenset(b"tIME oFFs pCAL sCAL sPLT tEXt zTXt iTXt".split())
 _REBUILT_TEXT = (
     b"XML:com.adobe.xmp\0",
     b"Raw profile type exif\0",
@@ -169,9 +179,12 @@ def _deflated(pixels: Pixels) -> Iterator[bytes]:
 
 
 def bare(native: Native) -> Native:
-    """Drop the metadata but for the chunks that define colours and density."""
-    blocks = tuple(block for block in native.metadata.blocks if block[0] in _PIXEL_CHUNKS)
-    return replace(native, metadata=bare_metadata(native.metadata, blocks=blocks))
+    """Drop the metadata but for the chunks that define colours and density, one of each."""
+    blocks: dict[bytes, bytes] = {}
+    for name, payload in native.metadata.blocks:
+        if len(payload) in _PIXEL_CHUNKS.get(name, ()):
+            blocks.setdefault(name, payload)
+    return replace(native, metadata=bare_metadata(native.metadata, blocks=tuple(blocks.items())))
 
 
 PNG = Format(

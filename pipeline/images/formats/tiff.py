@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
+from numbers import Real
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,7 +32,7 @@ _WIDTH, _HEIGHT, _PLANAR_CONFIGURATION = 256, 257, 284
 _X_RESOLUTION, _Y_RESOLUTION, _PHOTOSHOP, _XMP, _EXIF, _GPS = 282, 283, 34377, 700, 34665, 34853
 _COMPRESSION, _PREDICTOR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 259, 317, 338, 339
 _STRIP_OFFSETS, _STRIP_COUNTS, _ROWS_PER_STRIP = 273, 279, 278
-_SHORT, _LONG = 3, 4
+_SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _GREY, _RGB = 1, 2
 #: Bits of the subfile type: a reduced copy, a transparency mask.
 _REDUCED_OR_MASK = 0b101
@@ -44,9 +45,10 @@ _NOT_KEPT = frozenset(
         *(338, 339, 340, 341, 347, *range(512, 533), _EXIF, _GPS, 37724, 40965),
     ]
 )
-#: Tags that the pixels need to look as they do: resolution and its unit, white point, primaries,
-#: dot range, ICC profile.
-_PIXEL_TAGS = frozenset((282, 283, 296, 318, 319, 336, 34675))
+#: Tags that the pixels need to look as they do, with the most values of each: resolution and its
+#: unit, white point, primaries, dot range.
+_PIXEL_TAGS = {282: 1, 283: 1, 296: 1, 318: 2, 319: 6, 336: 10}
+_ICC = 34675
 _KEPT_COMPRESSIONS = frozenset(
     {"raw", "group3", "group4", "tiff_lzw", "tiff_adobe_deflate", "packbits"}
 )
@@ -312,9 +314,18 @@ def _inner(handle: BinaryIO, offset: Any, group: int) -> dict[int, Any]:
 
 def bare(native: Native) -> Native:
     """Drop the metadata but for the tags that define colours and density."""
-    tags = tuple(tag for tag in native.options.get("tags", ()) if tag[0] in _PIXEL_TAGS)
-    options = {**native.options, "tags": tags}
-    return replace(native, metadata=bare_metadata(native.metadata), options=options)
+    metadata = bare_metadata(native.metadata)
+    tags = [tag for tag in native.options.get("tags", ()) if _defines_pixels(tag)]
+    if metadata.icc:
+        tags.append((_ICC, _UNDEFINED, metadata.icc))
+    return replace(native, metadata=metadata, options={**native.options, "tags": tuple(tags)})
+
+
+def _defines_pixels(tag: Tag) -> bool:
+    """Whether the tag is one of ``_PIXEL_TAGS`` and holds as many numbers as it may."""
+    number, _, value = tag
+    values = value if isinstance(value, tuple | bytes) else (value,)
+    return len(values) <= _PIXEL_TAGS.get(number, 0) and all(isinstance(v, Real) for v in values)
 
 
 TIFF = Format(

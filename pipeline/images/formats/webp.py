@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from ..containers.webp import without_metadata
 from ..metadata.exif_xmp import essential_exif
+from ..metadata.plain_icc import plain_profile
 from ..native import Native, Sheet, to_pillow
 from .format import Captured, Format, Source, pillow_metadata
 
@@ -27,7 +28,8 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
 
 def strip(content: bytes, native: Native) -> bytes:
     """Drop the metadata chunks; EXIF keeps the orientation."""
-    return without_metadata(content, essential_exif(native.turn, None))
+    exif = essential_exif(native.turn, None)
+    return without_metadata(content, exif, plain_profile(native.metadata.icc))
 
 
 def _is_lossless(handle: BinaryIO) -> bool:

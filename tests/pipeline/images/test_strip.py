@@ -15,9 +15,10 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.images import read_photo, strip_photo, write_photo
-from remove_objects.pipeline.images.containers import bmff, webp
+from remove_objects.pipeline.images.containers import bmff_rebuild, webp
 from remove_objects.pipeline.images.containers.jpeg import assemble, parse
 from remove_objects.pipeline.images.metadata.exif_xmp import essential_exif, orientation
+from remove_objects.pipeline.images.metadata.plain_icc import plain_profile
 from tests.support.jpeglib import needs_jpeglib
 from tests.support.planted import (
     DPI,
@@ -161,7 +162,7 @@ def test_essential_exif_is_read_back() -> None:
 def test_a_webp_without_metadata_is_the_same_bytes(tmp_path: Path) -> None:
     Image.fromarray(scene()).save(tmp_path / "a.webp", quality=70)
     content = (tmp_path / "a.webp").read_bytes()
-    assert webp.without_metadata(content, None) == content
+    assert webp.without_metadata(content, None, None) == content
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,9 @@ def test_a_webp_without_metadata_is_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_unsupported_containers_are_refused_and_never_copied(content: bytes, match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        bmff.without_metadata(struct.pack(">I4s4s", 12, b"ftyp", b"heic") + content, None)
+        bmff_rebuild.without_metadata(
+            struct.pack(">I4s4s", 12, b"ftyp", b"heic") + content, None, plain_profile
+        )
 
 
 def test_damaged_containers_never_raise_anything_else(tmp_path: Path) -> None:
@@ -185,7 +188,7 @@ def test_damaged_containers_never_raise_anything_else(tmp_path: Path) -> None:
         damaged = content.copy()
         damaged[random.integers(0, 400, 3)] = random.integers(0, 256, 3)
         try:
-            assert len(bmff.without_metadata(damaged.tobytes(), None)) == len(content)
+            bmff_rebuild.without_metadata(damaged.tobytes(), None, plain_profile)
         except ValueError:
             refused += 1
     assert 0 < refused < 300

@@ -55,15 +55,12 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
 
 
 @pytest.fixture(scope="module")
-def ground(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """Photos for the tests of faults; runs in child processes use the tiny networks too."""
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Photos for the tests of faults; networks cost nothing, in forked child processes too."""
     from tests.support.faults import Ground
 
-    folder = tmp_path_factory.mktemp("ground")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("remove_objects.models.shipped.FOLDER", tiny_weights)
-        patch.setenv("TORCH_HOME", str(folder / "no-cache"))
-        yield Ground(folder)
+    with cheap_networks():
+        yield Ground(tmp_path_factory.mktemp("ground"))
 
 
 @pytest.fixture

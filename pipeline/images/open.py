@@ -20,6 +20,7 @@ import cv2
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UnreadableError
+from .formats.format import Mended
 from .formats.table import FORMATS, format_named
 
 #: What Pillow's and OpenCV's decoders raise for a damaged file, as their fuzzed test files show.
@@ -74,6 +75,18 @@ def quiet(messages: list[str] | None = None) -> Iterator[None]:
                 messages.extend(dict.fromkeys(texts))
 
 
+def mended(handle: BinaryIO) -> Mended | None:
+    """Return a file without a fault that costs no pixel; None if it has none.
+
+    Raises:
+        UnreadableError: if the fault may cost pixels, or the file is too large.
+    """
+    _refuse_vast_file(handle)
+    head = handle.read(_HEAD_BYTES)
+    found = (record.mend(head, handle) for record in FORMATS)
+    return next((file for file in found if file is not None), None)
+
+
 def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
     """Read a file's header and check its size, without decoding its pixels.
 
@@ -85,11 +98,11 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
         UnreadableError: if the file is not a picture or too large; the message lacks its name.
         Exception: any of ``BAD_CONTENT`` for a damaged header.
     """
+    _refuse_vast_file(handle)
     head = handle.read(_HEAD_BYTES)
     handle.seek(0)
     if not head:
         raise UnreadableError("the file is empty; copy it again from its source")
-    _refuse_vast_file(handle)
     image = _open(handle, head)
     width, height = image.size
     if width < 1 or height < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ from ..types import Photo
 from .capture import capture
 from .formats.table import format_named
 from .modes import decode, decode_deep, upright
-from .open import BAD_CONTENT, open_picture, quiet
+from .open import BAD_CONTENT, mended, open_picture, quiet
 
 MAX_PIXELS = 200_000_000
 
@@ -69,10 +70,16 @@ def read_photo(
 
 
 def _read(path: Path, handle: BinaryIO, max_pixels: int, opened: Callable[[int], None]) -> Photo:
+    mended_file = mended(handle)
+    if mended_file is not None:
+        handle = BytesIO(mended_file.content)
     image = open_picture(handle, max_pixels)
     opened(image.width * image.height)
     record = format_named(image.format)
     warnings = record.refuse_pages(image)
+    if mended_file is not None:
+        record.verify(handle)
+        warnings = (*mended_file.warnings, *warnings)
     samples = record.deep_samples(image, handle)
     if samples is None:
         image.load()

@@ -75,6 +75,28 @@ class Parsed:
         return self.frame is not None and self.frame.marker in _PROGRESSIVE
 
     @property
+    def has_all_scans(self) -> bool:
+        """Whether the scans hold every coefficient of every component at full precision.
+
+        A progressive JPEG that is cut between two scans can be decoded, but shows less than it did.
+        """
+        if self.frame is None or len(self.frame.payload) < 6:
+            return False
+        names = self.frame.payload[6 : 6 + 3 * self.frame.payload[5] : 3]
+        missing = {(name, number) for name in names for number in range(64)}
+        for scan in (s for s in self.segments if s.marker == SOS and s.payload):
+            count = scan.payload[0]
+            if len(scan.payload) < 4 + 2 * count:
+                return False
+            first, last, precision = scan.payload[1 + 2 * count : 4 + 2 * count]
+            if not self.is_progressive:
+                first, last, precision = 0, 63, 0
+            if not precision & 15:
+                span = range(first, last + 1)
+                missing -= {(n, k) for n in scan.payload[1 : 1 + 2 * count : 2] for k in span}
+        return not missing
+
+    @property
     def is_rgb(self) -> bool:
         """Whether the three components are red, green and blue.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from PIL import Image
 
@@ -14,6 +14,18 @@ from ...types import Pixels
 from ..metadata.exif_xmp import bare_exif, essential_exif, orientation
 from ..metadata.plain_icc import plain_profile
 from ..native import Coded, Metadata, Native, Sheet, to_pillow
+
+
+class Mended(NamedTuple):
+    """A file without a fault that costs no pixel.
+
+    Attributes:
+        content: the file.
+        warnings: what the fault was, and what the cleaned file lacks for it.
+    """
+
+    content: bytes
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,14 @@ def pillow_metadata(native: Native) -> dict[str, bytes]:
     return {name: value for name, value in metadata.items() if value}
 
 
+def _nothing_to_mend(head: bytes, handle: BinaryIO) -> None:
+    """Pillow overlooks this format's small faults."""
+
+
+def _nothing_to_verify(handle: BinaryIO) -> None:
+    """A mended file of this format is complete, or the decoder says what it lacks."""
+
+
 def _no_bomb(image: Image.Image, handle: BinaryIO) -> None:
     """Nothing in this format makes a small file of few pixels slow to decode."""
 
@@ -175,6 +195,10 @@ class Format:
         aliases: other names under which Pillow opens such a file.
         recognise: whether a file with these first bytes has this format; None: Pillow decides.
         open: opens a recognised file, without decoding it; None: Pillow does.
+        mend: given a file and its first bytes, the file without a fault of its structure that
+            costs no pixel; None if it has none, or is of another format. Raises
+            ``UnreadableError`` for a fault that may cost pixels.
+        verify: raises ``UnreadableError`` for a mended file that lacks pixels nevertheless.
         refuse_bomb: raises ``UnreadableError`` for an opened file whose pixels would take far
             longer to decode than their number suggests.
         refuse_pages: raises ``UnreadableError`` for a file of several pictures; returns warnings if
@@ -201,6 +225,8 @@ class Format:
     aliases: tuple[str, ...] = ()
     recognise: Callable[[bytes], bool] | None = None
     open: Callable[[BinaryIO], Image.Image] | None = None
+    mend: Callable[[bytes, BinaryIO], Mended | None] = _nothing_to_mend
+    verify: Callable[[BinaryIO], None] = _nothing_to_verify
     refuse_bomb: Callable[[Image.Image, BinaryIO], None] = _no_bomb
     refuse_pages: Callable[[Image.Image], tuple[str, ...]] = refuse_pages
     deep_samples: Callable[[Image.Image, BinaryIO], Pixels | None] = _no_deep_samples

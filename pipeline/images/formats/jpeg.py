@@ -5,6 +5,8 @@ Where possible the DCT coefficients outside the holes are kept too: see ``keep``
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -21,10 +23,13 @@ from ..containers.jpeg import (
     APP13,
     APP14,
     COM,
+    EOI,
     EXIF,
     JFIF,
     LARGEST,
     PHOTOSHOP,
+    SOI,
+    SOS,
     XMP,
     Parsed,
     Segment,
@@ -42,7 +47,7 @@ from ..metadata.exif_xmp import (
 from ..metadata.hidden import may_hold_picture
 from ..metadata.plain_icc import plain_profile
 from ..native import Coded, Metadata, Native, Sheet, to_pillow
-from .format import Captured, Format, Source, bare_metadata, refuse_pages
+from .format import Captured, Format, Mended, Source, bare_metadata, refuse_pages
 
 #: Encoders write a dozen scans of a progressive JPEG. Each costs a pass over all its pixels, and
 #: may take only a few bytes of the file.
@@ -53,7 +58,49 @@ _FULL_CHROMA = 0
 #: Fewer bytes than this behind the end of the JPEG are a camera's padding.
 _TRAILER = 64
 _UNITS_AT = 7
+_END = bytes((0xFF, EOI))
+_CUT = "the file ends before its last pixel; copy it again from its source"
 _INCH, _CENTIMETRE = b"\1", b"\2"
+
+
+def mend(head: bytes, handle: BinaryIO) -> Mended | None:
+    """Add the end marker that a file lacks whose scans are all there, see ``verify``.
+
+    Raises:
+        UnreadableError: if scans are missing.
+    """
+    if not head.startswith(bytes((0xFF, SOI, 0xFF))):
+        return None
+    handle.seek(-2, os.SEEK_END)
+    if handle.read() == _END:  # the rule, and parsing takes time
+        return None
+    handle.seek(0)
+    content = handle.read()
+    parsed = parse(content)
+    if parsed.ended or not any(segment.marker == SOS for segment in parsed.segments):
+        return None
+    if not parsed.has_all_scans:
+        raise UnreadableError(_CUT)
+    return Mended(content.rstrip(b"\xff") + _END, ("its end marker was missing, and no pixel",))
+
+
+def verify(handle: BinaryIO) -> None:
+    """Refuse a JPEG that ends before its last pixel.
+
+    The decoder fills what is missing without a word. But then the picture depends on what follows
+    the file's own bytes, and that of a complete one does not.
+
+    Raises:
+        UnreadableError: if pixels are missing.
+    """
+    handle.seek(0)
+    content = handle.read().removesuffix(_END)
+    pictures = set()
+    for filling in (b"", b"\xa5" * 64, b"\x5a" * 64):
+        with Image.open(BytesIO(content + filling + _END), formats=("JPEG",)) as image:
+            pictures.add(hashlib.blake2b(image.tobytes()).digest())
+    if len(pictures) > 1:
+        raise UnreadableError(_CUT)
 
 
 def refuse_endless_scans(image: Image.Image, handle: BinaryIO) -> None:
@@ -269,6 +316,8 @@ JPEG = Format(
     lossy=True,
     alpha=False,
     aliases=("MPO",),
+    mend=mend,
+    verify=verify,
     refuse_bomb=refuse_endless_scans,
     refuse_pages=warn_of_pages,
     capture=capture,

@@ -16,12 +16,15 @@ from typing import BinaryIO, cast
 import numpy as np
 from PIL import Image
 
+from ...errors import UnreadableError
 from ...types import Pixels
+from ..containers.png import END, mended
+from ..containers.png import chunks as all_chunks
 from ..metadata.exif_xmp import bare_exif
 from ..metadata.hidden import may_hold_picture
 from ..native import Metadata, Native, Sheet, to_pillow, transparency
 from .deep import decode_16_bits, to_rgb_order
-from .format import Captured, Format, Source, bare_metadata, exif_of
+from .format import Captured, Format, Mended, Source, bare_metadata, exif_of
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
@@ -51,6 +54,37 @@ _STRIP_BYTES = 1 << 22
 #: Of 9: twice as fast as zlib's default of 6, a tenth larger.
 _EFFORT = 4
 _METRES_PER_INCH = 0.0254
+
+
+def mend(head: bytes, handle: BinaryIO) -> Mended | None:
+    """Leave out chunks with a wrong checksum that the pixels do not need, as browsers do.
+
+    Raises:
+        UnreadableError: if the pixels, or what says how transparent they are, may be damaged.
+    """
+    if not head.startswith(_SIGNATURE):
+        return None
+    found = list(all_chunks(handle))
+    damaged = [chunk for chunk in found if not chunk.is_sound and chunk.name != END]
+    for chunk in damaged:
+        if chunk.is_critical or chunk.name == b"tRNS":
+            raise UnreadableError(
+                f"the checksum of its chunk {_printable(chunk.name)} is wrong, so its pixels may "
+                "be damaged; copy or export it again"
+            )
+    if not damaged:
+        return None
+    content, dropped = mended(handle, damaged)
+    warnings = [
+        f"the checksum of its chunk {_printable(chunk.name)} is wrong: "
+        + ("the cleaned file does without it" if chunk in dropped else "its content is whole")
+        for chunk in damaged
+    ]
+    return Mended(content, tuple(dict.fromkeys(warnings)))
+
+
+def _printable(name: bytes) -> str:
+    return name.decode("ascii", "backslashreplace")
 
 
 def deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | None:
@@ -193,6 +227,7 @@ PNG = Format(
     suffixes=(".png",),
     lossy=False,
     deep=True,
+    mend=mend,
     deep_samples=deep_samples,
     exif=exif,
     capture=capture,

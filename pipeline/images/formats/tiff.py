@@ -21,11 +21,20 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2 as _Directory
 
 from ...errors import UnreadableError
 from ...types import Pixels
+from ..containers.tiff import without_broken_link
 from ..metadata.exif_xmp import ORIENTATION, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
 from ..native import Native, Sheet, to_pillow
 from .deep import decode_16_bits, to_rgb_order
-from .format import Captured, Format, Source, bare_metadata, picture_count, refuse_pages
+from .format import (
+    Captured,
+    Format,
+    Mended,
+    Source,
+    bare_metadata,
+    picture_count,
+    refuse_pages,
+)
 
 _SUBFILE_TYPE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL = 254, 258, 262, 277
 _WIDTH, _HEIGHT, _PLANAR_CONFIGURATION = 256, 257, 284
@@ -60,6 +69,16 @@ _HEADER = b"II*\0\0\0\0\0"
 _BIG_TIFF = 43
 
 Tag = tuple[int, int, Any]
+
+
+def mend(head: bytes, handle: BinaryIO) -> Mended | None:
+    """End the list of pages where it leads to no page."""
+    if head[:2] not in (b"II", b"MM"):
+        return None
+    content = without_broken_link(handle)
+    if content is None:
+        return None
+    return Mended(content, ("its list of pages leads to nothing: the pages before are read",))
 
 
 def warn_of_pages(image: Image.Image) -> tuple[str, ...]:
@@ -334,6 +353,7 @@ TIFF = Format(
     suffixes=(".tif", ".tiff"),
     lossy=False,
     deep=True,
+    mend=mend,
     refuse_pages=warn_of_pages,
     deep_samples=deep_samples,
     exif=no_exif,

@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from ..containers.webp import without_metadata
+from ..containers.webp_size import with_true_size
 from ..metadata.exif_xmp import essential_exif
 from ..metadata.plain_icc import plain_profile
 from ..native import Native, Sheet, to_pillow
-from .format import Captured, Format, Source, pillow_metadata
+from .format import Captured, Format, Mended, Source, pillow_metadata
+
+
+def mend(head: bytes, handle: BinaryIO) -> Mended | None:
+    """Correct the size that the file declares, and leave out metadata that is cut off."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return None
+    handle.seek(0)
+    content = with_true_size(handle.read())
+    if content is None:
+        return None
+    return Mended(content, ("the file declares a size that it does not have: it is read whole",))
 
 
 def capture(source: Source) -> Captured:
@@ -51,6 +63,7 @@ WEBP = Format(
     title="WebP",
     suffixes=(".webp",),
     lossy=True,
+    mend=mend,
     capture=capture,
     encode=encode,
     strip=strip,

@@ -1,0 +1,171 @@
+"""The directories of a TIFF file, or of a camera's file that is built like one."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+#: Bytes of one value of each type.
+SIZES = {
+    **{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4},
+    **{16: 8, 17: 8, 18: 8},
+}
+#: How ``struct`` names the parts of a value of more than one byte; of a fraction it has two.
+CODES = {3: "H", 4: "I", 5: "II", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I"} | {
+    **{16: "Q", 17: "q", 18: "Q"}
+}
+_CLASSIC, _BIG = 42, 43
+#: The version numbers of Olympus and Panasonic, whose files are classic otherwise.
+_CAMERAS = frozenset((0x4F52, 0x5352, 0x0055))
+_WIDTH, _HEIGHT = 256, 257
+_MOST_ENTRIES, _MOST_DIRECTORIES = 4096, 4096
+_LARGEST_VALUE = 64 << 20
+
+
+class Value(NamedTuple):
+    """A tag's value.
+
+    Attributes:
+        kind: its type.
+        content: its bytes in the file's byte order.
+    """
+
+    kind: int
+    content: bytes
+
+
+class Directory(NamedTuple):
+    """A directory.
+
+    Attributes:
+        values: the values that lie within the file, by tag.
+        link_at: where the place of the next directory is written.
+        next: that place; 0 for none.
+    """
+
+    values: dict[int, Value]
+    link_at: int
+    next: int
+
+
+class Tiff:
+    """Reads directories at their places.
+
+    Attributes:
+        order: ``<`` or ``>``, the byte order.
+        big: whether it is a BigTIFF.
+        first: the place of the first directory.
+
+    Raises:
+        ValueError: if the file is none of this kind.
+    """
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self._size = handle.seek(0, os.SEEK_END)
+        handle.seek(0)
+        head = handle.read(16).ljust(16, b"\0")
+        self.order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
+        version = struct.unpack_from(f"{self.order or '<'}H", head, 2)[0]
+        if not self.order or version not in {_CLASSIC, _BIG} | _CAMERAS:
+            raise ValueError("it is no TIFF")
+        self.big = version == _BIG
+        self._link = f"{self.order}{'Q' if self.big else 'I'}"
+        (self.first,) = struct.unpack_from(self._link, head, 8 if self.big else 4)
+
+    def directory(self, at: int) -> Directory:
+        """Read the directory at a place.
+
+        Raises:
+            ValueError: if none can be there.
+        """
+        counted, entry_bytes = (8, 20) if self.big else (2, 12)
+        head = self._read(at, counted)
+        count = int.from_bytes(head, "little" if self.order == "<" else "big")
+        if at < 8 or len(head) < counted or not 0 < count <= _MOST_ENTRIES:
+            raise ValueError("there is no directory")
+        table = self._read(at + counted, count * entry_bytes)
+        if len(table) < count * entry_bytes:
+            raise ValueError("its directory is cut off")
+        values: dict[int, Value] = {}
+        for start in range(0, len(table), entry_bytes):
+            tag, value = self._entry(table[start : start + entry_bytes])
+            if value is not None:
+                values.setdefault(tag, value)
+        link_at = at + counted + count * entry_bytes
+        link = self._read(link_at, struct.calcsize(self._link))
+        following = struct.unpack(self._link, link)[0] if len(link) == len(self._zero) else 0
+        return Directory(values, link_at, following)
+
+    def numbers(self, value: Value | None) -> tuple[Any, ...]:
+        """Return a value's numbers; a fraction gives two."""
+        if value is None:
+            return ()
+        if value.kind not in CODES:
+            return tuple(value.content)
+        code = CODES[value.kind]
+        count = len(value.content) // SIZES[value.kind]
+        return struct.unpack(f"{self.order}{code * count}", value.content)
+
+    def pages(self) -> Iterator[Directory]:
+        """Yield the chain of directories, up to a link that leads to none."""
+        at, seen = self.first, set[int]()
+        while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
+            seen.add(at)
+            try:
+                page = self.directory(at)
+            except ValueError:
+                return
+            yield page
+            at = page.next
+
+    @property
+    def _zero(self) -> bytes:
+        return bytes(struct.calcsize(self._link))
+
+    def _entry(self, entry: bytes) -> tuple[int, Value | None]:
+        tag, kind, count = struct.unpack_from(f"{self.order}HH{'Q' if self.big else 'I'}", entry)
+        own = entry[12:] if self.big else entry[8:]
+        size = SIZES.get(kind, 0) * count
+        if kind not in SIZES or size > _LARGEST_VALUE:
+            return tag, None
+        if size <= len(own):
+            return tag, Value(kind, own[:size])
+        content = self._read(struct.unpack(self._link, own)[0], size)
+        return tag, Value(kind, content) if len(content) == size else None
+
+    def _read(self, at: int, size: int) -> bytes:
+        if at >= self._size:
+            return b""
+        self._handle.seek(at)
+        return self._handle.read(size)
+
+
+def without_broken_link(handle: BinaryIO) -> bytes | None:
+    """Return the file with its list of pages ended before a link that leads to no page.
+
+    Returns:
+        None if no link is broken, or if there is not even a first page.
+    """
+    try:
+        file = Tiff(handle)
+    except ValueError:
+        return None
+    last: Directory | None = None
+    places = {file.first}
+    for page in file.pages():
+        if not page.values.keys() >= {_WIDTH, _HEIGHT}:
+            break
+        last = page
+        if page.next in places:
+            return None
+        places.add(page.next)
+    if last is None or not last.next:
+        return None
+    handle.seek(0)
+    content = bytearray(handle.read())
+    size = 8 if file.big else 4
+    content[last.link_at : last.link_at + size] = bytes(size)
+    return bytes(content)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from ..config import Settings
 from ..errors import UsageError, WeightsError
 from ..images.suffixes import LOSSY_SUFFIXES
-from ..report.entry_metrics import EARLIER
 from ..storage.layout import REPLACED
 from ..storage.location import (
     Location,
@@ -24,11 +23,11 @@ from ..storage.location import (
     is_same_file,
     location_stamp,
 )
-from ..storage.stamp import Stamp, fingerprint, is_unchanged
+from ..storage.stamp import Stamp, fingerprint
 from ..system.atomic import is_file
 from ..types import Status
 from . import made_with as made
-from .names import possible_masks
+from .earlier import as_earlier, is_result_of, with_present_mask
 from .output.claims import LeftClaim, foreign_file, is_by_a_person, recover
 from .output.protocol import Output
 from .scan import PlannedPhoto
@@ -213,34 +212,13 @@ class Ledger:
         devices = dict.fromkeys(facts.device for facts in runs)
         return Facts(weights, tuple(warnings), ", ".join(devices))
 
-    def other_entries(self, names: set[str]) -> list[Entry]:
-        """Return the entries of earlier runs whose results stand in the folder.
-
-        Failures whose photos still wait are among them.
-
-        Args:
-            names: the photos of this run, which are left out.
-        """
-        standing = self.output.standing()
-        entries = []
-        for name, row in self.journal.rows.items():
-            output = row["entry"]["output"]
-            if name in names:
-                continue
-            if output is not None and _is_result_of(name, output):
-                if standing.is_unchanged(PurePosixPath(output), row.get("written")):
-                    entries.append(_as_earlier(self._with_present_mask(row["entry"])))
-            elif output is None and _still_waits(row):
-                entries.append(_as_earlier(row["entry"]))
-        return entries
-
     def _decide(self, task: Task) -> Task | Entry | _Conflict:
         """Decide what happens to one photo."""
         row = task.row
         if (owner := self._other_owner(task)) is not None:
             return self._of_another_photo(task, owner["input"])
         output = None if row is None else row["entry"]["output"]
-        if row is None or output is None or not _is_result_of(task.name, output):
+        if row is None or output is None or not is_result_of(task.name, output):
             return self._without_result(task)
         place = PurePosixPath(output)
         if self._standing.is_unchanged(place, row.get("written")):
@@ -280,7 +258,7 @@ class Ledger:
             entry = self._finished_dry(task)
             return task if entry is None else entry
         claim = self._claims.get(task.name)
-        if claim is not None and _is_result_of(task.name, str(claim.name)):
+        if claim is not None and is_result_of(task.name, str(claim.name)):
             return self._with_claimed_result(task, claim)
         lossy = task.target.suffix.lower() in LOSSY_SUFFIXES
         decided_later = self._settings.lossless and lossy
@@ -413,23 +391,13 @@ class Ledger:
 
     def _finished(self, task: Task, row: JournalRow) -> Entry:
         """Return the entry of a finished photo, and note where the photo lies now."""
-        entry = self._with_present_mask(row["entry"])
+        entry = with_present_mask(row["entry"], self._standing)
         # A run that resumes an interrupted one tells of its photos as one undisturbed run would;
         # what a person decided meanwhile is no work of either.
         was_earlier = task.name in self.journal.earlier or bool(entry.get("reviewed"))
         if "source" in row and row["source"] != task.key:
             self.journal.update({**row, "source": task.key})
-        return _as_earlier(entry) if was_earlier else entry
-
-    def _with_present_mask(self, entry: Entry) -> Entry:
-        """Return an entry that names its mask only if that exists and is the photo's own."""
-        mask = entry["mask"]
-        if mask is None:
-            return entry.copy()
-        own = [str(name) for name in possible_masks(entry["input"])]
-        if mask in own and self._standing.exists(PurePosixPath(mask)):
-            return entry.copy()
-        return cast("Entry", {**entry, "mask": None})
+        return as_earlier(entry) if was_earlier else entry
 
     def _untouched_result(self, row: JournalRow) -> JournalRow | None:
         """Return the earlier row whose result still stands, if the new row has no result."""
@@ -493,19 +461,6 @@ class Ledger:
         )
 
 
-def _as_earlier(entry: Entry) -> Entry:
-    """Return an entry as a later run reports it."""
-    status = entry["status"]
-    if status in (Status.SKIPPED.value, Status.FAILED.value):
-        return entry.copy()
-    earlier = {
-        "status": Status.SKIPPED.value,
-        "earlier_status": status,
-        "reason": f"{EARLIER}{status}: {entry['reason']}",
-    }
-    return cast("Entry", {**entry, **earlier})
-
-
 def _naming_result(entry: Entry, row: JournalRow) -> Entry:
     """Return an entry without a result that names the earlier row's, which stands."""
     return cast("Entry", {**entry, "output": row["entry"]["output"]})
@@ -517,17 +472,6 @@ def _is_of_another_photo(task: Task, row: JournalRow) -> bool:
     return source not in (None, task.key) and (
         not isinstance(task.source, Path) or os.path.lexists(str(source))
     )
-
-
-def _is_result_of(name: str, output: str) -> bool:
-    """Whether a row's result is its photo's: a damaged or forged row may name any other file."""
-    return output in (name, f"{name}.png")
-
-
-def _still_waits(row: JournalRow) -> bool:
-    """Whether the photo of a row without a result still is what it was."""
-    source = row.get("source")
-    return source is not None and is_unchanged(Path(source), row.get("source_mark"))
 
 
 def _pair(marks: Sequence[Stamp | None] | None) -> tuple[Stamp | None, Stamp | None]:

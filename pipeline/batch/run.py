@@ -25,6 +25,7 @@ from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
 from ..system.text import printable
 from ..types import Status
+from .earlier import earlier_entries
 from .engines.threads import Record, Threads
 from .journal import Journal
 from .ledger import Decided, Ledger
@@ -175,7 +176,8 @@ def remove_folder(
         kept_before = output.kept()
         stopped = _process(decided, ledger, engine, on_result, stop)
         entries[:] = _entries_of_lasting_results(entries, output)
-        others = ledger.other_entries({str(photo.relative) for photo in plan.photos})
+        told = {str(photo.relative) for photo in plan.photos}
+        others = earlier_entries(ledger.journal, output.standing(), told)
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
         kept = _kept_notes(output, kept_before)
         warnings = [*plan.notes, *decided.notes, *facts.warnings, *kept]

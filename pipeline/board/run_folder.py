@@ -15,9 +15,11 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from ..batch.earlier import earlier_entries
 from ..batch.journal import Journal
 from ..batch.names import mask_names, possible_masks
 from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
+from ..batch.output.local import LocalStanding
 from ..config import Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
@@ -247,9 +249,9 @@ def _recovered_journal(folder: Path) -> Journal:
 
 
 def _current_entries(folder: Path, report: Report, journal: Journal) -> list[Entry]:
-    """Return the report's entries, with the journal's where a person's decision is newer.
+    """Return the report's entries, with the journal's where those are newer or more.
 
-    A crash may come between the journal and the report.
+    A crash may come between the journal and the report: after a person's decision, or in a run.
     """
 
     def current(entry: Entry) -> Entry:
@@ -263,7 +265,9 @@ def _current_entries(folder: Path, report: Report, journal: Journal) -> list[Ent
             return entry
         return row["entry"] if is_unchanged(folder / output, row.get("written")) else entry
 
-    return [current(entry) for entry in report["photos"]]
+    told = {entry["input"] for entry in report["photos"]}
+    others = earlier_entries(journal, LocalStanding(folder), told)
+    return [*(current(entry) for entry in report["photos"]), *others]
 
 
 def _items(folder: Path, entries: list[Entry], sources: _Sources) -> tuple[Item, ...]:

@@ -47,6 +47,19 @@ def test_skipped_photos_keep_the_first_runs_verdict(run: Path) -> None:
     assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
 
 
+def test_a_photo_that_only_the_journal_knows_is_opened_and_reported(run: Path) -> None:
+    # A run, or another board, died before its report.
+    report = load(run)
+    report["photos"] = [p for p in report["photos"] if p["input"] != "a.png"]
+    (run / "report.json").write_text(json.dumps(report))
+    board = Board(run_folder.open_run(run))
+    assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
+    board.accept("b.jpg")
+    told = {p["input"]: p for p in load(run)["photos"]}
+    assert set(told) == {"a.png", "b.jpg", "deep/c.png"}
+    assert (told["a.png"]["status"], told["a.png"]["earlier_status"]) == ("skipped", "review")
+
+
 def test_the_first_mask_is_the_saved_one(run: Path) -> None:
     board = Board(run_folder.open_run(run))
     saved = np.asarray(Image.open(run / "masks" / "b.png"))

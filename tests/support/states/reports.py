@@ -147,7 +147,8 @@ def check_report(model: Model, root: Path, after: Look, command: Command | None 
         others = {name, f"{name}.png", name.removesuffix(".png")}
         if known and not others & set(outputs):
             model.found("not in the report", f"{root / name}, made by {record.command}")
-    model.confirm(root, set(outputs))
+    if command is not None:  # the board's report may tell of what only the report knew
+        model.confirm(root, set(outputs))
 
 
 def _check_entry(

@@ -146,8 +146,12 @@ class StatesMachine(RuleBasedStateMachine):
         """A command whose output folder the user removes meanwhile."""
         command = Command(inputs, "cleaned", ("person",))
         root = self.ground / "cleaned"
+        report = root / "report.json"
+        earlier = report.read_bytes() if report.is_file() else None
 
         def remove() -> None:
+            if report.is_file() and report.read_bytes() != earlier:
+                return  # after its report, the run cannot tell of it
             shutil.rmtree(root, ignore_errors=True)
             self.model.folder_removed(root)
             self.seen = self.world.look()

@@ -100,7 +100,8 @@ def _why_not_skipped(command: Command, photo: Given, record: Record, seen: Facts
 def _why_not_fresh(
     command: Command, photo: Given, record: Record, seen: Facts, entry: Entry
 ) -> str | None:
-    if seen.objects & command.targets and not command.has("masks") and not record.mended:
+    by_a_person = record.mended or record.by_hand  # which --add did not change
+    if seen.objects & command.targets and not command.has("masks") and not by_a_person:
         return f"still shows {sorted(seen.objects)}"
     if seen.stripped != command.has("strip") and not record.chained:
         return "its metadata is not as the command says"

@@ -126,8 +126,9 @@ def board_changed(
             gone.append((path, record))
             continue
         earlier = model.earlier(path, after[path].content) if action == "put_back" else None
-        if earlier is not None:
-            model.records[path] = earlier
+        if earlier is not None:  # what the user made counts from now on as made at the board
+            is_users = earlier.maker == "user"
+            model.records[path] = replace(earlier, maker="board") if is_users else earlier
             continue
         sure = opened.mode == "run"
         command = None if record is None else record.command

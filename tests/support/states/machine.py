@@ -298,7 +298,9 @@ class StatesMachine(RuleBasedStateMachine):
     def change_inputs(self, data: st.DataObject, what: str, number: int) -> None:
         """The user changes inputs."""
         album = data.draw(st.sampled_from(sorted(ALBUMS)))
+        folder = self.world.folders[album]
         hands.AT_INPUTS[what](self.world, album, number)
+        self.model.album_moved(folder, self.world.folders[album])
         self.user_acted(what)
 
     @precondition(lambda self: self._standing())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tests.support.states.commands import Command
 from tests.support.states.disk import State
@@ -166,6 +167,13 @@ class Model:
         for path, record in self.records.items():
             if Path(path).is_relative_to(root) and same_photo(record, given) is not None:
                 self.records[path] = replace(record, sure=False)
+
+    def album_moved(self, old: Path, new: Path) -> None:
+        """The user moved or renamed an album: its photos are the same photos, changed or not."""
+        for path, record in self.records.items():
+            if new != old and record.source is not None and Path(record.source).is_relative_to(old):
+                moved = new / Path(record.source).relative_to(old)
+                self.records[path] = replace(record, source=str(moved))
 
     def folder_removed(self, root: Path) -> None:
         """The user removed an output folder."""
@@ -325,11 +333,17 @@ class Model:
                     kept.remove(file)
                     self.found("not in the store", f"the earlier {file.name} is gone")
 
-    def confirm(self, root: Path, outputs: set[str]) -> None:
-        """A completed report names these results: the program knows them."""
-        for name in outputs:
-            if (path := str(root / name)) in self.records:
-                self.records[path] = replace(self.records[path], sure=True)
+    def confirm(self, root: Path, entries: list[dict[str, Any]], command: Command | None) -> None:
+        """A run's report names these results: the program knows them.
+
+        The board's report may tell of what only the report before it knew. Of a review that the
+        user cut from the journal no run can know.
+        """
+        for entry in entries if command is not None else ():
+            path = str(root / (entry["output"] or ""))
+            record = self.records.get(path)
+            if record is not None and (record.maker != "board" or entry.get("reviewed")):
+                self.records[path] = replace(record, sure=True)
 
 
 def same_photo(record: Record, given: list[Given]) -> Given | None:

@@ -148,8 +148,7 @@ def check_report(model: Model, root: Path, after: Look, command: Command | None 
         others = {name, f"{name}.png", name.removesuffix(".png")}
         if known and not others & set(outputs):
             model.found("not in the report", f"{root / name}, made by {record.command}")
-    if command is not None:  # the board's report may tell of what only the report knew
-        model.confirm(root, set(outputs))
+    model.confirm(root, entries, command)
 
 
 def _check_entry(

@@ -88,6 +88,7 @@ def baseline(path: Path) -> None:
 def journal(path: Path) -> None:
     """Resume from a damaged journal: every photo must become a task or an entry."""
     from remove_objects.pipeline.batch import scan
+    from remove_objects.pipeline.batch.earlier import earlier_entries
     from remove_objects.pipeline.batch.ledger import Ledger
     from remove_objects.pipeline.batch.run import open_output
     from remove_objects.pipeline.report.files import write_json
@@ -116,7 +117,7 @@ def journal(path: Path) -> None:
     ledger.journal.complete = False
     decided = ledger.decide(jobs)
     assert len(decided.tasks) + len(decided.entries) == len(jobs)
-    entries = [*decided.entries, *ledger.other_entries(set())]
+    entries = [*decided.entries, *earlier_entries(ledger.journal, ledger.output.standing(), ())]
     write_json(folder / "report.json", RUN, entries)
     write_csv(folder / "report.csv", entries)
     run_summary(RUN, entries)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, Union
 
 #: Bytes of one value of each type.
 SIZES = {
@@ -19,7 +20,10 @@ CODES = {3: "H", 4: "I", 5: "II", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13
 _CLASSIC, _BIG = 42, 43
 #: The version numbers of Olympus and Panasonic, whose files are classic otherwise.
 _CAMERAS = frozenset((0x4F52, 0x5352, 0x0055))
-_WIDTH, _HEIGHT = 256, 257
+_WIDTH, _HEIGHT, _EXIF, _GPS, _SUB_DIRECTORIES = 256, 257, 34665, 34853, 330
+_LONG = 4
+#: BigTIFF's types, and the ones that a classic file has for them.
+_CLASSIC_KIND = {16: 4, 17: 9, 18: 4}
 _MOST_ENTRIES, _MOST_DIRECTORIES = 4096, 4096
 _LARGEST_VALUE = 64 << 20
 
@@ -34,6 +38,10 @@ class Value(NamedTuple):
 
     kind: int
     content: bytes
+
+
+#: What a directory is to hold: a value in little-endian bytes, or another directory, by tag.
+Content: TypeAlias = Mapping[int, Union[Value, "Content"]]
 
 
 class Directory(NamedTuple):
@@ -141,6 +149,87 @@ class Tiff:
             return b""
         self._handle.seek(at)
         return self._handle.read(size)
+
+
+def encoded(content: Content, at: int = 8, order: str = "<") -> bytes:
+    """Encode a classic directory with its values, and the directories in it.
+
+    Args:
+        content: what it holds, in the byte order; an empty directory is left out.
+        at: its place in the file, an even number.
+        order: the byte order.
+    """
+    tags = sorted(tag for tag, value in content.items() if value)
+    behind = at + 2 + 12 * len(tags) + 4
+    table, values = [struct.pack(f"{order}H", len(tags))], b""
+    for tag in tags:
+        value = content[tag]
+        place = behind + len(values)
+        if not isinstance(value, Value):
+            block = encoded(value, place, order)
+            value = Value(_LONG, struct.pack(f"{order}I", place))
+        elif len(value.content) > 4:
+            block = value.content
+        else:
+            block = b""
+        own = struct.pack(f"{order}I", place) if block else value.content.ljust(4, b"\0")
+        count = len(value.content) // SIZES[value.kind]
+        table.append(struct.pack(f"{order}HHI", tag, value.kind, count) + own)
+        values += block + bytes(len(block) % 2)
+    return b"".join((*table, bytes(4), values))
+
+
+def classic(value: Value, order: str, target: str = "<") -> Value:
+    """Return a value in another byte order; one of BigTIFF's long numbers gets 32 bits.
+
+    Raises:
+        struct.error: if it does not fit.
+    """
+    code = CODES.get(value.kind)
+    if code is None:
+        return value
+    count = len(value.content) // SIZES[value.kind]
+    numbers = struct.unpack(f"{order}{code * count}", value.content)
+    kind = _CLASSIC_KIND.get(value.kind, value.kind)
+    return Value(kind, struct.pack(f"{target}{CODES[kind] * count}", *numbers))
+
+
+def as_classic(handle: BinaryIO) -> bytes | None:
+    """Return a big-endian BigTIFF of one page, which Pillow does not open, as a classic file.
+
+    Returns:
+        None if the file is of another kind.
+
+    Raises:
+        ValueError: if it has several pages.
+    """
+    try:
+        file = Tiff(handle)
+    except ValueError:
+        return None
+    if not file.big or file.order != ">":
+        return None
+    pages = list(file.pages())
+    if len(pages) != 1:
+        raise ValueError(f"it has {len(pages)} pages")
+    content = _classic_content(file, pages[0].values)
+    for pointer in (_EXIF, _GPS):
+        if places := file.numbers(pages[0].values.get(pointer)):
+            with suppress(ValueError):
+                content[pointer] = _classic_content(file, file.directory(places[0]).values)
+    handle.seek(0)
+    data = bytearray(handle.read())
+    data += bytes(len(data) % 2)
+    struct.pack_into(">2sHI", data, 0, b"MM", _CLASSIC, len(data))
+    return bytes(data) + encoded(content, len(data), ">")
+
+
+def _classic_content(file: Tiff, values: Mapping[int, Value]) -> dict[int, Value | Content]:
+    return {
+        tag: classic(value, file.order, file.order)
+        for tag, value in values.items()
+        if tag not in (_EXIF, _GPS, _SUB_DIRECTORIES)
+    }
 
 
 def without_broken_link(handle: BinaryIO) -> bytes | None:

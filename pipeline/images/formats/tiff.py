@@ -7,7 +7,6 @@ or unwritable compressions become Deflate, so a TIFF is always lossless.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,12 +15,19 @@ from numbers import Real
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
-from PIL.TiffImagePlugin import ImageFileDirectory_v2 as _Directory
+from PIL import Image
 
 from ...errors import UnreadableError
 from ...types import Pixels
-from ..containers.tiff import without_broken_link
+from ..containers.tiff import (
+    Content,
+    Tiff,
+    Value,
+    as_classic,
+    classic,
+    encoded,
+    without_broken_link,
+)
 from ..metadata.exif_xmp import ORIENTATION, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
 from ..native import Native, Sheet, to_pillow
@@ -35,13 +41,13 @@ from .format import (
     picture_count,
     refuse_pages,
 )
+from .tiff_values import BYTE, LONG, SHORT, UNDEFINED, as_content, as_object, as_value
 
 _SUBFILE_TYPE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL = 254, 258, 262, 277
 _WIDTH, _HEIGHT, _PLANAR_CONFIGURATION = 256, 257, 284
 _X_RESOLUTION, _Y_RESOLUTION, _PHOTOSHOP, _XMP, _EXIF, _GPS = 282, 283, 34377, 700, 34665, 34853
 _COMPRESSION, _PREDICTOR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 259, 317, 338, 339
 _STRIP_OFFSETS, _STRIP_COUNTS, _ROWS_PER_STRIP = 273, 279, 278
-_SHORT, _LONG, _UNDEFINED = 3, 4, 7
 _GREY, _RGB = 1, 2
 #: Bits of the subfile type: a reduced copy, a transparency mask.
 _REDUCED_OR_MASK = 0b101
@@ -63,18 +69,27 @@ _KEPT_COMPRESSIONS = frozenset(
 )
 _PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate"})
 _STRIP_BYTES = 1 << 20
+_QUARTER_TURNS = ((5,), (6,), (7,), (8,))
+_TURNED_SIZE = {40962: 40963, 40963: 40962}
 _MAKER_NOTE, _INTEROPERABILITY = 37500, 40965
-_HEADER = b"II*\0\0\0\0\0"
-#: The version number of BigTIFF, whose header is 16 bytes long.
-_BIG_TIFF = 43
+_HEADER = b"II*\0\x08\0\0\0"
+_IPTC = 33723
+#: Tags whose bytes mean something of their own, whatever type they are declared as.
+_BYTES = frozenset((_IPTC, _PHOTOSHOP, _XMP, _ICC))
 
 Tag = tuple[int, int, Any]
 
 
 def mend(head: bytes, handle: BinaryIO) -> Mended | None:
-    """End the list of pages where it leads to no page."""
+    """End the list of pages where it leads to no page; make a big-endian BigTIFF a classic one."""
     if head[:2] not in (b"II", b"MM"):
         return None
+    try:
+        content = as_classic(handle)
+    except ValueError as error:
+        raise UnreadableError(f"a big-endian BigTIFF, and {error}; convert it first") from error
+    if content is not None:
+        return Mended(content, ())
     content = without_broken_link(handle)
     if content is None:
         return None
@@ -148,7 +163,7 @@ def capture(source: Source) -> Captured:
         warnings = (
             f"{samples - kept} of its {samples} channels (masks or spot colours) cannot be kept",
         )
-    settings = options(image, source.handle, turned=source.turn > 4)
+    settings = options(image, source.handle)
     return Captured(options=settings, warnings=warnings)
 
 
@@ -156,61 +171,105 @@ def _tags(image: Image.Image) -> Any:
     return getattr(image, "tag_v2", {})
 
 
-def options(image: Image.Image, handle: BinaryIO, turned: bool) -> dict[str, Any]:
-    """Return the source's compression and every tag that stays true, as (tag, type, value).
+def options(image: Image.Image, handle: BinaryIO) -> dict[str, Any]:
+    """Return the source's compression, and every tag that stays true.
+
+    ``tags`` holds (tag, type, object), of EXIF and GPS a dictionary of objects; ``kinds`` the types
+    of each directory's tags (0 is the file's own), which ``encode`` restores.
 
     Args:
         image: the opened source.
         handle: its file.
-        turned: whether the upright picture has width and height exchanged.
     """
-    assert isinstance(image, TiffImagePlugin.TiffImageFile)
-    compression = image.info.get("compression", "raw")
-    directory = image.tag_v2
+    compression, directory = image.info.get("compression", "raw"), _tags(image)
+    file = Tiff(handle)
+    own = file.directory(file.first).values
+    # Pillow and OpenCV have turned the pixels by now, and Pillow has forgotten the orientation.
+    turned = file.numbers(own.get(ORIENTATION)) in _QUARTER_TURNS
     tags: list[Tag] = []
-    for tag in directory:
-        if tag in _NOT_KEPT:
-            continue
-        value = directory[tag]
-        if tag == _PHOTOSHOP:
-            value = photoshop_without_thumbnails(value) if isinstance(value, bytes) else None
-        if turned and tag in (_X_RESOLUTION, _Y_RESOLUTION):
-            tag = _X_RESOLUTION + _Y_RESOLUTION - tag
-        if isinstance(value, bytes) and may_hold_picture(value):
-            continue
-        if value is not None and tag != _XMP:
-            tags.append((tag, directory.tagtype.get(tag, 0), value))
+    kinds = {0: {tag: value.kind for tag, value in own.items()}}
+    for tag, value in own.items():
+        if tag not in _NOT_KEPT and tag != _XMP and (kept := _kept(tag, value, file)) is not None:
+            if turned and tag in (_X_RESOLUTION, _Y_RESOLUTION):
+                tag = _X_RESOLUTION + _Y_RESOLUTION - tag
+            tags.append((tag, value.kind, kept))
     for group in (_EXIF, _GPS):
-        if group in directory and (inner := _inner(handle, directory[group], group)):
-            tags.append((group, _LONG, inner))
+        inner = _inner(file, own.get(group))
+        if inner:
+            objects = {
+                _TURNED_SIZE.get(tag, tag) if turned else tag: as_object(value, file)
+                for tag, value in inner.items()
+            }
+            tags.append((group, LONG, objects))
+            kinds[group] = {tag: value.kind for tag, value in inner.items()}
     return {
         "compression": compression if compression in _KEPT_COMPRESSIONS else "tiff_adobe_deflate",
         "predictor": directory.get(_PREDICTOR, 1) == 2 or compression not in _KEPT_COMPRESSIONS,
         "extra": directory.get(_EXTRA_SAMPLES),
         "tags": tuple(tags),
+        "kinds": kinds,
+    }
+
+
+def _kept(tag: int, value: Value, file: Tiff) -> Any:
+    """Return a tag's object; None if the new file must not have it."""
+    # IPTC is often declared as LONG, but its bytes have their own order in every file.
+    kept = value.content if tag in _BYTES else as_object(value, file)
+    if tag == _PHOTOSHOP:
+        kept = photoshop_without_thumbnails(kept)
+    return None if isinstance(kept, bytes) and may_hold_picture(kept) else kept
+
+
+def _inner(file: Tiff, pointer: Value | None) -> dict[int, Value]:
+    """Return the values of the EXIF or GPS directory.
+
+    Maker notes are left out: their offsets would be wrong in the new file.
+    """
+    places = file.numbers(pointer)
+    if not places:
+        return {}
+    try:
+        values = file.directory(places[0]).values
+    except ValueError:
+        return {}
+    return {
+        tag: value
+        for tag, value in values.items()
+        if tag not in (_MAKER_NOTE, _INTEROPERABILITY) and not may_hold_picture(value.content)
     }
 
 
 def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
     """Write a TIFF in the sheet's own mode and depth."""
-    directory, strips = (
-        _deep(sheet, native) if sheet.pixels.dtype == np.uint16 else _plain(sheet, native)
-    )
-    tags: list[Tag] = list(native.options.get("tags", ()))
+    own, strips = _deep(sheet, native) if sheet.pixels.dtype == np.uint16 else _plain(sheet, native)
+    content: dict[int, Value | Content] = {**own, **_source_tags(native)}
     if native.metadata.xmp:
-        tags.append((_XMP, 1, native.metadata.xmp))
-    for tag, kind, value in tags:
-        _put(directory, tag, kind, value)
-    _put(directory, _STRIP_COUNTS, _LONG, tuple(len(strip) for strip in strips))
-    offsets = np.cumsum([0] + [len(strip) for strip in strips[:-1]]).tolist()
-    # Relative offsets: Pillow's directory adds its own length.
-    _put(directory, _STRIP_OFFSETS, _LONG, tuple(offsets))
-    directory.save(handle)
+        content[_XMP] = as_value(BYTE, native.metadata.xmp)
+    lengths = [len(strip) for strip in strips]
+    content[_STRIP_COUNTS] = as_value(LONG, tuple(lengths))
+    content[_STRIP_OFFSETS] = as_value(LONG, (0,) * len(strips))
+    start = len(_HEADER) + len(encoded(content, len(_HEADER)))
+    offsets = np.cumsum([start, *lengths[:-1]]).tolist()
+    content[_STRIP_OFFSETS] = as_value(LONG, tuple(offsets))
+    handle.write(_HEADER + encoded(content, len(_HEADER)))
     for strip in strips:
         handle.write(strip)
 
 
-def _plain(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
+def _source_tags(native: Native) -> Content:
+    """Return the source's tags, each of its own type."""
+    kinds = native.options.get("kinds", {})
+    content: dict[int, Value | Content] = {}
+    for tag, kind, value in native.options.get("tags", ()):
+        if isinstance(value, dict):
+            content[tag] = as_content(value, kinds.get(tag, {}))
+        else:
+            own = kinds.get(0, {}).get(tag, kind) if tag in _BYTES else kind
+            content |= as_content({tag: value}, {tag: own})
+    return content
+
+
+def _plain(sheet: Sheet, native: Native) -> tuple[dict[int, Value], list[bytes]]:
     """Return directory and strips as Pillow encodes them."""
     compression = native.options.get("compression", "tiff_adobe_deflate")
     info: dict[int, Any] = {}
@@ -223,21 +282,21 @@ def _plain(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
     memory = BytesIO()
     image = to_pillow(sheet)
     image.save(memory, "TIFF", compression=compression, tiffinfo=info, strip_size=_STRIP_BYTES)
-    encoded = Image.open(memory, formats=("TIFF",))
-    assert isinstance(encoded, TiffImagePlugin.TiffImageFile)
-    source = encoded.tag_v2
-    directory = _Directory(memory.getvalue()[:8])
-    for tag in source:
-        _put(directory, tag, source.tagtype[tag], source[tag])
+    file = Tiff(memory)
+    directory = file.directory(file.first).values
     view = memory.getbuffer()
     strips = [
         bytes(view[at : at + size])
-        for at, size in zip(source[_STRIP_OFFSETS], source[_STRIP_COUNTS], strict=True)
+        for at, size in zip(
+            file.numbers(directory[_STRIP_OFFSETS]),
+            file.numbers(directory[_STRIP_COUNTS]),
+            strict=True,
+        )
     ]
-    return directory, strips
+    return {tag: classic(value, file.order) for tag, value in directory.items()}, strips
 
 
-def _deep(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
+def _deep(sheet: Sheet, native: Native) -> tuple[dict[int, Value], list[bytes]]:
     """Encode 16-bit grey or RGB, with or without alpha.
 
     The strips are raw, or Deflate with the horizontal predictor.
@@ -246,7 +305,6 @@ def _deep(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
     depth = sheet.pixels.shape[2] if sheet.pixels.ndim == 3 else 1
     raw = native.options.get("compression") == "raw"
     rows = max(1, min(height, _STRIP_BYTES // (width * depth * 2)))
-    directory = _Directory(_HEADER)
     shorts = {
         _BITS_PER_SAMPLE: (16,) * depth,
         _COMPRESSION: 1 if raw else 8,
@@ -259,10 +317,9 @@ def _deep(sheet: Sheet, native: Native) -> tuple[_Directory, list[bytes]]:
         shorts[_PREDICTOR] = 2
     if depth in (2, 4):
         shorts[_EXTRA_SAMPLES] = native.options.get("extra") or (2,)
-    for tag, value in shorts.items():
-        _put(directory, tag, _SHORT, value)
-    for tag, value in {_WIDTH: width, _HEIGHT: height, _ROWS_PER_STRIP: rows}.items():
-        _put(directory, tag, _LONG, value)
+    longs = {_WIDTH: width, _HEIGHT: height, _ROWS_PER_STRIP: rows}
+    directory = {tag: as_value(SHORT, value) for tag, value in shorts.items()}
+    directory |= {tag: as_value(LONG, value) for tag, value in longs.items()}
     return directory, list(_deep_strips(sheet.pixels.reshape(height, width, depth), rows, raw))
 
 
@@ -277,66 +334,12 @@ def _deep_strips(pixels: Pixels, rows: int, raw: bool) -> Iterator[bytes]:
             yield zlib.compress(differences.astype("<u2").tobytes(), 4)
 
 
-def _put(directory: _Directory, tag: int, kind: int, value: Any) -> None:
-    """Set a tag with the type it has in the source (0: Pillow chooses).
-
-    A value that does not fit its type is left out.
-    """
-    if isinstance(value, dict) or _writable(_Directory(_HEADER), tag, kind, value):
-        if kind:
-            directory.tagtype[tag] = kind
-        directory[tag] = value
-
-
-def _writable(probe: _Directory, tag: int, kind: int, value: Any) -> bool:
-    if kind:
-        probe.tagtype[tag] = kind
-    try:
-        probe[tag] = value
-        probe.tobytes()
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        AssertionError,
-        struct.error,
-    ):
-        return False
-    return True
-
-
-def _inner(handle: BinaryIO, offset: Any, group: int) -> dict[int, Any]:
-    """Return the values of the EXIF or GPS directory that can be written again.
-
-    Maker notes are left out: their offsets would be wrong in the new file.
-    """
-    try:
-        handle.seek(0)
-        header = handle.read(8)
-        big = _BIG_TIFF in header[2:4]
-        source = _Directory(header + handle.read(8 if big else 0), group=group)
-        handle.seek(int(offset))
-        source.load(handle)
-        values = dict(source)
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
-        return {}
-    return {
-        tag: value
-        for tag, value in values.items()
-        if tag not in (_MAKER_NOTE, _INTEROPERABILITY)
-        and not (isinstance(value, bytes) and may_hold_picture(value))
-        and _writable(_Directory(_HEADER, group=group), tag, 0, value)
-    }
-
-
 def bare(native: Native) -> Native:
     """Drop the metadata but for the tags that define colours and density."""
     metadata = bare_metadata(native.metadata)
     tags = [tag for tag in native.options.get("tags", ()) if _defines_pixels(tag)]
     if metadata.icc:
-        tags.append((_ICC, _UNDEFINED, metadata.icc))
+        tags.append((_ICC, UNDEFINED, metadata.icc))
     return replace(native, metadata=metadata, options={**native.options, "tags": tuple(tags)})
 
 

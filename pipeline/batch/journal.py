@@ -36,13 +36,13 @@ class JournalRow(TypedDict):
     """One finished photo.
 
     ``input`` is the photo's name, and ``entry`` its row of the report. ``source`` is its file
-    (``sources.source_key``), ``source_mark`` the file's mark, and ``given_marks`` those of its own
-    mask and its ground truth. ``made_with`` names the settings, which ``settings`` holds in the
-    first row of a run that has them. ``written`` and ``mask_written`` are the marks of its result
-    and its mask. ``mended`` says that the result continues one that a person mended. ``facts`` are
-    about the worker; they are there if they differ from the facts of the rows before. Version 0.1.0
-    wrote no ``source`` and no ``made_with`` but ``identity``, a hash of the photo's files and
-    settings.
+    (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` when it was taken
+    (``images.taken``), and ``given_marks`` the marks of its own mask and its ground truth.
+    ``made_with`` names the settings, which ``settings`` holds in the first row of a run that has
+    them. ``written`` and ``mask_written`` are the marks of its result and its mask. ``mended`` says
+    that the result continues one that a person mended. ``facts`` are about the worker; they are
+    there if they differ from the facts of the rows before. Version 0.1.0 wrote no ``source`` and no
+    ``made_with`` but ``identity``, a hash of the photo's files and settings.
 
     When a row is read, ``input`` and ``entry`` must be right; anything else of another shape is
     ignored.
@@ -52,6 +52,7 @@ class JournalRow(TypedDict):
     entry: Entry
     source: NotRequired[str]
     source_mark: NotRequired[Stamp | None]
+    taken: NotRequired[str]
     given_marks: NotRequired[list[Stamp | None]]
     made_with: NotRequired[str]
     settings: NotRequired[dict[str, Any]]
@@ -82,6 +83,7 @@ def _is_writable(row: Mapping[str, Any], line: str) -> bool:
 _TYPES: dict[str, Any] = {
     "source": str,
     "source_mark": list[Any] | None,
+    "taken": str,
     "given_marks": list[list[Any] | None],
     "made_with": str,
     "settings": dict[str, Any],

@@ -125,7 +125,7 @@ def plan_run(
         _refuse_results_among(folder, output)
     search = Search((output, *exclude), source_keys(), Exclusions(patterns))
     earlier = known(output)
-    photos = name_photos(_find_all(inputs, listed, search), earlier)
+    photos = name_photos(_find_all(inputs, listed, search), earlier, search.told)
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
     refuse_collisions(photos, output, lossless)
     masks = mask_names([photo.relative for photo in photos], _saved_masks(earlier))

@@ -7,20 +7,23 @@ holds each photo's source, and the results of several source folders lie side by
 - Every other source folder gets a subfolder with its name.
 - A photo that the journal knows keeps its name, and so does its folder. A source folder that was
   moved or renamed is recognised by the content of its photos.
+- Another photo at the same path, taken at another time, is not known: the next memory card has the
+  path of the last one. Its source folder gets a subfolder like any other.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, count
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
+from ..images.taken import time_taken
 from ..storage.location import Location, is_plain_name
-from ..storage.stamp import content_hash, is_mark, mark
+from ..storage.stamp import content_hash, has_same_times, is_mark, mark
 from .names import RESERVED, InputPhoto, folded
 
 if TYPE_CHECKING:
@@ -58,11 +61,12 @@ class KnownPhotos:
 
     Attributes:
         rows: its rows by the photos' names.
-        names: names by ``source_key``. Rows of version 0.1.0 know no source.
+        names: names by ``source_key``, the latest first: several photos may have had one path.
+            Rows of version 0.1.0 know no source.
     """
 
     rows: Mapping[str, JournalRow] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Mapping[str, JournalRow], claims: Iterable[LeftClaim] = ()) -> KnownPhotos:
@@ -72,31 +76,58 @@ class KnownPhotos:
         """
         known = {claim.photo: claim.row for claim in claims} | dict(rows)
         plain = {name: row for name, row in known.items() if is_plain_name(name)}
-        names = {
-            source: name
-            for name, row in plain.items()
-            if (source := row.get("source")) and _split(source)[1] == _split(name)[1]
-        }
+        names: dict[str, tuple[str, ...]] = {}
+        for name, row in plain.items():
+            if (source := row.get("source")) and _split(source)[1] == _split(name)[1]:
+                names[source] = (name, *names.get(source, ()))
         return cls(plain, names)
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield every ``source_key`` with each of its names."""
+        return ((key, name) for key, names in self.names.items() for name in names)
 
-def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputPhoto]:
+    def name_of(self, photo: InputPhoto) -> str | None:
+        """Return the name of a photo by its file; None if no photo of that path is this one."""
+        known = self.names.get(photo.key, ())
+        return next((n for n in known if not is_another(photo.source, self.rows[n])), None)
+
+
+def is_another(source: Location, row: JournalRow) -> bool:
+    """Whether a local file holds another photo than a row's: one taken at another time.
+
+    An edited photo is the same one; so is a file that does not tell when it was taken.
+    """
+    taken, recorded = row.get("taken"), row.get("source_mark")
+    if taken is None or not isinstance(source, Path) or has_same_times(source, recorded):
+        return False
+    now = time_taken(source)
+    return now is not None and now != taken
+
+
+def name_photos(
+    photos: Sequence[InputPhoto], known: KnownPhotos, notes: list[str]
+) -> list[InputPhoto]:
     """Give every photo its name in the output folder and in the report.
 
     Args:
         photos: photos with their names relative to the given folders.
         known: the photos of earlier runs into the same output folder.
+        notes: receives a sentence about every folder of results that nobody would expect.
 
     Returns:
         The photos in the same order, with their names as ``relative``.
     """
     keys = [photo.key for photo in photos]
-    names = {key: known.names[key] for key in keys if key in known.names}
+    found = {photo.key: known.name_of(photo) for photo in photos}
+    names = {key: name for key, name in found.items() if name is not None}
     moved = _moved(
-        [(k, p) for k, p in zip(keys, photos, strict=True) if k not in names], known, set(names)
+        [(k, p) for k, p in zip(keys, photos, strict=True) if k not in names],
+        known,
+        set(names.values()),
     )
     names |= moved
-    bases = _bases([*names.items(), *known.names.items()])
+    others = [photo for photo in photos if photo.key in known.names and photo.key not in names]
+    bases = _bases([*names.items(), *_outside(known, others)])
     taken = _Taken(known, moved, names.values())
     new = {key: _split(key) for key in keys if key not in names}
     known_folders = _by_folder(new.values(), lambda folder: _result_folder(folder, bases))
@@ -106,13 +137,50 @@ def name_photos(photos: Sequence[InputPhoto], known: KnownPhotos) -> list[InputP
             if taken.take(name, key):
                 names[key] = name
     new = {key: place for key, place in new.items() if key not in names}
-    roots = _outermost(source_key(root / "x") for root in {photo.root for photo in photos})
+    roots = _roots_of(photos)
     new_roots = set(_by_folder(new.values(), lambda folder: _root_of(folder, roots)).values())
     prefixes = _Prefixes(known, bool(bases), [*known.rows, *names.values()])
-    by_root = prefixes.choose(sorted(new_roots))
+    by_root = prefixes.choose(sorted(new_roots), _roots_of(others))
+    notes += _notes(others, by_root, prefixes.numbered)
     new_folders = _by_folder(new.values(), lambda folder: _result_folder(folder, by_root))
     names |= {key: _join(new_folders[folder] or _TOP, file) for key, (folder, file) in new.items()}
     return [_named(photo, names[photo.key]) for photo in photos]
+
+
+def _outside(known: KnownPhotos, others: Sequence[InputPhoto]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of ``known`` whose files lie in no source folder that holds other photos now.
+
+    The next memory card's results do not mix with the last one's.
+    """
+    roots = _roots_of(others)
+    for key, name in known.pairs():
+        folder = _path(_parts(_split(key)[0]))
+        if not any(place in roots for place in (folder, *folder.parents)):
+            yield key, name
+
+
+def _roots_of(photos: Iterable[InputPhoto]) -> set[PurePath]:
+    """Return the given folders of photos."""
+    return _outermost(source_key(root / "x") for root in {photo.root for photo in photos})
+
+
+def _notes(
+    others: Sequence[InputPhoto],
+    by_root: Mapping[PurePath, PurePosixPath],
+    numbered: Collection[PurePath],
+) -> Iterator[str]:
+    """Yield sentences about source folders whose results lie where nobody would expect them."""
+    if others:
+        what = "1 photo has" if len(others) == 1 else f"{len(others)} photos have"
+        yield (
+            f"{what} the path of an earlier photo and was taken at another time "
+            f"({others[0].source}): another photo, whose result gets a folder of its own"
+        )
+    for root in sorted(numbered):
+        yield (
+            f"{str(root).replace(':' + chr(0) * 2, '://')}: its results go to the folder "
+            f"{by_root[root]}, because the folder's own name is taken"
+        )
 
 
 def _by_folder(places: Iterable[tuple[str, str]], of: Callable[[PurePath], _T]) -> dict[str, _T]:
@@ -138,11 +206,11 @@ def _moved(
     Such a photo has the same name below its folder and the same content, and its old file is gone.
     """
     by_tail: dict[str, list[tuple[str, JournalRow]]] = {}
-    used = {known.names[key] for key in taken}
+    used = set(taken)
     waiting = [(key, photo) for key, photo in photos if isinstance(photo.source, Path)]
-    for source, name in known.names.items() if waiting else ():
+    for source, name in known.pairs() if waiting else ():
         row = known.rows[name]
-        if name not in used and is_mark(row.get("source_mark")) and not Path(source).exists():
+        if name not in used and is_mark(row.get("source_mark")) and _is_gone(Path(source), row):
             by_tail.setdefault(_split(name)[1], []).append((name, row))
     names: dict[str, str] = {}
     for key, photo in waiting:
@@ -153,6 +221,11 @@ def _moved(
                 used.add(name)
                 break
     return names
+
+
+def _is_gone(source: Path, row: JournalRow) -> bool:
+    """Whether a row's photo is no longer at its path: nothing is, or another photo."""
+    return not source.exists() or is_another(source, row)
 
 
 class _Taken:
@@ -270,7 +343,11 @@ def _path(parts: tuple[str, ...]) -> PurePath:
 
 
 class _Prefixes:
-    """Chooses the subfolders of source folders that are new to an output folder."""
+    """Chooses the subfolders of source folders that are new to an output folder.
+
+    Attributes:
+        numbered: the source folders whose own names, and their parents', were taken.
+    """
 
     def __init__(self, known: KnownPhotos, has_bases: bool, names: Iterable[str]) -> None:
         """Begin with the names in use.
@@ -287,13 +364,21 @@ class _Prefixes:
         folders = [PurePosixPath(folder) for folder in {name.rpartition("/")[0] for name in names}]
         places = {place for folder in folders for place in (folder, *folder.parents)}
         self._taken = {folded(place) for place in names | places}
+        self.numbered: set[PurePath] = set()
 
-    def choose(self, roots: Sequence[PurePath]) -> dict[PurePath, PurePosixPath]:
-        """Return a folder for each new source folder; the top for a single one if it is free."""
+    def choose(
+        self, roots: Sequence[PurePath], again: Collection[PurePath]
+    ) -> dict[PurePath, PurePosixPath]:
+        """Return a folder for each new source folder; the top for a single one if it is free.
+
+        Args:
+            roots: the source folders.
+            again: those that held other photos before: their parents' names tell nothing apart.
+        """
         if len(roots) == 1 and self._top_is_free:
             return {roots[0]: _TOP}
         chosen: dict[PurePath, PurePosixPath] = {}
-        tails = {root: _tails(root) for root in roots}
+        tails = {root: _tails(root)[: 1 if root in again else None] for root in roots}
         for root in roots:
             others = {folded(tail) for other in roots if other != root for tail in tails[other]}
             chosen[root] = next(
@@ -301,6 +386,8 @@ class _Prefixes:
                 for tail in chain(tails[root], _numbered(tails[root]))
                 if self._is_free(tail, others)
             )
+            if chosen[root] not in tails[root]:
+                self.numbered.add(root)
             self._taken.add(folded(chosen[root]))
         return chosen
 

@@ -20,6 +20,7 @@ from ..batch.journal import Journal
 from ..batch.names import mask_names, possible_masks
 from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
 from ..batch.output.local import LocalStanding
+from ..batch.sources import is_another
 from ..config import Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
@@ -351,7 +352,7 @@ class _Sources:
                 return path, root, linked_away(path)
             if not recorded or is_unchanged(path, recorded):
                 return path, root, None
-            if row is not None and row.get("source") == str(path):
+            if row is not None and row.get("source") == str(path) and not is_another(path, row):
                 edited = path, root
         if edited is not None:
             return *edited, None

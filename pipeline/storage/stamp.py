@@ -78,6 +78,14 @@ def is_unchanged(path: Path, recorded: Stamp | None) -> bool:
         return False
     if not is_mark(recorded):
         return recorded == [status.st_size, status.st_mtime_ns]
-    if [status.st_mtime_ns, status.st_ctime_ns, status.st_ino] == recorded[1:4]:
-        return True
-    return content_hash(mark(path)) == recorded[-1]
+    return has_same_times(path, recorded) or content_hash(mark(path)) == recorded[-1]
+
+
+def has_same_times(path: Path, recorded: Stamp | None) -> bool:
+    """Whether size, times and inode of a file are those of a mark; nothing is read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    now = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return recorded is not None and is_mark(recorded) and now == recorded[:4]

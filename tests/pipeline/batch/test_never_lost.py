@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -38,6 +39,16 @@ def paint(path: Path, seed: int, *, dog: bool = False, person: bool = True) -> P
         picture[20:40, 60:75] = (0, 0, 255)
     Image.fromarray(picture).save(path)
     os.utime(path, ns=(TIME, TIME))
+    return path
+
+
+def paint_taken(path: Path, seed: int, *, taken: int | None = None) -> Path:
+    """Write a photo that a camera took at another second for each ``seed``, or at ``taken``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 10:00:{taken or seed:02d}"
+    picture = Image.fromarray(scene(64, 96, person=(10, 20, 12, 20), seed=seed))
+    picture.save(path, exif=exif)
     return path
 
 
@@ -209,6 +220,38 @@ class TestSources:
         with pytest.raises(UsageError, match="another run wrote there"):
             run([oslo], out)
         assert set(report(out)) == {"IMG_1.bmp"}
+
+    def test_the_next_card_at_the_same_path_does_not_replace_the_last_ones_results(
+        self, tmp_path: Path, cheap: None
+    ) -> None:
+        card, out = tmp_path / "card", tmp_path / "out"
+        results = {}
+        for number in (1, 2, 3):
+            shutil.rmtree(card, ignore_errors=True)
+            paint_taken(card / "100" / "IMG_1.jpg", number)
+            paint_taken(card / "100" / f"IMG_{number + 1}.jpg", number + 10)
+            warnings = " ".join(run([card], out).warnings)
+            name = ("100", "card/100", "card-2/100")[number - 1]
+            results[name] = (out / name / "IMG_1.jpg").read_bytes()
+            assert (out / name / f"IMG_{number + 1}.jpg").exists()
+            assert ("another photo" in warnings) == (number > 1)
+        assert {n: (out / n / "IMG_1.jpg").read_bytes() for n in results} == results
+        assert not (out / REPLACED).exists()
+        # The first card again, moved to the archive by now: nothing is done.
+        archive = paint_taken(tmp_path / "archive" / "100" / "IMG_1.jpg", 1)
+        assert [p["status"] for p in run([archive.parents[1]], out).photos] == ["skipped"]
+        # The second card again.
+        paint_taken(card / "100" / "IMG_1.jpg", 2)
+        (entry,) = run([card / "100" / "IMG_1.jpg"], out).photos
+        assert (entry["input"], entry["status"]) == ("card/100/IMG_1.jpg", "skipped")
+
+    def test_an_edited_photo_is_the_same_one(self, tmp_path: Path, cheap: None) -> None:
+        photo, out = paint_taken(tmp_path / "rome" / "IMG_1.jpg", 1), tmp_path / "out"
+        run([photo], out)
+        paint_taken(photo, 2, taken=1)
+        (entry,) = run([photo], out).photos
+        assert (entry["input"], entry["status"]) == ("IMG_1.jpg", "ok")
+        assert (out / REPLACED).exists()
 
     def test_a_killed_runs_result_is_not_another_folders(self, cities: Cities) -> None:
         rome, oslo, out = cities

@@ -21,7 +21,7 @@ def photo(root: Location, name: str) -> InputPhoto:
 
 
 def names(photos: list[InputPhoto], known: KnownPhotos | None = None) -> list[str]:
-    return [str(p.relative) for p in name_photos(photos, known or KnownPhotos())]
+    return [str(p.relative) for p in name_photos(photos, known or KnownPhotos(), [])]
 
 
 def known(**rows: Any) -> KnownPhotos:
@@ -55,6 +55,16 @@ def test_folders_of_one_name_are_told_apart_by_their_parents() -> None:
         "100CANON-2/a.jpg",
         "y/100CANON/a.jpg",
         "z/x/100CANON/a.jpg",
+    ]
+
+
+def test_a_number_instead_of_a_name_is_told() -> None:
+    notes: list[str] = []
+    folders = [Path("/x/100CANON"), Path("/y/100CANON"), Path("/z/x/100CANON")]
+    name_photos([photo(folder, "a.jpg") for folder in folders], KnownPhotos(), notes)
+    assert notes == [
+        "/x/100CANON: its results go to the folder 100CANON-2, because the folder's own name is "
+        "taken"
     ]
 
 

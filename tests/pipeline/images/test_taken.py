@@ -1,0 +1,46 @@
+"""When a photo was taken, from files of several formats, without decoding them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.images.taken import time_taken
+
+
+def exif(original: str, fraction: str | None = None) -> Image.Exif:
+    made = Image.Exif()
+    made[0x010F] = "Maker"
+    made.get_ifd(0x8769)[0x9003] = original
+    if fraction is not None:
+        made.get_ifd(0x8769)[0x9291] = fraction
+    return made
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_every_format_tells(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.new("RGB", (40, 30), (9, 99, 200)).save(path, exif=exif("2024:05:01 10:00:00", "25"))
+    assert time_taken(path) == "2024:05:01 10:00:00.25"
+
+
+def test_a_tiff_is_exif_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.dng").write_bytes(exif("2024:05:01 10:00:00").tobytes()[6:])
+    assert time_taken(tmp_path / "a.dng") == "2024:05:01 10:00:00"
+
+
+@pytest.mark.parametrize("original", ["0000:00:00 00:00:00", "    :  :     :  :  ", ""])
+def test_a_camera_without_a_clock_tells_nothing(original: str, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif(original))
+    assert time_taken(tmp_path / "a.jpg") is None
+
+
+def test_files_without_a_time(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(b"II*\0" * 5000)
+    (tmp_path / "c.jpg").write_bytes(b"MM\0*\0\0\0\x08\xff\xff" + bytes(range(256)) * 40)
+    assert [time_taken(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")] == [
+        None
+    ] * 4

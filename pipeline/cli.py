@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shlex
 import sys
 import time
@@ -14,11 +15,21 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..models.categories import CLASSES
 from .batch.settings import ENGINES, BatchSettings
-from .config import COMPARISONS, DETAILS, DEVICES, ROUTES, SEGMENTERS, Settings
-from .errors import OutputError, RemoveObjectsError, UsageError
+from .config import (
+    COMPARISONS,
+    DETAILS,
+    DEVICES,
+    LARGEST_MAX_PIXELS,
+    MAX_PIXELS,
+    ROUTES,
+    SEGMENTERS,
+    Settings,
+)
+from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
 from .storage.location import Location, parse_location
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
+from .system.standard_streams import output_for_bytes, read_input
 from .system.text import printable, redacted
 
 if TYPE_CHECKING:
@@ -28,6 +39,22 @@ if TYPE_CHECKING:
 
 #: Where there is no bar, a line tells of every such part of the photos, and of so many seconds.
 _LINES, _PATIENCE = 10, 60.0
+
+#: The PATH that is the standard input.
+STANDARD_INPUT = "-"
+#: Options that a photo from the standard input does not take.
+_OF_FOLDERS = {
+    "output": "--output",
+    "save_masks": "--save-masks",
+    "overwrite": "--overwrite",
+    "add": "--add",
+    "dry_run": "--dry-run",
+    "exclude": "--exclude",
+    "truth": "--truth",
+    "baseline": "--baseline",
+    "tolerances": "--tolerance",
+    "compare": "--compare",
+}
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
@@ -54,9 +81,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "paths",
         nargs="*",
-        type=_location,
+        type=_input,
         metavar="PATH",
-        help="photos, and folders (searched recursively); s3://bucket/folder too",
+        help="photos, and folders (searched recursively); s3://bucket/folder too; - alone reads "
+        "a photo from the standard input and writes the result to the standard output",
     )
     p.add_argument(
         "--files-from",
@@ -233,6 +261,14 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         metavar="X",
         help="with --engine ray: 0.5 lets two actors share a GPU (default: 1 if there are any)",
     )
+    group.add_argument(
+        "--max-pixels",
+        type=_pixels,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="the most pixels of a photo, such as 300M (default 200M); larger ones are refused, "
+        "because they may be made to exhaust the memory",
+    )
     group.add_argument("--offline", action="store_true", help="never use the network")
 
 
@@ -246,10 +282,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         force=True,
     )
     try:
+        if STANDARD_INPUT in args.paths:
+            return _run_in_pipe(args)
         result, comparison = _run(args, shlex.join(["remove-objects", *map(redacted, arguments)]))
     except RemoveObjectsError as error:
         print(f"remove-objects: {error}", file=sys.stderr)
-        return 1 if isinstance(error, OutputError) else 2
+        return 1 if isinstance(error, PhotoError) else 2
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return STOPPED_AT_ONCE
@@ -284,6 +322,51 @@ def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparis
     if baseline is None or result.stopped:
         return result, None
     return result, compare(result.of_this_run(), baseline, allowed)
+
+
+def _run_in_pipe(args: argparse.Namespace) -> int:
+    """Clean one photo from the standard input to the standard output; returns the exit code.
+
+    Raises:
+        PhotoError: there is no result, and nothing was written.
+    """
+    _refuse_in_pipe(args)
+    settings, batch = _settings(args), _batch_settings(args)
+    with stop_on_signals() as stop, output_for_bytes() as output:
+        from .batch.stream import clean_bytes, most_bytes
+
+        cleaned = clean_bytes(read_input(most_bytes(batch)), settings, batch, stop)
+        try:
+            output.write(cleaned.content)
+            output.flush()
+        except OSError as error:
+            raise OutputError(
+                f"the standard output cannot be written ({error.strerror})"
+            ) from error
+    entry = cleaned.entry
+    if not args.quiet and (args.verbose or entry["status"] != "ok"):
+        text = printable(f"{entry['status']}: {entry['reason']}")
+        print(f"remove-objects: {text}", file=sys.stderr)
+    for warning in () if args.quiet else entry["warnings"]:
+        print(f"remove-objects: {printable(warning)}", file=sys.stderr)
+    return 0
+
+
+def _refuse_in_pipe(args: argparse.Namespace) -> None:
+    """Refuse what a photo from the standard input cannot have: a folder, a report, a name."""
+    if len(args.paths) > 1 or args.files_from is not None:
+        raise UsageError("- stands alone: it reads one photo; name files and folders without it")
+    given = [option for name, option in _OF_FOLDERS.items() if getattr(args, name)]
+    if args.engine != "local":
+        given.append(f"--engine {args.engine}")
+    if given:
+        raise UsageError(f"{given[0]} belongs to a folder of results; leave it out with -")
+    for stream, what in ((sys.stdin, "input"), (sys.stdout, "output")):
+        if stream.isatty():
+            raise UsageError(
+                f"the standard {what} is a terminal; redirect it: "
+                "remove-objects --class person - < a.jpg > b.jpg"
+            )
 
 
 def _listed(name: str | None) -> list[Location]:
@@ -324,6 +407,7 @@ def _batch_settings(args: argparse.Namespace) -> BatchSettings:
         classes=tuple(args.classes),
         output=args.output,
         masks=args.masks,
+        max_pixels=args.max_pixels,
         truth=args.truth,
         exclude=tuple(args.exclude),
         save_masks=args.save_masks,
@@ -427,6 +511,10 @@ class _Progress:
             print(f"remove-objects: {of}{counts and f': {counts}'}", file=sys.stderr, flush=True)
 
 
+def _input(text: str) -> Location | str:
+    return text if text == STANDARD_INPUT else _location(text)
+
+
 def _location(text: str) -> Location:
     try:
         return parse_location(text)
@@ -445,6 +533,17 @@ def _dilate(text: str) -> int | None:
 
 def _comparisons(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.strip() for t in text.split(",") if t.strip()))
+
+
+def _pixels(text: str) -> int:
+    """Read a number of pixels: ``300000000``, ``300M`` or ``300MP``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(M|MP|)", text.replace(",", "").strip().upper())
+    number = round(float(found[1]) * (1_000_000 if found[2] else 1)) if found else 0
+    if not 1 <= number <= LARGEST_MAX_PIXELS:
+        raise argparse.ArgumentTypeError(
+            f"a number of pixels up to 1000M, such as 300M, got '{text}'"
+        )
+    return number
 
 
 def _workers(text: str) -> int:

@@ -15,6 +15,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 DETAILS = ("texture", "none")
 COMPARISONS = ("navier-stokes", "telea")
 
+#: The most pixels of a photo, and the most that ``--max-pixels`` allows: OpenCV decodes no more
+#: than 2^30.
+MAX_PIXELS, LARGEST_MAX_PIXELS = 200_000_000, 1_000_000_000
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -29,6 +29,7 @@ from .earlier import earlier_entries
 from .engines.threads import Record, Threads
 from .journal import Journal
 from .ledger import Decided, Ledger
+from .memory_need import memory_note
 from .output.local import LocalOutput
 from .output.protocol import Output
 from .output.remote import RemoteOutput
@@ -169,7 +170,8 @@ def remove_folder(
         ledger = Ledger(plan.output, output, settings, batch, classes, journal)
         decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
         decided.entries += _missing_entries(plan)
-        for note in (*plan.told, *decided.notes):
+        memory = list(filter(None, [memory_note(batch)]))
+        for note in (*plan.told, *memory, *decided.notes):
             log.warning("%s", printable(note))
         if progress:
             progress(len(plan.photos), None)
@@ -180,7 +182,7 @@ def remove_folder(
         others = earlier_entries(ledger.journal, output.standing(), told)
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
         kept = _kept_notes(output, kept_before)
-        warnings = [*plan.notes, *decided.notes, *facts.warnings, *kept]
+        warnings = [*plan.notes, *memory, *decided.notes, *facts.warnings, *kept]
         if stopped:
             stopped += (
                 f" after {len(entries)} of {len(plan.photos)} photos; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS
 from ..errors import UsageError
 from ..storage.location import Location, as_location
 from .left_out import Exclusions
@@ -22,6 +23,7 @@ class BatchSettings:
         masks: the user's own masks, by the same relative names.
         exclude: patterns of files and folders to pass over, as in a ``.gitignore``, relative to
             each given folder.
+        max_pixels: the most pixels, width times height, of a photo, mask or ground truth.
         truth: ground truth, the photos without the objects, by the same relative names. The report
             then holds the error against it.
         save_masks: write every photo's mask.
@@ -41,6 +43,7 @@ class BatchSettings:
     masks: Location | None = None
     truth: Location | None = None
     exclude: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
     save_masks: bool = False
     workers: int = 2
     overwrite: bool = False
@@ -56,6 +59,10 @@ class BatchSettings:
             if given is not None:
                 object.__setattr__(self, name, as_location(given))
         object.__setattr__(self, "exclude", _patterns(self.exclude))
+        if not 1 <= self.max_pixels <= LARGEST_MAX_PIXELS:
+            raise UsageError(
+                f"max_pixels must be 1 to {LARGEST_MAX_PIXELS:,} pixels; got {self.max_pixels:,}"
+            )
         if not 1 <= self.workers <= 256:
             raise UsageError(f"workers must be 1 to 256 photos at once; got {self.workers}")
         if self.engine not in ENGINES:

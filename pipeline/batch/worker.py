@@ -231,11 +231,14 @@ class Worker:
         output = None if task.row is None else task.row["entry"]["output"]
         return output is not None and self.output.stamp(PurePosixPath(output)) is not None
 
+    def _read(self, file: Path) -> Photo:
+        return images.read_photo(file, max_pixels=self.batch.max_pixels)
+
     def _clean(self, current: _InProgress, source: Path) -> Entry:
         """Return the photo's entry, with its files written."""
         task, watch = current.task, Stopwatch()
         with watch("read"):
-            photo = images.read_photo(source)
+            photo = self._read(source)
             given = self._given_mask(task, photo)
         removal = Removal.from_settings(
             self.remover.settings, self.classes, given, dry_run=self.batch.dry_run
@@ -246,7 +249,7 @@ class Worker:
         if task.truth is not None and outcome.result is not None:
             with watch("measure"), local_copy(task.truth) as truth:
                 outcome = replace(
-                    outcome, truth=self.remover.error_in_holes(outcome, images.read_photo(truth))
+                    outcome, truth=self.remover.error_in_holes(outcome, self._read(truth))
                 )
         with watch("preview"):
             outcome = self._write_previews(current, photo, outcome)
@@ -272,7 +275,7 @@ class Worker:
         name = PurePosixPath(str(earlier["output"]))
         with local_copy(self.output.location(name)) as result:
             with watch("read"):
-                photo, original = images.read_photo(result), images.read_photo(source)
+                photo, original = self._read(result), self._read(source)
                 before = self._earlier_mask(earlier, photo)
             removal = Removal.from_settings(self.remover.settings, task.add)
             outcome = self.remover.clean(photo, removal)
@@ -306,7 +309,7 @@ class Worker:
                 suppress(PhotoError, OSError),
                 local_copy(self.output.location(PurePosixPath(earlier["mask"]))) as file,
             ):
-                return images.read_mask(file, photo.size)
+                return images.read_mask(file, photo.size, max_pixels=self.batch.max_pixels)
         return np.zeros(photo.size, bool)
 
     def _given_mask(self, task: Task, photo: Photo) -> Mask | None:
@@ -316,7 +319,7 @@ class Worker:
         if task.mask is None:
             return np.zeros(photo.size, bool)
         with local_copy(task.mask) as file:
-            return images.read_mask(file, photo.size)
+            return images.read_mask(file, photo.size, max_pixels=self.batch.max_pixels)
 
     def _write_previews(self, current: _InProgress, photo: Photo, outcome: Outcome) -> Outcome:
         """Write the report's previews; a failure becomes a warning of the photo."""

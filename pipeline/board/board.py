@@ -49,7 +49,7 @@ class Board:
         """Begin with the photos of a catalog."""
         self.opened = opened
         self.job = Job(opened.settings)
-        self.sessions = SessionStore(opened.items, lambda: self.job.photo)
+        self.sessions = SessionStore(opened.items, lambda: self.job.photo, opened.max_pixels)
         self.results = Results(opened)
         self._report = self._report_stamp()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from ..batch import scan
 from ..batch.journal import Journal
 from ..batch.sources import KnownPhotos
-from ..config import Settings
+from ..config import MAX_PIXELS, Settings
 from ..errors import UnreadableError
 from ..storage.location import local_path
 
@@ -92,6 +92,7 @@ class Opened:
         settings: the run's settings, or those of the command line.
         classes: the run's classes; empty if no run is opened.
         notes: messages about what was left out.
+        max_pixels: the most pixels of a photo: the run's limit.
     """
 
     mode: Mode
@@ -102,6 +103,7 @@ class Opened:
     settings: Settings = field(default_factory=Settings)
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
 
 
 def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:

@@ -21,7 +21,7 @@ from ..batch.names import mask_names, possible_masks
 from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
 from ..batch.output.local import LocalStanding
 from ..batch.sources import is_another
-from ..config import Settings, resolve_classes
+from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
 from ..storage.layout import is_plain
@@ -80,6 +80,7 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
         output=folder,
         inputs=inputs,
         settings=settings_of(report["run"]),
+        max_pixels=_max_pixels_of(report["run"]),
         classes=_classes_of(report["run"]),
         notes=tuple(
             f"{entry['input']!r} is not a name that a run writes: left out"
@@ -134,6 +135,15 @@ def settings_of(run: RunEntry) -> Settings:
         return Settings(**known)
     except (UsageError, TypeError):
         return Settings()
+
+
+def _max_pixels_of(run: RunEntry) -> int:
+    """Return a run's limit on pixels if it was raised, else the default one."""
+    recorded = run.get("settings")
+    given = recorded.get("max_pixels") if isinstance(recorded, dict) else None
+    if not isinstance(given, int) or isinstance(given, bool):
+        return MAX_PIXELS
+    return min(max(given, MAX_PIXELS), LARGEST_MAX_PIXELS)
 
 
 def input_folders(folder: Path, report: Report) -> list[Path]:

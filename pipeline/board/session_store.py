@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from .. import images
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..storage.stamp import Stamp, content_hash, is_unchanged
 from ..system.text import printable
@@ -25,7 +24,7 @@ from .session import Session
 from .uploads import TemporaryFolder
 
 #: The most pixels of an uploaded photo or mask (a photo of the opened folder may have
-#: ``images.MAX_PIXELS``), and how many uploaded photos are kept.
+#: more), and how many uploaded photos are kept.
 UPLOAD_PIXELS, UPLOADS_KEPT = 100_000_000, 8
 #: How many photos are held decoded at once.
 OPEN_AT_ONCE = 3
@@ -61,15 +60,18 @@ class SessionStore:
         items: every photo by its key, in the order of the list.
     """
 
-    def __init__(self, items: tuple[Item, ...], busy: Callable[[], str | None]) -> None:
+    def __init__(
+        self, items: tuple[Item, ...], busy: Callable[[], str | None], max_pixels: int
+    ) -> None:
         """Begin with the items of a catalog.
 
         Args:
             items: the opened photos, in the order of the list.
             busy: returns the key of the photo that is being processed; its session is kept.
+            max_pixels: the most pixels of an opened photo; an uploaded one has its own limit.
         """
         self.items: dict[str, Item] = {item.key: item for item in items}
-        self._busy = busy
+        self._busy, self._max_pixels = busy, max_pixels
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._packed: dict[str, _PackedMask] = {}
         self._opened_as: dict[str, Stamp | None] = {}
@@ -167,7 +169,7 @@ class SessionStore:
                 self._sessions.move_to_end(item.key)
                 return self._sessions[item.key]
             session = Session.open(
-                item, max_pixels=UPLOAD_PIXELS if item.root is None else images.MAX_PIXELS
+                item, max_pixels=UPLOAD_PIXELS if item.root is None else self._max_pixels
             )
             before = self._opened_as.setdefault(item.key, session.opened_as)
             if content_hash(before) != content_hash(session.opened_as):

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import cv2
 from PIL import Image, UnidentifiedImageError
 
+from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS
 from ..errors import UnreadableError
 from .formats.format import Mended
 from .formats.table import FORMATS, format_named
@@ -43,8 +44,8 @@ BAD_CONTENT = (
     Image.DecompressionBombError,
 )
 
-#: No picture within the pixel limit is larger, at 16 bits and with alpha; some decoders read the
-#: whole file into memory first.
+#: No picture within the default limit on pixels is larger, at 16 bits and with alpha; some decoders
+#: read the whole file into memory first.
 MAX_FILE_BYTES = 2 << 30
 
 _HEAD_BYTES = 64
@@ -75,13 +76,17 @@ def quiet(messages: list[str] | None = None) -> Iterator[None]:
                 messages.extend(dict.fromkeys(texts))
 
 
-def mended(handle: BinaryIO) -> Mended | None:
+def mended(handle: BinaryIO, max_pixels: int) -> Mended | None:
     """Return a file without a fault that costs no pixel; None if it has none.
+
+    Args:
+        handle: the file.
+        max_pixels: the limit on the picture's pixels, which also limits the file.
 
     Raises:
         UnreadableError: if the fault may cost pixels, or the file is too large.
     """
-    _refuse_vast_file(handle)
+    _refuse_vast_file(handle, max_pixels)
     head = handle.read(_HEAD_BYTES)
     found = (record.mend(head, handle) for record in FORMATS)
     return next((file for file in found if file is not None), None)
@@ -98,7 +103,7 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
         UnreadableError: if the file is not a picture or too large; the message lacks its name.
         Exception: any of ``BAD_CONTENT`` for a damaged header.
     """
-    _refuse_vast_file(handle)
+    _refuse_vast_file(handle, max_pixels)
     head = handle.read(_HEAD_BYTES)
     handle.seek(0)
     if not head:
@@ -112,7 +117,8 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
     if width * height > max_pixels:
         raise UnreadableError(
             f"the header declares {width} x {height} = {width * height:,} pixels, "
-            f"more than the limit of {max_pixels:,}; if the picture is genuine, scale it down first"
+            f"more than the limit of {max_pixels:,}; if the picture is genuine, "
+            + _remedy(width * height)
         )
     format_named(image.format).refuse_bomb(image, handle)
     return image
@@ -131,10 +137,22 @@ def _open(handle: BinaryIO, head: bytes) -> Image.Image:
         ) from error
 
 
-def _refuse_vast_file(handle: BinaryIO) -> None:
+def most_file_bytes(max_pixels: int) -> int:
+    """Return the most bytes that a file may have, by the limit on pixels."""
+    return int(MAX_FILE_BYTES * max(1, max_pixels / MAX_PIXELS))
+
+
+def _remedy(pixels: int) -> str:
+    """Say how a genuine picture of more pixels than the limit is cleaned."""
+    if pixels > LARGEST_MAX_PIXELS:
+        return "scale it down first"
+    return f"raise the limit by --max-pixels {-(-pixels // 1_000_000)}M, or scale it down first"
+
+
+def _refuse_vast_file(handle: BinaryIO, max_pixels: int) -> None:
     size = handle.seek(0, os.SEEK_END)
     handle.seek(0)
-    if size > MAX_FILE_BYTES:
+    if size > most_file_bytes(max_pixels):
         raise UnreadableError(
             f"the file has {size:,} bytes, more than any photo within the limits of this program; "
             "scale it down first"

@@ -8,14 +8,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from ..config import MAX_PIXELS as MAX_PIXELS
 from ..errors import UnreadableError
 from ..types import Photo
 from .capture import capture
 from .formats.table import format_named
 from .modes import decode, decode_deep, upright
 from .open import BAD_CONTENT, mended, open_picture, quiet
-
-MAX_PIXELS = 200_000_000
 
 
 def _ignore(pixels: int) -> None:
@@ -70,7 +69,7 @@ def read_photo(
 
 
 def _read(path: Path, handle: BinaryIO, max_pixels: int, opened: Callable[[int], None]) -> Photo:
-    mended_file = mended(handle)
+    mended_file = mended(handle, max_pixels)
     if mended_file is not None:
         handle = BytesIO(mended_file.content)
     image = open_picture(handle, max_pixels)

@@ -1,0 +1,119 @@
+"""One photo from bytes to bytes, for pipes: a run in a temporary folder that disappears with it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import Settings
+from ..errors import OutputError, UnreadableError, UsageError
+from ..images.open import most_file_bytes
+from ..storage.fetch import local_copy
+from ..storage.location import Location
+from ..system.signals import Stop
+from .run import remove_folder
+from .settings import BatchSettings
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
+
+#: What messages call the photo.
+STANDARD_INPUT = "the standard input"
+
+#: The photo's own mask in the temporary folder.
+_MASK = "masks/photo.png"
+
+#: How files begin, and the endings of their formats. A file that begins otherwise is read as a
+#: JPEG, which says what it found.
+_BEGINNINGS = (
+    (b"\x89PNG", ".png"),
+    (b"GIF8", ".gif"),
+    (b"BM", ".bmp"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+    (b"II+\0", ".tif"),
+    (b"MM\0+", ".tif"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A cleaned photo.
+
+    Attributes:
+        content: the bytes of its file.
+        entry: its entry in the report.
+    """
+
+    content: bytes
+    entry: Entry
+
+
+def clean_bytes(
+    content: bytes, settings: Settings, batch: BatchSettings, stop: Stop | None = None
+) -> Streamed:
+    """Clean one photo that is in memory; nothing stays on the disk.
+
+    Args:
+        content: the bytes of the photo's file.
+        settings: the settings of the picture.
+        batch: the settings of the folder; ``masks`` is the photo's own mask, a file.
+        stop: a request ends the run.
+
+    Raises:
+        UnreadableError: the photo cannot be cleaned; the message calls it the standard input.
+        OutputError: the temporary folder cannot be written.
+        UsageError, WeightsError: the call cannot work.
+    """
+    mask = batch.masks
+    with tempfile.TemporaryDirectory(prefix="remove-objects-") as name:
+        folder = Path(name)
+        photo = folder / f"photo{suffix_of(content)}"
+        try:
+            photo.write_bytes(content)
+            if mask is not None:
+                _copy_mask(mask, folder / _MASK)
+        except OSError as error:
+            raise OutputError(
+                f"the temporary folder {folder.parent} cannot be written ({error.strerror}); "
+                "name another by the environment variable TMPDIR"
+            ) from error
+        own = None if mask is None else (folder / _MASK).parent
+        batch = replace(batch, output=folder / "out", masks=own)
+        result = remove_folder([photo], settings, batch, stop=stop)
+        if not result.photos:
+            raise OutputError(result.stopped or "stopped")
+        entry = result.photos[0]
+        if entry["error"] is not None or entry["output"] is None:
+            message = str(entry["error"] or entry["reason"])
+            message = message.replace(str(photo), STANDARD_INPUT)
+            raise UnreadableError(message.replace(str(folder / _MASK), f"the mask {mask}"))
+        return Streamed((folder / "out" / entry["output"]).read_bytes(), entry)
+
+
+def most_bytes(batch: BatchSettings) -> int:
+    """Return the most bytes that a photo's file may have."""
+    return most_file_bytes(batch.max_pixels)
+
+
+def suffix_of(content: bytes) -> str:
+    """Return the ending of a photo's format, by how its file begins."""
+    for beginning, suffix in _BEGINNINGS:
+        if content.startswith(beginning):
+            return suffix
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return ".webp"
+    if content[4:8] == b"ftyp":
+        return ".avif" if content[8:12] in (b"avif", b"avis") else ".heic"
+    return ".jpg"
+
+
+def _copy_mask(mask: Location, copy: Path) -> None:
+    if not (mask.is_file() if isinstance(mask, Path) else list(mask.files()) == [""]):
+        raise UsageError(f"{mask}: no such file; with - name the photo's own mask: --masks FILE")
+    copy.parent.mkdir()
+    with local_copy(mask) as file:
+        shutil.copyfile(file, copy)

@@ -1,8 +1,8 @@
 """Photos below an input, in a local folder or a remote one, by the same rules.
 
-A photo has a suffix that the program knows. Hidden files, previews of earlier reports, folders of
-thumbnails and trash (``left_out``) and the folders to leave out are not searched. What is passed
-over is counted (``passed_over``).
+A photo has a suffix that the program knows. Hidden files, previews of earlier reports, outputs of
+earlier runs below an input, folders of thumbnails and trash (``left_out``) and the folders to leave
+out are not searched. What is passed over is counted (``passed_over``).
 """
 
 from __future__ import annotations
@@ -125,11 +125,20 @@ class Search:
                     passed.system += 1
                 elif self.exclusions.folder(str(below / entry.name)):
                     passed.things[EXCLUDED] += 1
+                elif (path := folder / entry.name).resolve() in skipped or _is_previews(path):
+                    continue
+                elif (path / JOURNAL_NAME).is_file():
+                    self._tell_of_results(path)
                 else:
-                    path = folder / entry.name
-                    if path.resolve() not in skipped and not _is_previews(path):
-                        folders.append((path, below / entry.name))
+                    folders.append((path, below / entry.name))
             yield folder, below, files
+
+    def _tell_of_results(self, folder: Location) -> None:
+        """Tell of an output folder below an input: its results are nobody's photos."""
+        self.told.append(
+            f"{folder}: left out, because it holds the results of an earlier run; name the folder "
+            "itself to clean them"
+        )
 
     def _list(self, folder: Path) -> list[os.DirEntry[str]]:
         """Return the visible entries of a folder in the order of their names."""
@@ -150,7 +159,8 @@ class Search:
                 yield from self._given_file(files[""], given.parent or given)
             return
         passed, impossible, system = PassedOver(), 0, set()
-        for name, source in _searched(files, self.leave_out):
+        skipped = [place for place in self.leave_out if isinstance(place, RemotePath)]
+        for name, source in _searched(files, skipped, self._runs_below(given, files, skipped)):
             if not is_plain_name(name):
                 impossible += bool(name.strip("/"))
             elif folder := _system_folder(name, given.name):
@@ -164,6 +174,16 @@ class Search:
                 "('..', '//' or a backslash)"
             )
         self._tell(given, passed)
+
+    def _runs_below(
+        self, given: RemotePath, files: Iterable[str], skipped: Sequence[RemotePath]
+    ) -> list[str]:
+        """Return, and tell of, the outputs of earlier runs below an input."""
+        runs = sorted(run for run in _run_folders(files) if run)
+        for folder in (given / run.rstrip("/") for run in runs):
+            if not any(folder.is_below(place) for place in skipped):
+                self._tell_of_results(folder)
+        return runs
 
     def _is_wanted(self, name: str, passed: PassedOver) -> bool:
         """Whether a file below a given folder is a photo to clean; counts it if it is not."""
@@ -235,10 +255,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _is_previews(folder: Path) -> bool:
-    """Whether this is the preview folder of an earlier report.
-
-    Results may be inputs again; previews may not.
-    """
+    """Whether this is the preview folder of an earlier report, whose results are an input."""
     return folder.name == PREVIEWS and (folder.parent / JOURNAL_NAME).is_file()
 
 
@@ -253,13 +270,12 @@ def _system_folder(name: str, top: str) -> str | None:
 
 
 def _searched(
-    files: dict[str, RemotePath], leave_out: Sequence[Location]
+    files: dict[str, RemotePath], skipped: Sequence[RemotePath], runs: Sequence[str]
 ) -> Iterator[tuple[str, RemotePath]]:
-    """Yield the files outside ``leave_out`` and outside every preview folder, sorted by name."""
-    skipped = [place for place in leave_out if isinstance(place, RemotePath)]
-    previews = tuple(f"{run}{PREVIEWS}/" for run in _run_folders(files))
+    """Yield the files in no skipped folder and in no other run's, sorted by name."""
+    left_out = (f"{PREVIEWS}/", *runs) if "" in _run_folders(files) else tuple(runs)
     for name, source in sorted(files.items()):
-        if not name.startswith(previews) and not any(source.is_below(place) for place in skipped):
+        if not name.startswith(left_out) and not any(source.is_below(place) for place in skipped):
             yield name, source
 
 

@@ -12,6 +12,7 @@ from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.scan import Plan, plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.location import parse_location
 from tests.support.scenes import scene
 
@@ -68,6 +69,27 @@ def test_a_bucket_is_searched_by_the_same_rules(memory: fsspec.AbstractFileSyste
     assert relatives(plan) == ["a.jpg", "keep/c.jpg"]
     assert plan.told[0].startswith("memory://photos: passed over 1 .dng (RAW")
     assert "2 files and folders by --exclude" in plan.told[0]
+
+
+def test_the_results_of_an_earlier_run_below_a_folder_are_no_photos(
+    tmp_path: Path, memory: fsspec.AbstractFileSystem
+) -> None:
+    names = ("a.jpg", f"cleaned/{JOURNAL_NAME}", "cleaned/a.jpg", "cleaned/deep/b.jpg")
+    touch(tmp_path / "p", *names)
+    for name in names:
+        memory.pipe(f"/bucket/p/{name}", b"never opened by scan")
+    bucket = parse_location("memory://bucket/p")
+    for given, output in (
+        (tmp_path / "p", tmp_path / "out"),
+        (bucket, parse_location("memory://bucket/out")),
+    ):
+        plan = plan_run([given], output)
+        assert relatives(plan) == ["a.jpg"]
+        (told,) = plan.told
+        assert told.startswith(f"{given / 'cleaned'}: left out, because it holds the results")
+        itself = plan_run([given / "cleaned"], output)
+        assert (relatives(itself), itself.told) == (["a.jpg", "deep/b.jpg"], ())
+    assert plan_run([tmp_path / "p"], tmp_path / "p" / "cleaned").told == ()
 
 
 def test_a_given_folder_is_searched_whatever_its_name(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from .config import (
     DEVICES,
     LARGEST_MAX_PIXELS,
     MAX_PIXELS,
+    METADATA,
     ROUTES,
     SEGMENTERS,
     Settings,
@@ -169,6 +170,14 @@ def _add_picture(group: argparse._ArgumentGroup) -> None:
         "--strip-metadata",
         action="store_true",
         help="drop GPS, dates, names, serial numbers and comments",
+    )
+    group.add_argument(
+        "--keep-metadata",
+        choices=METADATA,
+        default="known",
+        help="what a photo keeps in which something was removed. known: dates, camera, exposure, "
+        "place, captions, rights, colour; all: maker notes and private data too, in which a "
+        "picture of what was removed may survive (default known)",
     )
 
 
@@ -399,6 +408,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         compare=args.compare,
         prefilter=args.prefilter,
         strip_metadata=args.strip_metadata,
+        keep_metadata=args.keep_metadata,
     )
 
 

@@ -14,6 +14,7 @@ ROUTES = ("auto", "edge", "face", "free-form")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DETAILS = ("texture", "none")
 COMPARISONS = ("navier-stokes", "telea")
+METADATA = ("known", "all")
 
 #: The most pixels of a photo, and the most that ``--max-pixels`` allows: OpenCV decodes no more
 #: than 2^30.
@@ -44,6 +45,8 @@ class Settings:
             sees a trace of the classes.
         strip_metadata: write photos, unchanged ones too, without the metadata that their pixels
             do not need.
+        keep_metadata: what a photo keeps in which something was removed: ``known`` metadata only,
+            or ``all``, in which a picture of what was removed may survive.
     """
 
     segmenter: str = "auto"
@@ -58,6 +61,7 @@ class Settings:
     compare: tuple[str, ...] = ()
     prefilter: bool = True
     strip_metadata: bool = False
+    keep_metadata: str = "known"
 
     def __post_init__(self) -> None:
         for name, value, legal in (
@@ -65,9 +69,14 @@ class Settings:
             ("route", self.route, ROUTES),
             ("detail", self.detail, DETAILS),
             ("device", self.device, DEVICES),
+            ("keep_metadata", self.keep_metadata, METADATA),
         ):
             if value not in legal:
                 raise UsageError(f"{name} must be one of {', '.join(legal)}; got '{value}'")
+        if self.strip_metadata and self.keep_metadata == "all":
+            raise UsageError(
+                "--strip-metadata removes what --keep-metadata all keeps; give one of them"
+            )
         if isinstance(self.compare, str):
             raise UsageError(f"compare takes a tuple of names; got the text '{self.compare}'")
         unknown = [m for m in self.compare if m not in COMPARISONS]

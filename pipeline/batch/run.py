@@ -182,7 +182,8 @@ def remove_folder(
         others = earlier_entries(ledger.journal, output.standing(), told)
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
         kept = _kept_notes(output, kept_before)
-        warnings = [*plan.notes, *memory, *decided.notes, *facts.warnings, *kept]
+        notes = [*_metadata_notes(settings), *plan.notes, *memory]
+        warnings = [*notes, *decided.notes, *facts.warnings, *kept]
         if stopped:
             stopped += (
                 f" after {len(entries)} of {len(plan.photos)} photos; "
@@ -267,6 +268,19 @@ def _kept_notes(output: Output, before: tuple[int, int]) -> list[str]:
     )
     if (count, size) != before:
         log.warning("%s", note)
+    return [note]
+
+
+def _metadata_notes(settings: Settings) -> list[str]:
+    """Return what somebody must know who keeps all metadata, if it is so."""
+    if settings.keep_metadata != "all":
+        return []
+    note = (
+        "with --keep-metadata all a picture of what was removed may survive in metadata that "
+        "this program does not know (maker notes, private tags, texts): "
+        "look at the files before you hand them on"
+    )
+    log.warning("%s", note)
     return [note]
 
 

@@ -374,7 +374,7 @@ class Worker:
             current.keep(self.output.claim(result, part))
 
         with renamed_errors(file, f"{self.output}/{target}"):
-            options = images.SaveOptions(settings.lossless, settings.strip_metadata)
+            options = images.SaveOptions.from_settings(settings)
             placement = replace(current.placement, before=claim)
             saved = images.save_outcome(photo, outcome, file, options, placement=placement)
         name = output_name(saved.path)

@@ -328,7 +328,7 @@ class Board:
             suffix = PurePosixPath(name).suffix[:8] if name.isprintable() else ""
             session.require_unchanged()
             settings = self.opened.settings
-            options = images.SaveOptions(settings.lossless, settings.strip_metadata)
+            options = images.SaveOptions.from_settings(settings)
             with renamed_errors(place, name):
                 saved = images.save_outcome(
                     session.photo, filled.outcome, place.with_suffix(suffix), options

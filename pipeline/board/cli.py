@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ... import __version__
-from ..config import DEVICES, SEGMENTERS, Settings
+from ..config import DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.signals import signals_restored
 from ..system.text import printable
@@ -74,6 +74,13 @@ def parser() -> argparse.ArgumentParser:
         "--strip-metadata",
         action="store_true",
         help="save photos without GPS, dates, names, serial numbers",
+    )
+    p.add_argument(
+        "--keep-metadata",
+        choices=METADATA,
+        default="known",
+        help="known: dates, camera, exposure, place, captions, rights, colour; all: private data "
+        "too, in which a picture of what was removed may survive (default: the run's, or known)",
     )
     p.add_argument(
         "--offline", action="store_true", help="never use the network, not even for weights"
@@ -156,6 +163,7 @@ def open_path(args: argparse.Namespace) -> Opened:
         lossless=args.lossless,
         offline=args.offline,
         strip_metadata=args.strip_metadata,
+        keep_metadata=args.keep_metadata,
     )
     if path is None:
         return Opened("empty", "", settings=settings)
@@ -172,6 +180,7 @@ def open_path(args: argparse.Namespace) -> Opened:
 
 def _combined(run: Settings, given: Settings, segmenter: str | None) -> Settings:
     """Return a run's settings, changed by those of the command line."""
+    keeps_all = not given.strip_metadata and "all" in (run.keep_metadata, given.keep_metadata)
     return replace(
         run,
         segmenter=segmenter or run.segmenter,
@@ -179,6 +188,7 @@ def _combined(run: Settings, given: Settings, segmenter: str | None) -> Settings
         lossless=run.lossless or given.lossless,
         offline=run.offline or given.offline,
         strip_metadata=run.strip_metadata or given.strip_metadata,
+        keep_metadata="all" if keeps_all else "known",
     )
 
 

@@ -274,7 +274,7 @@ class Results:
         """Begin without knowing any file."""
         settings = opened.settings
         self._opened = opened
-        self._options = images.SaveOptions(settings.lossless, settings.strip_metadata)
+        self._options = images.SaveOptions.from_settings(settings)
         self._written: dict[Path, Stamp | None] = {}
         self._lock = threading.Lock()
 

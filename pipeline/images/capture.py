@@ -12,7 +12,6 @@ from ..errors import UnwritableError
 from ..types import Photo
 from .formats.format import Source, xmp_of
 from .formats.table import FORMATS, format_named, format_of_suffix
-from .metadata.exif_xmp import upright_exif, upright_xmp
 from .native import Layout, Metadata, Native
 
 
@@ -31,23 +30,13 @@ def capture(
         The ``Native``, and warnings about what cannot be kept.
     """
     record = format_named(image.format)
-    size = (image.height, image.width) if turn < 5 else (image.width, image.height)
-    exif, xmp = record.exif(image), xmp_of(image)
     metadata = Metadata(
-        exif=upright_exif(exif, size) if exif else None,
-        xmp=upright_xmp(xmp) if xmp else None,
+        exif=record.exif(image),
+        xmp=xmp_of(image) or None,
         icc=image.info.get("icc_profile") or None,
         dpi=_dpi(image),
     )
-    warnings = []
-    if exif and metadata.exif is None:
-        warnings.append("its EXIF is damaged: the cleaned file has none")
-    if xmp and metadata.xmp is None:
-        warnings.append(
-            "its XMP describes or holds a further picture, which the cleaned file does not have: "
-            "XMP is dropped"
-        )
-    captured = record.capture(Source(image, handle, turn, exif, xmp, metadata))
+    captured = record.capture(Source(image, handle, turn, metadata))
     native = Native(
         record.name,
         layout,
@@ -56,8 +45,9 @@ def capture(
         captured.options,
         captured.coded,
         turn,
+        captured.dropped,
     )
-    return native, (*warnings, *captured.warnings)
+    return native, captured.warnings
 
 
 def as_png(photo: Photo, native: Native) -> Native:
@@ -87,15 +77,6 @@ def by_suffix(photo: Photo, path: Path) -> Native:
         )
     layout = Layout("RGB" if photo.alpha is None else "RGBA")
     return Native(record.name, layout, lossless=not record.lossy)
-
-
-def bare(native: Native) -> Native:
-    """Return the same ``Native`` without metadata that says who, where, when and with what.
-
-    The metadata that the pixels need to look the same stay: the colour profile and a format's
-    colour numbers, the density (DPI), and the orientation where pixels are stored turned.
-    """
-    return format_named(native.format).bare(native)
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:

@@ -36,14 +36,14 @@ class Layout:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Metadata:
-    """The file's metadata, made true for an upright picture without thumbnails (``exif_xmp``).
+    """The metadata of a file: as it has them, or (``carried``) as its result gets them.
 
     Attributes:
         exif: EXIF from its TIFF header on, without any prefix.
         xmp: XMP.
         icc: the colour profile.
         dpi: horizontal and vertical density in dots per inch.
-        blocks: the format's other blocks, (name or marker, payload), unchanged.
+        blocks: the format's other blocks, (name or marker, payload).
     """
 
     exif: bytes | None = None
@@ -59,7 +59,7 @@ class Coded:
 
     Attributes:
         content: the file without its metadata.
-        metadata: metadata true for the file's stored orientation.
+        metadata: the file's metadata, which become true for its stored orientation.
     """
 
     content: bytes
@@ -78,6 +78,7 @@ class Native:
         options: settings for the format's encoder.
         coded: a JPEG's coefficients.
         turn: the orientation 1-8 in which the file's own pixels lie.
+        dropped: names of the file's metadata that no result gets.
     """
 
     format: str
@@ -87,6 +88,7 @@ class Native:
     options: Mapping[str, Any] = field(default_factory=dict)
     coded: Coded | None = None
     turn: int = 1
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..config import Settings
 from ..errors import UnwritableError
 from ..system.atomic import ANYWHERE, Placement, copy_photo
 from ..types import Fidelity, Outcome, Photo, Status
@@ -19,10 +20,19 @@ class SaveOptions:
     Attributes:
         lossless: write a lossy format as PNG, with ``.png`` behind its name.
         strip: keep only the metadata that the pixels need.
+        keep_all: keep metadata that this program does not know too.
     """
 
     lossless: bool = False
     strip: bool = False
+    keep_all: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SaveOptions:
+        """Return the options of a run's settings."""
+        return cls(
+            settings.lossless, settings.strip_metadata, keep_all=settings.keep_metadata == "all"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +84,12 @@ def save_outcome(
             target,
             lossless=options.lossless,
             strip=options.strip,
+            keep_all=options.keep_all,
             placement=placement,
         )
         fidelity = Fidelity(written.changed_outside, written.psnr_outside)
-        warnings = (*outcome.warnings, *filter(None, [written.note]))
+        notes = (*filter(None, [written.note]), *written.about_metadata)
+        warnings = (*outcome.warnings, *notes)
         return Saved(written.path, replace(outcome, fidelity=fidelity, warnings=warnings))
     if photo.path is None:
         raise UnwritableError(f"{target}: the photo came from no file that could be copied")

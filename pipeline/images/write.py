@@ -7,7 +7,7 @@ pasted, and the written file is read again and compared before it takes its name
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,8 @@ import numpy as np
 from ..errors import UnreadableError, UnwritableError
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..types import Mask, Photo, Pixels
-from .capture import as_png, bare, by_suffix
+from .capture import as_png, by_suffix
+from .carried import Keep, carried
 from .dct.splice import SpliceError
 from .fidelity import difference
 from .formats.table import encode
@@ -37,12 +38,14 @@ class WriteResult:
         changed_outside: the number of changed pixels outside the hole.
         note: why a JPEG's own coefficients could not be kept; empty if they were, and for every
             other format.
+        about_metadata: sentences about the metadata that were dropped.
     """
 
     path: Path
     psnr_outside: float | None
     changed_outside: int
     note: str = ""
+    about_metadata: tuple[str, ...] = ()
 
 
 def write_photo(
@@ -53,6 +56,7 @@ def write_photo(
     *,
     lossless: bool = False,
     strip: bool = False,
+    keep_all: bool = False,
     placement: Placement = ANYWHERE,
 ) -> WriteResult:
     """Write ``photo`` with ``rgb`` in the hole, in its own format, mode, depth and metadata.
@@ -69,7 +73,8 @@ def write_photo(
         hole: HW bool.
         path: the new file; parent folders are made.
         lossless: write a lossy format as PNG at ``path`` + ".png"; CMYK then becomes sRGB.
-        strip: keep only the metadata that the pixels need, see ``capture.bare``.
+        strip: keep only the metadata that the pixels need.
+        keep_all: keep metadata that this program does not know too, see ``carried.Keep``.
         placement: where the file may lie, its rights, its date and the last check.
 
     Raises:
@@ -85,12 +90,13 @@ def write_photo(
     if lossless and not native.lossless:
         native = as_png(photo, native)
         path = path.with_name(f"{path.name}.png")
-    if strip:
-        native = bare(native)
+    keep = Keep.NEEDED if strip else Keep.ALL if keep_all else Keep.KNOWN
+    icc = native.metadata.icc
+    native, about_metadata = carried(native, photo.size, keep)
     with atomic_write(path, placement=placement) as handle:
         try:
             with quiet():
-                sheet = paste(photo, rgb, hole, native.layout, native.metadata.icc)
+                sheet = paste(photo, rgb, hole, native.layout, icc)
             written, note = _write(photo, sheet, hole, native, handle)
         except UnwritableError as error:
             raise UnwritableError(f"{path}: {error}") from error
@@ -102,7 +108,8 @@ def write_photo(
             ) from error
         except UnreadableError as error:
             raise UnwritableError(f"{path}: the written file cannot be read ({error})") from error
-        return _checked(photo, written, hole, path, native, note)
+        result = _checked(photo, written, hole, path, native, note)
+        return replace(result, about_metadata=about_metadata)
 
 
 def _write(

@@ -12,7 +12,7 @@ from PIL import Image
 from ...errors import UnreadableError
 from ...types import Pixels
 from ..metadata.exif_xmp import bare_exif, essential_exif, orientation
-from ..metadata.plain_icc import plain_profile
+from ..metadata.icc import plain_profile
 from ..native import Coded, Metadata, Native, Sheet, to_pillow
 
 
@@ -36,16 +36,12 @@ class Source:
         image: the picture as Pillow opened it, decoded.
         handle: its file, open for reading.
         turn: the orientation 1-8 in which the file's pixels lie.
-        exif: the file's EXIF, unchanged, from its TIFF header on.
-        xmp: the file's XMP, unchanged.
-        metadata: the file's metadata made true for the upright picture, without ``blocks``.
+        metadata: the file's metadata, unchanged, without ``blocks``.
     """
 
     image: Image.Image
     handle: BinaryIO
     turn: int
-    exif: bytes | None
-    xmp: bytes | None
     metadata: Metadata
 
 
@@ -59,6 +55,7 @@ class Captured:
         coded: for ``Native.coded``.
         lossless: whether this file's compression is lossless; None if the format decides.
         warnings: about properties that cannot be kept.
+        dropped: for ``Native.dropped``.
     """
 
     blocks: tuple[tuple[Any, bytes], ...] = ()
@@ -66,6 +63,7 @@ class Captured:
     coded: Coded | None = None
     lossless: bool | None = None
     warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 #: Encodes a sheet with its metadata into a file.
@@ -133,6 +131,11 @@ def bare_metadata(
 def bare(native: Native) -> Native:
     """Drop a file's metadata but for its colour profile and density."""
     return replace(native, metadata=bare_metadata(native.metadata))
+
+
+def known(native: Native) -> tuple[Native, tuple[str, ...]]:
+    """Return the same ``Native``: its format has no further metadata."""
+    return native, ()
 
 
 def encoded(sheet: Sheet, format: str, **options: Any) -> bytes:
@@ -209,6 +212,8 @@ class Format:
         directory_orientation: the orientation that the file declares outside EXIF and XMP, where
             it takes precedence; None if it has none.
         capture: collects further properties of a file.
+        known: drops the metadata besides EXIF, XMP and colour profile that are not known to hold
+            no picture; returns what is left, and the names of what was dropped.
         bare: drops all metadata that the pixels do not need.
         strip: a file's content without its metadata, its coded pixels unchanged; raises
             ``ValueError`` if some metadata might remain. None: such a photo is re-encoded.
@@ -233,6 +238,7 @@ class Format:
     exif: Callable[[Image.Image], bytes | None] = exif_of
     directory_orientation: Callable[[Image.Image], int | None] = _no_orientation
     capture: Callable[[Source], Captured] = _nothing_more
+    known: Callable[[Native], tuple[Native, tuple[str, ...]]] = known
     bare: Callable[[Native], Native] = bare
     strip: Callable[[bytes, Native], bytes] | None = None
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from ..metadata.hidden import may_hold_picture
+from ..metadata.text import decoded, is_known_text
 from ..native import Native, Sheet, transparency
 from .format import Captured, Format, Source, bare_metadata, encoded
 
@@ -20,6 +21,15 @@ def capture(source: Source) -> Captured:
             "comment": b"" if may_hold_picture(comment) else comment,
         }
     )
+
+
+def known(native: Native) -> tuple[Native, tuple[str, ...]]:
+    """Keep the comment if it is a text."""
+    comment = native.options.get("comment", b"")
+    text = decoded(comment)
+    kept = text is not None and is_known_text(text)
+    options = {**native.options, "comment": text.encode() if kept and text else b""}
+    return replace(native, options=options), () if kept else ("comment",)
 
 
 def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
@@ -43,5 +53,6 @@ GIF = Format(
     from_pixels=False,  # it needs a palette
     capture=capture,
     encode=encode,
+    known=known,
     bare=bare,
 )

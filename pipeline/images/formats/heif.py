@@ -14,7 +14,7 @@ from ...types import Pixels
 from ..containers.bmff_rebuild import without_metadata
 from ..containers.coding import as_main_10
 from ..metadata.exif_xmp import essential_exif
-from ..metadata.plain_icc import plain_profile
+from ..metadata.icc import plain_profile
 from ..native import Native, Sheet, to_pillow
 from .format import Captured, Format, Source, picture_count
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -19,12 +20,14 @@ from ..containers.jpeg import (
     ADOBE,
     APP0,
     APP1,
+    APP2,
     APP12,
     APP13,
     APP14,
     COM,
     EOI,
     EXIF,
+    ICC,
     JFIF,
     LARGEST,
     PHOTOSHOP,
@@ -37,15 +40,11 @@ from ..containers.jpeg import (
     icc_segments,
     parse,
 )
-from ..metadata.exif_xmp import (
-    essential_exif,
-    orientation,
-    photoshop_without_thumbnails,
-    upright_exif,
-    upright_xmp,
-)
+from ..metadata.exif_xmp import essential_exif, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
-from ..metadata.plain_icc import plain_profile
+from ..metadata.icc import plain_profile
+from ..metadata.iptc import known_resources
+from ..metadata.text import are_known_texts, decoded
 from ..native import Coded, Metadata, Native, Sheet, to_pillow
 from .format import Captured, Format, Mended, Source, bare_metadata, refuse_pages
 
@@ -57,6 +56,16 @@ _TURNED = (5, 6, 7, 8)
 _FULL_CHROMA = 0
 #: Fewer bytes than this behind the end of the JPEG are a camera's padding.
 _TRAILER = 64
+#: How the segments begin that a result may get.
+_KNOWN_SEGMENTS = {
+    APP0: (JFIF,),
+    APP1: (EXIF, XMP),
+    APP2: (ICC,),
+    APP12: (b"",),
+    APP13: (PHOTOSHOP,),
+    APP14: (ADOBE,),
+    COM: (b"",),
+}
 _UNITS_AT = 7
 _END = bytes((0xFF, EOI))
 _CUT = "the file ends before its last pixel; copy it again from its source"
@@ -148,26 +157,45 @@ def capture(source: Source) -> Captured:
     return Captured(
         blocks=metadata.blocks,
         options=options(image, turn),
-        coded=Coded(pixels_only(parsed), _as_stored(metadata, source)),
+        coded=Coded(pixels_only(parsed), metadata),
         warnings=warnings,
+        dropped=tuple(_names_of_dropped(parsed)),
     )
 
 
-def _as_stored(metadata: Metadata, source: Source) -> Metadata:
-    """Return the metadata for pixels in their stored orientation, which EXIF then declares."""
-    turn = source.turn
-    if turn == 1:
-        return metadata
-    size = source.image.height, source.image.width
-    exif, xmp = source.exif, source.xmp
-    kept = replace(
-        metadata,
-        exif=upright_exif(exif, size, turn) if metadata.exif and exif else None,
-        xmp=upright_xmp(xmp, turn) if metadata.xmp and xmp else None,
-    )
-    if orientation(kept.exif, kept.xmp) == turn:
-        return kept
-    return replace(kept, exif=essential_exif(turn))
+def _names_of_dropped(parsed: Parsed) -> Iterator[str]:
+    """Yield names of the segments that no result gets."""
+    for segment in parsed.segments:
+        known = _KNOWN_SEGMENTS.get(segment.marker)
+        if segment.is_metadata and not (known and segment.payload.startswith(known)):
+            name = re.match(rb"([\w:/. -]{1,40})\0", segment.payload)
+            yield f"APP{segment.marker - APP0} {name[1].decode() if name else ''}".strip()
+
+
+def known(native: Native) -> tuple[Native, tuple[str, ...]]:
+    """Keep comments that are texts, and the known resources of Photoshop."""
+    kept: list[tuple[int, bytes]] = []
+    dropped: list[str] = []
+    blocks = native.metadata.blocks
+    comments = [decoded(payload) for marker, payload in blocks if marker == COM]
+    if are_known_texts([comment or "" for comment in comments]) and None not in comments:
+        kept += [(COM, str(comment).encode()) for comment in comments]
+    else:
+        dropped.append("comment")
+    resources = b"".join(p.removeprefix(PHOTOSHOP) for marker, p in blocks if marker == APP13)
+    block, names = known_resources(resources)
+    dropped += names
+    for marker, payload in blocks:
+        if marker == APP0:
+            kept.append((marker, payload))
+        elif marker == APP12:
+            dropped.append("APP12")
+    kept += _photoshop_segments(block or b"")
+    metadata = replace(native.metadata, blocks=tuple(kept))
+    coded = native.coded
+    if coded is not None:
+        coded = replace(coded, metadata=replace(coded.metadata, blocks=tuple(kept)))
+    return replace(native, metadata=metadata, coded=coded), tuple(dropped)
 
 
 def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
@@ -191,12 +219,14 @@ def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
             photoshop += payload.removeprefix(PHOTOSHOP)
         elif marker in (APP12, COM) and not may_hold_picture(payload):
             kept.append((marker, payload))
-    resources = photoshop_without_thumbnails(bytes(photoshop)) or b""
-    room = LARGEST - len(PHOTOSHOP)
-    kept += [
-        (APP13, PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)
-    ]
+    kept += _photoshop_segments(photoshop_without_thumbnails(bytes(photoshop)) or b"")
     return tuple(kept)
+
+
+def _photoshop_segments(resources: bytes) -> list[tuple[int, bytes]]:
+    """Return a list of resources in as many segments as it takes."""
+    room = LARGEST - len(PHOTOSHOP)
+    return [(APP13, PHOTOSHOP + resources[at : at + room]) for at in range(0, len(resources), room)]
 
 
 def pixels_only(parsed: Parsed) -> bytes:
@@ -322,6 +352,7 @@ JPEG = Format(
     refuse_pages=warn_of_pages,
     capture=capture,
     encode=encode,
+    known=known,
     bare=bare,
     strip=strip,
 )

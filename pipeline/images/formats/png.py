@@ -6,7 +6,9 @@ with alpha, no metadata) can write everything PNG can hold.
 
 from __future__ import annotations
 
+import re
 import struct
+import textwrap
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +24,8 @@ from ..containers.png import END, mended
 from ..containers.png import chunks as all_chunks
 from ..metadata.exif_xmp import bare_exif
 from ..metadata.hidden import may_hold_picture
+from ..metadata.iptc import known_resources
+from ..metadata.text import LONGEST_LIST, decoded, is_known_text
 from ..native import Metadata, Native, Sheet, to_pillow, transparency
 from .deep import decode_16_bits, to_rgb_order
 from .format import Captured, Format, Mended, Source, bare_metadata, exif_of
@@ -41,6 +45,18 @@ _PIXEL_CHUNKS = {
     b"sBIT": (1, 2, 3, 4),
     b"pHYs": (9,),
 }
+#: Chunks of the standard with their lengths.
+_CHUNK_BYTES = {**_PIXEL_CHUNKS, b"tIME": (7,), b"oFFs": (9,)}
+_TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
+#: Keywords of the standard, and ImageMagick's dates. Programs that make pictures put the whole
+#: recipe, with pictures, under others ("prompt", "workflow", "parameters").
+_KEYWORDS = frozenset(
+    b"Title|Author|Description|Copyright|Creation Time|Software|Disclaimer|Warning|Source|Comment"
+    b"|Collection|date:create|date:modify|date:timestamp".split(b"|")
+)
+#: Chunks that the encoder writes.
+_REBUILT = frozenset(b"IHDR PLTE IDAT IEND tRNS iCCP eXIf bKGD hIST".split())
+_IPTC_PROFILE = b"Raw profile type iptc"
 _KEPT = frozenset(_PIXEL_CHUNKS) | frozenset(b"tIME oFFs pCAL sCAL sPLT tEXt zTXt iTXt".split())
 _REBUILT_TEXT = (
     b"XML:com.adobe.xmp\0",
@@ -111,37 +127,100 @@ def exif(image: Image.Image) -> bytes | None:
 
 
 def capture(source: Source) -> Captured:
-    """Keep the ancillary chunks."""
-    return Captured(blocks=chunks(source.handle))
-
-
-def chunks(handle: BinaryIO) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the ancillary chunks that stay true for the new picture, as (name, payload).
+    """Keep the ancillary chunks that stay true for the new picture.
 
     EXIF, XMP and ICC are not among them: they are rebuilt.
     """
-    kept = []
+    kept, dropped = [], []
+    handle = source.handle
     handle.seek(len(_SIGNATURE))
     while len(head := handle.read(8)) == 8:
         size, name = struct.unpack(">I4s", head)
         if name in _KEPT and size <= _LARGEST_KEPT:
             payload = handle.read(size)
             handle.seek(4, 1)
-            if not payload.startswith(_REBUILT_TEXT) and not may_hold_picture(_text(name, payload)):
+            if payload.startswith(_REBUILT_TEXT):
+                continue
+            if may_hold_picture(_text(name, payload)):
+                dropped.append(_shown(name, payload))
+            else:
                 kept.append((name, payload))
         else:
             handle.seek(size + 4, 1)
-    return tuple(kept)
+            if name not in _REBUILT and re.fullmatch(rb"[A-Za-z]{4}", name):
+                dropped.append(f"PNG {name.decode()}")
+    return Captured(blocks=tuple(kept), dropped=tuple(dropped))
+
+
+def known(native: Native) -> tuple[Native, tuple[str, ...]]:
+    """Keep the chunks of the standard's sizes, and texts under the standard's keywords."""
+    kept: list[tuple[bytes, bytes]] = []
+    dropped: list[str] = []
+    for name, payload in native.metadata.blocks:
+        known_payload = _known_chunk(name, payload)
+        if known_payload is None or (name not in _TEXTS and name in dict(kept)):
+            dropped.append(_shown(name, payload))
+        else:
+            kept.append((name, known_payload))
+    texts = [chunk for chunk in kept if chunk[0] in _TEXTS and not chunk[1].startswith(b"Raw ")]
+    joined = "\n".join(decoded(_text(*chunk)) or "" for chunk in texts)
+    if not is_known_text(joined, LONGEST_LIST):  # a picture in pieces
+        dropped += [_shown(*chunk) for chunk in texts]
+        kept = [chunk for chunk in kept if chunk not in texts]
+    metadata = replace(native.metadata, blocks=tuple(kept))
+    return replace(native, metadata=metadata), tuple(dropped)
+
+
+def _shown(name: bytes, payload: bytes) -> str:
+    """Return a chunk's name for people, with a text's keyword."""
+    keyword = payload.partition(b"\0")[0] if name in _TEXTS else b""
+    shown = keyword.decode() if re.fullmatch(rb"[\w:. -]{1,40}", keyword) else ""
+    return f"PNG {name.decode()} {shown}".strip()
+
+
+def _known_chunk(name: bytes, payload: bytes) -> bytes | None:
+    """Return a chunk's payload as it is kept; None if it is dropped."""
+    if name in _CHUNK_BYTES:
+        return payload if len(payload) in _CHUNK_BYTES[name] else None
+    keyword = payload.partition(b"\0")[0]
+    content = _text(name, payload)
+    if keyword == _IPTC_PROFILE and name == b"zTXt":
+        return _known_iptc(content)
+    text = decoded(content)
+    if keyword not in _KEYWORDS or text is None or not is_known_text(text):
+        return None
+    if name == b"iTXt":
+        return keyword + b"\0\0\0\0\0" + text.encode()
+    latin = text.encode("latin-1", "replace")
+    return keyword + (b"\0" + latin if name == b"tEXt" else b"\0\0" + zlib.compress(latin))
+
+
+def _known_iptc(profile: bytes) -> bytes | None:
+    """Return IPTC's known fields as ImageMagick writes them, in hexadecimal digits."""
+    try:
+        digits = b"".join(profile.split(b"\n")[3:]).decode("ascii")
+        block = known_resources(bytes.fromhex(digits)).block
+    except ValueError:
+        return None
+    if not block:
+        return None
+    lines = "\n".join(textwrap.wrap(block.hex(), 72))
+    rebuilt = f"\niptc\n{len(block):8}\n{lines}\n".encode()
+    return _IPTC_PROFILE + b"\0\0" + zlib.compress(rebuilt)
 
 
 def _text(name: bytes, payload: bytes) -> bytes:
     """Return a text chunk's text, inflated; for other and for damaged chunks the payload."""
     rest = payload.partition(b"\0")[2]
     try:
-        if name == b"zTXt":
-            return _inflated(rest[1:])
-        if name == b"iTXt" and rest[:1] == b"\1":
-            return _inflated(rest[2:].split(b"\0", 2)[2])
+        match name:
+            case b"tEXt":
+                return rest
+            case b"zTXt":
+                return _inflated(rest[1:])
+            case b"iTXt":
+                text = rest[2:].split(b"\0", 2)[2]
+                return _inflated(text) if rest[:1] == b"\1" else text
     except (zlib.error, LookupError):
         pass
     return payload
@@ -232,5 +311,6 @@ PNG = Format(
     exif=exif,
     capture=capture,
     encode=encode,
+    known=known,
     bare=bare,
 )

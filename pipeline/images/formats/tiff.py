@@ -8,7 +8,7 @@ or unwritable compressions become Deflate, so a TIFF is always lossless.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from numbers import Real
@@ -28,8 +28,13 @@ from ..containers.tiff import (
     encoded,
     without_broken_link,
 )
+from ..metadata.exif import known_object, name_of
+from ..metadata.exif_tags import IMAGE, PHOTO, PLACE, Rule
+from ..metadata.exif_tags import TIFF as TIFF_TAGS
 from ..metadata.exif_xmp import ORIENTATION, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
+from ..metadata.icc import known_profile
+from ..metadata.iptc import known_iptc, known_resources
 from ..native import Native, Sheet, to_pillow
 from .deep import decode_16_bits, to_rgb_order
 from .format import (
@@ -78,6 +83,14 @@ _IPTC = 33723
 _BYTES = frozenset((_IPTC, _PHOTOSHOP, _XMP, _ICC))
 
 Tag = tuple[int, int, Any]
+
+_RULES = {**PHOTO, **IMAGE, **TIFF_TAGS}
+#: Filters of the tags that hold a block of another kind.
+_BLOCKS: dict[int, Callable[[bytes], tuple[bytes | None, tuple[str, ...]]]] = {
+    _IPTC: known_iptc,
+    _PHOTOSHOP: known_resources,
+    _ICC: known_profile,
+}
 
 
 def mend(head: bytes, handle: BinaryIO) -> Mended | None:
@@ -334,6 +347,39 @@ def _deep_strips(pixels: Pixels, rows: int, raw: bool) -> Iterator[bytes]:
             yield zlib.compress(differences.astype("<u2").tobytes(), 4)
 
 
+def known(native: Native) -> tuple[Native, tuple[str, ...]]:
+    """Keep the tags of TIFF, EXIF, GPS and GeoTIFF that are known, and IPTC's known fields."""
+    kept: list[Tag] = []
+    dropped: list[str] = []
+    kinds = native.options.get("kinds", {})
+    for tag, kind, value in native.options.get("tags", ()):
+        if tag in _BLOCKS:
+            value, names = _BLOCKS[tag](value)
+        elif isinstance(value, dict):
+            value, names = _known_directory(
+                value, kinds.get(tag, {}), PLACE if tag == _GPS else PHOTO
+            )
+        else:
+            value = known_object(_RULES.get(tag), kind, value)
+            names = () if value is not None else (name_of(tag),)
+        dropped += names
+        if value is not None and value != {}:
+            kept.append((tag, kind, value))
+    options = {**native.options, "tags": tuple(kept)}
+    return replace(native, options=options), tuple(dropped)
+
+
+def _known_directory(
+    values: dict[int, Any], kinds: dict[int, int], rules: dict[int, Rule]
+) -> tuple[dict[int, Any], tuple[str, ...]]:
+    """Return a directory's known values, and the names of the others."""
+    known = {
+        tag: known_object(rules.get(tag), kinds.get(tag, 0), value) for tag, value in values.items()
+    }
+    dropped = tuple(name_of(tag, rules) for tag, value in known.items() if value is None)
+    return {tag: value for tag, value in known.items() if value is not None}, dropped
+
+
 def bare(native: Native) -> Native:
     """Drop the metadata but for the tags that define colours and density."""
     metadata = bare_metadata(native.metadata)
@@ -363,5 +409,6 @@ TIFF = Format(
     directory_orientation=directory_orientation,
     capture=capture,
     encode=encode,
+    known=known,
     bare=bare,
 )

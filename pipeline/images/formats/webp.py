@@ -7,7 +7,7 @@ from typing import BinaryIO
 from ..containers.webp import without_metadata
 from ..containers.webp_size import with_true_size
 from ..metadata.exif_xmp import essential_exif
-from ..metadata.plain_icc import plain_profile
+from ..metadata.icc import plain_profile
 from ..native import Native, Sheet, to_pillow
 from .format import Captured, Format, Mended, Source, pillow_metadata
 

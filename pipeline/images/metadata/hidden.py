@@ -6,8 +6,13 @@ import re
 
 from ..containers.jpeg import parse
 
+_JPEG = re.compile(rb"\xff\xd8\xff")
+#: Among numbers those three bytes are common; a table of quantisation or a text follows a JPEG's.
+_JPEG_AMONG_NUMBERS = re.compile(
+    rb"\xff\xd8\xff(?:\xdb\0[\x43\x84\xc5]|[\xe0-\xfe]..[ -~]{4})", re.DOTALL
+)
 _BINARY = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|ftyp(?:avif|heic|heix|mif1|mp4|isom|qt  )",
+    rb"\x89PNG\r\n\x1a\n|RIFF....WEBP|ftyp(?:avif|heic|heix|mif1|mp4|isom|qt  )",
     re.DOTALL,
 )
 _BASE64 = re.compile(rb"(?:/9j/|iVBORw0KGgo|UklGR)[A-Za-z0-9+/=]{48}")
@@ -17,14 +22,19 @@ _LINE_BREAKS = re.compile(rb"\s|&#x?[0-9A-Fa-f]+;|\\n")
 _SPOILED = re.compile(rb"[^\xff]\xd8\xff[\xdb\xe0\xe1]")
 
 
-def may_hold_picture(content: bytes) -> bool:
+def may_hold_picture(content: bytes, *, numbers: bool = False) -> bool:
     """Whether ``content`` contains the start of a picture (JPEG, PNG, WebP, HEIC, AVIF) or a film.
 
     Raw bytes, base64 and hexadecimal digits are searched.
+
+    Args:
+        content: what is searched.
+        numbers: whether it is a table of numbers, which has no line breaks, and any three bytes.
     """
-    if _BINARY.search(content):
+    jpeg = _JPEG_AMONG_NUMBERS if numbers else _JPEG
+    if jpeg.search(content) or _BINARY.search(content):
         return True
-    joined = _LINE_BREAKS.sub(b"", content)
+    joined = content if numbers else _LINE_BREAKS.sub(b"", content)
     return bool(_BASE64.search(joined) or _HEXADECIMAL.search(joined))
 
 

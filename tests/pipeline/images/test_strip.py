@@ -18,7 +18,7 @@ from remove_objects.pipeline.images import read_photo, strip_photo, write_photo
 from remove_objects.pipeline.images.containers import bmff_rebuild, webp
 from remove_objects.pipeline.images.containers.jpeg import assemble, parse
 from remove_objects.pipeline.images.metadata.exif_xmp import essential_exif, orientation
-from remove_objects.pipeline.images.metadata.plain_icc import plain_profile
+from remove_objects.pipeline.images.metadata.icc import plain_profile
 from tests.support.jpeglib import needs_jpeglib
 from tests.support.planted import (
     DPI,

@@ -16,7 +16,7 @@ from PIL import Image, TiffImagePlugin
 
 from remove_objects.pipeline.images import read_photo, strip_photo, write_photo
 from remove_objects.pipeline.images.containers import bmff_rebuild as bmff
-from remove_objects.pipeline.images.metadata.plain_icc import plain_profile
+from remove_objects.pipeline.images.metadata.icc import plain_profile
 from tests.support.planted import ICC, pillow_heif, unpacked
 from tests.support.plantings.containers import (
     bmff_box,

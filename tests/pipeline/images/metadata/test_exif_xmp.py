@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,9 @@ def exif_block(turn: int, order: str = "<", size: tuple[int, int] = (3, 2)) -> b
     return block + JPEG_THUMBNAIL
 
 
-def rewrite(source: Path, target: Path) -> Photo:
+def rewrite(source: Path, target: Path, *, keep_all: bool = False) -> Photo:
     photo = read_photo(source)
-    write_photo(photo, photo.rgb, np.zeros(photo.size, bool), target)
+    write_photo(photo, photo.rgb, np.zeros(photo.size, bool), target, keep_all=keep_all)
     return read_photo(target)
 
 
@@ -171,8 +172,9 @@ def test_a_turned_jpeg_keeps_its_stored_pixels_and_declares_its_orientation_once
 
 
 @needs_jpeglib
-def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_declares_its_orientation(
-    tmp_path: Path,
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_a_turned_jpeg_whose_exif_is_damaged_still_declares_its_orientation(
+    keep_all: bool, tmp_path: Path
 ) -> None:
     block = bytearray(exif_block(6))
     block[8 + 2 + 2 * 12 + 8 : 8 + 2 + 3 * 12] = struct.pack(
@@ -182,26 +184,32 @@ def test_a_turned_jpeg_whose_exif_is_too_damaged_to_keep_still_declares_its_orie
         tmp_path / "s.jpg", exif=b"Exif\0\0" + bytes(block)
     )
     photo = read_photo(tmp_path / "s.jpg")
-    assert photo.warnings == ("its EXIF is damaged: the cleaned file has none",)
-    after = rewrite(tmp_path / "s.jpg", tmp_path / "o.jpg")
-    np.testing.assert_array_equal(after.rgb, photo.rgb)
+    nothing = np.zeros(photo.size, bool)
+    result = write_photo(photo, photo.rgb, nothing, tmp_path / "o.jpg", keep_all=keep_all)
+    np.testing.assert_array_equal(read_photo(tmp_path / "o.jpg").rgb, photo.rgb)
     with Image.open(tmp_path / "o.jpg") as new:
-        assert dict(new.getexif()) == {0x0112: 6}
+        exif = dict(new.getexif())
+    if keep_all:
+        assert result.about_metadata == ("its EXIF is damaged: the cleaned file has none",)
+        assert exif == {0x0112: 6}
+    else:  # the directory that can be read is rebuilt
+        assert exif == {0x0112: 6, 0x010F: "Cam"}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("suffix", [pytest.param("jpg", marks=needs_jpeglib), "png", "webp"])
+@pytest.mark.parametrize("keep_all", [False, True])
 def test_thumbnails_are_gone_and_the_rest_of_exif_stays(
-    order: str, suffix: str, tmp_path: Path
+    order: str, suffix: str, keep_all: bool, tmp_path: Path
 ) -> None:
     source, target = tmp_path / f"s.{suffix}", tmp_path / f"o.{suffix}"
     Image.fromarray(colours(STORED[6], 16)).save(
         source, exif=b"Exif\0\0" + exif_block(6, order, (32, 48))
     )
     assert source.read_bytes().count(JPEG_THUMBNAIL) == 2
-    rewrite(source, target)
+    rewrite(source, target, keep_all=keep_all)
     assert b"removed object" not in target.read_bytes()
-    assert b"and settings" in target.read_bytes()  # the maker note stays
+    assert (b"and settings" in target.read_bytes()) is keep_all  # the maker note
     with Image.open(target) as new:
         exif = new.getexif()
         assert (exif[0x010F], exif[0x0112]) == ("Cam", 6 if suffix == "jpg" else 1)
@@ -250,7 +258,10 @@ def test_orientation_sources(exif: bytes | None, xmp: bytes | None, expected: in
 
 
 @pytest.mark.parametrize("suffix", [pytest.param("jpg", marks=needs_jpeglib), "png", "webp"])
-def test_orientation_in_xmp_is_applied_and_declared_once(suffix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_orientation_in_xmp_is_applied_and_declared_once(
+    suffix: str, keep_all: bool, tmp_path: Path
+) -> None:
     source, target = tmp_path / f"s.{suffix}", tmp_path / f"o.{suffix}"
     image = Image.fromarray(colours(STORED[6], 16))
     if suffix == "png":
@@ -262,9 +273,10 @@ def test_orientation_in_xmp_is_applied_and_declared_once(suffix: str, tmp_path: 
     else:
         image.save(source, xmp=XMP, **({"lossless": True} if suffix == "webp" else {}))
     assert read_photo(source).size == (32, 48)
-    assert rewrite(source, target).size == (32, 48)
+    assert rewrite(source, target, keep_all=keep_all).size == (32, 48)
     written = target.read_bytes()
-    assert (b'tiff:Orientation="6"' if suffix == "jpg" else b'tiff:Orientation="1"') in written
+    turn = b"6" if suffix == "jpg" else b"1"
+    assert re.findall(rb"tiff:Orientation(?:=\"|>)([0-9])", written) == [turn]
     assert b"<xmp:Rating>4" in written
     assert b"Thumbnails" not in written
     assert rewrite(target, tmp_path / f"again.{suffix}").size == (32, 48)
@@ -333,7 +345,8 @@ def test_photoshop_thumbnails_are_cut_out() -> None:
 
 
 def test_iptc_in_a_jpeg_stays_and_its_photoshop_thumbnail_goes(tmp_path: Path) -> None:
-    payload = b"Photoshop 3.0\0" + resource(1028, b"a caption") + resource(1036, JPEG_THUMBNAIL)
+    caption = struct.pack(">BBBH", 0x1C, 2, 120, 9) + b"a caption"
+    payload = b"Photoshop 3.0\0" + resource(1028, caption) + resource(1036, JPEG_THUMBNAIL)
     segment = b"\xff\xed" + struct.pack(">H", len(payload) + 2) + payload
     Image.fromarray(colours(UPRIGHT, 16)).save(tmp_path / "s.jpg", extra=segment)
     rewrite(tmp_path / "s.jpg", tmp_path / "o.jpg")
@@ -342,8 +355,20 @@ def test_iptc_in_a_jpeg_stays_and_its_photoshop_thumbnail_goes(tmp_path: Path) -
     assert b"removed object" not in written
 
 
+def large_profile() -> bytes:
+    """A grey profile whose curve takes 180 KB, more than two segments of a JPEG."""
+    curve = (
+        struct.pack(">4s4xI", b"curv", 90_000)
+        + np.linspace(0, 65535, 90_000).astype(">u2").tobytes()
+    )
+    head = bytearray(128)
+    struct.pack_into(">I", head, 0, 128 + 16 + len(curve))
+    head[36:40] = b"acsp"
+    return bytes(head) + struct.pack(">I4sII", 1, b"kTRC", 144, len(curve)) + curve
+
+
 def test_a_large_profile_is_split_and_kept(tmp_path: Path) -> None:
-    profile = bytes(range(256)) * 700
+    profile = large_profile()
     Image.fromarray(colours(UPRIGHT, 16)).save(tmp_path / "s.jpg", icc_profile=profile)
     rewrite(tmp_path / "s.jpg", tmp_path / "o.jpg")
     with Image.open(tmp_path / "o.jpg") as new:

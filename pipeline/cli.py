@@ -61,7 +61,8 @@ EPILOG = f"""classes: {", ".join(CLASSES)}
 
 exit codes:
   0    every photo is fine
-  1    a photo failed, got worse than the baseline, or was not processed (Ctrl-C once, a full disk)
+  1    a photo failed, got worse than the baseline, or was not processed (Ctrl-C once, a full disk);
+       the one mask of --masks FILE has the shape of no photo
   2    the call was wrong, or another run writes into the output folder
   130  stopped at once (Ctrl-C twice)
 After 1 and 130 the same command resumes."""
@@ -121,8 +122,10 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--masks",
         type=_location,
-        metavar="DIR",
-        help="use your own masks, by the same relative names (white = remove), and segment nothing",
+        metavar="DIR|FILE",
+        help="use your own masks and segment nothing: white removes, drawn on the photo as viewers "
+        "show it (upright). DIR holds them under the photos' relative names (a.png, a.jpg.png, "
+        "a_mask.png, a_mask001.png); FILE is for every photo of its shape (docs/masks.md)",
     )
     group.add_argument(
         "--segmenter",
@@ -302,7 +305,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return STOPPED_AT_ONCE
     _print_result(result, comparison, args)
     failed = any(photo["status"] == "failed" for photo in result.photos)
-    return 1 if result.stopped or failed or (comparison and comparison.worse) else 0
+    bad = result.stopped or failed or result.mask_fits_none
+    return 1 if bad or (comparison and comparison.worse) else 0
 
 
 def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparison | None]:

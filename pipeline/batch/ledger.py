@@ -118,7 +118,7 @@ class Ledger:
         self._last_facts: WorkerFacts | None = None
         self._standing = output.standing()
         self._claims = {claim.photo: claim for claim in output.left_claims()}
-        self._find_mask, self._find_truth = _finder(batch.masks), _finder(batch.truth)
+        self._find_truth = _finder(batch.truth)
         self._settings, weights = settings, _weights_index()
         self._made_with = made.made_with(
             settings, batch, classes, pictures=PICTURES_VERSION, weights=fingerprint(weights)
@@ -424,13 +424,13 @@ class Ledger:
         )
 
     def _task(self, photo: PlannedPhoto) -> Task:
-        name, masks, truths = str(photo.relative), self.batch.masks, self.batch.truth
+        name, truths = str(photo.relative), self.batch.truth
         return Task(
             name=name,
             key=photo.key,
             made_with=self._made_with,
             source=photo.source,
-            mask=None if masks is None else self._find_mask(photo.mask_candidates(masks)),
+            mask=photo.own_mask,
             truth=None if truths is None else self._find_truth(photo.truth_candidates(truths)),
             target=photo.relative,
             mask_target=photo.mask_name,

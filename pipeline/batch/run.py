@@ -25,6 +25,7 @@ from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
 from ..system.text import printable
 from ..types import Status
+from . import own_masks
 from .earlier import earlier_entries
 from .engines.threads import Record, Threads
 from .journal import Journal
@@ -68,6 +69,11 @@ class FolderResult:
     warnings: list[str]
     stopped: str | None = None
     others: list[Entry] = field(default_factory=list)
+
+    @property
+    def mask_fits_none(self) -> bool:
+        """Whether the one mask for all photos has the shape of none of them."""
+        return own_masks.fits_none(self.photos)
 
     def count(self, status: Status) -> int:
         """Count the photos with a status."""
@@ -183,7 +189,8 @@ def remove_folder(
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
         kept = _kept_notes(output, kept_before)
         notes = [*_metadata_notes(settings), *plan.notes, *memory]
-        warnings = [*notes, *decided.notes, *facts.warnings, *kept]
+        of_masks = _mask_notes(entries)
+        warnings = [*notes, *decided.notes, *facts.warnings, *of_masks, *kept]
         if stopped:
             stopped += (
                 f" after {len(entries)} of {len(plan.photos)} photos; "
@@ -216,7 +223,6 @@ def _plan(
     batch: BatchSettings,
 ) -> tuple[Plan, Journal]:
     """Plan the run; returns the plan and the output folder's journal, which it relies on."""
-    _refuse_missing_folder(batch.masks, "masks")
     _refuse_missing_folder(batch.truth, "ground truth")
     journals: list[Journal] = []
 
@@ -229,7 +235,8 @@ def _plan(
         locations,
         batch.output,
         listed=listed,
-        exclude=[folder for folder in (batch.masks, batch.truth) if folder],
+        exclude=[] if batch.truth is None else [batch.truth],
+        masks=batch.masks,
         patterns=batch.exclude,
         lossless=settings.lossless,
         known=known,
@@ -252,6 +259,14 @@ def _refuse_changed(journal: Journal, output: Output) -> None:
         raise UsageError(
             f"{output}: another run wrote there since this one began; run the same command again"
         )
+
+
+def _mask_notes(entries: Sequence[Entry]) -> list[str]:
+    """Return, and log, sentences about the users' own masks of finished photos."""
+    notes = list(own_masks.told_of(entries))
+    for note in notes:
+        log.warning("%s", printable(note))
+    return notes
 
 
 def _kept_notes(output: Output, before: tuple[int, int]) -> list[str]:

@@ -7,13 +7,14 @@ to recognise one whose folder was moved.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import SUFFIXES
 from ..storage.location import Location, RemotePath
+from . import own_masks
 from .find import Search, why_missing, without_repeats
 from .left_out import Exclusions
 from .names import InputPhoto, mask_names, possible_masks, refuse_collisions
@@ -33,6 +34,7 @@ class PlannedPhoto:
         mask_name: the name of its mask in the output folder.
         key: the text by which the journal knows its file, see ``sources.source_key``.
         missing: why a listed file cannot be cleaned; empty if it exists.
+        own_mask: the user's own mask of it; None if there is none.
     """
 
     source: Location
@@ -43,18 +45,7 @@ class PlannedPhoto:
     mask_name: PurePosixPath
     key: str
     missing: str = ""
-
-    def mask_candidates(self, masks: Location) -> list[Location]:
-        """Return the possible files of the user's own mask, best first.
-
-        ``a.jpg.png`` names one photo only; ``a.png`` may be meant for several.
-        """
-        paths = [masks / name for name in self.given_names]
-        return [
-            mask
-            for path in paths
-            for mask in (path.with_name(f"{path.name}.png"), path.with_suffix(".png"))
-        ]
+    own_mask: Location | None = None
 
     def truth_candidates(self, truth: Location) -> list[Location]:
         """Return the possible files of the ground truth: the photo's own name, or as PNG."""
@@ -89,6 +80,7 @@ def plan_run(
     *,
     listed: Sequence[Location] = (),
     exclude: Sequence[Location] = (),
+    masks: Location | None = None,
     patterns: Sequence[str] = (),
     lossless: bool = False,
     known: Callable[[Location], KnownPhotos] = lambda _: KnownPhotos(),
@@ -103,14 +95,16 @@ def plan_run(
         inputs: photos and folders.
         output: the output folder; by default ``cleaned`` beside the input.
         listed: further photos and folders; one that is missing becomes a ``missing`` photo.
-        exclude: folders of masks and ground truth.
+        exclude: folders of ground truth, and others without photos.
+        masks: the user's own masks, a folder or a file, see ``own_masks``.
         patterns: files and folders to pass over, see ``left_out.Exclusions``.
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
         known: returns the photos of earlier runs into an output folder.
 
     Raises:
         UsageError: an input is missing, no photo is found, an input would be overwritten, two
-            photos would write one file, or ``exclude`` lies in the output folder.
+            photos would write one file, ``exclude`` or ``masks`` lies in the output folder, no
+            photo has a mask, or it cannot be told which mask is whose.
     """
     given_all = (*inputs, *listed)
     if not given_all:
@@ -119,15 +113,23 @@ def plan_run(
         if isinstance(given, Path) and (why := why_missing(given)):
             raise UsageError(f"{given}: {why}")
     output = _output_folder(given_all, output)
-    _refuse_overlaps(given_all, output)
-    for folder in exclude:
+    for given in given_all:
+        _refuse_overlap(given, output)
+    without_photos = [*exclude]
+    if masks is not None and not any(own_masks.holds(masks, given) for given in given_all):
+        without_photos.append(masks)
+    for folder in (*exclude, *([masks] if masks else ())):
         _refuse_results_among(folder, output)
-    search = Search((output, *exclude), source_keys(), Exclusions(patterns))
+    search = Search((output, *without_photos), source_keys(), Exclusions(patterns))
     earlier = known(output)
-    photos = name_photos(_find_all(inputs, listed, search), earlier, search.told)
+    found, own = _find_all(inputs, listed, search), None
+    if masks is not None:
+        found, own = own_masks.tell_apart(found, own_masks.find_masks(masks, output), source_keys())
+        _refuse_no_photo(found, inputs, search)
+    photos = name_photos(found, earlier, search.told)
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
     refuse_collisions(photos, output, lossless)
-    masks = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
+    names = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
     shared = Counter(str(photo.below_root) for photo in photos)
     planned = [
         PlannedPhoto(
@@ -140,10 +142,23 @@ def plan_run(
             photo.key,
             photo.missing,
         )
-        for photo, mask in zip(photos, masks, strict=True)
+        for photo, mask in zip(photos, names, strict=True)
     ]
     _refuse_masks_on_results(planned)
+    if own is not None:
+        planned = _with_masks(planned, own, search)
     return Plan(tuple(planned), output, (*search.told, *search.unmissed), tuple(search.told))
+
+
+def _with_masks(
+    photos: Sequence[PlannedPhoto], masks: own_masks.OwnMasks, search: Search
+) -> list[PlannedPhoto]:
+    """Return the photos with their masks; what the user is to know goes to ``search.told``."""
+    present = [photo for photo in photos if not photo.missing]
+    matched = own_masks.match(present, masks)
+    search.told.extend(matched.notes)
+    by_key = {photo.key: mask for photo, mask in zip(present, matched.masks, strict=True)}
+    return [replace(photo, own_mask=by_key.get(photo.key)) for photo in photos]
 
 
 def _given_names(photo: InputPhoto, is_unique: bool) -> tuple[PurePosixPath, ...]:
@@ -173,13 +188,19 @@ def _find_all(
     inputs: Sequence[Location], listed: Sequence[Location], search: Search
 ) -> list[InputPhoto]:
     photos = list(without_repeats(search.photos(inputs, listed)))
+    _refuse_no_photo(photos, inputs, search)
+    return photos
+
+
+def _refuse_no_photo(
+    photos: Sequence[InputPhoto], inputs: Sequence[Location], search: Search
+) -> None:
     if not photos:
         looked_in = ", ".join(map(str, inputs)) or "the files of the list"
         raise UsageError(
             f"no photo in {looked_in}: looked for {' '.join(sorted(SUFFIXES))}"
             + "".join(f"; {note}" for note in (*search.told, *search.unmissed))
         )
-    return photos
 
 
 def _output_folder(inputs: Sequence[Location], output: Location | None) -> Location:
@@ -253,17 +274,6 @@ def _refuse_results_among(folder: Location, output: Location) -> None:
             f"{folder} {where} the output folder {output}: results would replace what you gave, or "
             "serve as masks the next time; name another folder with --output"
         )
-
-
-def _refuse_overlaps(inputs: Iterable[Location], output: Location) -> None:
-    """Refuse inputs that are the output folder or lie inside it; of files, once for each folder."""
-    apart: set[Path] = set()
-    for given in inputs:
-        is_plain = isinstance(given, Path) and given.is_file() and not given.is_symlink()
-        if not is_plain or given.parent not in apart:
-            _refuse_overlap(given, output)
-        if is_plain and isinstance(given, Path):
-            apart.add(given.parent)
 
 
 def _refuse_overlap(given: Location, output: Location) -> None:

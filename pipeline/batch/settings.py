@@ -20,7 +20,7 @@ class BatchSettings:
     Attributes:
         classes: names of the classes to remove; ``all`` is every one.
         output: the output folder; None for ``cleaned`` beside the input.
-        masks: the user's own masks, by the same relative names.
+        masks: the user's own masks: a folder, or one file for all photos (``own_masks``).
         exclude: patterns of files and folders to pass over, as in a ``.gitignore``, relative to
             each given folder.
         max_pixels: the most pixels, width times height, of a photo, mask or ground truth.

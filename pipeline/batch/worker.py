@@ -33,6 +33,7 @@ from ..types import Mask, Outcome, Photo, Status
 from .made_with import MadeWith, name_of
 from .output.claims import Claim, is_by_a_person, mask_key
 from .output.protocol import Output
+from .own_masks import OTHER_SHAPE
 from .settings import BatchSettings
 
 if TYPE_CHECKING:
@@ -239,13 +240,16 @@ class Worker:
         task, watch = current.task, Stopwatch()
         with watch("read"):
             photo = self._read(source)
-            given = self._given_mask(task, photo)
+            own = self._own_mask(task, photo)
         removal = Removal.from_settings(
-            self.remover.settings, self.classes, given, dry_run=self.batch.dry_run
+            self.remover.settings,
+            self.classes,
+            None if own is None else own.mask,
+            dry_run=self.batch.dry_run,
         )
         outcome = self.remover.clean(photo, removal)
-        if self.batch.masks is not None and task.mask is None:
-            outcome = replace(outcome, reason=f"no mask for it in {self.batch.masks}")
+        if own is not None:
+            outcome = _told_of_mask(outcome, own)
         if task.truth is not None and outcome.result is not None:
             with watch("measure"), local_copy(task.truth) as truth:
                 outcome = replace(
@@ -312,14 +316,20 @@ class Worker:
                 return images.read_mask(file, photo.size, max_pixels=self.batch.max_pixels)
         return np.zeros(photo.size, bool)
 
-    def _given_mask(self, task: Task, photo: Photo) -> Mask | None:
+    def _own_mask(self, task: Task, photo: Photo) -> images.OwnMask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""
         if self.batch.masks is None:
             return None
+        nothing = np.zeros(photo.size, bool)
         if task.mask is None:
-            return np.zeros(photo.size, bool)
-        with local_copy(task.mask) as file:
-            return images.read_mask(file, photo.size, max_pixels=self.batch.max_pixels)
+            return images.OwnMask(nothing, why_none=f"no mask for it in {self.batch.masks}")
+        try:
+            with local_copy(task.mask) as file:
+                return images.read_own_mask(file, photo, max_pixels=self.batch.max_pixels)
+        except images.MaskShapeError as error:
+            if task.mask != self.batch.masks:
+                raise
+            return images.OwnMask(nothing, why_none=f"{OTHER_SHAPE}{error}")
 
     def _write_previews(self, current: _InProgress, photo: Photo, outcome: Outcome) -> Outcome:
         """Write the report's previews; a failure becomes a warning of the photo."""
@@ -405,6 +415,20 @@ def failed_entry(name: str, message: str, seconds: float = 0.0) -> Entry:
         output=None,
         mask=None,
     )
+
+
+def _told_of_mask(outcome: Outcome, own: images.OwnMask) -> Outcome:
+    """Return the outcome with what is to be known of the user's own mask."""
+    outcome = replace(outcome, warnings=(*outcome.warnings, *own.notes))
+    if own.why_none:
+        return replace(outcome, reason=own.why_none)
+    if outcome.status is Status.FAILED and own.notes:
+        reason = "; ".join((outcome.reason, *own.notes))
+        return replace(outcome, reason=reason, error=reason)
+    if own.doubt and outcome.holes:
+        reason = own.doubt if outcome.status is Status.OK else f"{outcome.reason}; {own.doubt}"
+        return replace(outcome, status=Status.REVIEW, reason=reason)
+    return outcome
 
 
 def _kept_notes(kept: Sequence[PurePosixPath]) -> list[str]:

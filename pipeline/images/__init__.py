@@ -1,6 +1,14 @@
 """Photos and masks in and out of files: the names that the rest of the program uses."""
 
-from .masks import read_mask, write_mask
+from .masks import (
+    EITHER_WAY,
+    UNDERSTOOD,
+    MaskShapeError,
+    OwnMask,
+    read_mask,
+    read_own_mask,
+    write_mask,
+)
 from .read import MAX_PIXELS
 from .sandbox import read_photo
 from .save import Saved, SaveOptions, save_outcome
@@ -8,11 +16,16 @@ from .strip import strip_photo
 from .write import WriteResult, write_photo
 
 __all__ = [
+    "EITHER_WAY",
     "MAX_PIXELS",
+    "MaskShapeError",
+    "OwnMask",
+    "UNDERSTOOD",
     "SaveOptions",
     "Saved",
     "WriteResult",
     "read_mask",
+    "read_own_mask",
     "read_photo",
     "save_outcome",
     "strip_photo",

@@ -190,10 +190,7 @@ def test_photos_of_one_name_in_two_folders_lie_side_by_side(tmp_path: Path) -> N
             "masks/b/x.png",
         ]
         # A mask named x.png could be either photo's, so it is neither's.
-        assert plan.photos[0].mask_candidates(Path("m")) == [
-            Path("m/a/x.jpg.png"),
-            Path("m/a/x.png"),
-        ]
+        assert plan.photos[0].given_names == (PurePosixPath("a/x.jpg"),)
 
 
 def test_names_that_differ_in_case_only_collide_where_the_disk_says_so(
@@ -323,10 +320,3 @@ def test_mask_names_are_short_where_they_can_be_and_always_unique(
     photos: list[str], masks: list[str]
 ) -> None:
     assert [str(name) for name in mask_names([PurePosixPath(photo) for photo in photos])] == masks
-
-
-def test_both_names_of_a_users_mask_are_accepted(tmp_path: Path) -> None:
-    touch(tmp_path / "p", "sub/a.jpg")
-    photo = plan_run([tmp_path / "p"]).photos[0]
-    assert photo.mask_candidates(Path("m")) == [Path("m/sub/a.jpg.png"), Path("m/sub/a.png")]
-    assert photo.mask_target.relative_to(tmp_path / "cleaned" / "masks") == Path("sub/a.png")

@@ -36,7 +36,8 @@ class Bench:
         batch = BatchSettings(**{"classes": ("person",), "output": self.out, **more})
         output = LocalOutput(self.out, overwrite=batch.overwrite)
         ledger = Ledger(self.out, output, settings, batch, batch.classes)
-        tasks = ledger.decide(plan_run([photos], self.out).photos).tasks
+        plan = plan_run([photos], self.out, masks=batch.masks)
+        tasks = ledger.decide(plan.photos).tasks
         self.tasks = {task.name: task for task in tasks}
         self.worker = Worker(ObjectRemover(settings), batch, batch.classes, output)
 

@@ -1,0 +1,440 @@
+"""The user's own masks: which file is the mask of which photo, decided from names before any work.
+
+Of the photo ``rome/a.jpg`` these are masks, in a folder of masks that has its tree:
+``rome/a.jpg.png`` (the full name), ``rome/a.png`` (the same stem), and what other programs write:
+``rome/a_mask.png``, ``a-mask.png``, ``a_mask001.png`` (LaMa), ``mask_a.png``. Any format that is
+read will do. Upper and lower case count as one where that leaves no doubt, Unicode's spellings
+always.
+A single file is the mask of every photo of its shape.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+from .. import images
+from ..errors import UsageError
+from ..images.suffixes import SUFFIXES
+from ..storage.location import Location, RemotePath, is_plain_name
+from .names import InputPhoto, folded
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
+
+#: What other programs add to a photo's name: LaMa ``a_mask001``, IOPaint ``a_mask``, Photoshop
+#: ``a-mask`` and ``a mask``; ``a.mask``, ``a (mask)``.
+_MARKED = re.compile(
+    r"(?P<photo>.+?)[ _.\-]+\(?masks?\)?(?:[ _.\-]?\d{1,4})?\)?|masks?[ _\-]+(?P<rest>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+#: Formats of photos that a mask is hardly ever in: two of them with one stem are one shot.
+_OF_CAMERAS = (".jpg", ".jpeg", ".jpe", ".jfif", ".heic", ".heif", ".hif", ".avif")
+#: Begins the reason of a photo that the one mask for all photos does not fit.
+OTHER_SHAPE = "the mask for all photos has another shape: "
+#: So many names are shown in a sentence.
+_SHOWN = 3
+
+
+class Photo(Protocol):
+    """What matching needs to know of a photo."""
+
+    @property
+    def source(self) -> Location:
+        """Its file."""
+
+    @property
+    def given_names(self) -> tuple[PurePosixPath, ...]:
+        """Its possible names in the folder of masks, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """A file in the folder of masks.
+
+    Attributes:
+        file: the file.
+        name: its name relative to the folder, as it is listed.
+        base: its folder and its name without the suffix, in Unicode's composed form (NFC).
+        marked: the same without what other programs add; None if they added nothing.
+    """
+
+    file: Location
+    name: str
+    base: str
+    marked: str | None
+
+    @classmethod
+    def of(cls, file: Location, name: str) -> MaskFile:
+        """Return the mask file of a listed name."""
+        folder, slash, last = _composed(name).rpartition("/")
+        stem = last.rpartition(".")[0]
+        found = _MARKED.fullmatch(stem)
+        photo = None if found is None else found["photo"] or found["rest"]
+        marked = None if photo is None else f"{folder}{slash}{photo}"
+        return cls(file, name, f"{folder}{slash}{stem}", marked)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMasks:
+    """The user's masks.
+
+    Attributes:
+        place: the folder, or the file.
+        files: the masks in the folder, sorted by name; empty for a single file.
+        is_file: whether it is a single file, for every photo of its shape.
+    """
+
+    place: Location
+    files: tuple[MaskFile, ...] = ()
+    is_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Which mask belongs to which photo.
+
+    Attributes:
+        masks: the mask of each photo, in their order; None for a photo without one.
+        notes: sentences for the user.
+    """
+
+    masks: tuple[Location | None, ...]
+    notes: tuple[str, ...] = ()
+
+
+def find_masks(place: Location, output: Location) -> OwnMasks:
+    """List the user's masks.
+
+    Args:
+        place: a folder, which is searched recursively, or a single file.
+        output: the output folder, which holds no masks of the user.
+
+    Raises:
+        UsageError: nothing is there, or it cannot be listed.
+    """
+    if isinstance(place, RemotePath):
+        files = place.files()
+        if set(files) == {""}:
+            return OwnMasks(files[""], is_file=True)
+        listed: Iterable[tuple[str, Location]] = (
+            (name, file)
+            for name, file in files.items()
+            if is_plain_name(name)
+            and not (isinstance(output, RemotePath) and file.is_below(output))
+        )
+        missing = not files
+    else:
+        if place.is_file():
+            return OwnMasks(place, is_file=True)
+        listed, missing = _local_files(place, output), not place.is_dir()
+    if missing:
+        raise UsageError(f"{place}: no such folder of masks, and no such file")
+    masks = (MaskFile.of(file, name) for name, file in listed if _is_readable(name))
+    return OwnMasks(place, tuple(sorted(masks, key=lambda mask: mask.name)))
+
+
+def _local_files(folder: Path, output: Location) -> Iterator[tuple[str, Location]]:
+    """Yield the files below a folder, with their names; links to folders are followed."""
+    skipped = {output.resolve()} if isinstance(output, Path) else set()
+
+    def fail(error: OSError) -> None:
+        raise UsageError(f"{error.filename}: cannot be listed ({error.strerror})") from error
+
+    for where, folders, files in os.walk(folder, onerror=fail, followlinks=True):
+        kept = []
+        for name in sorted(folders):
+            real = Path(where, name).resolve()
+            if real not in skipped:
+                skipped.add(real)  # a circle of links ends here
+                kept.append(name)
+        folders[:] = kept
+        below = PurePosixPath(Path(where).relative_to(folder).as_posix())
+        for name in files:
+            path = Path(where, name)
+            if path.is_file():
+                yield str(below / name), path
+
+
+def _is_readable(name: str) -> bool:
+    stem, _, ending = name.rpartition("/")[2].rpartition(".")
+    return bool(stem) and f".{ending.lower()}" in SUFFIXES
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def holds(masks: Location, given: Location) -> bool:
+    """Whether an input is the folder of masks or lies inside it."""
+    if isinstance(masks, RemotePath) or isinstance(given, RemotePath):
+        return (
+            isinstance(masks, RemotePath)
+            and isinstance(given, RemotePath)
+            and given.is_below(masks)
+        )
+    return masks.is_dir() and given.resolve().is_relative_to(masks.resolve())
+
+
+# --- masks and photos in one folder ---------------------------------------------------------------
+
+
+def tell_apart(
+    photos: Sequence[InputPhoto], masks: OwnMasks, key_of: Callable[[Location], str]
+) -> tuple[list[InputPhoto], OwnMasks]:
+    """Separate photos from masks, where a folder holds both: a mask is never cleaned as a photo.
+
+    There a mask has a name such as ``a_mask.png`` or ``a.jpg.png``; every other file is a photo.
+
+    Args:
+        photos: the photos that were found, masks among them.
+        masks: the masks that were found, photos among them.
+        key_of: returns the key of a file.
+
+    Returns:
+        The photos and the masks.
+
+    Raises:
+        UsageError: names do not tell which file is the mask: ``a.jpg`` beside ``a.png``.
+    """
+    if masks.is_file:
+        key = key_of(masks.place)
+        return [photo for photo in photos if photo.key != key], masks
+    found = {photo.key for photo in photos}
+    keyed = [(key_of(mask.file), mask) for mask in masks.files]
+    shared = {key: mask for key, mask in keyed if key in found}
+    if not shared:
+        return list(photos), masks
+    names = {_composed(mask.name) for mask in shared.values()}
+    are_masks = {
+        key for key, mask in shared.items() if mask.marked is not None or mask.base in names
+    }
+    _refuse_same_stems([mask for key, mask in shared.items() if key not in are_masks], masks.place)
+    files = tuple(mask for key, mask in keyed if key in are_masks or key not in shared)
+    return [photo for photo in photos if photo.key not in are_masks], replace(masks, files=files)
+
+
+def _refuse_same_stems(photos: Iterable[MaskFile], folder: Location) -> None:
+    """Refuse files of one stem of which one may be the mask of the other."""
+    by_stem: dict[str, list[MaskFile]] = {}
+    for photo in photos:
+        by_stem.setdefault(photo.base.casefold(), []).append(photo)
+    for same in by_stem.values():
+        if len(same) > 1 and any(not _is_of_camera(photo.name) for photo in same):
+            names = _and([photo.name for photo in same])
+            stem = PurePosixPath(same[0].name).stem
+            raise UsageError(
+                f"{folder} holds masks and photos, and {names} have one name: is one the mask of "
+                f"the other? Call masks {stem}_mask.png, or put them into a folder of their own"
+            )
+
+
+def _is_of_camera(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in _OF_CAMERAS
+
+
+# --- matching -------------------------------------------------------------------------------------
+
+
+def match(photos: Sequence[Photo], masks: OwnMasks) -> Matched:
+    """Find the mask of every photo.
+
+    A mask by a photo's full name is nobody else's. A mask by a stem serves every photo of that
+    stem: RAW and JPEG of one shot. Names are compared as they are first; without regard to case
+    where nothing is left of them otherwise.
+
+    Args:
+        photos: the photos of the run.
+        masks: the masks, without the photos themselves.
+
+    Raises:
+        UsageError: a photo has several masks, or no photo has any.
+    """
+    if masks.is_file:
+        return Matched((masks.place,) * len(photos))
+    matching = _Matching(masks.files)
+    for fold in (str, str.casefold):
+        for photo_key in (_full, _stem):
+            matching.add(photos, photo_key, fold)
+    found = matching.found
+    if not found:
+        raise UsageError(_nothing_matched(photos, masks))
+    _refuse_several(photos, found)
+    given = tuple(found[i][0].file if i in found else None for i in range(len(photos)))
+    return Matched(given, tuple(_notes(photos, masks, found)))
+
+
+def _full(name: PurePosixPath) -> str:
+    return _composed(str(name))
+
+
+def _stem(name: PurePosixPath) -> str:
+    return _composed(str(name.with_name(name.stem)))
+
+
+@dataclass
+class _Matching:
+    """Masks and photos that were brought together so far.
+
+    Attributes:
+        files: all masks.
+        found: the masks of each photo, by the photo's index.
+        taken: names of masks that have a photo.
+    """
+
+    files: Sequence[MaskFile]
+    found: dict[int, list[MaskFile]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def add(
+        self,
+        photos: Sequence[Photo],
+        photo_key: Callable[[PurePosixPath], str],
+        fold: Callable[[str], str],
+    ) -> None:
+        """Give masks to the photos without one, by one way of comparing names."""
+        left = [mask for mask in self.files if mask.name not in self.taken]
+        plain = _by_key(left, lambda mask: mask.base, fold)
+        new: dict[int, list[MaskFile]] = {}
+        for i, keys in self._keys(photos, photo_key, fold):
+            if masks := next((plain[key] for key in keys if key in plain), None):
+                new[i] = list(masks)
+        # A mask whose whole name is a photo's is not another's: a_mask.jpg may be a photo.
+        own = {mask.name for masks in new.values() for mask in masks}
+        marked = _by_key([m for m in left if m.name not in own], lambda mask: mask.marked, fold)
+        for i, keys in self._keys(photos, photo_key, fold):
+            if masks := next((marked[key] for key in keys if key in marked), None):
+                new.setdefault(i, []).extend(masks)
+        self.found |= new
+        self.taken |= {mask.name for masks in new.values() for mask in masks}
+
+    def _keys(
+        self,
+        photos: Sequence[Photo],
+        photo_key: Callable[[PurePosixPath], str],
+        fold: Callable[[str], str],
+    ) -> Iterator[tuple[int, list[str]]]:
+        for i, photo in enumerate(photos):
+            if i not in self.found:
+                yield i, [fold(photo_key(name)) for name in photo.given_names]
+
+
+def _by_key(
+    files: Iterable[MaskFile], of: Callable[[MaskFile], str | None], fold: Callable[[str], str]
+) -> dict[str, list[MaskFile]]:
+    index: dict[str, list[MaskFile]] = {}
+    for mask in files:
+        if (key := of(mask)) is not None:
+            index.setdefault(fold(key), []).append(mask)
+    return index
+
+
+def _refuse_several(photos: Sequence[Photo], found: Mapping[int, Sequence[MaskFile]]) -> None:
+    for i, masks in sorted(found.items()):
+        if len(masks) > 1:
+            raise UsageError(
+                f"{photos[i].source} has several masks, {_and([mask.name for mask in masks])}: "
+                "leave the right one in the folder, or join them into one"
+            )
+    for mask, sharing in _sharing(found):
+        stems = {_stem(photos[i].given_names[0]) for i in sharing}
+        if len(stems) > 1 and len({folded(stem) for stem in stems}) == 1:
+            names = _and([str(photos[i].given_names[0]) for i in sharing])
+            raise UsageError(
+                f"{mask} would be the mask of {names}, whose names differ in case only: "
+                "call it by the full name of one of them"
+            )
+
+
+def _sharing(found: Mapping[int, Sequence[MaskFile]]) -> list[tuple[str, list[int]]]:
+    """Return the masks that several photos have, with these photos."""
+    by_mask: dict[str, list[int]] = {}
+    for i, masks in sorted(found.items()):
+        by_mask.setdefault(masks[0].name, []).append(i)
+    return [(name, sharing) for name, sharing in by_mask.items() if len(sharing) > 1]
+
+
+# --- sentences ------------------------------------------------------------------------------------
+
+
+def _notes(
+    photos: Sequence[Photo], masks: OwnMasks, found: Mapping[int, Sequence[MaskFile]]
+) -> Iterator[str]:
+    without = [str(p.given_names[0]) for i, p in enumerate(photos) if i not in found]
+    if without:
+        what = "1 photo has" if len(without) == 1 else f"{len(without)} photos have"
+        stay = "stays as it is" if len(without) == 1 else "stay as they are"
+        yield f"{what} no mask in {masks.place} and {stay}: {_some(without)}"
+    used = {mask.name for several in found.values() for mask in several}
+    idle = [m.name for m in masks.files if m.name not in used and not _is_hidden(m.name)]
+    if idle:
+        what = "1 mask belongs" if len(idle) == 1 else f"{len(idle)} masks belong"
+        yield f"{masks.place}: {what} to no photo: {_some(idle)}"
+    for name, sharing in _sharing(found):
+        yield f"{name} is the mask of {_and([str(photos[i].given_names[0]) for i in sharing])}"
+
+
+def told_of(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield sentences about the masks of finished photos, for the terminal.
+
+    Args:
+        entries: of all photos of the run.
+    """
+    others = [entry["input"] for entry in entries if OTHER_SHAPE in entry["reason"]]
+    if others:
+        what = "1 photo has" if len(others) == 1 else f"{len(others)} photos have"
+        stay = "stays as it is" if len(others) == 1 else "stay as they are"
+        yield f"{what} another shape than the mask for all photos and {stay}: {_some(others)}"
+    for begin, one, many in (
+        (images.UNDERSTOOD, "1 mask is not white on black", "{} masks are not white on black"),
+        (
+            images.EITHER_WAY,
+            "1 mask may be drawn on stored pixels, which EXIF turns",
+            "{} masks may be drawn on stored pixels, which EXIF turns",
+        ),
+    ):
+        names = [e["input"] for e in entries if any(w.startswith(begin) for w in e["warnings"])]
+        if names:
+            what = one if len(names) == 1 else many.format(len(names))
+            yield f"{what}; the report says how it was taken: {_some(names)}"
+
+
+def fits_none(entries: Sequence[Entry]) -> bool:
+    """Whether the one mask for all photos has the shape of none of them."""
+    return bool(entries) and all(OTHER_SHAPE in entry["reason"] for entry in entries)
+
+
+def _nothing_matched(photos: Sequence[Photo], masks: OwnMasks) -> str:
+    """Say what was looked for, and what a file that was found would have to be called."""
+    photo = photos[0].given_names[0]
+    stem = photo.with_name(photo.stem)
+    wanted = f"{stem}.png, {photo}.png or {stem}_mask.png, in any format"
+    files = [mask.name for mask in masks.files if not _is_hidden(mask.name)]
+    if not files:
+        return f"no mask is in {masks.place}: of {photo} it would be {wanted}"
+    how = f"if {files[0]} is its mask, call it {stem}{PurePosixPath(files[0]).suffix}"
+    if len(files) == 1:
+        how += f"; if it is for every photo, give the file: --masks {masks.place / files[0]}"
+    return (
+        f"no photo has a mask in {masks.place}: of {photo} it would be {wanted}; there is "
+        f"{_some(files)}; {how}"
+    )
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def _and(names: Sequence[str]) -> str:
+    shown = list(names[:_SHOWN]) + [f"{len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]

@@ -1,0 +1,399 @@
+"""Which mask is whose: names that people and other programs give, and what the terminal says."""
+
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch.own_masks import MaskFile
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.scan import Plan, plan_run
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.storage.location import parse_location
+from tests.support.scenes import scene
+
+if TYPE_CHECKING:
+    import fsspec
+
+OPTIONS = ("--no-probe", "--detail", "none", "--offline")
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"never opened by scan")
+
+
+def given(plan: Plan, masks: Path) -> dict[str, str | None]:
+    """Return the mask of every photo, by their names."""
+    return {
+        str(photo.relative): None
+        if photo.own_mask is None
+        else str(Path(str(photo.own_mask)).relative_to(masks))
+        for photo in plan.photos
+    }
+
+
+def planned(tmp_path: Path, photos: list[str], masks: list[str]) -> dict[str, str | None]:
+    touch(tmp_path / "p", *photos)
+    touch(tmp_path / "m", *masks)
+    return given(plan_run([tmp_path / "p"], masks=tmp_path / "m"), tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        *("a.png", "a.PNG", "a.jpg", "a.JPEG", "a.webp", "a.tif", "a.bmp", "a.gif"),
+        *("a.jpg.png", "A.PNG", "A.JPG.PNG", "a.jpg.tiff"),
+        *("a_mask.png", "a-mask.jpg", "a.mask.png", "a mask.png", "a_masks.png", "a_Mask.PNG"),
+        *("a_mask001.png", "a_mask000.png", "a_mask1.png", "a_mask_1.png", "a-mask 2.png"),
+        *("a (mask).png", "mask_a.png", "mask-a.jpg", "a.jpg_mask.png", "a.jpg-mask001.png"),
+    ],
+)
+def test_a_mask_has_the_names_that_people_and_programs_give(mask: str, tmp_path: Path) -> None:
+    for folder in ("", "rome/"):
+        root = tmp_path / f"x{folder}"
+        assert planned(root, [f"{folder}a.jpg"], [folder + mask]) == {
+            f"{folder}a.jpg": folder + mask
+        }
+
+
+@pytest.mark.parametrize("name", ["b.png", "a1.png", "a2_mask.png", "sub/a.png", "amask.png"])
+def test_a_mask_of_another_name_is_nobodys(name: str, tmp_path: Path) -> None:
+    found = planned(tmp_path, ["a.jpg", "c.jpg"], [name, "c.png"])
+    assert found == {"a.jpg": None, "c.jpg": "c.png"}
+
+
+def test_unicode_spellings_are_one_name(tmp_path: Path) -> None:
+    composed, split = (unicodedata.normalize(form, "Jürgen é") for form in ("NFC", "NFD"))
+    assert composed != split
+    assert MaskFile.of(tmp_path, f"{split}.png").base == composed
+    found = planned(tmp_path, [f"{composed}.jpg"], [f"{split}_mask.png"])
+    assert found == {f"{composed}.jpg": f"{split}_mask.png"}
+    found = planned(tmp_path / "2", [f"{split}/{split}.jpg"], [f"{composed}/{composed}.png"])
+    assert found == {f"{split}/{split}.jpg": f"{composed}/{composed}.png"}
+
+
+def test_the_full_name_belongs_to_one_photo_and_a_stem_to_all_that_share_it(
+    tmp_path: Path,
+) -> None:
+    photos = ["a.jpg", "a.png", "b.heic", "b.jpg", "c_mask.jpg", "c.jpg"]
+    touch(tmp_path / "p", *photos)
+    masks = ["a.jpg.png", "a.png", "b.png", "c_mask.png", "c.png"]
+    touch(tmp_path / "m", *masks)
+    plan = plan_run([tmp_path / "p"], masks=tmp_path / "m")
+    assert given(plan, tmp_path / "m") == {
+        "a.jpg": "a.jpg.png",
+        "a.png": "a.png",
+        "b.heic": "b.png",
+        "b.jpg": "b.png",
+        "c.jpg": "c.png",
+        "c_mask.jpg": "c_mask.png",
+    }
+    assert plan.told == ("b.png is the mask of b.heic and b.jpg",)
+
+
+def test_case_counts_where_it_tells_photos_apart(tmp_path: Path) -> None:
+    found = planned(tmp_path, ["A.jpg", "a.jpg"], ["A.png", "a.PNG"])
+    assert found == {"A.jpg": "A.png", "a.jpg": "a.PNG"}
+    assert planned(tmp_path / "2", ["A.jpg", "a.jpg"], ["a.png"]) == {
+        "A.jpg": None,
+        "a.jpg": "a.png",
+    }
+    with pytest.raises(UsageError, match=r"aB\.png would be the mask of AB\.jpg and ab\.jpg"):
+        planned(tmp_path / "3", ["AB.jpg", "ab.jpg"], ["aB.png"])
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        ["a.png", "a.jpg"],
+        ["a.png", "a_mask.png"],
+        ["a_mask001.png", "a_mask002.png"],
+        ["a.jpg.png", "a.jpg_mask.png"],
+    ],
+)
+def test_two_masks_of_one_photo_are_refused_by_name(masks: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has several masks") as refused:
+        planned(tmp_path, ["a.jpg"], masks)
+    assert all(name in str(refused.value) for name in masks)
+
+
+def test_a_name_within_the_folder_serves_only_if_one_photo_has_it(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.jpg", "b/x.jpg", "b/y.jpg", "m/x.png", "m/y.png", "m/a/x.png")
+    plan = plan_run([tmp_path / "a", tmp_path / "b"], tmp_path / "out", masks=tmp_path / "m")
+    assert given(plan, tmp_path / "m") == {
+        "a/x.jpg": "a/x.png",
+        "b/x.jpg": None,
+        "b/y.jpg": "y.png",
+    }
+
+
+def test_the_terminal_names_photos_without_a_mask_and_masks_without_a_photo(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path / "p", *(f"{name}.jpg" for name in "abcde"))
+    touch(tmp_path / "m", "a.png", "x.png", "y.PNG", ".hidden.png", "notes.txt")
+    plan = plan_run([tmp_path / "p"], masks=tmp_path / "m")
+    assert plan.told == (
+        f"4 photos have no mask in {tmp_path / 'm'} and stay as they are: b.jpg, c.jpg, d.jpg "
+        "and 1 more",
+        f"{tmp_path / 'm'}: 2 masks belong to no photo: x.png, y.PNG",
+    )
+    assert plan.notes[:2] == plan.told
+
+
+def test_no_mask_at_all_is_refused_with_a_name_that_would_do(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        planned(tmp_path, ["rome/a.jpg"], ["a.png", "b.png"])
+    message = str(refused.value)
+    for part in ("rome/a.png", "rome/a.jpg.png", "rome/a_mask.png", "a.png, b.png"):
+        assert part in message
+    assert "if a.png is its mask, call it rome/a.png" in message
+    with pytest.raises(UsageError, match=r"give the file: --masks .*m/mask\.png"):
+        planned(tmp_path / "2", ["a.jpg", "b.jpg"], ["mask.png"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no mask is in"):
+        plan_run([tmp_path / "p"], masks=tmp_path / "empty")
+    with pytest.raises(UsageError, match="no such folder of masks"):
+        plan_run([tmp_path / "p"], masks=tmp_path / "none")
+
+
+def test_masks_in_a_folder_of_the_photos_are_no_photos(tmp_path: Path) -> None:
+    touch(tmp_path / "p", "a.jpg", "masks/a.png", "masks/b.png")
+    plan = plan_run([tmp_path / "p"], masks=tmp_path / "p" / "masks")
+    assert given(plan, tmp_path / "p" / "masks") == {"a.jpg": "a.png"}
+
+
+@pytest.mark.parametrize("inputs", [["."], ["a.jpg", "a_mask001.png", "b.jpg", "b.jpg.png"]])
+def test_masks_beside_their_photos_are_told_by_their_names(
+    inputs: list[str], tmp_path: Path
+) -> None:
+    p = tmp_path / "p"
+    touch(p, "a.jpg", "a_mask001.png", "b.jpg", "b.jpg.png", "cleaned/a.png")
+    plan = plan_run([p / name for name in inputs], p / "cleaned", masks=p)
+    assert given(plan, p) == {"a.jpg": "a_mask001.png", "b.jpg": "b.jpg.png"}
+    assert plan.told == ()
+
+
+def test_a_mask_without_its_photo_is_no_photo_either(tmp_path: Path) -> None:
+    p = tmp_path / "p"
+    touch(p, "a.jpg", "a.heic", "a-mask.png", "gone_mask.png")
+    plan = plan_run([p], masks=p)
+    assert given(plan, p) == {"a.heic": "a-mask.png", "a.jpg": "a-mask.png"}
+    assert f"{p}: 1 mask belongs to no photo: gone_mask.png" in plan.told
+
+
+def test_photos_below_the_folder_of_masks_are_no_masks(tmp_path: Path) -> None:
+    touch(tmp_path, "photos/a.jpg", "photos/b.jpg", "a.png")
+    plan = plan_run([tmp_path / "photos"], masks=tmp_path)
+    assert given(plan, tmp_path) == {"a.jpg": "a.png", "b.jpg": None}
+    assert len(plan.told) == 1
+
+
+@pytest.mark.parametrize("masks", [[], ["a_mask.png"]])
+def test_a_photo_and_a_mask_of_one_name_in_one_folder_are_refused(
+    masks: list[str], tmp_path: Path
+) -> None:
+    p = tmp_path / "p"
+    touch(p, "a.jpg", "a.png", *masks)
+    with pytest.raises(UsageError, match=r"a\.jpg and a\.png have one name.*Call masks a_mask"):
+        plan_run([p], masks=p)
+
+
+def test_output_among_masks_and_links(tmp_path: Path) -> None:
+    touch(tmp_path, "p/a.jpg", "m/a.png", "m/out/b.png", "far/c.png", "p/c/c.jpg")
+    (tmp_path / "m" / "c").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "m")
+    plan = plan_run([tmp_path / "p"], tmp_path / "m" / "out", masks=tmp_path / "m")
+    assert given(plan, tmp_path / "m") == {"a.jpg": "a.png", "c/c.jpg": "c/c.png"}
+    with pytest.raises(UsageError, match=r"the output folder .* name another folder"):
+        plan_run([tmp_path / "p"], tmp_path / "m", masks=tmp_path / "m")
+
+
+def test_one_file_is_the_mask_of_all_and_no_photo(tmp_path: Path) -> None:
+    touch(tmp_path, "p/a.jpg", "p/sub/b.jpg", "p/mask.png")
+    plan = plan_run([tmp_path / "p"], masks=tmp_path / "p" / "mask.png")
+    assert given(plan, tmp_path / "p") == {"a.jpg": "mask.png", "sub/b.jpg": "mask.png"}
+    assert plan.told == ()
+
+
+# --- whole runs -----------------------------------------------------------------------------------
+
+
+def picture(size: tuple[int, int] = (120, 160), seed: int = 0) -> Image.Image:
+    return Image.fromarray(scene(*size, seed=seed))
+
+
+def mask(size: tuple[int, int] = (120, 160)) -> Image.Image:
+    drawn = np.zeros(size, bool)
+    drawn[size[0] // 3 : size[0] // 2, size[1] // 3 : size[1] // 2] = True
+    return Image.fromarray(drawn)
+
+
+@pytest.fixture
+def home(tmp_path: Path, cheap: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with photos a and b of one shape, and c of another."""
+    monkeypatch.chdir(tmp_path)
+    Path("p").mkdir()
+    Path("m").mkdir()
+    for i, name in enumerate("ab"):
+        picture(seed=i).save(f"p/{name}.png")
+    picture((160, 120)).save("p/c.png")
+    return tmp_path
+
+
+def entries(out: str = "cleaned") -> dict[str, Any]:
+    report = json.loads(Path(out, "report.json").read_text())
+    return {entry["input"]: entry for entry in report["photos"]}
+
+
+def test_photos_without_a_mask_stay_and_are_named(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask().save("m/a_mask001.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "p"]) == 0
+    told = entries()
+    assert [told[name]["status"] != "unchanged" for name in told] == [True, False, False]
+    assert told["b.png"]["reason"] == "no mask for it in m"
+    assert "2 photos have no mask in m and stay as they are: b.png, c.png" in (
+        capsys.readouterr().err
+    )
+
+
+def test_no_match_ends_the_run_before_work(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask().save("m/other.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "p"]) == 2
+    assert "no photo has a mask in m" in capsys.readouterr().err
+    assert not Path("cleaned").exists()
+
+
+def test_one_file_for_all_cleans_the_photos_of_its_shape(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask((60, 80)).save("m/stamp.png")
+    for again in (False, True):
+        assert cli.main([*OPTIONS, "--masks", "m/stamp.png", "p"]) == 0
+        told = entries()
+        assert told["c.png"]["status"] == ("skipped" if again else "unchanged")
+        assert "another shape" in told["c.png"]["reason"]
+        assert "80 x 60" in told["c.png"]["reason"]
+        assert all(told[name]["hole_share"] > 0.02 for name in ("a.png", "b.png"))
+        assert "1 photo has another shape than the mask for all photos" in capsys.readouterr().err
+    Image.open("p/c.png").save("m/c.png")
+    assert cli.main([*OPTIONS, "--masks", "m/stamp.png", "-o", "out", "p/c.png"]) == 1
+    assert entries("out")["c.png"]["status"] == "unchanged"
+
+
+def test_masks_in_the_photos_folder_are_never_cleaned(home: Path) -> None:
+    mask().save("p/a-mask.png")
+    assert cli.main([*OPTIONS, "--masks", "p", "p"]) == 0
+    told = entries()
+    assert list(told) == ["a.png", "b.png", "c.png"]
+    assert told["a.png"]["hole_share"] > 0.02
+    assert not Path("cleaned/a-mask.png").exists()
+
+
+def test_a_mask_that_is_understood_or_refused_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = np.asarray(mask())
+    red = np.zeros((*drawn.shape, 3), np.uint8)
+    red[drawn] = (220, 20, 20)
+    Image.fromarray(red).save("m/a.png")
+    picture(seed=3).save("m/b.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "p"]) == 1
+    told = entries()
+    assert told["a.png"]["warnings"] == ["its own mask: red is removed (it is red on black)"]
+    assert told["b.png"]["status"] == "failed"
+    assert "m/b.png: this is no mask" in told["b.png"]["error"]
+    assert "1 mask is not white on black; the report says how it was taken: a.png" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_mask_that_is_mostly_white_fails_with_a_hint(home: Path) -> None:
+    inverted = Image.fromarray(~np.asarray(mask()))
+    inverted.save("m/a.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "-o", "cleaned", "p/a.png"]) == 1
+    entry = entries()["a.png"]
+    assert entry["status"] == "failed"
+    assert "invert it" in entry["error"]
+
+
+@pytest.mark.parametrize("turn", [2, 3, 4, 6])
+def test_a_mask_on_the_stored_pixels_of_a_turned_photo_is_doubted(
+    turn: int, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bright square lies off the middle; the mask covers it on the stored pixels only."""
+    stored = np.random.default_rng(0).integers(90, 110, (150, 150, 3)).astype(np.uint8)
+    drawn = np.zeros((150, 150), bool)
+    drawn[20:60, 30:70] = True
+    stored[drawn] = (240, 240, 30)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(stored).save("p/t.jpg", exif=exif, quality=95)
+    Image.fromarray(drawn).save("m/t.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "-o", "cleaned", "p/t.jpg"]) == 0
+    entry = entries()["t.jpg"]
+    assert entry["status"] == "review"
+    assert "stored pixels" in entry["reason"]
+    assert f"EXIF orientation {turn}" in entry["warnings"][0]
+    assert "1 mask may be drawn on stored pixels" in capsys.readouterr().err
+    # With the same orientation in its own file the mask lies right, and nothing is to be said.
+    Image.fromarray(drawn).convert("L").save("m/t.png", exif=exif)
+    assert cli.main([*OPTIONS, "--masks", "m", "-o", "right", "p/t.jpg"]) == 0
+    right = entries("right")["t.jpg"]
+    assert not right["warnings"]
+    assert "stored pixels" not in right["reason"]
+    # Drawn upright, it is warned of and not doubted.
+    upright = Image.open("p/t.jpg")
+    seen = np.asarray(upright.transpose(_TURNS[turn]).convert("RGB"))
+    Image.fromarray(seen[..., 0] > 180).save("m/t.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "-o", "seen", "p/t.jpg"]) == 0
+    assert "stored pixels" not in entries("seen")["t.jpg"]["reason"]
+    assert len(entries("seen")["t.jpg"]["warnings"]) == 1
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    6: Image.Transpose.ROTATE_270,
+}
+
+
+def test_masks_in_a_bucket(memory: fsspec.AbstractFileSystem, cheap: None) -> None:
+    def content(image: Image.Image) -> bytes:
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        return file.getvalue()
+
+    memory.pipe("/photos/a.png", content(picture()))
+    memory.pipe("/photos/sub/b.png", content(picture(seed=1)))
+    memory.pipe("/photos/a_mask.png", content(mask()))
+    memory.pipe("/m/SUB/B.PNG", content(mask()))
+    memory.pipe("/m/all.png", content(mask()))
+    cases = {
+        "memory://photos": {"a.png": True, "sub/b.png": False},
+        "memory://m": {"a.png": False, "a_mask.png": False, "sub/b.png": True},
+        "memory://m/all.png": {"a.png": True, "a_mask.png": True, "sub/b.png": True},
+    }
+    for i, (masks, expected) in enumerate(cases.items()):
+        batch = BatchSettings(
+            output=parse_location(f"memory://out{i}"), masks=parse_location(masks)
+        )
+        result = remove_folder([parse_location("memory://photos")], Settings(probe=False), batch)
+        assert {p["input"]: p["hole_share"] > 0 for p in result.photos} == expected
+    assert PurePosixPath("a_mask.png").name not in str(memory.find("/out0"))

@@ -1,0 +1,206 @@
+"""What a mask file may hold: white on black, other marks, and pictures that are no masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from remove_objects.pipeline.errors import UnreadableError
+from remove_objects.pipeline.images.mask_contents import Meaning, understand
+from remove_objects.pipeline.images.read import read_photo
+from tests.support.scenes import scene
+
+SIZE = (96, 128)
+SAMPLES = Path(__file__).parents[3] / "sample_images"
+
+
+def _shape() -> np.ndarray[Any, np.dtype[np.bool_]]:
+    image = Image.new("1", SIZE[::-1])
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((30, 20, 70, 80), fill=1)
+    draw.line((90, 10, 110, 85), fill=1, width=3)
+    return np.array(image)
+
+
+SHAPE = _shape()
+BYTES = (SHAPE * 255).astype(np.uint8)
+GREY = Image.fromarray(BYTES)
+NOTHING, FULL = np.zeros_like(BYTES), np.full_like(BYTES, 255)
+PHOTO = scene(*SIZE)
+#: VOC's colours of the labels 0 to 3, and white rims.
+VOC = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [0] * 756
+
+
+def stack(*bands: Any) -> Image.Image:
+    return Image.fromarray(np.dstack([np.asarray(band, np.uint8) for band in bands]))
+
+
+def painted(colour: tuple[int, ...], ground: Any = 0) -> Image.Image:
+    return Image.fromarray(np.where(SHAPE[..., None], np.array(colour), ground).astype(np.uint8))
+
+
+def soft(image: Image.Image, radius: float = 1.5) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(radius))
+
+
+def indexed(labels: Any, palette: list[int]) -> Image.Image:
+    image = Image.fromarray(np.asarray(labels, np.uint8), "P")
+    image.putpalette(palette)
+    return image
+
+
+def read(image: Image.Image, folder: Path, suffix: str = "png", **options: Any) -> Meaning:
+    path = folder / f"m.{suffix}"
+    image.save(path, **options)
+    return understand(read_photo(path))
+
+
+def likeness(meaning: Meaning) -> float:
+    """Return the intersection over union of a mask and ``SHAPE``."""
+    return float((meaning.mask & SHAPE).sum() / (meaning.mask | SHAPE).sum())
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tif"])
+@pytest.mark.parametrize("change", [None, soft, lambda g: soft(g, 4), lambda g: g.convert("RGB")])
+def test_white_on_black_needs_no_words(
+    suffix: str, change: Callable[[Image.Image], Image.Image] | None, tmp_path: Path
+) -> None:
+    meaning = read(GREY if change is None else change(GREY), tmp_path, suffix)
+    assert meaning.how == ""
+    assert likeness(meaning) > (0.99 if change is None else 0.8)
+
+
+@pytest.mark.parametrize("quality", [10, 30, 75])
+def test_the_noise_of_jpeg_is_no_texture(quality: int, tmp_path: Path) -> None:
+    for mode in ("L", "RGB"):
+        assert likeness(read(GREY.convert(mode), tmp_path, "jpg", quality=quality)) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (stack(NOTHING, NOTHING, NOTHING, BYTES), "opaque pixels are removed (it is black"),
+        (Image.merge("LA", (Image.fromarray(NOTHING), GREY)), "opaque pixels are removed"),
+        (stack(BYTES, NOTHING, NOTHING, BYTES), "opaque pixels are removed (it is red"),
+        (stack(BYTES, NOTHING, NOTHING, BYTES // 2), "opaque pixels are removed (it is red"),
+        (stack(NOTHING, FULL, NOTHING, soft(GREY)), "opaque pixels are removed (it is green"),
+        (stack(BYTES, BYTES, BYTES, BYTES), ""),
+        (stack(FULL, FULL, FULL, BYTES), ""),
+        (stack(BYTES, BYTES, BYTES, np.where(SHAPE, 255, 120)), ""),
+        (stack(NOTHING, NOTHING, NOTHING, 255 - BYTES), "transparent pixels are removed"),
+        (stack(FULL, FULL, FULL, 255 - BYTES), "transparent pixels are removed"),
+    ],
+)
+def test_an_alpha_channel_is_understood(image: Image.Image, words: str, tmp_path: Path) -> None:
+    meaning = read(image, tmp_path)
+    assert words in meaning.how
+    assert bool(words) == bool(meaning.how)
+    assert likeness(meaning) > 0.9
+
+
+SECOND = np.zeros(SIZE, bool)
+SECOND[10:20, 5:20] = True
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.fromarray(SHAPE.astype(np.uint8)), SHAPE),
+        (Image.fromarray(SHAPE.astype(np.uint16)), SHAPE),
+        (Image.fromarray((SHAPE * 15).astype(np.uint8)), SHAPE),
+        (Image.fromarray((SHAPE * 100).astype(np.uint8)), SHAPE),
+        (Image.fromarray((SHAPE * 1 + SECOND * 7).astype(np.uint8)), SHAPE | SECOND),
+        (Image.fromarray(np.where(SECOND, 255, SHAPE * 15).astype(np.uint8)), SHAPE | SECOND),
+        (indexed(SHAPE, VOC), SHAPE),
+        (indexed(SHAPE * 1 + SECOND * 2, VOC), SHAPE | SECOND),
+        (indexed(SHAPE, [0, 0, 0]), SHAPE),
+    ],
+)
+def test_labels_are_understood(image: Image.Image, expected: Any, tmp_path: Path) -> None:
+    meaning = read(image, tmp_path)
+    np.testing.assert_array_equal(meaning.mask, expected)
+    assert meaning.how
+
+
+@pytest.mark.parametrize("ground", [0, 255])
+@pytest.mark.parametrize(
+    ("colour", "name"),
+    [
+        ((255, 0, 0), "red"),
+        ((0, 255, 0), "green"),
+        ((255, 0, 255), "magenta"),
+        ((120, 0, 0), "red"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_one_strong_colour_is_understood(
+    suffix: str, colour: tuple[int, ...], name: str, ground: int, tmp_path: Path
+) -> None:
+    for image in (painted(colour, ground), soft(painted(colour, ground))):
+        meaning = read(image, tmp_path, suffix)
+        assert meaning.how.startswith(f"{name} is removed")
+        assert likeness(meaning) > 0.9
+
+
+def test_a_mask_in_two_other_levels_is_understood(tmp_path: Path) -> None:
+    meaning = read(Image.fromarray((SHAPE * 100).astype(np.uint8)), tmp_path, "jpg")
+    assert "brighter of its two levels" in meaning.how
+    assert likeness(meaning) > 0.97
+    bright = Image.fromarray(np.where(SHAPE, 220, 30).astype(np.uint8))
+    assert read(bright, tmp_path, "jpg").how == ""
+
+
+def test_black_and_white_pictures(tmp_path: Path) -> None:
+    assert not read(Image.fromarray(NOTHING), tmp_path, "jpg").mask.any()
+    assert read(Image.fromarray(FULL), tmp_path).mask.all()
+    assert not read(stack(PHOTO, NOTHING), tmp_path).mask.any()
+
+
+COLOURS = Image.fromarray(PHOTO)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (COLOURS, "photo"),
+        (COLOURS.convert("L"), "many levels"),
+        (COLOURS.point(lambda level: level // 5), "photo"),
+        (painted((255, 0, 0), PHOTO), "painted red"),
+        (painted((0, 0, 0), PHOTO), "photo"),
+        (painted((255, 255, 255), PHOTO), "photo"),
+        (painted((255, 255, 255), np.asarray(COLOURS.convert("L"))[..., None]), "like a photo"),
+        (Image.blend(COLOURS, painted((255, 0, 0), PHOTO), 0.5), "a photo"),
+    ],
+)
+def test_a_photo_is_no_mask(image: Image.Image, found: str, suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match=f"this is no mask: .*{found}.*paint what goes white"):
+        read(image, tmp_path, suffix)
+
+
+def test_a_photo_with_transparent_pixels_is_no_mask(tmp_path: Path) -> None:
+    for alpha in (BYTES, 255 - BYTES):
+        with pytest.raises(UnreadableError, match=r"a photo of which \d+% is transparent"):
+            read(stack(PHOTO, alpha), tmp_path)
+
+
+def test_what_may_mean_either_is_refused(tmp_path: Path) -> None:
+    half = np.zeros(SIZE, np.uint8)
+    half[:, :80] = 255
+    with pytest.raises(UnreadableError, match="either may be meant"):
+        read(stack(NOTHING, NOTHING, NOTHING, half), tmp_path)
+    with pytest.raises(UnreadableError, match=r"several grey levels \(0, 20, 150\)"):
+        read(Image.fromarray((SHAPE * 20 + SECOND * 150).astype(np.uint8)), tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.*g")))
+def test_no_sample_picture_is_taken_for_a_mask(name: str, tmp_path: Path) -> None:
+    with Image.open(SAMPLES / name) as picture:
+        for image in (picture.convert("RGB"), picture.convert("L"), picture.resize((64, 48))):
+            with pytest.raises(UnreadableError, match="this is no mask"):
+                read(image, tmp_path)

@@ -170,15 +170,16 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def holds(masks: Location, given: Location) -> bool:
+def hold_inputs(masks: Location, inputs: Iterable[Location]) -> bool:
     """Whether an input is the folder of masks or lies inside it."""
-    if isinstance(masks, RemotePath) or isinstance(given, RemotePath):
-        return (
-            isinstance(masks, RemotePath)
-            and isinstance(given, RemotePath)
-            and given.is_below(masks)
-        )
-    return masks.is_dir() and given.resolve().is_relative_to(masks.resolve())
+    if isinstance(masks, RemotePath):
+        return any(isinstance(given, RemotePath) and given.is_below(masks) for given in inputs)
+    if not masks.is_dir():
+        return False
+    top = masks.resolve()
+    local = [given for given in inputs if isinstance(given, Path)]
+    folders = {given if given.is_dir() else given.parent for given in local}
+    return any(folder.resolve().is_relative_to(top) for folder in folders)
 
 
 # --- masks and photos in one folder ---------------------------------------------------------------

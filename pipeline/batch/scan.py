@@ -7,7 +7,7 @@ to recognise one whose folder was moved.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -113,10 +113,9 @@ def plan_run(
         if isinstance(given, Path) and (why := why_missing(given)):
             raise UsageError(f"{given}: {why}")
     output = _output_folder(given_all, output)
-    for given in given_all:
-        _refuse_overlap(given, output)
+    _refuse_overlaps(given_all, output)
     without_photos = [*exclude]
-    if masks is not None and not any(own_masks.holds(masks, given) for given in given_all):
+    if masks is not None and not own_masks.hold_inputs(masks, given_all):
         without_photos.append(masks)
     for folder in (*exclude, *([masks] if masks else ())):
         _refuse_results_among(folder, output)
@@ -274,6 +273,17 @@ def _refuse_results_among(folder: Location, output: Location) -> None:
             f"{folder} {where} the output folder {output}: results would replace what you gave, or "
             "serve as masks the next time; name another folder with --output"
         )
+
+
+def _refuse_overlaps(inputs: Iterable[Location], output: Location) -> None:
+    """Refuse inputs that are the output folder or lie inside it; of files, once for each folder."""
+    apart: set[Path] = set()
+    for given in inputs:
+        is_plain = isinstance(given, Path) and given.is_file() and not given.is_symlink()
+        if not is_plain or given.parent not in apart:
+            _refuse_overlap(given, output)
+        if is_plain and isinstance(given, Path):
+            apart.add(given.parent)
 
 
 def _refuse_overlap(given: Location, output: Location) -> None:

@@ -152,7 +152,8 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         type=_dilate,
         default=None,
         metavar="auto|PIXELS",
-        help="widen the mask by so many pixels (default auto: 1.2 %% of the longer side)",
+        help="widen the mask by so many pixels (default auto: 1.2 %% of the longer side; your own "
+        "masks to the edge of the object, as far as the picture shows it)",
     )
 
 

@@ -32,7 +32,8 @@ class Settings:
         segmenter: the network that finds the objects; ``auto`` prefers ``fcn_resnet101``.
         threshold: the least probability of a removed pixel, in (0, 1), of the removed classes
             together.
-        dilate: radius in pixels by which the mask is widened; None for ``auto_dilate``.
+        dilate: radius in pixels by which the mask is widened; None for ``auto_dilate`` of a
+            segmented mask, and to its object's edge of a given one.
         route: the inpainter; ``auto`` chooses one for each hole.
         detail: ``texture`` fills holes with the photo's own texture, ``none`` with the networks'
             enlarged prediction.

@@ -222,7 +222,7 @@ class Board:
         session.require_unchanged()
         settings = replace(
             self.opened.settings,
-            dilate=None,
+            dilate=0,  # what is seen is removed; the page has its own control for widening
             route=route,
             probe=probe,
             compare=COMPARISONS if compare else (),

@@ -1,4 +1,4 @@
-"""Which pixels of a photo are removed: segment or take the given mask, dilate, split into holes."""
+"""Which pixels of a photo are removed: segment or take the given mask, widen, split into holes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..config import auto_dilate
 from ..detect import mask, multi_scale
+from ..detect.edge import widen_to_edge
 from ..detect.prefilter import LEAST_PEAK, peak_probability
 from ..types import FloatArray, Hole, Mask, Pixels
 from .request import Removal
@@ -22,7 +23,7 @@ class Selection:
     """The pixels to remove.
 
     Attributes:
-        hole_mask: HW bool, True = remove, dilated.
+        hole_mask: HW bool, True = remove, widened.
         holes: the parts of ``hole_mask`` that are filled together, largest first.
         classes: share of the photo by class, before dilation; empty for a given mask.
         probability: hw float32, probability of the removed classes at the segmenter's own size;
@@ -51,7 +52,12 @@ def select(rgb: Pixels, removal: Removal, networks: Networks) -> Selection:
         networks: loads the segmenter, unless a mask is given.
     """
     if removal.mask is not None:
-        holes, hole_mask = _dilated_holes(removal.mask.astype(bool), removal.dilate or 0)
+        given = removal.mask.astype(bool)
+        if removal.dilate is None:
+            hole_mask = widen_to_edge(rgb, given)
+            holes = mask.find_holes(hole_mask)
+        else:
+            holes, hole_mask = _dilated_holes(given, removal.dilate)
         return Selection(hole_mask, holes, why_empty="" if holes else "the mask is empty")
     height, width = rgb.shape[:2]
     missing = f"no {' or '.join(removal.classes)} was found"

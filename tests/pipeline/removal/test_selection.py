@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from remove_objects.pipeline.config import Settings, auto_dilate
+from remove_objects.pipeline.detect import mask
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
-from remove_objects.pipeline.types import Photo
+from remove_objects.pipeline.types import Mask, Photo
 from tests.support.scenes import scene, two_people
 
 
-def test_a_given_mask_is_not_dilated_unless_a_radius_is_given(red_is_person: None) -> None:
+def test_a_given_mask_is_widened_to_the_edge_evenly_or_not_at_all(red_is_person: None) -> None:
     remover, photo = ObjectRemover(Settings(probe=False)), Photo(two_people())
-    mask = np.zeros(photo.size, bool)
-    mask[20:40, 30:60] = True
-    given = remover.select(photo, Removal.from_settings(remover.settings, mask=mask))
-    assert np.array_equal(given.hole_mask, mask)
-    wider = replace(remover.settings, dilate=3)
-    selection = remover.select(photo, Removal.from_settings(wider, mask=mask))
-    assert selection.hole_mask.sum() > mask.sum()
+    person = (photo.rgb == (255, 0, 0)).all(2)
+    tight = cv2.erode(person.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+
+    def selected(dilate: int | None) -> Mask:
+        settings = replace(remover.settings, dilate=dilate)
+        return remover.select(photo, Removal.from_settings(settings, mask=tight)).hole_mask
+
+    assert np.array_equal(selected(0), tight)
+    assert np.array_equal(selected(3), mask.dilate(tight, 3))
+    to_edge = selected(None)
+    assert not (person & ~to_edge).any()
+    assert not (to_edge & ~mask.dilate(person, 2)).any()
 
 
 def test_a_segmented_mask_is_dilated_and_its_class_share_is_not(red_is_person: None) -> None:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
+import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from ...errors import UnreadableError
+from ...types import Pixels
 from ..containers.jpeg import (
     ADOBE,
     APP0,
@@ -40,6 +42,8 @@ from ..containers.jpeg import (
     icc_segments,
     parse,
 )
+from ..containers.jpeg_samples import has_bytes_behind_its_samples, needed_segments
+from ..dct.splice import SpliceError, splice
 from ..metadata.exif_xmp import essential_exif, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
 from ..metadata.icc import plain_profile
@@ -321,7 +325,12 @@ def _bare(metadata: Metadata, turn: int) -> Metadata:
 
 
 def strip(content: bytes, native: Native) -> bytes:
-    """Drop the metadata segments and everything behind the file's end; keep the coded samples."""
+    """Drop everything but the coded samples and what they need to look the same.
+
+    Raises:
+        ValueError: if there are bytes behind a scan's last block, and the package for JPEG's
+            coefficients is missing or refuses the file.
+    """
     parsed = parse(content)
     jfif = parsed.first(APP0, JFIF)
     ahead = [] if jfif is None else [Segment(APP0, jfif[:12] + b"\0\0")]
@@ -331,7 +340,37 @@ def strip(content: bytes, native: Native) -> bytes:
     ahead += icc_segments(plain_profile(native.metadata.icc))
     if payload := parsed.first(APP14, ADOBE):
         ahead.append(Segment(APP14, payload[:12]))
-    return assemble((*ahead, *(s for s in parsed.segments if not s.is_metadata)))
+    return assemble((*ahead, *_samples(parsed)))
+
+
+def _samples(parsed: Parsed) -> tuple[Segment, ...]:
+    """Return the segments of the coded samples; scans with bytes behind them are written anew."""
+    colours = tuple(s for p in parsed.segments if p.is_metadata and (s := _needed(p)))
+    segments = needed_segments(parsed)
+    before = _decoded((*colours, *segments))
+
+    def looks_the_same(others: tuple[Segment, ...]) -> bool:
+        after = _decoded((*colours, *others))
+        return after is not None and np.array_equal(before, after)
+
+    if before is None or not has_bytes_behind_its_samples(parsed, segments, looks_the_same):
+        return segments
+    try:
+        rewritten, _ = splice(
+            assemble((*colours, *segments)), before, np.zeros(before.shape[:2], bool)
+        )
+    except SpliceError as error:
+        raise ValueError(f"bytes lie behind its samples, and {error}") from error
+    return tuple(segment for segment in rewritten if not segment.is_metadata)
+
+
+def _decoded(segments: Iterable[Segment]) -> Pixels | None:
+    """Decode in the file's own bands; None if that fails."""
+    try:
+        with Image.open(BytesIO(assemble(segments)), formats=("JPEG",)) as image:
+            return np.asarray(image)
+    except (OSError, ValueError, SyntaxError):
+        return None
 
 
 def _has_density(jfif: bytes | None) -> bool:

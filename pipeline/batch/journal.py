@@ -36,8 +36,8 @@ class JournalRow(TypedDict):
     """One finished photo.
 
     ``input`` is the photo's name, and ``entry`` its row of the report. ``source`` is its file
-    (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` when it was taken
-    (``images.taken``), and ``given_marks`` the marks of its own mask and its ground truth.
+    (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` a hash of when it was
+    taken (``images.taken``), and ``given_marks`` the marks of its own mask and its ground truth.
     ``made_with`` names the settings, which ``settings`` holds in the first row of a run that has
     them. ``written`` and ``mask_written`` are the marks of its result and its mask. ``mended`` says
     that the result continues one that a person mended. ``facts`` are about the worker; they are

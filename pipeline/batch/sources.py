@@ -21,7 +21,7 @@ from itertools import chain, count
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-from ..images.taken import time_taken
+from ..images.taken import taken_mark
 from ..storage.location import Location, is_plain_name
 from ..storage.stamp import content_hash, has_same_times, is_mark, mark
 from .names import RESERVED, InputPhoto, folded
@@ -100,7 +100,7 @@ def is_another(source: Location, row: JournalRow) -> bool:
     taken, recorded = row.get("taken"), row.get("source_mark")
     if taken is None or not isinstance(source, Path) or has_same_times(source, recorded):
         return False
-    now = time_taken(source)
+    now = taken_mark(source)
     return now is not None and now != taken
 
 

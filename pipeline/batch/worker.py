@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import images
 from ..errors import OutputError, PhotoError, UnreadableError, UnwritableError
-from ..images.taken import time_taken
+from ..images.taken import taken_mark
 from ..removal.request import Removal
 from ..remover import ObjectRemover
 from ..report import entry as report
@@ -207,7 +207,7 @@ class Worker:
             row |= {"source_mark": marks[0], "given_marks": list(marks[1:])}
             _refuse_missing(task, marks)
             with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
-                if (taken := time_taken(source)) is not None:
+                if (taken := taken_mark(source)) is not None:
                     row["taken"] = taken
                 placement = _placement(task, scratch_dir)
                 current = _InProgress(task, marks, scratch_dir, written, placement, row, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def time_taken(path: Path) -> str | None:
         if (taken := _original(head[header.start() :])) is not None:
             return taken
     return None
+
+
+def taken_mark(path: Path) -> str | None:
+    """Return a hash of ``time_taken``: the journal tells photos apart and holds no metadata."""
+    taken = time_taken(path)
+    return None if taken is None else hashlib.sha256(taken.encode()).hexdigest()[:16]
 
 
 def _original(tiff: bytes) -> str | None:

@@ -351,7 +351,7 @@ def _samples(parsed: Parsed) -> tuple[Segment, ...]:
 
     def looks_the_same(others: tuple[Segment, ...]) -> bool:
         after = _decoded((*colours, *others))
-        return after is not None and np.array_equal(before, after)
+        return before is not None and after is not None and np.array_equal(before, after)
 
     if before is None or not has_bytes_behind_its_samples(parsed, segments, looks_the_same):
         return segments

@@ -19,7 +19,10 @@ from .formats import HOLE, Place, cuts, places
 from .kinds import Kind, kinds
 
 #: Kinds of which the detector cannot decode a short piece.
-_WHOLE = ("gzip", "zlib", "base64 of zlib", "UTF-16", "base64url")
+_WHOLE = (
+    *("gzip", "zlib", "base64 of zlib", "UTF-16", "base64url"),
+    *("ASCII 85", "decimal numbers", "hexadecimal with spaces", "hexadecimal with colons"),
+)
 
 
 class Mode(Enum):

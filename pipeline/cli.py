@@ -22,6 +22,7 @@ from .config import (
     LARGEST_MAX_PIXELS,
     MAX_PIXELS,
     METADATA,
+    RAW_OUTPUTS,
     ROUTES,
     SEGMENTERS,
     Settings,
@@ -169,6 +170,13 @@ def _add_picture(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--lossless", action="store_true", help="write PNG if the photo's own format is lossy"
+    )
+    group.add_argument(
+        "--raw-output",
+        choices=RAW_OUTPUTS,
+        default="tiff",
+        help="format of cleaned RAW photos (extra raw): tiff, 16 bits, as IMG_1.DNG.tif (default), "
+        "or jpeg, as IMG_1.DNG.jpg",
     )
     group.add_argument(
         "--strip-metadata",
@@ -414,6 +422,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         prefilter=args.prefilter,
         strip_metadata=args.strip_metadata,
         keep_metadata=args.keep_metadata,
+        raw_output=args.raw_output,
     )
 
 

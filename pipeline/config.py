@@ -13,6 +13,7 @@ SEGMENTERS = ("auto", "fcn_resnet101", "compact")
 ROUTES = ("auto", "edge", "face", "free-form")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DETAILS = ("texture", "none")
+RAW_OUTPUTS = ("tiff", "jpeg")
 COMPARISONS = ("navier-stokes", "telea")
 METADATA = ("known", "all")
 
@@ -44,6 +45,7 @@ class Settings:
         compare: classical methods that fill the same holes too, for the report.
         prefilter: run the compact segmenter first, and a slower one only on photos in which it
             sees a trace of the classes.
+        raw_output: the format of a cleaned RAW photo, ``tiff`` (16 bits) or ``jpeg``.
         strip_metadata: write photos, unchanged ones too, without the metadata that their pixels
             do not need.
         keep_metadata: what a photo keeps in which something was removed: ``known`` metadata only,
@@ -63,6 +65,7 @@ class Settings:
     prefilter: bool = True
     strip_metadata: bool = False
     keep_metadata: str = "known"
+    raw_output: str = "tiff"
 
     def __post_init__(self) -> None:
         for name, value, legal in (
@@ -71,6 +74,7 @@ class Settings:
             ("detail", self.detail, DETAILS),
             ("device", self.device, DEVICES),
             ("keep_metadata", self.keep_metadata, METADATA),
+            ("raw_output", self.raw_output, RAW_OUTPUTS),
         ):
             if value not in legal:
                 raise UsageError(f"{name} must be one of {', '.join(legal)}; got '{value}'")
@@ -85,6 +89,8 @@ class Settings:
             raise UsageError(f"compare takes {' and '.join(COMPARISONS)}; got '{unknown[0]}'")
         if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1; got {self.threshold}")
+        if self.lossless and self.raw_output == "jpeg":
+            raise UsageError("--lossless and --raw-output jpeg contradict each other; give one")
         if self.dilate is not None and not (
             isinstance(self.dilate, Integral) and 0 <= self.dilate <= 2000
         ):

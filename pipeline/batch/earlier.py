@@ -6,6 +6,7 @@ from collections.abc import Container
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from ..images.suffixes import result_names
 from ..report.entry_metrics import EARLIER
 from ..storage.stamp import is_unchanged
 from ..types import Status
@@ -66,7 +67,7 @@ def with_present_mask(entry: Entry, standing: Standing) -> Entry:
 
 def is_result_of(name: str, output: str) -> bool:
     """Whether a row's result is its photo's: a damaged or forged row may name any other file."""
-    return output in (name, f"{name}.png")
+    return output in result_names(name)
 
 
 def _still_waits(row: JournalRow) -> bool:

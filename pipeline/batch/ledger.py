@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..config import Settings
 from ..errors import UsageError, WeightsError
-from ..images.suffixes import LOSSY_SUFFIXES
+from ..images.suffixes import added_suffix, result_names
 from ..storage.layout import REPLACED
 from ..storage.location import (
     Location,
@@ -228,13 +228,14 @@ class Ledger:
     def _other_owner(self, task: Task) -> JournalRow | None:
         """Return the row of another photo whose result stands where this one's would go.
 
-        With ``--lossless``, the result of ``a.jpg`` has the name of the photo ``a.jpg.png``.
+        With ``--lossless``, the result of ``a.jpg`` has the name of the photo ``a.jpg.png``, and
+        that of a RAW ``a.dng`` the name of ``a.dng.tif``.
         """
-        places = [str(task.target)]
-        if self._settings.lossless and task.target.suffix.lower() in LOSSY_SUFFIXES:
-            places.append(f"{task.target}.png")
+        places = dict.fromkeys((str(task.target), f"{task.target}{self._ending(task)}"))
         for place in places:
-            for name in {place, place.removesuffix(".png")} - {task.name}:
+            without = str(PurePosixPath(place).with_suffix(""))
+            owners = {place, without} if place in result_names(without) else {place}
+            for name in owners - {task.name}:
                 row = self.journal.rows.get(name)
                 if (
                     row is not None
@@ -243,6 +244,14 @@ class Ledger:
                 ):
                     return row
         return None
+
+    def _ending(self, task: Task) -> str:
+        """Return what the name of a changed photo's result has behind the photo's."""
+        return added_suffix(
+            task.target.name,
+            lossless=self._settings.lossless,
+            raw_output=self._settings.raw_output,
+        )
 
     def _of_another_photo(self, task: Task, owner: str) -> Entry:
         """Return the entry of a photo whose result would replace another photo's."""
@@ -260,8 +269,7 @@ class Ledger:
         claim = self._claims.get(task.name)
         if claim is not None and is_result_of(task.name, str(claim.name)):
             return self._with_claimed_result(task, claim)
-        lossy = task.target.suffix.lower() in LOSSY_SUFFIXES
-        decided_later = self._settings.lossless and lossy
+        decided_later = bool(self._ending(task))
         if not self.batch.overwrite and not decided_later and self._standing.exists(task.target):
             return failed_entry(task.name, foreign_file(f"{self.output}/{task.target}"))
         return task

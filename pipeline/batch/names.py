@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
-from ..images.suffixes import LOSSY_SUFFIXES
+from ..images.suffixes import added_suffix
 from ..storage.layout import PREVIEWS
 from ..storage.location import Location
 from ..system.confined import refuse_links
@@ -48,13 +48,16 @@ class InputPhoto:
     missing: str = ""
 
 
-def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: bool) -> None:
+def refuse_collisions(
+    photos: Sequence[InputPhoto], output: Location, lossless: bool, raw_output: str = "tiff"
+) -> None:
     """Check that every result gets a file of its own inside the output folder.
 
     Args:
         photos: all photos of the run.
         output: the output folder.
         lossless: whether lossy photos are written as PNG, under one more suffix.
+        raw_output: the format of RAW photos, whose suffix they get beside their own.
 
     Raises:
         UsageError: a result would land outside the output folder, on an input, or on another
@@ -66,8 +69,8 @@ def refuse_collisions(photos: Sequence[InputPhoto], output: Location, lossless: 
     owners: dict[str, Location] = {}
     for photo in photos:
         names = [str(photo.relative)]
-        if lossless and photo.relative.suffix.lower() in LOSSY_SUFFIXES:
-            names.append(f"{names[0]}.png")
+        if ending := added_suffix(names[0], lossless=lossless, raw_output=raw_output):
+            names.append(f"{names[0]}{ending}")
         for name in names:
             key = folded(name) if folds_case else name
             owner = owners.setdefault(key, photo.source)

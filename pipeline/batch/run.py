@@ -239,6 +239,7 @@ def _plan(
         masks=batch.masks,
         patterns=batch.exclude,
         lossless=settings.lossless,
+        raw_output=settings.raw_output,
         known=known,
     )
     return plan, journals[0]

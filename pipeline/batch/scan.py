@@ -83,6 +83,7 @@ def plan_run(
     masks: Location | None = None,
     patterns: Sequence[str] = (),
     lossless: bool = False,
+    raw_output: str = "tiff",
     known: Callable[[Location], KnownPhotos] = lambda _: KnownPhotos(),
 ) -> Plan:
     """Plan the run over files and folders, which are searched recursively.
@@ -99,6 +100,7 @@ def plan_run(
         masks: the user's own masks, a folder or a file, see ``own_masks``.
         patterns: files and folders to pass over, see ``left_out.Exclusions``.
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
+        raw_output: what RAW photos become, whose names are kept free too.
         known: returns the photos of earlier runs into an output folder.
 
     Raises:
@@ -127,7 +129,7 @@ def plan_run(
         _refuse_no_photo(found, inputs, search)
     photos = name_photos(found, earlier, search.told)
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))
-    refuse_collisions(photos, output, lossless)
+    refuse_collisions(photos, output, lossless, raw_output)
     names = mask_names([photo.relative for photo in photos], _saved_masks(earlier))
     shared = Counter(str(photo.below_root) for photo in photos)
     planned = [

@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import images
 from ..errors import OutputError, PhotoError, UnreadableError, UnwritableError
+from ..images.suffixes import result_names
 from ..images.taken import taken_mark
 from ..removal.request import Removal
 from ..remover import ObjectRemover
@@ -374,7 +375,7 @@ class Worker:
         file = self.output.scratch_path(current.scratch_dir, target)
 
         def output_name(final: Path) -> PurePosixPath:
-            """The target's name, with the suffix that a lossless file of a lossy photo gets."""
+            """The target's name, with the suffix that the result of this photo gets."""
             return target.with_name(target.name + final.name[len(file.name) :])
 
         def claim(part: Path, final: Path) -> None:
@@ -389,8 +390,9 @@ class Worker:
             saved = images.save_outcome(photo, outcome, file, options, placement=placement)
         name = output_name(saved.path)
         before = None if task.row is None else task.row["entry"]["output"]
-        if before not in (None, str(name)) and before in (str(target), f"{target}.png"):
-            # With or without --lossless the result has another name than the one it replaces.
+        if before not in (None, str(name)) and before in result_names(str(target)):
+            # With other options, or another outcome of a RAW, the result has another name than the
+            # one it replaces.
             current.keep(
                 self.output.retire(current.claim(task.name, PurePosixPath(before), "written"))
             )

@@ -333,8 +333,8 @@ class Board:
                 saved = images.save_outcome(
                     session.photo, filled.outcome, place.with_suffix(suffix), options
                 )
-            is_png = saved.path.suffix == ".png"
-            return saved.path, f"{name.removesuffix('.png')}.png" if is_png else name
+            ending = saved.path.name.removeprefix(place.with_suffix(suffix).name)
+            return saved.path, f"{name}{ending}"
 
     def view(self, photo: str, layer: str, window: Box | None, width: int, height: int) -> bytes:
         """Return a layer of a photo, or a window of it, as PNG.

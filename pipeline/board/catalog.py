@@ -123,6 +123,7 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
         [path],
         output,
         lossless=settings.lossless,
+        raw_output=settings.raw_output,
         known=lambda folder: KnownPhotos.of(Journal(local_path(folder)).rows),
     )
     root = (path if path.is_dir() else path.parent).resolve()

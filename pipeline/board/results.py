@@ -20,6 +20,7 @@ from ..batch.output.links import refuse_links_in_output
 from ..batch.output.replaced import Version, versions
 from ..batch.sources import source_key
 from ..errors import ChangedError, UnreadableError, UnwritableError, UsageError
+from ..images.suffixes import result_names as names_of_results
 from ..report import previews
 from ..report.entry import photo_entry
 from ..storage.fetch import renamed_errors
@@ -105,7 +106,7 @@ class _Change:
             saved = images.save_outcome(
                 self.session.photo, outcome, part, options, placement=self._placement
             )
-        # A lossless result of a lossy photo gets ".png" behind its name.
+        # A lossless result of a lossy photo, or that of a RAW, gets an ending behind its name.
         target = wanted.with_name(wanted.name + saved.path.name[len(part.name) :])
         return self._new(saved.path, target), saved.outcome
 
@@ -450,11 +451,10 @@ def result_names(item: Item) -> list[Path]:
     """Return the files that may be a photo's result, the reported one first."""
     if item.target is None or item.output is None:
         return []
-    lossless = item.target.with_name(f"{item.target.name}.png")
+    target, output = item.target, item.output
+    files = [target.with_name(name) for name in names_of_results(target.name)]
     reported = None if item.entry is None else item.entry["output"]
-    if reported == str(name_in(item.output, lossless)):
-        return [lossless, item.target]
-    return [item.target, lossless]
+    return sorted(files, key=lambda file: str(name_in(output, file)) != reported)
 
 
 def _newest_other(item: Item) -> tuple[Path, Version] | None:

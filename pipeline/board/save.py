@@ -75,8 +75,9 @@ def temporary_name(target: Path, output: Path) -> Iterator[Path]:
     try:
         yield part
     finally:
-        # A lossless result of a lossy photo gets ".png" behind its name.
-        for leftover in (part, part.with_name(f"{part.name}.png")):
+        # A lossless result of a lossy photo, or that of a RAW, gets an ending behind its name.
+        for ending in ("", ".png", ".tif", ".jpg"):
+            leftover = part.with_name(f"{part.name}{ending}")
             with suppress(OSError, UnwritableError):
                 remove(leftover, output)
 

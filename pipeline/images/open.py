@@ -126,8 +126,10 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
 
 def _open(handle: BinaryIO, head: bytes) -> Image.Image:
     for record in FORMATS:
-        if record.open and record.recognise and record.recognise(head):
+        if record.open and record.recognise and record.recognise(head, handle):
+            handle.seek(0)
             return record.open(handle)
+    handle.seek(0)
     try:
         return Image.open(handle, formats=_PILLOW_FORMATS)
     except UnidentifiedImageError as error:

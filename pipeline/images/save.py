@@ -21,17 +21,23 @@ class SaveOptions:
         lossless: write a lossy format as PNG, with ``.png`` behind its name.
         strip: keep only the metadata that the pixels need.
         keep_all: keep metadata that this program does not know too.
+        raw_output: the format of a developed RAW, "tiff" or "jpeg", whose ending comes behind the
+            RAW's name.
     """
 
     lossless: bool = False
     strip: bool = False
     keep_all: bool = False
+    raw_output: str = "tiff"
 
     @classmethod
     def from_settings(cls, settings: Settings) -> SaveOptions:
         """Return the options of a run's settings."""
         return cls(
-            settings.lossless, settings.strip_metadata, keep_all=settings.keep_metadata == "all"
+            settings.lossless,
+            settings.strip_metadata,
+            keep_all=settings.keep_metadata == "all",
+            raw_output=settings.raw_output,
         )
 
 
@@ -63,7 +69,8 @@ def save_outcome(
         photo: the photo as read from ``photo.path``.
         outcome: its outcome; if there is no ``result``, the file is copied byte for byte, or with
             ``options.strip`` without its metadata and with every pixel as it was.
-        target: the new file; a lossless one of a lossy photo gets ``.png`` behind this name.
+        target: the new file; a lossless one of a lossy photo gets ``.png`` behind this name, and a
+            developed RAW ``.tif`` or ``.jpg``.
         options: how to save it.
         placement: where the file may lie, its rights, its date and the last check. With
             ``options.strip`` the file gets today's date.
@@ -85,6 +92,7 @@ def save_outcome(
             lossless=options.lossless,
             strip=options.strip,
             keep_all=options.keep_all,
+            raw_output=options.raw_output,
             placement=placement,
         )
         fidelity = Fidelity(written.changed_outside, written.psnr_outside)
@@ -94,7 +102,9 @@ def save_outcome(
     if photo.path is None:
         raise UnwritableError(f"{target}: the photo came from no file that could be copied")
     if options.strip:
-        strip_photo(photo, photo.path, target, placement=placement)
+        target = strip_photo(
+            photo, photo.path, target, raw_output=options.raw_output, placement=placement
+        )
         outcome = replace(outcome, reason=f"{outcome.reason}; its metadata was removed")
     else:
         copy_photo(photo.path, target, placement=placement)

@@ -12,23 +12,33 @@ from ..types import Photo
 from .fidelity import difference
 from .formats.table import format_named
 from .native import Native
-from .read import read_photo
+from .open import mended
+from .read import MAX_PIXELS, read_photo
 from .write import write_photo
 
 
 def strip_photo(
-    photo: Photo, source: Path, target: Path, *, placement: Placement = ANYWHERE
-) -> None:
+    photo: Photo,
+    source: Path,
+    target: Path,
+    *,
+    raw_output: str = "tiff",
+    placement: Placement = ANYWHERE,
+) -> Path:
     """Write ``source`` to ``target`` without its metadata; every pixel stays the same.
 
     JPEG, WebP, HEIC and AVIF lose segments, chunks and items; their coded samples stay. Lossless
-    formats are re-encoded, pixel for pixel.
+    formats are re-encoded, pixel for pixel; a RAW is developed, because no program writes one.
 
     Args:
         photo: the photo as read from ``source``.
         source: its file.
-        target: the new file.
+        target: the new file; a RAW's gets a further ending.
+        raw_output: the format of a developed RAW.
         placement: where the file may lie, its rights, its date and the last check.
+
+    Returns:
+        The file.
 
     Raises:
         UnwritableError: if the file cannot be written, or it is not certain that all metadata is
@@ -39,10 +49,18 @@ def strip_photo(
     nothing = np.zeros(photo.size, bool)
     strip = format_named(native.format).strip
     if strip is None:
-        write_photo(photo, photo.rgb, nothing, target, strip=True, placement=placement)
-        return
+        written = write_photo(
+            photo,
+            photo.rgb,
+            nothing,
+            target,
+            strip=True,
+            raw_output=raw_output,
+            placement=placement,
+        )
+        return written.path
     try:
-        content = strip(source.read_bytes(), native)
+        content = strip(_sound_content(source, photo), native)
     except ValueError as error:
         raise UnwritableError(
             f"{target}: its metadata cannot be removed without encoding it anew ({error}); "
@@ -52,15 +70,26 @@ def strip_photo(
         handle.write(content)
         handle.flush()
         try:
-            written = read_photo(Path(handle.name), max_pixels=photo.rgb.size)
+            again = read_photo(Path(handle.name), max_pixels=photo.rgb.size)
         except UnreadableError as error:
             raise UnwritableError(
                 f"{target}: without its metadata it cannot be read ({error})"
             ) from error
-        if not _same_pixels(photo, written):
+        if not _same_pixels(photo, again):
             raise UnwritableError(
                 f"{target}: without its metadata it would look different; convert it to PNG first"
             )
+    return target
+
+
+def _sound_content(source: Path, photo: Photo) -> bytes:
+    """Return a file's content without the small faults that its reader overlooks too."""
+    with open(source, "rb") as handle:
+        sound = mended(handle, max(MAX_PIXELS, photo.rgb.size))
+        if sound is not None:
+            return sound.content
+        handle.seek(0)
+        return handle.read()
 
 
 def _same_pixels(one: Photo, other: Photo) -> bool:

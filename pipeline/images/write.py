@@ -20,6 +20,7 @@ from .capture import as_png, by_suffix
 from .carried import Keep, carried
 from .dct.splice import SpliceError
 from .fidelity import difference
+from .formats.raw import OUTPUTS, developed, to_8_bits
 from .formats.table import encode
 from .keep import write_kept
 from .native import Native, Sheet
@@ -57,6 +58,7 @@ def write_photo(
     lossless: bool = False,
     strip: bool = False,
     keep_all: bool = False,
+    raw_output: str = "tiff",
     placement: Placement = ANYWHERE,
 ) -> WriteResult:
     """Write ``photo`` with ``rgb`` in the hole, in its own format, mode, depth and metadata.
@@ -75,6 +77,8 @@ def write_photo(
         lossless: write a lossy format as PNG at ``path`` + ".png"; CMYK then becomes sRGB.
         strip: keep only the metadata that the pixels need.
         keep_all: keep metadata that this program does not know too, see ``carried.Keep``.
+        raw_output: the format of a photo that came as a RAW: "tiff" at ``path`` + ".tif", or
+            "jpeg" at ``path`` + ".jpg".
         placement: where the file may lie, its rights, its date and the last check.
 
     Raises:
@@ -87,6 +91,11 @@ def write_photo(
             f"the photo's {photo.rgb.shape} {photo.rgb.dtype}"
         )
     native = photo.native if isinstance(photo.native, Native) else by_suffix(photo, path)
+    if native.format == "RAW":
+        photo, native = developed(photo, native, raw_output)
+        path = path.with_name(f"{path.name}{OUTPUTS[raw_output][1]}")
+        if rgb.dtype != photo.rgb.dtype:
+            rgb = to_8_bits(rgb)
     if lossless and not native.lossless:
         native = as_png(photo, native)
         path = path.with_name(f"{path.name}.png")

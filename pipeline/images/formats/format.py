@@ -196,7 +196,8 @@ class Format:
         alpha: whether it can hold an alpha channel.
         from_pixels: whether a photo that came from no file may be written in it.
         aliases: other names under which Pillow opens such a file.
-        recognise: whether a file with these first bytes has this format; None: Pillow decides.
+        recognise: whether a file, of which these are the first bytes, has this format; None: Pillow
+            decides.
         open: opens a recognised file, without decoding it; None: Pillow does.
         mend: given a file and its first bytes, the file without a fault of its structure that
             costs no pixel; None if it has none, or is of another format. Raises
@@ -228,7 +229,7 @@ class Format:
     alpha: bool = True
     from_pixels: bool = True
     aliases: tuple[str, ...] = ()
-    recognise: Callable[[bytes], bool] | None = None
+    recognise: Callable[[bytes, BinaryIO], bool] | None = None
     open: Callable[[BinaryIO], Image.Image] | None = None
     mend: Callable[[bytes, BinaryIO], Mended | None] = _nothing_to_mend
     verify: Callable[[BinaryIO], None] = _nothing_to_verify

@@ -28,7 +28,7 @@ _COLOUR_KEYS = (
 )
 
 
-def recognise(head: bytes) -> bool:
+def recognise(head: bytes, handle: BinaryIO) -> bool:
     """Whether the file's brands say HEIC, and not AVIF."""
     brands = head[8 : int.from_bytes(head[:4], "big")]
     if head[4:8] != b"ftyp" or b"avif" in brands or b"avis" in brands:

@@ -15,10 +15,11 @@ from .gif import GIF
 from .heif import HEIF
 from .jpeg import JPEG
 from .png import PNG
+from .raw import RAW
 from .tiff import TIFF
 from .webp import WEBP
 
-FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF, HEIF)
+FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF, HEIF, RAW)
 
 _BY_NAME = {name: record for record in FORMATS for name in (record.name, *record.aliases)}
 _BY_SUFFIX = {suffix: record for record in FORMATS for suffix in record.suffixes}

@@ -185,17 +185,30 @@ def _tags(image: Image.Image) -> Any:
 
 
 def options(image: Image.Image, handle: BinaryIO) -> dict[str, Any]:
-    """Return the source's compression, and every tag that stays true.
-
-    ``tags`` holds (tag, type, object), of EXIF and GPS a dictionary of objects; ``kinds`` the types
-    of each directory's tags (0 is the file's own), which ``encode`` restores.
+    """Return the source's compression, and every tag that stays true, see ``tags_of``.
 
     Args:
         image: the opened source.
         handle: its file.
     """
     compression, directory = image.info.get("compression", "raw"), _tags(image)
-    file = Tiff(handle)
+    tags, kinds = tags_of(Tiff(handle))
+    return {
+        "compression": compression if compression in _KEPT_COMPRESSIONS else "tiff_adobe_deflate",
+        "predictor": directory.get(_PREDICTOR, 1) == 2 or compression not in _KEPT_COMPRESSIONS,
+        "extra": directory.get(_EXTRA_SAMPLES),
+        "tags": tags,
+        "kinds": kinds,
+    }
+
+
+def tags_of(file: Tiff) -> tuple[tuple[Tag, ...], dict[int, dict[int, int]]]:
+    """Return every tag that stays true, and the types that ``encode`` restores.
+
+    Returns:
+        (tag, type, object) of each tag, of EXIF and GPS a dictionary of objects; and the types of
+        each directory's tags, of which 0 is the file's own.
+    """
     own = file.directory(file.first).values
     # Pillow and OpenCV have turned the pixels by now, and Pillow has forgotten the orientation.
     turned = file.numbers(own.get(ORIENTATION)) in _QUARTER_TURNS
@@ -215,13 +228,7 @@ def options(image: Image.Image, handle: BinaryIO) -> dict[str, Any]:
             }
             tags.append((group, LONG, objects))
             kinds[group] = {tag: value.kind for tag, value in inner.items()}
-    return {
-        "compression": compression if compression in _KEPT_COMPRESSIONS else "tiff_adobe_deflate",
-        "predictor": directory.get(_PREDICTOR, 1) == 2 or compression not in _KEPT_COMPRESSIONS,
-        "extra": directory.get(_EXTRA_SAMPLES),
-        "tags": tuple(tags),
-        "kinds": kinds,
-    }
+    return tuple(tags), kinds
 
 
 def _kept(tag: int, value: Value, file: Tiff) -> Any:

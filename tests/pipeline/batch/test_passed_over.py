@@ -9,15 +9,22 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch import find
 from remove_objects.pipeline.batch.scan import Plan, plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.images.suffixes import RAW_SUFFIXES, SUFFIXES
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.location import parse_location
 from tests.support.scenes import scene
 
 if TYPE_CHECKING:
     import fsspec
+
+
+@pytest.fixture(autouse=True)
+def _without_the_extra_raw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "SUFFIXES", SUFFIXES - RAW_SUFFIXES)
 
 
 def touch(root: Path, *names: str) -> None:

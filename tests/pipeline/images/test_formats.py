@@ -11,8 +11,9 @@ import pytest
 from remove_objects.pipeline.errors import UnwritableError
 from remove_objects.pipeline.images import read_photo, write_photo
 from remove_objects.pipeline.images.formats.format import Format
+from remove_objects.pipeline.images.formats.raw import is_installed
 from remove_objects.pipeline.images.formats.table import FORMATS, format_named, format_of_suffix
-from remove_objects.pipeline.images.suffixes import LOSSY_SUFFIXES, SUFFIXES
+from remove_objects.pipeline.images.suffixes import LOSSY_SUFFIXES, RAW_SUFFIXES, SUFFIXES
 from remove_objects.pipeline.types import Photo
 from tests.support.scenes import scene
 from tools.package_tree import ROOT
@@ -24,7 +25,10 @@ IMAGES = ROOT / "pipeline" / "images"
 def test_the_suffixes_are_those_of_the_documentation() -> None:
     lossy = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".hif", ".avif"}
     assert lossy == LOSSY_SUFFIXES
-    assert lossy | {".png", ".bmp", ".tif", ".tiff", ".gif"} == SUFFIXES
+    assert lossy | {".png", ".bmp", ".tif", ".tiff", ".gif"} == SUFFIXES - RAW_SUFFIXES
+    raw = ["dng", "cr2", "cr3", "nef", "nrw", "arw", "raf", "orf", "rw2", "pef", "srw"]
+    assert {f".{name}" for name in raw} == RAW_SUFFIXES
+    assert (RAW_SUFFIXES <= SUFFIXES) == (is_installed())
 
 
 def test_no_name_and_no_suffix_belongs_to_two_formats() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import UnreadableError
-from ..types import Mask, Photo
+from ..types import Mask, Photo, Pixels
 from .dct.splice import SpliceError, splice
 from .fidelity import difference
 from .formats import jpeg
@@ -35,7 +35,7 @@ def write_kept(
         SpliceError: if the coefficients cannot be kept, or a pixel changed that no changed block
             reaches.
     """
-    pixels = as_stored(sheet.pixels, turn)
+    pixels = as_stored(cast(Pixels, sheet.pixels), turn)
     stored_hole = cast(Mask, as_stored(hole.view("u1"), turn).view(bool))
     segments, reach = splice(coded.content, pixels, stored_hole)
     jpeg.write_segments(segments, coded.metadata, handle)

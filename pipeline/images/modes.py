@@ -18,9 +18,11 @@ from PIL import Image, ImageCms
 
 from ..errors import UnreadableError
 from ..types import Pixels
-from .native import Layout, Palette
+from .native import FloatSamples, Layout, Palette
 
 _STRIP_PIXELS = 1 << 22
+_FLOAT_ROUNDING = 1e-3
+_FLOAT_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,16 +70,48 @@ def decode(image: Image.Image) -> Decoded:
             )
 
 
-def decode_deep(pixels: Pixels, image: Image.Image) -> Decoded:
-    """Convert a 16-bit colour picture.
+def decode_deep(pixels: Pixels | FloatSamples, image: Image.Image) -> Decoded:
+    """Convert a 16-bit colour picture, or one of floating-point numbers.
 
     Args:
-        pixels: its samples, HWC, as OpenCV decoded them.
+        pixels: its samples, HWC.
         image: the same picture as Pillow opened it, which gives their meaning.
+
+    Raises:
+        UnreadableError: if floating-point numbers lie outside 0 to 1.
     """
+    if pixels.dtype.kind == "f":
+        return _decode_floats(cast(FloatSamples, pixels))
+    pixels = cast(Pixels, pixels)
     if pixels.shape[2] == 2 or (pixels.shape[2] == 4 and image.mode == "RGBA"):
         return _with_alpha(pixels, "LA" if pixels.shape[2] == 2 else "RGBA")
     return keyed(_packed(pixels[..., :3]), "RGB", image.info.get("transparency"))
+
+
+def _decode_floats(samples: FloatSamples) -> Decoded:
+    """Convert floating-point numbers, 0 black and 1 white, to 16 bits; they are kept as ``bands``.
+
+    Raises:
+        UnreadableError: if black and white are others: they are not known.
+    """
+    least, most = float(np.min(samples)), float(np.max(samples))
+    if not (least >= -_FLOAT_ROUNDING and most <= 1 + _FLOAT_ROUNDING):  # a NaN is in no range
+        raise UnreadableError(
+            f"its samples are floating-point numbers from {least:g} to {most:g}, so what is black "
+            "and white is not known (0 and 1 are read); convert it to 16 bits"
+        )
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2]]
+    whole = np.empty(samples.shape, np.uint16)
+    for top in range(0, len(samples), _FLOAT_ROWS):
+        rows = np.clip(samples[top : top + _FLOAT_ROWS].astype(np.float64), 0, 1)
+        whole[top : top + _FLOAT_ROWS] = np.rint(rows * 65535)
+    has_alpha = mode.endswith("A")
+    return Decoded(
+        _three(cast(Pixels, whole[..., :-1] if has_alpha else whole)),
+        _packed(cast(Pixels, whole[..., -1])) if has_alpha else None,
+        Layout(mode, bands=samples),
+        ("its samples are floating-point numbers: those in the holes get the accuracy of 16 bits",),
+    )
 
 
 def keyed(pixels: Pixels, mode: str, transparency: object) -> Decoded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from PIL import Image
 
 from ..types import Pixels
 
+#: HW or HWC samples of a file that stores floating-point numbers.
+FloatSamples: TypeAlias = NDArray[np.float16] | NDArray[np.float32] | NDArray[np.float64]
 #: 256 x 4, RGBA; entries that the file does not define are opaque black.
 Palette = NDArray[np.uint8]
 
@@ -23,13 +25,14 @@ class Layout:
     Attributes:
         mode: Pillow's name ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "YCbCr"), for
             16-bit files too: there the array's dtype is the depth.
-        bands: the file's own array (upright, HW or HWC), kept only if RGB cannot reproduce it.
+        bands: the file's own array (upright, HW or HWC), kept only if RGB cannot reproduce it, or
+            if it holds floating-point numbers (0 is black, 1 white).
         palette: the file's palette.
         key: the one colour that a PNG declares transparent.
     """
 
     mode: str
-    bands: Pixels | None = None
+    bands: Pixels | FloatSamples | None = None
     palette: Palette | None = None
     key: tuple[int, ...] | None = None
 
@@ -97,13 +100,13 @@ class Sheet:
 
     Attributes:
         mode: the file's mode, see ``Layout``.
-        pixels: HW or HWC, uint8 or uint16; in mode "1" 0 or 255.
+        pixels: HW or HWC, uint8, uint16 or, in a TIFF, floating-point; in mode "1" 0 or 255.
         palette: the palette of a mode with indices.
         key: the colour that a PNG declares transparent.
     """
 
     mode: str
-    pixels: Pixels
+    pixels: Pixels | FloatSamples
     palette: Palette | None = None
     key: tuple[int, ...] | None = None
 

@@ -49,7 +49,7 @@ BAD_CONTENT = (
 MAX_FILE_BYTES = 2 << 30
 
 _HEAD_BYTES = 64
-_PILLOW_FORMATS = tuple(record.name for record in FORMATS if record.open is None)
+_PILLOW_FORMATS = tuple(record.name for record in FORMATS if record.pillow)
 _TITLES = ", ".join(record.title for record in FORMATS)
 _PILLOW = threading.RLock()
 

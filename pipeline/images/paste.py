@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..types import Mask, Photo, Pixels
 from .modes import from_rgb
-from .native import Layout, Palette, Sheet
+from .native import FloatSamples, Layout, Palette, Sheet
 
 _NEAREST_CHUNK = 4096
 
@@ -28,6 +28,8 @@ def paste(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout, icc: bytes | No
         layout: the mode.
         icc: the colour profile for the conversion.
     """
+    if layout.bands is not None and layout.bands.dtype.kind == "f":
+        return _paste_floats(rgb, hole, layout)
     match layout.mode:
         case "P" | "PA":
             return _paste_indices(photo, rgb, hole, layout)
@@ -49,6 +51,17 @@ def paste(photo: Photo, rgb: Pixels, hole: Mask, layout: Layout, icc: bytes | No
         assert photo.alpha is not None
         pixels = cast(Pixels, np.dstack([pixels, photo.alpha]))
     return Sheet(layout.mode, pixels, key=layout.key)
+
+
+def _paste_floats(rgb: Pixels, hole: Mask, layout: Layout) -> Sheet:
+    """Paste the hole's 16 bits as floating-point numbers from 0 to 1."""
+    bands = cast(FloatSamples, layout.bands).copy()
+    values = rgb[hole]
+    if layout.mode in ("L", "LA"):
+        values = luma(values)[:, None]
+    colours = bands[..., : values.shape[1]]
+    colours[hole] = values / np.float64(65535)
+    return Sheet(layout.mode, bands)
 
 
 def luma(colours: Pixels) -> Pixels:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ..config import MAX_PIXELS as MAX_PIXELS
 from ..errors import UnreadableError
-from ..types import Photo
+from ..types import Photo, Pixels
 from .capture import capture
 from .formats.table import format_named
 from .modes import decode, decode_deep, upright
@@ -87,7 +87,7 @@ def _read(path: Path, handle: BinaryIO, max_pixels: int, opened: Callable[[int],
     del samples
     layout = decoded.layout
     if layout.bands is not None:
-        layout = replace(layout, bands=upright(layout.bands, turn))
+        layout = replace(layout, bands=upright(cast(Pixels, layout.bands), turn))
     native, dropped = capture(image, handle, layout, turn)
     return Photo(
         rgb=upright(decoded.rgb, turn),

@@ -13,7 +13,7 @@ from ...errors import UnreadableError
 from ...types import Pixels
 from ..metadata.exif_xmp import bare_exif, essential_exif, orientation
 from ..metadata.icc import plain_profile
-from ..native import Coded, Metadata, Native, Sheet, to_pillow
+from ..native import Coded, FloatSamples, Metadata, Native, Sheet, to_pillow
 
 
 class Mended(NamedTuple):
@@ -199,6 +199,7 @@ class Format:
         recognise: whether a file, of which these are the first bytes, has this format; None: Pillow
             decides.
         open: opens a recognised file, without decoding it; None: Pillow does.
+        pillow: whether Pillow opens the files that are not recognised.
         mend: given a file and its first bytes, the file without a fault of its structure that
             costs no pixel; None if it has none, or is of another format. Raises
             ``UnreadableError`` for a fault that may cost pixels.
@@ -207,8 +208,8 @@ class Format:
             longer to decode than their number suggests.
         refuse_pages: raises ``UnreadableError`` for a file of several pictures; returns warnings if
             the further pictures are only side data, such as thumbnails.
-        deep_samples: the samples (HWC uint16, RGB order) of a file whose depth Pillow would
-            reduce to 8 bits; None for any other file.
+        deep_samples: the samples (HWC, uint16 or floating-point, RGB order) of a file whose depth
+            Pillow would reduce to 8 bits; None for any other file.
         exif: a loaded picture's EXIF.
         directory_orientation: the orientation that the file declares outside EXIF and XMP, where
             it takes precedence; None if it has none.
@@ -231,11 +232,12 @@ class Format:
     aliases: tuple[str, ...] = ()
     recognise: Callable[[bytes, BinaryIO], bool] | None = None
     open: Callable[[BinaryIO], Image.Image] | None = None
+    pillow: bool = True
     mend: Callable[[bytes, BinaryIO], Mended | None] = _nothing_to_mend
     verify: Callable[[BinaryIO], None] = _nothing_to_verify
     refuse_bomb: Callable[[Image.Image, BinaryIO], None] = _no_bomb
     refuse_pages: Callable[[Image.Image], tuple[str, ...]] = refuse_pages
-    deep_samples: Callable[[Image.Image, BinaryIO], Pixels | None] = _no_deep_samples
+    deep_samples: Callable[[Image.Image, BinaryIO], Pixels | FloatSamples | None] = _no_deep_samples
     exif: Callable[[Image.Image], bytes | None] = exif_of
     directory_orientation: Callable[[Image.Image], int | None] = _no_orientation
     capture: Callable[[Source], Captured] = _nothing_more

@@ -154,6 +154,7 @@ HEIF = Format(
     deep=True,
     recognise=recognise,
     open=open_picture,
+    pillow=False,
     refuse_pages=warn_of_pages,
     deep_samples=deep_samples,
     capture=capture,

@@ -239,7 +239,7 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         _write_metadata(handle, native.metadata)
         if sheet.key is not None:
             handle.write(_chunk(b"tRNS", struct.pack(f">{len(sheet.key)}H", *sheet.key)))
-        for compressed in _deflated(sheet.pixels):
+        for compressed in _deflated(cast(Pixels, sheet.pixels)):
             handle.write(_chunk(b"IDAT", compressed))
         handle.write(_chunk(b"IEND", b""))
         return

@@ -39,6 +39,7 @@ _RAW_PHOTOMETRICS = ((32803,), (34892,))
 _QUARTER_TURNS = (5, 6)
 _SRGB_GAMMA = (2.4, 12.92)
 _DATE = slice(24, 36)
+_THREADS = "OMP_NUM_THREADS"
 
 
 class Undeveloped(Image.Image):
@@ -59,7 +60,7 @@ class Undeveloped(Image.Image):
 
     def develop(self, handle: BinaryIO) -> Pixels:
         """Return the photo, HWC uint16, RGB, upright, and collect its metadata in ``info``."""
-        rawpy = importlib.import_module("rawpy")
+        rawpy = _library()
         try:
             with _silent():
                 samples = self.raw.postprocess(
@@ -82,6 +83,21 @@ class Undeveloped(Image.Image):
         if samples.ndim == 2 or samples.shape[2] == 1:
             samples = np.repeat(samples.reshape(*samples.shape[:2], 1), 3, axis=2)
         return cast(Pixels, np.ascontiguousarray(samples[..., :3]))
+
+
+def _library() -> Any:
+    """Import rawpy.
+
+    LibRaw would start a thread for each core. Each reserves memory that the decoder's limit counts,
+    though it never uses it, so on a large machine none would be left.
+    """
+    given = os.environ.get(_THREADS)
+    os.environ.setdefault(_THREADS, "4")
+    try:
+        return importlib.import_module("rawpy")
+    finally:
+        if given is None:
+            del os.environ[_THREADS]
 
 
 @contextmanager
@@ -137,7 +153,7 @@ def open_picture(handle: BinaryIO) -> Image.Image:
         UnreadableError: if rawpy is not installed, or LibRaw does not know the camera.
     """
     try:
-        rawpy = importlib.import_module("rawpy")
+        rawpy = _library()
     except ImportError as error:
         raise UnreadableError(
             "RAW photos need the package rawpy: pip install 'remove-objects[raw]'"
@@ -224,6 +240,7 @@ RAW = Format(
     from_pixels=False,
     recognise=recognise,
     open=open_picture,
+    pillow=False,
     deep_samples=deep_samples,
     directory_orientation=upright,
     encode=encode,

@@ -35,7 +35,7 @@ from ..metadata.exif_xmp import ORIENTATION, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
 from ..metadata.icc import known_profile
 from ..metadata.iptc import known_iptc, known_resources
-from ..native import Native, Sheet, to_pillow
+from ..native import FloatSamples, Native, Sheet, to_pillow
 from .deep import decode_16_bits, to_rgb_order
 from .format import (
     Captured,
@@ -46,6 +46,7 @@ from .format import (
     picture_count,
     refuse_pages,
 )
+from .tiff_float import WideTiff, float_samples, open_picture, recognise
 from .tiff_values import BYTE, LONG, SHORT, UNDEFINED, as_content, as_object, as_value
 
 _SUBFILE_TYPE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL = 254, 258, 262, 277
@@ -54,6 +55,7 @@ _X_RESOLUTION, _Y_RESOLUTION, _PHOTOSHOP, _XMP, _EXIF, _GPS = 282, 283, 34377, 7
 _COMPRESSION, _PREDICTOR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 259, 317, 338, 339
 _STRIP_OFFSETS, _STRIP_COUNTS, _ROWS_PER_STRIP = 273, 279, 278
 _GREY, _RGB = 1, 2
+_UNSIGNED, _FLOAT = 1, 3
 #: Bits of the subfile type: a reduced copy, a transparency mask.
 _REDUCED_OR_MASK = 0b101
 #: Structure (the new file has its own), orientation (now 1), and further pictures: sub-images, JPEG
@@ -112,6 +114,8 @@ def mend(head: bytes, handle: BinaryIO) -> Mended | None:
 def warn_of_pages(image: Image.Image) -> tuple[str, ...]:
     """Refuse several pages, but only warn if all behind the first are reduced copies or masks."""
     count = picture_count(image)
+    if isinstance(image, WideTiff):
+        return refuse_pages(image, "pages")
     if count > 1 and all(_is_side_page(image, page) for page in range(1, count)):
         image.seek(0)
         return ("the file holds reduced copies of its picture: the cleaned file drops them",)
@@ -123,12 +127,14 @@ def _is_side_page(image: Image.Image, page: int) -> bool:
     return bool(int(_tags(image).get(_SUBFILE_TYPE, 0)) & _REDUCED_OR_MASK)
 
 
-def deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | None:
-    """Decode 16-bit RGB, with or without alpha.
+def deep_samples(image: Image.Image, handle: BinaryIO) -> Pixels | FloatSamples | None:
+    """Decode 16-bit RGB, with or without alpha, or floating-point samples.
 
     Raises:
         UnreadableError: for samples of a depth or colour that cannot be written back.
     """
+    if isinstance(image, WideTiff) and image.is_float:
+        return float_samples(image, handle)
     bits = bits_per_sample(image)
     if max(bits) <= 8:
         return None
@@ -261,7 +267,7 @@ def _inner(file: Tiff, pointer: Value | None) -> dict[int, Value]:
 
 def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
     """Write a TIFF in the sheet's own mode and depth."""
-    own, strips = _deep(sheet, native) if sheet.pixels.dtype == np.uint16 else _plain(sheet, native)
+    own, strips = _plain(sheet, native) if sheet.pixels.dtype == np.uint8 else _deep(sheet, native)
     content: dict[int, Value | Content] = {**own, **_source_tags(native)}
     if native.metadata.xmp:
         content[_XMP] = as_value(BYTE, native.metadata.xmp)
@@ -317,23 +323,25 @@ def _plain(sheet: Sheet, native: Native) -> tuple[dict[int, Value], list[bytes]]
 
 
 def _deep(sheet: Sheet, native: Native) -> tuple[dict[int, Value], list[bytes]]:
-    """Encode 16-bit grey or RGB, with or without alpha.
+    """Encode 16-bit or floating-point grey or RGB, with or without alpha.
 
-    The strips are raw, or Deflate with the horizontal predictor.
+    The strips are raw, or Deflate, of whole numbers with the horizontal predictor.
     """
     height, width = sheet.pixels.shape[:2]
     depth = sheet.pixels.shape[2] if sheet.pixels.ndim == 3 else 1
     raw = native.options.get("compression") == "raw"
-    rows = max(1, min(height, _STRIP_BYTES // (width * depth * 2)))
+    bytes_each = sheet.pixels.dtype.itemsize
+    is_float = sheet.pixels.dtype.kind == "f"
+    rows = max(1, min(height, _STRIP_BYTES // (width * depth * bytes_each)))
     shorts = {
-        _BITS_PER_SAMPLE: (16,) * depth,
+        _BITS_PER_SAMPLE: (8 * bytes_each,) * depth,
         _COMPRESSION: 1 if raw else 8,
         _PHOTOMETRIC: _RGB if depth > 2 else _GREY,
         _SAMPLES_PER_PIXEL: depth,
         _PLANAR_CONFIGURATION: 1,
-        _SAMPLE_FORMAT: (1,) * depth,
+        _SAMPLE_FORMAT: (_FLOAT if is_float else _UNSIGNED,) * depth,
     }
-    if not raw:
+    if not raw and not is_float:
         shorts[_PREDICTOR] = 2
     if depth in (2, 4):
         shorts[_EXTRA_SAMPLES] = native.options.get("extra") or (2,)
@@ -343,11 +351,14 @@ def _deep(sheet: Sheet, native: Native) -> tuple[dict[int, Value], list[bytes]]:
     return directory, list(_deep_strips(sheet.pixels.reshape(height, width, depth), rows, raw))
 
 
-def _deep_strips(pixels: Pixels, rows: int, raw: bool) -> Iterator[bytes]:
+def _deep_strips(pixels: Pixels | FloatSamples, rows: int, raw: bool) -> Iterator[bytes]:
+    little_endian = pixels.dtype.newbyteorder("<")
     for top in range(0, len(pixels), rows):
         strip = pixels[top : top + rows]
         if raw:
-            yield strip.astype("<u2").tobytes()
+            yield strip.astype(little_endian).tobytes()
+        elif strip.dtype.kind == "f":
+            yield zlib.compress(strip.astype(little_endian).tobytes(), 4)
         else:
             differences = strip.copy()
             differences[:, 1:] -= strip[:, :-1]
@@ -409,6 +420,8 @@ TIFF = Format(
     suffixes=(".tif", ".tiff"),
     lossy=False,
     deep=True,
+    recognise=recognise,
+    open=open_picture,
     mend=mend,
     refuse_pages=warn_of_pages,
     deep_samples=deep_samples,

@@ -184,13 +184,13 @@ def test_a_tiff_with_reduced_copies_is_read_with_a_warning(tmp_path: Path) -> No
     ("mode", "match"),
     [
         ("I", "32 bits, which cannot be written back"),
-        ("F", "32 bits, which cannot be written back"),
+        ("F", "floating-point numbers from 255 to 255"),
     ],
 )
 def test_depths_that_cannot_be_written_back_are_refused(
     mode: str, match: str, tmp_path: Path
 ) -> None:
-    Image.new(mode, (8, 8)).save(tmp_path / "a.tif")
+    Image.new(mode, (8, 8), 255).save(tmp_path / "a.tif")
     with pytest.raises(UnreadableError, match=match):
         read_photo(tmp_path / "a.tif")
 

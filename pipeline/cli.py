@@ -89,13 +89,23 @@ def parser() -> argparse.ArgumentParser:
         help="photos, and folders (searched recursively); s3://bucket/folder too; - alone reads "
         "a photo from the standard input and writes the result to the standard output",
     )
-    p.add_argument(
+    _add_photos(p.add_argument_group("photos"))
+    _add_objects(p.add_argument_group("objects"))
+    _add_picture(p.add_argument_group("picture"))
+    _add_output(p.add_argument_group("output"))
+    _add_report(p.add_argument_group("report"))
+    _add_machine(p.add_argument_group("machine"))
+    return p
+
+
+def _add_photos(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--files-from",
         metavar="FILE",
         help="clean the photos and folders that a file lists, a line each or separated by NUL; "
         "- is the standard input",
     )
-    p.add_argument(
+    group.add_argument(
         "--exclude",
         action="append",
         default=[],
@@ -103,12 +113,14 @@ def parser() -> argparse.ArgumentParser:
         help="pass over files and folders, as a .gitignore does: 'raw/', '*_edited.jpg', "
         "'!keep.jpg'; repeatable",
     )
-    _add_objects(p.add_argument_group("objects"))
-    _add_picture(p.add_argument_group("picture"))
-    _add_output(p.add_argument_group("output"))
-    _add_report(p.add_argument_group("report"))
-    _add_machine(p.add_argument_group("machine"))
-    return p
+    group.add_argument(
+        "--max-pixels",
+        type=_pixels,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="the most pixels of a photo, such as 300M (default 200M); larger ones are refused, "
+        "because they may be made to exhaust the memory",
+    )
 
 
 def _add_objects(group: argparse._ArgumentGroup) -> None:
@@ -281,14 +293,6 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="X",
         help="with --engine ray: 0.5 lets two actors share a GPU (default: 1 if there are any)",
-    )
-    group.add_argument(
-        "--max-pixels",
-        type=_pixels,
-        default=MAX_PIXELS,
-        metavar="N",
-        help="the most pixels of a photo, such as 300M (default 200M); larger ones are refused, "
-        "because they may be made to exhaust the memory",
     )
     group.add_argument("--offline", action="store_true", help="never use the network")
 

@@ -16,20 +16,21 @@ def needed_bytes(pixels: int, photos: int = 1) -> int:
     return PROGRAM_BYTES + BYTES_PER_PIXEL * pixels * photos
 
 
-def memory_note(batch: BatchSettings) -> str | None:
+def memory_note(batch: BatchSettings, count: int) -> str | None:
     """Say what photos of the limit's size take, if the limit was raised; else None.
 
     Args:
         batch: the settings of the folder.
+        count: the number of photos of the run.
     """
     if batch.max_pixels <= MAX_PIXELS:
         return None
-    photos = batch.workers if batch.engine == "local" else 1
+    photos = min(batch.workers, count) if batch.engine == "local" else 1
     needed, free = needed_bytes(batch.max_pixels, photos), free_bytes()
     text = f"a photo of {batch.max_pixels / 1e6:,.0f} megapixels takes about "
-    text += _gigabytes(needed_bytes(batch.max_pixels))
+    text += f"{_gigabytes(needed_bytes(batch.max_pixels))} of memory"
     if photos > 1:
-        text += f" of memory, {photos} at once {_gigabytes(needed)}"
+        text += f", {photos} at once {_gigabytes(needed)}"
     if free is None:
         return text
     text += f"; {_gigabytes(free)} are free"

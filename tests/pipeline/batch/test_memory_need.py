@@ -97,8 +97,9 @@ def test_memory_is_told_before_a_run_with_a_raised_limit(
         (None, f"2 at once {two / GB:.1f} GB"),
     ):
         monkeypatch.setattr(memory_need, "free_bytes", lambda free=free: free)
-        assert says in str(memory_note(batch))
-    assert memory_note(BatchSettings(max_pixels=MAX_PIXELS)) is None
+        assert says in str(memory_note(batch, 9))
+    assert memory_note(BatchSettings(max_pixels=MAX_PIXELS), 9) is None
+    assert "at once" not in str(memory_note(batch, 1))
     Image.fromarray(scene()).save(tmp_path / "a.png")
     cli.main(["--class", "person", "--no-probe", "--max-pixels", "300M", str(tmp_path / "a.png")])
     assert "300 megapixels" in capsys.readouterr().err

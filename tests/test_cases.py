@@ -166,7 +166,80 @@ def _read_with_a_warning(*names: str) -> Callable[[Ran], None]:
     return check
 
 
+# --- Masks
+
+MASKED = ("--dry-run", "--save-masks", "-o", "out", "--masks")
+
+
+def _the_man_is_in_the_hole(ran: Ran) -> None:
+    (name,) = ran.statuses
+    with Image.open(SAMPLES / ".masks" / "brick_wall.png") as file:
+        man = np.asarray(file.convert("L")) > 127
+    with Image.open(ran.folder / "out" / ran.photos[name]["mask"]) as file:
+        hole = np.asarray(file.convert("L")) > 127
+    assert (man & hole).sum() > 0.97 * man.sum()
+    assert hole.sum() < 1.6 * man.sum()
+
+
+def _refused_as_a_mask(found: str) -> Callable[[Ran], None]:
+    def check(ran: Ran) -> None:
+        assert set(ran.statuses.values()) == {"failed"}
+        assert "masks/brick_wall.png: this is no mask" in ran.err
+        assert found in ran.err
+
+    return check
+
+
+def _nothing_was_done(*told: str) -> Callable[[Ran], None]:
+    def check(ran: Ran) -> None:
+        assert not (ran.folder / "out").exists()
+        for text in told:
+            assert text in ran.err
+
+    return check
+
+
+def _all_three_have_the_hole(ran: Ran) -> None:
+    assert set(ran.statuses) == {"brick_wall.jpg", "far_moon.jpg", "mural.jpg"}
+    assert all(entry["hole_share"] > 0.09 for entry in ran.photos.values())
+
+
+def _the_place_is_doubted(ran: Ran) -> None:
+    assert ran.statuses == {"p.jpg": "review"}
+    assert "EXIF orientation 3" in ran.photos["p.jpg"]["reason"]
+    assert "1 mask may be drawn on stored pixels" in ran.err
+
+
 CASES = (
+    Case("mask_jpg_name", (*MASKED, "masks", "photos"), _the_man_is_in_the_hole),
+    Case("mask_mask001", (*MASKED, "masks", "photos"), _the_man_is_in_the_hole),
+    Case("mask_upper_png", (*MASKED, "masks", "photos"), _the_man_is_in_the_hole),
+    Case(
+        "mask_one_for_all",
+        (*MASKED, "masks", "photos"),
+        _nothing_was_done("no photo has a mask in masks", "--masks masks/mask.png"),
+        code=2,
+    ),
+    Case("mask_one_for_all", (*MASKED, "masks/mask.png", "photos"), _all_three_have_the_hole),
+    Case(
+        "mask_erased_photo",
+        (*MASKED, "masks", "photos"),
+        _refused_as_a_mask("10% is transparent"),
+        code=1,
+    ),
+    Case(
+        "mask_red_overlay",
+        (*MASKED, "masks", "photos"),
+        _refused_as_a_mask("painted red"),
+        code=1,
+    ),
+    Case("mask_orientation3", (*MASKED, "masks", "photos"), _the_place_is_doubted),
+    Case(
+        "mask_same_folder",
+        ("--masks", ".", "-o", "out", "."),
+        _nothing_was_done("test.jpg and test.png"),
+        code=2,
+    ),
     Case(
         "passed_over",
         ("--class", "person", "-o", "out", "photos"),

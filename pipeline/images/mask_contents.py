@@ -440,8 +440,8 @@ def _described(colours: _Bytes) -> str:
         if float(near.mean()) > 0.9:
             named = _name_of(tuple(int(value) for value in colour))
             return (
-                f"a photo with {_percent(float(painted.mean()))} of it painted {named}; "
-                "give that layer alone, without the photo"
+                f"a photo with {_percent(float(painted.mean()))} of it painted {named} (the "
+                "paint alone, on black, would be one)"
             )
     return "a picture of many colours, like a photo"
 

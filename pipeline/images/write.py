@@ -23,6 +23,7 @@ from .fidelity import difference
 from .formats.raw import OUTPUTS, developed, to_8_bits
 from .formats.table import encode
 from .keep import write_kept
+from .kept import lost_metadata
 from .native import Native, Sheet
 from .open import BAD_CONTENT, quiet
 from .paste import paste
@@ -39,7 +40,7 @@ class WriteResult:
         changed_outside: the number of changed pixels outside the hole.
         note: why a JPEG's own coefficients could not be kept; empty if they were, and for every
             other format.
-        about_metadata: sentences about the metadata that were dropped.
+        about_metadata: sentences about the metadata that were dropped, or that did not survive.
     """
 
     path: Path
@@ -118,7 +119,8 @@ def write_photo(
         except UnreadableError as error:
             raise UnwritableError(f"{path}: the written file cannot be read ({error})") from error
         result = _checked(photo, written, hole, path, native, note)
-        return replace(result, about_metadata=about_metadata)
+        lost = lost_metadata(native, written.native, turned=not note)
+        return replace(result, about_metadata=(*about_metadata, *lost))
 
 
 def _write(

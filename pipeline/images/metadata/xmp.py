@@ -9,7 +9,18 @@ from xml.sax.saxutils import escape
 
 from .iptc import KnownBlock
 from .text import are_known_texts
-from .xmp_properties import HEIGHTS, ORIENTATION, PREFIXES, PROPERTIES, RDF, WIDTHS, XML
+from .xmp_properties import (
+    HEIGHTS,
+    MOST_IDENTIFIERS,
+    ORIENTATION,
+    PREFIXES,
+    PROPERTIES,
+    RDF,
+    WIDTHS,
+    XML,
+    are_settings,
+    is_identifier,
+)
 
 #: Bytes of the largest packet that is parsed. Lightroom's settings take some hundred kilobytes.
 _LARGEST_PACKET = 4 << 20
@@ -58,11 +69,13 @@ def known_xmp(packet: bytes, size: tuple[int, int], turn: int = 1) -> KnownBlock
     except (_UnreadableError, expat.ExpatError):
         return KnownBlock(None, ("XMP that cannot be parsed",))
     kept: dict[Name, _Node] = {}
-    room = _MOST_CHARACTERS
+    room, identifiers = _MOST_CHARACTERS, 0
     for node in properties:
         texts = _texts(node)
         room -= sum(map(len, texts))
-        if not _is_known(node, _DEEPEST_VALUE) or not are_known_texts(texts) or room < 0:
+        identifiers += _count_identifiers(node)
+        known = _is_known(node, _DEEPEST_VALUE) and are_settings(node.name, texts)
+        if not known or not are_known_texts(texts) or room < 0 or identifiers > MOST_IDENTIFIERS:
             dropped[_shown(node.name)] = None
         else:
             kept.setdefault(node.name, node)
@@ -207,8 +220,15 @@ def _is_known(node: _Node, depth: int) -> bool:
 
 
 def _texts(node: _Node) -> list[str]:
-    own = [] if node.children else [node.text.strip()]
+    """Return the texts that people read: identifiers are none."""
+    is_text = not node.children and not is_identifier(node.name, node.text.strip())
+    own = [node.text.strip()] if is_text else []
     return [*own, *(text for child in node.children for text in _texts(child))]
+
+
+def _count_identifiers(node: _Node) -> int:
+    own = int(not node.children and is_identifier(node.name, node.text.strip()))
+    return own + sum(map(_count_identifiers, node.children))
 
 
 def _make_true(kept: dict[Name, _Node], size: tuple[int, int], turn: int) -> None:

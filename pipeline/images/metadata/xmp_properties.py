@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XML = "http://www.w3.org/XML/1998/namespace"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
 EXIF = "http://ns.adobe.com/exif/1.0/"
 
+_DOCUMENT = "http://ns.adobe.com/xap/1.0/mm/"
+_REFERENCE = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
+_EVENT = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
+_DOCUMENTS = frozenset((_DOCUMENT, _REFERENCE, _EVENT))
+_SETTINGS = "http://ns.adobe.com/camera-raw-settings/1.0/"
+
 _ADDRESS = "CiAdrCity CiAdrCtry CiAdrExtadr CiAdrPcode CiAdrRegion CiEmailWork CiTelWork CiUrlWork"
 _PLACE = (
     "City CountryCode CountryName LocationId LocationName ProvinceState Sublocation WorldRegion"
+)
+
+_COLOURS = ("Red", "Orange", "Yellow", "Green", "Aqua", "Blue", "Purple", "Magenta")
+_HUES = " ".join(
+    f"{kind}{colour}"
+    for kind in ("GrayMixer", "HueAdjustment", "LuminanceAdjustment", "SaturationAdjustment")
+    for colour in _COLOURS
 )
 
 #: (usual prefix, namespace, names of its properties and of their fields).
@@ -110,6 +125,42 @@ _KEPT = (
         "LensDistortInfo LensID LensInfo LensSerialNumber OwnerName SerialNumber "
         "VignetteCorrectionAlreadyApplied",
     ),
+    (
+        "xmpMM",
+        _DOCUMENT,
+        "DerivedFrom DocumentID History InstanceID OriginalDocumentID PreservedFileName "
+        "RenditionClass VersionID",
+    ),
+    ("stRef", _REFERENCE, "documentID instanceID originalDocumentID renditionClass"),
+    ("stEvt", _EVENT, "action changed instanceID parameters softwareAgent when"),
+    (
+        "crs",
+        _SETTINGS,
+        "AlreadyApplied AutoLateralCA BlueHue BlueSaturation Blacks2012 CameraProfile "
+        "Clarity2012 ColorGradeBlending ColorGradeGlobalHue ColorGradeGlobalLum "
+        "ColorGradeGlobalSat ColorGradeHighlightLum ColorGradeMidtoneHue ColorGradeMidtoneLum "
+        "ColorGradeMidtoneSat ColorGradeShadowLum ColorNoiseReduction ColorNoiseReductionDetail "
+        "ColorNoiseReductionSmoothness Contrast2012 ConvertToGrayscale CropAngle CropBottom "
+        "CropConstrainToWarp CropLeft CropRight CropTop CurveRefineSaturation "
+        "DefringeGreenAmount DefringeGreenHueHi DefringeGreenHueLo DefringePurpleAmount "
+        "DefringePurpleHueHi DefringePurpleHueLo Dehaze Exposure2012 GrainAmount "
+        "GrainFrequency GrainSize GreenHue GreenSaturation HDREditMode HasCrop HasSettings "
+        "Highlights2012 LensManualDistortionAmount LensProfileEnable LensProfileFilename "
+        "LensProfileName LensProfileSetup LuminanceNoiseReductionContrast "
+        "LuminanceNoiseReductionDetail LuminanceSmoothing OverrideLookVignette ParametricDarks "
+        "ParametricHighlightSplit ParametricHighlights ParametricLights ParametricMidtoneSplit "
+        "ParametricShadowSplit ParametricShadows PerspectiveAspect PerspectiveHorizontal "
+        "PerspectiveRotate PerspectiveScale PerspectiveUpright PerspectiveVertical "
+        "PerspectiveX PerspectiveY PostCropVignetteAmount PostCropVignetteFeather "
+        "PostCropVignetteHighlightContrast PostCropVignetteMidpoint PostCropVignetteRoundness "
+        "PostCropVignetteStyle ProcessVersion RawFileName RedHue RedSaturation Saturation "
+        "ShadowTint Shadows2012 SharpenDetail SharpenEdgeMasking SharpenRadius Sharpness "
+        "SplitToningBalance SplitToningHighlightHue SplitToningHighlightSaturation "
+        "SplitToningShadowHue SplitToningShadowSaturation Temperature Texture Tint "
+        "ToneCurveName ToneCurveName2012 ToneCurvePV2012 ToneCurvePV2012Blue "
+        "ToneCurvePV2012Green ToneCurvePV2012Red Version Vibrance VignetteAmount "
+        f"WhiteBalance Whites2012 {_HUES}",
+    ),
     ("lr", "http://ns.adobe.com/lightroom/1.0/", "hierarchicalSubject weightedFlatSubject"),
     ("digiKam", "http://www.digikam.org/ns/1.0/", "ColorLabel PickLabel TagsList"),
     (
@@ -131,6 +182,37 @@ _KEPT = (
         "StitchingSoftware UsePanoramaViewer",
     ),
 )
+
+#: Settings that are names; all others are numbers, switches or points of a curve.
+_NAMED_SETTINGS = frozenset(
+    (
+        *("CameraProfile", "LensProfileFilename", "LensProfileName", "LensProfileSetup"),
+        *("RawFileName", "ToneCurveName", "ToneCurveName2012", "WhiteBalance"),
+    )
+)
+_NUMBER = re.compile(r"[+-]?\d{1,5}(?:\.\d{1,6})?|True|False|\d{1,3}, \d{1,3}")
+#: Points of the longest curve.
+_MOST_POINTS = 20
+#: Hexadecimal digits that tell a document or one of its states apart.
+_IDENTIFIER = re.compile(
+    r"(?:(?:xmp\.[di]id|adobe:docid:[a-z]{4,11}|uuid|urn:uuid):)?"
+    r"[0-9A-Fa-f]{8}(?:-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}"
+)
+#: Identifiers of one packet: all of them together are too short for a picture.
+MOST_IDENTIFIERS = 16
+
+
+def is_identifier(name: tuple[str, str], text: str) -> bool:
+    """Whether a property's text identifies a document: it reads like no language, and may stay."""
+    return name[0] in _DOCUMENTS and bool(_IDENTIFIER.fullmatch(text))
+
+
+def are_settings(name: tuple[str, str], texts: list[str]) -> bool:
+    """Whether the texts of a property of ``crs`` are what its name says; True for any other."""
+    if name[0] != _SETTINGS or name[1] in _NAMED_SETTINGS:
+        return True
+    return len(texts) <= _MOST_POINTS and all(map(_NUMBER.fullmatch, texts))
+
 
 #: Prefix by namespace.
 PREFIXES = {namespace: prefix for prefix, namespace, _ in _KEPT}

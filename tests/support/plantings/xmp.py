@@ -22,6 +22,12 @@ _NAMESPACES = " ".join(
         "crs": "http://ns.adobe.com/camera-raw-settings/1.0/",
         "exif": "http://ns.adobe.com/exif/1.0/",
         "tiff": "http://ns.adobe.com/tiff/1.0/",
+        "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+        "xmpNote": "http://ns.adobe.com/xmp/note/",
+        "aux": "http://ns.adobe.com/exif/1.0/aux/",
+        "lr": "http://ns.adobe.com/lightroom/1.0/",
+        "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+        "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
         "own": "http://example.com/own/",
     }.items()
 )

@@ -62,9 +62,9 @@ def properties(packet: bytes) -> Any:
     return value(ElementTree.fromstring(packet.decode())[0][0])
 
 
-def test_lightrooms_properties_stay_and_its_settings_and_history_go() -> None:
+def test_lightrooms_properties_and_settings_stay_and_an_old_curve_goes() -> None:
     known = known_xmp(LIGHTROOM.encode(), (30, 40), turn=8)
-    assert known.dropped == ("XMP xmpMM:*", "XMP crs:*")
+    assert known.dropped == ("crs:ToneCurve",)
     assert known.block is not None
     assert properties(known.block) == {
         "Rating": "4",
@@ -72,6 +72,9 @@ def test_lightrooms_properties_stay_and_its_settings_and_history_go() -> None:
         "Lens": "24-70 mm f/2.8",
         "Orientation": "8",
         "PixelXDimension": "40",
+        "DocumentID": "xmp.did:1",
+        "Exposure2012": "+0.10",
+        "History": {"Seq": {"li": None}},
         "title": {"Alt": {"li": "Rain & <sun>"}},
         "subject": {"Bag": {"li": ["wall", "Zoë"]}},
         "Flash": {"Fired": "False", "Mode": "2"},
@@ -111,6 +114,27 @@ def test_lightrooms_properties_stay_and_its_settings_and_history_go() -> None:
 def test_no_picture_survives(planted: bytes) -> None:
     known = known_xmp(planted, (30, 40))
     assert PICTURE[8:40].encode() not in (known.block or b"")
+
+
+def test_settings_are_numbers_and_identifiers_are_few() -> None:
+    spaces = (
+        'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" '
+        'xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/" '
+        'xmlns:stEvt="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"'
+    )
+    identifier = "xmp.iid:9b1c2b5e-97f4-4f1a-9d0a-0c5bd3f1a111"
+    event = f"<rdf:li stEvt:action='saved' stEvt:instanceID='{identifier}'/>"
+    curve = "".join(f"<rdf:li>{n}, {n}</rdf:li>" for n in range(30))
+
+    def kept(inside: str) -> bytes:
+        return known_xmp(packet(inside, spaces), (30, 40)).block or b""
+
+    assert kept("<crs:Tint>+7</crs:Tint>").count(b"+7") == 1
+    assert kept("<crs:Tint>/9j/4AAQ</crs:Tint>") == b""
+    assert kept(f"<crs:ToneCurvePV2012><rdf:Seq>{curve}</rdf:Seq></crs:ToneCurvePV2012>") == b""
+    for count, stays in ((16, 16), (17, 0)):
+        history = f"<xmpMM:History><rdf:Seq>{event * count}</rdf:Seq></xmpMM:History>"
+        assert kept(history).count(identifier.encode()) == stays
 
 
 def test_entities_are_refused_and_depth_is_bounded() -> None:

@@ -97,6 +97,11 @@ _TYPES: dict[str, Any] = {
 
 def sound(row: dict[str, Any]) -> JournalRow:
     """Return a row without the keys that are of another shape."""
+    return _without(row, _unsound_keys(row))
+
+
+def _unsound_keys(row: dict[str, Any]) -> list[str]:
+    """Return the keys of a row that are of another shape."""
     import msgspec
 
     def is_sound(key: str) -> bool:
@@ -106,8 +111,18 @@ def sound(row: dict[str, Any]) -> JournalRow:
             return False
         return True
 
-    unsound = [key for key in _TYPES if key in row and not is_sound(key)]
-    return cast(JournalRow, {k: v for k, v in row.items() if k not in unsound} if unsound else row)
+    return [key for key in _TYPES if key in row and not is_sound(key)]
+
+
+def _without(row: dict[str, Any], keys: list[str]) -> JournalRow:
+    return cast(JournalRow, {k: v for k, v in row.items() if k not in keys} if keys else row)
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether a row about a result has what every version writes; 0.1.0 wrote ``identity``."""
+    needed = ("source_mark", "made_with", "written")
+    is_about_a_result = row["entry"]["output"] is not None
+    return not is_about_a_result or "identity" in row or all(key in row for key in needed)
 
 
 class Journal:
@@ -119,6 +134,9 @@ class Journal:
         earlier: the photos whose rows are of completed runs.
         facts: facts about the workers since the last completed run.
         settings: the settings of results by their names, see ``JournalRow``.
+        unread: how many lines are no rows; those that a crash cut short do not count.
+        cut: how many lines are cut short.
+        lacking: the photos whose last rows lack parts that have another shape.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -127,6 +145,8 @@ class Journal:
         self.earlier: set[str] = set()
         self.facts: list[WorkerFacts] = []
         self.settings: dict[str, dict[str, Any]] = {}
+        self.unread = self.cut = 0
+        self.lacking: set[str] = set()
         self._lock = threading.Lock()
         if folder is not None:
             self.path = folder / JOURNAL_NAME
@@ -143,7 +163,7 @@ class Journal:
     def load_rows(self, content: bytes) -> None:
         """Load rows; a later row replaces an earlier one for the same photo.
 
-        Damaged rows are ignored, so those photos are processed again.
+        Damaged rows are counted and ignored.
         """
         # Imported here because the schema loads NumPy, which --help does not need.
         from ..report.schema import is_entry
@@ -152,21 +172,28 @@ class Journal:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
-                continue  # a line that a crash cut short
-            if not isinstance(row, dict):
-                continue
-            if row.get("complete") is True:
+                row = None
+                if line and not line.endswith("}"):
+                    self.cut += 1  # most likely by a crash
+                    continue
+            if isinstance(row, dict) and row.get("complete") is True:
                 self.complete, self.earlier, self.facts = True, set(self.rows), []
-            entry, name = row.get("entry"), str(row.get("input"))
-            # A repeated row is not a new one: a store's piece holds it too if the process died
-            # between merging the pieces and deleting them.
-            if (
-                is_entry(entry)
+                continue
+            if not (
+                isinstance(row, dict)
+                and is_entry(entry := row.get("entry"))
                 and entry["input"] == row.get("input")
                 and _is_writable(row, line)
-                and self.rows.get(name) != row
             ):
-                self._note(name, sound(row))
+                self.unread += bool(line)
+                continue
+            # A repeated row is not a new one: a store's piece holds it too if the process died
+            # between merging the pieces and deleting them.
+            if self.rows.get(entry["input"]) != row:
+                unsound = _unsound_keys(row)
+                self._note(entry["input"], _without(row, unsound))
+                if unsound or not _is_whole(row):
+                    self.lacking.add(entry["input"])
 
     def owns(self, name: str, target: Path) -> bool:
         """Whether ``target`` is the very file that an earlier run wrote for the photo ``name``."""
@@ -217,6 +244,7 @@ class Journal:
         self.rows[name] = row
         self.complete = False
         self.earlier.discard(name)
+        self.lacking.discard(name)
         if (facts := row.get("facts")) is not None:
             self.facts.append(facts)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from ..config import Settings
 from ..errors import UsageError, WeightsError
 from ..images.suffixes import added_suffix, result_names
-from ..storage.layout import REPLACED
+from ..storage.layout import JOURNAL_NAME, REPLACED
 from ..storage.location import (
     Location,
     RemotePath,
@@ -134,6 +134,7 @@ class Ledger:
             weights,
         )
         self._notes: Counter[_Note] = Counter()
+        self._behind_links: list[str] = []
 
     def decide(self, photos: Sequence[PlannedPhoto]) -> Decided:
         """Decide what happens to every photo.
@@ -145,15 +146,27 @@ class Ledger:
         for photo in photos:
             decision = self._decide(self._task(photo))
             if isinstance(decision, Task):
+                decision = self._refused_by_link(decision) or decision
+            if isinstance(decision, Task):
                 decided.tasks.append(decision)
             elif isinstance(decision, _Conflict):
                 conflicts.append(decision)
             else:
                 decided.entries.append(decision)
+        is_unknown = any(not conflict.earlier for conflict in conflicts)
         if conflicts:
-            raise UsageError(self._conflict_message(conflicts))
-        refused = [e for e in decided.entries if e["status"] == Status.FAILED.value]
-        decided.notes += _refusal_notes(refused, self.folder)
+            damage = self._damage_notes(in_the_way=is_unknown)
+            raise UsageError(". ".join([self._conflict_message(conflicts), *damage]))
+        refused = [
+            entry
+            for entry in decided.entries
+            if entry["status"] == Status.FAILED.value and entry["input"] not in self._behind_links
+        ]
+        in_the_way = any(entry["output"] is None for entry in refused)
+        damage = self._damage_notes(in_the_way=in_the_way)
+        decided.notes += _refusal_notes(refused, self.folder, sure=not damage)
+        decided.notes += damage
+        decided.notes += _link_notes(self._behind_links, self.folder)
         kept = self.folder / REPLACED
         decided.notes += [
             (one if count == 1 else many).format(count=count, kept=kept)
@@ -225,14 +238,36 @@ class Ledger:
             return self._with_result(task, row)
         return self._without_result(task)
 
+    def _refused_by_link(self, task: Task) -> Entry | None:
+        """Return the failed entry of a photo if a link has the place of its result or its mask."""
+        if self.batch.dry_run:
+            return None
+        places = [PurePosixPath(place) for place in self._places(task)]
+        if self.batch.save_masks:
+            places.append(task.mask_target)
+        message = next(filter(None, map(self._standing.link, places)), None)
+        if message is None:
+            return None
+        self._behind_links.append(task.name)
+        failed, row = failed_entry(task.name, message), task.row
+        output = None if row is None else row["entry"]["output"]
+        if row is None or output is None or not is_result_of(task.name, output):
+            return failed
+        stands = self._standing.is_unchanged(PurePosixPath(output), row.get("written"))
+        return _naming_result(failed, row) if stands else failed
+
+    def _places(self, task: Task) -> list[str]:
+        """Return the names that a photo's result may get."""
+        places = str(task.target), f"{task.target}{self._ending(task)}"
+        return list(dict.fromkeys(places))
+
     def _other_owner(self, task: Task) -> JournalRow | None:
         """Return the row of another photo whose result stands where this one's would go.
 
         With ``--lossless``, the result of ``a.jpg`` has the name of the photo ``a.jpg.png``, and
         that of a RAW ``a.dng`` the name of ``a.dng.tif``.
         """
-        places = dict.fromkeys((str(task.target), f"{task.target}{self._ending(task)}"))
-        for place in places:
+        for place in self._places(task):
             without = str(PurePosixPath(place).with_suffix(""))
             owners = {place, without} if place in result_names(without) else {place}
             for name in owners - {task.name}:
@@ -271,7 +306,10 @@ class Ledger:
             return self._with_claimed_result(task, claim)
         decided_later = bool(self._ending(task))
         if not self.batch.overwrite and not decided_later and self._standing.exists(task.target):
-            return failed_entry(task.name, foreign_file(f"{self.output}/{task.target}"))
+            place = f"{self.output}/{task.target}"
+            is_known = task.name not in self.journal.lacking
+            foreign = failed_entry(task.name, foreign_file(place, is_known=is_known))
+            return self._refused_by_link(task) or foreign
         return task
 
     def _with_claimed_result(self, task: Task, claim: LeftClaim) -> Task | Entry | _Conflict:
@@ -445,6 +483,24 @@ class Ledger:
             row=self.journal.rows.get(name),
         )
 
+    def _damage_notes(self, *, in_the_way: bool) -> list[str]:
+        """Return a sentence about damaged rows of the journal, if there are any.
+
+        A crash may cut a line short, whose result a claim still knows. So such lines count only if
+        results are ``in_the_way`` that the journal does not know.
+        """
+        journal = self.journal
+        count = journal.unread + len(journal.lacking) + (journal.cut if in_the_way else 0)
+        if not count or not (in_the_way or journal.lacking):
+            return []
+        rows = "1 row cannot be read or lacks parts"
+        if count > 1:
+            rows = f"{count} rows cannot be read or lack parts"
+        return [
+            f"{self.folder / JOURNAL_NAME}: {rows}, so results that they described may count as "
+            "made with unknown settings, or as files of somebody else"
+        ]
+
     def _conflict_message(self, conflicts: Sequence[_Conflict]) -> str:
         """Say which results stand in the way, how they differ, and what the user can do."""
         names = _some([conflict.name for conflict in conflicts])
@@ -455,7 +511,10 @@ class Ledger:
             now = {key: self._made_with[key] for key in differing}
             how = f"other settings ({made.describe(differing)}; now {made.describe(now)})"
         else:
-            how = "settings that are unknown here (an earlier version wrote them)"
+            how = (
+                "settings that are unknown here (version 0.1.0 of the program wrote the results, "
+                "or their rows of the journal are lost or damaged)"
+            )
         only_removed = differing and set(differing) <= set(made.REMOVED)
         add = (
             "--add removes the classes from these results too; "
@@ -487,13 +546,20 @@ def _pair(marks: Sequence[Stamp | None] | None) -> tuple[Stamp | None, Stamp | N
     return (marks[0], marks[1]) if marks is not None and len(marks) == 2 else (None, None)
 
 
-def _refusal_notes(refused: Sequence[Entry], folder: Location) -> Iterator[str]:
-    """Yield a sentence about files in the way, and one about results whose photos changed."""
+def _refusal_notes(refused: Sequence[Entry], folder: Location, *, sure: bool) -> Iterator[str]:
+    """Yield a sentence about files in the way, and one about results whose photos changed.
+
+    Args:
+        refused: the entries of refused photos.
+        folder: the output folder.
+        sure: whether the journal is undamaged, so that no run made the files in the way.
+    """
     in_the_way = [entry["input"] for entry in refused if entry["output"] is None]
     if in_the_way:
-        what = "1 file that a person made or changed stays"
+        whose = "that a person made or changed" if sure else "that the journal does not know"
+        what = f"1 file {whose} stays"
         if len(in_the_way) > 1:
-            what = f"{len(in_the_way)} files that a person made or changed stay"
+            what = f"{len(in_the_way)} files {whose} stay"
         yield (
             f"{folder}: {what} where results would go ({_some(in_the_way)}), and these photos are "
             "not cleaned; move the files away, or use --overwrite"
@@ -504,6 +570,18 @@ def _refusal_notes(refused: Sequence[Entry], folder: Location) -> Iterator[str]:
         if len(changed) > 1:
             what = f"{len(changed)} results stay although their photos or masks"
         yield f"{folder}: {what} changed ({_some(changed)}); the report says why, and what to do"
+
+
+def _link_notes(names: Sequence[str], folder: Location) -> Iterator[str]:
+    """Yield a sentence about photos of which a link has the result's or the mask's place."""
+    if names:
+        what = "1 link has the place of a result or a mask"
+        if len(names) > 1:
+            what = f"{len(names)} photos have links in the places of their results or masks"
+        yield (
+            f"{folder}: {what} ({_some(names)}), and nothing is written there; remove "
+            f"{'it' if len(names) == 1 else 'them'}, and run the same command again"
+        )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
+from ...models.categories import CLASSES
 from ..config import Settings
 from ..storage.stamp import fingerprint
 from .settings import BatchSettings
@@ -109,12 +110,13 @@ def describe(settings: Mapping[str, Any]) -> str:
     texts = []
     for key, value in settings.items():
         if key == "classes":
-            texts += [f"--class {name}" for name in value] or ["no --class"]
+            names = ["all"] if set(value) == set(CLASSES) else value
+            texts += [f"--class {name}" for name in names] or ["without --class"]
         elif key == "masks":
-            texts.append("--masks" if value else "no --masks")
+            texts.append("with --masks" if value else "without --masks")
         elif isinstance(value, bool):
             option = key.replace("_", "-")
-            texts.append(f"--{option}" if value else f"no --{option}")
+            texts.append(f"with --{option}" if value else f"without --{option}")
         else:
             texts.append(f"--{key.replace('_', '-')} {'auto' if value is None else value}")
-    return " ".join(texts)
+    return ", ".join(texts)

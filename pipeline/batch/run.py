@@ -10,14 +10,14 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ... import __version__
 from ..config import Settings, resolve_classes
-from ..errors import OutputError, UnwritableError, UsageError
+from ..errors import OutputError, UnreadableError, UnwritableError, UsageError
 from ..remover import ObjectRemover
 from ..report.files import SCHEMA_VERSION
 from ..storage.layout import REPLACED
@@ -187,10 +187,11 @@ def remove_folder(
         told = {str(photo.relative) for photo in plan.photos}
         others = earlier_entries(ledger.journal, output.standing(), told)
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
+        foreign_reports = _keep_foreign_reports(output, stopped)
         kept = _kept_notes(output, kept_before)
         notes = [*_metadata_notes(settings), *plan.notes, *memory]
-        of_masks = _mask_notes(entries)
-        warnings = [*notes, *decided.notes, *facts.warnings, *of_masks, *kept]
+        of_files = [*_mask_notes(entries), *foreign_reports, *kept]
+        warnings = [*notes, *decided.notes, *facts.warnings, *of_files]
         if stopped:
             stopped += (
                 f" after {len(entries)} of {len(plan.photos)} photos; "
@@ -207,10 +208,8 @@ def remove_folder(
             "seconds": round(time.monotonic() - begun, 3),
             "warnings": warnings,
         }
-        try:
+        with _ending_the_run(stopped):
             report = output.report(run, [*entries, *others])
-        except UnwritableError as error:
-            raise OutputError(f"{stopped}; {error}" if stopped else str(error)) from error
         if not stopped:
             ledger.finish()
     return FolderResult(report, run, entries, warnings, stopped, others)
@@ -298,6 +297,24 @@ def _metadata_notes(settings: Settings) -> list[str]:
     )
     log.warning("%s", note)
     return [note]
+
+
+def _keep_foreign_reports(output: Output, stopped: str | None) -> list[str]:
+    """Keep files that are no reports where reports go; returns a sentence about each."""
+    with _ending_the_run(stopped):
+        notes = output.keep_foreign_reports()
+    for note in notes:
+        log.warning("%s", printable(note))
+    return notes
+
+
+@contextmanager
+def _ending_the_run(stopped: str | None) -> Iterator[None]:
+    """Let an error of the report's files end the run; ``stopped``: why it ended before."""
+    try:
+        yield
+    except (UnreadableError, UnwritableError) as error:
+        raise OutputError(f"{stopped}; {error}" if stopped else str(error)) from error
 
 
 def _entries_of_lasting_results(entries: Iterable[Entry], output: Output) -> list[Entry]:

@@ -353,10 +353,10 @@ class Board:
     def _after(self, session: Session, decided: Decided) -> dict[str, Any]:
         """Tell list and page of a decision about a photo's result."""
         item = session.item
-        session.item = replace(item, entry=decided.entry, mask=decided.mask or item.mask)
+        mask = None if decided.drops_mask else decided.mask or item.mask
+        session.item = replace(item, entry=decided.entry, mask=mask)
         self.sessions.replace(session.item)
         self._report = self._report_stamp()
-        mask = session.item.mask
         return {
             **session.state(),
             **_row(session.item),

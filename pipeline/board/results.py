@@ -7,6 +7,7 @@ row and the report's entry agree. So a later run of the same command skips the p
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from ..storage.layout import PREVIEWS
 from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark, stamp
 from ..system import lock
 from ..system.atomic import Placement, copy_photo, remove_parts
-from ..system.confined import remove
+from ..system.confined import is_link, remove
 from ..types import Mask, Outcome, Pixels, Status
 from .catalog import Item, Opened, is_inside
 from .run_folder import Records
@@ -63,11 +64,13 @@ class Decided:
         output: the result's file.
         mask: the mask's file; None if none was written.
         entry: the report's entry; None without a run.
+        drops_mask: whether the mask that stood there is gone.
     """
 
     output: Path
     mask: Path | None
     entry: Entry | None
+    drops_mask: bool = False
 
 
 class _Change:
@@ -80,6 +83,7 @@ class _Change:
         records: Records | None,
         written: dict[Path, Stamp | None],
         parts: ExitStack,
+        opened_ns: int,
     ) -> None:
         """Look at what stands.
 
@@ -89,11 +93,12 @@ class _Change:
             records: its journal and report; None without a run.
             written: the marks of the files that this board wrote; gets those of the new files.
             parts: removes temporary files at the end.
+            opened_ns: when the board opened the folder, in ns since 1970.
         """
         self.session, self.item, self.output = session, session.item, output
         self.records, self._written, self._parts = records, written, parts
         self.row = None if records is None else records.row
-        self._standing = Standing(self.row, self._owns)
+        self._standing = Standing(self.row, self._owns, opened_ns)
         self._placement = Placement(output).like(self.item.source)
 
     def stage_outcome(
@@ -124,10 +129,16 @@ class _Change:
         return replace(new, mask_part=part)
 
     def stage_kept_mask(self, new: NewFiles, version: Version) -> NewFiles:
-        """Copy the mask that stood with a kept result, unless it stands there still."""
-        recorded = None if version.row is None else version.row.get("mask_written")
-        wanted = version.mask or content_hash(recorded)
-        if wanted is None or content_hash(mark(new.mask_target)) == wanted:
+        """Copy the mask that stood with a kept result, unless it stands there still.
+
+        If none stood with it, the board's or the run's own mask goes.
+        """
+        wanted, row = _mask_of(version), version.row
+        if wanted is None:
+            had_none = row is None or row["entry"]["mask"] is None
+            drops = had_none and not is_link(new.mask_target) and self._owns(new.mask_target)
+            return replace(new, drops_mask=drops)
+        if content_hash(mark(new.mask_target)) == wanted:
             return new
         for kept in versions(self.output, name_in(self.output, new.mask_target)):
             if content_hash(mark(kept.path)) == wanted:
@@ -174,14 +185,16 @@ class _Change:
             self._take_names_in_run(self.records, new, self._new_row(new, entry, row), outcome)
         for path in new.targets:
             self._written[path] = mark(path)
-        return Decided(new.target, None if new.mask_part is None else new.mask_target, entry)
+        mask = None if new.mask_part is None else new.mask_target
+        return Decided(new.target, mask, entry, new.drops_mask)
 
     def _take_names_in_run(
         self, records: Records, new: NewFiles, row: JournalRow, outcome: Outcome
     ) -> None:
         """Take the names, and tell previews, journal and report."""
         replaced = mark(new.target) if self._owns(new.target) else None
-        records.claim(row, replaced)
+        dropped = name_in(new.output, new.mask_target) if new.drops_mask else None
+        records.claim(row, replaced, dropped)
         try:
             take_names(new, mask_first=False)
         except UnwritableError:
@@ -205,6 +218,8 @@ class _Change:
         row |= {"input": self.item.name, "written": mark(new.part), "entry": entry}
         if new.mask_part is not None:
             row["mask_written"] = mark(new.mask_part)
+        elif new.drops_mask:
+            row["mask_written"] = None
         if base is None and self.records is not None and self.records.made_with is not None:
             row["made_with"] = self.records.made_with
         if earlier is None and (base is None or "source_mark" in base):
@@ -221,7 +236,7 @@ class _Change:
             (
                 path
                 for path in result_names(self.item)
-                if path != target and path.is_file() and self._owns(path)
+                if path != target and path.is_file() and not is_link(path) and self._owns(path)
             ),
             None,
         )
@@ -277,6 +292,7 @@ class Results:
         self._opened = opened
         self._options = images.SaveOptions.from_settings(settings)
         self._written: dict[Path, Stamp | None] = {}
+        self._opened_ns = time.time_ns()
         self._lock = threading.Lock()
 
     def save(self, session: Session, *, replace_existing: bool) -> Decided:
@@ -361,6 +377,8 @@ class Results:
             if version.row is None:
                 outcome = Outcome(Status.OK, PUT_BACK)
                 entry = change.reviewed_entry(new, outcome)
+                if content_hash(mark(new.mask_part or new.mask_target)) == _mask_of(version):
+                    entry["mask"] = str(name_in(new.output, new.mask_target))
             else:
                 outcome = _pictures(session, version, new)
                 entry = version.row["entry"]
@@ -409,7 +427,7 @@ class Results:
             records = Records(output, item.name) if self._opened.mode == "run" else None
             known = Journal(output).rows.get(item.name) if records is None else records.row
             _refuse_other_photo(item, known)
-            yield _Change(session, output, records, self._written, parts)
+            yield _Change(session, output, records, self._written, parts, self._opened_ns)
 
 
 def _remove_parts(item: Item, output: Path) -> None:
@@ -471,6 +489,12 @@ def _newest_other(item: Item) -> tuple[Path, Version] | None:
         return None
     _, target, version = max(kept, key=lambda one: one[0])
     return target, version
+
+
+def _mask_of(version: Version) -> str | None:
+    """Return the SHA-256 of the mask that stood with a kept result; None if none did."""
+    recorded = None if version.row is None else version.row.get("mask_written")
+    return version.mask or content_hash(recorded)
 
 
 def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:

@@ -6,6 +6,7 @@ the report's entry agree. So a later run of the same command skips the photo and
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -20,20 +21,24 @@ from ..batch.journal import Journal
 from ..batch.names import mask_names, possible_masks
 from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
 from ..batch.output.local import LocalStanding
+from ..batch.output.replaced import keep_foreign_reports
 from ..batch.sources import is_another
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
 from ..storage.layout import is_plain
-from ..storage.stamp import Stamp, is_unchanged
+from ..storage.stamp import Stamp, is_unchanged, mark
 from ..system import lock
 from ..system.atomic import Placement, atomic_write, exists, is_file
 from ..system.confined import remove
+from ..system.text import printable
 from .catalog import Item, Opened, is_inside, linked_away
 
 if TYPE_CHECKING:
     from ..batch.journal import JournalRow
     from ..report.schema import Entry, Report, RunEntry
+
+log = logging.getLogger(__name__)
 
 REPORT = "report.json"
 #: The run's settings that do not apply here: a person chooses them for every photo, or they
@@ -206,15 +211,21 @@ class Records:
         known = [row["made_with"] for row in rows.values() if "made_with" in row]
         self.made_with = known[-1] if known else None
 
-    def claim(self, row: JournalRow, replaced: Stamp | None) -> None:
+    def claim(
+        self, row: JournalRow, replaced: Stamp | None, dropped_mask: PurePosixPath | None = None
+    ) -> None:
         """Leave a claim with the row that ``add`` will append.
 
         Args:
             row: the row.
             replaced: the stamp of the standing result if the board or a run wrote it.
+            dropped_mask: the name of the standing mask if it goes.
         """
         name = PurePosixPath(str(row["entry"]["output"]))
-        text = claim_text(self._name, name, row.get("written"), replaced, row)
+        dropped = None
+        if dropped_mask is not None:
+            dropped = dropped_mask, mark(self._folder / dropped_mask)
+        text = claim_text(self._name, name, row.get("written"), replaced, row, dropped)
         placement = Placement(within=self._folder)
         with atomic_write(self._claim_file(), placement=placement) as file:
             file.write(text)
@@ -245,6 +256,10 @@ class Records:
         entries = _current_entries(self._folder, self._report, self._journal)
         entry = self._journal.rows[self._name]["entry"]
         others = [other for other in entries if other["input"] != self._name]
+        for note in keep_foreign_reports(self._folder):
+            log.warning("%s", printable(note))
+            known = self._report["run"].get("warnings")
+            self._report["run"]["warnings"] = [*(known if isinstance(known, list) else []), note]
         write_reports(self._folder, self._report["run"], [*others, entry])
 
     def _claim_file(self) -> Path:

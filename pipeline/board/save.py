@@ -21,7 +21,7 @@ from ..batch.output.replaced import keep
 from ..errors import ExistsError, UnwritableError
 from ..storage.stamp import content_hash, is_unchanged, mark
 from ..system.atomic import unwritable
-from ..system.confined import move, remove
+from ..system.confined import is_link, link_message, move, remove
 
 if TYPE_CHECKING:
     from ..batch.journal import JournalRow
@@ -39,6 +39,8 @@ class NewFiles:
         mask_target: its name.
         obsolete: a file of ours that the result replaces under another name (``a.jpg.png`` by
             ``a.jpg``), if any.
+        drops_mask: whether a mask of ours stands under the mask's name, and goes, because the
+            result has none.
     """
 
     output: Path
@@ -47,6 +49,7 @@ class NewFiles:
     mask_part: Path | None
     mask_target: Path
     obsolete: Path | None = None
+    drops_mask: bool = False
 
     @property
     def targets(self) -> list[Path]:
@@ -61,11 +64,18 @@ class Standing:
 
     Attributes:
         row: the journal's row; None without a run, or if the run does not know the photo.
-        owns: whether the board or a run wrote a file, and it is unchanged since.
+        owns: whether this board or a run wrote a file, and it is unchanged since.
+        opened_ns: when the board opened the folder, in ns since 1970.
     """
 
     row: JournalRow | None = None
     owns: Callable[[Path], bool] = field(default=lambda _: False)
+    opened_ns: int = 0
+
+    def is_newer(self, path: Path) -> bool:
+        """Whether a file changed since the board opened the folder."""
+        status = path.lstat()
+        return max(status.st_mtime_ns, status.st_ctime_ns) > self.opened_ns
 
 
 @contextmanager
@@ -109,7 +119,7 @@ def check_targets(new: NewFiles, standing: Standing, source: Path, *, replace: b
         replace: replace files that neither the board nor the run wrote.
 
     Raises:
-        UnwritableError: a target is the photo itself.
+        UnwritableError: a target is the photo itself, or a link.
         ExistsError: a foreign file is in the way.
     """
     if _same_file(new.target, source):
@@ -117,16 +127,22 @@ def check_targets(new: NewFiles, standing: Standing, source: Path, *, replace: b
             f"{new.target} is the photo itself: results never replace it; "
             "name another folder with --output"
         )
-    foreign = [
-        path
-        for path in new.targets
-        if os.path.lexists(path) and (path.is_symlink() or not standing.owns(path))
-    ]
+    for path in new.targets:
+        if is_link(path):
+            raise UnwritableError(link_message(path))
+    foreign = [path for path in new.targets if os.path.lexists(path) and not standing.owns(path)]
     if foreign and not replace:
-        it = "it" if len(foreign) == 1 else "them"
+        it, they, it_is, exist = "it", "it", "it is", "exists"
+        if len(foreign) > 1:
+            it, they, it_is, exist = "them", "they", "they are", "exist"
+        # Another board may have written them, or a run whose journal is gone.
+        what = (
+            f"{they} changed since this board opened the folder, not by this board"
+            if all(standing.is_newer(path) for path in foreign)
+            else f"neither this board nor a run known to the journal wrote {it} as {it_is} now"
+        )
         raise ExistsError(
-            f"{' and '.join(str(path) for path in foreign)}: "
-            f"exist{'s' * (len(foreign) == 1)}, and neither the board nor the run wrote {it}; "
+            f"{' and '.join(str(path) for path in foreign)}: {exist}, and {what}; "
             f"replace {it}, or move {it} away"
         )
 
@@ -152,14 +168,14 @@ def keep_replaced(new: NewFiles, standing: Standing) -> None:
             made_from(row) if is_described else None,
             mask=mask,
         )
-    if new.mask_part is not None:
+    if new.mask_part is not None or new.drops_mask:
         is_described = row is not None and is_unchanged(new.mask_target, row.get("mask_written"))
         name = name_in(new.output, new.mask_target)
         keep(new.output, name, None, made_from(row) if is_described else None)
 
 
 def take_names(new: NewFiles, *, mask_first: bool) -> None:
-    """Rename the new files.
+    """Rename the new files, and remove a mask that the result does not have.
 
     Args:
         new: the new files.
@@ -177,6 +193,11 @@ def take_names(new: NewFiles, *, mask_first: bool) -> None:
             move(part, target, new.output)
         except OSError as error:
             raise unwritable(target, error) from error
+    if new.drops_mask:
+        try:
+            remove(new.mask_target, new.output)
+        except OSError as error:
+            raise unwritable(new.mask_target, error) from error
 
 
 def name_in(output: Path, path: Path) -> PurePosixPath:

@@ -1,7 +1,8 @@
 """Uploaded files: a temporary folder of this process alone, which does not outlive it.
 
-The folder holds a lock as long as its process lives. A board that was killed leaves the folder
-without a holder; the next board of the same user removes it.
+The folder holds a lock as long as its process lives, and goes with the board, at the latest when
+the process ends. A board that was killed leaves the folder without a holder; the next board of the
+same user removes it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +22,8 @@ _PREFIX, _LOCK = "mask-board-", ".lock"
 #: The most uploaded files that no call has opened, and how long they are kept, in seconds. The page
 #: opens an upload at once.
 UNOPENED_KEPT, UNOPENED_SECONDS = 8, 600.0
+#: After this time in seconds without a change, a folder without a lock file is abandoned.
+UNLOCKED_SECONDS = 86_400.0
 
 
 class TemporaryFolder:
@@ -38,24 +42,29 @@ class TemporaryFolder:
             self._lock.acquire()
         self.path = self._whole / "files"
         self.path.mkdir()
+        # A board that nobody closes, as in a program or a test, must not leave photos behind.
+        self._removal = weakref.finalize(self, _remove, self._whole, self._lock, os.getpid())
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""
-        self._lock.release()  # an open file cannot be deleted on Windows
-        shutil.rmtree(self._whole, ignore_errors=True)
+        self._removal()
 
 
 def remove_abandoned(parent: Path) -> None:
     """Remove the folders of boards of this user that died without removing them.
 
-    A folder without a lock file is left: it is empty, or belongs to an earlier version.
+    A folder without a lock file belongs to version 0.1.0, which removed none of a killed board, or
+    to a board that is just starting. It is removed if nothing in it changed for a day.
     """
     for folder in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError, NotImplementedError, Timeout):
-            if not _is_own(folder) or not _is_own_file(folder / _LOCK):
+            if not _is_own(folder):
                 continue
-            with FileLock(folder / _LOCK, timeout=0):
-                pass  # its holder is gone
+            if _is_own_file(folder / _LOCK):
+                with FileLock(folder / _LOCK, timeout=0):
+                    pass  # its holder is gone
+            elif os.path.lexists(folder / _LOCK) or _last_change(folder) > _unlocked_limit():
+                continue
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -78,6 +87,21 @@ def sweep(folder: Path) -> None:
     for path in sorted(old_folders, reverse=True):
         with suppress(OSError):
             path.rmdir()  # fails unless it is empty
+
+
+def _remove(whole: Path, lock: FileLock, process: int) -> None:
+    """Remove a board's folder, unless this is a fork of its process."""
+    if os.getpid() == process:
+        lock.release()  # an open file cannot be deleted on Windows
+        shutil.rmtree(whole, ignore_errors=True)
+
+
+def _last_change(folder: Path) -> float:
+    return max(_modified(path) for path in (folder, *folder.rglob("*")))
+
+
+def _unlocked_limit() -> float:
+    return time.time() - UNLOCKED_SECONDS
 
 
 def _modified(path: Path) -> float:

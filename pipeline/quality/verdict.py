@@ -84,7 +84,8 @@ def judge(
     if hole_share > config.FAIL_HOLE_SHARE:
         return (
             Status.FAILED,
-            f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from",
+            f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from; name "
+            "fewer classes, use a smaller --dilate, or draw a smaller mask at the mask board",
         )
     reasons = []
     if hole_share > config.REVIEW_HOLE_SHARE:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config import COMPARISONS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ PHOTO = (
 FEATURES = ("depth", "structure", "variety", "segmented", "certainty", "unsure")
 HOLE = ("hole", "x", "y", "w", "h", "share", "route", "why", "seam", "hole_score", *FEATURES)
 PROBE = ("l1", "psnr", "ssim", "lpips")
+#: All columns but those of compared methods, and those with which every version's table begins.
+COLUMNS = (*PHOTO, *HOLE, *(f"probe_{k}" for k in PROBE))
+FIRST_COLUMNS = PHOTO[:7]
 #: A spreadsheet takes a cell that begins with one of these for a formula; the wide forms count
 #: with East Asian input.
 FORMULA = "=+\\-@＝＋－＠"
@@ -69,9 +73,7 @@ def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHE
     table = csv.writer(text, lineterminator="\r\n")
     table.writerow(
         [
-            *PHOTO,
-            *HOLE,
-            *(f"probe_{k}" for k in PROBE),
+            *COLUMNS,
             *(c for m in methods for c in _compare_columns(m)),
         ]
     )
@@ -79,6 +81,11 @@ def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHE
         table.writerows([_cell(v) for v in row] for row in _rows(photo, methods))
     with atomic_write(path, placement=placement) as file:
         file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def is_compare_column(name: str) -> bool:
+    """Whether a column is one of a compared method."""
+    return any(name in _compare_columns(method) for method in COMPARISONS)
 
 
 def _compare_columns(method: str) -> list[str]:

@@ -157,15 +157,15 @@ class RemotePath:
                 return None
             return None if info.get("type") == "directory" else _stamp(info)
 
-    def read(self) -> bytes | None:
-        """Return the content; None if there is no such file.
+    def read(self, at_most: int | None = None) -> bytes | None:
+        """Return the content, or its first bytes; None if there is no such file.
 
         Raises:
             UnreadableError: the file cannot be read.
         """
         with _translate_errors(self, "read", UnreadableError):
             try:
-                return bytes(self.filesystem.cat_file(self.path))
+                return bytes(self.filesystem.cat_file(self.path, end=at_most))
             except FileNotFoundError:
                 return None
 

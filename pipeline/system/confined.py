@@ -43,7 +43,7 @@ class OpenFolder:
         Raises:
             OSError: it cannot be opened, or it is a link.
         """
-        if self.descriptor is None and _is_link(self.path / name):
+        if self.descriptor is None and is_link(self.path / name):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(self.path / name))
         return os.open(self._name(name), flags | _NO_FOLLOW, mode, dir_fd=self.descriptor)
 
@@ -177,7 +177,7 @@ def refuse_links(root: Path, names: Iterable[PurePosixPath], option: str = "--ou
             if part in seen:
                 continue
             seen.add(part)
-            if _is_link(root / part):
+            if is_link(root / part):
                 raise UsageError(link_message(root / part, option))
 
 
@@ -208,7 +208,7 @@ def _step(descriptor: int, path: Path, *, create: bool) -> int:
     try:
         below = _open_below(descriptor, path.name, create=create)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR) and _is_link(path):
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and is_link(path):
             raise UnwritableError(link_message(path)) from error
         raise
     os.close(descriptor)
@@ -233,14 +233,14 @@ def _checked_folder(root: Path, names: Iterable[str], *, create: bool) -> Path:
         root.mkdir(parents=True, exist_ok=True)
     for name in names:
         place = place / name
-        if _is_link(place):
+        if is_link(place):
             raise UnwritableError(link_message(place))
         if create:
             place.mkdir(exist_ok=True)
     return place
 
 
-def _is_link(path: Path) -> bool:
+def is_link(path: Path) -> bool:
     """Whether a name is a link, or one of Windows' junctions and other reparse points."""
     try:
         status = path.lstat()

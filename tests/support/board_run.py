@@ -15,8 +15,8 @@ from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.scenes import scene
 
 
-def make_run(root: Path) -> Path:
-    """Clean ``photos/`` to ``cleaned/`` with masks: three photos, two marked for review."""
+def make_run(root: Path, *, save_masks: bool = True) -> Path:
+    """Clean ``photos/`` to ``cleaned/``: three photos, two marked for review."""
     folder = root / "photos"
     (folder / "deep").mkdir(parents=True)
     Image.fromarray(scene(seed=1)).save(folder / "a.png")
@@ -24,7 +24,7 @@ def make_run(root: Path) -> Path:
     exif[0x010E] = "a description"
     Image.fromarray(scene(seed=2)).save(folder / "b.jpg", quality=92, exif=exif)
     Image.fromarray(scene(seed=3)).save(folder / "deep" / "c.png")
-    command(folder)
+    command(folder, save_masks=save_masks)
     mark(
         root / "cleaned",
         {"a.png": ("review", 0.2), "b.jpg": ("review", 0.7), "deep/c.png": ("ok", 0.9)},
@@ -32,12 +32,14 @@ def make_run(root: Path) -> Path:
     return root / "cleaned"
 
 
-def command(folder: Path, *, overwrite: bool = False, **settings: object) -> list[dict]:
+def command(
+    folder: Path, *, overwrite: bool = False, save_masks: bool = True, **settings: object
+) -> list[dict]:
     """Run the command again; returns the report's entries."""
     return remove_folder(
         [folder],
         Settings(probe=False, **settings),
-        BatchSettings(classes=("person",), save_masks=True, workers=1, overwrite=overwrite),
+        BatchSettings(classes=("person",), save_masks=save_masks, workers=1, overwrite=overwrite),
         command=f"remove-objects --class person --no-probe --save-masks {folder}",
     ).photos
 

@@ -24,7 +24,8 @@ from ...report import previews
 from ...storage.layout import is_plain
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system.atomic import remove_parts, unwritable
-from ...system.confined import move, remove
+from ...system.confined import is_link, move, remove
+from ..names import possible_masks
 from .replaced import keep
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def claim_text(
     written: Stamp | None,
     replaced: Stamp | None,
     row: Mapping[str, Any] | None = None,
+    dropped_mask: tuple[PurePosixPath, Stamp | None] | None = None,
 ) -> bytes:
     """Return the content of a claim.
 
@@ -116,9 +118,19 @@ def claim_text(
         written: the stamp that the result will have.
         replaced: the stamp of the run's own file that it replaces, if any.
         row: what the journal's row will say about the result, as far as it is known.
+        dropped_mask: name and mark of the mask that goes, because the result has none.
     """
-    claim = {"input": photo, "output": str(name), "written": written, "replaced": replaced}
-    return json.dumps(claim if row is None else {**claim, "row": dict(row)}).encode()
+    claim: dict[str, Any] = {
+        "input": photo,
+        "output": str(name),
+        "written": written,
+        "replaced": replaced,
+    }
+    if row is not None:
+        claim["row"] = dict(row)
+    if dropped_mask is not None:
+        claim["dropped_mask"] = [str(dropped_mask[0]), dropped_mask[1]]
+    return json.dumps(claim).encode()
 
 
 def left_claim(
@@ -208,6 +220,7 @@ def recover(folder: Path, journal: Journal) -> list[str]:
         photo, result = row["input"], folder / claim["output"]
         if journal.rows.get(photo) != row and is_unchanged(result, claim.get("written")):
             _place_mask(folder, row)
+            _drop_mask(folder, photo, claim.get("dropped_mask"))
             _discard_older_previews(folder, photo, result)
             was_complete = journal.complete
             journal.add(row)
@@ -290,9 +303,30 @@ def _place_mask(folder: Path, row: JournalRow) -> None:
         raise unwritable(target, error) from error
 
 
-def foreign_file(target: object) -> str:
-    """Return the message about an existing file that no run of ours wrote."""
-    return (
-        f"{target}: exists and is not what an earlier run wrote here; "
-        "move it away or use --overwrite"
+def _drop_mask(folder: Path, photo: str, dropped: Any) -> None:
+    """Move a mask that a claim says goes to the replaced files; it may have gone already."""
+    try:
+        name, recorded = PurePosixPath(dropped[0]), dropped[1]
+    except (TypeError, IndexError, KeyError):
+        return
+    target = folder / name
+    if name not in possible_masks(photo) or is_link(target):
+        return
+    if isinstance(recorded, list) and is_unchanged(target, recorded):
+        keep(folder, name, None, None)
+        _remove(target, folder)
+
+
+def foreign_file(target: object, *, is_known: bool = True) -> str:
+    """Return the message about an existing file that no run of ours wrote.
+
+    Args:
+        target: the file.
+        is_known: whether the journal would know it if a run of ours had written it.
+    """
+    what = (
+        "is not what an earlier run wrote here"
+        if is_known
+        else "its row of the journal is damaged, so nobody knows whether a run wrote it"
     )
+    return f"{target}: exists and {what}; move it away or use --overwrite"

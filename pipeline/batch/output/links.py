@@ -18,8 +18,7 @@ OWN_NAMES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, CLAIMS, PREVIEWS, REPLACED, *
 def refuse_links_in_output(folder: Path, names: Iterable[PurePosixPath]) -> None:
     """Refuse an output folder in which a link leads to a place that would be written.
 
-    A link that is itself replaced, under the name of a result, is none of them: see
-    ``Output.claim``.
+    A link under the name of a result or a mask is none of them: it fails its photo alone.
 
     Args:
         folder: the output folder; links on the way to it are the user's own.

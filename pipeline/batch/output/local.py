@@ -16,7 +16,7 @@ from ...storage.layout import PREVIEWS
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system import lock
 from ...system.atomic import Placement, atomic_write, copy_photo, remove_parts
-from ...system.confined import remove
+from ...system.confined import is_link, link_message, remove
 from ..journal import Journal, JournalRow
 from . import replaced
 from .claims import (
@@ -85,9 +85,11 @@ class LocalOutput:
         """Leave a claim, and keep the file that the part replaces.
 
         Raises:
-            UnwritableError: a foreign file exists under the name, or cannot be kept.
+            UnwritableError: a link or a foreign file has the name, or the file cannot be kept.
         """
         target, written = self.folder / claim.name, mark(part)
+        if is_link(target):
+            raise UnwritableError(link_message(target))
         is_ours = self._is_ours(claim)
         if os.path.lexists(target) and not is_ours and not self.overwrite:
             raise UnwritableError(foreign_file(target))
@@ -106,16 +108,19 @@ class LocalOutput:
 
     def retire(self, claim: Claim) -> PurePosixPath | None:
         """Move the run's own file to the replaced ones."""
-        if not is_unchanged(self.folder / claim.name, claim.ours):
+        target = self.folder / claim.name
+        if is_link(target) or not is_unchanged(target, claim.ours):
             return None
         path = replaced.keep(self.folder, claim.name, claim.earlier, made_from(claim.earlier))
         with suppress(OSError):
-            remove(self.folder / claim.name, self.folder)
+            remove(target, self.folder)
         return None if path is None else PurePosixPath(path.relative_to(self.folder))
 
     def put_back(self, name: PurePosixPath, row: JournalRow, standing: JournalRow) -> bool:
         """Put the file of a row back under its name; the one that stands there is kept."""
         digest, target = content_hash(row.get("written")), self.folder / name
+        if is_link(target):
+            return False
         for version in replaced.versions(self.folder, name):
             if digest is None or not version.is_like(digest):
                 continue
@@ -174,6 +179,10 @@ class LocalOutput:
         """Return the journal, with the rows of earlier runs."""
         return Journal(self.folder)
 
+    def keep_foreign_reports(self) -> list[str]:
+        """Keep what stands under the names of the reports and is none of this program's."""
+        return replaced.keep_foreign_reports(self.folder)
+
     def report(self, run: RunEntry, entries: list[Entry]) -> Path:
         """Write the three reports, and return the file of ``report.json``."""
         return write_reports(self.folder, run, entries)
@@ -203,6 +212,11 @@ class LocalStanding:
     def exists(self, name: PurePosixPath) -> bool:
         """Whether anything has this name, a link too."""
         return os.path.lexists(self.folder / name)
+
+    def link(self, name: PurePosixPath) -> str | None:
+        """Return the message about the link that has this name; None if it is none."""
+        path = self.folder / name
+        return link_message(path) if is_link(path) else None
 
     def is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
         """Whether the file under a name is the one whose stamp was recorded."""

@@ -22,6 +22,9 @@ class Standing(Protocol):
     def exists(self, name: PurePosixPath) -> bool:
         """Whether anything has this name, a link too."""
 
+    def link(self, name: PurePosixPath) -> str | None:
+        """Return the message about the link that has this name; None if it is none."""
+
     def is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
         """Whether the file under a name is the one whose stamp was recorded."""
 
@@ -69,7 +72,8 @@ class Output(Protocol):
             The name of the kept file in the output folder; None if none was replaced.
 
         Raises:
-            UnwritableError: a file exists there that no run of ours wrote, or it cannot be kept.
+            UnwritableError: a link, or a file that no run of ours wrote, is there, or the file
+                cannot be kept.
         """
 
     def retire(self, claim: Claim) -> PurePosixPath | None:
@@ -114,6 +118,16 @@ class Output(Protocol):
 
     def journal(self) -> Journal:
         """Return the journal, with the rows of earlier runs."""
+
+    def keep_foreign_reports(self) -> list[str]:
+        """Keep what stands under the names of the reports and is none of this program's.
+
+        Returns:
+            A sentence about each of these files.
+
+        Raises:
+            UnwritableError: one cannot be kept.
+        """
 
     def report(self, run: RunEntry, entries: list[Entry]) -> Location:
         """Write the three reports, and return the location of ``report.json``."""

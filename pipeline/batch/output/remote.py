@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import PhotoError, RemoveObjectsError, UnwritableError
 from ...report import previews
-from ...report.files import write_reports
+from ...report.files import REPORTS, write_reports
+from ...report.recognise import HEAD_BYTES, is_report
 from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS, REPLACED
 from ...storage.location import RemotePath
 from ...storage.stamp import Stamp
@@ -151,7 +152,7 @@ class RemoteOutput:
         sizes = [
             file.known[0] if file.known else 0
             for name, file in (self.folder / REPLACED).files().items()
-            if not name.endswith(".json")
+            if not replaced.is_note(name)
         ]
         return len(sizes), sum(sizes)
 
@@ -172,7 +173,7 @@ class RemoteOutput:
         """
         digest = hashlib.sha256(content).hexdigest()
         folder = self.folder / REPLACED / name
-        existing = sorted(path for path in folder.files() if not path.endswith(".json"))
+        existing = sorted(path for path in folder.files() if not replaced.is_note(path))
         for other in existing:
             if f"-{digest[:8]}" in other and (folder / other).read() == content:
                 return PurePosixPath(REPLACED, name, other)
@@ -206,6 +207,22 @@ class RemoteOutput:
     def journal(self) -> Journal:
         """Return the journal, with the rows of earlier runs."""
         return RemoteJournal(self.folder)
+
+    def keep_foreign_reports(self) -> list[str]:
+        """Keep what stands under the names of the reports and is none of this program's."""
+        notes = []
+        for name in REPORTS:
+            file = self.folder / name
+            current = file.stamp()
+            if current is None:
+                continue
+            # Some stores refuse to read a part of an empty file.
+            head = file.read(HEAD_BYTES if current[0] > HEAD_BYTES else None)
+            if head is None or is_report(name, head):
+                continue
+            kept = self._keep(PurePosixPath(name), file.read() or b"", None, None)
+            notes.append(replaced.kept_report(self.folder, name, kept))
+        return notes
 
     def report(self, run: RunEntry, entries: list[Entry]) -> RemotePath:
         """Write the three reports; the previews are downloaded for the page, which embeds them."""
@@ -258,6 +275,9 @@ class RemoteStanding:
     def exists(self, name: PurePosixPath) -> bool:
         """Whether there is a file under a name."""
         return str(name) in self._listing()
+
+    def link(self, name: PurePosixPath) -> None:
+        """Return None: a store has no links."""
 
     def is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
         """Whether the file under a name is the one whose stamp was recorded."""

@@ -10,24 +10,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UnreadableError, UnwritableError
+from ...report.files import REPORTS
+from ...report.recognise import HEAD_BYTES, is_report
 from ...storage.layout import REPLACED
 from ...storage.stamp import content_hash, mark
 from ...system.atomic import Placement, atomic_write, copy_photo, unwritable
-from ...system.confined import open_parent, remove
+from ...system.confined import is_link, link_message, open_parent, remove
 
 if TYPE_CHECKING:
     from ..journal import JournalRow
 
 #: How many versions that a run made of one photo's content are kept.
 KEPT = 3
+#: The name of a version of a JSON file.
+_KEPT_JSON = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{8}\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,11 @@ def keep(
         The kept file; None if no file stands under the name.
 
     Raises:
-        UnwritableError: it cannot be kept; then it must not be replaced.
+        UnwritableError: it cannot be kept, or is a link; then it must not be replaced.
     """
     standing = folder / name
+    if is_link(standing):
+        raise UnwritableError(link_message(standing))
     digest = content_hash(mark(standing))
     if digest is None:
         if standing.is_file():
@@ -114,11 +121,40 @@ def versions(folder: Path, name: PurePosixPath) -> list[Version]:
         return []
     found = []
     for path in files:
-        if path.suffix == ".json" or path.name.startswith("."):
+        if is_note(path.name) or path.name.startswith("."):
             continue
         row, made_from, mask = read_version(_content(path.with_name(f"{path.name}.json")))
         found.append(Version(path, row, made_from, mask))
     return found
+
+
+def keep_foreign_reports(folder: Path) -> list[str]:
+    """Keep files under the names of the reports that are no reports of this program.
+
+    They are about to be replaced, and a person or another program made them.
+
+    Returns:
+        A sentence about each of them.
+
+    Raises:
+        UnwritableError: one cannot be kept, so it must not be replaced.
+    """
+    notes = []
+    for name in REPORTS:
+        if is_link(folder / name) or is_report(name, _content(folder / name, HEAD_BYTES)):
+            continue
+        kept = keep(folder, PurePosixPath(name), None, None)
+        if kept is not None:
+            notes.append(kept_report(folder, name, kept.relative_to(folder)))
+    return notes
+
+
+def kept_report(folder: object, name: str, kept: PurePath) -> str:
+    """Return the sentence about a file that was no report, and was kept before it was replaced."""
+    return (
+        f"{folder}/{name}: was not a report of this program, which writes one of that name; "
+        f"it is kept: {kept.as_posix()}"
+    )
 
 
 def size(folder: Path) -> tuple[int, int]:
@@ -126,7 +162,7 @@ def size(folder: Path) -> tuple[int, int]:
     count = total = 0
     for place, _, names in os.walk(folder / REPLACED):
         for name in names:
-            if not name.endswith(".json"):
+            if not is_note(name):
                 with suppress(OSError):
                     total += os.lstat(os.path.join(place, name)).st_size
                     count += 1
@@ -145,6 +181,14 @@ def superseded(existing: Iterable[Version]) -> list[Version]:
 def version_name(name: PurePosixPath, digest: str) -> str:
     """Return the file name of a new version of the file ``name`` with the given SHA-256."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{digest[:8]}{name.suffix}"
+
+
+def is_note(name: str) -> bool:
+    """Whether a file in the store is the JSON file about a version, and not a version itself.
+
+    A version of a ``report.json`` is a JSON file too.
+    """
+    return name.endswith(".json") and _KEPT_JSON.fullmatch(name.rpartition("/")[2]) is None
 
 
 def version_text(row: JournalRow | None, made_from: str | None, mask: str | None = None) -> bytes:
@@ -185,8 +229,9 @@ def _link_or_copy(standing: Path, place: Path, folder: Path) -> None:
         raise UnwritableError(str(error)) from error
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, at_most: int = -1) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(at_most)
     except OSError:
         return b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,10 +14,11 @@ from PIL import Image
 
 from remove_objects.pipeline import cli, images
 from remove_objects.pipeline.batch.output.links import OWN_NAMES
+from remove_objects.pipeline.batch.output.replaced import keep
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.errors import RemoveObjectsError
+from remove_objects.pipeline.errors import RemoveObjectsError, UnwritableError
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
 from remove_objects.pipeline.system import lock
@@ -179,21 +181,73 @@ def test_a_copy_of_the_folder_by_hard_links_stays_as_it_is(dead: bool, place: Pa
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("earlier", [False, True])
 @pytest.mark.parametrize("target", ["../other/a.png", "nowhere"])
-def test_a_link_under_the_name_of_a_result_is_a_foreign_file(
-    target: str, overwrite: bool, place: Path
+@pytest.mark.parametrize("name", ["a.png", "masks/a.png"])
+def test_a_link_in_the_place_of_a_result_or_a_mask_fails_its_photo_before_work(
+    name: str,
+    target: str,
+    earlier: bool,
+    overwrite: bool,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    link = place / "out" / "a.png"
+    if earlier:
+        clean(place)
+    link, read = place / "out" / name, []
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
     link.symlink_to(target)
-    before = outside(place)
-    entry = {p["input"]: p for p in clean(place, overwrite=overwrite).photos}["a.png"]
+    before, read_photo = outside(place), images.read_photo
+
+    def noting(path: Path, **limits: Any) -> Photo:
+        read.append(path)
+        return read_photo(path, **limits)
+
+    monkeypatch.setattr(images, "read_photo", noting)
+    result = clean(place, overwrite=overwrite)
+    entry = {p["input"]: p for p in result.photos}["a.png"]
     assert outside(place) == before
-    if overwrite:
-        assert entry["status"] != "failed"
-        assert not link.is_symlink()
-    else:
-        assert f"{link}: exists" in str(entry["error"])
-        assert os.readlink(link) == target
+    assert os.readlink(link) == target
+    assert not [path for path in (place / "out" / REPLACED).rglob("*") if path.is_symlink()]
+    if earlier and not overwrite and name == "masks/a.png":
+        assert entry["status"] == "skipped"  # a finished photo: nothing would be written
+        return
+    assert str(entry["error"]).startswith(f"{link}: is a link to {target}, and nothing")
+    assert "remove it" in str(entry["error"])
+    assert any("1 link has the place of a result or a mask (a.png)" in w for w in result.warnings)
+    assert "a.png" not in {path.name for path in read}
+
+
+@pytest.mark.parametrize("name", ["a.png", "masks/a.png"])
+def test_a_link_that_takes_the_place_during_the_work_is_not_replaced(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, link = images.read_photo, place / "out" / name
+
+    def late(path: Path, **limits: Any) -> Photo:
+        if path.name == "a.png":
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to("../other/a.png")
+        return read(path, **limits)
+
+    monkeypatch.setattr(images, "read_photo", late)
+    before = outside(place)
+    entry = {p["input"]: p for p in clean(place, overwrite=True).photos}["a.png"]
+    assert f"{link}: is a link to ../other/a.png" in str(entry["error"])
+    assert outside(place) == before
+    assert link.is_symlink()
+
+
+def test_the_store_of_replaced_files_takes_no_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    for target in ("file", "nowhere"):
+        link = tmp_path / "a.png"
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        with pytest.raises(UnwritableError, match=f"a.png: is a link to {target}"):
+            keep(tmp_path, PurePosixPath("a.png"), None, None)
+    assert not (tmp_path / REPLACED).exists()
 
 
 def test_a_link_that_appears_during_the_run_fails_its_photos_and_is_not_followed(
@@ -201,12 +255,12 @@ def test_a_link_that_appears_during_the_run_fails_its_photos_and_is_not_followed
 ) -> None:
     read = images.read_photo
 
-    def late(path: Path) -> Photo:
+    def late(path: Path, **limits: Any) -> Photo:
         if path.name == "b.jpg":
             for name in ("deep", "masks"):
                 shutil.rmtree(place / "out" / name, ignore_errors=True)
                 (place / "out" / name).symlink_to(place / "other", target_is_directory=True)
-        return read(path)
+        return read(path, **limits)
 
     monkeypatch.setattr(images, "read_photo", late)
     before = outside(place)

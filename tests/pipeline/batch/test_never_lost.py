@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,9 @@ from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.storage.layout import REPLACED
+from remove_objects.pipeline.report.files import REPORTS
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME, REPLACED
+from remove_objects.pipeline.storage.location import RemotePath, parse_location
 from tests.support.scenes import scene
 
 QUICK = Settings(probe=False)
@@ -280,9 +283,15 @@ class TestOtherSettings:
         ("classes", "settings", "more", "said"),
         [
             (("dog",), QUICK, {}, "--class person; now --class dog"),
-            (("person", "dog"), QUICK, {}, "now --class dog --class person"),
+            (("person", "dog"), QUICK, {}, "now --class dog, --class person"),
             (("person",), Settings(probe=False, dilate=9), {}, "--dilate auto; now --dilate 9"),
-            (("person",), Settings(probe=False, lossless=True), {}, "no --lossless; now"),
+            (
+                ("person",),
+                Settings(probe=False, lossless=True),
+                {},
+                "(without --lossless; now with",
+            ),
+            (("all",), QUICK, {}, "(--class person; now --class all)"),
             (("dog",), QUICK, {"dry_run": True}, "--class person"),
         ],
     )
@@ -306,6 +315,51 @@ class TestOtherSettings:
         assert {p: c for p, c in now.items() if "lock" not in p.name} == {
             p: c for p, c in before.items() if "lock" not in p.name
         }
+
+    @pytest.mark.parametrize(
+        ("key", "values"),
+        [
+            ("source_mark", ("damaged",)),
+            ("made_with", (3,)),
+            ("written", ("damaged",)),
+            ("entry", (None,)),
+        ],
+    )
+    @pytest.mark.parametrize("how", ["of another shape", "gone"])
+    def test_a_damaged_row_is_counted_and_nothing_false_is_said_of_its_result(
+        self, key: str, values: tuple[Any], how: str, cleaned: Cities
+    ) -> None:
+        rome, _, out = cleaned
+        file = out / JOURNAL_NAME
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows:
+            if key in row:
+                (row[key],) = values
+                if how == "gone":
+                    del row[key]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        before = (out / "IMG_1.bmp").read_bytes()
+        counted = f"{file}: 1 row cannot be read or lacks parts"
+        if key in ("source_mark", "made_with"):
+            with pytest.raises(UsageError, match="lost or damaged") as refused:
+                run([rome], out)
+            assert counted in str(refused.value)
+        else:
+            done = run([rome], out)
+            (entry,) = done.photos
+            assert any(counted in warning for warning in done.warnings)
+            assert any("1 file that the journal does not know" in w for w in done.warnings)
+            if key == "written":
+                assert "its row of the journal is damaged" in entry["error"]
+        assert (out / "IMG_1.bmp").read_bytes() == before
+        run([rome], out, overwrite=True)
+        assert not any("lacks parts" in warning for warning in run([rome], out).warnings)
+
+    def test_a_line_that_a_crash_cut_short_is_not_worth_a_word(self, cleaned: Cities) -> None:
+        rome, _, out = cleaned
+        with (out / JOURNAL_NAME).open("a") as file:
+            file.write('{"input": "IMG_2.bmp", "ent')
+        assert not any("lacks parts" in warning for warning in run([rome], out).warnings)
 
     def test_overwrite_replaces_and_keeps_the_earlier_result(self, cleaned: Cities) -> None:
         rome, _, out = cleaned
@@ -500,3 +554,52 @@ class TestReport:
         (out / "IMG_2.bmp").write_bytes(b"by hand")
         run([oslo], out)
         assert set(report(out)) == {"oslo/IMG_1.bmp"}
+
+    @pytest.mark.parametrize("earlier", [False, True])
+    def test_a_file_that_is_none_is_kept_before_it_is_replaced(
+        self, earlier: bool, cities: Cities, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rome, _, out = cities
+        if earlier:
+            run([rome], out)
+        out.mkdir(exist_ok=True)
+        texts = {name: f"the user's {name}".encode() for name in REPORTS}
+        for name, text in texts.items():
+            (out / name).write_bytes(text)
+        with caplog.at_level(logging.WARNING):
+            done = run([rome], out)
+        for name, text in texts.items():
+            (version,) = versions(out, PurePosixPath(name))
+            assert version.path.read_bytes() == text
+            said = f"{out}/{name}: was not a report of this program, which writes one of that name"
+            kept = f"{said}; it is kept: {version.path.relative_to(out)}"
+            assert kept in done.warnings
+            assert kept in caplog.messages
+        assert set(report(out)) == {"IMG_1.bmp"}
+        done = run([rome], out)
+        assert not any("was not a report" in warning for warning in done.warnings)
+        assert all(len(versions(out, PurePosixPath(name))) == 1 for name in REPORTS)
+
+    def test_one_in_a_bucket_is_kept_too(self, cities: Cities) -> None:
+        out = parse_location("memory://foreign-reports")
+        assert isinstance(out, RemotePath)
+        for name in REPORTS:
+            (out / name).write(b"the user's")
+        for _ in range(2):
+            run([cities.rome], out)  # type: ignore[arg-type]
+        store = (out / REPLACED).files()
+        kept = [name for name, file in store.items() if file.read() == b"the user's"]
+        assert sorted(PurePosixPath(name).parent.name for name in kept) == sorted(REPORTS)
+
+    def test_the_board_keeps_it_too(self, cities: Cities) -> None:
+        rome, _, out = cities
+        run([rome], out)
+        (out / "report.csv").write_bytes(b"the user's")
+        board = Board(run_folder.open_run(out))
+        for _ in range(2):
+            board.accept("IMG_1.bmp")
+        board.close()
+        (version,) = versions(out, PurePosixPath("report.csv"))
+        assert version.path.read_bytes() == b"the user's"
+        warnings = json.loads((out / "report.json").read_text())["run"]["warnings"]
+        assert sum("report.csv: was not a report" in warning for warning in warnings) == 1

@@ -16,7 +16,7 @@ from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.report import previews
-from tests.support.board_run import command, entry_of, fill
+from tests.support.board_run import command, entry_of, fill, make_run
 from tests.support.faults import decode_here
 from tools.faults.points import at_points, die_at, ended, start
 
@@ -28,11 +28,18 @@ DECISIONS: dict[str, Callable[[Board], object]] = {
     "restore": lambda board: board.restore(PHOTO),
     "accept": lambda board: board.accept(PHOTO),
     "put back": lambda board: board.put_back(PHOTO),
+    "put back without a mask": lambda board: board.put_back(PHOTO),
 }
 
 
 #: The parts of names that differ between two attempts: random ones and times.
 RANDOM = re.compile(r"[0-9a-f]{16,}|\d{8}T\d{6}\.\d+")
+
+
+def standing(run: Path) -> tuple[bytes, bytes | None]:
+    """Result and mask that stand in a folder."""
+    mask = run / MASK
+    return (run / PHOTO).read_bytes(), mask.read_bytes() if mask.exists() else None
 
 
 class Killed:
@@ -47,9 +54,9 @@ class Killed:
         run.rename(self.whole)
         self.before = self.files()
 
-    def files(self) -> tuple[bytes, bytes]:
+    def files(self) -> tuple[bytes, bytes | None]:
         """Result and mask of the run."""
-        return (self.whole / PHOTO).read_bytes(), (self.whole / MASK).read_bytes()
+        return standing(self.whole)
 
     def attempt(
         self,
@@ -91,15 +98,17 @@ class Killed:
 
 @pytest.mark.parametrize("name", sorted(DECISIONS))
 def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
-    name: str, run: Path, tmp_path: Path
+    name: str, cheap: None, tmp_path: Path
 ) -> None:
-    decide = DECISIONS[name]
-    killed = Killed(run, saved=name == "put back")
+    decide, has_mask = DECISIONS[name], name != "put back without a mask"
+    run = make_run(tmp_path, save_masks=has_mask)
+    killed = Killed(run, saved=name.startswith("put back"))
     was_reviewed = bool(entry_of(killed.whole, PHOTO).get("reviewed"))
     as_the_board = killed.points(decide, tmp_path / "log", here=False)
     made = killed.points(decide, tmp_path / "log")
     assert made == as_the_board
-    done = (run / PHOTO).read_bytes(), (run / MASK).read_bytes()
+    done = standing(run)
+    assert (done[1] is not None) == (has_mask)
     if name == "save":
         order = [
             made.index(what)
@@ -117,13 +126,19 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
     for number in range(len(made)):
         assert killed.attempt(decide, die_at(number)) == -signal.SIGKILL, made[number]
         reopened = Board(run_folder.open_run(run))
-        result, mask = (run / PHOTO).read_bytes(), (run / MASK).read_bytes()
+        result, mask = standing(run)
         assert (result, mask) in (killed.before, done), made[number]
         entry = dict(reopened.sessions.find(PHOTO).entry or {})
         reviewed = bool(entry.get("reviewed"))
         if done != killed.before:
             is_done = result == done[0]
             assert reviewed == (not was_reviewed if is_done else was_reviewed), made[number]
+        if not has_mask:
+            assert (entry["mask"] is None) == (mask is None), made[number]
+            assert [v.path.read_bytes() for v in versions(run, PurePosixPath(MASK))] in (
+                [],
+                [killed.before[1]],
+            )
         assert Journal(run).owns(PHOTO, run / PHOTO)
         assert not (run / CLAIMS).exists(), made[number]
         reopened.close()
@@ -133,10 +148,10 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
             shown = previews.find(run, PHOTO).get("after")
             whole = previews.place(killed.whole, PHOTO, "after").read_bytes()
             assert shown is None or shown.read_bytes() != whole  # not a picture of the old result
-        later = {p["input"]: p for p in command(run.parent / "photos")}
+        later = {p["input"]: p for p in command(run.parent / "photos", save_masks=has_mask)}
         # Killed between the photo's line and the journal's last one, the decision counts as part of
         # an interrupted run, which reports its photos as its own.
         assert later[PHOTO]["status"] in ("skipped", entry["status"]), made[number]
         assert bool(later[PHOTO].get("reviewed")) == reviewed, made[number]
-        assert ((run / PHOTO).read_bytes(), (run / MASK).read_bytes()) == (result, mask)
+        assert standing(run) == (result, mask)
     killed.board.close()

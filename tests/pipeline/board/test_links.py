@@ -16,7 +16,7 @@ from remove_objects.pipeline.board import catalog
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.run_folder import open_run
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.errors import UnwritableError, UsageError
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
 from remove_objects.pipeline.system import lock
 from tests.support.faults import FAST
@@ -72,16 +72,17 @@ def test_a_link_is_refused_by_name_before_anything_is_written(
 
 
 @pytest.mark.parametrize("name", ["deep/b.jpg", "masks/deep/b.png"])
-def test_a_linked_result_or_mask_is_replaced_only_when_told_and_not_followed(
+def test_a_linked_result_or_mask_is_neither_replaced_nor_followed(
     name: str, place: Path, board: Board
 ) -> None:
     link = place / "out" / name
     link.unlink()
     link.symlink_to(place / "other" / name)
     before = snapshot(place / "photos", place / "other")
-    board.save("p0", replace_existing=True)
+    with pytest.raises(UnwritableError, match=rf"{link}: is a link to .*; remove it"):
+        board.save("p0", replace_existing=True)
     assert snapshot(place / "photos", place / "other") == before
-    assert not link.is_symlink()
+    assert os.readlink(link) == str(place / "other" / name)
 
 
 def test_a_copy_of_the_folder_by_hard_links_stays_as_it_is(place: Path, board: Board) -> None:

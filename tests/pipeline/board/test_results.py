@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +29,7 @@ from remove_objects.pipeline.errors import (
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.stamp import is_unchanged
 from remove_objects.pipeline.system import lock
-from tests.support.board_run import command, entry_of, fill, load, review
+from tests.support.board_run import command, entry_of, fill, load, make_run, review
 from tests.support.scenes import scene
 
 
@@ -169,7 +170,7 @@ class TestMasks:
         Image.fromarray(drawn).save(mask)
         content = mask.read_bytes()
         fill(board, "a.png")
-        with pytest.raises(ExistsError, match=r"masks/a\.png: exists, and neither") as refused:
+        with pytest.raises(ExistsError, match=r"masks/a\.png: exists, and (neither|it)") as refused:
             board.save("a.png")
         assert refused.value.code == "exists"
         assert mask.read_bytes() == content
@@ -206,11 +207,22 @@ class TestMasks:
         later.fill("b.jpg", compare=False, probe=False)
         later.save("b.jpg")
 
+    def test_a_file_of_another_board_is_called_changed_since_this_one_began(
+        self, photo_folder: Path, board: Board
+    ) -> None:
+        time.sleep(0.02)  # more than a tick of the disk's clock
+        other = Board(open_photos(photo_folder, None, Settings(probe=False)))
+        review(other, "a.png")
+        other.close()
+        fill(board, "a.png")
+        with pytest.raises(ExistsError, match="changed since this board opened the folder"):
+            board.save("a.png")
+
     def test_two_foreign_files_are_one_question(self, run: Path, opened: Board) -> None:
         for name in ("b.jpg", "masks/b.png"):
             (run / name).write_bytes(b"another program's work")
         fill(opened, "b.jpg")
-        with pytest.raises(ExistsError, match=r"b\.jpg and .*masks/b\.png: exist, .* wrote them"):
+        with pytest.raises(ExistsError, match=r"b\.jpg and .*b\.png: exist, .* replace them"):
             opened.save("b.jpg")
 
 
@@ -380,6 +392,38 @@ class TestPutBack:
         assert (entry["status"], entry["reviewed"]) == ("ok", True)
         assert "no run wrote" in entry["reason"]
 
+    def test_a_mask_that_the_earlier_result_did_not_have_goes_with_the_later_one(
+        self, tmp_path: Path, cheap: None
+    ) -> None:
+        run = make_run(tmp_path, save_masks=False)
+        board = Board(run_folder.open_run(run))
+        review(board, "b.jpg")
+        mask = (run / "masks" / "b.png").read_bytes()
+        state = board.put_back("b.jpg")
+        assert not (run / "masks" / "b.png").exists()
+        assert (state["mask"], entry_of(run, "b.jpg")["mask"]) == (None, None)
+        assert kept(run, "masks/b.png") == [mask]
+        board.put_back("b.jpg")  # undoes it
+        assert (run / "masks" / "b.png").read_bytes() == mask
+        assert entry_of(run, "b.jpg")["mask"] == "masks/b.png"
+        (run / "masks" / "b.png").write_bytes(b"changed by hand")
+        board.put_back("b.jpg")
+        assert (run / "masks" / "b.png").read_bytes() == b"changed by hand"
+        board.close()
+
+    def test_without_a_run_a_mask_goes_with_its_result_too(
+        self, photo_folder: Path, board: Board
+    ) -> None:
+        cleaned = photo_folder.parent / "cleaned"
+        cleaned.mkdir()
+        (cleaned / "a.png").write_bytes(b"another program's")
+        fill(board, "a.png")
+        mask = Path(board.save("a.png", True)["mask"])
+        assert mask.is_file()
+        assert board.put_back("a.png")["mask"] is None
+        assert (cleaned / "a.png").read_bytes() == b"another program's"
+        assert not mask.exists()
+
     def test_nothing_was_kept(self, opened: Board) -> None:
         with pytest.raises(UsageError, match="no earlier result"):
             opened.put_back("b.jpg")
@@ -446,6 +490,24 @@ class TestLinks:
         board = Board(open_photos(photo_folder, None, Settings()))
         assert board.open("a.png")["share"] == 0
         board.close()
+
+    @pytest.mark.parametrize("name", ["b.jpg", "masks/b.png"])
+    def test_a_link_in_the_place_of_a_file_is_not_replaced(
+        self, name: str, run: Path, opened: Board
+    ) -> None:
+        review(opened, "b.jpg")
+        elsewhere = run.parent / "elsewhere"
+        (run / name).rename(elsewhere)
+        (run / name).symlink_to(elsewhere)
+        before = contents(run)
+        opened.stroke("b.jpg", [[20, 100]], 5)
+        opened.fill("b.jpg", "auto", False, False)
+        decisions = [opened.save, opened.put_back, *([opened.restore] if name == "b.jpg" else [])]
+        for decide in decisions:
+            with pytest.raises(UnwritableError, match=rf"{name}: is a link to .*; remove it"):
+                decide("b.jpg", True)
+        assert (run / name).is_symlink()
+        assert contents(run) == before
 
     def test_nothing_is_saved_through_a_link(self, photo_folder: Path, board: Board) -> None:
         elsewhere = photo_folder.parent / "elsewhere"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,8 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.board import uploads
+from remove_objects.pipeline.board.board import Board
+from remove_objects.pipeline.board.catalog import Opened
 from remove_objects.pipeline.board.uploads import TemporaryFolder, remove_abandoned, sweep
 from tests.support.board_serving import Served, serve
 from tests.support.scenes import scene
@@ -154,19 +159,53 @@ def test_only_folders_without_a_holder_are_removed(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     alive = TemporaryFolder()
-    assert ended(start(lambda: (TemporaryFolder().path / "photo").touch())) == 0
+
+    def die() -> None:
+        folder = TemporaryFolder()
+        (folder.path / "photo").touch()
+        os._exit(0)
+
+    assert ended(start(die)) == 0
     (tmp_path / "mask-board-of-an-earlier-version").mkdir()
+    for name, changed in (("abandoned", 90_000), ("in-use", 10)):
+        upload = tmp_path / f"mask-board-{name}" / "uploads" / "photo"
+        upload.parent.mkdir(parents=True)
+        upload.touch()
+        os.utime(upload, (time.time() - changed, time.time() - changed))
+        for path in upload.parents[:2]:
+            os.utime(path, (time.time() - 90_000, time.time() - 90_000))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / ".lock").touch()
     (tmp_path / "mask-board-link").symlink_to(elsewhere)
-    assert len(left(tmp_path)) == 4
+    assert len(left(tmp_path)) == 6
     remove_abandoned(tmp_path)
     assert {path.name for path in left(tmp_path)} == {
         alive.path.parent.name,
         "mask-board-of-an-earlier-version",
+        "mask-board-in-use",
         "mask-board-link",
     }
     assert (elsewhere / ".lock").exists()
     alive.remove()
     assert not alive.path.parent.exists()
+
+
+def test_a_folder_goes_with_a_board_that_nobody_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    board = Board(Opened("empty", ""))
+    assert len(left(tmp_path)) == 1
+    assert ended(start(board.close)) == 0
+    assert len(left(tmp_path)) == 1  # a fork of the process does not own it
+    del board
+    gc.collect()
+    assert left(tmp_path) == []
+    program = (
+        "from remove_objects.pipeline.board.board import Board, Opened\n"
+        "board = Board(Opened('empty', ''))"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, timeout=300)
+    assert left(tmp_path) == []

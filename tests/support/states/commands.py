@@ -148,7 +148,10 @@ def cheap_machine() -> Iterator[None]:
 
     def write_page(path: Path, *_: Any) -> None:
         with atomic_write(path) as file:
-            file.write(b"<html></html>")
+            file.write(
+                b"<!doctype html><title>Removal report, some photos</title>"
+                b'<p class="kicker">remove-objects</p>'
+            )
 
     with ExitStack() as stack:
         stack.enter_context(cheap_networks())

@@ -22,7 +22,8 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
-from remove_objects.pipeline.images.formats.raw import is_installed
+from remove_objects.pipeline.batch import find
+from remove_objects.pipeline.images.suffixes import RAW_SUFFIXES, SUFFIXES
 from tests.pipeline.test_no_home import NOBODY
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,7 @@ class Case:
         prepare: adds to the copy what the case's command makes before.
         before: arguments of an earlier command, if there is one.
         needs: a package that the case needs.
+        waits_for: what is to be mended before the case comes out right.
     """
 
     folder: str
@@ -87,6 +89,7 @@ class Case:
     prepare: Callable[[Path], None] = field(default=lambda _: None)
     before: tuple[str, ...] = ()
     needs: str = "numpy"
+    waits_for: str = ""
 
 
 # --- Files
@@ -97,12 +100,11 @@ def _link_a_folder(folder: Path) -> None:
 
 
 def _one_line_tells_what_was_passed_over(ran: Ran) -> None:
-    assert set(ran.statuses) >= {"DSC00001.HIF", "IMG_1.jpg"}
+    assert set(ran.statuses) == {"DSC00001.HIF", "IMG_1.jpg"}
     (line,) = [line for line in ran.err.splitlines() if "passed over" in line]
     for told in ("1 .mov (video)", "1 .jxl", "1 .jp2", "1 link to a folder"):
         assert told in line
-    for name in ("IMG_2.DNG", "IMG_3.CR2", "IMG_4.ARW"):  # no RAW files, in spite of their names
-        assert f"1 {Path(name).suffix.lower()}" in line or ran.statuses[name] == "failed"
+    assert "1 .arw, 1 .cr2, 1 .dng (RAW: install the extra raw)" in line
 
 
 def _thumbnails_are_no_photos(ran: Ran) -> None:
@@ -181,6 +183,8 @@ def _read_with_a_warning(*names: str) -> Callable[[Ran], None]:
 
 # --- Masks
 
+#: With own masks, of which the result counts, and of which only the masks count.
+FILLED = ("-o", "out", "--masks")
 MASKED = ("--dry-run", "--save-masks", "-o", "out", "--masks")
 
 
@@ -223,7 +227,64 @@ def _the_place_is_doubted(ran: Ran) -> None:
     assert "1 mask may be drawn on stored pixels" in ran.err
 
 
+# --- Pixels that are none
+
+
+def _hole(ran: Ran, name: str) -> np.ndarray:
+    with Image.open(ran.folder / "masks" / f"{name}.png") as mask:
+        return np.asarray(mask.convert("L")) > 127
+
+
+def _the_frame_is_not_copied(ran: Ran) -> None:
+    """No block of the hole has the one colour of the frame beside it."""
+    for name in ("black", "white", "wall30"):
+        result, hole = ran.result(f"{name}.png"), _hole(ran, name)
+        frame = result[0, 0].astype(int)
+        like_frame = (abs(result.astype(int) - frame).max(2) <= 2) & hole & _inside(result, frame)
+        assert like_frame.sum() < 0.01 * hole.sum(), name
+
+
+def _inside(result: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """The rows and columns of the photo that are no part of the frame."""
+    is_frame = abs(result.astype(int) - frame).max(2) <= 2
+    rows, columns = is_frame.mean(1) < 0.95, is_frame.mean(0) < 0.95
+    inside: np.ndarray = rows[:, None] & columns[None]
+    return inside
+
+
+def _hidden_colour_stays_hidden(ran: Ran) -> None:
+    """What lies under transparency is not led into the hole: its colour does not matter."""
+    pictures = {}
+    for name in ("black", "cyan"):
+        with Image.open(ran.folder / "out" / ran.photos[f"{name}.png"]["output"]) as picture:
+            pictures[name] = np.asarray(picture.convert("RGBA"))
+    visible = pictures["black"][..., 3] > 0
+    assert np.array_equal(pictures["black"][visible], pictures["cyan"][visible])
+
+
+def _nothing_is_left_of_the_objects(ran: Ran) -> None:
+    """The mean error in the holes was 0.138 with these masks to the letter, and is 0.085."""
+    errors = [entry["truth"]["l1"] for entry in ran.photos.values()]
+    assert len(errors) == 5
+    assert sum(errors) / 5 < 0.105
+
+
 CASES = (
+    Case(
+        "framed_scan",
+        (*FILLED, "masks", "photos"),
+        _the_frame_is_not_copied,
+        waits_for="uniform margins are copied into holes",
+    ),
+    Case(
+        "transparent_hidden_rgb",
+        (*FILLED, "masks", "photos"),
+        _hidden_colour_stays_hidden,
+        waits_for="colours under transparency are led into holes",
+    ),
+    Case(
+        "tight_mask", (*FILLED, "m2", "--truth", "truth", "photos"), _nothing_is_left_of_the_objects
+    ),
     Case("mask_jpg_name", (*MASKED, "masks", "photos"), _the_man_is_in_the_hole),
     Case("mask_mask001", (*MASKED, "masks", "photos"), _the_man_is_in_the_hole),
     Case("mask_upper_png", (*MASKED, "masks", "photos"), _the_man_is_in_the_hole),
@@ -257,7 +318,6 @@ CASES = (
         "passed_over",
         ("--class", "person", "-o", "out", "photos"),
         _one_line_tells_what_was_passed_over,
-        code=1 if is_installed() else 0,  # then they are read, and are no RAW files
         prepare=_link_a_folder,
         needs="pillow_heif",
     ),
@@ -349,13 +409,19 @@ def test_a_case(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip(case.needs)
+    monkeypatch.setattr(find, "SUFFIXES", SUFFIXES - RAW_SUFFIXES)  # as without the extra raw
     folder = copied(case.folder, tmp_path)
     case.prepare(folder)
     if case.before:
         assert run(folder, case.before, monkeypatch, capsys).code == 0
     ran = run(folder, case.arguments, monkeypatch, capsys)
     assert ran.code == case.code, ran.err
-    case.check(ran)
+    try:
+        case.check(ran)
+    except AssertionError:
+        if not case.waits_for:
+            raise
+        pytest.xfail(case.waits_for)
 
 
 @pytest.mark.slow
@@ -387,6 +453,13 @@ def test_no_home(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "out" / "astronaut.jpg").is_file()
+
+
+def test_every_case_has_a_row() -> None:
+    if not (DATA / "cases").is_dir():
+        pytest.skip(NO_DATA)
+    folders = {folder.name for folder in (DATA / "cases").iterdir()}
+    assert folders == {*(case.folder for case in CASES), "no_home"}
 
 
 #: Why a file of the torture set may fail although it is valid: each is told in docs/reliability.md.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..errors import OutputError, UnreadableError, UsageError
-from ..images.open import most_file_bytes
+from ..images.formats.table import FORMATS
+from ..images.open import BAD_CONTENT, HEAD_BYTES, most_file_bytes
+from ..images.suffixes import SUFFIXES
 from ..storage.fetch import local_copy
 from ..storage.location import Location
 from ..system.signals import Stop
@@ -26,8 +30,8 @@ STANDARD_INPUT = "the standard input"
 #: The photo's own mask in the temporary folder.
 _MASK = "masks/photo.png"
 
-#: How files begin, and the endings of their formats. A file that begins otherwise is read as a
-#: JPEG, which says what it found.
+#: How files begin that Pillow recognises, and the endings of their formats. A file that begins
+#: otherwise gets the ending of a JPEG, and its reader says what it found.
 _BEGINNINGS = (
     (b"\x89PNG", ".png"),
     (b"GIF8", ".gif"),
@@ -100,7 +104,12 @@ def most_bytes(batch: BatchSettings) -> int:
 
 
 def suffix_of(content: bytes) -> str:
-    """Return the ending of a photo's format, by how its file begins."""
+    """Return the ending of a photo's format, by its content."""
+    with suppress(*BAD_CONTENT):
+        handle = BytesIO(content)
+        for record in FORMATS:
+            if record.recognise and record.recognise(content[:HEAD_BYTES], handle):
+                return record.suffixes[0] if record.suffixes[0] in SUFFIXES else ".tif"
     for beginning, suffix in _BEGINNINGS:
         if content.startswith(beginning):
             return suffix

@@ -48,7 +48,8 @@ BAD_CONTENT = (
 #: read the whole file into memory first.
 MAX_FILE_BYTES = 2 << 30
 
-_HEAD_BYTES = 64
+#: Bytes from which formats are recognised.
+HEAD_BYTES = 64
 _PILLOW_FORMATS = tuple(record.name for record in FORMATS if record.pillow)
 _TITLES = ", ".join(record.title for record in FORMATS)
 _PILLOW = threading.RLock()
@@ -87,7 +88,7 @@ def mended(handle: BinaryIO, max_pixels: int) -> Mended | None:
         UnreadableError: if the fault may cost pixels, or the file is too large.
     """
     _refuse_vast_file(handle, max_pixels)
-    head = handle.read(_HEAD_BYTES)
+    head = handle.read(HEAD_BYTES)
     found = (record.mend(head, handle) for record in FORMATS)
     return next((file for file in found if file is not None), None)
 
@@ -104,7 +105,7 @@ def open_picture(handle: BinaryIO, max_pixels: int) -> Image.Image:
         Exception: any of ``BAD_CONTENT`` for a damaged header.
     """
     _refuse_vast_file(handle, max_pixels)
-    head = handle.read(_HEAD_BYTES)
+    head = handle.read(HEAD_BYTES)
     handle.seek(0)
     if not head:
         raise UnreadableError("the file is empty; copy it again from its source")

@@ -15,11 +15,17 @@ from PIL import Image
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.stream import suffix_of
+from remove_objects.pipeline.images.formats import raw
 from remove_objects.pipeline.images.suffixes import SUFFIXES
 from tests.pipeline.test_no_home import COMMAND
+from tests.support.raws import dng
 from tests.support.scenes import scene
 
 ROOT = Path(__file__).parents[3]
+
+needs_rawpy = pytest.mark.skipif(
+    not raw.is_installed(), reason="developing RAW files needs the package rawpy"
+)
 
 
 def encoded(picture: np.ndarray, kind: str = "PNG") -> bytes:
@@ -238,3 +244,22 @@ def test_every_beginning_has_an_ending_that_is_read() -> None:
         b"",
     ):
         assert suffix_of(content) in SUFFIXES
+
+
+@needs_rawpy
+def test_a_raw_photo_becomes_a_tiff(
+    temporary: Path,
+    red_is_person: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    tmp_path: Path,
+) -> None:
+    content = dng(scene())
+    assert suffix_of(content) == ".dng"
+    mask = np.zeros((120, 160), np.uint8)
+    mask[10:30, 10:40] = 255
+    (tmp_path / "m.png").write_bytes(encoded(mask))
+    call = ("--no-probe", "--masks", str(tmp_path / "m.png"))
+    code, out, _ = run(capsysbinary, monkeypatch, content, *call)
+    with Image.open(io.BytesIO(out)) as result:
+        assert (code, result.format, result.size) == (0, "TIFF", (160, 120))

@@ -58,6 +58,12 @@ def without_metadata(content: bytes, exif: bytes | None, icc: bytes | None) -> b
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
+def with_shorter_chunk(content: bytes, name: bytes, length: int) -> bytes:
+    """Return the file with all chunks of a name cut to a length."""
+    body = _joined((n, p[:length] if n == name else p) for n, p in chunks(content))
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
 def _first_of_each(
     found: Iterable[tuple[bytes, bytes]], names: tuple[bytes, ...]
 ) -> dict[bytes, bytes]:

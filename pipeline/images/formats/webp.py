@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import BinaryIO
 
-from ..containers.webp import without_metadata
+from PIL import Image
+
+from ..containers.webp import chunks, with_shorter_chunk, without_metadata
 from ..containers.webp_size import with_true_size
 from ..metadata.exif_xmp import essential_exif
 from ..metadata.icc import plain_profile
 from ..native import Native, Sheet, to_pillow
 from .format import Captured, Format, Mended, Source, pillow_metadata
+
+#: Bytes that are cut off to see whether they matter: encoders write a few more than they need.
+_SLACK = 8
 
 
 def mend(head: bytes, handle: BinaryIO) -> Mended | None:
@@ -41,7 +47,41 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
 def strip(content: bytes, native: Native) -> bytes:
     """Drop the metadata chunks; EXIF keeps the orientation."""
     exif = essential_exif(native.turn, None)
-    return without_metadata(content, exif, plain_profile(native.metadata.icc))
+    stripped = without_metadata(content, exif, plain_profile(native.metadata.icc))
+    pixels = _decoded(stripped)
+    for name in (b"ALPH", b"VP8 ", b"VP8L"):
+        stripped = _without_slack(stripped, name, pixels)
+    return stripped
+
+
+def _without_slack(content: bytes, name: bytes, pixels: bytes | None) -> bytes:
+    """Cut off the bytes behind the end of a coded picture: all that the pixels do not need.
+
+    Args:
+        content: the file.
+        name: the chunk that is cut.
+        pixels: the decoded file.
+    """
+    size = len(dict(chunks(content)).get(name, b""))
+
+    def is_enough(length: int) -> bool:
+        return _decoded(with_shorter_chunk(content, name, length)) == pixels
+
+    if pixels is None or size <= _SLACK or not is_enough(size - _SLACK):
+        return content
+    least, enough = 0, size - _SLACK
+    while enough - least > 1:
+        middle = (least + enough) // 2
+        least, enough = (least, middle) if is_enough(middle) else (middle, enough)
+    return with_shorter_chunk(content, name, enough)
+
+
+def _decoded(content: bytes) -> bytes | None:
+    try:
+        with Image.open(BytesIO(content), formats=("WEBP",)) as image:
+            return image.tobytes()
+    except (OSError, ValueError, SyntaxError):
+        return None
 
 
 def _is_lossless(handle: BinaryIO) -> bool:

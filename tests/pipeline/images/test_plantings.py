@@ -39,6 +39,24 @@ def test_no_planted_picture_survives_where_metadata_is_stripped(
     assert [planting for planting, outcome in outcomes.items() if outcome != "gone"] == []
 
 
+@pytest.mark.parametrize(
+    ("format", "place"),
+    [
+        ("jpg", "behind the last block"),
+        ("jpg", "unused tables"),
+        ("jpg", "a number of lines"),
+        ("webp", "behind the samples"),
+        ("lossless.webp", "behind the samples"),
+    ],
+)
+def test_no_planted_picture_survives_beside_the_samples(
+    format: str, place: str, tmp_path: Path
+) -> None:
+    planting = Planting(format, place, "JPEG")
+    assert holds_object(planting.content)
+    assert trial(planting, Mode.UNCHANGED, tmp_path) == "gone"
+
+
 def test_the_detector_finds_every_kind_and_nothing_else() -> None:
     for name, kind in kinds().items():
         assert holds_object(b"\xfe" * 100 + kind.payload + b"\xfe" * 100), name

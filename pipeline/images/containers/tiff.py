@@ -98,10 +98,12 @@ class Tiff:
         if len(table) < count * entry_bytes:
             raise ValueError("its directory is cut off")
         values: dict[int, Value] = {}
+        left = self._size  # the values of a sound directory do not overlap
         for start in range(0, len(table), entry_bytes):
-            tag, value = self._entry(table[start : start + entry_bytes])
-            if value is not None:
-                values.setdefault(tag, value)
+            tag, value = self._entry(table[start : start + entry_bytes], left)
+            if value is not None and tag not in values:
+                values[tag] = value
+                left -= len(value.content)
         link_at = at + counted + count * entry_bytes
         link = self._read(link_at, struct.calcsize(self._link))
         following = struct.unpack(self._link, link)[0] if len(link) == len(self._zero) else 0
@@ -133,11 +135,11 @@ class Tiff:
     def _zero(self) -> bytes:
         return bytes(struct.calcsize(self._link))
 
-    def _entry(self, entry: bytes) -> tuple[int, Value | None]:
+    def _entry(self, entry: bytes, most: int) -> tuple[int, Value | None]:
         tag, kind, count = struct.unpack_from(f"{self.order}HH{'Q' if self.big else 'I'}", entry)
         own = entry[12:] if self.big else entry[8:]
         size = SIZES.get(kind, 0) * count
-        if kind not in SIZES or size > _LARGEST_VALUE:
+        if kind not in SIZES or size > min(most, _LARGEST_VALUE):
             return tag, None
         if size <= len(own):
             return tag, Value(kind, own[:size])

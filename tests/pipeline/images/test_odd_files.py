@@ -216,7 +216,7 @@ def test_a_photo_of_any_shape_is_cleaned_or_says_why_not(
     [
         (Image.new("L", (160, 119), 255), "160 x 119 pixels, its photo 160 x 120"),
         (Image.new("L", (120, 160), 255), "lie on its side"),
-        (Image.new("F", (160, 120), 1.0), "cannot be written back"),
+        (Image.new("I", (160, 120), 1), "cannot be written back"),
         (b"", "the file is empty"),
         (png_header(60_000, 60_000), "more than the limit"),
     ],
@@ -233,7 +233,7 @@ def test_a_mask_that_does_not_fit_fails_its_photo_alone_and_is_named(
     if isinstance(mask, bytes):
         path.write_bytes(mask)
     else:
-        mask.save(path, "TIFF" if mask.mode == "F" else "PNG")
+        mask.save(path, "TIFF" if mask.mode == "I" else "PNG")
     code, entries = clean(photos, "--masks", str(masks))
     assert code == 1
     assert entries["other.png"]["status"] in ("ok", "review")

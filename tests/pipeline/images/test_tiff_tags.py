@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,19 @@ def test_captions_keywords_and_names_survive_a_removal(kind: int, tmp_path: Path
     content = (tmp_path / "o.tif").read_bytes()
     for planted in (IPTC.rstrip(b"\0"), TAGS[270][1], TAGS[315][1], EXIF_TAGS[36867][1]):
         assert planted in content
+
+
+def test_values_that_overlap_do_not_fill_the_memory() -> None:
+    """Each of 4,000 tags declares the same 60 kilobytes of the file."""
+    count, value = 4000, bytes(60_000)
+    at = 8 + len(value)
+    entries = b"".join(
+        struct.pack("<HHII", 1000 + tag, UNDEFINED, len(value), 8) for tag in range(count)
+    )
+    table = struct.pack("<H", count) + entries + bytes(4)
+    file = Tiff(io.BytesIO(b"II*\0" + struct.pack("<I", at) + value + table))
+    read = sum(len(found.content) for found in file.directory(file.first).values.values())
+    assert 0 < read <= at + len(table)
 
 
 def test_a_turned_tiff_exchanges_its_sizes_and_densities(tmp_path: Path) -> None:

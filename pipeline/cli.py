@@ -369,11 +369,10 @@ def _run_in_pipe(args: argparse.Namespace) -> int:
             raise OutputError(
                 f"the standard output cannot be written ({error.strerror})"
             ) from error
-    entry = cleaned.entry
-    if not args.quiet and (args.verbose or entry["status"] != "ok"):
-        text = printable(f"{entry['status']}: {entry['reason']}")
+    if not args.quiet and (args.verbose or cleaned.status != "ok"):
+        text = printable(f"{cleaned.status}: {cleaned.reason}")
         print(f"remove-objects: {text}", file=sys.stderr)
-    for warning in () if args.quiet else entry["warnings"]:
+    for warning in () if args.quiet else cleaned.warnings:
         print(f"remove-objects: {printable(warning)}", file=sys.stderr)
     return 0
 

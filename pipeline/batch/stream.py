@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..errors import OutputError, UnreadableError, UsageError
@@ -20,9 +20,6 @@ from ..storage.location import Location
 from ..system.signals import Stop
 from .run import remove_folder
 from .settings import BatchSettings
-
-if TYPE_CHECKING:
-    from ..report.schema import Entry
 
 #: What messages call the photo.
 STANDARD_INPUT = "the standard input"
@@ -49,11 +46,15 @@ class Streamed:
 
     Attributes:
         content: the bytes of its file.
-        entry: its entry in the report.
+        status: ``ok``, ``review`` or ``unchanged``.
+        reason: the reason of the status.
+        warnings: what else to know.
     """
 
     content: bytes
-    entry: Entry
+    status: str
+    reason: str
+    warnings: tuple[str, ...]
 
 
 def clean_bytes(
@@ -78,24 +79,32 @@ def clean_bytes(
         photo = folder / f"photo{suffix_of(content)}"
         try:
             photo.write_bytes(content)
-            if mask is not None:
-                _copy_mask(mask, folder / _MASK)
         except OSError as error:
             raise OutputError(
                 f"the temporary folder {folder.parent} cannot be written ({error.strerror}); "
                 "name another by the environment variable TMPDIR"
             ) from error
+        if mask is not None:
+            _copy_mask(mask, folder / _MASK)
         own = None if mask is None else (folder / _MASK).parent
         batch = replace(batch, output=folder / "out", masks=own)
         result = remove_folder([photo], settings, batch, stop=stop)
         if not result.photos:
             raise OutputError(result.stopped or "stopped")
         entry = result.photos[0]
+        names = {str(photo): STANDARD_INPUT, str(folder / _MASK): f"the mask {mask}"}
         if entry["error"] is not None or entry["output"] is None:
-            message = str(entry["error"] or entry["reason"])
-            message = message.replace(str(photo), STANDARD_INPUT)
-            raise UnreadableError(message.replace(str(folder / _MASK), f"the mask {mask}"))
-        return Streamed((folder / "out" / entry["output"]).read_bytes(), entry)
+            raise UnreadableError(_renamed(entry["error"] or entry["reason"], names))
+        cleaned = (folder / "out" / entry["output"]).read_bytes()
+        warnings = tuple(_renamed(warning, names) for warning in entry["warnings"])
+        return Streamed(cleaned, entry["status"], _renamed(entry["reason"], names), warnings)
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """Return a text without the names of temporary files."""
+    for name, shown in names.items():
+        text = text.replace(name, shown)
+    return text
 
 
 def most_bytes(batch: BatchSettings) -> int:
@@ -124,5 +133,8 @@ def _copy_mask(mask: Location, copy: Path) -> None:
     if not (mask.is_file() if isinstance(mask, Path) else list(mask.files()) == [""]):
         raise UsageError(f"{mask}: no such file; with - name the photo's own mask: --masks FILE")
     copy.parent.mkdir()
-    with local_copy(mask) as file:
-        shutil.copyfile(file, copy)
+    try:
+        with local_copy(mask) as file:
+            shutil.copyfile(file, copy)
+    except OSError as error:
+        raise UnreadableError(f"the mask {mask}: cannot be copied ({error.strerror})") from error

@@ -16,6 +16,7 @@ from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
+from remove_objects.pipeline.config import LARGEST_MAX_PIXELS, MAX_PIXELS
 from remove_objects.pipeline.errors import ExistsError, UnwritableError, UsageError
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
@@ -58,6 +59,25 @@ def test_a_photo_that_only_the_journal_knows_is_opened_and_reported(run: Path) -
     told = {p["input"]: p for p in load(run)["photos"]}
     assert set(told) == {"a.png", "b.jpg", "deep/c.png"}
     assert (told["a.png"]["status"], told["a.png"]["earlier_status"]) == ("skipped", "review")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "most"),
+    [
+        (300_000_000, 300_000_000),  # the run read such photos, so the board does
+        (1_000, MAX_PIXELS),
+        (10**30, LARGEST_MAX_PIXELS),
+        ("many", MAX_PIXELS),
+        (None, MAX_PIXELS),
+    ],
+)
+def test_a_photo_may_have_as_many_pixels_as_in_its_run(
+    recorded: object, most: int, run: Path
+) -> None:
+    report = load(run)
+    report["run"]["settings"]["max_pixels"] = recorded
+    (run / "report.json").write_text(json.dumps(report))
+    assert run_folder.open_run(run).max_pixels == most
 
 
 def test_the_first_mask_is_the_saved_one(run: Path) -> None:

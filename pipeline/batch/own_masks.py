@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from .. import images
 from ..errors import UsageError
-from ..images.suffixes import SUFFIXES
+from ..images.suffixes import RAW_SUFFIXES, SUFFIXES
+from ..storage.layout import JOURNAL_NAME
 from ..storage.location import Location, RemotePath, is_plain_name
+from .left_out import is_system_folder
 from .names import InputPhoto, folded
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ _MARKED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 #: Formats of photos that a mask is hardly ever in: two of them with one stem are one shot.
-_OF_CAMERAS = (".jpg", ".jpeg", ".jpe", ".jfif", ".heic", ".heif", ".hif", ".avif")
+_OF_CAMERAS = {".jpg", ".jpeg", ".jpe", ".jfif", ".heic", ".heif", ".hif", ".avif", *RAW_SUFFIXES}
 #: Begins the reason of a photo that the one mask for all photos does not fit.
 OTHER_SHAPE = "the mask for all photos has another shape: "
 #: So many names are shown in a sentence.
@@ -140,7 +142,10 @@ def find_masks(place: Location, output: Location) -> OwnMasks:
 
 
 def _local_files(folder: Path, output: Location) -> Iterator[tuple[str, Location]]:
-    """Yield the files below a folder, with their names; links to folders are followed."""
+    """Yield the files below a folder, with their names; links to folders are followed.
+
+    Folders of thumbnails and trash, and results of earlier runs, hold no masks.
+    """
     skipped = {output.resolve()} if isinstance(output, Path) else set()
 
     def fail(error: OSError) -> None:
@@ -150,7 +155,8 @@ def _local_files(folder: Path, output: Location) -> Iterator[tuple[str, Location
         kept = []
         for name in sorted(folders):
             real = Path(where, name).resolve()
-            if real not in skipped:
+            left_out = is_system_folder(name, Path(where).name) or (real / JOURNAL_NAME).is_file()
+            if real not in skipped and not left_out:
                 skipped.add(real)  # a circle of links ends here
                 kept.append(name)
         folders[:] = kept
@@ -235,6 +241,10 @@ def _refuse_same_stems(photos: Iterable[MaskFile], folder: Location) -> None:
             )
 
 
+def _is_raw(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in RAW_SUFFIXES
+
+
 def _is_of_camera(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in _OF_CAMERAS
 
@@ -258,7 +268,11 @@ def match(photos: Sequence[Photo], masks: OwnMasks) -> Matched:
     """
     if masks.is_file:
         return Matched((masks.place,) * len(photos))
-    matching = _Matching(masks.files)
+    files = tuple(
+        m for m in masks.files if PurePosixPath(m.name).suffix.lower() not in RAW_SUFFIXES
+    )
+    masks = replace(masks, files=files)
+    matching = _Matching(files)
     for fold in (str, str.casefold):
         for photo_key in (_full, _stem):
             matching.add(photos, photo_key, fold)

@@ -78,7 +78,7 @@ def read_own_mask(path: Path, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
         UnreadableError: the file cannot be read, or is no mask.
     """
     picture = read_photo(path, max_pixels=max_pixels)
-    mask, how = _understood(picture, path, photo.size)
+    mask, how = _understood(picture, path, photo.size, photo_turn(photo))
     notes = [f"{UNDERSTOOD}{how}"] if how else []
     if (share := float(mask.mean())) > _MOSTLY_WHITE:
         notes.append(
@@ -101,10 +101,12 @@ def read_own_mask(path: Path, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
     return OwnMask(mask, tuple(notes), doubt)
 
 
-def _understood(picture: Photo, path: Path, size: tuple[int, int]) -> tuple[Mask, str]:
+def _understood(
+    picture: Photo, path: Path, size: tuple[int, int], turn: int = 1
+) -> tuple[Mask, str]:
     """Return a mask at the photo's size, and how it was understood."""
     if not _has_shape(picture.size, size):
-        raise MaskShapeError(_other_shape(picture.size, path, size))
+        raise MaskShapeError(_other_shape(picture.size, path, size, turn))
     try:
         meaning = understand(picture)
     except UnreadableError as error:
@@ -120,9 +122,12 @@ def _has_shape(own: tuple[int, int], size: tuple[int, int]) -> bool:
     return abs(own_width * height - own_height * width) < max(height, width)
 
 
-def _other_shape(own: tuple[int, int], path: Path, size: tuple[int, int]) -> str:
+def _other_shape(own: tuple[int, int], path: Path, size: tuple[int, int], turn: int) -> str:
     (own_height, own_width), (height, width) = own, size
-    turned = "; it seems to lie on its side" if (own_width, own_height) == (height, width) else ""
+    turned = ""
+    if _has_shape((own_width, own_height), size):
+        why = f", as the stored pixels do that EXIF orientation {turn} turns" if turn >= 5 else ""
+        turned = f"; it seems to lie on its side{why}"
     return (
         f"{path}: this mask is {own_width} x {own_height} pixels, "
         f"its photo {width} x {height} (upright){turned}; "

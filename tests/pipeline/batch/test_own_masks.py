@@ -212,6 +212,15 @@ def test_a_photo_and_a_mask_of_one_name_in_one_folder_are_refused(
         plan_run([p], masks=p)
 
 
+def test_raw_files_thumbnails_and_earlier_results_are_no_masks(tmp_path: Path) -> None:
+    p = tmp_path / "p"
+    touch(p, "a.jpg", "a.cr2", "a_mask.png", "@eaDir/a.jpg/x.jpg", "old/b.jpg")
+    touch(p / "old", ".remove-objects-journal.jsonl")
+    plan = plan_run([p / "a.jpg"], tmp_path / "out", masks=p)
+    assert given(plan, p) == {"a.jpg": "a_mask.png"}
+    assert plan.told == ()
+
+
 def test_output_among_masks_and_links(tmp_path: Path) -> None:
     touch(tmp_path, "p/a.jpg", "m/a.png", "m/out/b.png", "far/c.png", "p/c/c.jpg")
     (tmp_path / "m" / "c").symlink_to(tmp_path / "far")
@@ -364,6 +373,16 @@ def test_a_mask_on_the_stored_pixels_of_a_turned_photo_is_doubted(
     assert cli.main([*OPTIONS, "--masks", "m", "-o", "seen", "p/t.jpg"]) == 0
     assert "stored pixels" not in entries("seen")["t.jpg"]["reason"]
     assert len(entries("seen")["t.jpg"]["warnings"]) == 1
+
+
+def test_a_mask_on_its_side_is_refused_with_the_orientation(home: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture().save("p/t.jpg", exif=exif)
+    mask().save("m/t.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "-o", "cleaned", "p/t.jpg"]) == 1
+    error = entries()["t.jpg"]["error"]
+    assert "lie on its side, as the stored pixels do that EXIF orientation 6 turns" in error
 
 
 _TURNS = {

@@ -15,6 +15,7 @@ from .inpaint.route import choose_route
 from .networks import Networks, NetworkSettings
 from .quality import metrics, verdict
 from .removal.filling import HoleFiller, error_inside
+from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
 from .removal.selection import Selection, select
@@ -85,7 +86,17 @@ class ObjectRemover:
 
     def select(self, photo: Photo, removal: Removal) -> Selection:
         """Decide which pixels would be removed, and fill nothing."""
-        return select(photo.rgb, removal, self.networks)
+        picture = picture_of(photo, removal.mask)
+        if picture is None:
+            return select(photo.rgb, removal, self.networks)
+        inner = select(
+            picture.photo.rgb,
+            picture.of(removal),
+            self.networks,
+            picture.outside,
+            picture.unread,
+        )
+        return picture.selection(inner, removal)
 
     def clean(self, photo: Photo, removal: Removal, *, progress: Progress = no_progress) -> Outcome:
         """Take one photo through every stage between reading and writing.
@@ -97,8 +108,22 @@ class ObjectRemover:
                 the stage's name. An exception of it passes through and cancels the removal.
         """
         stages = Stages(progress)
+        with stages("segment"):
+            picture = picture_of(photo, removal.mask)
+        if picture is None:
+            outcome = self._clean(photo, removal, stages)
+        else:
+            inner = self._clean(picture.photo, picture.of(removal), stages, picture)
+            outcome = picture.outcome(inner, removal)
+        return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
+
+    def _clean(
+        self, photo: Photo, removal: Removal, stages: Stages, picture: Picture | None = None
+    ) -> Outcome:
+        """The outcome of a photo that is picture all over, or of the box of ``picture``."""
+        outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
         with stages("segment", SEGMENT):
-            selection = self.select(photo, removal)
+            selection = select(photo.rgb, removal, self.networks, outside, unread)
         share = selection.share
         outcome = Outcome(
             Status.UNCHANGED,
@@ -112,8 +137,8 @@ class ObjectRemover:
             status, reason = verdict.judge(share, None, ())
             outcome = replace(outcome, status=status, reason=reason, error=reason)
         elif selection.holes:
-            outcome = self._fill(photo, removal, selection, stages, outcome)
-        return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
+            outcome = self._fill(photo, removal, selection, stages, outcome, unread)
+        return outcome
 
     def _fill(
         self,
@@ -122,6 +147,7 @@ class ObjectRemover:
         selection: Selection,
         stages: Stages,
         outcome: Outcome,
+        unread: Mask | None,
     ) -> Outcome:
         """The outcome of a photo with holes: route, fill each, measure, judge."""
         holes, hole_mask = selection.holes, selection.hole_mask
@@ -135,7 +161,7 @@ class ObjectRemover:
             )
             reason = "dry run: nothing was filled"
             return replace(outcome, status=Status.OK, reason=reason, holes=unfilled)
-        filler = HoleFiller(photo.rgb, hole_mask, removal, self.networks, faces)
+        filler = HoleFiller(photo.rgb, hole_mask, removal, self.networks, faces, unread)
         filled = [
             filler.fill(hole, routing, stages.of_hole(i, len(holes)))
             for i, (hole, routing) in enumerate(zip(holes, routings, strict=True))

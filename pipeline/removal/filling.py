@@ -66,8 +66,11 @@ class HoleFiller:
         removal: Removal,
         networks: Networks,
         faces: Sequence[Face] = (),
+        unread: Mask | None = None,
     ) -> None:
-        self._rgb, self._hole_mask, self._removal = rgb, hole_mask, removal
+        # Whatever must not be read is a hole to every step; only ``hole`` itself is filled.
+        self._hole_mask = hole_mask if unread is None else hole_mask | unread
+        self._rgb, self._removal = rgb, removal
         self._networks, self._faces = networks, faces
         self.result = rgb.copy()
         self.compared = {method: rgb.copy() for method in removal.compare}

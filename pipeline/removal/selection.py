@@ -43,21 +43,29 @@ class Selection:
         return float(self.hole_mask.mean())
 
 
-def select(rgb: Pixels, removal: Removal, networks: Networks) -> Selection:
+def select(
+    rgb: Pixels,
+    removal: Removal,
+    networks: Networks,
+    outside: Mask | None = None,
+    unread: Mask | None = None,
+) -> Selection:
     """Decide which pixels of a photo are removed.
 
     Args:
         rgb: the photo, HWC uint8 or uint16.
         removal: which classes, or which mask.
         networks: loads the segmenter, unless a mask is given.
+        outside: HW bool, pixels that are no picture and are not removed; None if there are none.
+        unread: HW bool, pixels that say nothing of an object's edge, ``outside`` among them.
     """
     if removal.mask is not None:
         given = removal.mask.astype(bool)
         if removal.dilate is None:
-            hole_mask = widen_to_edge(rgb, given)
-            holes = mask.find_holes(hole_mask)
+            hole_mask = widen_to_edge(rgb, given, unread)
         else:
-            holes, hole_mask = _dilated_holes(given, removal.dilate)
+            hole_mask = mask.dilate(given, removal.dilate)
+        holes, hole_mask = _holes(hole_mask, outside)
         return Selection(hole_mask, holes, why_empty="" if holes else "the mask is empty")
     height, width = rgb.shape[:2]
     missing = f"no {' or '.join(removal.classes)} was found"
@@ -78,7 +86,7 @@ def select(rgb: Pixels, removal: Removal, networks: Networks) -> Selection:
     refined = mask.whole_objects(refined, probabilities[0], removal.threshold)
     objects = mask.class_mask(refined, height, width, removal.threshold)
     radius = auto_dilate(height, width) if removal.dilate is None else removal.dilate
-    holes, hole_mask = _dilated_holes(objects, radius)
+    holes, hole_mask = _holes(mask.dilate(objects, radius), outside)
     return Selection(
         hole_mask,
         holes,
@@ -88,6 +96,7 @@ def select(rgb: Pixels, removal: Removal, networks: Networks) -> Selection:
     )
 
 
-def _dilated_holes(objects: Mask, radius: int) -> tuple[list[Hole], Mask]:
-    hole_mask = mask.dilate(objects, radius)
+def _holes(hole_mask: Mask, outside: Mask | None) -> tuple[list[Hole], Mask]:
+    if outside is not None:
+        hole_mask &= ~outside
     return mask.find_holes(hole_mask), hole_mask

@@ -1,0 +1,269 @@
+"""Uniform margins around a photo: the frame of a scan or a print, the bars of a letterbox.
+
+A margin is no part of the picture. Taking a margin for picture copies it into holes; taking a part
+of the picture for a margin hides it from the inpainters. The second is avoided: a white wall or a
+night sky at a border is no margin, unless a straight line ends it along nearly the whole side, and
+the opposite side has one too (or the margin is exactly uniform, as a program draws it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..pixels import eight_bits
+from ..types import FloatArray, Mask, Pixels
+
+#: Widest margin as a share of the photo's side, and narrowest mean width in pixels.
+WIDEST, NARROWEST = 0.18, 2.0
+#: Steepest line, as a slope: 2 degrees; the number of slopes that are tried.
+STEEPEST, SLOPES = 0.035, 29
+#: Largest deviation from the margin's colour at the border, in levels of 255, of all but
+#: ``OUTLIERS`` of the pixels; more is texture.
+NOISIEST, OUTLIERS = 10, 0.02
+#: Deviation from the margin's colour from which a pixel is picture. The second is tried too: JPEG
+#: blocks at the picture's edge ring, and the margin deviates there by more than the first.
+FAINT, RINGING = 8, 28
+#: Deviation up to which a margin counts as drawn by a program.
+EXACT = 1
+#: Distance in pixels from the fitted line at which a margin may end.
+NEAR_LINE = 1.5
+#: Share of the side along which the picture must begin at the line, with a step: for a pair of
+#: opposite margins, for one alone, and for a side whose picture has the margin's colour in places.
+NEARLY_ALL, ALL, MOST = 0.9, 0.97, 0.6
+#: Share of the side along which the margin may end before the line.
+BEFORE = 0.03
+#: Largest difference of the colours of two opposite margins, in levels of 255.
+ALIKE = 24
+#: Positions along a side that are measured, at most.
+POSITIONS = 600
+#: Pixels beyond the line in which margin and picture mix, unless a program drew the margin.
+MIXED = 2
+
+SIDES = ("top", "bottom", "left", "right")
+_OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
+
+
+@dataclass(frozen=True, eq=False)
+class Margin:
+    """The margin along one side.
+
+    Attributes:
+        colour: 3 samples of the photo.
+        width: mean width in pixels.
+        slope: how much wider it becomes with each pixel along the side.
+        exact: whether it is exactly uniform.
+        share: share of the side along which the picture begins at the line, with a step.
+        before: share of the side along which the margin ends before the line.
+    """
+
+    colour: Pixels
+    width: float
+    slope: float
+    exact: bool
+    share: float
+    before: float
+
+    def line(self, length: int) -> FloatArray:
+        """``length``: where the margin ends, in pixels from the border."""
+        along = np.arange(length, dtype=np.float32) - (length - 1) / 2
+        return np.maximum(self.width + self.slope * along, 0)
+
+
+def find_margins(rgb: Pixels, mask: Mask | None = None) -> dict[str, Margin]:
+    """Find the uniform margins of a photo.
+
+    Args:
+        rgb: HWC uint8 or uint16.
+        mask: HW bool, pixels that may be anything, such as an object that covers the margin.
+
+    Returns:
+        The margins by side; empty for most photos.
+    """
+    if min(rgb.shape[:2]) < 32:
+        return {}
+    views = {side: _from(side, rgb) for side in SIDES}
+    masks = {side: None if mask is None else _from(side, mask) for side in SIDES}
+    if not any(_border(views[side], masks[side]) for side in SIDES):
+        return {}
+    rough = {side: _rough_width(views[side], masks[side]) for side in SIDES}
+    found = {}
+    for side in SIDES:
+        ends = ("left", "right") if side in ("top", "bottom") else ("top", "bottom")
+        margin = _measure(views[side], masks[side], tuple(rough[end] for end in ends))
+        if margin is not None:
+            found[side] = margin
+    return _accepted(found)
+
+
+def covered(margins: dict[str, Margin], shape: tuple[int, ...]) -> dict[str, Mask]:
+    """By side, the pixels (HW bool) that a margin covers."""
+    height, width = shape[:2]
+    pixels = {}
+    for side, margin in margins.items():
+        across, along = (height, width) if side in ("top", "bottom") else (width, height)
+        ends = np.floor(margin.line(along) + 0.5)
+        inside = np.arange(across)[:, None] < ends
+        pixels[side] = _back(side, inside)
+    return pixels
+
+
+def _accepted(found: dict[str, Margin]) -> dict[str, Margin]:
+    """The margins that are certain, alone or together."""
+
+    def drawn(side: str) -> bool:
+        return found[side].exact and found[side].slope == 0
+
+    def certain(side: str, share: float) -> bool:
+        return found[side].share >= share
+
+    def pair(side: str, share: float) -> bool:
+        other = _OPPOSITE[side]
+        if other not in found or not (certain(side, share) and certain(other, share)):
+            return False
+        difference = np.abs(
+            eight_bits(found[side].colour).astype(int) - eight_bits(found[other].colour)
+        )
+        return bool(difference.max() <= ALIKE)
+
+    if len(found) == 4 and sum(certain(side, NEARLY_ALL) for side in found) >= 2:
+        return found
+    return {
+        side: margin
+        for side, margin in found.items()
+        if pair(side, NEARLY_ALL)
+        or (drawn(side) and certain(side, ALL))
+        or (drawn(side) and pair(side, MOST) and drawn(_OPPOSITE[side]))
+    }
+
+
+def _from(side: str, picture: Pixels | Mask) -> Pixels:
+    """The picture turned so that a side is on top."""
+    if side in ("left", "right"):
+        picture = picture.swapaxes(0, 1)
+    return picture[::-1] if side in ("bottom", "right") else picture  # type: ignore[return-value]
+
+
+def _back(side: str, picture: Mask) -> Mask:
+    """The inverse of ``_from``."""
+    picture = picture[::-1] if side in ("bottom", "right") else picture
+    return picture.swapaxes(0, 1) if side in ("left", "right") else picture
+
+
+def _border(view: Pixels, mask: Pixels | None) -> tuple[Pixels, int] | None:
+    """(the colour of the outermost row, the largest usual deviation from it); None of texture."""
+    row = view[0] if mask is None else view[0][mask[0] == 0]
+    if len(row) < view.shape[1] // 2:
+        return None
+    colour = np.median(row, axis=0).astype(row.dtype)
+    off = np.abs(eight_bits(row).astype(np.int16) - eight_bits(colour)).max(1)
+    noise = int(np.quantile(off, 1 - OUTLIERS))
+    return (colour, noise) if noise <= NOISIEST else None
+
+
+def _ends(
+    view: Pixels, mask: Pixels | None, columns: FloatArray, colour: Pixels, contrast: int
+) -> tuple[FloatArray, Mask]:
+    """Where the margin ends at some columns, and whether with a step to another colour.
+
+    Args:
+        view: the photo, the side on top.
+        mask: its mask.
+        columns: n columns.
+        colour: the margin's.
+        contrast: deviation from it, in levels of 255, from which a pixel is picture.
+
+    Returns:
+        (n, in pixels from the border, at most a little more than the widest margin; n bool)
+    """
+    rows = min(len(view), int(WIDEST * len(view) + STEEPEST * view.shape[1]) + 4)
+    index = columns.astype(np.int64)
+    block = eight_bits(np.ascontiguousarray(view[:rows, index])).astype(np.int16)
+    off = np.abs(block - eight_bits(colour).astype(np.int16)).max(2)
+    if mask is not None:
+        off[mask[:rows, index] != 0] = 0
+    differs = off >= contrast
+    # One pixel may differ by chance, two in a row do not.
+    differs[:-1] &= differs[1:]
+    ends = np.where(differs.any(0), differs.argmax(0), rows)
+    # A gradient reaches the contrast slowly, a step within the few pixels of its blur.
+    before = np.take_along_axis(off, np.maximum(ends - 4, 0)[None], 0)[0]
+    step = (ends < rows) & ((before < contrast / 2) | (ends < 4))
+    return ends.astype(np.float32), step
+
+
+def _rough_width(view: Pixels, mask: Pixels | None) -> int:
+    """Pixels at the border in which a neighbouring side cannot be measured."""
+    border = _border(view, mask)
+    if border is None:
+        return 0
+    columns = np.linspace(0, view.shape[1] - 1, min(view.shape[1], POSITIONS))
+    ends, _ = _ends(view, mask, columns, border[0], RINGING)
+    limit = WIDEST * len(view)
+    width = float(np.median(ends))
+    return int(width + STEEPEST * view.shape[1] / 2) + 2 if width <= limit else 0
+
+
+def _measure(view: Pixels, mask: Pixels | None, beside: tuple[int, ...]) -> Margin | None:
+    """Measure the margin at the top of a view; None if there is none."""
+    border = _border(view, mask)
+    first, last = beside[0], view.shape[1] - beside[1]
+    if border is None or last - first < 16:
+        return None
+    columns = np.round(np.linspace(first, last - 1, min(last - first, POSITIONS)))
+    measured = [
+        _fitted(view, mask, columns, *border, max(contrast, 2 * border[1] + 8))
+        for contrast in (FAINT, RINGING)
+    ]
+    return max((m for m in measured if m is not None), key=lambda m: m.share, default=None)
+
+
+def _fitted(
+    view: Pixels,
+    mask: Pixels | None,
+    columns: FloatArray,
+    colour: Pixels,
+    noise: int,
+    contrast: int,
+) -> Margin | None:
+    """Fit a line to where the margin at the top of a view ends; see ``_ends``."""
+    length = view.shape[1]
+    ends, step = _ends(view, mask, columns, colour, contrast)
+    if mask is not None:  # where an object covers the margin's end, nothing is known
+        rows = np.minimum(ends.astype(np.int64), len(view) - 1)
+        near = [
+            mask[np.clip(rows + d, 0, len(view) - 1), columns.astype(np.int64)] for d in (-2, 0)
+        ]
+        seen = ~(near[0].astype(bool) | near[1].astype(bool))
+        if seen.sum() < 0.3 * len(seen):
+            return None
+        ends, step, columns = ends[seen], step[seen], columns[seen]
+    width, slope = _fit(columns - (length - 1) / 2, ends)
+    if not NARROWEST <= width <= WIDEST * len(view) or abs(slope) > 1.2 * STEEPEST:
+        return None
+    margin = Margin(colour, width, slope, noise <= EXACT, 0.0, 0.0)
+    away = ends - margin.line(length)[columns.astype(np.int64)]
+    share = float(((np.abs(away) <= NEAR_LINE) & step).mean())
+    before = float((away < -NEAR_LINE).mean())
+    if share < MOST or before > BEFORE:
+        return None
+    return replace(margin, share=share, before=before)
+
+
+def _fit(along: FloatArray, ends: FloatArray) -> tuple[float, float]:
+    """(width, slope) of the line near which most margins end; level if that is as good."""
+    best = (0.0, 0.0, 0.0)
+    slopes = np.linspace(-STEEPEST, STEEPEST, SLOPES)
+    for slope in sorted(slopes, key=abs):
+        rest = ends - slope * along
+        counts = np.bincount(np.clip(np.round(rest), 0, None).astype(np.int64))
+        middle = int(counts.argmax())
+        near = np.abs(rest - middle) <= NEAR_LINE
+        if near.mean() > best[0] + 0.02:
+            best = (float(near.mean()), float(np.median(rest[near])), float(slope))
+    _, width, slope = best
+    if slope:
+        near = np.abs(ends - slope * along - width) <= 2 * NEAR_LINE
+        slope, width = (float(v) for v in np.polyfit(along[near], ends[near], 1))
+    return width, slope

@@ -1,0 +1,169 @@
+"""What of a photo's pixels is picture: no margins of a scan or a letterbox, nothing transparent.
+
+The photo is cleaned within the box of its picture, so that holes at a margin are holes at the
+border. Pixels in that box that are no picture (the wedges of an askew scan, transparent ones) are
+neither read nor changed. What a hole covers of a margin takes the margin's own colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from ..detect.frame import MIXED, Margin, covered, find_margins
+from ..detect.mask import dilate
+from ..pixels import as_float, blur, dilate_square, resize
+from ..types import Box, Hole, Mask, Outcome, Photo, Pixels
+from .request import Removal
+from .selection import Selection
+
+#: Longer side in pixels of the reduced picture that continues into pixels that are none, and the
+#: standard deviation of its blur.
+SMOOTH_SIZE, SMOOTH = 64, 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """The part of a photo that is picture.
+
+    Attributes:
+        whole: the photo.
+        box: the picture's bounding box.
+        outside: hw bool of the box: no picture, must not change.
+        unread: hw bool of the box: ``outside``, and pixels in which margin and picture mix.
+        margins: by side: (HW bool of the photo, the margin's colour).
+    """
+
+    whole: Photo
+    box: Box
+    outside: Mask
+    unread: Mask
+    margins: Mapping[str, tuple[Mask, Pixels]]
+
+    @property
+    def photo(self) -> Photo:
+        """The picture as a photo of its own, continued smoothly into pixels that are none."""
+        rgb = self.whole.rgb[self.box.slices]
+        if self.outside.any():
+            rgb = _continued(rgb, self.unread)
+        alpha = None if self.whole.alpha is None else self.whole.alpha[self.box.slices]
+        return Photo(rgb.copy(), alpha, self.whole.path, warnings=self.whole.warnings)
+
+    def of(self, removal: Removal) -> Removal:
+        """The same request for the picture alone."""
+        if removal.mask is None:
+            return removal
+        return replace(removal, mask=removal.mask[self.box.slices])
+
+    def selection(self, inner: Selection, removal: Removal) -> Selection:
+        """A selection of the picture's pixels as one of the photo's."""
+        share = self._share
+        holes = [
+            Hole(hole.box.shifted(self.box.y, self.box.x), hole.mask, hole.share * share)
+            for hole in inner.holes
+        ]
+        classes = {name: part * share for name, part in inner.classes.items()}
+        mask = self._mask(inner.hole_mask, removal)
+        return replace(inner, hole_mask=mask, holes=holes, classes=classes)
+
+    def outcome(self, inner: Outcome, removal: Removal) -> Outcome:
+        """The outcome of cleaning the picture as that of cleaning the photo."""
+        assert inner.mask is not None
+        share = self._share
+        mask = self._mask(inner.mask, removal)
+        return replace(
+            inner,
+            mask=mask,
+            result=None if inner.result is None else self._result(inner.result, inner.mask, mask),
+            compared={
+                method: self._result(result, inner.mask, mask)
+                for method, result in inner.compared.items()
+            },
+            classes={name: part * share for name, part in inner.classes.items()},
+            hole_share=float(mask.mean()),
+            holes=tuple(
+                replace(
+                    hole,
+                    box=hole.box.shifted(self.box.y, self.box.x),
+                    share=hole.share * share,
+                )
+                for hole in inner.holes
+            ),
+        )
+
+    @property
+    def _share(self) -> float:
+        """The box's share of the photo."""
+        height, width = self.whole.size
+        return self.box.area / (height * width)
+
+    def _mask(self, inner: Mask, removal: Removal) -> Mask:
+        """HW bool: the picture's holes, and what the given mask covers of the margins."""
+        mask = np.zeros(self.whole.size, bool)
+        mask[self.box.slices] = inner
+        if removal.mask is not None and inner.any():
+            given = dilate(removal.mask.astype(bool), removal.dilate or 0)
+            for margin, _ in self.margins.values():
+                mask |= given & margin
+        return mask
+
+    def _result(self, inner: Pixels, holes: Mask, mask: Mask) -> Pixels:
+        """The photo with the picture's holes filled, and the margins' holes in their colour."""
+        result = self.whole.rgb.copy()
+        result[self.box.slices][holes] = inner[holes]
+        for margin, colour in self.margins.values():
+            result[mask & margin] = colour
+        return result
+
+
+def picture_of(photo: Photo, mask: Mask | None) -> Picture | None:
+    """Find which pixels of a photo are picture.
+
+    Args:
+        photo: the photo.
+        mask: HW bool, the user's own mask, or None: what it covers may interrupt a margin.
+
+    Returns:
+        None if all pixels are, or none is. A mask that covers nothing but margins is about them,
+        so they count as picture.
+    """
+    given = None if mask is None else mask.astype(bool)
+    transparent = np.zeros(photo.size, bool) if photo.alpha is None else photo.alpha == 0
+    found: dict[str, Margin] = {}
+    if not transparent.any():  # a cut-out has no margins
+        found = find_margins(photo.rgb, given)
+    margins = covered(found, photo.size)
+    outside = transparent.copy()
+    unread = transparent
+    for side, margin in margins.items():
+        outside |= margin
+        drawn = found[side].exact and not found[side].slope
+        unread = unread | (margin if drawn else dilate_square(margin, MIXED))
+    if not outside.any() or outside.all():
+        return None
+    if found and given is not None and given.any() and not (given & ~outside).any():
+        return None
+    box = Box.bounding(~outside)
+    colours = {side: (margin, found[side].colour) for side, margin in margins.items()}
+    return Picture(photo, box, outside[box.slices], unread[box.slices], colours)
+
+
+def _continued(rgb: Pixels, unread: Mask) -> Pixels:
+    """The picture with its unread pixels in the blurred colours of those nearby."""
+    scale = min(1.0, SMOOTH_SIZE / max(unread.shape))
+    size = tuple(max(1, round(n * scale)) for n in unread.shape)
+    known = (~unread).astype(np.float32)
+    total = resize(as_float(np.where(unread[..., None], 0, rgb).astype(rgb.dtype)), size)
+    share = resize(known, size)
+    mean = total.reshape(-1, 3).sum(0) / max(float(share.sum()), 1e-6)
+    near = blur(share, SMOOTH)[..., None]
+    # A little of the mean everywhere: far from known pixels nothing else is left.
+    colours = (blur(total, SMOOTH) + 1e-3 * mean) / (near + 1e-3)
+    smooth = resize(colours.astype(np.float32), unread.shape, cv2.INTER_LINEAR)
+    peak = np.iinfo(rgb.dtype).max
+    result = rgb.copy()
+    result[unread] = (np.clip(smooth[unread], 0, 1) * peak + 0.5).astype(rgb.dtype)
+    return result

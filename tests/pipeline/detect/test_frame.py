@@ -1,0 +1,106 @@
+"""Margins around a photo: which are found, and what looks like one and is none."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.detect.frame import SIDES, covered, find_margins
+from remove_objects.pipeline.pixels import blur
+from remove_objects.pipeline.types import Mask, Pixels
+
+WHITE, CREAM, BLACK = (255, 255, 255), (245, 240, 228), (0, 0, 0)
+
+
+def picture(height: int = 150, width: int = 220, seed: int = 0) -> Pixels:
+    """Blotches of many colours, none of them white or black."""
+    noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3)).astype(np.float32)
+    return (125 + 350 * blur(noise, 4.0)).clip(45, 205).astype(np.uint8)
+
+
+def framed(
+    colour: tuple[int, int, int],
+    widths: tuple[int, int, int, int] = (20, 20, 20, 20),
+    *,
+    degrees: float = 0.0,
+    quality: int | None = None,
+    grain: float = 0.0,
+) -> tuple[Pixels, Mask]:
+    """A picture in a frame of so many pixels (top, bottom, left, right), and the frame's pixels."""
+    photo = picture()
+    (h, w), (top, bottom, left, right) = photo.shape[:2], widths
+    turn = cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1)
+    turn[:, 2] += left, top
+    size = w + left + right, h + top + bottom
+    shown = cv2.warpAffine(np.ones((h, w), np.float32), turn, size)[..., None]
+    moved = cv2.warpAffine(photo, turn, size, borderMode=cv2.BORDER_REPLICATE)
+    result = moved * shown + np.array(colour) * (1 - shown)
+    result += np.random.default_rng(1).normal(0, grain, result.shape)
+    result = (result.clip(0, 255) + 0.5).astype(np.uint8)
+    if quality:
+        stored = io.BytesIO()
+        Image.fromarray(result).save(stored, "JPEG", quality=quality)
+        result = np.asarray(Image.open(stored))
+    return result, shown[..., 0] < 0.5
+
+
+def margins(photo: Pixels, mask: Mask | None = None) -> Mask:
+    """The pixels of all margins that are found."""
+    found = covered(find_margins(photo, mask), photo.shape)
+    return np.any([np.zeros(photo.shape[:2], bool), *found.values()], axis=0)
+
+
+@pytest.mark.parametrize("colour", [WHITE, CREAM, BLACK])
+@pytest.mark.parametrize("width", [2, 5, 20, 30])
+def test_a_frame_that_a_program_drew(colour: tuple[int, int, int], width: int) -> None:
+    photo, frame = framed(colour, (width,) * 4)
+    assert np.array_equal(margins(photo), frame)
+    assert np.array_equal(margins(photo.astype(np.uint16) * 257), frame)
+
+
+@pytest.mark.parametrize("colour", [WHITE, CREAM, BLACK])
+@pytest.mark.parametrize("degrees", [0.0, 0.7, -2.0])
+def test_a_scan_askew_with_grain_and_jpeg(colour: tuple[int, int, int], degrees: float) -> None:
+    photo, frame = framed(colour, degrees=degrees, quality=85, grain=1.5)
+    found = margins(photo)
+    # Within a pixel and a half of the true line, all around.
+    assert not (found & ~cv2.dilate(frame.astype(np.uint8), np.ones((3, 3))).astype(bool)).any()
+    deep = cv2.erode(frame.astype(np.uint8), np.ones((5, 5))).astype(bool)
+    assert not (deep & ~found).any()
+
+
+def test_a_letterbox_a_polaroid_and_one_exact_bar() -> None:
+    for widths in ((20, 20, 0, 0), (0, 0, 25, 25), (8, 30, 8, 8), (15, 0, 0, 0)):
+        photo, frame = framed(BLACK, widths)
+        assert np.array_equal(margins(photo), frame), widths
+
+
+def test_an_object_that_covers_the_margin_does_not_hide_it() -> None:
+    photo, frame = framed(WHITE)
+    over = np.zeros_like(frame)
+    over[100:, 60:140] = True
+    photo[over] = (200, 30, 30)
+    assert np.array_equal(margins(photo, over), frame)
+
+
+def test_what_is_no_margin() -> None:
+    rows, columns = np.mgrid[:160, :240]
+    wall = np.full((160, 240, 3), 236.0)
+    wall[90:, 60:180] = 90  # a sofa before a white wall
+    night = np.zeros((160, 240, 3))
+    night[60 + (20 * np.sin(columns[0] / 30)).astype(int).max() :, :] = 70
+    night[(rows > 100 + 20 * np.sin(columns / 30))] = 120  # hills below a black sky
+    sky = np.repeat((250 - rows[..., None] * 0.9), 3, 2)  # a gradient
+    sea = np.full((160, 240, 3), 230.0)
+    sea[20:] = (40, 90, 120)  # a level horizon near the top, one side alone, with grain
+    sea += np.random.default_rng(0).normal(0, 2, sea.shape)
+    for photo in (wall, night[:, :, ::-1], sky, sea, np.full((160, 240, 3), 255.0)):
+        assert find_margins(photo.clip(0, 255).astype(np.uint8)) == {}
+    for seed in range(10):
+        assert find_margins(picture(seed=seed)) == {}
+    assert find_margins(np.zeros((3, 5, 3), np.uint8)) == {}
+    assert set(SIDES) >= set(find_margins(framed(WHITE)[0]))

@@ -51,7 +51,9 @@ def carried(native: Native, size: tuple[int, int], keep: Keep) -> tuple[Native, 
     change = {Keep.KNOWN: _known, Keep.ALL: _all, Keep.NEEDED: _needed}[keep]
     metadata, notes = change(native.metadata, size, 1)
     coded = native.coded
-    if coded is not None:
+    if coded is not None and native.turn == 1:
+        coded = replace(coded, metadata=metadata)
+    elif coded is not None:
         stored = size if native.turn < 5 else size[::-1]
         coded = replace(coded, metadata=change(coded.metadata, stored, native.turn)[0])
     if keep is Keep.KNOWN:

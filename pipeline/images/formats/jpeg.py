@@ -163,17 +163,23 @@ def capture(source: Source) -> Captured:
         options=options(image, turn),
         coded=Coded(pixels_only(parsed), metadata),
         warnings=warnings,
-        dropped=tuple(_names_of_dropped(parsed)),
+        dropped=tuple(_names_of_dropped(parsed, metadata.blocks)),
     )
 
 
-def _names_of_dropped(parsed: Parsed) -> Iterator[str]:
+def _names_of_dropped(parsed: Parsed, kept: tuple[tuple[int, bytes], ...]) -> Iterator[str]:
     """Yield names of the segments that no result gets."""
     for segment in parsed.segments:
-        known = _KNOWN_SEGMENTS.get(segment.marker)
-        if segment.is_metadata and not (known and segment.payload.startswith(known)):
-            name = re.match(rb"([\w:/. -]{1,40})\0", segment.payload)
-            yield f"APP{segment.marker - APP0} {name[1].decode() if name else ''}".strip()
+        marker, payload = segment.marker, segment.payload
+        known = _KNOWN_SEGMENTS.get(marker)
+        if segment.is_metadata and not (known and payload.startswith(known)):
+            name = re.match(rb"([\w:/. -]{1,40})\0", payload)
+            yield f"APP{marker - APP0} {name[1].decode() if name else ''}".strip()
+        elif marker in (APP12, COM) and (marker, payload) not in kept:
+            yield "comment" if marker == COM else "APP12"
+    photoshop = b"".join(p for m, p in _photoshop_segments(_photoshop(parsed)))
+    if photoshop and photoshop != b"".join(p for m, p in kept if m == APP13):
+        yield "Photoshop's thumbnails"
 
 
 def known(native: Native) -> tuple[Native, tuple[str, ...]]:
@@ -212,19 +218,24 @@ def blocks(parsed: Parsed) -> tuple[tuple[int, bytes], ...]:
         (marker, payload) in file order.
     """
     kept = []
-    photoshop = bytearray()
     for segment in parsed.segments:
         marker, payload = segment.marker, segment.payload
         if marker == APP0 and payload.startswith(JFIF):
             # The last two bytes are the thumbnail's size.
             kept.append((marker, payload[:12] + b"\0\0"))
-        elif marker == APP13 and payload.startswith(PHOTOSHOP):
-            # One list of resources may run through several segments.
-            photoshop += payload.removeprefix(PHOTOSHOP)
         elif marker in (APP12, COM) and not may_hold_picture(payload):
             kept.append((marker, payload))
-    kept += _photoshop_segments(photoshop_without_thumbnails(bytes(photoshop)) or b"")
+    kept += _photoshop_segments(photoshop_without_thumbnails(_photoshop(parsed)) or b"")
     return tuple(kept)
+
+
+def _photoshop(parsed: Parsed) -> bytes:
+    """Return Photoshop's list of resources, which may run through several segments."""
+    return b"".join(
+        segment.payload.removeprefix(PHOTOSHOP)
+        for segment in parsed.segments
+        if segment.marker == APP13 and segment.payload.startswith(PHOTOSHOP)
+    )
 
 
 def _photoshop_segments(resources: bytes) -> list[tuple[int, bytes]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from numbers import Real
@@ -67,6 +68,8 @@ _NOT_KEPT = frozenset(
         *(338, 339, 340, 341, 347, *range(512, 533), _EXIF, _GPS, 37724, 40965),
     ]
 )
+#: Sub-images, and Photoshop's layers.
+_FURTHER_PICTURES = frozenset((330, 37724))
 #: Tags that the pixels need to look as they do, with the most values of each: resolution and its
 #: unit, white point, primaries, dot range.
 _PIXEL_TAGS = {282: 1, 283: 1, 296: 1, 318: 2, 319: 6, 336: 10}
@@ -183,7 +186,22 @@ def capture(source: Source) -> Captured:
             f"{samples - kept} of its {samples} channels (masks or spot colours) cannot be kept",
         )
     settings = options(image, source.handle)
-    return Captured(options=settings, warnings=warnings)
+    return Captured(
+        options=settings, warnings=warnings, dropped=_names_of_dropped(source.handle, settings)
+    )
+
+
+def _names_of_dropped(handle: BinaryIO, settings: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the source's tags that no result gets."""
+    file = Tiff(handle)
+    own = file.directory(file.first).values
+    kept = {_XMP, *(tag for tag, _, _ in settings["tags"])}
+    names = [name_of(tag) for tag in own if tag not in kept | _NOT_KEPT or tag in _FURTHER_PICTURES]
+    with suppress(ValueError, LookupError):
+        inner = file.directory(file.numbers(own[_EXIF])[0]).values
+        kinds = settings["kinds"].get(_EXIF, {})
+        names += [name_of(tag) for tag in inner if tag not in kinds and tag != _INTEROPERABILITY]
+    return tuple(names)
 
 
 def _tags(image: Image.Image) -> Any:

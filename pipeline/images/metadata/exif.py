@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from PIL import ExifTags
@@ -24,7 +25,7 @@ from .exif_tags import (
     Rule,
 )
 from .hidden import may_hold_picture
-from .text import are_known_texts, decoded, is_known_text
+from .text import SHORTEST_PIECE, are_known_texts, are_no_pieces, decoded, is_known_text
 
 #: Bytes of a value by its type; Exif 3.0's UTF-8 is 129.
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
@@ -93,6 +94,7 @@ def known_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> KnownExif:
             for pointer in _POINTERS.keys() & directory.keys():
                 (places[pointer],) = struct.unpack(f"{order}I", directory.pop(pointer).content)
             directories[owner] = directory
+    _drop_pieces(directories, dropped, order)
     _make_true(directories, order, size, turn)
     if not any(directories.values()):
         return KnownExif(None, tuple(dropped))
@@ -157,7 +159,7 @@ def known_object(rule: Rule | None, kind: int, value: Any) -> Any:
 def name_of(tag: int, rules: dict[int, Rule] | None = None) -> str:
     """Return a tag's name for people."""
     names = ExifTags.GPSTAGS if rules is PLACE else ExifTags.TAGS
-    return str(names.get(tag) or f"EXIF 0x{tag:04X}")
+    return str(names.get(tag) or f"tag 0x{tag:04X}")
 
 
 def _known(
@@ -224,20 +226,45 @@ def _wide(content: bytes, most: int) -> bytes | None:
 
 
 def _coded(content: bytes, most: int, order: str) -> bytes | None:
-    code = content[:8] if content[:8] in _CODES else b""
-    rest = content[len(code) :]
-    if not rest.strip(b"\0 "):
+    if not content.removeprefix(content[:8] if content[:8] in _CODES else b"").strip(b"\0 "):
         return b""
-    wide = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
-    encodings = _CODES.get(code) or (wide if code else ("utf-8", *wide))
-    for encoding in encodings:
-        try:
-            text = rest.decode(encoding).rstrip("\0 ")
-        except UnicodeDecodeError:
-            continue
+    for code, text, encoding in _readings(content, order):
         if is_known_text(text, most):
             return code + text.encode(encoding)
     return None
+
+
+def _readings(content: bytes, order: str) -> Iterator[tuple[bytes, str, str]]:
+    """Yield (code, text, Python's name of the encoding) as a coded text may be read."""
+    code = content[:8] if content[:8] in _CODES else b""
+    wide = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
+    for encoding in _CODES.get(code) or (wide if code else ("utf-8", *wide)):
+        with suppress(UnicodeDecodeError):
+            yield code, content[len(code) :].decode(encoding).rstrip("\0 "), encoding
+
+
+def _drop_pieces(directories: dict[int, Directory], dropped: list[str], order: str) -> None:
+    """Drop the longer texts if they are a picture in pieces."""
+    texts = [
+        (directory, tag, _plain(tag, entry.content, order))
+        for directory in directories.values()
+        for tag, entry in directory.items()
+        if entry.kind in _TEXTS and len(entry.content) >= SHORTEST_PIECE
+    ]
+    if not are_no_pieces(text for _, _, text in texts):
+        for directory, tag, _ in texts:
+            dropped.append(name_of(tag))
+            del directory[tag]
+
+
+def _plain(tag: int, content: bytes, order: str) -> str:
+    """Return a known text's letters."""
+    rule = IMAGE.get(tag) or PHOTO.get(tag) or PLACE.get(tag)
+    if rule is None or rule.form is Form.TEXT:
+        return decoded(content.replace(b"\0", b"\n")) or ""
+    if rule.form is Form.WIDE_TEXT:
+        return content.decode("utf-16-le").rstrip("\0")
+    return next((text for _, text, _ in _readings(content, order) if is_known_text(text)), "")
 
 
 def _make_true(

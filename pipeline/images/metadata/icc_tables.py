@@ -29,7 +29,7 @@ def size_of_table(content: bytes) -> int | None:
                 return _lut(content, 52, 2, *struct.unpack_from(">HH", content, 48))
             case b"mAB " | b"mBA ":
                 return _stages(content)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, IndexError):
         pass
     return None
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .text import LONGEST_LIST, LONGEST_TEXT, decoded, is_known_text
+from .text import LONGEST_LIST, LONGEST_TEXT, are_no_pieces, decoded, is_known_text
 
 _IPTC, _RESOLUTION, _COPYRIGHTED, _ADDRESS = 1028, 1005, 1034, 1035
 _FIELD = 0x1C
@@ -70,13 +70,19 @@ def known_iptc(content: bytes) -> KnownBlock:
             kept[record, field].append(value)
         elif value:
             dropped.append(_name_of(record, field))
-    block = bytearray()
-    for (record, field), values in kept.items():
-        texts = "\n".join(decoded(value) or "" for value in values)
-        if record == _APPLICATION and field != _VERSION and not is_known_text(texts, LONGEST_LIST):
+    texts = {key: [decoded(value) or "" for value in values] for key, values in kept.items()}
+    for record, field in texts:
+        if record == _APPLICATION and not is_known_text(
+            "\n".join(texts[record, field]), LONGEST_LIST
+        ):
             dropped.append(_name_of(record, field))
-            continue
-        for value in values:
+            del kept[record, field]
+    if not are_no_pieces(text for key in kept for text in texts[key]):
+        dropped += [_name_of(*key) for key in kept]
+        kept.clear()
+    block = bytearray()
+    for (record, field), contents in kept.items():
+        for value in contents:
             block += struct.pack(">BBBH", _FIELD, record, field, len(value)) + value
     return KnownBlock(bytes(block) or None, tuple(dropped))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .hidden import may_hold_picture
 
@@ -17,6 +17,9 @@ from .hidden import may_hold_picture
 LONGEST_TEXT = 2000
 #: Characters that all texts of one list (keywords) may have together.
 LONGEST_LIST = 20_000
+
+#: Characters of a text that counts as a piece of a picture: more than a date, a name or a number.
+SHORTEST_PIECE = 24
 
 #: Non-space characters that are judged together: 72 bytes in base64. Less shows no picture.
 _WINDOW = 96
@@ -32,10 +35,13 @@ _LONGEST_WORD = 160
 _MIXED = re.compile(
     r"(?<=[a-z])[A-Z]|(?<=[0-9])[A-Za-z]|(?<=[A-Za-z])[0-9]|[#$%&*+<=>@\[\\\]^_`{|}~]"
 )
+_DATE = re.compile(r"\d{4}([-:])\d\d\1\d\d[T ]\d\d:\d\d[\d:.+-]{0,16}Z?$")
 _ASCII_WORD = re.compile(r"[!-~]+")
 _MARKUP = re.compile(r"data:[\w.+-]+/|<\s*(?:svg|img|\?xml)|\{\s*\\?\"[^\"]{1,80}\"\s*:", re.I)
 #: Unicode's controls, surrogates, private and unassigned characters: bytes taken for text.
 _NO_TEXT = frozenset(("Cc", "Cs", "Co", "Cn"))
+#: Bytes of UTF-16 that are all ASCII. Only the letters of few scripts are, and never so many.
+_ASCII_RUN = re.compile(rb"[\t\n\r -~]{96,}")
 _WHITE = frozenset("\t\n\r")
 
 
@@ -48,10 +54,21 @@ def is_known_text(text: str, longest: int = LONGEST_TEXT) -> bool:
     """
     if len(text) > longest or not _is_printable(text):
         return False
+    if not text.isascii() and not all(map(is_known_text, _within_utf16(text))):
+        return False
     if len(text) < _WINDOW:
         return True
     encoded = text.encode()
     return not (_MARKUP.search(text) or may_hold_picture(encoded) or _is_mixed(text))
+
+
+def _within_utf16(text: str) -> Iterator[str]:
+    """Yield ASCII that was taken for UTF-16: pairs of its letters pass for Chinese."""
+    for order in ("utf-16-le", "utf-16-be"):
+        for run in _ASCII_RUN.findall(text.encode(order)):
+            yield from (
+                run[at : at + LONGEST_TEXT].decode() for at in range(0, len(run), LONGEST_TEXT)
+            )
 
 
 def are_known_texts(texts: Iterable[str], longest: int = LONGEST_TEXT) -> bool:
@@ -60,6 +77,15 @@ def are_known_texts(texts: Iterable[str], longest: int = LONGEST_TEXT) -> bool:
     return all(is_known_text(text, longest) for text in texts) and is_known_text(
         "\n".join(texts), LONGEST_LIST
     )
+
+
+def are_no_pieces(texts: Iterable[str]) -> bool:
+    """Whether texts of different fields, each of which is known, are no picture in pieces.
+
+    Dates do not count: a photo has many, and they are mostly digits.
+    """
+    pieces = (text for text in texts if len(text) >= SHORTEST_PIECE and not _DATE.match(text))
+    return is_known_text("\n".join(pieces), LONGEST_LIST)
 
 
 def decoded(content: bytes) -> str | None:

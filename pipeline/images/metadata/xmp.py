@@ -8,7 +8,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from .iptc import KnownBlock
-from .text import are_known_texts
+from .text import are_known_texts, are_no_pieces
 from .xmp_properties import (
     HEIGHTS,
     MOST_IDENTIFIERS,
@@ -79,6 +79,9 @@ def known_xmp(packet: bytes, size: tuple[int, int], turn: int = 1) -> KnownBlock
             dropped[_shown(node.name)] = None
         else:
             kept.setdefault(node.name, node)
+    if not are_no_pieces(text for node in kept.values() for text in _texts(node)):
+        dropped |= dict.fromkeys(_shown(name) for name in kept)
+        kept = {}
     _make_true(kept, size, turn)
     return KnownBlock(_written(list(kept.values())) if kept else None, tuple(dropped))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from typing import Any
 
@@ -55,7 +56,7 @@ def camera() -> Image.Exif:
 def test_a_cameras_tags_stay_and_its_maker_note_and_padding_go() -> None:
     before = camera().tobytes()
     known = known_exif(before[6:], (30, 40), turn=8)
-    assert known.dropped == ("MakerNote", "EXIF 0xEA1C")
+    assert known.dropped == ("MakerNote", "tag 0xEA1C")
     assert known.block is not None
     assert len(known.block) < 600
     assert read(known.block)[0x010F] == "Cam"
@@ -107,6 +108,28 @@ def test_a_tag_is_kept_once_and_nothing_behind_its_text() -> None:
 )
 def test_a_comment_is_kept_as_a_text(content: bytes, kept: bytes | None) -> None:
     assert known_value(PHOTO[0x9286], 7, content, "<") == kept
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_picture_in_pieces_of_several_tags_goes_and_short_texts_stay(order: str) -> None:
+    code = base64.b64encode(PICTURE)
+    tags = {
+        tag: (2, 60, code[60 * i : 60 * i + 59] + b"\0")
+        for i, tag in enumerate((0x010D, 0x010E, 0x0131, 0x013B, 0x013C, 0x8298))
+    }
+    known = known_exif(block(order, {**tags, 0x010F: (2, 4, b"Cam\0")}), (2, 3))
+    assert read(known.block) == {0x010F: "Cam"}
+    assert len(known.dropped) == len(tags)
+
+
+def test_texts_of_every_script_stay() -> None:
+    polish = "Łódź, ulica Piotrkowska, późny wieczór".encode()
+    wide = "Київ, вулиця Хрещатик, ввечері".encode("utf-16-le")
+    tags = {
+        0x010E: (2, len(polish) + 1, polish + b"\0"),
+        0x9C9B: (1, len(wide) + 2, wide + b"\0\0"),
+    }
+    assert known_exif(block("<", tags), (2, 3)).dropped == ()
 
 
 def test_an_orientation_is_added_where_pixels_are_stored_turned() -> None:

@@ -13,7 +13,12 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.images.metadata.text import are_known_texts, decoded, is_known_text
+from remove_objects.pipeline.images.metadata.text import (
+    are_known_texts,
+    are_no_pieces,
+    decoded,
+    is_known_text,
+)
 from tests.support.scenes import scene
 
 
@@ -83,6 +88,20 @@ def test_a_list_of_short_pieces_is_no_list_of_keywords() -> None:
     assert all(map(is_known_text, pieces))
     assert not are_known_texts(pieces)
     assert are_known_texts(["New York", "Brooklyn", "United States", "Bridge"] * 50)
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_base64_that_passes_for_chinese_is_no_text(order: str) -> None:
+    text = base64.b64encode(PICTURE)[:400].decode(order)
+    assert not is_known_text(text)
+    assert not is_known_text(f"壁の前の男性。{text}")
+
+
+def test_a_picture_in_pieces_of_several_fields_is_found() -> None:
+    pieces = re.findall(".{1,60}", base64.b64encode(PICTURE).decode())
+    assert not are_no_pieces(["Canon", "Canon EOS R5", *pieces, "2026:11:28 10:00:00"])
+    assert are_no_pieces(["Canon", "Canon EOS R5", *TEXTS, "2026:11:28 10:00:00"])
+    assert are_no_pieces(["2026-11-28T10:00:00.123+01:00"] * 20)
 
 
 @pytest.mark.parametrize("text", TEXTS)

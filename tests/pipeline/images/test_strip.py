@@ -218,7 +218,7 @@ def test_a_run_strips_cleaned_and_unchanged_photos_alike_and_reports_it(tmp_path
     assert len(written) > 2 * len(names)
     assert [path for path in written if secrets_in(path)] == []
     plain = Settings(segmenter="compact", probe=False, offline=True)
-    with pytest.raises(UsageError, match="--strip-metadata; now no --strip-metadata"):
+    with pytest.raises(UsageError, match="--strip-metadata; now without --strip-metadata"):
         remove_folder([folder], plain, batch)  # without the option the result differs
     again = remove_folder([folder], plain, replace(batch, overwrite=True))
     assert "skipped" not in {photo["status"] for photo in again.photos}

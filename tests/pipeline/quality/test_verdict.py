@@ -82,3 +82,10 @@ def test_the_reason_names_the_features_that_raised_it_most() -> None:
 
 def test_a_photo_with_nothing_left_fails() -> None:
     assert judge(0.95, None, ())[0] is Status.FAILED
+
+
+def test_a_photo_without_anything_to_fill_from_gets_advice() -> None:
+    status, reason = judge(0.97, None, [])
+    assert status is Status.FAILED
+    for advice in ("fewer classes", "--dilate", "mask board"):
+        assert advice in reason

@@ -33,6 +33,7 @@ from ..metadata.exif import known_object, name_of
 from ..metadata.exif_tags import IMAGE, PHOTO, PLACE, Rule
 from ..metadata.exif_tags import TIFF as TIFF_TAGS
 from ..metadata.exif_xmp import ORIENTATION, photoshop_without_thumbnails
+from ..metadata.geotiff import is_plausible
 from ..metadata.hidden import may_hold_picture
 from ..metadata.icc import known_profile
 from ..metadata.iptc import known_iptc, known_resources
@@ -396,7 +397,7 @@ def known(native: Native) -> tuple[Native, tuple[str, ...]]:
                 value, kinds.get(tag, {}), PLACE if tag == _GPS else PHOTO
             )
         else:
-            value = known_object(_RULES.get(tag), kind, value)
+            value = known_object(_RULES.get(tag), kind, value) if is_plausible(tag, value) else None
             names = () if value is not None else (name_of(tag),)
         dropped += names
         if value is not None and value != {}:

@@ -261,7 +261,6 @@ def _png_places() -> dict[str, Place]:
         "a content credential": lambda p: _png(b"caBX", p),
         "behind the end": lambda p: photo("PNG") + p,
         "a long gamma": lambda p: _png(b"gAMA", struct.pack(">I", 45455) + p),
-        "long primaries": lambda p: _png(b"cHRM", struct.pack(">8I", *range(8)) + p),
         "a long intent": lambda p: _png(b"sRGB", b"\0" + p),
         "long significant bits": lambda p: _png(b"sBIT", b"\x08\x08\x08" + p),
         "a long density": lambda p: _png(b"pHYs", struct.pack(">IIB", 3000, 3000, 1) + p),
@@ -509,6 +508,8 @@ def _gif_places() -> dict[str, Place]:
     }
     places = {name: Place(False, plant) for name, plant in plants.items()}
     for name, write in xmp.PLACES.items():
+        if name == "UTF-16":  # its zeros end the block
+            continue
         places[f"XMP, {name}"] = Place(
             True,
             lambda p, write=write: _gif(  # type: ignore[misc]
@@ -574,6 +575,19 @@ def _with_exif(format: str, block: bytes) -> bytes:
     return saved.replace(stand_in, block.ljust(len(stand_in), b"\0"))
 
 
+def _source(payload: bytes) -> bytes:
+    """Where an item's bytes lie, if in another file."""
+    address = bmff_box(b"url ", bytes(4) + payload + b"\0")
+    return bmff_box(b"dinf", bmff_box(b"dref", bytes(4) + struct.pack(">I", 1) + address))
+
+
+def _group(payload: bytes) -> bytes:
+    """Items that belong together, by their numbers."""
+    numbers = payload + bytes(-len(payload) % 4)
+    head = bytes(4) + struct.pack(">II", 9, len(numbers) // 4)
+    return bmff_box(b"grpl", bmff_box(b"altr", head + numbers))
+
+
 def _bmff_places(format: str) -> dict[str, Place]:
     base = partial(photo, format)
     places = dict(
@@ -591,10 +605,8 @@ def _bmff_places(format: str) -> dict[str, Place]:
         },
         "a free box inside": lambda p: with_meta(base(), (), lambda b: b + bmff_box(b"free", p)),
         "a uuid inside": lambda p: with_meta(base(), (), lambda b: b + bmff_box(b"uuid", p)),
-        "a group": lambda p: with_meta(
-            base(), (), lambda b: b + bmff_box(b"grpl", bmff_box(b"altr", bytes(4) + p))
-        ),
-        "a source": lambda p: with_meta(base(), (), lambda b: b + bmff_box(b"dinf", p)),
+        "a group": lambda p: with_meta(base(), (), lambda b: b + _group(p)),
+        "a source": lambda p: with_meta(base(), (), lambda b: b + _source(p)),
         "a description": lambda p: with_meta(
             base(), (b"iprp", b"ipco"), lambda b: b + bmff_box(b"udes", bytes(4) + p + b"\0\0\0\0")
         ),
@@ -615,7 +627,9 @@ def _bmff_places(format: str) -> dict[str, Place]:
         "a second EXIF": lambda p: _free_item(b"Exif", p, base),
         "unreferenced data": lambda p: with_meta(base(), (), lambda b: b + bmff_box(b"idat", p)),
     }
-    return places | {name: Place(False, plant) for name, plant in inside.items()}
+    found = places | {name: Place(False, plant) for name, plant in inside.items()}
+    del found["a group" if format == "HEIF" else "EXIF, no EXIF"]  # its decoder refuses it
+    return found
 
 
 @cache

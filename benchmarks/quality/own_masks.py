@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from remove_objects.pipeline.images.mask_contents import understand
 from remove_objects.pipeline.images.mask_turn import fits_better
 from remove_objects.pipeline.images.modes import upright
 from remove_objects.pipeline.images.read import read_photo
+from remove_objects.pipeline.types import Mask
 from tools.package_tree import ROOT
 
 
@@ -34,6 +36,14 @@ def pairs(data: Path, count: int) -> Iterator[tuple[Path, Path]]:
         yield mask.parent.parent / "images" / f"{mask.stem}.jpg", mask
 
 
+def object_mask(file: Path, size: tuple[int, int]) -> Mask:
+    """Return the mask of a file at a size (height, width): True where it is not black."""
+    read = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+    assert read is not None
+    mask = (read > 0).astype(np.uint8)
+    return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST).view(bool)
+
+
 def main() -> int:
     """Run the benchmark, and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -43,12 +53,9 @@ def main() -> int:
     laid = doubted = wrongly = photos = refused = masks = understood = 0
     for photo_file, mask_file in pairs(args.data, args.count):
         photo = read_photo(photo_file)
-        mask = cv2.imread(str(mask_file), cv2.IMREAD_GRAYSCALE) > 0
-        if mask.shape != photo.size:
-            small = cv2.resize(mask.view(np.uint8), photo.size[::-1], interpolation=0)
-            mask = small.view(bool)
+        mask = object_mask(mask_file, photo.size)
         for turn in (2, 3, 4):
-            wrong = upright(mask.view(np.uint8), turn).view(bool)
+            wrong = cast(Mask, upright(mask.view(np.uint8), turn).view(bool))
             laid += 1
             doubted += fits_better(photo, mask, wrong)
             wrongly += fits_better(photo, wrong, mask)

@@ -44,6 +44,12 @@ _MOST_TEXTURE = 0.01
 _FEW = 480
 #: The same, as a share of what is removed, or of what stays if that is less.
 _MOST_TEXTURE_INSIDE = 0.15
+#: Change of brightness from pixel to pixel, of 255, up to which an area is smooth.
+_SMOOTH = 6
+#: Share of the middle of what is removed, or of what stays, that may be rough.
+_MOST_ROUGH = 0.2
+#: Share of the picture that a middle needs to be looked at.
+_LEAST_INSIDE = 0.005
 #: Share of the picture that may lie between the two levels at all, as wide soft rims do.
 _MOST_SOFT = 0.4
 #: Share of a mask's border that is opaque where its transparent pixels are the object.
@@ -315,24 +321,34 @@ def _median(count: NDArray[np.int64]) -> int:
 def _refuse_picture(values: _Bytes, dark: int, bright: int, what: str) -> None:
     """Refuse a picture with more between its two levels than noise and soft rims.
 
-    Rims are narrow, or smooth; a photo has wide areas with texture there.
+    Rims are narrow, or smooth; a photo has wide areas with texture, also at its two levels.
     """
     contrast = max(1, bright - dark)
-    noise = max(16, round(_NOISE * contrast))
-    between = ~_near(values, dark, bright, noise)
-    core = _core(between)
-    rough = np.abs(cv2.Laplacian(values, cv2.CV_16S)) > max(6, contrast // 24)
-    texture, soft = float((core & rough).mean()), float(core.mean())
+    rough = np.abs(cv2.Laplacian(values, cv2.CV_16S))
+    core = _core(~_near(values, dark, bright, max(16, round(_NOISE * contrast))))
+    texture = float((core & (rough > max(_SMOOTH, contrast // 24))).mean())
     exact = float(_near(values, dark, bright, max(2, contrast // 50)).mean())
-    wanted = _EXACT if contrast >= 96 else _EXACT_IF_CLOSE
+    removed = values > (dark + bright) // 2
+    share = float(removed.mean())
     most = _MOST_TEXTURE * min(3.0, max(1.0, _FEW / min(values.shape)))
-    bright_share = float((values > (dark + bright) // 2).mean())
-    smaller = min(bright_share, 1 - bright_share)
-    if texture > min(most, _MOST_TEXTURE_INSIDE * smaller) or soft > _MOST_SOFT or exact < wanted:
+    if (
+        texture > min(most, _MOST_TEXTURE_INSIDE * min(share, 1 - share))
+        or float(core.mean()) > _MOST_SOFT
+        or exact < (_EXACT if contrast >= 96 else _EXACT_IF_CLOSE)
+        or any(_is_rough(rough, area) for area in (removed, ~removed))
+    ):
         raise _NoMaskError(
             f"{what} of many levels, like a photo ({_percent(exact)} of it is exactly dark or "
             "exactly bright)"
         )
+
+
+def _is_rough(rough: NDArray[np.int16], area: Mask) -> bool:
+    """Whether the middle of an area, away from its rims, has texture."""
+    inside = _core(area, _BLOCK)
+    if float(inside.mean()) < _LEAST_INSIDE:
+        return False
+    return float((rough[inside] > _SMOOTH).mean()) > _MOST_ROUGH
 
 
 def _near(values: _Bytes, dark: int, bright: int, distance: int) -> Mask:

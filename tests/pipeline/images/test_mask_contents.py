@@ -183,6 +183,17 @@ def test_a_photo_is_no_mask(image: Image.Image, found: str, suffix: str, tmp_pat
         read(image, tmp_path, suffix)
 
 
+@pytest.mark.parametrize("noise", [(0, 40), (30, 0)])
+def test_a_grey_photo_of_two_levels_has_texture_at_one_of_them(
+    noise: tuple[int, int], tmp_path: Path
+) -> None:
+    """Dark birds before a white sky; snow before a dark forest."""
+    bright, dark = np.random.default_rng(0).integers(0, 41, (2, *SIZE))
+    levels = np.where(SHAPE, 20 + dark * noise[1] // 40, 250 - bright * noise[0] // 40)
+    with pytest.raises(UnreadableError, match="many levels"):
+        read(Image.fromarray(levels.astype(np.uint8)), tmp_path)
+
+
 def test_a_photo_with_transparent_pixels_is_no_mask(tmp_path: Path) -> None:
     for alpha in (BYTES, 255 - BYTES):
         with pytest.raises(UnreadableError, match=r"a photo of which \d+% is transparent"):

@@ -41,6 +41,14 @@ if TYPE_CHECKING:
 #: Names the code that makes pictures. Raise it when the same settings and weights give other
 #: pictures: a run then says which results are of another version.
 PICTURES_VERSION = "0.2.0"
+#: What rows of version 0.1.0 are identified by: its pictures, and the settings that it knew.
+_FIRST_PICTURES = "0.1.0"
+_FIRST_SETTINGS = frozenset(
+    (
+        *("segmenter", "threshold", "dilate", "route", "detail", "device", "probe", "lossless"),
+        *("offline", "compare", "prefilter", "strip_metadata"),
+    )
+)
 #: Number of photos that a message names.
 _NAMED = 3
 
@@ -125,8 +133,8 @@ class Ledger:
         )
         self._made_with_name = made.name_of(self._made_with)
         self._identity = fingerprint(
-            PICTURES_VERSION,
-            asdict(settings),
+            _FIRST_PICTURES,
+            _as_first_version(settings),
             classes,
             batch.save_masks,
             batch.dry_run,
@@ -526,6 +534,16 @@ class Ledger:
             f" Nothing was done. {add}--overwrite cleans the photos anew and keeps the present "
             f"results in {REPLACED}; or name another folder with --output"
         )
+
+
+def _as_first_version(settings: Settings) -> dict[str, Any]:
+    """Return settings as version 0.1.0 had them, and later ones where they are not the default."""
+    default = asdict(Settings())
+    return {
+        key: value
+        for key, value in asdict(settings).items()
+        if key in _FIRST_SETTINGS or value != default[key]
+    }
 
 
 def _naming_result(entry: Entry, row: JournalRow) -> Entry:

@@ -167,8 +167,15 @@ def _judge(model: Model, path: str, record: Record, item: Item, told: bool) -> N
         return  # the mask of a save that a kill cut short takes its name
     if record.maker == "user":
         model.found("a person's file", f"{path}, by the board")
-    elif record.source not in (None, str(item.source)) and Path(record.source or "").is_file():
+    elif _is_another(record, item.source) and Path(record.source or "").is_file():
         model.found("another photo's", f"{path} was made from {record.source}")
+
+
+def _is_another(record: Record, source: Path) -> bool:
+    """Whether a result is another photo's: by its file, and, after a swap, by its content."""
+    if record.source in (None, str(source)):
+        return False
+    return not source.is_file() or digest(source.read_bytes()) != record.made_from
 
 
 def _check_result(model: Model, path: str, item: Item, after: Look, action: str) -> None:

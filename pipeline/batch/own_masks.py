@@ -217,9 +217,11 @@ def tell_apart(
     shared = {key: mask for key, mask in keyed if key in found}
     if not shared:
         return list(photos), masks
-    names = {_composed(mask.name) for mask in shared.values()}
+    names = {folded(mask.name) for mask in shared.values()}
     are_masks = {
-        key for key, mask in shared.items() if mask.marked is not None or mask.base in names
+        key
+        for key, mask in shared.items()
+        if mask.marked is not None or mask.base.casefold() in names
     }
     _refuse_same_stems([mask for key, mask in shared.items() if key not in are_masks], masks.place)
     files = tuple(mask for key, mask in keyed if key in are_masks or key not in shared)

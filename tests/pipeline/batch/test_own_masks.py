@@ -176,14 +176,14 @@ def test_masks_in_a_folder_of_the_photos_are_no_photos(tmp_path: Path) -> None:
     assert given(plan, tmp_path / "p" / "masks") == {"a.jpg": "a.png"}
 
 
-@pytest.mark.parametrize("inputs", [["."], ["a.jpg", "a_mask001.png", "b.jpg", "b.jpg.png"]])
+@pytest.mark.parametrize("inputs", [["."], ["a.jpg", "a_mask001.png", "b.jpg", "B.JPG.png"]])
 def test_masks_beside_their_photos_are_told_by_their_names(
     inputs: list[str], tmp_path: Path
 ) -> None:
     p = tmp_path / "p"
-    touch(p, "a.jpg", "a_mask001.png", "b.jpg", "b.jpg.png", "cleaned/a.png")
+    touch(p, "a.jpg", "a_mask001.png", "b.jpg", "B.JPG.png", "cleaned/a.png")
     plan = plan_run([p / name for name in inputs], p / "cleaned", masks=p)
-    assert given(plan, p) == {"a.jpg": "a_mask001.png", "b.jpg": "b.jpg.png"}
+    assert given(plan, p) == {"a.jpg": "a_mask001.png", "b.jpg": "B.JPG.png"}
     assert plan.told == ()
 
 

@@ -16,6 +16,7 @@ from ..types import Pixels
 FloatSamples: TypeAlias = NDArray[np.float16] | NDArray[np.float32] | NDArray[np.float64]
 #: 256 x 4, RGBA; entries that the file does not define are opaque black.
 Palette = NDArray[np.uint8]
+_OPAQUE_BLACK = np.array((0, 0, 0, 255), np.uint8)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,7 +115,8 @@ class Sheet:
 def to_pillow(sheet: Sheet) -> Image.Image:
     """Return an 8-bit sheet as a Pillow image of its mode, without metadata.
 
-    A palette is cut behind its last entry in use.
+    Entries of a palette that no pixel uses are black, and those behind the last one in use left
+    out: they could hold anything.
     """
     height, width = sheet.pixels.shape[:2]
     raw = "L" if sheet.mode in ("1", "P") else "LA" if sheet.mode == "PA" else sheet.mode
@@ -124,9 +126,16 @@ def to_pillow(sheet: Sheet) -> Image.Image:
     if sheet.mode == "1":
         return image.convert("1", dither=Image.Dither.NONE)
     if sheet.palette is not None:
-        index = sheet.pixels if sheet.mode == "P" else sheet.pixels[..., 0]
-        image.putpalette(sheet.palette[: int(index.max()) + 1, :3].tobytes(), "RGB")
+        image.putpalette(_used_palette(sheet, sheet.palette)[:, :3].tobytes(), "RGB")
     return image
+
+
+def _used_palette(sheet: Sheet, palette: Palette) -> Palette:
+    """Return the palette up to its last entry in use, unused entries opaque black."""
+    index = sheet.pixels if sheet.mode == "P" else sheet.pixels[..., 0]
+    used = np.bincount(index.ravel(), minlength=len(palette)) > 0
+    last = int(np.flatnonzero(used)[-1])
+    return np.where(used[:, None], palette, _OPAQUE_BLACK)[: last + 1].astype(np.uint8)
 
 
 def transparency(sheet: Sheet) -> dict[str, Any]:
@@ -138,5 +147,5 @@ def transparency(sheet: Sheet) -> dict[str, Any]:
         return {"transparency": sheet.key if len(sheet.key) > 1 else sheet.key[0]}
     if sheet.mode != "P" or sheet.palette is None:
         return {}
-    alphas = sheet.palette[: int(sheet.pixels.max()) + 1, 3]
+    alphas = _used_palette(sheet, sheet.palette)[:, 3]
     return {"transparency": alphas.tobytes()} if (alphas < 255).any() else {}

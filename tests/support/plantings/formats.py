@@ -94,9 +94,26 @@ def cuts(place: str) -> bool:
     """Whether a place cuts the payload into pieces, or changes some of its bytes."""
     words = (
         *("chain", "several", "keywords", "ancestors", "masks", "a resource's name"),
-        *("last block", "further scan", "unused tables", "between segments"),
+        *("last block", "further scan", "unused tables", "between segments", "unused colours"),
     )
     return any(word in place for word in words)
+
+
+def _unused_colours(format: str) -> Plant:
+    """Between the colours of a palette that pixels use."""
+
+    def plant(payload: bytes) -> bytes:
+        with Image.open(BytesIO(photo("PNG"))) as image:
+            small = image.convert("RGB").quantize(10)
+        colours = bytes(small.getpalette("RGB") or ())[:30]
+        between = payload[-3 * 245 :]  # a JPEG's beginning is any JPEG's
+        small.putpalette(colours + between.ljust(3 * 245, b"\1") + b"\xff\xff\xff")
+        small.putpixel((0, 0), 255)
+        memory = BytesIO()
+        small.save(memory, format, optimize=False)
+        return memory.getvalue()
+
+    return plant
 
 
 # --- JPEG
@@ -256,6 +273,7 @@ def _png_places() -> dict[str, Place]:
         }
         places |= {f"{kind} {keyword}": Place(True, plant) for kind, plant in texts.items()}
     others: dict[str, Plant] = {
+        "unused colours": _unused_colours("PNG"),
         "a private chunk": lambda p: _png(b"prVw", p),
         "a private chunk behind the samples": lambda p: _png(b"prVw", p, before=b"IEND"),
         "a content credential": lambda p: _png(b"caBX", p),
@@ -503,6 +521,7 @@ def _gif_places() -> dict[str, Place]:
             _gif_block(b"\xff", b"\x0bOWNAPP  1.0", p), behind=True
         ),
         "ICC": lambda p: _gif(_gif_block(b"\xff", b"\x0bICCRGBG1012", p)),
+        "unused colours": _unused_colours("GIF"),
         "an unknown extension": lambda p: _gif(_gif_block(b"\x42", b"", p)),
         "behind the end": lambda p: photo("GIF") + p,
     }

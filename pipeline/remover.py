@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .config import FAIL_HOLE_SHARE, Settings, resolve_classes
+from .detect.edge import left_outside
 from .detect.mask import removed_probability
 from .errors import UnreadableError, UsageError
 from .inpaint.route import choose_route
@@ -19,7 +20,7 @@ from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
 from .removal.selection import Selection, select
-from .types import Box, Face, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Status
+from .types import Box, Face, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Status
 
 
 class Removed(NamedTuple):
@@ -168,8 +169,9 @@ class ObjectRemover:
         ]
         with stages("measure", MEASURE):
             residue = self._residue(filler.result, hole_mask, removal)
+            left = _left_outside(photo.rgb, removal, holes, hole_mask, unread)
             measured = tuple(filler.measure(each, selection.probability) for each in filled)
-        status, reason = verdict.judge(selection.share, residue, measured)
+        status, reason = verdict.judge(selection.share, residue, measured, left)
         return replace(
             outcome,
             status=status,
@@ -214,6 +216,15 @@ class ObjectRemover:
         return error_inside(
             outcome.result[around], truth.rgb[around], outcome.mask[around], self.networks
         )
+
+
+def _left_outside(
+    rgb: Pixels, removal: Removal, holes: Sequence[Hole], hole_mask: Mask, unread: Mask | None
+) -> float | None:
+    """How much of the object a mask of the user's own leaves beside its worst hole."""
+    if removal.mask is None:
+        return None
+    return max(left_outside(rgb, hole_mask, hole.box, unread) for hole in holes)
 
 
 #: PIL's modes of 8 bits a channel; others lose most of their values on the way through RGB.

@@ -49,6 +49,8 @@ WHOLE_RIM, FEW_DECIDED, MANY_DECIDED = 0.15, 0.2, 0.4
 MIXED = 1
 #: Pixels of the band that must be decided for a mean over them.
 LEAST_DECIDED = 20
+#: Pixels beside a hole, and share of its band that must be decided, to tell what is left outside.
+LEAST_BESIDE, TOLD = 100, 0.3
 
 _PAIRS = tuple(combinations_with_replacement(range(3), 2))
 _Indices = NDArray[np.int64]
@@ -143,13 +145,16 @@ def left_outside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) ->
         void: as in ``widen_to_edge``.
 
     Returns:
-        In [0, 1], over the two rings that touch the hole.
+        In [0, 1], over the two rings that touch the hole; 0 of a hole too small to
+        tell, or whose surroundings look like its inside nearly everywhere.
     """
     reach = edge_reach(*mask.shape)
     around = box.grown((BACKGROUND + 1) * reach, mask.shape).slices
     band = band_of(rgb[around], mask[around], reach, None if void is None else void[around])
     beside = band.ring <= 2
-    return float(band.is_object[beside].mean()) if beside.any() else 0.0
+    if beside.sum() < LEAST_BESIDE or band.decided.mean() < TOLD:
+        return 0.0
+    return float(band.is_object[beside].mean())
 
 
 def band_of(rgb: Pixels, mask: Mask, reach: int, void: Mask | None = None) -> Band:

@@ -68,7 +68,10 @@ def expected_error(features: QualityFeatures) -> float:
 
 
 def judge(
-    hole_share: float, residue: float | None, holes: Sequence[HoleOutcome]
+    hole_share: float,
+    residue: float | None,
+    holes: Sequence[HoleOutcome],
+    left_outside: float | None = None,
 ) -> tuple[Status, str]:
     """The verdict on one photo; its thresholds are in ``pipeline.config``.
 
@@ -77,6 +80,8 @@ def judge(
         residue: share of the holes in which the segmenter still detects the removed classes, or
             None if it did not run on the result.
         holes: every hole of the photo.
+        left_outside: share of the pixels beside a hole that have the object's colours, of the
+            worst hole; None if the mask is not the user's.
 
     Returns:
         (``OK``, ``REVIEW``, or ``FAILED`` if nothing is left to fill from; the reason).
@@ -97,6 +102,12 @@ def judge(
         reasons.append(
             f"the segmenter still sees the class in {residue:.0%} of the holes"
             f" (review above {config.REVIEW_RESIDUE:.0%})"
+        )
+    if left_outside is not None and left_outside > config.REVIEW_LEFT_OUTSIDE:
+        reasons.append(
+            f"the mask ends inside the object: {left_outside:.0%} of the pixels beside it have"
+            f" the object's colours (review above {config.REVIEW_LEFT_OUTSIDE:.0%});"
+            " widen it, for example by --dilate auto"
         )
     scored = [
         (h.score, h.features) for h in holes if h.score is not None and h.features is not None

@@ -214,3 +214,19 @@ def test_a_mask_that_leaves_nothing_to_fill_from_fails(tiny: object) -> None:
     assert outcome.status is Status.FAILED
     assert outcome.error == outcome.reason
     assert outcome.result is None
+
+
+def test_a_tight_mask_to_the_letter_is_for_review(tiny: object) -> None:
+    """The verdict sees what is left of the object, and says what to do."""
+    rgb = scene(200, 240, person=(90, 60, 60, 80))
+    mask = np.zeros(rgb.shape[:2], bool)
+    mask[64:136, 94:146] = True
+    remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
+    outcomes = [
+        remover.clean(
+            Photo(rgb), Removal.from_settings(replace(remover.settings, dilate=d), mask=mask)
+        )
+        for d in (0, None)
+    ]
+    assert "the mask ends inside the object" in outcomes[0].reason
+    assert "the mask ends" not in outcomes[1].reason

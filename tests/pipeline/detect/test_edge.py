@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from remove_objects.pipeline.config import REVIEW_LEFT_OUTSIDE
 from remove_objects.pipeline.detect.edge import edge_reach, left_outside, widen_to_edge
 from remove_objects.pipeline.detect.mask import dilate
 from remove_objects.pipeline.pixels import blur, depth_inside
@@ -51,6 +52,22 @@ def test_a_tight_mask_grows_to_the_edge(name: str, inside: int) -> None:
     assert left_outside(photo, tight, Box.bounding(tight)) > left_outside(
         photo, widened, Box.bounding(widened)
     )
+
+
+@pytest.mark.parametrize("name", ["launch_pad", "far_moon", "brick_wall", "mural", "cat_in_hedge"])
+def test_what_a_tight_mask_leaves_is_seen_and_only_that(name: str) -> None:
+    photo, exact = composite(name)
+
+    def left(mask: Mask) -> float:
+        return left_outside(photo, mask, Box.bounding(mask))
+
+    tight = depth_inside(exact) > 3
+    assert left(tight) > REVIEW_LEFT_OUTSIDE
+    for mask in (exact, widen_to_edge(photo, tight), dilate(exact, 3), dilate(exact, 8)):
+        assert left(mask) < 0.6 * REVIEW_LEFT_OUTSIDE
+    speck = np.zeros_like(exact)
+    speck[200:204, 200:204] = True
+    assert left(speck) == 0
 
 
 @pytest.mark.parametrize("name", ["launch_pad", "far_moon", "brick_wall", "mural"])

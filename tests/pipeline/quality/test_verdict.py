@@ -72,6 +72,15 @@ def test_each_metric_past_its_threshold_is_for_review(
     assert says in reason
 
 
+def test_a_mask_inside_the_object_is_for_review_and_says_what_to_do() -> None:
+    for left in (None, 0.0, config.REVIEW_LEFT_OUTSIDE):
+        assert judge(0.1, 0.0, [hole(expected=0.0)], left)[0] is Status.OK
+    status, reason = judge(0.1, 0.0, [hole(expected=0.0)], 0.4)
+    assert status is Status.REVIEW
+    assert "40% of the pixels beside it have the object's colours" in reason
+    assert "--dilate auto" in reason
+
+
 def test_the_reason_names_the_features_that_raised_it_most() -> None:
     features = replace(USUAL, ambiguity=3.0, depth=5.0, segmented=1.0)
     _, reason = judge(0.1, 0.0, [hole(features, 9.0)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 import cv2
@@ -31,17 +33,29 @@ def decode_16_bits(image: Image.Image, handle: BinaryIO) -> NDArray[np.uint16]:
     image.load()
     handle.seek(0)
     content = np.frombuffer(handle.read(), np.uint8)
-    bgr = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-    if (
-        bgr is None
-        or bgr.dtype != np.uint16
-        or bgr.ndim != 3
-        or bgr.shape[:2] != (image.height, image.width)
-    ):
+    with silent_opencv():
+        bgr = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    if bgr is None:
+        raise UnreadableError(
+            "its samples cannot be decoded at full depth: it is damaged, or coded in an unusual "
+            "way; copy it again, or save it as a plain 16-bit RGB file"
+        )
+    if bgr.dtype != np.uint16 or bgr.ndim != 3 or bgr.shape[:2] != (image.height, image.width):
         raise UnreadableError(
             "its 16-bit samples cannot be decoded at full depth; save it as a plain 16-bit RGB file"
         )
     return cast("NDArray[np.uint16]", bgr)
+
+
+@contextmanager
+def silent_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing what is wrong with a file: the photo's error says it."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def to_rgb_order(bgr: NDArray[np.uint16]) -> Pixels:

@@ -16,6 +16,7 @@ from ...errors import UnreadableError
 from ..containers.tiff import Tiff, Value
 from ..modes import upright
 from ..native import FloatSamples
+from .deep import silent_opencv
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
 _ORIENTATION, _SAMPLE_FORMAT, _XMP, _ICC = 274, 339, 700, 34675
@@ -142,7 +143,8 @@ def _by_opencv(content: bytes, image: WideTiff) -> Any:
     is_plain = tags.get(_PLANAR_CONFIGURATION, 1) == 1 and tags.get(_ORIENTATION, 1) == 1
     if not is_plain or not set(tags[_BITS]) <= {32, 64}:
         return None
-    samples = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    with silent_opencv():
+        samples = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.ndim == 2:
         return samples
     return samples[..., [2, 1, 0, 3][: samples.shape[2]]]

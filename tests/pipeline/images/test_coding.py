@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from remove_objects.pipeline.errors import UnreadableError
 from remove_objects.pipeline.images import WriteResult, read_photo, write_photo
 from remove_objects.pipeline.images.containers import coding
 from remove_objects.pipeline.types import Photo
@@ -141,6 +142,19 @@ def test_a_deep_avif_keeps_depth_metadata_and_colours(bits: int, tmp_path: Path)
         assert new.getexif()[270] == "kept"
     assert result.psnr_outside is not None
     assert result.psnr_outside > 40
+
+
+@pytest.mark.skipif(not hasattr(cv2, "imencodeWithMetadata"), reason="an older OpenCV")
+def test_a_damaged_deep_avif_is_refused_and_nothing_else_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    samples = smooth().astype(np.uint16) * 4
+    content = bytearray(cv2.imencode(".avif", samples, [cv2.IMWRITE_AVIF_DEPTH, 10])[1].tobytes())
+    content[-200:-150] = bytes(50)
+    (tmp_path / "a.avif").write_bytes(content)
+    with pytest.raises(UnreadableError, match="damaged"):
+        read_photo(tmp_path / "a.avif")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_damaged_container_declares_nothing() -> None:

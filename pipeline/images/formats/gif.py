@@ -28,7 +28,7 @@ def known(native: Native) -> tuple[Native, tuple[str, ...]]:
     comment = native.options.get("comment", b"")
     text = decoded(comment)
     kept = text is not None and is_known_text(text)
-    options = {**native.options, "comment": text.encode() if kept and text else b""}
+    options = {**native.options, "comment": comment.partition(b"\0")[0] if kept else b""}
     return replace(native, options=options), () if kept else ("comment",)
 
 

@@ -187,9 +187,10 @@ def known(native: Native) -> tuple[Native, tuple[str, ...]]:
     kept: list[tuple[int, bytes]] = []
     dropped: list[str] = []
     blocks = native.metadata.blocks
-    comments = [decoded(payload) for marker, payload in blocks if marker == COM]
-    if are_known_texts([comment or "" for comment in comments]) and None not in comments:
-        kept += [(COM, str(comment).encode()) for comment in comments]
+    comments = [payload.partition(b"\0")[0] for marker, payload in blocks if marker == COM]
+    texts = [decoded(comment) for comment in comments]
+    if are_known_texts([text or "" for text in texts]) and None not in texts:
+        kept += [(COM, comment) for comment in comments]
     else:
         dropped.append("comment")
     resources = b"".join(p.removeprefix(PHOTOSHOP) for marker, p in blocks if marker == APP13)

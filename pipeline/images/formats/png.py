@@ -189,10 +189,9 @@ def _known_chunk(name: bytes, payload: bytes) -> bytes | None:
     text = decoded(content)
     if keyword not in _KEYWORDS or text is None or not is_known_text(text):
         return None
-    if name == b"iTXt":
-        return keyword + b"\0\0\0\0\0" + text.encode()
-    latin = text.encode("latin-1", "replace")
-    return keyword + (b"\0" + latin if name == b"tEXt" else b"\0\0" + zlib.compress(latin))
+    content = content.partition(b"\0")[0]
+    head = {b"tEXt": b"\0", b"zTXt": b"\0\0", b"iTXt": bytes(5)}[name]
+    return keyword + head + (zlib.compress(content) if name == b"zTXt" else content)
 
 
 def _known_iptc(profile: bytes) -> bytes | None:

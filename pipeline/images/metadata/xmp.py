@@ -28,8 +28,10 @@ _MOST_NODES = 20_000
 #: An rdf:RDF within x:xmpmeta holds descriptions, and they hold properties. A contact's address is
 #: a list of structures of lists: the deepest value that cameras and editors write.
 _DEEPEST_VALUE = 8
-#: Characters of all texts together: with its names, the packet fits into a JPEG's segment.
+#: Characters of all texts together.
 _MOST_CHARACTERS = 30_000
+#: Bytes of the new packet: it must fit into a JPEG's segment.
+_LARGEST_RESULT = 65_000
 _LISTS = frozenset(("Alt", "Bag", "Seq"))
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,32}")
 #: Expat joins a namespace and a name by it; no namespace contains it.
@@ -83,7 +85,13 @@ def known_xmp(packet: bytes, size: tuple[int, int], turn: int = 1) -> KnownBlock
         dropped |= dict.fromkeys(_shown(name) for name in kept)
         kept = {}
     _make_true(kept, size, turn)
-    return KnownBlock(_written(list(kept.values())) if kept else None, tuple(dropped))
+    block = _written(list(kept.values()))
+    while len(block) > _LARGEST_RESULT:
+        longest = max(kept, key=lambda name: len(_element(kept[name])))
+        dropped[_shown(longest)] = None
+        del kept[longest]
+        block = _written(list(kept.values()))
+    return KnownBlock(block if kept else None, tuple(dropped))
 
 
 class _Reader:
@@ -160,7 +168,7 @@ def _parsed(packet: bytes) -> tuple[list[_Node], dict[str, None]]:
         _UnreadableError: it is too large, or declares entities.
         expat.ExpatError: it is no XML.
     """
-    packet = packet.strip(b"\0")
+    packet = packet.strip(b"\0 \t\r\n")
     if len(packet) > _LARGEST_PACKET:
         raise _UnreadableError
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)

@@ -86,6 +86,7 @@ def test_png_keeps_the_standards_texts_and_no_recipe(tmp_path: Path) -> None:
     for keyword in ("Title", "prompt", "workflow", "parameters"):
         text.add_text(keyword, "A man beside a wall.", zip=keyword == "Title")
     text.add_itxt("Description", "Zoë beside a wall.")
+    text.add(b"tEXt", b"Author\0" + "東京".encode())  # no Latin-1, as many programs write it
     text.add(b"gAMA", (45455).to_bytes(4, "big") + b"hidden")
     text.add(b"sBIT", b"\5\6\5")
     Image.fromarray(scene()).save(tmp_path / "s.png", pnginfo=text, dpi=DPI, icc_profile=ICC)
@@ -94,7 +95,11 @@ def test_png_keeps_the_standards_texts_and_no_recipe(tmp_path: Path) -> None:
         "dropped metadata: PNG tEXt prompt, PNG tEXt workflow, PNG tEXt parameters, PNG gAMA"
     )
     with Image.open(tmp_path / "o.png") as new:
-        assert new.text == {"Title": "A man beside a wall.", "Description": "Zoë beside a wall."}
+        assert new.text == {
+            "Title": "A man beside a wall.",
+            "Description": "Zoë beside a wall.",
+            "Author": "東京".encode().decode("latin-1"),
+        }
         assert b"sBIT" in (tmp_path / "o.png").read_bytes()
 
 

@@ -146,3 +146,19 @@ def test_entities_are_refused_and_depth_is_bounded() -> None:
         "<dc:title>" + "<rdf:Bag><rdf:li>" * 5000 + "</rdf:li></rdf:Bag>" * 5000 + "</dc:title>"
     )
     assert known_xmp(deep, (2, 3)).block is None
+
+
+def test_a_packet_that_fits_into_no_segment_loses_its_longest_property() -> None:
+    words = "".join(f"<rdf:li>東京の壁 {number}</rdf:li>" for number in range(900))
+    others = f"<dc:title>A wall</dc:title><dc:type><rdf:Bag>{words}</rdf:Bag></dc:type>"
+    known = known_xmp(
+        packet(f"<dc:subject><rdf:Bag>{words * 2}</rdf:Bag></dc:subject>{others}"), (2, 3)
+    )
+    assert known.dropped == ("dc:subject",)
+    assert known.block is not None
+    assert b"A wall" in known.block
+    assert len(known.block) < 65_000
+
+
+def test_white_space_around_a_packet_is_no_fault() -> None:
+    assert known_xmp(b"\n " + packet("<dc:title>A</dc:title>") + b"\n\0\0", (2, 3)).dropped == ()

@@ -17,7 +17,7 @@ from remove_objects.pipeline.types import Photo, Route, Status
 from tests.support.scenes import scene, two_people
 
 #: Settings of the file that is written: neither a network nor a removal depends on them.
-WRITTEN = {"lossless", "strip_metadata"}
+WRITTEN = {"lossless", "strip_metadata", "keep_metadata", "raw_output"}
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])

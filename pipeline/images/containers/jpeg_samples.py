@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from .jpeg import SOS, Parsed, Segment
@@ -9,6 +10,7 @@ from .jpeg import SOS, Parsed, Segment
 _HUFFMAN, _CONDITIONS, _QUANTISATION, _RESTARTS = 0xC4, 0xCC, 0xDB, 0xDD
 #: Baseline, extended and progressive frames, Huffman or arithmetic coding.
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
+_END_OF_INTERVAL = re.compile(rb"..(\xff[\xd0-\xd7])", re.DOTALL)
 _NEEDED = _FRAMES | {SOS, _HUFFMAN, _CONDITIONS, _QUANTISATION, _RESTARTS}
 #: Bytes that are cut off to see whether they matter. A later scan of a progressive file holds
 #: single bits, and its last ones may all be zeros, which change nothing.
@@ -92,6 +94,19 @@ def has_bytes_behind_its_samples(
         for number, segment in enumerate(segments)
         if segment.marker == SOS
     )
+
+
+def without_ends_of_intervals(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """Return the file with each restart interval of its scans a little shorter."""
+    return tuple(
+        Segment(s.marker, s.payload, _END_OF_INTERVAL.sub(rb"\1", s.scan)) if s.scan else s
+        for s in segments
+    )
+
+
+def restart_interval(segments: tuple[Segment, ...]) -> int:
+    """Return the number of MCUs between restart markers; 0 for none."""
+    return next((int.from_bytes(s.payload, "big") for s in segments if s.marker == _RESTARTS), 0)
 
 
 def _shorter(segment: Segment, slack: int) -> Segment:

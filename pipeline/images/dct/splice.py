@@ -45,7 +45,7 @@ def splice(content: bytes, pixels: Pixels, hole: Mask) -> tuple[tuple[Segment, .
             missing or fails.
     """
     parsed = parse(content)
-    mcu = _mcu(parsed.frame)
+    mcu = mcu_size(parsed.frame)
     if pixels.ndim == 3 and pixels.shape[2] != 3:
         raise SpliceError("it has four components (CMYK)")
     if importlib.util.find_spec("jpeglib") is None:
@@ -68,8 +68,12 @@ def splice(content: bytes, pixels: Pixels, hole: Mask) -> tuple[tuple[Segment, .
     return (*colours, *coded), _reach(hole, mcu)
 
 
-def _mcu(frame: Segment | None) -> tuple[int, int]:
-    """Return the height and width in pixels of the frame's MCU."""
+def mcu_size(frame: Segment | None) -> tuple[int, int]:
+    """Return the height and width in pixels of the frame's MCU.
+
+    Raises:
+        SpliceError: if its blocks cannot be replaced.
+    """
     if frame is None or len(frame.payload) < 9 or frame.payload[0] != 8:
         raise SpliceError("its samples do not have 8 bits")
     factors = [(f & 15, f >> 4) for f in frame.payload[7::3]]  # vertical, horizontal

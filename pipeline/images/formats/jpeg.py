@@ -42,8 +42,13 @@ from ..containers.jpeg import (
     icc_segments,
     parse,
 )
-from ..containers.jpeg_samples import has_bytes_behind_its_samples, needed_segments
-from ..dct.splice import SpliceError, splice
+from ..containers.jpeg_samples import (
+    has_bytes_behind_its_samples,
+    needed_segments,
+    restart_interval,
+    without_ends_of_intervals,
+)
+from ..dct.splice import SpliceError, mcu_size, splice
 from ..metadata.exif_xmp import essential_exif, photoshop_without_thumbnails
 from ..metadata.hidden import may_hold_picture
 from ..metadata.icc import plain_profile
@@ -365,7 +370,10 @@ def _samples(parsed: Parsed) -> tuple[Segment, ...]:
         after = _decoded((*colours, *others))
         return before is not None and after is not None and np.array_equal(before, after)
 
-    if before is None or not has_bytes_behind_its_samples(parsed, segments, looks_the_same):
+    if before is None or not (
+        has_bytes_behind_its_samples(parsed, segments, looks_the_same)
+        or _has_bytes_between_intervals(segments, colours, before)
+    ):
         return segments
     try:
         rewritten, _ = splice(
@@ -374,6 +382,31 @@ def _samples(parsed: Parsed) -> tuple[Segment, ...]:
     except SpliceError as error:
         raise ValueError(f"bytes lie behind its samples, and {error}") from error
     return tuple(segment for segment in rewritten if not segment.is_metadata)
+
+
+def _has_bytes_between_intervals(
+    segments: tuple[Segment, ...], colours: tuple[Segment, ...], before: Pixels
+) -> bool:
+    """Whether some restart interval of a sequential JPEG goes on behind its last block."""
+    interval = restart_interval(segments)
+    parsed = Parsed(segments, b"", ended=True)
+    if not interval or parsed.is_progressive:
+        return False
+    after = _decoded((*colours, *without_ends_of_intervals(segments)))
+    try:
+        down, across = mcu_size(parsed.frame)
+    except SpliceError:
+        return False
+    if after is None or after.shape != before.shape:
+        return False
+    changed = (before != after).reshape(*before.shape[:2], -1).any(axis=2)
+    height, width = changed.shape
+    padded = np.pad(changed, ((0, -height % down), (0, -width % across)))
+    units = padded.reshape(padded.shape[0] // down, down, padded.shape[1] // across, across)
+    # At an MCU's edge, the decoder smooths chroma over from its neighbour.
+    flat = units[:, 1:-1, :, 1:-1].any(axis=(1, 3)).ravel()
+    whole = flat[: (len(flat) - 1) // interval * interval]  # the last one is the scan's end
+    return bool((~whole.reshape(-1, interval).any(axis=1)).any())
 
 
 def _decoded(segments: Iterable[Segment]) -> Pixels | None:

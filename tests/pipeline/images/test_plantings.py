@@ -41,6 +41,7 @@ def test_no_planted_picture_survives(format: str, mode: Mode, tmp_path: Path) ->
     ("format", "place"),
     [
         ("jpg", "behind the last block"),
+        ("jpg", "before a restart"),
         ("jpg", "unused tables"),
         ("jpg", "a number of lines"),
         ("webp", "behind the samples"),

@@ -94,7 +94,14 @@ def cuts(place: str) -> bool:
     """Whether a place cuts the payload into pieces, or changes some of its bytes."""
     words = (
         *("chain", "several", "keywords", "ancestors", "masks", "a resource's name"),
-        *("last block", "further scan", "unused tables", "between segments", "unused colours"),
+        *(
+            "last block",
+            "further scan",
+            "unused tables",
+            "between segments",
+            "unused colours",
+            "a restart",
+        ),
     )
     return any(word in place for word in words)
 
@@ -158,6 +165,13 @@ def _behind_the_last_block(payload: bytes) -> bytes:
     return assemble([*ahead, Segment(last.marker, last.payload, last.scan + stuffed)])
 
 
+def _before_a_restart(payload: bytes) -> bytes:
+    *ahead, last = parse(photo("JPEG", quality=90, restart_marker_blocks=4)).segments
+    stuffed = payload.replace(b"\xff", b"\xff\0")
+    scan = last.scan.replace(b"\xff\xd1", stuffed + b"\xff\xd1", 1)
+    return assemble([*ahead, Segment(last.marker, last.payload, scan)])
+
+
 def _between_segments(payload: bytes) -> bytes:
     content = photo("JPEG")
     at = content.index(b"\xff\xdb")
@@ -199,6 +213,7 @@ def _jpeg_places() -> dict[str, Place]:
         "a second picture": _multi_picture,
         "behind the end": lambda p: _jpeg(trailer=p),
         "behind the last block": _behind_the_last_block,
+        "before a restart": _before_a_restart,
         "between segments": _between_segments,
         "unused tables": _unused_tables,
         "a number of lines": lambda p: assemble([*parse(photo("JPEG")).segments, Segment(0xDC, p)]),

@@ -24,6 +24,8 @@ _Bytes = NDArray[np.uint8]
 
 #: Distance between the channels of a pixel, of 255, up to which it counts as grey: JPEG's noise.
 _GREY_CHROMA = 24
+#: Share of a grey picture's pixels that may have more.
+_MOST_COLOURED = 0.0005
 #: Distance between the channels of a pixel of a strong colour.
 _STRONG_CHROMA = 64
 #: Most levels or colours of a map of labels; VOC has 21 labels, Cityscapes 34.
@@ -173,18 +175,17 @@ def _border(mask: Mask) -> Mask:
 
 def _opaque(rgb: Pixels, picture: Photo) -> Meaning:
     """Read a mask without transparency."""
-    if _is_grey(rgb):
-        return _grey(luma(rgb), picture)
     colours = eight_bits(rgb)
+    chroma = _chroma(colours)
+    if float((chroma > _GREY_CHROMA).mean()) <= _MOST_COLOURED:
+        is_plain = rgb.dtype == np.uint8 and not chroma.any()  # its luma is any of its channels
+        levels = np.ascontiguousarray(colours[..., 0]) if is_plain else luma(rgb)
+        return _grey(levels, picture)
     if (meaning := _one_colour(colours)) is not None:
         return meaning
     if _is_lossless(picture) and (meaning := _colour_labels(colours)) is not None:
         return meaning
     raise _NoMaskError(_described(colours))
-
-
-def _is_grey(rgb: Pixels) -> bool:
-    return float((_chroma(eight_bits(rgb)) > _GREY_CHROMA).mean()) <= 0.0005
 
 
 def _chroma(colours: _Bytes) -> _Bytes:
@@ -208,7 +209,8 @@ def _grey(levels: Pixels, picture: Photo) -> Meaning:
     if len(present) == 1 and (index := _indices(picture)) is not None and np.ptp(index):
         levels, present = index, np.flatnonzero(np.bincount(index.ravel()))
     half = np.iinfo(levels.dtype).max // 2
-    if len(present) == 1:
+    white = np.iinfo(levels.dtype).max
+    if len(present) == 1 or (len(present) == 2 and present[0] == 0 and present[1] == white):
         return Meaning(levels > half)
     if _is_lossless(picture) and len(present) <= _MOST_LABELS and present[0] == 0:
         meaning = _labels(levels, present)

@@ -101,6 +101,8 @@ def cuts(place: str) -> bool:
             "between segments",
             "unused colours",
             "a restart",
+            "an unknown extension",
+            "an application",
         ),
     )
     return any(word in place for word in words)

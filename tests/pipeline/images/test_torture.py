@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from remove_objects.pipeline.errors import UnreadableError
 from remove_objects.pipeline.images import read_photo, write_photo
@@ -17,6 +18,25 @@ from remove_objects.pipeline.images import read_photo, write_photo
 def files() -> list[Path]:
     folder = Path(os.environ.get("REMOVE_OBJECTS_DATA", "/nowhere")) / "torture"
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+#: PIL's modes of the colours that profiles are for.
+MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+def colours(image: Image.Image) -> np.ndarray | None:
+    """Return what a picture's profile makes of some colours; None if it has none that works."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info.get("icc_profile") or b""))
+        mode = MODES[profile.profile.xcolor_space.strip()]
+        lab = ImageCms.createProfile("LAB")
+        transform = ImageCms.buildTransform(profile, lab, mode, "LAB")
+    except (OSError, KeyError, ImageCms.PyCMSError):
+        return None
+    channels = len(mode) if mode != "L" else 1
+    levels = np.random.default_rng(0).integers(0, 256, (64, 64, channels), np.uint8)
+    swatch = Image.frombytes(mode, (64, 64), levels.tobytes())
+    return np.asarray(ImageCms.applyTransform(swatch, transform))
 
 
 @pytest.mark.parametrize("path", files() or [None], ids=lambda path: path.name if path else "none")
@@ -51,7 +71,7 @@ def test_a_photo_or_a_clear_refusal_and_a_faithful_copy(path: Path | None, tmp_p
         assert result.psnr_outside is None or result.psnr_outside > 33
     with Image.open(path) as old, Image.open(result.path) as new:
         assert new.format == old.format
-        assert new.info.get("icc_profile") == old.info.get("icc_profile")
+        assert np.array_equal(colours(new), colours(old))  # private tags of a profile may go
         assert new.getexif().get(0x0112, 1) == (
             1 if photo.native.coded is None or result.note else photo.native.turn
         )

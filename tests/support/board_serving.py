@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,7 +102,13 @@ def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
     command = [sys.executable, str(PROCESS), str(weights), "--port", "0", "--offline", *arguments]
     with open(folder / "stderr", "wb") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, env=environment, cwd=folder
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            cwd=folder,
+            # Under nohup the suite ignores SIGHUP, and its children would too.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
     assert process.stdout is not None
     try:

@@ -407,7 +407,8 @@ class _Sources:
 
 def _own_mask(entry: Entry) -> PurePosixPath | None:
     """Return the name of a photo's saved mask, unless a damaged report names another file."""
-    name = PurePosixPath(entry["mask"] or "")
+    mask = entry.get("mask")
+    name = PurePosixPath(mask if isinstance(mask, str) else "")
     return name if name in possible_masks(entry["input"]) else None
 
 

@@ -361,6 +361,16 @@ def test_masks_and_links_that_leave_the_folder_are_not_opened(run: Path) -> None
     assert "link to a file outside" in (items["b.jpg"].missing or "")
 
 
+@pytest.mark.parametrize("mask", [None, 3, ["a"], "missing"])
+def test_an_entry_of_a_damaged_report_has_no_mask(run: Path, mask: object) -> None:
+    report = load(run)
+    for entry in report["photos"]:
+        del entry["mask"]
+        entry |= {} if mask == "missing" else {"mask": mask}
+    (run / "report.json").write_text(json.dumps(report))
+    assert [item.mask for item in run_folder.open_run(run).items] == [None] * 3
+
+
 @pytest.mark.parametrize(
     "text",
     [

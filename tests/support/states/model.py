@@ -241,7 +241,7 @@ class Model:
             self.found("dry run wrote", path)
         elif record.source is not None and photo is None and _stands(record):
             self.found("another photo's", f"{path} was made from {record.source}")
-        elif record.by_hand and not told:
+        elif record.by_hand and not told and not self._is_left_over(path, record):
             self.found("a person's file", f"{path} was made by the {record.maker}")
         elif not told and photo is None and not self.is_mask(path):
             self.found("replaced unasked", f"{path}, made from {record.source}, which is gone")
@@ -254,6 +254,18 @@ class Model:
             and not _by_other_masks(command, record)
         ):
             self.found("replaced unasked", f"{path}, made by {record.command}")
+
+    def _is_left_over(self, path: str, record: Record) -> bool:
+        """Whether a board's mask belongs to a result that was replaced on the user's word."""
+        return (
+            self.is_mask(path)
+            and record.maker == "board"
+            and not any(
+                other.by_hand and other.source == record.source
+                for name, other in self.records.items()
+                if not self.is_mask(name) and self.root_of(name) == self.root_of(path)
+            )
+        )
 
     def _result_record(
         self,

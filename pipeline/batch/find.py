@@ -160,7 +160,9 @@ class Search:
             return
         passed, impossible, system = PassedOver(), 0, set()
         skipped = [place for place in self.leave_out if isinstance(place, RemotePath)]
-        for name, source in _searched(files, skipped, self._runs_below(given, files, skipped)):
+        runs = _run_folders(files)
+        self._tell_of_runs(given, runs, skipped)
+        for name, source in _searched(files, skipped, runs):
             if not is_plain_name(name):
                 impossible += bool(name.strip("/"))
             elif folder := _system_folder(name, given.name):
@@ -175,15 +177,13 @@ class Search:
             )
         self._tell(given, passed)
 
-    def _runs_below(
-        self, given: RemotePath, files: Iterable[str], skipped: Sequence[RemotePath]
-    ) -> list[str]:
-        """Return, and tell of, the outputs of earlier runs below an input."""
-        runs = sorted(run for run in _run_folders(files) if run)
-        for folder in (given / run.rstrip("/") for run in runs):
+    def _tell_of_runs(
+        self, given: RemotePath, runs: Iterable[str], skipped: Sequence[RemotePath]
+    ) -> None:
+        """Tell of the outputs of earlier runs below an input."""
+        for folder in (given / run.rstrip("/") for run in sorted(runs) if run):
             if not any(folder.is_below(place) for place in skipped):
                 self._tell_of_results(folder)
-        return runs
 
     def _is_wanted(self, name: str, passed: PassedOver) -> bool:
         """Whether a file below a given folder is a photo to clean; counts it if it is not."""
@@ -270,10 +270,11 @@ def _system_folder(name: str, top: str) -> str | None:
 
 
 def _searched(
-    files: dict[str, RemotePath], skipped: Sequence[RemotePath], runs: Sequence[str]
+    files: dict[str, RemotePath], skipped: Sequence[RemotePath], runs: Iterable[str]
 ) -> Iterator[tuple[str, RemotePath]]:
     """Yield the files in no skipped folder and in no other run's, sorted by name."""
-    left_out = (f"{PREVIEWS}/", *runs) if "" in _run_folders(files) else tuple(runs)
+    # Of the given folder's own run, only the previews are no photos.
+    left_out = tuple(run or f"{PREVIEWS}/" for run in runs)
     for name, source in sorted(files.items()):
         if not name.startswith(left_out) and not any(source.is_below(place) for place in skipped):
             yield name, source

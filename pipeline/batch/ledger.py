@@ -235,16 +235,19 @@ class Ledger:
 
     def _decide(self, task: Task) -> Task | Entry | _Conflict:
         """Decide what happens to one photo."""
-        row = task.row
         if (owner := self._other_owner(task)) is not None:
             return self._of_another_photo(task, owner["input"])
+        row = self._standing_row(task)
+        return self._without_result(task) if row is None else self._with_result(task, row)
+
+    def _standing_row(self, task: Task) -> JournalRow | None:
+        """Return a photo's row if the result that it records stands as the row knows it."""
+        row = task.row
         output = None if row is None else row["entry"]["output"]
         if row is None or output is None or not is_result_of(task.name, output):
-            return self._without_result(task)
-        place = PurePosixPath(output)
-        if self._standing.is_unchanged(place, row.get("written")):
-            return self._with_result(task, row)
-        return self._without_result(task)
+            return None
+        stands = self._standing.is_unchanged(PurePosixPath(output), row.get("written"))
+        return row if stands else None
 
     def _refused_by_link(self, task: Task) -> Entry | None:
         """Return the failed entry of a photo if a link has the place of its result or its mask."""
@@ -257,12 +260,8 @@ class Ledger:
         if message is None:
             return None
         self._behind_links.append(task.name)
-        failed, row = failed_entry(task.name, message), task.row
-        output = None if row is None else row["entry"]["output"]
-        if row is None or output is None or not is_result_of(task.name, output):
-            return failed
-        stands = self._standing.is_unchanged(PurePosixPath(output), row.get("written"))
-        return _naming_result(failed, row) if stands else failed
+        failed, row = failed_entry(task.name, message), self._standing_row(task)
+        return failed if row is None else _naming_result(failed, row)
 
     def _places(self, task: Task) -> list[str]:
         """Return the names that a photo's result may get."""

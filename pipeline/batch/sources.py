@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .output.claims import LeftClaim
 
 _TOP = PurePosixPath()
+#: Stands for ``://``: a bucket's address is one component, which PurePath would split at slashes.
+_SCHEME = ":\0\0"
 _T = TypeVar("_T")
 
 
@@ -148,15 +150,19 @@ def name_photos(
 
 
 def _outside(known: KnownPhotos, others: Sequence[InputPhoto]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of ``known`` whose files lie in no source folder that holds other photos now.
+    """Return the pairs of ``known`` whose source folder does not hold other photos now.
 
     The next memory card's results do not mix with the last one's.
     """
     roots = _roots_of(others)
-    for key, name in known.pairs():
-        folder = _path(_parts(_split(key)[0]))
-        if not any(place in roots for place in (folder, *folder.parents)):
-            yield key, name
+    if not roots:
+        return known.pairs()
+    pairs = [(key, _split(key)[0], name) for key, name in known.pairs()]
+    inside = _by_folder(
+        ((folder, name) for _, folder, name in pairs),
+        lambda folder: any(place in roots for place in (folder, *folder.parents)),
+    )
+    return ((key, name) for key, folder, name in pairs if not inside[folder])
 
 
 def _roots_of(photos: Iterable[InputPhoto]) -> set[PurePath]:
@@ -178,7 +184,7 @@ def _notes(
         )
     for root in sorted(numbered):
         yield (
-            f"{str(root).replace(':' + chr(0) * 2, '://')}: its results go to the folder "
+            f"{str(root).replace(_SCHEME, '://')}: its results go to the folder "
             f"{by_root[root]}, because the folder's own name is taken"
         )
 
@@ -338,8 +344,7 @@ def _parts(key: str) -> tuple[str, ...]:
 
 
 def _path(parts: tuple[str, ...]) -> PurePath:
-    # A bucket's address is one component, which PurePath would split at its slashes.
-    return PurePath(*(part.replace("://", ":\0\0") for part in parts))
+    return PurePath(*(part.replace("://", _SCHEME) for part in parts))
 
 
 class _Prefixes:
@@ -401,7 +406,7 @@ class _Prefixes:
 
 def _tails(root: PurePath) -> list[PurePosixPath]:
     """Return possible names for a source folder: its own, and with its parents'."""
-    parts = [part.rpartition(":\0\0")[2] for part in root.parts if part != root.anchor]
+    parts = [part.rpartition(_SCHEME)[2] for part in root.parts if part != root.anchor]
     names = [PurePosixPath(*parts[-length:]) for length in range(1, len(parts) + 1)]
     return [name for name in names if _is_usable(name)]
 

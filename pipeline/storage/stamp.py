@@ -78,7 +78,7 @@ def is_unchanged(path: Path, recorded: Stamp | None) -> bool:
         return False
     if not is_mark(recorded):
         return recorded == [status.st_size, status.st_mtime_ns]
-    return has_same_times(path, recorded) or content_hash(mark(path)) == recorded[-1]
+    return _has_times(status, recorded) or content_hash(mark(path)) == recorded[-1]
 
 
 def has_same_times(path: Path, recorded: Stamp | None) -> bool:
@@ -87,5 +87,9 @@ def has_same_times(path: Path, recorded: Stamp | None) -> bool:
         status = path.stat()
     except OSError:
         return False
+    return recorded is not None and is_mark(recorded) and _has_times(status, recorded)
+
+
+def _has_times(status: os.stat_result, recorded: Stamp) -> bool:
     now = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    return recorded is not None and is_mark(recorded) and now == recorded[:4]
+    return now == recorded[: len(now)]

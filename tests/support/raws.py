@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
+
+from remove_objects.pipeline.images.formats.raw import is_installed
 
 from .tiffs import ASCII, BYTE, LONG, RATIONAL, SHORT, SRATIONAL, Tag, tiff
+
+needs_rawpy = pytest.mark.skipif(
+    not is_installed(), reason="developing RAW files needs the package rawpy"
+)
 
 WHITE, BLACK = 16383, 512
 #: The camera's white balance: it sees a white wall as this share of each colour.

@@ -20,19 +20,13 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.storage.location import parse_location
+from tests.support.plans import touch
 from tests.support.scenes import scene
 
 if TYPE_CHECKING:
     import fsspec
 
 OPTIONS = ("--no-probe", "--detail", "none", "--offline")
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"never opened by scan")
 
 
 def given(plan: Plan, masks: Path) -> dict[str, str | None]:

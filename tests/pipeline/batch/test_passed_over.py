@@ -10,12 +10,13 @@ from PIL import Image
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch import find
-from remove_objects.pipeline.batch.scan import Plan, plan_run
+from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.images.suffixes import RAW_SUFFIXES, SUFFIXES
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.location import parse_location
+from tests.support.plans import relatives, touch
 from tests.support.scenes import scene
 
 if TYPE_CHECKING:
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _without_the_extra_raw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find, "SUFFIXES", SUFFIXES - RAW_SUFFIXES)
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"never opened by scan")
-
-
-def relatives(plan: Plan) -> list[str]:
-    return [str(photo.relative) for photo in plan.photos]
 
 
 #: Files of folders that programs and disks make: none is a photo of the user.

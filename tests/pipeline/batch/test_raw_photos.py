@@ -14,13 +14,10 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.images.formats.raw import is_installed
-from tests.support.raws import dng
+from tests.support.raws import dng, needs_rawpy
 from tests.support.scenes import scene
 
-pytestmark = pytest.mark.skipif(
-    not is_installed(), reason="developing RAW files needs the package rawpy"
-)
+pytestmark = needs_rawpy
 
 
 @pytest.fixture

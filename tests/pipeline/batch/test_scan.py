@@ -9,19 +9,9 @@ import pytest
 
 from remove_objects.pipeline.batch import names
 from remove_objects.pipeline.batch.names import mask_names
-from remove_objects.pipeline.batch.scan import Plan, PlannedPhoto, plan_run
+from remove_objects.pipeline.batch.scan import PlannedPhoto, plan_run
 from remove_objects.pipeline.errors import UsageError
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"never opened by scan")
-
-
-def relatives(plan: Plan) -> list[str]:
-    return [str(photo.relative) for photo in plan.photos]
+from tests.support.plans import relatives, touch
 
 
 def test_a_folder_is_searched_in_order_and_keeps_its_tree(tmp_path: Path) -> None:

@@ -15,17 +15,12 @@ from PIL import Image
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.stream import suffix_of
-from remove_objects.pipeline.images.formats import raw
 from remove_objects.pipeline.images.suffixes import SUFFIXES
 from tests.pipeline.test_no_home import COMMAND
-from tests.support.raws import dng
+from tests.support.raws import dng, needs_rawpy
 from tests.support.scenes import scene
 
 ROOT = Path(__file__).parents[3]
-
-needs_rawpy = pytest.mark.skipif(
-    not raw.is_installed(), reason="developing RAW files needs the package rawpy"
-)
 
 
 def encoded(picture: np.ndarray, kind: str = "PNG") -> bytes:

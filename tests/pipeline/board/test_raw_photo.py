@@ -11,14 +11,11 @@ from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import open_photos
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.images.formats.raw import is_installed
 from tests.support.board_run import command, entry_of, fill, review
-from tests.support.raws import dng
+from tests.support.raws import dng, needs_rawpy
 from tests.support.scenes import scene
 
-pytestmark = pytest.mark.skipif(
-    not is_installed(), reason="developing RAW files needs the package rawpy"
-)
+pytestmark = needs_rawpy
 
 
 @pytest.fixture

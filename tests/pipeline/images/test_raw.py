@@ -20,12 +20,9 @@ from remove_objects.pipeline.images.containers.tiff import Tiff
 from remove_objects.pipeline.images.formats import raw
 from remove_objects.pipeline.types import Outcome, Photo, Status
 from tests.support import raws, tiffs
-from tests.support.raws import dng
+from tests.support.raws import dng, needs_rawpy
 from tests.support.scenes import scene
 
-needs_rawpy = pytest.mark.skipif(
-    not raw.is_installed(), reason="developing RAW files needs the package rawpy"
-)
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
 
 

@@ -6,13 +6,16 @@ import numpy as np
 
 from .types import Box, Hole, Mask
 
+#: How far ``near_box`` reaches beyond every box, in pixels.
+LEAST_NEAR = 8
+
 
 def near_box(box: Box, height: int, width: int) -> Box:
     """The region around a hole in which a second hole would spoil the first one's window.
 
-    It reaches 12 % of the box's longer side beyond the box, at least 8 pixels.
+    It reaches 12 % of the box's longer side beyond the box, at least ``LEAST_NEAR`` pixels.
     """
-    return box.grown(max(8, round(0.12 * max(box.w, box.h))), (height, width))
+    return box.grown(max(LEAST_NEAR, round(0.12 * max(box.w, box.h))), (height, width))
 
 
 def context_window(box: Box, height: int, width: int, *, context: float, least: int) -> Box:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
 from ..config import SPECK_SHARE
-from ..geometry import near_box
+from ..geometry import LEAST_NEAR, near_box
 from ..pixels import depth_inside, resize
 from ..types import Box, FloatArray, Hole, Mask
 
@@ -116,27 +117,68 @@ def find_holes(mask: Mask) -> list[Hole]:
     """The holes of a dilated mask, largest first; they partition it.
 
     Holes are connected components (8 neighbours). Components so close that their windows would
-    contain each other (``geometry.near_box``) form one hole.
+    contain each other (``geometry.near_box``) form one hole. A mask may have thousands, of dust or
+    of a codec's noise.
     """
-    height, width = mask.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    groups: list[tuple[Box, list[int]]] = [
-        (Box(*(int(v) for v in s[:4])), [i]) for i, s in enumerate(stats) if i > 0
-    ]
-    merged = True
-    while merged:
-        merged = False
-        for i in range(len(groups)):
-            for j in range(len(groups) - 1, i, -1):
-                (first, members), (second, others) = groups[i], groups[j]
-                if near_box(first, height, width).intersects(second) or near_box(
-                    second, height, width
-                ).intersects(first):
-                    groups[i] = first.union(second), members + others
-                    del groups[j]
-                    merged = True
+    labels, components = _components(mask)
+    group, boxes = _grouped(components, *mask.shape)
+    group_of_label = np.append(-1, group)
     holes = []
-    for box, members in groups:
-        inside = np.isin(labels[box.slices], members)
+    for number, box in enumerate(boxes):
+        inside = (group_of_label[labels[box.slices]] == number) & mask[box.slices]
         holes.append(Hole(box, inside, float(inside.sum()) / mask.size))
     return sorted(holes, key=lambda h: (-h.share, h.box.y, h.box.x))
+
+
+def _components(mask: Mask) -> tuple[NDArray[np.int32], list[Box]]:
+    """Components of a mask, joined where fewer than ``LEAST_NEAR`` pixels lie between them.
+
+    That leaves few boxes to compare even of a mask that is full of specks.
+
+    Returns:
+        (HW, labels from 1 on, of pixels around the mask too; the box of each label's pixels)
+    """
+    before, behind = (LEAST_NEAR - 1) // 2, LEAST_NEAR // 2
+    margin = behind  # so that no rim is cut off at the photo's border, and boxes stay exact
+    padded = np.pad(mask.view(np.uint8), margin)
+    square = np.ones((LEAST_NEAR, LEAST_NEAR), np.uint8)
+    wide = cv2.dilate(padded, square, anchor=(behind, behind))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
+    boxes = [
+        Box(x + before - margin, y + before - margin, w - before - behind, h - before - behind)
+        for x, y, w, h in stats[1:, :4].tolist()
+    ]
+    return labels[margin:-margin, margin:-margin], boxes
+
+
+def _grouped(boxes: Sequence[Box], height: int, width: int) -> tuple[NDArray[np.intp], list[Box]]:
+    """Join boxes until no group lies in the ``near_box`` of another.
+
+    Returns:
+        (n: the group of each box; the box of each group)
+    """
+    own = np.array([_corners(box) for box in boxes]).reshape(-1, 4)
+    near = np.array([_corners(near_box(box, height, width)) for box in boxes]).reshape(-1, 4)
+    group, is_group = np.arange(len(boxes)), np.ones(len(boxes), bool)
+    for i in range(len(boxes)):
+        while is_group[i]:
+            joins = is_group & (_meet(near[i], own) | _meet(own[i], near))
+            joins[i] = False
+            if not joins.any():
+                break
+            is_group &= ~joins
+            group[joins[group]] = i
+            members = own[[i, *np.flatnonzero(joins)]]
+            own[i] = *members[:, :2].min(0), *members[:, 2:].max(0)
+            near[i] = _corners(near_box(Box.from_corners(*own[i].tolist()), height, width))
+    number = np.cumsum(is_group) - 1
+    return number[group], [Box.from_corners(*corners) for corners in own[is_group].tolist()]
+
+
+def _corners(box: Box) -> tuple[int, int, int, int]:
+    return box.x, box.y, box.right, box.bottom
+
+
+def _meet(one: NDArray[np.int64], others: NDArray[np.int64]) -> Mask:
+    """Which of n boxes share a pixel with one; both as corners x0, y0, x1, y1."""
+    return np.asarray(((one[:2] < others[:, 2:]) & (others[:, :2] < one[2:])).all(1))

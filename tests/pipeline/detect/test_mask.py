@@ -1,5 +1,9 @@
 """From probabilities to holes, against arrays written by hand."""
 
+import itertools
+import time
+
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +17,7 @@ from remove_objects.pipeline.detect.mask import (
     removed_probability,
     whole_objects,
 )
+from remove_objects.pipeline.geometry import near_box
 from remove_objects.pipeline.types import Box
 
 
@@ -82,6 +87,41 @@ def test_near_holes_are_one() -> None:
     (hole,) = find_holes(mask)
     assert hole.box == Box(20, 20, 40, 20)
     assert not hole.mask[:, 22].any()
+
+
+def test_holes_are_joined_until_none_is_near_another() -> None:
+    """Against the definition: every pair of boxes, again and again."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        height, width = rng.integers(1, 150, 2).tolist()
+        mask = np.zeros((height, width), bool)
+        for y, x, h, w in rng.integers((0, 0, 1, 1), (height, width, 12, 12), (20, 4)):
+            mask[y : y + h, x : x + w] = True
+        boxes = [h.box for h in find_holes(mask)]
+        expected = joined(components(mask), height, width)
+        assert sorted(boxes, key=Box.as_list) == sorted(expected, key=Box.as_list)
+
+
+def components(mask: np.ndarray) -> list[Box]:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return [Box(*row) for row in stats[1:, :4].tolist()]
+
+
+def joined(boxes: list[Box], height: int, width: int) -> list[Box]:
+    for one, other in itertools.permutations(boxes, 2):
+        if near_box(one, height, width).intersects(other):
+            rest = [box for box in boxes if box not in (one, other)]
+            return joined([*rest, one.union(other)], height, width)
+    return boxes
+
+
+@pytest.mark.parametrize("spacing", [30, 3])
+def test_a_mask_of_very_many_specks_takes_seconds(spacing: int) -> None:
+    mask = np.zeros((1200, 1200), bool)
+    mask[10:-10:spacing, 10:-10:spacing] = True
+    begun = time.process_time()
+    assert len(find_holes(mask)) == (40 * 40 if spacing == 30 else 1)
+    assert time.process_time() - begun < 15
 
 
 def test_shares_by_class() -> None:

@@ -33,7 +33,9 @@ def as_own_float(samples: NDArray[Any]) -> FloatArray:
     """``as_float`` in memory of its own, which the caller may write to."""
     if samples.dtype.kind == "f":
         return samples.astype(np.float32)
-    return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+    own = samples.astype(np.float32)
+    own /= np.float32(np.iinfo(samples.dtype).max)
+    return own
 
 
 def resize(image: _Array, size: tuple[int, ...], interpolation: int = cv2.INTER_AREA) -> _Array:

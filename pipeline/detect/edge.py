@@ -10,6 +10,7 @@ on both sides of its rim: there the two models agree, and nothing is decided.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -166,26 +167,31 @@ def band_of(rgb: Pixels, mask: Mask, reach: int, void: Mask | None = None) -> Ba
         reach: width of the band in pixels.
         void: hw bool, as in ``widen_to_edge``.
     """
-    outside, inside = depth_inside(~mask), depth_inside(mask)
     usable = np.ones_like(mask) if void is None else ~void
-    near = usable & (outside > 0) & (outside <= reach)
-    y, x = np.nonzero(near)
-    picture = as_float(eight_bits(rgb))
-    inner, outer = [
-        _normal(picture, measured & usable, (y, x), reach)
-        for measured in (
-            (inside > 0) & (inside <= reach),
-            (outside > reach) & (outside <= BACKGROUND * reach),
-        )
-    ]
-    decided, ratio = _compare(inner, outer, picture[y, x])
-    average = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
-    average[0][y, x], average[1][y, x] = ratio * decided, decided
-    ratio = blur(average[0], AVERAGED)[y, x] / np.maximum(blur(average[1], AVERAGED)[y, x], 1e-3)
+    depth = depth_inside(mask)
+    beside_rim = usable & (depth > 0) & (depth <= reach)
+    depth = depth_inside(~mask)
+    beyond = usable & (depth > reach) & (depth <= BACKGROUND * reach)
+    y, x = np.nonzero(usable & (depth > 0) & (depth <= reach))
+    ring = np.ceil(depth[y, x]).astype(np.int64)
+    del depth
+    picture = eight_bits(rgb)
+    inner, outer = (_normal(picture, measured, (y, x), reach) for measured in (beside_rim, beyond))
+    decided, ratio = _compare(inner, outer, as_float(picture[y, x]))
+    votes, voters = (_averaged(values, (y, x), mask.shape) for values in (ratio * decided, decided))
     is_object = np.zeros_like(mask)
-    is_object[y, x] = decided & (ratio > OBJECT)
+    is_object[y, x] = decided & (votes / np.maximum(voters, 1e-3) > OBJECT)
     is_object = _connected(is_object, mask)
-    return Band(y, x, np.ceil(outside[y, x]).astype(np.int64), decided, is_object[y, x])
+    return Band(y, x, ring, decided, is_object[y, x])
+
+
+def _averaged(
+    values: FloatArray | Mask, places: tuple[_Indices, _Indices], shape: tuple[int, ...]
+) -> FloatArray:
+    """n: the sum over neighbours, in a Gaussian window, of values at n places."""
+    plane = np.zeros(shape, np.float32)
+    plane[places] = values
+    return blur(plane, AVERAGED)[places]
 
 
 def _compare(inner: _Normal, outer: _Normal, colours: FloatArray) -> tuple[Mask, FloatArray]:
@@ -219,32 +225,45 @@ def _between(inner: _Normal, outer: _Normal) -> list[FloatArray]:
 
 
 def _normal(
-    picture: FloatArray, measured: Mask, places: tuple[_Indices, _Indices], reach: int
+    picture: NDArray[np.uint8], measured: Mask, places: tuple[_Indices, _Indices], reach: int
 ) -> _Normal:
     """Measure the colours of some pixels in a Gaussian window around each of n places.
 
     Args:
-        picture: hw3 in [0, 1].
+        picture: hw3.
         measured: hw bool, the pixels that count.
         places: (rows, columns).
         reach: the window's standard deviation is ``WINDOW`` times that.
     """
     scale = max(1, reach // 4)
-    weight = measured.astype(np.float32)
-    planes: list[FloatArray] = [weight, *(weight * picture[..., k] for k in range(3))]
-    planes += [weight * picture[..., i] * picture[..., j] for i, j in _PAIRS]
     size = tuple(-(-n // scale) for n in measured.shape)
     y, x = (
         np.minimum(p * n // whole, n - 1)
         for p, n, whole in zip(places, size, measured.shape, strict=True)
     )
-    total, *sums = (blur(resize(p, size), WINDOW * reach / scale)[y, x] for p in planes)
+    total, *sums = (
+        blur(resize(plane, size), WINDOW * reach / scale)[y, x]
+        for plane in _moments(picture, measured)
+    )
     known = np.maximum(total, 1e-6)
     mean = [s / known for s in sums[:3]]
     covariance = [s / known - mean[i] * mean[j] for s, (i, j) in zip(sums[3:], _PAIRS, strict=True)]
     for diagonal in (0, 3, 5):
         covariance[diagonal] = np.maximum(covariance[diagonal], 0) + NOISE**2
     return _Normal(total, np.stack(mean, 1), _factor(covariance))
+
+
+def _moments(picture: NDArray[np.uint8], measured: Mask) -> Iterator[FloatArray]:
+    """The measured pixels, hw, their colours in [0, 1] and the products of these.
+
+    One after the other: all ten planes of a large hole would take gigabytes.
+    """
+    weight = measured.astype(np.float32)
+    yield weight
+    for channel in range(3):
+        yield weight * as_float(picture[..., channel])
+    for first, second in _PAIRS:
+        yield weight * as_float(picture[..., first]) * as_float(picture[..., second])
 
 
 def _factor(covariance: list[FloatArray]) -> tuple[FloatArray, ...]:

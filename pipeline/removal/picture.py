@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,13 +17,16 @@ import numpy as np
 from ..detect.frame import MIXED, Margin, covered, find_margins
 from ..detect.mask import dilate
 from ..pixels import as_float, blur, dilate_square, resize
-from ..types import Box, Hole, Mask, Outcome, Photo, Pixels
+from ..types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels
 from .request import Removal
 from .selection import Selection
 
 #: Longer side in pixels of the reduced picture that continues into pixels that are none, and the
 #: standard deviation of its blur.
 SMOOTH_SIZE, SMOOTH = 64, 4.0
+
+
+_Hole = TypeVar("_Hole", Hole, HoleOutcome)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +51,9 @@ class Picture:
     def photo(self) -> Photo:
         """The picture as a photo of its own, continued smoothly into pixels that are none."""
         rgb = self.whole.rgb[self.box.slices]
-        if self.outside.any():
-            rgb = _continued(rgb, self.unread)
+        rgb = _continued(rgb, self.unread) if self.outside.any() else rgb.copy()
         alpha = None if self.whole.alpha is None else self.whole.alpha[self.box.slices]
-        return Photo(rgb.copy(), alpha, self.whole.path, warnings=self.whole.warnings)
+        return Photo(rgb, alpha, self.whole.path, warnings=self.whole.warnings)
 
     def of(self, removal: Removal) -> Removal:
         """The same request for the picture alone."""
@@ -60,19 +63,16 @@ class Picture:
 
     def selection(self, inner: Selection, removal: Removal) -> Selection:
         """A selection of the picture's pixels as one of the photo's."""
-        share = self._share
-        holes = [
-            Hole(hole.box.shifted(self.box.y, self.box.x), hole.mask, hole.share * share)
-            for hole in inner.holes
-        ]
-        classes = {name: part * share for name, part in inner.classes.items()}
-        mask = self._mask(inner.hole_mask, removal)
-        return replace(inner, hole_mask=mask, holes=holes, classes=classes)
+        return replace(
+            inner,
+            hole_mask=self._mask(inner.hole_mask, removal),
+            holes=[self._in_photo(hole) for hole in inner.holes],
+            classes=self._shares(inner.classes),
+        )
 
     def outcome(self, inner: Outcome, removal: Removal) -> Outcome:
         """The outcome of cleaning the picture as that of cleaning the photo."""
         assert inner.mask is not None
-        share = self._share
         mask = self._mask(inner.mask, removal)
         return replace(
             inner,
@@ -82,17 +82,19 @@ class Picture:
                 method: self._result(result, inner.mask, mask)
                 for method, result in inner.compared.items()
             },
-            classes={name: part * share for name, part in inner.classes.items()},
+            classes=self._shares(inner.classes),
             hole_share=float(mask.mean()),
-            holes=tuple(
-                replace(
-                    hole,
-                    box=hole.box.shifted(self.box.y, self.box.x),
-                    share=hole.share * share,
-                )
-                for hole in inner.holes
-            ),
+            holes=tuple(self._in_photo(hole) for hole in inner.holes),
         )
+
+    def _in_photo(self, hole: _Hole) -> _Hole:
+        """A hole of the picture, with its place in the photo and its share of it."""
+        box = hole.box.shifted(self.box.y, self.box.x)
+        return replace(hole, box=box, share=hole.share * self._share)
+
+    def _shares(self, of_picture: Mapping[str, float]) -> dict[str, float]:
+        """Shares of the picture as shares of the photo."""
+        return {name: share * self._share for name, share in of_picture.items()}
 
     @property
     def _share(self) -> float:
@@ -155,15 +157,16 @@ def _continued(rgb: Pixels, unread: Mask) -> Pixels:
     """The picture with its unread pixels in the blurred colours of those nearby."""
     scale = min(1.0, SMOOTH_SIZE / max(unread.shape))
     size = tuple(max(1, round(n * scale)) for n in unread.shape)
-    known = (~unread).astype(np.float32)
-    total = resize(as_float(np.where(unread[..., None], 0, rgb).astype(rgb.dtype)), size)
-    share = resize(known, size)
-    mean = total.reshape(-1, 3).sum(0) / max(float(share.sum()), 1e-6)
-    near = blur(share, SMOOTH)[..., None]
-    # A little of the mean everywhere: far from known pixels nothing else is left.
-    colours = (blur(total, SMOOTH) + 1e-3 * mean) / (near + 1e-3)
-    smooth = resize(colours.astype(np.float32), unread.shape, cv2.INTER_LINEAR)
-    peak = np.iinfo(rgb.dtype).max
+    share = resize((~unread).astype(np.float32), size)
+    near, peak = blur(share, SMOOTH), np.iinfo(rgb.dtype).max
     result = rgb.copy()
-    result[unread] = (np.clip(smooth[unread], 0, 1) * peak + 0.5).astype(rgb.dtype)
+    result[unread] = 0
+    for channel in range(3):  # one by one: floats of all would take four times the photo
+        samples = result[..., channel]
+        total = resize(as_float(samples), size)
+        mean = total.sum() / max(float(share.sum()), 1e-6)
+        # A little of the mean everywhere: far from known pixels nothing else is left.
+        colours = (blur(total, SMOOTH) + 1e-3 * mean) / (near + 1e-3)
+        smooth = resize(colours.astype(np.float32), unread.shape, cv2.INTER_LINEAR)[unread]
+        samples[unread] = (np.clip(smooth, 0, 1) * peak + 0.5).astype(rgb.dtype)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -131,3 +132,17 @@ def test_an_empty_mask_a_full_one_and_specks() -> None:
     assert (specks <= grown).all()
     tiny = cv2.resize(photo, (3, 2))
     assert widen_to_edge(tiny, np.array([[True, False, False], [False, False, False]])).any()
+
+
+def test_a_large_hole_takes_little_memory() -> None:
+    """Bytes a pixel of its box, whatever the size: a run tells its user how much it needs."""
+    rgb, mask = np.full((700, 900, 3), 120, np.uint8), np.zeros((700, 900), bool)
+    cv2.line(view := mask.view(np.uint8), (20, 20), (880, 680), 1, 20)
+    rgb[view > 0] = (200, 40, 40)
+    tracemalloc.start()
+    try:
+        widen_to_edge(rgb, mask)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * mask.size

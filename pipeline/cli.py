@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from .report.baseline import Comparison
     from .report.schema import Entry
 
-#: Where there is no bar, a line tells of every such part of the photos, and of so many seconds.
-_LINES, _PATIENCE = 10, 60.0
+#: Where there is no bar, a line tells of every such part of the photos, but not within so many
+#: seconds of the one before, and after so many seconds in any case.
+_LINES, _PAUSE, _PATIENCE = 10, 10.0, 60.0
 
 #: The PATH that is the standard input.
 STANDARD_INPUT = "-"
@@ -469,7 +470,7 @@ def _print_result(
             for status in ("ok", "review", "unchanged", "skipped", "failed")
             if status in statuses
         ]
-        print(f"{', '.join(counts)}; report: {result.report}")
+        print(f"{', '.join(counts)}; report: {_page(result.report)}")
         if result.others:
             photos = "photo" if len(result.others) == 1 else "photos"
             print(f"the report also tells of {len(result.others)} {photos} of earlier runs")
@@ -481,6 +482,11 @@ def _print_result(
             )
     if result.stopped:
         print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
+
+
+def _page(report: Location) -> str:
+    """Return the report for people, which lies beside the one for programs."""
+    return f"{str(report).removesuffix('.json')}.html"
 
 
 class _Progress:
@@ -524,8 +530,9 @@ class _Progress:
             from .report.terminal import photo_line
 
             self.bar.write(photo_line(entry))
-        done = sum(self.counts.values())
-        if done * _LINES // total > self._told or time.monotonic() > self._told_at + _PATIENCE:
+        done, since = sum(self.counts.values()), time.monotonic() - self._told_at
+        is_next = done * _LINES // total > self._told and since >= _PAUSE
+        if is_next or since >= _PATIENCE or done == total:
             self._line(total)
 
     def _line(self, total: int) -> None:

@@ -19,12 +19,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from .. import images
-from ..errors import UsageError
+from ..errors import PhotoError, UsageError
 from ..images.suffixes import RAW_SUFFIXES, SUFFIXES
+from ..storage.fetch import local_copy
 from ..storage.layout import JOURNAL_NAME
 from ..storage.location import Location, RemotePath, is_plain_name
 from .left_out import is_system_folder
 from .names import InputPhoto, folded
+from .passed_over import UNREAD_PICTURE, kind_of
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
@@ -90,11 +92,13 @@ class OwnMasks:
         place: the folder, or the file.
         files: the masks in the folder, sorted by name; empty for a single file.
         is_file: whether it is a single file, for every photo of its shape.
+        unread: names of pictures in the folder of a kind that is not read, such as PSD, sorted.
     """
 
     place: Location
     files: tuple[MaskFile, ...] = ()
     is_file: bool = False
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,14 @@ def find_masks(place: Location, output: Location) -> OwnMasks:
         listed, missing = _local_files(place, output), not place.is_dir()
     if missing:
         raise UsageError(f"{place}: no such folder of masks, and no such file")
-    masks = (MaskFile.of(file, name) for name, file in listed if _is_readable(name))
-    return OwnMasks(place, tuple(sorted(masks, key=lambda mask: mask.name)))
+    masks, unread = [], []
+    for name, file in listed:
+        if _is_readable(name):
+            masks.append(MaskFile.of(file, name))
+        elif kind_of(PurePosixPath(name).name) == UNREAD_PICTURE:
+            unread.append(name)
+    masks.sort(key=lambda mask: mask.name)
+    return OwnMasks(place, tuple(masks), unread=tuple(sorted(unread)))
 
 
 def _local_files(folder: Path, output: Location) -> Iterator[tuple[str, Location]]:
@@ -174,6 +184,23 @@ def _is_readable(name: str) -> bool:
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
+
+
+def refuse_bad_file(place: Location, max_pixels: int) -> None:
+    """Refuse the one mask for all photos if it can be the mask of none, before any work.
+
+    Args:
+        place: the file.
+        max_pixels: the limit on the mask's size.
+
+    Raises:
+        UsageError: the file cannot be read, is no mask, or removes nothing.
+    """
+    try:
+        with local_copy(place) as file:
+            images.refuse_no_mask(file, max_pixels=max_pixels)
+    except (PhotoError, OSError) as error:
+        raise UsageError(f"--masks {error}") from error
 
 
 def hold_inputs(masks: Location, inputs: Iterable[Location]) -> bool:
@@ -392,6 +419,8 @@ def _notes(
     if idle:
         what = "1 mask belongs" if len(idle) == 1 else f"{len(idle)} masks belong"
         yield f"{masks.place}: {what} to no photo: {_some(idle)}"
+    if without and masks.unread:
+        yield f"{masks.place}: {_unread(masks.unread)}"
     for name, sharing in _sharing(found):
         yield f"{name} is the mask of {_and([str(photos[i].given_names[0]) for i in sharing])}"
 
@@ -402,23 +431,66 @@ def told_of(entries: Sequence[Entry]) -> Iterator[str]:
     Args:
         entries: of all photos of the run.
     """
-    others = [entry["input"] for entry in entries if OTHER_SHAPE in entry["reason"]]
-    if others:
-        what = "1 photo has" if len(others) == 1 else f"{len(others)} photos have"
-        stay = "stays as it is" if len(others) == 1 else "stay as they are"
-        yield f"{what} another shape than the mask for all photos and {stay}: {_some(others)}"
-    for begin, one, many in (
-        (images.UNDERSTOOD, "1 mask is not white on black", "{} masks are not white on black"),
-        (
-            images.EITHER_WAY,
-            "1 mask may be drawn on stored pixels, which EXIF turns",
-            "{} masks may be drawn on stored pixels, which EXIF turns",
-        ),
-    ):
-        names = [e["input"] for e in entries if any(w.startswith(begin) for w in e["warnings"])]
-        if names:
-            what = one if len(names) == 1 else many.format(len(names))
-            yield f"{what}; the report says how it was taken: {_some(names)}"
+    yield from _told_of_shape(entries)
+    empty = [entry["input"] for entry in entries if images.EMPTY in entry["reason"]]
+    if empty:
+        what = "1 mask is empty, and its photo stays as it is"
+        many = f"{len(empty)} masks are empty, and their photos stay as they are"
+        yield f"{what if len(empty) == 1 else many}: {_some(empty)}"
+    yield from _told_of_understood(entries)
+    inverted = _warned(entries, images.MOSTLY_WHITE)
+    if inverted:
+        what = "1 mask removes most of its photo"
+        many = f"{len(inverted)} masks remove most of their photos"
+        yield (
+            f"{what if len(inverted) == 1 else many} and may be inverted; white removes, black "
+            f"stays: {_some(inverted)}"
+        )
+    turned = _warned(entries, images.EITHER_WAY)
+    if turned:
+        what = "1 mask" if len(turned) == 1 else f"{len(turned)} masks"
+        yield (
+            f"{what} may be drawn on stored pixels, which EXIF turns; look whether the right place "
+            f"was removed: {_some(turned)}"
+        )
+
+
+def _told_of_shape(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield a sentence about the photos that the mask for all photos does not fit."""
+    others = [entry for entry in entries if OTHER_SHAPE in entry["reason"]]
+    if not others:
+        return
+    if fits_none(entries):
+        yield f"no photo was cleaned: {others[0]['reason'].partition(OTHER_SHAPE)[2]}"
+        return
+    what = "1 photo has" if len(others) == 1 else f"{len(others)} photos have"
+    stay = "stays as it is" if len(others) == 1 else "stay as they are"
+    names = _some([entry["input"] for entry in others])
+    yield f"{what} another shape than the mask for all photos and {stay}: {names}"
+
+
+def _told_of_understood(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield a sentence for each of the commonest ways in which masks were understood."""
+    by_way: dict[str, list[str]] = {}
+    for entry in entries:
+        for warning in entry["warnings"]:
+            if warning.startswith(images.UNDERSTOOD):
+                way = warning.removeprefix(images.UNDERSTOOD)
+                by_way.setdefault(way, []).append(entry["input"])
+    ways = sorted(by_way, key=lambda way: -len(by_way[way]))
+    for way in ways[:_SHOWN]:
+        names = by_way[way]
+        what = "1 mask is" if len(names) == 1 else f"{len(names)} masks are"
+        yield f"{what} not white on black: {way}: {_some(names)}"
+    rest = [name for way in ways[_SHOWN:] for name in by_way[way]]
+    if rest:
+        what = "1 mask was" if len(rest) == 1 else f"{len(rest)} masks were"
+        yield f"{what} understood in another way; the report says how: {_some(rest)}"
+
+
+def _warned(entries: Sequence[Entry], begin: str) -> list[str]:
+    """Return the photos with a warning that begins so."""
+    return [e["input"] for e in entries if any(w.startswith(begin) for w in e["warnings"])]
 
 
 def fits_none(entries: Sequence[Entry]) -> bool:
@@ -430,17 +502,21 @@ def _nothing_matched(photos: Sequence[Photo], masks: OwnMasks) -> str:
     """Say what was looked for, and what a file that was found would have to be called."""
     photo = photos[0].given_names[0]
     stem = photo.with_name(photo.stem)
-    wanted = f"{stem}.png, {photo}.png or {stem}_mask.png, in any format"
+    wanted = f"call the mask of {photo} {stem}.png, {photo}.png or {stem}_mask.png, in any format"
     files = [mask.name for mask in masks.files if not _is_hidden(mask.name)]
     if not files:
-        return f"no mask is in {masks.place}: of {photo} it would be {wanted}"
+        unread = f" that can be read: {_unread(masks.unread)}" if masks.unread else ""
+        return f"{masks.place} holds no mask{unread}; {wanted}"
     how = f"if {files[0]} is its mask, call it {stem}{PurePosixPath(files[0]).suffix}"
     if len(files) == 1:
         how += f"; if it is for every photo, give the file: --masks {masks.place / files[0]}"
-    return (
-        f"no photo has a mask in {masks.place}: of {photo} it would be {wanted}; there is "
-        f"{_some(files)}; {how}"
-    )
+    return f"no photo has a mask in {masks.place}, which holds {_some(files)}: {wanted}; {how}"
+
+
+def _unread(names: Sequence[str]) -> str:
+    """Say what becomes of pictures of a kind that is not read."""
+    what = "1 picture is" if len(names) == 1 else f"{len(names)} pictures are"
+    return f"{what} of a kind that is not read, such as PSD; export as PNG: {_some(names)}"
 
 
 def _is_hidden(name: str) -> bool:

@@ -12,6 +12,9 @@ from types import MappingProxyType
 
 from ..images.suffixes import RAW_SUFFIXES
 
+#: The kind of pictures that the program does not read.
+UNREAD_PICTURE = "picture of a kind that is not read"
+
 #: Kinds of files that somebody may miss, by their endings, in the order in which they are told.
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -26,7 +29,7 @@ KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *(".webm", ".wmv"),
         ),
         "image sequence": (".avifs", ".heics", ".heifs"),
-        "picture of a kind that is not read": (
+        UNREAD_PICTURE: (
             *(".afphoto", ".ai", ".apng", ".clip", ".dds", ".djvu", ".eps", ".exr", ".fits"),
             *(".hdr", ".ico", ".insp", ".j2c", ".j2k", ".jp2", ".jpf", ".jps", ".jpx", ".jxl"),
             *(".jxr", ".kra", ".mpo", ".ora", ".pbm", ".pcx", ".pgm", ".pict", ".pnm", ".ppm"),

@@ -162,6 +162,8 @@ def remove_folder(
         raise UsageError("name what to remove with --class, or give masks with --masks")
     begun = time.monotonic()
     plan, journal = _plan(locations, of_list, settings, batch)
+    if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):
+        own_masks.refuse_bad_file(batch.masks, batch.max_pixels)
     output = open_output(plan.output, overwrite=batch.overwrite)
     engine = _engine(settings, batch, classes, output)
     entries: list[Entry] = []

@@ -2,11 +2,14 @@
 
 from .masks import (
     EITHER_WAY,
+    EMPTY,
+    MOSTLY_WHITE,
     UNDERSTOOD,
     MaskShapeError,
     OwnMask,
     read_mask,
     read_own_mask,
+    refuse_no_mask,
     write_mask,
 )
 from .read import MAX_PIXELS
@@ -17,7 +20,9 @@ from .write import WriteResult, write_photo
 
 __all__ = [
     "EITHER_WAY",
+    "EMPTY",
     "MAX_PIXELS",
+    "MOSTLY_WHITE",
     "MaskShapeError",
     "OwnMask",
     "UNDERSTOOD",
@@ -27,6 +32,7 @@ __all__ = [
     "read_mask",
     "read_own_mask",
     "read_photo",
+    "refuse_no_mask",
     "save_outcome",
     "strip_photo",
     "write_mask",

@@ -79,7 +79,7 @@ _GREYS = ("black", "grey", "white")
 #: How labels are understood.
 _HOW_LABELS = "every level but 0 is removed, as labels are (it has {})"
 #: The last words of every refusal.
-REMEDY = "paint what goes white and all else black, in a file of its own"
+REMEDY = "paint what is to go in white and the rest in black, in a file of its own"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -333,14 +333,14 @@ def _refuse_picture(values: _Bytes, dark: int, bright: int, what: str) -> None:
     removed = values > (dark + bright) // 2
     share = float(removed.mean())
     most = _MOST_TEXTURE * min(3.0, max(1.0, _FEW / min(values.shape)))
-    if (
-        texture > min(most, _MOST_TEXTURE_INSIDE * min(share, 1 - share))
-        or float(core.mean()) > _MOST_SOFT
-        or exact < (_EXACT if contrast >= 96 else _EXACT_IF_CLOSE)
-        or any(_is_rough(rough, area) for area in (removed, ~removed))
-    ):
+    has_texture = texture > min(most, _MOST_TEXTURE_INSIDE * min(share, 1 - share)) or any(
+        _is_rough(rough, area) for area in (removed, ~removed)
+    )
+    least = _EXACT if contrast >= 96 else _EXACT_IF_CLOSE
+    if has_texture or float(core.mean()) > _MOST_SOFT or exact < least:
+        like = "a photo" if has_texture else "a photo, or a mask with very soft rims"
         raise _NoMaskError(
-            f"{what} of many levels, like a photo ({_percent(exact)} of it is exactly dark or "
+            f"{what} of many levels, like {like} ({_percent(exact)} of it is exactly dark or "
             "exactly bright)"
         )
 

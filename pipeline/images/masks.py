@@ -21,6 +21,10 @@ from .sandbox import read_photo
 _MOSTLY_WHITE = 0.7
 #: Begins the sentence about a mask that was understood, and is not white on black.
 UNDERSTOOD = "its own mask: "
+#: Begins the sentence about a mask that may be inverted.
+MOSTLY_WHITE = "its own mask removes "
+#: The reason of a photo whose mask marks nothing.
+EMPTY = "its own mask is empty: no pixel of it is white"
 #: Begins the sentence about a mask that fits its photo either way.
 EITHER_WAY = "its own mask fits it upright and as stored: "
 
@@ -37,7 +41,7 @@ class OwnMask:
         mask: HW bool of the photo's size, True = remove.
         notes: sentences for the photo's entry about how the mask was understood.
         doubt: why the mask may lie in the wrong place; empty if nothing says so.
-        why_none: why there is no mask for the photo; empty if there is one.
+        why_none: why nothing is to be removed; empty if something is.
     """
 
     mask: Mask
@@ -82,9 +86,11 @@ def read_own_mask(path: Path, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
     notes = [f"{UNDERSTOOD}{how}"] if how else []
     if (share := float(mask.mean())) > _MOSTLY_WHITE:
         notes.append(
-            f"{UNDERSTOOD}it removes {share:.0%} of the photo; white removes and black stays, so "
-            "invert it if it is meant the other way round"
+            f"{MOSTLY_WHITE}{share:.0%} of the photo: white removes and black stays, so invert it "
+            "if it is meant the other way round"
         )
+    if not mask.any():
+        return OwnMask(mask, tuple(notes), why_none=EMPTY)
     doubt = ""
     if _fits_either_way(picture, photo):
         orientation = photo_turn(photo)
@@ -101,17 +107,40 @@ def read_own_mask(path: Path, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
     return OwnMask(mask, tuple(notes), doubt)
 
 
+def refuse_no_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a file that cannot be the mask of any photo.
+
+    Args:
+        path: the mask's file, see ``read_mask``.
+        max_pixels: the limit on the mask's size.
+
+    Raises:
+        UnreadableError: the file cannot be read, is no mask, or removes nothing.
+    """
+    mask, _ = _meaning(read_photo(path, max_pixels=max_pixels), path)
+    if not mask.any():
+        raise UnreadableError(
+            f"{path}: this mask is empty: no pixel of it is white; paint what is to go"
+        )
+
+
 def _understood(
     picture: Photo, path: Path, size: tuple[int, int], turn: int = 1
 ) -> tuple[Mask, str]:
     """Return a mask at the photo's size, and how it was understood."""
     if not _has_shape(picture.size, size):
         raise MaskShapeError(_other_shape(picture.size, path, size, turn))
+    mask, how = _meaning(picture, path)
+    return _resized(mask, size), how
+
+
+def _meaning(picture: Photo, path: Path) -> tuple[Mask, str]:
+    """Return a mask at its own size, and how it was understood."""
     try:
         meaning = understand(picture)
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from error
-    return _resized(meaning.mask, size), meaning.how
+    return meaning.mask, meaning.how
 
 
 def _has_shape(own: tuple[int, int], size: tuple[int, int]) -> bool:

@@ -54,6 +54,23 @@ _PILLOW_FORMATS = tuple(record.name for record in FORMATS if record.pillow)
 _TITLES = ", ".join(record.title for record in FORMATS)
 _PILLOW = threading.RLock()
 
+#: How files begin that people take for pictures, or that come instead of one.
+_OTHER_KINDS = (
+    (b"8BPS", "a Photoshop file"),
+    (b"gimp xcf", "a GIMP file"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"PK\3\4", "a ZIP archive"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "an XML text"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+)
+
 
 @contextmanager
 def quiet(messages: list[str] | None = None) -> Iterator[None]:
@@ -135,9 +152,18 @@ def _open(handle: BinaryIO, head: bytes) -> Image.Image:
         return Image.open(handle, formats=_PILLOW_FORMATS)
     except UnidentifiedImageError as error:
         raise UnreadableError(
-            "not a picture of a known kind, or its header is damaged "
+            f"not a picture of a known kind, {_other_kind(head)} "
             f"(it starts with {head[:8]!r}); known: {_TITLES}"
         ) from error
+
+
+def _other_kind(head: bytes) -> str:
+    """Say what a file is, by its first bytes, that no format recognises."""
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    for beginning, kind in _OTHER_KINDS:
+        if head.startswith(beginning) or start.startswith(beginning):
+            return f"but {kind}"
+    return "but a video" if head[4:8] == b"ftyp" else "or its header is damaged"
 
 
 def most_file_bytes(max_pixels: int) -> int:

@@ -90,7 +90,7 @@ def judge(
         return (
             Status.FAILED,
             f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from; name "
-            "fewer classes, use a smaller --dilate, or draw a smaller mask at the mask board",
+            "fewer classes, draw a smaller mask (the mask board can), or use a smaller --dilate",
         )
     reasons = []
     if hole_share > config.REVIEW_HOLE_SHARE:

@@ -39,7 +39,8 @@ def run_summary(run: RunEntry, photos: Sequence[Entry]) -> str:
 
     Returns:
         Lines without a line break at the end: photos and seconds by verdict, the slowest stage, the
-        weights, and the photos to look at first.
+        weights, and the photos for review to look at first. The command prints every failure by
+        itself.
     """
     lines = [f"{'verdict':9}  photos  seconds a photo"]
     for status in Status:
@@ -53,7 +54,7 @@ def run_summary(run: RunEntry, photos: Sequence[Entry]) -> str:
         f"{name} {digest[:8]}" for name, digest in sorted((run.get("weights") or {}).items())
     )
     lines.append(f"weights: {weights or 'none were needed'}")
-    first = look_first(photos)
+    first = look_first([p for p in photos if p["status"] != Status.FAILED.value])
     if first:
         lines.append("look first at:")
         width = max(len(printable(p["input"])) for p in first)
@@ -86,9 +87,8 @@ def _verdict(photo: Entry) -> str:
 
 
 def _reason(photo: Entry) -> str:
-    """The error of a failed photo, else the reason of its verdict, without the words of a rerun."""
-    reason = str(photo.get("error") or photo["reason"])
-    return reason.removeprefix(f"{EARLIER}{_verdict(photo)}: ")
+    """The reason of a photo's verdict, without the words of a rerun."""
+    return str(photo["reason"]).removeprefix(f"{EARLIER}{_verdict(photo)}: ")
 
 
 def baseline_table(comparison: Comparison, name: str) -> str:

@@ -26,7 +26,8 @@ def folder(tmp_path: Path, red_is_person: None) -> Path:
 
 def test_exit_0_and_a_summary(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 0
-    assert str(folder.parent / "cleaned" / "report.json") in capsys.readouterr().out
+    # What a person opens; report.json lies beside it.
+    assert str(folder.parent / "cleaned" / "report.html") in capsys.readouterr().out
     assert (folder.parent / "cleaned" / "a.png").is_file()
 
 

@@ -111,12 +111,19 @@ def test_from_python_a_missing_photo_of_a_list_is_an_entry(listed: Path) -> None
 
 
 def test_where_nobody_sees_a_bar_lines_tell_how_far_the_run_is(
-    listed: Path, capsys: pytest.CaptureFixture[str]
+    listed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """At the beginning, at the end, and between them now and then: not at each of a few photos."""
+    monkeypatch.setattr(cli, "_PATIENCE", 1000.0)
     assert cli.main(["--class", "person", "--no-probe", "-o", "out", "sub"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "of 2 photos" in line]
     assert lines[0] == "remove-objects: 0 of 2 photos"
     assert lines[-1].startswith("remove-objects: 2 of 2 photos: ")
+    for pause, count in ((1000.0, 2), (0.0, 3)):
+        monkeypatch.setattr(cli, "_PAUSE", pause)
+        again = ["--class", "person", "--no-probe", "-o", "out", "--overwrite", "sub"]
+        assert cli.main(again) == 0
+        assert capsys.readouterr().err.count("of 2 photos") == count
     for option in ("-q", "-v"):
         again = ["--class", "person", "--no-probe", "-o", "out", "--overwrite", option, "sub"]
         assert cli.main(again) == 0

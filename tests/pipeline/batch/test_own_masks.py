@@ -158,7 +158,7 @@ def test_no_mask_at_all_is_refused_with_a_name_that_would_do(tmp_path: Path) -> 
     with pytest.raises(UsageError, match=r"give the file: --masks .*m/mask\.png"):
         planned(tmp_path / "2", ["a.jpg", "b.jpg"], ["mask.png"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no mask is in"):
+    with pytest.raises(UsageError, match="empty holds no mask; call the mask of"):
         plan_run([tmp_path / "p"], masks=tmp_path / "empty")
     with pytest.raises(UsageError, match="no such folder of masks"):
         plan_run([tmp_path / "p"], masks=tmp_path / "none")
@@ -297,6 +297,7 @@ def test_one_file_for_all_cleans_the_photos_of_its_shape(
     Image.open("p/c.png").save("m/c.png")
     assert cli.main([*OPTIONS, "--masks", "m/stamp.png", "-o", "out", "p/c.png"]) == 1
     assert entries("out")["c.png"]["status"] == "unchanged"
+    assert "no photo was cleaned: m/stamp.png: this mask is 80 x 60" in capsys.readouterr().err
 
 
 def test_masks_in_the_photos_folder_are_never_cleaned(home: Path) -> None:
@@ -321,18 +322,84 @@ def test_a_mask_that_is_understood_or_refused_is_told(
     assert told["a.png"]["warnings"] == ["its own mask: red is removed (it is red on black)"]
     assert told["b.png"]["status"] == "failed"
     assert "m/b.png: this is no mask" in told["b.png"]["error"]
-    assert "1 mask is not white on black; the report says how it was taken: a.png" in (
+    assert "1 mask is not white on black: red is removed (it is red on black): a.png" in (
         capsys.readouterr().err
     )
 
 
-def test_a_mask_that_is_mostly_white_fails_with_a_hint(home: Path) -> None:
+def test_the_terminal_says_how_the_commonest_kinds_of_masks_were_understood(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names alone send the user to the report; five ways in one line say nothing."""
+    drawn = np.asarray(mask())
+    for i, colour in enumerate(["red", "red", "blue", "green", "yellow", "magenta"]):
+        picture(seed=i).save(f"p/x{i}.png")
+        ground = Image.new("RGB", (drawn.shape[1], drawn.shape[0]))
+        ground.paste(colour, mask=mask())
+        ground.save(f"m/x{i}.png")
+    assert cli.main([*OPTIONS, "--dry-run", "--masks", "m", "p"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    told = [line for line in lines if "not white on black" in line or "in another way" in line]
+    assert len(told) == 4
+    assert told[0].endswith("2 masks are not white on black: red is removed (it is red on black): "
+                            "x0.png, x1.png")  # fmt: skip
+    assert "2 masks were understood in another way; the report says how: " in told[3]
+
+
+def test_an_empty_mask_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", picture().size).save("m/a.png")
+    mask().save("m/b.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "p"]) == 0
+    assert entries()["a.png"]["status"] == "unchanged"
+    assert entries()["a.png"]["reason"].startswith("its own mask is empty")
+    assert "1 mask is empty, and its photo stays as it is: a.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("empty", "m/one.png: this mask is empty"),
+        ("photo", "m/one.png: this is no mask"),
+        ("photoshop", "not a picture of a known kind, but a Photoshop file"),
+    ],
+)
+def test_one_file_that_can_be_no_mask_is_refused_before_any_work(
+    kind: str, why: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of a thousand photos failed for the one reason."""
+    if kind == "photoshop":
+        Path("m/one.png").write_bytes(b"8BPS\0\1" + bytes(20))
+    else:
+        (Image.new("L", picture().size) if kind == "empty" else picture(seed=3)).save("m/one.png")
+    assert cli.main([*OPTIONS, "--masks", "m/one.png", "p"]) == 2
+    assert why in capsys.readouterr().err
+    assert not Path("cleaned").exists()
+
+
+def test_masks_of_a_kind_that_is_not_read_are_named(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("m/a.psd").write_bytes(b"8BPS")
+    Path("m/b.xcf").write_bytes(b"gimp xcf")
+    assert cli.main([*OPTIONS, "--masks", "m", "p"]) == 2
+    assert "export as PNG: a.psd, b.xcf; call the mask of a.png" in capsys.readouterr().err
+    mask().save("m/b.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "--dry-run", "p"]) == 0
+    assert "m: 2 pictures are of a kind that is not read, such as PSD; export as PNG" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_mask_that_is_mostly_white_fails_with_a_hint(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     inverted = Image.fromarray(~np.asarray(mask()))
     inverted.save("m/a.png")
     assert cli.main([*OPTIONS, "--masks", "m", "-o", "cleaned", "p/a.png"]) == 1
     entry = entries()["a.png"]
     assert entry["status"] == "failed"
     assert "invert it" in entry["error"]
+    assert "1 mask removes most of its photo and may be inverted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("turn", [2, 3, 4, 6])

@@ -179,8 +179,13 @@ COLOURS = Image.fromarray(PHOTO)
     ],
 )
 def test_a_photo_is_no_mask(image: Image.Image, found: str, suffix: str, tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match=f"this is no mask: .*{found}.*paint what goes white"):
+    with pytest.raises(UnreadableError, match=f"this is no mask: .*{found}.*paint what is to go"):
         read(image, tmp_path, suffix)
+
+
+def test_a_mask_whose_rims_are_too_soft_is_not_called_a_photo_alone(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="a photo, or a mask with very soft rims"):
+        read(soft(GREY, 14), tmp_path)
 
 
 @pytest.mark.parametrize("noise", [(0, 40), (30, 0)])

@@ -572,12 +572,12 @@ def _comparisons(text: str) -> tuple[str, ...]:
 def _pixels(text: str) -> int:
     """Read a number of pixels: ``300000000``, ``300M`` or ``300MP``."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(M|MP|)", text.replace(",", "").strip().upper())
-    number = round(float(found[1]) * (1_000_000 if found[2] else 1)) if found else 0
+    number = float(found[1]) * (1_000_000 if found[2] else 1) if found else 0
     if not 1 <= number <= LARGEST_MAX_PIXELS:
         raise argparse.ArgumentTypeError(
             f"a number of pixels up to 1000M, such as 300M, got '{text}'"
         )
-    return number
+    return round(number)
 
 
 def _workers(text: str) -> int:

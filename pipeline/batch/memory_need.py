@@ -21,9 +21,9 @@ def memory_note(batch: BatchSettings, count: int) -> str | None:
 
     Args:
         batch: the settings of the folder.
-        count: the number of photos of the run.
+        count: the number of photos that are left to do.
     """
-    if batch.max_pixels <= MAX_PIXELS:
+    if batch.max_pixels <= MAX_PIXELS or not count:
         return None
     photos = min(batch.workers, count) if batch.engine == "local" else 1
     needed, free = needed_bytes(batch.max_pixels, photos), free_bytes()

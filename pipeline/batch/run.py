@@ -178,7 +178,7 @@ def remove_folder(
         ledger = Ledger(plan.output, output, settings, batch, classes, journal)
         decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
         decided.entries += _missing_entries(plan)
-        memory = list(filter(None, [memory_note(batch, len(plan.photos))]))
+        memory = list(filter(None, [memory_note(batch, len(decided.tasks))]))
         for note in (*plan.told, *memory, *decided.notes):
             log.warning("%s", printable(note))
         if progress:

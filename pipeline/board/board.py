@@ -295,7 +295,7 @@ class Board:
         with session.lock:
             decided = self.results.put_back(session, replace_existing=replace_existing)
             if decided.mask is not None:
-                session.editor.apply_mask(images.read_mask(decided.mask, session.photo.size))
+                session.editor.apply_mask(session.read_mask(decided.mask))
             return self._after(session, decided)
 
     def download(self, photo: str, what: str) -> tuple[Path, str]:

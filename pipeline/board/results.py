@@ -454,12 +454,9 @@ def standing_pixels(session: Session) -> Pixels:
         UnreadableError: it cannot be read.
     """
     path = standing_result(session.item)
-    now = None if path is None else stamp(path)
-    if path is None or now is None:
+    if path is None:
         raise UsageError("this photo has no result yet")
-    if session.standing is None or session.standing[0] != now:
-        session.standing = now, images.read_photo(path).rgb
-    pixels = session.standing[1]
+    pixels = session.picture_of_result(path)
     if pixels.shape[:2] != session.photo.size:
         raise UsageError(f"{path}: has another size than the photo")
     return pixels
@@ -503,8 +500,8 @@ def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:
     if version.row is None or not version.row["entry"]["holes"]:
         return nothing
     try:
-        result = images.read_photo(version.path).rgb
-        mask = images.read_mask(new.mask_part or new.mask_target, session.photo.size)
+        result = images.read_photo(version.path, max_pixels=session.max_pixels).rgb
+        mask = session.read_mask(new.mask_part or new.mask_target)
     except UnreadableError:
         return nothing
     is_whole = result.shape[:2] == session.photo.size

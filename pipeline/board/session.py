@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .. import images
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..report.entry import photo_entry
 from ..storage.layout import is_plain
-from ..storage.stamp import Stamp, is_unchanged, mark
+from ..storage.stamp import Stamp, is_unchanged, mark, stamp
 from ..types import Mask, Outcome, Photo, Pixels
 from .catalog import Item, is_inside
 from .changed_pixels import changed_pixels
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Names of the layers that can be shown, besides the classical fills.
 PHOTO, RESULT, MASK, HOLE = "photo", "result", "mask", "hole"
+
+#: The stamp of a result's file, and its picture, HWC.
+_Standing: TypeAlias = tuple[Stamp | None, Pixels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,7 @@ class Session:
         classes: the classes that were selected so far; the remover names them in its reasons.
         filled: the last fill, or None.
         saved: the mask's revision that was saved last, or None.
-        standing: the picture of the result in the output folder and its stamp, once it is shown.
+        max_pixels: the most pixels of the photo, its result and their masks.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Session:
         start: Mask | None,
         notes: tuple[str, ...] = (),
         opened_as: Stamp | None = None,
+        max_pixels: int = images.MAX_PIXELS,
     ) -> None:
         """Begin with the mask ``start``, HW bool, or with an empty one."""
         self.item, self.photo, self.opened_as = item, photo, opened_as
@@ -73,7 +78,8 @@ class Session:
         self.classes: tuple[str, ...] = ()
         self.filled: Filled | None = None
         self.saved: int | None = None
-        self.standing: tuple[Stamp, Pixels] | None = None
+        self.max_pixels = max_pixels
+        self._standing: _Standing | None = None
         self._fills = 0
 
     @classmethod
@@ -93,8 +99,9 @@ class Session:
         opened_as = None if item.root is None else mark(item.source)
         item.refuse_link()
         photo = images.read_photo(item.source, max_pixels=max_pixels)
-        start, notes = _first_mask(item, photo, max_pixels)
-        session = cls(item, photo, start, notes, opened_as)
+        first = _first_mask(item, photo, max_pixels)
+        session = cls(item, photo, first.mask, first.notes, opened_as, max_pixels)
+        session._standing = first.standing
         session.require_unchanged()
         return session
 
@@ -146,6 +153,20 @@ class Session:
                 return outcome.compared[name]
         raise UsageError(f"this photo has no layer '{name[:40]}' yet")
 
+    def read_mask(self, path: Path) -> Mask:
+        """Read a mask that stands beside the result, HW bool, see ``images.read_mask``."""
+        return images.read_mask(path, self.photo.size, max_pixels=self.max_pixels)
+
+    def picture_of_result(self, path: Path) -> Pixels:
+        """Return the picture of a result's file, HWC; it is decoded again only if it changed.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        if self._standing is None or self._standing[0] != stamp(path):
+            self._standing = _picture_of_result(path, self.max_pixels)
+        return self._standing[1]
+
     def state(self) -> dict[str, Any]:
         """Return what the page must know about the mask after every change."""
         with self.lock:
@@ -193,23 +214,35 @@ def require_selection(mask: Mask) -> None:
         )
 
 
-def _first_mask(item: Item, photo: Photo, max_pixels: int) -> tuple[Mask | None, tuple[str, ...]]:
-    """Return the mask to start from, if there is one, and what the person must know of it."""
+class _First(NamedTuple):
+    """What a session begins with.
+
+    Attributes:
+        mask: HW bool; None for an empty one.
+        notes: what the person must know of it.
+        standing: the result, if the mask was made from it.
+    """
+
+    mask: Mask | None = None
+    notes: tuple[str, ...] = ()
+    standing: _Standing | None = None
+
+
+def _first_mask(item: Item, photo: Photo, max_pixels: int) -> _First:
+    """Return the saved mask, or what the run's result changed if there is none."""
     if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
         try:
-            return images.read_mask(item.mask, photo.size, max_pixels=max_pixels), ()
+            return _First(images.read_mask(item.mask, photo.size, max_pixels=max_pixels))
         except UnreadableError as error:
-            return None, (f"the saved mask is not used: {error}",)
+            return _First(notes=(f"the saved mask is not used: {error}",))
     if item.mask is not None or item.entry is None or not item.entry.get("holes"):
-        return None, ()
-    changed = _changed_by_result(item, item.entry, photo, max_pixels)
-    if changed is None:
-        note = "the run saved no mask of this photo (--save-masks): select by class or draw"
-        return None, (note,)
-    return changed, ("the run saved no mask of this photo: this one is what its result changed",)
+        return _First()
+    return _changed_by_result(item, item.entry, photo, max_pixels) or _First(
+        notes=("the run saved no mask of this photo (--save-masks): select by class or draw",)
+    )
 
 
-def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) -> Mask | None:
+def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) -> _First | None:
     """Return the pixels that the run's result changed; None if they cannot be told."""
     name = entry.get("output")
     if item.output is None or not isinstance(name, str) or not is_plain(name):
@@ -218,11 +251,18 @@ def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) 
     if not path.is_file() or not is_inside(path, item.output.resolve()):
         return None
     try:
-        result = images.read_photo(path, max_pixels=max_pixels)
+        standing = _picture_of_result(path, max_pixels)
         boxes = [[int(value) for value in hole["box"]] for hole in entry["holes"]]
-        if result.rgb.shape != photo.rgb.shape or result.rgb.dtype != photo.rgb.dtype:
+        rgb = standing[1]
+        if rgb.shape != photo.rgb.shape or rgb.dtype != photo.rgb.dtype:
             return None
-        changed = changed_pixels(photo.rgb, result.rgb, boxes)
-        return changed if changed.any() else None
+        changed = changed_pixels(photo.rgb, rgb, boxes)
     except (UnreadableError, KeyError, TypeError, ValueError):  # of a damaged report
         return None
+    note = "the run saved no mask of this photo: this one is what its result changed"
+    return _First(changed, (note,), standing) if changed.any() else None
+
+
+def _picture_of_result(path: Path, max_pixels: int) -> _Standing:
+    before = stamp(path)  # of the file before the reading, so a later change is never missed
+    return before, images.read_photo(path, max_pixels=max_pixels).rgb

@@ -29,7 +29,7 @@ def test_a_number_of_pixels(text: str, pixels: int) -> None:
     assert cli.parser().parse_args(["--max-pixels", text, "a.jpg"]).max_pixels == pixels
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1001M", "many", "3G", "", "1e9"])
+@pytest.mark.parametrize("text", ["0", "-1", "1001M", "many", "3G", "", "1e9", "9" * 400])
 def test_what_is_no_number_of_pixels_is_refused(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,9 +100,13 @@ def test_memory_is_told_before_a_run_with_a_raised_limit(
         assert says in str(memory_note(batch, 9))
     assert memory_note(BatchSettings(max_pixels=MAX_PIXELS), 9) is None
     assert "at once" not in str(memory_note(batch, 1))
+    assert memory_note(batch, 0) is None
     Image.fromarray(scene()).save(tmp_path / "a.png")
-    cli.main(["--class", "person", "--no-probe", "--max-pixels", "300M", str(tmp_path / "a.png")])
+    call = ["--class", "person", "--no-probe", "--max-pixels", "300M", str(tmp_path / "a.png")]
+    cli.main(call)
     assert "300 megapixels" in capsys.readouterr().err
+    cli.main(call)  # nothing is left to do
+    assert "300 megapixels" not in capsys.readouterr().err
 
 
 def test_free_memory_is_the_machines_or_its_containers(

@@ -7,18 +7,20 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from remove_objects.pipeline import images
 from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import open_photos
-from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.config import MAX_PIXELS, Settings
 from remove_objects.pipeline.errors import (
     ChangedError,
     ExistsError,
@@ -326,6 +328,47 @@ class TestRestore:
         assert not (run / "b.jpg").exists()
         assert entry_of(run, "b.jpg")["output"] == "b.jpg.png"
         board.close()
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The files that the board decodes, with the limit on their pixels."""
+    files: list[tuple[str, int]] = []
+
+    def recorded(real: Callable[..., object]) -> Callable[..., object]:
+        def read(path: Path, *args: object, max_pixels: int = MAX_PIXELS) -> object:
+            files.append((path.name, max_pixels))
+            return real(path, *args, max_pixels=max_pixels)
+
+        return read
+
+    for name in ("read_photo", "read_mask"):
+        monkeypatch.setattr(images, name, recorded(getattr(images, name)))
+    return files
+
+
+def test_results_and_masks_may_have_as_many_pixels_as_the_photo(
+    run: Path, decoded: list[tuple[str, int]]
+) -> None:
+    board = Board(replace(run_folder.open_run(run), max_pixels=300_000_000))
+    review(board, "b.jpg")
+    board.view("b.jpg", "standing", None, 40, 30)
+    board.put_back("b.jpg")
+    assert len(decoded) > 4
+    assert {limit for _, limit in decoded} == {300_000_000}
+
+
+def test_a_result_is_decoded_once(run: Path, decoded: list[tuple[str, int]]) -> None:
+    shutil.rmtree(run / "masks")
+    board = Board(run_folder.open_run(run))
+    board.open("b.jpg")  # without a saved mask, what the result changed is the first one
+    board.view("b.jpg", "standing", None, 40, 30)
+    board.view("b.jpg", "standing", None, 40, 30)
+    assert [name for name, _ in decoded] == ["b.jpg", "b.jpg"]  # photo and result
+    shutil.copy(run / "a.png", run / "b.jpg")
+    os.utime(run / "b.jpg")
+    board.view("b.jpg", "standing", None, 40, 30)
+    assert len(decoded) == 3
 
 
 class TestPutBack:

@@ -429,8 +429,9 @@ def told_of(entries: Sequence[Entry]) -> Iterator[str]:
     """Yield sentences about the masks of finished photos, for the terminal.
 
     Args:
-        entries: of all photos of the run.
+        entries: of all photos of the run, in any order.
     """
+    entries = sorted(entries, key=lambda entry: entry["input"])
     yield from _told_of_shape(entries)
     empty = [entry["input"] for entry in entries if images.EMPTY in entry["reason"]]
     if empty:

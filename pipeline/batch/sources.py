@@ -131,12 +131,13 @@ def name_photos(
     others = [photo for photo in photos if photo.key in known.names and photo.key not in names]
     bases = _bases([*names.items(), *_outside(known, others)])
     taken = _Taken(known, moved, names.values())
+    sources = {photo.key: photo for photo in photos}
     new = {key: _split(key) for key in keys if key not in names}
     known_folders = _by_folder(new.values(), lambda folder: _result_folder(folder, bases))
     for key, (folder, file) in new.items():
         if (result := known_folders[folder]) is not None:
             name = _join(result, file)
-            if taken.take(name, key):
+            if taken.take(name, sources[key]):
                 names[key] = name
     new = {key: place for key, place in new.items() if key not in names}
     roots = _roots_of(photos)
@@ -245,25 +246,64 @@ class _Taken:
             moved: the names of photos whose folder was moved, by their new keys.
             names: the names that photos of this run have.
         """
-        self._owners = {name: row["source"] for name, row in known.rows.items() if "source" in row}
-        self._moves = {
-            (_parts(self._owners[name])[:-1], _parts(key)[:-1]) for key, name in moved.items()
-        }
+        self._rows = known.rows
+        owners = {name: row["source"] for name, row in known.rows.items() if "source" in row}
+        self._owners = owners | {name: key for key, name in moved.items()}
+        self._moves = set(_moves(self._owners))
         self._names = set(names)
 
-    def take(self, name: str, key: str) -> bool:
+    def take(self, name: str, photo: InputPhoto) -> bool:
         """Give a name to a photo; returns False if it is another photo's."""
-        if name in self._names or not self._may_have(name, key):
+        if name in self._names or not self._may_have(name, photo):
             return False
         self._names.add(name)
         return True
 
-    def _may_have(self, name: str, key: str) -> bool:
+    def _may_have(self, name: str, photo: InputPhoto) -> bool:
         """Whether nobody has the name, or the photo itself had it: moved, and changed since."""
         owner = self._owners.get(name)
         return owner is None or (
-            (_parts(owner)[:-1], _parts(key)[:-1]) in self._moves and not Path(owner).exists()
+            self._is_moved(_parts(owner)[:-1], _parts(photo.key)[:-1])
+            and not is_another(photo.source, self._rows[name])
         )
+
+    def _is_moved(self, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+        """Whether a folder was moved, by itself or with a folder around it."""
+        while (old, new) not in self._moves:
+            if not old or not new or old[-1] != new[-1]:
+                return False
+            old, new = old[:-1], new[:-1]
+        return True
+
+
+def _moves(owners: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield the source folders that were moved, each with a folder where it may be now.
+
+    The photos of a moved folder that are recognised keep their names, so some results of one
+    folder are from the new place, and those of changed photos still from the old one. The rows
+    tell it to every later run, as they tell it to the run that recognises them.
+
+    Args:
+        owners: the photos' files by their names.
+    """
+    folders: dict[str, dict[str, None]] = {}
+    for name, owner in owners.items():
+        folders.setdefault(name.rpartition("/")[0], {})[_split(owner)[0]] = None
+    for sources in folders.values():
+        local = [source for source in sources if os.path.isabs(source)]
+        gone = [source for source in local if _is_empty(source)] if len(local) > 1 else []
+        yield from ((_parts(old), _parts(new)) for old in gone for new in local if new != old)
+
+
+def _is_empty(folder: str) -> bool:
+    """Whether a folder of this machine is gone, or is empty."""
+    try:
+        with os.scandir(folder) as listing:
+            return next(listing, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _is_content(source: Location, row: JournalRow) -> bool:

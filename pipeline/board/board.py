@@ -247,7 +247,7 @@ class Board:
         return self.job.progress()
 
     def save(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
-        """Save result and mask; in a run's folder update its report and journal too.
+        """Save result and mask; if a run knows the photo, update its report and journal too.
 
         The report's entry is then marked ``reviewed``. What was replaced is kept, see
         ``put_back``.

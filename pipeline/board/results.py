@@ -424,10 +424,20 @@ class Results:
         )
         with self._lock, lock.folder_lock(output), ExitStack() as parts:
             _remove_parts(item, output)
-            records = Records(output, item.name) if self._opened.mode == "run" else None
-            known = Journal(output).rows.get(item.name) if records is None else records.row
-            _refuse_other_photo(item, known)
+            records = self._records(output, item.name)
+            _refuse_other_photo(item, None if records is None else records.row)
             yield _Change(session, output, records, self._written, parts, self._opened_ns)
+
+    def _records(self, output: Path, name: str) -> Records | None:
+        """Return the run's records of a photo; None in a folder where no run knows the photo.
+
+        The photos themselves may be open, and a run may have cleaned them into the same folder: it
+        must find there what is decided here.
+        """
+        is_run = self._opened.mode == "run"
+        if not is_run and name not in Journal(output).rows:
+            return None
+        return Records(output, name, needs_report=is_run)
 
 
 def _remove_parts(item: Item, output: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, fields
 from io import StringIO
 from itertools import takewhile
@@ -191,19 +191,22 @@ class Records:
         made_with: the settings of the last run, by their name in the journal, if it knows them.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, needs_report: bool = True) -> None:
         """Read the files, and finish saves that a crash cut short.
 
         Args:
             folder: the run's output folder.
             name: the photo's name in the report.
+            needs_report: refuse a folder without a report; else only the journal is written there.
 
         Raises:
-            UsageError: the report is gone, or cannot be read.
+            UsageError: the report is needed, and is gone or cannot be read.
             UnwritableError: the journal cannot be written.
         """
         self._folder, self._name = folder, name
-        self._report = load_report(folder)
+        self._report: Report | None = None
+        with nullcontext() if needs_report else suppress(UsageError):
+            self._report = load_report(folder)
         self._journal = Journal(folder)
         recover(folder, self._journal)
         rows = self._journal.rows
@@ -248,11 +251,13 @@ class Records:
         self.drop_claim()
 
     def write_report(self) -> None:
-        """Write the report (JSON, CSV and HTML) with what the journal knows by now.
+        """Write the report, if there is one, with what the journal knows: JSON, CSV and HTML.
 
         Raises:
             UnwritableError: it cannot be written.
         """
+        if self._report is None:
+            return
         entries = _current_entries(self._folder, self._report, self._journal)
         entry = self._journal.rows[self._name]["entry"]
         others = [other for other in entries if other["input"] != self._name]

@@ -69,6 +69,10 @@ def test_the_model_finds_every_kind_of_lost_result(machine: StatesMachine) -> No
     machine.seen = world.look()
     assert planted(machine, lambda: world.new_photo(foreign)) == "a person's file"
     machine.seen = world.look()
+    others = machine.ground / "cleaned" / "rome" / "IMG_1.jpg"
+    again = Command(("rome",), "cleaned", ("person",), ("overwrite",))
+    assert planted(machine, lambda: world.new_photo(others), again) == "another photo's"
+    machine.seen = world.look()
     assert planted(machine, foreign.unlink) == "vanished"
 
 

@@ -181,6 +181,23 @@ class TestSources:
                 ("IMG_1.bmp", "skipped")
             ]
 
+    def test_a_photo_that_changes_in_a_moved_folder_keeps_its_name_in_every_run(
+        self, cleaned: Cities, tmp_path: Path
+    ) -> None:
+        rome, _, out = cleaned
+        paint(rome / "IMG_2.bmp", 3)
+        run([rome], out)
+        moved = rome.rename(tmp_path / "roma")
+        paint(moved / "IMG_2.bmp", 4)
+        for _ in range(2):  # only the first run recognises the folder by the other photo
+            added = {p["input"]: p["status"] for p in run([moved], out, "dog", add=True).photos}
+            assert set(added) == {"IMG_1.bmp", "IMG_2.bmp"}
+            assert added["IMG_2.bmp"] == "failed"
+        again = {p["input"]: p["status"] for p in run([moved], out, "person", "dog").photos}
+        assert again == {"IMG_1.bmp": "skipped", "IMG_2.bmp": "ok"}
+        assert set(report(out)) == set(again)
+        assert len(versions(out, PurePosixPath("IMG_2.bmp"))) == 1
+
     def test_swapped_photos_of_equal_size_and_time_are_cleaned_again(self, cities: Cities) -> None:
         rome, _, out = cities
         a, b = rome / "IMG_1.bmp", paint(rome / "IMG_2.bmp", 3)

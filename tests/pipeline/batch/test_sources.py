@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from remove_objects.pipeline.batch import sources
 from remove_objects.pipeline.batch.names import InputPhoto
 from remove_objects.pipeline.batch.sources import KnownPhotos, name_photos, source_key
 from remove_objects.pipeline.storage.location import Location
@@ -131,6 +132,37 @@ def test_a_moved_folder_is_recognised_by_its_photos(tmp_path: Path) -> None:
         "b.jpg",
         "new.jpg",
     ]
+
+
+def moved_by_one_photo(tmp_path: Path, **rows: str) -> KnownPhotos:
+    """Rows of ``rome``, of whose photos a run has found some in their new folder already."""
+    for source in (*rows.values(), *(f"roma/{name}" for name in ("b.jpg", "sub/c.jpg"))):
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / source).write_bytes(source.encode())
+    before = known(**{str(tmp_path / source): name for name, source in rows.items()})
+    shutil.rmtree(tmp_path / "rome")
+    return before
+
+
+def test_a_later_run_still_knows_that_a_folder_was_moved(tmp_path: Path) -> None:
+    rows = {"a.jpg": "roma/a.jpg", "b.jpg": "rome/b.jpg", "sub/c.jpg": "rome/sub/c.jpg"}
+    before = moved_by_one_photo(tmp_path, **rows)
+    roma = tmp_path / "roma"
+    assert names([photo(roma, "b.jpg"), photo(roma, "sub/c.jpg")], before) == ["b.jpg", "sub/c.jpg"]
+    (tmp_path / "rome").mkdir()  # as after: mv rome/* roma
+    assert names([photo(roma, "b.jpg")], before) == ["b.jpg"]
+    (tmp_path / "rome" / "other.jpg").touch()  # rome is there: only some photos were moved
+    assert names([photo(roma, "b.jpg")], before) == ["roma/b.jpg"]
+
+
+def test_a_changed_photo_in_a_moved_folder_is_the_same_unless_it_was_taken_at_another_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = moved_by_one_photo(tmp_path, **{"a.jpg": "roma/a.jpg", "b.jpg": "rome/b.jpg"})
+    before.rows["b.jpg"]["taken"] = "before"
+    for now, name in (("before", "b.jpg"), (None, "b.jpg"), ("later", "roma/b.jpg")):
+        monkeypatch.setattr(sources, "taken_mark", lambda _, now=now: now)
+        assert names([photo(tmp_path / "roma", "b.jpg")], before) == [name]
 
 
 def test_a_forged_row_leads_nowhere() -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -470,6 +470,52 @@ class TestPutBack:
     def test_nothing_was_kept(self, opened: Board) -> None:
         with pytest.raises(UsageError, match="no earlier result"):
             opened.put_back("b.jpg")
+
+
+class TestPhotosOfARun:
+    """The photos themselves are open, and a run has cleaned them into the same folder."""
+
+    @pytest.fixture
+    def album(self, run: Path) -> Iterator[Board]:
+        board = Board(open_photos(run.parent / "photos", None, Settings(probe=False)))
+        yield board
+        board.close()
+
+    def test_a_later_run_keeps_what_was_saved_and_its_report_tells_of_it(
+        self, run: Path, album: Board
+    ) -> None:
+        review(album, "b.jpg")  # the run's own files are replaced without a question
+        mended = (run / "b.jpg").read_bytes()
+        assert entry_of(run, "b.jpg")["reviewed"] is True
+        later = {p["input"]: p for p in command(run.parent / "photos")}
+        assert later["b.jpg"]["status"] == "skipped"
+        assert (run / "b.jpg").read_bytes() == mended
+        assert entry_of(run, "b.jpg")["reviewed"] is True
+
+    def test_a_result_that_was_put_back_is_the_runs_again(self, run: Path, album: Board) -> None:
+        first = (run / "b.jpg").read_bytes()
+        review(album, "b.jpg")
+        album.put_back("b.jpg")
+        assert (run / "b.jpg").read_bytes() == first
+        assert not entry_of(run, "b.jpg").get("reviewed")
+        assert {p["status"] for p in command(run.parent / "photos")} == {"skipped"}
+
+    def test_a_photo_that_no_run_knows_is_saved_as_without_a_run(
+        self, run: Path, album: Board
+    ) -> None:
+        Image.fromarray(scene(seed=5)).save(run.parent / "photos" / "new.png")
+        board = Board(open_photos(run.parent / "photos", None, Settings(probe=False)))
+        before = {p["input"] for p in load(run)["photos"]}
+        review(board, "new.png")
+        assert {p["input"] for p in load(run)["photos"]} == before
+        board.close()
+
+    def test_without_its_report_the_journal_is_enough(self, run: Path, album: Board) -> None:
+        (run / "report.json").unlink()
+        review(album, "b.jpg")
+        assert not (run / "report.json").exists()
+        command(run.parent / "photos")
+        assert entry_of(run, "b.jpg")["reviewed"] is True
 
 
 def test_everything_that_a_person_made_stays(run: Path, opened: Board) -> None:

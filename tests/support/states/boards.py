@@ -130,7 +130,10 @@ def board_changed(
             is_users = earlier.maker == "user"
             model.records[path] = replace(earlier, maker="board") if is_users else earlier
             continue
-        sure = opened.mode == "run"
+        # Where a run knows the photo, it must know what becomes of it, whatever the board opened.
+        sure = opened.mode == "run" or (
+            record is not None and record.sure and record.maker != "user"
+        )
         command = None if record is None else record.command
         made = Record("board", str(item.source), None, command=command, sure=sure)
         model.records[path] = made

@@ -47,6 +47,8 @@ class Record:
         chained: whether it was made from an earlier result.
         sure: whether the program must know that it made the file: no kill and no change of its
             own notes came between.
+        lost: whether the user took the program's notes about it away: it is a file of which nobody
+            can tell whose it is, and as every such file it is replaced by --overwrite alone.
         superseded: whether the same photo has a newer result under another name.
         mended: whether it continues a result that a person made, who may have left objects there.
     """
@@ -58,6 +60,7 @@ class Record:
     command: Command | None = None
     chained: bool = False
     sure: bool = True
+    lost: bool = False
     superseded: bool = False
     mended: bool = False
 
@@ -160,7 +163,7 @@ class Model:
         """The program's own notes were changed: it may take its own files for foreign ones."""
         for path, record in self.records.items():
             if Path(path).is_relative_to(root):
-                self.records[path] = replace(record, sure=False)
+                self.records[path] = replace(record, sure=False, lost=True)
 
     def may_have_made(self, root: Path, given: list[Given]) -> None:
         """A run was killed that may have made the same bytes again: whose they are is unknown."""
@@ -239,7 +242,12 @@ class Model:
         told = command.has("overwrite") or command.has("add")
         if command.has("dry-run") and not self.is_mask(path):
             self.found("dry run wrote", path)
-        elif record.source is not None and photo is None and _stands(record):
+        elif (
+            record.source is not None
+            and photo is None
+            and _stands(record)
+            and not (record.lost and command.has("overwrite"))
+        ):
             self.found("another photo's", f"{path} was made from {record.source}")
         elif record.by_hand and not told and not self._is_left_over(path, record):
             self.found("a person's file", f"{path} was made by the {record.maker}")
@@ -355,7 +363,7 @@ class Model:
             path = str(root / (entry["output"] or ""))
             record = self.records.get(path)
             if record is not None and (record.maker != "board" or entry.get("reviewed")):
-                self.records[path] = replace(record, sure=True)
+                self.records[path] = replace(record, sure=True, lost=False)
 
 
 def same_photo(record: Record, given: list[Given]) -> Given | None:

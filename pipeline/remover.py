@@ -178,6 +178,7 @@ class ObjectRemover:
             reason=reason,
             result=filler.result,
             residue=residue,
+            left_outside=left,
             score=max(hole.score for hole in measured if hole.score is not None),
             holes=measured,
             compared=filler.compared,

@@ -318,6 +318,8 @@ class Outcome:
         fidelity: changes outside the holes; None if no photo was written.
         residue: share of the holes that the segmenter, run on the result, still assigns to the
             removed classes.
+        left_outside: share of the pixels beside the worst hole of a given mask that have its
+            object's colours, see ``pipeline.detect.edge``; None of a segmented mask.
         score: the worst hole's.
         truth: error inside the holes against the ground truth, if the caller gave one.
         holes: the outcome of each hole, largest first.
@@ -336,6 +338,7 @@ class Outcome:
     hole_share: float = 0.0
     fidelity: Fidelity | None = None
     residue: float | None = None
+    left_outside: float | None = None
     score: float | None = None
     truth: Probe | None = None
     holes: tuple[HoleOutcome, ...] = ()

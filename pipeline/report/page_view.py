@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..config import REVIEW_HOLE_SHARE, REVIEW_RESIDUE, REVIEW_SCORE
+from ..config import REVIEW_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, REVIEW_RESIDUE, REVIEW_SCORE
 from ..system.stopwatch import sum_stages
 from .ranking import STATUSES
 
@@ -48,6 +48,7 @@ def photo_view(
         "base": base,
         "score": photo.get("score"),
         "truth": photo.get("truth"),
+        "left_outside": photo.get("left_outside"),
         "reviewed": bool(photo.get("reviewed")),
         "holes": [{"score": None, "compare": {}, **h} for h in photo["holes"]],
         "seam": highest_seam(photo["holes"]),
@@ -55,6 +56,7 @@ def photo_view(
         "past": {
             "share": photo["hole_share"] > REVIEW_HOLE_SHARE,
             "residue": (residue or 0) > REVIEW_RESIDUE,
+            "left_outside": (photo.get("left_outside") or 0) > REVIEW_LEFT_OUTSIDE,
             "score": (photo.get("score") or 0) > REVIEW_SCORE,
         },
         "scored": any(h.get("score") is not None for h in photo["holes"]),

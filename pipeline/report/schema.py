@@ -69,8 +69,8 @@ class Entry(TypedDict):
 
     ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder.
     ``earlier_status`` is there if ``status`` is ``skipped``: the status that the run gave which
-    finished the photo; absent before version 0.2.0. ``reviewed`` is there, and true, if a
-    person saved the result at the mask board.
+    finished the photo; absent before version 0.2.0, as ``left_outside`` is. ``reviewed`` is there,
+    and true, if a person saved the result at the mask board.
     """
 
     input: str
@@ -83,6 +83,7 @@ class Entry(TypedDict):
     hole_share: Number
     fidelity: FidelityEntry | None
     residue: Number | None
+    left_outside: NotRequired[Number | None]
     score: Number | None
     truth: ProbeEntry | None
     seconds: Number

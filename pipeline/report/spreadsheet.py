@@ -25,6 +25,7 @@ PHOTO = (
     "classes",
     "hole_share",
     "residue",
+    "left_outside",
     "score",
     "changed_outside",
     "psnr_outside",
@@ -99,7 +100,7 @@ def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
     flat: dict[str, Any] = {
         **photo,
         "classes": " ".join(photo["classes"]),
-        "score": photo.get("score"),
+        **{k: photo.get(k) for k in ("left_outside", "score")},
         "warnings": "; ".join(photo["warnings"]),
         **{k: fidelity.get(k) for k in ("changed_outside", "psnr_outside")},
         **{f"truth_{k}": truth.get(k) for k in PROBE},

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.config import COMPARISONS, FAIL_HOLE_SHARE, Settings
+from remove_objects.pipeline.config import (
+    COMPARISONS,
+    FAIL_HOLE_SHARE,
+    REVIEW_LEFT_OUTSIDE,
+    Settings,
+)
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.networks import NetworkSettings
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.report.entry import photo_entry
 from remove_objects.pipeline.types import Photo, Route, Status
 from tests.support.scenes import scene, two_people
 
@@ -230,3 +236,5 @@ def test_a_tight_mask_to_the_letter_is_for_review(tiny: object) -> None:
     ]
     assert "the mask ends inside the object" in outcomes[0].reason
     assert "the mask ends" not in outcomes[1].reason
+    left = [photo_entry("a", o, output=None, mask=None)["left_outside"] for o in outcomes]
+    assert left[0] > REVIEW_LEFT_OUTSIDE >= left[1] >= 0

@@ -31,6 +31,7 @@ def test_every_hole_has_a_row_and_a_photo_without_holes_has_none(tmp_path: Path)
             "review",
             holes=holes,
             score=0.25,
+            left_outside=0.42,
             truth=truth,
             classes={"person": 0.1, "dog": 0.2},
             warnings=["one", "two"],
@@ -40,6 +41,7 @@ def test_every_hole_has_a_row_and_a_photo_without_holes_has_none(tmp_path: Path)
     write_csv(tmp_path / "report.csv", photos)
     second, third = read(tmp_path / "report.csv")
     assert [second["hole"], third["hole"]] == ["1", "2"]
+    assert (second["residue"], second["left_outside"]) == ("0.0", "0.42")
     assert {second["input"], third["input"]} == {"b.jpg"}
     assert [second[k] for k in ("x", "y", "w", "h", "share", "seam", "hole_score")] == [
         "60",

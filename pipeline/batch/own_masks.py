@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
@@ -31,10 +31,13 @@ from .passed_over import UNREAD_PICTURE, kind_of
 if TYPE_CHECKING:
     from ..report.schema import Entry
 
-#: What other programs add to a photo's name: LaMa ``a_mask001``, IOPaint ``a_mask``, Photoshop
-#: ``a-mask`` and ``a mask``; ``a.mask``, ``a (mask)``.
+#: What other programs add to a photo's name: LaMa ``a_mask001``, ComfyUI ``a_mask_00001_``, IOPaint
+#: ``a_mask``, Photoshop ``a-mask`` and ``a mask``; ``a.mask``, ``a (mask)``, ``1mask``, ``aMask``.
+#: Browsers and file managers add ``(1)`` and ``copy`` to that.
 _MARKED = re.compile(
-    r"(?P<photo>.+?)[ _.\-]+\(?masks?\)?(?:[ _.\-]?\d{1,4})?\)?|masks?[ _\-]+(?P<rest>.+)",
+    r"(?P<photo>.+?)(?:[ _.\-]+[(\[]?|(?<=\d)|[(\[]|(?-i:(?<=[a-z])(?=M)))"
+    r"masks?[)\]]?(?:[ _.\-]?\d{1,6}_?)?[)\]]?(?: ?\(\d+\)| copy(?: \d+)?| - Copy)?"
+    r"|masks?[ _\-]+(?P<rest>.+)",
     re.IGNORECASE | re.DOTALL,
 )
 #: Formats of photos that a mask is hardly ever in: two of them with one stem are one shot.
@@ -244,15 +247,34 @@ def tell_apart(
     shared = {key: mask for key, mask in keyed if key in found}
     if not shared:
         return list(photos), masks
-    names = {folded(mask.name) for mask in shared.values()}
-    are_masks = {
-        key
-        for key, mask in shared.items()
-        if mask.marked is not None or mask.base.casefold() in names
-    }
+    is_mask = _mask_test(shared.values())
+    are_masks = {key for key, mask in shared.items() if is_mask(mask)}
     _refuse_same_stems([mask for key, mask in shared.items() if key not in are_masks], masks.place)
     files = tuple(mask for key, mask in keyed if key in are_masks or key not in shared)
     return [photo for photo in photos if photo.key not in are_masks], replace(masks, files=files)
+
+
+def _mask_test(files: Collection[MaskFile]) -> Callable[[MaskFile], bool]:
+    """Return whether a file is a mask by its name, among photos and masks of one folder.
+
+    ``me_mask.jpg`` is a photo, of somebody with a mask, if ``me_mask_mask.png`` is its mask and
+    there is no ``me.jpg``.
+    """
+    names = {folded(file.name) for file in files}
+    bases = {folded(file.base) for file in files}
+    marked = {folded(file.marked) for file in files if file.marked is not None}
+
+    def test(file: MaskFile) -> bool:
+        if folded(file.base) in names:
+            return True
+        if file.marked is None:
+            return False
+        name, base = folded(file.name), folded(file.base)
+        has_mask = name in bases or name in marked or base in marked
+        has_photo = folded(file.marked) in bases or folded(file.marked) in names
+        return has_photo or not has_mask
+
+    return test
 
 
 def _refuse_same_stems(photos: Iterable[MaskFile], folder: Location) -> None:
@@ -302,7 +324,7 @@ def match(photos: Sequence[Photo], masks: OwnMasks) -> Matched:
     )
     masks = replace(masks, files=files)
     matching = _Matching(files)
-    for fold in (str, str.casefold):
+    for fold in (str, _loose):
         for photo_key in (_full, _stem):
             matching.add(photos, photo_key, fold)
     found = matching.found
@@ -311,6 +333,11 @@ def match(photos: Sequence[Photo], masks: OwnMasks) -> Matched:
     _refuse_several(photos, found)
     given = tuple(found[i][0].file if i in found else None for i in range(len(photos)))
     return Matched(given, tuple(_notes(photos, masks, found)))
+
+
+def _loose(name: str) -> str:
+    """Return a name without case and typographic variants: macOS's narrow space is a space."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _full(name: PurePosixPath) -> str:
@@ -387,7 +414,7 @@ def _refuse_several(photos: Sequence[Photo], found: Mapping[int, Sequence[MaskFi
             )
     for mask, sharing in _sharing(found):
         stems = {_stem(photos[i].given_names[0]) for i in sharing}
-        if len(stems) > 1 and len({folded(stem) for stem in stems}) == 1:
+        if len(stems) > 1 and len({_loose(stem) for stem in stems}) == 1:
             names = _and([str(photos[i].given_names[0]) for i in sharing])
             raise UsageError(
                 f"{mask} would be the mask of {names}, whose names differ in case only: "

@@ -30,6 +30,8 @@ _MOST_COLOURED = 0.0005
 _STRONG_CHROMA = 64
 #: Most levels or colours of a map of labels; VOC has 21 labels, Cityscapes 34.
 _MOST_LABELS = 64
+#: So few dark levels are labels also where all areas of a label are narrow.
+_FEW_LABELS = 8
 #: Distance from both levels of a two-valued picture, of their contrast, up to which it is noise.
 _NOISE = 0.15
 #: Share of the labelled squares of 2 x 2 pixels that have one label.
@@ -50,6 +52,13 @@ _MOST_TEXTURE_INSIDE = 0.15
 _SMOOTH = 6
 #: Share of the middle of what is removed, or of what stays, that may be rough.
 _MOST_ROUGH = 0.2
+#: What stands out from the ground is shaded, as a cut-out object is, if in its middle, so many
+#: pixels from its rim, more than these shares are far from the other level, and rough. Of 351 soft
+#: and lossy masks of real objects none is, of 49 cut-out objects that passed the other limits 47.
+_RIM = 11
+_MOST_FAR, _MOST_ROUGH_FAR = 0.1, 0.03
+#: The middle must have so many pixels, and be this share of what stands out: letters have none.
+_LEAST_MIDDLE, _LEAST_MIDDLE_SHARE = 16, 0.05
 #: Share of the picture that a middle needs to be looked at.
 _LEAST_INSIDE = 0.005
 #: Share of the picture that may lie between the two levels at all, as wide soft rims do.
@@ -183,8 +192,11 @@ def _opaque(rgb: Pixels, picture: Photo) -> Meaning:
         return _grey(levels, picture)
     if (meaning := _one_colour(colours)) is not None:
         return meaning
-    if _is_lossless(picture) and (meaning := _colour_labels(colours)) is not None:
-        return meaning
+    if _is_lossless(picture):
+        if (meaning := _colour_labels(colours)) is not None:
+            return meaning
+        if (meaning := _two_colours(colours)) is not None:
+            return meaning
     raise _NoMaskError(_described(colours))
 
 
@@ -217,6 +229,8 @@ def _grey(levels: Pixels, picture: Photo) -> Meaning:
         if meaning is not None:
             return meaning
     if present[-1] < half // 8:
+        if _is_lossless(picture) and present[0] > 0 and _is_flat(levels, 0):
+            return _labels_without_ground(levels, present)
         return Meaning(np.zeros(levels.shape, bool))  # black, with the noise of a lossy format
     return _black_and_white(levels, "a grey picture")
 
@@ -243,8 +257,10 @@ def _labels(levels: Pixels, present: NDArray[np.int64]) -> Meaning | None:
     between = present[(present > 0) & (present < min(top, half + 1))]
     if not len(between):
         return None if top > half else Meaning(levels > 0, _HOW_LABELS.format(_shown(present)))
-    wide = [int(level) for level in between if _has_core(levels == level)]
-    if not wide or not _is_flat(levels, 0):
+    is_told = (top <= half and len(present) <= _FEW_LABELS) or any(
+        _has_core(levels == level) for level in between
+    )
+    if not is_told or not _is_flat(levels, 0):
         return None  # soft rims, or a dark photo
     if top <= half or (top == white and present[-2] < white // 4):
         return Meaning(levels > 0, _HOW_LABELS.format(_shown(present)))
@@ -252,6 +268,17 @@ def _labels(levels: Pixels, present: NDArray[np.int64]) -> Meaning | None:
         f"it has areas of several grey levels ({_shown(present)}), and which of them are meant "
         "cannot be told"
     )
+
+
+def _labels_without_ground(levels: Pixels, present: NDArray[np.int64]) -> Meaning:
+    """Read labels none of which is 0: of two, the higher is removed."""
+    if len(present) > 2:
+        raise _NoMaskError(
+            f"it has areas of several dark levels ({_shown(present)}) and none of level 0, and "
+            "which of them are meant cannot be told"
+        )
+    how = f"the brighter of its two levels ({present[0]} and {present[1]}) is removed"
+    return Meaning(levels == present[1], how)
 
 
 def _is_flat(codes: NDArray[np.generic], ground: int) -> bool:
@@ -333,8 +360,11 @@ def _refuse_picture(values: _Bytes, dark: int, bright: int, what: str) -> None:
     removed = values > (dark + bright) // 2
     share = float(removed.mean())
     most = _MOST_TEXTURE * min(3.0, max(1.0, _FEW / min(values.shape)))
-    has_texture = texture > min(most, _MOST_TEXTURE_INSIDE * min(share, 1 - share)) or any(
-        _is_rough(rough, area) for area in (removed, ~removed)
+    has_texture = (
+        texture > min(most, _MOST_TEXTURE_INSIDE * min(share, 1 - share))
+        or any(_is_rough(rough, area) for area in (removed, ~removed))
+        or _is_shaded(values, rough, dark, bright)
+        or _is_shaded(values, rough, bright, dark)
     )
     least = _EXACT if contrast >= 96 else _EXACT_IF_CLOSE
     if has_texture or float(core.mean()) > _MOST_SOFT or exact < least:
@@ -351,6 +381,23 @@ def _is_rough(rough: NDArray[np.int16], area: Mask) -> bool:
     if float(inside.mean()) < _LEAST_INSIDE:
         return False
     return float((rough[inside] > _SMOOTH).mean()) > _MOST_ROUGH
+
+
+def _is_shaded(values: _Bytes, rough: NDArray[np.int16], ground: int, level: int) -> bool:
+    """Whether what stands out from the ground has shades, as a cut-out object has.
+
+    Paint has one level up to its rims, which may be soft: then it is smooth.
+    """
+    contrast = abs(level - ground)
+    noise = round(_NOISE * contrast)
+    apart = ~_near(values, ground, ground, noise)
+    middle = _core(apart, _RIM)
+    count = int(np.count_nonzero(middle))
+    if count < max(_LEAST_MIDDLE, _LEAST_MIDDLE_SHARE * np.count_nonzero(apart)):
+        return False
+    far = ~_near(values[middle], level, level, noise)
+    uneven = rough[middle] > max(_SMOOTH, contrast // 12)
+    return float(far.mean()) > _MOST_FAR and float(uneven.mean()) > _MOST_ROUGH_FAR
 
 
 def _near(values: _Bytes, dark: int, bright: int, distance: int) -> Mask:
@@ -381,8 +428,40 @@ def _one_colour(colours: _Bytes) -> Meaning | None:
         if inside.any() and not _is_even(colours[inside], colour):
             continue
         named = _name_of(tuple(int(value) for value in colour))
+        _refuse_ground(mask, named, name)
         return Meaning(mask, f"{named} is removed (it is {named} on {name})")
     return None
+
+
+def _refuse_ground(mask: Mask, named: str, other: str) -> None:
+    """Refuse a colour that is most of the picture and lies all around it, as a ground does."""
+    share = float(mask.mean())
+    if 0.5 < share < 1 and float(_border(mask).mean()) >= _FRAMING:
+        raise _NoMaskError(
+            f"it is {named} in {_percent(share)} of the picture, also along its border, and "
+            f"{other} elsewhere: either may be meant"
+        )
+
+
+def _two_colours(colours: _Bytes) -> Meaning | None:
+    """Read a picture of exactly two colours, as plots of a mask are; None if there are more."""
+    first = colours[0, 0]
+    is_other = (colours != first).any(axis=-1)
+    if not is_other.any():
+        return None
+    second = colours[is_other][0]
+    if (colours[is_other] != second).any():
+        return None
+    light = [float(luma(colour.reshape(1, 1, 3))[0, 0]) for colour in (first, second)]
+    mask = is_other if light[1] > light[0] else ~is_other
+    named, other = (
+        _name_of(tuple(int(value) for value in colour))
+        for colour in ((second, first) if light[1] > light[0] else (first, second))
+    )
+    if abs(light[1] - light[0]) < _STRONG_CHROMA:
+        raise _NoMaskError(f"it is {named} and {other}, and which is meant cannot be told")
+    _refuse_ground(mask, named, other)
+    return Meaning(mask, f"the brighter of its two colours is removed (it is {named} on {other})")
 
 
 def _is_even(colours: _Bytes, colour: NDArray[np.float64]) -> bool:
@@ -444,6 +523,11 @@ def _colour_labels(colours: _Bytes) -> Meaning | None:
         return None
     if not _is_flat(codes, ground):
         return None
+    if len(found) == 2:
+        colour = int(found[found != ground][0])
+        named = _name_of((colour >> 16, colour >> 8 & 255, colour & 255))
+        _refuse_ground(codes != ground, named, name)
+        return Meaning(codes != ground, f"{named} is removed (it is {named} on {name})")
     return Meaning(codes != ground, f"its {len(found) - 1} colours on {name} are removed")
 
 

@@ -53,6 +53,8 @@ def planned(tmp_path: Path, photos: list[str], masks: list[str]) -> dict[str, st
         *("a_mask.png", "a-mask.jpg", "a.mask.png", "a mask.png", "a_masks.png", "a_Mask.PNG"),
         *("a_mask001.png", "a_mask000.png", "a_mask1.png", "a_mask_1.png", "a-mask 2.png"),
         *("a (mask).png", "mask_a.png", "mask-a.jpg", "a.jpg_mask.png", "a.jpg-mask001.png"),
+        *("a_mask_00001_.png", "a_mask00012.png", "a_mask (1).png", "a_mask copy 2.png"),
+        *("a_mask - Copy.png", "aMask.png", "a[mask].png"),
     ],
 )
 def test_a_mask_has_the_names_that_people_and_programs_give(mask: str, tmp_path: Path) -> None:
@@ -63,7 +65,22 @@ def test_a_mask_has_the_names_that_people_and_programs_give(mask: str, tmp_path:
         }
 
 
-@pytest.mark.parametrize("name", ["b.png", "a1.png", "a2_mask.png", "sub/a.png", "amask.png"])
+@pytest.mark.parametrize(
+    ("photo", "mask"),
+    [
+        ("Screenshot 5.30\u202fPM.jpg", "Screenshot 5.30 PM.png"),
+        ("\uff29\uff2d\uff27.jpg", "img_mask.png"),
+    ],
+)
+def test_typographic_variants_are_one_name_if_nothing_else_fits(
+    photo: str, mask: str, tmp_path: Path
+) -> None:
+    assert planned(tmp_path, [photo], [mask]) == {photo: mask}
+
+
+@pytest.mark.parametrize(
+    "name", ["b.png", "a1.png", "a2_mask.png", "sub/a.png", "amask.png", "a_masked.png"]
+)
 def test_a_mask_of_another_name_is_nobodys(name: str, tmp_path: Path) -> None:
     found = planned(tmp_path, ["a.jpg", "c.jpg"], [name, "c.png"])
     assert found == {"a.jpg": None, "c.jpg": "c.png"}
@@ -179,6 +196,19 @@ def test_masks_beside_their_photos_are_told_by_their_names(
     plan = plan_run([p / name for name in inputs], p / "cleaned", masks=p)
     assert given(plan, p) == {"a.jpg": "a_mask001.png", "b.jpg": "B.JPG.png"}
     assert plan.told == ()
+
+
+def test_a_photo_of_somebody_with_a_mask_may_have_one_beside_it(tmp_path: Path) -> None:
+    p = tmp_path / "p"
+    touch(p, "me_mask.jpg", "me_mask_mask.png", "mask_ball.jpg", "mask_ball.jpg.png", "a.jpg")
+    touch(p, "a_mask.png", "a_mask_mask.png")
+    plan = plan_run([p], masks=p)
+    assert given(plan, p) == {
+        "a.jpg": "a_mask.png",
+        "mask_ball.jpg": "mask_ball.jpg.png",
+        "me_mask.jpg": "me_mask_mask.png",
+    }
+    assert plan.told == (f"{p}: 1 mask belongs to no photo: a_mask_mask.png",)
 
 
 def test_a_mask_without_its_photo_is_no_photo_either(tmp_path: Path) -> None:

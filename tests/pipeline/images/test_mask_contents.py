@@ -105,6 +105,9 @@ def test_an_alpha_channel_is_understood(image: Image.Image, words: str, tmp_path
 
 SECOND = np.zeros(SIZE, bool)
 SECOND[10:20, 5:20] = True
+#: Labels of small things are nowhere wider than 4 pixels.
+LINES = np.zeros(SIZE, bool)
+LINES[88:92, 5:25] = True
 
 
 @pytest.mark.parametrize(
@@ -119,6 +122,9 @@ SECOND[10:20, 5:20] = True
         (indexed(SHAPE, VOC), SHAPE),
         (indexed(SHAPE * 1 + SECOND * 2, VOC), SHAPE | SECOND),
         (indexed(SHAPE, [0, 0, 0]), SHAPE),
+        (Image.fromarray((SHAPE + np.uint8(1)).astype(np.uint8)), SHAPE),
+        (Image.fromarray((LINES * 1 + (SHAPE & ~LINES) * 2).astype(np.uint8)), SHAPE | LINES),
+        (Image.fromarray((LINES * 7 + (SHAPE & ~LINES) * 15).astype(np.uint8)), SHAPE | LINES),
     ],
 )
 def test_labels_are_understood(image: Image.Image, expected: Any, tmp_path: Path) -> None:
@@ -145,6 +151,47 @@ def test_one_strong_colour_is_understood(
         meaning = read(image, tmp_path, suffix)
         assert meaning.how.startswith(f"{name} is removed")
         assert likeness(meaning) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("colour", "ground", "how"),
+    [
+        ((253, 231, 37), (68, 1, 84), "brighter of its two colours is removed (it is yellow on"),
+        ((0, 255, 0), (0, 0, 255), "it is green on blue"),
+    ],
+)
+def test_a_plot_of_a_mask_is_understood(
+    colour: tuple[int, ...], ground: tuple[int, ...], how: str, tmp_path: Path
+) -> None:
+    meaning = read(painted(colour, np.array(ground)), tmp_path)
+    assert how in meaning.how
+    assert likeness(meaning) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (painted((255, 255, 255), np.array((0, 0, 255))), "blue in .* also along its border"),
+        (painted((0, 0, 0), np.array((0, 255, 0))), "green in .* also along its border"),
+        (painted((255, 0, 0), np.array((90, 90, 90))), "it is (grey and red|red and grey)"),
+        (Image.fromarray((1 + SHAPE * 1 + SECOND * 2).astype(np.uint8)), "several dark levels"),
+    ],
+)
+def test_two_colours_that_may_mean_either_are_refused(
+    image: Image.Image, found: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnreadableError, match=found):
+        read(image, tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("ground", [0, 255])
+def test_a_small_object_that_was_cut_out_is_no_mask(ground: int, mode: str, tmp_path: Path) -> None:
+    with Image.open(SAMPLES / "cat_in_hedge.jpg") as photo:
+        cut = np.full((240, 320, 3), ground, np.uint8)
+        cut[100:140, 150:180] = np.asarray(photo.resize((320, 240)))[100:140, 150:180]
+    with pytest.raises(UnreadableError, match="photo"):
+        read(Image.fromarray(cut).convert(mode), tmp_path)
 
 
 def test_a_mask_in_two_other_levels_is_understood(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from ..types import FloatArray, Mask, Pixels
 
 #: Widest margin as a share of the photo's side, and narrowest mean width in pixels.
 WIDEST, NARROWEST = 0.18, 2.0
+#: The same for the frame of a print, such as a Polaroid's broad foot, and for bars that a program
+#: drew, such as those beside an upright film. Both must be certain on all their sides.
+WIDEST_FRAME = 0.4
 #: Steepest line, as a slope: 2 degrees; the number of slopes that are tried.
 STEEPEST, SLOPES = 0.035, 29
 #: Largest deviation from the margin's colour at the border, in levels of 255, of all but
@@ -87,14 +90,43 @@ def find_margins(rgb: Pixels, mask: Mask | None = None) -> dict[str, Margin]:
     masks = {side: None if mask is None else _from(side, mask) for side in SIDES}
     if not any(_border(views[side], masks[side]) for side in SIDES):
         return {}
-    rough = {side: _rough_width(views[side], masks[side]) for side in SIDES}
+    wide = _certain_frame(_found(views, masks, WIDEST_FRAME))
+    return {**_accepted(_found(views, masks, WIDEST)), **wide}
+
+
+def _found(
+    views: dict[str, Pixels], masks: dict[str, Pixels | None], widest: float
+) -> dict[str, Margin]:
+    """By side, what may be a margin, up to a share of the photo's side."""
+    rough = {side: _rough_width(views[side], masks[side], widest) for side in SIDES}
     found = {}
     for side in SIDES:
         ends = ("left", "right") if side in ("top", "bottom") else ("top", "bottom")
-        margin = _measure(views[side], masks[side], tuple(rough[end] for end in ends))
+        margin = _measure(views[side], masks[side], tuple(rough[end] for end in ends), widest)
         if margin is not None:
             found[side] = margin
-    return _accepted(found)
+    return found
+
+
+def _certain_frame(found: dict[str, Margin]) -> dict[str, Margin]:
+    """The margins, which may be wide, of a frame around the whole picture or of two drawn bars."""
+    if len(found) == 4 and all(
+        margin.share >= NEARLY_ALL and _are_alike(found["top"], margin) for margin in found.values()
+    ):
+        return found
+    return {
+        side: margin
+        for side, margin in found.items()
+        if (other := found.get(_OPPOSITE[side])) is not None
+        and all(m.exact and m.slope == 0 and m.share >= ALL for m in (margin, other))
+        and _are_alike(margin, other)
+    }
+
+
+def _are_alike(one: Margin, other: Margin) -> bool:
+    """Whether two margins have one colour, but for the light of a scan."""
+    difference = np.abs(eight_bits(one.colour).astype(int) - eight_bits(other.colour))
+    return bool(difference.max() <= ALIKE)
 
 
 def covered(margins: dict[str, Margin], shape: tuple[int, ...]) -> dict[str, Mask]:
@@ -122,10 +154,7 @@ def _accepted(found: dict[str, Margin]) -> dict[str, Margin]:
         other = _OPPOSITE[side]
         if other not in found or not (certain(side, share) and certain(other, share)):
             return False
-        difference = np.abs(
-            eight_bits(found[side].colour).astype(int) - eight_bits(found[other].colour)
-        )
-        return bool(difference.max() <= ALIKE)
+        return _are_alike(found[side], found[other])
 
     if len(found) == 4 and sum(certain(side, NEARLY_ALL) for side in found) >= 2:
         return found
@@ -163,7 +192,12 @@ def _border(view: Pixels, mask: Pixels | None) -> tuple[Pixels, int] | None:
 
 
 def _ends(
-    view: Pixels, mask: Pixels | None, columns: FloatArray, colour: Pixels, contrast: int
+    view: Pixels,
+    mask: Pixels | None,
+    columns: FloatArray,
+    colour: Pixels,
+    contrast: int,
+    widest: float,
 ) -> tuple[FloatArray, Mask]:
     """Where the margin ends at some columns, and whether with a step to another colour.
 
@@ -173,11 +207,12 @@ def _ends(
         columns: n columns.
         colour: the margin's.
         contrast: deviation from it, in levels of 255, from which a pixel is picture.
+        widest: widest margin, as a share of the photo's side.
 
     Returns:
         (n, in pixels from the border, at most a little more than the widest margin; n bool)
     """
-    rows = min(len(view), int(WIDEST * len(view) + STEEPEST * view.shape[1]) + 4)
+    rows = min(len(view), int(widest * len(view) + STEEPEST * view.shape[1]) + 4)
     index = columns.astype(np.int64)
     block = eight_bits(np.ascontiguousarray(view[:rows, index])).astype(np.int16)
     off = np.abs(block - eight_bits(colour).astype(np.int16)).max(2)
@@ -193,19 +228,21 @@ def _ends(
     return ends.astype(np.float32), step
 
 
-def _rough_width(view: Pixels, mask: Pixels | None) -> int:
+def _rough_width(view: Pixels, mask: Pixels | None, widest: float) -> int:
     """Pixels at the border in which a neighbouring side cannot be measured."""
     border = _border(view, mask)
     if border is None:
         return 0
     columns = np.linspace(0, view.shape[1] - 1, min(view.shape[1], POSITIONS))
-    ends, _ = _ends(view, mask, columns, border[0], RINGING)
-    limit = WIDEST * len(view)
+    ends, _ = _ends(view, mask, columns, border[0], RINGING, widest)
+    limit = widest * len(view)
     width = float(np.median(ends))
     return int(width + STEEPEST * view.shape[1] / 2) + 2 if width <= limit else 0
 
 
-def _measure(view: Pixels, mask: Pixels | None, beside: tuple[int, ...]) -> Margin | None:
+def _measure(
+    view: Pixels, mask: Pixels | None, beside: tuple[int, ...], widest: float
+) -> Margin | None:
     """Measure the margin at the top of a view; None if there is none."""
     border = _border(view, mask)
     first, last = beside[0], view.shape[1] - beside[1]
@@ -213,7 +250,7 @@ def _measure(view: Pixels, mask: Pixels | None, beside: tuple[int, ...]) -> Marg
         return None
     columns = np.round(np.linspace(first, last - 1, min(last - first, POSITIONS)))
     measured = [
-        _fitted(view, mask, columns, *border, max(contrast, 2 * border[1] + 8))
+        _fitted(view, mask, columns, *border, max(contrast, 2 * border[1] + 8), widest)
         for contrast in (FAINT, RINGING)
     ]
     return max((m for m in measured if m is not None), key=lambda m: m.share, default=None)
@@ -226,10 +263,11 @@ def _fitted(
     colour: Pixels,
     noise: int,
     contrast: int,
+    widest: float,
 ) -> Margin | None:
     """Fit a line to where the margin at the top of a view ends; see ``_ends``."""
     length = view.shape[1]
-    ends, step = _ends(view, mask, columns, colour, contrast)
+    ends, step = _ends(view, mask, columns, colour, contrast, widest)
     if mask is not None:  # where an object covers the margin's end, nothing is known
         rows = np.minimum(ends.astype(np.int64), len(view) - 1)
         near = [
@@ -240,7 +278,7 @@ def _fitted(
             return None
         ends, step, columns = ends[seen], step[seen], columns[seen]
     width, slope = _fit(columns - (length - 1) / 2, ends)
-    if not NARROWEST <= width <= WIDEST * len(view) or abs(slope) > 1.2 * STEEPEST:
+    if not NARROWEST <= width <= widest * len(view) or abs(slope) > 1.2 * STEEPEST:
         return None
     margin = Margin(colour, width, slope, noise <= EXACT, 0.0, 0.0)
     away = ends - margin.line(length)[columns.astype(np.int64)]

@@ -79,6 +79,26 @@ def test_a_letterbox_a_polaroid_and_one_exact_bar() -> None:
         assert np.array_equal(margins(photo), frame), widths
 
 
+@pytest.mark.parametrize("quality", [None, 85])
+def test_the_broad_foot_of_a_polaroid_and_the_bars_beside_an_upright_film(
+    quality: int | None,
+) -> None:
+    photo, frame = framed(CREAM, (20, 60, 20, 20), quality=quality)  # a foot of 26 %
+    found = margins(photo)
+    assert not (found & ~cv2.dilate(frame.astype(np.uint8), np.ones((3, 3))).astype(bool)).any()
+    assert not (cv2.erode(frame.astype(np.uint8), np.ones((5, 5))).astype(bool) & ~found).any()
+    for widths in ((0, 0, 200, 200), (60, 60, 0, 0)):
+        photo, frame = framed(BLACK, widths)
+        assert np.array_equal(margins(photo), frame), widths
+
+
+def test_a_broad_bar_alone_is_no_margin() -> None:
+    """It may be a sky, a wall or a table."""
+    for colour, widths in ((BLACK, (60, 0, 0, 0)), (WHITE, (0, 60, 8, 8))):
+        found = find_margins(framed(colour, widths)[0])
+        assert not {"top", "bottom"} & set(found)
+
+
 def test_an_object_that_covers_the_margin_does_not_hide_it() -> None:
     photo, frame = framed(WHITE)
     over = np.zeros_like(frame)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Longer side in pixels of the compact segmenter's input: the size for which it was distilled, and
 #: the size of the second, mirrored pass over a whole photo. The mean of both passes finds more of
-#: every class than either (``benchmarks/quality/small_objects.py``).
+#: every class than either (``benchmarks/quality/segmenter.py``).
 COMPACT_SIZE, NEARER_SIZE = 513, 769
 #: Longer side in pixels of FCN-ResNet101's input, before its own transforms.
 FCN_SIZE = 1040

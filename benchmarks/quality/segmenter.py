@@ -1,22 +1,18 @@
-"""Measure which objects the compact segmenter misses, by scale and by weight.
+"""Measure the compact segmenter's network, by scale and by weight.
 
-    python -m benchmarks.quality.small_objects --data DATA [--size 513 641] [--weights FILE RUN …]
+    python -m benchmarks.quality.segmenter --data DATA [--size 513 641] [--weights FILE RUN …]
 
 The network alone is evaluated on ``coco_val`` and ``voc_val``, in one pass at each scale and in two
 passes like a run: IoU, and average precision over the pixels of a class, which does not depend on a
 threshold. *animals* is the mean of cat, dog, horse, sheep and cow.
-
-People are connected components of the ground truth of at least ``LEAST_SHARE`` of the photo, on
-``coco_val`` and on the 14 pairs (their masks are wide, so their rim is ignored). They are compared
-with the masks of a run with ``--class person``, before dilation: *whole* = at least 80 % detected,
-*touched* = at least 5 %, *outside* = false positives as a share of the photo.
+``benchmarks/quality/objects.py`` judges the holes that the whole pipeline makes of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,34 +29,18 @@ from remove_objects.models.folding import fold_batch_norm
 from remove_objects.models.segmenter import CompactSegmenter
 from remove_objects.pipeline.detect import segmenters
 from remove_objects.pipeline.detect.multi_scale import two_scale
-from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import FloatArray, Pixels
-from remove_objects.train.data.labelled import PERSON, VOID
+from remove_objects.train.data.labelled import VOID
 from remove_objects.train.engine import Task, averaged_network
-from remove_objects.train.evaluation.pairs import read_pairs
 from remove_objects.train.evaluation.segmentation import (
     SETS,
     labelled,
     mask_maker,
     most_probable,
-    removal_mask,
 )
 from remove_objects.train.segmentation_metrics import confusion, intersection_over_union
 
 ANIMALS = ("cat", "dog", "horse", "sheep", "cow")
-LEAST_SHARE = 0.0005
-#: Pixels by which the masks of the pairs are wider than the people.
-RIM = 3
-
-
-def people(data: Path, name: str) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
-    """Yield (photo, class ids) of a set; the pairs have labels for people only, with a void rim."""
-    if name != "pairs":
-        yield from labelled(data, name)
-        return
-    for _, rgb, _, mask in read_pairs(data):
-        core = cv2.erode(mask.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
-        yield rgb, np.where(core > 0, PERSON, np.where(mask, VOID, 0)).astype(np.uint8)
 
 
 def network_metrics(
@@ -127,32 +107,6 @@ class Ranks:
         return {**by_class, "mean": float(np.mean(list(by_class.values())))}
 
 
-def people_metrics(remover: ObjectRemover, data: Path, name: str) -> dict[str, float]:
-    """Compare the masks of ``--class person`` with the people of a set."""
-    whole = touched = count = 0
-    hits = pixels = either = 0.0
-    outside = []
-    for rgb, label in people(data, name):
-        detected = removal_mask(remover, rgb, PERSON)
-        person, judged = label == PERSON, label != VOID
-        _, components, stats, _ = cv2.connectedComponentsWithStats(person.astype(np.uint8))
-        for i in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= LEAST_SHARE * label.size):
-            share = float(detected[components == i].mean())
-            whole, touched, count = whole + (share >= 0.8), touched + (share >= 0.05), count + 1
-        outside.append(float((detected & ~person & judged).mean()))
-        hits += float((detected & person).sum())
-        pixels += float(person.sum())
-        either += float(((detected | person) & judged).sum())
-    return {
-        "whole": whole / count,
-        "touched": touched / count,
-        "people": count,
-        "recall": hits / pixels,
-        "iou": hits / either,
-        "outside": float(np.mean(outside)),
-    }
-
-
 def use(segmenter: segmenters.CompactSegmenterAdapter, path: Path) -> None:
     """Use another weight: a safetensors file, or the best average of a training run's folder."""
     if path.is_dir():
@@ -199,14 +153,6 @@ def main() -> int:
                     f"  {how}, {name}: " + ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()),
                     flush=True,
                 )
-        for name in (SETS[0], "pairs"):
-            f = people_metrics(remover, args.data, name)
-            print(
-                f"  people, {name}: {f['people']}, whole {f['whole']:.0%}, "
-                f"touched {f['touched']:.0%}; pixels {f['recall']:.3f}, IoU {f['iou']:.3f}, "
-                f"outside {f['outside']:.2%}",
-                flush=True,
-            )
     return 0
 
 

@@ -24,6 +24,10 @@ _STAGES = (
 )
 _FINE = 3  # the last block at stride 4
 FINE_CHANNELS, DEEP_CHANNELS = 24, 320
+#: The last blocks at stride 2, 4, 8 and 16 (undilated, then dilated), and the channels of their
+#: maps: what ``MobileNetV2.levels`` returns.
+_LEVELS = (1, 3, 6, 13, 16)
+LEVEL_CHANNELS = (16, 24, 32, 96, 160)
 
 
 class MobileNetV2(nn.Module):
@@ -60,6 +64,23 @@ class MobileNetV2(nn.Module):
         """Map N3HW to N(24)hw at stride 4 and N(320)hw at stride 16."""
         fine = self.features[: _FINE + 1](image)
         return fine, self.features[_FINE + 1 :](fine)
+
+    def levels(self, image: Tensor) -> list[Tensor]:
+        """The maps of every size, for a network that needs the small details too.
+
+        Args:
+            image: N3HW, H and W multiples of 16.
+
+        Returns:
+            N(channels)hw at stride 2, 4, 8, 16 and 16, with the channels ``LEVEL_CHANNELS``.
+        """
+        maps = []
+        x = image
+        for i, block in enumerate(self.features[: _LEVELS[-1] + 1]):
+            x = block(x)
+            if i in _LEVELS:
+                maps.append(x)
+        return maps
 
 
 class InvertedResidual(nn.Module):

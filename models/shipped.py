@@ -19,7 +19,8 @@ def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
     """Load the current bundled network of a kind, and check its full sha256.
 
     Args:
-        kind: ``compact-segmenter``, ``partial-conv``, ``skip-ce`` or ``compression``.
+        kind: ``compact-segmenter``, ``partial-conv``, ``skip-ce``, ``compression`` or
+            ``object-refiner``.
         network_class: the class the file must hold.
 
     Returns:
@@ -29,19 +30,43 @@ def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
         CheckpointError: the weight is missing or damaged; the message gives the remedy.
     """
     path = FOLDER / "index.json"
+    index = _entries()
+    if kind not in index:
+        raise CheckpointError(
+            f"{path}: has no weight of kind '{kind}', only {', '.join(sorted(index))}; "
+            "reinstall the package"
+        )
+    try:
+        file, digest = FOLDER / str(index[kind]["file"]), str(index[kind]["sha256"])
+    except (KeyError, TypeError) as error:
+        raise _not_a_list(error) from error
+    return load_weights(file, network_class, expected_sha256=digest), digest
+
+
+def is_shipped(kind: str) -> bool:
+    """Return whether the index names a weight of a kind.
+
+    Raises:
+        CheckpointError: the index is missing or damaged.
+    """
+    return kind in _entries()
+
+
+def _entries() -> dict[str, Any]:
+    """The index's entries by kind."""
     try:
         index = json.loads(shipped_index())
-        if kind not in index:
-            raise CheckpointError(
-                f"{path}: has no weight of kind '{kind}', only {', '.join(sorted(index))}; "
-                "reinstall the package"
-            )
-        file, digest = FOLDER / str(index[kind]["file"]), str(index[kind]["sha256"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path}: not a list of bundled weights ({error!r}); reinstall the package"
-        ) from error
-    return load_weights(file, network_class, expected_sha256=digest), digest
+        if not isinstance(index, dict):
+            raise TypeError(f"{type(index).__name__} at the top")
+    except (json.JSONDecodeError, TypeError) as error:
+        raise _not_a_list(error) from error
+    return index
+
+
+def _not_a_list(error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{FOLDER / 'index.json'}: not a list of bundled weights ({error!r}); reinstall the package"
+    )
 
 
 def shipped_index() -> str:

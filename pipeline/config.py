@@ -34,7 +34,8 @@ class Settings:
         threshold: the least probability of a removed pixel, in (0, 1), of the removed classes
             together.
         dilate: radius in pixels by which the mask is widened; None for ``auto_dilate`` of a
-            segmented mask, and to its object's edge of a given one.
+            segmented mask, or along its edge where that was refined, and to its object's edge of
+            a given one.
         route: the inpainter; ``auto`` chooses one for each hole.
         detail: ``texture`` fills holes with the photo's own texture, ``none`` with the networks'
             enlarged prediction.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .config import Settings
 from .detect import segmenters
 from .detect.faces import FaceDetector
+from .detect.refine import ObjectRefinerAdapter, has_weight
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
 from .quality import lpips
@@ -26,13 +27,17 @@ class NetworkSettings:
 
     ``Networks`` caches what it loads, so these never change during its life.
     ``pipeline.removal.request.Removal`` holds the settings that may differ from photo to photo.
-    ``pipeline.config.Settings`` describes each field.
+    ``pipeline.config.Settings`` describes each field but the last.
+
+    Attributes:
+        refine: whether the objects' edges are refined, if the weight for it ships.
     """
 
     segmenter: str = "auto"
     detail: str = "texture"
     device: str = "auto"
     offline: bool = False
+    refine: bool = True
 
     @classmethod
     def from_settings(cls, settings: Settings) -> NetworkSettings:
@@ -41,13 +46,15 @@ class NetworkSettings:
 
 
 class Networks:
-    """Segmenters, face detector, inpainters and LPIPS. Safe to use from several threads."""
+    """Segmenters, refiner, face detector, inpainters and LPIPS, for several threads."""
 
     def __init__(self, settings: NetworkSettings | None = None) -> None:
         self._settings = settings or NetworkSettings()
         self._lock = threading.Lock()
         self._segmenter: segmenters.Chosen | None = None
-        self._prefilter: segmenters.CompactSegmenterAdapter | None = None
+        self._compact: segmenters.CompactSegmenterAdapter | None = None
+        self._refiner: ObjectRefinerAdapter | None = None
+        self._refines: bool | None = None if self._settings.refine else False
         self._faces: FaceDetector | None = None
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
@@ -82,9 +89,26 @@ class Networks:
         if self.segmenter.quick:
             return None
         with self._lock:
-            if self._prefilter is None:
-                self._prefilter = segmenters.CompactSegmenterAdapter(self.device)
-            return self._prefilter
+            return self._load_compact()
+
+    @property
+    def refiner(self) -> ObjectRefinerAdapter | None:
+        """The network that finds the objects' edges; ``None`` if its weight does not ship."""
+        segmenter = self.segmenter
+        with self._lock:
+            if self._refines is None:
+                self._refines = has_weight()
+            if self._refines and self._refiner is None:
+                if not isinstance(segmenter, segmenters.CompactSegmenterAdapter):
+                    segmenter = self._load_compact()
+                self._refiner = ObjectRefinerAdapter(segmenter)
+            return self._refiner
+
+    def _load_compact(self) -> segmenters.CompactSegmenterAdapter:
+        """The compact segmenter beside another one. The caller holds the lock."""
+        if self._compact is None:
+            self._compact = segmenters.CompactSegmenterAdapter(self.device)
+        return self._compact
 
     @property
     def faces(self) -> FaceDetector:
@@ -116,8 +140,10 @@ class Networks:
     def weights(self) -> dict[str, str]:
         """sha256 by name of every weight file that has been used so far."""
         used = dict(self._segmenter.weights) if self._segmenter else {}
-        if self._prefilter is not None:
-            used["compact-segmenter"] = self._prefilter.sha256
+        if self._compact is not None:
+            used["compact-segmenter"] = self._compact.sha256
+        if self._refiner is not None:
+            used["object-refiner"] = self._refiner.sha256
         return {**used, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..pipeline.errors import RemoveObjectsError
 
 if TYPE_CHECKING:
     from .experiments.request import TableRequest
 
+#: What is measured of the shipped networks.
+MEASUREMENTS = ("probes", "segmentation", "edges", "pairs")
 #: The papers' tables. The module of the same name in ``train.experiments`` trains and measures
 #: each.
 TABLES = ("skip-ce-lpips", "partial-conv-metrics", "compression-similarity", "routing")
@@ -24,21 +27,26 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     p = argparse.ArgumentParser(
         "evaluate-inpainter",
-        description="Measure the inpainters on photos with known ground truth: probes, "
-        "segmentation, pairs. Or reproduce a paper's table: its networks are trained alike, "
+        description="Measure the networks on photos with known ground truth: probes, "
+        "segmentation, edges, pairs. Or reproduce a paper's table: its networks are trained alike, "
         "measured and compared (docs/experiments.md); after a stop the same command resumes.",
     )
     p.add_argument("--version", action="version", version=f"evaluate-inpainter {__version__}")
-    p.add_argument("table", choices=("probes", "segmentation", "pairs", *TABLES))
+    p.add_argument("table", choices=(*MEASUREMENTS, *TABLES))
     p.add_argument(
         "--data", type=Path, help="data folder, with scenes/val, faces/val, masks/irregular …"
     )
     p.add_argument(
-        "--count", type=int, help="most test pictures (probes, segmentation: 100 per test)"
+        "--count", type=int, help="most test pictures (probes, segmentation, edges: 100 per test)"
     )
-    measurement = p.add_argument_group("probes, segmentation, pairs")
+    measurement = p.add_argument_group(", ".join(MEASUREMENTS))
     measurement.add_argument(
         "--test", action="append", default=[], help="probes: which tests (default: all)"
+    )
+    measurement.add_argument(
+        "--weight",
+        type=Path,
+        help="edges: an object-refiner's weight (.safetensors) instead of the shipped one",
     )
     measurement.add_argument("--json", type=Path, help="write the metrics to this file too")
     measurement.add_argument(
@@ -120,7 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"evaluate-inpainter: {args.table} needs --data", file=sys.stderr)
         return 2
     count = 100 if args.count is None else args.count
-    return measure(args.table, args.data, args.test, count, args.pictures, args.json)
+    return measure(
+        args.table, args.data, args.test, count, args.pictures, args.json, weight=args.weight
+    )
 
 
 def measure(
@@ -130,16 +140,19 @@ def measure(
     count: int,
     pictures: Path | None,
     json: Path | None,
+    *,
+    weight: Path | None = None,
 ) -> int:
-    """Measure ``probes``, ``segmentation`` or ``pairs`` and print the metrics.
+    """Make one of ``MEASUREMENTS`` and print the metrics.
 
     Args:
-        table: one of the three.
+        table: which.
         data: data folder.
         tests: names of the probes; empty = all.
         count: most pictures per test.
         pictures: folder for side-by-side pictures, or None.
         json: file for the metrics, or None.
+        weight: file of the refiner's weight, or None.
 
     Returns:
         The exit code.
@@ -165,12 +178,17 @@ def measure(
 
             metrics = segmentation.evaluate_segmentation(data, count=count)
             print(segmentation.render(metrics))
+        elif table == "edges":
+            from .evaluation import edges
+
+            metrics = edges.evaluate_edges(data, count=count, weight=weight)
+            print(edges.render(metrics))
         else:
             from .evaluation import pairs
 
             metrics = pairs.evaluate_pairs(data, keep=pictures)
             print(pairs.render_pairs(metrics))
-    except OSError as error:
+    except (OSError, RemoveObjectsError) as error:
         print(f"evaluate-inpainter: {error}", file=sys.stderr)
         return 2
     if json:

@@ -22,7 +22,8 @@ class Removal:
         mask: HW bool, True = remove; ``None`` to segment the photo.
         threshold: least probability in (0, 1) at which a pixel belongs to ``classes``.
         dilate: radius in pixels by which the mask is dilated; ``None`` for ``config.auto_dilate``
-            of a segmented mask, and to its object's edge (``detect.edge``) of a given one.
+            of a segmented mask, or along its edge where that was refined (``detect.refine``), and
+            to its object's edge (``detect.edge``) of a given one.
         route: ``auto``, or the route of every hole.
         probe: whether each hole is probed on known pixels of the same photo.
         compare: classical methods that fill the same holes for comparison.

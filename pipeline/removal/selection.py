@@ -11,6 +11,7 @@ from ..config import auto_dilate
 from ..detect import mask, multi_scale
 from ..detect.edge import widen_to_edge
 from ..detect.prefilter import LEAST_PEAK, peak_probability
+from ..detect.refine import refined_holes
 from ..types import FloatArray, Hole, Mask, Pixels
 from .request import Removal
 
@@ -84,9 +85,7 @@ def select(
     first = mask.removed_probability(probabilities, removal.classes)
     refined = multi_scale.refine_small_objects(networks.segmenter, rgb, first, removal.classes)
     refined = mask.whole_objects(refined, probabilities[0], removal.threshold)
-    objects = mask.class_mask(refined, height, width, removal.threshold)
-    radius = auto_dilate(height, width) if removal.dilate is None else removal.dilate
-    holes, hole_mask = _holes(mask.dilate(objects, radius), outside)
+    holes, hole_mask = _holes(_around_objects(rgb, refined, removal, networks), outside)
     return Selection(
         hole_mask,
         holes,
@@ -94,6 +93,18 @@ def select(
         first,
         "" if holes else missing,
     )
+
+
+def _around_objects(
+    rgb: Pixels, probability: FloatArray, removal: Removal, networks: Networks
+) -> Mask:
+    """HW bool, the objects of a probability hw of the removed classes, widened."""
+    if networks.refiner is not None:
+        return refined_holes(networks.refiner, rgb, probability, removal.threshold, removal.dilate)
+    height, width = rgb.shape[:2]
+    objects = mask.class_mask(probability, height, width, removal.threshold)
+    radius = auto_dilate(height, width) if removal.dilate is None else removal.dilate
+    return mask.dilate(objects, radius)
 
 
 def _holes(hole_mask: Mask, outside: Mask | None) -> tuple[list[Hole], Mask]:

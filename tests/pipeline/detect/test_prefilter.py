@@ -11,6 +11,7 @@ from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect import prefilter, segmenters
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
+from remove_objects.pipeline.networks import Networks
 from remove_objects.pipeline.remover import ObjectRemover
 from tests.support.box_segmenter import BoxSegmenter
 from tests.support.scenes import scene
@@ -59,6 +60,7 @@ def remover(
         segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(slow, {"slow": "0" * 64})
     )
     monkeypatch.setattr(segmenters, "CompactSegmenterAdapter", lambda device: quick)
+    monkeypatch.setattr(Networks, "refiner", None)  # it needs the real one
     return ObjectRemover(Settings(offline=True, probe=False, **settings)), slow
 
 

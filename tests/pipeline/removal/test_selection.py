@@ -10,6 +10,7 @@ import pytest
 
 from remove_objects.pipeline.config import Settings, auto_dilate
 from remove_objects.pipeline.detect import mask
+from remove_objects.pipeline.networks import Networks
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Mask, Photo
@@ -42,6 +43,30 @@ def test_a_segmented_mask_is_dilated_and_its_class_share_is_not(red_is_person: N
     assert [hole.box.h for hole in selection.holes] == [36, 36]
     assert selection.probability is not None
     assert selection.why_empty == ""
+
+
+@pytest.mark.parametrize("dilate", [None, 0, 6])
+def test_where_there_is_a_refiner_the_mask_follows_it(
+    dilate: int | None, red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LeftHalf:
+        """Whatever was found, only the left half of the crop's red is the object."""
+
+        def alphas(self, crops: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+            red = (crops[..., 0] > 200) & (crops[..., 1] < 60)
+            red[..., red.shape[2] // 2 :] = False
+            return red.astype(np.float32)
+
+    monkeypatch.setattr(Networks, "refiner", LeftHalf())
+    photo = Photo(scene(160, 240, person=(100, 40, 40, 60)))
+    settings = Settings(dilate=dilate)
+    removal = Removal.from_settings(settings, ["person"])
+    hole_mask = ObjectRemover(settings).select(photo, removal).hole_mask
+    left = np.zeros(photo.size, bool)
+    left[40:100, 100:120] = True
+    assert not (mask.dilate(left, (dilate or 0) - 2) & ~hole_mask).any()
+    widest = 4 if dilate is None else dilate + 2
+    assert not (hole_mask & ~mask.dilate(left, widest)).any()
 
 
 def test_an_empty_selection_says_why(red_is_person: None) -> None:

@@ -51,6 +51,7 @@ class CheapNetworks:
     device = torch.device("cpu")
     segmenter = ColourSegmenter()
     prefilter = None
+    refiner = None
     faces = NoFaces()
     perceptual = None  # a run without probes asks for no LPIPS
 

@@ -38,6 +38,21 @@ def as_own_float(samples: NDArray[Any]) -> FloatArray:
     return own
 
 
+def reduction(shape: tuple[int, ...], longest: int) -> float:
+    """The factor, at most 1, that reduces a picture to ``longest`` pixels on its longer side.
+
+    Args:
+        shape: (height, width, …) in pixels.
+        longest: in pixels; a smaller picture keeps its size.
+    """
+    return min(1.0, longest / max(shape[:2]))
+
+
+def scaled_size(shape: tuple[int, ...], scale: float, least: int = 1) -> tuple[int, int]:
+    """(height, width) of a picture scaled by a factor, each at least ``least`` pixels."""
+    return max(least, round(shape[0] * scale)), max(least, round(shape[1] * scale))
+
+
 def resize(image: _Array, size: tuple[int, ...], interpolation: int = cv2.INTER_AREA) -> _Array:
     """Resample a picture.
 

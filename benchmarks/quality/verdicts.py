@@ -37,6 +37,7 @@ from remove_objects.models.categories import CLASSES
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect.mask import class_mask, find_holes, removed_probability
 from remove_objects.pipeline.geometry import hole_within
+from remove_objects.pipeline.pixels import reduction, resize, scaled_size
 from remove_objects.pipeline.quality.lpips import lpips_network
 from remove_objects.pipeline.quality.verdict import WEIGHTS, expected_error
 from remove_objects.pipeline.quality.verdict import judge as judge_photo
@@ -237,14 +238,10 @@ class TrueError:
         y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         my, mx = (y1 - y0) // 4 + 16, (x1 - x0) // 4 + 16
         part = slice(max(0, y0 - my), y1 + my), slice(max(0, x0 - mx), x1 + mx)
-        h, w = mask[part].shape
-        scale = min(1.0, 512 / max(h, w))
-        size = max(32, round(w * scale)), max(32, round(h * scale))
-        pair = [
-            cv2.resize(p[part].astype(np.float32) / 255, size, interpolation=cv2.INTER_AREA)
-            for p in (result, truth)
-        ]
-        inside = cv2.resize(mask[part].astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+        shape = mask[part].shape
+        size = scaled_size(shape, reduction(shape, 512), 32)
+        pair = [resize(p[part].astype(np.float32) / 255, size) for p in (result, truth)]
+        inside = resize(mask[part].astype(np.uint8), size) > 0
         x, y = (torch.from_numpy(p).permute(2, 0, 1)[None] for p in pair)
         with torch.inference_mode():
             error_map = self.network(x, y, normalize=True)[0, 0].numpy()

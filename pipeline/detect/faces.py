@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..pixels import eight_bits, resize
+from ..pixels import eight_bits, reduction, resize, scaled_size
 from ..types import Box, Face, Pixels
 
 #: Longer side in pixels at which faces are detected.
@@ -54,9 +54,8 @@ class FaceDetector:
         Returns:
             Faces by descending score; their boxes are in the photo's pixels and clipped to it.
         """
-        h, w = rgb.shape[:2]
-        scale = min(1.0, DETECTION_SIZE / max(h, w))
-        small = eight_bits(resize(rgb, (max(1, round(h * scale)), max(1, round(w * scale)))))
+        scale = reduction(rgb.shape, DETECTION_SIZE)
+        small = eight_bits(resize(rgb, scaled_size(rgb.shape, scale)))
         with self._lock:
             detections = (
                 self._run_yunet(small) if self._yunet is not None else self._run_haar(small)

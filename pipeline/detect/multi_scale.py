@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ..config import SPECK_SHARE
-from ..pixels import resize
+from ..pixels import reduction, resize, scaled_size
 from ..types import Box, FloatArray, Pixels
 from .mask import removed_probability
 from .segmenters import NEARER_SIZE, Segmenter, resize_longest
@@ -72,8 +72,7 @@ def refine_small_objects(
     if not crops:
         return removed
     height, width = rgb.shape[:2]
-    scale = min(1.0, MERGED_SIZE / max(height, width))
-    h, w = max(1, round(height * scale)), max(1, round(width * scale))
+    h, w = scaled_size(rgb.shape, reduction(rgb.shape, MERGED_SIZE))
     total = resize(removed, (h, w), cv2.INTER_LINEAR)
     weight = np.ones((h, w), np.float32)
     for crop in crops:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
 from ..errors import WeightsError
-from ..pixels import eight_bits, resize
+from ..pixels import eight_bits, resize, scaled_size
 from ..types import FloatArray, Pixels
 
 if TYPE_CHECKING:
@@ -191,7 +191,6 @@ class FCNSegmenter:
 
 def resize_longest(rgb: Pixels, longest: int) -> NDArray[np.uint8]:
     """Resize an HWC photo to ``longest`` pixels along its longer side (larger too), as uint8."""
-    h, w = rgb.shape[:2]
-    scale = longest / max(h, w)
-    size = max(1, round(h * scale)), max(1, round(w * scale))
+    scale = longest / max(rgb.shape[:2])
+    size = scaled_size(rgb.shape, scale)
     return eight_bits(resize(rgb, size, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels import eight_bits
+from ..pixels import blur, eight_bits, reduction, resize, scaled_size
 from ..types import Mask, Photo
 from .modes import upright
 
@@ -45,10 +45,8 @@ def fits_better(photo: Photo, turned: Mask, mask: Mask) -> bool:
 
 def _edges(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the strength of the photo's edges, at most ``_SIDE`` pixels large."""
-    scale = min(1.0, _SIDE / max(rgb.shape[:2]))
-    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    lab = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
-    smooth = cv2.GaussianBlur(lab.astype(np.float32), (0, 0), 1.5)
+    small = resize(rgb, scaled_size(rgb.shape, reduction(rgb.shape, _SIDE)))
+    smooth = blur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32), 1.5)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     strength = np.sqrt((across**2 + down**2).sum(axis=-1))
     # A few very strong edges elsewhere must not decide.
@@ -57,8 +55,7 @@ def _edges(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _along_rim(edges: NDArray[np.float32], mask: Mask) -> float | None:
     """Return the mean strength of the edges along a mask's rim; None for a mask without one."""
-    size = (edges.shape[1], edges.shape[0])
-    small = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    small = resize(mask.view(np.uint8), edges.shape, cv2.INTER_NEAREST)
     square = np.ones((3, 3), np.uint8)
     rim = cv2.dilate(small, square) != cv2.erode(small, square)
     return float(edges[rim].mean()) if rim.any() else None

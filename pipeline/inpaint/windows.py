@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..geometry import border_contact
-from ..pixels import as_float, resize
+from ..pixels import as_float, resize, scaled_size
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 from .texture.full_size import Picture
 
@@ -85,8 +85,7 @@ def shrink_known(picture: Picture, known_mask: Mask, scale: float) -> tuple[Floa
     """``resize_known`` by a factor; unchanged if the factor is 1 or more."""
     if scale >= 1:
         return as_float(picture), known_mask
-    height, width = (max(1, round(side * scale)) for side in known_mask.shape)
-    return resize_known(picture, known_mask, height, width)
+    return resize_known(picture, known_mask, *scaled_size(known_mask.shape, scale))
 
 
 def enlarge(prediction: FloatArray, window: Box) -> FloatArray:

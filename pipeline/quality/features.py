@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..geometry import hole_within
-from ..pixels import as_float, blur, depth_inside, dilate_square, resize
+from ..pixels import as_float, blur, depth_inside, dilate_square, reduction, resize, scaled_size
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 
 #: Longer side in pixels at which a hole's shape is measured, and a hole with its surroundings.
@@ -30,8 +30,8 @@ def depth(hole: Hole, height: int, width: int) -> float:
         The radius of the largest circle inside the hole, divided by the square root of the photo's
         area.
     """
-    scale = min(1.0, SHAPE_SIZE / max(hole.mask.shape))
-    size = max(1, round(hole.box.h * scale)), max(1, round(hole.box.w * scale))
+    scale = reduction(hole.mask.shape, SHAPE_SIZE)
+    size = scaled_size(hole.mask.shape, scale)
     small = resize(hole.mask.astype(np.uint8), size, cv2.INTER_NEAREST) > 0
     radius = float(depth_inside(np.pad(small, 1)).max())
     return radius / scale / float(np.sqrt(height * width))
@@ -53,8 +53,8 @@ def surroundings(result: Pixels, hole: Hole, hole_mask: Mask) -> tuple[FloatArra
     around = Box(box.x - mx, box.y - my, box.w + 2 * mx, box.h + 2 * my).intersection(
         Box.full(hole_mask.shape)
     )
-    scale = min(1.0, SURROUNDINGS_SIZE / max(around.h, around.w))
-    size = max(32, round(around.h * scale)), max(32, round(around.w * scale))
+    shape = around.h, around.w
+    size = scaled_size(shape, reduction(shape, SURROUNDINGS_SIZE), 32)
     small = as_float(resize(result[around.slices], size))
     inside = resize(hole_within(hole, around).astype(np.uint8), size) > 0
     any_hole = resize(hole_mask[around.slices].astype(np.uint8), size) > 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ..pixels import resize
+from ..pixels import reduction, resize, scaled_size
 from ..types import FloatArray, Mask
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ class Perceptual:
             return None
         import torch
 
-        h, w = truth.shape[:2]
-        scale = min(1.0, self.size / max(h, w))
-        size = max(self.least, round(h * scale)), max(self.least, round(w * scale))
+        scale = reduction(truth.shape, self.size)
+        size = scaled_size(truth.shape, scale, self.least)
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         pair = [self._tensor(resize(p, size, how)) for p in (picture, truth)]
         with torch.inference_mode(), self._lock:

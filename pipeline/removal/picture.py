@@ -16,7 +16,7 @@ import numpy as np
 
 from ..detect.frame import MIXED, Margin, covered, find_margins
 from ..detect.mask import dilate
-from ..pixels import as_float, blur, dilate_square, resize
+from ..pixels import as_float, blur, dilate_square, reduction, resize, scaled_size
 from ..types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels
 from .request import Removal
 from .selection import Selection
@@ -155,8 +155,7 @@ def picture_of(photo: Photo, mask: Mask | None) -> Picture | None:
 
 def _continued(rgb: Pixels, unread: Mask) -> Pixels:
     """The picture with its unread pixels in the blurred colours of those nearby."""
-    scale = min(1.0, SMOOTH_SIZE / max(unread.shape))
-    size = tuple(max(1, round(n * scale)) for n in unread.shape)
+    size = scaled_size(unread.shape, reduction(unread.shape, SMOOTH_SIZE))
     share = resize((~unread).astype(np.float32), size)
     near, peak = blur(share, SMOOTH), np.iinfo(rgb.dtype).max
     result = rgb.copy()

@@ -21,7 +21,7 @@ from PIL import Image
 
 from ..config import COMPARISONS
 from ..errors import UnwritableError
-from ..pixels import eight_bits
+from ..pixels import eight_bits, reduction, resize, scaled_size
 from ..storage.layout import PREVIEWS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.confined import remove
@@ -132,15 +132,13 @@ def _reduce(picture: Any) -> Any:
 
     Halving comes first: OpenCV halves ten times faster than it reduces by any other factor.
     """
-    height, width = picture.shape[:2]
-    scale = min(1.0, LONGER_SIDE / max(height, width))
-    target = max(1, round(width * scale)), max(1, round(height * scale))
+    target = scaled_size(picture.shape, reduction(picture.shape, LONGER_SIDE))
     while max(picture.shape[:2]) >= 2 * LONGER_SIDE:
         h, w = picture.shape[:2]
         # An odd last row or column is dropped, so that halving is exact.
         even = picture[: max(1, h // 2 * 2), : max(1, w // 2 * 2)]
-        picture = cv2.resize(even, (max(1, w // 2), max(1, h // 2)), interpolation=cv2.INTER_AREA)
-    return cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
+        picture = resize(even, (max(1, h // 2), max(1, w // 2)))
+    return resize(picture, target)
 
 
 def _jpeg(rgb: Pixels) -> bytes:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...pixels import as_float, blur, resize
+from ...pixels import as_float, blur, reduction, resize, scaled_size
 from ...types import FloatArray, Mask
 from .blending import correction
 from .full_size import (
@@ -95,11 +95,10 @@ def _in_window(
 
 def _reduced(picture: Picture, known_mask: Mask) -> tuple[FloatArray, Mask]:
     """The window at ``WORKING_SIZE``; a reduced pixel is known if all of its area is."""
-    h, w = known_mask.shape
-    scale = WORKING_SIZE / max(h, w)
-    if scale >= 1:
+    scale = reduction(known_mask.shape, WORKING_SIZE)
+    if scale == 1:
         return np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32), known_mask
-    size = max(1, round(h * scale)), max(1, round(w * scale))
+    size = scaled_size(known_mask.shape, scale)
     share = resize(known_mask.astype(np.float32), size)
     small_known = share > 1 - 1e-6
     small = as_float(resize(picture, size))

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -49,17 +51,33 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def run(
-    capsysbinary: pytest.CaptureFixture[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    content: bytes,
-    *arguments: str,
-) -> tuple[int, bytes, str]:
-    """Return (exit code, standard output, standard error)."""
-    monkeypatch.setattr("sys.stdin", Stream(content))
-    code = cli.main([*arguments, "-"])
-    said = capsysbinary.readouterr()
-    return code, said.out, said.err.decode()
+#: Runs the command with ``-`` behind some arguments; returns (exit code, output, what it said).
+Pipe: TypeAlias = Callable[..., tuple[int, bytes, str]]
+
+
+@pytest.fixture
+def pipe(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, red_is_person: None
+) -> Pipe:
+    """The command in a pipe, where red is a person."""
+
+    def run(content: bytes, *arguments: str) -> tuple[int, bytes, str]:
+        capsysbinary.readouterr()
+        monkeypatch.setattr("sys.stdin", Stream(content))
+        code = cli.main([*arguments, "-"])
+        said = capsysbinary.readouterr()
+        return code, said.out, said.err.decode()
+
+    return run
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    """A mask of a part of the scene's upper half."""
+    picture = np.zeros((120, 160), np.uint8)
+    picture[10:30, 10:40] = 255
+    (tmp_path / "m.png").write_bytes(encoded(picture))
+    return tmp_path / "m.png"
 
 
 PERSON = ("--class", "person", "--no-probe")
@@ -67,14 +85,10 @@ PERSON = ("--class", "person", "--no-probe")
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
 def test_a_photo_goes_through_in_its_own_format_and_leaves_nothing_behind(
-    kind: str,
-    temporary: Path,
-    red_is_person: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
+    kind: str, temporary: Path, pipe: Pipe
 ) -> None:
     content = encoded(scene(), kind)
-    code, out, _ = run(capsysbinary, monkeypatch, content, *PERSON)
+    code, out, _ = pipe(content, *PERSON)
     assert code == 0
     with Image.open(io.BytesIO(out)) as result:
         assert (result.format, result.size) == (kind, (160, 120))
@@ -83,73 +97,48 @@ def test_a_photo_goes_through_in_its_own_format_and_leaves_nothing_behind(
     assert [path.name for path in Path().iterdir()] == ["temporary"]
 
 
-def test_the_result_is_that_of_a_folder(
-    temporary: Path,
-    red_is_person: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
-    tmp_path: Path,
-) -> None:
+def test_the_result_is_that_of_a_folder(temporary: Path, pipe: Pipe, tmp_path: Path) -> None:
     content = encoded(scene(), "JPEG")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.jpg").write_bytes(content)
     assert cli.main([*PERSON, "-o", str(tmp_path / "out"), str(tmp_path / "in")]) == 0
-    capsysbinary.readouterr()
-    code, out, _ = run(capsysbinary, monkeypatch, content, *PERSON)
+    code, out, _ = pipe(content, *PERSON)
     assert (code, out) == (0, (tmp_path / "out" / "a.jpg").read_bytes())
-    code, out, _ = run(capsysbinary, monkeypatch, content, *PERSON, "--lossless")
+    code, out, _ = pipe(content, *PERSON, "--lossless")
     assert (code, out[:4]) == (0, b"\x89PNG")
 
 
 def test_a_photo_without_objects_passes_unchanged_and_that_is_said(
-    temporary: Path,
-    red_is_person: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
+    temporary: Path, pipe: Pipe
 ) -> None:
     content = encoded(scene(person=False))
-    code, out, said = run(capsysbinary, monkeypatch, content, *PERSON)
+    code, out, said = pipe(content, *PERSON)
     assert (code, out) == (0, content)
     assert "remove-objects: unchanged: " in said
-    code, out, said = run(capsysbinary, monkeypatch, content, *PERSON, "-q")
+    code, out, said = pipe(content, *PERSON, "-q")
     assert (code, out, said) == (0, content, "")
 
 
-def test_its_own_mask_is_a_file(
-    temporary: Path,
-    red_is_person: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
-    tmp_path: Path,
-) -> None:
-    mask = np.zeros((120, 160), np.uint8)
-    mask[10:30, 10:40] = 255
-    (tmp_path / "m.png").write_bytes(encoded(mask))
+def test_its_own_mask_is_a_file(temporary: Path, pipe: Pipe, mask: Path) -> None:
     content = encoded(scene())
-    call = ("--no-probe", "--masks", str(tmp_path / "m.png"))
-    code, out, _ = run(capsysbinary, monkeypatch, content, *call)
+    call = ("--no-probe", "--masks", str(mask))
+    code, out, _ = pipe(content, *call)
     result = np.asarray(Image.open(io.BytesIO(out)))
     assert code == 0
     assert np.array_equal(result[60:], scene()[60:])
     assert not np.array_equal(result[:40], scene()[:40])
-    (tmp_path / "m.png").write_bytes(b"no mask")
-    code, out, said = run(capsysbinary, monkeypatch, content, *call)
+    mask.write_bytes(b"no mask")
+    code, out, said = pipe(content, *call)
     assert (code, out) == (1, b"")
-    assert f"the mask {tmp_path / 'm.png'}: " in said
-    code, out, said = run(capsysbinary, monkeypatch, content, "--masks", str(tmp_path))
+    assert f"the mask {mask}: " in said
+    code, out, said = pipe(content, "--masks", str(mask.parent))
     assert (code, out) == (2, b"")
     assert "--masks FILE" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", encoded(scene())[:2000]])
-def test_a_failure_writes_nothing(
-    content: bytes,
-    temporary: Path,
-    red_is_person: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
-) -> None:
-    code, out, said = run(capsysbinary, monkeypatch, content, *PERSON)
+def test_a_failure_writes_nothing(content: bytes, temporary: Path, pipe: Pipe) -> None:
+    code, out, said = pipe(content, *PERSON)
     assert (code, out) == (1, b"")
     assert said.startswith("remove-objects: the standard input: ")
     assert str(temporary) not in said
@@ -170,13 +159,8 @@ def test_a_failure_writes_nothing(
         (["--class", "unicorn"], "unicorn"),
     ],
 )
-def test_calls_that_make_no_sense_in_a_pipe(
-    arguments: list[str],
-    says: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
-) -> None:
-    code, out, said = run(capsysbinary, monkeypatch, b"", *PERSON, *arguments)
+def test_calls_that_make_no_sense_in_a_pipe(arguments: list[str], says: str, pipe: Pipe) -> None:
+    code, out, said = pipe(b"", *PERSON, *arguments)
     assert (code, out) == (2, b"")
     assert says in said
 
@@ -193,11 +177,8 @@ def test_terminals_are_refused(
     assert "the standard output is a terminal" in capsys.readouterr().err
 
 
-def test_the_command_in_a_pipe_prints_nothing_else(tmp_path: Path, tiny_weights: Path) -> None:
+def test_the_command_in_a_pipe_prints_nothing_else(mask: Path, tiny_weights: Path) -> None:
     """Through the real streams, where C code could print; and into a reader that goes away."""
-    mask = np.zeros((120, 160), np.uint8)
-    mask[10:30, 10:40] = 255
-    (tmp_path / "m.png").write_bytes(encoded(mask))
     printing = COMMAND.replace(
         "sys.exit(main())",
         "import os, remove_objects.pipeline.batch.run as r; real = r.remove_folder\n"
@@ -206,7 +187,7 @@ def test_the_command_in_a_pipe_prints_nothing_else(tmp_path: Path, tiny_weights:
         "s.remove_folder = loud; sys.exit(main())",
     )
     command = [sys.executable, "-c", printing, str(tiny_weights), "--no-probe", "--offline"]
-    command += ["--masks", str(tmp_path / "m.png"), "-"]
+    command += ["--masks", str(mask), "-"]
     done = subprocess.run(
         command, input=encoded(scene()), capture_output=True, cwd=ROOT, check=False
     )
@@ -242,19 +223,10 @@ def test_every_beginning_has_an_ending_that_is_read() -> None:
 
 
 @needs_rawpy
-def test_a_raw_photo_becomes_a_tiff(
-    temporary: Path,
-    red_is_person: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsysbinary: pytest.CaptureFixture[bytes],
-    tmp_path: Path,
-) -> None:
+def test_a_raw_photo_becomes_a_tiff(temporary: Path, pipe: Pipe, mask: Path) -> None:
     content = dng(scene())
     assert suffix_of(content) == ".dng"
-    mask = np.zeros((120, 160), np.uint8)
-    mask[10:30, 10:40] = 255
-    (tmp_path / "m.png").write_bytes(encoded(mask))
-    call = ("--no-probe", "--masks", str(tmp_path / "m.png"))
-    code, out, _ = run(capsysbinary, monkeypatch, content, *call)
+    call = ("--no-probe", "--masks", str(mask))
+    code, out, _ = pipe(content, *call)
     with Image.open(io.BytesIO(out)) as result:
         assert (code, result.format, result.size) == (0, "TIFF", (160, 120))

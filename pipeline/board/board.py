@@ -327,8 +327,7 @@ class Board:
             # people who open the folder.
             suffix = PurePosixPath(name).suffix[:8] if name.isprintable() else ""
             session.require_unchanged()
-            settings = self.opened.settings
-            options = images.SaveOptions.from_settings(settings)
+            options = self.results.download_options(session.item)
             with renamed_errors(place, name):
                 saved = images.save_outcome(
                     session.photo, filled.outcome, place.with_suffix(suffix), options

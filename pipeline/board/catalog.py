@@ -89,7 +89,8 @@ class Opened:
         items: the photos, in the order in which the page walks through them.
         output: the folder of the results; None if nothing is opened.
         inputs: the folder of a run's inputs, if the user named it.
-        settings: the run's settings, or those of the command line.
+        settings: the run's settings with those of the command line, or the latter alone.
+        given: the settings of the command line.
         classes: the run's classes; empty if no run is opened.
         notes: messages about what was left out.
         max_pixels: the most pixels of a photo: the run's limit.
@@ -101,6 +102,7 @@ class Opened:
     output: Path | None = None
     inputs: Path | None = None
     settings: Settings = field(default_factory=Settings)
+    given: Settings = field(default_factory=Settings)
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
@@ -149,6 +151,7 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
         items=tuple(items),
         output=local_path(plan.output),
         settings=settings,
+        given=settings,
         notes=plan.notes,
     )
 

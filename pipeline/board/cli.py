@@ -175,21 +175,11 @@ def open_path(args: argparse.Namespace) -> Opened:
             "or open the input folder instead"
         )
     opened = run_folder.open_run(path, args.input)
-    return replace(opened, settings=_combined(opened.settings, settings, args.segmenter))
-
-
-def _combined(run: Settings, given: Settings, segmenter: str | None) -> Settings:
-    """Return a run's settings, changed by those of the command line."""
-    keeps_all = not given.strip_metadata and "all" in (run.keep_metadata, given.keep_metadata)
-    return replace(
-        run,
-        segmenter=segmenter or run.segmenter,
-        device=given.device,
-        lossless=run.lossless or given.lossless,
-        offline=run.offline or given.offline,
-        strip_metadata=run.strip_metadata or given.strip_metadata,
-        keep_metadata="all" if keeps_all else "known",
+    both = replace(
+        run_folder.combined(opened.settings, settings),
+        segmenter=args.segmenter or opened.settings.segmenter,
     )
+    return replace(opened, settings=both, given=settings)
 
 
 def serve(board: Board, host: str, port: int | None, *, browser: bool = False) -> None:

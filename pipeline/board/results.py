@@ -20,6 +20,7 @@ from ..batch.output.claims import CLAIMS, claim_name, claimed_stamps, mask_key
 from ..batch.output.links import refuse_links_in_output
 from ..batch.output.replaced import Version, versions
 from ..batch.sources import source_key
+from ..config import Settings
 from ..errors import ChangedError, UnreadableError, UnwritableError, UsageError
 from ..images.suffixes import result_names as names_of_results
 from ..report import previews
@@ -32,7 +33,7 @@ from ..system.atomic import Placement, copy_photo, remove_parts
 from ..system.confined import is_link, remove
 from ..types import Mask, Outcome, Pixels, Status
 from .catalog import Item, Opened, is_inside
-from .run_folder import Records
+from .run_folder import Records, combined, settings_of_result
 from .save import (
     NewFiles,
     Standing,
@@ -288,9 +289,7 @@ class Results:
 
     def __init__(self, opened: Opened) -> None:
         """Begin without knowing any file."""
-        settings = opened.settings
         self._opened = opened
-        self._options = images.SaveOptions.from_settings(settings)
         self._written: dict[Path, Stamp | None] = {}
         self._opened_ns = time.time_ns()
         self._lock = threading.Lock()
@@ -304,7 +303,7 @@ class Results:
         """
         filled = session.require_fill()
         with self._changing(session) as change:
-            new, outcome = change.stage_outcome(filled.outcome, self._options)
+            new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
             new = change.stage_mask(new, filled.mask)
             entry = change.reviewed_entry(new, outcome)
             return change.finish(new, outcome, entry, replace_existing=replace_existing)
@@ -322,7 +321,7 @@ class Results:
                     f"{session.item.target}: there is no result that the original could replace"
                 )
             unchanged = Outcome(Status.UNCHANGED, RESTORED)
-            new, outcome = change.stage_outcome(unchanged, self._options)
+            new, outcome = change.stage_outcome(unchanged, self._options(change.records))
             entry = change.reviewed_entry(new, outcome)
             return change.finish(new, outcome, entry, replace_existing=replace_existing)
 
@@ -434,10 +433,25 @@ class Results:
         The photos themselves may be open, and a run may have cleaned them into the same folder: it
         must find there what is decided here.
         """
-        is_run = self._opened.mode == "run"
-        if not is_run and name not in Journal(output).rows:
+        is_run, journal = self._opened.mode == "run", Journal(output)
+        if not is_run and name not in journal.rows:
             return None
-        return Records(output, name, needs_report=is_run)
+        return Records(output, name, journal, needs_report=is_run)
+
+    def _options(self, records: Records | None) -> images.SaveOptions:
+        """Return how a photo is saved: as its own run saved it, or as the command line says."""
+        return self._saving(None if records is None else records.settings)
+
+    def download_options(self, item: Item) -> images.SaveOptions:
+        """Return how a photo is written for download: as it would be saved."""
+        if item.target is None or item.output is None:
+            return self._saving(None)
+        return self._saving(settings_of_result(Journal(item.output), item.name))
+
+    def _saving(self, run: Settings | None) -> images.SaveOptions:
+        opened = self._opened
+        settings = opened.settings if run is None else combined(run, opened.given)
+        return images.SaveOptions.from_settings(settings)
 
 
 def _remove_parts(item: Item, output: Path) -> None:

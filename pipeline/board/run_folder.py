@@ -10,7 +10,7 @@ import logging
 import shlex
 from collections.abc import Iterator
 from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -128,7 +128,38 @@ def settings_of(run: RunEntry) -> Settings:
     Args:
         run: the report's ``run``.
     """
-    recorded = run.get("settings")
+    return _settings(run.get("settings"))
+
+
+def settings_of_result(journal: Journal, name: str) -> Settings | None:
+    """Return the settings that a photo's result was made with; None if no run knows them.
+
+    Several runs may have written into one folder, each with its own settings.
+
+    Args:
+        journal: the journal of the output folder.
+        name: the photo's name in it.
+    """
+    row = journal.rows.get(name)
+    recorded = None if row is None else journal.settings.get(row.get("made_with", ""))
+    return None if recorded is None else _settings(recorded)
+
+
+def combined(run: Settings, given: Settings) -> Settings:
+    """Return a run's settings, changed by those of the command line."""
+    keeps_all = not given.strip_metadata and "all" in (run.keep_metadata, given.keep_metadata)
+    return replace(
+        run,
+        device=given.device,
+        lossless=run.lossless or given.lossless,
+        offline=run.offline or given.offline,
+        strip_metadata=run.strip_metadata or given.strip_metadata,
+        keep_metadata="all" if keeps_all else "known",
+    )
+
+
+def _settings(recorded: object) -> Settings:
+    """Return recorded settings, see ``settings_of``."""
     if not isinstance(recorded, dict):
         return Settings()
     known = {
@@ -189,14 +220,18 @@ class Records:
     Attributes:
         row: the journal's row of the photo; None if it has none.
         made_with: the settings of the last run, by their name in the journal, if it knows them.
+        settings: those of the photo's result; None if they are unknown.
     """
 
-    def __init__(self, folder: Path, name: str, *, needs_report: bool = True) -> None:
-        """Read the files, and finish saves that a crash cut short.
+    def __init__(
+        self, folder: Path, name: str, journal: Journal, *, needs_report: bool = True
+    ) -> None:
+        """Read the report, and finish saves that a crash cut short.
 
         Args:
             folder: the run's output folder.
             name: the photo's name in the report.
+            journal: the folder's journal, just read.
             needs_report: refuse a folder without a report; else only the journal is written there.
 
         Raises:
@@ -207,12 +242,13 @@ class Records:
         self._report: Report | None = None
         with nullcontext() if needs_report else suppress(UsageError):
             self._report = load_report(folder)
-        self._journal = Journal(folder)
-        recover(folder, self._journal)
-        rows = self._journal.rows
+        self._journal = journal
+        recover(folder, journal)
+        rows = journal.rows
         self.row = rows.get(name)
         known = [row["made_with"] for row in rows.values() if "made_with" in row]
         self.made_with = known[-1] if known else None
+        self.settings = settings_of_result(journal, name)
 
     def claim(
         self, row: JournalRow, replaced: Stamp | None, dropped_mask: PurePosixPath | None = None

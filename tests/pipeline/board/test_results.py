@@ -500,6 +500,26 @@ class TestPhotosOfARun:
         assert not entry_of(run, "b.jpg").get("reviewed")
         assert {p["status"] for p in command(run.parent / "photos")} == {"skipped"}
 
+    def test_each_photo_is_saved_with_the_settings_of_its_own_run(
+        self, run: Path, album: Board
+    ) -> None:
+        photos, later = run.parent / "photos", run.parent / "later"
+        command(photos, overwrite=True, strip_metadata=True)
+        later.mkdir()
+        shutil.copy(photos / "a.png", later / "d.png")
+        command(later)
+        assert not load(run)["run"]["settings"]["strip_metadata"]
+        for opened in (Board(run_folder.open_run(run)), album):
+            fill(opened, "b.jpg")
+            downloaded, _ = opened.download("b.jpg", "result")
+            opened.save("b.jpg")
+            for result in (run / "b.jpg", downloaded):
+                assert b"a description" not in result.read_bytes()
+            opened.restore("b.jpg")
+            assert b"a description" not in (run / "b.jpg").read_bytes()
+            opened.close()
+        assert b"a description" in (photos / "b.jpg").read_bytes()
+
     def test_a_photo_that_no_run_knows_is_saved_as_without_a_run(
         self, run: Path, album: Board
     ) -> None:

@@ -138,6 +138,7 @@ def board_changed(
         made = Record("board", str(item.source), None, command=command, sure=sure)
         model.records[path] = made
         if not model.is_mask(path):
+            _check_metadata(model, path, record, after, action)
             _check_result(model, path, item, after, action)
 
     for path, record in gone:
@@ -181,6 +182,18 @@ def _is_another(record: Record, source: Path) -> bool:
     if record.source in (None, str(source)):
         return False
     return not source.is_file() or digest(source.read_bytes()) != record.made_from
+
+
+def _check_metadata(
+    model: Model, path: str, earlier: Record | None, after: Look, action: str
+) -> None:
+    """Check that a photo is saved as the run saved it that made the result before."""
+    seen = content_of(after[path])
+    if seen is None or earlier is None or earlier.maker == "user" or not earlier.sure:
+        return
+    command = earlier.command
+    if action != "put_back" and command is not None and seen.stripped != command.has("strip"):
+        model.found("other metadata", f"{path}, which {command} had made")
 
 
 def _check_result(model: Model, path: str, item: Item, after: Look, action: str) -> None:

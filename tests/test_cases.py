@@ -22,8 +22,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
-from remove_objects.pipeline.batch import find
-from remove_objects.pipeline.images.suffixes import RAW_SUFFIXES, SUFFIXES
+from remove_objects.pipeline.images import suffixes
 from tests.pipeline.test_no_home import NOBODY
 
 ROOT = Path(__file__).parents[1]
@@ -405,7 +404,8 @@ def test_a_case(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip(case.needs)
-    monkeypatch.setattr(find, "SUFFIXES", SUFFIXES - RAW_SUFFIXES)  # as without the extra raw
+    # As without the extra raw.
+    monkeypatch.setattr(suffixes, "SUFFIXES", suffixes.SUFFIXES - suffixes.RAW_SUFFIXES)
     folder = copied(case.folder, tmp_path)
     case.prepare(folder)
     if case.before:

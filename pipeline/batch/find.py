@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
-from ..images.suffixes import SUFFIXES
+from ..images.suffixes import is_readable
 from ..storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
 from ..storage.location import Location, RemotePath, is_plain_name
 from .left_out import Exclusions, is_apple_double, is_system_folder
@@ -226,8 +226,7 @@ def why_missing(given: Location) -> str:
 
 def is_photo(name: str) -> bool:
     """Whether a file is a photo by its name."""
-    stem, _, ending = name.rpartition("/")[2].rpartition(".")
-    return bool(stem) and f".{ending.lower()}" in SUFFIXES and not is_apple_double(name)
+    return is_readable(name) and not is_apple_double(name)
 
 
 def _photo(source: Location, relative: PurePosixPath, root: Location, key: str) -> InputPhoto:

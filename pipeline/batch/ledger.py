@@ -25,6 +25,7 @@ from ..storage.location import (
 )
 from ..storage.stamp import Stamp, fingerprint
 from ..system.atomic import is_file
+from ..system.text import some
 from ..types import Status
 from . import made_with as made
 from .earlier import as_earlier, is_result_of, with_present_mask
@@ -49,9 +50,6 @@ _FIRST_SETTINGS = frozenset(
         *("offline", "compare", "prefilter", "strip_metadata"),
     )
 )
-#: Number of photos that a message names.
-_NAMED = 3
-
 
 #: A sentence about one photo, and about several.
 _Note: TypeAlias = tuple[str, str]
@@ -510,7 +508,7 @@ class Ledger:
 
     def _conflict_message(self, conflicts: Sequence[_Conflict]) -> str:
         """Say which results stand in the way, how they differ, and what the user can do."""
-        names = _some([conflict.name for conflict in conflicts])
+        names = some([conflict.name for conflict in conflicts])
         differing: dict[str, Any] = {}
         for conflict in conflicts:
             differing |= conflict.earlier
@@ -578,7 +576,7 @@ def _refusal_notes(refused: Sequence[Entry], folder: Location, *, sure: bool) ->
         if len(in_the_way) > 1:
             what = f"{len(in_the_way)} files {whose} stay"
         yield (
-            f"{folder}: {what} where results would go ({_some(in_the_way)}), and these photos are "
+            f"{folder}: {what} where results would go ({some(in_the_way)}), and these photos are "
             "not cleaned; move the files away, or use --overwrite"
         )
     changed = [entry["input"] for entry in refused if entry["output"] is not None]
@@ -586,7 +584,7 @@ def _refusal_notes(refused: Sequence[Entry], folder: Location, *, sure: bool) ->
         what = "1 result stays although its photo or mask"
         if len(changed) > 1:
             what = f"{len(changed)} results stay although their photos or masks"
-        yield f"{folder}: {what} changed ({_some(changed)}); the report says why, and what to do"
+        yield f"{folder}: {what} changed ({some(changed)}); the report says why, and what to do"
 
 
 def _link_notes(names: Sequence[str], folder: Location) -> Iterator[str]:
@@ -596,15 +594,9 @@ def _link_notes(names: Sequence[str], folder: Location) -> Iterator[str]:
         if len(names) > 1:
             what = f"{len(names)} photos have links in the places of their results or masks"
         yield (
-            f"{folder}: {what} ({_some(names)}), and nothing is written there; remove "
+            f"{folder}: {what} ({some(names)}), and nothing is written there; remove "
             f"{'it' if len(names) == 1 else 'them'}, and run the same command again"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location | None]:

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from .. import images
 from ..errors import PhotoError, UsageError
-from ..images.suffixes import RAW_SUFFIXES, SUFFIXES
+from ..images.suffixes import RAW_SUFFIXES, is_readable
 from ..storage.fetch import local_copy
 from ..storage.layout import JOURNAL_NAME
 from ..storage.location import Location, RemotePath, is_plain_name
+from ..system.text import all_of, some
 from .left_out import is_system_folder
 from .names import InputPhoto, folded
 from .passed_over import UNREAD_PICTURE, kind_of
@@ -44,8 +45,8 @@ _MARKED = re.compile(
 _OF_CAMERAS = {".jpg", ".jpeg", ".jpe", ".jfif", ".heic", ".heif", ".hif", ".avif", *RAW_SUFFIXES}
 #: Begins the reason of a photo that the one mask for all photos does not fit.
 OTHER_SHAPE = "the mask for all photos has another shape: "
-#: So many names are shown in a sentence.
-_SHOWN = 3
+#: So many ways to understand masks have sentences of their own.
+_WAYS = 3
 
 
 class Photo(Protocol):
@@ -146,7 +147,7 @@ def find_masks(place: Location, output: Location) -> OwnMasks:
         raise UsageError(f"{place}: no such folder of masks, and no such file")
     masks, unread = [], []
     for name, file in listed:
-        if _is_readable(name):
+        if is_readable(name):
             masks.append(MaskFile.of(file, name))
         elif kind_of(PurePosixPath(name).name) == UNREAD_PICTURE:
             unread.append(name)
@@ -157,32 +158,34 @@ def find_masks(place: Location, output: Location) -> OwnMasks:
 def _local_files(folder: Path, output: Location) -> Iterator[tuple[str, Location]]:
     """Yield the files below a folder, with their names; links to folders are followed.
 
-    Folders of thumbnails and trash, and results of earlier runs, hold no masks.
+    Folders of thumbnails and trash, and results of earlier runs, hold no masks. Every folder is
+    searched once. Links wait for the folders that are none: whose masks lie there under their own
+    names.
     """
-    skipped = {output.resolve()} if isinstance(output, Path) else set()
+    seen = {output.resolve()} if isinstance(output, Path) else set()
 
     def fail(error: OSError) -> None:
         raise UsageError(f"{error.filename}: cannot be listed ({error.strerror})") from error
 
-    for where, folders, files in os.walk(folder, onerror=fail, followlinks=True):
-        kept = []
-        for name in sorted(folders):
-            real = Path(where, name).resolve()
-            left_out = is_system_folder(name, Path(where).name) or (real / JOURNAL_NAME).is_file()
-            if real not in skipped and not left_out:
-                skipped.add(real)  # a circle of links ends here
-                kept.append(name)
-        folders[:] = kept
-        below = PurePosixPath(Path(where).relative_to(folder).as_posix())
-        for name in files:
-            path = Path(where, name)
-            if path.is_file():
-                yield str(below / name), path
+    waiting = [folder]
+    while waiting:
+        top = waiting.pop(0)
+        if top.resolve() in seen:
+            continue
+        for where, names, files in os.walk(top, onerror=fail):
+            here = Path(where)
+            seen.add(here.resolve())
+            inner = [here / name for name in sorted(names) if not _holds_no_masks(here / name)]
+            waiting += [path for path in inner if path.is_symlink()]
+            # Links among them are not followed here.
+            names[:] = [path.name for path in inner if path.resolve() not in seen]
+            for path in (here / name for name in files):
+                if path.is_file():
+                    yield path.relative_to(folder).as_posix(), path
 
 
-def _is_readable(name: str) -> bool:
-    stem, _, ending = name.rpartition("/")[2].rpartition(".")
-    return bool(stem) and f".{ending.lower()}" in SUFFIXES
+def _holds_no_masks(folder: Path) -> bool:
+    return is_system_folder(folder.name, folder.parent.name) or (folder / JOURNAL_NAME).is_file()
 
 
 def _composed(name: str) -> str:
@@ -284,7 +287,7 @@ def _refuse_same_stems(photos: Iterable[MaskFile], folder: Location) -> None:
         by_stem.setdefault(photo.base.casefold(), []).append(photo)
     for same in by_stem.values():
         if len(same) > 1 and any(not _is_of_camera(photo.name) for photo in same):
-            names = _and([photo.name for photo in same])
+            names = all_of([photo.name for photo in same])
             stem = PurePosixPath(same[0].name).stem
             raise UsageError(
                 f"{folder} holds masks and photos, and {names} have one name: is one the mask of "
@@ -319,9 +322,7 @@ def match(photos: Sequence[Photo], masks: OwnMasks) -> Matched:
     """
     if masks.is_file:
         return Matched((masks.place,) * len(photos))
-    files = tuple(
-        m for m in masks.files if PurePosixPath(m.name).suffix.lower() not in RAW_SUFFIXES
-    )
+    files = tuple(m for m in masks.files if not _is_raw(m.name))
     masks = replace(masks, files=files)
     matching = _Matching(files)
     for fold in (str, _loose):
@@ -409,13 +410,13 @@ def _refuse_several(photos: Sequence[Photo], found: Mapping[int, Sequence[MaskFi
     for i, masks in sorted(found.items()):
         if len(masks) > 1:
             raise UsageError(
-                f"{photos[i].source} has several masks, {_and([mask.name for mask in masks])}: "
+                f"{photos[i].source} has several masks, {all_of([mask.name for mask in masks])}: "
                 "leave the right one in the folder, or join them into one"
             )
     for mask, sharing in _sharing(found):
         stems = {_stem(photos[i].given_names[0]) for i in sharing}
         if len(stems) > 1 and len({_loose(stem) for stem in stems}) == 1:
-            names = _and([str(photos[i].given_names[0]) for i in sharing])
+            names = all_of([str(photos[i].given_names[0]) for i in sharing])
             raise UsageError(
                 f"{mask} would be the mask of {names}, whose names differ in case only: "
                 "call it by the full name of one of them"
@@ -440,16 +441,16 @@ def _notes(
     if without:
         what = "1 photo has" if len(without) == 1 else f"{len(without)} photos have"
         stay = "stays as it is" if len(without) == 1 else "stay as they are"
-        yield f"{what} no mask in {masks.place} and {stay}: {_some(without)}"
+        yield f"{what} no mask in {masks.place} and {stay}: {some(without)}"
     used = {mask.name for several in found.values() for mask in several}
     idle = [m.name for m in masks.files if m.name not in used and not _is_hidden(m.name)]
     if idle:
         what = "1 mask belongs" if len(idle) == 1 else f"{len(idle)} masks belong"
-        yield f"{masks.place}: {what} to no photo: {_some(idle)}"
+        yield f"{masks.place}: {what} to no photo: {some(idle)}"
     if without and masks.unread:
         yield f"{masks.place}: {_unread(masks.unread)}"
     for name, sharing in _sharing(found):
-        yield f"{name} is the mask of {_and([str(photos[i].given_names[0]) for i in sharing])}"
+        yield f"{name} is the mask of {all_of([str(photos[i].given_names[0]) for i in sharing])}"
 
 
 def told_of(entries: Sequence[Entry]) -> Iterator[str]:
@@ -464,7 +465,7 @@ def told_of(entries: Sequence[Entry]) -> Iterator[str]:
     if empty:
         what = "1 mask is empty, and its photo stays as it is"
         many = f"{len(empty)} masks are empty, and their photos stay as they are"
-        yield f"{what if len(empty) == 1 else many}: {_some(empty)}"
+        yield f"{what if len(empty) == 1 else many}: {some(empty)}"
     yield from _told_of_understood(entries)
     inverted = _warned(entries, images.MOSTLY_WHITE)
     if inverted:
@@ -472,14 +473,14 @@ def told_of(entries: Sequence[Entry]) -> Iterator[str]:
         many = f"{len(inverted)} masks remove most of their photos"
         yield (
             f"{what if len(inverted) == 1 else many} and may be inverted; white removes, black "
-            f"stays: {_some(inverted)}"
+            f"stays: {some(inverted)}"
         )
     turned = _warned(entries, images.EITHER_WAY)
     if turned:
         what = "1 mask" if len(turned) == 1 else f"{len(turned)} masks"
         yield (
             f"{what} may be drawn on stored pixels, which EXIF turns; look whether the right place "
-            f"was removed: {_some(turned)}"
+            f"was removed: {some(turned)}"
         )
 
 
@@ -493,7 +494,7 @@ def _told_of_shape(entries: Sequence[Entry]) -> Iterator[str]:
         return
     what = "1 photo has" if len(others) == 1 else f"{len(others)} photos have"
     stay = "stays as it is" if len(others) == 1 else "stay as they are"
-    names = _some([entry["input"] for entry in others])
+    names = some([entry["input"] for entry in others])
     yield f"{what} another shape than the mask for all photos and {stay}: {names}"
 
 
@@ -506,14 +507,14 @@ def _told_of_understood(entries: Sequence[Entry]) -> Iterator[str]:
                 way = warning.removeprefix(images.UNDERSTOOD)
                 by_way.setdefault(way, []).append(entry["input"])
     ways = sorted(by_way, key=lambda way: -len(by_way[way]))
-    for way in ways[:_SHOWN]:
+    for way in ways[:_WAYS]:
         names = by_way[way]
         what = "1 mask is" if len(names) == 1 else f"{len(names)} masks are"
-        yield f"{what} not white on black: {way}: {_some(names)}"
-    rest = [name for way in ways[_SHOWN:] for name in by_way[way]]
+        yield f"{what} not white on black: {way}: {some(names)}"
+    rest = [name for way in ways[_WAYS:] for name in by_way[way]]
     if rest:
         what = "1 mask was" if len(rest) == 1 else f"{len(rest)} masks were"
-        yield f"{what} understood in another way; the report says how: {_some(rest)}"
+        yield f"{what} understood in another way; the report says how: {some(rest)}"
 
 
 def _warned(entries: Sequence[Entry], begin: str) -> list[str]:
@@ -538,24 +539,14 @@ def _nothing_matched(photos: Sequence[Photo], masks: OwnMasks) -> str:
     how = f"if {files[0]} is its mask, call it {stem}{PurePosixPath(files[0]).suffix}"
     if len(files) == 1:
         how += f"; if it is for every photo, give the file: --masks {masks.place / files[0]}"
-    return f"no photo has a mask in {masks.place}, which holds {_some(files)}: {wanted}; {how}"
+    return f"no photo has a mask in {masks.place}, which holds {some(files)}: {wanted}; {how}"
 
 
 def _unread(names: Sequence[str]) -> str:
     """Say what becomes of pictures of a kind that is not read."""
     what = "1 picture is" if len(names) == 1 else f"{len(names)} pictures are"
-    return f"{what} of a kind that is not read, such as PSD; export as PNG: {_some(names)}"
+    return f"{what} of a kind that is not read, such as PSD; export as PNG: {some(names)}"
 
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.split("/"))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
-
-
-def _and(names: Sequence[str]) -> str:
-    shown = list(names[:_SHOWN]) + [f"{len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]

@@ -21,6 +21,12 @@ LOSSY_SUFFIXES = frozenset(
 _LOSSLESS = format_named("PNG").suffixes[0]
 
 
+def is_readable(name: str) -> bool:
+    """Whether a file, by its name or a path with slashes, has a format that is read."""
+    stem, _, ending = name.rpartition("/")[2].rpartition(".")
+    return bool(stem) and f".{ending.lower()}" in SUFFIXES
+
+
 def added_suffix(name: str, *, lossless: bool, raw_output: str) -> str:
     """Return the ending that a photo's result has behind the photo's name if it is changed.
 

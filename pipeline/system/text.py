@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+#: Number of names that a sentence shows.
+SHOWN = 3
 
 
 def printable(text: str) -> str:
@@ -16,6 +20,19 @@ def printable(text: str) -> str:
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
         for c in text
     )
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are: ``a, b, c and 5 more``."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
+
+
+def all_of(names: Sequence[str]) -> str:
+    """Return names of which all are meant: ``a and b``, or ``a, b, c and 5 more``."""
+    if not 1 < len(names) <= SHOWN:
+        return some(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def redacted(text: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
-from remove_objects.pipeline.batch.own_masks import MaskFile
+from remove_objects.pipeline.batch.own_masks import MaskFile, find_masks
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.scan import Plan, plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
@@ -243,6 +243,19 @@ def test_raw_files_thumbnails_and_earlier_results_are_no_masks(tmp_path: Path) -
     plan = plan_run([p / "a.jpg"], tmp_path / "out", masks=p)
     assert given(plan, p) == {"a.jpg": "a_mask.png"}
     assert plan.told == ()
+
+
+def test_every_folder_of_masks_is_searched_once_under_its_own_name(tmp_path: Path) -> None:
+    """A link, also one that comes first, neither hides a folder nor shows it again."""
+    touch(tmp_path / "m", "rome/a.png", "b.png")
+    for link, place in (("again", "m"), ("about", "m/rome")):
+        (tmp_path / "m" / link).symlink_to(tmp_path / place)
+    found = find_masks(tmp_path / "m", tmp_path / "cleaned").files
+    assert [mask.name for mask in found] == ["b.png", "rome/a.png"]
+    assert planned(tmp_path, ["rome/a.jpg", "b.jpg"], []) == {
+        "rome/a.jpg": "rome/a.png",
+        "b.jpg": "b.png",
+    }
 
 
 def test_output_among_masks_and_links(tmp_path: Path) -> None:

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
-from remove_objects.pipeline.batch import find
 from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.images.suffixes import RAW_SUFFIXES, SUFFIXES
+from remove_objects.pipeline.images import suffixes
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.location import parse_location
 from tests.support.plans import relatives, touch
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _without_the_extra_raw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "SUFFIXES", SUFFIXES - RAW_SUFFIXES)
+    monkeypatch.setattr(suffixes, "SUFFIXES", suffixes.SUFFIXES - suffixes.RAW_SUFFIXES)
 
 
 #: Files of folders that programs and disks make: none is a photo of the user.

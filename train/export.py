@@ -20,6 +20,8 @@ from .tasks.base import NetworkTask
 #: Source and terms of the picture folders, by the beginning of their names.
 TERMS = {
     "scenes/train": "one photo per ImageNet class, BSDS500 train, Urban100: research",
+    "scenes/street": "streets, from pedestrian sets without a licence: research",
+    "scenes/rooms": "Houses-dataset (arXiv 1609.08399), no licence: research",
     "segmentation/voc_train": "Pascal VOC / SBD, Flickr terms: research",
     "segmentation/ccp_person": "Clothing Co-Parsing, Apache-2.0 repository, photo rights unclear",
     "segmentation/human": "Human-Segmentation-Dataset, web images, rights unclear",

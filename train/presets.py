@@ -80,6 +80,12 @@ def _segmenter() -> type[NetworkTask]:
     return Distillation
 
 
+def _object_refiner() -> type[NetworkTask]:
+    from .tasks.object_refiner import ObjectRefinerTask
+
+    return ObjectRefinerTask
+
+
 def _scene_classifier() -> type[NetworkTask]:
     from .tasks.scene_classifier import ClassifierTask
 
@@ -391,8 +397,9 @@ MODELS: dict[str, Model] = {
             "average": _AVERAGE,
         },
     ),
-    # The two networks that are not inpainters keep their numbers in their tasks.
+    # The networks that are not inpainters keep their numbers in their tasks.
     "compact-segmenter": Model(task=_segmenter),
+    "object-refiner": Model(task=_object_refiner),
     "scene-classifier": Model(task=_scene_classifier),
 }
 

@@ -49,6 +49,26 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def labelled_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder for the refiner: five photos of a red person from near, and five scenes."""
+    folder = tmp_path_factory.mktemp("people")
+    rng = np.random.default_rng(0)
+    images, labels = (folder / "segmentation/ccp_person" / name for name in ("images", "labels"))
+    for path in (images, labels, folder / "scenes/train"):
+        path.mkdir(parents=True)
+    for i in range(5):
+        coarse = rng.integers(0, 160, (5, 6, 3), np.uint8)
+        scene = cv2.resize(coarse, (200, 220), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / "scenes/train" / f"{i}.jpg"), scene)
+        label = np.zeros((220, 200), np.uint8)
+        cv2.ellipse(label, (100, 110), (40 + i, 80), 10 * i, 0, 360, 15, -1)
+        scene[label > 0] = (0, 0, 230)  # BGR
+        cv2.imwrite(str(images / f"{i}.png"), scene)
+        cv2.imwrite(str(labels / f"{i}.png"), label)
+    return folder
+
+
 def channels_last(conv: nn.Conv2d) -> tuple[int, ...]:
     """A convolution's shape in TensorFlow: (out, h, w, in), depthwise (1, h, w, channels)."""
     out, before, h, w = conv.weight.shape

@@ -18,7 +18,11 @@ INPAINTERS = tuple(name for name, model in MODELS.items() if model.paper)
 
 
 def test_every_inpainter_has_both_presets() -> None:
-    assert set(INPAINTERS) == set(MODELS) - {"compact-segmenter", "scene-classifier"}
+    assert set(INPAINTERS) == set(MODELS) - {
+        "compact-segmenter",
+        "object-refiner",
+        "scene-classifier",
+    }
     for model in MODELS.values():
         assert bool(model.paper) == bool(model.shipped) == bool(model.why)
 

@@ -388,9 +388,10 @@ def _refuse_in_pipe(args: argparse.Namespace) -> None:
     if given:
         raise UsageError(f"{given[0]} belongs to a folder of results; leave it out with -")
     for stream, what in ((sys.stdin, "input"), (sys.stdout, "output")):
-        if stream.isatty():
+        if stream is None or stream.isatty():
+            state = "closed" if stream is None else "a terminal"
             raise UsageError(
-                f"the standard {what} is a terminal; redirect it: "
+                f"the standard {what} is {state}; redirect it: "
                 "remove-objects --class person - < a.jpg > b.jpg"
             )
 
@@ -401,6 +402,8 @@ def _listed(name: str | None) -> list[Location]:
         return []
     from .batch.file_list import read_list
 
+    if name == "-" and sys.stdin is None:
+        raise UsageError("--files-from -: the standard input is closed; give the list to it")
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:

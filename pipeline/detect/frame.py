@@ -37,6 +37,8 @@ NEAR_LINE = 1.5
 NEARLY_ALL, ALL, MOST = 0.9, 0.97, 0.6
 #: Share of the side along which the margin may end before the line.
 BEFORE = 0.03
+#: The same for a side with writing on it, if the three other sides have margins of its colour.
+WRITTEN = 0.35
 #: Largest difference of the colours of two opposite margins, in levels of 255.
 ALIKE = 24
 #: Positions along a side that are measured, at most.
@@ -90,8 +92,8 @@ def find_margins(rgb: Pixels, mask: Mask | None = None) -> dict[str, Margin]:
     masks = {side: None if mask is None else _from(side, mask) for side in SIDES}
     if not any(_border(views[side], masks[side]) for side in SIDES):
         return {}
-    wide = _certain_frame(_found(views, masks, WIDEST_FRAME))
-    return {**_accepted(_found(views, masks, WIDEST)), **wide}
+    wide = _certain_frame(_with_written(_found(views, masks, WIDEST_FRAME)))
+    return {**_accepted(_with_written(_found(views, masks, WIDEST))), **wide}
 
 
 def _found(
@@ -111,7 +113,8 @@ def _found(
 def _certain_frame(found: dict[str, Margin]) -> dict[str, Margin]:
     """The margins, which may be wide, of a frame around the whole picture or of two drawn bars."""
     if len(found) == 4 and all(
-        margin.share >= NEARLY_ALL and _are_alike(found["top"], margin) for margin in found.values()
+        (margin.share >= NEARLY_ALL or margin.before > BEFORE) and _are_alike(found["top"], margin)
+        for margin in found.values()
     ):
         return found
     return {
@@ -127,6 +130,17 @@ def _are_alike(one: Margin, other: Margin) -> bool:
     """Whether two margins have one colour, but for the light of a scan."""
     difference = np.abs(eight_bits(one.colour).astype(int) - eight_bits(other.colour))
     return bool(difference.max() <= ALIKE)
+
+
+def _with_written(found: dict[str, Margin]) -> dict[str, Margin]:
+    """The margins without those that something interrupts, unless the other three prove one."""
+    plain = {side: margin for side, margin in found.items() if margin.before <= BEFORE}
+    if len(found) < 4 or len(plain) != 3:
+        return plain
+    (written,) = found.keys() - plain.keys()
+    others = plain.values()
+    proven = sum(margin.share >= NEARLY_ALL for margin in others) >= 2
+    return found if proven and all(_are_alike(found[written], m) for m in others) else plain
 
 
 def covered(margins: dict[str, Margin], shape: tuple[int, ...]) -> dict[str, Mask]:
@@ -284,7 +298,7 @@ def _fitted(
     away = ends - margin.line(length)[columns.astype(np.int64)]
     share = float(((np.abs(away) <= NEAR_LINE) & step).mean())
     before = float((away < -NEAR_LINE).mean())
-    if share < MOST or before > BEFORE:
+    if share < MOST or before > WRITTEN:
         return None
     return replace(margin, share=share, before=before)
 

@@ -44,10 +44,13 @@ def taken_mark(path: Path) -> str | None:
 def _original(tiff: bytes) -> str | None:
     from PIL import Image
 
+    from .open import quiet
+
     exif = Image.Exif()
     try:
-        exif.load(tiff)
-        tags = exif.get_ifd(_EXIF_IFD)
+        with quiet():  # Pillow would warn of damaged EXIF on the terminal
+            exif.load(tiff)
+            tags = exif.get_ifd(_EXIF_IFD)
         original, fraction = tags.get(_ORIGINAL), tags.get(_FRACTION)
     except Exception:  # Pillow raises whatever a damaged structure leads to
         return None

@@ -42,6 +42,10 @@ _MARKUP = re.compile(r"data:[\w.+-]+/|<\s*(?:svg|img|\?xml)|\{\s*\\?\"[^\"]{1,80
 _NO_TEXT = frozenset(("Cc", "Cs", "Co", "Cn"))
 #: Bytes of UTF-16 that are all ASCII. Only the letters of few scripts are, and never so many.
 _ASCII_RUN = re.compile(rb"[\t\n\r -~]{96,}")
+#: Marks and format characters: accents, zero-width spaces and joiners.
+_NO_WIDTH = frozenset(("Mn", "Me", "Cf"))
+#: Symbols such as emoji in one text, at most; each may be a byte of a picture.
+_MOST_SYMBOLS = 96
 _WHITE = frozenset("\t\n\r")
 
 
@@ -58,8 +62,33 @@ def is_known_text(text: str, longest: int = LONGEST_TEXT) -> bool:
         return False
     if len(text) < _WINDOW:
         return True
+    plain = _plain(text)
     encoded = text.encode()
-    return not (_MARKUP.search(text) or may_hold_picture(encoded) or _is_mixed(text))
+    return not (
+        _MARKUP.search(plain)
+        or may_hold_picture(encoded)
+        or _is_mixed(plain)
+        or _has_many_symbols(plain)
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a text without what hides an encoding from the eye, and from ``_is_mixed``.
+
+    Full-width letters become ASCII; accents and characters of no width, also between all others,
+    go.
+    """
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in apart if unicodedata.category(c) not in _NO_WIDTH)
+
+
+def _has_many_symbols(text: str) -> bool:
+    """Whether a text has more symbols than any caption: emoji and Braille have 256 and more."""
+    if text.isascii():
+        return False
+    return sum(unicodedata.category(c) == "So" for c in text) > _MOST_SYMBOLS
 
 
 def _within_utf16(text: str) -> Iterator[str]:

@@ -177,6 +177,17 @@ def test_terminals_are_refused(
     assert "the standard output is a terminal" in capsys.readouterr().err
 
 
+def test_closed_streams_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a service, or after ``<&-``: Python has no stream then."""
+    monkeypatch.setattr("sys.stdin", None)
+    assert cli.main([*PERSON, "-"]) == 2
+    assert "the standard input is closed" in capsys.readouterr().err
+    assert cli.main([*PERSON, "--files-from", "-"]) == 2
+    assert "the standard input is closed" in capsys.readouterr().err
+
+
 def test_the_command_in_a_pipe_prints_nothing_else(mask: Path, tiny_weights: Path) -> None:
     """Through the real streams, where C code could print; and into a reader that goes away."""
     printing = COMMAND.replace(

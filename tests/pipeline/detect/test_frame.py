@@ -99,6 +99,18 @@ def test_a_broad_bar_alone_is_no_margin() -> None:
         assert not {"top", "bottom"} & set(found)
 
 
+@pytest.mark.parametrize("foot", [30, 60])
+@pytest.mark.parametrize("quality", [None, 90])
+def test_handwriting_on_a_polaroid_does_not_hide_its_margin(quality: int | None, foot: int) -> None:
+    photo, frame = framed(CREAM, (10, foot, 10, 10), quality=quality)
+    photo = photo.copy()
+    cv2.putText(photo, "July 1974", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (60, 60, 70), 1)
+    found = margins(photo)
+    assert (found != frame).mean() < 0.01
+    # The writing alone proves nothing: without the other sides it may be a street sign.
+    assert "bottom" not in find_margins(photo[20:, 20:-20])
+
+
 def test_an_object_that_covers_the_margin_does_not_hide_it() -> None:
     photo, frame = framed(WHITE)
     over = np.zeros_like(frame)

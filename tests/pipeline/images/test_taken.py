@@ -37,6 +37,15 @@ def test_a_camera_without_a_clock_tells_nothing(original: str, tmp_path: Path) -
     assert time_taken(tmp_path / "a.jpg") is None
 
 
+def test_damaged_exif_prints_no_warning(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    whole = exif("2024:05:01 10:00:00").tobytes()
+    (tmp_path / "a.jpg").write_bytes(whole[6:14] + b"\0\x05" + whole[16:22])
+    time_taken(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(b"MM\0*\0\0\0\x08\0\x03abc")
+    time_taken(tmp_path / "b.jpg")
+    assert not list(recwarn)
+
+
 def test_files_without_a_time(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").write_bytes(b"II*\0" * 5000)

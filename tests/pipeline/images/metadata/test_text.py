@@ -52,6 +52,13 @@ ENCODINGS: dict[str, Callable[[bytes], str]] = {
     "bits": lambda raw: "".join(f"{byte:08b}" for byte in raw),
     "Latin-1": lambda raw: raw.decode("latin-1"),
     "UTF-16": lambda raw: raw[: len(raw) // 2 * 2].decode("utf-16-le", "replace"),
+    "full-width base64": lambda raw: "".join(
+        chr(ord(c) + 0xFEE0) for c in base64.b64encode(raw).decode()
+    ),
+    "base64 with spaces of no width": lambda raw: "\u200b".join(base64.b64encode(raw).decode()),
+    "base64 with accents": lambda raw: "\u0301".join(base64.b64encode(raw).decode()),
+    "Braille": lambda raw: "".join(chr(0x2800 + byte) for byte in raw),
+    "emoji": lambda raw: "".join(chr(0x1F300 + byte) for byte in raw),
     "JSON": lambda raw: json.dumps({"prompt": {"3": {"inputs": {"image": "x" * 90}}}}),
     "data URI": lambda raw: "A caption. " * 9 + "data:image/png,0",
 }
@@ -63,6 +70,8 @@ TEXTS = [
     "Людина біля стіни, Київ, 2024. ",
     "東京タワーの前に立つ男性。2025年11月28日撮影。",
     "© 2025 Jane Doe, all rights reserved. jane.doe@example.com, +49 30 1234567, example.com ",
+    "Đường phố Hà Nội vào buổi sáng, người đàn ông đứng bên bức tường gạch đỏ. ",
+    "Été à la plage avec les copains, c'était génial, on y retourne l'année prochaine! 🏖️☀️ ",
     "(Photo by John A. Smith/Getty Images/AFP) *** Local Caption *** 00012345 ",
     "ImageMagick 6.9.11-60 Q16 x86_64 2021-01-25 https://imagemagick.org; libheif 1.17 ",
 ]

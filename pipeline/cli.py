@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import __version__
 from ..models.categories import CLASSES
@@ -70,9 +70,17 @@ exit codes:
 After 1 and 130 the same command resumes."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a call without listing every option first."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with code 2."""
+        self.exit(2, f"{self.prog}: {printable(message)} ({self.prog} --help lists the options)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    p = argparse.ArgumentParser(
+    p = _Parser(
         "remove-objects",
         description="Remove people, cars, animals and other objects from photos and folders of "
         "photos, with a quality report on every photo.",
@@ -312,7 +320,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run_in_pipe(args)
         result, comparison = _run(args, shlex.join(["remove-objects", *map(redacted, arguments)]))
     except RemoveObjectsError as error:
-        print(f"remove-objects: {error}", file=sys.stderr)
+        print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, PhotoError) else 2
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
@@ -401,6 +409,10 @@ def _listed(name: str | None) -> list[Location]:
     if name is None:
         return []
     from .batch.file_list import read_list
+    from .images.suffixes import SUFFIXES
+
+    if Path(name).suffix.lower() in SUFFIXES:
+        raise UsageError(f"--files-from {name}: a photo, and no list; give it without --files-from")
 
     if name == "-" and sys.stdin is None:
         raise UsageError("--files-from -: the standard input is closed; give the list to it")
@@ -479,12 +491,16 @@ def _print_result(
             print(f"the report also tells of {len(result.others)} {photos} of earlier runs")
     for photo in result.photos:
         if photo["status"] == "failed":
-            print(
-                f"failed: {printable(photo['input'])}: {printable(photo['error'] or '')}",
-                file=sys.stderr,
-            )
+            print(f"failed: {printable(_failure(photo))}", file=sys.stderr)
     if result.stopped:
         print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
+
+
+def _failure(photo: Entry) -> str:
+    """Return a photo's name and its error, which often begins with the photo's file too."""
+    name, error = photo["input"], photo["error"] or ""
+    file, _, rest = error.partition(": ")
+    return f"{name}: {rest if file == name or file.endswith(f'/{name}') else error}"
 
 
 def _page(report: Location) -> str:

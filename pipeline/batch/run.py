@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ... import __version__
 from ..config import Settings, resolve_classes
 from ..errors import OutputError, UnreadableError, UnwritableError, UsageError
+from ..images import DROPPED
 from ..remover import ObjectRemover
 from ..report.files import SCHEMA_VERSION
 from ..storage.layout import REPLACED
@@ -43,10 +45,14 @@ if TYPE_CHECKING:
     from ..report.schema import Entry, Report, RunEntry
 
 log = logging.getLogger(__name__)
+#: For what the entries of the photos tell too.
+log_of_photos = logging.getLogger(f"{__name__}.photos")
 
 #: Keys of ``BatchSettings`` that the report's settings leave out: folders do not change the
 #: pictures, and their addresses may hold passwords.
 _FOLDERS = ("output", "masks", "truth")
+#: So many kinds of dropped metadata are named.
+_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ def remove_folder(
         foreign_reports = _keep_foreign_reports(output, stopped)
         kept = _kept_notes(output, kept_before)
         notes = [*_metadata_notes(settings), *plan.notes, *memory]
-        of_files = [*_mask_notes(entries), *foreign_reports, *kept]
+        of_files = [*_photo_notes(entries), *foreign_reports, *kept]
         warnings = [*notes, *decided.notes, *facts.warnings, *of_files]
         if stopped:
             stopped += (
@@ -263,12 +269,31 @@ def _refuse_changed(journal: Journal, output: Output) -> None:
         )
 
 
-def _mask_notes(entries: Sequence[Entry]) -> list[str]:
-    """Return, and log, sentences about the users' own masks of finished photos."""
-    notes = list(own_masks.told_of(entries))
+def _photo_notes(entries: Sequence[Entry]) -> list[str]:
+    """Return, and log, sentences about what the entries of several photos say alike."""
+    notes = [*own_masks.told_of(entries), *_dropped_notes(entries)]
     for note in notes:
-        log.warning("%s", printable(note))
+        log_of_photos.warning("%s", printable(note))
     return notes
+
+
+def _dropped_notes(entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield a sentence about the metadata that this run dropped, the commonest first."""
+    names: Counter[str] = Counter()
+    photos = 0
+    for entry in entries:
+        dropped = [w.removeprefix(DROPPED) for w in entry["warnings"] if w.startswith(DROPPED)]
+        if dropped and entry["status"] != Status.SKIPPED.value:
+            photos += 1
+            names.update(name for text in dropped for name in text.split(" and ")[0].split(", "))
+    if photos:
+        shown = ", ".join(name for name, _ in names.most_common(_NAMES))
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        whose = "a photo" if photos == 1 else f"{photos} photos"
+        yield (
+            f"metadata of {whose} were dropped, because they may still show what was removed: "
+            f"{shown}{more} (--keep-metadata all keeps them)"
+        )
 
 
 def _kept_notes(output: Output, before: tuple[int, int]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..images.suffixes import SUFFIXES
 from ..storage.fetch import local_copy
 from ..storage.location import Location
 from ..system.signals import Stop
-from .run import remove_folder
+from .run import log_of_photos, remove_folder
 from .settings import BatchSettings
 
 #: What messages call the photo.
@@ -88,7 +88,8 @@ def clean_bytes(
             _copy_mask(mask, folder / _MASK)
         own = None if mask is None else (folder / _MASK).parent
         batch = replace(batch, output=folder / "out", masks=own)
-        result = remove_folder([photo], settings, batch, stop=stop)
+        with _without_sentences_about_photos():
+            result = remove_folder([photo], settings, batch, stop=stop)
         if not result.photos:
             raise OutputError(result.stopped or "stopped")
         entry = result.photos[0]
@@ -98,6 +99,16 @@ def clean_bytes(
         cleaned = (folder / "out" / entry["output"]).read_bytes()
         warnings = tuple(_renamed(warning, names) for warning in entry["warnings"])
         return Streamed(cleaned, entry["status"], _renamed(entry["reason"], names), warnings)
+
+
+@contextmanager
+def _without_sentences_about_photos() -> Iterator[None]:
+    """Keep off the terminal what the one photo's entry tells too; they name the temporary file."""
+    before, log_of_photos.disabled = log_of_photos.disabled, True
+    try:
+        yield
+    finally:
+        log_of_photos.disabled = before
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Photos and masks in and out of files: the names that the rest of the program uses."""
 
+from .carried import DROPPED
 from .masks import (
     EITHER_WAY,
     EMPTY,
@@ -19,6 +20,7 @@ from .strip import strip_photo
 from .write import WriteResult, write_photo
 
 __all__ = [
+    "DROPPED",
     "EITHER_WAY",
     "EMPTY",
     "MAX_PIXELS",

@@ -17,6 +17,8 @@ from .metadata.icc import known_profile
 from .metadata.xmp import known_xmp
 from .native import Metadata, Native
 
+#: Begins the sentence that names what was dropped.
+DROPPED = "dropped metadata: "
 #: Names of dropped metadata in one sentence.
 _MOST_NAMES = 8
 
@@ -114,4 +116,4 @@ def _told(names: Iterable[str]) -> tuple[str, ...]:
         return ()
     shown = ", ".join(different[:_MOST_NAMES])
     more = len(different) - _MOST_NAMES
-    return (f"dropped metadata: {shown}{f' and {more} more' if more > 0 else ''}",)
+    return (f"{DROPPED}{shown}{f' and {more} more' if more > 0 else ''}",)

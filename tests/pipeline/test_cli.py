@@ -63,10 +63,46 @@ def test_exit_2_says_what_was_wrong(
 @pytest.mark.parametrize(
     "arguments", [["--dilate", "many"], ["--workers", "0"], ["--route", "sky"]]
 )
-def test_options_that_cannot_be_are_exit_2(folder: Path, arguments: list[str]) -> None:
+def test_options_that_cannot_be_are_exit_2(
+    folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["--class", "person", *arguments, str(folder)])
     assert stop.value.code == 2
+    # One line: the list of all options would hide it.
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert arguments[0] in message
+    assert "remove-objects --help" in message
+
+
+def test_a_failed_photo_is_named_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "b.png").write_bytes(b"no picture")
+    assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert "b.png" not in said.out
+    assert [line.count("b.png") for line in said.err.splitlines() if "b.png" in line] == [1]
+    assert "failed: b.png: not a picture" in said.err
+
+
+def test_an_error_controls_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--class", "person", "gone\x1b[31m.png"]) == 2
+    assert "gone\\x1b[31m.png" in capsys.readouterr().err
+
+
+def test_metadata_that_were_dropped_are_told_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report had them alone, where nobody looks who misses a maker note a year later."""
+    for name in ("b", "c"):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x927C] = b"notes of a camera"
+        Image.fromarray(scene()).save(folder / f"{name}.jpg", exif=exif)
+    for _ in range(2):
+        assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert said.count("metadata of 2 photos were dropped") == 1  # not again where all are skipped
+    assert "removed: MakerNote (--keep-metadata all keeps them)" in said
 
 
 def test_verbose_has_a_line_for_every_photo(

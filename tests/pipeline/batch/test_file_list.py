@@ -99,6 +99,14 @@ def test_a_list_that_cannot_be_used_is_a_wrong_call(
     assert says in capsys.readouterr().err
 
 
+def test_a_photo_in_place_of_a_list_is_refused(
+    listed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its bytes were read as names, and filled the terminal."""
+    assert cli.main(["--class", "person", "--files-from", "a.png"]) == 2
+    assert "--files-from a.png: a photo, and no list" in capsys.readouterr().err
+
+
 def test_no_input_at_all_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--class", "person"]) == 2
     assert "--files-from" in capsys.readouterr().err

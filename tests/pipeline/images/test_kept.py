@@ -12,7 +12,8 @@ import pytest
 from remove_objects.pipeline.images import read_photo, write_photo
 from remove_objects.pipeline.images import write as writing
 from remove_objects.pipeline.images.formats.table import encode
-from remove_objects.pipeline.images.native import Metadata, Native, Sheet
+from remove_objects.pipeline.images.kept import lost_metadata
+from remove_objects.pipeline.images.native import Layout, Metadata, Native, Sheet
 from tests.support.planted import PLANTED
 from tests.support.scenes import scene
 from tests.support.tiffs import ASCII, tiff
@@ -62,3 +63,20 @@ def test_a_tag_that_an_encoder_cuts_is_noticed(
     assert about_metadata(tmp_path / "a.tif", tmp_path / "o.tif") == [
         "the TIFF file could not hold its tags 270"
     ]
+
+
+def test_a_lost_comment_and_a_lost_block_are_noticed() -> None:
+    wanted = Native(
+        "GIF",
+        Layout("RGB"),
+        Metadata(blocks=((0xED, b"captions"), (0xFE, b"a comment"))),
+        options={"comment": b"a comment"},
+    )
+    assert lost_metadata(wanted, wanted, turned=False) == ()
+    fewer = replace(wanted, metadata=Metadata(blocks=wanted.metadata.blocks[1:]))
+    assert lost_metadata(wanted, fewer, turned=False) == (
+        "the GIF file could not hold its other blocks of metadata",
+    )
+    assert lost_metadata(wanted, replace(wanted, options={}), turned=False) == (
+        "the GIF file could not hold its comment",
+    )

@@ -53,3 +53,13 @@ def test_files_without_a_time(tmp_path: Path) -> None:
     assert [time_taken(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")] == [
         None
     ] * 4
+
+
+@pytest.mark.parametrize(("before", "is_found"), [(7, True), (8, False)])
+def test_what_looks_like_a_header_is_passed_over_a_few_times(
+    before: int, is_found: bool, tmp_path: Path
+) -> None:
+    """Each costs a parse of what follows, and pixels may hold thousands."""
+    content = b"II*\0\0\0\0\0" * before + exif("2024:05:01 10:00:00").tobytes()[6:]
+    (tmp_path / "a.heic").write_bytes(content)
+    assert (time_taken(tmp_path / "a.heic") is not None) is is_found

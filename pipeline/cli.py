@@ -145,9 +145,10 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         "--masks",
         type=_location,
         metavar="DIR|FILE",
-        help="use your own masks and segment nothing: white removes, drawn on the photo as viewers "
-        "show it (upright). DIR holds them under the photos' relative names (a.png, a.jpg.png, "
-        "a_mask.png, a_mask001.png); FILE is for every photo of its shape (docs/masks.md)",
+        help="remove what your own masks mark, and nothing else: white removes, drawn on the photo "
+        "as viewers show it (upright). DIR holds them under the photos' relative names (a.png, "
+        "a.jpg.png, a_mask.png, a_mask001.png); FILE is for every photo of its shape "
+        "(docs/masks.md)",
     )
     group.add_argument(
         "--segmenter",

@@ -184,8 +184,9 @@ def remove_folder(
         ledger = Ledger(plan.output, output, settings, batch, classes, journal)
         decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
         decided.entries += _missing_entries(plan)
-        memory = list(filter(None, [memory_note(batch, len(decided.tasks))]))
-        for note in (*plan.told, *memory, *decided.notes):
+        of_options = (memory_note(batch, len(decided.tasks)), _classes_note(batch, classes))
+        known_before = [note for note in of_options if note]
+        for note in (*plan.told, *known_before, *decided.notes):
             log.warning("%s", printable(note))
         if progress:
             progress(len(plan.photos), None)
@@ -197,7 +198,7 @@ def remove_folder(
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
         foreign_reports = _keep_foreign_reports(output, stopped)
         kept = _kept_notes(output, kept_before)
-        notes = [*_metadata_notes(settings), *plan.notes, *memory]
+        notes = [*_metadata_notes(settings), *plan.notes, *known_before]
         of_files = [*_photo_notes(entries), *foreign_reports, *kept]
         warnings = [*notes, *decided.notes, *facts.warnings, *of_files]
         if stopped:
@@ -311,6 +312,16 @@ def _kept_notes(output: Output, before: tuple[int, int]) -> list[str]:
     if (count, size) != before:
         log.warning("%s", note)
     return [note]
+
+
+def _classes_note(batch: BatchSettings, classes: Sequence[str]) -> str | None:
+    """Say what the classes are for beside the user's own masks; None without one of the two."""
+    if batch.masks is None or not classes:
+        return None
+    return (
+        "the masks alone say what is removed: --class only measures whether the class is still "
+        "seen there; to remove both, clean with --masks, then with --class and --add"
+    )
 
 
 def _metadata_notes(settings: Settings) -> list[str]:

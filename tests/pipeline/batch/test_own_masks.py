@@ -389,6 +389,17 @@ def test_the_terminal_says_how_the_commonest_kinds_of_masks_were_understood(
     assert "2 masks were understood in another way; the report says how: " in told[3]
 
 
+def test_a_class_beside_masks_removes_nothing_more_and_that_is_told(
+    home: Path, red_is_person: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask().save("m/a.png")
+    assert (
+        cli.main([*OPTIONS, "--class", "person", "--masks", "m", "-o", "cleaned", "p/a.png"]) == 0
+    )
+    assert "the masks alone say what is removed" in capsys.readouterr().err
+    assert entries()["a.png"]["residue"] is not None
+
+
 def test_an_empty_mask_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("L", picture().size).save("m/a.png")
     mask().save("m/b.png")

@@ -108,9 +108,9 @@ def test_the_result_is_that_of_a_folder(temporary: Path, pipe: Pipe, tmp_path: P
     assert (code, out[:4]) == (0, b"\x89PNG")
 
 
-def test_a_sentence_never_names_the_temporary_photo(pipe: Pipe) -> None:
-    Image.new("L", (160, 120)).save("empty.png")
-    code, _, said = pipe(encoded(scene()), "--no-probe", "--masks", "empty.png")
+def test_a_sentence_never_names_the_temporary_photo(pipe: Pipe, tmp_path: Path) -> None:
+    Image.new("L", (160, 120)).save(tmp_path / "empty.png")
+    code, _, said = pipe(encoded(scene()), "--no-probe", "--masks", str(tmp_path / "empty.png"))
     assert (code, said.count("\n")) == (0, 1)
     assert said.startswith("remove-objects: unchanged: its own mask is empty")
 

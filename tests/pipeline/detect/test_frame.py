@@ -119,6 +119,24 @@ def test_an_object_that_covers_the_margin_does_not_hide_it() -> None:
     assert np.array_equal(margins(photo, over), frame)
 
 
+def test_dust_on_a_scan_does_not_hide_its_margin() -> None:
+    photo, frame = framed(WHITE, (20, 20, 0, 0), grain=1.5)
+    photo[5:15:3, 3::12] = 60
+    assert (margins(photo) != frame).mean() < 0.01
+
+
+@pytest.mark.parametrize("what", ["colours", "towers"])
+def test_opposite_sides_of_two_colours_or_with_things_on_them_are_no_margins(what: str) -> None:
+    """A bright sky above and a dark road below; towers before a sky, and their reflections."""
+    photo, frame = framed(WHITE, (20, 20, 0, 0), grain=1.5)
+    assert np.array_equal(margins(photo), frame)
+    if what == "colours":
+        photo[-20:] = 255 - photo[-20:]
+    else:
+        photo[8:20, 50:65] = photo[-20:-8, 50:65] = 90
+    assert not find_margins(photo)
+
+
 def test_what_is_no_margin() -> None:
     rows, columns = np.mgrid[:160, :240]
     wall = np.full((160, 240, 3), 236.0)

@@ -47,6 +47,10 @@ MOST = 128
 OBJECT = 0.4
 #: Share of a coarse component that must be found in the refined object: else the coarse one counts.
 CONFIRMED = 0.3
+#: What belongs to an object is connected with its coarse component, and lies within so many pixels
+#: of the network of it or where the coarse probability is at least this share of the threshold. So
+#: a motorbike does not follow its rider, and a leg that the segmenter half saw is found.
+REACH, FAINT = 16, 0.2
 #: The edge reaches from the first alpha to the second. The hole is widened by this share of its
 #: width, which is large where it is soft (blur, hair), and by so many pixels more: of the photo, or
 #: of the network where those are larger. A width of more pixels of the network than ``WIDEST`` is
@@ -217,7 +221,8 @@ def refine(refiner: Refiner, rgb: Pixels, coarse: FloatArray, threshold: float) 
             batch, boxes, places, refiner.alphas(pictures, hints), strict=True
         ):
             ids = _nearest(labels[place], size)
-            alpha = _confirmed(alpha, _resized(alike[place], size), ids)
+            hint = _resized(alike[place], size)
+            alpha = _attached(_confirmed(alpha, hint, ids), hint, ids)
             refined.append(Refined(box, _own(alpha, ids, crop.labels)))
     if len(order) > MOST:
         others = dilate_square(np.isin(labels, order[MOST:]), 1)
@@ -364,12 +369,12 @@ def _resized(image: _Array, size: tuple[int, int]) -> _Array:
     return resize(image, size, cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
-def _nearest(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.int64]:
+def _nearest(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.int32]:
     """Labels at the network's size."""
-    return resize(labels.astype(np.float32), size, cv2.INTER_NEAREST).astype(np.int64)
+    return resize(labels.astype(np.float32), size, cv2.INTER_NEAREST).astype(np.int32)
 
 
-def _confirmed(alpha: FloatArray, coarse: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
+def _confirmed(alpha: FloatArray, coarse: FloatArray, labels: NDArray[np.int32]) -> FloatArray:
     """The alpha, and the coarse probability of every component that the network does not confirm.
 
     The network may be wrong about an edge, but does not decide whether there is an object.
@@ -389,7 +394,26 @@ def _confirmed(alpha: FloatArray, coarse: FloatArray, labels: NDArray[np.int64])
     return np.where(around, np.maximum(alpha, np.minimum(coarse, 1)), alpha)
 
 
-def _own(alpha: FloatArray, labels: NDArray[np.int64], own: Sequence[int]) -> FloatArray:
+def _attached(alpha: FloatArray, coarse: FloatArray, labels: NDArray[np.int32]) -> FloatArray:
+    """The alpha without what is apart from every coarse component, or far from it.
+
+    Args:
+        alpha: hw.
+        coarse: hw, ``OBJECT`` where the coarse probability is at the threshold.
+        labels: hw, the coarse components.
+    """
+    if not labels.any():
+        return alpha
+    near = (depth_inside(labels == 0) <= REACH) | (coarse >= FAINT * OBJECT)
+    found = alpha >= OBJECT
+    _, parts = cv2.connectedComponents((found & near).astype(np.uint8), connectivity=8)
+    attached = np.zeros(int(parts.max()) + 1, bool)
+    attached[parts[labels > 0]] = True
+    attached[0] = False
+    return np.where(found & ~attached[parts], 0, alpha).astype(np.float32)
+
+
+def _own(alpha: FloatArray, labels: NDArray[np.int32], own: Sequence[int]) -> FloatArray:
     """The alpha of a crop's own objects: where no object of another crop is nearer.
 
     Args:

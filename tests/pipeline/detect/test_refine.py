@@ -146,7 +146,7 @@ def test_work_and_memory_follow_the_object_and_not_the_photo() -> None:
     (given,) = refiner.given
     assert given.shape[0] == 1
     assert max(given.shape[1:3]) == refine.SIDE
-    assert peak < height * width / 4  # bytes
+    assert peak < height * width / 2  # bytes; the photo has six times as many
     found = refine.refined_mask(refined, height, width)
     assert found.sum() == pytest.approx(300 * 500, rel=0.03)
 
@@ -171,13 +171,27 @@ def test_parts_side_by_side_share_a_crop_and_objects_far_apart_do_not() -> None:
 
 
 def test_a_crop_speaks_for_its_own_objects_only() -> None:
-    labels = np.zeros((32, 64), np.int64)
+    labels = np.zeros((32, 64), np.int32)
     labels[8:24, 4:20], labels[8:24, 44:60] = 1, 2
     own = refine._own(np.ones((32, 64), np.float32), labels, [1])
     assert own[:, :31].all()
     assert not own[:, 33:].any()
     both = refine._own(np.ones((32, 64), np.float32), labels, [1, 2])
     assert both.all()
+
+
+def test_what_is_apart_from_the_segmenters_object_or_far_from_it_stays() -> None:
+    rgb = grey(240, 320, Box(100, 60, 60, 90))
+    coarse = coarse_of(rgb)
+    rgb[60:150, 170:185] = (255, 0, 0)  # beside it
+    rgb[100:110, 79:100] = (255, 0, 0)  # connected, and long
+    found = refine.refined_holes(SeesRed(), rgb, coarse, THRESHOLD, 0)
+    assert found[64:146, 104:156].all()
+    assert not found[:, 169:].any()
+    assert found[104, 96]
+    assert not found[:, :86].any()
+    coarse[12:14, 9:13] = np.maximum(coarse[12:14, 9:13], 0.15)  # the segmenter half saw it
+    assert refine.refined_holes(SeesRed(), rgb, coarse, THRESHOLD, 0)[104, 82]
 
 
 def test_an_object_that_the_network_does_not_confirm_keeps_its_coarse_mask() -> None:

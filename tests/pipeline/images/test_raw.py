@@ -225,3 +225,8 @@ def test_what_is_no_camera_file_gives_no_more_than_the_size() -> None:
         file = Tiff(io.BytesIO(block))
         assert set(file.directory(file.first).values) == {274, 34665}
         assert camera_xmp(io.BytesIO(content)) is None
+
+
+def test_8_of_16_bits_are_rounded() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16)
+    assert np.array_equal(raw.to_8_bits(every), np.round(every / 257))

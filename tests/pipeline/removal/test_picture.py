@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.removal.picture import picture_of
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Mask, Outcome, Photo, Pixels, Status
@@ -66,6 +67,31 @@ def test_a_framed_photo_is_cleaned_as_the_photo_is(remover: ObjectRemover, colou
         ]
         (compared,) = outcome.compared.values()
         assert np.array_equal(compared[~outcome.mask], whole[~outcome.mask])
+
+
+def test_what_an_object_covers_of_the_margin_gets_the_margins_colour(
+    remover: ObjectRemover,
+) -> None:
+    whole = framed(255, scene(person=(60, 90, 30, 30)))
+    rows, columns = np.nonzero(red(whole))
+    whole[rows.max() :, columns.min() : columns.max() + 1] = (255, 0, 0)
+    mask = red(whole)
+    assert mask[-1].any()
+    outcome = clean(remover, Photo(whole), mask)
+    assert outcome.result is not None
+    assert (outcome.result[-BORDER:] == 255).all()
+    assert not red(outcome.result).any()
+
+
+def test_a_cut_out_has_no_margins() -> None:
+    whole = framed(255, scene())
+    alpha = np.full(whole.shape[:2], 255, np.uint8)
+    assert picture_of(Photo(whole, alpha), None) is not None
+    alpha[30:40, 30:40] = 0
+    picture = picture_of(Photo(whole, alpha), None)
+    assert picture is not None
+    assert not picture.margins
+    assert np.array_equal(picture.outside, alpha == 0)
 
 
 def red(rgb: Pixels, beyond: int = 0) -> Mask:

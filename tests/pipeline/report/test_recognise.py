@@ -9,6 +9,7 @@ import pytest
 
 from remove_objects.pipeline.report.files import REPORTS, write_reports
 from remove_objects.pipeline.report.recognise import HEAD_BYTES, is_report
+from remove_objects.pipeline.report.spreadsheet import COLUMNS
 from tests.support.pages import RUN, entry, hole
 
 STORED = Path(__file__).parents[1] / "batch" / "stored_run_0_1_0" / "finished"
@@ -28,6 +29,8 @@ def test_reports_of_this_version_and_of_the_first_are_recognised(name: str, tmp_
     [
         *((name, b"") for name in REPORTS),
         *((name, b"the user's own") for name in REPORTS),
+        ("report.csv", ",".join(COLUMNS).encode()),  # cut off, or written by another program
+        ("report.csv", ",".join(COLUMNS).encode() + b"\n"),
         ("report.json", b'{"schema_version": 1, "photos": []}'),
         ("report.json", json.dumps({"run": {"version": "1"}, "photos": []}).encode()),
         ("report.csv", b"input,output,amount\r\n1,2,3\r\n"),

@@ -31,7 +31,12 @@ from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
 from .storage.location import Location, parse_location
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
-from .system.standard_streams import output_for_bytes, read_input
+from .system.standard_streams import (
+    drop_output,
+    open_closed_errors,
+    output_for_bytes,
+    read_input,
+)
 from .system.text import printable, redacted
 
 if TYPE_CHECKING:
@@ -309,6 +314,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code; see ``EPILOG``."""
+    open_closed_errors()
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     logging.basicConfig(
@@ -326,7 +332,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return STOPPED_AT_ONCE
-    _print_result(result, comparison, args)
+    try:
+        _print_result(result, comparison, args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:  # a full disk, a reader that is gone; the report has it all
+        drop_output()
+        print(f"remove-objects: the summary is not printed ({error.strerror})", file=sys.stderr)
     failed = any(photo["status"] == "failed" for photo in result.photos)
     bad = result.stopped or failed or result.mask_fits_none
     return 1 if bad or (comparison and comparison.worse) else 0

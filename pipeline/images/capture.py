@@ -44,7 +44,7 @@ def capture(
         not record.lossy if captured.lossless is None else captured.lossless,
         captured.options,
         captured.coded,
-        turn,
+        captured.turn or turn,
         captured.dropped,
     )
     return native, captured.warnings

@@ -9,6 +9,29 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import BinaryIO
 
 
+def open_closed_errors() -> None:
+    """Open standard error if it is closed, as services and ``2>&-`` do, so that nothing fails.
+
+    The descriptor is opened too: otherwise the next file gets it, and the messages of libraries.
+    """
+    if sys.stderr is not None:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(nowhere, 2)
+    sys.stderr = os.fdopen(nowhere, "w")
+
+
+def drop_output() -> None:
+    """Send to nowhere what Python would write to standard output at its end, and fail."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def read_input(limit: int) -> bytes:
     """Return the bytes of the standard input, at most ``limit`` and one more."""
     return sys.stdin.buffer.read(limit + 1)

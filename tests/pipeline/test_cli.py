@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import logging
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -29,6 +33,31 @@ def test_exit_0_and_a_summary(folder: Path, capsys: pytest.CaptureFixture[str]) 
     # What a person opens; report.json lies beside it.
     assert str(folder.parent / "cleaned" / "report.html") in capsys.readouterr().out
     assert (folder.parent / "cleaned" / "a.png").is_file()
+
+
+def test_a_summary_that_cannot_be_printed_is_no_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its log is on a full disk; every result and the report are written."""
+
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sys.stdout", Full())
+    assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 0
+    assert "the summary is not printed (No space left" in capsys.readouterr().err
+
+
+def test_a_closed_standard_error_is_no_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert cli.main(["--class", "person", "--no-probe", str(folder)]) == 0
+    assert cli.main(["--class", "person", str(folder / "none")]) == 2
+    logging.basicConfig(force=True, handlers=[logging.NullHandler()])
+    assert sys.stderr is not None
+    sys.stderr.close()
 
 
 def test_exit_1_names_the_failed_photo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,7 @@ class Captured:
         lossless: whether this file's compression is lossless; None if the format decides.
         warnings: about properties that cannot be kept.
         dropped: for ``Native.dropped``.
+        turn: for ``Native.turn``, where loading turned the pixels; None if it did not.
     """
 
     blocks: tuple[tuple[Any, bytes], ...] = ()
@@ -64,6 +65,7 @@ class Captured:
     lossless: bool | None = None
     warnings: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    turn: int | None = None
 
 
 #: Encodes a sheet with its metadata into a file.

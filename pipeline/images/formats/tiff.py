@@ -80,7 +80,6 @@ _KEPT_COMPRESSIONS = frozenset(
 )
 _PREDICTABLE = frozenset({"tiff_lzw", "tiff_adobe_deflate"})
 _STRIP_BYTES = 1 << 20
-_QUARTER_TURNS = ((5,), (6,), (7,), (8,))
 _TURNED_SIZE = {40962: 40963, 40963: 40962}
 _MAKER_NOTE, _INTEROPERABILITY = 37500, 40965
 _HEADER = b"II*\0\x08\0\0\0"
@@ -188,8 +187,17 @@ def capture(source: Source) -> Captured:
         )
     settings = options(image, source.handle)
     return Captured(
-        options=settings, warnings=warnings, dropped=_names_of_dropped(source.handle, settings)
+        options=settings,
+        warnings=warnings,
+        dropped=_names_of_dropped(source.handle, settings),
+        turn=_stored_orientation(Tiff(source.handle)),
     )
+
+
+def _stored_orientation(file: Tiff) -> int:
+    """Return the orientation of the file's own pixels, which Pillow and OpenCV turn and forget."""
+    numbers = file.numbers(file.directory(file.first).values.get(ORIENTATION))
+    return numbers[0] if len(numbers) == 1 and 1 <= numbers[0] <= 8 else 1
 
 
 def _names_of_dropped(handle: BinaryIO, settings: dict[str, Any]) -> tuple[str, ...]:
@@ -235,8 +243,7 @@ def tags_of(file: Tiff) -> tuple[tuple[Tag, ...], dict[int, dict[int, int]]]:
         each directory's tags, of which 0 is the file's own.
     """
     own = file.directory(file.first).values
-    # Pillow and OpenCV have turned the pixels by now, and Pillow has forgotten the orientation.
-    turned = file.numbers(own.get(ORIENTATION)) in _QUARTER_TURNS
+    turned = _stored_orientation(file) >= 5
     tags: list[Tag] = []
     kinds = {0: {tag: value.kind for tag, value in own.items()}}
     for tag, value in own.items():

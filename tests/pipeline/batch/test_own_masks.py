@@ -490,6 +490,17 @@ def test_a_mask_on_the_stored_pixels_of_a_turned_photo_is_doubted(
     assert len(entries("seen")["t.jpg"]["warnings"]) == 1
 
 
+@pytest.mark.parametrize("turn", [2, 3, 4])
+def test_a_mask_of_a_tiff_that_its_directory_turns_is_warned_of(turn: int, home: Path) -> None:
+    """Pillow turns a TIFF's pixels while it loads them, and forgets the orientation."""
+    Image.new("RGB", (60, 40), (90, 120, 70)).save("p/t.tif", tiffinfo={274: turn})
+    mask = Image.new("L", (60, 40))
+    mask.paste(255, (5, 5, 20, 15))
+    mask.save("m/t.png")
+    assert cli.main([*OPTIONS, "--masks", "m", "-o", "cleaned", "p/t.tif"]) == 0
+    assert f"EXIF orientation {turn}" in entries()["t.tif"]["warnings"][0]
+
+
 def test_a_mask_on_its_side_is_refused_with_the_orientation(home: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -510,10 +510,9 @@ def _print_result(
 
 
 def _failure(photo: Entry) -> str:
-    """Return a photo's name and its error, which often begins with the photo's file too."""
+    """Return a photo's name and its error, which may begin with that name; a mask has it too."""
     name, error = photo["input"], photo["error"] or ""
-    file, _, rest = error.partition(": ")
-    return f"{name}: {rest if file == name or file.endswith(f'/{name}') else error}"
+    return error if error.startswith(f"{name}: ") else f"{name}: {error}"
 
 
 def _page(report: Location) -> str:

@@ -27,17 +27,13 @@ class NetworkSettings:
 
     ``Networks`` caches what it loads, so these never change during its life.
     ``pipeline.removal.request.Removal`` holds the settings that may differ from photo to photo.
-    ``pipeline.config.Settings`` describes each field but the last.
-
-    Attributes:
-        refine: whether the objects' edges are refined, if the weight for it ships.
+    ``pipeline.config.Settings`` describes each field.
     """
 
     segmenter: str = "auto"
     detail: str = "texture"
     device: str = "auto"
     offline: bool = False
-    refine: bool = True
 
     @classmethod
     def from_settings(cls, settings: Settings) -> NetworkSettings:
@@ -46,15 +42,21 @@ class NetworkSettings:
 
 
 class Networks:
-    """Segmenters, refiner, face detector, inpainters and LPIPS, for several threads."""
+    """Segmenters, refiner, face detector, inpainters and LPIPS, for several threads.
 
-    def __init__(self, settings: NetworkSettings | None = None) -> None:
+    Args:
+        settings: which networks, and where they run.
+        refine: whether the objects' edges are refined, if the weight for it ships. Off, the masks
+            are those of a version without it, to compare with.
+    """
+
+    def __init__(self, settings: NetworkSettings | None = None, *, refine: bool = True) -> None:
         self._settings = settings or NetworkSettings()
         self._lock = threading.Lock()
         self._segmenter: segmenters.Chosen | None = None
         self._compact: segmenters.CompactSegmenterAdapter | None = None
         self._refiner: ObjectRefinerAdapter | None = None
-        self._refines: bool | None = None if self._settings.refine else False
+        self._refines: bool | None = None if refine else False
         self._faces: FaceDetector | None = None
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None

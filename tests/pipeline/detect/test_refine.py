@@ -241,8 +241,9 @@ def with_refiner(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return folder
 
 
-def networks(**settings: object) -> Networks:
-    return Networks(NetworkSettings(segmenter="compact", device="cpu", offline=True, **settings))
+def networks(**options: bool) -> Networks:
+    settings = NetworkSettings(segmenter="compact", device="cpu", offline=True)
+    return Networks(settings, **options)
 
 
 def test_there_is_no_refiner_without_its_weight(tiny: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -164,6 +165,9 @@ def cheap_machine() -> Iterator[None]:
         )
         stack.enter_context(patch.object(images, "read_photo", read_photo))
         stack.enter_context(patch.object(files, "write_html", write_page))
+        # After each kill everything is collected: what exists by now needs no look.
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         stack.callback(logging.disable, logging.root.manager.disable)
         logging.disable(logging.WARNING)  # messages to the user
         yield

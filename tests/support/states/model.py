@@ -101,6 +101,7 @@ class Model:
     findings: Counter[str] = field(default_factory=Counter)
     dry: set[str] = field(default_factory=set)
     save_was_killed: bool = False
+    _shown: dict[str, bool] = field(default_factory=dict, repr=False)
 
     def found(self, kind: str, what: str) -> None:
         """Report a broken promise."""
@@ -114,12 +115,12 @@ class Model:
 
     def is_shown(self, path: str) -> bool:
         """Whether a path is that of a result or a mask: in an output folder, not the program's."""
-        root = self.root_of(path)
-        if root is None:
-            return False
-        parts = Path(path).relative_to(root).parts
-        hidden = any(part.startswith(".") for part in parts)
-        return not hidden and parts[0] not in (*REPORTS, "report_files")
+        if path not in self._shown:  # each step asks about every file
+            root = self.root_of(path)
+            parts = () if root is None else Path(path).relative_to(root).parts
+            hidden = not parts or any(part.startswith(".") for part in parts)
+            self._shown[path] = not hidden and parts[0] not in (*REPORTS, "report_files")
+        return self._shown[path]
 
     def is_mask(self, path: str) -> bool:
         """Whether a path is that of a mask."""

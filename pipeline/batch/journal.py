@@ -248,12 +248,17 @@ class Journal:
         if (facts := row.get("facts")) is not None:
             self.facts.append(facts)
 
+    def _first(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a row with its settings, for a journal that somebody removed meanwhile."""
+        settings = self.settings.get(row.get("made_with", ""))
+        return row if settings is None else {**row, "settings": settings}
+
     def _append(self, row: Mapping[str, Any]) -> None:
         """Append a complete line, or, on a full disk, nothing of it."""
-        line = row_line(row)
         try:
             with append_alone(self.path, self.path.parent) as file:
                 end = file.seek(0, os.SEEK_END)
+                line = row_line(row if end else self._first(row))
                 # A crash may have cut the last line; this row begins a new one.
                 if end and (file.seek(end - 1), file.read(1))[1] != b"\n":
                     line = b"\n" + line

@@ -43,6 +43,18 @@ def test_a_later_row_replaces_an_earlier_one(tmp_path: Path) -> None:
     assert Journal(tmp_path).rows["a"]["identity"] == "2"
 
 
+def test_a_journal_that_was_removed_meanwhile_still_holds_the_settings(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    made = {"made_with": "x", "settings": {"dilate": 3}}
+    journal.add(row("a", **made))
+    journal.path.unlink()
+    journal.add(row("b", **made))
+    journal.add(row("c", **made))
+    again = Journal(tmp_path)
+    assert (set(again.rows), again.settings) == ({"b", "c"}, {"x": {"dilate": 3}})
+    assert journal.path.read_bytes().count(b"dilate") == 1
+
+
 def test_a_completed_run_is_an_earlier_one(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.add(row("a", facts={"device": "cpu"}))

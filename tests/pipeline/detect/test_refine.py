@@ -87,7 +87,7 @@ def test_the_mask_ends_where_the_object_does(box: Box) -> None:
     assert (found ^ truth).sum() <= 2 * (box.w + box.h)  # one pixel along the rim
     followed = holes(rgb, None)
     assert not (truth & ~followed).any()
-    assert not (followed & ~dilate(truth, 4)).any()
+    assert not (followed & ~dilate(truth, 6)).any()
 
 
 def test_an_even_radius_widens_the_refined_mask_evenly() -> None:

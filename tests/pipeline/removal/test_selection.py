@@ -65,7 +65,7 @@ def test_where_there_is_a_refiner_the_mask_follows_it(
     left = np.zeros(photo.size, bool)
     left[40:100, 100:120] = True
     assert not (mask.dilate(left, (dilate or 0) - 2) & ~hole_mask).any()
-    widest = 4 if dilate is None else dilate + 2
+    widest = 6 if dilate is None else dilate + 2
     assert not (hole_mask & ~mask.dilate(left, widest)).any()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -94,12 +95,35 @@ class Exclusions:
 def _spec(patterns: tuple[str, ...]) -> Any:
     from pathspec import GitIgnoreSpec
 
-    for pattern in patterns:
-        if not pattern.strip() or "\n" in pattern:
-            raise UsageError(f"--exclude {pattern!r}: is no pattern; give one such as 'thumbs/'")
-    try:
-        return GitIgnoreSpec.from_lines(
-            f"\\{pattern}" if pattern.startswith("#") else pattern for pattern in patterns
+    lines = [f"\\{pattern}" if pattern.startswith("#") else pattern for pattern in patterns]
+    for pattern, line in zip(patterns, lines, strict=True):
+        if why := _why_never(pattern, line):
+            raise UsageError(f"--exclude {pattern!r}: {why}")
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _why_never(pattern: str, line: str) -> str:
+    """Say why a pattern can match no file; empty if it may.
+
+    Args:
+        pattern: as the user wrote it.
+        line: the same, as it stands in a ``.gitignore``.
+    """
+    from pathspec import GitIgnoreSpec
+
+    if not pattern.strip() or "\n" in pattern:
+        return "is no pattern; give one such as 'thumbs/'"
+    if "[[:" in pattern:
+        return "classes such as [:digit:] are not understood; write [0-9]"
+    if {".", "..", ""} & set(pattern.removeprefix("!").strip("/").split("/")):
+        return (
+            "matches no file, because no name relative to a given folder has an empty part, "
+            "'.' or '..'; give a pattern such as 'thumbs/' or '/raw'"
         )
-    except ValueError as error:
-        raise UsageError(f"--exclude: {error}; give patterns as in a .gitignore") from error
+    try:
+        (compiled,) = GitIgnoreSpec.from_lines([line]).patterns
+    except (ValueError, re.error) as error:
+        return f"is no pattern ({error}); give one as in a .gitignore"
+    if compiled.include is None:
+        return "matches no file; a bracket that means itself is written \\[ (or ? for any letter)"
+    return ""

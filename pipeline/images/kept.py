@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .metadata.exif_xmp import orientation, without_orientation
 from .native import Metadata, Native
 
 
@@ -27,7 +28,7 @@ def lost_metadata(wanted: Native, written: Native, *, turned: bool) -> tuple[str
 
 def _lost_blocks(wanted: Metadata, written: Metadata) -> Iterator[str]:
     for name, before, after in (
-        ("EXIF", wanted.exif, written.exif),
+        ("EXIF", *_comparable(wanted.exif, written.exif)),
         ("XMP", wanted.xmp, written.xmp),
         ("colour profile", wanted.icc, written.icc),
     ):
@@ -35,6 +36,13 @@ def _lost_blocks(wanted: Metadata, written: Metadata) -> Iterator[str]:
             yield name
     if set(wanted.blocks) - set(written.blocks):
         yield "other blocks of metadata"
+
+
+def _comparable(before: bytes | None, after: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """Return EXIF of two files without the orientation, if that is the same: 1 may be left out."""
+    if before is None or orientation(before, None) != orientation(after, None):
+        return before, after
+    return without_orientation(before), after and without_orientation(after)
 
 
 def _lost_options(wanted: Native, written: Native) -> Iterator[str]:

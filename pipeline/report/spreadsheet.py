@@ -1,4 +1,7 @@
-"""``report.csv``: the report as a table for spreadsheets, one row for every hole."""
+"""``report.csv``: the report as a table for spreadsheets, one row for every hole.
+
+A photo without holes has one row too.
+"""
 
 from __future__ import annotations
 
@@ -59,9 +62,9 @@ def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHE
     r"""Write the entries of ``report.json`` as a table, atomically.
 
     UTF-8, a comma between cells, photos in the order of their names. One row for every hole, with
-    the photo's columns repeated; photos without holes are in ``report.json`` only. ``None`` is
-    an empty cell. A text that begins with ``= + - @``, a tab or a line end gets an apostrophe
-    before it, so that no spreadsheet runs a file's name as a formula; so does each ``= + - @``
+    the photo's columns repeated; one row, with empty columns of the hole, for a photo without holes
+    (``failed``, ``unchanged``). ``None`` is an empty cell. A text that begins with ``= + - @``, a
+    tab or a line end gets an apostrophe before it, so that no spreadsheet runs a file's name as a formula; so does each ``= + - @``
     behind a semicolon, a tab or another character that a program may take for the separator.
     ``report.json`` has the names as they are. Bytes of a name that are not UTF-8 are written as
     ``\udcff``.
@@ -94,7 +97,7 @@ def _compare_columns(method: str) -> list[str]:
 
 
 def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
-    """One row for each hole of a photo."""
+    """One row for each hole of a photo, and one for a photo without."""
     fidelity: Mapping[str, Any] = photo["fidelity"] or {}
     truth: Mapping[str, Any] = photo.get("truth") or {}
     flat: dict[str, Any] = {
@@ -106,6 +109,9 @@ def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
         **{f"truth_{k}": truth.get(k) for k in PROBE},
     }
     photo_cells = [flat[c] for c in PHOTO]
+    if not photo["holes"]:
+        compared = sum(len(_compare_columns(method)) for method in methods)
+        yield photo_cells + [None] * (len(COLUMNS) - len(PHOTO) + compared)
     for number, hole in enumerate(photo["holes"], 1):
         features = hole.get("signs") or {}
         row = [

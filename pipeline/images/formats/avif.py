@@ -5,6 +5,7 @@ Pillow reads and writes 8 bits, OpenCV 10 and 12 bits with halved chroma, as pho
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from typing import BinaryIO
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from ...types import Pixels
 from ..containers.coding import av1_coding, colour_numbers, with_colour_numbers
+from ..metadata.exif_xmp import without_orientation
 from ..native import Native, Sheet, to_pillow
 from .deep import decode_16_bits, to_rgb_order
 from .format import Captured, Format, Source, pillow_metadata
@@ -56,7 +58,7 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         content = _deep(sheet, native)
     else:
         subsampling = native.options.get("subsampling", "4:4:4")
-        metadata = pillow_metadata(native)
+        metadata = pillow_metadata(_without_orientation(native))
         memory = BytesIO()
         to_pillow(sheet).save(
             memory, "AVIF", quality=_QUALITY, subsampling=subsampling, speed=_SPEED, **metadata
@@ -64,6 +66,14 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
         content = memory.getvalue()
     colours = native.options.get("colours")
     handle.write(content if colours is None else with_colour_numbers(content, colours))
+
+
+def _without_orientation(native: Native) -> Native:
+    """Leave the orientation out of EXIF: pixels lie upright, and Pillow would rebuild the block."""
+    exif = native.metadata.exif
+    if not exif:
+        return native
+    return replace(native, metadata=replace(native.metadata, exif=without_orientation(exif)))
 
 
 def _deep(sheet: Sheet, native: Native) -> bytes:

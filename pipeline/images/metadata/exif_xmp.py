@@ -81,6 +81,32 @@ def upright_exif(exif: bytes, size: tuple[int, int], turn: int = 1) -> bytes | N
     return bytes(data)
 
 
+def without_orientation(exif: bytes) -> bytes | None:
+    """Take the orientation out of EXIF; nothing else moves, so that offsets stay true.
+
+    Args:
+        exif: EXIF from its TIFF header on.
+
+    Returns:
+        The new EXIF; None if it held the orientation alone. A damaged block stays as it is.
+    """
+    try:
+        order, first = _header(exif)
+        (count,) = struct.unpack_from(f"{order}H", exif, first)
+        behind = first + 2 + 12 * count
+        entries = [exif[at : at + 12] for at in range(first + 2, behind, 12)]
+        kept = [e for e in entries if struct.unpack_from(f"{order}H", e)[0] != ORIENTATION]
+    except (struct.error, KeyError):
+        return exif
+    if len(kept) == count or behind > len(exif):
+        return exif
+    if not kept:
+        return None
+    link = exif[behind : behind + 4]
+    directory = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + link
+    return exif[:first] + directory.ljust(behind + len(link) - first, b"\0") + exif[behind + 4 :]
+
+
 def essential_exif(turn: int, dpi: tuple[float, float] | None = None) -> bytes | None:
     """Build EXIF of an orientation and a density (DPI) only; None if neither is needed."""
     entries = [] if turn == 1 else [struct.pack("<HHIHH", ORIENTATION, 3, 1, turn, 0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,9 +166,16 @@ def test_patterns_concern_given_files_too(tmp_path: Path) -> None:
     assert plan.told == ("of the given files, passed over 2 files and folders by --exclude",)
 
 
-@pytest.mark.parametrize("pattern", ["", "  ", "!", "a\nb"])
-def test_what_is_no_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(UsageError, match="--exclude"):
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("", "  ", "!", "a\nb"),
+        *("[", "old[1", "[]", "[9-0]", "a[/]b", "[[:digit:]]*"),
+        *("/", "./old/", "!../a", "a//b"),
+    ],
+)
+def test_what_can_match_nothing_is_refused_by_name(pattern: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"--exclude {pattern!r}: ")):
         BatchSettings(exclude=("*.png", pattern))
     with pytest.raises(UsageError, match="tuple"):
         BatchSettings(exclude="*.png")

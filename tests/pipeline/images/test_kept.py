@@ -8,11 +8,13 @@ from typing import BinaryIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from remove_objects.pipeline.images import read_photo, write_photo
 from remove_objects.pipeline.images import write as writing
 from remove_objects.pipeline.images.formats.table import encode
 from remove_objects.pipeline.images.kept import lost_metadata
+from remove_objects.pipeline.images.metadata.exif_xmp import without_orientation
 from remove_objects.pipeline.images.native import Layout, Metadata, Native, Sheet
 from tests.support.planted import PLANTED
 from tests.support.scenes import scene
@@ -35,6 +37,45 @@ def test_every_format_holds_what_it_is_to_keep(
 ) -> None:
     PLANTED[name](tmp_path / name)
     assert about_metadata(tmp_path / name, tmp_path / "out" / name, **options) == []
+
+
+@pytest.mark.parametrize("suffix", ["avif", "heic", "webp", "png", "tif", "jpg"])
+@pytest.mark.parametrize("turn", [1, 3, 6])
+@pytest.mark.parametrize("artist", ["", "Somebody"])
+def test_an_orientation_is_not_missed(suffix: str, turn: int, artist: str, tmp_path: Path) -> None:
+    """AVIF holds it outside EXIF, where 1 is said by saying nothing."""
+    exif = Image.Exif()
+    exif[274] = turn
+    if artist:
+        exif[315] = artist
+    if suffix == "heic":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    source = tmp_path / f"a.{suffix}"
+    Image.fromarray(scene(64, 96)).save(source, exif=exif.tobytes())
+    assert about_metadata(source, tmp_path / f"o.{suffix}") == []
+    assert (b"Somebody" in (tmp_path / f"o.{suffix}").read_bytes()) == bool(artist)
+
+
+def test_an_avif_keeps_its_exif_byte_for_byte_but_for_the_orientation(tmp_path: Path) -> None:
+    """Maker notes hold offsets into the block, which nothing may move."""
+    exif = Image.Exif()
+    exif[274], exif[315], exif[0x927C] = 6, "Somebody", b"a maker's note" * 3
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    Image.fromarray(scene(64, 96)).save(tmp_path / "a.avif", exif=block)
+    assert about_metadata(tmp_path / "a.avif", tmp_path / "o.avif", keep_all=True) == []
+    source, written = (read_photo(tmp_path / f"{name}.avif").native for name in "ao")
+    assert isinstance(source, Native)
+    assert source.metadata.exif
+    assert isinstance(written, Native)
+    assert written.metadata.exif == without_orientation(source.metadata.exif)
+    assert len(written.metadata.exif or b"") == len(source.metadata.exif)
+
+
+def test_an_orientation_is_taken_out_of_exif() -> None:
+    alone = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    assert without_orientation(alone) is None
+    for damaged in (b"", b"II*\0", alone[:9], alone[:20], b"no EXIF at all"):
+        assert without_orientation(damaged) == damaged
 
 
 @pytest.mark.parametrize("name", ["a.png", "lossless.webp"])

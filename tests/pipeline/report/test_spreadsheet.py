@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from remove_objects.pipeline.errors import UnwritableError
-from remove_objects.pipeline.report.spreadsheet import write_csv
+from remove_objects.pipeline.report.spreadsheet import HOLE, write_csv
 from tests.support.pages import entry, hole
 
 
@@ -19,7 +19,7 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
 
 
-def test_every_hole_has_a_row_and_a_photo_without_holes_has_none(tmp_path: Path) -> None:
+def test_every_hole_has_a_row_and_a_photo_without_holes_has_one(tmp_path: Path) -> None:
     compare = {
         "telea": {"seam": 0.7, "probe": {"l1": 0.2, "psnr": 18.0, "ssim": 0.4, "lpips": None}}
     }
@@ -36,10 +36,18 @@ def test_every_hole_has_a_row_and_a_photo_without_holes_has_none(tmp_path: Path)
             classes={"person": 0.1, "dog": 0.2},
             warnings=["one", "two"],
         ),
-        entry("a.jpg", "unchanged"),
+        entry("a.jpg", "unchanged", holes=[]),
+        entry("c.jpg", "failed", holes=[], reason="not a picture", fidelity=None),
     ]
     write_csv(tmp_path / "report.csv", photos)
-    second, third = read(tmp_path / "report.csv")
+    first, second, third, fourth = read(tmp_path / "report.csv")
+    assert (first["input"], first["status"]) == ("a.jpg", "unchanged")
+    assert (fourth["input"], fourth["status"]) == ("c.jpg", "failed")
+    assert fourth["reason"] == "not a picture"
+    for without in (first, fourth):
+        of_hole = {k: v for k, v in without.items() if k in HOLE or "probe_" in k or "telea" in k}
+        assert len(of_hole) > len(HOLE)
+        assert set(of_hole.values()) == {""}
     assert [second["hole"], third["hole"]] == ["1", "2"]
     assert (second["residue"], second["left_outside"]) == ("0.0", "0.42")
     assert {second["input"], third["input"]} == {"b.jpg"}

@@ -64,8 +64,9 @@ def write_csv(path: Path, photos: Sequence[Entry], placement: Placement = ANYWHE
     UTF-8, a comma between cells, photos in the order of their names. One row for every hole, with
     the photo's columns repeated; one row, with empty columns of the hole, for a photo without holes
     (``failed``, ``unchanged``). ``None`` is an empty cell. A text that begins with ``= + - @``, a
-    tab or a line end gets an apostrophe before it, so that no spreadsheet runs a file's name as a formula; so does each ``= + - @``
-    behind a semicolon, a tab or another character that a program may take for the separator.
+    tab or a line end gets an apostrophe before it, so that no spreadsheet runs a file's name as a
+    formula; so does each ``= + - @`` behind a semicolon, a tab or another character that a program
+    may take for the separator.
     ``report.json`` has the names as they are. Bytes of a name that are not UTF-8 are written as
     ``\udcff``.
 

@@ -41,6 +41,15 @@ _MARKED = re.compile(
     r"|masks?[ _\-]+(?P<rest>.+)",
     re.IGNORECASE | re.DOTALL,
 )
+#: A mask's name that names no photo, such as ``mask.gif``.
+_BARE = re.compile(r"masks?(?:[ _.\-]?\d+)?(?: ?\(\d+\)| copy(?: \d+)?| - Copy)?", re.IGNORECASE)
+#: What sets of pairs add to a photo's name where they add ``mask`` to the mask's: ``x_input.png``
+#: beside ``x_mask.png``, ``img_001.png`` beside ``mask_001.png``.
+_PAIRED = re.compile(
+    r"(?P<end>.+)[ _.\-](?:input|image|img|photo|original|orig)"
+    r"|(?:input|image|img|photo|original|orig)[ _.\-](?P<rest>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
 #: Formats of photos that a mask is hardly ever in: two of them with one stem are one shot.
 _OF_CAMERAS = {".jpg", ".jpeg", ".jpe", ".jfif", ".heic", ".heif", ".hif", ".avif", *RAW_SUFFIXES}
 #: Begins the reason of a photo that the one mask for all photos does not fit.
@@ -70,12 +79,14 @@ class MaskFile:
         name: its name relative to the folder, as it is listed.
         base: its folder and its name without the suffix, in Unicode's composed form (NFC).
         marked: the same without what other programs add; None if they added nothing.
+        is_bare: whether it names no photo: ``mask.png``.
     """
 
     file: Location
     name: str
     base: str
     marked: str | None
+    is_bare: bool = False
 
     @classmethod
     def of(cls, file: Location, name: str) -> MaskFile:
@@ -85,7 +96,13 @@ class MaskFile:
         found = _MARKED.fullmatch(stem)
         photo = None if found is None else found["photo"] or found["rest"]
         marked = None if photo is None else f"{folder}{slash}{photo}"
-        return cls(file, name, f"{folder}{slash}{stem}", marked)
+        is_bare = _BARE.fullmatch(stem) is not None
+        return cls(file, name, f"{folder}{slash}{stem}", marked, is_bare)
+
+    def is_beside(self, known: Collection[str]) -> bool:
+        """Whether it is the mask of a photo among these names and bases."""
+        of = (self.base if PurePosixPath(self.base).suffix else None, self.marked)
+        return any(name is not None and folded(name) in known for name in of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +114,14 @@ class OwnMasks:
         files: the masks in the folder, sorted by name; empty for a single file.
         is_file: whether it is a single file, for every photo of its shape.
         unread: names of pictures in the folder of a kind that is not read, such as PSD, sorted.
+        notes: sentences for the user about files that are named as masks, and are no photos.
     """
 
     place: Location
     files: tuple[MaskFile, ...] = ()
     is_file: bool = False
     unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +248,8 @@ def tell_apart(
 ) -> tuple[list[InputPhoto], OwnMasks]:
     """Separate photos from masks, where a folder holds both: a mask is never cleaned as a photo.
 
-    There a mask has a name such as ``a_mask.png`` or ``a.jpg.png``; every other file is a photo.
+    There a mask has a name such as ``a_mask.png``, ``a.jpg.png`` or ``mask.png``; every other file
+    is a photo. Beside the one mask for all photos other masks may lie, which nobody uses.
 
     Args:
         photos: the photos that were found, masks among them.
@@ -237,14 +257,13 @@ def tell_apart(
         key_of: returns the key of a file.
 
     Returns:
-        The photos and the masks.
+        The photos, and the masks with notes on what was passed over.
 
     Raises:
         UsageError: names do not tell which file is the mask: ``a.jpg`` beside ``a.png``.
     """
     if masks.is_file:
-        key = key_of(masks.place)
-        return [photo for photo in photos if photo.key != key], masks
+        return _without_masks(photos, masks, key_of(masks.place))
     found = {photo.key for photo in photos}
     keyed = [(key_of(mask.file), mask) for mask in masks.files]
     shared = {key: mask for key, mask in keyed if key in found}
@@ -257,25 +276,57 @@ def tell_apart(
     return [photo for photo in photos if photo.key not in are_masks], replace(masks, files=files)
 
 
+def _without_masks(
+    photos: Sequence[InputPhoto], masks: OwnMasks, key: str
+) -> tuple[list[InputPhoto], OwnMasks]:
+    """Return the photos that are neither the mask for all nor named as the mask of one.
+
+    A JPEG is named so only if the photo lies beside it: it may show somebody with a mask.
+    """
+    photos = [photo for photo in photos if photo.key != key]
+    files = {
+        photo.key: MaskFile.of(photo.source, f"{photo.root}/{photo.relative}") for photo in photos
+    }
+    is_mask, known = _mask_test(files.values()), _names_and_bases(files.values())
+    idle = {
+        key
+        for key, file in files.items()
+        if is_mask(file) and (file.is_beside(known) or not _is_of_camera(file.name))
+    }
+    names = tuple(str(photo.relative) for photo in photos if photo.key in idle)
+    return [photo for photo in photos if photo.key not in idle], replace(
+        masks, notes=tuple(_told_of_idle(names))
+    )
+
+
+def _names_and_bases(files: Iterable[MaskFile]) -> frozenset[str]:
+    """Return the names of files with and without their suffix, for comparison."""
+    return frozenset(name for file in files for name in (folded(file.name), folded(file.base)))
+
+
 def _mask_test(files: Collection[MaskFile]) -> Callable[[MaskFile], bool]:
     """Return whether a file is a mask by its name, among photos and masks of one folder.
 
     ``me_mask.jpg`` is a photo, of somebody with a mask, if ``me_mask_mask.png`` is its mask and
-    there is no ``me.jpg``.
+    there is no ``me.jpg``, or ``me_mask.png`` is the mask of that.
     """
     names = {folded(file.name) for file in files}
     bases = {folded(file.base) for file in files}
     marked = {folded(file.marked) for file in files if file.marked is not None}
+    drawn = {folded(file.base) for file in files if not _is_of_camera(file.name)}
 
     def test(file: MaskFile) -> bool:
         if folded(file.base) in names:
             return True
-        if file.marked is None:
+        if file.marked is None and not file.is_bare:
             return False
         name, base = folded(file.name), folded(file.base)
-        has_mask = name in bases or name in marked or base in marked
-        has_photo = folded(file.marked) in bases or folded(file.marked) in names
-        return has_photo or not has_mask
+        if not (name in bases or name in marked or base in marked):
+            return True
+        # It has a mask: is it one, too?
+        if _is_of_camera(file.name) and base in drawn:
+            return False
+        return file.marked is not None and bool({folded(file.marked)} & (bases | names))
 
     return test
 
@@ -328,6 +379,8 @@ def match(photos: Sequence[Photo], masks: OwnMasks) -> Matched:
     for fold in (str, _loose):
         for photo_key in (_full, _stem):
             matching.add(photos, photo_key, fold)
+    for fold in (str, _loose):
+        matching.add_pairs(photos, fold)
     found = matching.found
     if not found:
         raise UsageError(_nothing_matched(photos, masks))
@@ -347,6 +400,14 @@ def _full(name: PurePosixPath) -> str:
 
 def _stem(name: PurePosixPath) -> str:
     return _composed(str(name.with_name(name.stem)))
+
+
+def _pair(name: PurePosixPath) -> str | None:
+    """Return a stem without what sets of pairs add to it; None if they added nothing."""
+    found = _PAIRED.fullmatch(name.stem)
+    if found is None:
+        return None
+    return _composed(str(name.with_name(found["end"] or found["rest"])))
 
 
 @dataclass
@@ -376,6 +437,13 @@ class _Matching:
         for i, keys in self._keys(photos, photo_key, fold):
             if masks := next((plain[key] for key in keys if key in plain), None):
                 new[i] = list(masks)
+        keys_of = dict(self._keys(photos, photo_key, fold))
+        every = _by_key(left, lambda mask: mask.marked, fold)
+        unmasked = {key for i, keys in keys_of.items() if i not in new for key in keys}
+        for i in [i for i in new if any(key in every for key in keys_of[i])]:
+            # with_mask.jpg has with_mask_mask.png: then with_mask.png is the mask of with.jpg.
+            if all(m.marked is not None and fold(m.marked) in unmasked for m in new[i]):
+                del new[i]
         # A mask whose whole name is a photo's is not another's: a_mask.jpg may be a photo.
         own = {mask.name for masks in new.values() for mask in masks}
         marked = _by_key([m for m in left if m.name not in own], lambda mask: mask.marked, fold)
@@ -384,6 +452,23 @@ class _Matching:
                 new.setdefault(i, []).extend(masks)
         self.found |= new
         self.taken |= {mask.name for masks in new.values() for mask in masks}
+
+    def add_pairs(self, photos: Sequence[Photo], fold: Callable[[str], str]) -> None:
+        """Give masks to the photos without one by names such as ``x_input`` and ``x_mask``.
+
+        A mask that two stems would share stays without a photo.
+        """
+        left = [mask for mask in self.files if mask.name not in self.taken]
+        marked = _by_key(left, lambda mask: mask.marked, fold)
+        by_key: dict[str, dict[str, list[int]]] = {}
+        for i, photo in enumerate(photos):
+            name = photo.given_names[0]
+            if i not in self.found and (key := _pair(name)) is not None and fold(key) in marked:
+                by_key.setdefault(fold(key), {}).setdefault(_stem(name), []).append(i)
+        for key, stems in by_key.items():
+            if len(stems) == 1:
+                self.found |= dict.fromkeys(next(iter(stems.values())), marked[key])
+                self.taken |= {mask.name for mask in marked[key]}
 
     def _keys(
         self,
@@ -451,6 +536,14 @@ def _notes(
         yield f"{masks.place}: {_unread(masks.unread)}"
     for name, sharing in _sharing(found):
         yield f"{name} is the mask of {all_of([str(photos[i].given_names[0]) for i in sharing])}"
+
+
+def _told_of_idle(names: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence about masks beside the photos, where one mask is for all."""
+    if names:
+        what = "1 file is named as a mask" if len(names) == 1 else f"{len(names)} files are named"
+        what += " and is not cleaned" if len(names) == 1 else " as masks and are not cleaned"
+        yield f"{what}: {some(sorted(names))}"
 
 
 def told_of(entries: Sequence[Entry]) -> Iterator[str]:

@@ -126,6 +126,7 @@ def plan_run(
     found, own = _find_all(inputs, listed, search), None
     if masks is not None:
         found, own = own_masks.tell_apart(found, own_masks.find_masks(masks, output), source_keys())
+        search.told.extend(own.notes)
         _refuse_no_photo(found, inputs, search)
     photos = name_photos(found, earlier, search.told)
     photos.sort(key=lambda photo: (str(photo.relative), str(photo.source)))

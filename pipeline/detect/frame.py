@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..pixels import eight_bits
-from ..types import FloatArray, Mask, Pixels
+from ..types import Box, FloatArray, Mask, Pixels
 
 #: Widest margin as a share of the photo's side, and narrowest mean width in pixels.
 WIDEST, NARROWEST = 0.18, 2.0
@@ -43,6 +43,9 @@ WRITTEN = 0.35
 ALIKE = 24
 #: Positions along a side that are measured, at most.
 POSITIONS = 600
+#: Margins inside each other that are looked for: a print with a border on a scanner's lid, a film's
+#: bars inside that.
+LAYERS = 3
 #: Pixels beyond the line in which margin and picture mix, unless a program drew the margin.
 MIXED = 2
 
@@ -74,6 +77,81 @@ class Margin:
         """``length``: where the margin ends, in pixels from the border."""
         along = np.arange(length, dtype=np.float32) - (length - 1) / 2
         return np.maximum(self.width + self.slope * along, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class MarginArea:
+    """The pixels of one margin.
+
+    Attributes:
+        pixels: HW bool of the photo.
+        colour: 3 samples of the photo.
+        drawn: whether a program drew it: it is exactly uniform and straight.
+    """
+
+    pixels: Mask
+    colour: Pixels
+    drawn: bool
+
+
+def margin_areas(rgb: Pixels, mask: Mask | None = None) -> list[MarginArea]:
+    """Find the uniform margins of a photo, and those inside them, by the same rules.
+
+    Args:
+        rgb: HWC uint8 or uint16.
+        mask: HW bool, as in ``find_margins``.
+
+    Returns:
+        The margins, without pixels in common between margins inside each other; empty for most
+        photos.
+    """
+    areas: list[MarginArea] = []
+    shape, inner = rgb.shape, Box.full(rgb.shape)
+    known = np.zeros(shape[:2], bool)
+    for _ in range(LAYERS):
+        found = find_margins(rgb[inner.slices], None if mask is None else mask[inner.slices])
+        if not found:
+            break
+        placed = {side: _placed(side, margin, inner, shape) for side, margin in found.items()}
+        pixels = covered(placed, shape)
+        areas += [
+            MarginArea(pixels[side] & ~known, margin.colour, margin.exact and not margin.slope)
+            for side, margin in placed.items()
+        ]
+        known = np.any([known, *pixels.values()], axis=0)
+        inner = _inside(placed, inner, shape)
+        if not inner.area:
+            break
+    return areas
+
+
+def _placed(side: str, margin: Margin, box: Box, shape: tuple[int, ...]) -> Margin:
+    """The margin of a box of the photo as one of the photo, from its border on."""
+    before = {
+        "top": box.y,
+        "bottom": shape[0] - box.bottom,
+        "left": box.x,
+        "right": shape[1] - box.right,
+    }[side]
+    first, length, whole = (
+        (box.x, box.w, shape[1]) if side in ("top", "bottom") else (box.y, box.h, shape[0])
+    )
+    # Positions count from the middle of the side.
+    moved = (whole - 1) / 2 - first - (length - 1) / 2
+    return replace(margin, width=before + margin.width + margin.slope * moved)
+
+
+def _inside(margins: dict[str, Margin], box: Box, shape: tuple[int, ...]) -> Box:
+    """The part of a box that lies inside all margins, without mixed pixels."""
+    edges = {"top": box.y, "bottom": box.bottom, "left": box.x, "right": box.right}
+    for side, margin in margins.items():
+        across, along = shape[:2] if side in ("top", "bottom") else shape[1::-1]
+        end = int(np.ceil(margin.line(along).max()))
+        end += 0 if margin.exact and not margin.slope else MIXED
+        edges[side] = end if side in ("top", "left") else across - end
+    if edges["right"] <= edges["left"] or edges["bottom"] <= edges["top"]:
+        return Box(0, 0, 0, 0)
+    return Box.from_corners(edges["left"], edges["top"], edges["right"], edges["bottom"])
 
 
 def find_margins(rgb: Pixels, mask: Mask | None = None) -> dict[str, Margin]:

@@ -7,14 +7,14 @@ neither read nor changed. What a hole covers of a margin takes the margin's own 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from ..detect.frame import MIXED, Margin, covered, find_margins
+from ..detect.frame import MIXED, MarginArea, margin_areas
 from ..detect.mask import dilate
 from ..pixels import as_float, blur, dilate_square, reduction, resize, scaled_size
 from ..types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels
@@ -38,14 +38,14 @@ class Picture:
         box: the picture's bounding box.
         outside: hw bool of the box: no picture, must not change.
         unread: hw bool of the box: ``outside``, and pixels in which margin and picture mix.
-        margins: by side: (HW bool of the photo, the margin's colour).
+        margins: of the photo.
     """
 
     whole: Photo
     box: Box
     outside: Mask
     unread: Mask
-    margins: Mapping[str, tuple[Mask, Pixels]]
+    margins: Sequence[MarginArea]
 
     @property
     def photo(self) -> Photo:
@@ -108,16 +108,16 @@ class Picture:
         mask[self.box.slices] = inner
         if removal.mask is not None and inner.any():
             given = dilate(removal.mask.astype(bool), removal.dilate or 0)
-            for margin, _ in self.margins.values():
-                mask |= given & margin
+            for margin in self.margins:
+                mask |= given & margin.pixels
         return mask
 
     def _result(self, inner: Pixels, holes: Mask, mask: Mask) -> Pixels:
         """The photo with the picture's holes filled, and the margins' holes in their colour."""
         result = self.whole.rgb.copy()
         result[self.box.slices][holes] = inner[holes]
-        for margin, colour in self.margins.values():
-            result[mask & margin] = colour
+        for margin in self.margins:
+            result[mask & margin.pixels] = margin.colour
         return result
 
 
@@ -134,23 +134,20 @@ def picture_of(photo: Photo, mask: Mask | None) -> Picture | None:
     """
     given = None if mask is None else mask.astype(bool)
     transparent = np.zeros(photo.size, bool) if photo.alpha is None else photo.alpha == 0
-    found: dict[str, Margin] = {}
-    if not transparent.any():  # a cut-out has no margins
-        found = find_margins(photo.rgb, given)
-    margins = covered(found, photo.size)
+    # A cut-out has no margins.
+    margins = [] if transparent.any() else margin_areas(photo.rgb, given)
     outside = transparent.copy()
     unread = transparent
-    for side, margin in margins.items():
-        outside |= margin
-        drawn = found[side].exact and not found[side].slope
-        unread = unread | (margin if drawn else dilate_square(margin, MIXED))
+    for margin in margins:
+        outside |= margin.pixels
+        mixed = margin.pixels if margin.drawn else dilate_square(margin.pixels, MIXED)
+        unread = unread | mixed
     if not outside.any() or outside.all():
         return None
-    if found and given is not None and given.any() and not (given & ~outside).any():
+    if margins and given is not None and given.any() and not (given & ~outside).any():
         return None
     box = Box.bounding(~outside)
-    colours = {side: (margin, found[side].colour) for side, margin in margins.items()}
-    return Picture(photo, box, outside[box.slices], unread[box.slices], colours)
+    return Picture(photo, box, outside[box.slices], unread[box.slices], margins)
 
 
 def _continued(rgb: Pixels, unread: Mask) -> Pixels:

@@ -105,6 +105,50 @@ def test_a_neighbour_of_another_colour_stays() -> None:
     assert not (widened & (depth_inside(neighbour) > 2)).any()
 
 
+@pytest.mark.parametrize("colour", [(255, 120, 40), (250, 230, 60), (150, 20, 60)])
+def test_a_narrow_neighbour_that_is_nearer_to_the_object_than_to_the_ground_stays(
+    colour: tuple[int, int, int],
+) -> None:
+    """A colour may be unlike the background's and still not be the object's."""
+    yy, xx = np.mgrid[:200, :240]
+    distance = np.hypot(yy - 100, xx - 120)
+    exact = distance < 40
+    photo = np.full((200, 240, 3), (20, 60, 200), np.float32)
+    photo[(distance < 43) & (xx < 120)] = colour
+    photo[exact] = (220, 40, 30)
+    photo += np.random.default_rng(3).normal(0, 4, photo.shape)
+    shown = photo.clip(0, 255).astype(np.uint8)
+    assert np.array_equal(widen_to_edge(shown, exact), exact)
+
+
+def painted(pixels: Mask) -> Pixels:
+    """Red pixels on grainy grey."""
+    photo = np.where(pixels[..., None], (220, 40, 30), 120)
+    photo = photo + np.random.default_rng(3).normal(0, 4, photo.shape)
+    return photo.clip(0, 255).astype(np.uint8)
+
+
+def test_a_hole_of_few_pixels_tells_nothing_of_what_is_left_outside() -> None:
+    yy, xx = np.mgrid[:200, :240]
+    for radius, expected in ((6, 0.0), (10, 1.0)):
+        mask = np.hypot(yy - 100, xx - 120) < radius
+        photo = painted(np.hypot(yy - 100, xx - 120) < radius + 3)
+        assert left_outside(photo, mask, Box.bounding(mask)) == expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.2, 0.0), (0.28, 0.0), (0.4, 0.39), (0.5, 0.5)])
+def test_an_object_like_its_background_nearly_everywhere_tells_nothing(
+    share: float, expected: float
+) -> None:
+    """A disc of which only this share differs from its surroundings, with a mask inside it."""
+    yy, xx = np.mgrid[:200, :240]
+    distance = np.hypot(yy - 100, xx - 120)
+    wedge = np.abs(np.arctan2(yy - 100, xx - 120)) < share * np.pi
+    mask = distance < 37
+    left = left_outside(painted((distance < 40) & wedge), mask, Box.bounding(mask))
+    assert left == pytest.approx(expected, abs=0.02)
+
+
 def test_sixteen_bits_and_void_pixels() -> None:
     photo, cover = disc((220, 40, 30))
     tight = depth_inside(cover) > 3

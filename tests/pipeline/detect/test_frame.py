@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.detect.frame import SIDES, covered, find_margins
+from remove_objects.pipeline.detect.frame import LAYERS, SIDES, find_margins, margin_areas
 from remove_objects.pipeline.pixels import blur
 from remove_objects.pipeline.types import Mask, Pixels
 
@@ -50,8 +50,8 @@ def framed(
 
 def margins(photo: Pixels, mask: Mask | None = None) -> Mask:
     """The pixels of all margins that are found."""
-    found = covered(find_margins(photo, mask), photo.shape)
-    return np.any([np.zeros(photo.shape[:2], bool), *found.values()], axis=0)
+    found = [area.pixels for area in margin_areas(photo, mask)]
+    return np.any([np.zeros(photo.shape[:2], bool), *found], axis=0)
 
 
 @pytest.mark.parametrize("colour", [WHITE, CREAM, BLACK])
@@ -135,6 +135,60 @@ def test_opposite_sides_of_two_colours_or_with_things_on_them_are_no_margins(wha
     else:
         photo[8:20, 50:65] = photo[-20:-8, 50:65] = 90
     assert not find_margins(photo)
+
+
+def in_another(
+    photo: Pixels, colour: tuple[int, int, int], width: int, degrees: float = 0.0, grain: float = 0
+) -> Pixels:
+    """A photo on a ground of another colour, perhaps askew."""
+    (h, w) = photo.shape[:2]
+    turn = cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1)
+    turn[:, 2] += width
+    size = w + 2 * width, h + 2 * width
+    moved = cv2.warpAffine(photo, turn, size, borderValue=colour).astype(np.float32)
+    moved += np.random.default_rng(2).normal(0, grain, moved.shape)
+    return (moved.clip(0, 255) + 0.5).astype(np.uint8)
+
+
+@pytest.mark.parametrize("inner", [(20, 20, 20, 20), (25, 25, 0, 0)])
+@pytest.mark.parametrize("colours", [(WHITE, (40, 40, 45)), (BLACK, WHITE)])
+def test_a_margin_inside_another(
+    inner: tuple[int, int, int, int], colours: tuple[tuple[int, int, int], tuple[int, int, int]]
+) -> None:
+    """A print with a white border on a dark lid; a film's bars within a white border."""
+    photo, frame = framed(colours[0], inner)
+    whole = in_another(photo, colours[1], 24)
+    outer = np.pad(frame, 24, constant_values=True)
+    assert np.array_equal(margins(whole), outer)
+    areas = margin_areas(whole)
+    for colour, pixels in (
+        (colours[1], outer & ~np.pad(frame, 24)),
+        (colours[0], np.pad(frame, 24)),
+    ):
+        shown = np.any([a.pixels for a in areas if (a.colour == colour).all()], axis=0)
+        assert np.array_equal(shown, pixels)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1.0, -1.5])
+def test_a_print_that_lies_askew_on_the_scanner(degrees: float) -> None:
+    photo, frame = framed(WHITE, grain=1.0)
+    whole = in_another(photo, (40, 40, 45), 24, degrees, grain=1.5)
+    expected = in_another(np.repeat(frame[..., None] * np.uint8(255), 3, 2), WHITE, 24, degrees)
+    truth = expected[..., 0] > 127
+    found = margins(whole)
+    assert not (found & ~cv2.dilate(truth.astype(np.uint8), np.ones((5, 5))).astype(bool)).any()
+    deep = cv2.erode(truth.astype(np.uint8), np.ones((5, 5))).astype(bool)
+    assert not (deep & ~found).any()
+
+
+def test_margins_inside_each_other_are_bounded_and_leave_something() -> None:
+    photo = picture()
+    for i in range(LAYERS + 2):
+        photo = in_another(photo, WHITE if i % 2 else BLACK, 10)
+    found = margins(photo)
+    assert found[: 10 * LAYERS].all()
+    assert not found[10 * LAYERS : 10 * LAYERS + 10, 100].any()
+    assert not margins(np.pad(picture()[:33, :33], ((9, 9), (9, 9), (0, 0))))[9:-9, 9:-9].any()
 
 
 def test_what_is_no_margin() -> None:

@@ -230,6 +230,19 @@ def test_a_photo_is_no_mask(image: Image.Image, found: str, suffix: str, tmp_pat
         read(image, tmp_path, suffix)
 
 
+@pytest.mark.parametrize("width", [150, 172])
+def test_a_soft_rim_may_be_two_fifths_of_the_picture(width: int, tmp_path: Path) -> None:
+    """A smooth ramp between black and white; more than half is exactly one or the other."""
+    levels = np.zeros((300, 400), np.uint8)
+    levels[:, 200:] = 255
+    levels[:, 200 - width // 2 : 200 + width // 2] = np.rint(np.linspace(51, 204, width))
+    if width < 165:
+        assert read(Image.fromarray(levels), tmp_path).mask.mean() == 0.5
+    else:
+        with pytest.raises(UnreadableError, match="very soft rims"):
+            read(Image.fromarray(levels), tmp_path)
+
+
 def test_a_mask_whose_rims_are_too_soft_is_not_called_a_photo_alone(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="a photo, or a mask with very soft rims"):
         read(soft(GREY, 14), tmp_path)

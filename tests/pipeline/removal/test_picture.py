@@ -83,6 +83,19 @@ def test_what_an_object_covers_of_the_margin_gets_the_margins_colour(
     assert not red(outcome.result).any()
 
 
+def test_each_of_two_margins_inside_each_other_gets_its_own_colour(remover: ObjectRemover) -> None:
+    """A film's bars within a white border: the bars are not copied into the hole."""
+    whole = framed(255, framed(0, scene(person=(60, 90, 30, 30))))
+    rows, columns = np.nonzero(red(whole))
+    expected = whole.copy()
+    whole[rows.max() :, columns.min() : columns.max() + 1] = (255, 0, 0)
+    outcome = clean(remover, Photo(whole), red(whole))
+    assert outcome.result is not None
+    assert np.array_equal(outcome.result[-2 * BORDER :], expected[-2 * BORDER :])
+    filled = outcome.result[red(whole)][: 30 * 30]
+    assert (filled.min(1) > 0).mean() > 0.99
+
+
 def test_a_cut_out_has_no_margins() -> None:
     whole = framed(255, scene())
     alpha = np.full(whole.shape[:2], 255, np.uint8)

@@ -283,7 +283,7 @@ def _without_masks(
 
     A JPEG is named so only if the photo lies beside it: it may show somebody with a mask.
     """
-    photos = [photo for photo in photos if photo.key != key]
+    photos = [p for p in photos if p.key != key and not _is_same_file(p.source, masks.place)]
     files = {
         photo.key: MaskFile.of(photo.source, f"{photo.root}/{photo.relative}") for photo in photos
     }
@@ -297,6 +297,14 @@ def _without_masks(
     return [photo for photo in photos if photo.key not in idle], replace(
         masks, notes=tuple(_told_of_idle(names))
     )
+
+
+def _is_same_file(one: Location, other: Location) -> bool:
+    """Whether two local names lead to one file, over links."""
+    try:
+        return isinstance(one, Path) and isinstance(other, Path) and one.samefile(other)
+    except OSError:
+        return False  # one of them is missing
 
 
 def _names_and_bases(files: Iterable[MaskFile]) -> frozenset[str]:

@@ -275,6 +275,15 @@ def test_one_file_is_the_mask_of_all_and_no_photo(tmp_path: Path) -> None:
     assert plan.told == ()
 
 
+def test_the_one_mask_for_all_is_no_photo_under_another_name_either(tmp_path: Path) -> None:
+    touch(tmp_path, "p/a.jpg", "p/stamp.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "p" / "stamp.png")
+    (tmp_path / "p" / "again.png").hardlink_to(tmp_path / "p" / "stamp.png")
+    for name in ("link.png", "p/again.png", "p/stamp.png"):
+        plan = plan_run([tmp_path / "p"], masks=tmp_path / name, listed=[tmp_path / "gone.jpg"])
+        assert {photo.source.name for photo in plan.photos} == {"a.jpg", "gone.jpg"}
+
+
 def test_other_masks_beside_the_one_for_all_are_no_photos(tmp_path: Path) -> None:
     p = tmp_path / "p"
     touch(

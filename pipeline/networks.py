@@ -88,8 +88,15 @@ class Networks:
     @property
     def prefilter(self) -> segmenters.Segmenter | None:
         """The compact segmenter, to run before a slower one; ``None`` if the segmenter is quick."""
-        if self.segmenter.quick:
-            return None
+        return None if self.segmenter.quick else self._compact_segmenter()
+
+    @property
+    def closer(self) -> segmenters.Segmenter:
+        """The segmenter of crops around objects: a quick one, whichever segments whole photos."""
+        return self.segmenter if self.segmenter.quick else self._compact_segmenter()
+
+    def _compact_segmenter(self) -> segmenters.Segmenter:
+        """The compact segmenter beside a slower one."""
         with self._lock:
             return self._load_compact()
 

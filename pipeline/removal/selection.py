@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -82,17 +83,38 @@ def select(
                 "not run (--no-prefilter always runs it)",
             )
     probabilities = multi_scale.two_scale(networks.segmenter, rgb)
-    first = mask.removed_probability(probabilities, removal.classes)
-    refined = multi_scale.refine_small_objects(networks.segmenter, rgb, first, removal.classes)
-    refined = mask.whole_objects(refined, probabilities[0], removal.threshold)
-    holes, hole_mask = _holes(_around_objects(rgb, refined, removal, networks), outside)
+    objects = whole_objects(rgb, probabilities, removal.classes, removal.threshold, networks)
+    holes, hole_mask = _holes(_around_objects(rgb, objects, removal, networks), outside)
     return Selection(
         hole_mask,
         holes,
         mask.class_shares(probabilities, removal.classes, removal.threshold) if holes else {},
-        first,
+        mask.removed_probability(probabilities, removal.classes),
         "" if holes else missing,
     )
+
+
+def whole_objects(
+    rgb: Pixels,
+    probabilities: FloatArray,
+    classes: Sequence[str],
+    threshold: float,
+    networks: Networks,
+) -> FloatArray:
+    """The objects of the removed classes, seen from near, with their faint parts.
+
+    Args:
+        rgb: the photo, HWC uint8 or uint16.
+        probabilities: 21hw in [0, 1], of the whole photo.
+        classes: the removed classes.
+        threshold: probability from which a pixel is removed.
+        networks: loads the segmenter of crops.
+
+    Returns:
+        hw float32 in [0, 1] at the photo's aspect, at least ``threshold`` in the objects.
+    """
+    seen = multi_scale.refine_objects(networks.closer, rgb, probabilities, classes, threshold)
+    return mask.whole_objects(seen.removed, seen.background, threshold)
 
 
 def _around_objects(

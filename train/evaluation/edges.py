@@ -18,7 +18,7 @@ from ...pipeline.config import Settings, auto_dilate
 from ...pipeline.detect import mask, multi_scale, refine
 from ...pipeline.detect.segmenters import CompactSegmenterAdapter
 from ...pipeline.networks import Networks, NetworkSettings
-from ...pipeline.types import FloatArray, Pixels
+from ...pipeline.removal.selection import whole_objects
 from ..data.pictures import read_rgb
 from ..edge_curve import Point, point
 
@@ -67,7 +67,9 @@ def evaluate_edges(data: Path, *, count: int, weight: Path | None = None) -> dic
     for path in files[:count]:
         rgb = read_rgb(path)
         objects.append(read_rgb(path.with_name(f"{path.stem}_mask.png"))[..., 0] > 127)
-        probability = _probability(networks, rgb, CLASSES[path.stem.rsplit("_", 1)[0]], threshold)
+        classes = CLASSES[path.stem.rsplit("_", 1)[0]]
+        probabilities = multi_scale.two_scale(networks.segmenter, rgb)
+        probability = whole_objects(rgb, probabilities, classes, threshold, networks)
         height, width = rgb.shape[:2]
         coarse.append(mask.class_mask(probability, height, width, threshold))
         if refiner is not None:
@@ -87,16 +89,6 @@ def evaluate_edges(data: Path, *, count: int, weight: Path | None = None) -> dic
         soft = [refine.widen_softly(f, m) for f, m in zip(raw, refined, strict=True)]
         points.append(point("refined, to its edge", soft, objects, known))
     return {p.name: asdict(p) for p in points} | {"count": len(objects)}
-
-
-def _probability(
-    networks: Networks, rgb: Pixels, classes: tuple[str, ...], threshold: float
-) -> FloatArray:
-    """The probability of the removed classes as ``pipeline.removal.selection`` has it."""
-    probabilities = multi_scale.two_scale(networks.segmenter, rgb)
-    removed = mask.removed_probability(probabilities, classes)
-    removed = multi_scale.refine_small_objects(networks.segmenter, rgb, removed, classes)
-    return mask.whole_objects(removed, probabilities[0], threshold)
 
 
 def render(table: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from remove_objects.pipeline.detect.mask import (
     CONNECTED,
+    WAVERING,
     class_mask,
     class_shares,
     dilate,
@@ -147,13 +148,15 @@ def test_a_fainter_part_of_an_object_belongs_to_it() -> None:
 def test_an_object_continues_where_its_class_wavers() -> None:
     removed, ground = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
     removed[5:15, 5:15], ground[5:15, 5:25] = 0.9, 0.1
-    removed[5:15, 15:25] = 0.2  # certainly an object, perhaps this one
+    removed[5:15, 15:25] = WAVERING * 0.5 + 0.01  # certainly an object, perhaps this one
     whole = whole_objects(removed, ground, 0.5) >= 0.5
     assert whole[5:15, 5:25].all()
     assert whole.sum() == 10 * 20
 
 
-@pytest.mark.parametrize(("probability", "background"), [(0.1, 0.1), (0.2, 0.7)])
+@pytest.mark.parametrize(
+    ("probability", "background"), [(WAVERING * 0.5 - 0.01, 0.1), (CONNECTED * 0.5 - 0.01, 0.7)]
+)
 def test_another_object_and_the_background_are_left(probability: float, background: float) -> None:
     removed, ground = np.zeros((20, 40), np.float32), np.ones((20, 40), np.float32)
     removed[5:15, 5:15], ground[5:15, 5:15] = 0.9, 0.1

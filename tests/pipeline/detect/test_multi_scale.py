@@ -1,4 +1,4 @@
-"""Segmentation at several scales: crops for small objects, and two passes over the photo."""
+"""Segmentation at several scales: two passes over the photo, and a crop around every object."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ def refined(picture: np.ndarray, *, quick: bool = True) -> tuple[np.ndarray, np.
     """(probability of the whole photo, refined probability, number of passes)."""
     segmenter = Shortsighted()
     segmenter.quick = quick
-    removed = removed_probability(segmenter.probabilities(picture), ["person"])
-    return (
-        removed,
-        multi_scale.refine_small_objects(segmenter, picture, removed, ["person"]),
-        segmenter.passes,
-    )
+    probabilities = segmenter.probabilities(picture)
+    seen = multi_scale.refine_objects(segmenter, picture, probabilities, ["person"], 0.5)
+    assert seen.removed.shape == seen.background.shape
+    return removed_probability(probabilities, ["person"]), seen.removed, segmenter.passes
+
+
+def at_photo_size(probability: np.ndarray) -> np.ndarray:
+    return cv2.resize(probability, (640, 480), interpolation=cv2.INTER_LINEAR) >= 0.5
 
 
 def test_crops_find_the_ends_of_small_objects() -> None:
@@ -50,36 +52,66 @@ def test_crops_find_the_ends_of_small_objects() -> None:
     truth = picture[..., 1] == 0
     removed, probability, passes = refined(picture)
     assert passes == 3
-    far, near = (
-        cv2.resize(p, (640, 480), interpolation=cv2.INTER_LINEAR) >= 0.5
-        for p in (removed, probability)
-    )
+    far, near = at_photo_size(removed), at_photo_size(probability)
     assert (far & truth).sum() < 0.4 * truth.sum()
     assert (near & truth).sum() > 0.6 * truth.sum()
     assert (near & ~truth).sum() < 0.5 * truth.sum()
 
 
-def test_large_objects_and_slow_segmenters_get_no_crop() -> None:
+def test_a_crop_sees_the_thin_end_of_a_large_object() -> None:
     picture = np.full((480, 640, 3), 120, np.uint8)
-    picture[100:400, 200:400] = (255, 0, 0)
+    picture[200:300, 250:330] = (255, 0, 0)
+    picture[300:400, 287:293] = (255, 0, 0)
+    removed, probability, _ = refined(picture)
+    far, near = (
+        cv2.resize(p, (640, 480), interpolation=cv2.INTER_LINEAR)[310:390, 287:293].mean()
+        for p in (removed, probability)
+    )
+    assert far < 0.35
+    assert near > far + 0.1
+
+
+def test_an_object_as_large_as_the_photo_gets_no_crop_and_a_slow_segmenter_gives_none() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[20:460, 150:500] = (255, 0, 0)
     removed, probability, passes = refined(picture)
     assert passes == 1
-    assert probability is removed
-    picture[100:400, 220:400] = 120
-    picture[130:400] = 120
+    assert np.array_equal(probability, removed)
+    picture[130:] = picture[:, 220:] = 120
     assert refined(picture)[2] == 2
     assert refined(picture, quick=False)[2] == 1
+
+
+def test_an_object_that_the_frame_cuts_counts_up_to_the_frame() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[440:, 300:308] = (255, 0, 0)
+    assert at_photo_size(refined(picture)[1])[470:, 302:306].all()
 
 
 def test_neighbours_share_a_crop_and_crowds_have_a_bound() -> None:
     picture = np.full((480, 640, 3), 120, np.uint8)
     picture[200:230, 300:320] = (255, 0, 0)
-    picture[220:240, 350:370] = (255, 0, 0)
+    picture[200:230, 323:343] = (255, 0, 0)
     assert refined(picture)[2] == 2
-    for y in range(20, 460, 110):
-        for x in range(20, 620, 150):
+    for y in range(20, 460, 60):
+        for x in range(20, 620, 60):
             picture[y : y + 20, x : x + 20] = (255, 0, 0)
-    assert refined(picture)[2] <= 1 + multi_scale.MOST_CROPS
+    assert refined(picture)[2] == 1 + multi_scale.MOST_CROPS
+
+
+def test_a_quick_segmenter_refines_what_a_slow_one_found() -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[100:120, 200:207] = (255, 0, 0)
+    slow = np.zeros((21, 48, 64), np.float32)
+    slow[15, 10:12, 20:21] = 0.9
+    slow[0] = 1 - slow[15]
+    slow[15, 30:40, 40:50], slow[0, 30:40, 40:50] = 0.9, 0.1
+    segmenter = Shortsighted()
+    seen = multi_scale.refine_objects(segmenter, picture, slow, ["person"], 0.5)
+    assert segmenter.passes == 2
+    assert at_photo_size(seen.removed)[102:118, 201:206].mean() > 0.9
+    assert at_photo_size(seen.removed)[310:390, 410:490].all()  # only the slow one sees it
+    assert not (at_photo_size(seen.removed) & at_photo_size(seen.background)).any()
 
 
 class OneSided:

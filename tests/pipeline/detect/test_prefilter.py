@@ -9,7 +9,7 @@ import pytest
 
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.detect import prefilter, segmenters
+from remove_objects.pipeline.detect import multi_scale, prefilter, segmenters
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
 from remove_objects.pipeline.networks import Networks
 from remove_objects.pipeline.remover import ObjectRemover
@@ -111,10 +111,21 @@ def test_a_trace_of_another_class_does_not_count(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_the_prefilter_the_slow_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    cleaner, slow = remover(monkeypatch, quick_segmenter(0.0, 0.0), prefilter=False)
-    assert cleaner.remove(PHOTO, ["person"]).outcome.holes
-    assert slow.passes >= 1
-    assert cleaner.networks.weights().keys().isdisjoint({"compact-segmenter"})
+    quick = quick_segmenter(0.0, 0.0)
+    cleaner, slow = remover(monkeypatch, quick, prefilter=False)
+    assert cleaner.remove(PHOTO, ["dog"]).outcome.status.value == "unchanged"
+    assert slow.passes == 1
+
+
+def test_a_quick_segmenter_that_sees_nothing_takes_nothing_from_a_slow_ones_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cleaner, _ = remover(monkeypatch, quick_segmenter(0.0, 0.0), prefilter=False)
+    (hole,) = cleaner.remove(PHOTO, ["person"]).outcome.holes
+    monkeypatch.setattr(multi_scale, "MOST_CROPS", 0)
+    cleaner, _ = remover(monkeypatch, quick_segmenter(0.0, 0.0), prefilter=False)
+    (alone,) = cleaner.remove(PHOTO, ["person"]).outcome.holes
+    assert hole.box == alone.box
 
 
 def test_the_compact_segmenter_has_no_prefilter(monkeypatch: pytest.MonkeyPatch) -> None:

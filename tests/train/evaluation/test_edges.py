@@ -29,12 +29,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         cv2.imwrite(str(folder / f"dog_{i:05}.jpg"), photo, [cv2.IMWRITE_JPEG_QUALITY, 100])
         cv2.imwrite(str(folder / f"dog_{i:05}_mask.png"), mask)
 
-    def coarse(networks: object, rgb: np.ndarray, classes: tuple[str, ...], threshold: float):  # type: ignore[no-untyped-def]
+    def coarse(  # type: ignore[no-untyped-def]
+        rgb: np.ndarray, _: object, classes: tuple[str, ...], threshold: float, networks: object
+    ):
         assert classes == ("dog",)
         red = ((rgb[..., 0] > 200) & (rgb[..., 1] < 60)).astype(np.float32)
         return cv2.resize(cv2.erode(red, np.ones((9, 9))), (40, 30), interpolation=cv2.INTER_AREA)
 
-    monkeypatch.setattr(edges, "_probability", coarse)
+    monkeypatch.setattr(edges.multi_scale, "two_scale", lambda *_: None)
+    monkeypatch.setattr(edges, "whole_objects", coarse)
     return tmp_path
 
 

@@ -99,11 +99,6 @@ class MaskFile:
         is_bare = _BARE.fullmatch(stem) is not None
         return cls(file, name, f"{folder}{slash}{stem}", marked, is_bare)
 
-    def is_beside(self, known: Collection[str]) -> bool:
-        """Whether it is the mask of a photo among these names and bases."""
-        of = (self.base if PurePosixPath(self.base).suffix else None, self.marked)
-        return any(name is not None and folded(name) in known for name in of)
-
 
 @dataclass(frozen=True, slots=True)
 class OwnMasks:
@@ -287,11 +282,11 @@ def _without_masks(
     files = {
         photo.key: MaskFile.of(photo.source, f"{photo.root}/{photo.relative}") for photo in photos
     }
-    is_mask, known = _mask_test(files.values()), _names_and_bases(files.values())
+    is_mask, is_beside = _mask_test(files.values()), _beside_test(files.values())
     idle = {
         key
         for key, file in files.items()
-        if is_mask(file) and (file.is_beside(known) or not _is_of_camera(file.name))
+        if is_mask(file) and (is_beside(file) or not _is_of_camera(file.name))
     }
     names = tuple(str(photo.relative) for photo in photos if photo.key in idle)
     return [photo for photo in photos if photo.key not in idle], replace(
@@ -307,9 +302,18 @@ def _is_same_file(one: Location, other: Location) -> bool:
         return False  # one of them is missing
 
 
-def _names_and_bases(files: Iterable[MaskFile]) -> frozenset[str]:
-    """Return the names of files with and without their suffix, for comparison."""
-    return frozenset(name for file in files for name in (folded(file.name), folded(file.base)))
+def _beside_test(files: Collection[MaskFile]) -> Callable[[MaskFile], bool]:
+    """Return whether the photo lies beside a file that is named as its mask."""
+    names = {folded(file.name) for file in files}
+    pairs = {pair for file in files if (pair := _pair(PurePosixPath(file.name))) is not None}
+    photos = names | {folded(file.base) for file in files} | {folded(pair) for pair in pairs}
+
+    def test(file: MaskFile) -> bool:
+        if folded(file.base) in names:
+            return True
+        return file.marked is not None and folded(file.marked) in photos
+
+    return test
 
 
 def _mask_test(files: Collection[MaskFile]) -> Callable[[MaskFile], bool]:

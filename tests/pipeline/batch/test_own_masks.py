@@ -275,6 +275,16 @@ def test_one_file_is_the_mask_of_all_and_no_photo(tmp_path: Path) -> None:
     assert plan.told == ()
 
 
+def test_jpegs_named_as_masks_are_told_from_photos_by_what_lies_beside_them(tmp_path: Path) -> None:
+    p = tmp_path / "p"
+    touch(p, "a.v2_mask.jpg", "b.v2.jpg", "b.v2_mask.jpg", "img_1.jpg", "mask_1.jpg", "mask_9.jpg")
+    touch(p, "c.jpg", "c.jpg.jpg", "stamp.png")
+    plan = plan_run([p], masks=p / "stamp.png")
+    assert {str(photo.relative) for photo in plan.photos} == {
+        *("a.v2_mask.jpg", "b.v2.jpg", "img_1.jpg", "mask_9.jpg", "c.jpg")
+    }
+
+
 def test_the_one_mask_for_all_is_no_photo_under_another_name_either(tmp_path: Path) -> None:
     touch(tmp_path, "p/a.jpg", "p/stamp.png")
     (tmp_path / "link.png").symlink_to(tmp_path / "p" / "stamp.png")

@@ -131,10 +131,11 @@ _Crop = tuple[float, float, float, float]
 
 
 def _scaled(crop: _Crop, height: int, width: int) -> Box:
-    """The crop in pixels, in a picture of that size."""
+    """The crop in pixels, in a picture of that size; at least one pixel."""
     top, left, bottom, right = crop
+    x, y = min(round(left * width), width - 1), min(round(top * height), height - 1)
     return Box.from_corners(
-        round(left * width), round(top * height), round(right * width), round(bottom * height)
+        x, y, max(x + 1, round(right * width)), max(y + 1, round(bottom * height))
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from remove_objects.pipeline.detect import multi_scale, segmenters
@@ -112,6 +113,18 @@ def test_a_quick_segmenter_refines_what_a_slow_one_found() -> None:
     assert at_photo_size(seen.removed)[102:118, 201:206].mean() > 0.9
     assert at_photo_size(seen.removed)[310:390, 410:490].all()  # only the slow one sees it
     assert not (at_photo_size(seen.removed) & at_photo_size(seen.background)).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 2), (5, 5), (7, 200)])
+def test_no_crop_of_a_tiny_photo_is_empty(size: tuple[int, int]) -> None:
+    picture = np.full((*size, 3), 120, np.uint8)
+    grid = segmenters.resize_longest(picture, 64).shape[:2]
+    for y, x in np.ndindex(*(max(1, n // 5) for n in grid)):
+        probabilities = np.zeros((21, *grid), np.float32)
+        probabilities[15, 5 * y : 5 * y + 4, 5 * x : 5 * x + 4] = 0.9
+        segmenter = Shortsighted()
+        seen = multi_scale.refine_objects(segmenter, picture, probabilities, ["person"], 0.5)
+        assert seen.removed.shape in (size, grid)
 
 
 class OneSided:

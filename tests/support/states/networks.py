@@ -49,7 +49,7 @@ class CheapNetworks:
     """Stands in for ``pipeline.networks.Networks``."""
 
     device = torch.device("cpu")
-    segmenter = ColourSegmenter()
+    segmenter = closer = ColourSegmenter()
     prefilter = None
     refiner = None
     faces = NoFaces()

@@ -142,6 +142,7 @@ def test_verbose_has_a_line_for_every_photo(
     assert "a.png free-form" in capsys.readouterr().out
 
 
+@pytest.mark.alone
 def test_help_is_quick_and_loads_no_torch() -> None:
     assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy", "ray", "fsspec"})
 

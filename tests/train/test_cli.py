@@ -438,6 +438,7 @@ def test_an_earlier_name_of_an_option_still_works() -> None:
 
 
 @pytest.mark.parametrize("module", [cli, evaluate_cli])
+@pytest.mark.alone
 def test_help_loads_no_torch(module: ModuleType) -> None:
     assert_help_is_quick(module, "--device", {"torch", "numpy", "cv2"})
 

@@ -20,6 +20,7 @@ def opened(*arguments: str) -> Board:
     return Board(cli.open_path(cli.parser().parse_args(arguments)))
 
 
+@pytest.mark.alone
 def test_help_is_quick_and_loads_no_torch() -> None:
     assert_help_is_quick(cli, "--host", {"torch", "cv2", "numpy", "gradio"})
 

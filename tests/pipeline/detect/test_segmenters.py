@@ -101,6 +101,7 @@ def test_naming_fcn_never_falls_back(tiny: Path) -> None:
         segmenters.choose_segmenter("fcn_resnet101", CPU, offline=True)
 
 
+@pytest.mark.alone
 @pytest.mark.network
 def test_a_server_that_refuses_is_decided_at_once(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
@@ -116,6 +117,7 @@ def test_a_server_that_refuses_is_decided_at_once(
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.alone
 def test_a_name_that_never_resolves_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
     import time

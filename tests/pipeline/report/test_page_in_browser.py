@@ -108,6 +108,7 @@ def tab(browser: Any, reports: dict[str, Path]) -> Iterator[Tab]:
     assert {url.split(":")[0] for url in opened.requested} <= {"file", "data"}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("where", ["inside", "beside"])
 def test_it_opens_within_two_seconds(browser: Any, reports: dict[str, Path], where: str) -> None:
     taken = []

@@ -26,6 +26,7 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
+from tests.support.faults import FAST
 from tests.support.s3_server import Bucket, s3_bucket
 from tests.support.scenes import scene
 
@@ -42,7 +43,17 @@ needs_s3 = pytest.mark.skipif(
     reason="no S3 server: pip install '.[test]'",
 )
 ROOT = Path(__file__).parents[4]
-OPTIONS = ["--no-probe", "--offline", "--device", "cpu", "--quiet"]
+OPTIONS = [
+    "--no-probe",
+    "--detail",
+    "none",
+    "--route",
+    "free-form",
+    "--offline",
+    "--device",
+    "cpu",
+    "--quiet",
+]
 PHOTOS = 12
 #: The command with a terminal's Ctrl-C. A suite in the background ignores the signal, and the
 #: command would leave it ignored.
@@ -224,7 +235,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     batch = BatchSettings(output=out, masks=photos / "masks", save_masks=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(out / ".no-cache"))
-        remove_folder([photos / "in"], Settings(probe=False, offline=True, device="cpu"), batch)
+        remove_folder([photos / "in"], Settings(**FAST, device="cpu"), batch)
     return out
 
 

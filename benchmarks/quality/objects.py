@@ -45,6 +45,7 @@ from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Mask, Photo, Pixels
 from remove_objects.train.data.labelled import VOID
 from remove_objects.train.data.pictures import find_images
+from remove_objects.train.evaluation.edges import CLASSES
 
 #: Bands of size, as shares of the photo: from the first, below the second. Smaller objects are in
 #: the rows of ``--csv`` only.
@@ -54,19 +55,6 @@ BANDS = {"0.1-1 %": (0.001, 0.01), "1-5 %": (0.01, 0.05), "above 5 %": (0.05, 1.
 FAR, MUCH = 12, 0.01
 #: An instance's value is its class id times this, plus the number of the object.
 INSTANCES_PER_CLASS = 1000
-#: The classes of the cut-outs, by the names of their videos.
-CUT_OUTS = {
-    "blackswan": ("bird",),
-    "breakdance": ("person",),
-    "car-roundabout": ("car",),
-    "cows": ("cow",),
-    "dog": ("dog",),
-    "drift-straight": ("car",),
-    "horsejump-high": ("horse", "person"),
-    "libby": ("dog",),
-    "paragliding-launch": ("person",),
-    "scooter-black": ("motorbike", "person"),
-}
 #: (photo, value) of instances in ``coco_val`` that are crowds, not people; they count as void. One
 #: polygon joins many people, cars and umbrellas among them.
 CROWDS = {
@@ -168,12 +156,12 @@ def videos(data: Path) -> Iterator[Case]:
     """Yield the photos of ``removal/objects``.
 
     Raises:
-        KeyError: ``CUT_OUTS`` lacks the classes of a photo.
+        KeyError: ``CLASSES`` lacks the classes of a photo.
     """
     folder = data / "removal" / "objects"
     for mask in sorted(folder.glob("*_mask.png")):
         stem = mask.stem.removesuffix("_mask")
-        classes = CUT_OUTS[stem.rpartition("_")[0]]
+        classes = CLASSES[stem.rpartition("_")[0]]
         yield cut_out("objects", stem, folder / f"{stem}.jpg", mask, classes)
 
 

@@ -103,7 +103,8 @@ def refine_objects(
         return whole
     height, width = rgb.shape[:2]
     h, w = scaled_size(rgb.shape, reduction(rgb.shape, MERGED_SIZE))
-    totals = [resize(p, (h, w), cv2.INTER_LINEAR) for p in whole]
+    first = Objectness(*(resize(p, (h, w), cv2.INTER_LINEAR) for p in whole))
+    totals = [p.copy() for p in first]
     weight = np.ones((h, w), np.float32)
     for crop in crops:
         picture = rgb[_scaled(crop, height, width).slices].copy()
@@ -118,7 +119,6 @@ def refine_objects(
             total[place.slices] += share * resize(p, (place.h, place.w), cv2.INTER_LINEAR)
         weight[place.slices] += share
     seen = Objectness(*(total / weight for total in totals))
-    first = Objectness(*(resize(p, (h, w), cv2.INTER_LINEAR) for p in whole))
     certain = first.removed >= threshold
     return Objectness(
         np.where(certain, np.maximum(first.removed, seen.removed), seen.removed),

@@ -22,16 +22,8 @@ from tools.faults.checks import digests, wrong_after_fault, wrong_after_resume
 #: No probe, no texture, and no face detection, which would take most of the time.
 FAST: dict[str, Any] = {"probe": False, "detail": "none", "route": "free-form", "offline": True}
 #: The same settings as options of the command.
-OPTIONS = [
-    "--no-probe",
-    "--detail",
-    "none",
-    "--route",
-    "free-form",
-    "--offline",
-    "--save-masks",
-    "-q",
-]
+FAST_OPTIONS = ["--no-probe", "--detail", "none", "--route", "free-form", "--offline"]
+OPTIONS = [*FAST_OPTIONS, "--save-masks", "-q"]
 
 
 def decode_here() -> None:

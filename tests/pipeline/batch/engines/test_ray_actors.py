@@ -26,7 +26,7 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
-from tests.support.faults import FAST
+from tests.support.faults import FAST, FAST_OPTIONS
 from tests.support.s3_server import Bucket, s3_bucket
 from tests.support.scenes import scene
 
@@ -43,17 +43,7 @@ needs_s3 = pytest.mark.skipif(
     reason="no S3 server: pip install '.[test]'",
 )
 ROOT = Path(__file__).parents[4]
-OPTIONS = [
-    "--no-probe",
-    "--detail",
-    "none",
-    "--route",
-    "free-form",
-    "--offline",
-    "--device",
-    "cpu",
-    "--quiet",
-]
+OPTIONS = [*FAST_OPTIONS, "--device", "cpu", "--quiet"]
 PHOTOS = 12
 #: The command with a terminal's Ctrl-C. A suite in the background ignores the signal, and the
 #: command would leave it ignored.

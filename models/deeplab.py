@@ -82,6 +82,11 @@ class MobileNetV2(nn.Module):
                 maps.append(x)
         return maps
 
+    def beyond(self, deepest: Tensor) -> Tensor:
+        """Map the last of ``levels``, N(160)hw, to ``forward``'s output at stride 16, N(320)hw."""
+        deep: Tensor = self.features[_LEVELS[-1] + 1 :](deepest)
+        return deep
+
 
 class InvertedResidual(nn.Module):
     """Expand, filter each channel alone, project linearly (Sandler et al. 2018, section 3.3)."""

@@ -65,6 +65,26 @@ class CompactSegmenter(nn.Module):
         Raises:
             ValueError: an illegal size; the message names the next legal one.
         """
+        self._require_legal(image)
+        return self.head(self.decoder(*self.encoder(image)))  # type: ignore[no-any-return]
+
+    def with_levels(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Segment, and keep the encoder's maps for another network.
+
+        Args:
+            image: see ``forward``.
+
+        Returns:
+            (the logits of ``forward``; ``MobileNetV2.levels`` of the image)
+
+        Raises:
+            ValueError: see ``forward``.
+        """
+        self._require_legal(image)
+        levels = self.encoder.levels(image)
+        return self.head(self.decoder(levels[1], self.encoder.beyond(levels[-1]))), levels
+
+    def _require_legal(self, image: Tensor) -> None:
         height, width = image.shape[-2:]
         legal = self.legal_size(height), self.legal_size(width)
         if (height, width) != legal:
@@ -72,7 +92,6 @@ class CompactSegmenter(nn.Module):
                 f"expected height and width of the form {STRIDE}k+1, got {height}x{width}; "
                 f"pad to {legal[0]}x{legal[1]}"
             )
-        return self.head(self.decoder(*self.encoder(image)))  # type: ignore[no-any-return]
 
 
 def photo_logits(
@@ -89,11 +108,26 @@ def photo_logits(
         (classes)HW float32 logits at the photo's size, on ``device``.
     """
     h, w = rgb.shape[:2]
+    return full_size(network(padded(rgb).to(device)), h, w)
+
+
+def padded(rgb: NDArray[np.uint8]) -> Tensor:
+    """A picture HWC of any size as 13HW in [-1, 1], padded with 0 to the form 16 k + 1."""
+    h, w = rgb.shape[:2]
     legal = CompactSegmenter.legal_size(h), CompactSegmenter.legal_size(w)
     x = torch.zeros(1, 3, *legal)
     x[0, :, :h, :w] = torch.from_numpy(rgb).permute(2, 0, 1).float() / 127.5 - 1
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def full_size(logits: Tensor, height: int, width: int) -> Tensor:
+    """The segmenter's logits 1(classes)hw of a padded picture, at the picture's own size.
+
+    Returns:
+        (classes)HW float32.
+    """
+    legal = CompactSegmenter.legal_size(height), CompactSegmenter.legal_size(width)
     # Contiguous, class by class: upsampling, and softmax afterwards, take a third of the time.
-    logits = (
-        network(x.to(device).contiguous(memory_format=torch.channels_last)).float().contiguous()
-    )
-    return F.interpolate(logits, size=legal, mode="bilinear", align_corners=True)[0, :, :h, :w]
+    contiguous = logits.float().contiguous()
+    large = F.interpolate(contiguous, size=legal, mode="bilinear", align_corners=True)
+    return large[0, :, :height, :width]

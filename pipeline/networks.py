@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from .config import Settings
 from .detect import segmenters
+from .detect.detector import ObjectDetectorAdapter
+from .detect.detector import has_weight as detector_ships
 from .detect.faces import FaceDetector
-from .detect.refine import ObjectRefinerAdapter, has_weight
+from .detect.refine import ObjectRefinerAdapter
+from .detect.refine import has_weight as refiner_ships
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
 from .quality import lpips
@@ -42,21 +45,30 @@ class NetworkSettings:
 
 
 class Networks:
-    """Segmenters, refiner, face detector, inpainters and LPIPS, for several threads.
+    """Segmenters, refiner, detectors, inpainters and LPIPS, for several threads.
 
     Args:
         settings: which networks, and where they run.
         refine: whether the objects' edges are refined, if the weight for it ships. Off, the masks
             are those of a version without it, to compare with.
+        detect: whether objects are also detected, if the weight for it ships.
     """
 
-    def __init__(self, settings: NetworkSettings | None = None, *, refine: bool = True) -> None:
+    def __init__(
+        self,
+        settings: NetworkSettings | None = None,
+        *,
+        refine: bool = True,
+        detect: bool = True,
+    ) -> None:
         self._settings = settings or NetworkSettings()
         self._lock = threading.Lock()
         self._segmenter: segmenters.Chosen | None = None
         self._compact: segmenters.CompactSegmenterAdapter | None = None
         self._refiner: ObjectRefinerAdapter | None = None
         self._refines: bool | None = None if refine else False
+        self._detector: ObjectDetectorAdapter | None = None
+        self._detects: bool | None = None if detect else False
         self._faces: FaceDetector | None = None
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
@@ -106,12 +118,27 @@ class Networks:
         segmenter = self.segmenter
         with self._lock:
             if self._refines is None:
-                self._refines = has_weight()
+                self._refines = refiner_ships()
             if self._refines and self._refiner is None:
-                if not isinstance(segmenter, segmenters.CompactSegmenterAdapter):
-                    segmenter = self._load_compact()
-                self._refiner = ObjectRefinerAdapter(segmenter)
+                self._refiner = ObjectRefinerAdapter(self._compact_of(segmenter))
             return self._refiner
+
+    @property
+    def detector(self) -> ObjectDetectorAdapter | None:
+        """The network that detects whole objects; ``None`` if its weight does not ship."""
+        segmenter = self.segmenter
+        with self._lock:
+            if self._detects is None:
+                self._detects = detector_ships()
+            if self._detects and self._detector is None:
+                self._detector = ObjectDetectorAdapter(self._compact_of(segmenter))
+            return self._detector
+
+    def _compact_of(self, segmenter: segmenters.Segmenter) -> segmenters.CompactSegmenterAdapter:
+        """The segmenter if it is compact, else the one beside it. The caller holds the lock."""
+        if isinstance(segmenter, segmenters.CompactSegmenterAdapter):
+            return segmenter
+        return self._load_compact()
 
     def _load_compact(self) -> segmenters.CompactSegmenterAdapter:
         """The compact segmenter beside another one. The caller holds the lock."""
@@ -153,6 +180,8 @@ class Networks:
             used["compact-segmenter"] = self._compact.sha256
         if self._refiner is not None:
             used["object-refiner"] = self._refiner.sha256
+        if self._detector is not None:
+            used["object-detector"] = self._detector.sha256
         return {**used, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

@@ -1,7 +1,8 @@
 """Segmentation at several scales: the whole photo twice, then every object in a crop around it.
 
 A segmenter sees the whole photo at a few hundred pixels, where it misses small objects and the ends
-of large ones. Further passes at larger scales recover them, if the segmenter is quick enough.
+of large ones. Further passes at larger scales recover them, if the segmenter is quick enough. A
+detector tells where there are objects about which the segmenter is silent.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ...models.categories import CATEGORIES
 from ..config import SPECK_SHARE
 from ..pixels import reduction, resize, scaled_size
 from ..types import Box, FloatArray, Pixels
+from .detector import ObjectDetectorAdapter
 from .mask import removed_probability
 from .segmenters import COMPACT_SIZE, NEARER_SIZE, Segmenter, resize_longest
 
@@ -31,35 +34,68 @@ LEAST_CROP, LARGEST_CROP = 0.15, 0.9
 #: Two crops of one object are one if their corners differ by less than this share of the side.
 SAME_CROP = 0.06
 
+#: Least score of a detected box that gets a crop of its own, most such boxes, side of the crop as a
+#: multiple of the box's longer side, and the share of the box in which the whole photo must show
+#: the object for the box to say nothing new.
+DETECTED, MOST_DETECTED, DETECTED_CONTEXT, SEEN = 0.25, 12, 2.2, 0.4
+#: Within a detected box, grown by this share of its sides, the logarithm of the object's odds rises
+#: by ``BELIEF`` times the score, less ``DOUBTED``.
+GROWN, BELIEF, DOUBTED = 0.04, 4.0, 0.1
+#: No boxes.
+NO_BOXES = np.zeros((0, 6), np.float32)
+
 #: Longer side in pixels of the map on which crops are merged; the weight of a crop relative to the
 #: whole photo; and the share of the crop over which this weight fades at its border, where objects
 #: are cut off.
 MERGED_SIZE, CROP_WEIGHT, CROP_FADE = 2048, 2.0, 0.12
 
 
-def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
-    """Class probabilities from two passes over the photo, the second larger and mirrored.
+class Looks(NamedTuple):
+    """What the passes over a whole photo saw.
 
-    The larger scale detects small objects better, the smaller scale large ones. A segmenter that is
-    not ``quick`` runs once.
+    Attributes:
+        probabilities: 21hw float32 in [0, 1].
+        boxes: n6, of ``ObjectDetectorAdapter.boxes``; none without a detector.
+    """
+
+    probabilities: FloatArray
+    boxes: FloatArray
+
+
+def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | None = None) -> Looks:
+    """Segment a photo at two scales, and detect objects by the features of the second.
+
+    The larger scale, which is mirrored, finds small objects better, the smaller one large ones. A
+    segmenter that is not ``quick`` runs once.
 
     Args:
         segmenter: runs once or twice.
         rgb: HWC uint8 or uint16.
+        detector: shares the second pass of its own compact segmenter, and else makes one.
 
     Returns:
-        21hw, the mean of the passes, at the size of the last one.
+        The mean of the passes, at the size of the last one; the detector's boxes.
     """
     first = segmenter.probabilities(rgb)
     if not segmenter.quick:
-        return first
-    second = segmenter.probabilities(
-        np.ascontiguousarray(resize_longest(rgb, NEARER_SIZE)[:, ::-1]), NEARER_SIZE
-    )
+        return Looks(first, NO_BOXES if detector is None else detector.detect(rgb))
+    mirrored = np.ascontiguousarray(resize_longest(rgb, NEARER_SIZE)[:, ::-1])
+    if detector is not None and detector.compact is segmenter:
+        second, levels = detector.compact.with_levels(mirrored)
+        boxes = detector.boxes(levels, *mirrored.shape[:2])
+        boxes[:, [0, 2]] = 1 - boxes[:, [2, 0]]
+    else:
+        second = segmenter.probabilities(mirrored, NEARER_SIZE)
+        boxes = NO_BOXES if detector is None else detector.detect(rgb)
     mean = np.stack([resize(p, second.shape[1:], cv2.INTER_LINEAR) for p in first])
     mean += second[:, :, ::-1]
     mean /= 2
-    return mean
+    return Looks(mean, boxes)
+
+
+def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
+    """``look``'s probabilities: 21hw float32 in [0, 1]."""
+    return look(segmenter, rgb).probabilities
 
 
 class Objectness(NamedTuple):
@@ -77,7 +113,7 @@ class Objectness(NamedTuple):
 def refine_objects(
     segmenter: Segmenter,
     rgb: Pixels,
-    probabilities: FloatArray,
+    looks: Looks,
     classes: Sequence[str],
     threshold: float,
 ) -> Objectness:
@@ -85,20 +121,25 @@ def refine_objects(
 
     Args:
         segmenter: runs once for each crop, if it is ``quick``; another one may have given
-            ``probabilities``.
+            ``looks``.
         rgb: the photo, HWC uint8 or uint16.
-        probabilities: 21hw in [0, 1], of the whole photo.
+        looks: at the whole photo.
         classes: the removed classes.
         threshold: probability from which a pixel is removed. Crops take nothing away from what
             reaches it in the whole photo: a part of an object alone is harder to recognise.
 
     Returns:
         The mean of the whole photo's probabilities and the crops', at the photo's aspect and at
-        most ``MERGED_SIZE`` pixels; the whole photo's own, at their own size, if there are no
-        crops.
+        most ``MERGED_SIZE`` pixels, higher within boxes of objects that the whole photo's do not
+        show; the whole photo's own, at their own size, if there are no crops.
     """
+    probabilities = looks.probabilities
     whole = Objectness(removed_probability(probabilities, classes), probabilities[0])
-    crops = _crops(whole.removed) if segmenter.quick else []
+    if not segmenter.quick:
+        return whole
+    unseen = _unseen(looks.boxes, whole.removed, classes, threshold)
+    crops = _crops(whole.removed)
+    crops += _crops_of(unseen[:MOST_DETECTED], *whole.removed.shape)
     if not crops:
         return whole
     height, width = rgb.shape[:2]
@@ -119,11 +160,46 @@ def refine_objects(
             total[place.slices] += share * resize(p, (place.h, place.w), cv2.INTER_LINEAR)
         weight[place.slices] += share
     seen = Objectness(*(total / weight for total in totals))
+    for box in unseen[:MOST_DETECTED]:
+        _believe(seen, box)
     certain = first.removed >= threshold
     return Objectness(
         np.where(certain, np.maximum(first.removed, seen.removed), seen.removed),
         np.where(certain, np.minimum(first.background, seen.background), seen.background),
     )
+
+
+def _unseen(
+    boxes: FloatArray, removed: FloatArray, classes: Sequence[str], threshold: float
+) -> FloatArray:
+    """The boxes n6 of the removed classes in which the whole photo hardly shows an object."""
+    wanted = np.isin(boxes[:, 5], [CATEGORIES.index(c) for c in classes])
+    found = removed >= threshold
+    h, w = found.shape
+    silent = [
+        box
+        for box in boxes[wanted & (boxes[:, 4] >= DETECTED)]
+        if found[_place(box, h, w).slices].mean() < SEEN
+    ]
+    return np.array(silent, np.float32).reshape(-1, 6)
+
+
+def _place(box: FloatArray, height: int, width: int, grown: float = 0.0) -> Box:
+    """A detector's box in a picture of that size; at least one pixel."""
+    x0, y0, x1, y1 = (float(v) for v in box[:4])
+    dx, dy = grown * (x1 - x0), grown * (y1 - y0)
+    corners = max(0.0, y0 - dy), max(0.0, x0 - dx), min(1.0, y1 + dy), min(1.0, x1 + dx)
+    return _scaled(corners, height, width)
+
+
+def _believe(seen: Objectness, box: FloatArray) -> None:
+    """Raise the odds of the removed classes within a detected box, in place."""
+    h, w = seen.removed.shape
+    place = _place(box, h, w, GROWN).slices
+    p = seen.removed[place].clip(1e-4, 1 - 1e-4)
+    raised = 1 / (1 + (1 - p) / p * np.exp(-BELIEF * (box[4] - DOUBTED)))
+    seen.removed[place] = np.maximum(seen.removed[place], raised)
+    seen.background[place] = np.minimum(seen.background[place], 1 - raised)
 
 
 #: (top, left, bottom, right) of a crop, as shares of the photo's height and width.
@@ -162,6 +238,19 @@ def _crops(removed: FloatArray) -> list[_Crop]:
                 np.abs(np.subtract(crop, c)).max() < SAME_CROP * side / max(h, w) for c in crops
             ):
                 crops.append(crop)
+    return crops
+
+
+def _crops_of(boxes: FloatArray, h: int, w: int) -> list[_Crop]:
+    """The crops around detected boxes, in a photo of aspect h to w."""
+    crops = []
+    for box in boxes:
+        place = _place(box, h, w)
+        side = max(DETECTED_CONTEXT * max(place.h, place.w), LEAST_CROP * max(h, w))
+        cy, cx = place.y + place.h / 2, place.x + place.w / 2
+        top, left = max(0.0, cy - side / 2), max(0.0, cx - side / 2)
+        bottom, right = min(h, cy + side / 2), min(w, cx + side / 2)
+        crops.append((top / h, left / w, bottom / h, right / w))
     return crops
 
 

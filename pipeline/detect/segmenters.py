@@ -140,6 +140,35 @@ class CompactSegmenterAdapter:
             logits = photo_logits(self.network, small, self.device)
             return logits.float().softmax(0).cpu().numpy()
 
+    def with_levels(self, rgb: NDArray[np.uint8]) -> tuple[FloatArray, list[torch.Tensor]]:
+        """Segment a picture as it is, and keep the encoder's maps for another network.
+
+        Args:
+            rgb: HWC.
+
+        Returns:
+            (21HW float32 in [0, 1]; ``MobileNetV2.levels`` of the picture, padded to 16 k + 1)
+        """
+        import torch
+
+        from ...models.precision import autocast
+        from ...models.segmenter import full_size, padded
+
+        with torch.inference_mode(), autocast(self.device, rgb.shape[1]):
+            logits, levels = self.network.with_levels(padded(rgb).to(self.device))
+            return full_size(logits, *rgb.shape[:2]).softmax(0).cpu().numpy(), levels
+
+    def levels(self, rgb: NDArray[np.uint8]) -> list[torch.Tensor]:
+        """The encoder's maps alone; see ``with_levels``."""
+        import torch
+
+        from ...models.precision import autocast
+        from ...models.segmenter import padded
+
+        with torch.inference_mode(), autocast(self.device, rgb.shape[1]):
+            levels: list[torch.Tensor] = self.network.encoder.levels(padded(rgb).to(self.device))
+            return levels
+
 
 class FCNSegmenter:
     """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1, its transforms and categories.

@@ -82,8 +82,9 @@ def select(
                 why_empty=f"{missing}: the prefilter found no trace, {networks.segmenter.name} was "
                 "not run (--no-prefilter always runs it)",
             )
-    probabilities = multi_scale.two_scale(networks.segmenter, rgb)
-    objects = whole_objects(rgb, probabilities, removal.classes, removal.threshold, networks)
+    looks = multi_scale.look(networks.segmenter, rgb, networks.detector)
+    probabilities = looks.probabilities
+    objects = whole_objects(rgb, looks, removal.classes, removal.threshold, networks)
     holes, hole_mask = _holes(_around_objects(rgb, objects, removal, networks), outside)
     return Selection(
         hole_mask,
@@ -96,7 +97,7 @@ def select(
 
 def whole_objects(
     rgb: Pixels,
-    probabilities: FloatArray,
+    looks: multi_scale.Looks,
     classes: Sequence[str],
     threshold: float,
     networks: Networks,
@@ -105,7 +106,7 @@ def whole_objects(
 
     Args:
         rgb: the photo, HWC uint8 or uint16.
-        probabilities: 21hw in [0, 1], of the whole photo.
+        looks: at the whole photo.
         classes: the removed classes.
         threshold: probability from which a pixel is removed.
         networks: loads the segmenter of crops.
@@ -113,7 +114,7 @@ def whole_objects(
     Returns:
         hw float32 in [0, 1] at the photo's aspect, at least ``threshold`` in the objects.
     """
-    seen = multi_scale.refine_objects(networks.closer, rgb, probabilities, classes, threshold)
+    seen = multi_scale.refine_objects(networks.closer, rgb, looks, classes, threshold)
     return mask.whole_objects(seen.removed, seen.background, threshold)
 
 

@@ -68,8 +68,8 @@ def evaluate_edges(data: Path, *, count: int, weight: Path | None = None) -> dic
         rgb = read_rgb(path)
         objects.append(read_rgb(path.with_name(f"{path.stem}_mask.png"))[..., 0] > 127)
         classes = CLASSES[path.stem.rsplit("_", 1)[0]]
-        probabilities = multi_scale.two_scale(networks.segmenter, rgb)
-        probability = whole_objects(rgb, probabilities, classes, threshold, networks)
+        looks = multi_scale.look(networks.segmenter, rgb, networks.detector)
+        probability = whole_objects(rgb, looks, classes, threshold, networks)
         height, width = rgb.shape[:2]
         coarse.append(mask.class_mask(probability, height, width, threshold))
         if refiner is not None:

@@ -32,12 +32,17 @@ class Shortsighted:
         return probabilities
 
 
+def seen_by(probabilities: np.ndarray) -> multi_scale.Looks:
+    """Looks without a detector."""
+    return multi_scale.Looks(probabilities, multi_scale.NO_BOXES)
+
+
 def refined(picture: np.ndarray, *, quick: bool = True) -> tuple[np.ndarray, np.ndarray, int]:
     """(probability of the whole photo, refined probability, number of passes)."""
     segmenter = Shortsighted()
     segmenter.quick = quick
     probabilities = segmenter.probabilities(picture)
-    seen = multi_scale.refine_objects(segmenter, picture, probabilities, ["person"], 0.5)
+    seen = multi_scale.refine_objects(segmenter, picture, seen_by(probabilities), ["person"], 0.5)
     assert seen.removed.shape == seen.background.shape
     return removed_probability(probabilities, ["person"]), seen.removed, segmenter.passes
 
@@ -108,7 +113,7 @@ def test_a_quick_segmenter_refines_what_a_slow_one_found() -> None:
     slow[0] = 1 - slow[15]
     slow[15, 30:40, 40:50], slow[0, 30:40, 40:50] = 0.9, 0.1
     segmenter = Shortsighted()
-    seen = multi_scale.refine_objects(segmenter, picture, slow, ["person"], 0.5)
+    seen = multi_scale.refine_objects(segmenter, picture, seen_by(slow), ["person"], 0.5)
     assert segmenter.passes == 2
     assert at_photo_size(seen.removed)[102:118, 201:206].mean() > 0.9
     assert at_photo_size(seen.removed)[310:390, 410:490].all()  # only the slow one sees it
@@ -123,7 +128,9 @@ def test_no_crop_of_a_tiny_photo_is_empty(size: tuple[int, int]) -> None:
         probabilities = np.zeros((21, *grid), np.float32)
         probabilities[15, 5 * y : 5 * y + 4, 5 * x : 5 * x + 4] = 0.9
         segmenter = Shortsighted()
-        seen = multi_scale.refine_objects(segmenter, picture, probabilities, ["person"], 0.5)
+        seen = multi_scale.refine_objects(
+            segmenter, picture, seen_by(probabilities), ["person"], 0.5
+        )
         assert seen.removed.shape in (size, grid)
 
 
@@ -175,3 +182,61 @@ def test_two_scales_of_the_compact_segmenter_come_at_the_larger_one(tiny: Path) 
     chosen = segmenters.choose_segmenter("compact", torch.device("cpu"), offline=True)
     mean = multi_scale.two_scale(chosen.segmenter, scene(120, 160))
     assert mean.shape == (21, 577, 769)
+
+
+def detected(*boxes: tuple[float, float, float, float, float, int]) -> np.ndarray:
+    return np.array(boxes, np.float32).reshape(-1, 6)
+
+
+def seen_with(boxes: np.ndarray, strength: float = 0.0) -> tuple[np.ndarray, int]:
+    """(refined probability at the photo's size, passes) of a faint person and these boxes."""
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[200:260, 300:330] = (120 + 90, 120, 120)  # probability 0.35, wherever it is seen
+    segmenter, silent = Shortsighted(), np.zeros((21, 48, 64), np.float32)
+    silent[0], silent[15, 20:26, 30:33] = 1, strength
+    looks = multi_scale.Looks(silent, boxes)
+    seen = multi_scale.refine_objects(segmenter, picture, looks, ["person"], 0.5)
+    return cv2.resize(seen.removed, (640, 480), interpolation=cv2.INTER_LINEAR), segmenter.passes
+
+
+PERSON_BOX = (300 / 640, 200 / 480, 330 / 640, 260 / 480)
+
+
+def test_a_detected_person_is_looked_at_closely_and_believed() -> None:
+    without, passes = seen_with(detected())
+    assert (without.max(), passes) == (0, 0)
+    found, passes = seen_with(detected((*PERSON_BOX, 0.8, 15)))
+    assert passes == 1
+    inside = np.zeros((480, 640), bool)
+    inside[205:255, 305:325] = True
+    assert found[inside].min() > 0.4
+    far = cv2.dilate(inside.astype(np.uint8), np.ones((41, 41), np.uint8)) == 0
+    assert found[far].max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(*PERSON_BOX, 0.8, 12), (*PERSON_BOX, 0.05, 15)],
+    ids=["another class", "hardly a person"],
+)
+def test_other_boxes_change_nothing(box: tuple[float, float, float, float, float, int]) -> None:
+    found, passes = seen_with(detected(box))
+    assert (found.max(), passes) == (0, 0)
+
+
+def test_a_box_of_what_the_photo_shows_anyway_gets_no_crop_of_its_own() -> None:
+    _, without = seen_with(detected(), strength=0.9)
+    _, passes = seen_with(detected((*PERSON_BOX, 0.8, 15)), strength=0.9)
+    assert passes == without == 1
+
+
+def test_a_crowd_of_boxes_costs_a_limited_number_of_crops() -> None:
+    boxes = [(x / 30, 0.4, (x + 0.8) / 30, 0.6, 0.5, 15) for x in range(30)]
+    _, passes = seen_with(detected(*boxes))
+    assert passes == multi_scale.MOST_DETECTED
+
+
+def test_a_box_of_a_pixel_is_no_mistake() -> None:
+    found, passes = seen_with(detected((0.9999, 0.9999, 1, 1, 0.9, 15), (0, 0, 0, 0, 0.9, 15)))
+    assert passes == 2
+    assert np.isfinite(found).all()

@@ -51,7 +51,7 @@ class CheapNetworks:
     device = torch.device("cpu")
     segmenter = closer = ColourSegmenter()
     prefilter = None
-    refiner = None
+    refiner = detector = None
     faces = NoFaces()
     perceptual = None  # a run without probes asks for no LPIPS
 

@@ -36,7 +36,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         red = ((rgb[..., 0] > 200) & (rgb[..., 1] < 60)).astype(np.float32)
         return cv2.resize(cv2.erode(red, np.ones((9, 9))), (40, 30), interpolation=cv2.INTER_AREA)
 
-    monkeypatch.setattr(edges.multi_scale, "two_scale", lambda *_: None)
+    monkeypatch.setattr(edges.multi_scale, "look", lambda *_: None)
     monkeypatch.setattr(edges, "whole_objects", coarse)
     return tmp_path
 

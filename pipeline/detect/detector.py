@@ -1,0 +1,137 @@
+"""Where objects are that the segmenter may be silent about: boxes from the same features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..errors import WeightsError
+from ..types import FloatArray, Pixels
+from .segmenters import NEARER_SIZE, CompactSegmenterAdapter, resize_longest
+
+if TYPE_CHECKING:
+    import torch
+
+#: Pixels of the picture between two places of the network's output.
+PLACES = 8
+#: Least score of a box, most boxes of a photo, and the overlap (IoU) from which two boxes of a
+#: class are one object's.
+LEAST_SCORE, MOST_BOXES, SAME = 0.1, 100, 0.55
+#: Longer side in pixels at which a photo is seen: that of the segmenter's nearer pass.
+DETECTOR_SIZE = NEARER_SIZE
+
+
+class ObjectDetectorAdapter:
+    """The shipped ``ObjectDetector`` on the features of the shipped compact segmenter.
+
+    Args:
+        compact: whose encoder gives the features; its weights stay as they are.
+        weight: a weight file that replaces the shipped one, for measurements.
+
+    Attributes:
+        compact: see above.
+        device: where it runs.
+        sha256: of its weight.
+
+    Raises:
+        WeightsError: the weight is damaged, or was trained with another compact segmenter.
+    """
+
+    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
+        import torch
+
+        from ...models.checkpoint import CheckpointError, load_weights, sha256
+        from ...models.folding import fold_batch_norm
+        from ...models.object_detector import ObjectDetector
+        from ...models.shipped import load_shipped
+
+        try:
+            if weight is None:
+                network, self.sha256 = load_shipped("object-detector", ObjectDetector)
+            else:
+                network, self.sha256 = load_weights(weight, ObjectDetector), sha256(weight)
+        except CheckpointError as error:
+            raise WeightsError(str(error)) from error
+        if network.config.encoder not in ("", compact.sha256):
+            raise WeightsError(
+                f"the object-detector was trained with the compact-segmenter "
+                f"{network.config.encoder[:8]}, and {compact.sha256[:8]} is installed; "
+                "reinstall the package"
+            )
+        self.compact, self.device = compact, compact.device
+        self.network = fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
+
+    def boxes(self, levels: Sequence[torch.Tensor], height: int, width: int) -> FloatArray:
+        """Detect objects by a picture's features.
+
+        Args:
+            levels: ``CompactSegmenterAdapter.levels`` of the picture.
+            height: the picture's.
+            width: the picture's.
+
+        Returns:
+            n6 float32, best first: left, top, right, bottom as shares of width and height in
+            [0, 1], score in [0, 1], Pascal VOC class id.
+        """
+        import torch
+
+        from ...models.precision import autocast
+
+        with torch.inference_mode(), autocast(self.device, width):
+            heat, sides = self.network(*levels)
+        found = boxes_of(heat[0].float().sigmoid().cpu().numpy(), sides[0].float().cpu().numpy())
+        found[:, :4] /= np.array([width, height, width, height], np.float32)
+        found[:, :4] = found[:, :4].clip(0, 1)
+        return found
+
+    def detect(self, rgb: Pixels) -> FloatArray:
+        """Detect the objects of a photo HWC; as ``boxes``."""
+        small = resize_longest(rgb, DETECTOR_SIZE)
+        return self.boxes(self.compact.levels(small), *small.shape[:2])
+
+
+def has_weight() -> bool:
+    """Whether the weight of ``ObjectDetectorAdapter`` ships.
+
+    Raises:
+        WeightsError: the index of the weights is damaged.
+    """
+    from ...models.checkpoint import CheckpointError
+    from ...models.shipped import is_shipped
+
+    try:
+        return is_shipped("object-detector")
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
+
+
+def boxes_of(heat: FloatArray, sides: FloatArray, least: float = LEAST_SCORE) -> FloatArray:
+    """Boxes at the peaks of the heat.
+
+    Args:
+        heat: (classes)hw in [0, 1].
+        sides: 4hw, distances to left, top, right and bottom, in pixels.
+        least: least score.
+
+    Returns:
+        n6 float32, best first: left, top, right, bottom in pixels of the network's picture, score,
+        class id from 1 on.
+    """
+    highest = cv2.dilate(np.ascontiguousarray(heat.transpose(1, 2, 0)), np.ones((3, 3), np.uint8))
+    highest = highest.reshape(*heat.shape[1:], -1).transpose(2, 0, 1)
+    k, y, x = np.nonzero((heat == highest) & (heat >= least))
+    score = heat[k, y, x]
+    order = np.argsort(-score, kind="stable")[: 4 * MOST_BOXES]
+    k, y, x, score = k[order], y[order], x[order], score[order]
+    left, top, right, bottom = sides[:, y, x]
+    px, py = x * PLACES, y * PLACES
+    boxes = np.stack([px - left, py - top, px + right, py + bottom, score, k + 1.0], axis=1)
+    if not len(boxes):
+        return boxes.astype(np.float32)
+    corners = np.concatenate([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxesBatched(corners.tolist(), score.tolist(), k.tolist(), 0.0, SAME)
+    return boxes[np.array(kept).reshape(-1)[:MOST_BOXES]].astype(np.float32)

@@ -61,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
         help="compact-segmenter: a teacher's constants (.npz), or imagenet: a downloaded encoder",
     )
     p.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="DIR",
+        help="object-detector: folder of NanoDet-m's files, whose boxes it learns from",
+    )
+    p.add_argument(
         "--init-from",
         "--begin-with",
         type=Path,

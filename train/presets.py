@@ -86,6 +86,12 @@ def _object_refiner() -> type[NetworkTask]:
     return ObjectRefinerTask
 
 
+def _object_detector() -> type[NetworkTask]:
+    from .tasks.object_detector import ObjectDetectorTask
+
+    return ObjectDetectorTask
+
+
 def _scene_classifier() -> type[NetworkTask]:
     from .tasks.scene_classifier import ClassifierTask
 
@@ -400,6 +406,7 @@ MODELS: dict[str, Model] = {
     # The networks that are not inpainters keep their numbers in their tasks.
     "compact-segmenter": Model(task=_segmenter),
     "object-refiner": Model(task=_object_refiner),
+    "object-detector": Model(task=_object_detector),
     "scene-classifier": Model(task=_scene_classifier),
 }
 

@@ -21,6 +21,7 @@ class Request:
         masks: folder of mask pictures (white = hole) instead of the preset's holes.
         features: feature network, see ``train.features.feature_network``, or ``none``.
         encoder: compact-segmenter's initial encoder: a teacher's constants (.npz) or ``imagenet``.
+        teacher: folder of the teacher's files; only object-detector has one.
         init_from: weight file that a new run starts from.
         variant: skip-ce: Model 0, 1, 2 or 3.
         width: channels.
@@ -50,6 +51,7 @@ class Request:
     masks: Path | None = None
     features: str = "vgg16"
     encoder: str = "imagenet"
+    teacher: Path | None = None
     init_from: Path | None = None
     variant: int | None = None
     width: int | None = None

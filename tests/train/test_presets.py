@@ -21,6 +21,7 @@ def test_every_inpainter_has_both_presets() -> None:
     assert set(INPAINTERS) == set(MODELS) - {
         "compact-segmenter",
         "object-refiner",
+        "object-detector",
         "scene-classifier",
     }
     for model in MODELS.values():

@@ -1,0 +1,311 @@
+"""Training of the object detector: a teacher's boxes, its losses, and held-out metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...models.folding import fold_batch_norm
+from ...models.object_detector import ObjectDetector, ObjectDetectorConfig
+from ...models.segmenter import CompactSegmenter, padded
+from ...models.shipped import load_shipped
+from ...pipeline.detect.detector import DETECTOR_SIZE, boxes_of
+from ...pipeline.detect.segmenters import resize_longest
+from ..data.labelled import PERSON
+from ..data.objects import boxes
+from ..data.objects.boxes import CERTAIN, CLASSES, Boxes, DetectorSamples
+from ..data.pictures import Stream, batches, read_rgb
+from ..detection_teacher import DetectionTeacher
+from ..recipe import Preset, Recipe
+from ..request import Request
+from .base import Losses, NetworkTask, cosine_decay
+
+#: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
+BATCH, SIZE, STEPS, LEARNING_RATE = 8, 385, 6000, 1e-3
+#: Decay of the moving average, AdamW's weight decay, and largest gradient norm.
+AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.02, 5.0
+#: Share of the run in which the learning rate rises, and from which on it falls to a fiftieth.
+WARMUP, DECAY_FROM = 0.02, 0.1
+#: Exponents of the focal loss (Zhou et al. 2019, equation 1), and the weight of the boxes.
+FOCUS, NEGATIVE, SIDES = 2.0, 4.0, 1.0
+#: Least overlap (IoU) of a box with the true one.
+HIT = 0.4
+#: Precisions at which the held-out recall is told, and the pictures of the sample sheet.
+PRECISIONS, SHOWN = (0.9, 0.8, 0.5), 12
+
+
+class ObjectDetectorTask(NetworkTask):
+    """Focal loss of the centres, generalised IoU of the boxes, on photos with a teacher's boxes.
+
+    Args:
+        network: trained; its config names the compact segmenter.
+        data: data folder that holds the label folders and scenes.
+        store: folder for the teacher's boxes.
+        photos: to train on.
+        held_out: never trained on.
+        teacher: folder of the teacher's files; None if the store holds all boxes.
+        batch: samples per batch and process.
+        size: side of a sample in pixels, 16 k + 1.
+        learning_rate: at its highest.
+        seed: of samples.
+        workers: processes that make samples.
+    """
+
+    preprocessing: ClassVar[str] = (
+        "longer side to 769 pixels, padded with grey to 16k+1, RGB / 127.5 - 1"
+    )
+
+    def __init__(
+        self,
+        network: ObjectDetector,
+        data: Path,
+        store: Path,
+        photos: list[Path],
+        held_out: list[Path],
+        teacher: Path | None,
+        *,
+        batch: int,
+        size: int,
+        learning_rate: float,
+        seed: int,
+        workers: int = 0,
+    ) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        segmenter, _ = load_shipped("compact-segmenter", CompactSegmenter)
+        self.encoder = fold_batch_norm(segmenter).encoder.requires_grad_(False)
+        self.encoder = self.encoder.to(memory_format=torch.channels_last)
+        self.data, self.store, self.teacher, self.seed = data, store, teacher, seed
+        self.photos, self.held_out = photos, held_out
+        self.batch, self.size, self.learning_rate = batch, size, learning_rate
+        self.workers = workers
+        self.modules = {"network": self.network}
+        self.optimizers = {
+            "network": torch.optim.AdamW(
+                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
+            )
+        }
+        self.clip = {"network": CLIP}
+        self.device = torch.device("cpu")
+        self.autocast: Any = nullcontext
+        self._samples: DetectorSamples | None = None
+        self._truth: dict[Path, Boxes] = {}
+
+    @classmethod
+    def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
+        """See ``NetworkTask``. The segmenter is the one that ships."""
+        data = request.data_folder
+        _, digest = load_shipped("compact-segmenter", CompactSegmenter)
+        folders = [boxes.photos_of(data, folder) for folder in boxes.FOLDERS]
+        folders += [sorted(folder.rglob("*.jpg")) for folder in request.images]
+        photos = [p for files in folders for i, p in enumerate(files) if i % boxes.HELD_OUT]
+        held_out = [p for files in folders for p in files[:: boxes.HELD_OUT]]
+        if not photos:
+            raise FileNotFoundError(f"{data}: none of {', '.join(boxes.FOLDERS)} found below it")
+        order = np.random.default_rng(0).permutation(len(held_out))
+        task = cls(
+            ObjectDetector(ObjectDetectorConfig(encoder=digest)),
+            data,
+            request.folder / "store",
+            photos,
+            [held_out[i] for i in order[: request.held_out]],
+            request.teacher,
+            batch=request.batch or BATCH,
+            size=request.size or SIZE,
+            learning_rate=request.learning_rate or LEARNING_RATE,
+            seed=request.seed,
+            workers=request.workers,
+        )
+        steps = STEPS if request.steps is None else request.steps
+        return task, Recipe(
+            folders=(*boxes.FOLDERS, *(str(f) for f in request.images)),
+            pictures=len(photos),
+            steps=steps,
+            batch=request.pictures_per_step(task.batch),
+            options=f" --teacher TEACHER --steps {steps} --batch {task.batch} --size {task.size}"
+            f" --learning-rate {task.learning_rate}",
+            average=AVERAGE,
+            facts={"encoder": f"compact-segmenter {digest[:8]}", "teacher": "NanoDet-m"},
+        )
+
+    def prepare(self, fabric: Fabric) -> None:
+        """Move the encoder to the device, and ask the teacher about photos that are new."""
+        self.device, self.autocast = fabric.device, fabric.autocast
+        self.encoder.to(fabric.device)
+        path, photos = self.store / "boxes.json", [*self.photos, *self.held_out]
+        if fabric.is_global_zero:
+            self.store.mkdir(parents=True, exist_ok=True)
+            teacher = None if self.teacher is None else DetectionTeacher(self.teacher)
+            boxes.build(path, self.data, photos, teacher)
+        fabric.barrier()
+        found = boxes.build(path, self.data, photos, None)
+        training = {p: found[p] for p in self.photos}
+        self._samples = DetectorSamples(training, self.data, size=self.size, seed=self.seed)
+        held_out = DetectorSamples({p: found[p] for p in self.held_out}, self.data, size=self.size)
+        self._truth = {p: held_out.checked(p) for p in self.held_out}
+
+    def batches(
+        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """As ``DetectorSamples``, stacked; see ``train.engine.Task``."""
+        assert self._samples is not None, "prepare() makes the samples"
+        stream = Stream(self.batch, accumulate, rank, world)
+        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
+
+    def set_progress(self, share: float) -> None:
+        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
+        factor = min(1.0, (share + 1e-6) / WARMUP)
+        if share >= DECAY_FROM:
+            factor *= cosine_decay((share - DECAY_FROM) / (1 - DECAY_FROM), 0.02)
+        for group in self.optimizers["network"].param_groups:
+            group["lr"] = self.learning_rate * factor
+
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """``centres``: focal loss; ``sides``: 1 - generalised IoU near the centres."""
+        image, heat, weight, sides, counts = batch
+        x = image.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        logits, found = self._run(self.modules["network"], x)
+        objects = (heat == 1).sum().clamp(min=1)
+        return {
+            "network": {
+                "centres": (focal(logits, heat) * weight).sum() / objects,
+                "sides": SIDES * _box_loss(found, sides, counts),
+            }
+        }
+
+    def _run(self, network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(float32 logits of the centres, distances) of pictures N3HW in [-1, 1]."""
+        with self.autocast():
+            with torch.no_grad():
+                features = self.encoder.levels(x)
+            logits, sides = network(*features)
+        return logits.float(), sides.float()
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        """How many of the people of the held-out photos are found.
+
+        Returns:
+            ``val_recall_90%`` and the like: at that precision or a better one; ``val_ap``: the mean
+            precision over all recalls, of people; ``val_mean``: the same.
+        """
+        scores, hits, total = [], [], 0
+        for path in self.held_out:
+            found = self._boxes(network, read_rgb(path))
+            hit, own = hits_of(found[found[:, 5] == PERSON], self._truth[path], PERSON)
+            scores += [s for s, h in hit if h is not None]
+            hits += [h for _, h in hit if h is not None]
+            total += own
+        order = np.argsort(-np.array(scores), kind="stable")
+        right = np.cumsum(np.array(hits, float)[order])
+        precision = right / np.arange(1, len(order) + 1)
+        recall = right / max(1, total)
+        best = np.maximum.accumulate(precision[::-1])[::-1] if len(order) else precision
+        ap = float(np.sum(np.diff(recall, prepend=0.0) * best)) if len(order) else 0.0
+        metrics = {
+            f"val_recall_{p:.0%}": float(recall[best >= p].max(initial=0.0)) for p in PRECISIONS
+        }
+        return metrics | {"val_ap": ap, "val_mean": ap}
+
+    def _boxes(self, network: nn.Module, rgb: NDArray[np.uint8]) -> Boxes:
+        picture = resize_longest(rgb, DETECTOR_SIZE)
+        with torch.inference_mode():
+            logits, sides = self._run(network, padded(picture).to(self.device))
+        found = boxes_of(logits[0].sigmoid().cpu().numpy(), sides[0].cpu().numpy())
+        found[:, :4] *= max(rgb.shape[:2]) / max(picture.shape[:2])
+        return found
+
+    def samples(self, network: nn.Module) -> NDArray[np.uint8]:
+        """Held-out photos with the true boxes in green and those found in red."""
+        tiles = []
+        for path in self.held_out[:SHOWN]:
+            image = read_rgb(path)
+            own = self._truth[path]
+            for box in own[own[:, 4] >= CERTAIN]:
+                _draw(image, box, (0, 200, 0))
+            for box in self._boxes(network, read_rgb(path)):
+                if box[4] >= 0.3:
+                    _draw(image, box, (220, 0, 0))
+            tiles.append(cv2.resize(image, (320, 240)))
+        rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles) - len(tiles) % 4, 4)]
+        return np.vstack(rows) if rows else np.hstack(tiles)
+
+    def index_facts(self) -> dict[str, Any]:
+        """Which classes the channels stand for."""
+        return {"classes": CLASSES}
+
+
+def focal(logits: Tensor, heat: Tensor) -> Tensor:
+    """Focal loss of each place (Zhou et al. 2019, equation 1); ``heat`` is 1 at centres."""
+    p = logits.sigmoid()
+    centre = (heat == 1).float()
+    found = -((1 - p) ** FOCUS) * F.logsigmoid(logits) * centre
+    none = -((1 - heat) ** NEGATIVE) * p**FOCUS * F.logsigmoid(-logits) * (1 - centre)
+    return found + none
+
+
+def _box_loss(found: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
+    """1 - generalised IoU (Rezatofighi et al. 2019), mean over the places that count."""
+    where = counts[:, 0]
+    if not where.any():
+        return found.sum() * 0
+    a, b = (t.permute(0, 2, 3, 1)[where] for t in (found, sides))
+    lower, upper = torch.minimum(a, b), torch.maximum(a, b)
+    overlap = (lower[:, 0] + lower[:, 2]) * (lower[:, 1] + lower[:, 3])
+    areas = [(t[:, 0] + t[:, 2]) * (t[:, 1] + t[:, 3]) for t in (a, b)]
+    union = areas[0] + areas[1] - overlap
+    hull = (upper[:, 0] + upper[:, 2]) * (upper[:, 1] + upper[:, 3])
+    return (1 - overlap / union.clamp(min=1e-3) + (hull - union) / hull.clamp(min=1e-3)).mean()
+
+
+def hits_of(
+    found: Boxes, truth: Boxes, category: int
+) -> tuple[list[tuple[float, bool | None]], int]:
+    """Which boxes of a class are right.
+
+    Args:
+        found: n6, best first.
+        truth: m6; those below ``CERTAIN`` count neither way.
+        category: VOC class id.
+
+    Returns:
+        ((score, right or not, None if it does not count) by box; number of true objects)
+    """
+    own = truth[truth[:, 5] == category]
+    certain, unsure = own[own[:, 4] >= CERTAIN], own[own[:, 4] < CERTAIN]
+    taken = np.zeros(len(certain), bool)
+    hits: list[tuple[float, bool | None]] = []
+    for box in found:
+        overlap = overlaps(box, certain)
+        overlap[taken] = 0
+        if len(overlap) and overlap.max() >= HIT:
+            taken[int(overlap.argmax())] = True
+            hits.append((float(box[4]), True))
+        elif len(unsure) and overlaps(box, unsure).max() >= HIT / 2:
+            hits.append((float(box[4]), None))
+        else:
+            hits.append((float(box[4]), False))
+    return hits, len(certain)
+
+
+def overlaps(box: NDArray[np.float32], others: Boxes) -> NDArray[np.float32]:
+    """IoU of a box with each of n others."""
+    lower = np.maximum(box[:2], others[:, :2])
+    upper = np.minimum(box[2:4], others[:, 2:4])
+    both = np.prod(np.maximum(upper - lower, 0), axis=1)
+    areas = np.prod(others[:, 2:4] - others[:, :2], axis=1)
+    union = np.prod(box[2:4] - box[:2]) + areas - both
+    return np.asarray(both / np.maximum(union, 1e-6), np.float32)
+
+
+def _draw(image: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, ...]) -> None:
+    x0, y0, x1, y1 = (int(v) for v in box[:4])
+    cv2.rectangle(image, (x0, y0), (x1, y1), colour, 2)

@@ -12,6 +12,7 @@ import torch
 
 from remove_objects.models.checkpoint import save_weights, sha256
 from remove_objects.models.object_detector import ObjectDetector, ObjectDetectorConfig
+from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect import multi_scale
 from remove_objects.pipeline.detect.detector import PLACES, boxes_of
 from remove_objects.pipeline.detect.segmenters import (
@@ -122,3 +123,43 @@ def test_beside_a_slow_segmenter_it_makes_a_pass_of_its_own(with_detector: Path)
     assert looks.probabilities.shape == (21, 30, 40)
     np.testing.assert_array_equal(looks.boxes, detector.detect(photo))
     assert isinstance(detector.compact, CompactSegmenterAdapter)
+
+
+@pytest.mark.slow
+def test_it_detects_what_fcn_resnet101_does_not_see(
+    with_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision.models.segmentation import fcn_resnet101
+
+    from remove_objects.pipeline.detect import segmenters
+    from remove_objects.pipeline.removal.request import Removal
+    from remove_objects.pipeline.remover import ObjectRemover
+    from remove_objects.pipeline.types import Photo
+
+    network = fcn_resnet101(weights=None, weights_backbone=None, aux_loss=True)
+    torch.nn.init.zeros_(network.classifier[4].weight)
+    torch.nn.init.zeros_(network.classifier[4].bias)
+    with torch.no_grad():
+        network.classifier[4].bias[0] = 9  # it sees nothing but background
+    torch.save(network.state_dict(), tmp_path / "fcn.pth")
+    fcn = segmenters.FCNSegmenter(str(tmp_path / "fcn.pth"), torch.device("cpu"))
+    chosen = segmenters.Chosen(fcn, {})
+    monkeypatch.setattr(segmenters, "choose_segmenter", lambda *_, **__: chosen)
+    remover = ObjectRemover(Settings(offline=True, prefilter=False))
+    detector = remover.networks.detector
+    assert detector is not None
+    boxes = np.array([[0.25, 0.25, 0.75, 0.75, 0.9, 15]], np.float32)
+    monkeypatch.setattr(type(detector), "detect", lambda *_: boxes)
+    looked: list[tuple[int, ...]] = []
+
+    def sees_a_person(_: object, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+        looked.append(rgb.shape)
+        probabilities = np.zeros((21, 32, 32), np.float32)
+        probabilities[15] = 0.9
+        return probabilities
+
+    monkeypatch.setattr(CompactSegmenterAdapter, "probabilities", sees_a_person)
+    removal = Removal.from_settings(remover.settings, ["person"])
+    selection = remover.select(Photo(scene(96, 128)), removal)
+    assert len(looked) == 1  # the compact segmenter sees the box's crop, and nothing else
+    assert selection.hole_mask[40:56, 50:78].all()

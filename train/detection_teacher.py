@@ -84,7 +84,7 @@ class DetectionTeacher:
             if not (folder / name).exists():
                 raise FileNotFoundError(f"{folder / name}: the teacher's file is missing")
         try:
-            import ncnn  # type: ignore[import-untyped]
+            import ncnn
         except ImportError as error:
             raise ValueError("the teacher needs the package ncnn: pip install ncnn") from error
         self._ncnn: Any = ncnn

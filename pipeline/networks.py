@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from .config import Settings
 from .detect import segmenters
+from .detect.companions import ships
 from .detect.detector import ObjectDetectorAdapter
-from .detect.detector import has_weight as detector_ships
 from .detect.faces import FaceDetector
 from .detect.refine import ObjectRefinerAdapter
-from .detect.refine import has_weight as refiner_ships
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
 from .quality import lpips
@@ -118,7 +117,7 @@ class Networks:
         segmenter = self.segmenter
         with self._lock:
             if self._refines is None:
-                self._refines = refiner_ships()
+                self._refines = ships("object-refiner")
             if self._refines and self._refiner is None:
                 self._refiner = ObjectRefinerAdapter(self._compact_of(segmenter))
             return self._refiner
@@ -129,7 +128,7 @@ class Networks:
         segmenter = self.segmenter
         with self._lock:
             if self._detects is None:
-                self._detects = detector_ships()
+                self._detects = ships("object-detector")
             if self._detects and self._detector is None:
                 self._detector = ObjectDetectorAdapter(self._compact_of(segmenter))
             return self._detector

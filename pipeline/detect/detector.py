@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..errors import WeightsError
 from ..types import FloatArray, Pixels
+from .companions import load_companion
 from .segmenters import NEARER_SIZE, CompactSegmenterAdapter, resize_longest
 
 if TYPE_CHECKING:
@@ -42,28 +42,12 @@ class ObjectDetectorAdapter:
     """
 
     def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
-        import torch
-
-        from ...models.checkpoint import CheckpointError, load_weights, sha256
-        from ...models.folding import fold_batch_norm
         from ...models.object_detector import ObjectDetector
-        from ...models.shipped import load_shipped
 
-        try:
-            if weight is None:
-                network, self.sha256 = load_shipped("object-detector", ObjectDetector)
-            else:
-                network, self.sha256 = load_weights(weight, ObjectDetector), sha256(weight)
-        except CheckpointError as error:
-            raise WeightsError(str(error)) from error
-        if network.config.encoder not in ("", compact.sha256):
-            raise WeightsError(
-                f"the object-detector was trained with the compact-segmenter "
-                f"{network.config.encoder[:8]}, and {compact.sha256[:8]} is installed; "
-                "reinstall the package"
-            )
         self.compact, self.device = compact, compact.device
-        self.network = fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
+        self.network, self.sha256 = load_companion(
+            "object-detector", ObjectDetector, compact, weight
+        )
 
     def boxes(self, levels: Sequence[torch.Tensor], height: int, width: int) -> FloatArray:
         """Detect objects by a picture's features.
@@ -92,21 +76,6 @@ class ObjectDetectorAdapter:
         """Detect the objects of a photo HWC; as ``boxes``."""
         small = resize_longest(rgb, DETECTOR_SIZE)
         return self.boxes(self.compact.levels(small), *small.shape[:2])
-
-
-def has_weight() -> bool:
-    """Whether the weight of ``ObjectDetectorAdapter`` ships.
-
-    Raises:
-        WeightsError: the index of the weights is damaged.
-    """
-    from ...models.checkpoint import CheckpointError
-    from ...models.shipped import is_shipped
-
-    try:
-        return is_shipped("object-detector")
-    except CheckpointError as error:
-        raise WeightsError(str(error)) from error
 
 
 def boxes_of(heat: FloatArray, sides: FloatArray, least: float = LEAST_SCORE) -> FloatArray:

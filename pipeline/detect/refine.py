@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import WeightsError
 from ..geometry import near_box
 from ..pixels import blur, depth_inside, dilate_square, eight_bits, resize
 from ..types import Box, FloatArray, Mask, Pixels
+from .companions import load_companion
 from .mask import dilate, drop_specks
 from .segmenters import CompactSegmenterAdapter
 
@@ -97,29 +97,11 @@ class ObjectRefinerAdapter:
     """
 
     def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
-        import torch
-
-        from ...models.checkpoint import CheckpointError, load_weights, sha256
-        from ...models.folding import fold_batch_norm
         from ...models.object_refiner import ObjectRefiner
-        from ...models.shipped import load_shipped
 
-        try:
-            if weight is None:
-                network, self.sha256 = load_shipped("object-refiner", ObjectRefiner)
-            else:
-                network, self.sha256 = load_weights(weight, ObjectRefiner), sha256(weight)
-        except CheckpointError as error:
-            raise WeightsError(str(error)) from error
-        if network.config.encoder not in ("", compact.sha256):
-            raise WeightsError(
-                f"the object-refiner was trained with the compact-segmenter "
-                f"{network.config.encoder[:8]}, and {compact.sha256[:8]} is installed; "
-                "reinstall the package"
-            )
         self.device = compact.device
         self.encoder = compact.network.encoder
-        self.network = fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
+        self.network, self.sha256 = load_companion("object-refiner", ObjectRefiner, compact, weight)
 
     def alphas(self, crops: NDArray[np.uint8], coarse: FloatArray) -> FloatArray:
         """As in ``Refiner``."""
@@ -138,21 +120,6 @@ class ObjectRefinerAdapter:
         import torch
 
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()
-
-
-def has_weight() -> bool:
-    """Whether the weight of ``ObjectRefinerAdapter`` ships.
-
-    Raises:
-        WeightsError: the index of the weights is damaged.
-    """
-    from ...models.checkpoint import CheckpointError
-    from ...models.shipped import is_shipped
-
-    try:
-        return is_shipped("object-refiner")
-    except CheckpointError as error:
-        raise WeightsError(str(error)) from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -450,6 +450,18 @@ def short_warm_up(share: float) -> float:
     return min(1.0, share / 0.02 + 0.01)
 
 
+def warm_up_and_decay(share: float, warm_up: float, decay_from: float, floor: float) -> float:
+    """Rise linearly over the first ``warm_up`` of a run, then fall from ``decay_from`` on.
+
+    Returns:
+        The learning rate as a share of the highest: ``cosine_decay`` to ``floor``.
+    """
+    factor = min(1.0, (share + 1e-6) / warm_up)
+    if share >= decay_from:
+        factor *= cosine_decay((share - decay_from) / (1 - decay_from), floor)
+    return factor
+
+
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
     """``network`` without gradients for its parameters; its input still receives gradients."""

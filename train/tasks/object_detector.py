@@ -28,7 +28,7 @@ from ..data.pictures import Stream, batches, read_rgb
 from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, cosine_decay
+from .base import Losses, NetworkTask, warm_up_and_decay
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 8, 385, 6000, 1e-3
@@ -163,9 +163,7 @@ class ObjectDetectorTask(NetworkTask):
 
     def set_progress(self, share: float) -> None:
         """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = min(1.0, (share + 1e-6) / WARMUP)
-        if share >= DECAY_FROM:
-            factor *= cosine_decay((share - DECAY_FROM) / (1 - DECAY_FROM), 0.02)
+        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
         for group in self.optimizers["network"].param_groups:
             group["lr"] = self.learning_rate * factor
 

@@ -31,7 +31,7 @@ from ..data.pictures import Stream, batches
 from ..edge_curve import curve, hole_at
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, cosine_decay
+from .base import Losses, NetworkTask, warm_up_and_decay
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 4, 320, 6000, 7e-4
@@ -177,9 +177,7 @@ class ObjectRefinerTask(NetworkTask):
 
     def set_progress(self, share: float) -> None:
         """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = min(1.0, (share + 1e-6) / WARMUP)
-        if share >= DECAY_FROM:
-            factor *= cosine_decay((share - DECAY_FROM) / (1 - DECAY_FROM), 0.02)
+        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
         for group in self.optimizers["network"].param_groups:
             group["lr"] = self.learning_rate * factor
 

@@ -106,6 +106,18 @@ class Networks:
         """The segmenter of crops around objects: a quick one, whichever segments whole photos."""
         return self.segmenter if self.segmenter.quick else self._compact_segmenter()
 
+    @property
+    def onlooker(self) -> segmenters.Segmenter:
+        """The segmenter that judges results: a quick one, the same of given and of found masks.
+
+        A given mask needs no other segmenter, so none is loaded or downloaded for it.
+        """
+        if self._settings.segmenter == "compact":
+            return self.segmenter
+        with self._lock:
+            chosen = None if self._segmenter is None else self._segmenter.segmenter
+            return chosen if chosen is not None and chosen.quick else self._load_compact()
+
     def _compact_segmenter(self) -> segmenters.Segmenter:
         """The compact segmenter beside a slower one."""
         with self._lock:

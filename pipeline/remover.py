@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .config import FAIL_HOLE_SHARE, Settings, resolve_classes
-from .detect.edge import left_outside
-from .detect.mask import removed_probability
+from .config import FAIL_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, Settings, resolve_classes
 from .errors import UnreadableError, UsageError
-from .inpaint.route import choose_route
 from .networks import Networks, NetworkSettings
-from .quality import metrics, verdict
-from .removal.filling import HoleFiller, error_inside
+from .quality import verdict
+from .removal.completeness import Completeness, Seen
+from .removal.filling import Filled, PhotoFiller, error_inside
 from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
 from .removal.selection import Selection, select
-from .types import Box, Face, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels, Probe, Status
+from .types import Box, Face, HoleOutcome, Leftover, Mask, Outcome, Photo, Pixels, Probe, Status
 
 
 class Removed(NamedTuple):
@@ -89,14 +87,8 @@ class ObjectRemover:
         """Decide which pixels would be removed, and fill nothing."""
         picture = picture_of(photo, removal.mask)
         if picture is None:
-            return select(photo.rgb, removal, self.networks)
-        inner = select(
-            picture.photo.rgb,
-            picture.of(removal),
-            self.networks,
-            picture.outside,
-            picture.unread,
-        )
+            return self._select(photo.rgb, removal)[0]
+        inner, _, _ = self._select(picture.photo.rgb, picture.of(removal), picture)
         return picture.selection(inner, removal)
 
     def clean(self, photo: Photo, removal: Removal, *, progress: Progress = no_progress) -> Outcome:
@@ -118,82 +110,66 @@ class ObjectRemover:
             outcome = picture.outcome(inner, removal)
         return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
 
+    def _select(
+        self, rgb: Pixels, removal: Removal, picture: Picture | None = None
+    ) -> tuple[Selection, Completeness, bool]:
+        """(the selection, what looks around it, whether that widened the holes)."""
+        outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
+        first = select(rgb, removal, self.networks, outside, unread)
+        completeness = Completeness(rgb, removal, self.networks, unread)
+        if not first.holes or first.share > FAIL_HOLE_SHARE:
+            return first, completeness, False
+        selection = completeness.widened(first, completeness.on_photo(first), outside)
+        return selection, completeness, selection is not first
+
     def _clean(
         self, photo: Photo, removal: Removal, stages: Stages, picture: Picture | None = None
     ) -> Outcome:
         """The outcome of a photo that is picture all over, or of the box of ``picture``."""
-        outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
         with stages("segment", SEGMENT):
-            selection = select(photo.rgb, removal, self.networks, outside, unread)
-        share = selection.share
-        outcome = Outcome(
+            selection, completeness, widened = self._select(photo.rgb, removal, picture)
+        unfilled = Outcome(
             Status.UNCHANGED,
             selection.why_empty,
             mask=selection.hole_mask,
             classes=selection.classes,
-            hole_share=share,
+            hole_share=selection.share,
             warnings=photo.warnings,
         )
-        if share > FAIL_HOLE_SHARE:
-            status, reason = verdict.judge(share, None, ())
-            outcome = replace(outcome, status=status, reason=reason, error=reason)
-        elif selection.holes:
-            outcome = self._fill(photo, removal, selection, stages, outcome, unread)
-        return outcome
-
-    def _fill(
-        self,
-        photo: Photo,
-        removal: Removal,
-        selection: Selection,
-        stages: Stages,
-        outcome: Outcome,
-        unread: Mask | None,
-    ) -> Outcome:
-        """The outcome of a photo with holes: route, fill each, measure, judge."""
-        holes, hole_mask = selection.holes, selection.hole_mask
+        if selection.share > FAIL_HOLE_SHARE:
+            status, reason = verdict.judge(selection.share, None, ())
+            return replace(unfilled, status=status, reason=reason, error=reason)
+        if not selection.holes:
+            return unfilled
         with stages("faces", FACES):
             faces = self._faces(photo.rgb, removal)
-        routings = [choose_route(hole, hole_mask, faces, removal.route) for hole in holes]
+        unread = None if picture is None else picture.unread
+        photo_filler = PhotoFiller(photo.rgb, removal, self.networks, faces, unread)
         if removal.dry_run:
-            unfilled = tuple(
+            routings = photo_filler.routed(selection)
+            holes = tuple(
                 HoleOutcome(hole.box, hole.share, routing, None, None)
-                for hole, routing in zip(holes, routings, strict=True)
+                for hole, routing in zip(selection.holes, routings, strict=True)
             )
             reason = "dry run: nothing was filled"
-            return replace(outcome, status=Status.OK, reason=reason, holes=unfilled)
-        filler = HoleFiller(photo.rgb, hole_mask, removal, self.networks, faces, unread)
-        filled = [
-            filler.fill(hole, routing, stages.of_hole(i, len(holes)))
-            for i, (hole, routing) in enumerate(zip(holes, routings, strict=True))
-        ]
+            return replace(unfilled, status=Status.OK, reason=reason, holes=holes)
+        filled = photo_filler.fill(selection, stages)
         with stages("measure", MEASURE):
-            residue = self._residue(filler.result, hole_mask, removal)
-            left = _left_outside(photo.rgb, removal, holes, hole_mask, unread)
-            measured = tuple(filler.measure(each, selection.probability) for each in filled)
-        status, reason = verdict.judge(selection.share, residue, measured, left)
-        return replace(
-            outcome,
-            status=status,
-            reason=reason,
-            result=filler.result,
-            residue=residue,
-            left_outside=left,
-            score=max(hole.score for hole in measured if hole.score is not None),
-            holes=measured,
-            compared=filler.compared,
-        )
+            seen = completeness.on_result(selection, filled.filler.result)
+        wider = selection
+        if not widened:
+            outside = None if picture is None else picture.outside
+            wider = completeness.widened(selection, seen.left, outside)
+        if wider is not selection:
+            filled, selection = photo_filler.fill_again(filled, wider, stages), wider
+            with stages("measure"):
+                seen = completeness.on_result(selection, filled.filler.result)
+        with stages("measure"):
+            return _judged(unfilled, selection, filled, completeness, seen, picture)
 
     def _faces(self, rgb: Pixels, removal: Removal) -> list[Face]:
         """The photo's faces, if a hole's route may depend on them."""
         return self.networks.faces.detect(rgb) if removal.route in ("auto", "face") else []
-
-    def _residue(self, result: Pixels, hole_mask: Mask, removal: Removal) -> float | None:
-        """Share of the holes that the segmenter still assigns to the removed classes."""
-        if not removal.classes:
-            return None
-        after = removed_probability(self.networks.segmenter.probabilities(result), removal.classes)
-        return metrics.residue(after, hole_mask, removal.threshold)
 
     def error_in_holes(self, outcome: Outcome, truth: Photo) -> Probe:
         """Measure a result against the ground truth, over the pixels of its holes.
@@ -219,13 +195,43 @@ class ObjectRemover:
         )
 
 
-def _left_outside(
-    rgb: Pixels, removal: Removal, holes: Sequence[Hole], hole_mask: Mask, unread: Mask | None
-) -> float | None:
-    """How much of the object a mask of the user's own leaves beside its worst hole."""
-    if removal.mask is None:
-        return None
-    return max(left_outside(rgb, hole_mask, hole.box, unread) for hole in holes)
+def _judged(
+    unfilled: Outcome,
+    selection: Selection,
+    filled: Filled,
+    completeness: Completeness,
+    seen: Seen,
+    picture: Picture | None,
+) -> Outcome:
+    """The outcome of a filled photo: measured and judged."""
+    measured = tuple(
+        filled.filler.measure(each, *completeness.certainty(each.hole, selection))
+        for each in filled.holes
+    )
+    left_outside, place = completeness.colours(selection)
+    left = [*seen.left]
+    if place is not None and left_outside > REVIEW_LEFT_OUTSIDE:
+        left.append(place)
+    y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
+    size = selection.hole_mask.shape if picture is None else picture.whole.size
+    places = tuple(Leftover(one.box.shifted(y, x), one.why, one.share) for one in left)
+    status, reason = verdict.judge(
+        selection.share, seen.residue, measured, left_outside, places, (size[0], size[1])
+    )
+    return replace(
+        unfilled,
+        status=status,
+        reason=reason,
+        mask=selection.hole_mask,
+        hole_share=selection.share,
+        result=filled.filler.result,
+        residue=seen.residue,
+        left_outside=left_outside,
+        leftovers=places,
+        score=max(hole.score for hole in measured if hole.score is not None),
+        holes=measured,
+        compared=filled.filler.compared,
+    )
 
 
 #: PIL's modes of 8 bits a channel; others lose most of their values on the way through RGB.

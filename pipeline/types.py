@@ -242,8 +242,9 @@ class QualityFeatures:
 
     Measured by ``pipeline.quality.features`` and ``pipeline.quality.metrics``, weighed by
     ``pipeline.quality.verdict``. ``share``: the hole's share of the photo; ``probe``: the
-    probe's LPIPS; ``segmented``: 1 if the segmenter drew the mask, 0 if the user gave it;
-    ``certainty`` and ``ambiguity`` describe that mask. The report's names for
+    probe's LPIPS; ``segmented``: 1 if the segmenter drew the mask, 0 if the user gave it, which
+    the verdict does not weigh; ``certainty`` and ``ambiguity``: of the compact segmenter on the
+    photo, over the hole. The report's names for
     ``context_diversity`` and ``ambiguity`` are ``variety`` and ``unsure``.
     """
 
@@ -292,6 +293,21 @@ class HoleOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """A place where something of what was removed seems to be left.
+
+    Attributes:
+        box: its bounding box in pixels of the photo.
+        why: what is there, in words: a sentence without the place.
+        share: its pixels over those and the pixels of the hole that it belongs to; in (0, 1).
+    """
+
+    box: Box
+    why: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fidelity:
     """Changes outside the holes.
 
@@ -316,10 +332,12 @@ class Outcome:
         classes: share of the photo by detected class, before dilation.
         hole_share: share of the photo that is removed.
         fidelity: changes outside the holes; None if no photo was written.
-        residue: share of the holes that the segmenter, run on the result, still assigns to the
-            removed classes.
-        left_outside: share of the pixels beside the worst hole of a given mask that have its
-            object's colours, see ``pipeline.detect.edge``; None of a segmented mask.
+        residue: share of the holes that the compact segmenter, run on the result, still assigns to
+            the removed classes; None if the mask was given and it sees no class under it.
+        left_outside: share of the pixels beside the worst hole that have its object's colours, see
+            ``pipeline.detect.edge``; None if nothing was filled.
+        leftovers: the places where something of what was removed seems to be left, see
+            ``pipeline.detect.leftovers``.
         score: the worst hole's.
         truth: error inside the holes against the ground truth, if the caller gave one.
         holes: the outcome of each hole, largest first.
@@ -339,6 +357,7 @@ class Outcome:
     fidelity: Fidelity | None = None
     residue: float | None = None
     left_outside: float | None = None
+    leftovers: tuple[Leftover, ...] = ()
     score: float | None = None
     truth: Probe | None = None
     holes: tuple[HoleOutcome, ...] = ()

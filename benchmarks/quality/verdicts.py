@@ -24,24 +24,37 @@ import argparse
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 import torch
 
+from benchmarks.quality.planted import KINDS, Planted, is_visible, plant
 from remove_objects.models.categories import CLASSES
-from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.detect.mask import class_mask, find_holes, removed_probability
+from remove_objects.pipeline import remover as remover_module
+from remove_objects.pipeline.config import Settings, auto_dilate
+from remove_objects.pipeline.detect.edge import widen_to_edge
+from remove_objects.pipeline.detect.leftovers import similar
+from remove_objects.pipeline.detect.mask import (
+    class_mask,
+    dilate,
+    find_holes,
+    removed_probability,
+)
 from remove_objects.pipeline.geometry import hole_within
 from remove_objects.pipeline.pixels import reduction, resize, scaled_size
 from remove_objects.pipeline.quality.lpips import lpips_network
 from remove_objects.pipeline.quality.verdict import WEIGHTS, expected_error
 from remove_objects.pipeline.quality.verdict import judge as judge_photo
+from remove_objects.pipeline.removal.picture import picture_of
 from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.removal.selection import Selection
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report.entry import FEATURE_KEYS
 from remove_objects.pipeline.types import (
@@ -116,13 +129,18 @@ class Composite:
     category: str
 
 
-def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> Iterator[Composite]:
+def composites(
+    data: Path, which: str, seen: Callable[[Pixels, Sequence[str]], Mask]
+) -> Iterator[Composite]:
     """Yield composites without end, the same ones for the same data.
+
+    The segmenter sees no object like the pasted one in the photo before: of a cow that stands
+    beside a pasted horse nobody could say whether it is left of the horse.
 
     Args:
         data: the data folder.
         which: a key of ``SETS``.
-        seen: maps a photo and a class to the HW mask in which the segmenter detects the class.
+        seen: maps a photo and classes to the HW mask in which the segmenter detects the classes.
     """
     rng = np.random.default_rng({"fit": 11, "test": 12}[which])
     folders, sources = SETS[which]
@@ -139,7 +157,7 @@ def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> I
             continue
         picture, alpha, category = cut
         truth = read_rgb(background)
-        if min(truth.shape[:2]) < 200 or seen(truth, category).mean() > 5e-4:
+        if min(truth.shape[:2]) < 200 or seen(truth, like(category)).mean() > 5e-4:
             continue
         rgb, covered = paste(truth, picture, alpha, place)
         if not 0.005 < covered.mean() < 0.35:
@@ -147,8 +165,13 @@ def composites(data: Path, which: str, seen: Callable[[Pixels, str], Mask]) -> I
         yield Composite(f"{made:04d}-{background.stem}-{category}", rgb, truth, covered, category)
 
 
+def like(category: str) -> list[str]:
+    """Return a class and those that the segmenter mixes up with it."""
+    return [category, *sorted(similar([category]))]
+
+
 def cut_out(
-    label_file: Path, rng: np.random.Generator, seen: Callable[[Pixels, str], Mask]
+    label_file: Path, rng: np.random.Generator, seen: Callable[[Pixels, Sequence[str]], Mask]
 ) -> tuple[Pixels, np.ndarray, str] | None:
     """Cut one whole object out of a labelled photo.
 
@@ -172,7 +195,7 @@ def cut_out(
         return None
     picture = read_rgb(next((label_file.parent.parent / "images").glob(f"{label_file.stem}.*")))
     category, component = CLASSES[chosen - 1], components == largest
-    if seen(picture, category)[component].mean() < RECOGNISED:
+    if seen(picture, [category])[component].mean() < RECOGNISED:
         return None
     mask = cv2.erode(component.astype(np.uint8), np.ones((3, 3)))[y : y + h, x : x + w]
     opacity = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
@@ -381,36 +404,42 @@ def run(args: argparse.Namespace) -> None:
     remover = ObjectRemover(Settings(segmenter="compact", offline=True))
     true_error = TrueError()
 
-    def seen(rgb: Pixels, category: str) -> Mask:
+    def seen(rgb: Pixels, names: Sequence[str]) -> Mask:
         probabilities = remover.networks.segmenter.probabilities(rgb)
         height, width = rgb.shape[:2]
-        return class_mask(removed_probability(probabilities, [category]), height, width, 0.5)
+        return class_mask(removed_probability(probabilities, names), height, width, 0.5)
 
     for item in composites(args.data, args.set, seen):
         if cleaned >= args.count:
             return
         if item.name in done:
             continue
-        given = (
-            None
-            if int(item.name[:4]) % 2
-            else cv2.dilate(item.object.astype(np.uint8), np.ones((7, 7))).astype(bool)
-        )
-        classes = [] if given is not None else [item.category]
-        outcome = remover.clean(
-            Photo(item.rgb), Removal.from_settings(remover.settings, classes, given)
-        )
+        number = int(item.name[:4])
+        is_given, kind = number % 2 == 1, (None, KINDS[number // 4 % 4])[number // 2 % 2]
+        case = planted(item, kind)
+        if case is None:
+            continue
+        outcome, first = clean(remover, case, item.category, given=is_given, kind=kind)
         row: dict[str, Any] = {
             "name": item.name,
             "class": item.category,
-            "masks": given is not None,
+            "masks": is_given,
+            "planted": kind,
             "object_share": float(item.object.mean()),
+            "object_seen": float(seen(case.rgb, [item.category])[case.whole].mean()),
             "status": outcome.status.value,
+            "leftovers": [
+                [*left.box.as_list(), left.why, left.share] for left in outcome.leftovers
+            ],
+            "left_outside": outcome.left_outside,
         }
+        if outcome.mask is not None and outcome.mask.any():
+            row |= missed(case, first, outcome)
         if outcome.result is not None and outcome.mask is not None:
-            row |= candidates(remover, item.rgb, outcome, item.category if given is None else None)
+            row |= candidates(remover, case.rgb, outcome, item.category)
             if args.pictures:
                 keep_maps(args.pictures / f"{item.name}.npz", remover, item, outcome)
+            row["reason"] = outcome.reason
             row["covered"] = float((outcome.mask & item.object).sum() / item.object.sum())
             row["true_lpips"] = true_error(outcome.result, item.truth, outcome.mask)
             row["true_lpips_all"] = true_error(
@@ -424,11 +453,80 @@ def run(args: argparse.Namespace) -> None:
         print(item.name, row["status"], f"{row.get('true_lpips', float('nan')):.3f}", flush=True)
         if args.pictures:
             args.pictures.mkdir(parents=True, exist_ok=True)
-            shown = [item.rgb, item.rgb if outcome.result is None else outcome.result, item.truth]
+            shown = [case.rgb, marked(case, outcome, first), item.truth]
             cv2.imwrite(
                 str(args.pictures / f"{item.name}.jpg"),
                 cv2.cvtColor(np.concatenate(shown, 1), cv2.COLOR_RGB2BGR),
             )
+
+
+def planted(item: Composite, kind: str | None) -> Planted | None:
+    """Return the composite with a mask that is whole, or not; None if that is impossible."""
+    if picture_of(Photo(item.rgb), None) is not None:
+        return None  # the mask of a photo with margins would be that of a part
+    if kind is None:
+        return Planted(item.rgb, item.object, item.object)
+    return plant(kind, item.rgb, item.object, np.random.default_rng(int(item.name[:4])))
+
+
+def clean(
+    remover: ObjectRemover, case: Planted, category: str, *, given: bool, kind: str | None
+) -> tuple[Outcome, Mask]:
+    """Clean a composite with a mask of its own, or by class.
+
+    A mask that is not whole is given as a person gives it, or stands in for what is found.
+
+    Returns:
+        (the outcome, HW bool: the holes that the mask alone would have).
+    """
+    height, width = case.whole.shape
+    mask = dilate(case.kept, 3) if given else None
+    removal = Removal.from_settings(remover.settings, [] if given else [category], mask)
+    first = case.whole
+    found: AbstractContextManager[Any] = nullcontext()
+    if mask is not None:
+        first = widen_to_edge(case.rgb, mask)
+    elif kind is not None:
+        first = dilate(case.kept, auto_dilate(height, width))
+        selection = Selection(first, find_holes(first), {category: float(case.kept.mean())})
+        found = patch.object(remover_module, "select", lambda *_: selection)
+    with found:
+        outcome = remover.clean(Photo(case.rgb), removal)
+    if given or kind is not None:
+        return outcome, first
+    return outcome, outcome.mask if outcome.mask is not None else first
+
+
+def missed(case: Planted, first: Mask, outcome: Outcome) -> dict[str, Any]:
+    """Say what the first holes miss of the object, and what those of the outcome miss."""
+    assert outcome.mask is not None
+    total = float(case.whole.sum())
+    row: dict[str, Any] = {}
+    for name, holes in (("first", first), ("last", outcome.mask)):
+        left = case.whole & ~holes
+        row[f"missed_{name}"] = float(left.sum()) / total
+        row[f"visible_{name}"] = is_visible(left, case.whole)
+    row["more"] = float((outcome.mask & ~first).sum()) / total
+    row["false"] = float((outcome.mask & ~first & ~dilate(case.whole, 12)).sum()) / total
+    return row
+
+
+def marked(case: Planted, outcome: Outcome, first: Mask) -> Pixels:
+    """Return the result with outlines and boxes.
+
+    The first holes are outlined in yellow, the last ones in red; boxes mark what is left.
+    """
+    shown = (case.rgb if outcome.result is None else outcome.result).copy()
+    for holes, colour in ((first, (255, 220, 0)), (outcome.mask, (255, 0, 0))):
+        if holes is not None:
+            lines, _ = cv2.findContours(
+                holes.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+            )
+            cv2.drawContours(shown, lines, -1, colour, 1)
+    for left in outcome.leftovers:
+        x, y, w, h = left.box.as_list()
+        cv2.rectangle(shown, (x, y), (x + w, y + h), (0, 255, 255), 2)
+    return shown
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -464,7 +562,7 @@ def fit(args: argparse.Namespace) -> None:
     They come from a ridge regression of log LPIPS on the features; unknown values count as the
     mean.
     """
-    rows = read(args.file)
+    rows = [row for row in read(args.file) if not row.get("planted")]
     names = args.features.split(",") if args.features else list(WEIGHTS)
     truth = np.log(column(rows, "true_lpips"))
     values, usual = [], []
@@ -531,6 +629,7 @@ def judge(args: argparse.Namespace) -> None:
     from scipy.stats import spearmanr
 
     rows = read(args.file)
+    noticed(rows)
     for label, group in (
         ("all", rows),
         ("--class", [r for r in rows if not r["masks"]]),
@@ -561,6 +660,51 @@ def judge(args: argparse.Namespace) -> None:
         )
         ranks = correlations(group, truth)
         print("  " + ", ".join(f"{name} {rho:+.2f}" for name, rho in ranks))
+
+
+def noticed(rows: list[dict[str, Any]]) -> None:
+    """Print how many leftovers are noticed, and how many whole masks are said to have some.
+
+    A leftover is noticed if the result is marked, or if its hole was widened so that nothing that
+    is clearly visible is left. It counts if it is clearly visible, see
+    ``benchmarks.quality.planted``. Of the objects that the segmenter sees in the composite at all
+    (a tenth of their pixels) the figures stand apart: of the others it knows no class.
+    """
+    rows = [row for row in rows if "visible_first" in row]
+    for seen_only in (False, True):
+        some = [r for r in rows if not seen_only or r["object_seen"] >= 0.1]
+        print("\nobjects that the segmenter sees:" if seen_only else "\nall objects:")
+        for label, group in (
+            *((kind, [r for r in some if r["planted"] == kind]) for kind in KINDS),
+            ("planted, given", [r for r in some if r["planted"] and r["masks"]]),
+            ("planted, found", [r for r in some if r["planted"] and not r["masks"]]),
+            ("planted", [r for r in some if r["planted"]]),
+            ("persons, planted", [r for r in some if r["planted"] and r["class"] == "person"]),
+        ):
+            group = [r for r in group if r["visible_first"]]
+            mended = [r for r in group if not r["visible_last"]]
+            flags = [r for r in group if r["visible_last"] and is_marked(r)]
+            review = [r for r in group if r["visible_last"] and r["status"] == "review"]
+            print(
+                f"  {label:18s} {len(group):4d}: noticed {len(mended) + len(flags)} (mended "
+                f"{len(mended)}, marked {len(flags)}); mended or for review "
+                f"{len(mended) + len(review)}"
+            )
+        for label, group in (
+            ("whole, given", [r for r in some if not r["planted"] and r["masks"]]),
+            ("whole, found", [r for r in some if not r["planted"] and not r["masks"]]),
+        ):
+            group = [r for r in group if not r["visible_last"]]
+            wide = [r for r in group if r["false"] > 0.02]
+            print(
+                f"  {label:18s} {len(group):4d}: marked {sum(map(is_marked, group))}, "
+                f"widened where nothing of the object is {len(wide)}"
+            )
+
+
+def is_marked(row: dict[str, Any]) -> bool:
+    """Whether leftovers are marked in a result."""
+    return bool(row["leftovers"])
 
 
 def correlations(rows: list[dict[str, Any]], truth: np.ndarray) -> list[tuple[str, float]]:

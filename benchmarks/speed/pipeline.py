@@ -167,7 +167,7 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     if place is not None:
         add("probe", lambda: filler.probe(place, Route.FREE_FORM))
     filled = FilledHole(hole, outcome.holes[0].routing, None, {})
-    add("measure", lambda: filler.measure(filled, None))
+    add("measure", lambda: filler.measure(filled, None, None))
     add("preview", lambda: previews.write(folder, "stages.jpg", photo, outcome))
     out = folder / "written.jpg"
     add("write", lambda: images.write_photo(photo, result, hole_mask, out, lossless=False))

@@ -149,13 +149,31 @@ def left_outside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) ->
         In [0, 1], over the two rings that touch the hole; 0 of a hole too small to
         tell, or whose surroundings look like its inside nearly everywhere.
     """
+    return beside(rgb, mask, box, void)[0]
+
+
+def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple[float, Box, Mask]:
+    """What ``left_outside`` counts, and where the object's colours go on.
+
+    Args:
+        rgb: the photo as it was, HWC uint8 or uint16.
+        mask: HW bool, all holes.
+        box: of the hole.
+        void: as in ``widen_to_edge``.
+
+    Returns:
+        (the share, the part of the photo that was looked at, hw bool: its pixels outside the holes
+        that have the object's colours and are connected with the hole).
+    """
     reach = edge_reach(*mask.shape)
-    around = box.grown((BACKGROUND + 1) * reach, mask.shape).slices
-    band = band_of(rgb[around], mask[around], reach, None if void is None else void[around])
-    beside = band.ring <= 2
-    if beside.sum() < LEAST_BESIDE or band.decided.mean() < TOLD:
-        return 0.0
-    return float(band.is_object[beside].mean())
+    around = box.grown((BACKGROUND + 1) * reach, mask.shape)
+    part = around.slices
+    band = band_of(rgb[part], mask[part], reach, None if void is None else void[part])
+    alike, near = np.zeros((around.h, around.w), bool), band.ring <= 2
+    if near.sum() < LEAST_BESIDE or band.decided.mean() < TOLD:
+        return 0.0, around, alike
+    alike[band.y, band.x] = band.is_object
+    return float(band.is_object[near].mean()), around, alike
 
 
 def band_of(rgb: Pixels, mask: Mask, reach: int, void: Mask | None = None) -> Band:

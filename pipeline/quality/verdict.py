@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 from .. import config
-from ..types import HoleOutcome, QualityFeatures, Status
+from ..types import Box, HoleOutcome, Leftover, QualityFeatures, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ class Weight:
         return self.slope * (value - self.usual)
 
 
+#: So many places with leftovers are named in the reason.
+NAMED = 2
+
 #: Logarithm of the expected error if every feature has its usual value.
 USUAL_ERROR = -1.375
 #: By field of ``QualityFeatures``.
@@ -50,7 +53,6 @@ WEIGHTS = {
     "structure": Weight(-2.292, 0.172, "edges around it should go on", 5e-3),
     "context_diversity": Weight(13.234, 0.039, "its surroundings are of many kinds"),
     "probe": Weight(0.193, 0.301, "the probe came out badly"),
-    "segmented": Weight(0.396, 0.294, ""),  # the same for a whole run: explains no single photo
     "certainty": Weight(0.468, -0.351, "the segmenter was not sure of the object"),
     "ambiguity": Weight(0.496, 0.318, "the segmenter wavered on parts of it"),
 }
@@ -72,6 +74,8 @@ def judge(
     residue: float | None,
     holes: Sequence[HoleOutcome],
     left_outside: float | None = None,
+    leftovers: Sequence[Leftover] = (),
+    size: tuple[int, int] | None = None,
 ) -> tuple[Status, str]:
     """The verdict on one photo; its thresholds are in ``pipeline.config``.
 
@@ -81,7 +85,9 @@ def judge(
             None if it did not run on the result.
         holes: every hole of the photo.
         left_outside: share of the pixels beside a hole that have the object's colours, of the
-            worst hole; None if the mask is not the user's.
+            worst hole; None if it was not measured.
+        leftovers: the places where something is left, in pixels of the photo.
+        size: the photo's (height, width); needed for ``leftovers``.
 
     Returns:
         (``OK``, ``REVIEW``, or ``FAILED`` if nothing is left to fill from; the reason).
@@ -109,6 +115,8 @@ def judge(
             f" the object's colours (review above {config.REVIEW_LEFT_OUTSIDE:.0%});"
             " widen it, for example by --dilate auto"
         )
+    if leftovers and size is not None:
+        reasons.append(_what_is_left(leftovers, size))
     scored = [
         (h.score, h.features) for h in holes if h.score is not None and h.features is not None
     ]
@@ -122,6 +130,29 @@ def judge(
     if reasons:
         return Status.REVIEW, "; ".join(reasons)
     return Status.OK, "no figure is past its threshold"
+
+
+def _what_is_left(leftovers: Sequence[Leftover], size: tuple[int, int]) -> str:
+    """The largest places in words, and how many more there are."""
+    named = [
+        f"{left.why} {where(left.box, size)}, {left.box.w}x{left.box.h} pixels"
+        f" at x={left.box.x}, y={left.box.y}"
+        for left in leftovers[:NAMED]
+    ]
+    more = len(leftovers) - NAMED
+    return "; ".join([*named, *([f"and {more} more such places"] if more > 0 else [])])
+
+
+def where(box: Box, size: tuple[int, int]) -> str:
+    """In which ninth of a photo of (height, width) the middle of a box lies, in words."""
+    height, width = size
+    row = ("upper", "", "lower")[min(2, 3 * (2 * box.y + box.h) // (2 * height))]
+    column = ("left", "", "right")[min(2, 3 * (2 * box.x + box.w) // (2 * width))]
+    if row and column:
+        return f"at the {row} {column}"
+    if column:
+        return f"at the {column}"
+    return {"upper": "at the top", "": "in the middle", "lower": "at the bottom"}[row]
 
 
 def _why(features: QualityFeatures) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..inpaint.classical import fill_classically
 from ..inpaint.composite import blend_into
+from ..inpaint.route import choose_route
 from ..pixels import as_float
 from ..quality import features, metrics, verdict
 from ..quality.probe import probe_hole
@@ -29,6 +30,7 @@ from ..types import (
 )
 from .progress import COMPARE, INPAINT, PROBE, Stages
 from .request import Removal
+from .selection import Selection
 
 if TYPE_CHECKING:
     from ..networks import Networks
@@ -49,6 +51,83 @@ class FilledHole:
     routing: Routing
     probe: Probe | None
     compared: dict[str, Compared]
+
+
+class Filled(NamedTuple):
+    """A photo whose holes are filled.
+
+    Attributes:
+        filler: holds the result.
+        holes: each hole's fill, in the selection's order.
+    """
+
+    filler: HoleFiller
+    holes: list[FilledHole]
+
+
+class PhotoFiller:
+    """Routes and fills all holes of a photo, and those that changed once more.
+
+    Args:
+        rgb: the photo, HWC uint8 or uint16.
+        removal: how.
+        networks: the inpainters.
+        faces: of the photo.
+        unread: HW bool, pixels that must not be read; ``None`` if there are none.
+    """
+
+    def __init__(
+        self,
+        rgb: Pixels,
+        removal: Removal,
+        networks: Networks,
+        faces: Sequence[Face],
+        unread: Mask | None,
+    ) -> None:
+        self._rgb, self._removal, self._networks = rgb, removal, networks
+        self._faces, self._unread = faces, unread
+
+    def routed(self, selection: Selection) -> list[Routing]:
+        """The inpainter of each hole."""
+        return [
+            choose_route(hole, selection.hole_mask, self._faces, self._removal.route)
+            for hole in selection.holes
+        ]
+
+    def fill(self, selection: Selection, stages: Stages) -> Filled:
+        """Fill every hole."""
+        filler, count = self._filler(selection), len(selection.holes)
+        filled = [
+            filler.fill(hole, routing, stages.of_hole(i, count))
+            for i, (hole, routing) in enumerate(
+                zip(selection.holes, self.routed(selection), strict=True)
+            )
+        ]
+        return Filled(filler, filled)
+
+    def fill_again(self, earlier: Filled, selection: Selection, stages: Stages) -> Filled:
+        """Fill the holes that are not among the earlier ones; the others keep their fill."""
+        filler, count, filled = self._filler(selection), len(selection.holes), []
+        for i, (hole, routing) in enumerate(
+            zip(selection.holes, self.routed(selection), strict=True)
+        ):
+            same = next((e for e in earlier.holes if _is_same(e.hole, hole)), None)
+            if same is None:
+                filled.append(filler.fill(hole, routing, stages.of_second_fill(i, count)))
+            else:
+                filler.keep(same, earlier.filler)
+                filled.append(same)
+        return Filled(filler, filled)
+
+    def _filler(self, selection: Selection) -> HoleFiller:
+        return HoleFiller(
+            self._rgb,
+            selection.hole_mask,
+            self._removal,
+            self._networks,
+            self._faces,
+            self._unread,
+        )
 
 
 class HoleFiller:
@@ -109,19 +188,26 @@ class HoleFiller:
             return error, None
         return error, self._error(hole_mask, moved, fill.window, fill.upsampled)
 
-    def measure(self, filled: FilledHole, probability: FloatArray | None) -> HoleOutcome:
+    def keep(self, filled: FilledHole, earlier: HoleFiller) -> None:
+        """Take a hole's fill over from another filler of the same photo."""
+        box, inside = filled.hole.box.slices, filled.hole.mask
+        pairs = [(self.result, earlier.result)]
+        pairs += [(self.compared[m], earlier.compared[m]) for m in self.compared]
+        for own, other in pairs:
+            own[box][inside] = other[box][inside]
+
+    def measure(
+        self, filled: FilledHole, certainty: float | None, ambiguity: float | None
+    ) -> HoleOutcome:
         """Measure a hole once every hole of ``result`` is filled.
 
         Args:
             filled: the hole, from ``fill``.
-            probability: hw, probability of the removed classes on the photo; ``None`` if the mask
-                was given.
+            certainty: see ``quality.features.certainty``; ``None`` if unknown.
+            ambiguity: likewise.
         """
         hole, size = filled.hole, self._hole_mask.shape
         near, inside, known = features.surroundings(self.result, hole, self._hole_mask)
-        certainty, ambiguity = (
-            (None, None) if probability is None else features.certainty(probability, hole, *size)
-        )
         measured = QualityFeatures(
             depth=features.depth(hole, *size),
             share=hole.share,
@@ -132,7 +218,7 @@ class HoleFiller:
             if self._removal.probe
             else None,
             probe=None if filled.probe is None else filled.probe.lpips,
-            segmented=0.0 if probability is None else 1.0,
+            segmented=1.0 if self._removal.mask is None else 0.0,
             certainty=certainty,
             ambiguity=ambiguity,
         )
@@ -194,6 +280,10 @@ def error_inside(result: Pixels, truth: Pixels, inside: Mask, networks: Networks
     filled = np.where(inside[..., None], as_float(result), expected)
     l1, psnr, ssim = metrics.inside_errors(filled, expected, inside)
     return Probe(l1, psnr, ssim, networks.perceptual.distance(filled, expected))
+
+
+def _is_same(one: Hole, other: Hole) -> bool:
+    return one.box == other.box and np.array_equal(one.mask, other.mask)
 
 
 def _is_worse(probe: Probe | None, other: Probe | None) -> bool:

@@ -13,6 +13,8 @@ Progress = Callable[[float, str], None]
 #: Share of a photo's work that is done when a stage starts. The holes divide what lies between
 #: ``HOLES_START`` and ``HOLES_END`` equally.
 SEGMENT, FACES, HOLES_START, HOLES_END, MEASURE = 0.0, 0.05, 0.1, 0.9, 0.95
+#: Holes that are filled a second time divide what follows ``MEASURE`` equally, up to this share.
+AGAIN_END = 0.99
 #: The same for the stages of one hole.
 INPAINT, PROBE, COMPARE = 0.0, 0.4, 0.7
 
@@ -56,4 +58,10 @@ class Stages:
         """Stages of the hole ``index`` of ``count``: their shares are of this hole's work."""
         extent = (HOLES_END - HOLES_START) / count
         start = HOLES_START + index * extent
+        return Stages(self._progress, watch=self.watch, start=start, end=start + extent)
+
+    def of_second_fill(self, index: int, count: int) -> Stages:
+        """Stages of a hole that is filled again, after the first measurements."""
+        extent = (AGAIN_END - MEASURE) / count
+        start = MEASURE + index * extent
         return Stages(self._progress, watch=self.watch, start=start, end=start + extent)

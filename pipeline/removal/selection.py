@@ -28,15 +28,12 @@ class Selection:
         hole_mask: HW bool, True = remove, widened.
         holes: the parts of ``hole_mask`` that are filled together, largest first.
         classes: share of the photo by class, before dilation; empty for a given mask.
-        probability: hw float32, probability of the removed classes at the segmenter's own size;
-            ``None`` for a given mask.
         why_empty: why there are no holes, in words; empty if there are some.
     """
 
     hole_mask: Mask
     holes: list[Hole]
     classes: dict[str, float] = field(default_factory=dict)
-    probability: FloatArray | None = None
     why_empty: str = ""
 
     @property
@@ -78,7 +75,6 @@ def select(
             return Selection(
                 np.zeros((height, width), bool),
                 [],
-                probability=coarse,
                 why_empty=f"{missing}: the prefilter found no trace, {networks.segmenter.name} was "
                 "not run (--no-prefilter always runs it)",
             )
@@ -90,7 +86,6 @@ def select(
         hole_mask,
         holes,
         mask.class_shares(probabilities, removal.classes, removal.threshold) if holes else {},
-        mask.removed_probability(probabilities, removal.classes),
         "" if holes else missing,
     )
 

@@ -37,6 +37,10 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "fidelity": _fidelity(outcome.fidelity),
         "residue": _round_known(outcome.residue),
         "left_outside": _round_known(outcome.left_outside),
+        "leftovers": [
+            {"box": left.box.as_list(), "why": left.why, "share": _round(left.share)}
+            for left in outcome.leftovers
+        ],
         "score": _round_known(outcome.score),
         "truth": _probe(outcome.truth),
         "seconds": round(outcome.seconds, 3),
@@ -81,6 +85,7 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         "fidelity": fidelity,
         "residue": _highest(entry["residue"], earlier["residue"]),
         "left_outside": _highest(entry.get("left_outside"), earlier.get("left_outside")),
+        "leftovers": [*earlier.get("leftovers", []), *entry.get("leftovers", [])],
         "score": _highest(entry["score"], earlier["score"]),
         "truth": entry["truth"] or earlier["truth"],
         "warnings": list(dict.fromkeys([*earlier["warnings"], *entry["warnings"]])),

@@ -49,6 +49,7 @@ def photo_view(
         "score": photo.get("score"),
         "truth": photo.get("truth"),
         "left_outside": photo.get("left_outside"),
+        "leftovers": photo.get("leftovers", []),
         "reviewed": bool(photo.get("reviewed")),
         "holes": [{"score": None, "compare": {}, **h} for h in photo["holes"]],
         "seam": highest_seam(photo["holes"]),

@@ -25,7 +25,7 @@ from ..pixels import eight_bits, reduction, resize, scaled_size
 from ..storage.layout import PREVIEWS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.confined import remove
-from ..types import HoleOutcome, Mask, Outcome, Photo, Pixels
+from ..types import Box, HoleOutcome, Leftover, Mask, Outcome, Photo, Pixels
 
 #: Kinds of previews. A photo may have any of them.
 KINDS = ("before", "mask", "after", *COMPARISONS)
@@ -35,8 +35,9 @@ LONGER_SIDE = 360
 QUALITY = 80
 
 #: The mask's colours, RGBA: the removed pixels, and the line around them, light inside and dark
-#: outside, so that it is visible on any picture.
+#: outside, so that it is visible on any picture; and the frame of what is left.
 TINT, LIGHT, DARK = (232, 28, 118, 110), (255, 255, 255, 255), (40, 0, 20, 200)
+MARK = (255, 214, 0, 255)
 
 
 def write(
@@ -58,7 +59,7 @@ def write(
     _write(place(output, name, "before"), _jpeg(photo.rgb), placement)
     if outcome.mask is None or not outcome.mask.any():
         return
-    drawn = _webp(draw_mask(outcome.mask, outcome.holes))
+    drawn = _webp(draw_mask(outcome.mask, outcome.holes, outcome.leftovers))
     _write(place(output, name, "mask"), drawn, placement)
     if outcome.result is not None:
         _write(place(output, name, "after"), _jpeg(outcome.result), placement)
@@ -89,13 +90,16 @@ def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
     return eight_bits(_reduce(rgb))
 
 
-def draw_mask(mask: Mask, holes: Iterable[HoleOutcome] = ()) -> NDArray[np.uint8]:
+def draw_mask(
+    mask: Mask, holes: Iterable[HoleOutcome] = (), leftovers: Iterable[Leftover] = ()
+) -> NDArray[np.uint8]:
     """Draw the mask as a transparent overlay.
 
     Args:
         mask: HW bool. A pixel of the overlay is drawn if any of the mask falls into it: no hole is
             too small to be seen.
         holes: in the report's order. Several holes get the numbers that the report gives them.
+        leftovers: places where something is left; each gets a frame.
 
     Returns:
         hw4 uint8 RGBA.
@@ -108,13 +112,25 @@ def draw_mask(mask: Mask, holes: Iterable[HoleOutcome] = ()) -> NDArray[np.uint8
     drawn[inside > 0] = TINT
     drawn[(inside > 0) & (eroded == 0)] = LIGHT
     drawn[(cv2.dilate(inside, cross) > 0) & (inside == 0)] = DARK
+    scale = inside.shape[1] / mask.shape[1]
+    for left in leftovers:
+        _draw_frame(drawn, left.box, scale)
     holes = list(holes)
     if len(holes) > 1:
-        scale = inside.shape[1] / mask.shape[1]
         for number, hole in enumerate(holes, 1):
             centre = (hole.box.x + hole.box.w / 2) * scale, (hole.box.y + hole.box.h / 2) * scale
             _draw_number(drawn, str(number), centre)
     return drawn
+
+
+def _draw_frame(drawn: NDArray[np.uint8], box: Box, scale: float) -> None:
+    """Draw a frame around a place of the photo, dark outside and in its own colour inside."""
+    height, width = drawn.shape[:2]
+    x0, y0 = round(box.x * scale) - 1, round(box.y * scale) - 1
+    x1, y1 = round(box.right * scale), round(box.bottom * scale)
+    corners = (max(1, x0), max(1, y0)), (min(width - 2, x1), min(height - 2, y1))
+    for colour, thickness in ((DARK, 3), (MARK, 1)):
+        cv2.rectangle(drawn, *corners, colour, thickness)
 
 
 def _draw_number(drawn: NDArray[np.uint8], text: str, centre: tuple[float, float]) -> None:

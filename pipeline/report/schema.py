@@ -46,6 +46,14 @@ class ComparedEntry(TypedDict):
     probe: ProbeEntry | None
 
 
+class LeftoverEntry(TypedDict):
+    """A place where something of what was removed seems to be left."""
+
+    box: Annotated[list[Pixels], Meta(min_length=4, max_length=4)]
+    why: str
+    share: Number
+
+
 class HoleEntry(TypedDict):
     """One row of a photo's ``holes``.
 
@@ -69,8 +77,8 @@ class Entry(TypedDict):
 
     ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder.
     ``earlier_status`` is there if ``status`` is ``skipped``: the status that the run gave which
-    finished the photo; absent before version 0.2.0, as ``left_outside`` is. ``reviewed`` is there,
-    and true, if a person saved the result at the mask board.
+    finished the photo; absent before version 0.2.0, as ``left_outside`` and ``leftovers`` are.
+    ``reviewed`` is there, and true, if a person saved the result at the mask board.
     """
 
     input: str
@@ -84,6 +92,7 @@ class Entry(TypedDict):
     fidelity: FidelityEntry | None
     residue: Number | None
     left_outside: NotRequired[Number | None]
+    leftovers: NotRequired[list[LeftoverEntry]]
     score: Number | None
     truth: ProbeEntry | None
     seconds: Number

@@ -70,7 +70,7 @@ def test_a_probe_leaves_the_result_alone(networks: Networks) -> None:
     outcome = filler.fill(hole, ROUTING, Stages())
     assert outcome.probe is not None
     assert np.array_equal(filler.result[~mask], rgb[~mask])
-    measured = filler.measure(outcome, None)
+    measured = filler.measure(outcome, None, None)
     assert (measured.probe, measured.routing.route) == (outcome.probe, Route.FREE_FORM)
     assert measured.features is not None
     assert measured.features.segmented == 0.0

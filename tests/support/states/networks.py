@@ -49,7 +49,7 @@ class CheapNetworks:
     """Stands in for ``pipeline.networks.Networks``."""
 
     device = torch.device("cpu")
-    segmenter = closer = ColourSegmenter()
+    segmenter = closer = onlooker = ColourSegmenter()
     prefilter = None
     refiner = detector = None
     faces = NoFaces()

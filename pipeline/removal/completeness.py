@@ -1,0 +1,169 @@
+"""Is the whole object gone? Looks around the holes of one photo, and widens them once if not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..config import auto_dilate
+from ..detect import leftovers, mask
+from ..detect.leftovers import Gone, Left, View
+from ..detect.mask import removed_probability
+from ..quality import features, metrics
+from ..types import Box, Hole, Mask, Pixels
+from .request import Removal
+from .selection import Selection
+
+if TYPE_CHECKING:
+    from ..networks import Networks
+
+#: A place widens the hole if it is at most this share of both together. Beside a mask of the user's
+#: own it must be smaller: what is left may be somebody whom the user wants to keep.
+WIDENED_FOUND, WIDENED_GIVEN = 0.5, 0.1
+
+
+class Seen(NamedTuple):
+    """What a look at the result shows.
+
+    Attributes:
+        residue: see ``quality.metrics``; None if no class is known to be removed.
+        left: the places where something is left.
+    """
+
+    residue: float | None
+    left: list[Left]
+
+
+class Completeness:
+    """What is left of the objects of one photo.
+
+    Args:
+        rgb: the photo, HWC uint8 or uint16.
+        removal: what is removed.
+        networks: has the segmenter that looks.
+        unread: HW bool, pixels that say nothing of an object; None if there are none.
+    """
+
+    def __init__(
+        self, rgb: Pixels, removal: Removal, networks: Networks, unread: Mask | None = None
+    ) -> None:
+        self._rgb, self._removal, self._networks, self._unread = rgb, removal, networks, unread
+        self._views: dict[Box, View] = {}
+        self._staying: dict[tuple[str, ...], Mask] = {}
+
+    def views(self, holes: Sequence[Hole]) -> list[View]:
+        """Views of the photo around its largest holes; no crop is looked at twice."""
+        crops = leftovers.crops_around(holes, *self._rgb.shape[:2])
+        return [self._view(crop) for crop in crops]
+
+    def classes(self, selection: Selection) -> tuple[str, ...]:
+        """The removed classes: those of the request, or what the segmenter sees under the mask."""
+        return self._removal.classes or leftovers.classes_under(
+            self.views(selection.holes), selection.hole_mask
+        )
+
+    def certainty(self, hole: Hole, selection: Selection) -> tuple[float | None, float | None]:
+        """(certainty, ambiguity) of a hole, see ``quality.features``; None if it has no view."""
+        classes = self.classes(selection)
+        for each in self.views(selection.holes):
+            if classes and each.crop.intersection(hole.box) == hole.box:
+                inner = Hole(hole.box.relative_to(each.crop), hole.mask, hole.share)
+                probability = removed_probability(each.seen, classes)
+                return features.certainty(probability, inner, each.crop.h, each.crop.w)
+        return None, None
+
+    def on_photo(self, selection: Selection) -> list[Left]:
+        """What the photo as it was shows beside its holes."""
+        gone = self._gone(selection)
+        if not gone.classes:
+            return []
+        whole = self._whole()
+        found = [
+            left
+            for each in self.views(selection.holes)
+            for left in leftovers.goes_on(each, whole, gone)
+        ]
+        return self._distinct(found)
+
+    def on_result(self, selection: Selection, result: Pixels) -> Seen:
+        """What is left, by the photo and by the result."""
+        gone = self._gone(selection)
+        if not gone.classes:
+            return Seen(None, [])
+        segmenter = self._networks.onlooker
+        whole = View(Box.full(result.shape), segmenter.probabilities(result))
+        found = leftovers.elsewhere(whole, self._whole(), gone)
+        for photo in self.views(selection.holes):
+            is_whole = photo.crop == whole.crop
+            near = whole if is_whole else leftovers.view(segmenter, result, photo.crop)
+            found += leftovers.seen_again(near, photo, whole, gone)
+        residue = metrics.residue(
+            removed_probability(whole.seen, gone.classes), gone.hole_mask, gone.threshold
+        )
+        return Seen(residue, self._distinct([*self.on_photo(selection), *found]))
+
+    def _gone(self, selection: Selection) -> Gone:
+        classes = self.classes(selection)
+        stays = self._stays(classes) if classes else np.zeros_like(selection.hole_mask)
+        return Gone(classes, selection.hole_mask, stays, self._removal.threshold)
+
+    def colours(self, selection: Selection) -> tuple[float, Left | None]:
+        """The share of the pixels beside the worst hole with its object's colours, and where."""
+        each = [
+            leftovers.colours_left(self._rgb, selection.hole_mask, hole, self._unread)
+            for hole in selection.holes
+        ]
+        return max(each, key=lambda one: one[0])
+
+    def widened(
+        self, selection: Selection, found: Sequence[Left], outside: Mask | None
+    ) -> Selection:
+        """The selection with holes widened by what is left; the same one if nothing widens them.
+
+        A mask of the user's own that is to be taken to the letter, or widened by so many pixels, is
+        never widened further.
+        """
+        given = self._removal.mask is not None
+        if given and self._removal.dilate is not None:
+            return selection
+        most = WIDENED_GIVEN if given else WIDENED_FOUND
+        more = np.zeros_like(selection.hole_mask)
+        for left in found:
+            if left.fillable and left.share <= most and (left.beside or not given):
+                more[left.box.slices] |= left.mask
+        if not more.any() or more.sum() > most / (1 - most) * selection.hole_mask.sum():
+            return selection
+        height, width = more.shape
+        radius = self._removal.dilate
+        if radius is None:
+            radius = auto_dilate(height, width) // (2 if given else 1)
+        more = mask.dilate(more, radius) & ~self._stays(self.classes(selection))
+        holes = selection.hole_mask | more
+        if outside is not None:
+            holes &= ~outside
+        return replace(selection, hole_mask=holes, holes=mask.find_holes(holes))
+
+    def _stays(self, classes: tuple[str, ...]) -> Mask:
+        """HW bool: things of other classes, which stay."""
+        if classes not in self._staying:
+            self._staying[classes] = leftovers.that_stays(self._whole(), classes)
+        return self._staying[classes]
+
+    def _whole(self) -> View:
+        """The view of the whole photo as it was."""
+        return self._view(Box.full(self._rgb.shape))
+
+    def _view(self, crop: Box) -> View:
+        if crop not in self._views:
+            self._views[crop] = leftovers.view(self._networks.onlooker, self._rgb, crop)
+        return self._views[crop]
+
+    def _distinct(self, found: Sequence[Left]) -> list[Left]:
+        """One of each place, within the picture."""
+        height, width = self._rgb.shape[:2]
+        if self._unread is not None:
+            found = [f for f in found if not self._unread[f.box.slices][f.mask].all()]
+        return leftovers.distinct(found, (height, width))

@@ -1,0 +1,166 @@
+"""What is left of an object: noticed, widened once, and judged alike of given and found masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from remove_objects.models.categories import CATEGORIES
+from remove_objects.pipeline import remover as remover_module
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.detect.mask import find_holes
+from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.removal.selection import Selection
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.report.entry import photo_entry
+from remove_objects.pipeline.report.schema import is_entry
+from remove_objects.pipeline.types import Photo, Status
+from tests.support.box_segmenter import BoxSegmenter
+from tests.support.scenes import scene
+
+SETTINGS = Settings(probe=False, offline=True)
+#: Left, top, width, height of the red box that stands for a person.
+PERSON = (90, 60, 60, 80)
+
+
+def photo() -> Photo:
+    return Photo(scene(240, 280, person=PERSON))
+
+
+def loaded() -> ObjectRemover:
+    """A remover whose segmenter is loaded: the look around the holes uses that."""
+    remover = ObjectRemover(SETTINGS)
+    assert remover.networks.segmenter is remover.networks.onlooker
+    return remover
+
+
+def without_legs() -> np.ndarray:
+    """A mask that misses the lower quarter of the person."""
+    mask = np.zeros((240, 280), bool)
+    mask[57:120, 87:153] = True
+    return mask
+
+
+def test_a_mask_to_the_letter_is_not_widened_and_the_place_is_marked(red_is_person: None) -> None:
+    remover = loaded()
+    settings = replace(SETTINGS, dilate=0)
+    outcome = remover.clean(photo(), Removal.from_settings(settings, mask=without_legs()))
+    assert outcome.mask is not None
+    assert np.array_equal(outcome.mask, without_legs())
+    assert outcome.status is Status.REVIEW
+    # The fill may copy the red, which is marked too.
+    (left,) = [one for one in outcome.leftovers if one.why.startswith("something of the person")]
+    assert (left.box.x, left.box.y, left.box.w, left.box.h) == (90, 120, 60, 20)
+    assert "something of the person seems to be left in the middle, 60x20 pixels" in outcome.reason
+    row = photo_entry("a", outcome, output=None, mask=None)
+    assert is_entry(row)
+    assert [90, 120, 60, 20] in [one["box"] for one in row["leftovers"]]
+
+
+def test_the_verdict_does_not_depend_on_who_drew_the_mask(red_is_person: None) -> None:
+    remover = ObjectRemover(SETTINGS)
+    found = remover.clean(photo(), Removal.from_settings(SETTINGS, ["person"]))
+    given = remover.clean(
+        photo(), Removal.from_settings(replace(SETTINGS, dilate=0), mask=found.mask)
+    )
+    assert (found.status, found.reason, found.score) == (given.status, given.reason, given.score)
+    assert found.leftovers == given.leftovers == ()
+
+
+def test_a_found_mask_is_widened_once_by_what_is_left(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The segmenter of the selection misses the legs; the look around the hole sees them."""
+    legs_missed = without_legs()
+    chosen = Selection(legs_missed, find_holes(legs_missed), {"person": 0.1})
+    monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+    outcome = loaded().clean(photo(), Removal.from_settings(SETTINGS, ["person"]))
+    assert outcome.mask is not None
+    red = (photo().rgb == (255, 0, 0)).all(2)
+    assert not (red & ~outcome.mask).any()
+    assert outcome.leftovers == ()
+
+
+@pytest.mark.parametrize("kind", ["margins", "grey", "16 bits", "alpha"])
+@pytest.mark.parametrize("given", [False, True])
+def test_photos_of_every_kind_are_looked_at_and_widened(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch, kind: str, given: bool
+) -> None:
+    """The place is in pixels of the photo, with margins too, and margins are never removed."""
+    rgb, alpha = photo().rgb, None
+    person = np.zeros(rgb.shape[:2], bool)
+    person[60:140, 90:150] = True
+    kept = without_legs()
+    if kind == "margins":
+        rgb, person, kept = (
+            np.pad(p, [(30, 50), (40, 20), (0, 0)][: p.ndim]) for p in (rgb, person, kept)
+        )
+    elif kind == "16 bits":
+        rgb = rgb.astype(np.uint16) * 257
+    elif kind == "alpha":
+        alpha = np.full(rgb.shape[:2], 255, np.uint8)
+        alpha[130:] = 0
+    elif kind == "grey":
+        # The stand-in knows nothing without red: here grey is what it looks for.
+        rgb = np.repeat(rgb.mean(2, keepdims=True).astype(np.uint8), 3, 2)
+        rgb[person] = 0
+        monkeypatch.setattr(BoxSegmenter, "probabilities", black_is_person)
+    if not given:
+        part = kept[30:270, 40:320] if kind == "margins" else kept
+        if alpha is not None:
+            part = part[:130]
+        chosen = Selection(part, find_holes(part), {"person": 0.1})
+        monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+    removal = Removal.from_settings(SETTINGS, [] if given else ["person"], kept if given else None)
+    outcome = loaded().clean(Photo(rgb, alpha), removal)
+    assert outcome.mask is not None
+    assert outcome.result is not None
+    assert outcome.result.dtype == rgb.dtype
+    if alpha is not None:
+        person &= alpha > 0
+        assert not outcome.mask[alpha == 0].any()
+    if kind == "margins":
+        assert not outcome.mask[:30].any()
+    left = person & ~outcome.mask
+    for place in outcome.leftovers:
+        left[place.box.slices] = False
+    assert not left.any()
+
+
+def black_is_person(_: BoxSegmenter, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+    """A person in black, HWC -> 21HW."""
+    found = np.zeros((len(CATEGORIES), *rgb.shape[:2]), np.float32)
+    found[CATEGORIES.index("person")] = (rgb < 5).all(2)
+    found[0] = 1 - found.sum(0)
+    return found
+
+
+@pytest.mark.slow
+def test_beside_fcn_resnet101_the_compact_segmenter_looks(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the real architecture: holes are widened, and the slow network looks at no crop."""
+    from torchvision.models.segmentation import fcn_resnet101
+
+    from remove_objects.pipeline.detect import segmenters
+
+    network = fcn_resnet101(weights=None, weights_backbone=None, aux_loss=True)
+    torch.save(network.state_dict(), tmp_path / "fcn.pth")
+    fcn = segmenters.FCNSegmenter(str(tmp_path / "fcn.pth"), torch.device("cpu"))
+    monkeypatch.setattr(segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(fcn, {}))
+    monkeypatch.setattr(fcn, "probabilities", pytest.fail)
+    monkeypatch.setattr(
+        segmenters.CompactSegmenterAdapter, "probabilities", BoxSegmenter.probabilities
+    )
+    chosen = Selection(without_legs(), find_holes(without_legs()), {"person": 0.1})
+    monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+    remover = ObjectRemover(SETTINGS)
+    assert remover.networks.segmenter is fcn
+    outcome = remover.clean(photo(), Removal.from_settings(SETTINGS, ["person"]))
+    assert outcome.mask is not None
+    assert outcome.mask[60:140, 90:150].all()
+    assert "compact-segmenter" in remover.networks.weights()

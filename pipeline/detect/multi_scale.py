@@ -19,7 +19,7 @@ from ..pixels import reduction, resize, scaled_size
 from ..types import Box, FloatArray, Pixels
 from .detector import ObjectDetectorAdapter
 from .mask import removed_probability
-from .segmenters import COMPACT_SIZE, NEARER_SIZE, Segmenter, resize_longest
+from .segmenters import COMPACT_SIZE, NEARER_SIZE, Objectness, Segmenter, resize_longest
 
 #: Probabilities from which connected pixels may be an object that gets a crop: at the first one,
 #: people who stand together are told apart; at the second one, faint objects count too.
@@ -98,18 +98,6 @@ def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
     return look(segmenter, rgb).probabilities
 
 
-class Objectness(NamedTuple):
-    """What is removed, and what is an object of any class.
-
-    Attributes:
-        removed: hw float32 in [0, 1], the probability of the removed classes together.
-        background: hw float32 in [0, 1], the probability that no class is there.
-    """
-
-    removed: FloatArray
-    background: FloatArray
-
-
 def refine_objects(
     segmenter: Segmenter,
     rgb: Pixels,
@@ -149,13 +137,12 @@ def refine_objects(
     weight = np.ones((h, w), np.float32)
     for crop in crops:
         picture = rgb[_scaled(crop, height, width).slices].copy()
-        closer = segmenter.probabilities(picture, COMPACT_SIZE)
+        near = segmenter.objectness(picture, classes, COMPACT_SIZE)
         place = _scaled(crop, h, w)
         share = CROP_WEIGHT * np.minimum.outer(
             _fade(place.h, starts=place.y > 0, ends=place.bottom < h),
             _fade(place.w, starts=place.x > 0, ends=place.right < w),
         )
-        near = Objectness(removed_probability(closer, classes), closer[0])
         for total, p in zip(totals, near, strict=True):
             total[place.slices] += share * resize(p, (place.h, place.w), cv2.INTER_LINEAR)
         weight[place.slices] += share

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from ...models.categories import CATEGORIES
 from ..errors import WeightsError
 from ..pixels import eight_bits, resize, scaled_size
 from ..types import FloatArray, Pixels
+from .mask import removed_probability
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 COMPACT_SIZE, NEARER_SIZE = 513, 769
 #: Longer side in pixels of FCN-ResNet101's input, before its own transforms.
 FCN_SIZE = 1040
+
+
+class Objectness(NamedTuple):
+    """What is removed, and what is an object of any class.
+
+    Attributes:
+        removed: hw float32 in [0, 1], the probability of the removed classes together.
+        background: hw float32 in [0, 1], the probability that no class is there.
+    """
+
+    removed: FloatArray
+    background: FloatArray
 
 
 class Segmenter(Protocol):
@@ -42,6 +56,11 @@ class Segmenter(Protocol):
         Returns:
             21hw float32 in [0, 1] at the network's own size, with the photo's aspect.
         """
+
+    def objectness(self, rgb: Pixels, classes: Sequence[str], longest: int) -> Objectness:
+        """As ``probabilities``, of the removed classes together and of the background alone."""
+        found = self.probabilities(rgb, longest)
+        return Objectness(removed_probability(found, classes), found[0])
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,7 @@ def _compact(device: torch.device, warning: str | None) -> Chosen:
     return Chosen(adapter, {"compact-segmenter": adapter.sha256}, warning)
 
 
-class CompactSegmenterAdapter:
+class CompactSegmenterAdapter(Segmenter):
     """The shipped compact segmenter, applied to photos.
 
     Attributes:
@@ -140,6 +159,21 @@ class CompactSegmenterAdapter:
             logits = photo_logits(self.network, small, self.device)
             return logits.float().softmax(0).cpu().numpy()
 
+    def objectness(self, rgb: Pixels, classes: Sequence[str], longest: int) -> Objectness:
+        """As in ``Segmenter``: each is one class against all others, so two maps are enlarged."""
+        import torch
+
+        from ...models.precision import autocast
+        from ...models.segmenter import full_size, padded
+
+        small = resize_longest(rgb, longest)
+        ids = [CATEGORIES.index(c) for c in classes]
+        with torch.inference_mode(), autocast(self.device, small.shape[1]):
+            logits = self.network(padded(small).to(self.device)).float()
+            odds = torch.stack([_log_odds(logits, ids), _log_odds(logits, [0])], dim=1)
+            removed, background = full_size(odds, *small.shape[:2]).sigmoid().cpu().numpy()
+        return Objectness(removed, background)
+
     def with_levels(self, rgb: NDArray[np.uint8]) -> tuple[FloatArray, list[torch.Tensor]]:
         """Segment a picture as it is, and keep the encoder's maps for another network.
 
@@ -170,7 +204,13 @@ class CompactSegmenterAdapter:
             return levels
 
 
-class FCNSegmenter:
+def _log_odds(logits: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
+    """The logarithm of the odds of some classes together: N(classes)hw -> Nhw."""
+    others = [i for i in range(logits.shape[1]) if i not in ids]
+    return logits[:, list(ids)].logsumexp(1) - logits[:, others].logsumexp(1)
+
+
+class FCNSegmenter(Segmenter):
     """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1, its transforms and categories.
 
     Attributes:

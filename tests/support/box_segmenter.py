@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from remove_objects.pipeline.detect.segmenters import Segmenter
 
-class BoxSegmenter:
+
+class BoxSegmenter(Segmenter):
     """Sees a ``person`` in pure red and a ``dog`` in pure blue, as a test paints them."""
 
     name = "box"

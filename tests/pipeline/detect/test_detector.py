@@ -18,6 +18,7 @@ from remove_objects.pipeline.detect.detector import PLACES, boxes_of
 from remove_objects.pipeline.detect.segmenters import (
     NEARER_SIZE,
     CompactSegmenterAdapter,
+    Segmenter,
     resize_longest,
 )
 from remove_objects.pipeline.errors import WeightsError
@@ -113,7 +114,7 @@ def test_beside_a_slow_segmenter_it_makes_a_pass_of_its_own(with_detector: Path)
     detector = loaded.detector
     assert detector is not None
 
-    class Slow:
+    class Slow(Segmenter):
         name, quick = "slow", False
 
         def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
@@ -152,13 +153,12 @@ def test_it_detects_what_fcn_resnet101_does_not_see(
     monkeypatch.setattr(type(detector), "detect", lambda *_: boxes)
     looked: list[tuple[int, ...]] = []
 
-    def sees_a_person(_: object, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+    def sees_a_person(_: object, rgb: np.ndarray, *__: object) -> segmenters.Objectness:
         looked.append(rgb.shape)
-        probabilities = np.zeros((21, 32, 32), np.float32)
-        probabilities[15] = 0.9
-        return probabilities
+        person = np.full((32, 32), 0.9, np.float32)
+        return segmenters.Objectness(person, 1 - person)
 
-    monkeypatch.setattr(CompactSegmenterAdapter, "probabilities", sees_a_person)
+    monkeypatch.setattr(CompactSegmenterAdapter, "objectness", sees_a_person)
     removal = Removal.from_settings(remover.settings, ["person"])
     selection = remover.select(Photo(scene(96, 128)), removal)
     assert len(looked) == 1  # the compact segmenter sees the box's crop, and nothing else

@@ -14,7 +14,7 @@ from remove_objects.pipeline.detect.mask import removed_probability
 from tests.support.scenes import scene
 
 
-class Shortsighted:
+class Shortsighted(segmenters.Segmenter):
     """Sees red as a person, at 64 pixels along the longer side: smaller objects fade."""
 
     name, quick = "shortsighted", True
@@ -134,7 +134,7 @@ def test_no_crop_of_a_tiny_photo_is_empty(size: tuple[int, int]) -> None:
         assert seen.removed.shape in (size, grid)
 
 
-class OneSided:
+class OneSided(segmenters.Segmenter):
     """Sees a person in the left half of every picture, at the requested size."""
 
     name, quick = "one-sided", True

@@ -10,7 +10,7 @@ import pytest
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect import multi_scale, prefilter, segmenters
-from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
+from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter, Segmenter
 from remove_objects.pipeline.networks import Networks
 from remove_objects.pipeline.remover import ObjectRemover
 from tests.support.box_segmenter import BoxSegmenter
@@ -20,7 +20,7 @@ from tests.support.scenes import scene
 def quick_segmenter(person: float, share: float, size: int = 100) -> Any:
     """A quick segmenter that gives ``share`` of the photo the probability ``person``."""
 
-    class Quick:
+    class Quick(Segmenter):
         name, quick, sha256 = "compact", True, "1" * 64
 
         def probabilities(self, rgb: Any, longest: int | None = None) -> Any:

@@ -18,8 +18,10 @@ from remove_objects.models import hub
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.detect import segmenters
 from remove_objects.pipeline.errors import WeightsError
+from remove_objects.train.data.pictures import read_rgb
 from tests.support.scenes import scene
 
+SAMPLES = Path(__file__).parents[3] / "sample_images"
 CPU = torch.device("cpu")
 
 
@@ -188,3 +190,18 @@ def test_the_offline_variable_holds_for_every_downloaded_file(
 def test_the_compact_segmenter_runs_at_the_requested_size(tiny: Path) -> None:
     segmenter = segmenters.choose_segmenter("compact", CPU, offline=True).segmenter
     assert segmenter.probabilities(scene(120, 160), 160).shape == (21, 120, 160)
+
+
+def test_objectness_is_the_probability_of_the_removed_classes_together() -> None:
+    segmenter = segmenters.CompactSegmenterAdapter(CPU)
+    rgb = read_rgb(SAMPLES / "astronaut.jpg")
+    classes = ("person", "dog", "chair")
+    found = segmenter.objectness(rgb, classes, 161)
+    all_classes = segmenters.Segmenter.objectness(segmenter, rgb, classes, 161)
+    for quick, slow in zip(found, all_classes, strict=True):
+        assert quick.shape == slow.shape
+        assert slow.min() < 0.1
+        assert slow.max() > 0.9
+        # Logits are enlarged in both, of two classes or of all, so edges lie in the same place.
+        assert np.abs(quick - slow).mean() < 0.004
+        assert ((quick >= 0.5) != (slow >= 0.5)).mean() < 0.004

@@ -12,6 +12,7 @@ import torch
 
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline import remover
+from remove_objects.pipeline.detect.segmenters import Segmenter
 from remove_objects.pipeline.inpaint.inpainters import RIM, Fill
 from remove_objects.pipeline.types import Face, Hole
 
@@ -20,7 +21,7 @@ PERSON, DOG = CATEGORIES.index("person"), CATEGORIES.index("dog")
 UNSURE = 0.6
 
 
-class ColourSegmenter:
+class ColourSegmenter(Segmenter):
     """Sees a person in red, less surely in dark red, and a dog in blue."""
 
     name = "colours"

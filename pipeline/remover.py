@@ -214,7 +214,10 @@ def _judged(
         left.append(place)
     y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
     size = selection.hole_mask.shape if picture is None else picture.whole.size
-    places = tuple(Leftover(one.box.shifted(y, x), one.why, one.share) for one in left)
+    places = tuple(
+        Leftover(one.box.shifted(y, x), one.why, one.share, completeness.is_kept(one, selection))
+        for one in left
+    )
     status, reason = verdict.judge(
         selection.share, seen.residue, measured, left_outside, places, (size[0], size[1])
     )

@@ -300,11 +300,14 @@ class Leftover:
         box: its bounding box in pixels of the photo.
         why: what is there, in words: a sentence without the place.
         share: its pixels over those and the pixels of the hole that it belongs to; in (0, 1).
+        kept: whether it is an object of its own, far from the holes, whose class was not requested:
+            the verdict does not count it.
     """
 
     box: Box
     why: str
     share: float
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -166,11 +167,13 @@ def look(
     missed = whole & ~holes
     with patch.object(leftovers, "BASE", 1e3):
         seen = completeness.on_result(selection, fill(rgb, holes, removal, remover))
+    as_if_alone = Completeness(rgb, replace(removal, classes=()), remover.networks)
     places = [
         {
             "traits": left.traits._asdict(),
             "box": left.box.as_list(),
             "missed": float(missed[left.box.slices][left.mask].mean()),
+            "kept": bool(given and as_if_alone.is_kept(left, selection)),
         }
         for left in seen.left
         if left.traits is not None and spoilt[left.box.slices][left.mask].mean() <= SPOILT
@@ -199,12 +202,19 @@ class Places:
         self.right = np.array([p["missed"] > RIGHT for _, p in each])
         self.row = np.array([i for i, _ in each])
         self.fold = np.array([photos.index(rows[i]["photo"]) % FOLDS for i in self.row])
+        self.kept = np.array([p["kept"] for _, p in each])
         self.rows = rows
 
-    def surest(self, sureness: np.ndarray, right: bool) -> np.ndarray:
-        """The highest sureness of the right places of each row, or of the wrong ones."""
+    def surest(self, sureness: np.ndarray, right: bool, counted: bool = False) -> np.ndarray:
+        """The highest sureness of the right places of each row, or of the wrong ones.
+
+        Args:
+            sureness: of each place.
+            right: which places.
+            counted: only those that the verdict counts.
+        """
         highest = np.full(len(self.rows), -np.inf)
-        chosen = self.right == right
+        chosen = (self.right == right) & ~(self.kept & counted)
         np.maximum.at(highest, self.row[chosen], sureness[chosen])
         return highest
 
@@ -266,14 +276,16 @@ def judge(args: argparse.Namespace) -> None:
 
 def table(places: Places, sureness: np.ndarray) -> None:
     """Print how many leftovers are noticed, and how many whole holes are marked."""
-    right, wrong = (places.surest(sureness, right=side) >= 0 for side in (True, False))
+    named = [places.surest(sureness, right=side) >= 0 for side in (True, False)]
+    review = [places.surest(sureness, right=side, counted=True) >= 0 for side in (True, False)]
     rows = places.rows
 
-    def line(label: str, chosen: list[bool]) -> None:
+    def line(label: str, chosen: list[bool], marks: list[np.ndarray] = named) -> None:
+        right, wrong = marks
         here = np.array(chosen)
         visible = np.array([row["visible"] for row in rows])
         print(
-            f"  {label:10s} noticed {right[here & visible].sum():3d} of {(here & visible).sum():3d}"
+            f"  {label:18s} noticed {right[here & visible].sum():3d} of {(here & visible).sum():3d}"
             f"; marked by mistake {wrong[here & ~visible].sum():3d} of {(here & ~visible).sum():3d}"
         )
 
@@ -281,6 +293,8 @@ def table(places: Places, sureness: np.ndarray) -> None:
         line(kind, [row["kind"] == kind for row in rows])
     line("planted", [row["kind"] not in ("real", "whole") for row in rows])
     line("given", [row["given"] and row["kind"] != "whole" for row in rows])
+    for kind in ("whole", "end", "blob", "strip", "second"):
+        line(f"{kind}, for review", [row["given"] and row["kind"] == kind for row in rows], review)
     line("all", [True for _ in rows])
 
 

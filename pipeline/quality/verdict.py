@@ -115,8 +115,9 @@ def judge(
             f" the object's colours (review above {config.REVIEW_LEFT_OUTSIDE:.0%});"
             " widen it, for example by --dilate auto"
         )
-    if leftovers and size is not None:
-        reasons.append(_what_is_left(leftovers, size))
+    counted = [left for left in leftovers if not left.kept]
+    if counted and size is not None:
+        reasons.append(_what_is_left(counted, size))
     scored = [
         (h.score, h.features) for h in holes if h.score is not None and h.features is not None
     ]
@@ -129,7 +130,10 @@ def judge(
             )
     if reasons:
         return Status.REVIEW, "; ".join(reasons)
-    return Status.OK, "no figure is past its threshold"
+    reason = "no figure is past its threshold"
+    if leftovers and size is not None:
+        reason += f"; not requested: {_what_is_left(leftovers, size)}"
+    return Status.OK, reason
 
 
 def _what_is_left(leftovers: Sequence[Leftover], size: tuple[int, int]) -> str:

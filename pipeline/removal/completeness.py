@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: A place widens the hole if it is at most this share of both together. Beside a mask of the user's
 #: own it must be smaller: what is left may be somebody whom the user wants to keep.
 WIDENED_FOUND, WIDENED_GIVEN = 0.5, 0.1
+#: A place is far from the holes from this multiple of the root of its pixels on: a part of the same
+#: object lies nearer.
+FAR = 0.25
 
 
 class Seen(NamedTuple):
@@ -145,6 +148,18 @@ class Completeness:
         if outside is not None:
             holes &= ~outside
         return replace(selection, hole_mask=holes, holes=mask.find_holes(holes))
+
+    def is_kept(self, left: Left, selection: Selection) -> bool:
+        """Whether a place is an object of its own that nobody asked to remove.
+
+        Who removes one of many by a mask keeps the others on purpose. If the request names the
+        class, whoever drew the mask, all of it was to go.
+        """
+        if self._removal.classes or left.beside or not left.fillable:
+            return False
+        gap = int(FAR * np.sqrt(left.mask.sum()))
+        around = left.box.grown(gap, selection.hole_mask.shape)
+        return not selection.hole_mask[around.slices].any()
 
     def _stays(self, classes: tuple[str, ...]) -> Mask:
         """HW bool: things of other classes, which stay."""

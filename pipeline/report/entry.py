@@ -38,7 +38,12 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "residue": _round_known(outcome.residue),
         "left_outside": _round_known(outcome.left_outside),
         "leftovers": [
-            {"box": left.box.as_list(), "why": left.why, "share": _round(left.share)}
+            {
+                "box": left.box.as_list(),
+                "why": left.why,
+                "share": _round(left.share),
+                "kept": left.kept,
+            }
             for left in outcome.leftovers
         ],
         "score": _round_known(outcome.score),

@@ -58,6 +58,7 @@ def photo_view(
             "share": photo["hole_share"] > REVIEW_HOLE_SHARE,
             "residue": (residue or 0) > REVIEW_RESIDUE,
             "left_outside": (photo.get("left_outside") or 0) > REVIEW_LEFT_OUTSIDE,
+            "leftovers": not all(left["kept"] for left in photo.get("leftovers", [])),
             "score": (photo.get("score") or 0) > REVIEW_SCORE,
         },
         "scored": any(h.get("score") is not None for h in photo["holes"]),

@@ -47,11 +47,16 @@ class ComparedEntry(TypedDict):
 
 
 class LeftoverEntry(TypedDict):
-    """A place where something of what was removed seems to be left."""
+    """A place where something of what was removed seems to be left.
+
+    ``kept``: the verdict does not count it, because it is an object of its own, far from the holes,
+    whose class was not requested.
+    """
 
     box: Annotated[list[Pixels], Meta(min_length=4, max_length=4)]
     why: str
     share: Number
+    kept: bool
 
 
 class HoleEntry(TypedDict):

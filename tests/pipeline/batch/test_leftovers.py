@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from remove_objects.pipeline.batch.engines import threads
+from remove_objects.pipeline.batch.engines.ray_actors import CleaningActor
+from remove_objects.pipeline.batch.ledger import Ledger
+from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.scan import plan_run
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.run_folder import open_run
@@ -59,6 +67,36 @@ def test_the_reports_of_a_run_and_of_one_that_resumes_it_name_the_place(photos: 
     again = run(photos, save_masks=True)
     assert (again["status"], again["earlier_status"]) == ("skipped", "review")
     assert again["leftovers"] == row["leftovers"]
+
+
+def test_a_ray_actor_tells_of_the_place_and_of_the_segmenter_that_saw_it(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An actor's answer comes back pickled; the driver learns of networks from it alone."""
+    local = run(photos)
+    weights = json.loads((photos.parent / "out" / "report.json").read_text())["run"]["weights"]
+    out = photos.parent / "by ray"
+    out.mkdir()
+    settings = Settings(probe=False, offline=True, dilate=0)
+    batch = BatchSettings(output=out, masks=photos.parent / "masks", workers=1)
+    output = LocalOutput(out, overwrite=False)
+    plan = plan_run([photos], out, masks=batch.masks)
+    (task,) = Ledger(out, output, settings, batch, ()).decide(plan.photos).tasks
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda value: value))
+    monkeypatch.setattr(threads, "use_threads", lambda *_: None)
+    actor = CleaningActor(settings, batch, (), output, 1, Attempts())
+    name, (row, facts) = pickle.loads(actor({"task": pickle.dumps(task)})["outcome"])
+    assert name == "a.png"
+    for key in ("status", "reason", "leftovers", "residue"):
+        assert row["entry"][key] == local[key]
+    assert facts.weights == weights
+
+
+class Attempts:
+    """Every photo is tried for the first time."""
+
+    begin = SimpleNamespace(remote=lambda _: 1)
+    survive = SimpleNamespace(remote=lambda _: None)
 
 
 def test_the_board_opens_a_result_with_leftovers_and_says_why(photos: Path) -> None:

@@ -13,10 +13,12 @@ from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline import remover as remover_module
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect.mask import find_holes
+from remove_objects.pipeline.removal.completeness import Completeness
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.selection import Selection
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report.entry import photo_entry
+from remove_objects.pipeline.report.page_view import photo_view
 from remove_objects.pipeline.report.schema import is_entry
 from remove_objects.pipeline.types import Photo, Status
 from tests.support.box_segmenter import BoxSegmenter
@@ -69,6 +71,59 @@ def test_the_verdict_does_not_depend_on_who_drew_the_mask(red_is_person: None) -
     )
     assert (found.status, found.reason, found.score) == (given.status, given.reason, given.score)
     assert found.leftovers == given.leftovers == ()
+
+
+#: A second person, far from the first.
+FAR_PERSON = (220, 70, 30, 60)
+
+
+def of_two(second: tuple[int, int, int, int]) -> tuple[Photo, np.ndarray]:
+    """A photo of two persons, and a mask of the first, whole."""
+    rgb = scene(240, 280, person=PERSON)
+    x, y, w, h = second
+    rgb[y : y + h, x : x + w] = (255, 0, 0)
+    mask = np.zeros((240, 280), bool)
+    mask[55:145, 85:155] = True
+    return Photo(rgb), mask
+
+
+def test_who_removes_one_of_two_by_a_mask_keeps_the_other(red_is_person: None) -> None:
+    both, mask = of_two(FAR_PERSON)
+    outcome = loaded().clean(both, Removal.from_settings(replace(SETTINGS, dilate=0), mask=mask))
+    (left,) = outcome.leftovers
+    assert (left.box.as_list(), left.kept) == (list(FAR_PERSON), True)
+    assert outcome.status is Status.OK, outcome.reason
+    assert "not requested: another person seems to be there at the right" in outcome.reason
+    row = photo_entry("a", outcome, output=None, mask=None)
+    assert is_entry(row)
+    assert [one["kept"] for one in row["leftovers"]] == [True]
+    assert not photo_view(row, {}, None)["past"]["leftovers"]
+
+
+def test_one_who_still_stands_fails_a_request_of_the_class_whoever_drew_the_mask(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, mask = of_two(FAR_PERSON)
+    chosen = Selection(mask, find_holes(mask), {"person": 0.1})
+    settings = replace(SETTINGS, dilate=0)
+    given = loaded().clean(both, Removal.from_settings(settings, ["person"], mask))
+    # Without widening, both runs remove the same pixels.
+    monkeypatch.setattr(Completeness, "widened", lambda _, selection, *__: selection)
+    monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+    found = loaded().clean(both, Removal.from_settings(settings, ["person"]))
+    for outcome in (given, found):
+        assert outcome.status is Status.REVIEW
+        assert [one.kept for one in outcome.leftovers] == [False]
+        assert "another person seems to be there at the right" in outcome.reason
+    assert (given.reason, given.leftovers) == (found.reason, found.leftovers)
+
+
+def test_a_piece_near_the_mask_counts_as_the_objects_own(red_is_person: None) -> None:
+    """A head that a fence cuts off: apart, but nearer than a quarter of its size."""
+    both, mask = of_two((85, 7, 60, 38))
+    outcome = loaded().clean(both, Removal.from_settings(replace(SETTINGS, dilate=0), mask=mask))
+    assert outcome.status is Status.REVIEW
+    assert [one.kept for one in outcome.leftovers] == [False]
 
 
 def test_a_found_mask_is_widened_once_by_what_is_left(

@@ -52,5 +52,11 @@ def test_the_last_bar_of_a_histogram_holds_the_outliers() -> None:
 
 def test_metrics_past_their_thresholds_are_marked() -> None:
     view = photo_view(entry("a", holes=[hole(2.5, 0.1)], residue=0.3, score=9.0), {}, None)
-    assert view["past"] == {"share": False, "residue": True, "left_outside": False, "score": True}
+    assert view["past"] == {
+        "share": False,
+        "residue": True,
+        "left_outside": False,
+        "leftovers": False,
+        "score": True,
+    }
     assert photo_view(entry("a", left_outside=0.3), {}, None)["past"]["left_outside"]

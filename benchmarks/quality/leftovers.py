@@ -17,7 +17,8 @@ mistakes about half show something that the labels lack, such as shoes or people
 
 ``fit`` computes ``SLOPES`` and ``BASE`` of ``pipeline.detect.leftovers``: logistic regression on
 the places, cross-validated by photo, and a base with which ``--mistakes`` of the whole holes are
-marked. Run it again after the compact segmenter's weight has changed.
+marked; then those of ``pipeline.detect.regions``, which mark ``--more`` of the other whole holes.
+Run it again after the compact segmenter's weight has changed.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from benchmarks.quality.objects import INSTANCES_PER_CLASS, read_label
 from benchmarks.quality.planted import is_visible, plant
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.config import Settings, auto_dilate
-from remove_objects.pipeline.detect import leftovers
+from remove_objects.pipeline.detect import leftovers, regions
 from remove_objects.pipeline.detect.edge import widen_to_edge
-from remove_objects.pipeline.detect.leftovers import SLOPES, Traits, similar
+from remove_objects.pipeline.detect.leftovers import Left, Traits, similar
 from remove_objects.pipeline.detect.mask import dilate, find_holes
 from remove_objects.pipeline.images.read import read_photo
 from remove_objects.pipeline.removal.completeness import Completeness
@@ -65,6 +66,8 @@ PARTS = ("end", "blob", "strip", "end")
 #: Share of a place that the hole must miss for it to be right; share of void that spoils a place.
 RIGHT, SPOILT = 0.4, 0.3
 FOLDS = 8
+#: What measures each kind of place.
+MODULES = {"places": leftovers, "regions": regions}
 
 
 def cases(
@@ -165,19 +168,25 @@ def look(
     completeness = Completeness(rgb, removal, remover.networks)
     selection = Selection(holes, find_holes(holes))
     missed = whole & ~holes
-    with patch.object(leftovers, "BASE", 1e3):
+    with patch.object(regions, "BASE", 1e3):
+        of_regions = completeness.regions(selection)
+    with patch.object(leftovers, "BASE", 1e3), patch.object(regions, "BASE", -1e3):
         seen = completeness.on_result(selection, fill(rgb, holes, removal, remover))
     as_if_alone = Completeness(rgb, replace(removal, classes=()), remover.networks)
-    places = [
-        {
-            "traits": left.traits._asdict(),
-            "box": left.box.as_list(),
-            "missed": float(missed[left.box.slices][left.mask].mean()),
-            "kept": bool(given and as_if_alone.is_kept(left, selection)),
-        }
-        for left in seen.left
-        if left.traits is not None and spoilt[left.box.slices][left.mask].mean() <= SPOILT
-    ]
+
+    def measured(places: list[Left]) -> list[dict[str, Any]]:
+        return [
+            {
+                "traits": left.traits._asdict(),
+                "box": left.box.as_list(),
+                "missed": float(missed[left.box.slices][left.mask].mean()),
+                "kept": bool(given and as_if_alone.is_kept(left, selection)),
+            }
+            for left in places
+            if isinstance(left.traits, Traits | regions.Traits)
+            and spoilt[left.box.slices][left.mask].mean() <= SPOILT
+        ]
+
     share, _ = completeness.colours(selection)
     return {
         "kind": kind,
@@ -188,22 +197,49 @@ def look(
         "missed": float(missed.sum() / whole.sum()),
         "fill": any(not left.fillable for left in seen.left),
         "left_outside": share,
-        "places": places,
+        "places": measured(seen.left),
+        "regions": measured(of_regions),
     }
 
 
 class Places:
-    """All places of a file as arrays: traits, whether right, and the row and fold of each."""
+    """All places of a file as arrays: traits, whether right, and the row and fold of each.
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
+    Args:
+        rows: from ``run``.
+        kind: ``places``, which the segmenter sees, or ``regions``.
+    """
+
+    def __init__(self, rows: list[dict[str, Any]], kind: str) -> None:
         photos = sorted({row["photo"] for row in rows})
-        each = [(i, place) for i, row in enumerate(rows) for place in row["places"]]
-        self.traits = np.array([[p["traits"][n] for n in SLOPES] for _, p in each], float)
+        each = [(i, place) for i, row in enumerate(rows) for place in row[kind]]
+        self.names = MODULES[kind].SLOPES
+        self.traits = np.array([[p["traits"][n] for n in self.names] for _, p in each], float)
         self.right = np.array([p["missed"] > RIGHT for _, p in each])
         self.row = np.array([i for i, _ in each])
         self.fold = np.array([photos.index(rows[i]["photo"]) % FOLDS for i in self.row])
         self.kept = np.array([p["kept"] for _, p in each])
-        self.rows = rows
+        self.rows, self.kind = rows, kind
+
+    def own(self) -> np.ndarray:
+        """How sure the program is of each."""
+        module = MODULES[self.kind]
+        return np.array(
+            [
+                module.Traits(**{n: p["traits"][n] for n in self.names}).sureness()
+                for row in self.rows
+                for p in row[self.kind]
+            ]
+        )
+
+    def unseen(self) -> np.ndarray:
+        """How sure figures are of each that do not know its photo."""
+        sureness = np.zeros(len(self.right))
+        for fold in range(FOLDS):
+            rest, here = self.fold != fold, self.fold == fold
+            slopes = regression(self.traits[rest], self.right[rest])
+            sureness[here] = self.traits[here] @ slopes[:-1] + slopes[-1]
+        return sureness
 
     def surest(self, sureness: np.ndarray, right: bool, counted: bool = False) -> np.ndarray:
         """The highest sureness of the right places of each row, or of the wrong ones.
@@ -236,52 +272,62 @@ def regression(traits: np.ndarray, right: np.ndarray, ridge: float = 3.0) -> np.
 
 def fit(args: argparse.Namespace) -> None:
     """Print ``SLOPES`` and ``BASE``, and what such figures notice of photos they do not know."""
-    places = Places(read(args.file))
-    unseen = np.zeros(len(places.right))
-    for fold in range(FOLDS):
-        rest, here = places.fold != fold, places.fold == fold
-        slopes = regression(places.traits[rest], places.right[rest])
-        unseen[here] = places.traits[here] @ slopes[:-1] + slopes[-1]
+    rows = read(args.file)
+    whole = np.array([not row["visible"] for row in rows])
+    places, of_regions = (Places(rows, kind) for kind in MODULES)
+    unseen = places.unseen()
     for mistakes in (1 / 15, 1 / 10, args.mistakes):
-        least = base_for(places, unseen, mistakes)
+        least = base_for(places, unseen, mistakes, whole)
         print(f"\nat {mistakes:.1%} mistakes, cross-validated:")
-        table(places, unseen - least)
-    slopes = regression(places.traits, places.right)
-    sureness = places.traits @ slopes[:-1]
-    print("SLOPES = {")
-    for name, slope in zip(SLOPES, slopes, strict=False):
-        print(f'    "{name}": {slope:.3f},')
-    print(f"}}\nBASE = {-base_for(places, sureness, args.mistakes):.3f}")
+        table([(places, unseen - least)])
+    sure = places, unseen - base_for(places, unseen, args.mistakes, whole)
+    other = whole & (places.surest(sure[1], right=False) < 0)
+    unseen = of_regions.unseen()
+    for mistakes in (1 / 100, 1 / 25, 1 / 12, args.more):
+        least = base_for(of_regions, unseen, mistakes, other)
+        print(f"\nthe same, and regions at {mistakes:.1%} more:")
+        table([sure, (of_regions, unseen - least)])
+    for each, mistakes, among in (
+        (places, args.mistakes, whole),
+        (of_regions, args.more, other),
+    ):
+        slopes = regression(each.traits, each.right)
+        sureness = each.traits @ slopes[:-1]
+        print(f"\n{MODULES[each.kind].__name__}:\nSLOPES = {{")
+        for name, slope in zip(each.names, slopes, strict=False):
+            print(f'    "{name}": {slope:.3f},')
+        print(f"}}\nBASE = {-base_for(each, sureness, mistakes, among):.3f}")
 
 
-def base_for(places: Places, sureness: np.ndarray, mistakes: float) -> float:
-    """The sureness that the wrong places of so many whole holes reach."""
-    whole = np.array([not row["visible"] for row in places.rows])
-    highest = np.sort(places.surest(sureness, right=False)[whole])
+def base_for(places: Places, sureness: np.ndarray, mistakes: float, among: np.ndarray) -> float:
+    """The sureness that the wrong places of so many of some rows reach."""
+    highest = np.sort(places.surest(sureness, right=False)[among])
     return float(highest[min(len(highest) - 1, int(np.ceil((1 - mistakes) * len(highest))))])
 
 
 def judge(args: argparse.Namespace) -> None:
     """Print what the program's own figures notice."""
-    places = Places(read(args.file))
-    own = np.array(
-        [
-            Traits(**{n: p["traits"][n] for n in SLOPES}).sureness()
-            for row in places.rows
-            for p in row["places"]
-        ]
-    )
-    table(places, own)
+    rows = read(args.file)
+    table([(each, each.own()) for each in (Places(rows, kind) for kind in MODULES)])
 
 
-def table(places: Places, sureness: np.ndarray) -> None:
+Marks = list[np.ndarray]
+
+
+def table(looks: list[tuple[Places, np.ndarray]]) -> None:
     """Print how many leftovers are noticed, and how many whole holes are marked."""
-    named = [places.surest(sureness, right=side) >= 0 for side in (True, False)]
-    review = [places.surest(sureness, right=side, counted=True) >= 0 for side in (True, False)]
-    rows = places.rows
 
-    def line(label: str, chosen: list[bool], marks: list[np.ndarray] = named) -> None:
-        right, wrong = marks
+    def marks(counted: bool) -> Marks:
+        return [
+            np.any([p.surest(s, side, counted) >= 0 for p, s in looks], axis=0)
+            for side in (True, False)
+        ]
+
+    named, review = marks(counted=False), marks(counted=True)
+    rows = looks[0][0].rows
+
+    def line(label: str, chosen: list[bool], of: Marks = named) -> None:
+        right, wrong = of
         here = np.array(chosen)
         visible = np.array([row["visible"] for row in rows])
         print(
@@ -316,6 +362,7 @@ def main() -> None:
     fits = verbs.add_parser("fit")
     fits.add_argument("file", type=Path)
     fits.add_argument("--mistakes", type=float, default=0.17, help="share of marked whole holes")
+    fits.add_argument("--more", type=float, default=0.02, help="share marked for regions alone")
     fits.set_defaults(verb=fit)
     judges = verbs.add_parser("judge")
     judges.add_argument("file", type=Path)

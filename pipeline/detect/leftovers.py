@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -83,6 +83,13 @@ class View(NamedTuple):
     seen: FloatArray
 
 
+class Evidence(Protocol):
+    """What was measured at a place."""
+
+    def sureness(self) -> float:
+        """Logarithm of the odds that it is a part of the object, or another one; sure from 0 on."""
+
+
 class Traits(NamedTuple):
     """What tells a part of the object from something that only looks like one.
 
@@ -115,7 +122,8 @@ class Left:
         share: its pixels over those and its hole's.
         beside: whether it lies beside a hole; if not, it is an object of its own, or in a hole.
         fillable: whether it lies outside the holes, so that they can be widened by it.
-        traits: None of a place that the segmenter did not find.
+        traits: what was measured there; None if neither the segmenter nor its region says that it
+            is of the object.
     """
 
     box: Box
@@ -124,11 +132,11 @@ class Left:
     share: float
     beside: bool = True
     fillable: bool = True
-    traits: Traits | None = None
+    traits: Evidence | None = None
 
     @property
     def sureness(self) -> float:
-        """As in ``Traits``; 0 without them."""
+        """As in ``Evidence``; 0 without it."""
         return 0.0 if self.traits is None else self.traits.sureness()
 
 
@@ -181,7 +189,7 @@ def classes_under(views: Sequence[View], hole_mask: Mask) -> tuple[str, ...]:
     """
     covered = np.zeros(len(CATEGORIES))
     for each in views:
-        inside = _hole_in(each, hole_mask)
+        inside = hole_in(each, hole_mask)
         best = np.where(each.seen.max(0) >= 0.5, each.seen.argmax(0), 0)
         under, beside = (np.bincount(best[p], minlength=len(CATEGORIES)) for p in (inside, ~inside))
         pixels = max(1, int(inside.sum()))
@@ -229,12 +237,12 @@ def seen_again(result: View, photo: View, whole: View, gone: Gone) -> list[Left]
         gone: what was removed.
     """
     found = list(_places(result, photo, whole, gone))
-    inside = _hole_in(result, gone.hole_mask)
+    inside = hole_in(result, gone.hole_mask)
     probability = removed_probability(result.seen, gone.classes)
     again = _opened((probability >= max(SEEN_AGAIN, gone.threshold)) & inside, 2 * THIN)
     if again.sum() >= IN_HOLE * inside.sum() and again.any():
         why = f"the fill looks like {_article(gone.classes)}"
-        place = _left(result, again, gone.hole_mask, why)
+        place = as_place(result, again, gone.hole_mask, why)
         if place is not None:
             found.append(replace(place, beside=False, fillable=False))
     return found
@@ -294,7 +302,7 @@ def distinct(found: Sequence[Left], shape: tuple[int, int]) -> list[Left]:
     return sorted(kept, key=lambda one: -one.share)
 
 
-def _taken_for(photo: View, gone: Gone, inside: Mask) -> list[str]:
+def taken_for(photo: View, gone: Gone, inside: Mask) -> list[str]:
     """The removed classes, and those that the object under the holes of a view is taken for."""
     if not inside.any():
         return list(gone.classes)
@@ -307,7 +315,7 @@ def _taken_for(photo: View, gone: Gone, inside: Mask) -> list[str]:
     return [*gone.classes, *others]
 
 
-def _unless(each: View, stays: Mask, probability: FloatArray) -> FloatArray:
+def unless(each: View, stays: Mask, probability: FloatArray) -> FloatArray:
     """A probability of a view, and 0 where another thing stays."""
     there = resize(stays[each.crop.slices].astype(np.uint8), probability.shape, cv2.INTER_NEAREST)
     return np.where(there > 0, np.float32(0), probability)
@@ -327,17 +335,17 @@ def _places(each: View, photo: View, whole: View, gone: Gone) -> Iterator[Left]:
         whole: a view of the whole picture that ``each`` is of.
         gone: what was removed.
     """
-    inside = _hole_in(each, gone.hole_mask)
-    names = _taken_for(photo, gone, inside)
+    inside = hole_in(each, gone.hole_mask)
+    names = taken_for(photo, gone, inside)
     stays = gone.stays if each is photo else gone.stays & ~gone.hole_mask
-    probability = _unless(each, stays, removed_probability(each.seen, names))
+    probability = unless(each, stays, removed_probability(each.seen, names))
     of_whole = _part(whole, each.crop, removed_probability(whole.seen, names), inside.shape)
     distance = depth_inside(~inside) if inside.any() else np.full(inside.shape, np.inf)
     under = removed_probability(photo.seen, names)[inside]
     removed = float(under.mean()) if len(under) else 0.0
     for here in _connected(probability, ~inside, gone.threshold):
         beside = float(distance[here].min()) <= NEAR
-        place = _left(each, here, gone.hole_mask, _words(gone.classes, beside=beside))
+        place = as_place(each, here, gone.hole_mask, words(gone.classes, beside=beside))
         if place is None:
             continue
         traits = Traits(
@@ -372,14 +380,15 @@ def _part(whole: View, crop: Box, probability: FloatArray, shape: tuple[int, ...
     return resize(part, (shape[0], shape[1]), cv2.INTER_LINEAR)
 
 
-def _words(classes: Sequence[str], *, beside: bool) -> str:
+def words(classes: Sequence[str], *, beside: bool) -> str:
+    """What is left, for the report."""
     name = " or ".join(classes)
     if beside:
         return f"something of the {name} seems to be left"
     return f"another {name} seems to be there"
 
 
-def _left(each: View, here: Mask, hole_mask: Mask, why: str) -> Left | None:
+def as_place(each: View, here: Mask, hole_mask: Mask, why: str) -> Left | None:
     """A place of a view in pixels of the photo; None if it is too small there."""
     crop = each.crop
     there = resize(here.astype(np.float32), (crop.h, crop.w), cv2.INTER_LINEAR) >= 0.5
@@ -395,7 +404,7 @@ def _left(each: View, here: Mask, hole_mask: Mask, why: str) -> Left | None:
     return Left(box.shifted(crop.y, crop.x), there[box.slices], why, share)
 
 
-def _hole_in(each: View, hole_mask: Mask) -> Mask:
+def hole_in(each: View, hole_mask: Mask) -> Mask:
     """The holes at the size of a view."""
     crop = hole_mask[each.crop.slices].astype(np.float32)
     return resize(crop, each.seen.shape[1:], cv2.INTER_AREA) > 0.25

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..config import auto_dilate
-from ..detect import leftovers, mask
+from ..detect import leftovers, mask, regions
 from ..detect.leftovers import Gone, Left, View
 from ..detect.mask import removed_probability
 from ..quality import features, metrics
@@ -56,6 +56,7 @@ class Completeness:
         self._rgb, self._removal, self._networks, self._unread = rgb, removal, networks, unread
         self._views: dict[Box, View] = {}
         self._staying: dict[tuple[str, ...], Mask] = {}
+        self._noticed: tuple[Selection, list[Left]] | None = None
 
     def views(self, holes: Sequence[Hole]) -> list[View]:
         """Views of the photo around its largest holes; no crop is looked at twice."""
@@ -80,6 +81,22 @@ class Completeness:
 
     def on_photo(self, selection: Selection) -> list[Left]:
         """What the photo as it was shows beside its holes."""
+        if self._noticed is None or self._noticed[0] is not selection:
+            self._noticed = selection, self._on_photo(selection)
+        return self._noticed[1]
+
+    def regions(self, selection: Selection) -> list[Left]:
+        """Regions of like colour beside the holes that seem to belong to what is gone."""
+        gone = self._gone(selection)
+        if not gone.classes:
+            return []
+        return [
+            left
+            for each in self.views(selection.holes)
+            for left in regions.regions_left(self._rgb, each, gone)
+        ]
+
+    def _on_photo(self, selection: Selection) -> list[Left]:
         gone = self._gone(selection)
         if not gone.classes:
             return []
@@ -89,7 +106,7 @@ class Completeness:
             for each in self.views(selection.holes)
             for left in leftovers.goes_on(each, whole, gone)
         ]
-        return self._distinct(found)
+        return self._distinct([*found, *self.regions(selection)])
 
     def on_result(self, selection: Selection, result: Pixels) -> Seen:
         """What is left, by the photo and by the result."""

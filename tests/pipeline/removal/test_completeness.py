@@ -12,6 +12,8 @@ import torch
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline import remover as remover_module
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.detect import leftovers, regions
+from remove_objects.pipeline.detect.leftovers import Left
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.removal.completeness import Completeness
 from remove_objects.pipeline.removal.request import Removal
@@ -20,7 +22,7 @@ from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report.entry import photo_entry
 from remove_objects.pipeline.report.page_view import photo_view
 from remove_objects.pipeline.report.schema import is_entry
-from remove_objects.pipeline.types import Photo, Status
+from remove_objects.pipeline.types import Box, Photo, Status
 from tests.support.box_segmenter import BoxSegmenter
 from tests.support.scenes import scene
 
@@ -138,6 +140,19 @@ def test_a_found_mask_is_widened_once_by_what_is_left(
     red = (photo().rgb == (255, 0, 0)).all(2)
     assert not (red & ~outcome.mask).any()
     assert outcome.leftovers == ()
+
+
+def test_a_found_mask_is_widened_by_regions_that_the_segmenter_does_not_see(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    legs_missed = without_legs()
+    chosen = Selection(legs_missed, find_holes(legs_missed), {"person": 0.1})
+    legs = Left(Box(90, 120, 60, 20), np.ones((20, 60), bool), "left", 0.2)
+    monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+    monkeypatch.setattr(leftovers, "goes_on", lambda *_: [])
+    monkeypatch.setattr(regions, "regions_left", lambda *_: [legs])
+    selection = loaded().select(photo(), Removal.from_settings(SETTINGS, ["person"]))
+    assert selection.hole_mask[legs.box.slices].all()
 
 
 @pytest.mark.parametrize("kind", ["margins", "grey", "16 bits", "alpha"])

@@ -149,7 +149,7 @@ FAIL_HOLE_SHARE = 0.90
 REVIEW_RESIDUE = 0.20
 
 #: Share of the pixels just outside a hole of the user's own mask that have the object's colours
-#: (``pipeline.detect.edge.left_outside``) above which the verdict is ``review``: a ghost is left.
+#: (``pipeline.detect.edge.beside``) above which the verdict is ``review``: a ghost is left.
 REVIEW_LEFT_OUTSIDE = 0.20
 
 #: Expected error (``pipeline.quality.verdict.expected_error``) above which the verdict is

@@ -136,24 +136,8 @@ def widen_to_edge(rgb: Pixels, mask: Mask, void: Mask | None = None) -> Mask:
     return widened
 
 
-def left_outside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> float:
-    """The share of the pixels beside a hole that look like the object that was inside it.
-
-    Args:
-        rgb: the photo as it was, HWC uint8 or uint16.
-        mask: HW bool, all holes.
-        box: of the hole.
-        void: as in ``widen_to_edge``.
-
-    Returns:
-        In [0, 1], over the two rings that touch the hole; 0 of a hole too small to
-        tell, or whose surroundings look like its inside nearly everywhere.
-    """
-    return beside(rgb, mask, box, void)[0]
-
-
 def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple[float, Box, Mask]:
-    """What ``left_outside`` counts, and where the object's colours go on.
+    """How many of the pixels beside a hole look like the object that was inside it, and which.
 
     Args:
         rgb: the photo as it was, HWC uint8 or uint16.
@@ -162,8 +146,10 @@ def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple
         void: as in ``widen_to_edge``.
 
     Returns:
-        (the share, the part of the photo that was looked at, hw bool: its pixels outside the holes
-        that have the object's colours and are connected with the hole).
+        (the share in [0, 1], over the two rings that touch the hole, 0 of a hole too small to tell,
+        or whose surroundings look like its inside nearly everywhere; the part of the photo that was
+        looked at; hw bool: its pixels outside the holes that have the object's colours and are
+        connected with the hole).
     """
     reach = edge_reach(*mask.shape)
     around = box.grown((BACKGROUND + 1) * reach, mask.shape)

@@ -7,7 +7,7 @@ drew the mask, what is found depends only on the photo, the holes, the result an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -108,7 +108,7 @@ class Traits(NamedTuple):
 
     def sureness(self) -> float:
         """Logarithm of the odds that it is a part of the object, or another one; sure from 0 on."""
-        return BASE + sum(slope * float(getattr(self, name)) for name, slope in SLOPES.items())
+        return log_odds(self, SLOPES, BASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +138,11 @@ class Left:
     def sureness(self) -> float:
         """As in ``Evidence``; 0 without it."""
         return 0.0 if self.traits is None else self.traits.sureness()
+
+
+def log_odds(traits: NamedTuple, slopes: Mapping[str, float], base: float) -> float:
+    """``base`` and the weighted traits, added up."""
+    return base + sum(slope * float(getattr(traits, name)) for name, slope in slopes.items())
 
 
 def crops_around(holes: Sequence[Hole], height: int, width: int) -> list[Box]:
@@ -273,7 +278,7 @@ def colours_left(
         void: HW bool, pixels that are no picture; None if there are none.
 
     Returns:
-        (share as ``edge.left_outside`` gives it, the largest connected part of it).
+        (share as ``edge.beside`` gives it, the largest connected part of it).
     """
     share, around, alike = beside(rgb, hole_mask, hole.box, void)
     if not alike.any():

@@ -19,7 +19,18 @@ from numpy.typing import NDArray
 from ..config import auto_dilate
 from ..pixels import depth_inside, eight_bits, resize
 from ..types import FloatArray, Mask, Pixels
-from .leftovers import LEAST_PLACE, Gone, Left, View, as_place, hole_in, taken_for, unless, words
+from .leftovers import (
+    LEAST_PLACE,
+    Gone,
+    Left,
+    View,
+    as_place,
+    hole_in,
+    log_odds,
+    taken_for,
+    unless,
+    words,
+)
 from .mask import removed_probability
 
 #: Longer side in pixels at which a crop is divided; by how much (in CIE Lab, times a region's
@@ -72,7 +83,7 @@ class Traits(NamedTuple):
 
     def sureness(self) -> float:
         """Logarithm of the odds that it is a part of the object; sure from 0 on."""
-        return BASE + sum(slope * float(getattr(self, name)) for name, slope in SLOPES.items())
+        return log_odds(self, SLOPES, BASE)
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,6 +57,7 @@ class Completeness:
         self._views: dict[Box, View] = {}
         self._staying: dict[tuple[str, ...], Mask] = {}
         self._noticed: tuple[Selection, list[Left]] | None = None
+        self._under: tuple[Selection, tuple[str, ...]] | None = None
 
     def views(self, holes: Sequence[Hole]) -> list[View]:
         """Views of the photo around its largest holes; no crop is looked at twice."""
@@ -65,9 +66,13 @@ class Completeness:
 
     def classes(self, selection: Selection) -> tuple[str, ...]:
         """The removed classes: those of the request, or what the segmenter sees under the mask."""
-        return self._removal.classes or leftovers.classes_under(
-            self.views(selection.holes), selection.hole_mask
-        )
+        if self._removal.classes:
+            return self._removal.classes
+        # Each hole asks, and the answer takes a pass over every view.
+        if self._under is None or self._under[0] is not selection:
+            views = self.views(selection.holes)
+            self._under = selection, leftovers.classes_under(views, selection.hole_mask)
+        return self._under[1]
 
     def certainty(self, hole: Hole, selection: Selection) -> tuple[float | None, float | None]:
         """(certainty, ambiguity) of a hole, see ``quality.features``; None if it has no view."""

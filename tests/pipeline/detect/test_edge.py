@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline.config import REVIEW_LEFT_OUTSIDE
-from remove_objects.pipeline.detect.edge import edge_reach, left_outside, widen_to_edge
+from remove_objects.pipeline.detect.edge import beside, edge_reach, widen_to_edge
 from remove_objects.pipeline.detect.mask import dilate
 from remove_objects.pipeline.pixels import blur, depth_inside
 from remove_objects.pipeline.types import Box, Mask, Pixels
@@ -23,6 +23,11 @@ def composite(name: str) -> tuple[Pixels, Mask]:
     """A sample photo, and the pixels that its object covers in part at least."""
     photo = np.asarray(Image.open(SAMPLES / f"{name}.jpg").convert("RGB"))
     return photo, np.asarray(Image.open(SAMPLES / ".masks" / f"{name}.png")) > 0
+
+
+def left_outside(photo: Pixels, mask: Mask, box: Box) -> float:
+    """The share of the pixels beside a hole with the colours of its object."""
+    return beside(photo, mask, box)[0]
 
 
 def truth(name: str) -> Pixels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from .config import FAIL_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, Settings, resolve_classes
 from .errors import UnreadableError, UsageError
+from .inpaint.route import least_face
 from .networks import Networks, NetworkSettings
 from .quality import verdict
 from .removal.completeness import Completeness, Seen
@@ -18,7 +19,19 @@ from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
 from .removal.selection import Selection, select
-from .types import Box, Face, HoleOutcome, Leftover, Mask, Outcome, Photo, Pixels, Probe, Status
+from .types import (
+    Box,
+    Face,
+    Hole,
+    HoleOutcome,
+    Leftover,
+    Mask,
+    Outcome,
+    Photo,
+    Pixels,
+    Probe,
+    Status,
+)
 
 
 class Removed(NamedTuple):
@@ -142,7 +155,7 @@ class ObjectRemover:
         if not selection.holes:
             return unfilled
         with stages("faces", FACES):
-            faces = self._faces(photo.rgb, removal)
+            faces = self._faces(photo.rgb, removal, selection.holes)
         unread = None if picture is None else picture.unread
         photo_filler = PhotoFiller(photo.rgb, removal, self.networks, faces, unread)
         if removal.dry_run:
@@ -167,9 +180,11 @@ class ObjectRemover:
         with stages("measure"):
             return _judged(unfilled, selection, filled, completeness, seen, picture)
 
-    def _faces(self, rgb: Pixels, removal: Removal) -> list[Face]:
-        """The photo's faces, if a hole's route may depend on them."""
-        return self.networks.faces.detect(rgb) if removal.route in ("auto", "face") else []
+    def _faces(self, rgb: Pixels, removal: Removal, holes: Sequence[Hole]) -> list[Face]:
+        """The photo's faces on which a hole's route may depend."""
+        if removal.route == "auto":
+            return self.networks.faces.detect(rgb, least_face(holes))
+        return self.networks.faces.detect(rgb) if removal.route == "face" else []
 
     def error_in_holes(self, outcome: Outcome, truth: Photo) -> Probe:
         """Measure a result against the ground truth, over the pixels of its holes.

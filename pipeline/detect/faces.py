@@ -18,6 +18,9 @@ DETECTION_SIZE = 1024
 YUNET_SCORE, HAAR_NEIGHBOURS = 0.7, 6
 #: Least side in pixels of a face.
 LEAST_FACE = 8
+#: The cascades' windows may be so much smaller than the smallest face that matters: a face is the
+#: mean of windows of several sizes.
+SMALLER = 0.75
 #: ``Face.side`` and ``Face.below`` for each detector's boxes: medians over 300 of the aligned faces
 #: on which the face network is trained.
 FRAMING = {"yunet": (0.86, 0.135), "haar": (0.96, 0.087)}
@@ -45,11 +48,13 @@ class FaceDetector:
         self._haar = None if path else cv2.CascadeClassifier(str(cascade))
         self.name = "yunet" if path else "haar"
 
-    def detect(self, rgb: Pixels) -> list[Face]:
+    def detect(self, rgb: Pixels, least: float = 0) -> list[Face]:
         """Detect faces in a photo.
 
         Args:
             rgb: HWC uint8 or uint16.
+            least: side in pixels of the smallest face that matters. The cascades take time for
+                small ones above all.
 
         Returns:
             Faces by descending score; their boxes are in the photo's pixels and clipped to it.
@@ -58,7 +63,9 @@ class FaceDetector:
         small = eight_bits(resize(rgb, scaled_size(rgb.shape, scale)))
         with self._lock:
             detections = (
-                self._run_yunet(small) if self._yunet is not None else self._run_haar(small)
+                self._run_yunet(small)
+                if self._yunet is not None
+                else self._run_haar(small, scale * least)
             )
         faces = []
         for x, y, width, height, score in detections:
@@ -79,13 +86,13 @@ class FaceDetector:
         _, rows = self._yunet.detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
         return [] if rows is None else [_detection(row[:4], row[-1]) for row in rows]
 
-    def _run_haar(self, rgb: Pixels) -> list[_Detection]:
-        """The Haar cascade's detections on an HWC uint8 picture."""
+    def _run_haar(self, rgb: Pixels, least: float) -> list[_Detection]:
+        """The Haar cascade's detections on an HWC uint8 picture; see ``detect``."""
         assert self._haar is not None
         grey = cv2.equalizeHist(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
-        least = max(20, min(grey.shape) // 20)
+        side = max(20, min(grey.shape) // 20, round(SMALLER * least))
         boxes, _, levels = self._haar.detectMultiScale3(
-            grey, 1.1, HAAR_NEIGHBOURS, minSize=(least, least), outputRejectLevels=True
+            grey, 1.1, HAAR_NEIGHBOURS, minSize=(side, side), outputRejectLevels=True
         )
         # The cascade's level weights have no upper bound: mapped to [0, 1), they only rank faces.
         return [

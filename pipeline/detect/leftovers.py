@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -395,18 +396,48 @@ def words(classes: Sequence[str], *, beside: bool) -> str:
 
 def as_place(each: View, here: Mask, hole_mask: Mask, why: str) -> Left | None:
     """A place of a view in pixels of the photo; None if it is too small there."""
-    crop = each.crop
-    there = resize(here.astype(np.float32), (crop.h, crop.w), cv2.INTER_LINEAR) >= 0.5
-    holes = hole_mask[crop.slices]
-    in_hole = (there & holes).sum() > 0.5 * there.sum()
-    there &= holes if in_hole else ~holes
-    pixels = int(there.sum())
-    removed = int(holes.sum()) or int(hole_mask.sum())
+    crop, holes = each.crop, hole_mask[each.crop.slices]
+    around = _scaled(Box.bounding(here).grown(1, here.shape), here.shape, crop)
+    there = _enlarged(here, around, crop) >= 0.5
+    beside = holes[around.slices]
+    in_hole = np.count_nonzero(there & beside) > 0.5 * np.count_nonzero(there)
+    there &= beside if in_hole else ~beside
+    pixels = np.count_nonzero(there)
+    removed = np.count_nonzero(holes) or np.count_nonzero(hole_mask)
     if pixels < LEAST_PLACE or pixels < LEAST_SHARE * removed:
         return None
     box = Box.bounding(there)
     share = pixels / (pixels + removed)
-    return Left(box.shifted(crop.y, crop.x), there[box.slices], why, share)
+    place = box.shifted(around.y + crop.y, around.x + crop.x)
+    return Left(place, there[box.slices], why, share)
+
+
+def _scaled(box: Box, shape: tuple[int, ...], crop: Box) -> Box:
+    """The pixels of a crop that a box of its view, of that shape, covers."""
+    across, down = crop.w / shape[1], crop.h / shape[0]
+    return Box.from_corners(
+        int(box.x * across), int(box.y * down), ceil(box.right * across), ceil(box.bottom * down)
+    ).intersection(Box.full((crop.h, crop.w)))
+
+
+def _enlarged(here: Mask, box: Box, crop: Box) -> FloatArray:
+    """A mask at a view's size, interpolated over a box of its crop's pixels."""
+    across, down = here.shape[1] / crop.w, here.shape[0] / crop.h
+    to_view = np.array(
+        [
+            [across, 0, (box.x + 0.5) * across - 0.5],
+            [0, down, (box.y + 0.5) * down - 0.5],
+        ],
+        np.float32,
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(
+        here.astype(np.float32),
+        to_view,
+        (box.w, box.h),
+        flags=flags,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def hole_in(each: View, hole_mask: Mask) -> Mask:

@@ -31,8 +31,9 @@ CROP_CONTEXT = 1.4
 #: Least side of a crop, and the side from which a crop shows the whole photo's scale, as shares of
 #: the photo's longer side.
 LEAST_CROP, LARGEST_CROP = 0.15, 0.9
-#: Two crops of one object are one if their corners differ by less than this share of the side.
-SAME_CROP = 0.06
+#: An object gets no crop of its own if another crop is at most so many times as large and shows it
+#: with a margin of this share of its longer side.
+AS_NEAR, MARGIN = 1.5, 0.1
 
 #: Least score of a detected box that gets a crop of its own, most such boxes, side of the crop as a
 #: multiple of the box's longer side, and the share of the box in which the whole photo must show
@@ -87,10 +88,11 @@ def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | No
     else:
         second = segmenter.probabilities(mirrored, NEARER_SIZE)
         boxes = NO_BOXES if detector is None else detector.detect(rgb)
-    mean = np.stack([resize(p, second.shape[1:], cv2.INTER_LINEAR) for p in first])
-    mean += second[:, :, ::-1]
-    mean /= 2
-    return Looks(mean, boxes)
+    # Map by map: all of them at once would go through memory three times.
+    for one, mirror in zip(first, second, strict=True):
+        enlarged = resize(one, mirror.shape, cv2.INTER_LINEAR)
+        mirror[:] = cv2.addWeighted(enlarged, 0.5, cv2.flip(mirror, 1), 0.5, 0)
+    return Looks(second, boxes)
 
 
 def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:
@@ -125,9 +127,8 @@ def refine_objects(
     whole = Objectness(removed_probability(probabilities, classes), probabilities[0])
     if not segmenter.quick:
         return whole
-    unseen = _unseen(looks.boxes, whole.removed, classes, threshold)
-    crops = _crops(whole.removed)
-    crops += _crops_of(unseen[:MOST_DETECTED], *whole.removed.shape)
+    unseen = _unseen(looks.boxes, whole.removed, classes, threshold)[:MOST_DETECTED]
+    crops = _crops(whole.removed, unseen)
     if not crops:
         return whole
     height, width = rgb.shape[:2]
@@ -147,7 +148,7 @@ def refine_objects(
             total[place.slices] += share * resize(p, (place.h, place.w), cv2.INTER_LINEAR)
         weight[place.slices] += share
     seen = Objectness(*(total / weight for total in totals))
-    for box in unseen[:MOST_DETECTED]:
+    for box in unseen:
         _believe(seen, box)
     certain = first.removed >= threshold
     return Objectness(
@@ -202,43 +203,66 @@ def _scaled(crop: _Crop, height: int, width: int) -> Box:
     )
 
 
-def _crops(removed: FloatArray) -> list[_Crop]:
-    """The crops around objects, certain ones first and the largest of them first."""
-    h, w = removed.shape
+def _crops(removed: FloatArray, boxes: FloatArray) -> list[_Crop]:
+    """The crops around objects: certain ones first, of them the largest, then detected boxes.
+
+    Args:
+        removed: hw, probability of the removed classes in the whole photo.
+        boxes: n6 of the detector.
+    """
+    shape = removed.shape
     crops: list[_Crop] = []
     for least in (CERTAIN, FAINT):
         _, _, stats, _ = cv2.connectedComponentsWithStats(
             (removed >= least).astype(np.uint8), connectivity=8
         )
         for i in 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable"):
-            if len(crops) == MOST_CROPS or stats[i, cv2.CC_STAT_AREA] < SPECK_SHARE / 2 * h * w:
+            smallest = SPECK_SHARE / 2 * removed.size
+            if len(crops) == MOST_CROPS or stats[i, cv2.CC_STAT_AREA] < smallest:
                 break
-            x, y, bw, bh = (int(v) for v in stats[i, :4])
-            side = max(CROP_CONTEXT * max(bw, bh), LEAST_CROP * max(h, w))
-            cy, cx = y + bh / 2, x + bw / 2
-            top, left = max(0.0, cy - side / 2), max(0.0, cx - side / 2)
-            bottom, right = min(h, cy + side / 2), min(w, cx + side / 2)
-            if max(bottom - top, right - left) > LARGEST_CROP * max(h, w):
-                continue
-            crop = top / h, left / w, bottom / h, right / w
-            if not any(
-                np.abs(np.subtract(crop, c)).max() < SAME_CROP * side / max(h, w) for c in crops
-            ):
+            place = Box(*(int(v) for v in stats[i, :4]))
+            crop = _around(place, CROP_CONTEXT, shape)
+            too_large = _longest(crop, shape) > LARGEST_CROP * max(shape)
+            if not too_large and not _is_shown(place, crop, crops, shape):
                 crops.append(crop)
-    return crops
-
-
-def _crops_of(boxes: FloatArray, h: int, w: int) -> list[_Crop]:
-    """The crops around detected boxes, in a photo of aspect h to w."""
-    crops = []
     for box in boxes:
-        place = _place(box, h, w)
-        side = max(DETECTED_CONTEXT * max(place.h, place.w), LEAST_CROP * max(h, w))
-        cy, cx = place.y + place.h / 2, place.x + place.w / 2
-        top, left = max(0.0, cy - side / 2), max(0.0, cx - side / 2)
-        bottom, right = min(h, cy + side / 2), min(w, cx + side / 2)
-        crops.append((top / h, left / w, bottom / h, right / w))
+        place = _place(box, *shape)
+        crop = _around(place, DETECTED_CONTEXT, shape)
+        if not _is_shown(place, crop, crops, shape):
+            crops.append(crop)
     return crops
+
+
+def _around(place: Box, context: float, shape: tuple[int, ...]) -> _Crop:
+    """A square around an object in a picture of that shape, clipped to it."""
+    h, w = shape[:2]
+    side = max(context * max(place.h, place.w), LEAST_CROP * max(h, w))
+    cy, cx = place.y + place.h / 2, place.x + place.w / 2
+    top, left = max(0.0, cy - side / 2), max(0.0, cx - side / 2)
+    bottom, right = min(h, cy + side / 2), min(w, cx + side / 2)
+    return top / h, left / w, bottom / h, right / w
+
+
+def _longest(crop: _Crop, shape: tuple[int, ...]) -> float:
+    """The longer side of a crop in pixels of a picture of that shape."""
+    top, left, bottom, right = crop
+    return max((bottom - top) * shape[0], (right - left) * shape[1])
+
+
+def _is_shown(place: Box, crop: _Crop, others: Sequence[_Crop], shape: tuple[int, ...]) -> bool:
+    """Whether other crops show an object about as near as its own crop would."""
+    h, w = shape[:2]
+    margin = MARGIN * max(place.h, place.w)
+    top, bottom = max(0.0, place.y - margin) / h, min(h, place.bottom + margin) / h
+    left, right = max(0.0, place.x - margin) / w, min(w, place.right + margin) / w
+    return any(
+        _longest(other, shape) <= AS_NEAR * _longest(crop, shape)
+        and other[0] <= top
+        and other[1] <= left
+        and other[2] >= bottom
+        and other[3] >= right
+        for other in others
+    )
 
 
 def _fade(length: int, *, starts: bool, ends: bool) -> FloatArray:

@@ -36,6 +36,8 @@ from .mask import removed_probability
 #: Longer side in pixels at which a crop is divided; by how much (in CIE Lab, times a region's
 #: pixels) a region's colours may differ; least pixels of a region, and of a part outside the hole.
 SIDE, SCALES, SMALLEST, LEAST_PIXELS = 160, (30.0, 250.0), 12, 10
+#: Lightness of white in CIE Lab: scikit-image takes pictures of values in [0, 1].
+LIGHTEST = 100
 #: Filter before the division: diameter in pixels, standard deviations of values and of distance.
 SMOOTHED = (5, 25, 3)
 #: A pixel lies deep in a hole beyond the width by which holes are widened and so many pixels, or
@@ -135,65 +137,24 @@ def regions_left(rgb: Pixels, photo: View, gone: Gone) -> list[Left]:
         for here, deep in _outside(labels, seen):
             if seen.stays[here].mean() > STAYS or here.sum() / scale**2 > MOST * removed:
                 continue
-            place = as_place(photo, here, gone.hole_mask, why)
-            if place is None or place.mask.sum() < max(LEAST_PLACE, LEAST * removed):
-                continue
             traits = _traits(here, deep, seen, under)
-            if traits.sureness() >= 0:
+            if traits.sureness() < 0:
+                continue
+            place = as_place(photo, here, gone.hole_mask, why)
+            if place is not None and place.mask.sum() >= max(LEAST_PLACE, LEAST * removed):
                 found.append(replace(place, traits=traits))
     return found
 
 
 def divided(lab: FloatArray) -> list[_Labels]:
     """Divide a picture, hw3 CIE Lab, at each of ``SCALES``; each label is one connected region."""
-    height, width = lab.shape[:2]
-    index = np.arange(height * width).reshape(height, width)
-    pairs = (
-        (np.s_[:, :-1], np.s_[:, 1:]),
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:-1, :-1], np.s_[1:, 1:]),
-        (np.s_[:-1, 1:], np.s_[1:, :-1]),
-    )
-    first, second = (np.concatenate([index[p[i]].ravel() for p in pairs]) for i in (0, 1))
-    apart = np.concatenate([np.linalg.norm(lab[a] - lab[b], axis=2).ravel() for a, b in pairs])
-    order = np.argsort(apart, kind="stable")
-    first, second, apart = first[order], second[order], apart[order]
-    return [_merged(first, second, apart, scale, lab.shape) for scale in SCALES]
+    from skimage.segmentation import felzenszwalb
 
-
-def _merged(
-    first: _Labels, second: _Labels, apart: FloatArray, scale: float, shape: tuple[int, ...]
-) -> _Labels:
-    """The regions of hw pixels, from pairs of neighbours that are sorted by their difference."""
-    count = shape[0] * shape[1]
-    parent, pixels, most = list(range(count)), [1] * count, [scale] * count
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b, difference in zip(first.tolist(), second.tolist(), apart.tolist(), strict=True):
-        # Neighbours in one region point at the same pixel.
-        if parent[a] == parent[b]:
-            continue
-        # Most pixels are their own root or one step from it; a call would take longer than that.
-        a = a if parent[a] == a else root(a)
-        b = b if parent[b] == b else root(b)
-        if a != b and difference <= most[a] and difference <= most[b]:
-            parent[b] = a
-            pixels[a] += pixels[b]
-            most[a] = difference + scale / pixels[a]
-    roots = np.array([root(i) for i in range(count)])
-    between = roots[first] != roots[second]
-    for a, b in zip(roots[first[between]].tolist(), roots[second[between]].tolist(), strict=True):
-        a, b = root(a), root(b)
-        if a != b and min(pixels[a], pixels[b]) < SMALLEST:
-            parent[b] = a
-            pixels[a] += pixels[b]
-    roots = np.array([root(i) for i in range(count)])
-    return np.unique(roots, return_inverse=True)[1].reshape(shape[0], shape[1])
+    # scikit-image takes its scale in 255ths of a unit, as the authors' program does.
+    return [
+        felzenszwalb(lab / LIGHTEST, scale=255 * scale / LIGHTEST, sigma=0, min_size=SMALLEST)
+        for scale in SCALES
+    ]
 
 
 def _crop(lab: FloatArray, photo: View, gone: Gone, scale: float) -> _Crop | None:
@@ -260,7 +221,7 @@ def _traits(here: Mask, deep: int, crop: _Crop, under: float) -> Traits:
 def _colours(lab: FloatArray) -> _Labels:
     """The number of each pixel's colour, of ``STEPS``³, HW3 CIE Lab -> HW."""
     steps = np.stack(
-        [lab[..., 0] / 100 * STEPS, *((lab[..., i] + 60) * STEPS / 120 for i in (1, 2))], -1
+        [lab[..., 0] / LIGHTEST * STEPS, *((lab[..., i] + 60) * STEPS / 120 for i in (1, 2))], -1
     )
     light, a, b = np.moveaxis(np.clip(steps, 0, STEPS - 1).astype(np.int64), -1, 0)
     numbers: _Labels = (light * STEPS + a) * STEPS + b

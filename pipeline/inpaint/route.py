@@ -74,6 +74,12 @@ def choose_route(
     return Routing(Route.FREE_FORM, "known on every side, on no face")
 
 
+def least_face(holes: Sequence[Hole]) -> float:
+    """The side in pixels of the smallest face on which one of the holes may lie."""
+    smallest = min(float(hole.mask.sum()) for hole in holes)
+    return (ON_FACE * smallest) ** 0.5 / FACE_REGION
+
+
 def face_region(face: Face) -> Box:
     """The square whose holes count as lying on the face; it may reach over the photo's border."""
     box = face.box

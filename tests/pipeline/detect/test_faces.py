@@ -35,6 +35,15 @@ def test_a_face_is_found_where_it_is(detector: FaceDetector, dtype: type) -> Non
     assert abs(large.x + large.w / 2 - 3 * 222) < 75
 
 
+def test_only_faces_that_matter_are_looked_for(detector: FaceDetector) -> None:
+    from skimage.data import astronaut
+
+    every = detector.detect(astronaut())
+    assert detector.detect(astronaut(), least=80)[0].box.intersects(every[0].box)
+    assert detector.detect(astronaut(), least=400) == []
+    assert detector.detect(astronaut(), least=4000) == []
+
+
 def test_a_wall_has_no_face(detector: FaceDetector) -> None:
     assert detector.detect(np.full((200, 300, 3), 128, np.uint8)) == []
 

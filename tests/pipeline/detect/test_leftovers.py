@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -109,3 +110,25 @@ def test_a_crop_around_nearly_all_of_the_photo_is_the_photo() -> None:
     (crop,) = leftovers.crops_around([small], *SIZE)
     assert crop.w == crop.h == 96
     assert crop.intersection(small.box) == small.box
+
+
+@pytest.mark.parametrize(
+    "crop", [Box(0, 0, 900, 700), Box(333, 111, 402, 513), Box(20, 30, 97, 96)]
+)
+def test_a_place_of_a_view_is_where_the_enlarged_view_shows_it(crop: Box) -> None:
+    holes = np.zeros((700, 900), bool)
+    holes[300:400, 350:480] = True
+    each = View(crop, np.zeros((21, 129, 97), np.float32))
+    yy, xx = np.mgrid[:129, :97]
+    here = np.hypot(yy - 60, xx - 50) < 25
+    left = leftovers.as_place(each, here, holes, "something")
+    assert left is not None
+    enlarged = cv2.resize(here.astype(np.float32), (crop.w, crop.h)) >= 0.5
+    whole = np.zeros_like(holes)
+    whole[crop.slices] = enlarged
+    whole &= ~holes
+    found = np.zeros_like(holes)
+    found[left.box.slices] = left.mask
+    # OpenCV interpolates in 32nds of a pixel.
+    assert (found ^ whole).sum() <= 0.01 * whole.sum()
+    assert left.box == Box.bounding(found)

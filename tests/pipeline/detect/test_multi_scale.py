@@ -230,10 +230,23 @@ def test_a_box_of_what_the_photo_shows_anyway_gets_no_crop_of_its_own() -> None:
     assert passes == without == 1
 
 
-def test_a_crowd_of_boxes_costs_a_limited_number_of_crops() -> None:
-    boxes = [(x / 30, 0.4, (x + 0.8) / 30, 0.6, 0.5, 15) for x in range(30)]
+def test_boxes_far_apart_cost_a_limited_number_of_crops() -> None:
+    places = [(x / 6, y / 5) for x in range(6) for y in range(5)]
+    boxes = [(x, y, x + 0.02, y + 0.04, 0.5, 15) for x, y in places]
     _, passes = seen_with(detected(*boxes))
     assert passes == multi_scale.MOST_DETECTED
+
+
+def test_a_crowd_shares_the_crops_that_show_it() -> None:
+    boxes = [(x / 30, 0.4, (x + 0.8) / 30, 0.6, 0.5, 15) for x in range(30)]
+    _, passes = seen_with(detected(*boxes))
+    assert 1 <= passes <= 4
+
+
+def test_a_small_person_in_the_crop_of_a_large_one_is_looked_at_more_closely() -> None:
+    large, small = (0.2, 0.2, 0.5, 0.8, 0.5, 15), (0.3, 0.3, 0.32, 0.35, 0.5, 15)
+    assert seen_with(detected(large))[1] == 1
+    assert seen_with(detected(large, small))[1] == 2
 
 
 def test_a_box_of_a_pixel_is_no_mistake() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.detect.mask import dilate, find_holes
-from remove_objects.pipeline.inpaint.route import FACE_REGION, choose_route, face_region
+from remove_objects.pipeline.inpaint.route import FACE_REGION, choose_route, face_region, least_face
 from remove_objects.pipeline.types import Box, Face, Hole, Route
 
 
@@ -116,3 +116,22 @@ def test_the_face_region_is_a_square_around_the_face() -> None:
     region = face_region(Face(Box(100, 80, 100, 120), 1.0))
     assert region.w == region.h == round(FACE_REGION * 120)
     assert region.x + region.w // 2 == 150
+
+
+@pytest.mark.parametrize("side", [20, 45, 90])
+def test_a_face_smaller_than_the_least_one_never_takes_a_hole(side: int) -> None:
+    mask, holes = holes_of(Box(150, 100, side, side))
+    least = least_face(holes)
+    for share, on_face in ((0.9, False), (1.3, True)):
+        length = round(share * least)
+        x = 150 + side // 2 - length // 2
+        # The region's centre is a little above its box's.
+        face = Face(Box(x, 100 + side // 2 - round(0.47 * length), length, length), 0.9)
+        route = choose_route(holes[0], np.zeros_like(mask), [face]).route
+        assert (route is Route.FACE) is on_face
+
+
+def test_the_least_face_follows_the_smallest_hole() -> None:
+    _, (small,) = holes_of(Box(100, 100, 20, 20))
+    _, both = holes_of(Box(100, 100, 20, 20), Box(200, 50, 100, 200))
+    assert least_face(both) == least_face([small])

@@ -33,7 +33,7 @@ CROP_CONTEXT = 1.4
 LEAST_CROP, LARGEST_CROP = 0.15, 0.9
 #: An object gets no crop of its own if another crop is at most so many times as large and shows it
 #: with a margin of this share of its longer side.
-AS_NEAR, MARGIN = 1.5, 0.1
+AS_NEAR, MARGIN = 1.25, 0.1
 
 #: Least score of a detected box that gets a crop of its own, most such boxes, side of the crop as a
 #: multiple of the box's longer side, and the share of the box in which the whole photo must show

@@ -41,7 +41,7 @@ class ColourSegmenter(Segmenter):
 class NoFaces:
     """Finds none."""
 
-    def detect(self, rgb: np.ndarray) -> list[Face]:
+    def detect(self, rgb: np.ndarray, least: float = 0) -> list[Face]:
         """Return nothing."""
         return []
 

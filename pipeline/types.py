@@ -242,9 +242,9 @@ class QualityFeatures:
 
     Measured by ``pipeline.quality.features`` and ``pipeline.quality.metrics``, weighed by
     ``pipeline.quality.verdict``. ``share``: the hole's share of the photo; ``probe``: the
-    probe's LPIPS; ``segmented``: 1 if the segmenter drew the mask, 0 if the user gave it;
-    ``certainty`` and ``ambiguity``: of the compact segmenter on the photo, over the hole. The
-    verdict weighs neither ``segmented`` nor ``ambiguity``. The report's names for
+    probe's LPIPS; ``segmented``: 1 if the segmenter drew the mask, 0 if the user gave it, which
+    the verdict does not weigh; ``certainty`` and ``ambiguity``: of the compact segmenter on the
+    photo, over the hole. The report's names for
     ``context_diversity`` and ``ambiguity`` are ``variety`` and ``unsure``.
     """
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels import as_float, blur, depth_inside, eight_bits, reduction, resize, scaled_size
+from ..pixels import as_float, blur, depth_inside, eight_bits, resize
 from ..types import Box, FloatArray, Mask, Pixels
 from .mask import dilate, find_holes
 
@@ -50,8 +50,6 @@ WHOLE_RIM, FEW_DECIDED, MANY_DECIDED = 0.15, 0.2, 0.4
 MIXED = 1
 #: Pixels of the band that must be decided for a mean over them.
 LEAST_DECIDED = 20
-#: Longer side in pixels of the photo in which ``beside`` compares: it tells a share, not an edge.
-BESIDE_SIZE = 1024
 #: Pixels beside a hole, and share of its band that must be decided, to tell what is left outside.
 LEAST_BESIDE, TOLD = 100, 0.3
 
@@ -153,24 +151,15 @@ def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple
         looked at; hw bool: its pixels outside the holes that have the object's colours and are
         connected with the hole).
     """
-    around = box.grown((BACKGROUND + 1) * edge_reach(*mask.shape), mask.shape)
-    scale = reduction(mask.shape, BESIDE_SIZE)
-    size = scaled_size((around.h, around.w), scale)
-    picture, hole = resize(rgb[around.slices], size), _shrunk(mask[around.slices], size)
-    none = None if void is None else _shrunk(void[around.slices], size)
-    band = band_of(picture, hole, edge_reach(*scaled_size(mask.shape, scale)), none)
-    alike, near = np.zeros(size, bool), band.ring <= 2
+    reach = edge_reach(*mask.shape)
+    around = box.grown((BACKGROUND + 1) * reach, mask.shape)
+    part = around.slices
+    band = band_of(rgb[part], mask[part], reach, None if void is None else void[part])
+    alike, near = np.zeros((around.h, around.w), bool), band.ring <= 2
     if near.sum() < LEAST_BESIDE or band.decided.mean() < TOLD:
-        return 0.0, around, np.zeros((around.h, around.w), bool)
+        return 0.0, around, alike
     alike[band.y, band.x] = band.is_object
-    enlarged = resize(alike.astype(np.uint8), (around.h, around.w), cv2.INTER_NEAREST) > 0
-    return float(band.is_object[near].mean()), around, enlarged & ~mask[around.slices]
-
-
-def _shrunk(mask: Mask, size: tuple[int, int]) -> Mask:
-    """A mask at a smaller size: the pixels that it covers by more than half."""
-    shrunk: Mask = resize(mask.astype(np.float32), size) > 0.5
-    return shrunk
+    return float(band.is_object[near].mean()), around, alike
 
 
 def band_of(rgb: Pixels, mask: Mask, reach: int, void: Mask | None = None) -> Band:

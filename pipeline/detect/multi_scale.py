@@ -80,7 +80,8 @@ def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | No
     first = segmenter.probabilities(rgb)
     if not segmenter.quick:
         return Looks(first, NO_BOXES if detector is None else detector.detect(rgb))
-    mirrored = np.ascontiguousarray(resize_longest(rgb, NEARER_SIZE)[:, ::-1])
+    # A copy: a picture one pixel wide would keep its negative stride.
+    mirrored = resize_longest(rgb, NEARER_SIZE)[:, ::-1].copy()
     if detector is not None and detector.compact is segmenter:
         second, levels = detector.compact.with_levels(mirrored)
         boxes = detector.boxes(levels, *mirrored.shape[:2])

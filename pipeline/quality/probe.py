@@ -56,7 +56,7 @@ def probe_hole(hole: Hole, hole_mask: Mask, route: Route) -> Hole | None:
         )
         if holes_near == 0:
             mask = hole.mask[:, ::-1] if mirror_x else hole.mask
-            mask = np.ascontiguousarray(mask[::-1] if mirror_y else mask)
+            mask = (mask[::-1] if mirror_y else mask).copy()
             return Hole(place, mask, hole.share)
     return None
 

@@ -44,16 +44,17 @@ class Weight:
 NAMED = 2
 
 #: Logarithm of the expected error if every feature has its usual value.
-USUAL_ERROR = -1.438
+USUAL_ERROR = -1.375
 #: By field of ``QualityFeatures``.
 WEIGHTS = {
-    "depth": Weight(-2.220, 0.232, "nothing known is near its middle", 1e-3),
-    "share": Weight(-2.418, 0.103, "the hole is large", 1e-4),
-    "seam": Weight(-0.066, 0.686, "its rim shows", 0.1),
-    "structure": Weight(-2.291, 0.232, "edges around it should go on", 5e-3),
-    "context_diversity": Weight(13.293, 0.066, "its surroundings are of many kinds"),
-    "probe": Weight(0.197, 0.827, "the probe came out badly"),
-    "certainty": Weight(0.554, -0.231, "the segmenter was not sure of the object"),
+    "depth": Weight(-2.241, 0.202, "nothing known is near its middle", 1e-3),
+    "share": Weight(-2.527, 0.171, "the hole is large", 1e-4),
+    "seam": Weight(0.177, 0.183, "its rim shows", 0.1),
+    "structure": Weight(-2.292, 0.172, "edges around it should go on", 5e-3),
+    "context_diversity": Weight(13.234, 0.039, "its surroundings are of many kinds"),
+    "probe": Weight(0.193, 0.301, "the probe came out badly"),
+    "certainty": Weight(0.468, -0.351, "the segmenter was not sure of the object"),
+    "ambiguity": Weight(0.496, 0.318, "the segmenter wavered on parts of it"),
 }
 
 

@@ -184,6 +184,16 @@ def test_two_scales_of_the_compact_segmenter_come_at_the_larger_one(tiny: Path) 
     assert mean.shape == (21, 577, 769)
 
 
+@pytest.mark.parametrize("size", [(768, 1), (2000, 3), (1, 768), (20000, 30)])
+def test_a_photo_that_is_one_pixel_wide_at_the_network_is_segmented(
+    tiny: Path, size: tuple[int, int]
+) -> None:
+    chosen = segmenters.choose_segmenter("compact", torch.device("cpu"), offline=True)
+    mean = multi_scale.two_scale(chosen.segmenter, np.full((*size, 3), 90, np.uint8))
+    assert mean.shape[0] == 21
+    assert max(mean.shape[1:]) == segmenters.NEARER_SIZE
+
+
 def detected(*boxes: tuple[float, float, float, float, float, int]) -> np.ndarray:
     return np.array(boxes, np.float32).reshape(-1, 6)
 
@@ -241,6 +251,12 @@ def test_a_crowd_shares_the_crops_that_show_it() -> None:
     boxes = [(x / 30, 0.4, (x + 0.8) / 30, 0.6, 0.5, 15) for x in range(30)]
     _, passes = seen_with(detected(*boxes))
     assert 1 <= passes <= 4
+
+
+@pytest.mark.parametrize(("x", "passes"), [(0.3, 1), (0.44, 2), (0.7, 2)])
+def test_a_crop_that_shows_another_object_with_a_margin_is_enough(x: float, passes: int) -> None:
+    first = (0.3, 0.4, 0.4, 0.6, 0.5, 15)
+    assert seen_with(detected(first, (x + 0.01, 0.42, x + 0.1, 0.6, 0.5, 15)))[1] == passes
 
 
 def test_a_small_person_in_the_crop_of_a_large_one_is_looked_at_more_closely() -> None:

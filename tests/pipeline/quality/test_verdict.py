@@ -82,9 +82,9 @@ def test_a_mask_inside_the_object_is_for_review_and_says_what_to_do() -> None:
 
 
 def test_the_reason_names_the_features_that_raised_it_most() -> None:
-    features = replace(USUAL, seam=30.0, depth=5.0, ambiguity=1.0, segmented=1.0)
+    features = replace(USUAL, ambiguity=3.0, depth=5.0, segmented=1.0)
     _, reason = judge(0.1, 0.0, [hole(features, 9.0)])
-    assert WEIGHTS["seam"].words in reason
+    assert WEIGHTS["ambiguity"].words in reason
     assert WEIGHTS["depth"].words in reason
     assert WEIGHTS["structure"].words not in reason
 

@@ -211,14 +211,13 @@ def _crops(removed: FloatArray, boxes: FloatArray) -> list[_Crop]:
         removed: hw, probability of the removed classes in the whole photo.
         boxes: n6 of the detector.
     """
-    shape = removed.shape
+    shape, smallest = removed.shape, SPECK_SHARE / 2 * removed.size
     crops: list[_Crop] = []
     for least in (CERTAIN, FAINT):
         _, _, stats, _ = cv2.connectedComponentsWithStats(
             (removed >= least).astype(np.uint8), connectivity=8
         )
         for i in 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable"):
-            smallest = SPECK_SHARE / 2 * removed.size
             if len(crops) == MOST_CROPS or stats[i, cv2.CC_STAT_AREA] < smallest:
                 break
             place = Box(*(int(v) for v in stats[i, :4]))

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import auto_dilate
-from ..pixels import depth_inside, eight_bits, resize
+from ..pixels import depth_inside, eight_bits, reduction, resize, scaled_size
 from ..types import FloatArray, Mask, Pixels
 from .leftovers import (
-    LEAST_PLACE,
     Gone,
     Left,
     View,
@@ -33,9 +32,11 @@ from .leftovers import (
 )
 from .mask import removed_probability
 
-#: Longer side in pixels at which a crop is divided; by how much (in CIE Lab, times a region's
-#: pixels) a region's colours may differ; least pixels of a region, and of a part outside the hole.
-SIDE, SCALES, SMALLEST, LEAST_PIXELS = 160, (30.0, 250.0), 12, 10
+#: Longer side in pixels at which a crop is divided, and the least of its shorter side.
+SIDE, LEAST_SIDE = 160, 8
+#: By how much (in CIE Lab, times a region's pixels) a region's colours may differ; least pixels of
+#: a region, and of a part outside the hole.
+SCALES, SMALLEST, LEAST_PIXELS = (30.0, 250.0), 12, 10
 #: Lightness of white in CIE Lab: scikit-image takes pictures of values in [0, 1].
 LIGHTEST = 100
 #: Filter before the division: diameter in pixels, standard deviations of values and of distance.
@@ -122,9 +123,10 @@ def regions_left(rgb: Pixels, photo: View, gone: Gone) -> list[Left]:
         gone: what was removed.
     """
     crop = photo.crop
-    scale = min(1.0, SIDE / max(crop.w, crop.h))
-    size = max(8, round(crop.h * scale)), max(8, round(crop.w * scale))
-    small = cv2.bilateralFilter(resize(eight_bits(rgb[crop.slices]), size), *SMOOTHED)
+    picture = eight_bits(rgb[crop.slices])
+    scale = reduction(picture.shape, SIDE)
+    size = scaled_size(picture.shape, scale, LEAST_SIDE)
+    small = cv2.bilateralFilter(resize(picture, size), *SMOOTHED)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     seen = _crop(lab, photo, gone, scale)
     if seen is None:
@@ -141,7 +143,7 @@ def regions_left(rgb: Pixels, photo: View, gone: Gone) -> list[Left]:
             if traits.sureness() < 0:
                 continue
             place = as_place(photo, here, gone.hole_mask, why)
-            if place is not None and place.mask.sum() >= max(LEAST_PLACE, LEAST * removed):
+            if place is not None and place.mask.sum() >= LEAST * removed:
                 found.append(replace(place, traits=traits))
     return found
 

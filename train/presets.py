@@ -86,6 +86,12 @@ def _object_refiner() -> type[NetworkTask]:
     return ObjectRefinerTask
 
 
+def _object_effects() -> type[NetworkTask]:
+    from .tasks.object_effects import ObjectEffectsTask
+
+    return ObjectEffectsTask
+
+
 def _object_detector() -> type[NetworkTask]:
     from .tasks.object_detector import ObjectDetectorTask
 
@@ -407,6 +413,7 @@ MODELS: dict[str, Model] = {
     "compact-segmenter": Model(task=_segmenter),
     "object-refiner": Model(task=_object_refiner),
     "object-detector": Model(task=_object_detector),
+    "object-effects": Model(task=_object_effects),
     "scene-classifier": Model(task=_scene_classifier),
 }
 

@@ -1,0 +1,273 @@
+"""Training of the effects network: its data, losses, and held-out metrics.
+
+The data is made of the data folder's labelled photos and scenes: objects are cut out once for each
+run and put into scenes with shadows and reflections that are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...models.folding import fold_batch_norm
+from ...models.object_effects import EFFECTS, ObjectEffects, ObjectEffectsConfig
+from ...models.segmenter import CompactSegmenter
+from ...models.shipped import load_shipped
+from ..data.effects.samples import EffectSamples, EffectScenes
+from ..data.objects import cut_outs, scenes
+from ..data.pictures import Stream, batches
+from ..recipe import Preset, Recipe
+from ..request import Request
+from .base import Losses, NetworkTask, warm_up_and_decay
+
+#: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
+BATCH, SIZE, STEPS, LEARNING_RATE = 16, 160, 16_000, 2e-3
+#: Decay of the moving average, AdamW's weight decay, and largest gradient norm.
+AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.01, 1.0
+#: Share of the run in which the learning rate rises, and from which on it falls to a fiftieth.
+WARMUP, DECAY_FROM = 0.02, 0.3
+#: Weight of the Dice loss, and a number of pixels that keeps it steady where there is no effect.
+DICE, STEADY = 0.3, 20.0
+#: An effect that is at least so visible counts as one in the metrics; less than ``NO`` is none.
+YES, NO = 0.5, 0.1
+#: Held-out samples that the sample sheet shows.
+SHOWN = 24
+
+
+class ObjectEffectsTask(NetworkTask):
+    """Cross-entropy and Dice on objects in scenes.
+
+    Args:
+        network: trained; its config names the compact segmenter.
+        data: data folder that holds the label folders and scenes.
+        store: folder for the cut-outs.
+        batch: samples per batch and process.
+        size: side of a sample in pixels, a multiple of 16.
+        learning_rate: at its highest.
+        seed: of the scenes.
+        held_out: scenes of photos and objects that are never trained on.
+        workers: processes that make samples.
+    """
+
+    preprocessing: ClassVar[str] = (
+        "a part of the photo around an object: RGB / 127.5 - 1, and the object's mask as 1 and 0"
+    )
+
+    def __init__(
+        self,
+        network: ObjectEffects,
+        data: Path,
+        store: Path,
+        *,
+        batch: int,
+        size: int,
+        learning_rate: float,
+        seed: int,
+        held_out: int,
+        workers: int = 0,
+    ) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        segmenter, _ = load_shipped("compact-segmenter", CompactSegmenter)
+        self.encoder = fold_batch_norm(segmenter).encoder.requires_grad_(False)
+        self.encoder = self.encoder.to(memory_format=torch.channels_last)
+        self.data, self.store, self.seed = data, store, seed
+        self.batch, self.size, self.learning_rate = batch, size, learning_rate
+        self.held_out, self.workers = held_out, workers
+        self.modules = {"network": self.network}
+        self.optimizers = {
+            "network": torch.optim.AdamW(
+                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
+            )
+        }
+        self.clip = {"network": CLIP}
+        self.device = torch.device("cpu")
+        self.autocast: Any = nullcontext
+        self._samples: EffectSamples | None = None
+        self._held_out: list[tuple[Tensor, ...]] = []
+
+    @classmethod
+    def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
+        """See ``NetworkTask``. The segmenter is the one that ships."""
+        data = request.data_folder
+        _, digest = load_shipped("compact-segmenter", CompactSegmenter)
+        task = cls(
+            ObjectEffects(ObjectEffectsConfig(encoder=digest)),
+            data,
+            request.folder / "store",
+            batch=request.batch or BATCH,
+            size=request.size or SIZE,
+            learning_rate=request.learning_rate or LEARNING_RATE,
+            seed=request.seed,
+            held_out=request.held_out,
+            workers=request.workers,
+        )
+        pictures = sum(len(cut_outs.photos_of(data, source)) for source in cut_outs.SOURCES)
+        pictures += sum(len(scenes.photos_of(data, folder)) for folder in scenes.FOLDERS)
+        if not pictures:
+            wanted = ", ".join((*cut_outs.SOURCES, *scenes.FOLDERS))
+            raise FileNotFoundError(f"{data}: none of {wanted} found below it")
+        steps = STEPS if request.steps is None else request.steps
+        return task, Recipe(
+            folders=(*cut_outs.SOURCES, *scenes.FOLDERS),
+            pictures=pictures,
+            steps=steps,
+            batch=request.pictures_per_step(task.batch),
+            options=f" --steps {steps} --batch {task.batch} --size {task.size}"
+            f" --learning-rate {task.learning_rate} --held-out {task.held_out}",
+            average=AVERAGE,
+            facts={"encoder": f"compact-segmenter {digest[:8]}"},
+        )
+
+    def prepare(self, fabric: Fabric) -> None:
+        """Move the encoder to the device, and cut out the objects if that has not been done."""
+        self.device, self.autocast = fabric.device, fabric.autocast
+        self.encoder.to(fabric.device)
+        if fabric.is_global_zero:
+            cut_outs.build(self.data, self.store)
+        fabric.barrier()
+        self._samples = EffectSamples(self._scenes(0))
+        held_out = EffectSamples(self._scenes(1, held_out=True))
+        self._held_out = [held_out[n] for n in range(self.held_out)]
+
+    def _scenes(self, kind: int, *, held_out: bool = False) -> EffectScenes:
+        """The scenes of one kind: no two kinds have a seed in common."""
+        return EffectScenes(
+            self.data, self.store, self.size, held_out=held_out, seed=2 * self.seed + kind
+        )
+
+    def batches(
+        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """(pictures N3HW, masks N1HW, effects N2HW, weights N1HW), uint8.
+
+        See ``train.engine.Task``.
+        """
+        assert self._samples is not None, "prepare() makes the samples"
+        stream = Stream(self.batch, accumulate, rank, world)
+        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
+
+    def set_progress(self, share: float) -> None:
+        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
+        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
+        for group in self.optimizers["network"].param_groups:
+            group["lr"] = self.learning_rate * factor
+
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """``bce``: cross-entropy; ``dice``: the Dice loss; both over the pixels that count."""
+        mask, effects, weight = (part.float() / 255 for part in batch[1:])
+        logits = self._logits(self.modules["network"], batch[0], mask)
+        entropy = F.binary_cross_entropy_with_logits(logits, effects, reduction="none")
+        found = logits.sigmoid()
+        both = (found * effects * weight).sum((2, 3))
+        sums = ((found + effects) * weight).sum((2, 3))
+        return {
+            "network": {
+                "bce": (entropy * weight).sum() / weight.sum().clamp(min=1),
+                "dice": DICE * (1 - (2 * both + STEADY) / (sums + STEADY)).mean(),
+            }
+        }
+
+    def _logits(self, network: nn.Module, pictures: Tensor, mask: Tensor) -> Tensor:
+        """N2HW float32 logits of pictures N3HW uint8 and masks N1HW in {0, 1}."""
+        image = pictures.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            with torch.no_grad():
+                features = self.encoder.levels(image)
+            logits: Tensor = network(image, mask, *features)
+        return logits.float()
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        """Find the effects in the held-out scenes.
+
+        Returns:
+            ``val_shadow``, ``val_reflection``: average precision over pixels; ``val_recall``: of
+            both together at a precision of 95 %; ``val_false``: the median of the pixels that are
+            found beside every effect, at probability 0.5, by the object's; ``val_mean``: mean of
+            the first three.
+        """
+        found = self._found(network, self._held_out)
+        effects = np.stack([s[2].numpy() for s in self._held_out]).astype(np.float32) / 255
+        counted = np.stack([s[3].numpy() for s in self._held_out])[:, 0] > 0
+        metrics = {}
+        for i, name in enumerate(EFFECTS):
+            clear = counted & ((effects[:, i] >= YES) | (effects[:, i] <= NO))
+            metrics[f"val_{name}"] = average_precision(
+                found[:, i][clear], effects[:, i][clear] >= YES
+            )[0]
+        either, surely = effects.max(1), found.max(1)
+        clear = counted & ((either >= YES) | (either <= NO))
+        _, recall = average_precision(surely[clear], either[clear] >= YES)
+        false = (surely >= 0.5) & (either <= NO) & counted
+        objects = np.stack([(s[1] > 0).float().sum().item() for s in self._held_out])
+        metrics["val_recall"] = recall
+        metrics["val_false"] = float(np.median(false.sum((1, 2)) / np.maximum(objects, 1)))
+        means = [metrics[k] for k in ("val_shadow", "val_reflection", "val_recall")]
+        return metrics | {"val_mean": float(np.mean(means))}
+
+    def _found(self, network: nn.Module, samples: list[tuple[Tensor, ...]]) -> NDArray[np.float32]:
+        """The probabilities of each sample's effects, N2HW."""
+        found = []
+        for start in range(0, len(samples), self.batch):
+            part = samples[start : start + self.batch]
+            pictures, mask = (torch.stack([s[i] for s in part]).to(self.device) for i in (0, 1))
+            found.append(self._logits(network, pictures, mask.float() / 255).sigmoid().cpu())
+        return np.asarray(torch.cat(found).numpy(), np.float32)
+
+    def samples(self, network: nn.Module) -> NDArray[np.uint8]:
+        """Held-out pictures, and the same with what goes in white, found and true effects.
+
+        Shadows are red, reflections green.
+        """
+        shown = self._held_out[:SHOWN]
+        rows = []
+        for sample, found in zip(shown, self._found(network, shown), strict=True):
+            image = sample[0].permute(1, 2, 0).numpy()
+            mask = sample[1][0].numpy() > 0
+            true = (sample[2].float() / 255).numpy()
+            rows.append(np.hstack([image, _marked(image, mask, found), _marked(image, mask, true)]))
+        columns = 3
+        rows += [np.zeros_like(rows[0])] * (-len(rows) % columns)
+        return np.vstack([np.hstack(rows[i : i + columns]) for i in range(0, len(rows), columns)])
+
+
+def average_precision(
+    scores: NDArray[np.float32], truth: NDArray[np.bool_], least: float = 0.95
+) -> tuple[float, float]:
+    """How well scores rank pixels.
+
+    Args:
+        scores: of n pixels.
+        truth: n.
+        least: a precision.
+
+    Returns:
+        (average precision, highest recall at that precision); 0 without a true pixel.
+    """
+    if not truth.any():
+        return 0.0, 0.0
+    right = np.cumsum(truth[np.argsort(-scores, kind="stable")])
+    precision = right / np.arange(1, len(right) + 1)
+    recall = right / right[-1]
+    reached = precision >= least
+    gained = np.diff(recall, prepend=0.0)
+    return float((precision * gained).sum()), float(recall[reached].max(initial=0.0))
+
+
+def _marked(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], effects: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """A picture HWC with an object in white, its shadow in red and its reflection in green."""
+    shown = image.astype(np.float32)
+    layers = (((255, 0, 0), effects[0]), ((0, 255, 0), effects[1]), ((255, 255, 255), mask))
+    for colour, opacity in layers:
+        shown += 0.8 * opacity[..., None] * (np.array(colour, np.float32) - shown)
+    return shown.astype(np.uint8)

@@ -7,8 +7,9 @@ that a crash between the file and the journal's row is harmless (``pipeline.batc
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,20 +18,30 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .. import images
-from ..errors import OutputError, PhotoError, UnreadableError, UnwritableError
+from ..errors import (
+    OutputError,
+    PhotoError,
+    RemoveObjectsError,
+    UnreadableError,
+    UnwritableError,
+)
 from ..images.suffixes import result_names
 from ..images.taken import taken_mark
 from ..removal.request import Removal
 from ..remover import ObjectRemover
 from ..report import entry as report
 from ..report import previews
+from ..report.schema import is_entry
 from ..storage.fetch import local_copy, renamed_errors
 from ..storage.layout import PREVIEWS
 from ..storage.location import Location, is_same_file, location_mark
 from ..storage.stamp import Stamp
 from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
+from ..system.text import printable
+from ..system.unforeseen import is_want_of_memory, quoted, told, trace
 from ..types import Mask, Outcome, Photo, Status
+from .journal import row_line
 from .made_with import MadeWith, name_of
 from .output.claims import Claim, is_by_a_person, mask_key
 from .output.protocol import Output
@@ -40,6 +51,8 @@ from .settings import BatchSettings
 if TYPE_CHECKING:
     from ..report.schema import Entry
     from .journal import JournalRow
+
+log = logging.getLogger(__name__)
 
 #: Stamps of a photo's files in the output: of its result (``written``) and of its mask
 #: (``mask_written``), as a row of the journal has them.
@@ -181,16 +194,36 @@ class _InProgress:
         return Claim(photo, name, cast("Stamp | None", known), self.row, earlier)
 
 
+def _log_fault(text: str) -> None:
+    log.error("%s", text)
+
+
 class Worker:
-    """Processes tasks with one set of networks. Several threads may call it concurrently."""
+    """Processes tasks with one set of networks. Several threads may call it concurrently.
+
+    Args:
+        remover: has the networks.
+        batch: the settings of the folder.
+        classes: names of the classes to remove.
+        output: the output folder.
+        tell: called with the traceback of a fault of this program, once for each.
+    """
 
     def __init__(
-        self, remover: ObjectRemover, batch: BatchSettings, classes: tuple[str, ...], output: Output
+        self,
+        remover: ObjectRemover,
+        batch: BatchSettings,
+        classes: tuple[str, ...],
+        output: Output,
+        tell: Callable[[str], None] = _log_fault,
     ) -> None:
         self.remover, self.batch, self.classes, self.output = remover, batch, classes, output
+        self._tell, self._told = tell, set[str]()
 
     def __call__(self, task: Task) -> JournalRow:
         """Process one photo; a failure of the photo itself becomes its entry.
+
+        So does a fault of this program: another photo may not meet it.
 
         Returns:
             The photo's row of the journal.
@@ -203,25 +236,57 @@ class Worker:
         # says which files are ours.
         written, row = task.earlier_files(), task.begun_row()
         try:
-            # The result belongs to the current files, not to those of the scan hours ago.
-            marks = task.marks()
-            row |= {"source_mark": marks[0], "given_marks": list(marks[1:])}
-            _refuse_missing(task, marks)
-            with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
-                if (taken := taken_mark(source)) is not None:
-                    row["taken"] = taken
-                placement = _placement(task, scratch_dir)
-                current = _InProgress(task, marks, scratch_dir, written, placement, row, [])
-                entry = self._add(current, source) if task.add else self._clean(current, source)
+            entry = self._entry(task, row, written)
+            _refuse_unwritable({**row, **written, "entry": entry})
         except OutputError:
             raise
-        except (PhotoError, OSError, MemoryError) as error:
-            if not self._has_result(task):  # else they show the earlier result, which stays
-                self.output.discard_previews(task.name, seen=task.row is not None)
-            entry = failed_entry(
-                task.name, str(error) or type(error).__name__, time.monotonic() - begun
-            )
+        except (PhotoError, OSError) as error:
+            entry = self._failed(task, str(error) or type(error).__name__, begun)
+        except RemoveObjectsError:
+            raise
+        except Exception as error:
+            entry = self._failed(task, self._unforeseen(task, error), begun)
         return cast("JournalRow", {**row, **written, "entry": entry})
+
+    def _entry(self, task: Task, row: dict[str, Any], written: _Written) -> Entry:
+        """Return the photo's entry, with its files written; updates ``row`` and ``written``."""
+        # The result belongs to the current files, not to those of the scan hours ago.
+        marks = task.marks()
+        row |= {"source_mark": marks[0], "given_marks": list(marks[1:])}
+        _refuse_missing(task, marks)
+        with self.output.scratch_dir() as scratch_dir, local_copy(task.source) as source:
+            if (taken := taken_mark(source)) is not None:
+                row["taken"] = taken
+            placement = _placement(task, scratch_dir)
+            current = _InProgress(task, marks, scratch_dir, written, placement, row, [])
+            return self._add(current, source) if task.add else self._clean(current, source)
+
+    def _unforeseen(self, task: Task, error: Exception) -> str:
+        """Return the message about an exception that nobody foresaw, and tell its traceback."""
+        if is_want_of_memory(error):
+            return (
+                f"{task.source}: the memory did not suffice{quoted(error)}; free memory, clean "
+                "fewer photos at once (--workers, --actors), or scale the photo down"
+            )
+        text = trace(error)
+        # Many photos may meet one fault: the last line, its message, may name the photo.
+        if (fault := text.rpartition("\n")[0]) not in self._told:
+            self._told.add(fault)
+            self._tell(f"{printable(task.name)}: a fault of this program:\n{text}")
+        return (
+            f"{task.source}: a fault of this program ended the work on this photo "
+            f"({told(error)}); please report it, with this line and the traceback that was printed "
+            "before; other photos go on, and the same command tries this one again"
+        )
+
+    def _failed(self, task: Task, message: str, begun: float) -> Entry:
+        """Return the entry of a photo that failed."""
+        # Else the previews show the earlier result, which stays. If they cannot be removed, the
+        # failure is told all the same.
+        with suppress(Exception):
+            if not self._has_result(task):
+                self.output.discard_previews(task.name, seen=task.row is not None)
+        return failed_entry(task.name, message, time.monotonic() - begun)
 
     def facts(self) -> Facts:
         """Return the facts about this worker so far."""
@@ -398,6 +463,17 @@ class Worker:
             )
         current.written["written"] = self.output.stamp(name)
         return saved.outcome, str(name)
+
+
+def _refuse_unwritable(row: dict[str, Any]) -> None:
+    """Refuse a row that journal and report could not hold: it would end the run for every photo.
+
+    Raises:
+        TypeError, ValueError: the entry is not of the report's shape, or the row is not text.
+    """
+    if not is_entry(row["entry"]):
+        raise TypeError("the photo's entry is not of the shape that a report has")
+    row_line(row)
 
 
 def _placement(task: Task, scratch_dir: Path) -> Placement:

@@ -6,6 +6,7 @@ description that clients read.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -16,17 +17,23 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from ..errors import RemoveObjectsError, UsageError
 from ..system.text import printable
+from ..system.unforeseen import is_want_of_memory, quoted, told, trace
 from .board import Board
+
+log = logging.getLogger(__name__)
 
 #: The code of an error answer where the machine's memory did not suffice.
 MEMORY = "memory"
+#: The code of an error answer about a fault of this program.
+FAULT = "fault"
 
 
 def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a list of functions)
     """Return the functions of the HTTP interface; their names are the calls' names.
 
     The answer to an error that they raise on purpose holds its message as ``error`` and its code as
-    ``title``, the field that Gradio has for it. Gradio logs any other error and shows no details.
+    ``title``, the field that Gradio has for it. Any other error is a fault of this program: the
+    answer says so and where, and the traceback is logged.
     """
 
     def photos() -> dict[str, Any]:
@@ -143,8 +150,15 @@ def _with_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[
             ) from None
         except RemoveObjectsError as error:
             raise _answer(str(error), error.code) from error
-        except MemoryError as error:
-            raise _answer(str(error) or "not enough memory", MEMORY) from error
+        except Exception as error:
+            if is_want_of_memory(error):
+                raise _answer(f"the memory did not suffice{quoted(error)}", MEMORY) from error
+            log.error("%s: a fault of this program:\n%s", function.__name__, trace(error))
+            raise _answer(
+                f"a fault of this program ({told(error)}); please report it, with this line and "
+                "the traceback in the terminal; the board goes on",
+                FAULT,
+            ) from error
 
     return with_errors
 

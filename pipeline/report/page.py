@@ -156,7 +156,7 @@ def _readable(files: dict[str, Path]) -> _Previews:
                     middle = (box[0] + box[2]) / 2 / image.width
                 size_on_disk += file.stat().st_size
                 sizes[kind] = image.size
-        except OSError:
+        except Exception:  # Pillow raises whatever a damaged file leads to, and the page goes on
             continue
     readable = {kind: files[kind] for kind in sizes}
     return _Previews(readable, size_on_disk, sizes.get("before"), middle)

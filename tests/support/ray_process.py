@@ -2,7 +2,7 @@
 
 The cluster ends when the process's standard input is closed. With ``--poison DIR`` it cleans a
 folder in which the photo ``poison.png`` kills every worker, and writes each photo's outcome to
-``outcomes.json``.
+``outcomes.json``. With ``--faults DIR`` the photos are those of ``tests.support.unforeseen``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Deadly(LocalOutput):
         super().discard_previews(photo, seen=seen)
 
 
-def clean(folder: Path) -> None:
+def clean(folder: Path, output: type[LocalOutput]) -> None:
     from remove_objects.pipeline.batch import run
     from remove_objects.pipeline.batch.engines import ray_actors
 
     ray_actors.BLOCKS = 2  # so that other photos share a block with the deadly one
-    run.open_output = lambda place, overwrite=False: Deadly(place)
+    run.open_output = lambda place, overwrite=False: output(place)
     batch = BatchSettings(output=folder / "out", masks=folder / "masks", engine="ray", actors=2)
     result = run.remove_folder([folder / "in"], Settings(probe=False, offline=True), batch)
     (folder / "outcomes.json").write_text(
@@ -51,7 +51,11 @@ if __name__ == "__main__":
         _node_ip_address="127.0.0.1",
     )
     if sys.argv[1:2] == ["--poison"]:
-        clean(Path(sys.argv[2]))
+        clean(Path(sys.argv[2]), Deadly)
+    elif sys.argv[1:2] == ["--faults"]:
+        from tests.support.unforeseen import FaultyOutput
+
+        clean(Path(sys.argv[2]), FaultyOutput)
     else:
         print(context.address_info["address"], flush=True)
         sys.stdin.read()

@@ -77,8 +77,11 @@ class RayActors:
                         error = error or outcome
                         halt()
                     elif outcome is not None:
-                        row, facts = outcome
+                        row, facts, faults = outcome
                         self._note(facts)
+                        # What an actor logs is lost in a file on its machine.
+                        for fault in faults:
+                            log.error("%s", fault)
                         # If Ray delivers a photo twice, only the first row is recorded.
                         if waiting.pop(name, None) is not None:
                             yield record(row)
@@ -100,8 +103,8 @@ class RayActors:
         """Yield photos as they finish.
 
         Yields:
-            (name, outcome): the outcome is (row, facts), an error that ends the run, or None for a
-            photo that was not begun.
+            (name, outcome): the outcome is (row, facts, tracebacks of faults), an error that ends
+            the run, or None for a photo that was not begun.
         """
         each = share(ray.cluster_resources(), self.settings, self.batch)
         data = ray.data.from_items(
@@ -189,11 +192,9 @@ class CleaningActor:
         from .threads import use_threads
 
         use_threads(threads, threads)
-        self.worker, self.attempts, self.halted = (
-            Worker(ObjectRemover(settings), batch, classes, output),
-            attempts,
-            False,
-        )
+        self.faults: list[str] = []
+        self.worker = Worker(ObjectRemover(settings), batch, classes, output, self.faults.append)
+        self.attempts, self.halted = attempts, False
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Process one photo; see ``RayActors._outcomes`` for the outcome."""
@@ -215,9 +216,10 @@ class CleaningActor:
                 **task.earlier_files(),
                 "entry": failed_entry(task.name, reason),
             }
-            return {"outcome": pickle.dumps((task.name, (journal_row, self.worker.facts())))}
+            return {"outcome": pickle.dumps((task.name, (journal_row, self.worker.facts(), ())))}
+        self.faults.clear()
         try:
-            outcome: Any = (self.worker(task), self.worker.facts())
+            outcome: Any = (self.worker(task), self.worker.facts(), tuple(self.faults))
         except RemoveObjectsError as error:
             outcome = error
         self.attempts.survive.remote(task.name)

@@ -25,6 +25,7 @@ from ...storage.layout import is_plain
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system.atomic import remove_parts, unwritable
 from ...system.confined import is_link, move, remove
+from ...types import Status
 from ..names import possible_masks
 from .replaced import keep
 
@@ -184,14 +185,17 @@ def is_redundant(
     """Whether a claim adds nothing to the journal's ``rows``.
 
     It adds nothing if the file under its name is in the rows, or is not the claimed one, or if the
-    claim is damaged.
+    claim is damaged. The row of a failed photo knows no result: the work failed behind its writing,
+    and the next attempt needs the claim to know the file for its own.
     """
     claim = left_claim(text, is_unchanged)
     if claim is None:
         return True
     row: Mapping[str, Any] = rows.get(claim.photo.removesuffix(_MASK)) or {}
-    of_mask = claim.photo.endswith(_MASK)
-    return is_unchanged(claim.name, row.get("mask_written" if of_mask else "written"))
+    if claim.photo.endswith(_MASK):
+        return is_unchanged(claim.name, row.get("mask_written"))
+    failed = (row.get("entry") or {}).get("status") == Status.FAILED.value
+    return not failed and is_unchanged(claim.name, row.get("written"))
 
 
 def recover(folder: Path, journal: Journal) -> list[str]:

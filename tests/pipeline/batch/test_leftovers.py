@@ -85,7 +85,7 @@ def test_a_ray_actor_tells_of_the_place_and_of_the_segmenter_that_saw_it(
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda value: value))
     monkeypatch.setattr(threads, "use_threads", lambda *_: None)
     actor = CleaningActor(settings, batch, (), output, 1, Attempts())
-    name, (row, facts) = pickle.loads(actor({"task": pickle.dumps(task)})["outcome"])
+    name, (row, facts, _) = pickle.loads(actor({"task": pickle.dumps(task)})["outcome"])
     assert name == "a.png"
     for key in ("status", "reason", "leftovers", "residue"):
         assert row["entry"][key] == local[key]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline import cli
+from remove_objects.pipeline import cli, remover
 from remove_objects.pipeline.batch.stream import suffix_of
 from remove_objects.pipeline.images.suffixes import SUFFIXES
 from tests.pipeline.test_no_home import COMMAND
@@ -106,6 +106,19 @@ def test_the_result_is_that_of_a_folder(temporary: Path, pipe: Pipe, tmp_path: P
     assert (code, out) == (0, (tmp_path / "out" / "a.jpg").read_bytes())
     code, out, _ = pipe(content, *PERSON, "--lossless")
     assert (code, out[:4]) == (0, b"\x89PNG")
+
+
+def test_a_fault_of_the_program_is_told_with_its_traceback(
+    temporary: Path, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remover, "select", lambda *_: 1 // 0)
+    code, out, said = pipe(encoded(scene()), *PERSON)
+    assert (code, out) == (1, b"")
+    assert "photo.png: a fault of this program:\nTraceback" in said
+    last = said.splitlines()[-1]
+    assert last.startswith("remove-objects: the standard input: a fault of this program")
+    assert "ZeroDivisionError at remove_objects/pipeline/remover.py" in last
+    assert not list(temporary.iterdir())
 
 
 def test_a_sentence_never_names_the_temporary_photo(pipe: Pipe, tmp_path: Path) -> None:

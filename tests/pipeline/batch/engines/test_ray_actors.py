@@ -26,6 +26,7 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
+from tests.support import unforeseen
 from tests.support.faults import FAST, FAST_OPTIONS
 from tests.support.s3_server import Bucket, s3_bucket
 from tests.support.scenes import scene
@@ -338,21 +339,44 @@ def test_ray_skips_photos_that_the_local_engine_finished(cluster: Cluster, tmp_p
     assert set(statuses.values()) == {"skipped"}
 
 
+def clean_in_process(what: str, folder: Path, environment: dict[str, str]) -> str:
+    """Clean a folder as ``ray_process.py`` says, and return what the driver printed."""
+    command = [sys.executable, str(ROOT / "tests" / "support" / "ray_process.py"), what, folder]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
+
+
+def test_a_fault_of_the_program_fails_its_photo_alone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """In every stage; the driver logs the actors' tracebacks, and the next run tries again."""
+    photos = unforeseen.make(tmp_path / "in")
+    (tmp_path / "masks").mkdir()
+    for photo in photos.iterdir():
+        Image.fromarray(_mask(1)).save(tmp_path / "masks" / photo.name)
+    errors = clean_in_process("--faults", tmp_path, environment)
+    outcomes = json.loads((tmp_path / "outcomes.json").read_text())
+    failed = {name: error for name, (status, error) in outcomes.items() if status == "failed"}
+    assert set(failed) == {f"{stage}.png" for stage in unforeseen.STAGES}
+    assert len(outcomes) == len(failed) + len(unforeseen.FINE)
+    for stage, (_, _, error) in unforeseen.STAGES.items():
+        assert f"({type(error).__name__} at remove_objects/pipeline/" in failed[f"{stage}.png"]
+        assert f"{stage}.png: a fault of this program:\nTraceback" in errors
+    batch = BatchSettings(output=tmp_path / "out", masks=tmp_path / "masks")
+    again = remove_folder([photos], Settings(probe=False, offline=True), batch).photos
+    assert {entry["input"] for entry in again if entry["status"] == "skipped"} == {*unforeseen.FINE}
+    assert "failed" not in {entry["status"] for entry in again}
+
+
 def test_a_photo_that_kills_every_worker_is_given_up(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     make(tmp_path, 3)
     Image.fromarray(scene()).save(tmp_path / "in" / "poison.png")
-    command = [
-        sys.executable,
-        str(ROOT / "tests" / "support" / "ray_process.py"),
-        "--poison",
-        str(tmp_path),
-    ]
-    done = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    clean_in_process("--poison", tmp_path, environment)
     outcomes = json.loads((tmp_path / "outcomes.json").read_text())
     assert {name: status for name, (status, _) in outcomes.items() if status == "failed"} == {
         "broken.jpg": "failed",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import fsspec
 import pytest
@@ -71,6 +72,14 @@ def test_a_claim_stays_while_the_journal_does_not_know_its_file(output: LocalOut
     assert claims(output) == {claim_name("a.png")}
     output.remove_redundant_claims({"a.png": {"written": stamp(file), "mask_written": stamp(mask)}})
     assert not (output.folder / CLAIMS).exists()
+
+
+def test_a_claim_stays_while_the_photo_is_a_failed_one(output: LocalOutput) -> None:
+    """The work failed behind the writing: the row has the file's stamp, and no result."""
+    file = write_result(output, "a.png")
+    row: Any = {"written": stamp(file), "entry": {"status": "failed", "output": None}}
+    output.remove_redundant_claims({"a.png": row})
+    assert claims(output) == {claim_name("a.png")}
 
 
 def test_a_claim_without_a_file_is_removed(output: LocalOutput) -> None:

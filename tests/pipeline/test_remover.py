@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from remove_objects.pipeline.report.entry import photo_entry
 from remove_objects.pipeline.types import Photo, Route, Status
 from tests.support.scenes import scene, two_people
 
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 #: Settings of the file that is written: neither a network nor a removal depends on them.
 WRITTEN = {"lossless", "strip_metadata", "keep_metadata", "raw_output"}
 
@@ -238,3 +240,47 @@ def test_a_tight_mask_to_the_letter_is_for_review(tiny: object) -> None:
     assert "the mask ends" not in outcomes[1].reason
     left = [photo_entry("a", o, output=None, mask=None)["left_outside"] for o in outcomes]
     assert left[0] > REVIEW_LEFT_OUTSIDE >= left[1] >= 0
+
+
+#: Holes on the face of ``astronaut.jpg``, which is about 100 pixels wide around (222, 120): left,
+#: top, right, bottom. The last covers the hair and half of the face, nearly the most that stays.
+ON_FACE = {
+    "a scratch": (236, 120, 241, 150),
+    "a cheek": (232, 118, 262, 148),
+    "the brow and the hair": (152, 40, 292, 106),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("factor", [1, 3])
+@pytest.mark.parametrize("where", ON_FACE)
+def test_a_hole_on_a_face_that_stays_goes_to_the_face_network(
+    where: str, factor: int, dtype: type, tiny: Path
+) -> None:
+    """Through the whole removal, with the Haar cascades, whatever the hole's and photo's size."""
+    with Image.open(SAMPLES / "astronaut.jpg") as picture:
+        large = picture.resize((factor * picture.width, factor * picture.height))
+        rgb = np.asarray(large).astype(dtype) * (1 if dtype is np.uint8 else 257)
+    mask = np.zeros(rgb.shape[:2], bool)
+    left, top, right, bottom = (factor * edge for edge in ON_FACE[where])
+    mask[top:bottom, left:right] = True
+    remover = ObjectRemover(Settings(probe=False, offline=True, dilate=0))
+    outcome = remover.clean(Photo(rgb), Removal.from_settings(remover.settings, mask=mask))
+    (hole,) = outcome.holes
+    assert hole.routing.route is Route.FACE, hole.routing
+    assert "face that stays" in hole.routing.why
+    assert set(remover.networks.inpainters.weights) == {"skip-ce"}
+    assert outcome.result is not None
+    assert not np.array_equal(outcome.result[mask], rgb[mask])
+
+
+def test_a_hole_far_from_the_face_does_not_go_to_the_face_network(tiny: Path) -> None:
+    with Image.open(SAMPLES / "astronaut.jpg") as picture:
+        rgb = np.asarray(picture)
+    mask = np.zeros(rgb.shape[:2], bool)
+    mask[330:360, 180:210] = True
+    remover = ObjectRemover(Settings(probe=False, offline=True, dilate=0))
+    outcome = remover.clean(Photo(rgb), Removal.from_settings(remover.settings, mask=mask))
+    (hole,) = outcome.holes
+    assert hole.routing.route is Route.FREE_FORM
+    assert "skip-ce" not in remover.networks.inpainters.weights

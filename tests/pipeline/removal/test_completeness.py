@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline import remover as remover_module
 from remove_objects.pipeline.config import Settings
-from remove_objects.pipeline.detect import leftovers, regions
+from remove_objects.pipeline.detect import leftovers, regions, segmenters
 from remove_objects.pipeline.detect.leftovers import Left
 from remove_objects.pipeline.detect.mask import find_holes
+from remove_objects.pipeline.detect.segmenters import FCNSegmenter
 from remove_objects.pipeline.removal.completeness import Completeness
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.selection import Selection
@@ -24,6 +24,7 @@ from remove_objects.pipeline.report.page_view import photo_view
 from remove_objects.pipeline.report.schema import is_entry
 from remove_objects.pipeline.types import Box, Photo, Status
 from tests.support.box_segmenter import BoxSegmenter
+from tests.support.red_fcn import UNSEEN, red_fcn
 from tests.support.scenes import scene
 
 SETTINGS = Settings(probe=False, offline=True)
@@ -209,28 +210,89 @@ def black_is_person(_: BoxSegmenter, rgb: np.ndarray, longest: int | None = None
     return found
 
 
-@pytest.mark.slow
-def test_beside_fcn_resnet101_the_compact_segmenter_looks(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the real architecture: holes are widened, and the slow network looks at no crop."""
-    from torchvision.models.segmentation import fcn_resnet101
+@pytest.fixture(scope="module")
+def fcn(tmp_path_factory: pytest.TempPathFactory) -> FCNSegmenter:
+    return red_fcn(tmp_path_factory.mktemp("fcn"))
 
-    from remove_objects.pipeline.detect import segmenters
 
-    network = fcn_resnet101(weights=None, weights_backbone=None, aux_loss=True)
-    torch.save(network.state_dict(), tmp_path / "fcn.pth")
-    fcn = segmenters.FCNSegmenter(str(tmp_path / "fcn.pth"), torch.device("cpu"))
+@pytest.fixture
+def beside_fcn(fcn: FCNSegmenter, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectRemover:
+    """A remover of FCN-ResNet101, which sees red, and of a compact segmenter that sees more."""
     monkeypatch.setattr(segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(fcn, {}))
-    monkeypatch.setattr(fcn, "probabilities", pytest.fail)
-    monkeypatch.setattr(
-        segmenters.CompactSegmenterAdapter, "probabilities", BoxSegmenter.probabilities
-    )
-    chosen = Selection(without_legs(), find_holes(without_legs()), {"person": 0.1})
-    monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+    for name in ("probabilities", "objectness"):
+        monkeypatch.setattr(segmenters.CompactSegmenterAdapter, name, getattr(BoxSegmenter, name))
     remover = ObjectRemover(SETTINGS)
     assert remover.networks.segmenter is fcn
-    outcome = remover.clean(photo(), Removal.from_settings(SETTINGS, ["person"]))
-    assert outcome.mask is not None
-    assert outcome.mask[60:140, 90:150].all()
-    assert "compact-segmenter" in remover.networks.weights()
+    assert isinstance(remover.networks.onlooker, segmenters.CompactSegmenterAdapter)
+    return remover
+
+
+def alone(remover: ObjectRemover, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let FCN-ResNet101 be its own onlooker, and see the crops: what it misses stays unknown."""
+    fcn = property(lambda networks: networks.segmenter)
+    for name in ("onlooker", "closer"):
+        monkeypatch.setattr(type(remover.networks), name, fcn)
+
+
+def unseen(x: int, y: int, w: int, h: int) -> Photo:
+    """The photo with one more person, or a part of one, that FCN-ResNet101 does not see."""
+    rgb = photo().rgb.copy()
+    rgb[y : y + h, x : x + w] = UNSEEN
+    return Photo(rgb)
+
+
+@pytest.mark.slow
+class TestBesideFCN:
+    """With the real architecture; its weights are made so that it sees a person in pure red."""
+
+    def test_the_onlooker_names_who_still_stands(
+        self, beside_fcn: ObjectRemover, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        x, y, w, h = 210, 30, 60, 180  # too large for the hole to be widened by it
+        both, removal = unseen(x, y, w, h), Removal.from_settings(SETTINGS, ["person"])
+        outcome = beside_fcn.clean(both, removal)
+        assert outcome.mask is not None
+        assert outcome.mask[60:140, 90:150].all()
+        assert not outcome.mask[y : y + h, x : x + w].any()
+        (left,) = outcome.leftovers
+        assert (left.box.as_list(), left.kept) == ([x, y, w, h], False)
+        assert outcome.status is Status.REVIEW
+        assert "another person seems to be there at the right" in outcome.reason
+        assert "compact-segmenter" in beside_fcn.networks.weights()
+        alone(beside_fcn, monkeypatch)
+        assert beside_fcn.clean(both, removal).leftovers == ()
+
+    def test_the_hole_is_widened_by_what_only_the_compact_segmenter_sees(
+        self, beside_fcn: ObjectRemover, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        legs, removal = unseen(90, 140, 60, 40), Removal.from_settings(SETTINGS, ["person"])
+        outcome = beside_fcn.clean(legs, removal)
+        assert outcome.mask is not None
+        assert outcome.mask[60:180, 90:150].all()
+        assert outcome.leftovers == ()
+        alone(beside_fcn, monkeypatch)
+        missed = beside_fcn.clean(legs, removal).mask
+        assert missed is not None
+        assert not missed[160:180, 90:150].any()
+
+    def test_a_mask_that_misses_a_part_is_told_of_it(
+        self, beside_fcn: ObjectRemover, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The part is in a red that FCN-ResNet101 does not see; it is asked nothing."""
+        legs = unseen(90, 120, 60, 20)
+        removal = Removal.from_settings(replace(SETTINGS, dilate=0), mask=without_legs())
+        monkeypatch.setattr(beside_fcn.networks.segmenter, "probabilities", pytest.fail)
+        outcome = beside_fcn.clean(legs, removal)
+        (left,) = [one for one in outcome.leftovers if one.why.startswith("something of the")]
+        assert left.box.as_list() == [90, 120, 60, 20]
+        assert outcome.status is Status.REVIEW
+
+    def test_the_look_around_the_holes_takes_no_pass_of_the_slow_network(
+        self, beside_fcn: ObjectRemover, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        chosen = Selection(without_legs(), find_holes(without_legs()), {"person": 0.1})
+        monkeypatch.setattr(remover_module, "select", lambda *_: chosen)
+        monkeypatch.setattr(beside_fcn.networks.segmenter, "probabilities", pytest.fail)
+        outcome = beside_fcn.clean(photo(), Removal.from_settings(SETTINGS, ["person"]))
+        assert outcome.mask is not None
+        assert outcome.mask[60:140, 90:150].all()

@@ -562,7 +562,7 @@ def fit(args: argparse.Namespace) -> None:
     They come from a ridge regression of log LPIPS on the features; unknown values count as the
     mean.
     """
-    rows = [row for row in read(args.file) if not row.get("planted")]
+    rows = read(args.file)
     names = args.features.split(",") if args.features else list(WEIGHTS)
     truth = np.log(column(rows, "true_lpips"))
     values, usual = [], []

@@ -8,16 +8,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..geometry import hole_within
-from ..pixels import as_float, blur, depth_inside, dilate_square, reduction, resize, scaled_size
-from ..types import Box, FloatArray, Hole, Mask, Pixels
+from ..pixels import blur, depth_inside, dilate_square, reduction, resize, scaled_size
+from ..types import FloatArray, Hole, Mask, Pixels
+from .nearby import Nearby, nearby
 
-#: Longer side in pixels at which a hole's shape is measured, and a hole with its surroundings.
-SHAPE_SIZE, SURROUNDINGS_SIZE = 512, 256
-#: How far the surroundings extend from the hole: this share of its sides, and so many pixels more.
-SURROUNDINGS_REACH, SURROUNDINGS_MARGIN = 1 / 3, 16
-#: Blur (standard deviation, in pixels of ``SURROUNDINGS_SIZE``) that removes grain and keeps
-#: structure, and the width of the band beside the hole in which structure is measured.
+#: Longer side in pixels at which a hole's shape is measured.
+SHAPE_SIZE = 512
+#: How far the surroundings extend from the hole: this share of its sides, and so many pixels of the
+#: reduced photo more; and their least side in pixels, for SqueezeNet.
+SURROUNDINGS_REACH, SURROUNDINGS_MARGIN, LEAST_SIDE = 1 / 3, 16, 32
+#: Blur (standard deviation, in pixels of the reduced photo) that removes grain and keeps structure,
+#: and the width of the band beside the hole in which structure is measured.
 STRUCTURE_BLUR, STRUCTURE_BAND = 3.0, 6
 #: A probability closer than this to 0.5 is ambiguous.
 AMBIGUOUS = 0.35
@@ -37,46 +38,31 @@ def depth(hole: Hole, height: int, width: int) -> float:
     return radius / scale / float(np.sqrt(height * width))
 
 
-def surroundings(result: Pixels, hole: Hole, hole_mask: Mask) -> tuple[FloatArray, Mask, Mask]:
-    """The hole and its surroundings, reduced to at most ``SURROUNDINGS_SIZE`` pixels.
+def surroundings(result: Pixels, hole: Hole, hole_mask: Mask) -> Nearby:
+    """The hole and its surroundings, on the reduced photo.
 
     Args:
         result: HWC uint8 or uint16, the filled photo.
         hole: the hole.
         hole_mask: HW bool, all holes.
-
-    Returns:
-        (hw3 float32 in [0, 1], hw bool: the hole, hw bool: the pixels outside every hole).
     """
-    box = hole.box
-    mx, my = (round(SURROUNDINGS_REACH * side) + SURROUNDINGS_MARGIN for side in (box.w, box.h))
-    around = Box(box.x - mx, box.y - my, box.w + 2 * mx, box.h + 2 * my).intersection(
-        Box.full(hole_mask.shape)
-    )
-    shape = around.h, around.w
-    size = scaled_size(shape, reduction(shape, SURROUNDINGS_SIZE), 32)
-    small = as_float(resize(result[around.slices], size))
-    inside = resize(hole_within(hole, around).astype(np.uint8), size) > 0
-    any_hole = resize(hole_mask[around.slices].astype(np.uint8), size) > 0
-    return small, inside, ~dilate_square(any_hole, 1)
+    return nearby(result, hole, hole_mask, SURROUNDINGS_MARGIN, SURROUNDINGS_REACH, LEAST_SIDE)
 
 
-def structure(small: FloatArray, inside: Mask, known_mask: Mask) -> float | None:
+def structure(near: Nearby) -> float | None:
     """Strength of edges beside the hole, such as kerbs and branches, that the fill must continue.
 
     Args:
-        small: hw3, from ``surroundings``.
-        inside: hw bool, the hole.
-        known_mask: hw bool, outside every hole.
+        near: from ``surroundings``.
 
     Returns:
         Mean gradient (per pixel, of grey in [0, 1]) after a blur that removes grain; None if
         nothing beside the hole is known.
     """
-    band = dilate_square(inside, STRUCTURE_BAND) & known_mask
+    band = dilate_square(near.hole, STRUCTURE_BAND) & near.clear
     if not band.any():
         return None
-    grey = blur(small.mean(2), STRUCTURE_BLUR)
+    grey = blur(near.picture.mean(2), STRUCTURE_BLUR)
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     return float(gradient[band].mean())
 

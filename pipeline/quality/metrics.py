@@ -5,20 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..geometry import hole_within
-from ..pixels import as_float, dilate_square, resize
+from ..pixels import dilate_square, resize
 from ..types import FloatArray, Hole, Mask, Pixels
+from .nearby import nearby
 
-#: Width in pixels of the ring outside the hole with which the rim is compared.
+#: Width of the ring outside the hole with which the rim is compared, in pixels of the reduced photo.
 SEAM_RING = 8
 
 
 def seam(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
-    """The step across the hole's rim, relative to the steps around it.
+    """The step across the hole's rim, relative to the steps around it, on the reduced photo.
 
     Mean absolute difference of neighbouring pixels, one in the hole and one known, divided by that
     of neighbouring known pixels within ``SEAM_RING`` of the hole (at least 1/255, so that a blank
-    wall does not divide by 0).
+    wall does not divide by 0). At the photo's own pixels the grain of a fill would count for more
+    the larger the photo is.
 
     Args:
         result: HWC uint8 or uint16, the filled photo.
@@ -29,18 +30,15 @@ def seam(result: Pixels, hole: Hole, hole_mask: Mask) -> float | None:
         1 = as smooth as the surroundings, 3 = three times as rough; None if the hole has no known
         rim.
     """
-    region = hole.box.grown(SEAM_RING + 1, hole_mask.shape)
-    inner = hole_within(hole, region)
-    known_mask = ~hole_mask[region.slices]
-    ring = dilate_square(inner, SEAM_RING) & known_mask
-    picture = as_float(result[region.slices])
+    picture, inner, known, clear = nearby(result, hole, hole_mask, SEAM_RING + 1)
+    ring = dilate_square(inner, SEAM_RING) & clear
     rim, around = [], []
     for a, b in (
         ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
         ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
     ):
         step = np.abs(picture[a] - picture[b]).mean(2)
-        rim.append(step[(inner[a] & known_mask[b]) | (known_mask[a] & inner[b])])
+        rim.append(step[(inner[a] & known[b]) | (known[a] & inner[b])])
         around.append(step[ring[a] & ring[b]])
     across, level = np.concatenate(rim), np.concatenate(around)
     if not len(across) or not len(level):

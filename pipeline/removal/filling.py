@@ -207,14 +207,14 @@ class HoleFiller:
             ambiguity: likewise.
         """
         hole, size = filled.hole, self._hole_mask.shape
-        near, inside, known = features.surroundings(self.result, hole, self._hole_mask)
+        near = features.surroundings(self.result, hole, self._hole_mask)
         measured = QualityFeatures(
             depth=features.depth(hole, *size),
             share=hole.share,
             seam=metrics.seam(self.result, hole, self._hole_mask),
-            structure=features.structure(near, inside, known),
+            structure=features.structure(near),
             # Without probes, SqueezeNet is not loaded.
-            context_diversity=self._networks.perceptual.context_diversity(near, known)
+            context_diversity=self._networks.perceptual.context_diversity(near.picture, near.clear)
             if self._removal.probe
             else None,
             probe=None if filled.probe is None else filled.probe.lpips,

@@ -33,37 +33,34 @@ def test_structure_beside_the_hole_counts_and_grain_does_not() -> None:
     kerb = calm.copy()
     kerb[:, 50:] = 200
     strengths = [
-        features.structure(*features.surroundings(p, hole, hole_mask)) for p in (calm, grain, kerb)
+        features.structure(features.surroundings(p, hole, hole_mask)) for p in (calm, grain, kerb)
     ]
     assert strengths[0] == pytest.approx(0.0, abs=1e-6)
     assert strengths[2] > 5 * strengths[1] > 0
     deep = kerb.astype(np.uint16) * 257
-    assert features.structure(*features.surroundings(deep, hole, hole_mask)) == pytest.approx(
+    assert features.structure(features.surroundings(deep, hole, hole_mask)) == pytest.approx(
         strengths[2], rel=0.01
     )
 
 
-def test_surroundings_of_a_large_hole_are_reduced_and_exclude_every_hole() -> None:
+def test_surroundings_are_of_the_reduced_photo_and_exclude_every_hole() -> None:
     hole, hole_mask = square(300, 300, 900, 1500, 1600)
     hole_mask[:100] = True  # another hole
-    small, inside, known_mask = features.surroundings(
-        np.zeros((1500, 1600, 3), np.uint8), hole, hole_mask
-    )
-    assert max(small.shape[:2]) == 256
-    assert small.shape[:2] == inside.shape == known_mask.shape
-    assert 0.2 < inside.mean() < 0.6
-    assert not (known_mask & inside).any()
-    assert not known_mask[:10].any()
+    near = features.surroundings(np.zeros((1500, 1600, 3), np.uint8), hole, hole_mask)
+    # A fifth of the photo's size: 180 pixels of hole, 60 and 16 around it, cut off at the border.
+    assert near.picture.shape == (300, 316, 3)
+    assert near.hole.shape == near.known.shape == near.clear.shape == (300, 316)
+    assert near.hole.sum() == pytest.approx(180**2, rel=0.02)
+    assert not (near.clear & near.hole).any()
+    assert not near.clear[:20].any()
+    assert near.clear[21:55].all()
 
 
 def test_without_known_pixels_beside_the_hole_there_is_no_structure() -> None:
     hole = Hole(Box(0, 0, 50, 50), np.ones((50, 50), bool), 1.0)
-    assert (
-        features.structure(
-            *features.surroundings(np.zeros((50, 50, 3), np.uint8), hole, np.ones((50, 50), bool))
-        )
-        is None
-    )
+    blank = np.zeros((50, 50, 3), np.uint8)
+    near = features.surroundings(blank, hole, np.ones((50, 50), bool))
+    assert features.structure(near) is None
 
 
 def test_certainty_is_of_the_hole_alone() -> None:

@@ -35,6 +35,35 @@ def test_a_hole_of_the_whole_photo_has_no_seam() -> None:
     assert seam(photo, hole, mask) is None
 
 
+@pytest.mark.parametrize("side", [1, 2, 40])
+def test_a_hole_of_any_size_in_a_large_photo_has_a_seam(side: int) -> None:
+    photo = np.full((1500, 2000, 3), 120, np.uint8)
+    mask, hole = with_hole(photo, slice(700, 700 + side), slice(900, 900 + side))
+    assert seam(photo, hole, mask) == pytest.approx(0)
+    photo[mask] = 255
+    visible = seam(photo, hole, mask)
+    assert visible is not None
+    assert visible > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (2, 2)])
+def test_a_photo_of_a_few_pixels_has_no_seam_or_one(shape: tuple[int, int]) -> None:
+    photo = np.zeros((*shape, 3), np.uint8)
+    mask, hole = with_hole(photo, slice(0, 1), slice(0, 1))
+    assert seam(photo, hole, mask) in (None, 0)
+
+
+def test_a_hole_beside_another_has_no_rim_there() -> None:
+    photo = np.full((100, 100, 3), 120, np.uint8)
+    mask, hole = with_hole(photo, slice(40, 60), slice(40, 60))
+    photo[60:80, 40:60] = 255
+    visible = seam(photo, hole, mask)
+    assert visible is not None
+    assert visible > 1
+    mask[60:80, 40:60] = True
+    assert seam(photo, hole, mask) == 0
+
+
 def test_residue_is_the_share_of_the_hole() -> None:
     mask = np.zeros((100, 100), bool)
     mask[20:60, 20:60] = True

@@ -37,7 +37,7 @@ def test_a_worse_feature_raises_the_expected_error(name: str) -> None:
     assert higher < expected_error(USUAL) if name == "certainty" else higher > expected_error(USUAL)
 
 
-@pytest.mark.parametrize("name", [n for n in WEIGHTS if n not in ("depth", "share", "segmented")])
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if n not in ("depth", "share")])
 @pytest.mark.parametrize("unknown", [None, float("nan")])
 def test_an_unknown_feature_counts_as_usual(name: str, unknown: float | None) -> None:
     assert expected_error(replace(USUAL, **{name: unknown})) == pytest.approx(expected_error(USUAL))

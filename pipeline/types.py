@@ -238,14 +238,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class QualityFeatures:
-    """Features of one filled hole that predict its error without ground truth; None = unknown.
+    """Features of one filled hole, measured without ground truth; None = unknown.
 
-    Measured by ``pipeline.quality.features`` and ``pipeline.quality.metrics``, weighed by
-    ``pipeline.quality.verdict``. ``share``: the hole's share of the photo; ``probe``: the
-    probe's LPIPS; ``segmented``: 1 if the segmenter drew the mask, 0 if the user gave it, which
-    the verdict does not weigh; ``certainty`` and ``ambiguity``: of the compact segmenter on the
-    photo, over the hole. The report's names for
-    ``context_diversity`` and ``ambiguity`` are ``variety`` and ``unsure``.
+    Measured by ``pipeline.quality.features`` and ``pipeline.quality.metrics``.
+    ``pipeline.quality.verdict`` predicts the hole's error from ``depth``, ``seam``, ``structure``
+    and ``context_diversity``; the others are only reported, or tried again when the score is
+    fitted. ``share``: the hole's share of the photo; ``probe``: the probe's LPIPS; ``segmented``: 1
+    if the segmenter drew the mask, 0 if the user gave it; ``certainty`` and ``ambiguity``: of the
+    compact segmenter on the photo, over the hole. The report's names for ``context_diversity`` and
+    ``ambiguity`` are ``variety`` and ``unsure``.
     """
 
     depth: float
@@ -277,7 +278,7 @@ class HoleOutcome:
         routing: the inpainter that filled it, and why.
         seam: visibility of its rim, see ``pipeline.quality.metrics.seam``; None if not filled.
         probe: the inpainter's error on the moved hole; None without a probe.
-        features: the features that predict the error; None if not filled.
+        features: the quality features; None if not filled.
         score: the error predicted from ``features``, see ``pipeline.quality.verdict``.
         compare: the same hole by classical method, if a comparison was requested.
     """

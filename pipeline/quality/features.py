@@ -1,6 +1,6 @@
-"""Features that predict a result's error without ground truth.
+"""Quality features of a result, measured without ground truth.
 
-``pipeline.quality.verdict`` weighs them.
+``pipeline.quality.verdict`` predicts the error from some of them.
 """
 
 from __future__ import annotations

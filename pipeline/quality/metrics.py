@@ -9,7 +9,7 @@ from ..pixels import dilate_square, resize
 from ..types import FloatArray, Hole, Mask, Pixels
 from .nearby import nearby
 
-#: Width of the ring outside the hole with which the rim is compared, in pixels of the reduced photo.
+#: Width of the ring outside the hole with which the rim is compared, in the reduced photo's pixels.
 SEAM_RING = 8
 
 

@@ -1,5 +1,6 @@
-"""A hole and what is near it, at one size of the photo: the same picture is measured the same way
-whether a telephone or a camera took it.
+"""A hole and what is near it, at one size of the photo.
+
+So the same picture is measured the same way, however many pixels it has.
 """
 
 from __future__ import annotations

@@ -44,17 +44,13 @@ class Weight:
 NAMED = 2
 
 #: Logarithm of the expected error if every feature has its usual value.
-USUAL_ERROR = -1.375
-#: By field of ``QualityFeatures``.
+USUAL_ERROR = -1.481
+#: By field of ``QualityFeatures``. The others add nothing to these (cross-validated).
 WEIGHTS = {
-    "depth": Weight(-2.241, 0.202, "nothing known is near its middle", 1e-3),
-    "share": Weight(-2.527, 0.171, "the hole is large", 1e-4),
-    "seam": Weight(0.177, 0.183, "its rim shows", 0.1),
-    "structure": Weight(-2.292, 0.172, "edges around it should go on", 5e-3),
-    "context_diversity": Weight(13.234, 0.039, "its surroundings are of many kinds"),
-    "probe": Weight(0.193, 0.301, "the probe came out badly"),
-    "certainty": Weight(0.468, -0.351, "the segmenter was not sure of the object"),
-    "ambiguity": Weight(0.496, 0.318, "the segmenter wavered on parts of it"),
+    "depth": Weight(-2.350, 0.486, "nothing known is near its middle", 1e-3),
+    "seam": Weight(-0.190, 0.481, "its rim shows", 0.1),
+    "structure": Weight(-2.258, 0.333, "edges around it should go on", 5e-3),
+    "context_diversity": Weight(13.051, 0.059, "its surroundings are of many kinds"),
 }
 
 

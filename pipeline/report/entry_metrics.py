@@ -76,9 +76,10 @@ def worst_metrics(entry: AnyEntry) -> Metrics:
 
 
 def verdict_basis(entry: AnyEntry) -> set[str]:
-    """Names of the metrics and quality features that were known to the verdict and the score.
+    """Names of the known metrics and quality features on which a verdict and a score may rest.
 
-    Scores of two runs are comparable only if both rest on the same ones.
+    Scores of two runs are comparable only if both knew the same ones: the verdict weighs some of
+    them, and earlier versions weighed others.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError, OverflowError: as ``worst_metrics``.

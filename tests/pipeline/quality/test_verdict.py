@@ -1,6 +1,6 @@
 """The verdict: metrics on both sides of a threshold, and an error that follows its features."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import exp
 
 import pytest
@@ -10,7 +10,8 @@ from remove_objects.pipeline.quality.verdict import USUAL_ERROR, WEIGHTS, expect
 from remove_objects.pipeline.types import Box, HoleOutcome, QualityFeatures, Route, Routing, Status
 
 USUAL = QualityFeatures(
-    **{name: exp(w.usual) if w.least is not None else w.usual for name, w in WEIGHTS.items()}
+    share=0.1,
+    **{name: exp(w.usual) if w.least is not None else w.usual for name, w in WEIGHTS.items()},
 )
 
 
@@ -34,10 +35,10 @@ def test_the_usual_features_give_the_usual_error() -> None:
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_a_worse_feature_raises_the_expected_error(name: str) -> None:
     higher = expected_error(replace(USUAL, **{name: 1.5 * getattr(USUAL, name) + 0.1}))
-    assert higher < expected_error(USUAL) if name == "certainty" else higher > expected_error(USUAL)
+    assert higher > expected_error(USUAL)
 
 
-@pytest.mark.parametrize("name", [n for n in WEIGHTS if n not in ("depth", "share")])
+@pytest.mark.parametrize("name", [n for n in WEIGHTS if n != "depth"])
 @pytest.mark.parametrize("unknown", [None, float("nan")])
 def test_an_unknown_feature_counts_as_usual(name: str, unknown: float | None) -> None:
     assert expected_error(replace(USUAL, **{name: unknown})) == pytest.approx(expected_error(USUAL))
@@ -46,6 +47,11 @@ def test_an_unknown_feature_counts_as_usual(name: str, unknown: float | None) ->
 @pytest.mark.parametrize("name", [n for n, w in WEIGHTS.items() if w.least is not None])
 def test_a_feature_of_zero_has_a_logarithm(name: str) -> None:
     assert 0 < expected_error(replace(USUAL, **{name: 0.0})) < expected_error(USUAL)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(QualityFeatures) if f.name not in WEIGHTS])
+def test_a_feature_that_is_only_reported_leaves_the_score_alone(name: str) -> None:
+    assert expected_error(replace(USUAL, **{name: 0.9})) == expected_error(USUAL)
 
 
 def test_the_worst_hole_decides() -> None:
@@ -82,9 +88,9 @@ def test_a_mask_inside_the_object_is_for_review_and_says_what_to_do() -> None:
 
 
 def test_the_reason_names_the_features_that_raised_it_most() -> None:
-    features = replace(USUAL, ambiguity=3.0, depth=5.0, segmented=1.0)
+    features = replace(USUAL, seam=9.0, depth=5.0, segmented=1.0)
     _, reason = judge(0.1, 0.0, [hole(features, 9.0)])
-    assert WEIGHTS["ambiguity"].words in reason
+    assert WEIGHTS["seam"].words in reason
     assert WEIGHTS["depth"].words in reason
     assert WEIGHTS["structure"].words not in reason
 

@@ -48,7 +48,7 @@ USUAL_ERROR = -1.481
 #: By field of ``QualityFeatures``. The others add nothing to these (cross-validated).
 WEIGHTS = {
     "depth": Weight(-2.350, 0.486, "nothing known is near its middle", 1e-3),
-    "seam": Weight(-0.190, 0.481, "its rim shows", 0.1),
+    "seam": Weight(-0.190, 0.481, "its rim shows more than usual", 0.1),
     "structure": Weight(-2.258, 0.333, "edges around it should go on", 5e-3),
     "context_diversity": Weight(13.051, 0.059, "its surroundings are of many kinds"),
 }

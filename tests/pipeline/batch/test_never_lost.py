@@ -158,10 +158,10 @@ class TestSources:
         run([rome], out)
         run([trip / "oslo"], out)
         paint(trip / "IMG_1.bmp", 9)
-        assert {p["input"]: p["status"] for p in run([trip], out).photos} == {
-            "oslo/IMG_1.bmp": "skipped",
-            "trip/IMG_1.bmp": "ok",
-        }
+        done = {p["input"]: p["status"] for p in run([trip], out).photos}
+        assert set(done) == {"oslo/IMG_1.bmp", "trip/IMG_1.bmp"}
+        assert done["oslo/IMG_1.bmp"] == "skipped"
+        assert done["trip/IMG_1.bmp"] in ("ok", "review")
         assert not (out / REPLACED).exists()
 
     def test_a_new_subfolder_and_a_new_source_of_its_name_lie_side_by_side(
@@ -194,7 +194,9 @@ class TestSources:
             assert set(added) == {"IMG_1.bmp", "IMG_2.bmp"}
             assert added["IMG_2.bmp"] == "failed"
         again = {p["input"]: p["status"] for p in run([moved], out, "person", "dog").photos}
-        assert again == {"IMG_1.bmp": "skipped", "IMG_2.bmp": "ok"}
+        assert set(again) == {"IMG_1.bmp", "IMG_2.bmp"}
+        assert again["IMG_1.bmp"] == "skipped"
+        assert again["IMG_2.bmp"] in ("ok", "review")
         assert set(report(out)) == set(again)
         assert len(versions(out, PurePosixPath("IMG_2.bmp"))) == 1
 
@@ -270,7 +272,8 @@ class TestSources:
         run([photo], out)
         paint_taken(photo, 2, taken=1)
         (entry,) = run([photo], out).photos
-        assert (entry["input"], entry["status"]) == ("IMG_1.jpg", "ok")
+        assert entry["input"] == "IMG_1.jpg"
+        assert entry["status"] in ("ok", "review")
         assert (out / REPLACED).exists()
 
     def test_a_killed_runs_result_is_not_another_folders(self, cities: Cities) -> None:

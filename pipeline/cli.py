@@ -16,6 +16,7 @@ from .. import __version__
 from ..models.categories import CLASSES
 from .batch.settings import ENGINES, BatchSettings
 from .config import (
+    ALONG,
     COMPARISONS,
     DETAILS,
     DEVICES,
@@ -182,6 +183,15 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         metavar="auto|PIXELS",
         help="widen the mask by so many pixels (default auto: 1.2 %% of the longer side; your own "
         "masks to the edge of the object, as far as the picture shows it)",
+    )
+    group.add_argument(
+        "--with",
+        dest="along",
+        type=_along,
+        default=ALONG,
+        metavar="KIND,…|none",
+        help=f"what goes along with a removed object (default {','.join(ALONG)}); none: the object "
+        "alone",
     )
 
 
@@ -444,6 +454,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         segmenter=args.segmenter,
         threshold=args.threshold,
         dilate=args.dilate,
+        along=args.along,
         route=args.route,
         detail=args.detail,
         device=args.device,
@@ -594,6 +605,11 @@ def _dilate(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'auto' or a number of pixels, got '{text}'") from None
+
+
+def _along(text: str) -> tuple[str, ...]:
+    names = _comparisons(text)
+    return () if names == ("none",) else names
 
 
 def _comparisons(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 from ..models.categories import CLASSES
 from .errors import UsageError
@@ -16,6 +17,7 @@ DETAILS = ("texture", "none")
 RAW_OUTPUTS = ("tiff", "jpeg")
 COMPARISONS = ("navier-stokes", "telea")
 METADATA = ("known", "all")
+ALONG = ("shadow", "reflection")
 
 #: The most pixels of a photo, and the most that ``--max-pixels`` allows: OpenCV decodes no more
 #: than 2^30.
@@ -36,6 +38,7 @@ class Settings:
         dilate: radius in pixels by which the mask is widened; None for ``auto_dilate`` of a
             segmented mask, or along its edge where that was refined, and to its object's edge of
             a given one.
+        along: what goes along with a removed object, of ``ALONG``; empty = nothing.
         route: the inpainter; ``auto`` chooses one for each hole.
         detail: ``texture`` fills holes with the photo's own texture, ``none`` with the networks'
             enlarged prediction.
@@ -56,6 +59,7 @@ class Settings:
     segmenter: str = "auto"
     threshold: float = 0.5
     dilate: int | None = None
+    along: tuple[str, ...] = ALONG
     route: str = "auto"
     detail: str = "texture"
     device: str = "auto"
@@ -83,11 +87,8 @@ class Settings:
             raise UsageError(
                 "--strip-metadata removes what --keep-metadata all keeps; give one of them"
             )
-        if isinstance(self.compare, str):
-            raise UsageError(f"compare takes a tuple of names; got the text '{self.compare}'")
-        unknown = [m for m in self.compare if m not in COMPARISONS]
-        if unknown:
-            raise UsageError(f"compare takes {' and '.join(COMPARISONS)}; got '{unknown[0]}'")
+        _refuse_unknown("compare", self.compare, COMPARISONS)
+        _refuse_unknown("along (--with)", self.along, ALONG)
         if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1; got {self.threshold}")
         if self.lossless and self.raw_output == "jpeg":
@@ -99,6 +100,15 @@ class Settings:
                 "dilate must be 'auto' (None in Python) or 0 to 2000 whole pixels; "
                 f"got {self.dilate!r}"
             )
+
+
+def _refuse_unknown(name: str, given: Any, legal: tuple[str, ...]) -> None:
+    """Refuse a setting that is no tuple of legal names."""
+    if isinstance(given, str):
+        raise UsageError(f"{name} takes a tuple of names; got the text '{given}'")
+    unknown = [each for each in given if each not in legal]
+    if unknown:
+        raise UsageError(f"{name} takes {' and '.join(legal)}; got '{unknown[0]}'")
 
 
 def resolve_classes(names: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from .config import Settings
 from .detect import segmenters
 from .detect.companions import ships
 from .detect.detector import ObjectDetectorAdapter
+from .detect.effects import ObjectEffectsAdapter
 from .detect.faces import FaceDetector
 from .detect.refine import ObjectRefinerAdapter
 from .errors import UsageError
@@ -68,6 +69,8 @@ class Networks:
         self._refines: bool | None = None if refine else False
         self._detector: ObjectDetectorAdapter | None = None
         self._detects: bool | None = None if detect else False
+        self._effects: ObjectEffectsAdapter | None = None
+        self._has_effects: bool | None = None
         self._faces: FaceDetector | None = None
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
@@ -145,6 +148,21 @@ class Networks:
                 self._detector = ObjectDetectorAdapter(self._compact_of(segmenter))
             return self._detector
 
+    @property
+    def effects(self) -> ObjectEffectsAdapter | None:
+        """The network that finds what objects did; ``None`` if its weight does not ship.
+
+        A given mask needs no segmenter, so only the compact one's encoder is loaded for it.
+        """
+        with self._lock:
+            if self._has_effects is None:
+                self._has_effects = ships("object-effects")
+            if self._has_effects and self._effects is None:
+                chosen = None if self._segmenter is None else self._segmenter.segmenter
+                compact = self._load_compact() if chosen is None else self._compact_of(chosen)
+                self._effects = ObjectEffectsAdapter(compact)
+            return self._effects
+
     def _compact_of(self, segmenter: segmenters.Segmenter) -> segmenters.CompactSegmenterAdapter:
         """The segmenter if it is compact, else the one beside it. The caller holds the lock."""
         if isinstance(segmenter, segmenters.CompactSegmenterAdapter):
@@ -193,6 +211,8 @@ class Networks:
             used["object-refiner"] = self._refiner.sha256
         if self._detector is not None:
             used["object-detector"] = self._detector.sha256
+        if self._effects is not None:
+            used["object-effects"] = self._effects.sha256
         return {**used, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

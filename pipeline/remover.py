@@ -13,6 +13,7 @@ from .errors import UnreadableError, UsageError
 from .inpaint.route import least_face
 from .networks import Networks, NetworkSettings
 from .quality import verdict
+from .removal.along import Along, Whole, alone
 from .removal.completeness import Completeness, Seen
 from .removal.filling import Filled, PhotoFiller, error_inside
 from .removal.picture import Picture, picture_of
@@ -100,8 +101,8 @@ class ObjectRemover:
         """Decide which pixels would be removed, and fill nothing."""
         picture = picture_of(photo, removal.mask)
         if picture is None:
-            return self._select(photo.rgb, removal)[0]
-        inner, _, _ = self._select(picture.photo.rgb, picture.of(removal), picture)
+            return self._select(photo.rgb, removal).whole.selection
+        inner = self._select(picture.photo.rgb, picture.of(removal), picture).whole.selection
         return picture.selection(inner, removal)
 
     def clean(self, photo: Photo, removal: Removal, *, progress: Progress = no_progress) -> Outcome:
@@ -123,28 +124,30 @@ class ObjectRemover:
             outcome = picture.outcome(inner, removal)
         return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
 
-    def _select(
-        self, rgb: Pixels, removal: Removal, picture: Picture | None = None
-    ) -> tuple[Selection, Completeness, bool]:
-        """(the selection, what looks around it, whether that widened the holes)."""
+    def _select(self, rgb: Pixels, removal: Removal, picture: Picture | None = None) -> _Selected:
+        """What is removed from a photo, by objects that are whole and what goes along with them."""
         outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
         first = select(rgb, removal, self.networks, outside, unread)
         completeness = Completeness(rgb, removal, self.networks, unread)
+        along = Along(rgb, removal, self.networks)
         if not first.holes or first.share > FAIL_HOLE_SHARE:
-            return first, completeness, False
-        selection = completeness.widened(first, completeness.on_photo(first), outside)
-        return selection, completeness, selection is not first
+            return _Selected(alone(first), completeness, along, False)
+        objects = completeness.widened(first, completeness.on_photo(first), outside)
+        whole = along.with_objects(objects, completeness, outside)
+        return _Selected(whole, completeness, along, objects is not first)
 
     def _clean(
         self, photo: Photo, removal: Removal, stages: Stages, picture: Picture | None = None
     ) -> Outcome:
         """The outcome of a photo that is picture all over, or of the box of ``picture``."""
         with stages("segment", SEGMENT):
-            selection, completeness, widened = self._select(photo.rgb, removal, picture)
+            whole, completeness, along, widened = self._select(photo.rgb, removal, picture)
+        selection = whole.selection
         unfilled = Outcome(
             Status.UNCHANGED,
             selection.why_empty,
             mask=selection.hole_mask,
+            layers=whole.layers,
             classes=selection.classes,
             hole_share=selection.share,
             warnings=photo.warnings,
@@ -168,17 +171,18 @@ class ObjectRemover:
             return replace(unfilled, status=Status.OK, reason=reason, holes=holes)
         filled = photo_filler.fill(selection, stages)
         with stages("measure", MEASURE):
-            seen = completeness.on_result(selection, filled.filler.result)
-        wider = selection
+            seen = completeness.on_result(whole.objects, filled.filler.result)
+        wider = whole.objects
         if not widened:
             outside = None if picture is None else picture.outside
-            wider = completeness.widened(selection, seen.left, outside)
-        if wider is not selection:
-            filled, selection = photo_filler.fill_again(filled, wider, stages), wider
+            wider = completeness.widened(whole.objects, seen.left, outside)
+        if wider is not whole.objects:
+            whole = along.with_objects(wider, completeness, outside)
+            filled = photo_filler.fill_again(filled, whole.selection, stages)
             with stages("measure"):
-                seen = completeness.on_result(selection, filled.filler.result)
+                seen = completeness.on_result(whole.objects, filled.filler.result)
         with stages("measure"):
-            return _judged(unfilled, selection, filled, completeness, seen, picture)
+            return _judged(unfilled, whole, filled, completeness, seen, picture)
 
     def _faces(self, rgb: Pixels, removal: Removal, holes: Sequence[Hole]) -> list[Face]:
         """The photo's faces on which a hole's route may depend."""
@@ -210,27 +214,44 @@ class ObjectRemover:
         )
 
 
+class _Selected(NamedTuple):
+    """What is removed from a photo.
+
+    Attributes:
+        whole: the objects, and what goes along with them.
+        completeness: looks around the objects.
+        along: finds what goes along with them.
+        widened: whether ``completeness`` widened the holes.
+    """
+
+    whole: Whole
+    completeness: Completeness
+    along: Along
+    widened: bool
+
+
 def _judged(
     unfilled: Outcome,
-    selection: Selection,
+    whole: Whole,
     filled: Filled,
     completeness: Completeness,
     seen: Seen,
     picture: Picture | None,
 ) -> Outcome:
     """The outcome of a filled photo: measured and judged."""
+    selection, objects = whole.selection, whole.objects
     measured = tuple(
-        filled.filler.measure(each, *completeness.certainty(each.hole, selection))
+        filled.filler.measure(each, *completeness.certainty(each.hole, objects))
         for each in filled.holes
     )
-    left_outside, place = completeness.colours(selection)
-    left = [*seen.left]
+    left_outside, place = completeness.colours(objects, selection.hole_mask)
+    left = [*seen.left, *whole.doubtful]
     if place is not None and left_outside > REVIEW_LEFT_OUTSIDE:
         left.append(place)
     y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
     size = selection.hole_mask.shape if picture is None else picture.whole.size
     places = tuple(
-        Leftover(one.box.shifted(y, x), one.why, one.share, completeness.is_kept(one, selection))
+        Leftover(one.box.shifted(y, x), one.why, one.share, completeness.is_kept(one, objects))
         for one in left
     )
     status, reason = verdict.judge(
@@ -241,6 +262,7 @@ def _judged(
         status=status,
         reason=reason,
         mask=selection.hole_mask,
+        layers=whole.layers,
         hole_share=selection.share,
         result=filled.filler.result,
         residue=seen.residue,

@@ -7,7 +7,7 @@ True = remove.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,15 @@ class Status(StrEnum):
     FAILED = "failed"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
+
+
+class Layer(IntEnum):
+    """Why a pixel is removed: the values of ``Outcome.layers``."""
+
+    NONE = 0
+    OBJECT = 1
+    SHADOW = 2
+    REFLECTION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +342,7 @@ class Outcome:
         reason: why, in words.
         result: HWC of the photo's dtype, with its holes filled; None if nothing was filled.
         mask: HW bool, True = removed; None if the photo could not be read.
+        layers: HW uint8, a ``Layer`` for each pixel: why it is removed; None as ``mask``.
         classes: share of the photo by detected class, before dilation.
         hole_share: share of the photo that is removed.
         fidelity: changes outside the holes; None if no photo was written.
@@ -356,6 +366,7 @@ class Outcome:
     reason: str
     result: Pixels | None = None
     mask: Mask | None = None
+    layers: NDArray[np.uint8] | None = None
     classes: dict[str, float] = field(default_factory=dict)
     hole_share: float = 0.0
     fidelity: Fidelity | None = None

@@ -187,7 +187,7 @@ def look(
             and spoilt[left.box.slices][left.mask].mean() <= SPOILT
         ]
 
-    share, _ = completeness.colours(selection)
+    share, _ = completeness.colours(selection, selection.hole_mask)
     return {
         "kind": kind,
         "class": name,

@@ -48,6 +48,7 @@ def made_with(
     return {
         **picture,
         "compare": list(settings.compare),
+        "along": list(settings.along),
         "classes": list(classes),
         "masks": batch.masks is not None,
         "truth": batch.truth is not None,
@@ -114,6 +115,8 @@ def describe(settings: Mapping[str, Any]) -> str:
             texts += [f"--class {name}" for name in names] or ["without --class"]
         elif key == "masks":
             texts.append("with --masks" if value else "without --masks")
+        elif key == "along":
+            texts.append(f"--with {','.join(value) or 'none'}")
         elif isinstance(value, bool):
             option = key.replace("_", "-")
             texts.append(f"with --{option}" if value else f"without --{option}")

@@ -76,10 +76,15 @@ class Completeness:
 
     def certainty(self, hole: Hole, selection: Selection) -> tuple[float | None, float | None]:
         """(certainty, ambiguity) of a hole, see ``quality.features``; None if it has no view."""
-        classes = self.classes(selection)
+        # What goes along with an object is not of its class.
+        objects = hole.mask & selection.hole_mask[hole.box.slices]
+        if not objects.any():
+            return None, None
+        part = Box.bounding(objects)
+        box, classes = part.shifted(hole.box.y, hole.box.x), self.classes(selection)
         for each in self.views(selection.holes):
-            if classes and each.crop.intersection(hole.box) == hole.box:
-                inner = Hole(hole.box.relative_to(each.crop), hole.mask, hole.share)
+            if classes and each.crop.intersection(box) == box:
+                inner = Hole(box.relative_to(each.crop), objects[part.slices], hole.share)
                 probability = removed_probability(each.seen, classes)
                 return features.certainty(probability, inner, each.crop.h, each.crop.w)
         return None, None
@@ -135,13 +140,26 @@ class Completeness:
         stays = self._stays(classes) if classes else np.zeros_like(selection.hole_mask)
         return Gone(classes, selection.hole_mask, stays, self._removal.threshold)
 
-    def colours(self, selection: Selection) -> tuple[float, Left | None]:
-        """The share of the pixels beside the worst hole with its object's colours, and where."""
+    def colours(self, selection: Selection, gone: Mask) -> tuple[float, Left | None]:
+        """The share of the pixels beside the worst hole with its object's colours, and where.
+
+        Args:
+            selection: the objects.
+            gone: HW bool, everything that is removed; what lies beside an object counts if it
+                stays.
+        """
+        void = gone & ~selection.hole_mask
+        if self._unread is not None:
+            void |= self._unread
         each = [
-            leftovers.colours_left(self._rgb, selection.hole_mask, hole, self._unread)
+            leftovers.colours_left(self._rgb, selection.hole_mask, hole, void)
             for hole in selection.holes
         ]
         return max(each, key=lambda one: one[0])
+
+    def things(self) -> Mask:
+        """HW bool: things of any class that the photo shows."""
+        return self._stays(())
 
     def widened(
         self, selection: Selection, found: Sequence[Left], outside: Mask | None

@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..detect.frame import MIXED, MarginArea, margin_areas
 from ..detect.mask import dilate
 from ..pixels import as_float, blur, dilate_square, reduction, resize, scaled_size
-from ..types import Box, Hole, HoleOutcome, Mask, Outcome, Photo, Pixels
+from ..types import Box, Hole, HoleOutcome, Layer, Mask, Outcome, Photo, Pixels
 from .request import Removal
 from .selection import Selection
 
@@ -77,6 +78,7 @@ class Picture:
         return replace(
             inner,
             mask=mask,
+            layers=self._layers(inner.layers, mask),
             result=None if inner.result is None else self._result(inner.result, inner.mask, mask),
             compared={
                 method: self._result(result, inner.mask, mask)
@@ -111,6 +113,14 @@ class Picture:
             for margin in self.margins:
                 mask |= given & margin.pixels
         return mask
+
+    def _layers(self, inner: NDArray[np.uint8] | None, mask: Mask) -> NDArray[np.uint8] | None:
+        """HW uint8: the picture's layers; what is removed of the margins is of the objects."""
+        if inner is None:
+            return None
+        layers = np.where(mask, np.uint8(Layer.OBJECT), np.uint8(Layer.NONE))
+        layers[self.box.slices] = inner
+        return layers
 
     def _result(self, inner: Pixels, holes: Mask, mask: Mask) -> Pixels:
         """The photo with the picture's holes filled, and the margins' holes in their colour."""

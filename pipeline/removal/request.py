@@ -24,6 +24,7 @@ class Removal:
         dilate: radius in pixels by which the mask is dilated; ``None`` for ``config.auto_dilate``
             of a segmented mask, or along its edge where that was refined (``detect.refine``), and
             to its object's edge (``detect.edge``) of a given one.
+        along: what goes along with the removed objects, of ``config.ALONG``.
         route: ``auto``, or the route of every hole.
         probe: whether each hole is probed on known pixels of the same photo.
         compare: classical methods that fill the same holes for comparison.
@@ -35,6 +36,7 @@ class Removal:
     mask: Mask | None
     threshold: float
     dilate: int | None
+    along: tuple[str, ...]
     route: str
     probe: bool
     compare: tuple[str, ...]
@@ -56,6 +58,7 @@ class Removal:
             mask=mask,
             threshold=settings.threshold,
             dilate=settings.dilate,
+            along=settings.along,
             route=settings.route,
             probe=settings.probe,
             compare=settings.compare,

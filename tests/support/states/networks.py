@@ -52,7 +52,7 @@ class CheapNetworks:
     device = torch.device("cpu")
     segmenter = closer = onlooker = ColourSegmenter()
     prefilter = None
-    refiner = detector = None
+    refiner = detector = effects = None
     faces = NoFaces()
     perceptual = None  # a run without probes asks for no LPIPS
 

@@ -1,0 +1,250 @@
+"""What goes with a removed object: the shadow that it throws and its reflection.
+
+A network sees a part of the photo around an object, and the object's mask
+(``models.object_effects``). A hole that grows by a wrong shadow is worse than a shadow that stays:
+what is doubtful is not removed but reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry import context_window
+from ..pixels import eight_bits, reduction, resize, scaled_size
+from ..types import Box, FloatArray, Hole, Mask, Pixels
+from .companions import load_companion
+from .mask import dilate, find_holes
+
+if TYPE_CHECKING:
+    import torch
+
+    from .segmenters import CompactSegmenterAdapter
+
+#: The kinds of effects, in the order of the network's channels.
+KINDS = ("shadow", "reflection")
+#: Side in pixels at which the network sees a view: that of its training. How far a view reaches
+#: beyond an object, in objects' longer sides, and the least side of a view in pixels.
+SIDE, REACH, LEAST_VIEW = 160, 1.1, 48
+#: Multiples of pixels that the network takes.
+STRIDE = 16
+#: Objects up to so many times smaller than the largest of a view are seen well in it; the most
+#: views of a photo.
+SMALLER, MOST_VIEWS = 4.0, 12
+#: Longer side in pixels at which the views of a photo are joined.
+JOINED = 1024
+#: An effect is removed where its probability reaches ``LOW``, as far as that is connected with
+#: pixels of ``HIGH``. What reaches ``DOUBT`` alone is reported.
+LOW, HIGH, DOUBT = 0.4, 0.75, 0.5
+#: An effect that is smaller than this share of the objects is left alone: nobody sees it.
+LEAST = 0.005
+#: Share of the network's resolution by which an effect is widened.
+WIDER = 1.5
+
+
+class EffectsNetwork(Protocol):
+    """A network that finds the effects of objects in views."""
+
+    def effects(self, views: NDArray[np.uint8], removed: Mask) -> FloatArray:
+        """Find the effects of what is removed.
+
+        Args:
+            views: NHW3 RGB, H and W multiples of ``STRIDE``.
+            removed: NHW bool.
+
+        Returns:
+            N2HW float32 in [0, 1], in the order of ``KINDS``.
+        """
+
+
+class ObjectEffectsAdapter:
+    """The shipped ``ObjectEffects`` on the features of the shipped compact segmenter.
+
+    Args:
+        compact: whose encoder gives the features; its weights stay as they are.
+        weight: a weight file that replaces the shipped one, for measurements.
+
+    Attributes:
+        device: where it runs.
+        sha256: of its weight.
+
+    Raises:
+        WeightsError: the weight is damaged, or was trained with another compact segmenter.
+    """
+
+    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
+        from ...models.object_effects import ObjectEffects
+
+        self.device = compact.device
+        self.encoder = compact.network.encoder
+        self.network, self.sha256 = load_companion("object-effects", ObjectEffects, compact, weight)
+
+    def effects(self, views: NDArray[np.uint8], removed: Mask) -> FloatArray:
+        """As in ``EffectsNetwork``."""
+        import torch
+
+        from ...models.precision import autocast
+
+        image = self._tensor(views.transpose(0, 3, 1, 2)).div(127.5).sub(1)
+        image = image.contiguous(memory_format=torch.channels_last)
+        mask = self._tensor(removed[:, None])
+        with torch.inference_mode(), autocast(self.device, views.shape[2]):
+            logits = self.network(image, mask, *self.encoder.levels(image))
+            return logits.float().sigmoid().cpu().numpy()
+
+    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """One effect of the removed objects.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        box: its bounding box in pixels of the photo.
+        mask: bool of the box's size.
+        sure: whether it is removed; if not, it is reported.
+    """
+
+    kind: str
+    box: Box
+    mask: Mask
+    sure: bool
+
+
+def find_effects(network: EffectsNetwork, rgb: Pixels, objects: Mask) -> list[Effect]:
+    """Find the shadows and reflections of the removed objects.
+
+    Args:
+        network: runs once for each view.
+        rgb: the photo, HWC uint8 or uint16.
+        objects: HW bool, what is removed; the masks may be a little too wide or too tight.
+
+    Returns:
+        None of them covers a pixel of ``objects``.
+    """
+    probability = effect_probability(network, rgb, objects)
+    size = probability.shape[1:]
+    own = resize(objects.astype(np.float32), size) > 0.5
+    least = max(4.0, LEAST * own.sum())
+    found = []
+    for kind, map_ in zip(KINDS, probability, strict=True):
+        map_ = np.where(own, 0, map_)
+        _, labels = cv2.connectedComponents((map_ >= LOW).astype(np.uint8), connectivity=8)
+        for number in range(1, int(labels.max()) + 1):
+            here = labels == number
+            peak = float(map_[here].max())
+            if here.sum() < least or peak < DOUBT:
+                continue
+            effect = _at_size(here, objects, kind, sure=peak >= HIGH)
+            if effect is not None:
+                found.append(effect)
+    return found
+
+
+def effect_probability(network: EffectsNetwork, rgb: Pixels, objects: Mask) -> FloatArray:
+    """The probability of each kind of effect, 2hw float32 at the size at which views are joined.
+
+    Args:
+        network: see ``find_effects``.
+        rgb: see ``find_effects``.
+        objects: see ``find_effects``.
+    """
+    size = scaled_size(rgb.shape, reduction(rgb.shape, JOINED))
+    total = np.zeros((len(KINDS), *size), np.float32)
+    weight = np.full(size, 1e-6, np.float32)
+    for view in views_of(find_holes(objects), rgb.shape):
+        seen = _seen(network, rgb, objects, view)
+        place = _scaled(view, rgb.shape, size)
+        trust = _trust(view, rgb.shape, (place.h, place.w))
+        for k in range(len(KINDS)):
+            total[k][place.slices] += trust * resize(seen[k], trust.shape, cv2.INTER_LINEAR)
+        weight[place.slices] += trust
+    return total / weight
+
+
+def views_of(holes: Sequence[Hole], shape: tuple[int, ...]) -> list[Box]:
+    """The views of a photo in which its objects are seen, around the largest first.
+
+    Args:
+        holes: around each object, or a few together, largest first.
+        shape: the photo's (height, width, ...).
+    """
+    height, width = shape[:2]
+    views: list[tuple[Box, float]] = []
+    for hole in holes:
+        longest = max(hole.box.w, hole.box.h)
+        if any(_is_well_seen(hole.box, view, largest) for view, largest in views):
+            continue
+        if len(views) == MOST_VIEWS:
+            break
+        view = context_window(hole.box, height, width, context=REACH, least=LEAST_VIEW)
+        views.append((view, longest))
+    return [view for view, _ in views]
+
+
+def _is_well_seen(box: Box, view: Box, largest: float) -> bool:
+    """Whether an object, its surroundings too, lies in a view and is not much smaller than its."""
+    longest = max(box.w, box.h)
+    around = box.grown(round(longest / 2), (1 << 30, 1 << 30))
+    return view.intersection(around) == around and longest * SMALLER >= largest
+
+
+def _seen(network: EffectsNetwork, rgb: Pixels, objects: Mask, view: Box) -> FloatArray:
+    """2hw, what the network says of a view."""
+    scale = SIDE / max(view.w, view.h)
+    size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (view.h, view.w))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    picture = resize(eight_bits(rgb[view.slices]), size, how)
+    removed = resize(objects[view.slices].astype(np.float32), size, how) >= 0.5
+    found: FloatArray = network.effects(picture[None], removed[None])[0]
+    return found
+
+
+def _trust(view: Box, shape: tuple[int, ...], size: tuple[int, int]) -> FloatArray:
+    """How much each pixel of a view counts: little at its borders, unless the photo ends there."""
+    height, width = shape[:2]
+    y, x = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in size)
+    far = np.ones(1, np.float32)
+    down = np.minimum(y if view.y > 0 else far, 1 - y if view.bottom < height else far)
+    across = np.minimum(x if view.x > 0 else far, 1 - x if view.right < width else far)
+    return np.minimum(down[:, None], across[None]).clip(0.02, 0.25).astype(np.float32)
+
+
+def _scaled(box: Box, shape: tuple[int, ...], size: tuple[int, ...]) -> Box:
+    """A box of the photo on a map of another size, at least one pixel of it."""
+    across, down = size[1] / shape[1], size[0] / shape[0]
+    x, y = int(box.x * across), int(box.y * down)
+    right, bottom = round(box.right * across), round(box.bottom * down)
+    return Box.from_corners(x, y, max(x + 1, right), max(y + 1, bottom))
+
+
+def _at_size(here: Mask, objects: Mask, kind: str, *, sure: bool) -> Effect | None:
+    """An effect in pixels of the photo, a little wider; None if the objects cover it there."""
+    around = Box.bounding(here).grown(2, here.shape)
+    scale = objects.shape[0] / here.shape[0]
+    radius = max(1, round(WIDER * scale))
+    place = _scaled(around, here.shape, objects.shape).grown(radius, objects.shape)
+    whole = resize(here[around.slices].astype(np.float32), _inner(around, here, objects).shape)
+    canvas = np.zeros((place.h, place.w), bool)
+    inner = _scaled(around, here.shape, objects.shape)
+    canvas[inner.relative_to(place).slices] = whole >= 0.5
+    mask = dilate(canvas, radius) & ~objects[place.slices]
+    if not mask.any():
+        return None
+    box = Box.bounding(mask)
+    return Effect(kind, box.shifted(place.y, place.x), mask[box.slices], sure)
+
+
+def _inner(around: Box, here: Mask, objects: Mask) -> Mask:
+    inner = _scaled(around, here.shape, objects.shape)
+    return objects[inner.slices]

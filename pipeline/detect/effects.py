@@ -213,11 +213,12 @@ def _seen(network: EffectsNetwork, rgb: Pixels, objects: Mask, view: Box) -> Flo
 def _trust(view: Box, shape: tuple[int, ...], size: tuple[int, int]) -> FloatArray:
     """How much each pixel of a view counts: little at its borders, unless the photo ends there."""
     height, width = shape[:2]
-    y, x = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in size)
-    far = np.ones(1, np.float32)
-    down = np.minimum(y if view.y > 0 else far, 1 - y if view.bottom < height else far)
-    across = np.minimum(x if view.x > 0 else far, 1 - x if view.right < width else far)
-    return np.minimum(down[:, None], across[None]).clip(0.02, 0.25).astype(np.float32)
+    ends = (view.y == 0, view.bottom == height), (view.x == 0, view.right == width)
+    near = []
+    for n, (first, last) in zip(size, ends, strict=True):
+        place = (np.arange(n, dtype=np.float32) + 0.5) / n
+        near.append(np.minimum(place + 1.0 * first, 1 - place + 1.0 * last))
+    return np.minimum(near[0][:, None], near[1][None]).clip(0.02, 0.25).astype(np.float32)
 
 
 def _scaled(box: Box, shape: tuple[int, ...], size: tuple[int, ...]) -> Box:

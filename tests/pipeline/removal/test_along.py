@@ -1,0 +1,178 @@
+"""What goes along with an object: shadows and reflections, of found and of given masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from remove_objects.pipeline.config import ALONG, Settings
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.networks import Networks
+from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.types import Box, Layer, Photo, Status
+from tests.support.scenes import scene
+from tests.support.tiny_effects import SeesColours
+
+SETTINGS = Settings(probe=False, offline=True)
+PERSON, SHADOW, POOL = Box(110, 60, 30, 80), Box(150, 122, 60, 18), Box(110, 150, 30, 40)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> SeesColours:
+    """The effects network of every remover."""
+    network = SeesColours()
+    monkeypatch.setattr(Networks, "effects", network)
+    return network
+
+
+def rgb(*, faint: bool = False) -> np.ndarray:
+    picture = scene(240, 280, person=(PERSON.x, PERSON.y, PERSON.w, PERSON.h))
+    picture[SHADOW.slices] = (100, 100, 100) if faint else (50, 50, 50)
+    picture[POOL.slices] = (30, 30, 120)
+    return picture
+
+
+def given() -> np.ndarray:
+    mask = np.zeros((240, 280), bool)
+    mask[PERSON.slices] = True
+    return mask
+
+
+def loaded(settings: Settings = SETTINGS) -> ObjectRemover:
+    """A remover whose segmenter is loaded: the look at things that stay uses that."""
+    remover = ObjectRemover(settings)
+    assert remover.networks.segmenter is remover.networks.onlooker
+    return remover
+
+
+def removal(settings: Settings, *, is_given: bool) -> Removal:
+    if is_given:
+        return Removal.from_settings(settings, mask=given())
+    return Removal.from_settings(settings, ["person"])
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_shadow_and_reflection_go_too(
+    red_is_person: None, network: SeesColours, is_given: bool
+) -> None:
+    outcome = loaded().clean(Photo(rgb()), removal(SETTINGS, is_given=is_given))
+    assert outcome.layers is not None
+    assert outcome.mask is not None
+    assert np.array_equal(outcome.layers > 0, outcome.mask)
+    for box, layer in ((PERSON, Layer.OBJECT), (SHADOW, Layer.SHADOW), (POOL, Layer.REFLECTION)):
+        inner = Box(box.x + 8, box.y + 4, box.w - 10, box.h - 8)
+        assert (outcome.layers[inner.slices] == layer).mean() > 0.95
+    assert outcome.result is not None
+    assert (outcome.result[SHADOW.slices] == 50).mean() < 0.1
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_none_takes_the_object_alone(
+    red_is_person: None, network: SeesColours, is_given: bool
+) -> None:
+    settings = replace(SETTINGS, along=(), dilate=0)
+    outcome = loaded(settings).clean(Photo(rgb()), removal(settings, is_given=is_given))
+    assert outcome.mask is not None
+    assert np.array_equal(outcome.mask, given())
+    assert network.sizes == []
+
+
+def test_one_kind_of_two(red_is_person: None, network: SeesColours) -> None:
+    settings = replace(SETTINGS, along=("reflection",))
+    outcome = loaded(settings).clean(Photo(rgb()), removal(settings, is_given=True))
+    assert outcome.layers is not None
+    assert not (outcome.layers == Layer.SHADOW).any()
+    assert (outcome.layers == Layer.REFLECTION).any()
+
+
+def test_the_network_is_asked_once(red_is_person: None, network: SeesColours) -> None:
+    loaded().clean(Photo(rgb()), removal(SETTINGS, is_given=False))
+    assert len(network.sizes) == 1
+
+
+def test_a_doubtful_shadow_stays_and_is_for_review(
+    red_is_person: None, network: SeesColours
+) -> None:
+    network.faint = 0.6
+    outcome = loaded().clean(Photo(rgb(faint=True)), removal(SETTINGS, is_given=True))
+    assert outcome.layers is not None
+    assert not (outcome.layers == Layer.SHADOW).any()
+    assert outcome.status is Status.REVIEW
+    assert "a shadow may have stayed" in outcome.reason
+    (left,) = [one for one in outcome.leftovers if one.why == "a shadow may have stayed"]
+    assert left.box.intersects(SHADOW)
+    assert not left.kept
+
+
+def test_a_shadow_does_not_take_a_thing_along(red_is_person: None, network: SeesColours) -> None:
+    """Beside a given mask another person stays, though the shadow falls on its feet."""
+    picture = rgb()
+    picture[90:132, 190:206] = (255, 0, 0)
+    outcome = loaded().clean(Photo(picture), removal(SETTINGS, is_given=True))
+    assert outcome.mask is not None
+    assert outcome.layers is not None
+    assert not outcome.mask[94:128, 193:203].any()
+    assert (outcome.layers[SHADOW.slices][:, :30] == Layer.SHADOW).mean() > 0.9
+
+
+def test_what_lies_in_a_margin_is_of_the_object(red_is_person: None, network: SeesColours) -> None:
+    framed = np.zeros((300, 340, 3), np.uint8)
+    framed[30:270, 30:310] = rgb()
+    mask = np.zeros((300, 340), bool)
+    mask[30:270, 30:310] = given()
+    mask[:60, 150:160] = True  # reaches over the frame
+    outcome = loaded().clean(Photo(framed), Removal.from_settings(SETTINGS, mask=mask))
+    assert outcome.mask is not None
+    assert outcome.layers is not None
+    assert np.array_equal(outcome.layers > 0, outcome.mask)
+    assert (outcome.layers[:28][outcome.mask[:28]] == Layer.OBJECT).all()
+    assert outcome.mask[:28].any()
+    assert (outcome.layers[30:270, 30:310][SHADOW.slices] == Layer.SHADOW).mean() > 0.8
+
+
+def test_the_mask_of_a_selection_holds_the_effects(
+    red_is_person: None, network: SeesColours
+) -> None:
+    remover = ObjectRemover(SETTINGS)
+    selection = remover.select(Photo(rgb()), removal(SETTINGS, is_given=False))
+    assert selection.hole_mask[SHADOW.slices].mean() > 0.9
+
+
+def test_an_unchanged_photo_has_no_effects(red_is_person: None, network: SeesColours) -> None:
+    nobody = scene(240, 280, person=None)
+    outcome = loaded().clean(Photo(nobody), removal(SETTINGS, is_given=False))
+    assert outcome.status is Status.UNCHANGED
+    assert network.sizes == []
+
+
+def test_sixteen_bits(red_is_person: None, network: SeesColours) -> None:
+    deep = Photo(rgb().astype(np.uint16) * 257)
+    outcome = loaded().clean(deep, removal(SETTINGS, is_given=True))
+    assert outcome.mask is not None
+    assert outcome.mask[SHADOW.slices].mean() > 0.9
+
+
+def test_unknown_kinds_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"--with.* takes .*; got 'smell'"):
+        Settings(along=("shadow", "smell"))
+    with pytest.raises(UsageError, match="got the text 'shadow'"):
+        Settings(along="shadow")  # type: ignore[arg-type]
+    assert Settings().along == ALONG
+
+
+def test_the_command_line_takes_kinds_and_none(tmp_path: Path) -> None:
+    from remove_objects.pipeline.cli import _settings, parser
+
+    def along(*options: str) -> tuple[str, ...]:
+        return _settings(parser().parse_args(["a.jpg", "--class", "person", *options])).along
+
+    assert along() == ALONG
+    assert along("--with", "none") == ()
+    assert along("--with", "reflection") == ("reflection",)
+    assert along("--with", "shadow, reflection") == ("shadow", "reflection")
+    with pytest.raises(UsageError, match="got 'none'"):
+        along("--with", "shadow,none")

@@ -17,7 +17,7 @@ DETAILS = ("texture", "none")
 RAW_OUTPUTS = ("tiff", "jpeg")
 COMPARISONS = ("navier-stokes", "telea")
 METADATA = ("known", "all")
-ALONG = ("shadow", "reflection")
+ALONG = ("shadow", "reflection", "carried")
 
 #: The most pixels of a photo, and the most that ``--max-pixels`` allows: OpenCV decodes no more
 #: than 2^30.

@@ -163,6 +163,11 @@ class Networks:
                 self._effects = ObjectEffectsAdapter(compact)
             return self._effects
 
+    def use_effects(self, adapter: ObjectEffectsAdapter) -> None:
+        """Find effects by another weight than the shipped one, for measurements."""
+        with self._lock:
+            self._effects, self._has_effects = adapter, True
+
     def _compact_of(self, segmenter: segmenters.Segmenter) -> segmenters.CompactSegmenterAdapter:
         """The segmenter if it is compact, else the one beside it. The caller holds the lock."""
         if isinstance(segmenter, segmenters.CompactSegmenterAdapter):

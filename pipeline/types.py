@@ -47,6 +47,7 @@ class Layer(IntEnum):
     OBJECT = 1
     SHADOW = 2
     REFLECTION = 3
+    CARRIED = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .experiments.request import TableRequest
 
 #: What is measured of the shipped networks.
-MEASUREMENTS = ("probes", "segmentation", "edges", "pairs")
+MEASUREMENTS = ("probes", "segmentation", "edges", "pairs", "effects")
 #: The papers' tables. The module of the same name in ``train.experiments`` trains and measures
 #: each.
 TABLES = ("skip-ce-lpips", "partial-conv-metrics", "compression-similarity", "routing")
@@ -28,8 +28,9 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         "evaluate-inpainter",
         description="Measure the networks on photos with known ground truth: probes, "
-        "segmentation, edges, pairs. Or reproduce a paper's table: its networks are trained alike, "
-        "measured and compared (docs/experiments.md); after a stop the same command resumes.",
+        "segmentation, edges, pairs, effects. Or reproduce a paper's table: its networks are "
+        "trained alike, measured and compared (docs/experiments.md); after a stop the same command "
+        "resumes.",
     )
     p.add_argument("--version", action="version", version=f"evaluate-inpainter {__version__}")
     p.add_argument("table", choices=(*MEASUREMENTS, *TABLES))
@@ -37,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
         "--data", type=Path, help="data folder, with scenes/val, faces/val, masks/irregular …"
     )
     p.add_argument(
-        "--count", type=int, help="most test pictures (probes, segmentation, edges: 100 per test)"
+        "--count",
+        type=int,
+        help="most test pictures (probes, segmentation, edges, effects: 100 per test)",
     )
     measurement = p.add_argument_group(", ".join(MEASUREMENTS))
     measurement.add_argument(
@@ -46,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
     measurement.add_argument(
         "--weight",
         type=Path,
-        help="edges: an object-refiner's weight (.safetensors) instead of the shipped one",
+        help="edges, effects: another weight (.safetensors) than the shipped one of object-refiner "
+        "or object-effects",
     )
     measurement.add_argument("--json", type=Path, help="write the metrics to this file too")
     measurement.add_argument(
@@ -152,7 +156,7 @@ def measure(
         count: most pictures per test.
         pictures: folder for side-by-side pictures, or None.
         json: file for the metrics, or None.
-        weight: file of the refiner's weight, or None.
+        weight: another weight file than the shipped one, or None.
 
     Returns:
         The exit code.
@@ -183,6 +187,11 @@ def measure(
 
             metrics = edges.evaluate_edges(data, count=count, weight=weight)
             print(edges.render(metrics))
+        elif table == "effects":
+            from .evaluation import effects
+
+            metrics = effects.evaluate_effects(data, count=count, weight=weight, keep=pictures)
+            print(effects.render(metrics))
         else:
             from .evaluation import pairs
 

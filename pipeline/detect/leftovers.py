@@ -148,20 +148,19 @@ def log_odds(traits: NamedTuple, slopes: Mapping[str, float], base: float) -> fl
 
 def crops_around(holes: Sequence[Hole], height: int, width: int) -> list[Box]:
     """The crops to look at: one around each of the largest holes, largest first."""
-    crops: list[Box] = []
-    whole = Box.full((height, width))
-    for hole in holes[:MOST_VIEWS]:
-        box, longest = hole.box, max(height, width)
-        side = max(CONTEXT * max(box.w, box.h), LEAST_VIEW * longest, LEAST_PIXELS)
-        x, y = box.x + box.w / 2, box.y + box.h / 2
-        crop = Box.from_corners(
-            *(round(v) for v in (x - side / 2, y - side / 2, x + side / 2, y + side / 2))
-        ).intersection(whole)
-        if crop.area >= NEARLY_ALL * whole.area:
-            crop = whole
-        if crop not in crops:
-            crops.append(crop)
-    return crops
+    crops = (crop_around(hole.box, height, width) for hole in holes[:MOST_VIEWS])
+    return list(dict.fromkeys(crops))
+
+
+def crop_around(box: Box, height: int, width: int) -> Box:
+    """The crop in which a box of a photo is looked at; the whole photo if it shows nearly all."""
+    whole, longest = Box.full((height, width)), max(height, width)
+    side = max(CONTEXT * max(box.w, box.h), LEAST_VIEW * longest, LEAST_PIXELS)
+    x, y = box.x + box.w / 2, box.y + box.h / 2
+    crop = Box.from_corners(
+        *(round(v) for v in (x - side / 2, y - side / 2, x + side / 2, y + side / 2))
+    ).intersection(whole)
+    return whole if crop.area >= NEARLY_ALL * whole.area else crop
 
 
 def view(segmenter: Segmenter, rgb: Pixels, crop: Box) -> View:

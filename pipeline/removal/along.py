@@ -1,4 +1,4 @@
-"""What goes along with the removed objects of one photo: their shadows and reflections."""
+"""What goes along with the removed objects of one photo: shadows, reflections, what is ridden."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import auto_dilate
 from ..detect.effects import Effect, find_effects
 from ..detect.leftovers import Left
-from ..detect.mask import find_holes
-from ..types import Layer, Mask, Pixels
+from ..detect.mask import dilate, find_holes
+from ..detect.ridden import RIDER, ridden
+from ..types import Box, Layer, Mask, Pixels
 from .completeness import Completeness
 from .request import Removal
 from .selection import Selection
@@ -58,6 +60,7 @@ class Along:
     def __init__(self, rgb: Pixels, removal: Removal, networks: Networks) -> None:
         self._rgb, self._removal, self._networks = rgb, removal, networks
         self._found: list[Effect] | None = None
+        self._mounts: Mask | None = None
 
     def with_objects(
         self, objects: Selection, completeness: Completeness, outside: Mask | None
@@ -66,17 +69,20 @@ class Along:
 
         Args:
             objects: the selected objects, at least one.
-            completeness: knows the things that stay, on which a shadow may fall.
+            completeness: has looked at the photo around them.
             outside: HW bool, pixels that are no picture; None if there are none.
         """
-        effects = self._effects(objects)
-        if not effects:
-            return alone(objects)
+        carried = self._ridden(objects, completeness)
+        effects = self._effects(objects.hole_mask | carried)
         whole = alone(objects)
-        layers, doubtful = whole.layers, whole.doubtful
-        free = ~(objects.hole_mask | completeness.things())
+        if not effects and not carried.any():
+            return whole
+        free = ~objects.hole_mask
         if outside is not None:
             free &= ~outside
+        layers, doubtful = whole.layers, whole.doubtful
+        layers[carried & free] = Layer.CARRIED
+        free &= ~(carried | completeness.things())
         for effect in effects:
             there = effect.mask & free[effect.box.slices]
             if effect.sure:
@@ -92,9 +98,40 @@ class Along:
         selection = replace(objects, hole_mask=hole_mask, holes=find_holes(hole_mask))
         return Whole(objects, selection, layers, doubtful)
 
-    def _effects(self, objects: Selection) -> list[Effect]:
+    def _ridden(self, objects: Selection, completeness: Completeness) -> Mask:
+        """HW bool: what the removed people ride, widened."""
+        if self._mounts is None:
+            self._mounts = np.zeros_like(objects.hole_mask)
+            if "carried" in self._removal.along and RIDER in completeness.classes(objects):
+                self._mounts = self._look_for_mounts(objects, completeness)
+        return self._mounts
+
+    def _look_for_mounts(self, objects: Selection, completeness: Completeness) -> Mask:
+        mounts = np.zeros_like(objects.hole_mask)
+        seen = [completeness.whole(), *completeness.views(objects.holes)]
+        near = [
+            completeness.around(_joined(mount.box, objects))
+            for view in seen
+            for mount in ridden(view, objects.hole_mask)
+        ]
+        for view in [*seen, *near]:
+            for mount in ridden(view, objects.hole_mask):
+                if not mount.is_cut:
+                    mounts[mount.box.slices] |= mount.mask
+        radius = self._removal.dilate
+        return dilate(mounts, auto_dilate(*mounts.shape) if radius is None else radius)
+
+    def _effects(self, objects: Mask) -> list[Effect]:
         if self._found is None:
             network = self._networks.effects if set(LAYERS) & set(self._removal.along) else None
-            found = find_effects(network, self._rgb, objects.hole_mask) if network else []
+            found = find_effects(network, self._rgb, objects) if network else []
             self._found = [effect for effect in found if effect.kind in self._removal.along]
         return self._found
+
+
+def _joined(box: Box, objects: Selection) -> Box:
+    """The box of a mount and of the holes that it touches."""
+    for hole in objects.holes:
+        if box.grown(1, objects.hole_mask.shape).intersects(hole.box):
+            box = box.union(hole.box)
+    return box

@@ -110,7 +110,7 @@ class Completeness:
         gone = self._gone(selection)
         if not gone.classes:
             return []
-        whole = self._whole()
+        whole = self.whole()
         found = [
             left
             for each in self.views(selection.holes)
@@ -125,7 +125,7 @@ class Completeness:
             return Seen(None, [])
         segmenter = self._networks.onlooker
         whole = View(Box.full(result.shape), segmenter.probabilities(result))
-        found = leftovers.elsewhere(whole, self._whole(), gone)
+        found = leftovers.elsewhere(whole, self.whole(), gone)
         for photo in self.views(selection.holes):
             is_whole = photo.crop == whole.crop
             near = whole if is_whole else leftovers.view(segmenter, result, photo.crop)
@@ -204,12 +204,16 @@ class Completeness:
     def _stays(self, classes: tuple[str, ...]) -> Mask:
         """HW bool: things of other classes, which stay."""
         if classes not in self._staying:
-            self._staying[classes] = leftovers.that_stays(self._whole(), classes)
+            self._staying[classes] = leftovers.that_stays(self.whole(), classes)
         return self._staying[classes]
 
-    def _whole(self) -> View:
+    def whole(self) -> View:
         """The view of the whole photo as it was."""
         return self._view(Box.full(self._rgb.shape))
+
+    def around(self, box: Box) -> View:
+        """The view of the photo around a box."""
+        return self._view(leftovers.crop_around(box, *self._rgb.shape[:2]))
 
     def _view(self, crop: Box) -> View:
         if crop not in self._views:

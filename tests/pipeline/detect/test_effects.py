@@ -30,7 +30,9 @@ from tests.support.tiny_effects import SeesColours
 GREY, DARK, BLUE, FAINT = (150, 150, 150), (60, 60, 60), (30, 30, 120), (100, 100, 100)
 
 
-def photo(*painted: tuple[Box, tuple[int, int, int]], size: tuple[int, int] = (300, 400)):
+def photo(
+    *painted: tuple[Box, tuple[int, int, int]], size: tuple[int, int] = (300, 400)
+) -> np.ndarray:
     """Grey ground with painted boxes."""
     rgb = np.full((*size, 3), GREY, np.uint8)
     for box, colour in painted:

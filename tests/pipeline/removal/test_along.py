@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.config import ALONG, Settings
+from remove_objects.pipeline.detect import segmenters
+from remove_objects.pipeline.detect.segmenters import Chosen
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.networks import Networks
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Box, Layer, Photo, Status
+from tests.support.box_segmenter import BoxSegmenter
 from tests.support.scenes import scene
 from tests.support.tiny_effects import SeesColours
 
@@ -176,3 +179,68 @@ def test_the_command_line_takes_kinds_and_none(tmp_path: Path) -> None:
     assert along("--with", "shadow, reflection") == ("shadow", "reflection")
     with pytest.raises(UsageError, match="got 'none'"):
         along("--with", "shadow,none")
+
+
+class HorseSegmenter(BoxSegmenter):
+    """Sees a horse in pure green, too."""
+
+    def probabilities(self, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+        found = super().probabilities(rgb, longest)
+        peak = np.iinfo(rgb.dtype).max
+        green = (rgb[..., 1] > 0.9 * peak) & (rgb[..., 0] < 0.1 * peak) & (rgb[..., 2] < 0.1 * peak)
+        found[13], found[0] = green, found[0] * ~green
+        return found
+
+
+@pytest.fixture
+def with_horses(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Chosen(HorseSegmenter(), {"box": "0" * 64})
+    monkeypatch.setattr(segmenters, "choose_segmenter", lambda *a, **k: chosen)
+
+
+HORSE = Box(70, 110, 90, 80)
+
+
+def rider() -> np.ndarray:
+    picture = scene(240, 280)
+    picture[HORSE.slices] = (0, 255, 0)
+    picture[PERSON.slices] = (255, 0, 0)
+    picture[60:100, 230:236] = (255, 0, 0)  # a bystander
+    return picture
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_rider_goes_with_the_horse_and_its_shadow(
+    with_horses: None, network: SeesColours, is_given: bool
+) -> None:
+    picture = rider()
+    picture[175:190, 160:200] = (50, 50, 50)
+    outcome = loaded().clean(Photo(picture), removal(SETTINGS, is_given=is_given))
+    assert outcome.mask is not None
+    assert outcome.layers is not None
+    assert outcome.mask[HORSE.slices].mean() > 0.98
+    assert (outcome.layers[130:180, 75:100] == Layer.CARRIED).all()
+    assert (outcome.layers[178:187, 168:195] == Layer.SHADOW).mean() > 0.9
+    assert not outcome.mask[150, 30]
+
+
+def test_without_carried_the_horse_stays(with_horses: None, network: SeesColours) -> None:
+    settings = replace(SETTINGS, along=("shadow", "reflection"))
+    outcome = loaded(settings).clean(Photo(rider()), removal(settings, is_given=True))
+    assert outcome.mask is not None
+    assert not outcome.mask[130:180, 75:100].any()
+
+
+def test_a_horse_whose_rider_is_not_removed_stays(with_horses: None, network: SeesColours) -> None:
+    mask = np.zeros((240, 280), bool)
+    mask[58:102, 228:238] = True  # the bystander
+    outcome = loaded().clean(Photo(rider()), Removal.from_settings(SETTINGS, mask=mask))
+    assert outcome.mask is not None
+    assert not outcome.mask[HORSE.slices].any()
+
+
+def test_a_mask_to_the_letter_takes_no_horse(with_horses: None, network: SeesColours) -> None:
+    settings = replace(SETTINGS, along=(), dilate=0)
+    outcome = loaded(settings).clean(Photo(rider()), removal(settings, is_given=True))
+    assert outcome.mask is not None
+    assert np.array_equal(outcome.mask, given())

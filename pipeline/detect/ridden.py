@@ -1,0 +1,115 @@
+"""What a removed person rides: a bicycle, a motorbike or a horse would stand there alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ..pixels import dilate_square, resize
+from ..types import Box, FloatArray, Mask
+from .leftovers import View, hole_in
+from .mask import removed_probability
+
+#: Classes that somebody rides, and those who do.
+MOUNTS, RIDER = ("bicycle", "motorbike", "horse"), "person"
+#: Probability of a mount from which its pixels count: those that are connected with a sure one.
+FAINT, SURE = 0.25, 0.6
+#: Least area of a mount, as a share of its riders' holes.
+LEAST = 0.1
+#: A rider's hole and a mount touch if at most so many pixels of the view are between them.
+GAP = 3
+#: The rider's middle lies within the mount's, widened by this share of its width on each side; the
+#: rider reaches above it by this share of the mount's height at least, and below it by the second
+#: at most: who stands in front of a mount has lower feet.
+ASIDE, ABOVE, BELOW = 0.1, 0.2, 0.2
+
+
+class Mount(NamedTuple):
+    """What a removed person rides, as far as a view shows it.
+
+    Attributes:
+        box: in pixels of the photo.
+        mask: bool of the box's size, without the holes.
+        is_cut: whether the view ends inside it.
+    """
+
+    box: Box
+    mask: Mask
+    is_cut: bool
+
+
+def ridden(view: View, hole_mask: Mask) -> list[Mount]:
+    """The mounts of the removed people of a view.
+
+    Args:
+        view: of the photo.
+        hole_mask: HW bool, the removed people, widened.
+
+    """
+    inside = hole_in(view, hole_mask)
+    probability = removed_probability(view.seen, MOUNTS)
+    if not inside.any() or probability.max() < SURE:
+        return []
+    riders = _components(inside)
+    found = []
+    _, labels = cv2.connectedComponents((probability >= FAINT).astype(np.uint8), connectivity=8)
+    for number in range(1, int(labels.max()) + 1):
+        mount = labels == number
+        if probability[mount].max() < SURE:
+            continue
+        if any(is_ridden(mount | _under(mount, probability, rider), rider) for rider in riders):
+            there = np.where(dilate_square(mount, 1), probability, 0).astype(np.float32)
+            place = _in_photo(there, view, hole_mask)
+            if place is not None:
+                found.append(place)
+    return found
+
+
+def is_ridden(mount: Mask, rider: Mask) -> bool:
+    """Whether a removed person sits or stands on a mount.
+
+    Args:
+        mount: hw bool, the mount as far as it is seen.
+        rider: hw bool, the person's hole; may cover a part of the mount.
+    """
+    if mount.sum() < LEAST * rider.sum() or not (dilate_square(rider, GAP) & mount).any():
+        return False
+    body, seat = Box.bounding(rider), Box.bounding(mount)
+    middle = body.x + body.w / 2
+    aside = ASIDE * seat.w
+    return (
+        seat.x - aside <= middle <= seat.right + aside
+        and body.y <= seat.y - ABOVE * seat.h
+        and body.y < seat.y < body.bottom
+        and body.bottom <= seat.bottom + BELOW * seat.h
+    )
+
+
+def _components(mask: Mask) -> list[Mask]:
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return [labels == number for number in range(1, count)]
+
+
+def _under(mount: Mask, probability: FloatArray, rider: Mask) -> Mask:
+    """What the segmenter sees of the mount under the rider's hole."""
+    return rider & (probability >= FAINT) & dilate_square(mount, 2 * GAP)
+
+
+def _in_photo(there: FloatArray, view: View, hole_mask: Mask) -> Mount | None:
+    """The mount's pixels in the photo, without the holes; None if there are none."""
+    crop = view.crop
+    mask = resize(there, (crop.h, crop.w), cv2.INTER_LINEAR) >= FAINT
+    mask &= ~hole_mask[crop.slices]
+    if not mask.any():
+        return None
+    inner = Box.bounding(mask)
+    box, (height, width) = inner.shifted(crop.y, crop.x), hole_mask.shape
+    is_cut = (
+        crop.x > 0 and inner.x == 0,
+        crop.y > 0 and inner.y == 0,
+        crop.right < width and inner.right == crop.w,
+        crop.bottom < height and inner.bottom == crop.h,
+    )
+    return Mount(box, mask[inner.slices], any(is_cut))

@@ -1,0 +1,82 @@
+"""Which bicycle, motorbike or horse goes with its rider."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from remove_objects.models.categories import CATEGORIES
+from remove_objects.pipeline.detect.leftovers import View
+from remove_objects.pipeline.detect.ridden import FAINT, MOUNTS, SURE, ridden
+from remove_objects.pipeline.types import Box
+
+SIZE = (200, 240)
+HORSE = Box(80, 90, 90, 80)
+RIDER = Box(110, 40, 30, 80)
+
+
+def view(
+    mount: Box = HORSE, name: str = "horse", probability: float = 0.9, crop: Box | None = None
+) -> View:
+    seen = np.zeros((21, *SIZE), np.float32)
+    seen[CATEGORIES.index(name)][mount.slices] = probability
+    seen[0] = 1 - seen.sum(0)
+    crop = crop or Box.full(SIZE)
+    return View(crop, seen[:, crop.y : crop.bottom, crop.x : crop.right])
+
+
+def holes(*people: Box) -> np.ndarray:
+    mask = np.zeros(SIZE, bool)
+    for person in people:
+        mask[person.slices] = True
+    return mask
+
+
+@pytest.mark.parametrize("name", MOUNTS)
+def test_a_mount_goes_with_its_rider(name: str) -> None:
+    (mount,) = ridden(view(name=name), holes(RIDER))
+    assert not mount.is_cut
+    assert not (holes(RIDER)[mount.box.slices] & mount.mask).any()
+    left = holes(HORSE) & ~holes(RIDER)
+    found = np.zeros(SIZE, bool)
+    found[mount.box.slices] = mount.mask
+    assert (found & left).sum() > 0.97 * left.sum()
+    assert found.sum() < 1.1 * left.sum()
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        Box(30, 60, 30, 110),  # apart
+        Box(60, 60, 21, 112),  # beside it, and touching it
+        Box(110, 100, 30, 90),  # in front of it: the feet are lower than the hooves
+        Box(110, 85, 30, 60),  # a small one behind it
+        Box(100, 0, 40, 60),  # above it, apart
+    ],
+)
+def test_who_does_not_ride_takes_nothing_along(person: Box) -> None:
+    assert ridden(view(), holes(person)) == []
+
+
+def test_a_horse_of_two_riders_goes_once() -> None:
+    assert len(ridden(view(), holes(RIDER, Box(150, 50, 18, 60)))) == 1
+
+
+def test_other_animals_and_doubtful_mounts_stay() -> None:
+    assert ridden(view(name="dog"), holes(RIDER)) == []
+    assert ridden(view(probability=(SURE + FAINT) / 2), holes(RIDER)) == []
+    assert ridden(view(mount=Box(120, 110, 8, 14)), holes(RIDER)) == []  # something small
+
+
+def test_nothing_removed_or_nothing_to_ride() -> None:
+    assert ridden(view(), holes()) == []
+    assert ridden(view(mount=Box(0, 0, 0, 0)), holes(RIDER)) == []
+
+
+def test_a_mount_that_the_view_cuts_is_told() -> None:
+    (mount,) = ridden(view(crop=Box(60, 20, 80, 180)), holes(RIDER))
+    assert mount.is_cut
+    assert mount.box.right == 140
+    reaching = Box(100, 90, 140, 80)
+    (mount,) = ridden(view(mount=reaching), holes(Box(140, 40, 30, 80)))
+    assert not mount.is_cut  # the photo ends there

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import context_window
-from ..pixels import eight_bits, reduction, resize, scaled_size
+from ..pixels import as_float, eight_bits, reduction, resize, scaled_size
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 from .companions import load_companion
-from .mask import dilate, find_holes
+from .mask import dilate
 
 if TYPE_CHECKING:
     import torch
@@ -121,48 +121,60 @@ class Effect:
     sure: bool
 
 
-def find_effects(network: EffectsNetwork, rgb: Pixels, objects: Mask) -> list[Effect]:
+def find_effects(
+    network: EffectsNetwork, rgb: Pixels, objects: Mask, holes: Sequence[Hole]
+) -> list[Effect]:
     """Find the shadows and reflections of the removed objects.
 
     Args:
         network: runs once for each view.
         rgb: the photo, HWC uint8 or uint16.
         objects: HW bool, what is removed; the masks may be a little too wide or too tight.
+        holes: the parts of ``objects``, largest first.
 
     Returns:
         None of them covers a pixel of ``objects``.
     """
-    probability = effect_probability(network, rgb, objects)
-    size = probability.shape[1:]
-    own = resize(objects.astype(np.float32), size) > 0.5
+    if not holes:
+        return []
+    probability = effect_probability(network, rgb, objects, holes)
+    own = _share(objects, probability.shape[1:]) > 0.5
     least = max(4.0, LEAST * own.sum())
     found = []
     for kind, map_ in zip(KINDS, probability, strict=True):
-        map_ = np.where(own, 0, map_)
-        _, labels = cv2.connectedComponents((map_ >= LOW).astype(np.uint8), connectivity=8)
-        for number in range(1, int(labels.max()) + 1):
-            here = labels == number
-            peak = float(map_[here].max())
-            if here.sum() < least or peak < DOUBT:
+        map_ = np.where(own, np.float32(0), map_)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(
+            (map_ >= LOW).astype(np.uint8), connectivity=8
+        )
+        for number in range(1, len(stats)):
+            if stats[number, cv2.CC_STAT_AREA] < least:
                 continue
-            effect = _at_size(here, objects, kind, sure=peak >= HIGH)
+            box = Box(*(int(v) for v in stats[number, :4]))
+            here = labels[box.slices] == number
+            peak = float(map_[box.slices][here].max())
+            if peak < DOUBT:
+                continue
+            effect = _at_size(box, here, probability.shape[1:], objects, kind, sure=peak >= HIGH)
             if effect is not None:
                 found.append(effect)
     return found
 
 
-def effect_probability(network: EffectsNetwork, rgb: Pixels, objects: Mask) -> FloatArray:
+def effect_probability(
+    network: EffectsNetwork, rgb: Pixels, objects: Mask, holes: Sequence[Hole]
+) -> FloatArray:
     """The probability of each kind of effect, 2hw float32 at the size at which views are joined.
 
     Args:
         network: see ``find_effects``.
         rgb: see ``find_effects``.
         objects: see ``find_effects``.
+        holes: see ``find_effects``.
     """
     size = scaled_size(rgb.shape, reduction(rgb.shape, JOINED))
     total = np.zeros((len(KINDS), *size), np.float32)
     weight = np.full(size, 1e-6, np.float32)
-    for view in views_of(find_holes(objects), rgb.shape):
+    for view in views_of(holes, rgb.shape):
         seen = _seen(network, rgb, objects, view)
         place = _scaled(view, rgb.shape, size)
         trust = _trust(view, rgb.shape, (place.h, place.w))
@@ -205,7 +217,7 @@ def _seen(network: EffectsNetwork, rgb: Pixels, objects: Mask, view: Box) -> Flo
     size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (view.h, view.w))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = resize(eight_bits(rgb[view.slices]), size, how)
-    removed = resize(objects[view.slices].astype(np.float32), size, how) >= 0.5
+    removed = _share(objects[view.slices], size) >= 0.5
     found: FloatArray = network.effects(picture[None], removed[None])[0]
     return found
 
@@ -229,23 +241,32 @@ def _scaled(box: Box, shape: tuple[int, ...], size: tuple[int, ...]) -> Box:
     return Box.from_corners(x, y, max(x + 1, right), max(y + 1, bottom))
 
 
-def _at_size(here: Mask, objects: Mask, kind: str, *, sure: bool) -> Effect | None:
-    """An effect in pixels of the photo, a little wider; None if the objects cover it there."""
-    around = Box.bounding(here).grown(2, here.shape)
-    scale = objects.shape[0] / here.shape[0]
-    radius = max(1, round(WIDER * scale))
-    place = _scaled(around, here.shape, objects.shape).grown(radius, objects.shape)
-    whole = resize(here[around.slices].astype(np.float32), _inner(around, here, objects).shape)
+def _at_size(
+    box: Box, here: Mask, size: tuple[int, ...], objects: Mask, kind: str, *, sure: bool
+) -> Effect | None:
+    """An effect in pixels of the photo, a little wider; None if the objects cover it there.
+
+    Args:
+        box: its bounding box on the joined map.
+        here: bool of the box's size.
+        size: the map's.
+        objects: see ``find_effects``.
+        kind: see ``Effect``.
+        sure: see ``Effect``.
+    """
+    radius = max(1, round(WIDER * objects.shape[0] / size[0]))
+    inner = _scaled(box, size, objects.shape)
+    place = inner.grown(radius, objects.shape)
     canvas = np.zeros((place.h, place.w), bool)
-    inner = _scaled(around, here.shape, objects.shape)
-    canvas[inner.relative_to(place).slices] = whole >= 0.5
+    enlarged = resize(here.astype(np.float32), (inner.h, inner.w), cv2.INTER_LINEAR) >= 0.5
+    canvas[inner.relative_to(place).slices] = enlarged
     mask = dilate(canvas, radius) & ~objects[place.slices]
     if not mask.any():
         return None
-    box = Box.bounding(mask)
-    return Effect(kind, box.shifted(place.y, place.x), mask[box.slices], sure)
+    own = Box.bounding(mask)
+    return Effect(kind, own.shifted(place.y, place.x), mask[own.slices], sure)
 
 
-def _inner(around: Box, here: Mask, objects: Mask) -> Mask:
-    inner = _scaled(around, here.shape, objects.shape)
-    return objects[inner.slices]
+def _share(mask: Mask, size: tuple[int, ...]) -> FloatArray:
+    """The share of each pixel of a smaller map that a mask covers, in [0, 1]."""
+    return as_float(resize(mask.astype(np.uint8) * np.uint8(255), size))

@@ -73,7 +73,7 @@ class Along:
             outside: HW bool, pixels that are no picture; None if there are none.
         """
         carried = self._ridden(objects, completeness)
-        effects = self._effects(objects.hole_mask | carried)
+        effects = self._effects(objects, carried)
         whole = alone(objects)
         if not effects and not carried.any():
             return whole
@@ -121,10 +121,15 @@ class Along:
         radius = self._removal.dilate
         return dilate(mounts, auto_dilate(*mounts.shape) if radius is None else radius)
 
-    def _effects(self, objects: Mask) -> list[Effect]:
+    def _effects(self, objects: Selection, carried: Mask) -> list[Effect]:
+        """What the objects and what they carry did."""
         if self._found is None:
             network = self._networks.effects if set(LAYERS) & set(self._removal.along) else None
-            found = find_effects(network, self._rgb, objects) if network else []
+            found = []
+            if network is not None:
+                mask = objects.hole_mask | carried
+                holes = find_holes(mask) if carried.any() else objects.holes
+                found = find_effects(network, self._rgb, mask, holes)
             self._found = [effect for effect in found if effect.kind in self._removal.along]
         return self._found
 

@@ -13,14 +13,7 @@ import torch
 from remove_objects.models.checkpoint import save_weights, sha256
 from remove_objects.models.object_effects import ObjectEffects, ObjectEffectsConfig
 from remove_objects.pipeline.detect import effects
-from remove_objects.pipeline.detect.effects import (
-    HIGH,
-    LOW,
-    SIDE,
-    STRIDE,
-    find_effects,
-    views_of,
-)
+from remove_objects.pipeline.detect.effects import HIGH, LOW, SIDE, STRIDE, Effect, views_of
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.errors import WeightsError
 from remove_objects.pipeline.networks import Networks, NetworkSettings
@@ -38,6 +31,10 @@ def photo(
     for box, colour in painted:
         rgb[box.slices] = colour
     return rgb
+
+
+def find_effects(network: SeesColours, rgb: np.ndarray, objects: np.ndarray) -> list[Effect]:
+    return effects.find_effects(network, rgb, objects, find_holes(objects))
 
 
 def mask_of(box: Box, size: tuple[int, int] = (300, 400)) -> np.ndarray:

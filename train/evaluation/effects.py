@@ -10,7 +10,7 @@ Objects that are pasted into photos change nothing around them: what is found th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ...pipeline.config import Settings
 from ...pipeline.detect.effects import ObjectEffectsAdapter
 from ...pipeline.detect.mask import dilate
 from ...pipeline.detect.segmenters import CompactSegmenterAdapter
+from ...pipeline.errors import WeightsError
 from ...pipeline.pixels import resize
 from ...pipeline.quality.metrics import inside_errors
 from ...pipeline.removal.request import Removal
@@ -36,6 +37,9 @@ GROUNDS, OBJECTS = ("scenes/rooms", "segmentation/coco_val/images"), "segmentati
 SMALLEST, LARGEST = 0.01, 0.25
 #: A found pixel so near a true effect is no false one: the true masks have a soft edge.
 NEAR = 2
+#: What is measured of a pair, and its format in the table: the means, None where none is known.
+KEYS = ("lpips", "psnr", "recall", "precision", "false")
+FORMATS = ("8.4f", "7.2f", "8.0%", "11.0%", "8.1%")
 
 
 def evaluate_effects(
@@ -61,6 +65,8 @@ def evaluate_effects(
     if weight is not None:
         compact = CompactSegmenterAdapter(remover.networks.device)
         remover.networks.use_effects(ObjectEffectsAdapter(compact, weight))
+    if remover.networks.effects is None:
+        raise WeightsError("no weight of object-effects ships; name one with --weight FILE")
     return {
         "pairs": list(_pairs(remover, data, count, keep)),
         "pasted": _pasted(remover, data, count, keep),
@@ -98,11 +104,8 @@ def _pairs(
                 shown.append(result)
             _keep(keep, stem, [*shown, truth])
         for name, values in rows.items():
-            means = np.nanmean(np.array(values), axis=0)
-            keys = ("lpips", "psnr", "recall", "precision", "false")
-            yield {"scene": scene, "way": name, "count": len(values)} | dict(
-                zip(keys, (float(v) for v in means), strict=True)
-            )
+            means = {key: _mean(v) for key, v in zip(KEYS, zip(*values, strict=True), strict=True)}
+            yield {"scene": scene, "way": name, "count": len(values), **means}
 
 
 def _cleaned(remover: ObjectRemover, rgb: Pixels, mask: Mask, along: tuple[str, ...]) -> Outcome:
@@ -240,6 +243,17 @@ def _keep(folder: Path | None, name: str, pictures: list[Pixels]) -> None:
         cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
 
+def _mean(values: Iterable[float]) -> float | None:
+    """The mean of what is known."""
+    known = [value for value in values if value == value]
+    return float(np.mean(known)) if known else None
+
+
+def _cell(value: float | None, form: str) -> str:
+    width = int(form.partition(".")[0])
+    return f"{'–':>{width}}" if value is None else format(value, form)
+
+
 def render(table: dict[str, Any]) -> str:
     """The metrics as a text table."""
     lines = [
@@ -248,8 +262,9 @@ def render(table: dict[str, Any]) -> str:
     ]
     for row in table["pairs"]:
         lines.append(
-            f"{row['scene']:10}{row['way']:20}{row['lpips']:8.4f}{row['psnr']:7.2f}"
-            f"{row['recall']:8.0%}{row['precision']:11.0%}{row['false']:8.1%}{row['count']:5}"
+            f"{row['scene']:10}{row['way']:20}"
+            + "".join(_cell(row[k], f) for k, f in zip(KEYS, FORMATS, strict=True))
+            + f"{row['count']:5}"
         )
     lines.append(f"{'pasted into':32}{'median':>8}{'mean':>8}{'> 2 %':>8}{'> 20 %':>8}{'n':>5}")
     for folder, row in table["pasted"].items():

@@ -61,6 +61,7 @@ class Along:
         self._rgb, self._removal, self._networks = rgb, removal, networks
         self._found: list[Effect] | None = None
         self._mounts: Mask | None = None
+        self._looked = False
 
     def with_objects(
         self, objects: Selection, completeness: Completeness, outside: Mask | None
@@ -75,60 +76,63 @@ class Along:
         carried = self._ridden(objects, completeness)
         effects = self._effects(objects, carried)
         whole = alone(objects)
-        if not effects and not carried.any():
-            return whole
-        free = ~objects.hole_mask
-        if outside is not None:
-            free &= ~outside
         layers, doubtful = whole.layers, whole.doubtful
-        layers[carried & free] = Layer.CARRIED
-        free &= ~(carried | completeness.things())
+        if carried is not None:
+            layers[carried & ~objects.hole_mask] = Layer.CARRIED
         for effect in effects:
-            there = effect.mask & free[effect.box.slices]
+            here = effect.box.slices
+            there = effect.mask & (layers[here] == Layer.NONE) & ~completeness.things()[here]
+            if outside is not None:
+                there &= ~outside[here]
             if effect.sure:
-                layers[effect.box.slices][there] = LAYERS[effect.kind]
+                layers[here][there] = LAYERS[effect.kind]
             elif there.any():
                 pixels = int(there.sum())
                 share = pixels / (pixels + int(objects.hole_mask.sum()))
                 why = f"a {effect.kind} may have stayed"
                 doubtful.append(Left(effect.box, there, why, share))
+        if outside is not None:
+            layers[outside] = Layer.NONE
         hole_mask = layers != Layer.NONE
-        if hole_mask.sum() == objects.hole_mask.sum():
+        if np.array_equal(hole_mask, objects.hole_mask):
             return Whole(objects, objects, layers, doubtful)
         selection = replace(objects, hole_mask=hole_mask, holes=find_holes(hole_mask))
         return Whole(objects, selection, layers, doubtful)
 
-    def _ridden(self, objects: Selection, completeness: Completeness) -> Mask:
-        """HW bool: what the removed people ride, widened."""
-        if self._mounts is None:
-            self._mounts = np.zeros_like(objects.hole_mask)
+    def _ridden(self, objects: Selection, completeness: Completeness) -> Mask | None:
+        """HW bool: what the removed people ride, widened; None if they ride nothing."""
+        if not self._looked:
+            self._looked = True
             if "carried" in self._removal.along and RIDER in completeness.classes(objects):
                 self._mounts = self._look_for_mounts(objects, completeness)
         return self._mounts
 
-    def _look_for_mounts(self, objects: Selection, completeness: Completeness) -> Mask:
-        mounts = np.zeros_like(objects.hole_mask)
+    def _look_for_mounts(self, objects: Selection, completeness: Completeness) -> Mask | None:
         seen = [completeness.whole(), *completeness.views(objects.holes)]
-        near = [
-            completeness.around(_joined(mount.box, objects))
-            for view in seen
-            for mount in ridden(view, objects.hole_mask)
-        ]
-        for view in [*seen, *near]:
-            for mount in ridden(view, objects.hole_mask):
-                if not mount.is_cut:
-                    mounts[mount.box.slices] |= mount.mask
+        found = [mount for view in seen for mount in ridden(view, objects.hole_mask)]
+        # A view around rider and mount shows the mount larger, and does not end inside it.
+        near = dict.fromkeys(_joined(mount.box, objects) for mount in found)
+        for box in near:
+            found += ridden(completeness.around(box), objects.hole_mask)
+        whole = [mount for mount in found if not mount.is_cut]
+        if not whole:
+            return None
+        mounts = np.zeros_like(objects.hole_mask)
+        for mount in whole:
+            mounts[mount.box.slices] |= mount.mask
         radius = self._removal.dilate
         return dilate(mounts, auto_dilate(*mounts.shape) if radius is None else radius)
 
-    def _effects(self, objects: Selection, carried: Mask) -> list[Effect]:
+    def _effects(self, objects: Selection, carried: Mask | None) -> list[Effect]:
         """What the objects and what they carry did."""
         if self._found is None:
             network = self._networks.effects if set(LAYERS) & set(self._removal.along) else None
             found = []
             if network is not None:
-                mask = objects.hole_mask | carried
-                holes = find_holes(mask) if carried.any() else objects.holes
+                mask, holes = objects.hole_mask, objects.holes
+                if carried is not None:
+                    mask = mask | carried
+                    holes = find_holes(mask)
                 found = find_effects(network, self._rgb, mask, holes)
             self._found = [effect for effect in found if effect.kind in self._removal.along]
         return self._found

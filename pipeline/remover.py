@@ -128,7 +128,7 @@ class ObjectRemover:
         """What is removed from a photo, by objects that are whole and what goes along with them."""
         outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
         first = select(rgb, removal, self.networks, outside, unread)
-        completeness = Completeness(rgb, removal, self.networks, unread)
+        completeness = Completeness(rgb, removal, self.networks, unread, first.seen)
         along = Along(rgb, removal, self.networks)
         if not first.holes or first.share > FAIL_HOLE_SHARE:
             return _Selected(alone(first), completeness, along, False)

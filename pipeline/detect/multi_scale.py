@@ -57,10 +57,12 @@ class Looks(NamedTuple):
     Attributes:
         probabilities: 21hw float32 in [0, 1].
         boxes: n6, of ``ObjectDetectorAdapter.boxes``; none without a detector.
+        first: 21hw, the first pass alone: what ``Segmenter.probabilities`` says of the photo.
     """
 
     probabilities: FloatArray
     boxes: FloatArray
+    first: FloatArray
 
 
 def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | None = None) -> Looks:
@@ -79,7 +81,7 @@ def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | No
     """
     first = segmenter.probabilities(rgb)
     if not segmenter.quick:
-        return Looks(first, NO_BOXES if detector is None else detector.detect(rgb))
+        return Looks(first, NO_BOXES if detector is None else detector.detect(rgb), first)
     # A copy: a picture one pixel wide would keep its negative stride.
     mirrored = resize_longest(rgb, NEARER_SIZE)[:, ::-1].copy()
     if detector is not None and detector.compact is segmenter:
@@ -93,7 +95,7 @@ def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | No
     for one, mirror in zip(first, second, strict=True):
         enlarged = resize(one, mirror.shape, cv2.INTER_LINEAR)
         mirror[:] = cv2.addWeighted(enlarged, 0.5, cv2.flip(mirror, 1), 0.5, 0)
-    return Looks(second, boxes)
+    return Looks(second, boxes, first)
 
 
 def two_scale(segmenter: Segmenter, rgb: Pixels) -> FloatArray:

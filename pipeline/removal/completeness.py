@@ -13,7 +13,7 @@ from ..detect import leftovers, mask, regions
 from ..detect.leftovers import Gone, Left, View
 from ..detect.mask import removed_probability
 from ..quality import features, metrics
-from ..types import Box, Hole, Mask, Pixels
+from ..types import Box, FloatArray, Hole, Mask, Pixels
 from .request import Removal
 from .selection import Selection
 
@@ -48,13 +48,22 @@ class Completeness:
         removal: what is removed.
         networks: has the segmenter that looks.
         unread: HW bool, pixels that say nothing of an object; None if there are none.
+        seen: 21hw, what the networks' segmenter saw of the photo already; None if it did not look.
     """
 
     def __init__(
-        self, rgb: Pixels, removal: Removal, networks: Networks, unread: Mask | None = None
+        self,
+        rgb: Pixels,
+        removal: Removal,
+        networks: Networks,
+        unread: Mask | None = None,
+        seen: FloatArray | None = None,
     ) -> None:
         self._rgb, self._removal, self._networks, self._unread = rgb, removal, networks, unread
         self._views: dict[Box, View] = {}
+        if seen is not None and networks.onlooker is networks.segmenter:
+            whole = Box.full(rgb.shape)
+            self._views[whole] = View(whole, seen)
         self._staying: dict[tuple[str, ...], Mask] = {}
         self._noticed: tuple[Selection, list[Left]] | None = None
         self._under: tuple[Selection, tuple[str, ...]] | None = None

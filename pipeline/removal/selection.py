@@ -29,12 +29,14 @@ class Selection:
         holes: the parts of ``hole_mask`` that are filled together, largest first.
         classes: share of the photo by class, before dilation; empty for a given mask.
         why_empty: why there are no holes, in words; empty if there are some.
+        seen: 21hw, what the segmenter's first pass saw of the whole photo; None if it did not run.
     """
 
     hole_mask: Mask
     holes: list[Hole]
     classes: dict[str, float] = field(default_factory=dict)
     why_empty: str = ""
+    seen: FloatArray | None = None
 
     @property
     def share(self) -> float:
@@ -87,6 +89,7 @@ def select(
         holes,
         mask.class_shares(probabilities, removal.classes, removal.threshold) if holes else {},
         "" if holes else missing,
+        looks.first,
     )
 
 

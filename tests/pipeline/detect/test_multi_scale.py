@@ -34,7 +34,7 @@ class Shortsighted(segmenters.Segmenter):
 
 def seen_by(probabilities: np.ndarray) -> multi_scale.Looks:
     """Looks without a detector."""
-    return multi_scale.Looks(probabilities, multi_scale.NO_BOXES)
+    return multi_scale.Looks(probabilities, multi_scale.NO_BOXES, probabilities)
 
 
 def refined(picture: np.ndarray, *, quick: bool = True) -> tuple[np.ndarray, np.ndarray, int]:
@@ -204,7 +204,7 @@ def seen_with(boxes: np.ndarray, strength: float = 0.0) -> tuple[np.ndarray, int
     picture[200:260, 300:330] = (120 + 90, 120, 120)  # probability 0.35, wherever it is seen
     segmenter, silent = Shortsighted(), np.zeros((21, 48, 64), np.float32)
     silent[0], silent[15, 20:26, 30:33] = 1, strength
-    looks = multi_scale.Looks(silent, boxes)
+    looks = multi_scale.Looks(silent, boxes, silent)
     seen = multi_scale.refine_objects(segmenter, picture, looks, ["person"], 0.5)
     return cv2.resize(seen.removed, (640, 480), interpolation=cv2.INTER_LINEAR), segmenter.passes
 

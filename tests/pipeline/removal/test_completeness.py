@@ -296,3 +296,19 @@ class TestBesideFCN:
         outcome = beside_fcn.clean(photo(), Removal.from_settings(SETTINGS, ["person"]))
         assert outcome.mask is not None
         assert outcome.mask[60:140, 90:150].all()
+
+
+def test_the_whole_photo_is_not_segmented_twice(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remover, sizes = loaded(), []
+    segment = type(remover.networks.segmenter).probabilities
+
+    def counted(self: BoxSegmenter, rgb: np.ndarray, longest: int | None = None) -> np.ndarray:
+        sizes.append(rgb.shape[:2])
+        return segment(self, rgb, longest)
+
+    monkeypatch.setattr(BoxSegmenter, "probabilities", counted)
+    remover.select(photo(), Removal.from_settings(SETTINGS, ["person"]))
+    # The nearer pass sees an enlarged photo, and a crop is another picture.
+    assert sizes.count((240, 280)) == 1

@@ -49,6 +49,21 @@ class Layer(IntEnum):
     REFLECTION = 3
     CARRIED = 4
 
+    @property
+    def label(self) -> str:
+        """Its name in reports."""
+        return self.name.lower()
+
+
+#: The colours in which layers are shown, RGB: in saved layers, the preview of the mask and its
+#: legend. They differ in brightness too, so that colour-blind people tell them apart.
+LAYER_COLOURS: dict[Layer, tuple[int, int, int]] = {
+    Layer.NONE: (0, 0, 0),
+    Layer.OBJECT: (232, 28, 118),
+    Layer.SHADOW: (40, 60, 215),
+    Layer.REFLECTION: (0, 225, 215),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -39,9 +39,10 @@ class JournalRow(TypedDict):
     (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` a hash of when it was
     taken (``images.taken``), and ``given_marks`` the marks of its own mask and its ground truth.
     ``made_with`` names the settings, which ``settings`` holds in the first row of a run that has
-    them. ``written`` and ``mask_written`` are the marks of its result and its mask. ``mended`` says
-    that the result continues one that a person mended. ``facts`` are about the worker; they are
-    there if they differ from the facts of the rows before. Version 0.1.0 wrote no ``source`` and no
+    them. ``written``, ``mask_written`` and ``layers_written`` are the marks of its result, of its mask
+    and of the mask's layers, which no version before 0.2.0 wrote. ``mended`` says that the result
+    continues one that a person mended. ``facts`` are about the worker; they are there if they
+    differ from the facts of the rows before. Version 0.1.0 wrote no ``source`` and no
     ``made_with`` but ``identity``, a hash of the photo's files and settings.
 
     When a row is read, ``input`` and ``entry`` must be right; anything else of another shape is
@@ -59,6 +60,7 @@ class JournalRow(TypedDict):
     identity: NotRequired[str | None]
     written: NotRequired[Stamp | None]
     mask_written: NotRequired[Stamp | None]
+    layers_written: NotRequired[Stamp | None]
     mended: NotRequired[bool]
     facts: NotRequired[WorkerFacts]
 
@@ -90,6 +92,7 @@ _TYPES: dict[str, Any] = {
     "identity": str | None,
     "written": list[Any] | None,
     "mask_written": list[Any] | None,
+    "layers_written": list[Any] | None,
     "mended": bool,
     "facts": WorkerFacts,
 }

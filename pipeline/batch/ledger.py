@@ -29,6 +29,7 @@ from ..system.text import some
 from ..types import Status
 from . import made_with as made
 from .earlier import as_earlier, is_result_of, with_present_mask
+from .names import layers_name
 from .output.claims import LeftClaim, foreign_file, is_by_a_person, recover
 from .output.protocol import Output
 from .scan import PlannedPhoto
@@ -198,8 +199,9 @@ class Ledger:
         if before is None:
             self._release(self.journal.add(row))
             return entry
-        if row.get("mask_written") != before.get("mask_written"):
-            self.journal.update({**before, "mask_written": row.get("mask_written")})
+        beside = {key: row.get(key) for key in ("mask_written", "layers_written")}
+        if any(before.get(key) != recorded for key, recorded in beside.items()):
+            self.journal.update(cast("JournalRow", {**before, **beside}))
         return _naming_result(entry, before)
 
     def flush(self) -> None:
@@ -253,7 +255,7 @@ class Ledger:
             return None
         places = [PurePosixPath(place) for place in self._places(task)]
         if self.batch.save_masks:
-            places.append(task.mask_target)
+            places += [task.mask_target, layers_name(task.mask_target)]
         message = next(filter(None, map(self._standing.link, places)), None)
         if message is None:
             return None
@@ -408,10 +410,13 @@ class Ledger:
     ) -> bool:
         """Whether the report, or the files beside the result, lack what this run is asked for."""
         mask = row["entry"]["mask"]
-        mask_is_lost = mask is not None and not self._standing.exists(PurePosixPath(mask))
+        saved = [] if mask is None else [PurePosixPath(mask)]
+        if mask is not None and row.get("layers_written") is not None:
+            saved.append(layers_name(PurePosixPath(mask)))
+        is_lost = not all(map(self._standing.exists, saved))
         return (
             made.reports_more(earlier, self._made_with)
-            or (self.batch.save_masks and mask_is_lost)
+            or (self.batch.save_masks and is_lost)
             or (task.truth is not None and not is_same_file(task.truth, truth))
         )
 

@@ -2,7 +2,8 @@
 
 No target is an input, no two photos share a target, and nothing lands outside the output folder. A
 mask is named ``masks/<path>/a.png`` for ``a.jpg``, or ``a.jpg.png`` where the short name would not
-belong to one photo alone. ``pipeline.batch.sources`` says in which subfolder a result lies.
+belong to one photo alone; its layers are ``a.layers.png`` beside it. ``pipeline.batch.sources``
+says in which subfolder a result lies.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from ..system.confined import refuse_links
 
 #: Folder of saved masks in the output folder.
 MASKS = "masks"
+#: The end of the name of a mask's layers, in place of the mask's ``.png``.
+LAYERS = ".layers.png"
+#: Bytes of the longest name that disks allow.
+_LONGEST = 255
 
 #: Names in the output folder that no subfolder of results takes.
 RESERVED = {MASKS, PREVIEWS, "report.json", "report.csv", "report.html"}
@@ -86,9 +91,10 @@ def mask_names(
 ) -> list[PurePosixPath]:
     """Choose a different mask name for every photo.
 
-    A name is lengthened if another photo shares the stem, if another mask has it, or if a photo of
-    the folder ``masks`` is itself written there. Upper and lower case count as one, because many
-    disks treat them so. A mask that an earlier run saved keeps its name.
+    A name is lengthened if another photo shares the stem, if another mask or its layers have it, or
+    if a photo of the folder ``masks`` is itself written there. So it is if it ends as the names of
+    layers do: ``a.layers.png`` always belongs to ``a.png``. Upper and lower case count as one,
+    because many disks treat them so. A mask that an earlier run saved keeps its name.
 
     Args:
         photos: paths relative to the output folder.
@@ -101,13 +107,23 @@ def mask_names(
     given = [str(photo) for photo in photos]
     others = saved.keys() - set(given)
     names = _unique_masks([*given, *(str(PurePosixPath(name)) for name in others)])
-    taken = {str(mask).casefold() for mask in saved.values() if mask is not None}
+    masks = {str(mask).casefold() for mask in saved.values() if mask is not None}
+    taken = masks | {_layers_text(mask) for mask in masks}
     chosen = []
     for photo, name in zip(given, names, strict=False):
-        if (own := saved.get(photo)) is None and name.casefold() in taken:
+        own = saved.get(photo)
+        if own is not None and _layers_text(str(own).casefold()) not in masks:
+            chosen.append(own)
+            continue
+        if own is not None or {name.casefold(), _layers_text(name.casefold())} & taken:
             name = _mask_texts(photo)[1]
-        chosen.append(own or PurePosixPath(name))
+        chosen.append(PurePosixPath(name))
     return chosen
+
+
+def layers_name(mask: PurePosixPath) -> PurePosixPath:
+    """Return the name of a mask's layers in the output folder."""
+    return mask.with_name(_layers_text(mask.name))
 
 
 def possible_masks(photo: PurePosixPath | str) -> tuple[PurePosixPath, PurePosixPath]:
@@ -125,18 +141,28 @@ def _mask_texts(photo: str) -> tuple[str, str]:
     return f"{folder}{slash}{short}.png", f"{full}.png"
 
 
+def is_too_long(name: PurePosixPath) -> bool:
+    """Whether a file's name, without its folders, is longer than disks allow."""
+    return len(os.fsencode(name.name)) > _LONGEST
+
+
+def _layers_text(mask: str) -> str:
+    return f"{mask.removesuffix('.png')}{LAYERS}"
+
+
 def _unique_masks(photos: Sequence[str]) -> list[str]:
     results = {photo.casefold() for photo in photos}
     texts = [_mask_texts(photo) for photo in photos]
     full = [long for _, long in texts]
-    names = [short for short, _ in texts]
+    names = [long if short.casefold().endswith(LAYERS) else short for short, long in texts]
     while True:
         keys = [name.casefold() for name in names]
         count = Counter(keys)
         clashes = [
             i
             for i, (name, key) in enumerate(zip(names, keys, strict=True))
-            if name != full[i] and (count[key] > 1 or key in results)
+            if name != full[i]
+            and (count[key] > 1 or key in results or _layers_text(key) in results)
         ]
         if not clashes:
             return names

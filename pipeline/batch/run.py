@@ -33,6 +33,7 @@ from .engines.threads import Record, Threads
 from .journal import Journal
 from .ledger import Decided, Ledger
 from .memory_need import memory_note
+from .names import layers_name
 from .output.local import LocalOutput
 from .output.protocol import Output
 from .output.remote import RemoteOutput
@@ -421,6 +422,7 @@ def _output_names(plan: Plan) -> Iterator[PurePosixPath]:
     for photo in plan.photos:
         yield relative_name(plan.output, photo.target)
         yield relative_name(plan.output, photo.mask_target)
+        yield layers_name(photo.mask_name)
 
 
 def _shown_input(given: Location) -> str:

@@ -17,7 +17,7 @@ from ..storage.location import Location, RemotePath
 from . import own_masks
 from .find import Search, why_missing, without_repeats
 from .left_out import Exclusions
-from .names import InputPhoto, mask_names, possible_masks, refuse_collisions
+from .names import InputPhoto, layers_name, mask_names, possible_masks, refuse_collisions
 from .sources import KnownPhotos, name_photos, source_keys
 
 
@@ -146,7 +146,7 @@ def plan_run(
         )
         for photo, mask in zip(photos, names, strict=True)
     ]
-    _refuse_masks_on_results(planned)
+    _refuse_masks_on_results(planned, output)
     if own is not None:
         planned = _with_masks(planned, own, search)
     return Plan(tuple(planned), output, (*search.told, *search.unmissed), tuple(search.told))
@@ -300,11 +300,12 @@ def _refuse_overlap(given: Location, output: Location) -> None:
         )
 
 
-def _refuse_masks_on_results(photos: Sequence[PlannedPhoto]) -> None:
-    results = {photo.target for photo in photos}
+def _refuse_masks_on_results(photos: Sequence[PlannedPhoto], output: Location) -> None:
+    results = {photo.relative for photo in photos}
     for photo in photos:
-        if photo.mask_target in results:
-            raise UsageError(
-                f"the mask of {photo.source} would be written where a result goes, "
-                f"{photo.mask_target}: rename the folder masks"
-            )
+        for name in (photo.mask_name, layers_name(photo.mask_name)):
+            if name in results:
+                raise UsageError(
+                    f"the mask of {photo.source} would be written where a result goes, "
+                    f"{output / name}: rename the folder masks"
+                )

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import images
 from ..errors import (
@@ -40,10 +41,11 @@ from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..system.text import printable
 from ..system.unforeseen import is_want_of_memory, quoted, told, trace
-from ..types import Mask, Outcome, Photo, Status
+from ..types import Layer, Outcome, Photo, Status
 from .journal import row_line
 from .made_with import MadeWith, name_of
-from .output.claims import Claim, is_by_a_person, mask_key
+from .names import is_too_long, layers_name
+from .output.claims import Claim, is_by_a_person, layers_key, mask_key
 from .output.protocol import Output
 from .own_masks import OTHER_SHAPE
 from .settings import BatchSettings
@@ -54,8 +56,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Stamps of a photo's files in the output: of its result (``written``) and of its mask
-#: (``mask_written``), as a row of the journal has them.
+#: Stamps of a photo's files in the output: of its result (``written``), its mask (``mask_written``)
+#: and the mask's layers (``layers_written``), as a row of the journal has them.
 _Written = dict[str, Stamp | None]
 
 
@@ -109,9 +111,9 @@ class Task:
         }
 
     def earlier_files(self) -> dict[str, Stamp | None]:
-        """Return the stamps of the earlier run's result and mask, as a row holds them."""
+        """Return the stamps of the earlier run's result, mask and layers, as a row holds them."""
         row: Any = self.row or {}
-        return {key: row.get(key) for key in ("written", "mask_written")}
+        return {key: row.get(key) for key in ("written", "mask_written", "layers_written")}
 
     def mask_changed(self, recorded: Stamp | None) -> bool:
         """Whether the user's own mask is another one than a result was made with.
@@ -185,7 +187,7 @@ class _InProgress:
         """Return the claim of a file of this photo.
 
         Args:
-            photo: the photo's name, or its ``mask_key``.
+            photo: the photo's name, or its ``mask_key`` or ``layers_key``.
             name: the file's name in the output folder.
             ours: the key of the earlier row that holds the stamp of the file that it replaces.
         """
@@ -325,7 +327,7 @@ class Worker:
             outcome = self._write_previews(current, photo, outcome)
         with watch("write"):
             current.refuse_changed()
-            mask = self._write_mask(current, outcome)
+            outcome, mask = self._write_mask(current, outcome)
             outcome, output = self._write_photo(current, photo, outcome, task.target)
         outcome = replace(
             outcome,
@@ -346,20 +348,23 @@ class Worker:
         with local_copy(self.output.location(name)) as result:
             with watch("read"):
                 photo, original = self._read(result), self._read(source)
-                before = self._earlier_mask(earlier, photo)
+                before = self._earlier_layers(earlier, photo)
             removal = Removal.from_settings(self.remover.settings, task.add)
             outcome = self.remover.clean(photo, removal)
             if outcome.status is Status.FAILED:
                 raise UnwritableError(f"{name}: {outcome.reason}; the earlier result stays")
             output, mask = str(name), earlier["mask"]
             if outcome.result is not None and outcome.mask is not None:
-                whole = replace(outcome, mask=outcome.mask | before)
+                # What went earlier went for the reason that it had then.
+                layers = np.where(before, before, images.layers_of(outcome.mask, outcome.layers))
+                whole = replace(outcome, mask=layers != Layer.NONE, layers=layers)
                 with watch("preview"):
                     shown = original if original.size == photo.size else photo
                     whole = self._write_previews(current, shown, whole)
                 with watch("write"):
                     current.refuse_changed()
-                    mask = self._write_mask(current, whole) or mask
+                    whole, written_mask = self._write_mask(current, whole)
+                    mask = written_mask or mask
                     outcome, written = self._write_photo(current, photo, outcome, name)
                     output = written or output
                 outcome = replace(outcome, warnings=(*whole.warnings, *outcome.warnings))
@@ -372,15 +377,20 @@ class Worker:
         entry = report.photo_entry(task.name, outcome, output=output, mask=mask)
         return report.with_earlier(entry, earlier, task.add)
 
-    def _earlier_mask(self, earlier: Entry, photo: Photo) -> Mask:
-        """Return the saved mask of an earlier result; an empty one if there is none that fits."""
+    def _earlier_layers(self, earlier: Entry, photo: Photo) -> NDArray[np.uint8]:
+        """Return the layers of an earlier result's saved mask; none if no mask fits.
+
+        A mask without layers, of an earlier version, is of objects.
+        """
+        mask, layers = np.zeros(photo.size, bool), None
         if earlier["mask"] is not None:
-            with (
-                suppress(PhotoError, OSError),
-                local_copy(self.output.location(PurePosixPath(earlier["mask"]))) as file,
-            ):
-                return images.read_mask(file, photo.size, max_pixels=self.batch.max_pixels)
-        return np.zeros(photo.size, bool)
+            name = PurePosixPath(earlier["mask"])
+            with suppress(PhotoError, OSError), local_copy(self.output.location(name)) as file:
+                mask = images.read_mask(file, photo.size, max_pixels=self.batch.max_pixels)
+            location = self.output.location(layers_name(name))
+            with suppress(PhotoError, OSError), local_copy(location) as file:
+                layers = images.read_layers(file, photo.size)
+        return images.layers_of(mask, layers)
 
     def _own_mask(self, task: Task, photo: Photo) -> images.OwnMask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""
@@ -413,22 +423,47 @@ class Worker:
             )
         return outcome
 
-    def _write_mask(self, current: _InProgress, outcome: Outcome) -> str | None:
-        """Write the mask if masks are saved; returns its name in the output folder."""
+    def _write_mask(self, current: _InProgress, outcome: Outcome) -> tuple[Outcome, str | None]:
+        """Write the mask and its layers if masks are saved.
+
+        Returns:
+            The outcome, with a warning if no disk takes the layers' name, and the mask's name.
+        """
         if not self.batch.save_masks or outcome.mask is None or not outcome.holes:
-            return None
-        task = current.task
-        file = self.output.scratch_path(current.scratch_dir, task.mask_target)
+            return outcome, None
+        name, mask = current.task.mask_target, outcome.mask
+        layers = images.layers_of(mask, outcome.layers)
+        with self._writing(current, name, mask_key, "mask_written") as (file, placement):
+            images.write_mask(mask, file, placement=placement)
+        beside = layers_name(name)
+        if is_too_long(beside):
+            note = f"the layers of its mask are not saved: {beside.name} is too long a name"
+            return replace(outcome, warnings=(*outcome.warnings, note)), str(name)
+        with self._writing(current, beside, layers_key, "layers_written") as (file, placement):
+            images.write_layers(layers, file, placement=placement)
+        return outcome, str(name)
+
+    @contextmanager
+    def _writing(
+        self, current: _InProgress, name: PurePosixPath, key: Callable[[str], str], stamp: str
+    ) -> Iterator[tuple[Path, Placement]]:
+        """Yield file and placement of a file beside the result; it is claimed, and stamped after.
+
+        Args:
+            current: the photo.
+            name: the file's name in the output folder.
+            key: returns the key of the file's claim for a photo's name.
+            stamp: the key of a journal's row that holds the file's stamp.
+        """
+        file = self.output.scratch_path(current.scratch_dir, name)
 
         def claim(part: Path, _: Path) -> None:
-            mask = current.claim(mask_key(task.name), task.mask_target, "mask_written")
-            current.keep(self.output.claim(mask, part))
+            claimed = current.claim(key(current.task.name), name, stamp)
+            current.keep(self.output.claim(claimed, part))
 
-        with renamed_errors(file, f"{self.output}/{task.mask_target}"):
-            placement = replace(current.placement.undated(), before=claim)
-            images.write_mask(outcome.mask, file, placement=placement)
-        current.written["mask_written"] = self.output.stamp(task.mask_target)
-        return str(task.mask_target)
+        with renamed_errors(file, f"{self.output}/{name}"):
+            yield file, replace(current.placement.undated(), before=claim)
+        current.written[stamp] = self.output.stamp(name)
 
     def _write_photo(
         self, current: _InProgress, photo: Photo, outcome: Outcome, target: PurePosixPath

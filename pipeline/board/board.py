@@ -222,7 +222,9 @@ class Board:
         session.require_unchanged()
         settings = replace(
             self.opened.settings,
-            dilate=0,  # what is seen is removed; the page has its own control for widening
+            # What is seen is removed; the page has its own control for widening.
+            dilate=0,
+            along=(),
             route=route,
             probe=probe,
             compare=COMPARISONS if compare else (),

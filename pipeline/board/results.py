@@ -14,9 +14,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import images
 from ..batch.journal import Journal
-from ..batch.output.claims import CLAIMS, claim_name, claimed_stamps, mask_key
+from ..batch.names import is_too_long, layers_name
+from ..batch.output.claims import (
+    CLAIMS,
+    claim_name,
+    claimed_stamps,
+    layers_key,
+    mask_key,
+    waiting_layers,
+    waiting_mask,
+)
 from ..batch.output.links import refuse_links_in_output
 from ..batch.output.replaced import Version, versions
 from ..batch.sources import source_key
@@ -31,17 +43,18 @@ from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark
 from ..system import lock
 from ..system.atomic import Placement, copy_photo, remove_parts
 from ..system.confined import is_link, remove
-from ..types import Mask, Outcome, Pixels, Status
+from ..types import Layer, Mask, Outcome, Pixels, Status
 from .catalog import Item, Opened, is_inside
 from .run_folder import Records, combined, settings_of_result
 from .save import (
+    Beside,
     NewFiles,
     Standing,
     check_targets,
     keep_replaced,
     name_in,
     take_names,
-    temporary_mask,
+    temporary_beside,
     temporary_name,
 )
 from .session import Session
@@ -122,31 +135,63 @@ class _Change:
         self._copy(kept, part, target)
         return self._new(part, target)
 
-    def stage_mask(self, new: NewFiles, mask: Mask) -> NewFiles:
-        """Write a mask under a temporary name."""
-        part = self._mask_part()
-        with renamed_errors(part, new.mask_target):
+    def stage_mask(self, new: NewFiles, mask: Mask, layers: NDArray[np.uint8]) -> NewFiles:
+        """Write a mask and its layers under temporary names.
+
+        Where no disk takes the layers' name, the mask has none.
+        """
+        part = self._part_of(new.mask)
+        with renamed_errors(part, new.mask.target):
             images.write_mask(mask, part, placement=self._placement.undated())
-        return replace(new, mask_part=part)
+        new = replace(new, mask=replace(new.mask, part=part))
+        if is_too_long(name_in(self.output, new.layers.target)):
+            return new
+        part = self._part_of(new.layers)
+        with renamed_errors(part, new.layers.target):
+            images.write_layers(layers, part, placement=self._placement.undated())
+        return replace(new, layers=replace(new.layers, part=part))
+
+    def standing_layers(self, new: NewFiles) -> NDArray[np.uint8] | None:
+        """Return the layers of the standing mask, HW uint8; None if there are none that fit."""
+        path = new.layers.target
+        if is_link(path) or not is_inside(path, self.output.resolve()):
+            return None
+        try:
+            return images.read_layers(path, self.session.photo.size)
+        except UnreadableError:
+            return None
 
     def stage_kept_mask(self, new: NewFiles, version: Version) -> NewFiles:
-        """Copy the mask that stood with a kept result, unless it stands there still.
+        """Copy the mask that stood with a kept result, and its layers, unless they stand there.
 
-        If none stood with it, the board's or the run's own mask goes.
+        If none stood with it, the board's or the run's own go.
         """
-        wanted, row = _mask_of(version), version.row
-        if wanted is None:
-            had_none = row is None or row["entry"]["mask"] is None
-            drops = had_none and not is_link(new.mask_target) and self._owns(new.mask_target)
-            return replace(new, drops_mask=drops)
-        if content_hash(mark(new.mask_target)) == wanted:
-            return new
-        for kept in versions(self.output, name_in(self.output, new.mask_target)):
-            if content_hash(mark(kept.path)) == wanted:
-                part = self._mask_part()
-                self._copy(kept.path, part, new.mask_target)
-                return replace(new, mask_part=part)
-        return new
+        row, wanted = version.row, _mask_of(version)
+        had_none = wanted is None and (row is None or row["entry"]["mask"] is None)
+        mask = self._kept(new.mask, wanted, drops=had_none)
+        recorded = None if row is None else row.get("layers_written")
+        wanted = version.layers or content_hash(recorded)
+        # Beside another mask, the standing layers would say what is not so.
+        layers = self._kept(new.layers, wanted, drops=mask != new.mask)
+        return replace(new, mask=mask, layers=layers)
+
+    def _kept(self, beside: Beside, wanted: str | None, *, drops: bool) -> Beside:
+        """Return a file beside a kept result.
+
+        Args:
+            beside: the file.
+            wanted: the SHA-256 of the file that stood with the result; None if none is known.
+            drops: whether the standing one goes, if it is ours, where that one is not kept.
+        """
+        if content_hash(mark(beside.target)) == wanted:
+            return beside
+        for kept in versions(self.output, name_in(self.output, beside.target)):
+            if wanted is not None and content_hash(mark(kept.path)) == wanted:
+                part = self._part_of(beside)
+                self._copy(kept.path, part, beside.target)
+                return replace(beside, part=part)
+        is_ours = not is_link(beside.target) and self._owns(beside.target)
+        return replace(beside, drops=drops and is_ours)
 
     def reviewed_entry(self, new: NewFiles, outcome: Outcome) -> Entry:
         """Return the report's entry of a new result."""
@@ -154,7 +199,7 @@ class _Change:
             self.item.name,
             outcome,
             output=str(name_in(self.output, new.target)),
-            mask=None if new.mask_part is None else str(name_in(self.output, new.mask_target)),
+            mask=None if new.mask.part is None else str(name_in(self.output, new.mask.target)),
         )
         entry["reviewed"] = True
         return entry
@@ -186,15 +231,15 @@ class _Change:
             self._take_names_in_run(self.records, new, self._new_row(new, entry, row), outcome)
         for path in new.targets:
             self._written[path] = mark(path)
-        mask = None if new.mask_part is None else new.mask_target
-        return Decided(new.target, mask, entry, new.drops_mask)
+        mask = None if new.mask.part is None else new.mask.target
+        return Decided(new.target, mask, entry, new.mask.drops)
 
     def _take_names_in_run(
         self, records: Records, new: NewFiles, row: JournalRow, outcome: Outcome
     ) -> None:
         """Take the names, and tell previews, journal and report."""
         replaced = mark(new.target) if self._owns(new.target) else None
-        dropped = name_in(new.output, new.mask_target) if new.drops_mask else None
+        dropped = [name_in(new.output, each.target) for each in new.beside if each.drops]
         records.claim(row, replaced, dropped)
         try:
             take_names(new, mask_first=False)
@@ -217,10 +262,11 @@ class _Change:
         base = earlier or self.row
         row: dict[str, object] = {k: v for k, v in (base or {}).items() if k != "facts"}
         row |= {"input": self.item.name, "written": mark(new.part), "entry": entry}
-        if new.mask_part is not None:
-            row["mask_written"] = mark(new.mask_part)
-        elif new.drops_mask:
-            row["mask_written"] = None
+        for each in new.beside:
+            if each.part is not None:
+                row[each.stamp] = mark(each.part)
+            elif each.drops:
+                row[each.stamp] = None
         if base is None and self.records is not None and self.records.made_with is not None:
             row["made_with"] = self.records.made_with
         if earlier is None and (base is None or "source_mark" in base):
@@ -241,13 +287,19 @@ class _Change:
             ),
             None,
         )
-        return NewFiles(self.output, part, target, None, mask_target, obsolete)
+        mask = Beside(mask_target, "mask_written")
+        layers = Beside(_layers_target(self.item), "layers_written")
+        return NewFiles(self.output, part, target, mask, layers, obsolete)
 
-    def _mask_part(self) -> Path:
+    def _part_of(self, beside: Beside) -> Path:
+        """Return the temporary name of a file beside the result."""
+        output, photo = self.output, self.item.name
         if self.records is None:
-            part = temporary_name(cast(Path, self.item.mask_target), self.output)
+            part = temporary_name(beside.target, output)
         else:
-            part = temporary_mask(self.output, self.item.name)
+            is_mask = beside.stamp == "mask_written"
+            waiting = waiting_mask(output, photo) if is_mask else waiting_layers(output, photo)
+            part = temporary_beside(output, photo, waiting)
         return self._parts.enter_context(part)
 
     def _copy(self, kept: Path, part: Path, target: Path) -> None:
@@ -257,12 +309,14 @@ class _Change:
 
     def _owns(self, path: Path) -> bool:
         """Whether the board or a run wrote a file, and it is unchanged since."""
-        is_mask = path == self.item.mask_target
-        known = [self._written.get(path)]
+        known, recorded, key = [self._written.get(path)], "written", self.item.name
+        if path == self.item.mask_target:
+            recorded, key = "mask_written", mask_key(key)
+        elif path == _layers_target(self.item):
+            recorded, key = "layers_written", layers_key(key)
         if self.row is not None:
-            known.append(self.row.get("mask_written") if is_mask else self.row.get("written"))
+            known.append(cast("dict[str, Any]", self.row).get(recorded))
         if self.records is not None:
-            key = mask_key(self.item.name) if is_mask else self.item.name
             with suppress(OSError):
                 text = (self.output / CLAIMS / claim_name(key)).read_bytes()
                 known += claimed_stamps(text, key, name_in(self.output, path))
@@ -304,7 +358,11 @@ class Results:
         filled = session.require_fill()
         with self._changing(session) as change:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
-            new = change.stage_mask(new, filled.mask)
+            # Drawn anew, a pixel keeps its layer, and all others are of the object.
+            known = _over(change.standing_layers(new), outcome.layers)
+            if outcome.mask is not None:
+                outcome = replace(outcome, layers=images.layers_of(outcome.mask, known))
+            new = change.stage_mask(new, filled.mask, images.layers_of(filled.mask, known))
             entry = change.reviewed_entry(new, outcome)
             return change.finish(new, outcome, entry, replace_existing=replace_existing)
 
@@ -376,8 +434,8 @@ class Results:
             if version.row is None:
                 outcome = Outcome(Status.OK, PUT_BACK)
                 entry = change.reviewed_entry(new, outcome)
-                if content_hash(mark(new.mask_part or new.mask_target)) == _mask_of(version):
-                    entry["mask"] = str(name_in(new.output, new.mask_target))
+                if content_hash(mark(new.mask.part or new.mask.target)) == _mask_of(version):
+                    entry["mask"] = str(name_in(new.output, new.mask.target))
             else:
                 outcome = _pictures(session, version, new)
                 entry = version.row["entry"]
@@ -419,7 +477,11 @@ class Results:
             )
         session.require_unchanged()
         refuse_links_in_output(
-            output, [name_in(output, item.target), name_in(output, item.mask_target)]
+            output,
+            [
+                name_in(output, path)
+                for path in (item.target, item.mask_target, _layers_target(item))
+            ],
         )
         with self._lock, lock.folder_lock(output), ExitStack() as parts:
             _remove_parts(item, output)
@@ -518,15 +580,35 @@ def _mask_of(version: Version) -> str | None:
     return version.mask or content_hash(recorded)
 
 
+def _layers_target(item: Item) -> Path:
+    """Return the file of the layers of a photo's mask."""
+    mask = cast(Path, item.mask_target)
+    return mask.with_name(layers_name(PurePosixPath(mask.name)).name)
+
+
+def _over(
+    layers: NDArray[np.uint8] | None, below: NDArray[np.uint8] | None
+) -> NDArray[np.uint8] | None:
+    """Return layers, HW uint8, and where they say nothing, those below them."""
+    if layers is None or below is None:
+        return below if layers is None else layers
+    return np.where(layers != Layer.NONE, layers, below)
+
+
 def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:
-    """Return a kept result and its mask as an outcome, for the previews."""
+    """Return a kept result, its mask and its layers as an outcome, for the previews."""
     nothing = Outcome(Status.OK, "")
     if version.row is None or not version.row["entry"]["holes"]:
         return nothing
     try:
         result = images.read_photo(version.path, max_pixels=session.max_pixels).rgb
-        mask = session.read_mask(new.mask_part or new.mask_target)
+        mask = session.read_mask(new.mask.part or new.mask.target)
     except UnreadableError:
         return nothing
+    layers = None
+    if not new.layers.drops:
+        with suppress(UnreadableError):
+            path = new.layers.part or new.layers.target
+            layers = images.layers_of(mask, images.read_layers(path, session.photo.size))
     is_whole = result.shape[:2] == session.photo.size
-    return Outcome(Status.OK, "", result, mask) if is_whole else nothing
+    return Outcome(Status.OK, "", result, mask, layers) if is_whole else nothing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, fields, replace
 from io import StringIO
@@ -251,20 +251,18 @@ class Records:
         self.settings = settings_of_result(journal, name)
 
     def claim(
-        self, row: JournalRow, replaced: Stamp | None, dropped_mask: PurePosixPath | None = None
+        self, row: JournalRow, replaced: Stamp | None, dropped: Iterable[PurePosixPath] = ()
     ) -> None:
         """Leave a claim with the row that ``add`` will append.
 
         Args:
             row: the row.
             replaced: the stamp of the standing result if the board or a run wrote it.
-            dropped_mask: the name of the standing mask if it goes.
+            dropped: the names of the standing mask and layers that go.
         """
         name = PurePosixPath(str(row["entry"]["output"]))
-        dropped = None
-        if dropped_mask is not None:
-            dropped = dropped_mask, mark(self._folder / dropped_mask)
-        text = claim_text(self._name, name, row.get("written"), replaced, row, dropped)
+        marked = [(gone, mark(self._folder / gone)) for gone in dropped]
+        text = claim_text(self._name, name, row.get("written"), replaced, row, marked)
         placement = Placement(within=self._folder)
         with atomic_write(self._claim_file(), placement=placement) as file:
             file.write(text)

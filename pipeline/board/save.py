@@ -1,6 +1,6 @@
 """Give a result of the board its name: everything that can fail fails before a file is replaced.
 
-Result and mask are complete under other names before either takes its own. What they replace is
+Result, mask and layers are complete under other names before any takes its own. What they replace is
 kept first (``pipeline.batch.output.replaced``). In a run's folder a claim with the journal's row
 goes before them, so that a crash at any moment loses nothing (``pipeline.batch.output.claims``). An
 input is never a target.
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from ..batch.output.claims import CLAIMS, claim_name, made_from, waiting_mask
+from ..batch.output.claims import CLAIMS, claim_name, made_from
 from ..batch.output.replaced import keep
 from ..errors import ExistsError, UnwritableError
 from ..storage.stamp import content_hash, is_unchanged, mark
@@ -28,6 +28,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A file beside the result: its mask, or the mask's layers.
+
+    Attributes:
+        target: its name.
+        stamp: the key of a journal's row that holds its stamp.
+        part: the new file under a temporary name; None to leave the standing one.
+        drops: whether a file of ours stands under the name, and goes, because the result has none.
+    """
+
+    target: Path
+    stamp: Literal["mask_written", "layers_written"]
+    part: Path | None = None
+    drops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NewFiles:
     """Complete files that wait for their names.
 
@@ -35,27 +52,28 @@ class NewFiles:
         output: the output folder.
         part: the result under a temporary name.
         target: its name.
-        mask_part: the mask under a temporary name; None to leave the standing mask.
-        mask_target: its name.
+        mask: its mask.
+        layers: the mask's layers.
         obsolete: a file of ours that the result replaces under another name (``a.jpg.png`` by
             ``a.jpg``), if any.
-        drops_mask: whether a mask of ours stands under the mask's name, and goes, because the
-            result has none.
     """
 
     output: Path
     part: Path
     target: Path
-    mask_part: Path | None
-    mask_target: Path
+    mask: Beside
+    layers: Beside
     obsolete: Path | None = None
-    drops_mask: bool = False
+
+    @property
+    def beside(self) -> tuple[Beside, Beside]:
+        """The files beside the result, in the order in which they take their names."""
+        return self.mask, self.layers
 
     @property
     def targets(self) -> list[Path]:
         """The files that would be replaced."""
-        masks = [] if self.mask_part is None else [self.mask_target]
-        return [self.target, *masks]
+        return [self.target, *(each.target for each in self.beside if each.part is not None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +111,11 @@ def temporary_name(target: Path, output: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def temporary_mask(output: Path, photo: str) -> Iterator[Path]:
-    """Yield the name under which a mask waits beside its claim.
+def temporary_beside(output: Path, photo: str, part: Path) -> Iterator[Path]:
+    """Yield the name ``part`` under which a mask or its layers wait beside their claim.
 
     It is removed after the block unless the claim is still there, which ``claims.recover`` reads.
     """
-    part = waiting_mask(output, photo)
     try:
         yield part
     finally:
@@ -150,14 +167,14 @@ def check_targets(new: NewFiles, standing: Standing, source: Path, *, replace: b
 def keep_replaced(new: NewFiles, standing: Standing) -> None:
     """Keep the files that are about to be replaced.
 
-    A run can make its own unreviewed result again, and the mask with it, from the same photo; these
+    A run can make its own unreviewed result again, and its mask with it, from the same photo; these
     are kept in a limited number, everything else without a limit.
 
     Raises:
         UnwritableError: a file cannot be kept, so it must not be replaced.
     """
     row = standing.row
-    mask = content_hash(mark(new.mask_target))
+    mask, layers = (content_hash(mark(each.target)) for each in new.beside)
     results = [new.target] + ([new.obsolete] if new.obsolete else [])
     for path in results:
         is_described = row is not None and is_unchanged(path, row.get("written"))
@@ -167,37 +184,38 @@ def keep_replaced(new: NewFiles, standing: Standing) -> None:
             row if is_described else None,
             made_from(row) if is_described else None,
             mask=mask,
+            layers=layers,
         )
-    if new.mask_part is not None or new.drops_mask:
-        is_described = row is not None and is_unchanged(new.mask_target, row.get("mask_written"))
-        name = name_in(new.output, new.mask_target)
-        keep(new.output, name, None, made_from(row) if is_described else None)
+    for each in new.beside:
+        if each.part is not None or each.drops:
+            is_described = row is not None and is_unchanged(each.target, row.get(each.stamp))
+            name = name_in(new.output, each.target)
+            keep(new.output, name, None, made_from(row) if is_described else None)
 
 
 def take_names(new: NewFiles, *, mask_first: bool) -> None:
-    """Rename the new files, and remove a mask that the result does not have.
+    """Rename the new files, and remove a mask, or its layers, that the result does not have.
 
     Args:
         new: the new files.
-        mask_first: the mask takes its name first, so that a crash between the two loses no drawn
-            mask. With a claim the order is the other one: the claim knows the mask.
+        mask_first: mask and layers take their names first, so that a crash in between loses no
+            drawn mask. With a claim the order is the other one: the claim knows them.
 
     Raises:
         UnwritableError: the disk refuses.
     """
-    renames = [(new.part, new.target)]
-    if new.mask_part is not None:
-        renames.insert(0 if mask_first else 1, (new.mask_part, new.mask_target))
+    renames = [(each.part, each.target) for each in new.beside if each.part is not None]
+    renames.insert(len(renames) if mask_first else 0, (new.part, new.target))
     for part, target in renames:
         try:
             move(part, target, new.output)
         except OSError as error:
             raise unwritable(target, error) from error
-    if new.drops_mask:
+    for target in (each.target for each in new.beside if each.drops):
         try:
-            remove(new.mask_target, new.output)
+            remove(target, new.output)
         except OSError as error:
-            raise unwritable(new.mask_target, error) from error
+            raise unwritable(target, error) from error
 
 
 def name_in(output: Path, path: Path) -> PurePosixPath:

@@ -1,6 +1,7 @@
 """Photos and masks in and out of files: the names that the rest of the program uses."""
 
 from .carried import DROPPED
+from .layers import layers_of, read_layers, write_layers
 from .masks import (
     EITHER_WAY,
     EMPTY,
@@ -31,12 +32,15 @@ __all__ = [
     "SaveOptions",
     "Saved",
     "WriteResult",
+    "layers_of",
+    "read_layers",
     "read_mask",
     "read_own_mask",
     "read_photo",
     "refuse_no_mask",
     "save_outcome",
     "strip_photo",
+    "write_layers",
     "write_mask",
     "write_photo",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..types import Fidelity, HoleOutcome, Outcome, Probe, QualityFeatures
+import numpy as np
+
+from ..types import Fidelity, HoleOutcome, Layer, Outcome, Probe, QualityFeatures
 
 if TYPE_CHECKING:
     from .schema import Entry, FidelityEntry, HoleEntry, ProbeEntry
@@ -34,6 +36,7 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "reason": outcome.reason,
         "classes": {k: _round(v) for k, v in outcome.classes.items()},
         "hole_share": _round(outcome.hole_share),
+        "layers": _layers(outcome),
         "fidelity": _fidelity(outcome.fidelity),
         "residue": _round_known(outcome.residue),
         "left_outside": _round_known(outcome.left_outside),
@@ -65,7 +68,7 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         added: names of the added classes.
 
     Returns:
-        Both together: all classes and holes, the worse verdict, the worse metrics. A reviewed
+        Both together: all classes, layers and holes, the worse verdict, the worse metrics. A reviewed
         result in which nothing more was found stays reviewed.
     """
     before, now = _verdict(earlier), entry["status"]
@@ -87,6 +90,7 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         f"{earlier['reason']}",
         "classes": {**earlier["classes"], **entry["classes"]},
         "hole_share": _round(min(1.0, entry["hole_share"] + earlier["hole_share"])),
+        "layers": _added(_layers_in(earlier), _layers_in(entry)),
         "fidelity": fidelity,
         "residue": _highest(entry["residue"], earlier["residue"]),
         "left_outside": _highest(entry.get("left_outside"), earlier.get("left_outside")),
@@ -108,6 +112,28 @@ def _verdict(entry: Entry) -> str:
 
 def _highest(one: float | None, other: float | None) -> float | None:
     return max((value for value in (one, other) if value is not None), default=None)
+
+
+def _layers(outcome: Outcome) -> dict[str, float]:
+    """The share of the photo by layer, of those that have pixels."""
+    if outcome.layers is None:
+        # A mask alone is of objects.
+        share = 0.0 if outcome.mask is None else _round(outcome.mask.mean())
+        return {Layer.OBJECT.label: share} if share else {}
+    pixels = np.bincount(outcome.layers.ravel(), minlength=len(Layer))
+    shares = {layer.label: _round(pixels[layer] / outcome.layers.size) for layer in Layer if layer}
+    return {name: share for name, share in shares.items() if share}
+
+
+def _layers_in(entry: Entry) -> dict[str, float]:
+    """The layers of an entry; what versions before 0.2.0 removed are objects."""
+    share = entry["hole_share"]
+    return entry.get("layers", {Layer.OBJECT.label: share} if share else {})
+
+
+def _added(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    sums = {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
+    return {name: _round(min(1.0, share)) for name, share in sums.items()}
 
 
 def _fidelity(fidelity: Fidelity | None) -> FidelityEntry | None:

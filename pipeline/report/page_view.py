@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from ..config import REVIEW_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, REVIEW_RESIDUE, REVIEW_SCORE
 from ..system.stopwatch import sum_stages
+from ..types import LAYER_COLOURS, Layer
 from .ranking import STATUSES
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def photo_view(
         "truth": photo.get("truth"),
         "left_outside": photo.get("left_outside"),
         "leftovers": photo.get("leftovers", []),
+        "layers": _layers(photo),
         "reviewed": bool(photo.get("reviewed")),
         "holes": [{"score": None, "compare": {}, **h} for h in photo["holes"]],
         "seam": highest_seam(photo["holes"]),
@@ -75,6 +77,15 @@ def photo_view(
             if (link := address(name)) is not None
         ],
     }
+
+
+def _layers(photo: Entry) -> list[tuple[str, float, str]]:
+    """Name, share and colour of each layer, if more than objects was removed."""
+    layers = photo.get("layers", {})
+    if not set(layers) - {Layer.OBJECT.label}:
+        return []
+    colours = {layer.label: "#" + bytes(LAYER_COLOURS[layer]).hex() for layer in Layer}
+    return [(name, layers[name], colour) for name, colour in colours.items() if name in layers]
 
 
 def highest_seam(holes: Iterable[HoleEntry | ComparedEntry]) -> float | None:

@@ -25,7 +25,17 @@ from ..pixels import eight_bits, reduction, resize, scaled_size
 from ..storage.layout import PREVIEWS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.confined import remove
-from ..types import Box, HoleOutcome, Leftover, Mask, Outcome, Photo, Pixels
+from ..types import (
+    LAYER_COLOURS,
+    Box,
+    HoleOutcome,
+    Layer,
+    Leftover,
+    Mask,
+    Outcome,
+    Photo,
+    Pixels,
+)
 
 #: Kinds of previews. A photo may have any of them.
 KINDS = ("before", "mask", "after", *COMPARISONS)
@@ -34,9 +44,10 @@ LONGER_SIDE = 360
 #: JPEG quality. WebP is a quarter smaller but takes twenty times as long.
 QUALITY = 80
 
-#: The mask's colours, RGBA: the removed pixels, and the line around them, light inside and dark
-#: outside, so that it is visible on any picture; and the frame of what is left.
-TINT, LIGHT, DARK = (232, 28, 118, 110), (255, 255, 255, 255), (40, 0, 20, 200)
+#: How opaque the removed pixels are, each in its layer's colour; the colours, RGBA, of the line
+#: around them, light inside and dark outside, so that it is visible on any picture; and of the
+#: frame of what is left.
+OPACITY, LIGHT, DARK = 110, (255, 255, 255, 255), (40, 0, 20, 200)
 MARK = (255, 214, 0, 255)
 
 
@@ -59,7 +70,7 @@ def write(
     _write(place(output, name, "before"), _jpeg(photo.rgb), placement)
     if outcome.mask is None or not outcome.mask.any():
         return
-    drawn = _webp(draw_mask(outcome.mask, outcome.holes, outcome.leftovers))
+    drawn = _webp(draw_mask(outcome.mask, outcome.holes, outcome.leftovers, outcome.layers))
     _write(place(output, name, "mask"), drawn, placement)
     if outcome.result is not None:
         _write(place(output, name, "after"), _jpeg(outcome.result), placement)
@@ -91,7 +102,10 @@ def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
 
 
 def draw_mask(
-    mask: Mask, holes: Iterable[HoleOutcome] = (), leftovers: Iterable[Leftover] = ()
+    mask: Mask,
+    holes: Iterable[HoleOutcome] = (),
+    leftovers: Iterable[Leftover] = (),
+    layers: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the mask as a transparent overlay.
 
@@ -100,6 +114,8 @@ def draw_mask(
             too small to be seen.
         holes: in the report's order. Several holes get the numbers that the report gives them.
         leftovers: places where something is left; each gets a frame.
+        layers: HW uint8, a ``Layer`` for each pixel of the mask; None if all are of objects. A
+            pixel of the overlay has the colour of the layer that covers most of it.
 
     Returns:
         hw4 uint8 RGBA.
@@ -109,7 +125,9 @@ def draw_mask(
     # A hole that touches the photo's border has no line there.
     eroded = cv2.erode(inside, cross, borderType=cv2.BORDER_CONSTANT, borderValue=1.0)
     drawn = np.zeros((*inside.shape, 4), np.uint8)
-    drawn[inside > 0] = TINT
+    drawn[inside > 0] = tint(Layer.OBJECT)
+    if layers is not None:
+        _tint_layers(drawn, inside > 0, layers)
     drawn[(inside > 0) & (eroded == 0)] = LIGHT
     drawn[(cv2.dilate(inside, cross) > 0) & (inside == 0)] = DARK
     scale = inside.shape[1] / mask.shape[1]
@@ -121,6 +139,21 @@ def draw_mask(
             centre = (hole.box.x + hole.box.w / 2) * scale, (hole.box.y + hole.box.h / 2) * scale
             _draw_number(drawn, str(number), centre)
     return drawn
+
+
+def tint(layer: Layer) -> tuple[int, int, int, int]:
+    """The colour of a layer in the overlay, RGBA."""
+    return (*LAYER_COLOURS[layer], OPACITY)
+
+
+def _tint_layers(drawn: NDArray[np.uint8], inside: Mask, layers: NDArray[np.uint8]) -> None:
+    """Draw the removed pixels in the colours of their layers."""
+    known = [layer for layer in Layer if layer and (layers == layer).any()]
+    if not set(known) - {Layer.OBJECT}:
+        return
+    covered = [_reduce((layers == layer).view(np.uint8) * np.uint8(255)) for layer in known]
+    colours = np.array([tint(layer) for layer in known], np.uint8)
+    drawn[inside] = colours[np.argmax(covered, axis=0)][inside]
 
 
 def _draw_frame(drawn: NDArray[np.uint8], box: Box, scale: float) -> None:

@@ -82,7 +82,9 @@ class Entry(TypedDict):
 
     ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder.
     ``earlier_status`` is there if ``status`` is ``skipped``: the status that the run gave which
-    finished the photo; absent before version 0.2.0, as ``left_outside`` and ``leftovers`` are.
+    finished the photo; absent before version 0.2.0, as ``layers``, ``left_outside`` and
+    ``leftovers`` are. ``layers`` has shares of the photo by why they were removed
+    (``types.Layer.label``), without those that are empty.
     ``reviewed`` is there, and true, if a person saved the result at the mask board.
     """
 
@@ -94,6 +96,7 @@ class Entry(TypedDict):
     reason: str
     classes: dict[str, Number]
     hole_share: Number
+    layers: NotRequired[dict[str, Number]]
     fidelity: FidelityEntry | None
     residue: Number | None
     left_outside: NotRequired[Number | None]

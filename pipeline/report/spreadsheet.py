@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import COMPARISONS
+from ..config import ALONG, COMPARISONS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ PHOTO = (
     "reason",
     "classes",
     "hole_share",
+    *ALONG,
     "residue",
     "left_outside",
     "leftovers",
@@ -105,6 +106,7 @@ def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
     flat: dict[str, Any] = {
         **photo,
         "classes": " ".join(photo["classes"]),
+        **{k: photo.get("layers", {}).get(k) for k in ALONG},
         **{k: photo.get(k) for k in ("left_outside", "score")},
         "leftovers": len(photo.get("leftovers", [])),
         "warnings": "; ".join(photo["warnings"]),

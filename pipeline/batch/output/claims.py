@@ -6,14 +6,15 @@ claim behind. So the next attempt recognises its own file and refuses every othe
 it crashes there.
 
 A person's work cannot be made again, so the board's claim also holds the journal's row, and the new
-mask waits beside the claim until it takes its name. ``recover`` finishes such a save.
+mask and its layers wait beside the claim until they take their names. ``recover`` finishes such a
+save.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,7 +27,7 @@ from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system.atomic import remove_parts, unwritable
 from ...system.confined import is_link, move, remove
 from ...types import Status
-from ..names import possible_masks
+from ..names import layers_name, possible_masks
 from .replaced import keep
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 #: Folder of the claims in the output folder.
 CLAIMS = ".remove-objects-claims"
 
-#: Marks the claim of a mask; no file name can contain it.
-_MASK = "\0mask"
+#: Mark the claims of a mask and of its layers; no file name can contain them. With the keys of the
+#: journal's row that hold the stamps of these files.
+_MASK, _LAYERS = "\0mask", "\0layers"
+_STAMPS = {_MASK: "mask_written", _LAYERS: "layers_written"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Claim:
     """A file that is about to take its name.
 
     Attributes:
-        photo: the photo's name in the report, or its ``mask_key``.
+        photo: the photo's name in the report, or its ``mask_key`` or ``layers_key``.
         name: the file's name in the output folder.
         ours: the stamp of the file that the journal knows under this name.
         row: what the journal's row will say about the new file, as far as it is known.
@@ -63,7 +66,7 @@ class LeftClaim:
     """A claim that a killed run left.
 
     Attributes:
-        photo: the photo's name in the report, or its ``mask_key``.
+        photo: the photo's name in the report, or its ``mask_key`` or ``layers_key``.
         name: the name of its file, which stands in the output folder.
         row: what the journal's row would have said about it; a claim of the batch has no entry.
     """
@@ -93,6 +96,16 @@ def mask_key(photo: str) -> str:
     return photo + _MASK
 
 
+def layers_key(photo: str) -> str:
+    """Return the key under which the layers of a photo's mask are claimed."""
+    return photo + _LAYERS
+
+
+def claim_keys(photo: str) -> tuple[str, str, str]:
+    """Return the keys of all claims of a photo."""
+    return photo, mask_key(photo), layers_key(photo)
+
+
 def claim_name(photo: str) -> str:
     """Return the file name of a claim: a hash, so that no photo's name becomes part of a path."""
     return hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:32] + ".json"
@@ -103,23 +116,28 @@ def waiting_mask(folder: Path, photo: str) -> Path:
     return folder / CLAIMS / f"{claim_name(photo).removesuffix('.json')}.png"
 
 
+def waiting_layers(folder: Path, photo: str) -> Path:
+    """Return the file in which the board keeps the layers of the new mask, likewise."""
+    return folder / CLAIMS / layers_name(PurePosixPath(waiting_mask(folder, photo).name))
+
+
 def claim_text(
     photo: str,
     name: PurePosixPath,
     written: Stamp | None,
     replaced: Stamp | None,
     row: Mapping[str, Any] | None = None,
-    dropped_mask: tuple[PurePosixPath, Stamp | None] | None = None,
+    dropped: Iterable[tuple[PurePosixPath, Stamp | None]] = (),
 ) -> bytes:
     """Return the content of a claim.
 
     Args:
-        photo: the photo's name in the report, or its ``mask_key``.
+        photo: the photo's name in the report, or its ``mask_key`` or ``layers_key``.
         name: the result's name in the output folder.
         written: the stamp that the result will have.
         replaced: the stamp of the run's own file that it replaces, if any.
         row: what the journal's row will say about the result, as far as it is known.
-        dropped_mask: name and mark of the mask that goes, because the result has none.
+        dropped: names and marks of the mask and the layers that go, because the result has none.
     """
     claim: dict[str, Any] = {
         "input": photo,
@@ -129,8 +147,8 @@ def claim_text(
     }
     if row is not None:
         claim["row"] = dict(row)
-    if dropped_mask is not None:
-        claim["dropped_mask"] = [str(dropped_mask[0]), dropped_mask[1]]
+    if gone := [[str(name), recorded] for name, recorded in dropped]:
+        claim["dropped"] = gone
     return json.dumps(claim).encode()
 
 
@@ -191,19 +209,21 @@ def is_redundant(
     claim = left_claim(text, is_unchanged)
     if claim is None:
         return True
-    row: Mapping[str, Any] = rows.get(claim.photo.removesuffix(_MASK)) or {}
-    if claim.photo.endswith(_MASK):
-        return is_unchanged(claim.name, row.get("mask_written"))
+    photo, separator, what = claim.photo.partition("\0")
+    row: Mapping[str, Any] = rows.get(photo) or {}
+    stamp = _STAMPS.get(separator + what, "written")
     failed = (row.get("entry") or {}).get("status") == Status.FAILED.value
-    return not failed and is_unchanged(claim.name, row.get("written"))
+    if stamp == "written" and failed:
+        return False
+    return is_unchanged(claim.name, row.get(stamp))
 
 
 def recover(folder: Path, journal: Journal) -> list[str]:
     """Finish the board's saves that a crash cut short after the result had taken its name.
 
-    The claim's row is appended to the journal, and the mask that waits beside the claim takes its
-    name. A claim whose result never took its name changes nothing. The caller holds the folder's
-    lock.
+    The claim's row is appended to the journal, and mask and layers that wait beside the claim take
+    their names. A claim whose result never took its name changes nothing. The caller holds the
+    folder's lock.
 
     Args:
         folder: the output folder.
@@ -223,8 +243,8 @@ def recover(folder: Path, journal: Journal) -> list[str]:
         row: JournalRow = claim["row"]
         photo, result = row["input"], folder / claim["output"]
         if journal.rows.get(photo) != row and is_unchanged(result, claim.get("written")):
-            _place_mask(folder, row)
-            _drop_mask(folder, photo, claim.get("dropped_mask"))
+            _place_waiting(folder, row)
+            _drop(folder, photo, claim.get("dropped"))
             _discard_older_previews(folder, photo, result)
             was_complete = journal.complete
             journal.add(row)
@@ -237,16 +257,24 @@ def recover(folder: Path, journal: Journal) -> list[str]:
             result, None if known is None else known.get("written")
         ):
             _remove(file, folder)
-        _remove(waiting_mask(folder, photo), folder)
-    claims = folder / CLAIMS
-    if not claims.is_symlink():
-        remove_parts(claims, folder)
-        for mask in claims.glob("*.png"):
-            if not mask.with_suffix(".json").exists():  # killed before it left the claim
-                _remove(mask, folder)
-        with suppress(OSError):
-            claims.rmdir()  # fails unless it is empty
+        for waiting in (waiting_mask(folder, photo), waiting_layers(folder, photo)):
+            _remove(waiting, folder)
+    _tidy(folder)
     return finished
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a killed board left before it left its claim."""
+    claims = folder / CLAIMS
+    if claims.is_symlink():
+        return
+    remove_parts(claims, folder)
+    for waiting in claims.glob("*.png"):
+        claim_file = waiting.with_name(f"{waiting.name.partition('.')[0]}.json")
+        if not claim_file.exists():
+            _remove(waiting, folder)
+    with suppress(OSError):
+        claims.rmdir()  # fails unless it is empty
 
 
 def _claim_files(folder: Path) -> list[Path]:
@@ -291,34 +319,40 @@ def _remove(file: Path, folder: Path) -> None:
         remove(file, folder)
 
 
-def _place_mask(folder: Path, row: JournalRow) -> None:
-    """Let the mask that waits beside a claim take its name; it may have taken it already."""
-    waiting, name = waiting_mask(folder, row["input"]), row["entry"]["mask"]
-    digest = content_hash(row.get("mask_written"))
-    if name is None or not is_plain(name) or digest is None:
+def _place_waiting(folder: Path, row: JournalRow) -> None:
+    """Let mask and layers that wait beside a claim take their names; they may have them already."""
+    photo, saved = row["input"], row["entry"]["mask"]
+    if saved is None or not is_plain(saved):
         return
-    target = folder / name
-    if content_hash(mark(waiting)) != digest:
-        return
-    keep(folder, PurePosixPath(name), None, None)
-    try:
-        move(waiting, target, folder)
-    except OSError as error:
-        raise unwritable(target, error) from error
-
-
-def _drop_mask(folder: Path, photo: str, dropped: Any) -> None:
-    """Move a mask that a claim says goes to the replaced files; it may have gone already."""
-    try:
-        name, recorded = PurePosixPath(dropped[0]), dropped[1]
-    except (TypeError, IndexError, KeyError):
-        return
-    target = folder / name
-    if name not in possible_masks(photo) or is_link(target):
-        return
-    if isinstance(recorded, list) and is_unchanged(target, recorded):
+    mask = PurePosixPath(saved)
+    for waiting, name, recorded in (
+        (waiting_mask(folder, photo), mask, row.get("mask_written")),
+        (waiting_layers(folder, photo), layers_name(mask), row.get("layers_written")),
+    ):
+        digest, target = content_hash(recorded), folder / name
+        if digest is None or content_hash(mark(waiting)) != digest:
+            continue
         keep(folder, name, None, None)
-        _remove(target, folder)
+        try:
+            move(waiting, target, folder)
+        except OSError as error:
+            raise unwritable(target, error) from error
+
+
+def _drop(folder: Path, photo: str, dropped: Any) -> None:
+    """Move files that a claim says go to the replaced files; they may have gone already."""
+    masks = possible_masks(photo)
+    own = {str(name) for mask in masks for name in (mask, layers_name(mask))}
+    for pair in dropped if isinstance(dropped, list) else []:
+        try:
+            name, recorded = pair
+        except (TypeError, ValueError):
+            continue
+        if not isinstance(name, str) or name not in own or is_link(folder / name):
+            continue
+        if isinstance(recorded, list) and is_unchanged(folder / name, recorded):
+            keep(folder, PurePosixPath(name), None, None)
+            _remove(folder / name, folder)
 
 
 def foreign_file(target: object, *, is_known: bool = True) -> str:

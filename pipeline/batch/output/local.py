@@ -23,6 +23,7 @@ from .claims import (
     CLAIMS,
     Claim,
     LeftClaim,
+    claim_keys,
     claim_name,
     claim_text,
     claimed_stamps,
@@ -30,7 +31,6 @@ from .claims import (
     is_redundant,
     left_claim,
     made_from,
-    mask_key,
 )
 from .links import refuse_links_in_output
 
@@ -161,7 +161,7 @@ class LocalOutput:
     def release(self, photos: Iterable[str]) -> None:
         """Remove the claims of photos and of their masks."""
         for photo in photos:
-            for key in (photo, mask_key(photo)):
+            for key in claim_keys(photo):
                 with suppress(OSError, UnwritableError):
                     remove(self._claim_file(key), self.folder)
 

@@ -31,6 +31,7 @@ from .claims import (
     CLAIMS,
     Claim,
     LeftClaim,
+    claim_keys,
     claim_name,
     claim_text,
     claimed_stamps,
@@ -38,7 +39,6 @@ from .claims import (
     is_redundant,
     left_claim,
     made_from,
-    mask_key,
 )
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class RemoteOutput:
         return self.folder / CLAIMS / claim_name(photo)
 
     def _drop_claim(self, photo: str) -> None:
-        for key in (photo, mask_key(photo)):
+        for key in claim_keys(photo):
             with suppress(PhotoError):  # a leftover claim does no harm
                 self._claim_file(key).delete()
 

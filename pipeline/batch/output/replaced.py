@@ -45,12 +45,14 @@ class Version:
         made_from: SHA-256 of the photo from which a run can make it again; None for a result that
             a person made or changed.
         mask: SHA-256 of the mask that stood beside a result when it was kept, if there was one.
+        layers: likewise of the mask's layers.
     """
 
     path: Path
     row: JournalRow | None
     made_from: str | None
     mask: str | None = None
+    layers: str | None = None
 
     def is_like(self, digest: str) -> bool:
         """Whether the version's name begins like this SHA-256, so that it is hardly another."""
@@ -64,6 +66,7 @@ def keep(
     made_from: str | None,
     *,
     mask: str | None = None,
+    layers: str | None = None,
 ) -> Path | None:
     """Keep the file that stands under a name and is about to be replaced.
 
@@ -76,6 +79,7 @@ def keep(
         row: the journal's row that describes the file, if it is a result.
         made_from: see ``Version``.
         mask: likewise.
+        layers: likewise.
 
     Returns:
         The kept file; None if no file stands under the name.
@@ -102,7 +106,7 @@ def keep(
     _link_or_copy(standing, place, folder)
     text = place.with_name(f"{place.name}.json")
     with atomic_write(text, durable=False, placement=Placement(within=folder)) as file:
-        file.write(version_text(row, made_from, mask))
+        file.write(version_text(row, made_from, mask, layers))
     # The newest name says when a file was replaced last, so the older names of this one go.
     others = [version for version in existing if version not in same]
     for version in [*same, *superseded([*others, Version(place, row, made_from)])]:
@@ -123,8 +127,8 @@ def versions(folder: Path, name: PurePosixPath) -> list[Version]:
     for path in files:
         if is_note(path.name) or path.name.startswith("."):
             continue
-        row, made_from, mask = read_version(_content(path.with_name(f"{path.name}.json")))
-        found.append(Version(path, row, made_from, mask))
+        text = _content(path.with_name(f"{path.name}.json"))
+        found.append(Version(path, *read_version(text)))
     return found
 
 
@@ -191,27 +195,34 @@ def is_note(name: str) -> bool:
     return name.endswith(".json") and _KEPT_JSON.fullmatch(name.rpartition("/")[2]) is None
 
 
-def version_text(row: JournalRow | None, made_from: str | None, mask: str | None = None) -> bytes:
-    """Return the content of a version's JSON file."""
-    content = {"row": row, "made_from": made_from, "mask": mask}
+def version_text(
+    row: JournalRow | None,
+    made_from: str | None,
+    mask: str | None = None,
+    layers: str | None = None,
+) -> bytes:
+    """Return the content of a version's JSON file, see ``Version``."""
+    content = {"row": row, "made_from": made_from, "mask": mask, "layers": layers}
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
-def read_version(text: bytes) -> tuple[JournalRow | None, str | None, str | None]:
-    """Parse a version's JSON file; damage means that nothing is known, so that it is kept."""
+def read_version(text: bytes) -> tuple[JournalRow | None, str | None, str | None, str | None]:
+    """Parse a version's JSON file; damage means that nothing is known, so that it is kept.
+
+    Returns:
+        ``row``, ``made_from``, ``mask`` and ``layers`` of a ``Version``.
+    """
     from ...report.schema import is_entry
 
     try:
         content: Any = json.loads(text.decode("utf-8", "surrogateescape"))
-        row, made_from, mask = content["row"], content["made_from"], content.get("mask")
+        row = content["row"]
+        hashes = content["made_from"], content.get("mask"), content.get("layers")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None, None, None
+        return None, None, None, None
     is_row = isinstance(row, dict) and is_entry(row.get("entry"))
-    return (
-        row if is_row else None,
-        made_from if isinstance(made_from, str) else None,
-        mask if isinstance(mask, str) else None,
-    )
+    made_from, mask, layers = (each if isinstance(each, str) else None for each in hashes)
+    return row if is_row else None, made_from, mask, layers
 
 
 def _link_or_copy(standing: Path, place: Path, folder: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_mask_shows_a_line_of_one_pixel_and_has_a_rim() -> None:
     mask = np.zeros((100, 100), bool)
     mask[40:60, 40:60] = True
     drawn = previews.draw_mask(mask)
-    assert tuple(drawn[50, 50]) == previews.TINT
+    assert tuple(drawn[50, 50]) == previews.tint(Layer.OBJECT)
     assert tuple(drawn[50, 40]) == previews.LIGHT
     assert tuple(drawn[50, 39]) == previews.DARK
     assert not drawn[50, 38].any()

@@ -1,7 +1,7 @@
 """Give a result of the board its name: everything that can fail fails before a file is replaced.
 
-Result, mask and layers are complete under other names before any takes its own. What they replace is
-kept first (``pipeline.batch.output.replaced``). In a run's folder a claim with the journal's row
+Result, mask and layers are complete under other names before one takes its own. What they replace
+is kept first (``pipeline.batch.output.replaced``). In a run's folder a claim with the journal's row
 goes before them, so that a crash at any moment loses nothing (``pipeline.batch.output.claims``). An
 input is never a target.
 """

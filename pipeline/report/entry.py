@@ -68,8 +68,8 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         added: names of the added classes.
 
     Returns:
-        Both together: all classes, layers and holes, the worse verdict, the worse metrics. A reviewed
-        result in which nothing more was found stays reviewed.
+        Both together: all classes, layers and holes, the worse verdict, the worse metrics. A
+        reviewed result in which nothing more was found stays reviewed.
     """
     before, now = _verdict(earlier), entry["status"]
     worse = max((before, now), key=("unchanged", "ok", "review").index)

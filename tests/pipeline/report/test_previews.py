@@ -15,7 +15,16 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError
 from remove_objects.pipeline.report import previews
-from remove_objects.pipeline.types import Box, HoleOutcome, Outcome, Photo, Route, Routing, Status
+from remove_objects.pipeline.types import (
+    Box,
+    HoleOutcome,
+    Layer,
+    Outcome,
+    Photo,
+    Route,
+    Routing,
+    Status,
+)
 from tests.support.pages import outcome
 from tests.support.scenes import scene
 

@@ -1,14 +1,14 @@
 """Photos below an input, in a local folder or a remote one, by the same rules.
 
-A photo has a suffix that the program knows. Hidden files, previews of earlier reports, outputs of
-earlier runs below an input, folders of thumbnails and trash (``left_out``) and the folders to leave
-out are not searched. What is passed over is counted (``passed_over``).
+A photo has a suffix that the program knows. Hidden files, previews and saved masks of earlier runs,
+outputs of earlier runs below an input, folders of thumbnails and trash (``left_out``) and the
+folders to leave out are not searched. What is passed over is counted (``passed_over``).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -29,6 +29,8 @@ class Search:
         leave_out: folders that are not searched.
         key_of: returns the key of a file, see ``sources.source_keys``.
         exclusions: the patterns of ``--exclude``.
+        masks_of: returns the names of the masks, and of their layers, that earlier runs saved in a
+            given folder that is their output.
         told: sentences about what somebody may miss, which the terminal shows too.
         unmissed: sentences about files that nobody misses.
     """
@@ -36,6 +38,7 @@ class Search:
     leave_out: Sequence[Location]
     key_of: Callable[[Location], str]
     exclusions: Exclusions = field(default_factory=lambda: Exclusions(()))
+    masks_of: Callable[[Location], Collection[str]] = lambda _: ()
     told: list[str] = field(default_factory=list)
     unmissed: list[str] = field(default_factory=list)
     _files: PassedOver = field(default_factory=PassedOver)
@@ -98,10 +101,11 @@ class Search:
 
     def _local(self, given: Path) -> Iterator[InputPhoto]:
         passed = PassedOver()
+        masks = self.masks_of(given) if (given / JOURNAL_NAME).is_file() else ()
         for folder, below, files in self._walk(given, passed):
             for name in files:
                 relative = below / name
-                if self._is_wanted(str(relative), passed):
+                if str(relative) not in masks and self._is_wanted(str(relative), passed):
                     path = folder / name
                     yield _photo(path, relative, given, self.key_of(path))
         self._tell(given, passed)
@@ -162,12 +166,15 @@ class Search:
         skipped = [place for place in self.leave_out if isinstance(place, RemotePath)]
         runs = _run_folders(files)
         self._tell_of_runs(given, runs, skipped)
+        masks = self.masks_of(given) if "" in runs else ()
         for name, source in _searched(files, skipped, runs):
             if not is_plain_name(name):
                 impossible += bool(name.strip("/"))
             elif folder := _system_folder(name, given.name):
                 system.add(folder)
-            elif not _is_hidden(name) and self._is_wanted(name, passed):
+            elif _is_hidden(name) or name in masks:
+                continue
+            elif self._is_wanted(name, passed):
                 yield _photo(source, PurePosixPath(name), given, self.key_of(source))
         passed.system = len(system)
         if impossible:

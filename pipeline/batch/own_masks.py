@@ -5,7 +5,8 @@ Of the photo ``rome/a.jpg`` these are masks, in a folder of masks that has its t
 ``rome/a_mask.png``, ``a-mask.png``, ``a_mask001.png`` (LaMa), ``mask_a.png``. Any format that is
 read will do. Upper and lower case count as one where that leaves no doubt, Unicode's spellings
 always.
-A single file is the mask of every photo of its shape.
+A single file is the mask of every photo of its shape. The layers of a saved mask
+(``a.layers.png`` beside ``a.png``) are the mask of nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..storage.layout import JOURNAL_NAME
 from ..storage.location import Location, RemotePath, is_plain_name
 from ..system.text import all_of, some
 from .left_out import is_system_folder
-from .names import InputPhoto, folded
+from .names import InputPhoto, folded, layers_name
 from .passed_over import UNREAD_PICTURE, kind_of
 
 if TYPE_CHECKING:
@@ -243,8 +244,9 @@ def tell_apart(
 ) -> tuple[list[InputPhoto], OwnMasks]:
     """Separate photos from masks, where a folder holds both: a mask is never cleaned as a photo.
 
-    There a mask has a name such as ``a_mask.png``, ``a.jpg.png`` or ``mask.png``; every other file
-    is a photo. Beside the one mask for all photos other masks may lie, which nobody uses.
+    There a mask has a name such as ``a_mask.png``, ``a.jpg.png`` or ``mask.png``, and may have its
+    layers beside it; every other file is a photo. Beside the one mask for all photos other masks
+    may lie, which nobody uses.
 
     Args:
         photos: the photos that were found, masks among them.
@@ -262,13 +264,26 @@ def tell_apart(
     found = {photo.key for photo in photos}
     keyed = [(key_of(mask.file), mask) for mask in masks.files]
     shared = {key: mask for key, mask in keyed if key in found}
-    if not shared:
-        return list(photos), masks
     is_mask = _mask_test(shared.values())
-    are_masks = {key for key, mask in shared.items() if is_mask(mask)}
-    _refuse_same_stems([mask for key, mask in shared.items() if key not in are_masks], masks.place)
-    files = tuple(mask for key, mask in keyed if key in are_masks or key not in shared)
-    return [photo for photo in photos if photo.key not in are_masks], replace(masks, files=files)
+    are_masks = {key for key, mask in keyed if key not in shared or is_mask(mask)}
+    is_layers = _layers_test([mask for key, mask in keyed if key in are_masks])
+    are_layers = {key for key, mask in keyed if is_layers(mask)}
+    others = {key: mask for key, mask in shared.items() if key not in are_masks | are_layers}
+    _refuse_same_stems(others.values(), masks.place)
+    files = tuple(mask for key, mask in keyed if key in are_masks - are_layers)
+    photos = [photo for photo in photos if photo.key not in are_masks | are_layers]
+    return photos, replace(masks, files=files)
+
+
+def _layers_test(masks: Iterable[MaskFile]) -> Callable[[MaskFile], bool]:
+    """Return whether a file is the layers of one of the masks, by its name."""
+    names = (folded(mask.name) for mask in masks)
+    layers = {str(layers_name(PurePosixPath(name))) for name in names if name.endswith(".png")}
+
+    def test(file: MaskFile) -> bool:
+        return folded(file.name) in layers
+
+    return test
 
 
 def _without_masks(
@@ -288,6 +303,8 @@ def _without_masks(
         for key, file in files.items()
         if is_mask(file) and (is_beside(file) or not _is_of_camera(file.name))
     }
+    is_layers = _layers_test(file for key, file in files.items() if key in idle)
+    idle |= {key for key, file in files.items() if is_layers(file)}
     names = tuple(str(photo.relative) for photo in photos if photo.key in idle)
     return [photo for photo in photos if photo.key not in idle], replace(
         masks, notes=tuple(_told_of_idle(names))

@@ -237,8 +237,9 @@ def _plan(
 
     def known(folder: Location) -> KnownPhotos:
         output = open_output(folder)
-        journals.append(output.journal())
-        return KnownPhotos.of(journals[0].rows, output.left_claims())
+        journal = output.journal()
+        journals.append(journal)
+        return KnownPhotos.of(journal.rows, output.left_claims())
 
     plan = plan_run(
         locations,

@@ -89,7 +89,7 @@ def plan_run(
     """Plan the run over files and folders, which are searched recursively.
 
     Hidden files, the output folder, ``exclude``, folders of thumbnails and trash, and the previews
-    of any earlier report are not searched. Links to folders are not followed.
+    and saved masks of any earlier run are not searched. Links to folders are not followed.
     ``pipeline.batch.sources`` says where the results of several source folders lie.
 
     Args:
@@ -121,7 +121,12 @@ def plan_run(
         without_photos.append(masks)
     for folder in (*exclude, *([masks] if masks else ())):
         _refuse_results_among(folder, output)
-    search = Search((output, *without_photos), source_keys(), Exclusions(patterns))
+
+    def masks_of(folder: Location) -> set[str]:
+        saved = filter(None, _saved_masks(known(folder)).values())
+        return {str(name) for mask in saved for name in (mask, layers_name(mask))}
+
+    search = Search((output, *without_photos), source_keys(), Exclusions(patterns), masks_of)
     earlier = known(output)
     found, own = _find_all(inputs, listed, search), None
     if masks is not None:

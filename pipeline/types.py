@@ -61,7 +61,7 @@ LAYER_COLOURS: dict[Layer, tuple[int, int, int]] = {
     Layer.NONE: (0, 0, 0),
     Layer.OBJECT: (232, 28, 118),
     Layer.SHADOW: (40, 60, 215),
-    Layer.REFLECTION: (0, 225, 215),
+    Layer.REFLECTION: (90, 255, 255),
 }
 
 

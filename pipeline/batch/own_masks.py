@@ -260,7 +260,7 @@ def tell_apart(
         UsageError: names do not tell which file is the mask: ``a.jpg`` beside ``a.png``.
     """
     if masks.is_file:
-        return _without_masks(photos, masks, key_of(masks.place))
+        return _without_masks(photos, masks, key_of)
     found = {photo.key for photo in photos}
     keyed = [(key_of(mask.file), mask) for mask in masks.files]
     shared = {key: mask for key, mask in keyed if key in found}
@@ -287,13 +287,17 @@ def _layers_test(masks: Iterable[MaskFile]) -> Callable[[MaskFile], bool]:
 
 
 def _without_masks(
-    photos: Sequence[InputPhoto], masks: OwnMasks, key: str
+    photos: Sequence[InputPhoto], masks: OwnMasks, key_of: Callable[[Location], str]
 ) -> tuple[list[InputPhoto], OwnMasks]:
     """Return the photos that are neither the mask for all nor named as the mask of one.
 
     A JPEG is named so only if the photo lies beside it: it may show somebody with a mask.
     """
-    photos = [p for p in photos if p.key != key and not _is_same_file(p.source, masks.place)]
+    place = masks.place
+    keys = {key_of(place)}
+    if place.parent is not None:
+        keys.add(key_of(place.parent / layers_name(PurePosixPath(place.name))))
+    photos = [p for p in photos if p.key not in keys and not _is_same_file(p.source, place)]
     files = {
         photo.key: MaskFile.of(photo.source, f"{photo.root}/{photo.relative}") for photo in photos
     }

@@ -280,7 +280,9 @@ def test_a_dry_run_writes_masks_and_report_only(photos: Path, tmp_path: Path) ->
     out = tmp_path / "out"
     result = remove_folder([photos], Settings(), batch(out, dry_run=True, save_masks=True))
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png")) == [
+        "masks/deep/edge.layers.png",
         "masks/deep/edge.png",
+        "masks/middle.layers.png",
         "masks/middle.png",
     ]
     assert all(p["output"] is None for p in result.photos)

@@ -51,7 +51,7 @@ def test_a_row_names_the_files_that_were_written(photos: Path) -> None:
     task, entry = bench.tasks["middle.png"], row["entry"]
     assert set(row) == {
         *("input", "entry", "source", "source_mark", "given_marks"),
-        *("made_with", "settings", "written", "mask_written"),
+        *("made_with", "settings", "written", "mask_written", "layers_written"),
     }
     assert (row["input"], entry["input"]) == ("middle.png", "middle.png")
     assert row["source"] == str(photos / "middle.png")
@@ -86,7 +86,9 @@ def test_a_dry_run_writes_masks_and_previews_only(photos: Path) -> None:
     bench = Bench(photos, save_masks=True, dry_run=True)
     rows = [bench.row(name) for name in bench.tasks]
     assert sorted(p.relative_to(bench.out).as_posix() for p in bench.out.rglob("*.png")) == [
+        "masks/deep/edge.layers.png",
         "masks/deep/edge.png",
+        "masks/middle.layers.png",
         "masks/middle.png",
     ]
     assert all(row["entry"]["output"] is None and row["written"] is None for row in rows)
@@ -168,5 +170,6 @@ def test_a_failed_try_keeps_the_stamps_of_the_earlier_result(photos: Path) -> No
     (photos / "middle.png").write_bytes(b"no picture")
     failed = first.worker(again)
     assert failed["entry"]["status"] == "failed"
-    assert (failed["written"], failed["mask_written"]) == (row["written"], row["mask_written"])
+    for stamp in ("written", "mask_written", "layers_written"):
+        assert failed[stamp] == row[stamp] is not None
     assert failed["source_mark"] != row["source_mark"]

@@ -22,7 +22,7 @@ from tools.faults.points import at_points, die_at, ended, start
 
 pytestmark = pytest.mark.slow
 
-PHOTO, MASK = "b.jpg", "masks/b.png"
+PHOTO, MASK, LAYERS = "b.jpg", "masks/b.png", "masks/b.layers.png"
 DECISIONS: dict[str, Callable[[Board], object]] = {
     "save": lambda board: board.save(PHOTO),
     "restore": lambda board: board.restore(PHOTO),
@@ -36,10 +36,12 @@ DECISIONS: dict[str, Callable[[Board], object]] = {
 RANDOM = re.compile(r"[0-9a-f]{16,}|\d{8}T\d{6}\.\d+")
 
 
-def standing(run: Path) -> tuple[bytes, bytes | None]:
-    """Result and mask that stand in a folder."""
-    mask = run / MASK
-    return (run / PHOTO).read_bytes(), mask.read_bytes() if mask.exists() else None
+def standing(run: Path) -> tuple[bytes, bytes | None, bytes | None]:
+    """Result, mask and layers that stand in a folder."""
+    mask, layers = (
+        path.read_bytes() if path.exists() else None for path in (run / MASK, run / LAYERS)
+    )
+    return (run / PHOTO).read_bytes(), mask, layers
 
 
 class Killed:
@@ -54,8 +56,8 @@ class Killed:
         run.rename(self.whole)
         self.before = self.files()
 
-    def files(self) -> tuple[bytes, bytes | None]:
-        """Result and mask of the run."""
+    def files(self) -> tuple[bytes, bytes | None, bytes | None]:
+        """Result, mask and layers of the run."""
         return standing(self.whole)
 
     def attempt(
@@ -108,7 +110,7 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
     made = killed.points(decide, tmp_path / "log")
     assert made == as_the_board
     done = standing(run)
-    assert (done[1] is not None) == (has_mask)
+    assert (done[1] is not None) == (done[2] is not None) == has_mask
     if name == "save":
         order = [
             made.index(what)
@@ -116,6 +118,7 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
                 f"os.rename {CLAIMS}/*.json",
                 f"os.rename {PHOTO}",
                 f"os.rename {MASK}",
+                f"os.rename {LAYERS}",
                 "os.rename report_files/*-after.jpeg",
                 "open .remove-objects-journal.jsonl",
                 f"os.remove {CLAIMS}/*.json",
@@ -126,8 +129,8 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
     for number in range(len(made)):
         assert killed.attempt(decide, die_at(number)) == -signal.SIGKILL, made[number]
         reopened = Board(run_folder.open_run(run))
-        result, mask = standing(run)
-        assert (result, mask) in (killed.before, done), made[number]
+        result, mask, layers = standing(run)
+        assert (result, mask, layers) in (killed.before, done), made[number]
         entry = dict(reopened.sessions.find(PHOTO).entry or {})
         reviewed = bool(entry.get("reviewed"))
         if done != killed.before:
@@ -153,5 +156,5 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
         # an interrupted run, which reports its photos as its own.
         assert later[PHOTO]["status"] in ("skipped", entry["status"]), made[number]
         assert bool(later[PHOTO].get("reviewed")) == reviewed, made[number]
-        assert standing(run) == (result, mask)
+        assert standing(run) == (result, mask, layers)
     killed.board.close()

@@ -2,10 +2,24 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from remove_objects.pipeline.report.entry import photo_entry
+import numpy as np
+import pytest
+
+from remove_objects.pipeline.report.entry import photo_entry, with_earlier
 from remove_objects.pipeline.report.files import write_json
-from remove_objects.pipeline.types import Box, HoleOutcome, Outcome, Probe, Route, Routing, Status
+from remove_objects.pipeline.types import (
+    Box,
+    HoleOutcome,
+    Layer,
+    Outcome,
+    Probe,
+    Route,
+    Routing,
+    Status,
+)
+from tests.support.pages import entry
 
 
 def hole(seam: float | None = 1.0, psnr: float = 25.0, lpips: float | None = 0.1) -> HoleOutcome:
@@ -27,3 +41,40 @@ def test_the_report_is_json_with_odd_names_and_numbers(tmp_path: Path) -> None:
     assert [p["input"] for p in report["photos"]] == sorted(names)
     assert report["photos"][0]["holes"][0]["seam"] is None
     assert report["photos"][0]["holes"][0]["box"] == [1, 2, 3, 4]
+
+
+def test_an_entry_has_the_share_of_each_layer_with_pixels() -> None:
+    layers = np.zeros((100, 200), np.uint8)
+    layers[:10], layers[10:12, :100] = Layer.OBJECT, Layer.REFLECTION
+    outcome = Outcome(Status.OK, "fine", mask=layers > 0, layers=layers, hole_share=0.11)
+    assert photo_entry("a", outcome, output=None, mask=None).get("layers") == {
+        "object": 0.1,
+        "reflection": 0.01,
+    }
+    # A mask alone, such as one that was drawn at the board, is of objects.
+    alone = Outcome(Status.OK, "fine", mask=layers > 0)
+    assert photo_entry("a", alone, output=None, mask=None).get("layers") == {"object": 0.11}
+    for nothing in (Outcome(Status.FAILED, "no"), Outcome(Status.UNCHANGED, "", mask=layers > 9)):
+        assert photo_entry("a", nothing, output=None, mask=None).get("layers") == {}
+
+
+EARLIER = {"object": 0.1, "shadow": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now", "whole"),
+    [
+        (EARLIER, {"object": 0.05, "reflection": 0.01}, (0.15, 0.02, 0.01)),
+        (EARLIER, {}, (0.1, 0.02, None)),
+        (EARLIER, {"object": 0.95}, (1.0, 0.02, None)),
+        (None, {"shadow": 0.01}, (0.03, 0.01, None)),  # 0.03 is the earlier holes' share
+    ],
+)
+def test_added_classes_add_to_the_layers(
+    earlier: dict[str, float] | None, now: dict[str, float], whole: tuple[float | None, ...]
+) -> None:
+    before: Any = entry("a") if earlier is None else entry("a", layers=earlier)
+    after: Any = entry("a", layers=now)
+    names = ("object", "shadow", "reflection")
+    expected = {name: share for name, share in zip(names, whole, strict=True) if share is not None}
+    assert with_earlier(after, before, ["dog"]).get("layers") == pytest.approx(expected)

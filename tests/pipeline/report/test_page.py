@@ -23,7 +23,7 @@ from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.page_view import (
     address,
 )
-from remove_objects.pipeline.types import Photo
+from remove_objects.pipeline.types import LAYER_COLOURS, Layer, Photo
 from tests.support.pages import RUN, entry, hole, outcome, write_page
 from tests.support.scenes import scene
 
@@ -118,6 +118,7 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
             "review",
             score=0.25,
             left_outside=0.42,
+            layers={"object": 0.021, "shadow": 0.0047},
             truth=truth,
             reason="a seam",
             holes=[hole(2.5, 0.2, score=0.25, compare=compare)],
@@ -144,6 +145,8 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
         "0.250",
         "left beside",
         "42%",
+        "object 2.1%",
+        "shadow 0.5%",
         "2.50",
         "0.200",
         "0.032",
@@ -157,6 +160,10 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
         "Do not publish",
     ):
         assert said in parsed.text, said
+    swatches = [a["fill"] for a in parsed.of("rect") if "fill" in a]
+    assert swatches == [
+        "#" + bytes(LAYER_COLOURS[layer]).hex() for layer in (Layer.OBJECT, Layer.SHADOW)
+    ]
     # The hole's middle, (60 + 10) / 160.
     assert [a["value"] for a in parsed.of("input") if a["type"] == "range"] == ["44"]
 

@@ -11,6 +11,7 @@ from remove_objects.pipeline.report.page_view import (
     stage_seconds,
     totals,
 )
+from remove_objects.pipeline.types import LAYER_COLOURS, Layer
 from tests.support.pages import entry, hole
 
 
@@ -60,3 +61,14 @@ def test_metrics_past_their_thresholds_are_marked() -> None:
         "score": True,
     }
     assert photo_view(entry("a", left_outside=0.3), {}, None)["past"]["left_outside"]
+
+
+def test_the_legend_has_the_previews_colours_where_more_than_objects_went() -> None:
+    layers = {"shadow": 0.02, "object": 0.1}
+    assert photo_view(entry("a", layers=layers), {}, None)["layers"] == [
+        ("object", 0.1, "#" + bytes(LAYER_COLOURS[Layer.OBJECT]).hex()),
+        ("shadow", 0.02, "#" + bytes(LAYER_COLOURS[Layer.SHADOW]).hex()),
+    ]
+    for alone in ({"object": 0.1}, {}):
+        assert photo_view(entry("a", layers=alone), {}, None)["layers"] == []
+    assert photo_view(entry("a"), {}, None)["layers"] == []

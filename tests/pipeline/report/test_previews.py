@@ -95,6 +95,42 @@ def test_the_mask_shows_a_line_of_one_pixel_and_has_a_rim() -> None:
     assert not drawn[50, 38].any()
 
 
+def test_each_layer_has_its_colour_inside_one_line() -> None:
+    layers = np.zeros((100, 100), np.uint8)
+    layers[40:60, 20:40] = Layer.OBJECT
+    layers[50:60, 40:60] = Layer.SHADOW
+    layers[60:80, 20:40] = Layer.REFLECTION
+    drawn = previews.draw_mask(layers > 0, layers=layers)
+    for layer, place in (
+        (Layer.OBJECT, (50, 30)),
+        (Layer.SHADOW, (55, 50)),
+        (Layer.REFLECTION, (70, 30)),
+    ):
+        assert tuple(drawn[place]) == previews.tint(layer)
+    # The line goes around everything, and not between the layers.
+    lines = drawn.copy()
+    lines[drawn[..., 3] == previews.OPACITY] = 0
+    plain = previews.draw_mask(layers > 0)
+    of_plain = plain.copy()
+    of_plain[plain[..., 3] == previews.OPACITY] = 0
+    assert np.array_equal(lines, of_plain)
+    assert np.array_equal(
+        previews.draw_mask(layers == 1, layers=layers * (layers == 1)),
+        (previews.draw_mask(layers == 1)),
+    )
+
+
+def test_a_reduced_pixel_has_the_colour_of_most_of_it() -> None:
+    layers = np.zeros((1440, 1440), np.uint8)
+    layers[:, :] = Layer.OBJECT
+    layers[:, 402:] = Layer.SHADOW  # 2 of the 4 columns that become one
+    layers[:, 401] = Layer.SHADOW
+    drawn = previews.draw_mask(layers > 0, layers=layers)
+    assert drawn.shape == (360, 360, 4)
+    columns = [tuple(drawn[180, x]) for x in (99, 100, 101)]
+    assert columns == [previews.tint(x) for x in (Layer.OBJECT, Layer.SHADOW, Layer.SHADOW)]
+
+
 def test_several_holes_have_numbers_and_a_single_one_has_none() -> None:
     mask = np.zeros((200, 300), bool)
     boxes = Box(10, 10, 80, 80), Box(150, 60, 100, 100)

@@ -18,7 +18,7 @@ from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.report import files, schema
 from remove_objects.pipeline.report.spreadsheet import FEATURES
 from remove_objects.pipeline.system.stopwatch import STAGES
-from remove_objects.pipeline.types import Route, Status
+from remove_objects.pipeline.types import Layer, Route, Status
 from tests.support.pages import RUN, entry
 from tests.support.scenes import scene
 
@@ -94,6 +94,11 @@ def test_the_schema_and_the_types_agree() -> None:
     assert published["run"] == typed["run"]
     features = SCHEMA["$defs"]["hole"]["properties"]["signs"]["properties"]
     assert tuple(features) == FEATURES
+
+
+def test_the_schema_knows_every_layer() -> None:
+    names = SCHEMA["$defs"]["photo"]["properties"]["layers"]["propertyNames"]["enum"]
+    assert names == [layer.label for layer in Layer if layer]
 
 
 @pytest.mark.parametrize("key", sorted(schema.Entry.__annotations__))

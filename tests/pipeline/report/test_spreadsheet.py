@@ -32,6 +32,7 @@ def test_every_hole_has_a_row_and_a_photo_without_holes_has_one(tmp_path: Path) 
             holes=holes,
             score=0.25,
             left_outside=0.42,
+            layers={"object": 0.2, "shadow": 0.015},
             truth=truth,
             classes={"person": 0.1, "dog": 0.2},
             warnings=["one", "two"],
@@ -50,6 +51,7 @@ def test_every_hole_has_a_row_and_a_photo_without_holes_has_one(tmp_path: Path) 
         assert set(of_hole.values()) == {""}
     assert [second["hole"], third["hole"]] == ["1", "2"]
     assert (second["residue"], second["left_outside"]) == ("0.0", "0.42")
+    assert (second["shadow"], second["reflection"]) == ("0.015", "")
     assert {second["input"], third["input"]} == {"b.jpg"}
     assert [second[k] for k in ("x", "y", "w", "h", "share", "seam", "hole_score")] == [
         "60",

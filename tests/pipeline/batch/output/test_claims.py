@@ -19,8 +19,10 @@ from remove_objects.pipeline.batch.output.claims import (
     claim_name,
     claim_text,
     is_redundant,
+    layers_key,
     mask_key,
     recover,
+    waiting_layers,
     waiting_mask,
 )
 from remove_objects.pipeline.batch.output.local import LocalOutput
@@ -54,10 +56,12 @@ def claims(output: LocalOutput) -> set[str]:
     return {p.name for p in (output.folder / CLAIMS).glob("*")}
 
 
-def test_photo_and_mask_have_separate_claims_and_are_released_together(output: LocalOutput) -> None:
+def test_photo_mask_and_layers_have_claims_that_are_released_together(output: LocalOutput) -> None:
     write_result(output, "a.png")
     write_result(output, mask_key("a.png"), PurePosixPath("mask.png"))
-    assert claims(output) == {claim_name("a.png"), claim_name(mask_key("a.png"))}
+    write_result(output, layers_key("a.png"), PurePosixPath("layers.png"))
+    keys = "a.png", mask_key("a.png"), layers_key("a.png")
+    assert claims(output) == set(map(claim_name, keys))
     output.release(["a.png"])
     assert claims(output) == set()
     assert (output.folder / CLAIMS).is_dir()  # another thread may be about to write a claim into it
@@ -68,9 +72,15 @@ def test_photo_and_mask_have_separate_claims_and_are_released_together(output: L
 def test_a_claim_stays_while_the_journal_does_not_know_its_file(output: LocalOutput) -> None:
     file = write_result(output, "a.png")
     mask = write_result(output, mask_key("a.png"), PurePosixPath("mask.png"))
-    output.remove_redundant_claims({"a.png": {"written": [1, 2], "mask_written": stamp(mask)}})
+    layers = write_result(output, layers_key("a.png"), PurePosixPath("layers.png"))
+    row = {"written": [1, 2], "mask_written": stamp(mask), "layers_written": [1, 2]}
+    output.remove_redundant_claims({"a.png": row})
+    assert claims(output) == {claim_name("a.png"), claim_name(layers_key("a.png"))}
+    row["layers_written"] = stamp(layers)
+    output.remove_redundant_claims({"a.png": row})
     assert claims(output) == {claim_name("a.png")}
-    output.remove_redundant_claims({"a.png": {"written": stamp(file), "mask_written": stamp(mask)}})
+    row["written"] = stamp(file)
+    output.remove_redundant_claims({"a.png": row})
     assert not (output.folder / CLAIMS).exists()
 
 
@@ -145,6 +155,7 @@ class TestRecover:
         (tmp_path / CLAIMS).mkdir()
         (tmp_path / "a.png").write_bytes(b"mended")
         waiting_mask(tmp_path, "a.png").write_bytes(b"drawn")
+        waiting_layers(tmp_path, "a.png").write_bytes(b"its layers")
         return tmp_path
 
     def row(self, folder: Path, name: str = "a.png") -> JournalRow:
@@ -155,6 +166,7 @@ class TestRecover:
             "identity": None,
             "written": mark(folder / "a.png"),
             "mask_written": mark(waiting_mask(folder, "a.png")),
+            "layers_written": mark(waiting_layers(folder, "a.png")),
             "entry": entry,
         }
 
@@ -164,19 +176,22 @@ class TestRecover:
         claim.write_bytes(claim_text(row["input"], name, row.get("written"), None, row))
         return claim
 
-    def test_the_row_is_appended_and_the_mask_takes_its_name(self, folder: Path) -> None:
+    def test_the_row_is_appended_and_mask_and_layers_take_their_names(self, folder: Path) -> None:
         row = self.row(folder)
         self.leave_claim(folder, row)
         (folder / "masks").mkdir()
         (folder / "masks" / "a.png").write_bytes(b"the run's mask")
+        (folder / "masks" / "a.layers.png").write_bytes(b"the run's layers")
         Journal(folder).finish()
         assert recover(folder, Journal(folder)) == ["a.png"]
         journal = Journal(folder)
         assert journal.rows["a.png"] == row
         assert journal.complete
         assert (folder / "masks" / "a.png").read_bytes() == b"drawn"
-        kept = [v.path.read_bytes() for v in versions(folder, PurePosixPath("masks/a.png"))]
-        assert kept == [b"the run's mask"]
+        assert (folder / "masks" / "a.layers.png").read_bytes() == b"its layers"
+        for name, content in (("a.png", b"the run's mask"), ("a.layers.png", b"the run's layers")):
+            kept = [v.path.read_bytes() for v in versions(folder, PurePosixPath("masks", name))]
+            assert kept == [content]
         assert not (folder / CLAIMS).exists()
         assert recover(folder, journal) == []
 
@@ -188,6 +203,30 @@ class TestRecover:
         waiting_mask(folder, "a.png").rename(folder / "masks" / "a.png")
         assert recover(folder, Journal(folder)) == []
         assert len((folder / JOURNAL_NAME).read_text().splitlines()) == 1
+        assert not (folder / CLAIMS).exists()
+
+    @pytest.mark.parametrize("is_forged", [False, True])
+    def test_what_the_claim_drops_goes_if_it_is_the_photos_own(
+        self, folder: Path, is_forged: bool
+    ) -> None:
+        row = self.row(folder)
+        row["entry"]["mask"] = None
+        (folder / "masks").mkdir()
+        own = ["masks/a.png", "masks/a.layers.png"]
+        names = ["masks/b.png", "masks/b.layers.png"] if is_forged else own
+        for name in names:
+            (folder / name).write_bytes(name.encode())
+        dropped = [(PurePosixPath(name), mark(folder / name)) for name in names]
+        text = claim_text("a.png", NAME, row.get("written"), None, row, dropped)
+        (folder / CLAIMS / claim_name("a.png")).write_bytes(text)
+        assert recover(folder, Journal(folder)) == ["a.png"]
+        for name in names:
+            assert (folder / name).exists() == is_forged
+            kept = [v.path.read_bytes() for v in versions(folder, PurePosixPath(name))]
+            assert kept == ([] if is_forged else [name.encode()])
+
+    def test_what_waits_without_a_claim_is_removed(self, folder: Path) -> None:
+        assert recover(folder, Journal(folder)) == []
         assert not (folder / CLAIMS).exists()
 
     def test_nothing_is_recovered_for_another_file(self, folder: Path) -> None:

@@ -10,10 +10,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
+from PIL import Image
 
+from remove_objects.pipeline.types import Layer
 from tests.support.states import hands
 from tests.support.states.commands import Command, cheap_machine
 from tests.support.states.disk import Disturbance
@@ -104,6 +107,22 @@ def test_the_model_finds_a_report_that_tells_of_something_else(machine: StatesMa
     ):
         machine.seen = machine.world.look()
         assert planted(machine, edit(change)) == kind
+
+
+def test_the_model_finds_layers_of_another_mask(machine: StatesMachine) -> None:
+    masks = machine.ground / "cleaned" / "masks"
+
+    def swap() -> None:
+        content = (masks / "IMG_1.layers.png").read_bytes()
+        with Image.open(masks / "IMG_1.layers.png") as layers:
+            picture = layers.copy()
+        assert set(np.unique(np.asarray(picture))) == {Layer.NONE, Layer.OBJECT, Layer.SHADOW}
+        picture.paste(Layer.OBJECT, (0, 0, 2, 2))
+        picture.save(masks / "IMG_1.layers.png")
+        assert (masks / "IMG_1.layers.png").read_bytes() != content
+
+    command = Command(("rome",), "cleaned", ("person",), ("save-masks",))
+    assert planted(machine, swap, command) == "layers of another mask"
 
 
 def test_a_killed_process_changes_nothing_more(machine: StatesMachine) -> None:

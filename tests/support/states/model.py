@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from tests.support.states.commands import Command
 from tests.support.states.disk import State
 from tests.support.states.world import Given, content_of
 
 #: The store of replaced files, and how many versions a run's results of one photo keep.
 STORE, KEPT = ".remove-objects-replaced", 3
+LAYERS = ".layers.png"
 REPORTS = ("report.json", "report.csv", "report.html")
 
 Look = dict[str, State]
@@ -127,6 +131,10 @@ class Model:
         root = self.root_of(path)
         return root is not None and Path(path).relative_to(root).parts[0] == "masks"
 
+    def is_layers(self, path: str) -> bool:
+        """Whether a path is that of the layers of a mask."""
+        return self.is_mask(path) and path.endswith(LAYERS)
+
     def results(self, root: Path) -> dict[str, Record]:
         """Return the results of a folder, by their name in it."""
         return {
@@ -234,8 +242,27 @@ class Model:
         return any(
             other.source == record.source and self.root_of(name) == self.root_of(path)
             for name, other in self.records.items()
-            if record.source is not None and self.is_mask(name) == self.is_mask(path)
+            if record.source is not None and self._kind(name) == self._kind(path)
         )
+
+    def _kind(self, path: str) -> tuple[bool, bool]:
+        return self.is_mask(path), self.is_layers(path)
+
+    def layers_are_of_their_masks(self, root: Path) -> None:
+        """Check that layers that stand beside a mask say why its pixels went, and no others."""
+        for path, record in self.records.items():
+            mask = self.records.get(path.removesuffix(LAYERS) + ".png")
+            known = (record, mask) if self.is_layers(path) and mask is not None else ()
+            if not known or not Path(path).is_relative_to(root):
+                continue
+            if not all(each.sure and each.maker in ("run", "board") for each in known):
+                continue
+            with (
+                Image.open(path) as layers,
+                Image.open(f"{path.removesuffix(LAYERS)}.png") as drawn,
+            ):
+                if not np.array_equal(np.asarray(layers) > 0, np.asarray(drawn)):
+                    self.found("layers of another mask", path)
 
     def _judge_run(self, path: str, record: Record, command: Command, given: list[Given]) -> None:
         """Check that a run may replace a result or a mask."""
@@ -318,7 +345,7 @@ class Model:
                 self.records[other] = replace(record, superseded=True)
 
     def _mask_record(self, path: str, command: Command, given: list[Given], sure: bool) -> Record:
-        stem = PurePosixPath(path).stem
+        stem = PurePosixPath(path).name.removesuffix(LAYERS).removesuffix(".png")
         named = [
             g for g in given if stem in (PurePosixPath(g.name).stem, PurePosixPath(g.name).name)
         ]

@@ -19,6 +19,8 @@ from remove_objects.pipeline.types import Face, Hole
 PERSON, DOG = CATEGORIES.index("person"), CATEGORIES.index("dog")
 #: The probability of a ``shade``, below the higher of the machine's two thresholds.
 UNSURE = 0.6
+#: Height of a shadow in pixels of a view.
+STRIPE = 12
 
 
 class ColourSegmenter(Segmenter):
@@ -46,13 +48,24 @@ class NoFaces:
         return []
 
 
+class ShadowsBelow:
+    """Takes a stripe below what is removed for its shadow."""
+
+    def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
+        """NHW3 and NHW -> N2HW."""
+        found = np.zeros((len(views), 2, *removed.shape[1:]), np.float32)
+        found[:, 0, STRIPE:] = removed[:, :-STRIPE] & ~removed[:, STRIPE:]
+        return found
+
+
 class CheapNetworks:
     """Stands in for ``pipeline.networks.Networks``."""
 
     device = torch.device("cpu")
     segmenter = closer = onlooker = ColourSegmenter()
     prefilter = None
-    refiner = detector = effects = None
+    refiner = detector = None
+    effects: Any = ShadowsBelow()
     faces = NoFaces()
     perceptual = None  # a run without probes asks for no LPIPS
 

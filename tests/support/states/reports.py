@@ -149,6 +149,7 @@ def check_report(model: Model, root: Path, after: Look, command: Command | None 
         if known and not others & set(outputs):
             model.found("not in the report", f"{root / name}, made by {record.command}")
     model.confirm(root, entries, command)
+    model.layers_are_of_their_masks(root)
 
 
 def _check_entry(

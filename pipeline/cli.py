@@ -239,7 +239,9 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="folder for the results (default: cleaned/ beside the input)",
     )
     group.add_argument(
-        "--save-masks", action="store_true", help="write each mask to masks/ in the output folder"
+        "--save-masks",
+        action="store_true",
+        help="write each mask, and why each of its pixels goes, to masks/ in the output folder",
     )
     group.add_argument(
         "--overwrite",

@@ -62,6 +62,7 @@ LAYER_COLOURS: dict[Layer, tuple[int, int, int]] = {
     Layer.OBJECT: (232, 28, 118),
     Layer.SHADOW: (40, 60, 215),
     Layer.REFLECTION: (90, 255, 255),
+    Layer.CARRIED: (175, 100, 0),
 }
 
 

@@ -73,7 +73,7 @@ def test_a_claim_stays_while_the_journal_does_not_know_its_file(output: LocalOut
     file = write_result(output, "a.png")
     mask = write_result(output, mask_key("a.png"), PurePosixPath("mask.png"))
     layers = write_result(output, layers_key("a.png"), PurePosixPath("layers.png"))
-    row = {"written": [1, 2], "mask_written": stamp(mask), "layers_written": [1, 2]}
+    row: Any = {"written": [1, 2], "mask_written": stamp(mask), "layers_written": [1, 2]}
     output.remove_redundant_claims({"a.png": row})
     assert claims(output) == {claim_name("a.png"), claim_name(layers_key("a.png"))}
     row["layers_written"] = stamp(layers)

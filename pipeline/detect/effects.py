@@ -41,7 +41,7 @@ SMALLER, MOST_VIEWS = 4.0, 12
 JOINED = 1024
 #: An effect is removed where its probability reaches ``LOW``, as far as that is connected with
 #: pixels of ``HIGH``. What reaches ``DOUBT`` alone is reported.
-LOW, HIGH, DOUBT = 0.4, 0.75, 0.5
+LOW, HIGH, DOUBT = 0.5, 0.7, 0.6
 #: An effect that is smaller than this share of the objects is left alone: nobody sees it.
 LEAST = 0.005
 #: Share of the network's resolution by which an effect is widened.

@@ -100,7 +100,7 @@ def test_the_network_is_asked_once(red_is_person: None, network: SeesColours) ->
 def test_a_doubtful_shadow_stays_and_is_for_review(
     red_is_person: None, network: SeesColours
 ) -> None:
-    network.faint = 0.6
+    network.faint = 0.65
     outcome = loaded().clean(Photo(rgb(faint=True)), removal(SETTINGS, is_given=True))
     assert outcome.layers is not None
     assert not (outcome.layers == Layer.SHADOW).any()

@@ -106,9 +106,10 @@ def test_a_doubtful_shadow_stays_and_is_for_review(
     assert not (outcome.layers == Layer.SHADOW).any()
     assert outcome.status is Status.REVIEW
     assert "a shadow may have stayed" in outcome.reason
-    (left,) = [one for one in outcome.leftovers if one.why == "a shadow may have stayed"]
-    assert left.box.intersects(SHADOW)
-    assert not left.kept
+    # The stand-in takes a part of the ground for a faint shadow, too.
+    places = [one for one in outcome.leftovers if one.why == "a shadow may have stayed"]
+    assert any(one.box.intersects(SHADOW) for one in places)
+    assert not any(one.kept for one in places)
 
 
 def test_a_shadow_does_not_take_a_thing_along(red_is_person: None, network: SeesColours) -> None:

@@ -190,7 +190,7 @@ class ObjectEffectsTask(NetworkTask):
 
         Returns:
             ``val_shadow``, ``val_reflection``: average precision over pixels; ``val_recall``: of
-            both together at a precision of 95 %; ``val_false``: the median of the pixels that are
+            both together at a precision of 80 %; ``val_false``: the median of the pixels that are
             found beside every effect, at probability 0.5, by the object's; ``val_mean``: mean of
             the first three.
         """
@@ -240,7 +240,7 @@ class ObjectEffectsTask(NetworkTask):
 
 
 def average_precision(
-    scores: NDArray[np.float32], truth: NDArray[np.bool_], least: float = 0.95
+    scores: NDArray[np.float32], truth: NDArray[np.bool_], least: float = 0.8
 ) -> tuple[float, float]:
     """How well scores rank pixels.
 

@@ -195,20 +195,17 @@ def views_of(holes: Sequence[Hole], shape: tuple[int, ...]) -> list[Box]:
     views: list[tuple[Box, float]] = []
     for hole in holes:
         longest = max(hole.box.w, hole.box.h)
-        if any(_is_well_seen(hole.box, view, largest) for view, largest in views):
+        around = hole.box.grown(round(longest / 2), (height, width))
+        if any(
+            view.intersection(around) == around and longest * SMALLER >= largest
+            for view, largest in views
+        ):
             continue
         if len(views) == MOST_VIEWS:
             break
         view = context_window(hole.box, height, width, context=REACH, least=LEAST_VIEW)
         views.append((view, longest))
     return [view for view, _ in views]
-
-
-def _is_well_seen(box: Box, view: Box, largest: float) -> bool:
-    """Whether an object, its surroundings too, lies in a view and is not much smaller than its."""
-    longest = max(box.w, box.h)
-    around = box.grown(round(longest / 2), (1 << 30, 1 << 30))
-    return view.intersection(around) == around and longest * SMALLER >= largest
 
 
 def _seen(network: EffectsNetwork, rgb: Pixels, objects: Mask, view: Box) -> FloatArray:

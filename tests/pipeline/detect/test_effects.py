@@ -113,6 +113,16 @@ def test_small_objects_near_a_large_one_share_its_view() -> None:
     assert any(view.intersection(far) == far for view in views[1:])
 
 
+def test_the_views_of_a_mirrored_photo_are_mirrored() -> None:
+    """A small object at the border lies in a large one's view, at whichever border it is."""
+    size = 200, 300
+    mask = mask_of(Box(110, 60, 40, 80), size) | mask_of(Box(195, 2, 20, 20), size)
+    for turned in (mask, mask[::-1], mask.T, mask.T[:, ::-1]):
+        holes = find_holes(np.ascontiguousarray(turned))
+        assert len(holes) == 2
+        assert len(views_of(holes, turned.shape)) == 1
+
+
 def test_a_crowd_has_so_many_views_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effects, "MOST_VIEWS", 4)
     crowd = np.zeros((900, 1200), bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -45,20 +46,19 @@ def ridden(view: View, hole_mask: Mask) -> list[Mount]:
 
     Args:
         view: of the photo.
-        hole_mask: HW bool, the removed people, widened.
-
+        hole_mask: HW bool, the removed people, widened. May have thousands of parts.
     """
     inside = hole_in(view, hole_mask)
     probability = removed_probability(view.seen, MOUNTS)
     if not inside.any() or probability.max() < SURE:
         return []
-    riders = _components(inside)
     found = []
     _, labels = cv2.connectedComponents((probability >= FAINT).astype(np.uint8), connectivity=8)
     for number in range(1, int(labels.max()) + 1):
         mount = labels == number
         if probability[mount].max() < SURE:
             continue
+        riders = _near(inside, mount)
         if any(is_ridden(mount | _under(mount, probability, rider), rider) for rider in riders):
             there = np.where(dilate_square(mount, 1), probability, 0).astype(np.float32)
             place = _in_photo(there, view, hole_mask)
@@ -87,9 +87,13 @@ def is_ridden(mount: Mask, rider: Mask) -> bool:
     )
 
 
-def _components(mask: Mask) -> list[Mask]:
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return [labels == number for number in range(1, count)]
+def _near(inside: Mask, mount: Mask) -> Iterator[Mask]:
+    """The parts of the holes near a mount, one by one, without those too low for a rider's."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8), connectivity=8)
+    least = ABOVE * Box.bounding(mount).h
+    for number in np.unique(labels[dilate_square(mount, 2 * GAP)]):
+        if number and stats[number, cv2.CC_STAT_HEIGHT] > least:
+            yield labels == number
 
 
 def _under(mount: Mask, probability: FloatArray, rider: Mask) -> Mask:

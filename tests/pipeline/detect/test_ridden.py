@@ -68,6 +68,23 @@ def test_other_animals_and_doubtful_mounts_stay() -> None:
     assert ridden(view(mount=Box(120, 110, 8, 14)), holes(RIDER)) == []  # something small
 
 
+def test_specks_are_no_riders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dust of a mask has thousands of parts: a map of each would fill the memory."""
+    asked: list[np.ndarray] = []
+
+    def is_ridden(mount: np.ndarray, rider: np.ndarray) -> bool:
+        asked.append(rider)
+        return True
+
+    monkeypatch.setattr("remove_objects.pipeline.detect.ridden.is_ridden", is_ridden)
+    dust = np.zeros(SIZE, bool)
+    dust[::4, ::4] = True
+    assert ridden(view(), dust) == []
+    assert asked == []
+    assert len(ridden(view(), dust | holes(RIDER))) == 1
+    assert len(asked) == 1
+
+
 def test_nothing_removed_or_nothing_to_ride() -> None:
     assert ridden(view(), holes()) == []
     assert ridden(view(mount=Box(0, 0, 0, 0)), holes(RIDER)) == []

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from ...models.categories import CLASSES
-from ..config import Settings
+from ..config import ALONG, Settings
 from ..storage.stamp import fingerprint
 from .settings import BatchSettings
 
@@ -48,7 +48,7 @@ def made_with(
     return {
         **picture,
         "compare": list(settings.compare),
-        "along": list(settings.along),
+        "along": [kind for kind in ALONG if kind in settings.along],
         "classes": list(classes),
         "masks": batch.masks is not None,
         "truth": batch.truth is not None,

@@ -310,3 +310,16 @@ def test_saved_masks_in_a_store_are_no_photos(
     again = BatchSettings(("dog",), output="memory://second")
     result = remove_folder(["memory://out"], Settings(probe=False), again)
     assert [p["input"] for p in result.photos] == ["a.png"]
+
+
+def test_a_second_run_may_name_what_goes_along_in_another_order(photos: Path) -> None:
+    batch = BatchSettings(("person",), output=photos.parent / "out", workers=1)
+
+    def status(*along: str) -> str:
+        (entry,) = remove_folder([photos], Settings(probe=False, along=along), batch).photos
+        return entry["status"]
+
+    assert status("shadow", "carried") != "skipped"
+    assert status("carried", "shadow") == "skipped"
+    with pytest.raises(UsageError, match="--with shadow,carried; now --with carried"):
+        status("carried")

@@ -611,7 +611,12 @@ def _dilate(text: str) -> int | None:
 
 def _along(text: str) -> tuple[str, ...]:
     names = _comparisons(text)
-    return () if names == ("none",) else names
+    if names == ("none",):
+        return ()
+    if not names or "none" in names:
+        kinds = ", ".join(ALONG)
+        raise argparse.ArgumentTypeError(f"one or more of {kinds}, or none alone; got '{text}'")
+    return names
 
 
 def _comparisons(text: str) -> tuple[str, ...]:

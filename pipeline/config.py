@@ -108,7 +108,8 @@ def _refuse_unknown(name: str, given: Any, legal: tuple[str, ...]) -> None:
         raise UsageError(f"{name} takes a tuple of names; got the text '{given}'")
     unknown = [each for each in given if each not in legal]
     if unknown:
-        raise UsageError(f"{name} takes {' and '.join(legal)}; got '{unknown[0]}'")
+        kinds = f"{', '.join(legal[:-1])} and {legal[-1]}"
+        raise UsageError(f"{name} takes {kinds}; got '{unknown[0]}'")
 
 
 def resolve_classes(names: Iterable[str]) -> tuple[str, ...]:

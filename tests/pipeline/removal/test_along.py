@@ -178,8 +178,20 @@ def test_the_command_line_takes_kinds_and_none(tmp_path: Path) -> None:
     assert along("--with", "none") == ()
     assert along("--with", "reflection") == ("reflection",)
     assert along("--with", "shadow, reflection") == ("shadow", "reflection")
-    with pytest.raises(UsageError, match="got 'none'"):
-        along("--with", "shadow,none")
+    assert along("--with", "shadow,shadow") == ("shadow",)
+
+
+@pytest.mark.parametrize("text", ["shadow,none", "", ","])
+def test_the_command_line_refuses_none_beside_kinds_and_no_kind(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from remove_objects.pipeline.cli import parser
+
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args(["a.jpg", "--class", "person", "--with", text])
+    assert stopped.value.code == 2
+    told = f"one or more of shadow, reflection, carried, or none alone; got '{text}'"
+    assert told in capsys.readouterr().err
 
 
 class HorseSegmenter(BoxSegmenter):

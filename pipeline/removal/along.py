@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import auto_dilate
-from ..detect.effects import Effect, find_effects
+from ..detect.effects import LEAST, Effect, find_effects
 from ..detect.leftovers import Left
 from ..detect.mask import dilate, find_holes
 from ..detect.ridden import RIDER, ridden
@@ -75,22 +75,20 @@ class Along:
         """
         carried = self._ridden(objects, completeness)
         effects = self._effects(objects, carried)
-        whole = alone(objects)
-        layers, doubtful = whole.layers, whole.doubtful
+        layers, doubtful = alone(objects).layers, []
         if carried is not None:
             layers[carried & ~objects.hole_mask] = Layer.CARRIED
-        for effect in effects:
+        things = completeness.things() if effects else np.zeros_like(objects.hole_mask)
+        # The sure ones first: where they go, no other one may stay.
+        for effect in sorted(effects, key=lambda one: not one.sure):
             here = effect.box.slices
-            there = effect.mask & (layers[here] == Layer.NONE) & ~completeness.things()[here]
+            there = effect.mask & (layers[here] == Layer.NONE) & ~things[here]
             if outside is not None:
                 there &= ~outside[here]
             if effect.sure:
                 layers[here][there] = LAYERS[effect.kind]
-            elif there.any():
-                pixels = int(there.sum())
-                share = pixels / (pixels + int(objects.hole_mask.sum()))
-                why = f"a {effect.kind} may have stayed"
-                doubtful.append(Left(effect.box, there, why, share))
+            elif there.sum() > LEAST * objects.hole_mask.sum():
+                doubtful.append(_doubtful(effect, there, objects))
         if outside is not None:
             layers[outside] = Layer.NONE
         hole_mask = layers != Layer.NONE
@@ -136,6 +134,21 @@ class Along:
                 found = find_effects(network, self._rgb, mask, holes)
             self._found = [effect for effect in found if effect.kind in self._removal.along]
         return self._found
+
+
+def _doubtful(effect: Effect, there: Mask, objects: Selection) -> Left:
+    """A place that may be an effect, as far as nothing else covers it.
+
+    Args:
+        effect: the doubtful effect.
+        there: bool of its box's size, some pixels of it.
+        objects: what is removed.
+    """
+    inner = Box.bounding(there)
+    pixels = int(there.sum())
+    share = pixels / (pixels + int(objects.hole_mask.sum()))
+    place = inner.shifted(effect.box.y, effect.box.x)
+    return Left(place, there[inner.slices], f"a {effect.kind} may have stayed", share)
 
 
 def _joined(box: Box, objects: Selection) -> Box:

@@ -10,6 +10,7 @@ import pytest
 
 from remove_objects.pipeline.config import ALONG, Settings
 from remove_objects.pipeline.detect import segmenters
+from remove_objects.pipeline.detect.effects import Effect
 from remove_objects.pipeline.detect.segmenters import Chosen
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.networks import Networks
@@ -110,6 +111,45 @@ def test_a_doubtful_shadow_stays_and_is_for_review(
     places = [one for one in outcome.leftovers if one.why == "a shadow may have stayed"]
     assert any(one.box.intersects(SHADOW) for one in places)
     assert not any(one.kept for one in places)
+
+
+class SeesTwoKinds(SeesColours):
+    """Takes a reflection for a faint shadow too."""
+
+    def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
+        found = super().effects(views, removed)
+        found[:, 0] = np.maximum(found[:, 0], 0.7 * found[:, 1])
+        return found
+
+
+def test_where_a_reflection_goes_no_shadow_may_have_stayed(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Networks, "effects", SeesTwoKinds())
+    outcome = loaded().clean(Photo(rgb()), removal(SETTINGS, is_given=True))
+    assert outcome.layers is not None
+    assert (outcome.layers == Layer.REFLECTION).any()
+    assert [one.why for one in outcome.leftovers if "stayed" in one.why] == []
+
+
+@pytest.fixture
+def doubtful_shadow(network: SeesColours, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is the upper part of ``SHADOW``, doubtfully."""
+    box = Box(SHADOW.x, SHADOW.y, SHADOW.w, 8)
+    shadow = Effect("shadow", box, np.ones((box.h, box.w), bool), sure=False)
+    monkeypatch.setattr("remove_objects.pipeline.removal.along.find_effects", lambda *_: [shadow])
+
+
+@pytest.mark.parametrize(("seen", "told"), [(30, 1), (1, 0)])
+def test_a_doubtful_shadow_is_told_as_far_as_no_thing_is_there(
+    red_is_person: None, doubtful_shadow: None, seen: int, told: int
+) -> None:
+    picture = rgb(faint=True)
+    picture[100:160, SHADOW.x + seen : SHADOW.right + 10] = (255, 0, 0)
+    outcome = loaded().clean(Photo(picture), removal(SETTINGS, is_given=True))
+    places = [one.box for one in outcome.leftovers if one.why == "a shadow may have stayed"]
+    assert len(places) == told
+    assert all(box.right <= SHADOW.x + seen + 2 for box in places)
 
 
 def test_a_shadow_does_not_take_a_thing_along(red_is_person: None, network: SeesColours) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import auto_dilate
+from ..config import FAIL_HOLE_SHARE, auto_dilate
 from ..detect.effects import LEAST, Effect, find_effects
 from ..detect.leftovers import Left
 from ..detect.mask import dilate, find_holes
@@ -66,7 +66,7 @@ class Along:
     def with_objects(
         self, objects: Selection, completeness: Completeness, outside: Mask | None
     ) -> Whole:
-        """Add to some objects what goes along with them.
+        """Add to some objects what goes along with them, if enough is left to fill both from.
 
         Args:
             objects: the selected objects, at least one.
@@ -94,6 +94,9 @@ class Along:
         hole_mask = layers != Layer.NONE
         if np.array_equal(hole_mask, objects.hole_mask):
             return Whole(objects, objects, layers, doubtful)
+        if hole_mask.mean() > FAIL_HOLE_SHARE >= objects.share:
+            # With the object alone the photo can be filled.
+            return alone(objects)
         selection = replace(objects, hole_mask=hole_mask, holes=find_holes(hole_mask))
         return Whole(objects, selection, layers, doubtful)
 

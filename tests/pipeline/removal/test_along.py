@@ -113,6 +113,19 @@ def test_a_doubtful_shadow_stays_and_is_for_review(
     assert not any(one.kept for one in places)
 
 
+def test_a_shadow_does_not_make_a_photo_fail(red_is_person: None, network: SeesColours) -> None:
+    picture = np.full((100, 100, 3), 50, np.uint8)
+    picture[95:] = 170
+    mask = np.zeros((100, 100), bool)
+    mask[:85] = True
+    settings = replace(SETTINGS, dilate=0)
+    outcome = loaded(settings).clean(Photo(picture), Removal.from_settings(settings, mask=mask))
+    assert network.sizes
+    assert outcome.status is Status.REVIEW
+    assert outcome.mask is not None
+    assert np.array_equal(outcome.mask, mask)
+
+
 class SeesTwoKinds(SeesColours):
     """Takes a reflection for a faint shadow too."""
 

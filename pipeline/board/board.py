@@ -180,7 +180,8 @@ class Board:
             how: see ``MaskEditor.apply_mask``.
 
         Returns:
-            The mask's state; with ``class_share``: the share of the photo that the classes cover.
+            The mask's state; with ``class_share``: the share of the photo that the classes cover,
+            with what goes along with them.
 
         Raises:
             UsageError: no class, an unknown one, or another photo is in progress.

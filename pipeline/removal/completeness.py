@@ -167,8 +167,8 @@ class Completeness:
         return max(each, key=lambda one: one[0])
 
     def things(self) -> Mask:
-        """HW bool: things of any class that the photo shows."""
-        return self._stays(())
+        """HW bool: things of any class that the photo shows. Kept by nobody: it is large."""
+        return leftovers.that_stays(self.whole(), ())
 
     def widened(
         self, selection: Selection, found: Sequence[Left], outside: Mask | None

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from ....pipeline.types import FloatArray, Mask
 from ..labelled import PERSON
+from ..objects.canvases import lit
 from ..objects.cut_outs import PRECISE, CutOut, CutOuts
 from ..objects.photo_noise import photo_noise
 from ..objects.rough import rough_probability
@@ -160,7 +161,7 @@ class EffectScenes:
         matrix = np.hstack([linear, move[:, None]]).astype(np.float32)
         layer = cv2.warpAffine(rgba, matrix, (size, size), flags=cv2.INTER_LINEAR)
         alpha = np.ascontiguousarray(layer[..., 3]) / 255
-        colours = _lit(layer[..., :3], alpha, ground, rng)  # type: ignore[arg-type]
+        colours = lit(layer[..., :3], alpha, ground, rng, least=0.75)  # type: ignore[arg-type]
         rows = np.nonzero(alpha.max(1) > 0.4)[0]
         if len(rows) and rows[-1] < size - 1:
             foot = float(rows[-1] + 1)
@@ -259,16 +260,6 @@ def _darkness(
 def _visible(change: FloatArray) -> FloatArray:
     """How visible a change of brightness is: 0 below ``VISIBLE``, 1 from ``CLEAR`` on."""
     return np.clip((change - VISIBLE) / (CLEAR - VISIBLE), 0, 1).astype(np.float32)
-
-
-def _lit(
-    colours: FloatArray, alpha: FloatArray, ground: FloatArray, rng: np.random.Generator
-) -> FloatArray:
-    """The object's colours in a light that is more or less the scene's."""
-    mean = np.array(cv2.mean(colours, (alpha > 0.5).astype(np.uint8))[:3], np.float32)
-    towards = rng.uniform(0, 0.5) * (ground[::8, ::8].mean((0, 1)) - mean)
-    gain = rng.uniform(0.75, 1.2)
-    return colours * np.float32(gain) + (gain * towards).astype(np.float32)
 
 
 class EffectSamples(Dataset[tuple[Tensor, ...]]):

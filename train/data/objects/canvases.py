@@ -224,20 +224,25 @@ class Canvases:
         matrix = np.hstack([linear, move[:, None]]).astype(np.float32)
         whole = cv2.warpAffine(rgba, matrix, (size, size), flags=cv2.INTER_LINEAR)
         alpha = whole[..., 3] / 255
-        colours = _lit(whole[..., :3], alpha, ground, rng)  # type: ignore[arg-type]
+        colours = lit(whole[..., :3], alpha, ground, rng)  # type: ignore[arg-type]
         if rng.random() < 0.12:
             colours, alpha = _moved(colours, alpha, rng)  # type: ignore[arg-type,assignment]
         stand = Stand(float(top + scale * h - 4), float(middle), float(scale * h))
         return colours, np.ascontiguousarray(alpha), stand
 
 
-def _lit(
-    colours: FloatArray, alpha: FloatArray, ground: FloatArray, rng: np.random.Generator
+def lit(
+    colours: FloatArray,
+    alpha: FloatArray,
+    ground: FloatArray,
+    rng: np.random.Generator,
+    *,
+    least: float = 0.8,
 ) -> FloatArray:
-    """The object's colours in a light that is more or less the scene's."""
+    """The object's colours in more or less the scene's light, darkened to ``least``."""
     mean = np.array(cv2.mean(colours, (alpha > 0.5).astype(np.uint8))[:3], np.float32)
     towards = rng.uniform(0, 0.5) * (ground[::8, ::8].mean((0, 1)) - mean)
-    gain = rng.uniform(0.8, 1.2)
+    gain = rng.uniform(least, 1.2)
     return colours * np.float32(gain) + (gain * towards).astype(np.float32)
 
 

@@ -128,7 +128,7 @@ def fill(rgb: Pixels, holes: Mask, removal: Removal, remover: ObjectRemover) -> 
 
 def run(args: argparse.Namespace) -> None:
     """Write a line per hole."""
-    remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
+    remover = ObjectRemover(Settings(segmenter="compact", offline=True, along=(), probe=False))
     with args.out.open("w", encoding="utf-8") as out:
         for number, file in enumerate(find_images([args.photos])):
             photo = read_photo(file)

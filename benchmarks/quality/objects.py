@@ -362,6 +362,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             dilate=args.dilate,
             device=args.device,
             offline=True,
+            along=(),  # what goes along is no part of the labelled objects
         )
     )
     segmenter = remover.networks.segmenter

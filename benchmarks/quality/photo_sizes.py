@@ -61,7 +61,7 @@ def main() -> None:
     p.add_argument("--photos", type=Path, required=True)
     p.add_argument("--sizes", type=int, nargs="+", default=[320, 640, 1280, 0])
     args = p.parse_args()
-    remover = ObjectRemover(Settings(segmenter="compact", offline=True))
+    remover = ObjectRemover(Settings(segmenter="compact", offline=True, along=()))
     values = []
     for file in find_images([args.photos]):
         full = read_rgb(file)

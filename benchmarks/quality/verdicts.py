@@ -403,7 +403,7 @@ def run(args: argparse.Namespace) -> None:
         else []
     )
     done, cleaned = {row["name"] for row in rows}, sum("true_lpips" in row for row in rows)
-    remover = ObjectRemover(Settings(segmenter="compact", offline=True))
+    remover = ObjectRemover(Settings(segmenter="compact", offline=True, along=()))
     true_error = TrueError()
 
     def seen(rgb: Pixels, names: Sequence[str]) -> Mask:

@@ -8,7 +8,7 @@ from .settings import BatchSettings
 
 #: Bytes of the program with its networks, and for each pixel of each photo in progress (8 bits a
 #: channel, without alpha); docs/speed.md says how they were measured.
-PROGRAM_BYTES, BYTES_PER_PIXEL = 1_400_000_000, 22
+PROGRAM_BYTES, BYTES_PER_PIXEL = 1_400_000_000, 25
 
 
 def needed_bytes(pixels: int, photos: int = 1) -> int:

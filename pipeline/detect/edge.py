@@ -136,7 +136,9 @@ def widen_to_edge(rgb: Pixels, mask: Mask, void: Mask | None = None) -> Mask:
     return widened
 
 
-def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple[float, Box, Mask]:
+def beside(
+    rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None, gone: Mask | None = None
+) -> tuple[float, Box, Mask]:
     """How many of the pixels beside a hole look like the object that was inside it, and which.
 
     Args:
@@ -144,6 +146,7 @@ def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple
         mask: HW bool, all holes.
         box: of the hole.
         void: as in ``widen_to_edge``.
+        gone: HW bool, pixels that are removed for another reason: none of them is left.
 
     Returns:
         (the share in [0, 1], over the two rings that touch the hole, 0 of a hole too small to tell,
@@ -158,8 +161,9 @@ def beside(rgb: Pixels, mask: Mask, box: Box, void: Mask | None = None) -> tuple
     alike, near = np.zeros((around.h, around.w), bool), band.ring <= 2
     if near.sum() < LEAST_BESIDE or band.decided.mean() < TOLD:
         return 0.0, around, alike
-    alike[band.y, band.x] = band.is_object
-    return float(band.is_object[near].mean()), around, alike
+    is_left = band.is_object if gone is None else band.is_object & ~gone[part][band.y, band.x]
+    alike[band.y, band.x] = is_left
+    return float(is_left[near].mean()), around, alike
 
 
 def band_of(rgb: Pixels, mask: Mask, reach: int, void: Mask | None = None) -> Band:

@@ -267,7 +267,7 @@ def elsewhere(result: View, photo: View, gone: Gone) -> list[Left]:
 
 
 def colours_left(
-    rgb: Pixels, hole_mask: Mask, hole: Hole, void: Mask | None
+    rgb: Pixels, hole_mask: Mask, hole: Hole, void: Mask | None, gone: Mask | None = None
 ) -> tuple[float, Left | None]:
     """How much of the pixels beside a hole has the object's colours, and where most of it is.
 
@@ -276,11 +276,12 @@ def colours_left(
         hole_mask: HW bool, all holes.
         hole: the hole.
         void: HW bool, pixels that are no picture; None if there are none.
+        gone: as in ``edge.beside``.
 
     Returns:
         (share as ``edge.beside`` gives it, the largest connected part of it).
     """
-    share, around, alike = beside(rgb, hole_mask, hole.box, void)
+    share, around, alike = beside(rgb, hole_mask, hole.box, void, gone)
     if not alike.any():
         return share, None
     _, labels, stats, _ = cv2.connectedComponentsWithStats(alike.astype(np.uint8), connectivity=8)

@@ -157,11 +157,8 @@ class Completeness:
             gone: HW bool, everything that is removed; what lies beside an object counts if it
                 stays.
         """
-        void = gone & ~selection.hole_mask
-        if self._unread is not None:
-            void |= self._unread
         each = [
-            leftovers.colours_left(self._rgb, selection.hole_mask, hole, void)
+            leftovers.colours_left(self._rgb, selection.hole_mask, hole, self._unread, gone)
             for hole in selection.holes
         ]
         return max(each, key=lambda one: one[0])

@@ -35,8 +35,11 @@ from ..data.pictures import read_rgb
 GROUNDS, OBJECTS = ("scenes/rooms", "segmentation/coco_val/images"), "segmentation/coco_val"
 #: Least and largest share of its photo of an object that is pasted.
 SMALLEST, LARGEST = 0.01, 0.25
+#: Draws for each photo that is wanted: not every photo has such an object.
+ATTEMPTS = 50
 #: A found pixel so near a true effect is no false one: the true masks have a soft edge.
 NEAR = 2
+EFFECTS = (Layer.SHADOW, Layer.REFLECTION)
 #: What is measured of a pair, and its format in the table: the means, None where none is known.
 KEYS = ("lpips", "psnr", "recall", "precision", "false")
 FORMATS = ("8.4f", "7.2f", "8.0%", "11.0%", "8.1%")
@@ -136,7 +139,7 @@ def _found(outcome: Outcome, objects: Mask, changed: Mask) -> tuple[float, float
     Of what ``layers`` calls shadow or reflection; NaN where there is none.
     """
     assert outcome.layers is not None
-    found, true = outcome.layers >= Layer.SHADOW, changed & ~objects
+    found, true = np.isin(outcome.layers, EFFECTS), changed & ~objects
     removed = outcome.layers != Layer.NONE
     false = float((found & ~dilate(changed, NEAR)).sum())
     total = float(found.sum())
@@ -158,7 +161,7 @@ def _pasted(
             removal = Removal.from_settings(remover.settings, mask=objects, dry_run=True)
             outcome = remover.clean(Photo(rgb), removal)
             assert outcome.layers is not None
-            found = outcome.layers >= Layer.SHADOW
+            found = np.isin(outcome.layers, EFFECTS)
             false.append(float(found.sum() / objects.sum()))
             if found.any():
                 _keep(keep, f"pasted_{name}", [rgb, _marked(rgb, objects, objects | found)])
@@ -183,7 +186,9 @@ def pasted(data: Path, folder: str, count: int) -> Iterator[tuple[str, Pixels, M
     instances = sorted((data / OBJECTS / "instances").glob("*.png"))
     rng = np.random.default_rng(0)
     made = 0
-    while grounds and instances and made < count:
+    for _ in range(ATTEMPTS * count if grounds and instances else 0):
+        if made == count:
+            return
         path = instances[int(rng.integers(len(instances)))]
         values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         ground = grounds[int(rng.integers(len(grounds)))]

@@ -6,6 +6,7 @@ Each pair of ``removal/pairs`` shows the same place with and without the people.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def read_pairs(data: Path) -> Iterator[tuple[str, Pixels, Pixels, Mask]]:
 def evaluate_pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
     """Mean metrics inside the given masks: the pipeline, Navier-Stokes and Telea.
 
-    The pipeline runs with the given masks and with ``--class person``. In the latter case the
+    The pipeline runs with the given masks, with which nothing goes along, and with ``--class
+    person``. In the latter case the
     holes are the segmenter's, but the metrics still count the *given* masks, so that a person
     who was not removed counts.
 
@@ -53,12 +55,13 @@ def evaluate_pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
         data: data folder.
         keep: folder for the pictures side by side, or None.
     """
-    remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
+    settings = Settings(segmenter="compact", offline=True, probe=False)
+    remover, alone = ObjectRemover(settings), ObjectRemover(replace(settings, along=()))
     perceptual = Perceptual(remover.networks.device, offline=True)
     rows: dict[str, list[tuple[float, ...]]] = {}
     for stem, rgb, truth, hole in read_pairs(data):
         results = {
-            "ours, masks given": remover.remove(rgb, hole=hole).image,
+            "ours, masks given": alone.remove(rgb, hole=hole).image,
             "ours, --class person": remover.remove(rgb, classes=["person"]).image,
             **{
                 method: classical(method)(np.where(hole[..., None], 0, rgb).astype(np.uint8), hole)

@@ -94,7 +94,9 @@ def labelled(
 
 def mask_maker() -> ObjectRemover:
     """The pipeline with the compact segmenter, for masks without dilation."""
-    return ObjectRemover(Settings(segmenter="compact", device="cpu", offline=True, dilate=0))
+    return ObjectRemover(
+        Settings(segmenter="compact", device="cpu", offline=True, dilate=0, along=())
+    )
 
 
 def most_probable(probabilities: FloatArray, rgb: Pixels) -> NDArray[np.uint8]:

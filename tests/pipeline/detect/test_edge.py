@@ -195,3 +195,19 @@ def test_a_large_hole_takes_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 40 * mask.size
+
+
+def test_what_is_removed_for_another_reason_is_not_left() -> None:
+    """A mask ends inside its object, whose rest goes too, as a shadow of like colour does."""
+    yy, xx = np.mgrid[:200, :240]
+    whole = np.hypot(yy - 100, xx - 120) < 30
+    tight = depth_inside(whole) > 4
+    photo, box = painted(whole), Box.bounding(tight)
+    share, _, alike = beside(photo, tight, box)
+    assert share > 0.9
+    assert alike.any()
+    half = whole & (xx >= 120)
+    assert beside(photo, tight, box, gone=half)[0] == pytest.approx(share / 2, abs=0.1)
+    share, _, alike = beside(photo, tight, box, gone=whole)
+    assert share == 0
+    assert not alike.any()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..pixels import dilate_square, resize
 from ..types import Box, FloatArray, Mask
@@ -25,6 +26,8 @@ GAP = 3
 #: rider reaches above it by this share of the mount's height at least, and below it by the second
 #: at most: who stands in front of a mount has lower feet.
 ASIDE, ABOVE, BELOW = 0.1, 0.2, 0.2
+#: Two parts of a mount on both sides of its rider share this part of the rows of the lower one.
+HALVES = 0.5
 
 
 class Mount(NamedTuple):
@@ -54,12 +57,13 @@ def ridden(view: View, hole_mask: Mask) -> list[Mount]:
         return []
     found = []
     _, labels = cv2.connectedComponents((probability >= FAINT).astype(np.uint8), connectivity=8)
-    for number in range(1, int(labels.max()) + 1):
+    sure = [int(number) for number in np.unique(labels[probability >= SURE])]
+    for number in sure:
         mount = labels == number
-        if probability[mount].max() < SURE:
-            continue
-        riders = _near(inside, mount)
-        if any(is_ridden(mount | _under(mount, probability, rider), rider) for rider in riders):
+        if any(
+            is_ridden(_whole(mount, number, labels, sure, rider, probability), rider)
+            for rider in _near(inside, mount)
+        ):
             there = np.where(dilate_square(mount, 1), probability, 0).astype(np.float32)
             place = _in_photo(there, view, hole_mask)
             if place is not None:
@@ -77,7 +81,7 @@ def is_ridden(mount: Mask, rider: Mask) -> bool:
     if mount.sum() < LEAST * rider.sum() or not (dilate_square(rider, GAP) & mount).any():
         return False
     body, seat = Box.bounding(rider), Box.bounding(mount)
-    middle = body.x + body.w / 2
+    middle = _centre(body)
     aside = ASIDE * seat.w
     return (
         seat.x - aside <= middle <= seat.right + aside
@@ -96,9 +100,34 @@ def _near(inside: Mask, mount: Mask) -> Iterator[Mask]:
             yield labels == number
 
 
-def _under(mount: Mask, probability: FloatArray, rider: Mask) -> Mask:
-    """What the segmenter sees of the mount under the rider's hole."""
-    return rider & (probability >= FAINT) & dilate_square(mount, 2 * GAP)
+def _whole(
+    mount: Mask,
+    number: int,
+    labels: NDArray[np.int32],
+    sure: Sequence[int],
+    rider: Mask,
+    probability: FloatArray,
+) -> Mask:
+    """A part of a mount with its other half, and what is seen of it under the rider's hole.
+
+    A rider's hole may divide a horse. The other half touches the hole on its other side, in about
+    the same rows.
+    """
+    whole, own, middle = mount.copy(), Box.bounding(mount), Box.bounding(rider)
+    beside = np.unique(labels[dilate_square(rider, GAP)])
+    for other in set(beside.tolist()) & set(sure) - {number}:
+        half = labels == other
+        box = Box.bounding(half)
+        rows = min(own.bottom, box.bottom) - max(own.y, box.y)
+        is_opposite = (_centre(own) - _centre(middle)) * (_centre(box) - _centre(middle)) < 0
+        if is_opposite and rows >= HALVES * min(own.h, box.h):
+            whole |= half
+    return whole | (rider & (probability >= FAINT) & dilate_square(mount, 2 * GAP))
+
+
+def _centre(box: Box) -> float:
+    """The column of a box's middle."""
+    return box.x + box.w / 2
 
 
 def _in_photo(there: FloatArray, view: View, hole_mask: Mask) -> Mount | None:

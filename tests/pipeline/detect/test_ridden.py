@@ -97,3 +97,31 @@ def test_a_mount_that_the_view_cuts_is_told() -> None:
     reaching = Box(100, 90, 140, 80)
     (mount,) = ridden(view(mount=reaching), holes(Box(140, 40, 30, 80)))
     assert not mount.is_cut  # the photo ends there
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_rider_whose_hole_divides_the_horse_takes_both_halves(mirrored: bool) -> None:
+    each = view()
+    holed = each.seen.copy()
+    rider = Box(112, 40, 26, 135)  # the hole reaches down through the horse
+    holed[:, rider.y : rider.bottom, rider.x : rider.right] = 0
+    mask = holes(rider)
+    if mirrored:
+        holed, mask = holed[:, :, ::-1].copy(), mask[:, ::-1].copy()
+    found = ridden(View(each.crop, holed), mask)
+    assert len(found) == 2
+    both = np.zeros(SIZE, bool)
+    for mount in found:
+        both[mount.box.slices] |= mount.mask
+    left = holes(HORSE) & ~holes(rider)
+    left = left[:, ::-1] if mirrored else left
+    assert (both & left).sum() > 0.97 * left.sum()
+
+
+def test_a_horse_on_the_other_side_that_stands_lower_is_another_one() -> None:
+    seen = view().seen.copy()
+    rider = Box(140, 40, 30, 80)  # at the end of its horse
+    other = Box(172, 150, 60, 45)
+    seen[CATEGORIES.index("horse")][other.slices] = 0.9
+    found = ridden(View(Box.full(SIZE), seen), holes(rider))
+    assert all(mount.box.right <= rider.right + 2 for mount in found)

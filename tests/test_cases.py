@@ -120,7 +120,7 @@ def _the_option_for_larger_photos_is_named(ran: Ran) -> None:
 
 def _a_photo_of_200_megapixels_is_cleaned(ran: Ran) -> None:
     assert ran.statuses == {"IMG_200MP.jpg": "unchanged"}
-    assert "202 megapixels takes about 5.8 GB of memory" in ran.err
+    assert "202 megapixels takes about 6.5 GB of memory" in ran.err
 
 
 def _samples(*names: str) -> Callable[[Path], None]:

@@ -22,6 +22,7 @@ def test_every_inpainter_has_both_presets() -> None:
         "compact-segmenter",
         "object-refiner",
         "object-detector",
+        "object-effects",
         "scene-classifier",
     }
     for model in MODELS.values():

@@ -531,6 +531,8 @@ def test_an_uploaded_photo_is_downloaded(
 def decide_by_keys(page: Any, source: Path, result: Path) -> None:
     """Restore, put back and accept a run's result, and compare it before any fill."""
     cleaned = result.read_bytes()
+    # The page learns of the result after it shows the photo.
+    page.wait_for_selector('input[name="mb-view"][value="compare"]:enabled', state="attached")
     page.get_by_role("radio", name="Compare", exact=True).check(force=True)
     assert page.locator("#mb-right-name").inner_text() == "Present result"
     assert page.locator("#mb-put-back").is_hidden()

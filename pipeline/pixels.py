@@ -68,6 +68,19 @@ def resize(image: _Array, size: tuple[int, ...], interpolation: int = cv2.INTER_
     return cv2.resize(image, (size[1], size[0]), interpolation=interpolation)
 
 
+def covered_shares(mask: Mask, size: tuple[int, ...]) -> FloatArray:
+    """The share of each pixel of a picture of another size that a mask covers.
+
+    Args:
+        mask: HW bool.
+        size: (height, width, …) of the other picture.
+
+    Returns:
+        hw float32 in [0, 1], in steps of 1/255.
+    """
+    return as_float(resize(mask.astype(np.uint8) * np.uint8(255), size))
+
+
 def blur(image: _Array, sigma: float) -> _Array:
     """Gaussian blur of an HW or HWC picture; ``sigma`` is the standard deviation in pixels."""
     return cv2.GaussianBlur(image, (0, 0), sigma)

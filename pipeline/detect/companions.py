@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import WeightsError
 from .segmenters import CompactSegmenterAdapter
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -50,6 +54,21 @@ def load_companion(
         )
     folded = fold_batch_norm(network)
     return folded.to(compact.device, memory_format=torch.channels_last), digest
+
+
+def picture_tensor(crops: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """Crops NHW3 RGB as a network takes them: N3HW float32 in [-1, 1], channels last."""
+    import torch
+
+    image = as_tensor(crops.transpose(0, 3, 1, 2), device).div(127.5).sub(1)
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+def as_tensor(array: NDArray[np.generic], device: torch.device) -> torch.Tensor:
+    """An array as float32 on a device."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device).float()
 
 
 def ships(name: str) -> bool:

@@ -17,14 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import context_window
-from ..pixels import as_float, eight_bits, reduction, resize, scaled_size
+from ..pixels import covered_shares, eight_bits, reduction, resize, scaled_size
 from ..types import Box, FloatArray, Hole, Mask, Pixels
-from .companions import load_companion
+from .companions import as_tensor, load_companion, picture_tensor
 from .mask import dilate
 
 if TYPE_CHECKING:
-    import torch
-
     from .segmenters import CompactSegmenterAdapter
 
 #: The kinds of effects, in the order of the network's channels.
@@ -91,17 +89,11 @@ class ObjectEffectsAdapter:
 
         from ...models.precision import autocast
 
-        image = self._tensor(views.transpose(0, 3, 1, 2)).div(127.5).sub(1)
-        image = image.contiguous(memory_format=torch.channels_last)
-        mask = self._tensor(removed[:, None])
+        image = picture_tensor(views, self.device)
+        mask = as_tensor(removed[:, None], self.device)
         with torch.inference_mode(), autocast(self.device, views.shape[2]):
             logits = self.network(image, mask, *self.encoder.levels(image))
             return logits.float().sigmoid().cpu().numpy()
-
-    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +130,7 @@ def find_effects(
     if not holes:
         return []
     probability = effect_probability(network, rgb, objects, holes)
-    own = _share(objects, probability.shape[1:]) > 0.5
+    own = covered_shares(objects, probability.shape[1:]) > 0.5
     least = max(4.0, LEAST * own.sum())
     found = []
     for kind, map_ in zip(KINDS, probability, strict=True):
@@ -214,7 +206,7 @@ def _seen(network: EffectsNetwork, rgb: Pixels, objects: Mask, view: Box) -> Flo
     size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (view.h, view.w))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = resize(eight_bits(rgb[view.slices]), size, how)
-    removed = _share(objects[view.slices], size) >= 0.5
+    removed = covered_shares(objects[view.slices], size) >= 0.5
     found: FloatArray = network.effects(picture[None], removed[None])[0]
     return found
 
@@ -262,8 +254,3 @@ def _at_size(
         return None
     own = Box.bounding(mask)
     return Effect(kind, own.shifted(place.y, place.x), mask[own.slices], sure)
-
-
-def _share(mask: Mask, size: tuple[int, ...]) -> FloatArray:
-    """The share of each pixel of a smaller map that a mask covers, in [0, 1]."""
-    return as_float(resize(mask.astype(np.uint8) * np.uint8(255), size))

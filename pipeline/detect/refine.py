@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from ..geometry import near_box
 from ..pixels import blur, depth_inside, dilate_square, eight_bits, resize
 from ..types import Box, FloatArray, Mask, Pixels
-from .companions import load_companion
+from .companions import as_tensor, load_companion, picture_tensor
 from .mask import dilate, drop_specks
 from .segmenters import CompactSegmenterAdapter
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 #: Longer side of a crop in pixels of the network, to which a larger one is reduced; how many times
 #: a smaller one is enlarged at most; and the least side.
@@ -109,17 +109,11 @@ class ObjectRefinerAdapter:
 
         from ...models.precision import autocast
 
-        image = self._tensor(crops.transpose(0, 3, 1, 2)).div(127.5).sub(1)
-        image = image.contiguous(memory_format=torch.channels_last)
-        hint = self._tensor(coarse[:, None])
+        image = picture_tensor(crops, self.device)
+        hint = as_tensor(coarse[:, None], self.device)
         with torch.inference_mode(), autocast(self.device, crops.shape[2]):
             logits = self.network(image, hint, *self.encoder.levels(image))
             return logits.float().sigmoid()[:, 0].cpu().numpy()
-
-    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()
 
 
 @dataclass(frozen=True, eq=False)

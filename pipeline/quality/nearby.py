@@ -8,10 +8,8 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
-import numpy as np
-
 from ..geometry import hole_within
-from ..pixels import as_float, reduction, resize, scaled_size
+from ..pixels import as_float, covered_shares, reduction, resize, scaled_size
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 
 #: Longer side in pixels to which a photo is reduced before a fill is measured: that of the smallest
@@ -55,19 +53,14 @@ def nearby(
         Box.full(hole_mask.shape)
     )
     size = scaled_size((part.h, part.w), scale, least)
-    covered = _shares(hole_within(hole, part), size)
+    covered = covered_shares(hole_within(hole, part), size)
     inside = covered > 0.5
     if not inside.any():
         inside = covered > 0
-    held = _shares(hole_mask[part.slices], size)
+    held = covered_shares(hole_mask[part.slices], size)
     return Nearby(
         as_float(resize(result[part.slices], size)),
         inside,
         (held <= 0.5) & ~inside,
         (held == 0) & ~inside,
     )
-
-
-def _shares(mask: Mask, size: tuple[int, int]) -> FloatArray:
-    """The share of each reduced pixel that a mask covers, hw in [0, 1]."""
-    return as_float(resize(mask.astype(np.uint8) * 255, size))

@@ -15,7 +15,6 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...models.folding import fold_batch_norm
 from ...models.object_detector import ObjectDetector, ObjectDetectorConfig
 from ...models.segmenter import CompactSegmenter, padded
 from ...models.shipped import load_shipped
@@ -29,6 +28,7 @@ from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
+from .companions import encoder_input, frozen_encoder
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 8, 385, 6000, 1e-3
@@ -81,9 +81,7 @@ class ObjectDetectorTask(NetworkTask):
         workers: int = 0,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        segmenter, _ = load_shipped("compact-segmenter", CompactSegmenter)
-        self.encoder = fold_batch_norm(segmenter).encoder.requires_grad_(False)
-        self.encoder = self.encoder.to(memory_format=torch.channels_last)
+        self.encoder = frozen_encoder()
         self.data, self.store, self.teacher, self.seed = data, store, teacher, seed
         self.photos, self.held_out = photos, held_out
         self.batch, self.size, self.learning_rate = batch, size, learning_rate
@@ -170,7 +168,7 @@ class ObjectDetectorTask(NetworkTask):
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``centres``: focal loss; ``sides``: 1 - generalised IoU near the centres."""
         image, heat, weight, sides, counts = batch
-        x = image.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        x = encoder_input(image)
         logits, found = self._run(self.modules["network"], x)
         objects = (heat == 1).sum().clamp(min=1)
         return {

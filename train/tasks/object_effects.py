@@ -18,16 +18,16 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...models.folding import fold_batch_norm
 from ...models.object_effects import EFFECTS, ObjectEffects, ObjectEffectsConfig
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
 from ..data.effects.samples import EffectSamples, EffectScenes
-from ..data.objects import cut_outs, scenes
+from ..data.objects import cut_outs
 from ..data.pictures import Stream, batches
 from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
+from .companions import FOLDERS, count_pictures, encoder_input, frozen_encoder
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 16, 160, 16_000, 2e-3
@@ -76,9 +76,7 @@ class ObjectEffectsTask(NetworkTask):
         workers: int = 0,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        segmenter, _ = load_shipped("compact-segmenter", CompactSegmenter)
-        self.encoder = fold_batch_norm(segmenter).encoder.requires_grad_(False)
-        self.encoder = self.encoder.to(memory_format=torch.channels_last)
+        self.encoder = frozen_encoder()
         self.data, self.store, self.seed = data, store, seed
         self.batch, self.size, self.learning_rate = batch, size, learning_rate
         self.held_out, self.workers = held_out, workers
@@ -110,14 +108,10 @@ class ObjectEffectsTask(NetworkTask):
             held_out=request.held_out,
             workers=request.workers,
         )
-        pictures = sum(len(cut_outs.photos_of(data, source)) for source in cut_outs.SOURCES)
-        pictures += sum(len(scenes.photos_of(data, folder)) for folder in scenes.FOLDERS)
-        if not pictures:
-            wanted = ", ".join((*cut_outs.SOURCES, *scenes.FOLDERS))
-            raise FileNotFoundError(f"{data}: none of {wanted} found below it")
+        pictures = count_pictures(data)
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
-            folders=(*cut_outs.SOURCES, *scenes.FOLDERS),
+            folders=FOLDERS,
             pictures=pictures,
             steps=steps,
             batch=request.pictures_per_step(task.batch),
@@ -178,7 +172,7 @@ class ObjectEffectsTask(NetworkTask):
 
     def _logits(self, network: nn.Module, pictures: Tensor, mask: Tensor) -> Tensor:
         """N2HW float32 logits of pictures N3HW uint8 and masks N1HW in {0, 1}."""
-        image = pictures.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        image = encoder_input(pictures)
         with self.autocast():
             with torch.no_grad():
                 features = self.encoder.levels(image)

@@ -18,12 +18,11 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...models.folding import fold_batch_norm
 from ...models.object_refiner import ObjectRefiner, ObjectRefinerConfig
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
 from ...pipeline.detect.segmenters import CompactSegmenterAdapter
-from ..data.objects import answers, cut_outs, scenes
+from ..data.objects import answers, cut_outs
 from ..data.objects.answers import CANVAS, StoredAnswers
 from ..data.objects.canvases import Canvases
 from ..data.objects.samples import RefinerSamples, held_out_samples
@@ -32,6 +31,7 @@ from ..edge_curve import curve, hole_at
 from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
+from .companions import FOLDERS, count_pictures, encoder_input, frozen_encoder
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 4, 320, 6000, 7e-4
@@ -84,9 +84,7 @@ class ObjectRefinerTask(NetworkTask):
         workers: int = 0,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        segmenter, _ = load_shipped("compact-segmenter", CompactSegmenter)
-        self.encoder = fold_batch_norm(segmenter).encoder.requires_grad_(False)
-        self.encoder = self.encoder.to(memory_format=torch.channels_last)
+        self.encoder = frozen_encoder()
         self.data, self.store, self.seed = data, store, seed
         self.batch, self.size, self.learning_rate = batch, size, learning_rate
         self.held_out, self.workers = held_out, workers
@@ -118,14 +116,10 @@ class ObjectRefinerTask(NetworkTask):
             held_out=request.held_out,
             workers=request.workers,
         )
-        pictures = sum(len(cut_outs.photos_of(data, source)) for source in cut_outs.SOURCES)
-        pictures += sum(len(scenes.photos_of(data, folder)) for folder in scenes.FOLDERS)
-        if not pictures:
-            wanted = ", ".join((*cut_outs.SOURCES, *scenes.FOLDERS))
-            raise FileNotFoundError(f"{data}: none of {wanted} found below it")
+        pictures = count_pictures(data)
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
-            folders=(*cut_outs.SOURCES, *scenes.FOLDERS),
+            folders=FOLDERS,
             pictures=pictures,
             steps=steps,
             batch=request.pictures_per_step(task.batch),
@@ -201,7 +195,7 @@ class ObjectRefinerTask(NetworkTask):
 
     def _logits(self, network: nn.Module, pictures: Tensor, coarse: Tensor) -> Tensor:
         """N1HW float32 logits of pictures N3HW uint8 and a coarse probability N1HW."""
-        image = pictures.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        image = encoder_input(pictures)
         with self.autocast():
             with torch.no_grad():
                 features = self.encoder.levels(image)

@@ -187,7 +187,7 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--with",
         dest="along",
-        type=_along,
+        type=along,
         default=ALONG,
         metavar="KIND,…|none",
         help=f"what goes along with a removed object (default {','.join(ALONG)}); none: the object "
@@ -609,7 +609,12 @@ def _dilate(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"'auto' or a number of pixels, got '{text}'") from None
 
 
-def _along(text: str) -> tuple[str, ...]:
+def along(text: str) -> tuple[str, ...]:
+    """Read the value of ``--with``, also of ``mask-board``.
+
+    Raises:
+        argparse.ArgumentTypeError: it names nothing, or ``none`` beside a kind.
+    """
     names = _comparisons(text)
     if names == ("none",):
         return ()

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .config import FAIL_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, Settings, resolve_classes
+from .detect.leftovers import Left
 from .errors import UnreadableError, UsageError
 from .inpaint.route import least_face
 from .networks import Networks, NetworkSettings
@@ -45,6 +47,20 @@ class Removed(NamedTuple):
 
     image: Any
     outcome: Outcome
+
+
+class Chosen(NamedTuple):
+    """The result of ``ObjectRemover.choose``.
+
+    Attributes:
+        selection: the pixels that would be removed.
+        layers: HW uint8, a ``Layer`` for each pixel: why it would be removed.
+        doubtful: places where something stays that may belong to what is removed.
+    """
+
+    selection: Selection
+    layers: NDArray[np.uint8]
+    doubtful: tuple[Leftover, ...]
 
 
 class ObjectRemover:
@@ -99,11 +115,18 @@ class ObjectRemover:
 
     def select(self, photo: Photo, removal: Removal) -> Selection:
         """Decide which pixels would be removed, and fill nothing."""
+        return self.choose(photo, removal).selection
+
+    def choose(self, photo: Photo, removal: Removal) -> Chosen:
+        """Decide which pixels would be removed and why, and fill nothing."""
         picture = picture_of(photo, removal.mask)
         if picture is None:
-            return self._select(photo.rgb, removal).whole.selection
-        inner = self._select(picture.photo.rgb, picture.of(removal), picture).whole.selection
-        return picture.selection(inner, removal)
+            whole = self._select(photo.rgb, removal).whole
+            return Chosen(whole.selection, whole.layers, _places(whole.doubtful))
+        whole = self._select(picture.photo.rgb, picture.of(removal), picture).whole
+        selection = picture.selection(whole.selection, removal)
+        layers = picture.layers(whole.layers, selection.hole_mask)
+        return Chosen(selection, layers, _places(whole.doubtful, picture))
 
     def clean(self, photo: Photo, removal: Removal, *, progress: Progress = no_progress) -> Outcome:
         """Take one photo through every stage between reading and writing.
@@ -230,6 +253,12 @@ class _Selected(NamedTuple):
     widened: bool
 
 
+def _places(left: Iterable[Left], picture: Picture | None = None) -> tuple[Leftover, ...]:
+    """What is left, of the photo or of the box of ``picture``, as places of the photo."""
+    y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
+    return tuple(Leftover(one.box.shifted(y, x), one.why, one.share) for one in left)
+
+
 def _judged(
     unfilled: Outcome,
     whole: Whole,
@@ -248,11 +277,10 @@ def _judged(
     left = [*seen.left, *whole.doubtful]
     if place is not None and left_outside > REVIEW_LEFT_OUTSIDE:
         left.append(place)
-    y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
     size = selection.hole_mask.shape if picture is None else picture.whole.size
     places = tuple(
-        Leftover(one.box.shifted(y, x), one.why, one.share, completeness.is_kept(one, objects))
-        for one in left
+        replace(place, kept=completeness.is_kept(one, objects))
+        for place, one in zip(_places(left, picture), left, strict=True)
     )
     status, reason = verdict.judge(
         selection.share, seen.residue, measured, left_outside, places, (size[0], size[1])

@@ -64,6 +64,14 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         """Drop the connected object at a point, or all others; `hit` is false if there is none."""
         return board.pick(photo, x, y, keep)
 
+    def part(photo: str, x: float, y: float) -> dict[str, Any]:
+        """Take away the part of a layer at a point, or give it back; `layer` is null if none."""
+        return board.part(photo, x, y)
+
+    def layer(photo: str, layer: str, given: bool) -> dict[str, Any]:
+        """Take a whole layer away (object, shadow, reflection, carried), or give it back."""
+        return board.layer(photo, layer, given)
+
     def load_mask(photo: str, file: FileData, how: str) -> dict[str, Any]:
         """Apply a mask file (white = remove) to the mask: `replace`, `add` or `subtract`."""
         path, _ = _uploaded(file, board)
@@ -75,7 +83,8 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
     def select_class(photo: str, classes: list[str], widen: float, how: str) -> dict[str, Any]:
         """Segment the photo and `add` the classes to the mask, or `subtract` or `replace`.
 
-        `widen` is in pixels; -1 widens as the batch does.
+        What goes along with them is found too: `class_layers` has the shares. `widen` is in
+        pixels; -1 widens as the batch does.
         """
         return board.select_class(photo, classes, None if widen < 0 else round(widen), how)
 
@@ -118,6 +127,8 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         edit,
         widen,
         pick,
+        part,
+        layer,
         load_mask,
         select_class,
         fill,

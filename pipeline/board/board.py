@@ -17,20 +17,23 @@ from .. import images
 from ..config import COMPARISONS, auto_dilate, resolve_classes
 from ..errors import RemoveObjectsError, UsageError
 from ..removal.request import Removal
+from ..report.entry import layer_shares
 from ..storage.fetch import renamed_errors
 from ..storage.stamp import Stamp, stamp
 from ..system.text import printable
-from ..types import Box, Mask, Pixels
+from ..types import LAYER_COLOURS, Box, Layer
 from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
-from .render import render
+from .render import render, render_layers
 from .results import STANDING, Decided, Results, standing_pixels
 from .session import Session, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
 
 #: The class that the page offers first, after the run's own.
 FIRST_CLASS = "person"
+#: Name of the picture of the mask's layers.
+LAYERS = "layers"
 
 
 class Board:
@@ -77,6 +80,11 @@ class Board:
             "title": printable(opened.title),
             "output": None if opened.output is None else printable(str(opened.output)),
             "classes": list(opened.classes),
+            "colours": {
+                layer.label: f"rgb({' '.join(map(str, LAYER_COLOURS[layer]))})"
+                for layer in Layer
+                if layer
+            },
             "categories": list(dict.fromkeys((*opened.classes, FIRST_CLASS, *CLASSES))),
             "notes": [printable(note) for note in opened.notes],
             "photos": [_row(item) for item in self.sessions.listed()],
@@ -160,6 +168,38 @@ class Board:
             hit = session.editor.pick(x, y, keep=keep)
             return {**session.state(), "hit": hit}
 
+    def part(self, photo: str, x: float, y: float) -> dict[str, Any]:
+        """Take away the connected part of a layer at a point, or give it back if it was taken.
+
+        Returns:
+            The mask's state; with ``layer``, the part's layer or None if there is none at that
+            point, and ``given``, whether it was given back.
+        """
+        session = self.sessions.session(photo)
+        with session.lock:
+            part = session.editor.pick_part(x, y)
+            layer = None if part is None else part.layer.label
+            return {**session.state(), "layer": layer, "given": part is not None and part.given}
+
+    def layer(self, photo: str, layer: str, given: bool) -> dict[str, Any]:
+        """Take a layer away, or give back all that was taken away of it.
+
+        Args:
+            photo: its key or name.
+            layer: ``object``, ``shadow``, ``reflection`` or ``carried``.
+            given: give it back; else it is taken away.
+
+        Raises:
+            UsageError: there is no such layer.
+        """
+        layers = {each.label: each for each in Layer if each}
+        if layer not in layers:
+            raise UsageError(f"the layers are {', '.join(layers)}; got '{layer[:40]}'")
+        session = self.sessions.session(photo)
+        with session.lock:
+            session.editor.set_layer(layers[layer], given=given)
+            return session.state()
+
     def load_mask(self, photo: str, path: Path, how: str = "replace") -> dict[str, Any]:
         """Apply a mask file to the mask: white = remove, with the photo's size or aspect ratio."""
         session = self.sessions.session(photo)
@@ -171,7 +211,7 @@ class Board:
     def select_class(
         self, photo: str, classes: list[str], widen: int | None = None, how: str = "add"
     ) -> dict[str, Any]:
-        """Segment the photo and apply the classes' mask to the mask.
+        """Segment the photo and apply the mask of classes, and of what goes along, to the mask.
 
         Args:
             photo: its key or name.
@@ -181,7 +221,8 @@ class Board:
 
         Returns:
             The mask's state; with ``class_share``: the share of the photo that the classes cover,
-            with what goes along with them.
+            with what goes along with them; ``class_layers``: the same by layer; and ``doubtful``:
+            what may go along but is not in the mask, in words.
 
         Raises:
             UsageError: no class, an unknown one, or another photo is in progress.
@@ -194,11 +235,16 @@ class Board:
         settings = replace(self.opened.settings, dilate=None if widen is None else int(widen))
         with self.job.run(session.item.key) as remover:
             self.job.step(0.0, "segment")
-            mask = remover.select(session.photo, Removal.from_settings(settings, names)).hole_mask
+            chosen = remover.choose(session.photo, Removal.from_settings(settings, names))
         with session.lock:
-            session.editor.apply_mask(mask, how)
+            session.editor.apply_mask(chosen.selection.hole_mask, how, chosen.layers)
             session.classes = tuple(dict.fromkeys((*session.classes, *names)))
-            return {**session.state(), "class_share": round(float(mask.mean()), 6)}
+            return {
+                **session.state(),
+                "class_share": round(chosen.selection.share, 6),
+                "class_layers": layer_shares(chosen.layers),
+                "doubtful": list(dict.fromkeys(place.why for place in chosen.doubtful)),
+            }
 
     def fill(
         self, photo: str, route: str = "auto", compare: bool = True, probe: bool = True
@@ -223,7 +269,8 @@ class Board:
         session.require_unchanged()
         settings = replace(
             self.opened.settings,
-            # What is seen is removed; the page has its own control for widening.
+            # What is seen is removed: the page shows what goes along, and has its own control for
+            # widening.
             dilate=0,
             along=(),
             route=route,
@@ -231,13 +278,14 @@ class Board:
             compare=COMPARISONS if compare else (),
         )
         with session.lock:
-            mask, revision = session.editor.mask, session.editor.revision
+            layers, revision = session.editor.layers, session.editor.revision
+        mask = layers != Layer.NONE
         require_selection(mask)
         removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
         with self.job.run(session.item.key) as remover:
             outcome = remover.clean(session.photo, removal, progress=self.job.step)
         with session.lock:
-            session.record_fill(outcome, mask, revision)
+            session.record_fill(outcome, layers, revision)
         return {**session.state(), "report": session.report(), "compared": list(outcome.compared)}
 
     def progress(self) -> dict[str, Any]:
@@ -298,7 +346,9 @@ class Board:
         with session.lock:
             decided = self.results.put_back(session, replace_existing=replace_existing)
             if decided.mask is not None:
-                session.editor.apply_mask(session.read_mask(decided.mask))
+                mask = session.read_mask(decided.mask)
+                layers = images.layers_of(mask, session.read_layers(decided.mask))
+                session.editor.apply_mask(mask, layers=layers)
             return self._after(session, decided)
 
     def download(self, photo: str, what: str) -> tuple[Path, str]:
@@ -342,15 +392,18 @@ class Board:
         """Return a layer of a photo, or a window of it, as PNG.
 
         See ``Session.layer`` for the layers and ``render`` for the window and the size;
-        ``standing`` is the result in the output folder.
+        ``standing`` is the result in the output folder, and ``layers`` are those of the mask, in
+        their colours.
         """
         session = self.sessions.session(photo)
         rows, columns = session.photo.size
-        if layer == STANDING:
-            pixels: Pixels | Mask = standing_pixels(session)
-        else:
-            pixels = session.layer(layer)
-        return render(pixels, window or Box(0, 0, columns, rows), width, height)
+        window = window or Box(0, 0, columns, rows)
+        if layer == LAYERS:
+            with session.lock:
+                values = session.editor.values
+            return render_layers(values, window, width, height)
+        pixels = standing_pixels(session) if layer == STANDING else session.layer(layer)
+        return render(pixels, window, width, height)
 
     def _after(self, session: Session, decided: Decided) -> dict[str, Any]:
         """Tell list and page of a decision about a photo's result."""

@@ -7,15 +7,17 @@ path, so no request can name another file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from ..batch import scan
 from ..batch.journal import Journal
+from ..batch.names import layers_name
 from ..batch.sources import KnownPhotos
 from ..config import MAX_PIXELS, Settings
 from ..errors import UnreadableError
 from ..storage.location import local_path
+from ..system.confined import is_link
 
 if TYPE_CHECKING:
     from ..report.schema import Entry
@@ -68,6 +70,16 @@ class Item:
             and self.output is not None
             and is_inside(self.mask, self.output.resolve())
         )
+
+    def layers_of(self, mask: Path) -> Path | None:
+        """Return the file of the layers beside a mask of this photo; None if no one may read it.
+
+        A link may lead anywhere.
+        """
+        path = layers_beside(mask)
+        if self.output is None or is_link(path) or not is_inside(path, self.output.resolve()):
+            return None
+        return path
 
     def refuse_link(self) -> None:
         """Refuse a link that leads out of the opened folder; one may appear at any time.
@@ -154,6 +166,11 @@ def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:
         given=settings,
         notes=plan.notes,
     )
+
+
+def layers_beside(mask: Path) -> Path:
+    """Return the file of a mask's layers."""
+    return mask.with_name(layers_name(PurePosixPath(mask.name)).name)
 
 
 def linked_away(path: Path) -> str:

@@ -15,7 +15,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ... import __version__
-from ..config import DEVICES, METADATA, SEGMENTERS, Settings
+from ..cli import along
+from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.signals import signals_restored
 from ..system.text import printable
@@ -65,6 +66,14 @@ def parser() -> argparse.ArgumentParser:
         "--segmenter",
         choices=SEGMENTERS,
         help="for 'Select by class' (default: the run's, or auto)",
+    )
+    p.add_argument(
+        "--with",
+        dest="along",
+        type=along,
+        metavar="KIND,…|none",
+        help="for 'Select by class': what goes along with a selected object (default: as the run "
+        f"said, or {','.join(ALONG)}); none: the object alone",
     )
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument(
@@ -159,6 +168,7 @@ def open_path(args: argparse.Namespace) -> Opened:
         )
     settings = Settings(
         segmenter=args.segmenter or "auto",
+        along=ALONG if args.along is None else args.along,
         device=args.device,
         lossless=args.lossless,
         offline=args.offline,
@@ -178,6 +188,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     both = replace(
         run_folder.combined(opened.settings, settings),
         segmenter=args.segmenter or opened.settings.segmenter,
+        along=opened.settings.along if args.along is None else args.along,
     )
     return replace(opened, settings=both, given=settings)
 

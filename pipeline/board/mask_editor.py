@@ -1,22 +1,31 @@
-"""Edit one mask: strokes, clicks on objects, imported masks, and undo and redo of every step.
+"""Edit one mask with its layers: strokes, clicks, imported masks; undo and redo of every step.
 
 The mask has the photo's full resolution. A stroke arrives as a line in the photo's pixels, not as a
 picture, so nothing is enlarged and no offset can arise. The page shows a reduced copy.
+
+Of each pixel the editor knows why it is removed: its layer. A layer, or a connected part of one,
+can be taken away; its pixels stay then, and are remembered, so that they can be given back.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..detect.mask import dilate
 from ..errors import UsageError
-from ..types import Box, Mask
+from ..images import layers_of
+from ..types import Box, Layer, Mask
+from .bit_planes import BitPlanes
+
+#: Added to a layer's value where it was taken away: the pixel stays in the photo.
+TAKEN = 8
 
 #: Ways to combine another mask with this one.
 COMBINATIONS = ("replace", "add", "subtract")
@@ -30,37 +39,63 @@ MOST_POINTS, LARGEST_RADIUS = 20_000, 4_000
 _SHIFT = 4
 
 
+class LayerShare(NamedTuple):
+    """How much of the photo one layer covers.
+
+    Attributes:
+        layer: the layer.
+        share: the share of the photo that is removed as this layer, 0 to 1.
+        taken: the share of what was taken away of it.
+    """
+
+    layer: Layer
+    share: float
+    taken: float
+
+
+class Part(NamedTuple):
+    """A connected part of a layer that was clicked.
+
+    Attributes:
+        layer: its layer.
+        given: whether the click gave it back; else it took it away.
+    """
+
+    layer: Layer
+    given: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """The pixels that one action flipped: a box of the photo, one bit a pixel, compressed.
+    """The bits of the values that one action flipped, in a box of the photo.
 
-    Flipping the same pixels again undoes the action; flipping them once more redoes it.
+    Flipping the same bits again undoes the action; flipping them once more redoes it.
     """
 
     box: Box
-    bits: bytes
+    bits: BitPlanes
 
     @classmethod
-    def between(cls, before: Mask, after: Mask, window: Box) -> _Step | None:
-        """Compare two versions of the mask's ``window``; ``None`` if they are equal."""
-        changed = before != after
-        rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    def between(
+        cls, before: NDArray[np.uint8], after: NDArray[np.uint8], window: Box
+    ) -> _Step | None:
+        """Compare two versions of the values in ``window``; ``None`` if they are equal."""
+        flipped = before ^ after
+        rows, columns = np.flatnonzero(flipped.any(1)), np.flatnonzero(flipped.any(0))
         if not len(rows):
             return None
-        y, x = int(rows[0]), int(columns[0])
-        h, w = int(rows[-1]) - y + 1, int(columns[-1]) - x + 1
-        bits = zlib.compress(np.packbits(changed[y : y + h, x : x + w]).tobytes(), 1)
-        return cls(Box(window.x + x, window.y + y, w, h), bits)
+        inner = Box.from_corners(
+            int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+        )
+        return cls(inner.shifted(window.y, window.x), BitPlanes.pack(flipped[inner.slices]))
 
-    def flip(self, mask: Mask) -> None:
-        """Flip this step's pixels of ``mask`` in place."""
-        size = self.box.w * self.box.h
-        bits = np.unpackbits(np.frombuffer(zlib.decompress(self.bits), np.uint8), count=size)
-        mask[self.box.slices] ^= bits.reshape(self.box.h, self.box.w).astype(bool)
+    def flip(self, values: NDArray[np.uint8]) -> None:
+        """Flip this step's bits of ``values`` in place."""
+        values[self.box.slices] ^= self.bits.unpack()
 
 
 class MaskEditor:
-    """A mask and its history.
+    """A mask with its layers, and its history.
 
     Not safe to use from several threads at once; the session's lock protects it.
 
@@ -69,11 +104,27 @@ class MaskEditor:
             result that stores it can tell whether it still belongs to this mask.
     """
 
-    def __init__(self, height: int, width: int, start: Mask | None = None) -> None:
-        """Begin with ``start`` (HW bool, True = remove; copied), or with an empty mask."""
-        if start is not None and start.shape != (height, width):
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        start: Mask | None = None,
+        layers: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Begin with a mask, or with an empty one.
+
+        Args:
+            height: of the photo in pixels.
+            width: likewise.
+            start: HW bool, True = remove; copied. None for an empty mask.
+            layers: HW uint8, a ``Layer`` for each pixel of ``start``; where it says nothing, and
+                everywhere if None, the mask is of objects.
+        """
+        if start is None:
+            start = np.zeros((height, width), bool)
+        if start.shape != (height, width):
             raise _wrong_size(start, height, width)
-        self._mask: Mask = np.zeros((height, width), bool) if start is None else start.copy()
+        self._values = layers_of(start, layers)
         self._done: deque[_Step] = deque()
         self._undone: list[_Step] = []
         self.revision = 0
@@ -81,16 +132,37 @@ class MaskEditor:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return int(self._mask.shape[0]), int(self._mask.shape[1])
+        return int(self._values.shape[0]), int(self._values.shape[1])
 
     @property
     def mask(self) -> Mask:
-        """A copy of the mask, HW bool."""
-        return self._mask.copy()
+        """The mask, HW bool; a new array."""
+        return _removed(self._values)
+
+    @property
+    def layers(self) -> NDArray[np.uint8]:
+        """Why each pixel is removed, HW uint8, a ``Layer``; 0 exactly where ``mask`` is False."""
+        return np.where(self._values < TAKEN, self._values, np.uint8(Layer.NONE))
+
+    @property
+    def values(self) -> NDArray[np.uint8]:
+        """A copy of all that is known, HW uint8: a ``Layer``, plus ``TAKEN`` where it was taken."""
+        return self._values.copy()
+
+    def shares(self) -> list[LayerShare]:
+        """Return the layers that the photo has, removed or taken away, by their values."""
+        # Exact up to 2^24 pixels, and to seven digits above.
+        counts = cv2.calcHist([self._values], [0], None, [2 * TAKEN], [0, 2 * TAKEN]).ravel()
+        shares = counts.astype(np.float64) / self._values.size
+        return [
+            LayerShare(layer, float(shares[layer]), float(shares[layer + TAKEN]))
+            for layer in Layer
+            if layer and (shares[layer] or shares[layer + TAKEN])
+        ]
 
     def share(self) -> float:
         """Return the share of the photo that the mask covers, 0 to 1."""
-        return float(np.count_nonzero(self._mask)) / self._mask.size
+        return sum(each.share for each in self.shares())
 
     @property
     def can_undo(self) -> bool:
@@ -105,7 +177,7 @@ class MaskEditor:
     def stroke(
         self, points: Sequence[Sequence[float]], radius: float, *, erase: bool = False
     ) -> bool:
-        """Draw along a line with a round brush.
+        """Draw along a line with a round brush: what is drawn anew is of an object.
 
         Args:
             points: (x, y) in the photo's pixels, fractions allowed. (0, 0) is the upper left corner
@@ -113,7 +185,7 @@ class MaskEditor:
                 point draws a dot. Points outside the photo are part of the line.
             radius: half the brush's width in pixels; a pixel is drawn if its centre is no farther
                 from the line.
-            erase: erase instead.
+            erase: erase instead; what was taken away there is forgotten.
 
         Returns:
             Whether any pixel changed.
@@ -143,19 +215,28 @@ class MaskEditor:
         if box.w <= 0 or box.h <= 0:
             return False
         inside = brushed[box.y - y0 : box.y - y0 + box.h, box.x - x0 : box.x - x0 + box.w]
-        before = self._mask[box.slices]
-        return self._commit(before & ~inside if erase else before | inside, box)
+        before = self._values[box.slices]
+        drawn = inside if erase else inside & ~_removed(before)
+        value = Layer.NONE if erase else Layer.OBJECT
+        return self._commit(np.where(drawn, np.uint8(value), before), box)
 
     def clear(self) -> bool:
-        """Empty the mask. Returns whether any pixel changed."""
-        return self._commit(np.zeros_like(self._mask))
+        """Empty the mask, and forget what was taken away. Returns whether any pixel changed."""
+        return self._commit(np.zeros_like(self._values))
 
-    def apply_mask(self, other: Mask, how: str = "replace") -> bool:
+    def apply_mask(
+        self, other: Mask, how: str = "replace", layers: NDArray[np.uint8] | None = None
+    ) -> bool:
         """Replace the mask by another one, add the other to it, or subtract the other from it.
+
+        Added, a pixel that the mask has already keeps its layer; so it does where ``layers`` is
+        None.
 
         Args:
             other: HW bool, of the photo's size.
             how: one of ``COMBINATIONS``.
+            layers: HW uint8, a ``Layer`` for each pixel of ``other``; None if it has none: then
+                what is new is of objects.
 
         Returns:
             Whether any pixel changed.
@@ -163,32 +244,47 @@ class MaskEditor:
         Raises:
             UsageError: ``other`` has another size, or ``how`` is unknown.
         """
-        if other.shape != self._mask.shape:
+        if other.shape != self._values.shape:
             raise _wrong_size(other, *self.size)
+        other = other.astype(bool)
         match how:
             case "replace":
-                return self._commit(other.astype(bool))
+                return self._commit(layers_of(other, self.layers if layers is None else layers))
             case "add":
-                return self._commit(self._mask | other)
+                new = other & ~self.mask
+                return self._commit(np.where(new, layers_of(other, layers), self._values))
             case "subtract":
-                return self._commit(self._mask & ~other)
+                return self._commit(np.where(other, np.uint8(Layer.NONE), self._values))
             case _:
                 raise UsageError(
                     f"masks are combined by {', '.join(COMBINATIONS)}; got '{how[:40]}'"
                 )
 
+    def restore(self, values: NDArray[np.uint8]) -> bool:
+        """Bring back ``values`` that were kept. Returns whether any pixel changed."""
+        return self._commit(values)
+
     def widen(self, radius: int) -> bool:
-        """Widen the whole mask by ``radius`` pixels. Returns whether any pixel changed.
+        """Widen the whole mask by ``radius`` pixels: each layer, and objects first.
+
+        Returns:
+            Whether any pixel changed.
 
         Raises:
             UsageError: the radius lies outside the legal range.
         """
         if not 0 <= radius <= LARGEST_RADIUS:
             raise UsageError(f"a mask can be widened by 0 to {LARGEST_RADIUS} pixels; got {radius}")
-        return self._commit(dilate(self._mask, radius))
+        after, free = self._values.copy(), ~self.mask
+        for layer, share, _ in self.shares():
+            if share:
+                new = dilate(self._values == layer, radius) & free
+                after[new] = layer
+                free &= ~new
+        return self._commit(after)
 
     def pick(self, x: float, y: float, *, keep: bool = False) -> bool:
-        """Drop the connected object (8 neighbours) at a point, or drop all others.
+        """Drop the connected object (8 neighbours) at a point, of any layers, or drop all others.
 
         Args:
             x: column in the photo's pixels, as in ``stroke``.
@@ -198,13 +294,44 @@ class MaskEditor:
         Returns:
             Whether there was an object at that point.
         """
-        height, width = self.size
-        if not (0 <= x < width and 0 <= y < height) or not self._mask[int(y), int(x)]:
+        mask = self.mask
+        if not self._is_inside(x, y) or not mask[int(y), int(x)]:
             return False
-        _, labels = cv2.connectedComponents(self._mask.astype(np.uint8), connectivity=8)
-        chosen: Mask = labels == labels[int(y), int(x)]
-        self._commit(chosen if keep else self._mask & ~chosen)
+        chosen = _connected(mask, x, y)
+        dropped = mask & ~chosen if keep else chosen
+        self._commit(np.where(dropped, np.uint8(Layer.NONE), self._values))
         return True
+
+    def pick_part(self, x: float, y: float) -> Part | None:
+        """Take away the connected part of a layer at a point, or give it back if it was taken.
+
+        Args:
+            x: column in the photo's pixels, as in ``stroke``.
+            y: row, likewise.
+
+        Returns:
+            The part; None if there is none at that point.
+        """
+        value = int(self._values[int(y), int(x)]) if self._is_inside(x, y) else 0
+        if not value:
+            return None
+        chosen = _connected(self._values == value, x, y)
+        self._commit(np.where(chosen, self._values ^ np.uint8(TAKEN), self._values))
+        return Part(Layer(value % TAKEN), value >= TAKEN)
+
+    def set_layer(self, layer: Layer, *, given: bool) -> bool:
+        """Take a layer away, or give back all that was taken away of it.
+
+        Returns:
+            Whether any pixel changed.
+        """
+        before, after = (TAKEN, 0) if given else (0, TAKEN)
+        changed = self._values == layer + before
+        return self._commit(np.where(changed, np.uint8(layer + after), self._values))
+
+    def _is_inside(self, x: float, y: float) -> bool:
+        height, width = self.size
+        return 0 <= x < width and 0 <= y < height
 
     def undo(self) -> bool:
         """Undo the last step. Returns False if there is none."""
@@ -218,29 +345,41 @@ class MaskEditor:
         if not source:
             return False
         step = source.pop()
-        step.flip(self._mask)
+        step.flip(self._values)
         target.append(step)
         self.revision += 1
         return True
 
-    def _commit(self, after: Mask, window: Box | None = None) -> bool:
-        """Make ``after`` the mask, or its part ``window``, and record the step.
+    def _commit(self, after: NDArray[np.uint8], window: Box | None = None) -> bool:
+        """Make ``after`` the values, or those in ``window``, and record the step.
 
         Returns:
             Whether any pixel changed; if not, no step is recorded.
         """
         height, width = self.size
         window = window or Box(0, 0, width, height)
-        step = _Step.between(self._mask[window.slices], after, window)
+        step = _Step.between(self._values[window.slices], after, window)
         if step is None:
             return False
-        self._mask[window.slices] = after
+        self._values[window.slices] = after
         self._done.append(step)
         self._undone.clear()
-        while len(self._done) > 1 and sum(len(s.bits) for s in self._done) > HISTORY_BYTES:
+        while len(self._done) > 1 and sum(s.bits.bytes for s in self._done) > HISTORY_BYTES:
             self._done.popleft()
         self.revision += 1
         return True
+
+
+def _removed(values: NDArray[np.uint8]) -> Mask:
+    """The mask of values: True where they are a layer that was not taken away."""
+    return (values != Layer.NONE) & (values < TAKEN)
+
+
+def _connected(mask: Mask, x: float, y: float) -> Mask:
+    """The connected part (8 neighbours) of a mask at a point of it."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    chosen: Mask = labels == labels[int(y), int(x)]
+    return chosen
 
 
 def _draw_line(canvas: np.ndarray, line: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:

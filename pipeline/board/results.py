@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .. import images
 from ..batch.journal import Journal
-from ..batch.names import is_too_long, layers_name
+from ..batch.names import is_too_long
 from ..batch.output.claims import (
     CLAIMS,
     claim_name,
@@ -43,8 +43,8 @@ from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark
 from ..system import lock
 from ..system.atomic import Placement, copy_photo, remove_parts
 from ..system.confined import is_link, remove
-from ..types import Layer, Mask, Outcome, Pixels, Status
-from .catalog import Item, Opened, is_inside
+from ..types import Mask, Outcome, Pixels, Status
+from .catalog import Item, Opened, is_inside, layers_beside
 from .run_folder import Records, combined, settings_of_result
 from .save import (
     Beside,
@@ -150,16 +150,6 @@ class _Change:
         with renamed_errors(part, new.layers.target):
             images.write_layers(layers, part, placement=self._placement.undated())
         return replace(new, layers=replace(new.layers, part=part))
-
-    def standing_layers(self, new: NewFiles) -> NDArray[np.uint8] | None:
-        """Return the layers of the standing mask, HW uint8; None if there are none that fit."""
-        path = new.layers.target
-        if is_link(path) or not is_inside(path, self.output.resolve()):
-            return None
-        try:
-            return images.read_layers(path, self.session.photo.size)
-        except UnreadableError:
-            return None
 
     def stage_kept_mask(self, new: NewFiles, version: Version) -> NewFiles:
         """Copy the mask that stood with a kept result, and its layers, unless they stand there.
@@ -358,11 +348,10 @@ class Results:
         filled = session.require_fill()
         with self._changing(session) as change:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
-            # Drawn anew, a pixel keeps its layer, and all others are of the object.
-            known = _over(change.standing_layers(new), outcome.layers)
+            # The fill knows a mask only; why its pixels went is known here.
             if outcome.mask is not None:
-                outcome = replace(outcome, layers=images.layers_of(outcome.mask, known))
-            new = change.stage_mask(new, filled.mask, images.layers_of(filled.mask, known))
+                outcome = replace(outcome, layers=images.layers_of(outcome.mask, filled.layers))
+            new = change.stage_mask(new, filled.mask, filled.layers)
             entry = change.reviewed_entry(new, outcome)
             return change.finish(new, outcome, entry, replace_existing=replace_existing)
 
@@ -582,17 +571,7 @@ def _mask_of(version: Version) -> str | None:
 
 def _layers_target(item: Item) -> Path:
     """Return the file of the layers of a photo's mask."""
-    mask = cast(Path, item.mask_target)
-    return mask.with_name(layers_name(PurePosixPath(mask.name)).name)
-
-
-def _over(
-    layers: NDArray[np.uint8] | None, below: NDArray[np.uint8] | None
-) -> NDArray[np.uint8] | None:
-    """Return layers, HW uint8, and where they say nothing, those below them."""
-    if layers is None or below is None:
-        return below if layers is None else layers
-    return np.where(layers != Layer.NONE, layers, below)
+    return layers_beside(cast(Path, item.mask_target))
 
 
 def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import images
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..report.entry import photo_entry
 from ..storage.layout import is_plain
 from ..storage.stamp import Stamp, is_unchanged, mark, stamp
-from ..types import Mask, Outcome, Photo, Pixels
+from ..types import Layer, Mask, Outcome, Photo, Pixels
 from .catalog import Item, is_inside
 from .changed_pixels import changed_pixels
 from .mask_editor import MaskEditor
@@ -33,15 +36,20 @@ class Filled:
 
     Attributes:
         outcome: its result and metrics.
-        mask: the mask it was made from, HW bool.
+        layers: those of the mask it was made from, HW uint8.
         revision: that mask's revision.
         number: counts the photo's fills from 1; the page uses it as the version of pictures.
     """
 
     outcome: Outcome
-    mask: Mask
+    layers: NDArray[np.uint8]
     revision: int
     number: int
+
+    @property
+    def mask(self) -> Mask:
+        """The mask it was made from, HW bool."""
+        return self.layers != Layer.NONE
 
 
 class Session:
@@ -65,21 +73,20 @@ class Session:
         self,
         item: Item,
         photo: Photo,
-        start: Mask | None,
-        notes: tuple[str, ...] = (),
+        first: First,
         opened_as: Stamp | None = None,
         max_pixels: int = images.MAX_PIXELS,
     ) -> None:
-        """Begin with the mask ``start``, HW bool, or with an empty one."""
+        """Begin with a first mask; the other arguments are attributes."""
         self.item, self.photo, self.opened_as = item, photo, opened_as
-        self.notes = (*photo.warnings, *notes)
+        self.notes = (*photo.warnings, *first.notes)
         self.lock = threading.RLock()
-        self.editor = MaskEditor(*photo.size, start)
+        self.editor = MaskEditor(*photo.size, first.mask, first.layers)
         self.classes: tuple[str, ...] = ()
         self.filled: Filled | None = None
         self.saved: int | None = None
         self.max_pixels = max_pixels
-        self._standing: _Standing | None = None
+        self._standing = first.standing
         self._fills = 0
 
     @classmethod
@@ -100,8 +107,7 @@ class Session:
         item.refuse_link()
         photo = images.read_photo(item.source, max_pixels=max_pixels)
         first = _first_mask(item, photo, max_pixels)
-        session = cls(item, photo, first.mask, first.notes, opened_as, max_pixels)
-        session._standing = first.standing
+        session = cls(item, photo, first, opened_as, max_pixels)
         session.require_unchanged()
         return session
 
@@ -122,10 +128,10 @@ class Session:
         """Whether the mask has not changed since the last fill."""
         return self.filled is not None and self.filled.revision == self.editor.revision
 
-    def record_fill(self, outcome: Outcome, mask: Mask, revision: int) -> Filled:
-        """Keep a finished fill with the mask it was made from and that mask's revision."""
+    def record_fill(self, outcome: Outcome, layers: NDArray[np.uint8], revision: int) -> Filled:
+        """Keep a finished fill with the layers of its mask, HW uint8, and that mask's revision."""
         self._fills += 1
-        self.filled = Filled(outcome, mask, revision, self._fills)
+        self.filled = Filled(outcome, layers, revision, self._fills)
         return self.filled
 
     def layer(self, name: str) -> Pixels | Mask:
@@ -157,6 +163,10 @@ class Session:
         """Read a mask that stands beside the result, HW bool, see ``images.read_mask``."""
         return images.read_mask(path, self.photo.size, max_pixels=self.max_pixels)
 
+    def read_layers(self, mask: Path) -> NDArray[np.uint8] | None:
+        """Return the layers beside a mask of this photo, HW uint8; None if none fit."""
+        return _layers_beside(self.item, mask, self.photo)
+
     def picture_of_result(self, path: Path) -> Pixels:
         """Return the picture of a result's file, HWC; it is decoded again only if it changed.
 
@@ -170,10 +180,16 @@ class Session:
     def state(self) -> dict[str, Any]:
         """Return what the page must know about the mask after every change."""
         with self.lock:
+            layers = self.editor.shares()
+            share = sum(each.share for each in layers)
             return {
                 "revision": self.editor.revision,
-                "share": round(self.editor.share(), 6),
-                "is_empty": self.editor.share() == 0,
+                "share": round(share, 6),
+                "is_empty": share == 0,
+                "layers": [
+                    {"name": layer.label, "share": round(share, 6), "taken": round(taken, 6)}
+                    for layer, share, taken in layers
+                ],
                 "can_undo": self.editor.can_undo,
                 "can_redo": self.editor.can_redo,
                 "filled": None if self.filled is None else self.filled.number,
@@ -214,35 +230,49 @@ def require_selection(mask: Mask) -> None:
         )
 
 
-class _First(NamedTuple):
+class First(NamedTuple):
     """What a session begins with.
 
     Attributes:
         mask: HW bool; None for an empty one.
+        layers: HW uint8, those of ``mask``; None if it is of objects.
         notes: what the person must know of it.
         standing: the result, if the mask was made from it.
     """
 
     mask: Mask | None = None
+    layers: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = ()
     standing: _Standing | None = None
 
 
-def _first_mask(item: Item, photo: Photo, max_pixels: int) -> _First:
+def _first_mask(item: Item, photo: Photo, max_pixels: int) -> First:
     """Return the saved mask, or what the run's result changed if there is none."""
     if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
         try:
-            return _First(images.read_mask(item.mask, photo.size, max_pixels=max_pixels))
+            mask = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)
+            return First(mask, _layers_beside(item, item.mask, photo))
         except UnreadableError as error:
-            return _First(notes=(f"the saved mask is not used: {error}",))
+            return First(notes=(f"the saved mask is not used: {error}",))
     if item.mask is not None or item.entry is None or not item.entry.get("holes"):
-        return _First()
-    return _changed_by_result(item, item.entry, photo, max_pixels) or _First(
+        return First()
+    return _changed_by_result(item, item.entry, photo, max_pixels) or First(
         notes=("the run saved no mask of this photo (--save-masks): select by class or draw",)
     )
 
 
-def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) -> _First | None:
+def _layers_beside(item: Item, mask: Path, photo: Photo) -> NDArray[np.uint8] | None:
+    """Return the layers beside a mask, HW uint8; None if there are none that fit."""
+    path = item.layers_of(mask)
+    if path is None or not path.is_file():
+        return None
+    try:
+        return images.read_layers(path, photo.size)
+    except UnreadableError:
+        return None
+
+
+def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) -> First | None:
     """Return the pixels that the run's result changed; None if they cannot be told."""
     name = entry.get("output")
     if item.output is None or not isinstance(name, str) or not is_plain(name):
@@ -260,7 +290,7 @@ def _changed_by_result(item: Item, entry: Entry, photo: Photo, max_pixels: int) 
     except (UnreadableError, KeyError, TypeError, ValueError):  # of a damaged report
         return None
     note = "the run saved no mask of this photo: this one is what its result changed"
-    return _First(changed, (note,), standing) if changed.any() else None
+    return First(changed, notes=(note,), standing=standing) if changed.any() else None
 
 
 def _picture_of_result(path: Path, max_pixels: int) -> _Standing:

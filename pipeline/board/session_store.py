@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import shutil
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-
-import numpy as np
 
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..storage.stamp import Stamp, content_hash, is_unchanged
 from ..system.text import printable
-from ..types import Mask
+from .bit_planes import BitPlanes
 from .catalog import Item
 from .session import Session
 from .uploads import TemporaryFolder
@@ -28,29 +25,6 @@ from .uploads import TemporaryFolder
 UPLOAD_PIXELS, UPLOADS_KEPT = 100_000_000, 8
 #: How many photos are held decoded at once.
 OPEN_AT_ONCE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _PackedMask:
-    """A mask at one bit a pixel, compressed.
-
-    Attributes:
-        size: (height, width) in pixels.
-        bits: the compressed bits.
-    """
-
-    size: tuple[int, int]
-    bits: bytes
-
-    @classmethod
-    def pack(cls, mask: Mask) -> _PackedMask:
-        height, width = mask.shape
-        return cls((height, width), zlib.compress(np.packbits(mask).tobytes(), 1))
-
-    def unpack(self) -> Mask:
-        height, width = self.size
-        packed = np.frombuffer(zlib.decompress(self.bits), np.uint8)
-        return np.unpackbits(packed, count=height * width).reshape(self.size).astype(bool)
 
 
 class SessionStore:
@@ -73,7 +47,7 @@ class SessionStore:
         self.items: dict[str, Item] = {item.key: item for item in items}
         self._busy, self._max_pixels = busy, max_pixels
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._packed: dict[str, _PackedMask] = {}
+        self._packed: dict[str, BitPlanes] = {}
         self._opened_as: dict[str, Stamp | None] = {}
         self._lock = threading.RLock()
         self._uploads = 0
@@ -176,7 +150,7 @@ class SessionStore:
                 raise ChangedError(f"{item.source}: changed since it was opened: open it again")
             packed = self._packed.pop(item.key, None)
             if packed is not None and packed.size == session.photo.size:
-                session.editor.apply_mask(packed.unpack())
+                session.editor.restore(packed.unpack())
             self._sessions[item.key] = session
             self._close_oldest()
             return session
@@ -222,4 +196,4 @@ class SessionStore:
                 continue
             del self._sessions[key]
             if session.editor.revision and session.saved != session.editor.revision:
-                self._packed[key] = _PackedMask.pack(session.editor.mask)
+                self._packed[key] = BitPlanes.pack(session.editor.values)

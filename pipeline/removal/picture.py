@@ -78,7 +78,7 @@ class Picture:
         return replace(
             inner,
             mask=mask,
-            layers=self._layers(inner.layers, mask),
+            layers=None if inner.layers is None else self.layers(inner.layers, mask),
             result=None if inner.result is None else self._result(inner.result, inner.mask, mask),
             compared={
                 method: self._result(result, inner.mask, mask)
@@ -114,10 +114,16 @@ class Picture:
                 mask |= given & margin.pixels
         return mask
 
-    def _layers(self, inner: NDArray[np.uint8] | None, mask: Mask) -> NDArray[np.uint8] | None:
-        """HW uint8: the picture's layers; what is removed of the margins is of the objects."""
-        if inner is None:
-            return None
+    def layers(self, inner: NDArray[np.uint8], mask: Mask) -> NDArray[np.uint8]:
+        """The picture's layers as those of the photo: what goes of the margins is of the objects.
+
+        Args:
+            inner: hw uint8, the picture's layers.
+            mask: HW bool, what is removed of the photo.
+
+        Returns:
+            HW uint8.
+        """
         layers = np.where(mask, np.uint8(Layer.OBJECT), np.uint8(Layer.NONE))
         layers[self.box.slices] = inner
         return layers

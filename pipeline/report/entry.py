@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import Fidelity, HoleOutcome, Layer, Outcome, Probe, QualityFeatures
 
@@ -120,8 +121,13 @@ def _layers(outcome: Outcome) -> dict[str, float]:
         # A mask alone is of objects.
         share = 0.0 if outcome.mask is None else _round(outcome.mask.mean())
         return {Layer.OBJECT.label: share} if share else {}
-    pixels = np.bincount(outcome.layers.ravel(), minlength=len(Layer))
-    shares = {layer.label: _round(pixels[layer] / outcome.layers.size) for layer in Layer if layer}
+    return layer_shares(outcome.layers)
+
+
+def layer_shares(layers: NDArray[np.uint8]) -> dict[str, float]:
+    """Return the share of the photo by layer, HW uint8, of those that have pixels."""
+    pixels = np.bincount(layers.ravel(), minlength=len(Layer))
+    shares = {layer.label: _round(pixels[layer] / layers.size) for layer in Layer if layer}
     return {name: share for name, share in shares.items() if share}
 
 

@@ -41,7 +41,8 @@ class Board {
     await this.attempt(async () => {
       const opened = await call("photos");
       document.title = opened.title ? `${opened.title} – Mask board` : "Mask board";
-      this.mask.offer(opened.categories);
+      this.mask.offer(opened);
+      this.stage.colour = opened.colours.object;
       this.list.begin(opened);
       const first = this.list.first();
       if (first) await this.open(first.photo);
@@ -63,7 +64,7 @@ class Board {
       const photo = described || (await call("open_photo", key));
       const size = [photo.width, photo.height];
       const version = `${photo.revision}-${turn}`;
-      const [image, mask] = await Promise.all(["photo", "mask"].map(
+      const [image, mask] = await Promise.all(["photo", "layers"].map(
         (layer) => fetchPicture(viewURL(photo.photo, layer, version, previewSize(size))),
       ));
       if (turn !== this.turn) return;
@@ -164,7 +165,7 @@ class Board {
 
   async redraw() {
     const { photo, revision } = this.photo;
-    const mask = await fetchPicture(viewURL(photo, "mask", revision, this.stage.preview));
+    const mask = await fetchPicture(viewURL(photo, "layers", revision, this.stage.preview));
     if (this.photo.photo === photo && !this.stage.line) this.stage.setMask(mask);
   }
 

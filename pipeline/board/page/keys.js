@@ -45,6 +45,7 @@ export class Keys {
       e: () => this.choose("eraser"),
       d: () => this.choose("drop"),
       k: () => this.choose("keep"),
+      t: () => this.choose("part"),
       h: () => this.choose("move"),
       "[": () => view.setRadius(stage.radius / BRUSH),
       "]": () => view.setRadius(stage.radius * BRUSH),

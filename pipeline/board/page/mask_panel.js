@@ -1,14 +1,19 @@
-// Changes of the mask: strokes, clicks on objects, classes, files, undo and redo.
+// Changes of the mask: strokes, clicks on objects and parts, classes, files, undo and redo.
 import { call, upload } from "./calls.js";
 import { byId, element, percent } from "./dom.js";
+import { LayerList } from "./layer_list.js";
+
+// Whether a layer is not of the object, or was taken away in part.
+const isSpecial = ({ name, taken }) => name !== "object" || taken > 0;
 
 export class MaskPanel {
   constructor(board) {
     this.board = board;
+    this.layers = new LayerList(board);
     const { stage } = board;
-    stage.onstroke = (points, radius, erase) =>
-      board.change((key) => call("stroke", key, points, radius, erase), { redraw: false });
-    stage.onpick = (x, y, keep) => this.pick(x, y, keep);
+    stage.onstroke = (points, radius, erase) => this.stroke(points, radius, erase);
+    stage.onpick = (x, y, tool) =>
+      (tool === "part" ? this.part(x, y) : this.pick(x, y, tool === "keep"));
     for (const action of ["undo", "redo", "clear"]) {
       byId(`do-${action}`).addEventListener("click", () => this.edit(action));
     }
@@ -20,9 +25,10 @@ export class MaskPanel {
     });
   }
 
-  // Offer the classes that the segmenter knows, in the server's order.
-  offer(classes) {
-    byId("class").append(...classes.map((name) => element("option", name, { value: name })));
+  // Offer the classes that the segmenter knows, in the server's order, and name the layers.
+  offer({ categories, colours }) {
+    this.layers.begin(colours);
+    byId("class").append(...categories.map((name) => element("option", name, { value: name })));
   }
 
   // Begin with the radius by which the batch widens a class's mask on this photo.
@@ -39,6 +45,14 @@ export class MaskPanel {
     byId("widen").setAttribute("aria-valuetext", text);
   }
 
+  // The page draws a stroke itself, but only the server knows of the layers beneath it.
+  stroke(points, radius, erase) {
+    const redraw = this.board.photo?.layers.some(isSpecial);
+    return this.board.change(
+      (key) => call("stroke", key, points, radius, erase), { redraw },
+    );
+  }
+
   edit(action) { return this.board.change((key) => call("edit", key, action)); }
 
   async pick(x, y, keep) {
@@ -47,6 +61,18 @@ export class MaskPanel {
       this.board.messages.say(
         !state.hit ? "There is no object in the mask here."
           : keep ? "Kept only this object." : "Dropped the object.",
+      );
+      return state;
+    });
+  }
+
+  async part(x, y) {
+    await this.board.change(async (key) => {
+      const state = await call("part", key, x, y);
+      this.board.messages.say(
+        !state.layer ? "There is no layer of the mask here."
+          : state.given ? `Given back: this part (${state.layer}).`
+            : `Taken away: this part (${state.layer}). Click it again to give it back.`,
       );
       return state;
     });
@@ -64,13 +90,21 @@ export class MaskPanel {
     const radius = Number(byId("widen").value);
     return this.board.change(async (key) => {
       const state = await call("select_class", key, [name], radius, byId("how").value);
-      this.board.messages.say(
-        state.class_share
-          ? `${name}: ${percent(state.class_share)} of the photo.`
-          : `No ${name} was found.`,
-      );
+      this.board.messages.say(this.found(name, state));
       return state;
     });
+  }
+
+  // What a class has, and what goes along with it.
+  found(name, { class_share: total, class_layers: layers, doubtful }) {
+    if (!total) return `No ${name} was found.`;
+    const along = Object.entries(layers).filter(([layer]) => layer !== "object")
+      .map(([layer, part]) => `${layer} ${percent(part)}`);
+    const perhaps = doubtful.length ? ` Doubtful, so not marked: ${doubtful.join(", ")}.` : "";
+    return along.length
+      ? `${name}: ${percent(layers.object || 0)} of the photo, and with it ${along.join(", ")}.`
+        + perhaps
+      : `${name}: ${percent(total)} of the photo.${perhaps}`;
   }
 
   async load(file) {
@@ -86,9 +120,11 @@ export class MaskPanel {
     for (const name of ["select", "load", "class", "how", "widen"]) byId(name).disabled = disabled;
     byId("do-undo").disabled = disabled || !photo.can_undo;
     byId("do-redo").disabled = disabled || !photo.can_redo;
-    byId("do-clear").disabled = disabled || photo.is_empty;
+    byId("do-clear").disabled = disabled || !photo.layers.length;
+    this.layers.update({ photo, disabled });
     byId("share").textContent = !photo ? "No photo is open."
       : !photo.is_empty ? `${percent(photo.share)} of the photo is marked.`
-        : "Nothing is marked yet: draw, select by class, or load a mask.";
+        : photo.layers.length ? "All that was marked is taken away."
+          : "Nothing is marked yet: draw, select by class, or load a mask.";
   }
 }

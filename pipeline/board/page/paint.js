@@ -1,5 +1,6 @@
 // Paint the stage: the photo with its mask and the cursor, or two layers with a line between them.
 
+const TINT = 0.55; // opacity of the mask
 const HANDLE = 14; // radius of the handle on the line, in pixels of the screen
 
 export function paint(stage) {
@@ -22,7 +23,9 @@ export function paint(stage) {
     return;
   }
   paintLayer(stage, "photo", 0, width);
-  c.drawImage(stage.tinted, 0, 0, ...stage.size);
+  c.globalAlpha = TINT;
+  c.drawImage(stage.mask, 0, 0, ...stage.size);
+  c.globalAlpha = 1;
   c.setTransform(ratio, 0, 0, ratio, 0, 0);
   const point = stage.cursor || stage.hover;
   if (point && stage.tool !== "move") paintCursor(stage, point);

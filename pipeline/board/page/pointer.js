@@ -51,7 +51,7 @@ class Pointers {
     else if (stage.draws()) {
       this.grip = "stroke";
       stage.begin(stage.toPhoto(at));
-    } else stage.onpick(...stage.toPhoto(at), stage.tool === "keep");
+    } else stage.onpick(...stage.toPhoto(at), stage.tool);
   }
 
   move(event) {

@@ -5,7 +5,6 @@ import { listen } from "./pointer.js";
 
 const PREVIEW = 1600; // longest side of the pictures that show a whole photo, in pixels
 const DETAIL = 2048; // longest side of a picture of what is in view
-const TINT = "rgb(226 0 116 / 55%)";
 const LARGEST_SCALE = 16;
 const MARGIN = 60; // pixels of the photo that always stay in view
 const REST = 160; // milliseconds without a movement, after which details are fetched
@@ -23,8 +22,8 @@ export class Stage {
     this.element = element;
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
-    this.mask = document.createElement("canvas"); // white = remove, at the preview's size
-    this.tinted = document.createElement("canvas");
+    this.mask = document.createElement("canvas"); // the layers' colours, at the preview's size
+    this.colour = "#000"; // of what is drawn
     this.tool = "brush";
     this.radius = 20;
     this.view = "edit";
@@ -51,7 +50,7 @@ export class Stage {
     this.details = {};
     this.line = this.cursor = this.hover = null;
     this.preview = previewSize(size);
-    for (const layer of [this.mask, this.tinted]) [layer.width, layer.height] = this.preview;
+    [this.mask.width, this.mask.height] = this.preview;
     this.fit();
   }
 
@@ -59,7 +58,7 @@ export class Stage {
     const context = this.mask.getContext("2d");
     context.clearRect(0, 0, ...this.preview);
     if (image) context.drawImage(image, 0, 0, ...this.preview);
-    this.tint();
+    this.draw();
   }
 
   // Whether there is a layer beside the photo's own.
@@ -70,16 +69,6 @@ export class Stage {
     this.details = {};
     this.draw();
     this.settle();
-  }
-
-  tint() {
-    const context = this.tinted.getContext("2d");
-    context.globalCompositeOperation = "copy";
-    context.drawImage(this.mask, 0, 0);
-    context.globalCompositeOperation = "source-in";
-    context.fillStyle = TINT;
-    context.fillRect(0, 0, ...this.preview);
-    this.draw();
   }
 
   setSplit(value) {
@@ -213,7 +202,7 @@ export class Stage {
     if (!this.line) return false;
     this.mask.getContext("2d").putImageData(this.line.before, 0, 0);
     this.line = null;
-    this.tint();
+    this.draw();
     return true;
   }
 
@@ -224,8 +213,9 @@ export class Stage {
     const context = this.mask.getContext("2d");
     const share = this.preview[0] / this.size[0];
     context.save();
-    context.globalCompositeOperation = this.line.erase ? "destination-out" : "source-over";
-    context.strokeStyle = "#fff";
+    // What the mask has already keeps its layer.
+    context.globalCompositeOperation = this.line.erase ? "destination-out" : "destination-over";
+    context.strokeStyle = this.colour;
     context.lineCap = "round";
     context.lineWidth = Math.max(1, 2 * this.line.radius * share);
     context.beginPath();
@@ -233,7 +223,7 @@ export class Stage {
     context.lineTo(b[0] * share + 0.001, b[1] * share);
     context.stroke();
     context.restore();
-    this.tint();
+    this.draw();
   }
 
   // --- the keyboard's cursor --------------------------------------------------------------------
@@ -270,7 +260,7 @@ export class Stage {
     if (this.draws()) {
       this.begin(this.cursor);
       this.end();
-    } else this.onpick(...this.cursor, this.tool === "keep");
+    } else this.onpick(...this.cursor, this.tool);
   }
 
   // Space: put the brush down, or lift it. Returns what happened.

@@ -39,6 +39,8 @@ CALLS = {
     "edit": 2,
     "widen": 2,
     "pick": 4,
+    "part": 3,
+    "layer": 3,
     "load_mask": 3,
     "select_class": 4,
     "fill": 4,

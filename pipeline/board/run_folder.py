@@ -162,8 +162,9 @@ def _settings(recorded: object) -> Settings:
     """Return recorded settings, see ``settings_of``."""
     if not isinstance(recorded, dict):
         return Settings()
+    # JSON has no tuples.
     known = {
-        f.name: recorded[f.name]
+        f.name: tuple(value) if isinstance(value := recorded[f.name], list) else value
         for f in fields(Settings)
         if f.name in recorded and f.name not in _NOT_INHERITED
     }

@@ -16,12 +16,13 @@ from remove_objects.pipeline.config import (
     Settings,
 )
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.networks import NetworkSettings
+from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report.entry import photo_entry
-from remove_objects.pipeline.types import Photo, Route, Status
+from remove_objects.pipeline.types import Box, Layer, Photo, Route, Status
 from tests.support.scenes import scene, two_people
+from tests.support.tiny_effects import SeesColours
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 #: Settings of the file that is written: neither a network nor a removal depends on them.
@@ -284,3 +285,29 @@ def test_a_hole_far_from_the_face_does_not_go_to_the_face_network(tiny: Path) ->
     (hole,) = outcome.holes
     assert hole.routing.route is Route.FREE_FORM
     assert "skip-ce" not in remover.networks.inpainters.weights
+
+
+@pytest.mark.parametrize("border", [0, 16])
+@pytest.mark.parametrize("grey", [50, 100])
+def test_what_is_chosen_says_why_and_what_is_doubtful(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch, grey: int, border: int
+) -> None:
+    """In a frame, too: mask, layers and places are the whole photo's."""
+    picture = scene(240, 280, person=(100, 60, 40, 80))
+    picture[122:140, 140:200] = grey
+    shadow = Box(140 + border, 122 + border, 60, 18)
+    framed = np.pad(picture, ((border, border), (border, border), (0, 0)), constant_values=255)
+    monkeypatch.setattr(Networks, "effects", SeesColours(faint=0.65))
+    settings = Settings(segmenter="compact", probe=False)
+    removal = Removal.from_settings(settings, ["person"])
+    remover = ObjectRemover(settings)
+    assert remover.networks.segmenter is remover.networks.onlooker
+    chosen = remover.choose(Photo(framed), removal)
+    assert np.array_equal(chosen.layers > 0, chosen.selection.hole_mask)
+    assert (chosen.layers[border + 60 : border + 140, border + 100 : border + 140] == 1).all()
+    assert ((chosen.layers[shadow.slices] == Layer.SHADOW).mean() > 0.8) == (grey == 50)
+    places = [place for place in chosen.doubtful if place.why == "a shadow may have stayed"]
+    assert any(place.box.intersects(shadow) for place in places) == (grey == 100)
+    outcome = remover.clean(Photo(framed), replace(removal, dry_run=True))
+    assert outcome.layers is not None
+    assert np.array_equal(outcome.layers, chosen.layers)

@@ -10,10 +10,12 @@ from PIL import Image
 
 from remove_objects.models.categories import CLASSES
 from remove_objects.pipeline.board.board import Board
-from remove_objects.pipeline.board.catalog import Opened
-from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.board.catalog import Opened, open_photos
+from remove_objects.pipeline.config import ALONG, Settings
 from remove_objects.pipeline.errors import UnreadableError, UsageError
+from remove_objects.pipeline.types import Layer
 from tests.support.board_uploads import upload
+from tests.support.scenes import scene
 
 
 def test_a_stroke_is_filled_and_nothing_else_changes(board: Board, photo_folder: Path) -> None:
@@ -53,6 +55,34 @@ def test_a_class_is_added_and_subtracted_with_its_radius(board: Board) -> None:
     for classes, message in (([], "at least one"), (["unicorn"], "unicorn")):
         with pytest.raises(UsageError, match=message):
             board.select_class("a.png", classes)
+
+
+@pytest.mark.parametrize("along", [ALONG, ()])
+def test_a_class_brings_along_what_the_settings_say(
+    tmp_path: Path, cheap: None, along: tuple[str, ...]
+) -> None:
+    photo = scene(seed=1)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    board = Board(open_photos(tmp_path / "a.png", None, Settings(probe=False, along=along)))
+    state = board.select_class("a.png", ["person"], 0)
+    red = (photo == (255, 0, 0)).all(2)
+    layers = board.sessions.session("a.png").editor.layers
+    assert state["doubtful"] == []
+    assert state["class_share"] == pytest.approx((layers > 0).mean(), abs=1e-6)
+    assert state["class_layers"] == {
+        layer.label: pytest.approx((layers == layer).mean(), abs=1e-5)
+        for layer in ((Layer.OBJECT, Layer.SHADOW) if along else (Layer.OBJECT,))
+    }
+    assert np.array_equal(layers == Layer.OBJECT, red)
+    # What goes along can stay all the same, and the fill is of what is shown.
+    board.layer("a.png", "shadow", False)
+    board.fill("a.png", compare=False, probe=False)
+    filled = board.sessions.session("a.png").require_fill()
+    assert filled.outcome.mask is not None
+    assert np.array_equal(filled.outcome.mask, red)
+    board.select_class("a.png", ["person"], 0, "subtract")
+    assert not board.sessions.session("a.png").editor.mask.any()
+    board.close()
 
 
 def test_the_classes_on_offer_begin_with_the_runs_own(board: Board) -> None:

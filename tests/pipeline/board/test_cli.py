@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import cli
 from remove_objects.pipeline.board.board import Board
+from remove_objects.pipeline.config import ALONG, Settings
 from tests.support.help import assert_help_is_quick
 from tests.support.scenes import scene
 
@@ -125,6 +128,26 @@ def test_a_run_keeps_its_settings_unless_the_command_line_changes_them(tmp_path:
     assert opened_run.classes == ("dog",)
     assert opened(str(cleaned), "--segmenter", "auto").opened.settings.segmenter == "auto"
     assert cli.main([str(cleaned), "-o", str(tmp_path / "x")]) == 2
+
+
+def test_what_goes_along_is_the_runs_choice_or_the_command_lines(
+    tmp_path: Path, cheap: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(scene()).save(tmp_path / "a.png")
+    photo, cleaned = str(tmp_path / "a.png"), str(tmp_path / "cleaned")
+    assert opened(photo).opened.settings.along == ALONG
+    assert opened("--with", "shadow", photo).opened.settings.along == ("shadow",)
+    remove_folder(
+        [tmp_path / "a.png"],
+        Settings(probe=False, along=("reflection",)),
+        BatchSettings(classes=("person",), workers=1),
+    )
+    assert opened(cleaned).opened.settings.along == ("reflection",)
+    assert opened("--with", "none", cleaned).opened.settings.along == ()
+    for wrong in ("", "none,shadow", "glow"):
+        with pytest.raises((SystemExit, cli.UsageError)):
+            opened("--with", wrong, photo)
+    assert "none alone" in capsys.readouterr().err
 
 
 def test_every_file_of_the_page_is_in_the_package() -> None:

@@ -85,6 +85,21 @@ def test_a_linked_result_or_mask_is_neither_replaced_nor_followed(
     assert os.readlink(link) == str(place / "other" / name)
 
 
+def test_linked_layers_are_not_read(place: Path) -> None:
+    link = place / "out" / "masks" / "deep" / "b.layers.png"
+
+    def shown() -> list[str]:
+        board = Board(open_run(place / "out"))
+        names = [layer["name"] for layer in board.open("p0")["layers"]]
+        board.close()
+        return names
+
+    assert shown() == ["object", "shadow"]
+    link.unlink()
+    link.symlink_to(place / "other" / "masks" / "deep" / "b.layers.png")
+    assert shown() == ["object"]
+
+
 def test_a_copy_of_the_folder_by_hard_links_stays_as_it_is(place: Path, board: Board) -> None:
     shutil.copytree(place / "out", place / "backup", copy_function=os.link)
     before = snapshot(place / "backup")

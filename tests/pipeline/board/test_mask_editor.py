@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.board import mask_editor
-from remove_objects.pipeline.board.mask_editor import MaskEditor
+from remove_objects.pipeline.board.mask_editor import TAKEN, MaskEditor
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.types import Layer
 
 
 def drawn(rows: str) -> np.ndarray:
@@ -183,3 +184,105 @@ def test_widening_and_share() -> None:
     assert editor.share() == 0.05
     with pytest.raises(UsageError, match="widened"):
         editor.widen(-1)
+
+
+#: Layers of a mask: an object with its shadow, and one with none.
+LAYERS = "112..1 112..1 .22... ...2.."
+
+
+def layered(rows: str = LAYERS) -> np.ndarray:
+    return np.array([[0 if c == "." else int(c) for c in row] for row in rows.split()], np.uint8)
+
+
+def editor_of(rows: str = LAYERS) -> MaskEditor:
+    layers = layered(rows)
+    return MaskEditor(*layers.shape, layers > 0, layers)
+
+
+def test_a_layer_is_taken_away_and_given_back() -> None:
+    editor = editor_of()
+    assert editor.set_layer(Layer.SHADOW, given=False)
+    assert np.array_equal(editor.layers, layered("11...1 11...1 ...... ......"))
+    assert np.array_equal(editor.mask, editor.layers > 0)
+    assert editor.shares() == [
+        (Layer.OBJECT, pytest.approx(6 / 24), 0),
+        (Layer.SHADOW, 0, pytest.approx(5 / 24)),
+    ]
+    assert editor.share() == pytest.approx(6 / 24)
+    assert not editor.set_layer(Layer.SHADOW, given=False)  # nothing is left of it
+    editor.set_layer(Layer.OBJECT, given=False)
+    assert not editor.mask.any()
+    editor.undo()
+    assert editor.set_layer(Layer.SHADOW, given=True)
+    assert np.array_equal(editor.layers, layered())
+    for rows in ("11...1 11...1 ...... ......", LAYERS):
+        editor.undo()
+        assert np.array_equal(editor.layers, layered(rows))
+    assert not editor.can_undo
+    editor.redo()
+    assert np.array_equal(editor.layers, layered("11...1 11...1 ...... ......"))
+
+
+def test_a_click_takes_a_part_of_a_layer_away_and_another_one_gives_it_back() -> None:
+    editor = editor_of()
+    assert editor.pick_part(5, 0) == (Layer.OBJECT, False)
+    assert np.array_equal(editor.layers, layered("112... 112... .22... ...2.."))
+    assert editor.pick_part(2.5, 1.5) == (Layer.SHADOW, False)  # connected at the corner
+    assert np.array_equal(editor.layers, layered("11.... 11.... ...... ......"))
+    assert editor.pick_part(3, 3) == (Layer.SHADOW, True)
+    assert np.array_equal(editor.layers, layered("112... 112... .22... ...2.."))
+    for x, y in ((4, 0), (-1, 0), (0, 4), (6, 0)):
+        assert editor.pick_part(x, y) is None
+    editor.set_layer(Layer.OBJECT, given=True)  # what a click took, the switch gives back
+    assert np.array_equal(editor.layers, layered())
+
+
+def test_what_is_drawn_is_of_the_object_and_what_is_erased_is_of_nothing() -> None:
+    editor = editor_of("22...")
+    editor.stroke([(0, 0.5), (5, 0.5)], 0)
+    assert np.array_equal(editor.layers, layered("22111"))
+    editor.set_layer(Layer.SHADOW, given=False)
+    editor.stroke([(0.5, 0.5)], 0)  # over what was taken away
+    assert np.array_equal(editor.layers, layered("1.111"))
+    editor.stroke([(1.5, 0.5)], 0, erase=True)
+    assert not editor.set_layer(Layer.SHADOW, given=True)
+    assert np.array_equal(editor.layers, layered("1.111"))
+    editor.undo()
+    assert editor.set_layer(Layer.SHADOW, given=True)
+    assert np.array_equal(editor.layers, layered("12111"))
+
+
+def test_combined_masks_bring_their_layers() -> None:
+    other = layered("4.24")
+    for how, layers, expected in (
+        ("add", other, "1224"),
+        ("add", None, "1211"),
+        ("replace", other, "4.24"),
+        ("replace", None, "1.11"),
+        ("subtract", other, ".2.."),
+    ):
+        editor = editor_of("12..")
+        editor.apply_mask(other > 0, how, layers)
+        assert np.array_equal(editor.layers, layered(expected)), (how, expected)
+
+
+def test_a_widened_layer_stays_that_layer() -> None:
+    editor = editor_of("..1..2.. ........")
+    editor.set_layer(Layer.SHADOW, given=False)
+    editor.widen(1)
+    assert np.array_equal(editor.layers, layered(".111.... ..1....."))
+    editor.undo()
+    editor.set_layer(Layer.SHADOW, given=True)
+    editor.widen(1)
+    assert np.array_equal(editor.layers, layered(".111222. ..1..2.."))
+    editor.widen(1)  # where two meet, the object's goes first
+    assert editor.layers[1, 3] == Layer.OBJECT
+
+
+def test_dropping_leaves_what_was_taken_away() -> None:
+    editor = editor_of("12.1")
+    editor.set_layer(Layer.SHADOW, given=False)
+    editor.pick(0, 0)
+    assert np.array_equal(editor.values, [[0, Layer.SHADOW + TAKEN, 0, Layer.OBJECT]])
+    editor.clear()
+    assert editor.shares() == []

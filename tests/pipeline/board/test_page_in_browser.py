@@ -17,6 +17,8 @@ from PIL import Image
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.images import write_layers, write_mask
+from remove_objects.pipeline.types import LAYER_COLOURS, Layer
 from tests.support.board_run import mark
 from tests.support.board_serving import Served, serve
 from tests.support.box_segmenter import BoxSegmenter
@@ -49,16 +51,28 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def layered() -> np.ndarray:
+    """The layers of ``layers.png``: the red mark, its shadow, and another one far from it."""
+    layers = np.zeros((240, 320), np.uint8)
+    layers[80:140, 120:160] = Layer.OBJECT
+    layers[130:150, 160:220] = layers[20:40, 240:280] = Layer.SHADOW
+    return layers
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a photo for each test that saves, so the order of the tests does not matter."""
     root = tmp_path_factory.mktemp("page")
     photos = root / "photos"
     photos.mkdir()
-    for i, name in enumerate(("cancel", "class", "exists", "keys", "round", "touch")):
+    for i, name in enumerate(("cancel", "class", "exists", "keys", "layers", "round", "touch")):
         Image.fromarray(scene(240, 320, person=(120, 80, 40, 60), seed=i)).save(
             photos / f"{name}.png"
         )
+    masks = root / "cleaned" / "masks"
+    masks.mkdir(parents=True)
+    write_mask(layered() > 0, masks / "layers.png")
+    write_layers(layered(), masks / "layers.layers.png")
     Image.fromarray(scene(seed=7)).save(photos / ODD)
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
     large = np.asarray(
@@ -419,6 +433,77 @@ def test_a_class_is_selected_and_objects_are_kept_and_dropped(
     page.wait_for_selector("#mb-status:has-text('no object')")
     draw(page, (left + 5, top + 5))
     page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+
+
+def coloured(page: Any) -> dict[str, int]:
+    """The pixels of the page's mask in each layer's colour, by the layers' names."""
+    shown = np.asarray(
+        page.evaluate("() => maskBoard.changes.then(() => [...maskBoard.stage.copyMask().data])"),
+        np.uint8,
+    ).reshape(-1, 4)
+    opaque = shown[shown[:, 3] == 255, :3]
+    return {
+        layer.label: int((opaque == LAYER_COLOURS[layer]).all(1).sum()) for layer in Layer if layer
+    }
+
+
+def test_layers_are_switched_and_clicked_away(board: Served, folder: Path, visit: Open) -> None:
+    """By mouse and by keyboard; what is saved is what is shown."""
+    masks, layers = folder / "cleaned" / "masks", layered()
+    page = visit(board, "layers.png")
+
+    def rows() -> dict[str, str]:
+        page.evaluate("() => maskBoard.changes")  # the page says what it did before it is shown
+        shown = page.locator("#mb-layer-rows label:visible")
+        return dict(text.split("\n", 1) for text in shown.all_inner_texts())
+
+    assert rows() == {"object": "3.1 %", "shadow": "2.6 %"}
+    counts = {layer.label: int((layers == layer).sum()) for layer in Layer if layer}
+    assert coloured(page) == counts
+    shadow = page.get_by_role("checkbox", name="shadow")
+    shadow.focus()
+    page.keyboard.press("Space")
+    page.wait_for_selector("#mb-status:has-text('Taken away: shadow')")
+    page.wait_for_selector("#mb-share:has-text('3.1 %')")
+    assert rows() == {"object": "3.1 %", "shadow": "2.6 % taken away"}
+    assert not shadow.is_checked()
+    assert page.evaluate("() => document.activeElement.dataset.layer") == "shadow"
+    assert 0.2 < coloured(page)["shadow"] / counts["shadow"] < 0.6  # stripes
+    page.keyboard.press("Space")
+    page.wait_for_selector("#mb-status:has-text('Given back: shadow')")
+    assert coloured(page) == counts
+
+    def at(*point: int) -> tuple[float, float]:
+        x, y = page.evaluate("point => maskBoard.stage.toScreen(point)", point)
+        return x, y
+
+    far = at(260, 30)
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("t")
+    draw(page, far)
+    page.wait_for_selector("#mb-status:has-text('Taken away: this part (shadow)')")
+    assert rows()["shadow"] == "1.6 %, 1.0 % taken away"
+    assert page.evaluate("() => document.querySelector('[data-layer=shadow]').indeterminate")
+    draw(page, far)
+    page.wait_for_selector("#mb-status:has-text('Given back: this part')")
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("#mb-share:has-text('4.7 %')")
+    # A stroke is of the object, and what the mask has already keeps its layer, at once.
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("b")
+    draw(page, at(150, 140), at(230, 140))
+    drawn = coloured(page)
+    assert drawn["object"] > counts["object"]
+    assert drawn["shadow"] >= 1200  # the near shadow, and stripes of the far one
+    fill(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Replace it").click()  # no board and no run wrote the mask
+    page.wait_for_selector("#mb-status:has-text('Saved')")
+    after = pixels(masks / "layers.layers.png")
+    assert np.array_equal(after > 0, pixels(masks / "layers.png"))
+    assert (after[130:150, 160:220] == Layer.SHADOW).all()
+    assert not after[20:40, 240:280].any()
+    assert (after == Layer.OBJECT).sum() == drawn["object"]
 
 
 def test_a_fill_shows_its_progress_and_is_cancelled(board: Served, visit: Open) -> None:

@@ -13,7 +13,7 @@ from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.board.board import Board
-from remove_objects.pipeline.errors import ExistsError
+from remove_objects.pipeline.errors import ExistsError, UsageError
 from remove_objects.pipeline.storage.stamp import is_unchanged
 from remove_objects.pipeline.types import Layer
 from tests.support.board_run import command, entry_of, fill, make_run, review
@@ -74,6 +74,78 @@ def test_the_board_removes_what_is_seen_and_no_shadow_besides(opened: Board) -> 
     filled = opened.sessions.session("b.jpg").require_fill()
     assert filled.outcome.mask is not None
     assert np.array_equal(filled.outcome.mask, filled.mask)
+
+
+def test_the_layers_of_a_run_are_shown(run: Path, opened: Board) -> None:
+    layers = pixels(run / LAYERS)
+    editor = opened.sessions.session("b.jpg").editor
+    assert np.array_equal(editor.layers, layers)
+    assert opened.open("b.jpg")["layers"] == [
+        {
+            "name": layer.label,
+            "share": pytest.approx((layers == layer).mean(), abs=1e-6),
+            "taken": 0,
+        }
+        for layer in (Layer.OBJECT, Layer.SHADOW)
+    ]
+    assert list(opened.photos()["colours"]) == ["object", "shadow", "reflection", "carried"]
+
+
+def test_a_layer_that_was_taken_away_is_neither_filled_nor_saved(run: Path, opened: Board) -> None:
+    before, photo = pixels(run / LAYERS), pixels(run.parent / "photos" / "b.jpg")
+    state = opened.layer("b.jpg", "shadow", False)
+    assert [(one["name"], one["share"] > 0) for one in state["layers"]] == [
+        ("object", True),
+        ("shadow", False),
+    ]
+    opened.fill("b.jpg", "auto", False, False)
+    filled = opened.sessions.session("b.jpg").require_fill()
+    result = filled.outcome.result
+    assert result is not None
+    assert np.array_equal(result[before == Layer.SHADOW], photo[before == Layer.SHADOW])
+    opened.save("b.jpg")
+    after = pixels(run / LAYERS)
+    assert np.array_equal(after, np.where(before == Layer.OBJECT, before, 0))
+    assert np.array_equal(pixels(run / MASK), after > 0)
+    assert is_unchanged(run / LAYERS, Journal(run).rows["b.jpg"].get("layers_written"))
+    assert set(entry_of(run, "b.jpg")["layers"]) == {"object"}
+    statuses = {p["input"]: p["status"] for p in command(run.parent / "photos")}
+    assert statuses["b.jpg"] == "skipped"
+    opened.put_back("b.jpg")  # its shadow goes again, as a shadow
+    assert np.array_equal(opened.sessions.session("b.jpg").editor.layers, before)
+
+
+def test_a_click_on_a_part_is_saved_and_a_layer_that_comes_back_too(
+    run: Path, opened: Board
+) -> None:
+    before = pixels(run / LAYERS)
+    y, x = (int(value) for value in np.argwhere(before == Layer.SHADOW)[0])
+    taken = opened.part("b.jpg", x, y)
+    assert (taken["layer"], taken["given"]) == ("shadow", False)
+    opened.fill("b.jpg", "auto", False, False)
+    assert opened.part("b.jpg", x, y)["given"]
+    with pytest.raises(UsageError, match="the mask has changed"):
+        opened.save("b.jpg")
+    opened.edit("b.jpg", "undo")
+    assert opened.part("b.jpg", 0, 0)["layer"] is None
+    opened.layer("b.jpg", "shadow", True)
+    opened.stroke("b.jpg", [[100, 20]], 4)
+    opened.fill("b.jpg", "auto", False, False)
+    opened.save("b.jpg")
+    after = pixels(run / LAYERS)
+    assert np.array_equal(after[before > 0], before[before > 0])
+    assert after[20, 100] == Layer.OBJECT
+    for layer in ("none", "Shadow", "", "glow"):
+        with pytest.raises(UsageError, match="the layers are object, shadow"):
+            opened.layer("b.jpg", layer, True)
+
+
+def test_layers_of_another_size_are_passed_over(run: Path) -> None:
+    Image.fromarray(pixels(run / LAYERS)[:50]).save(run / LAYERS)
+    board = Board(run_folder.open_run(run))
+    names = [one["name"] for one in board.open("b.jpg")["layers"]]
+    assert names == ["object"]
+    board.close()
 
 
 def test_layers_come_back_with_their_mask_and_go_with_it(run: Path, opened: Board) -> None:

@@ -22,12 +22,15 @@ def test_edits_survive_other_photos_and_memory_stays_bounded(photo_folder: Path)
         Image.fromarray(scene(seed=i)).save(photo_folder / f"n{i}.png")
     board = Board(open_photos(photo_folder, None, Settings()))
     board.stroke("a.png", [[60, 40]], 8)
-    mask = board.sessions.session("a.png").editor.mask
+    board.layer("a.png", "object", False)
+    board.stroke("a.png", [[100, 40]], 8)
+    values = board.sessions.session("a.png").editor.values
+    assert len(np.unique(values)) == 3  # nothing, an object, and one that was taken away
     for i in range(6):
         board.open(f"n{i}.png")
     assert len(board.sessions._sessions) == session_store.OPEN_AT_ONCE
     assert "p0" not in board.sessions._sessions
-    assert np.array_equal(board.sessions.session("a.png").editor.mask, mask)
+    assert np.array_equal(board.sessions.session("a.png").editor.values, values)
     assert board.sessions._packed == {}
 
 

@@ -65,7 +65,7 @@ def open_board(world: World, what: str) -> OpenBoard | None:
 
 
 def fill(opened: OpenBoard, item: Item, how: str) -> Ending:
-    """Mark the ``sign`` or the class ``person``, or clear the mask, and fill."""
+    """Mark the ``sign`` or the class ``person``, or that one ``alone``, or nothing, and fill."""
     board = opened.board
     try:
         if how == "empty":
@@ -75,6 +75,7 @@ def fill(opened: OpenBoard, item: Item, how: str) -> Ending:
             board.stroke(item.key, [middle], 7)
         else:
             board.select_class(item.key, ["person"])
+            board.layer(item.key, "shadow", how != "alone")
         board.fill(item.key, "free-form", compare=False, probe=False)
     except RemoveObjectsError as error:
         return Ending("refused", message=str(error))

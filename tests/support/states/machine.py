@@ -227,7 +227,7 @@ class StatesMachine(RuleBasedStateMachine):
         finished(self.model, self.before, self.seen)
 
     @precondition(lambda self: self.boards)
-    @rule(board=NUMBERS, photo=NUMBERS, how=st.sampled_from(["sign", "person", "empty"]))
+    @rule(board=NUMBERS, photo=NUMBERS, how=st.sampled_from(["sign", "person", "alone", "empty"]))
     def fill_at_board(self, board: int, photo: int, how: str) -> None:
         """Mark something and fill it; nothing is written."""
         self.unused = 0
@@ -253,7 +253,7 @@ class StatesMachine(RuleBasedStateMachine):
     @rule(
         number=NUMBERS,
         photo=NUMBERS,
-        how=st.sampled_from(["sign", "person"]),
+        how=st.sampled_from(["sign", "person", "alone"]),
         told=st.booleans(),
         action=st.sampled_from(ACTIONS),
     )

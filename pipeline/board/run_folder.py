@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..batch.earlier import earlier_entries
 from ..batch.journal import Journal
@@ -163,7 +163,7 @@ def _settings(recorded: object) -> Settings:
     if not isinstance(recorded, dict):
         return Settings()
     # JSON has no tuples.
-    known = {
+    known: dict[str, Any] = {
         f.name: tuple(value) if isinstance(value := recorded[f.name], list) else value
         for f in fields(Settings)
         if f.name in recorded and f.name not in _NOT_INHERITED

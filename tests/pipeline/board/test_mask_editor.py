@@ -196,7 +196,8 @@ def layered(rows: str = LAYERS) -> np.ndarray:
 
 def editor_of(rows: str = LAYERS) -> MaskEditor:
     layers = layered(rows)
-    return MaskEditor(*layers.shape, layers > 0, layers)
+    height, width = layers.shape
+    return MaskEditor(height, width, layers > 0, layers)
 
 
 def test_a_layer_is_taken_away_and_given_back() -> None:

@@ -83,10 +83,14 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
     def select_class(photo: str, classes: list[str], widen: float, how: str) -> dict[str, Any]:
         """Segment the photo and `add` the classes to the mask, or `subtract` or `replace`.
 
-        What goes along with them is found too: `class_layers` has the shares. `widen` is in
+        What goes along with them is found too: `found` has the shares. `widen` is in
         pixels; -1 widens as the batch does.
         """
         return board.select_class(photo, classes, None if widen < 0 else round(widen), how)
+
+    def find_along(photo: str) -> dict[str, Any]:
+        """Add to the mask what goes along with its objects; `found` has the shares by layer."""
+        return board.find_along(photo)
 
     def fill(photo: str, route: str, compare: bool, probe: bool) -> dict[str, Any]:
         """Fill the mask and wait for it; the answer's `report` is the photo's entry of a report.
@@ -131,6 +135,7 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         layer,
         load_mask,
         select_class,
+        find_along,
         fill,
         progress,
         cancel,

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...models.categories import CLASSES
 from .. import images
-from ..config import COMPARISONS, auto_dilate, resolve_classes
+from ..config import ALONG, COMPARISONS, auto_dilate, resolve_classes
 from ..errors import RemoveObjectsError, UsageError
 from ..removal.request import Removal
 from ..report.entry import layer_shares
@@ -29,6 +31,9 @@ from .render import render, render_layers
 from .results import STANDING, Decided, Results, standing_pixels
 from .session import Session, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
+
+if TYPE_CHECKING:
+    from ..remover import Chosen
 
 #: The class that the page offers first, after the run's own.
 FIRST_CLASS = "person"
@@ -221,8 +226,8 @@ class Board:
 
         Returns:
             The mask's state; with ``class_share``: the share of the photo that the classes cover,
-            with what goes along with them; ``class_layers``: the same by layer; and ``doubtful``:
-            what may go along but is not in the mask, in words.
+            with what goes along with them; ``found``: the same by layer; and ``doubtful``: what
+            may go along but is not in the mask, in words.
 
         Raises:
             UsageError: no class, an unknown one, or another photo is in progress.
@@ -242,9 +247,40 @@ class Board:
             return {
                 **session.state(),
                 "class_share": round(chosen.selection.share, 6),
-                "class_layers": layer_shares(chosen.layers),
-                "doubtful": list(dict.fromkeys(place.why for place in chosen.doubtful)),
+                "found": layer_shares(chosen.layers),
+                "doubtful": _doubtful(chosen),
             }
+
+    def find_along(self, photo: str) -> dict[str, Any]:
+        """Find what goes along with the mask's objects, and add it to the mask.
+
+        What was taken away stays so. All kinds are looked for if the settings say none.
+
+        Returns:
+            The mask's state; with ``found``: the share of the photo that was added, by layer; and
+            ``doubtful``, as ``select_class`` answers it.
+
+        Raises:
+            UsageError: the mask has no object, or another photo is in progress.
+            CancelledError: ``cancel`` was called.
+        """
+        session = self.sessions.session(photo)
+        settings = replace(
+            self.opened.settings, dilate=0, along=self.opened.settings.along or ALONG
+        )
+        with session.lock:
+            objects = session.editor.layers == Layer.OBJECT
+        require_selection(objects)
+        removal = Removal.from_settings(settings, session.classes or self.opened.classes, objects)
+        with self.job.run(session.item.key) as remover:
+            self.job.step(0.0, "segment")
+            chosen = remover.choose(session.photo, removal)
+        with session.lock:
+            is_new = session.editor.values == Layer.NONE
+            layers = np.where(is_new, chosen.layers, np.uint8(Layer.NONE))
+            session.editor.apply_mask(layers != Layer.NONE, "add", layers)
+            found = layer_shares(layers)
+            return {**session.state(), "found": found, "doubtful": _doubtful(chosen)}
 
     def fill(
         self, photo: str, route: str = "auto", compare: bool = True, probe: bool = True
@@ -432,6 +468,11 @@ class Board:
         with suppress(RemoveObjectsError):  # then the list stays as it was
             self.sessions.update(run_folder.open_run(opened.output, opened.inputs).items)
             self._report = now
+
+
+def _doubtful(chosen: Chosen) -> list[str]:
+    """Return what may go along but is not in the mask, in words."""
+    return list(dict.fromkeys(place.why for place in chosen.doubtful))
 
 
 def _row(item: Item) -> dict[str, Any]:

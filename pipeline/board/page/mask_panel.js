@@ -6,6 +6,12 @@ import { LayerList } from "./layer_list.js";
 // Whether a layer is not of the object, or was taken away in part.
 const isSpecial = ({ name, taken }) => name !== "object" || taken > 0;
 
+// What goes along with an object, each with its share; and what may.
+const sharesAlong = (found) => Object.entries(found).filter(([layer]) => layer !== "object")
+  .map(([layer, part]) => `${layer} ${percent(part)}`).join(", ");
+const perhaps = (doubtful) =>
+  (doubtful.length ? ` Doubtful, so not marked: ${doubtful.join(", ")}.` : "");
+
 export class MaskPanel {
   constructor(board) {
     this.board = board;
@@ -18,6 +24,7 @@ export class MaskPanel {
       byId(`do-${action}`).addEventListener("click", () => this.edit(action));
     }
     byId("select").addEventListener("click", () => this.select());
+    byId("find-along").addEventListener("click", () => this.findAlong());
     byId("widen").addEventListener("input", () => this.showRadius());
     byId("load").addEventListener("change", (event) => {
       this.load(event.target.files[0]);
@@ -96,15 +103,26 @@ export class MaskPanel {
   }
 
   // What a class has, and what goes along with it.
-  found(name, { class_share: total, class_layers: layers, doubtful }) {
+  found(name, { class_share: total, found, doubtful }) {
     if (!total) return `No ${name} was found.`;
-    const along = Object.entries(layers).filter(([layer]) => layer !== "object")
-      .map(([layer, part]) => `${layer} ${percent(part)}`);
-    const perhaps = doubtful.length ? ` Doubtful, so not marked: ${doubtful.join(", ")}.` : "";
-    return along.length
-      ? `${name}: ${percent(layers.object || 0)} of the photo, and with it ${along.join(", ")}.`
-        + perhaps
-      : `${name}: ${percent(total)} of the photo.${perhaps}`;
+    const along = sharesAlong(found);
+    const share = percent(along ? found.object || 0 : total);
+    const more = along ? `, and with it ${along}` : "";
+    return `${name}: ${share} of the photo${more}.${perhaps(doubtful)}`;
+  }
+
+  findAlong() {
+    const { board } = this;
+    return board.attempt(() => board.progress.run("Looking for what goes along …", () =>
+      board.change(async (key) => {
+        const state = await call("find_along", key);
+        const along = sharesAlong(state.found);
+        board.messages.say(
+          (along ? `Found with it: ${along}.` : "Nothing more was found that goes along.")
+            + perhaps(state.doubtful),
+        );
+        return state;
+      })));
   }
 
   async load(file) {
@@ -121,6 +139,8 @@ export class MaskPanel {
     byId("do-undo").disabled = disabled || !photo.can_undo;
     byId("do-redo").disabled = disabled || !photo.can_redo;
     byId("do-clear").disabled = disabled || !photo.layers.length;
+    byId("find-along").disabled = disabled
+      || !photo.layers.some(({ name, share }) => name === "object" && share > 0);
     this.layers.update({ photo, disabled });
     byId("share").textContent = !photo ? "No photo is open."
       : !photo.is_empty ? `${percent(photo.share)} of the photo is marked.`

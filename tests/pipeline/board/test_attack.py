@@ -43,6 +43,7 @@ CALLS = {
     "layer": 3,
     "load_mask": 3,
     "select_class": 4,
+    "find_along": 1,
     "fill": 4,
     "progress": 0,
     "cancel": 0,

@@ -69,7 +69,7 @@ def test_a_class_brings_along_what_the_settings_say(
     layers = board.sessions.session("a.png").editor.layers
     assert state["doubtful"] == []
     assert state["class_share"] == pytest.approx((layers > 0).mean(), abs=1e-6)
-    assert state["class_layers"] == {
+    assert state["found"] == {
         layer.label: pytest.approx((layers == layer).mean(), abs=1e-5)
         for layer in ((Layer.OBJECT, Layer.SHADOW) if along else (Layer.OBJECT,))
     }
@@ -82,6 +82,35 @@ def test_a_class_brings_along_what_the_settings_say(
     assert np.array_equal(filled.outcome.mask, red)
     board.select_class("a.png", ["person"], 0, "subtract")
     assert not board.sessions.session("a.png").editor.mask.any()
+    board.close()
+
+
+@pytest.mark.parametrize("along", [ALONG, ()])
+def test_what_goes_along_with_a_drawn_object_is_found(
+    tmp_path: Path, cheap: None, along: tuple[str, ...]
+) -> None:
+    Image.fromarray(scene(person=None)).save(tmp_path / "a.png")
+    board = Board(open_photos(tmp_path / "a.png", None, Settings(probe=False, along=along)))
+    with pytest.raises(UsageError, match="nothing is selected"):
+        board.find_along("a.png")
+    editor = board.sessions.session("a.png").editor
+    board.stroke("a.png", [[40, 40], [60, 40]], 12)
+    drawn = editor.mask
+    state = board.find_along("a.png")
+    shadow = editor.layers == Layer.SHADOW
+    assert np.array_equal(editor.layers == Layer.OBJECT, drawn)
+    assert state["found"] == {"shadow": pytest.approx(shadow.mean(), abs=1e-5)}
+    assert shadow.any()
+    assert not board.find_along("a.png")["found"]  # it has it already
+    # What was taken away stays so, and a shadow throws none.
+    board.layer("a.png", "shadow", False)
+    board.stroke("a.png", [[120, 40]], 8)
+    board.find_along("a.png")
+    assert not (editor.mask & shadow).any()
+    assert (editor.layers == Layer.SHADOW)[:, 100:].any()
+    board.layer("a.png", "object", False)
+    with pytest.raises(UsageError, match="nothing is selected"):
+        board.find_along("a.png")
     board.close()
 
 

@@ -504,6 +504,9 @@ def test_layers_are_switched_and_clicked_away(board: Served, folder: Path, visit
     assert (after[130:150, 160:220] == Layer.SHADOW).all()
     assert not after[20:40, 240:280].any()
     assert (after == Layer.OBJECT).sum() == drawn["object"]
+    page.get_by_role("button", name="Find what goes along").click()
+    page.wait_for_selector("#mb-status:text-matches('Found with it|Nothing more was found')")
+    assert page.locator("#mb-alert").is_hidden()
 
 
 def test_a_fill_shows_its_progress_and_is_cancelled(board: Served, visit: Open) -> None:

@@ -221,11 +221,18 @@ def batches(
         worker_init_fn=_worker,
         prefetch_factor=4 if workers else None,
     )
-    for row in loader:
-        if to_float:
-            yield row[0].float().div_(255), row[1].float()
-        else:
-            yield tuple(row)
+    rows = iter(loader)
+    try:
+        for row in rows:
+            if to_float:
+                yield row[0].float().div_(255), row[1].float()
+            else:
+                yield tuple(row)
+    finally:
+        # A traceback keeps ``rows`` alive after an error, and its processes heed no signal: the
+        # program would wait for them for ever.
+        if workers:
+            rows._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _worker(_: int) -> None:

@@ -199,6 +199,17 @@ def test_worker_leaves_a_stop_to_the_trainer(number: signal.Signals, paths: list
     assert all(torch.equal(next(stream)[0], x) for x, _ in expected)
 
 
+def test_after_an_error_no_worker_stays(paths: list[Path]) -> None:
+    """A program waits at its end for its processes, which heed no signal."""
+    dataset = crops(paths)
+    for path in paths:
+        path.write_bytes(b"no picture")
+    with pytest.raises(OSError, match="can be read") as error:
+        first(1, dataset, Stream(1), workers=1)
+    assert error.tb is not None  # it keeps the frames of the reader alive
+    assert multiprocessing.active_children() == []
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_batches_draw_no_random_numbers_of_torch_or_numpy(workers: int, paths: list[Path]) -> None:
     before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr,index] # noqa: NPY002

@@ -6,11 +6,11 @@ methods. ``ObjectRemover`` does all painting: the networks, routes and metrics a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ..report.entry import layer_shares
 from ..storage.fetch import renamed_errors
 from ..storage.stamp import Stamp, stamp
 from ..system.text import printable
-from ..types import LAYER_COLOURS, Box, Layer
+from ..types import LAYER_COLOURS, Box, Layer, Leftover
 from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
@@ -31,9 +31,6 @@ from .render import render, render_layers
 from .results import STANDING, Decided, Results, standing_pixels
 from .session import Session, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
-
-if TYPE_CHECKING:
-    from ..remover import Chosen
 
 #: The class that the page offers first, after the run's own.
 FIRST_CLASS = "person"
@@ -248,7 +245,7 @@ class Board:
                 **session.state(),
                 "class_share": round(chosen.selection.share, 6),
                 "found": layer_shares(chosen.layers),
-                "doubtful": _doubtful(chosen),
+                "doubtful": _words(chosen.doubtful),
             }
 
     def find_along(self, photo: str) -> dict[str, Any]:
@@ -270,7 +267,12 @@ class Board:
         )
         with session.lock:
             objects = session.editor.layers == Layer.OBJECT
-        require_selection(objects)
+            require_selection(session.editor.mask)
+        if not objects.any():
+            raise UsageError(
+                "no object is marked, and what goes along goes with one: draw it, select a class, "
+                "or give the mask's objects back"
+            )
         removal = Removal.from_settings(settings, session.classes or self.opened.classes, objects)
         with self.job.run(session.item.key) as remover:
             self.job.step(0.0, "segment")
@@ -279,8 +281,12 @@ class Board:
             is_new = session.editor.values == Layer.NONE
             layers = np.where(is_new, chosen.layers, np.uint8(Layer.NONE))
             session.editor.apply_mask(layers != Layer.NONE, "add", layers)
-            found = layer_shares(layers)
-            return {**session.state(), "found": found, "doubtful": _doubtful(chosen)}
+            open_places = [p for p in chosen.doubtful if is_new[p.box.slices].any()]
+            return {
+                **session.state(),
+                "found": layer_shares(layers),
+                "doubtful": _words(open_places),
+            }
 
     def fill(
         self, photo: str, route: str = "auto", compare: bool = True, probe: bool = True
@@ -470,9 +476,9 @@ class Board:
             self._report = now
 
 
-def _doubtful(chosen: Chosen) -> list[str]:
+def _words(doubtful: Iterable[Leftover]) -> list[str]:
     """Return what may go along but is not in the mask, in words."""
-    return list(dict.fromkeys(place.why for place in chosen.doubtful))
+    return list(dict.fromkeys(place.why for place in doubtful))
 
 
 def _row(item: Item) -> dict[str, Any]:

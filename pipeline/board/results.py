@@ -348,9 +348,6 @@ class Results:
         filled = session.require_fill()
         with self._changing(session) as change:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
-            # The fill knows a mask only; why its pixels went is known here.
-            if outcome.mask is not None:
-                outcome = replace(outcome, layers=images.layers_of(outcome.mask, filled.layers))
             new = change.stage_mask(new, filled.mask, filled.layers)
             entry = change.reviewed_entry(new, outcome)
             return change.finish(new, outcome, entry, replace_existing=replace_existing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -131,6 +131,8 @@ class Session:
     def record_fill(self, outcome: Outcome, layers: NDArray[np.uint8], revision: int) -> Filled:
         """Keep a finished fill with the layers of its mask, HW uint8, and that mask's revision."""
         self._fills += 1
+        if outcome.mask is not None:  # the fill knows a mask only
+            outcome = replace(outcome, layers=images.layers_of(outcome.mask, layers))
         self.filled = Filled(outcome, layers, revision, self._fills)
         return self.filled
 

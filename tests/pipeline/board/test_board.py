@@ -74,6 +74,10 @@ def test_a_class_brings_along_what_the_settings_say(
         for layer in ((Layer.OBJECT, Layer.SHADOW) if along else (Layer.OBJECT,))
     }
     assert np.array_equal(layers == Layer.OBJECT, red)
+    report = board.fill("a.png", compare=False, probe=False)["report"]
+    assert report["layers"] == {
+        name: pytest.approx(share, abs=1e-4) for name, share in state["found"].items()
+    }
     # What goes along can stay all the same, and the fill is of what is shown.
     board.layer("a.png", "shadow", False)
     board.fill("a.png", compare=False, probe=False)
@@ -109,7 +113,7 @@ def test_what_goes_along_with_a_drawn_object_is_found(
     assert not (editor.mask & shadow).any()
     assert (editor.layers == Layer.SHADOW)[:, 100:].any()
     board.layer("a.png", "object", False)
-    with pytest.raises(UsageError, match="nothing is selected"):
+    with pytest.raises(UsageError, match="no object is marked"):
         board.find_along("a.png")
     board.close()
 

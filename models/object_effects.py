@@ -1,4 +1,4 @@
-"""What an object did to its surroundings: photo and object mask in, shadow and reflection out."""
+"""What goes with an object: photo and object mask in; shadow, reflection and carried things out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sizes import require_multiple
 
 STRIDE = 16
 #: The channels of the output.
-EFFECTS = ("shadow", "reflection")
+EFFECTS = ("shadow", "reflection", "carried")
 #: Prior probability of an effect: with it, the loss of an untrained network is small (Lin et al.
 #: 2017, section 4.1).
 _PRIOR = 0.05
@@ -76,8 +76,9 @@ class ObjectEffects(nn.Module):
             features: ``MobileNetV2.levels(image)``.
 
         Returns:
-            N2HW logits: whether the object's shadow, or its reflection, is visible at a pixel. What
-            is said of the object's own pixels means nothing.
+            N3HW logits: whether a pixel shows the object's shadow; its reflection; something that
+            it carries, or a part of it that the mask left. What is said of the mask's own pixels
+            means nothing.
 
         Raises:
             ValueError: an illegal size; the message names the next legal one.

@@ -150,7 +150,7 @@ class Networks:
 
     @property
     def effects(self) -> ObjectEffectsAdapter | None:
-        """The network that finds what objects did; ``None`` if its weight does not ship.
+        """The network that finds what goes with objects; ``None`` if its weight does not ship.
 
         A given mask needs no segmenter, so only the compact one's encoder is loaded for it.
         """

@@ -190,8 +190,14 @@ class ObjectRemover:
                 HoleOutcome(hole.box, hole.share, routing, None, None)
                 for hole, routing in zip(selection.holes, routings, strict=True)
             )
-            reason = "dry run: nothing was filled"
-            return replace(unfilled, status=Status.OK, reason=reason, holes=holes)
+            doubts = dict.fromkeys(f"; {one.why}" for one in whole.doubtful)
+            return replace(
+                unfilled,
+                status=Status.OK,
+                reason="dry run: nothing was filled" + "".join(doubts),
+                leftovers=_places(whole.doubtful, picture),
+                holes=holes,
+            )
         filled = photo_filler.fill(selection, stages)
         with stages("measure", MEASURE):
             seen = completeness.on_result(whole.objects, filled.filler.result)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .experiments.request import TableRequest
 
 #: What is measured of the shipped networks.
-MEASUREMENTS = ("probes", "segmentation", "edges", "pairs", "effects")
+MEASUREMENTS = ("probes", "segmentation", "edges", "pairs", "effects", "carried")
 #: The papers' tables. The module of the same name in ``train.experiments`` trains and measures
 #: each.
 TABLES = ("skip-ce-lpips", "partial-conv-metrics", "compression-similarity", "routing")
@@ -28,9 +28,9 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         "evaluate-inpainter",
         description="Measure the networks on photos with known ground truth: probes, "
-        "segmentation, edges, pairs, effects. Or reproduce a paper's table: its networks are "
-        "trained alike, measured and compared (docs/experiments.md); after a stop the same command "
-        "resumes.",
+        "segmentation, edges, pairs, effects, carried things. Or reproduce a paper's table: its "
+        "networks are trained alike, measured and compared (docs/experiments.md); after a stop the "
+        "same command resumes.",
     )
     p.add_argument("--version", action="version", version=f"evaluate-inpainter {__version__}")
     p.add_argument("table", choices=(*MEASUREMENTS, *TABLES))
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--count",
         type=int,
-        help="most test pictures (probes, segmentation, edges, effects: 100 per test)",
+        help="most test pictures (all but pairs: 100 per test)",
     )
     measurement = p.add_argument_group(", ".join(MEASUREMENTS))
     measurement.add_argument(
@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     measurement.add_argument(
         "--weight",
         type=Path,
-        help="edges, effects: another weight (.safetensors) than the shipped one of object-refiner "
-        "or object-effects",
+        help="edges, effects, carried: another weight (.safetensors) than the shipped one of "
+        "object-refiner or object-effects",
     )
     measurement.add_argument("--json", type=Path, help="write the metrics to this file too")
     measurement.add_argument(
@@ -192,6 +192,12 @@ def measure(
 
             metrics = effects.evaluate_effects(data, count=count, weight=weight, keep=pictures)
             print(effects.render(metrics))
+        elif table == "carried":
+            from .evaluation import carried
+
+            rows = carried.evaluate_carried(data, count=count, weight=weight, keep=pictures)
+            metrics = carried.as_json(rows)
+            print(carried.render(rows))
         else:
             from .evaluation import pairs
 

@@ -1,4 +1,4 @@
-"""What goes with a removed object: the shadow that it throws and its reflection.
+"""What goes with a removed object: the shadow that it throws, its reflection, what it carries.
 
 A network sees a part of the photo around an object, and the object's mask
 (``models.object_effects``). A hole that grows by a wrong shadow is worse than a shadow that stays:
@@ -7,7 +7,7 @@ what is doubtful is not removed but reported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -25,8 +25,8 @@ from .mask import dilate
 if TYPE_CHECKING:
     from .segmenters import CompactSegmenterAdapter
 
-#: The kinds of effects, in the order of the network's channels.
-KINDS = ("shadow", "reflection")
+#: The kinds, in the order of the network's channels: the object's effects, and what it carries.
+SHADOW, REFLECTION, CARRIED = KINDS = ("shadow", "reflection", "carried")
 #: Side in pixels at which the network sees a view: that of its training. How far a view reaches
 #: beyond an object, in objects' longer sides, and the least side of a view in pixels.
 SIDE, REACH, LEAST_VIEW = 160, 1.1, 48
@@ -37,13 +37,19 @@ STRIDE = 16
 SMALLER, MOST_VIEWS = 4.0, 12
 #: Longer side in pixels at which the views of a photo are joined.
 JOINED = 1024
-#: An effect is removed where its probability reaches ``LOW``, as far as that is connected with
-#: pixels of ``HIGH``. What reaches ``DOUBT`` alone is reported.
-LOW, HIGH, DOUBT = 0.5, 0.7, 0.6
-#: An effect that is smaller than this share of the objects is left alone: nobody sees it.
-LEAST = 0.005
-#: Share of the network's resolution by which an effect is widened.
-WIDER = 1.5
+#: A part is removed where its probability reaches ``LOW``, as far as that is connected with pixels
+#: of ``HIGH``. What reaches ``DOUBT`` alone is reported.
+LOW, HIGH, DOUBT = 0.6, 0.9, 0.75
+#: An effect of fewer pixels than this share of the objects' is left alone, as nobody sees it; of
+#: what is carried, even less would hang in the air.
+LEAST, LEAST_CARRIED = 0.005, 0.002
+#: What is carried has at most so many times the pixels of the objects that it touches; at least
+#: this share of its rim touches them, and is no farther from them than the last share of its own
+#: longer side.
+MOST_CARRIED, HELD, APART = 2.0, 0.05, 0.06
+#: A part is widened by so many places of the network's output, and by so many pixels of the joined
+#: map at least.
+WIDER, LEAST_WIDER = 1.5, 1.5
 
 
 class EffectsNetwork(Protocol):
@@ -57,7 +63,7 @@ class EffectsNetwork(Protocol):
             removed: NHW bool.
 
         Returns:
-            N2HW float32 in [0, 1], in the order of ``KINDS``.
+            N3HW float32 in [0, 1], in the order of ``KINDS``.
         """
 
 
@@ -98,7 +104,7 @@ class ObjectEffectsAdapter:
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """One effect of the removed objects.
+    """One effect of the removed objects, or one thing that they carry.
 
     Attributes:
         kind: one of ``KINDS``.
@@ -116,46 +122,81 @@ class Effect:
 def find_effects(
     network: EffectsNetwork, rgb: Pixels, objects: Mask, holes: Sequence[Hole]
 ) -> list[Effect]:
-    """Find the shadows and reflections of the removed objects.
+    """Find what goes with the removed objects.
 
     Args:
         network: runs once for each view.
         rgb: the photo, HWC uint8 or uint16.
         objects: HW bool, what is removed; the masks may be a little too wide or too tight.
-        holes: the parts of ``objects``, largest first.
+        holes: the parts of ``objects``, largest first; at least one.
 
     Returns:
-        None of them covers a pixel of ``objects``.
+        None of them covers a pixel of ``objects``. What is carried is no shadow of its own.
     """
-    if not holes:
-        return []
     probability = effect_probability(network, rgb, objects, holes)
-    own = covered_shares(objects, probability.shape[1:]) > 0.5
-    least = max(4.0, LEAST * own.sum())
+    size = probability.shape[1:]
+    own = covered_shares(objects, size) > 0.5
+    views = views_of(holes, rgb.shape)
+    held = probability[KINDS.index(CARRIED)] >= LOW
     found = []
     for kind, map_ in zip(KINDS, probability, strict=True):
-        map_ = np.where(own, np.float32(0), map_)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(
-            (map_ >= LOW).astype(np.uint8), connectivity=8
-        )
-        for number in range(1, len(stats)):
-            if stats[number, cv2.CC_STAT_AREA] < least:
+        is_carried = kind == CARRIED
+        map_ = np.where(own if is_carried else own | held, np.float32(0), map_)
+        for box, here, peak in _parts(map_, (LEAST_CARRIED if is_carried else LEAST) * own.sum()):
+            if is_carried and not _is_held(box, here, own):
                 continue
-            box = Box(*(int(v) for v in stats[number, :4]))
-            here = labels[box.slices] == number
-            peak = float(map_[box.slices][here].max())
-            if peak < DOUBT:
-                continue
-            effect = _at_size(box, here, probability.shape[1:], objects, kind, sure=peak >= HIGH)
+            radius = _radius(_scaled(box, size, rgb.shape), views, rgb.shape[0] / size[0])
+            effect = _at_size(box, here, size, objects, radius, kind, sure=peak >= HIGH)
             if effect is not None:
                 found.append(effect)
     return found
 
 
+def _parts(map_: FloatArray, least: float) -> Iterator[tuple[Box, Mask, float]]:
+    """(box, bool of its size, highest probability) of every part that is worth telling.
+
+    Args:
+        map_: hw, a kind's probability, 0 on the objects.
+        least: pixels of a part, which has 4 at least.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (map_ >= LOW).astype(np.uint8), connectivity=8
+    )
+    for number in range(1, len(stats)):
+        if stats[number, cv2.CC_STAT_AREA] < max(4.0, least):
+            continue
+        box = Box(*(int(v) for v in stats[number, :4]))
+        here = labels[box.slices] == number
+        peak = float(map_[box.slices][here].max())
+        if peak >= DOUBT:
+            yield box, here, peak
+
+
+def _is_held(box: Box, here: Mask, own: Mask) -> bool:
+    """Whether enough of a part's rim touches the objects, and it is not much larger than these.
+
+    Args:
+        box: the part's.
+        here: bool of the box's size.
+        own: hw bool, the objects.
+    """
+    gap = 1 + round(APART * max(box.w, box.h))
+    around = box.grown(gap + 1, own.shape)
+    part = np.zeros((around.h, around.w), np.uint8)
+    part[box.relative_to(around).slices] = here
+    rim = (cv2.dilate(part, np.ones((3, 3), np.uint8)) > 0) & (part == 0)
+    touching = dilate(own[around.slices], gap) & rim
+    if touching.sum() < HELD * rim.sum():
+        return False
+    _, labels = cv2.connectedComponents(own.astype(np.uint8), connectivity=8)
+    touched = np.unique(labels[around.slices][dilate(part > 0, gap + 1) & own[around.slices]])
+    return bool(here.sum() <= MOST_CARRIED * np.isin(labels, touched).sum())
+
+
 def effect_probability(
     network: EffectsNetwork, rgb: Pixels, objects: Mask, holes: Sequence[Hole]
 ) -> FloatArray:
-    """The probability of each kind of effect, 2hw float32 at the size at which views are joined.
+    """The probability of each kind, 3hw float32 at the size at which views are joined.
 
     Args:
         network: see ``find_effects``.
@@ -201,7 +242,7 @@ def views_of(holes: Sequence[Hole], shape: tuple[int, ...]) -> list[Box]:
 
 
 def _seen(network: EffectsNetwork, rgb: Pixels, objects: Mask, view: Box) -> FloatArray:
-    """2hw, what the network says of a view."""
+    """3hw, what the network says of a view."""
     scale = SIDE / max(view.w, view.h)
     size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (view.h, view.w))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -230,8 +271,29 @@ def _scaled(box: Box, shape: tuple[int, ...], size: tuple[int, ...]) -> Box:
     return Box.from_corners(x, y, max(x + 1, right), max(y + 1, bottom))
 
 
+def _radius(box: Box, views: Sequence[Box], pixel: float) -> int:
+    """By how many pixels of the photo a part is widened: it is as rough as the view that shows it.
+
+    Args:
+        box: the part's, in the photo.
+        views: of the photo.
+        pixel: side of a pixel of the joined map, in pixels of the photo.
+    """
+    middle = Box(box.x + box.w // 2, box.y + box.h // 2, 1, 1)
+    sides = [max(view.w, view.h) for view in views if view.intersects(middle)]
+    place = 2 * min(sides, default=0) / SIDE  # the output is at stride 2
+    return max(1, round(max(WIDER * place, LEAST_WIDER * pixel)))
+
+
 def _at_size(
-    box: Box, here: Mask, size: tuple[int, ...], objects: Mask, kind: str, *, sure: bool
+    box: Box,
+    here: Mask,
+    size: tuple[int, ...],
+    objects: Mask,
+    radius: int,
+    kind: str,
+    *,
+    sure: bool,
 ) -> Effect | None:
     """An effect in pixels of the photo, a little wider; None if the objects cover it there.
 
@@ -240,10 +302,10 @@ def _at_size(
         here: bool of the box's size.
         size: the map's.
         objects: see ``find_effects``.
+        radius: in pixels of the photo, by which it is wider.
         kind: see ``Effect``.
         sure: see ``Effect``.
     """
-    radius = max(1, round(WIDER * objects.shape[0] / size[0]))
     inner = _scaled(box, size, objects.shape)
     place = inner.grown(radius, objects.shape)
     canvas = np.zeros((place.h, place.w), bool)

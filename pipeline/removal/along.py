@@ -1,15 +1,26 @@
-"""What goes along with the removed objects of one photo: shadows, reflections, what is ridden."""
+"""What goes along with the removed objects: shadows, reflections, what is carried or ridden."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..config import FAIL_HOLE_SHARE, auto_dilate
-from ..detect.effects import LEAST, Effect, find_effects
+from ..detect.effects import (
+    CARRIED,
+    KINDS,
+    LEAST,
+    LEAST_CARRIED,
+    REFLECTION,
+    SHADOW,
+    Effect,
+    find_effects,
+)
 from ..detect.leftovers import Left
 from ..detect.mask import dilate, find_holes
 from ..detect.ridden import RIDER, ridden
@@ -21,8 +32,21 @@ from .selection import Selection
 if TYPE_CHECKING:
     from ..networks import Networks
 
-#: The layers of the effects, by their kinds.
-LAYERS = {"shadow": Layer.SHADOW, "reflection": Layer.REFLECTION}
+#: The layers of what goes along, by its kinds, and what may have stayed, in words.
+LAYERS = {SHADOW: Layer.SHADOW, REFLECTION: Layer.REFLECTION, CARRIED: Layer.CARRIED}
+NAMES = {SHADOW: "a shadow", REFLECTION: "a reflection", CARRIED: "something carried"}
+#: Least share of the objects' pixels that is told of, where it may have stayed.
+LEAST_SHARES = {SHADOW: LEAST, REFLECTION: LEAST, CARRIED: LEAST_CARRIED}
+#: Classes of things that somebody may carry; things of all others stay, if at least so much of what
+#: seems carried is one of them.
+PORTABLE, STAYS = ("bottle",), 0.5
+#: A thing of which more than this share is removed is the removed object.
+OWN = 0.75
+#: Slits up to twice this share of an effect's longer side between it and its object are closed.
+SLIT = 0.04
+#: Beside a given mask, something of the object's own class is another object if it is at least so
+#: large by the mask's pixels: the segmenter takes a bag for a part of its owner.
+NEIGHBOUR = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,22 +97,15 @@ class Along:
             completeness: has looked at the photo around them.
             outside: HW bool, pixels that are no picture; None if there are none.
         """
-        carried = self._ridden(objects, completeness)
-        effects = self._effects(objects, carried)
-        layers, doubtful = alone(objects).layers, []
-        if carried is not None:
-            layers[carried & ~objects.hole_mask] = Layer.CARRIED
-        things = completeness.things() if effects else np.zeros_like(objects.hole_mask)
-        # The sure ones first: where they go, no other one may stay.
-        for effect in sorted(effects, key=lambda one: not one.sure):
-            here = effect.box.slices
-            there = effect.mask & (layers[here] == Layer.NONE) & ~things[here]
-            if outside is not None:
-                there &= ~outside[here]
-            if effect.sure:
-                layers[here][there] = LAYERS[effect.kind]
-            elif there.sum() > LEAST * objects.hole_mask.sum():
-                doubtful.append(_doubtful(effect, there, objects))
+        mounts = self._ridden(objects, completeness)
+        layers = alone(objects).layers
+        if mounts is not None:
+            layers[mounts & ~objects.hole_mask] = Layer.CARRIED
+        found = self._look(objects, mounts)
+        stays = np.zeros_like(objects.hole_mask) if outside is None else outside
+        if found:
+            stays = stays | _others(completeness.things(), objects.hole_mask)
+        doubtful = _add(self._decided(found, objects, completeness), layers, stays, objects)
         if outside is not None:
             layers[outside] = Layer.NONE
         hole_mask = layers != Layer.NONE
@@ -121,22 +138,110 @@ class Along:
         mounts = np.zeros_like(objects.hole_mask)
         for mount in whole:
             mounts[mount.box.slices] |= mount.mask
-        radius = self._removal.dilate
-        return dilate(mounts, auto_dilate(*mounts.shape) if radius is None else radius)
+        # To the letter is meant a mask that somebody drew, and not what is found beside it.
+        radius, is_drawn = self._removal.dilate, self._removal.mask is not None
+        return dilate(mounts, auto_dilate(*mounts.shape) if radius is None or is_drawn else radius)
 
-    def _effects(self, objects: Selection, carried: Mask | None) -> list[Effect]:
-        """What the objects and what they carry did."""
+    def _look(self, objects: Selection, mounts: Mask | None) -> list[Effect]:
+        """What goes with the objects and what they ride, of the kinds that the request names."""
         if self._found is None:
-            network = self._networks.effects if set(LAYERS) & set(self._removal.along) else None
             found = []
+            network = self._networks.effects if set(KINDS) & set(self._removal.along) else None
             if network is not None:
                 mask, holes = objects.hole_mask, objects.holes
-                if carried is not None:
-                    mask = mask | carried
+                if mounts is not None:
+                    mask = mask | mounts
                     holes = find_holes(mask)
                 found = find_effects(network, self._rgb, mask, holes)
             self._found = [effect for effect in found if effect.kind in self._removal.along]
         return self._found
+
+    def _decided(
+        self, found: list[Effect], objects: Selection, completeness: Completeness
+    ) -> list[Effect]:
+        """Doubt of what is carried what rather stays.
+
+        Returns:
+            The sure ones first, and of these what is carried: where they go, no other one may stay.
+        """
+        decided = [effect for effect in found if effect.kind != CARRIED]
+        carried = [effect for effect in found if effect.kind == CARRIED]
+        if carried:
+            own = (*completeness.classes(objects), *PORTABLE)
+            stays = completeness.things(own)
+            is_drawn = self._removal.mask is not None
+            all_stay = completeness.things(PORTABLE) if is_drawn else stays
+            large = NEIGHBOUR * objects.hole_mask.sum()
+            for thing in carried:
+                others = all_stay if thing.mask.sum() > large else stays
+                if others[thing.box.slices][thing.mask].mean() > STAYS:
+                    thing = replace(thing, sure=False)
+                decided.append(thing)
+        return sorted(decided, key=lambda one: (not one.sure, one.kind != CARRIED))
+
+
+def _others(things: Mask, objects: Mask) -> Mask:
+    """Things without the removed objects, of which a mask may miss a dark part in the shadow.
+
+    Args:
+        things: HW bool, of any class.
+        objects: HW bool, what is removed.
+    """
+    _, labels = cv2.connectedComponents(things.astype(np.uint8), connectivity=8)
+    count = np.bincount(labels.ravel())
+    under = np.bincount(labels[objects], minlength=len(count))
+    stays = under < OWN * count
+    stays[0] = False
+    found: Mask = stays[labels]
+    return found
+
+
+def _close(layers: NDArray[np.uint8], effect: Effect, stays: Mask) -> None:
+    """Close the slits between an effect and its object: dark pixels there would be copied.
+
+    Args:
+        layers: HW uint8; changed in place.
+        effect: is removed.
+        stays: HW bool, pixels that are never removed as an effect.
+    """
+    width = max(1, round(SLIT * max(effect.box.w, effect.box.h)))
+    box = effect.box.grown(2 * width + 1, layers.shape)
+    here = layers[box.slices]
+    near = np.zeros(here.shape, bool)
+    near[effect.box.relative_to(box).slices] = effect.mask
+    closed = ~dilate(~dilate(here != Layer.NONE, width), width)
+    new = closed & dilate(near, width) & (here == Layer.NONE) & ~stays[box.slices]
+    here[new] = LAYERS[effect.kind]
+
+
+def _add(
+    found: Sequence[Effect], layers: NDArray[np.uint8], stays: Mask, objects: Selection
+) -> list[Left]:
+    """Add the sure ones to the layers.
+
+    Args:
+        found: the sure ones first.
+        layers: HW uint8; changed in place.
+        stays: HW bool, pixels that are never removed as an effect.
+        objects: what is removed.
+
+    Returns:
+        The others, as far as the layers leave them.
+    """
+    doubtful = []
+    for effect in found:
+        here = effect.box.slices
+        there = effect.mask & (layers[here] == Layer.NONE)
+        if effect.kind != CARRIED:
+            there &= ~stays[here]
+        if effect.sure:
+            layers[here][there] = LAYERS[effect.kind]
+        elif there.sum() > LEAST_SHARES[effect.kind] * objects.hole_mask.sum():
+            doubtful.append(_doubtful(effect, there, objects))
+    for effect in found:
+        if effect.sure:
+            _close(layers, effect, stays)
+    return doubtful
 
 
 def _doubtful(effect: Effect, there: Mask, objects: Selection) -> Left:
@@ -151,7 +256,7 @@ def _doubtful(effect: Effect, there: Mask, objects: Selection) -> Left:
     pixels = int(there.sum())
     share = pixels / (pixels + int(objects.hole_mask.sum()))
     place = inner.shifted(effect.box.y, effect.box.x)
-    return Left(place, there[inner.slices], f"a {effect.kind} may have stayed", share)
+    return Left(place, there[inner.slices], f"{NAMES[effect.kind]} may have stayed", share)
 
 
 def _joined(box: Box, objects: Selection) -> Box:

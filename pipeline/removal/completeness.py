@@ -163,9 +163,9 @@ class Completeness:
         ]
         return max(each, key=lambda one: one[0])
 
-    def things(self) -> Mask:
-        """HW bool: things of any class that the photo shows. Kept by nobody: it is large."""
-        return leftovers.that_stays(self.whole(), ())
+    def things(self, but: Sequence[str] = ()) -> Mask:
+        """HW bool: things of any class that the photo shows, but for some. Kept by nobody."""
+        return leftovers.that_stays(self.whole(), but)
 
     def widened(
         self, selection: Selection, found: Sequence[Left], outside: Mask | None

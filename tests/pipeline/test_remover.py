@@ -297,7 +297,7 @@ def test_what_is_chosen_says_why_and_what_is_doubtful(
     picture[122:140, 140:200] = grey
     shadow = Box(140 + border, 122 + border, 60, 18)
     framed = np.pad(picture, ((border, border), (border, border), (0, 0)), constant_values=255)
-    monkeypatch.setattr(Networks, "effects", SeesColours(faint=0.65))
+    monkeypatch.setattr(Networks, "effects", SeesColours(faint=0.8))
     settings = Settings(segmenter="compact", probe=False)
     removal = Removal.from_settings(settings, ["person"])
     remover = ObjectRemover(settings)

@@ -39,7 +39,8 @@ SMALLEST, LARGEST = 0.01, 0.25
 ATTEMPTS = 50
 #: A found pixel so near a true effect is no false one: the true masks have a soft edge.
 NEAR = 2
-EFFECTS = (Layer.SHADOW, Layer.REFLECTION)
+#: What goes along with objects.
+ALONG = (Layer.SHADOW, Layer.REFLECTION, Layer.CARRIED)
 #: What is measured of a pair, and its format in the table: the means, None where none is known.
 KEYS = ("lpips", "psnr", "recall", "precision", "false")
 FORMATS = ("8.4f", "7.2f", "8.0%", "11.0%", "8.1%")
@@ -136,10 +137,10 @@ def _errors(
 def _found(outcome: Outcome, objects: Mask, changed: Mask) -> tuple[float, float, float]:
     """(share of the effects that is removed, share of what is found that is true, false / objects).
 
-    Of what ``layers`` calls shadow or reflection; NaN where there is none.
+    Of what ``layers`` says goes along; NaN where there is none.
     """
     assert outcome.layers is not None
-    found, true = np.isin(outcome.layers, EFFECTS), changed & ~objects
+    found, true = np.isin(outcome.layers, ALONG), changed & ~objects
     removed = outcome.layers != Layer.NONE
     false = float((found & ~dilate(changed, NEAR)).sum())
     total = float(found.sum())
@@ -161,7 +162,7 @@ def _pasted(
             removal = Removal.from_settings(remover.settings, mask=objects, dry_run=True)
             outcome = remover.clean(Photo(rgb), removal)
             assert outcome.layers is not None
-            found = np.isin(outcome.layers, EFFECTS)
+            found = np.isin(outcome.layers, ALONG)
             false.append(float(found.sum() / objects.sum()))
             if found.any():
                 _keep(keep, f"pasted_{name}", [rgb, _marked(rgb, objects, objects | found)])

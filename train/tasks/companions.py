@@ -1,8 +1,6 @@
-"""What the tasks of networks on the compact segmenter's features share: encoder, input, sources."""
+"""What the tasks of networks on the compact segmenter's features share: encoder and input."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,10 +9,6 @@ from ...models.deeplab import MobileNetV2
 from ...models.folding import fold_batch_norm
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
-from ..data.objects import cut_outs, scenes
-
-#: Folders below the data folder whose objects are cut out, and into whose photos they are put.
-FOLDERS = (*cut_outs.SOURCES, *scenes.FOLDERS)
 
 
 def frozen_encoder() -> MobileNetV2:
@@ -27,16 +21,3 @@ def frozen_encoder() -> MobileNetV2:
 def encoder_input(pictures: Tensor) -> Tensor:
     """Pictures N3HW uint8 as the encoder takes them: float32 in [-1, 1], channels last."""
     return pictures.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
-
-
-def count_pictures(data: Path) -> int:
-    """Count the photos of ``FOLDERS``.
-
-    Raises:
-        FileNotFoundError: there are none.
-    """
-    pictures = sum(len(cut_outs.photos_of(data, source)) for source in cut_outs.SOURCES)
-    pictures += sum(len(scenes.photos_of(data, folder)) for folder in scenes.FOLDERS)
-    if not pictures:
-        raise FileNotFoundError(f"{data}: none of {', '.join(FOLDERS)} found below it")
-    return pictures

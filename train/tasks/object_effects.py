@@ -1,7 +1,8 @@
 """Training of the effects network: its data, losses, and held-out metrics.
 
-The data is made of the data folder's labelled photos and scenes: objects are cut out once for each
-run and put into scenes with shadows and reflections that are known.
+A part of the data is made of the data folder's labelled photos and scenes: objects are cut out once
+for each run and put into scenes with shadows and reflections that are known. The other parts are
+moments of fixed cameras and photos whose things are labelled, where the data folder has them.
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from ...models.object_effects import EFFECTS, ObjectEffects, ObjectEffectsConfig
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
-from ..data.effects.samples import EffectSamples, EffectScenes
+from ...pipeline.types import FloatArray, Mask
+from ..data.effects.mixture import FOLDERS, Mixture, count_pictures, sources
 from ..data.objects import cut_outs
 from ..data.pictures import Stream, batches
 from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
-from .companions import FOLDERS, count_pictures, encoder_input, frozen_encoder
+from .companions import encoder_input, frozen_encoder
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 16, 160, 16_000, 2e-3
@@ -36,7 +39,7 @@ AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.01, 1.0
 #: Share of the run in which the learning rate rises, and from which on it falls to a fiftieth.
 WARMUP, DECAY_FROM = 0.02, 0.3
 #: Weight of the Dice loss, and a number of pixels that keeps it steady where there is no effect.
-DICE, STEADY = 0.3, 20.0
+DICE, STEADY = 0.15, 20.0
 #: An effect that is at least so visible counts as one in the metrics; less than ``NO`` is none.
 YES, NO = 0.5, 0.1
 #: Held-out samples that the sample sheet shows.
@@ -48,13 +51,13 @@ class ObjectEffectsTask(NetworkTask):
 
     Args:
         network: trained; its config names the compact segmenter.
-        data: data folder that holds the label folders and scenes.
+        data: data folder, see ``data.effects.mixture.FOLDERS``.
         store: folder for the cut-outs.
         batch: samples per batch and process.
         size: side of a sample in pixels, a multiple of 16.
         learning_rate: at its highest.
         seed: of the scenes.
-        held_out: scenes of photos and objects that are never trained on.
+        held_out: samples of each kind that are never trained on.
         workers: processes that make samples.
     """
 
@@ -89,8 +92,8 @@ class ObjectEffectsTask(NetworkTask):
         self.clip = {"network": CLIP}
         self.device = torch.device("cpu")
         self.autocast: Any = nullcontext
-        self._samples: EffectSamples | None = None
-        self._held_out: list[tuple[Tensor, ...]] = []
+        self._samples: Mixture | None = None
+        self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
 
     @classmethod
     def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
@@ -128,20 +131,23 @@ class ObjectEffectsTask(NetworkTask):
         if fabric.is_global_zero:
             cut_outs.build(self.data, self.store)
         fabric.barrier()
-        self._samples = EffectSamples(self._scenes(0))
-        held_out = EffectSamples(self._scenes(1, held_out=True))
-        self._held_out = [held_out[n] for n in range(self.held_out)]
+        self._samples = Mixture(self._sources(0), seed=self.seed)
+        held_out = self._sources(1, held_out=True)
+        self._held_out = {
+            name: [found[n] for n in range(self.held_out)] for name, found in held_out.items()
+        }
 
-    def _scenes(self, kind: int, *, held_out: bool = False) -> EffectScenes:
-        """The scenes of one kind: no two kinds have a seed in common."""
-        return EffectScenes(
-            self.data, self.store, self.size, held_out=held_out, seed=2 * self.seed + kind
-        )
+    def _sources(
+        self, kind: int, *, held_out: bool = False
+    ) -> dict[str, Dataset[tuple[Tensor, ...]]]:
+        """The samples of one kind: no two kinds have a seed in common."""
+        seed = 2 * self.seed + kind
+        return sources(self.data, self.store, self.size, held_out=held_out, seed=seed)
 
     def batches(
         self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
     ) -> Iterator[tuple[Tensor, ...]]:
-        """(pictures N3HW, masks N1HW, effects N2HW, weights N1HW), uint8.
+        """(pictures N3HW, masks N1HW, effects N3HW, weights N3HW), uint8.
 
         See ``train.engine.Task``.
         """
@@ -171,7 +177,7 @@ class ObjectEffectsTask(NetworkTask):
         }
 
     def _logits(self, network: nn.Module, pictures: Tensor, mask: Tensor) -> Tensor:
-        """N2HW float32 logits of pictures N3HW uint8 and masks N1HW in {0, 1}."""
+        """N3HW float32 logits of pictures N3HW uint8 and masks N1HW in {0, 1}."""
         image = encoder_input(pictures)
         with self.autocast():
             with torch.no_grad():
@@ -180,35 +186,32 @@ class ObjectEffectsTask(NetworkTask):
         return logits.float()
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """Find the effects in the held-out scenes.
+        """Find the effects in held-out samples.
 
         Returns:
-            ``val_shadow``, ``val_reflection``: average precision over pixels; ``val_recall``: of
-            both together at a precision of 80 %; ``val_false``: the median of the pixels that are
-            found beside every effect, at probability 0.5, by the object's; ``val_mean``: mean of
-            the first three.
+            ``val_KIND_EFFECT``: average precision over the pixels of which it is known, for each
+            kind of samples (``mixture.SHARES``) that shows the effect; ``val_false``: the median
+            in made scenes of the pixels that are found beside every effect, at probability 0.5, by
+            the object's; ``val_mean``: mean of the average precisions.
         """
-        found = self._found(network, self._held_out)
-        effects = np.stack([s[2].numpy() for s in self._held_out]).astype(np.float32) / 255
-        counted = np.stack([s[3].numpy() for s in self._held_out])[:, 0] > 0
         metrics = {}
-        for i, name in enumerate(EFFECTS):
-            clear = counted & ((effects[:, i] >= YES) | (effects[:, i] <= NO))
-            metrics[f"val_{name}"] = average_precision(
-                found[:, i][clear], effects[:, i][clear] >= YES
-            )[0]
-        either, surely = effects.max(1), found.max(1)
-        clear = counted & ((either >= YES) | (either <= NO))
-        _, recall = average_precision(surely[clear], either[clear] >= YES)
-        false = (surely >= 0.5) & (either <= NO) & counted
-        objects = np.stack([(s[1] > 0).float().sum().item() for s in self._held_out])
-        metrics["val_recall"] = recall
-        metrics["val_false"] = float(np.median(false.sum((1, 2)) / np.maximum(objects, 1)))
-        means = [metrics[k] for k in ("val_shadow", "val_reflection", "val_recall")]
-        return metrics | {"val_mean": float(np.mean(means))}
+        for kind, samples in self._held_out.items():
+            found = self._found(network, samples)
+            effects = np.stack([s[2].numpy() for s in samples]).astype(np.float32) / 255
+            known = np.stack([s[3].numpy() for s in samples]) > 0
+            for i, name in enumerate(EFFECTS):
+                yes, no = effects[:, i] >= YES, effects[:, i] <= NO
+                clear = known[:, i] & (yes | no)
+                if (clear & yes).any():
+                    score = average_precision(found[:, i][clear], yes[clear])
+                    metrics[f"val_{kind}_{name}"] = score
+            if kind == "made":
+                metrics["val_false"] = _false_area(found, effects, known, samples)
+        means = [v for k, v in metrics.items() if k != "val_false"]
+        return metrics | {"val_mean": float(np.mean(means)) if means else 0.0}
 
     def _found(self, network: nn.Module, samples: list[tuple[Tensor, ...]]) -> NDArray[np.float32]:
-        """The probabilities of each sample's effects, N2HW."""
+        """The probabilities of each sample's effects, N3HW."""
         found = []
         for start in range(0, len(samples), self.batch):
             part = samples[start : start + self.batch]
@@ -219,9 +222,10 @@ class ObjectEffectsTask(NetworkTask):
     def samples(self, network: nn.Module) -> NDArray[np.uint8]:
         """Held-out pictures, and the same with what goes in white, found and true effects.
 
-        Shadows are red, reflections green.
+        Shadows are red, reflections green, carried things blue.
         """
-        shown = self._held_out[:SHOWN]
+        each = SHOWN // max(1, len(self._held_out))
+        shown = [sample for samples in self._held_out.values() for sample in samples[:each]]
         rows = []
         for sample, found in zip(shown, self._found(network, shown), strict=True):
             image = sample[0].permute(1, 2, 0).numpy()
@@ -233,35 +237,41 @@ class ObjectEffectsTask(NetworkTask):
         return np.vstack([np.hstack(rows[i : i + columns]) for i in range(0, len(rows), columns)])
 
 
-def average_precision(
-    scores: NDArray[np.float32], truth: NDArray[np.bool_], least: float = 0.8
-) -> tuple[float, float]:
-    """How well scores rank pixels.
+def _false_area(
+    found: NDArray[np.float32],
+    effects: FloatArray,
+    known: Mask,
+    samples: list[tuple[Tensor, ...]],
+) -> float:
+    """The median over samples of the pixels found beside every effect, by the object's.
 
     Args:
-        scores: of n pixels.
-        truth: n.
-        least: a precision.
-
-    Returns:
-        (average precision, highest recall at that precision); 0 without a true pixel.
+        found: NCHW in [0, 1].
+        effects: NCHW in [0, 1].
+        known: NCHW.
+        samples: N samples.
     """
+    false = (found.max(1) >= 0.5) & (effects.max(1) <= NO) & known.all(1)
+    objects = np.array([float((s[1] > 0).sum()) for s in samples])
+    return float(np.median(false.sum((1, 2)) / np.maximum(objects, 1)))
+
+
+def average_precision(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """How well scores rank n pixels, in [0, 1]; 0 without a true pixel."""
     if not truth.any():
-        return 0.0, 0.0
+        return 0.0
     right = np.cumsum(truth[np.argsort(-scores, kind="stable")])
     precision = right / np.arange(1, len(right) + 1)
-    recall = right / right[-1]
-    reached = precision >= least
-    gained = np.diff(recall, prepend=0.0)
-    return float((precision * gained).sum()), float(recall[reached].max(initial=0.0))
+    return float((precision * np.diff(right, prepend=0)).sum() / right[-1])
 
 
 def _marked(
     image: NDArray[np.uint8], mask: NDArray[np.bool_], effects: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """A picture HWC with an object in white, its shadow in red and its reflection in green."""
+    """A picture HWC, an object in white, its shadow red, its reflection green, its things blue."""
     shown = image.astype(np.float32)
-    layers = (((255, 0, 0), effects[0]), ((0, 255, 0), effects[1]), ((255, 255, 255), mask))
+    colours = (255, 0, 0), (0, 255, 0), (60, 120, 255), (255, 255, 255)
+    layers = zip(colours, (*effects, mask), strict=True)
     for colour, opacity in layers:
         shown += 0.8 * opacity[..., None] * (np.array(colour, np.float32) - shown)
     return shown.astype(np.uint8)

@@ -22,7 +22,7 @@ from ...models.object_refiner import ObjectRefiner, ObjectRefinerConfig
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
 from ...pipeline.detect.segmenters import CompactSegmenterAdapter
-from ..data.objects import answers, cut_outs
+from ..data.objects import answers, cut_outs, scenes
 from ..data.objects.answers import CANVAS, StoredAnswers
 from ..data.objects.canvases import Canvases
 from ..data.objects.samples import RefinerSamples, held_out_samples
@@ -31,8 +31,10 @@ from ..edge_curve import curve, hole_at
 from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
-from .companions import FOLDERS, count_pictures, encoder_input, frozen_encoder
+from .companions import encoder_input, frozen_encoder
 
+#: Folders below the data folder whose objects are cut out, and into whose photos they are put.
+FOLDERS = (*cut_outs.SOURCES, *scenes.FOLDERS)
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 4, 320, 6000, 7e-4
 #: Decay of the moving average, AdamW's weight decay, and largest gradient norm.
@@ -254,3 +256,16 @@ def _without(image: NDArray[np.uint8], alpha: NDArray[Any]) -> NDArray[np.uint8]
     """A picture HWC with magenta in place of an object HW."""
     magenta = np.array([255, 0, 255], np.float32)
     return (image + alpha[..., None] * (magenta - image)).astype(np.uint8)
+
+
+def count_pictures(data: Path) -> int:
+    """Count the photos of ``FOLDERS``.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    pictures = sum(len(cut_outs.photos_of(data, source)) for source in cut_outs.SOURCES)
+    pictures += sum(len(scenes.photos_of(data, folder)) for folder in scenes.FOLDERS)
+    if not pictures:
+        raise FileNotFoundError(f"{data}: none of {', '.join(FOLDERS)} found below it")
+    return pictures

@@ -21,6 +21,7 @@ from remove_objects.pipeline.types import Box
 from tests.support.tiny_effects import SeesColours
 
 GREY, DARK, BLUE, FAINT = (150, 150, 150), (60, 60, 60), (30, 30, 120), (100, 100, 100)
+GREEN = (30, 200, 30)
 
 
 def photo(
@@ -68,7 +69,7 @@ def test_what_is_doubtful_is_told_and_what_is_fainter_is_not() -> None:
 def test_a_doubtful_part_of_a_sure_shadow_goes_with_it() -> None:
     soft = Box(SHADOW.right, SHADOW.y, 30, SHADOW.h)
     rgb = photo((SHADOW, DARK), (soft, FAINT))
-    (found,) = find_effects(SeesColours(faint=0.6), rgb, mask_of(OBJECT))
+    (found,) = find_effects(SeesColours(faint=0.7), rgb, mask_of(OBJECT))
     assert found.sure
     assert found.box.right >= soft.right - 2
 
@@ -78,10 +79,51 @@ def test_a_speck_is_left_alone() -> None:
     assert find_effects(SeesColours(), photo((speck, DARK)), mask_of(OBJECT)) == []
 
 
-def test_nothing_removed_is_nothing_asked() -> None:
-    network = SeesColours()
-    assert find_effects(network, photo((SHADOW, DARK)), np.zeros((300, 400), bool)) == []
-    assert network.sizes == []
+def carried(rgb: np.ndarray) -> np.ndarray:
+    """HW bool, what is carried for sure."""
+    mask = np.zeros(rgb.shape[:2], bool)
+    for effect in find_effects(SeesColours(), rgb, mask_of(OBJECT)):
+        assert (effect.kind, effect.sure) == ("carried", True)
+        mask[effect.box.slices] |= effect.mask
+    return mask
+
+
+def test_what_touches_the_object_is_carried() -> None:
+    bag = Box(OBJECT.right, 120, 30, 20)
+    found = carried(photo((bag, GREEN)))
+    assert found[bag.slices].mean() > 0.9
+    assert not found[OBJECT.slices].any()
+    assert found.sum() < 2 * bag.area
+
+
+def test_what_is_carried_has_no_shadow_of_its_own() -> None:
+    class SeesShadowsOnBags(SeesColours):
+        def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
+            found = super().effects(views, removed)
+            found[:, 0] = np.maximum(found[:, 0], found[:, 2])
+            return found
+
+    bag = Box(OBJECT.right, 120, 30, 20)
+    (found,) = find_effects(SeesShadowsOnBags(), photo((bag, GREEN)), mask_of(OBJECT))
+    assert found.kind == "carried"
+
+
+@pytest.mark.parametrize(
+    "thing", [Box(OBJECT.right + 25, 120, 30, 20), Box(OBJECT.right, 20, 120, 200)]
+)
+def test_what_is_apart_or_far_larger_is_not(thing: Box) -> None:
+    assert not carried(photo((thing, GREEN))).any()
+
+
+def test_what_may_be_carried_is_told() -> None:
+    class Doubts(SeesColours):
+        def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
+            return super().effects(views, removed) * np.float32((HIGH + effects.DOUBT) / 2 / 0.95)
+
+    bag = Box(OBJECT.right, 120, 30, 20)
+    (told,) = find_effects(Doubts(), photo((bag, GREEN)), mask_of(OBJECT))
+    assert (told.kind, told.sure) == ("carried", False)
+    assert told.box.intersects(bag)
 
 
 def test_the_network_sees_an_object_with_its_surroundings() -> None:
@@ -169,7 +211,7 @@ def test_the_weight_that_ships_is_used_and_reported(with_effects: Path, segmente
     assert adapter is networks.effects is not None
     views = np.random.default_rng(0).integers(0, 256, (2, 64, 48, 3), np.uint8)
     found = adapter.effects(views, views[..., 0] > 128)
-    assert (found.shape, found.dtype) == ((2, 2, 64, 48), np.float32)
+    assert (found.shape, found.dtype) == ((2, 3, 64, 48), np.float32)
     assert 0 < found.min() < found.max() < 1
     index = json.loads((with_effects / "index.json").read_text())
     assert networks.weights()["object-effects"] == index["object-effects"]["sha256"]

@@ -52,8 +52,8 @@ class ShadowsBelow:
     """Takes a stripe below what is removed for its shadow."""
 
     def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
-        """NHW3 and NHW -> N2HW."""
-        found = np.zeros((len(views), 2, *removed.shape[1:]), np.float32)
+        """NHW3 and NHW -> N3HW."""
+        found = np.zeros((len(views), 3, *removed.shape[1:]), np.float32)
         found[:, 0, STRIPE:] = removed[:, :-STRIPE] & ~removed[:, STRIPE:]
         return found
 

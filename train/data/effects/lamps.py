@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....pipeline.types import FloatArray
-from ..objects.shadows import Stand, Sun, board_shadow, contact_shadow
+from ..objects.shadows import Stand, Sun, blurred, board_shadow, contact_shadow
 
 #: Kinds of light, and how often each is drawn.
 KINDS = {"sun": 0.5, "haze": 0.15, "room": 0.2, "overcast": 0.15}
+#: Share of the lamps that stand low: their shadows leave the picture.
+LOW_SUN = 0.15
+#: Of a thing with depth, the lowest share of its height that stands around its underside.
+UNDERSIDE = 0.3
 #: Boards that make up the depth of a thick object.
 BOARDS = 4
 
@@ -49,12 +53,14 @@ class Lighting:
         lamps: may be none.
         contact: strength of the darkness under things, in [0, 1].
         spread: width of that darkness as a share of a thing's height.
+        under: the same strength below a thing that has a depth: little light comes under a car.
         tint: gain of red, green and blue where no lamp shines, 1 on the mean: the sky is blue.
     """
 
     lamps: tuple[Lamp, ...]
     contact: float
     spread: float
+    under: float
     tint: NDArray[np.float32]
 
 
@@ -77,15 +83,17 @@ def random_lighting(rng: np.random.Generator, *, above: bool) -> Lighting:
             blur, strength = rng.uniform(0.01, 0.09), rng.uniform(0.08, 0.45) / count**0.7
             lamps.append(_lamp(rng, float(blur), float(strength), above=above))
     contact = 0.0 if rng.random() < 0.15 else float(rng.uniform(0.1, 0.65))
+    under = 0.0 if rng.random() < 0.1 else float(rng.uniform(0.35, 0.95))
     blue = rng.uniform(-0.02, 0.12) if kind in ("sun", "haze") else rng.uniform(-0.04, 0.04)
     tint = np.array([1 - blue, 1, 1 + blue], np.float32)
-    return Lighting(tuple(lamps), contact, float(rng.uniform(0.008, 0.09)), tint)
+    return Lighting(tuple(lamps), contact, float(rng.uniform(0.008, 0.09)), under, tint)
 
 
 def _lamp(rng: np.random.Generator, blur: float, strength: float, *, above: bool) -> Lamp:
     # Most shadows fall sideways or away; a long flat one is as likely as a short steep one.
     up = float(np.exp(rng.uniform(np.log(0.04), np.log(1.0)))) * (1 if rng.random() < 0.6 else -1)
-    along = float(rng.uniform(-2.2, 2.2) * rng.uniform(0.2, 1.0))
+    longest = 4.5 if rng.random() < LOW_SUN else 2.2
+    along = float(rng.uniform(-longest, longest) * rng.uniform(0.2, 1.0))
     sun = Sun(along, up, blur, blur + float(rng.uniform(0, 0.05)), float(rng.uniform(0, 0.35)))
     if above:
         angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.08, 0.7)
@@ -129,7 +137,7 @@ def _up_the_wall(
     # The wall's row ``row`` shows the object's row ``foot - reached``.
     upright = cv2.warpAffine(alpha, move, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     sigma = sun.far * stand.height
-    upright = cv2.GaussianBlur(upright, (0, 0), sigma) if sigma > 0.3 else upright
+    upright = blurred(upright, sigma)
     result = shadow.copy()
     edge = int(np.clip(row, 0, h))
     result[:edge] = upright[:edge]
@@ -147,19 +155,61 @@ def _from_above(alpha: FloatArray, stand: Stand, lamp: Lamp) -> FloatArray:
         move = np.array([[1, 0, lamp.above[0] * share], [0, 1, lamp.above[1] * share]], np.float32)
         swept = np.maximum(swept, cv2.warpAffine(alpha, move, (w, h)))
     sigma = lamp.sun.near * stand.height
-    return cv2.GaussianBlur(swept, (0, 0), sigma) if sigma > 0.3 else swept  # type: ignore[return-value]
+    return blurred(swept, sigma)
 
 
 def touching(
-    alpha: FloatArray, stand: Stand, light: Lighting, rng: np.random.Generator
+    alpha: FloatArray, stand: Stand, light: Lighting, depth: float, rng: np.random.Generator
 ) -> FloatArray:
-    """The darkness under and around a thing's foot, HW in [0, 1]."""
-    if not light.contact:
-        return np.zeros_like(alpha)
-    near = contact_shadow(alpha, stand, light.contact, rng)
-    sigma = light.spread * stand.height
-    wide = cv2.GaussianBlur(near, (0, 0), sigma) if sigma > 0.5 else near
-    return np.maximum(0.7 * near, wide).astype(np.float32)
+    """The darkness under and around a thing's foot, HW in [0, 1].
+
+    Args:
+        alpha: HW in [0, 1], the thing.
+        stand: how it stands.
+        light: the scene's.
+        depth: the thing's thickness as a share of its height; 0 = a board.
+        rng: random state.
+    """
+    dark = np.zeros_like(alpha)
+    if light.contact:
+        near = contact_shadow(alpha, stand, light.contact, rng)
+        dark = np.maximum(0.7 * near, blurred(near, light.spread * stand.height))
+    if depth and light.under:
+        dark = np.maximum(dark, light.under * underside(alpha, stand, depth, rng))
+    return dark.astype(np.float32)
+
+
+def underside(
+    alpha: FloatArray, stand: Stand, depth: float, rng: np.random.Generator
+) -> FloatArray:
+    """The ground below a body, between its wheels or legs and a little around them.
+
+    Args:
+        alpha: see ``touching``.
+        stand: see ``touching``.
+        depth: see ``touching``.
+        rng: random state.
+
+    Returns:
+        HW in [0, 1].
+    """
+    from_row = int(max(0.0, stand.foot - UNDERSIDE * stand.height))
+    low = np.argwhere(alpha[from_row:] >= 0.5)
+    below = np.zeros_like(alpha)
+    if not len(low):
+        return below
+    corners = (low[:, ::-1] + np.array([0, from_row])).astype(np.int32)
+    cv2.fillConvexPoly(below, cv2.convexHull(corners), 1.0)
+    below[: int(stand.foot - rng.uniform(0.06, UNDERSIDE) * stand.height)] = 0
+    # A lamp from one side moves it there; from above it reaches a little beyond the body.
+    aside = rng.normal(0, 0.25 * depth) * stand.height
+    ahead = rng.uniform(0.0, 0.25 * depth) * stand.height
+    h, w = alpha.shape
+    dark = below
+    for share in np.linspace(0.25, 1, BOARDS):
+        move = np.array([[1, 0, share * aside], [0, 1, share * ahead]], np.float32)
+        dark = np.maximum(dark, cv2.warpAffine(below, move, (w, h)))
+    return blurred(dark, float(rng.uniform(0.004, 0.035)) * stand.height)
 
 
 def foreign_shadow(size: int, rng: np.random.Generator) -> FloatArray:

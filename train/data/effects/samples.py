@@ -6,26 +6,28 @@ for. What the scene's own things throw, and shadows of what the picture does not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ....pipeline.types import FloatArray, Mask
+from ....pipeline.types import FloatArray
 from ..labelled import PERSON
 from ..objects.canvases import lit
 from ..objects.cut_outs import PRECISE, CutOut, CutOuts
 from ..objects.photo_noise import photo_noise
-from ..objects.rough import rough_probability
 from ..objects.scenes import Scenes
 from ..objects.shadows import Stand
 from .lamps import Lighting, foreign_shadow, random_lighting, thrown, touching
 from .mirrors import Mirror, mirrored, random_mirror
+from .things import ThingPool, in_hands
+from .views import coloured, given_mask, to_tensors
+
+log = logging.getLogger(__name__)
 
 #: Change of brightness in [0, 1] from which an effect is visible at all, and from which surely.
 VISIBLE, CLEAR = 0.012, 0.045
@@ -34,11 +36,28 @@ ABOVE, REFLECTING, FOREIGN = 0.12, 0.24, 0.45
 #: Share of the samples whose objects have no effect at all, as on grass or in the air.
 BARE = 0.08
 #: Smallest and largest height of an object as a share of the picture's side.
-SMALLEST, LARGEST = 0.09, 0.8
+SMALLEST, LARGEST = 0.13, 0.8
 #: Number of objects that go, and that stay: probabilities of 1, 2, ... and of 0, 1, ...
 GO, STAY = (0.66, 0.22, 0.12), (0.42, 0.28, 0.18, 0.12)
-#: An object's own pixels, and so many around them, are not asked for.
-WITHIN = 1
+#: Least share of the light that reaches a shadow.
+DARKEST = 0.12
+#: Folders of the photos that things are put into, and how often each is drawn: those with ground
+#: above all. What stands in them throws its own shadow, which stays.
+GROUNDS = {
+    "scenes/street": 0.32,
+    "segmentation/voc_train/images": 0.2,
+    "scenes/train": 0.18,
+    "scenes/rooms": 0.15,
+    "segmentation/camvid_train/images": 0.15,
+}
+#: Share of the grounds that are cut from a photo's lower part.
+LOW = 0.6
+#: Share of the objects that go which lie in the middle, as in the program's views.
+CENTRED = 0.7
+#: Share of the people who carry something.
+CARRIES = 0.6
+#: Share of the masks that hold what is carried.
+WITH_CARRIED = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +70,7 @@ class Thing:
         stand: how it stands.
         depth: its thickness as a share of its height.
         goes: whether it is removed.
+        carried: HW float32 in [0, 1], the part of ``alpha`` that it only carries; None = nothing.
     """
 
     colours: FloatArray
@@ -58,6 +78,7 @@ class Thing:
     stand: Stand
     depth: float
     goes: bool
+    carried: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +88,15 @@ class Scene:
     Attributes:
         image: HWC float32 in [0, 255].
         without: the same without what goes and its effects.
-        goes: HW float32 in [0, 1], the objects that go.
+        goes: HW float32 in [0, 1], the objects that go, and what they carry.
+        carried: HW float32 in [0, 1], the part of ``goes`` that is only carried.
         effects: 2HW float32 in [0, 1]: how visible shadow and reflection are.
     """
 
     image: FloatArray
     without: FloatArray
     goes: FloatArray
+    carried: FloatArray
     effects: FloatArray
 
 
@@ -96,8 +119,9 @@ class EffectScenes:
         self, data: Path, cut_outs: Path, size: int, *, held_out: bool = False, seed: int = 0
     ) -> None:
         self.size, self.seed = size, seed
-        self.scenes = Scenes(data, held_out=held_out)
+        self.scenes = Scenes(data, held_out=held_out, folders=GROUNDS)
         self.cut_outs = CutOuts(cut_outs, held_out=held_out)
+        self.things = ThingPool(data, held_out=held_out)
         whole = [e for e in self.cut_outs.entries if sum(e.cut) <= 1 and not e.cut[0]]
         if not whole:
             raise ValueError(f"{cut_outs}: no object is cut by at most one border, and not above")
@@ -107,12 +131,12 @@ class EffectScenes:
     def __getitem__(self, n: int) -> Scene:
         rng = np.random.default_rng((self.seed, n, 11))
         size = self.size
-        ground = self.scenes.draw(size, rng, closest=0.35).astype(np.float32)
+        ground = self.scenes.draw(size, rng, closest=0.35, low=LOW).astype(np.float32)
         above = rng.random() < ABOVE
         things = self._things(ground, rng, above=above)
         light = random_lighting(rng, above=above)
         if rng.random() < BARE:
-            light = Lighting((), 0.0, 0.0, light.tint)
+            light = Lighting((), 0.0, 0.0, 0.0, light.tint)
         mirror = random_mirror(rng) if not above and rng.random() < REFLECTING else None
         return composed(ground, things, light, mirror, rng)
 
@@ -126,7 +150,10 @@ class EffectScenes:
             pool = self.people if rng.random() < 0.5 else self.others
             entry = pool[int(rng.integers(len(pool)))]
             tall = height * rng.uniform(0.8, 1.2) if k < go else height * rng.uniform(0.4, 1.5)
-            things.append(self._placed(entry, tall, ground, rng, goes=k < go, above=above))
+            thing = self._placed(entry, tall, ground, rng, goes=k < go, above=above)
+            if entry.category == PERSON and self.things and rng.random() < CARRIES:
+                thing = self._carrying(thing, ground, rng)
+            things.append(thing)
         return sorted(things, key=lambda thing: thing.stand.foot)
 
     def _placed(
@@ -151,9 +178,12 @@ class EffectScenes:
         flip = -1 if rng.random() < 0.5 else 1
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         linear = np.array([[flip * cos, -sin], [flip * sin, cos]], np.float32)
-        middle = rng.uniform(0.02, 0.98) * size
-        # The foot lies in the lower part of the picture, where ground is.
-        foot = rng.uniform(0.3, 1.05) * size if rng.random() < 0.9 else rng.uniform(0.1, 1.2) * size
+        if goes and rng.random() < CENTRED:  # a view's middle is what goes
+            middle = rng.normal(0.5, 0.15) * size
+            foot = rng.normal(0.5, 0.12) * size + scale * h / 2
+        else:  # the foot lies in the lower part of the picture, where ground is
+            middle = rng.uniform(0.02, 0.98) * size
+            foot = rng.uniform(0.3, 1.05) * size
         if entry.cut[2] and not above:  # the photo ends there: so does this picture
             foot = size + 0.02 * size
         centre = np.array([w / 2, h / 2], np.float32)
@@ -169,6 +199,23 @@ class EffectScenes:
         is_thick = entry.category != PERSON and rng.random() < 0.6
         depth = float(rng.uniform(0.15, 0.6)) if is_thick else 0.0
         return Thing(colours, alpha.astype(np.float32), stand, depth, goes)
+
+    def _carrying(self, thing: Thing, ground: FloatArray, rng: np.random.Generator) -> Thing:
+        """A person with something in the hands, on the back or under the feet."""
+        try:
+            kind, rgba = self.things.draw(rng)
+        except OSError as error:
+            log.warning("%s; left out", error)
+            return thing
+        colours, whole, hides = in_hands(kind, rgba, thing.alpha, rng)
+        colours = lit(colours, whole, ground, rng, least=0.75)
+        seen = whole if hides else whole * (1 - thing.alpha)
+        alpha = 1 - (1 - thing.alpha) * (1 - whole)
+        share = (seen / np.maximum(alpha, 1e-3))[..., None]
+        mixed = thing.colours + share * (colours - thing.colours)
+        return replace(
+            thing, colours=mixed.astype(np.float32), alpha=alpha.astype(np.float32), carried=seen
+        )
 
 
 def composed(
@@ -213,18 +260,22 @@ def composed(
     reflected = np.abs(lit[1] - lit[0]).mean(2) / 255 * (own > 0.02)
     effects = np.stack([_visible(shadow * seen_through), _visible(reflected)])
     goes: FloatArray = np.zeros((size, size), np.float32)
+    carried: FloatArray = np.zeros((size, size), np.float32)
     with_all, without = lit
     for thing in things:
         a = thing.alpha
         with_all = with_all + a[..., None] * (thing.colours - with_all)
         effects *= 1 - a
+        carried *= 1 - a
         if thing.goes:
             goes = np.maximum(goes, a)
+            if thing.carried is not None:
+                carried = np.maximum(carried, thing.carried)
         else:
             without = without + a[..., None] * (thing.colours - without)
             goes *= 1 - a
     pictures = [np.clip(p, 0, 255).astype(np.float32) for p in (with_all, without)]
-    return Scene(pictures[0], pictures[1], goes, effects.astype(np.float32))
+    return Scene(pictures[0], pictures[1], goes, carried, effects.astype(np.float32))
 
 
 def _darkness(
@@ -246,9 +297,9 @@ def _darkness(
         for gain, cover in zip(gains, covers, strict=True):
             gain -= lamp.strength * cover
     for gain in gains:
-        np.maximum(gain, 0.12, out=gain)
+        np.maximum(gain, DARKEST, out=gain)
     for thing in things:
-        low = 1 - touching(thing.alpha, thing.stand, light, rng)
+        low = 1 - touching(thing.alpha, thing.stand, light, thing.depth, rng)
         gains[0] *= low
         if not thing.goes:
             gains[1] *= low
@@ -273,46 +324,12 @@ class EffectSamples(Dataset[tuple[Tensor, ...]]):
         self.scenes = scenes
 
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
-        """(3HW RGB, 1HW mask, 2HW effects, 1HW weight), uint8, 0 to 255."""
+        """As ``views.to_tensors`` gives them."""
         scene = self.scenes[n]
         rng = np.random.default_rng((self.scenes.seed, n, 12))
-        image = photo_noise(_coloured(scene.image / 255, rng), rng)
-        mask = given_mask(scene, rng)
-        return to_tensors(image, mask, scene)
-
-
-def given_mask(scene: Scene, rng: np.random.Generator) -> Mask:
-    """The objects that go as a segmenter or a person marks them: rarely to the pixel."""
-    alpha = scene.goes
-    size = len(alpha)
-    way = rng.random()
-    mask: Mask = alpha >= 0.5
-    if way < 0.3:
-        mask = rough_probability(alpha, rng) >= 0.5
-    if 0.2 < way < 0.8:
-        mask = _widened(mask, int(rng.integers(1, max(2, round(0.04 * size)))))
-    if way > 0.85:  # a generous brush takes the shadow at the foot along
-        near = _widened(mask, int(rng.integers(2, max(3, round(0.08 * size)))))
-        mask = mask | (near & (scene.effects.max(0) >= 0.5))
-    return mask if mask.any() else alpha >= min(0.5, float(alpha.max()))
-
-
-def to_tensors(image: NDArray[np.uint8], mask: Mask, scene: Scene) -> tuple[Tensor, ...]:
-    """As ``EffectSamples`` gives them. The weight is 0 on what goes, and under the mask."""
-    within = _widened(scene.goes >= 0.3, WITHIN) | mask
-    maps = [mask[None].astype(np.float32), scene.effects, (~within)[None].astype(np.float32)]
-    picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-    return picture, *(torch.from_numpy((m * 255).round().astype(np.uint8)) for m in maps)
-
-
-def _widened(mask: Mask, radius: int) -> Mask:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask.astype(np.uint8), kernel) > 0
-
-
-def _coloured(image: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """HWC in [0, 1], each channel a little brighter or darker; now and then grey."""
-    found = image * rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    if rng.random() < 0.04:
-        found = np.repeat(found.mean(2, keepdims=True), 3, axis=2)
-    return np.clip(found, 0, 1).astype(np.float32)
+        image = photo_noise(coloured(scene.image / 255, rng), rng)
+        alone = scene.goes * (1 - scene.carried)
+        taken = scene.goes if rng.random() < WITH_CARRIED else alone
+        mask = given_mask(taken, rng, scene.effects.max(0))
+        known = np.ones_like(scene.effects)
+        return to_tensors(image, mask, scene.goes, scene.effects, known, carried_is_known=known[0])

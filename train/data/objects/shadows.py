@@ -82,7 +82,7 @@ def board_shadow(alpha: FloatArray, stand: Stand, sun: Sun) -> FloatArray:
     )
     h, w = alpha.shape
     shadow = cv2.warpAffine(alpha, matrix, (w, h), flags=cv2.INTER_LINEAR)
-    near, far = (_blurred(shadow, blur * stand.height) for blur in (sun.near, sun.far))
+    near, far = (blurred(shadow, blur * stand.height) for blur in (sun.near, sun.far))
     distance = _distance(alpha.shape, stand, sun)
     return ((near + (far - near) * distance) * (1 - sun.fade * distance)).astype(np.float32)
 
@@ -108,12 +108,12 @@ def contact_shadow(
     shift = stand.foot * 0.4 + 0.01 * stand.height
     flat = np.array([[wide, 0, stand.middle * (1 - wide)], [0, 0.6, shift]], np.float32)
     low = cv2.warpAffine(low, flat, (w, h), flags=cv2.INTER_LINEAR)
-    low = _blurred(low, blur * stand.height)
+    low = blurred(low, blur * stand.height)
     return strength * np.clip(low / max(0.25, float(low.max())), 0, 1)
 
 
-def _blurred(layer: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Gaussian blur; a wide one is made at a fraction of the size."""
+def blurred(layer: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Gaussian blur with a deviation in pixels; a wide one is made at a fraction of the size."""
     if sigma < 0.3:
         return layer
     if sigma <= 4:

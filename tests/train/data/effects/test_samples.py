@@ -16,8 +16,8 @@ from remove_objects.train.data.effects.samples import (
     EffectScenes,
     Thing,
     composed,
-    given_mask,
 )
+from remove_objects.train.data.effects.views import given_mask
 from remove_objects.train.data.objects import cut_outs
 from remove_objects.train.data.objects.shadows import Stand, Sun
 
@@ -43,7 +43,7 @@ def board(goes: bool, left: int = 20) -> Thing:
 
 
 def sunshine(strength: float = 0.5) -> Lighting:
-    return Lighting((Lamp(SUN, strength),), 0.0, 0.0, np.ones(3, np.float32))
+    return Lighting((Lamp(SUN, strength),), 0.0, 0.0, 0.0, np.ones(3, np.float32))
 
 
 def ground() -> np.ndarray:
@@ -64,10 +64,10 @@ def test_a_sample_is_a_function_of_its_number(scenes: EffectScenes) -> None:
         for one, two in zip(made[n], again[n], strict=True):
             assert np.array_equal(one.numpy(), two.numpy())
         assert picture.shape == (3, SIZE, SIZE)
-        assert mask.shape == weight.shape == (1, SIZE, SIZE)
-        assert effects.shape == (2, SIZE, SIZE)
+        assert mask.shape == (1, SIZE, SIZE)
+        assert effects.shape == weight.shape == (3, SIZE, SIZE)
         assert set(np.unique(mask)) == {0, 255}
-        assert not (weight[mask > 0] > 0).any()  # what is said of the object means nothing
+        assert not (weight[:, mask[0] > 0] > 0).any()  # what is said of the object means nothing
     assert not np.array_equal(made[0][0].numpy(), made[1][0].numpy())
 
 
@@ -97,6 +97,20 @@ def test_a_shadow_falls_where_the_sun_throws_it() -> None:
     assert rows.min() == pytest.approx(70 - 0.5 * 30, abs=2)  # half as long as the board is high
     assert rows.max() == pytest.approx(70, abs=2)
     assert columns[rows < 58].mean() > 24 + 15  # and to the right, as far as it is high
+
+
+def test_little_light_comes_under_a_thick_thing(rng: np.random.Generator) -> None:
+    """A table: the ground between its legs is dark, the ground far beside it is not."""
+    alpha = np.zeros((SIZE, SIZE), np.float32)
+    alpha[40:60, 20:60] = 1
+    alpha[60:70, 20:24] = alpha[60:70, 56:60] = 1
+    light = Lighting((), 0.0, 0.0, 0.8, np.ones(3, np.float32))
+    stand = Stand(70.0, 40.0, 30.0)
+    dark = lamps.touching(alpha, stand, light, 0.3, rng)
+    assert dark[67:69, 30:50].min() > 0.5
+    assert not dark[:, 75:].any()
+    assert not dark[80:].any()
+    assert not lamps.touching(alpha, stand, light, 0.0, rng).any()  # a board has no underside
 
 
 def test_a_wall_turns_a_shadow_upright() -> None:
@@ -153,7 +167,7 @@ def test_a_reflection_is_the_object_upside_down(rng: np.random.Generator) -> Non
     rows = np.nonzero(opacity[:, 24] > 0.3)[0]
     assert colours[rows[2], 24, 0] > 200  # its foot is near
     assert colours[rows[-2], 24, 2] > 200  # its head is far
-    dark = Lighting((), 0.0, 0.0, np.ones(3, np.float32))
+    dark = Lighting((), 0.0, 0.0, 0.0, np.ones(3, np.float32))
     scene = composed(ground(), [thing], dark, still, rng)
     shadow, reflection = scene.effects
     assert reflection[72:80, 22:26].min() == 1
@@ -197,7 +211,7 @@ def test_a_given_mask_is_about_the_object(rng: np.random.Generator) -> None:
     exact = scene.goes >= 0.5
     kinds = set()
     for _ in range(60):
-        mask = given_mask(scene, rng)
+        mask = given_mask(scene.goes, rng, scene.effects.max(0))
         assert (mask & exact).sum() > 0.4 * exact.sum()
         assert mask.sum() < 6 * exact.sum()
         kinds.add("exact" if np.array_equal(mask, exact) else "other")

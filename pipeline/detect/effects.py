@@ -42,7 +42,7 @@ JOINED = 1024
 LOW, HIGH, DOUBT = 0.6, 0.9, 0.75
 #: An effect of fewer pixels than this share of the objects' is left alone, as nobody sees it; of
 #: what is carried, even less would hang in the air.
-LEAST, LEAST_CARRIED = 0.005, 0.002
+LEAST = {SHADOW: 0.005, REFLECTION: 0.005, CARRIED: 0.002}
 #: What is carried has at most so many times the pixels of the objects that it touches; at least
 #: this share of its rim touches them, and is no farther from them than the last share of its own
 #: longer side.
@@ -133,17 +133,18 @@ def find_effects(
     Returns:
         None of them covers a pixel of ``objects``. What is carried is no shadow of its own.
     """
-    probability = effect_probability(network, rgb, objects, holes)
+    views = views_of(holes, rgb.shape)
+    probability = effect_probability(network, rgb, objects, views)
     size = probability.shape[1:]
     own = covered_shares(objects, size) > 0.5
-    views = views_of(holes, rgb.shape)
+    _, owners = cv2.connectedComponents(own.astype(np.uint8), connectivity=8)
     held = probability[KINDS.index(CARRIED)] >= LOW
     found = []
     for kind, map_ in zip(KINDS, probability, strict=True):
         is_carried = kind == CARRIED
         map_ = np.where(own if is_carried else own | held, np.float32(0), map_)
-        for box, here, peak in _parts(map_, (LEAST_CARRIED if is_carried else LEAST) * own.sum()):
-            if is_carried and not _is_held(box, here, own):
+        for box, here, peak in _parts(map_, LEAST[kind] * own.sum()):
+            if is_carried and not _is_held(box, here, owners):
                 continue
             radius = _radius(_scaled(box, size, rgb.shape), views, rgb.shape[0] / size[0])
             effect = _at_size(box, here, size, objects, radius, kind, sure=peak >= HIGH)
@@ -172,29 +173,28 @@ def _parts(map_: FloatArray, least: float) -> Iterator[tuple[Box, Mask, float]]:
             yield box, here, peak
 
 
-def _is_held(box: Box, here: Mask, own: Mask) -> bool:
+def _is_held(box: Box, here: Mask, owners: NDArray[np.int32]) -> bool:
     """Whether enough of a part's rim touches the objects, and it is not much larger than these.
 
     Args:
         box: the part's.
         here: bool of the box's size.
-        own: hw bool, the objects.
+        owners: hw, the number of each pixel's object, 0 = none.
     """
     gap = 1 + round(APART * max(box.w, box.h))
-    around = box.grown(gap + 1, own.shape)
+    around = box.grown(gap + 1, owners.shape)
     part = np.zeros((around.h, around.w), np.uint8)
     part[box.relative_to(around).slices] = here
     rim = (cv2.dilate(part, np.ones((3, 3), np.uint8)) > 0) & (part == 0)
-    touching = dilate(own[around.slices], gap) & rim
-    if touching.sum() < HELD * rim.sum():
+    beside = owners[around.slices]
+    if (dilate(beside > 0, gap) & rim).sum() < HELD * rim.sum():
         return False
-    _, labels = cv2.connectedComponents(own.astype(np.uint8), connectivity=8)
-    touched = np.unique(labels[around.slices][dilate(part > 0, gap + 1) & own[around.slices]])
-    return bool(here.sum() <= MOST_CARRIED * np.isin(labels, touched).sum())
+    touched = np.unique(beside[dilate(part > 0, gap + 1) & (beside > 0)])
+    return bool(here.sum() <= MOST_CARRIED * np.isin(owners, touched).sum())
 
 
 def effect_probability(
-    network: EffectsNetwork, rgb: Pixels, objects: Mask, holes: Sequence[Hole]
+    network: EffectsNetwork, rgb: Pixels, objects: Mask, views: Sequence[Box]
 ) -> FloatArray:
     """The probability of each kind, 3hw float32 at the size at which views are joined.
 
@@ -202,12 +202,12 @@ def effect_probability(
         network: see ``find_effects``.
         rgb: see ``find_effects``.
         objects: see ``find_effects``.
-        holes: see ``find_effects``.
+        views: of the photo, see ``views_of``.
     """
     size = scaled_size(rgb.shape, reduction(rgb.shape, JOINED))
     total = np.zeros((len(KINDS), *size), np.float32)
     weight = np.full(size, 1e-6, np.float32)
-    for view in views_of(holes, rgb.shape):
+    for view in views:
         seen = _seen(network, rgb, objects, view)
         place = _scaled(view, rgb.shape, size)
         trust = _trust(view, rgb.shape, (place.h, place.w))

@@ -15,7 +15,6 @@ from ..detect.effects import (
     CARRIED,
     KINDS,
     LEAST,
-    LEAST_CARRIED,
     REFLECTION,
     SHADOW,
     Effect,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 #: The layers of what goes along, by its kinds, and what may have stayed, in words.
 LAYERS = {SHADOW: Layer.SHADOW, REFLECTION: Layer.REFLECTION, CARRIED: Layer.CARRIED}
 NAMES = {SHADOW: "a shadow", REFLECTION: "a reflection", CARRIED: "something carried"}
-#: Least share of the objects' pixels that is told of, where it may have stayed.
-LEAST_SHARES = {SHADOW: LEAST, REFLECTION: LEAST, CARRIED: LEAST_CARRIED}
 #: Classes of things that somebody may carry; things of all others stay, if at least so much of what
 #: seems carried is one of them.
 PORTABLE, STAYS = ("bottle",), 0.5
@@ -236,7 +233,7 @@ def _add(
             there &= ~stays[here]
         if effect.sure:
             layers[here][there] = LAYERS[effect.kind]
-        elif there.sum() > LEAST_SHARES[effect.kind] * objects.hole_mask.sum():
+        elif there.sum() > LEAST[effect.kind] * objects.hole_mask.sum():
             doubtful.append(_doubtful(effect, there, objects))
     for effect in found:
         if effect.sure:

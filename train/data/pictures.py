@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,8 @@ from .holes import HoleGenerator
 #: Suffixes of the picture files that ``find_images`` returns.
 TRAINING_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 log = logging.getLogger(__name__)
+
+_Drawn = TypeVar("_Drawn")
 
 
 def find_images(folders: Sequence[Path]) -> list[Path]:
@@ -190,6 +192,35 @@ class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), torch.from_numpy(
             known[None].astype(np.uint8)
         )
+
+
+def first_drawn(
+    draw: Callable[[np.random.Generator], _Drawn | None],
+    key: Sequence[int],
+    attempts: int,
+    what: str,
+) -> _Drawn:
+    """Draw until there is something; an unreadable picture is logged and left out.
+
+    Args:
+        draw: gives None where the picture has nothing of use.
+        key: of the random state: the seed, the number of the sample, and what tells samples apart.
+        attempts: most draws.
+        what: the error's message.
+
+    Raises:
+        ValueError: nothing was drawn.
+    """
+    seed, n, *more = key
+    for attempt in range(attempts):
+        try:
+            drawn = draw(np.random.default_rng((seed, n, attempt, *more)))
+        except OSError as error:
+            log.warning("%s; left out", error)
+            continue
+        if drawn is not None:
+            return drawn
+    raise ValueError(what)
 
 
 def batches(

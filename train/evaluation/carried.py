@@ -15,14 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pipeline.config import Settings
-from ...pipeline.detect.effects import ObjectEffectsAdapter
-from ...pipeline.detect.segmenters import CompactSegmenterAdapter
 from ...pipeline.pixels import dilate_square
 from ...pipeline.removal.request import Removal
-from ...pipeline.remover import ObjectRemover
 from ...pipeline.types import LAYER_COLOURS, Layer, Mask, Outcome, Photo, Pixels
 from ..data.pictures import read_rgb
+from .effects import keep_sheet, painted, remover_with
 
 #: Folder below the data folder, with ``images`` and ``things`` (COCO category x 100 + number).
 FOLDER = "segmentation/coco_val"
@@ -96,16 +93,15 @@ def evaluate_carried(
 
     Raises:
         FileNotFoundError: there is no photo with such things.
-        WeightsError: the weight does not fit.
+        WeightsError: the weight does not fit, or there is none.
     """
-    remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
-    if weight is not None:
-        compact = CompactSegmenterAdapter(remover.networks.device)
-        remover.networks.use_effects(ObjectEffectsAdapter(compact, weight))
+    remover = remover_with(weight)
     rows: dict[str, list[Row]] = {"class": [], "mask": []}
     for path in sorted((data / FOLDER / "things").glob("*.png")):
+        if len(rows["class"]) == count:
+            break
         labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if labels is None or not (things := things_of(labels)) or len(rows["class"]) == count:
+        if labels is None or not (things := things_of(labels)):
             continue
         rgb = read_rgb(data / FOLDER / "images" / f"{path.stem}.jpg")
         people = labels // 100 == PERSON
@@ -118,10 +114,7 @@ def evaluate_carried(
             outcome = remover.clean(Photo(rgb), removal)
             rows[way].append(_row(path.stem, labels, things, outcome))
             shown += [_marked(rgb, outcome), rgb if outcome.result is None else outcome.result]
-        if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            sheet = cv2.cvtColor(np.concatenate(shown, axis=1), cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(keep / f"{path.stem}.png"), sheet)
+        keep_sheet(keep, path.stem, shown)
     if not rows["class"]:
         raise FileNotFoundError(f"{data / FOLDER}/things: no thing touches a person")
     return rows
@@ -160,12 +153,9 @@ def _row(name: str, labels: NDArray[np.uint16], things: dict[str, Mask], outcome
 
 def _marked(rgb: Pixels, outcome: Outcome) -> Pixels:
     """A photo with what is removed in its layers' colours."""
-    shown = rgb.astype(np.float32)
-    if outcome.layers is not None:
-        for layer, colour in LAYER_COLOURS.items():
-            here = outcome.layers == layer
-            shown[here] = 0.4 * shown[here] + 0.6 * np.array(colour, np.float32)
-    return shown.astype(np.uint8)
+    layers = outcome.layers
+    parts = [] if layers is None else [(c, layers == name) for name, c in LAYER_COLOURS.items()]
+    return painted(rgb, parts)
 
 
 def as_json(rows: dict[str, list[Row]]) -> dict[str, Any]:

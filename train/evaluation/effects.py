@@ -65,16 +65,29 @@ def evaluate_effects(
         FileNotFoundError: there are no pairs.
         WeightsError: the weight does not fit, or there is none.
     """
+    remover = remover_with(weight)
+    return {
+        "pairs": list(_pairs(remover, data, count, keep)),
+        "pasted": _pasted(remover, data, count, keep),
+    }
+
+
+def remover_with(weight: Path | None) -> ObjectRemover:
+    """A remover with the compact segmenter and an effects network.
+
+    Args:
+        weight: file of the network's weight; None = the shipped one.
+
+    Raises:
+        WeightsError: the weight does not fit, or there is none.
+    """
     remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
     if weight is not None:
         compact = CompactSegmenterAdapter(remover.networks.device)
         remover.networks.use_effects(ObjectEffectsAdapter(compact, weight))
     if remover.networks.effects is None:
         raise WeightsError("no weight of object-effects ships; name one with --weight FILE")
-    return {
-        "pairs": list(_pairs(remover, data, count, keep)),
-        "pasted": _pasted(remover, data, count, keep),
-    }
+    return remover
 
 
 def _pairs(
@@ -106,7 +119,7 @@ def _pairs(
                     (*_errors(remover, result, truth, changed), *_found(outcome, objects, changed))
                 )
                 shown.append(result)
-            _keep(keep, stem, [*shown, truth])
+            keep_sheet(keep, stem, [*shown, truth])
         for name, values in rows.items():
             means = {key: _mean(v) for key, v in zip(KEYS, zip(*values, strict=True), strict=True)}
             yield {"scene": scene, "way": name, "count": len(values), **means}
@@ -165,7 +178,7 @@ def _pasted(
             found = np.isin(outcome.layers, ALONG)
             false.append(float(found.sum() / objects.sum()))
             if found.any():
-                _keep(keep, f"pasted_{name}", [rgb, _marked(rgb, objects, objects | found)])
+                keep_sheet(keep, f"pasted_{name}", [rgb, _marked(rgb, objects, objects | found)])
         values = np.array(false)
         table[folder] = {
             "count": len(values),
@@ -236,13 +249,19 @@ def paste(rgb: Pixels, rgba: Pixels, box: Box, scale: float) -> tuple[Pixels, Ma
 
 def _marked(rgb: Pixels, objects: Mask, changed: Mask) -> Pixels:
     """A photo with its objects in white and what they changed in red."""
+    return painted(rgb, (((255, 0, 0), changed & ~objects), ((255, 255, 255), objects)))
+
+
+def painted(rgb: Pixels, parts: Iterable[tuple[tuple[int, int, int], Mask]]) -> Pixels:
+    """A photo with some of its parts in colours."""
     shown = rgb.astype(np.float32)
-    for colour, mask in (((255, 0, 0), changed & ~objects), ((255, 255, 255), objects)):
+    for colour, mask in parts:
         shown[mask] = 0.4 * shown[mask] + 0.6 * np.array(colour, np.float32)
     return shown.astype(np.uint8)
 
 
-def _keep(folder: Path | None, name: str, pictures: list[Pixels]) -> None:
+def keep_sheet(folder: Path | None, name: str, pictures: list[Pixels]) -> None:
+    """Write pictures side by side; nothing without a folder."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         sheet = np.concatenate(pictures, axis=1)

@@ -59,23 +59,25 @@ def test_things_go_with_their_people_or_are_left(data: Path, tmp_path: Path) -> 
     assert len(list((tmp_path / "seen").glob("*.png"))) == 2
 
 
+def bag_becomes(folder: Path, value: int) -> None:
+    """Label the bag of the first photo so, but for a small part at the person's side."""
+    path = str(folder / "things/found.png")
+    labels = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    labels[labels == 3101] = value
+    labels[70:80, 100:104] = 3101
+    cv2.imwrite(path, labels)
+
+
 def test_what_is_taken_by_mistake_is_told(data: Path) -> None:
     """A green chair at the person's side."""
-    folder = data / carried.FOLDER
-    labels = cv2.imread(str(folder / "things/found.png"), cv2.IMREAD_UNCHANGED)
-    labels[labels == 3101] = 6201
-    labels[70:80, 100:104] = 3101
-    cv2.imwrite(str(folder / "things/found.png"), labels)
+    bag_becomes(data / carried.FOLDER, 6201)
     (row,) = carried.evaluate_carried(data, count=1)["mask"]
     assert row.taken["category 62 1"] > carried.TAKEN
 
 
 def test_what_has_no_label_is_taken_by_mistake_too(data: Path) -> None:
     folder = data / carried.FOLDER
-    labels = cv2.imread(str(folder / "things/found.png"), cv2.IMREAD_UNCHANGED)
-    labels[labels == 3101] = 0
-    labels[70:80, 100:104] = 3101
-    cv2.imwrite(str(folder / "things/found.png"), labels)
+    bag_becomes(folder, 0)
     picture = cv2.imread(str(folder / "images/found.jpg"))
     picture[50:100, 104:150] = GREEN[::-1]
     cv2.imwrite(str(folder / "images/found.jpg"), picture)

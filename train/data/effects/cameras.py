@@ -7,7 +7,6 @@ them: its background is known, and what differs from it is an object or an effec
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import cv2
@@ -19,10 +18,8 @@ from torch.utils.data import Dataset
 from ....pipeline.pixels import resize
 from ....pipeline.types import Box, FloatArray, Mask, Pixels
 from ..objects.photo_noise import photo_noise
-from ..pictures import read_rgb
+from ..pictures import first_drawn, read_rgb
 from .views import coloured, given_mask, square_around, to_tensors
-
-log = logging.getLogger(__name__)
 
 #: Folder below the data folder: one folder for each camera.
 FOLDER = "effects/cameras"
@@ -62,25 +59,23 @@ class CameraMoments(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
         """As ``views.to_tensors`` gives them. What does not move is carried by nobody."""
-        for attempt in range(ATTEMPTS):
-            rng = np.random.default_rng((self.seed, n, attempt, 15))
-            camera = self.moments[int(rng.integers(len(self.moments)))]
-            path = camera[int(rng.integers(len(camera)))]
-            try:
-                objects = _map(path, "objects") >= 128
-                image = read_rgb(path)
-                effects = np.stack([_map(path, kind) for kind in ("shadow", "reflection")])
-            except OSError as error:
-                log.warning("%s; left out", error)
-                continue
-            count, labels, stats, _ = cv2.connectedComponentsWithStats(objects.astype(np.uint8))
-            large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= LEAST_PIXELS]
-            if large:
-                return self._sample(image, effects, labels, large, rng)
-        raise ValueError(
+        return first_drawn(
+            self._draw,
+            (self.seed, n, 15),
+            ATTEMPTS,
             f"{FOLDER}: {ATTEMPTS} moments could not be read or show no object of "
-            f"{LEAST_PIXELS} pixels"
+            f"{LEAST_PIXELS} pixels",
         )
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Tensor, ...] | None:
+        camera = self.moments[int(rng.integers(len(self.moments)))]
+        path = camera[int(rng.integers(len(camera)))]
+        objects = _map(path, "objects") >= 128
+        image = read_rgb(path)
+        effects = np.stack([_map(path, kind) for kind in ("shadow", "reflection")])
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(objects.astype(np.uint8))
+        large = [i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= LEAST_PIXELS]
+        return self._sample(image, effects, labels, large, rng) if large else None
 
     def _sample(
         self,

@@ -7,7 +7,6 @@ number of the person who carries the thing there. 0 is nothing, 255 unknown.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import cv2
@@ -19,10 +18,8 @@ from ....pipeline.pixels import resize
 from ....pipeline.types import Box, Mask, Pixels
 from ..objects.photo_noise import photo_noise
 from ..objects.scenes import HELD_OUT
-from ..pictures import read_rgb
+from ..pictures import first_drawn, read_rgb
 from .views import coloured, given_mask, square_around, to_tensors
-
-log = logging.getLogger(__name__)
 
 #: Folder below the data folder.
 FOLDER = "effects/photos"
@@ -69,22 +66,21 @@ class LabelledThings(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
         """As ``views.to_tensors`` gives them. Shadows and reflections are unknown."""
-        for attempt in range(ATTEMPTS):
-            rng = np.random.default_rng((self.seed, n, attempt, 14))
-            source = self.paths[int(rng.choice(len(self.paths), p=self._shares))]
-            path = source[int(rng.integers(len(source)))]
-            try:
-                image = read_rgb(path)
-                people, things = (_label(path, kind) for kind in ("people", "things"))
-            except OSError as error:
-                log.warning("%s; left out", error)
-                continue
-            chosen = _chosen(people, things, rng)
-            if chosen:
-                return self._sample(image, people, things, chosen, rng)
-        raise ValueError(
-            f"{FOLDER}: {ATTEMPTS} photos could not be read or show nobody of {LEAST_PIXELS} pixels"
+        return first_drawn(
+            self._draw,
+            (self.seed, n, 14),
+            ATTEMPTS,
+            f"{FOLDER}: {ATTEMPTS} photos could not be read or show nobody of "
+            f"{LEAST_PIXELS} pixels",
         )
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Tensor, ...] | None:
+        source = self.paths[int(rng.choice(len(self.paths), p=self._shares))]
+        path = source[int(rng.integers(len(source)))]
+        image = read_rgb(path)
+        people, things = (_label(path, kind) for kind in ("people", "things"))
+        chosen = _chosen(people, things, rng)
+        return self._sample(image, people, things, chosen, rng) if chosen else None
 
     def _sample(
         self,

@@ -5,7 +5,6 @@ Half are objects pasted into scenes, where alpha is known to the pixel, half are
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 
 from ....pipeline.types import FloatArray
 from ..labelled import PERSON, VOID, read_pair
+from ..pictures import first_drawn
 from .cut_outs import CATEGORIES, HELD_OUT, PRECISE, CutOut, CutOuts, label_of, photos_of
 from .scenes import Scenes
 from .shadows import Stand, Sun, cast, random_sun
-
-log = logging.getLogger(__name__)
 
 #: Share of the canvases that are composites; and how often each labelled folder is drawn.
 COMPOSITES = 0.5
@@ -98,16 +96,12 @@ class Canvases:
         self._shares = weights / weights.sum()
 
     def __getitem__(self, n: int) -> Canvas:
-        for attempt in range(ATTEMPTS):
-            rng = np.random.default_rng((self.seed, n, attempt))
-            try:
-                canvas = self._composite(rng) if rng.random() < COMPOSITES else self._photo(rng)
-            except OSError as error:
-                log.warning("%s; left out", error)
-                continue
-            if canvas is not None and canvas.alpha.mean() >= LEAST:
-                return canvas
-        raise ValueError(f"canvas {n}: no object that is large enough in {ATTEMPTS} attempts")
+        what = f"canvas {n}: no object that is large enough in {ATTEMPTS} attempts"
+        return first_drawn(self._draw, (self.seed, n), ATTEMPTS, what)
+
+    def _draw(self, rng: np.random.Generator) -> Canvas | None:
+        canvas = self._composite(rng) if rng.random() < COMPOSITES else self._photo(rng)
+        return canvas if canvas is not None and canvas.alpha.mean() >= LEAST else None
 
     def _photo(self, rng: np.random.Generator) -> Canvas | None:
         """A window around an object of a labelled photo; None if the photo has no large one."""

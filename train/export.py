@@ -29,7 +29,8 @@ TERMS = {
     "effects/cameras": "moments of 26 fixed cameras, videos of public repositories, most of them "
     "without a licence: research",
     "effects/photos": "Clothing Co-Parsing; COCO train2017, Flickr terms; DAVIS 2016 train; VOC; "
-    "sports and street photos of public repositories without a licence: research",
+    "Stanford 40 Actions; ECSSD; sports and street photos of public repositories without a "
+    "licence: research",
     "effects/things": "cut-outs of these, of Caltech-101 (CC BY 4.0) and of shop photos: research",
     "faces/train": "UTKFace: non-commercial research",
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -37,9 +37,28 @@ STRIDE = 16
 SMALLER, MOST_VIEWS = 4.0, 12
 #: Longer side in pixels at which the views of a photo are joined.
 JOINED = 1024
-#: A part is removed where its probability reaches ``LOW``, as far as that is connected with pixels
-#: of ``HIGH``. What reaches ``DOUBT`` alone is reported.
-LOW, HIGH, DOUBT = 0.6, 0.9, 0.75
+
+
+class Limits(NamedTuple):
+    """From which probability on a part counts.
+
+    Attributes:
+        low: a pixel belongs to a part.
+        high: its surest pixel must reach it for a part to be removed.
+        doubt: its surest pixel must reach it for a part to be reported.
+    """
+
+    low: float
+    high: float
+    doubt: float
+
+
+#: Of what is carried, a part is taken whole, but only where the network is very sure.
+LIMITS = {
+    SHADOW: Limits(0.6, 0.9, 0.75),
+    REFLECTION: Limits(0.6, 0.9, 0.75),
+    CARRIED: Limits(0.4, 0.95, 0.75),
+}
 #: An effect of fewer pixels than this share of the objects' is left alone, as nobody sees it; of
 #: what is carried, even less would hang in the air.
 LEAST = {SHADOW: 0.005, REFLECTION: 0.005, CARRIED: 0.002}
@@ -138,30 +157,32 @@ def find_effects(
     size = probability.shape[1:]
     own = covered_shares(objects, size) > 0.5
     _, owners = cv2.connectedComponents(own.astype(np.uint8), connectivity=8)
-    held = probability[KINDS.index(CARRIED)] >= LOW
+    held = probability[KINDS.index(CARRIED)] >= LIMITS[CARRIED].low
     found = []
     for kind, map_ in zip(KINDS, probability, strict=True):
         is_carried = kind == CARRIED
         map_ = np.where(own if is_carried else own | held, np.float32(0), map_)
-        for box, here, peak in _parts(map_, LEAST[kind] * own.sum()):
+        limits = LIMITS[kind]
+        for box, here, peak in _parts(map_, LEAST[kind] * own.sum(), limits):
             if is_carried and not _is_held(box, here, owners):
                 continue
             radius = _radius(_scaled(box, size, rgb.shape), views, rgb.shape[0] / size[0])
-            effect = _at_size(box, here, size, objects, radius, kind, sure=peak >= HIGH)
+            effect = _at_size(box, here, size, objects, radius, kind, sure=peak >= limits.high)
             if effect is not None:
                 found.append(effect)
     return found
 
 
-def _parts(map_: FloatArray, least: float) -> Iterator[tuple[Box, Mask, float]]:
+def _parts(map_: FloatArray, least: float, limits: Limits) -> Iterator[tuple[Box, Mask, float]]:
     """(box, bool of its size, highest probability) of every part that is worth telling.
 
     Args:
         map_: hw, a kind's probability, 0 on the objects.
         least: pixels of a part, which has 4 at least.
+        limits: the kind's.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (map_ >= LOW).astype(np.uint8), connectivity=8
+        (map_ >= limits.low).astype(np.uint8), connectivity=8
     )
     for number in range(1, len(stats)):
         if stats[number, cv2.CC_STAT_AREA] < max(4.0, least):
@@ -169,7 +190,7 @@ def _parts(map_: FloatArray, least: float) -> Iterator[tuple[Box, Mask, float]]:
         box = Box(*(int(v) for v in stats[number, :4]))
         here = labels[box.slices] == number
         peak = float(map_[box.slices][here].max())
-        if peak >= DOUBT:
+        if peak >= limits.doubt:
             yield box, here, peak
 
 

@@ -25,8 +25,8 @@ class SeesColours:
         self.sizes += [(v.shape[0], v.shape[1]) for v in views]
         self.shares += [float(m.mean()) for m in removed]
         red, green, blue = np.moveaxis(views.astype(int), -1, 0)
-        shadow = np.where((red < 80) & (green < 80) & (blue < 80), 0.95, 0.0)
+        shadow = np.where((red < 80) & (green < 80) & (blue < 80), 0.98, 0.0)
         shadow[(red >= 80) & (red < 125)] = self.faint
-        reflection = np.where((red < 60) & (blue > 90), 0.95, 0.0)
-        carried = np.where((green > 150) & (red < 80) & (blue < 80), 0.95, 0.0)
+        reflection = np.where((red < 60) & (blue > 90), 0.98, 0.0)
+        carried = np.where((green > 150) & (red < 80) & (blue < 80), 0.98, 0.0)
         return np.stack([shadow, reflection, carried], 1).astype(np.float32)

@@ -13,7 +13,7 @@ import torch
 from remove_objects.models.checkpoint import save_weights, sha256
 from remove_objects.models.object_effects import ObjectEffects, ObjectEffectsConfig
 from remove_objects.pipeline.detect import effects
-from remove_objects.pipeline.detect.effects import HIGH, LOW, SIDE, STRIDE, Effect, views_of
+from remove_objects.pipeline.detect.effects import LIMITS, SIDE, STRIDE, Effect, views_of
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.errors import WeightsError
 from remove_objects.pipeline.networks import Networks, NetworkSettings
@@ -22,6 +22,7 @@ from tests.support.tiny_effects import SeesColours
 
 GREY, DARK, BLUE, FAINT = (150, 150, 150), (60, 60, 60), (30, 30, 120), (100, 100, 100)
 GREEN = (30, 200, 30)
+LOW, HIGH, DOUBT = LIMITS["shadow"]
 
 
 def photo(
@@ -61,9 +62,9 @@ def test_a_shadow_and_a_reflection_beside_the_object() -> None:
 
 def test_what_is_doubtful_is_told_and_what_is_fainter_is_not() -> None:
     rgb = photo((SHADOW, FAINT))
-    (doubtful,) = find_effects(SeesColours(faint=(HIGH + effects.DOUBT) / 2), rgb, mask_of(OBJECT))
+    (doubtful,) = find_effects(SeesColours(faint=(HIGH + DOUBT) / 2), rgb, mask_of(OBJECT))
     assert not doubtful.sure
-    assert not find_effects(SeesColours(faint=(LOW + effects.DOUBT) / 2), rgb, mask_of(OBJECT))
+    assert not find_effects(SeesColours(faint=(LOW + DOUBT) / 2), rgb, mask_of(OBJECT))
 
 
 def test_a_doubtful_part_of_a_sure_shadow_goes_with_it() -> None:
@@ -116,9 +117,11 @@ def test_what_is_apart_or_far_larger_is_not(thing: Box) -> None:
 
 
 def test_what_may_be_carried_is_told() -> None:
+    doubtful = (LIMITS["carried"].high + LIMITS["carried"].doubt) / 2
+
     class Doubts(SeesColours):
         def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
-            return super().effects(views, removed) * np.float32((HIGH + effects.DOUBT) / 2 / 0.95)
+            return super().effects(views, removed) * np.float32(doubtful / 0.98)
 
     bag = Box(OBJECT.right, 120, 30, 20)
     (told,) = find_effects(Doubts(), photo((bag, GREEN)), mask_of(OBJECT))

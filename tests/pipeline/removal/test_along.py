@@ -105,7 +105,7 @@ def test_a_person_who_stays_is_not_carried(red_is_person: None, network: SeesCol
     class SeesRed(SeesColours):
         def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
             found = super().effects(views, removed)
-            found[:, 2] = np.where(views[..., 0] > 230, 0.95, 0)
+            found[:, 2] = np.where(views[..., 0] > 230, 0.98, 0)
             return found
 
     picture = rgb()
@@ -181,7 +181,7 @@ def test_a_dark_part_of_the_object_beside_a_tight_mask_is_no_thing_that_stays(
     class SeesLow(SeesColours):
         def effects(self, views: np.ndarray, removed: np.ndarray) -> np.ndarray:
             found = super().effects(views, removed)
-            found[:, 0] = np.maximum(found[:, 0], 0.95 * (views[..., 0] > 230) * ~removed)
+            found[:, 0] = np.maximum(found[:, 0], 0.98 * (views[..., 0] > 230) * ~removed)
             return found
 
     remover = loaded()

@@ -34,7 +34,7 @@ VISIBLE, CLEAR = 0.012, 0.045
 #: Share of scenes seen from above, with a reflecting surface, and with a foreign shadow.
 ABOVE, REFLECTING, FOREIGN = 0.12, 0.24, 0.45
 #: Share of the samples whose objects have no effect at all, as on grass or in the air.
-BARE = 0.08
+BARE = 0.25
 #: Smallest and largest height of an object as a share of the picture's side.
 SMALLEST, LARGEST = 0.13, 0.8
 #: Number of objects that go, and that stay: probabilities of 1, 2, ... and of 0, 1, ...
@@ -44,10 +44,10 @@ DARKEST = 0.12
 #: Folders of the photos that things are put into, and how often each is drawn: those with ground
 #: above all. What stands in them throws its own shadow, which stays.
 GROUNDS = {
-    "scenes/street": 0.32,
-    "segmentation/voc_train/images": 0.2,
-    "scenes/train": 0.18,
-    "scenes/rooms": 0.15,
+    "scenes/street": 0.28,
+    "segmentation/voc_train/images": 0.18,
+    "scenes/train": 0.14,
+    "scenes/rooms": 0.25,
     "segmentation/camvid_train/images": 0.15,
 }
 #: Share of the grounds that are cut from a photo's lower part.

@@ -36,7 +36,7 @@ class Mount(NamedTuple):
     Attributes:
         box: in pixels of the photo.
         mask: bool of the box's size, without the holes.
-        is_cut: whether the view ends inside it.
+        is_cut: whether the view ends inside it, or inside its other half.
     """
 
     box: Box
@@ -60,14 +60,17 @@ def ridden(view: View, hole_mask: Mask) -> list[Mount]:
     sure = [int(number) for number in np.unique(labels[probability >= SURE])]
     for number in sure:
         mount = labels == number
-        if any(
-            is_ridden(_whole(mount, number, labels, sure, rider, probability), rider)
-            for rider in _near(inside, mount)
-        ):
-            there = np.where(dilate_square(mount, 1), probability, 0).astype(np.float32)
-            place = _in_photo(there, view, hole_mask)
-            if place is not None:
-                found.append(place)
+        for rider in _near(inside, mount):
+            halves = _halves(mount, number, labels, sure, rider)
+            under = rider & (probability >= FAINT) & dilate_square(mount, 2 * GAP)
+            if is_ridden(halves | under, rider):
+                there = np.where(dilate_square(mount, 1), probability, 0).astype(np.float32)
+                # If the view ends inside the other half, it does not show what was judged.
+                is_cut = _is_cut(halves & ~inside, view, hole_mask.shape)
+                place = _in_photo(there, view, hole_mask, is_cut=is_cut)
+                if place is not None:
+                    found.append(place)
+                break
     return found
 
 
@@ -100,20 +103,15 @@ def _near(inside: Mask, mount: Mask) -> Iterator[Mask]:
             yield labels == number
 
 
-def _whole(
-    mount: Mask,
-    number: int,
-    labels: NDArray[np.int32],
-    sure: Sequence[int],
-    rider: Mask,
-    probability: FloatArray,
+def _halves(
+    mount: Mask, number: int, labels: NDArray[np.int32], sure: Sequence[int], rider: Mask
 ) -> Mask:
-    """A part of a mount with its other half, and what is seen of it under the rider's hole.
+    """A part of a mount with its other half.
 
     A rider's hole may divide a horse. The other half touches the hole on its other side, in about
     the same rows.
     """
-    whole, own, middle = mount.copy(), Box.bounding(mount), Box.bounding(rider)
+    halves, own, middle = mount.copy(), Box.bounding(mount), Box.bounding(rider)
     beside = np.unique(labels[dilate_square(rider, GAP)])
     for other in set(beside.tolist()) & set(sure) - {number}:
         half = labels == other
@@ -121,8 +119,8 @@ def _whole(
         rows = min(own.bottom, box.bottom) - max(own.y, box.y)
         is_opposite = (_centre(own) - _centre(middle)) * (_centre(box) - _centre(middle)) < 0
         if is_opposite and rows >= HALVES * min(own.h, box.h):
-            whole |= half
-    return whole | (rider & (probability >= FAINT) & dilate_square(mount, 2 * GAP))
+            halves |= half
+    return halves
 
 
 def _centre(box: Box) -> float:
@@ -130,7 +128,24 @@ def _centre(box: Box) -> float:
     return box.x + box.w / 2
 
 
-def _in_photo(there: FloatArray, view: View, hole_mask: Mask) -> Mount | None:
+def _is_cut(part: Mask, view: View, shape: tuple[int, ...]) -> bool:
+    """Whether the view ends inside a part of it, and the photo goes on.
+
+    Args:
+        part: hw bool, in pixels of the view.
+        view: of the photo.
+        shape: the photo's (height, width).
+    """
+    crop = view.crop
+    return bool(
+        (crop.x > 0 and part[:, 0].any())
+        or (crop.y > 0 and part[0].any())
+        or (crop.right < shape[1] and part[:, -1].any())
+        or (crop.bottom < shape[0] and part[-1].any())
+    )
+
+
+def _in_photo(there: FloatArray, view: View, hole_mask: Mask, *, is_cut: bool) -> Mount | None:
     """The mount's pixels in the photo, without the holes; None if there are none."""
     crop = view.crop
     mask = resize(there, (crop.h, crop.w), cv2.INTER_LINEAR) >= FAINT
@@ -138,11 +153,4 @@ def _in_photo(there: FloatArray, view: View, hole_mask: Mask) -> Mount | None:
     if not mask.any():
         return None
     inner = Box.bounding(mask)
-    box, (height, width) = inner.shifted(crop.y, crop.x), hole_mask.shape
-    is_cut = (
-        crop.x > 0 and inner.x == 0,
-        crop.y > 0 and inner.y == 0,
-        crop.right < width and inner.right == crop.w,
-        crop.bottom < height and inner.bottom == crop.h,
-    )
-    return Mount(box, mask[inner.slices], any(is_cut))
+    return Mount(inner.shifted(crop.y, crop.x), mask[inner.slices], is_cut)

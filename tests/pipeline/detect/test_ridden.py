@@ -118,6 +118,18 @@ def test_a_rider_whose_hole_divides_the_horse_takes_both_halves(mirrored: bool) 
     assert (both & left).sum() > 0.97 * left.sum()
 
 
+def test_a_view_that_ends_inside_one_half_decides_on_neither() -> None:
+    """One half would go, and the other one stay."""
+    seen = view().seen.copy()
+    rider = Box(112, 40, 26, 135)
+    seen[:, rider.y : rider.bottom, rider.x : rider.right] = 0
+    for crop in (Box(100, 20, 140, 180), Box(20, 20, 140, 180)):  # ends left, ends right
+        cut = View(crop, seen[:, crop.y : crop.bottom, crop.x : crop.right])
+        found = ridden(cut, holes(rider))
+        assert len(found) == 2
+        assert all(mount.is_cut for mount in found)
+
+
 def test_a_horse_on_the_other_side_that_stands_lower_is_another_one() -> None:
     seen = view().seen.copy()
     rider = Box(140, 40, 30, 80)  # at the end of its horse

@@ -92,6 +92,12 @@ def _object_effects() -> type[NetworkTask]:
     return ObjectEffectsTask
 
 
+def _object_instances() -> type[NetworkTask]:
+    from .tasks.object_instances import ObjectInstancesTask
+
+    return ObjectInstancesTask
+
+
 def _object_detector() -> type[NetworkTask]:
     from .tasks.object_detector import ObjectDetectorTask
 
@@ -414,6 +420,7 @@ MODELS: dict[str, Model] = {
     "object-refiner": Model(task=_object_refiner),
     "object-detector": Model(task=_object_detector),
     "object-effects": Model(task=_object_effects),
+    "object-instances": Model(task=_object_instances),
     "scene-classifier": Model(task=_scene_classifier),
 }
 

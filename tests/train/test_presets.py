@@ -23,6 +23,7 @@ def test_every_inpainter_has_both_presets() -> None:
         "object-refiner",
         "object-detector",
         "object-effects",
+        "object-instances",
         "scene-classifier",
     }
     for model in MODELS.values():

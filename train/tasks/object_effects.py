@@ -24,7 +24,8 @@ from ...models.object_effects import EFFECTS, ObjectEffects, ObjectEffectsConfig
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
 from ...pipeline.types import FloatArray, Mask
-from ..data.effects.mixture import FOLDERS, Mixture, count_pictures, sources
+from ..data.effects.mixture import FOLDERS, SHARES, count_pictures, sources
+from ..data.mixture import Mixture
 from ..data.objects import cut_outs
 from ..data.pictures import Stream, batches
 from ..recipe import Preset, Recipe
@@ -131,7 +132,7 @@ class ObjectEffectsTask(NetworkTask):
         if fabric.is_global_zero:
             cut_outs.build(self.data, self.store)
         fabric.barrier()
-        self._samples = Mixture(self._sources(0), seed=self.seed)
+        self._samples = Mixture(self._sources(0), SHARES, seed=self.seed)
         held_out = self._sources(1, held_out=True)
         self._held_out = {
             name: [found[n] for n in range(self.held_out)] for name, found in held_out.items()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -79,23 +77,3 @@ def sources(
         except FileNotFoundError as error:
             log.warning("%s; %s without", error, "held out" if held_out else "trained")
     return found
-
-
-class Mixture(Dataset[tuple[Tensor, ...]]):
-    """An endless sequence of samples of several kinds.
-
-    Args:
-        sources: by kind, as in ``SHARES``.
-        seed: of the order; number n is a function of it and n alone.
-    """
-
-    def __init__(self, sources: Mapping[str, Dataset[tuple[Tensor, ...]]], *, seed: int) -> None:
-        self.sources, self.seed = dict(sources), seed
-        weights = np.array([SHARES[name] for name in self.sources])
-        self._shares = weights / weights.sum()
-
-    def __getitem__(self, n: int) -> tuple[Tensor, ...]:
-        """As ``views.to_tensors`` gives them."""
-        rng = np.random.default_rng((self.seed, n, 13))
-        kind = str(rng.choice(list(self.sources), p=self._shares))
-        return self.sources[kind][n]

@@ -10,7 +10,6 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -19,6 +18,7 @@ from ....pipeline.types import FloatArray
 from ..labelled import PERSON
 from ..objects.canvases import lit
 from ..objects.cut_outs import PRECISE, CutOut, CutOuts
+from ..objects.pasting import laid
 from ..objects.photo_noise import photo_noise
 from ..objects.scenes import Scenes
 from ..objects.shadows import Stand
@@ -168,34 +168,26 @@ class EffectScenes:
     ) -> Thing:
         """An object at a random place; its longer side takes ``height`` of the picture."""
         size = self.size
-        rgba = self.cut_outs[entry].astype(np.float32)
+        rgba = self.cut_outs[entry]
         scale = height * size / max(rgba.shape[:2])
-        if scale < 0.9:
-            rgba = cv2.resize(rgba, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-            scale = 1.0
-        h, w = rgba.shape[:2]
+        tall = scale * rgba.shape[0]
         turn = rng.uniform(-np.pi, np.pi) if above else np.deg2rad(rng.normal(0, 4))
-        flip = -1 if rng.random() < 0.5 else 1
-        cos, sin = scale * np.cos(turn), scale * np.sin(turn)
-        linear = np.array([[flip * cos, -sin], [flip * sin, cos]], np.float32)
+        mirrored = rng.random() < 0.5
         if goes and rng.random() < CENTRED:  # a view's middle is what goes
             middle = rng.normal(0.5, 0.15) * size
-            foot = rng.normal(0.5, 0.12) * size + scale * h / 2
+            foot = rng.normal(0.5, 0.12) * size + tall / 2
         else:  # the foot lies in the lower part of the picture, where ground is
             middle = rng.uniform(0.02, 0.98) * size
             foot = rng.uniform(0.3, 1.05) * size
         if entry.cut[2] and not above:  # the photo ends there: so does this picture
             foot = size + 0.02 * size
-        centre = np.array([w / 2, h / 2], np.float32)
-        move = np.array([middle, foot - scale * h / 2], np.float32) - linear @ centre
-        matrix = np.hstack([linear, move[:, None]]).astype(np.float32)
-        layer = cv2.warpAffine(rgba, matrix, (size, size), flags=cv2.INTER_LINEAR)
+        layer = laid(rgba, scale, (middle, foot - tall / 2), size, turn=turn, mirrored=mirrored)
         alpha = np.ascontiguousarray(layer[..., 3]) / 255
-        colours = lit(layer[..., :3], alpha, ground, rng, least=0.75)  # type: ignore[arg-type]
+        colours = lit(layer[..., :3], alpha, ground, rng, least=0.75)
         rows = np.nonzero(alpha.max(1) > 0.4)[0]
         if len(rows) and rows[-1] < size - 1:
             foot = float(rows[-1] + 1)
-        stand = Stand(float(foot), float(middle), float(scale * h))
+        stand = Stand(float(foot), float(middle), float(tall))
         is_thick = entry.category != PERSON and rng.random() < 0.6
         depth = float(rng.uniform(0.15, 0.6)) if is_thick else 0.0
         return Thing(colours, alpha.astype(np.float32), stand, depth, goes)

@@ -17,6 +17,7 @@ from ....pipeline.types import FloatArray
 from ..labelled import PERSON, VOID, read_pair
 from ..pictures import first_drawn
 from .cut_outs import CATEGORIES, HELD_OUT, PRECISE, CutOut, CutOuts, label_of, photos_of
+from .pasting import laid
 from .scenes import Scenes
 from .shadows import Stand, Sun, cast, random_sun
 
@@ -197,30 +198,22 @@ class Canvases:
     ) -> tuple[FloatArray, FloatArray, Stand]:
         """An object at a random place: (HWC colours, HW alpha, how it stands)."""
         size = self.size
-        rgba = self.cut_outs[entry].astype(np.float32)
-        h, w = rgba.shape[:2]
-        scale = min(height / max(h, w), 1.5)
-        if scale < 0.75:
-            rgba = cv2.resize(rgba, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-            h, w, scale = rgba.shape[0], rgba.shape[1], 1.0
-        flip = -1 if rng.random() < 0.5 else 1
-        tilt = np.deg2rad(rng.normal(0, 5))
+        rgba = self.cut_outs[entry]
+        h = rgba.shape[0]
+        scale = min(height / max(rgba.shape[:2]), 1.5)
+        mirrored = rng.random() < 0.5
+        turn = float(np.deg2rad(rng.normal(0, 5)))
         middle = rng.uniform(0.25, 0.75) * size
         top = rng.uniform(0.0, max(0.02, 1 - scale * h / size)) * size
         if entry.cut[2]:  # the photo ends there: so does the canvas
             top = size - scale * (h - 5)
         elif entry.cut[0]:
             top = -scale * 4.0
-        cos, sin = scale * np.cos(tilt), scale * np.sin(tilt)
-        centre = np.array([w / 2, h / 2], np.float32)
-        linear = np.array([[flip * cos, -sin], [flip * sin, cos]], np.float32)
-        move = np.array([middle, top + scale * h / 2], np.float32) - linear @ centre
-        matrix = np.hstack([linear, move[:, None]]).astype(np.float32)
-        whole = cv2.warpAffine(rgba, matrix, (size, size), flags=cv2.INTER_LINEAR)
-        alpha = whole[..., 3] / 255
-        colours = lit(whole[..., :3], alpha, ground, rng)  # type: ignore[arg-type]
+        whole = laid(rgba, scale, (middle, top + scale * h / 2), size, turn=turn, mirrored=mirrored)
+        alpha: FloatArray = whole[..., 3] / np.float32(255)
+        colours = lit(whole[..., :3], alpha, ground, rng)
         if rng.random() < 0.12:
-            colours, alpha = _moved(colours, alpha, rng)  # type: ignore[arg-type,assignment]
+            colours, alpha = _moved(colours, alpha, rng)
         stand = Stand(float(top + scale * h - 4), float(middle), float(scale * h))
         return colours, np.ascontiguousarray(alpha), stand
 

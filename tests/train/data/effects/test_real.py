@@ -12,9 +12,10 @@ from torch import Tensor
 from remove_objects.pipeline.types import Box
 from remove_objects.train.data.effects import mixture, views
 from remove_objects.train.data.effects.cameras import CameraMoments, _whose
-from remove_objects.train.data.effects.mixture import Mixture, sources
+from remove_objects.train.data.effects.mixture import SHARES, sources
 from remove_objects.train.data.effects.photos import LabelledThings
 from remove_objects.train.data.effects.views import square_around, to_tensors
+from remove_objects.train.data.mixture import Mixture
 from remove_objects.train.data.objects import cut_outs
 
 SIZE = 96
@@ -151,7 +152,7 @@ def test_the_kinds_are_mixed_by_their_shares(
     found = sources(effects_data, store, SIZE, held_out=False, seed=0)
     assert set(found) == set(mixture.SHARES)
     marked = {name: {n: (name, n) for n in range(400)} for name in found}
-    drawn = [Mixture(marked, seed=0)[n] for n in range(400)]  # type: ignore[arg-type]
+    drawn = [Mixture(marked, SHARES, seed=0)[n] for n in range(400)]  # type: ignore[arg-type]
     for name, share in mixture.SHARES.items():
         assert sum(one[0] == name for one in drawn) / 400 == pytest.approx(share, abs=0.08)
     with caplog.at_level(logging.WARNING):

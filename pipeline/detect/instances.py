@@ -1,0 +1,326 @@
+"""The single objects of a class mask: people who touch or overlap are told apart.
+
+A network sees a view of each connected part of the mask and lets every pixel vote for the box of
+its object (``models.object_instances``). Pixels whose boxes agree are one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..pixels import covered_shares, eight_bits, reduction, resize, scaled_size
+from ..types import Box, FloatArray, Mask, Pixels
+from .companions import as_tensor, load_companion, picture_tensor
+
+if TYPE_CHECKING:
+    from .segmenters import CompactSegmenterAdapter
+
+#: Side in pixels at which the network sees a view: that of its training. Pixels between two places
+#: of its output. The colour of what lies outside the photo.
+SIDE, PLACES, GREY = 192, 2, 127
+#: Side of a view: this multiple of the longer side of the part that it shows.
+CONTEXT = 1.3
+#: Longer side in pixels at which objects are told apart; a part of fewer pixels there is one.
+JOINED, LEAST_PIXELS = 1024, 40
+#: Least overlap (IoU) of a pixel's box and an object's for the pixel to be the object's for sure,
+#: and of two objects' boxes for them to be one.
+AGREES, SAME = 0.5, 0.6
+#: An object has at least this share of the pixels of its part of the mask, and this share of the
+#: pixels of its own box.
+LEAST_PART, LEAST_BOX = 0.02, 0.08
+#: Objects of one part of a mask at most.
+MOST = 40
+
+
+class InstanceNetwork(Protocol):
+    """A network that lets the pixels of a view vote for their objects' boxes."""
+
+    def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+        """Vote.
+
+        Args:
+            views: NHW3 RGB, H and W multiples of 16.
+            masks: NHW bool, all objects of a class.
+
+        Returns:
+            (N4hw: left, top, right, bottom in pixels of the view; Nhw in [0, 1]: how well the box
+            overlaps the object's), at stride ``PLACES``.
+        """
+
+
+class ObjectInstancesAdapter:
+    """The shipped ``ObjectInstances`` on the features of the shipped compact segmenter.
+
+    Args:
+        compact: whose encoder gives the features; its weights stay as they are.
+        weight: a weight file that replaces the shipped one, for measurements.
+
+    Attributes:
+        device: where it runs.
+        sha256: of its weight.
+
+    Raises:
+        WeightsError: the weight is damaged, or was trained with another compact segmenter.
+    """
+
+    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
+        from ...models.object_instances import ObjectInstances
+
+        self.device = compact.device
+        self.encoder = compact.network.encoder
+        self.network, self.sha256 = load_companion(
+            "object-instances", ObjectInstances, compact, weight
+        )
+
+    def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+        """As in ``InstanceNetwork``."""
+        import torch
+
+        from ...models.precision import autocast
+
+        image = picture_tensor(views, self.device)
+        mask = as_tensor(masks[:, None], self.device)
+        with torch.inference_mode(), autocast(self.device, views.shape[2]):
+            boxes, quality = self.network(image, mask, *self.encoder.levels(image))
+        return boxes.float().cpu().numpy(), quality[:, 0].float().sigmoid().cpu().numpy()
+
+
+class _Part(NamedTuple):
+    """A connected part of the mask on the joined map.
+
+    Attributes:
+        box: its bounding box.
+        here: bool of the box's size.
+        seeds: k4, the boxes of its objects in pixels of the joined map.
+        best: of the box's size, the number of each pixel's seed.
+    """
+
+    box: Box
+    here: Mask
+    seeds: FloatArray
+    best: NDArray[np.intp]
+
+
+def divide(network: InstanceNetwork, rgb: Pixels, mask: Mask) -> NDArray[np.uint16]:
+    """Tell the objects of a class apart.
+
+    Args:
+        network: runs once for each connected part of the mask.
+        rgb: the photo, HWC uint8 or uint16.
+        mask: HW bool, the pixels of a class.
+
+    Returns:
+        HW, 0 outside the mask, else the number of each pixel's object: 1 is the largest.
+    """
+    size = scaled_size(rgb.shape, reduction(rgb.shape, JOINED))
+    small = covered_shares(mask, size) >= 0.5
+    labels = np.zeros(size, np.int32)
+    objects: list[FloatArray] = []
+    for part in _parts(network, rgb, small):
+        numbers = [_known(objects, seed) for seed in part.seeds]
+        place = labels[part.box.slices]
+        place[part.here] = np.array(numbers)[part.best[part.here]]
+    return _at_size(_by_size(labels), mask)
+
+
+def _known(objects: list[FloatArray], seed: FloatArray) -> int:
+    """The number of the object that a box means; a new one is added.
+
+    One object in several parts, as behind a table, has one box.
+    """
+    if objects:
+        shares = overlaps(np.array(objects), seed)
+        best = int(shares.argmax())
+        if shares[best] >= SAME:
+            return best + 1
+    objects.append(seed)
+    return len(objects)
+
+
+def _parts(network: InstanceNetwork, rgb: Pixels, small: Mask) -> Iterator[_Part]:
+    """The parts of a mask hw at the joined size, largest first."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
+    for number in 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable"):
+        box = Box(*(int(v) for v in stats[number, :4]))
+        here = labels[box.slices] == number
+        if stats[number, cv2.CC_STAT_AREA] < LEAST_PIXELS:
+            corners = np.array([[box.x, box.y, box.right, box.bottom]], np.float32)
+            yield _Part(box, here, corners, np.zeros(here.shape, np.intp))
+        else:
+            yield _seen(network, rgb, small, box, here)
+
+
+def _seen(network: InstanceNetwork, rgb: Pixels, small: Mask, box: Box, here: Mask) -> _Part:
+    """What the network says of a part of the mask."""
+    side = CONTEXT * max(box.w, box.h)
+    left, top = box.x + box.w / 2 - side / 2, box.y + box.h / 2 - side / 2
+    pixel = rgb.shape[0] / small.shape[0]
+    view = _window(rgb, left * pixel, top * pixel, side * pixel)
+    given = _window(small.astype(np.uint8), left, top, side, outside=0)
+    boxes, quality = network.votes(eight_bits(view)[None], given[None] > 0)
+    own = np.zeros(small.shape, np.uint8)
+    own[box.slices] = here
+    inside = _window(own, left, top, side, outside=0)[PLACES // 2 :: PLACES, PLACES // 2 :: PLACES]
+    seeds = seeds_of(boxes[0], quality[0], inside > 0)
+    # The votes at each pixel of the part.
+    step = SIDE / side / PLACES
+    xs, ys = (
+        ((np.arange(n) + first + 0.5 - start) * step - 0.5).astype(np.float32)
+        for n, first, start in ((box.w, box.x, left), (box.h, box.y, top))
+    )
+    votes = cv2.remap(
+        np.ascontiguousarray(boxes[0].transpose(1, 2, 0)),
+        *np.meshgrid(xs, ys),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    best = nearest(votes.reshape(-1, 4), seeds).reshape(here.shape)
+    corner = np.array([left, top, left, top], np.float32)
+    return _Part(box, here, seeds * np.float32(side / SIDE) + corner, best)
+
+
+def _window(
+    picture: NDArray[np.generic], left: float, top: float, side: float, outside: int = GREY
+) -> NDArray[np.uint8]:
+    """A square of a picture at ``SIDE``, also beyond its borders."""
+    scale = SIDE / side
+    x, y = max(0, int(left)), max(0, int(top))
+    right = min(picture.shape[1], int(np.ceil(left + side)))
+    bottom = min(picture.shape[0], int(np.ceil(top + side)))
+    part = picture[y:bottom, x:right]
+    across = down = 1.0
+    if scale < 0.7:  # warping does not average
+        size = tuple(max(1, round(v * scale)) for v in part.shape[:2])
+        across, down = size[1] / part.shape[1], size[0] / part.shape[0]
+        part = resize(part, size, cv2.INTER_AREA)
+    matrix = np.array(
+        [
+            [scale / across, 0, (x - left) * scale + scale / across / 2 - 0.5],
+            [0, scale / down, (y - top) * scale + scale / down / 2 - 0.5],
+        ],
+        np.float32,
+    )
+    value = outside * (257 if part.dtype == np.uint16 else 1)
+    found: NDArray[np.uint8] = cv2.warpAffine(
+        np.ascontiguousarray(part),
+        matrix,
+        (SIDE, SIDE),
+        flags=cv2.INTER_LINEAR,
+        borderValue=(value, value, value),
+    )
+    return found
+
+
+def _by_size(labels: NDArray[np.int32]) -> NDArray[np.uint16]:
+    """The labels, numbered anew: 1 is the largest object."""
+    count = np.bincount(labels.ravel())
+    count[0] = 0
+    order = np.argsort(-count, kind="stable")
+    order = order[count[order] > 0]
+    new = np.zeros(len(count), np.uint16)
+    new[order] = np.arange(1, len(order) + 1)
+    found: NDArray[np.uint16] = new[labels]
+    return found
+
+
+def _at_size(labels: NDArray[np.uint16], mask: Mask) -> NDArray[np.uint16]:
+    """The labels at the mask's size; pixels of the mask without one have the nearest one's."""
+    if not labels.any():
+        return mask.astype(np.uint16)
+    _, nearest_pixel = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    number = np.zeros(int(nearest_pixel.max()) + 1, np.uint16)
+    number[nearest_pixel[labels > 0]] = labels[labels > 0]
+    large = cv2.resize(number[nearest_pixel], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    found: NDArray[np.uint16] = np.where(mask, large, np.uint16(0))
+    return found
+
+
+def grouped(boxes: FloatArray, quality: FloatArray, inside: Mask) -> NDArray[np.int32]:
+    """Group the pixels of a mask by the boxes that they vote for.
+
+    Args:
+        boxes: 4hw, left, top, right, bottom of each pixel's vote.
+        quality: hw, how well the vote's box overlaps its object's.
+        inside: hw bool, the mask.
+
+    Returns:
+        hw, 0 outside the mask, the number of each pixel's object inside it, from 1 on.
+    """
+    labels = np.zeros(inside.shape, np.int32)
+    if inside.any():
+        seeds = seeds_of(boxes, quality, inside)
+        labels[inside] = nearest(boxes[:, inside].T, seeds) + 1
+    return labels
+
+
+def seeds_of(boxes: FloatArray, quality: FloatArray, inside: Mask) -> FloatArray:
+    """The boxes of the objects in a mask, k4, at least one; see ``grouped``."""
+    votes = boxes[:, inside].T
+    if not len(votes):
+        return np.array([[0, 0, 1, 1]], np.float32)
+    seeds = _distinct(_agreed(votes, quality[inside]))
+    # Whom hardly anybody votes for is a part of another object.
+    while len(seeds) > 1:
+        count = np.bincount(nearest(votes, seeds), minlength=len(seeds))
+        least = np.maximum(LEAST_PART * len(votes), LEAST_BOX * _areas(seeds) / PLACES**2)
+        if (count >= least).all():
+            break
+        seeds = np.delete(seeds, int((count - least).argmin()), axis=0)
+    return seeds
+
+
+def _agreed(votes: FloatArray, quality: FloatArray) -> FloatArray:
+    """The boxes k4 that enough of the votes n4 agree on, those with the surest votes first.
+
+    Each is the median of those that agree with its surest vote; if there is none, that of all.
+    """
+    free = np.ones(len(votes), bool)
+    least = LEAST_PART * len(votes)
+    agreed = []
+    for n in np.argsort(-quality, kind="stable"):
+        if len(agreed) == MOST or free.sum() < least:
+            break
+        if free[n]:
+            agree = free & (overlaps(votes, votes[n]) >= AGREES)
+            if agree.sum() >= least:
+                agreed.append(np.median(votes[agree], axis=0))
+            agree[n] = True
+            free &= ~agree
+    return np.array(agreed or [np.median(votes, axis=0)], np.float32)
+
+
+def _distinct(boxes: FloatArray) -> FloatArray:
+    """The boxes k4 without those that overlap an earlier one by ``SAME``."""
+    kept = boxes[:1]
+    for box in boxes[1:]:
+        if overlaps(kept, box).max() < SAME:
+            kept = np.vstack([kept, box])
+    return kept
+
+
+def nearest(votes: FloatArray, seeds: FloatArray) -> NDArray[np.intp]:
+    """The number of the box of k4 that each vote of n4 overlaps most."""
+    best: NDArray[np.intp] = np.stack([overlaps(votes, seed) for seed in seeds]).argmax(0)
+    return best
+
+
+def overlaps(boxes: FloatArray, box: FloatArray) -> FloatArray:
+    """Intersection over union of boxes n4 and one box."""
+    lower, upper = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
+    both = np.prod(np.maximum(upper - lower, 0), axis=1)
+    union = _areas(boxes) + _areas(box[None]) - both
+    found: FloatArray = (both / np.maximum(union, 1e-6)).astype(np.float32)
+    return found
+
+
+def _areas(boxes: FloatArray) -> FloatArray:
+    found: FloatArray = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    return found

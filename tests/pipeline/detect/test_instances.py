@@ -1,0 +1,161 @@
+"""Telling the objects of a class apart: the grouping of votes, and a whole photo's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from remove_objects.pipeline.detect import instances
+from remove_objects.pipeline.detect.instances import PLACES, SIDE, divide, grouped
+from remove_objects.pipeline.types import FloatArray, Mask
+
+
+def votes_for(*parts: tuple[tuple[slice, slice], tuple[float, ...]]) -> tuple[FloatArray, Mask]:
+    """(4hw votes, hw mask): in each part all pixels vote for one box."""
+    boxes = np.zeros((4, 40, 40), np.float32)
+    inside = np.zeros((40, 40), bool)
+    for place, box in parts:
+        boxes[(slice(None), *place)] = np.array(box, np.float32)[:, None, None]
+        inside[place] = True
+    return boxes, inside
+
+
+LEFT = (slice(5, 35), slice(5, 18)), (10.0, 10.0, 36.0, 70.0)
+RIGHT = (slice(5, 35), slice(18, 30)), (36.0, 10.0, 60.0, 70.0)
+
+
+def test_two_who_touch_are_two() -> None:
+    boxes, inside = votes_for(LEFT, RIGHT)
+    labels = grouped(boxes, np.full(inside.shape, 0.5, np.float32), inside)
+    assert (labels > 0).tolist() == inside.tolist()
+    left, right = (set(np.unique(labels[place])) for place, _ in (LEFT, RIGHT))
+    assert len(left) == len(right) == 1
+    assert left != right
+
+
+def test_votes_that_waver_a_little_agree() -> None:
+    boxes, inside = votes_for(LEFT, RIGHT)
+    boxes += np.random.default_rng(0).normal(0, 2, boxes.shape).astype(np.float32)
+    labels = grouped(boxes, np.full(inside.shape, 0.5, np.float32), inside)
+    assert labels.max() == 2
+    assert (labels[LEFT[0]] == labels[20, 10]).mean() > 0.98
+
+
+def test_a_child_before_an_adult_has_the_same_middle_but_not_the_same_box() -> None:
+    adult = (slice(2, 38), slice(8, 30)), (16.0, 4.0, 60.0, 76.0)
+    child = (slice(13, 28), slice(14, 24)), (28.0, 26.0, 48.0, 56.0)
+    boxes, inside = votes_for(adult, child)
+    labels = grouped(boxes, np.full(inside.shape, 0.5, np.float32), inside)
+    assert len(np.unique(labels[child[0]])) == 1
+    assert labels[20, 18] != labels[4, 10]
+
+
+def test_a_few_stray_votes_are_nobody() -> None:
+    boxes, inside = votes_for(LEFT)
+    boxes[:, 20, 10:13] = np.array([0, 0, 8, 8], np.float32)[:, None]
+    labels = grouped(boxes, np.full(inside.shape, 0.5, np.float32), inside)
+    assert set(np.unique(labels)) == {0, 1}
+
+
+def test_no_pixel_no_object() -> None:
+    boxes, inside = votes_for(LEFT)
+    labels = grouped(boxes, np.ones(inside.shape, np.float32), np.zeros_like(inside))
+    assert not labels.any()
+
+
+class Colours:
+    """Votes for the box of the pixels of its own colour, as far as the view shows them."""
+
+    def __init__(self) -> None:
+        self.views: list[NDArray[np.uint8]] = []
+
+    def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+        self.views += list(views)
+        boxes = np.zeros((len(views), 4, SIDE // PLACES, SIDE // PLACES), np.float32)
+        for view, mask, box in zip(views, masks, boxes, strict=True):
+            hue = view.argmax(2)
+            for colour in range(3):
+                y, x = np.nonzero(mask & (hue == colour) & (view.max(2) > 150))
+                if len(y):
+                    corners = np.array([x.min(), y.min(), x.max() + 1, y.max() + 1], np.float32)
+                    box[:, (hue == colour)[1::PLACES, 1::PLACES]] = corners[:, None]
+        return boxes, np.ones(boxes[:, 0].shape, np.float32)
+
+
+def photo(height: int, width: int) -> tuple[NDArray[np.uint8], Mask]:
+    """Red beside green, and blue far from both, on a dark ground."""
+    rgb = np.full((height, width, 3), 40, np.uint8)
+    mask = np.zeros((height, width), bool)
+    h, w = height // 2, width // 10
+    for i, left in enumerate((w, 2 * w, 7 * w)):
+        rgb[h // 2 : h // 2 + h, left : left + w, i] = 250
+        mask[h // 2 : h // 2 + h, left : left + w] = True
+    return rgb, mask
+
+
+@pytest.mark.parametrize("size", [(120, 200), (900, 1500), (1600, 2400)])
+def test_every_object_of_a_photo(size: tuple[int, int]) -> None:
+    rgb, mask = photo(*size)
+    labels = divide(Colours(), rgb, mask)
+    assert labels.shape == size
+    assert ((labels > 0) == mask).all()
+    hue = rgb.argmax(2)
+    numbers = []
+    for colour in range(3):
+        own = labels[mask & (hue == colour)]
+        most = int(np.bincount(own).argmax())
+        assert (own == most).mean() > 0.95
+        numbers.append(most)
+    assert sorted(numbers) == [1, 2, 3]
+
+
+def test_sixteen_bits_are_seen_as_eight() -> None:
+    rgb, mask = photo(300, 500)
+    eight, sixteen = Colours(), Colours()
+    first = divide(eight, rgb, mask)
+    second = divide(sixteen, rgb.astype(np.uint16) * 257, mask)
+    assert (first == second).all()
+    assert all(
+        np.abs(a.astype(int) - b).max() <= 2
+        for a, b in zip(eight.views, sixteen.views, strict=True)
+    )
+
+
+def test_one_who_is_cut_in_two_is_one() -> None:
+    rgb, mask = photo(300, 500)
+    mask[140:150] = False  # a railing
+
+    class Whole(Colours):
+        def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+            boxes, quality = super().votes(views, views.max(3) > 150)
+            return boxes, quality
+
+    labels = divide(Whole(), rgb, mask)
+    assert labels.max() == 3
+    assert labels[100, 380] == labels[200, 380]
+
+
+def test_dust_needs_no_network() -> None:
+    rgb, mask = photo(300, 500)
+    few = np.zeros_like(mask)
+    few[10:12, 10:12] = few[200:203, 300:302] = True
+    network = Colours()
+    labels = divide(network, rgb, few)
+    assert network.views == []
+    assert sorted(np.unique(labels).tolist()) == [0, 1, 2]
+
+
+def test_an_empty_mask_has_no_objects() -> None:
+    rgb, mask = photo(120, 200)
+    assert not divide(Colours(), rgb, np.zeros_like(mask)).any()
+
+
+def test_a_part_at_the_photos_corner_is_seen_with_grey_around() -> None:
+    rgb = np.full((200, 200, 3), 40, np.uint8)
+    rgb[:60, :30, 0] = 250
+    mask = np.zeros((200, 200), bool)
+    mask[:60, :30] = True
+    network = Colours()
+    divide(network, rgb, mask)
+    assert (network.views[0][0, 0] == instances.GREY).all()

@@ -1,0 +1,153 @@
+"""Samples of the instance network: functions of their number, and true about who is who."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from remove_objects.train.data.instances import photos
+from remove_objects.train.data.instances.crowds import Crowds
+from remove_objects.train.data.instances.photos import Photos, divided, from_instances
+from remove_objects.train.data.instances.views import (
+    MOST,
+    UNKNOWN,
+    Labelled,
+    drawn_part,
+    to_sample,
+)
+from remove_objects.train.data.objects import cut_outs
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def crowds(labelled_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Crowds:
+    folder = tmp_path_factory.mktemp("store")
+    cut_outs.build(labelled_people, folder)
+    assert json.loads((folder / "cut_outs.json").read_text())
+    return Crowds(labelled_people, folder, SIZE)
+
+
+def two() -> Labelled:
+    """Red beside green, which touch, in a photo of 100 x 80 pixels."""
+    image = np.full((80, 100, 3), 90, np.uint8)
+    numbers = np.zeros((80, 100), np.uint8)
+    image[20:60, 30:50] = (250, 0, 0)
+    numbers[20:60, 30:50] = 1
+    image[20:60, 50:65] = (0, 250, 0)
+    numbers[20:60, 50:65] = 2
+    boxes = np.array([[30, 20, 50, 60], [50, 20, 65, 60]], np.float32)
+    return Labelled(image, numbers > 0, numbers, boxes)
+
+
+def test_a_sample_is_a_function_of_its_number(crowds: Crowds) -> None:
+    first, again = crowds[3], crowds[3]
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, crowds[4], strict=True))
+
+
+def test_groups_have_several_people_who_touch(crowds: Crowds) -> None:
+    counts = []
+    for n in range(24):
+        picture, mask, numbers, boxes = crowds[n]
+        assert picture.shape == (3, SIZE, SIZE)
+        assert mask.shape == (1, SIZE, SIZE)
+        assert numbers.shape == (1, SIZE // 2, SIZE // 2)
+        assert boxes.shape == (MOST, 4)
+        found = [int(v) for v in numbers.unique() if v not in (0, UNKNOWN)]
+        counts.append(len(found))
+        for number in found:
+            y, x = np.nonzero(numbers[0].numpy() == number)
+            left, top, right, bottom = boxes[number - 1].tolist()
+            # Each pixel lies in its object's box.
+            assert left - 2 <= 2 * x.min()
+            assert 2 * x.max() <= right + 2
+            assert top - 2 <= 2 * y.min()
+            assert 2 * y.max() <= bottom + 2
+    assert max(counts) >= 3
+    assert min(counts) >= 1
+
+
+def test_numbers_and_boxes_go_where_the_picture_goes() -> None:
+    labelled = two()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        part = drawn_part(labelled, rng, 60)
+        assert part is not None
+        picture, _, numbers, boxes = to_sample(labelled, part, SIZE, rng)
+        red, green = picture[0, ::2, ::2].float(), picture[1, ::2, ::2].float()
+        first, second = numbers[0] == 1, numbers[0] == 2
+        assert (red > green)[first].float().mean() > 0.8
+        assert (green > red)[second].float().mean() > 0.8
+        y, x = np.nonzero((numbers[0] == 1).numpy())
+        assert boxes[0].tolist() == pytest.approx(
+            [2 * x.min(), 2 * y.min(), 2 * x.max() + 2, 2 * y.max() + 2], abs=3
+        )
+
+
+def test_two_boxes_divide_an_area_but_for_where_they_overlap() -> None:
+    mask = np.zeros((50, 60), bool)
+    mask[10:40, 10:50] = True
+    boxes = np.array([[10, 10, 34, 40, 0.9, 15], [28, 10, 50, 40, 0.8, 15]], np.float32)
+    found = divided(np.zeros((50, 60, 3), np.uint8), mask, boxes)
+    assert (found.numbers[20, 12], found.numbers[20, 45]) == (1, 2)
+    assert found.numbers[20, 30] == UNKNOWN
+    assert found.numbers[5, 5] == 0
+
+
+def test_a_box_of_another_thing_divides_nothing() -> None:
+    mask = np.zeros((50, 60), bool)
+    mask[10:40, 10:20] = True
+    boxes = np.array([[10, 10, 20, 40, 0.9, 15], [25, 5, 55, 45, 0.9, 15]], np.float32)
+    assert len(divided(np.zeros((50, 60, 3), np.uint8), mask, boxes).boxes) == 1
+
+
+def write_photo(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    labelled = two()
+    values = np.where(labelled.mask, 15000 + labelled.numbers.astype(np.uint16), 0)
+    values = values.astype(np.uint16)
+    values[70:, :30] = 15000 + photos.CROWD
+    values[:15, 70:] = 7001
+    path = folder / f"{name}_image.png"
+    cv2.imwrite(str(path), labelled.image[..., ::-1])
+    cv2.imwrite(str(folder / f"{name}_instances.png"), values)
+    return path
+
+
+def test_labelled_photos_give_one_class_at_a_time(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / photos.FOLDER / "own", "a")
+    seen = set()
+    for seed in range(30):
+        found = from_instances(path, np.random.default_rng(seed))
+        assert found is not None
+        seen.add(len(found.boxes))
+        if len(found.boxes) == 2:
+            assert (found.numbers[75, 5], found.numbers[5, 90]) == (UNKNOWN, 0)
+            assert found.boxes.tolist() == two().boxes.tolist()
+    assert seen == {1, 2}
+
+
+def test_held_out_photos_are_others(tmp_path: Path) -> None:
+    for n in range(photos.HELD_OUT + 1):
+        write_photo(tmp_path / photos.FOLDER / "own", f"{n}")
+    training, held_out = (Photos(tmp_path, {}, SIZE, held_out=h) for h in (False, True))
+    assert not set(training.labelled) & set(held_out.labelled)
+    assert len(held_out.labelled) == 2
+    assert all((a == b).all() for a, b in zip(training[1], training[1], strict=True))
+
+
+def test_a_photo_without_its_label_is_named(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / photos.FOLDER / "own", "a")
+    path.with_name("a_instances.png").unlink()
+    with pytest.raises(OSError, match=r"a_instances\.png"):
+        from_instances(path, np.random.default_rng(0))
+
+
+def test_without_photos_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="instances"):
+        Photos(tmp_path, {}, SIZE)

@@ -1,0 +1,1 @@
+"""Samples of the network that tells the objects of one class apart."""

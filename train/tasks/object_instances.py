@@ -1,0 +1,336 @@
+"""Training of the instance network: its data, losses, and held-out metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from ...models.object_instances import ObjectInstances, ObjectInstancesConfig
+from ...models.segmenter import CompactSegmenter
+from ...models.shipped import load_shipped
+from ...pipeline.detect.instances import grouped
+from ...pipeline.types import FloatArray
+from ..data.instances import photos
+from ..data.instances.crowds import Crowds
+from ..data.instances.photos import BOXED, Photos
+from ..data.instances.views import UNKNOWN
+from ..data.mixture import Mixture
+from ..data.objects import boxes, cut_outs, scenes
+from ..data.pictures import Stream, batches
+from ..detection_teacher import DetectionTeacher
+from ..recipe import Preset, Recipe
+from ..request import Request
+from .base import Losses, NetworkTask, warm_up_and_decay
+from .companions import encoder_input, frozen_encoder
+
+#: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
+BATCH, SIZE, STEPS, LEARNING_RATE = 16, 192, 12_000, 2e-3
+#: Decay of the moving average, AdamW's weight decay, and largest gradient norm.
+AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.01, 2.0
+#: Share of the run in which the learning rate rises, and from which on it falls to a fiftieth.
+WARMUP, DECAY_FROM = 0.02, 0.3
+#: How often each kind of samples is drawn.
+SHARES = {"made": 0.5, "photos": 0.5}
+#: Weight of the distance between the sides, in views, and of the votes' quality.
+SIDES, QUALITY = 1.0, 0.3
+#: An object is matched by a found one from this overlap (IoU) on.
+MATCHED = 0.6
+#: Held-out samples that the sample sheet shows.
+SHOWN = 24
+
+
+class ObjectInstancesTask(NetworkTask):
+    """Overlap of each pixel's box with its object's, on made groups and labelled photos.
+
+    Args:
+        network: trained; its config names the compact segmenter.
+        data: data folder.
+        store: folder for the cut-outs and the teacher's boxes.
+        teacher: folder of the teacher's files; None if the store holds all boxes.
+        batch: samples per batch and process.
+        size: side of a sample in pixels, a multiple of 16.
+        learning_rate: at its highest.
+        seed: of the samples.
+        held_out: samples of each kind that are never trained on.
+        workers: processes that make samples.
+    """
+
+    preprocessing: ClassVar[str] = (
+        "a part of the photo around objects of a class: RGB / 127.5 - 1, and their mask as 1 and 0"
+    )
+
+    def __init__(
+        self,
+        network: ObjectInstances,
+        data: Path,
+        store: Path,
+        teacher: Path | None,
+        *,
+        batch: int,
+        size: int,
+        learning_rate: float,
+        seed: int,
+        held_out: int,
+        workers: int = 0,
+    ) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder = frozen_encoder()
+        self.data, self.store, self.teacher, self.seed = data, store, teacher, seed
+        self.batch, self.size, self.learning_rate = batch, size, learning_rate
+        self.held_out, self.workers = held_out, workers
+        self.modules = {"network": self.network}
+        self.optimizers = {
+            "network": torch.optim.AdamW(
+                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
+            )
+        }
+        self.clip = {"network": CLIP}
+        self.device = torch.device("cpu")
+        self.autocast: Any = nullcontext
+        self._samples: Mixture | None = None
+        self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
+
+    @classmethod
+    def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
+        """See ``NetworkTask``. The segmenter is the one that ships."""
+        data = request.data_folder
+        _, digest = load_shipped("compact-segmenter", CompactSegmenter)
+        task = cls(
+            ObjectInstances(ObjectInstancesConfig(encoder=digest)),
+            data,
+            request.folder / "store",
+            request.teacher,
+            batch=request.batch or BATCH,
+            size=request.size or SIZE,
+            learning_rate=request.learning_rate or LEARNING_RATE,
+            seed=request.seed,
+            held_out=request.held_out,
+            workers=request.workers,
+        )
+        pictures = len(task._boxed()) + len(photos.labelled_photos(data))
+        for source in cut_out_folders():
+            pictures += len(cut_outs.photos_of(data, source))
+        for folder in scenes.FOLDERS:
+            pictures += len(scenes.photos_of(data, folder))
+        if not pictures:
+            raise FileNotFoundError(f"{data}: none of {', '.join(folders())} found below it")
+        steps = STEPS if request.steps is None else request.steps
+        return task, Recipe(
+            folders=folders(),
+            pictures=pictures,
+            steps=steps,
+            batch=request.pictures_per_step(task.batch),
+            options=f" --steps {steps} --batch {task.batch} --size {task.size}"
+            f" --learning-rate {task.learning_rate} --held-out {task.held_out}",
+            average=AVERAGE,
+            facts={"encoder": f"compact-segmenter {digest[:8]}"},
+        )
+
+    def _boxed(self) -> list[Path]:
+        """The photos that a teacher's boxes divide."""
+        return [p for folder in BOXED for p in boxes.photos_of(self.data, f"{folder}/images")]
+
+    def prepare(self, fabric: Fabric) -> None:
+        """Move the encoder to the device, cut out the objects, and detect with the teacher."""
+        self.device, self.autocast = fabric.device, fabric.autocast
+        self.encoder.to(fabric.device)
+        path, files = self.store / "boxes.json", self._boxed()
+        if fabric.is_global_zero:
+            cut_outs.build(self.data, self.store)
+            teacher = None if self.teacher is None else DetectionTeacher(self.teacher)
+            boxes.build(path, self.data, files, teacher)
+        fabric.barrier()
+        found = boxes.build(path, self.data, files, None)
+        self._samples = Mixture(self._sources(found, 0), SHARES, seed=self.seed)
+        self._held_out = {
+            name: [source[n] for n in range(self.held_out)]
+            for name, source in self._sources(found, 1, held_out=True).items()
+        }
+
+    def _sources(
+        self, found: dict[Path, boxes.Boxes], kind: int, *, held_out: bool = False
+    ) -> dict[str, Dataset[tuple[Tensor, ...]]]:
+        """The samples of one kind: no two kinds have a seed in common."""
+        seed = 2 * self.seed + kind
+        sources: dict[str, Dataset[tuple[Tensor, ...]]] = {
+            "made": Crowds(self.data, self.store, self.size, held_out=held_out, seed=seed)
+        }
+        with suppress(FileNotFoundError):  # made groups alone teach a network too
+            sources["photos"] = Photos(self.data, found, self.size, held_out=held_out, seed=seed)
+        return sources
+
+    def batches(
+        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """(pictures N3HW, masks N1HW, numbers N1hw, all uint8; boxes NK4 float32).
+
+        See ``train.engine.Task``.
+        """
+        assert self._samples is not None, "prepare() makes the samples"
+        stream = Stream(self.batch, accumulate, rank, world)
+        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
+
+    def set_progress(self, share: float) -> None:
+        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
+        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
+        for group in self.optimizers["network"].param_groups:
+            group["lr"] = self.learning_rate * factor
+
+    def losses(self, batch: tuple[Tensor, ...]) -> Losses:
+        """``overlap``, ``sides``: of the votes with the objects' boxes; ``quality``: of that known.
+
+        Every object counts by the root of its pixels.
+        """
+        pictures, mask, numbers, true = batch
+        votes, quality = self._votes(self.modules["network"], pictures, mask.float() / 255)
+        index = numbers[:, 0].long()
+        known = (index > 0) & (index < UNKNOWN)
+        sample, y, x = known.nonzero(as_tuple=True)
+        objects = index[sample, y, x] - 1
+        voted, wanted = votes[sample, :, y, x], true[sample, objects]
+        key = sample * UNKNOWN + objects
+        weight = torch.bincount(key, minlength=len(pictures) * UNKNOWN)[key].rsqrt()
+        weight = weight / weight.sum().clamp(min=1e-6)
+        overlap, generalised = overlaps(voted, wanted)
+        sides = (voted - wanted).abs().mean(1) / self.size
+        entropy = F.binary_cross_entropy_with_logits(
+            quality[sample, 0, y, x], overlap.detach(), reduction="none"
+        )
+        return {
+            "network": {
+                "overlap": ((1 - generalised) * weight).sum(),
+                "sides": SIDES * (sides * weight).sum(),
+                "quality": QUALITY * (entropy * weight).sum(),
+            }
+        }
+
+    def _votes(self, network: nn.Module, pictures: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(N4hw boxes, N1hw logits), float32, of pictures N3HW uint8 and masks N1HW in {0, 1}."""
+        image = encoder_input(pictures)
+        with self.autocast():
+            with torch.no_grad():
+                features = self.encoder.levels(image)
+            votes, quality = network(image, mask, *features)
+        return votes.float(), quality.float()
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        """Group held-out samples.
+
+        Returns:
+            ``val_KIND``: the share of the objects that a found one matches (IoU of ``MATCHED``),
+            for each kind of samples; ``val_KIND_overlap``: mean IoU of the pixels' boxes;
+            ``val_mean``: mean of the shares.
+        """
+        metrics, shares = {}, []
+        for kind, samples in self._held_out.items():
+            matched = count = 0
+            overlap = []
+            for sample, (votes, labels) in zip(
+                samples, self._grouped(network, samples), strict=True
+            ):
+                numbers = sample[2][0].numpy()
+                known = (numbers > 0) & (numbers < UNKNOWN)
+                true = sample[3][torch.from_numpy(numbers[known].astype(np.int64) - 1)]
+                if known.any():
+                    overlap.append(float(overlaps(votes[:, known].T, true)[0].mean()))
+                hits, objects = matches(numbers, labels)
+                matched, count = matched + hits, count + objects
+            shares.append(matched / max(1, count))
+            metrics[f"val_{kind}"] = shares[-1]
+            metrics[f"val_{kind}_overlap"] = float(np.mean(overlap)) if overlap else 0.0
+        return metrics | {"val_mean": float(np.mean(shares)) if shares else 0.0}
+
+    def _grouped(
+        self, network: nn.Module, samples: list[tuple[Tensor, ...]]
+    ) -> Iterator[tuple[Tensor, NDArray[np.int32]]]:
+        """(4hw votes, hw numbers of the found objects) of each sample."""
+        for start in range(0, len(samples), self.batch):
+            part = samples[start : start + self.batch]
+            pictures, mask = (torch.stack([s[i] for s in part]).to(self.device) for i in (0, 1))
+            votes, quality = self._votes(network, pictures, mask.float() / 255)
+            for sample, vote, sure in zip(part, votes.cpu(), quality.cpu(), strict=True):
+                inside = sample[2][0].numpy() > 0
+                yield vote, grouped(vote.numpy(), sure[0].sigmoid().numpy(), inside)
+
+    def samples(self, network: nn.Module) -> NDArray[np.uint8]:
+        """Held-out pictures, and beside them the found and the true objects in colours."""
+        each = SHOWN // max(1, len(self._held_out))
+        shown = [sample for samples in self._held_out.values() for sample in samples[:each]]
+        rows = []
+        for sample, (_, labels) in zip(shown, self._grouped(network, shown), strict=True):
+            image = sample[0].permute(1, 2, 0).numpy()
+            numbers = sample[2][0].numpy().astype(np.int32)
+            rows.append(np.hstack([image, _coloured(image, labels), _coloured(image, numbers)]))
+        columns = 3
+        rows += [np.zeros_like(rows[0])] * (-len(rows) % columns)
+        return np.vstack([np.hstack(rows[i : i + columns]) for i in range(0, len(rows), columns)])
+
+
+def cut_out_folders() -> tuple[str, ...]:
+    """The label folders that objects are cut out of."""
+    return tuple(cut_outs.SOURCES)
+
+
+def folders() -> tuple[str, ...]:
+    """All folders below the data folder that samples are made of."""
+    return tuple(dict.fromkeys((*cut_out_folders(), *scenes.FOLDERS, *BOXED, photos.FOLDER)))
+
+
+def overlaps(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """(IoU, generalised IoU) of n4 boxes and n4 others (Rezatofighi et al. 2019, algorithm 1)."""
+    first, last = found[:, :2], found[:, 2:]
+    true_first, true_last = true[:, :2], true[:, 2:]
+    both = (torch.minimum(last, true_last) - torch.maximum(first, true_first)).clamp(min=0).prod(1)
+    union = (last - first).prod(1) + (true_last - true_first).prod(1) - both
+    hull = (torch.maximum(last, true_last) - torch.minimum(first, true_first)).prod(1)
+    hull = hull.clamp(min=1e-6)
+    overlap = both / union.clamp(min=1e-6)
+    return overlap, overlap - (hull - union) / hull
+
+
+def matches(true: NDArray[Any], found: NDArray[Any], void: int = UNKNOWN) -> tuple[int, int]:
+    """How many objects are matched one to one by found ones.
+
+    Args:
+        true: hw, numbers of the objects, 0 = none, ``void`` = unknown.
+        found: hw, numbers of the found ones, 0 = none.
+        void: see ``true``.
+
+    Returns:
+        (objects that a found one overlaps by ``MATCHED``, objects).
+    """
+    known = true != void
+    numbers = [int(n) for n in np.unique(true[known]) if n]
+    matched = 0
+    for number in numbers:
+        here = true == number
+        best = np.bincount(found[here]).argmax() if here.any() else 0
+        other = (found == best) & known
+        # Above one half, no found object overlaps two.
+        enough = (here & other).sum() >= MATCHED * (here | other).sum()
+        matched += int(best > 0 and enough)
+    return matched, len(numbers)
+
+
+def _coloured(image: NDArray[np.uint8], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """A picture HWC with each object in its own colour; labels hw."""
+    large = cv2.resize(
+        labels.astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_NEAREST
+    ).astype(int)
+    hues = (np.arange(256) * 67 % 180).astype(np.uint8)
+    hsv = np.stack([hues, np.full(256, 230, np.uint8), np.full(256, 255, np.uint8)], axis=1)
+    palette = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0].astype(np.float32)
+    opacity = np.where(large > 0, 0.6, 0.0)[..., None]
+    shown: FloatArray = image + opacity * (palette[large % 256] - image)
+    return shown.astype(np.uint8)

@@ -80,6 +80,8 @@ def test_numbers_and_boxes_go_where_the_picture_goes() -> None:
         assert part is not None
         picture, _, numbers, boxes = to_sample(labelled, part, SIZE, rng)
         red, green = picture[0, ::2, ::2].float(), picture[1, ::2, ::2].float()
+        if (red == green).all():  # now and then a sample is grey
+            continue
         first, second = numbers[0] == 1, numbers[0] == 2
         assert (red > green)[first].float().mean() > 0.8
         assert (green > red)[second].float().mean() > 0.8

@@ -27,6 +27,7 @@ from .config import (
     ROUTES,
     SEGMENTERS,
     Settings,
+    parse_keep,
 )
 from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
@@ -192,6 +193,28 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         metavar="KIND,…|none",
         help=f"what goes along with a removed object (default {','.join(ALONG)}); none: the object "
         "alone",
+    )
+    group.add_argument(
+        "--keep",
+        type=_keep,
+        default="none",
+        metavar="main|faces|largest[:N]|none",
+        help="who stays of the objects that are found: main, the people whom the photo is of; "
+        "faces, who looks at the camera; the N largest; none (default)",
+    )
+    group.add_argument(
+        "--min-size",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="keep objects that take less than this share of the photo, such as 0.01 (default 0)",
+    )
+    group.add_argument(
+        "--max-size",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="keep objects that take more than this share of the photo (default 1)",
     )
 
 
@@ -457,6 +480,9 @@ def _settings(args: argparse.Namespace) -> Settings:
         threshold=args.threshold,
         dilate=args.dilate,
         along=args.along,
+        keep=args.keep,
+        min_size=args.min_size,
+        max_size=args.max_size,
         route=args.route,
         detail=args.detail,
         device=args.device,
@@ -607,6 +633,14 @@ def _dilate(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'auto' or a number of pixels, got '{text}'") from None
+
+
+def _keep(text: str) -> str:
+    try:
+        parse_keep(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def along(text: str) -> tuple[str, ...]:

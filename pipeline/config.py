@@ -18,6 +18,7 @@ RAW_OUTPUTS = ("tiff", "jpeg")
 COMPARISONS = ("navier-stokes", "telea")
 METADATA = ("known", "all")
 ALONG = ("shadow", "reflection", "carried")
+KEEP = ("none", "main", "faces", "largest")
 
 #: The most pixels of a photo, and the most that ``--max-pixels`` allows: OpenCV decodes no more
 #: than 2^30.
@@ -39,6 +40,10 @@ class Settings:
             segmented mask, or along its edge where that was refined, and to its object's edge of
             a given one.
         along: what goes along with a removed object, of ``ALONG``; empty = nothing.
+        keep: who stays of the objects that were found: ``none``, ``main`` (the people whom the
+            photo is of), ``faces`` (who looks at the camera), or ``largest:N``.
+        min_size: objects below this share of the photo stay, in [0, 1].
+        max_size: objects above this share of the photo stay, in [0, 1].
         route: the inpainter; ``auto`` chooses one for each hole.
         detail: ``texture`` fills holes with the photo's own texture, ``none`` with the networks'
             enlarged prediction.
@@ -60,6 +65,9 @@ class Settings:
     threshold: float = 0.5
     dilate: int | None = None
     along: tuple[str, ...] = ALONG
+    keep: str = "none"
+    min_size: float = 0.0
+    max_size: float = 1.0
     route: str = "auto"
     detail: str = "texture"
     device: str = "auto"
@@ -89,6 +97,12 @@ class Settings:
             )
         _refuse_unknown("compare", self.compare, COMPARISONS)
         _refuse_unknown("along (--with)", self.along, ALONG)
+        parse_keep(self.keep)
+        if not 0 <= self.min_size < self.max_size <= 1:
+            raise UsageError(
+                "--min-size and --max-size are shares of the photo, 0 to 1, the first below the "
+                f"second; got {self.min_size} and {self.max_size}"
+            )
         if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
             raise UsageError(f"threshold must lie between 0 and 1; got {self.threshold}")
         if self.lossless and self.raw_output == "jpeg":
@@ -100,6 +114,27 @@ class Settings:
                 "dilate must be 'auto' (None in Python) or 0 to 2000 whole pixels; "
                 f"got {self.dilate!r}"
             )
+
+
+def parse_keep(text: str) -> tuple[str, int]:
+    """Read who stays.
+
+    Returns:
+        (one of ``KEEP``; the number of ``largest``, else 0).
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    rule, _, number = text.partition(":")
+    if rule == "largest" and ((number.isascii() and number.isdigit()) or text == "largest"):
+        count = int(number or 1)
+        if count:
+            return rule, count
+    elif rule in KEEP and text == rule and rule != "largest":
+        return rule, 0
+    raise UsageError(
+        f"keep must be {', '.join(KEEP)} or largest:N, N a whole number from 1 on; got '{text}'"
+    )
 
 
 def _refuse_unknown(name: str, given: Any, legal: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from .detect.companions import ships
 from .detect.detector import ObjectDetectorAdapter
 from .detect.effects import ObjectEffectsAdapter
 from .detect.faces import FaceDetector
+from .detect.instances import ObjectInstancesAdapter
 from .detect.refine import ObjectRefinerAdapter
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
@@ -71,6 +72,8 @@ class Networks:
         self._detects: bool | None = None if detect else False
         self._effects: ObjectEffectsAdapter | None = None
         self._has_effects: bool | None = None
+        self._instances: ObjectInstancesAdapter | None = None
+        self._has_instances: bool | None = None
         self._faces: FaceDetector | None = None
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
@@ -168,6 +171,22 @@ class Networks:
         with self._lock:
             self._effects, self._has_effects = adapter, True
 
+    @property
+    def instances(self) -> ObjectInstancesAdapter | None:
+        """The network that tells objects apart; ``None`` if its weight does not ship."""
+        segmenter = self.segmenter
+        with self._lock:
+            if self._has_instances is None:
+                self._has_instances = ships("object-instances")
+            if self._has_instances and self._instances is None:
+                self._instances = ObjectInstancesAdapter(self._compact_of(segmenter))
+            return self._instances
+
+    def use_instances(self, adapter: ObjectInstancesAdapter) -> None:
+        """Tell objects apart by another weight than the shipped one, for measurements."""
+        with self._lock:
+            self._instances, self._has_instances = adapter, True
+
     def _compact_of(self, segmenter: segmenters.Segmenter) -> segmenters.CompactSegmenterAdapter:
         """The segmenter if it is compact, else the one beside it. The caller holds the lock."""
         if isinstance(segmenter, segmenters.CompactSegmenterAdapter):
@@ -218,6 +237,8 @@ class Networks:
             used["object-detector"] = self._detector.sha256
         if self._effects is not None:
             used["object-effects"] = self._effects.sha256
+        if self._instances is not None:
+            used["object-instances"] = self._instances.sha256
         return {**used, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

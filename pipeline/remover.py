@@ -18,6 +18,7 @@ from .quality import verdict
 from .removal.along import Along, Whole, alone
 from .removal.completeness import Completeness, Seen
 from .removal.filling import Filled, PhotoFiller, error_inside
+from .removal.objects import FAINT
 from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
@@ -151,7 +152,8 @@ class ObjectRemover:
         """What is removed from a photo, by objects that are whole and what goes along with them."""
         outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
         first = select(rgb, removal, self.networks, outside, unread)
-        completeness = Completeness(rgb, removal, self.networks, unread, first.seen)
+        kept = first.kept(FAINT)
+        completeness = Completeness(rgb, removal, self.networks, unread, first.seen, kept)
         along = Along(rgb, removal, self.networks)
         if not first.holes or first.share > FAIL_HOLE_SHARE:
             return _Selected(alone(first), completeness, along, False)
@@ -175,6 +177,10 @@ class ObjectRemover:
             hole_share=selection.share,
             warnings=photo.warnings,
         )
+        if selection.objects is not None:
+            unfilled = replace(unfilled, objects=selection.objects.found)
+            if selection.objects.note and selection.holes:
+                unfilled = replace(unfilled, warnings=(*photo.warnings, selection.objects.note))
         if selection.share > FAIL_HOLE_SHARE:
             status, reason = verdict.judge(selection.share, None, ())
             return replace(unfilled, status=status, reason=reason, error=reason)
@@ -183,7 +189,9 @@ class ObjectRemover:
         with stages("faces", FACES):
             faces = self._faces(photo.rgb, removal, selection.holes)
         unread = None if picture is None else picture.unread
-        photo_filler = PhotoFiller(photo.rgb, removal, self.networks, faces, unread)
+        photo_filler = PhotoFiller(
+            photo.rgb, removal, self.networks, faces, _either(unread, selection.kept())
+        )
         if removal.dry_run:
             routings = photo_filler.routed(selection)
             holes = tuple(
@@ -259,6 +267,26 @@ class _Selected(NamedTuple):
     widened: bool
 
 
+def _with_doubt(selection: Selection, status: Status, reason: str) -> tuple[Status, str]:
+    """The verdict, which is ``review`` if somebody is kept who may be meant to go."""
+    if selection.objects is None or not selection.objects.doubtful:
+        return status, reason
+    size = selection.hole_mask.shape
+    who = [
+        f"{one.category} {one.number} {verdict.where(one.box, (size[0], size[1]))}"
+        for one in selection.objects.doubtful
+    ]
+    doubt = f"may be a bystander, and is kept: {', '.join(who)}"
+    return Status.REVIEW, doubt if status is Status.OK else f"{reason}; {doubt}"
+
+
+def _either(one: Mask | None, other: Mask | None) -> Mask | None:
+    """The pixels of one mask or another; None is an empty one."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
+
+
 def _places(left: Iterable[Left], picture: Picture | None = None) -> tuple[Leftover, ...]:
     """What is left, of the photo or of the box of ``picture``, as places of the photo."""
     y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
@@ -291,6 +319,7 @@ def _judged(
     status, reason = verdict.judge(
         selection.share, seen.residue, measured, left_outside, places, (size[0], size[1])
     )
+    status, reason = _with_doubt(selection, status, reason)
     return replace(
         unfilled,
         status=status,

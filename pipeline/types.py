@@ -338,6 +338,32 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundObject:
+    """One object of the requested classes; a row of the report's ``objects``.
+
+    Attributes:
+        number: from 1 on, the largest object first; the same in every run with the same classes,
+            segmenter and threshold.
+        category: name of its class.
+        box: its bounding box in pixels of the photo.
+        share: its pixels' share of the photo, before dilation.
+        confidence: mean probability of its class over its pixels, in [0, 1].
+        removed: whether it is removed; if not, it is kept.
+        why: why, in words.
+        doubtful: whether it is kept only because nobody can be sure.
+    """
+
+    number: int
+    category: str
+    box: Box
+    share: float
+    confidence: float
+    removed: bool = True
+    why: str = ""
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fidelity:
     """Changes outside the holes.
 
@@ -361,6 +387,8 @@ class Outcome:
         mask: HW bool, True = removed; None if the photo could not be read.
         layers: HW uint8, a ``Layer`` for each pixel: why it is removed; None as ``mask``.
         classes: share of the photo by detected class, before dilation.
+        objects: the single objects of the requested classes, removed ones and kept ones, the
+            largest first; none for a given mask.
         hole_share: share of the photo that is removed.
         fidelity: changes outside the holes; None if no photo was written.
         residue: share of the holes that the compact segmenter, run on the result, still assigns to
@@ -385,6 +413,7 @@ class Outcome:
     mask: Mask | None = None
     layers: NDArray[np.uint8] | None = None
     classes: dict[str, float] = field(default_factory=dict)
+    objects: tuple[FoundObject, ...] = ()
     hole_share: float = 0.0
     fidelity: Fidelity | None = None
     residue: float | None = None

@@ -284,7 +284,7 @@ def _agreed(votes: FloatArray, quality: FloatArray) -> FloatArray:
     """
     free = np.ones(len(votes), bool)
     least = LEAST_PART * len(votes)
-    agreed = []
+    agreed: list[FloatArray] = []
     for n in np.argsort(-quality, kind="stable"):
         if len(agreed) == MOST or free.sum() < least:
             break

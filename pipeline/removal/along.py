@@ -94,6 +94,7 @@ class Along:
             completeness: has looked at the photo around them.
             outside: HW bool, pixels that are no picture; None if there are none.
         """
+        kept = objects.kept()
         mounts = self._ridden(objects, completeness)
         layers = alone(objects).layers
         if mounts is not None:
@@ -103,8 +104,9 @@ class Along:
         if found:
             stays = stays | _others(completeness.things(), objects.hole_mask)
         doubtful = _add(self._decided(found, objects, completeness), layers, stays, objects)
-        if outside is not None:
-            layers[outside] = Layer.NONE
+        for untouched in (outside, kept):
+            if untouched is not None:
+                layers[untouched] = Layer.NONE
         hole_mask = layers != Layer.NONE
         if np.array_equal(hole_mask, objects.hole_mask):
             return Whole(objects, objects, layers, doubtful)

@@ -49,6 +49,7 @@ class Completeness:
         networks: has the segmenter that looks.
         unread: HW bool, pixels that say nothing of an object; None if there are none.
         seen: 21hw, what the networks' segmenter saw of the photo already; None if it did not look.
+        kept: HW bool, objects of the removed classes that stay; None if all of them go.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Completeness:
         networks: Networks,
         unread: Mask | None = None,
         seen: FloatArray | None = None,
+        kept: Mask | None = None,
     ) -> None:
         self._rgb, self._removal, self._networks, self._unread = rgb, removal, networks, unread
+        self._kept = kept
         self._views: dict[Box, View] = {}
         if seen is not None and networks.onlooker is networks.segmenter:
             whole = Box.full(rgb.shape)
@@ -157,15 +160,22 @@ class Completeness:
             gone: HW bool, everything that is removed; what lies beside an object counts if it
                 stays.
         """
+        void = self._unread
+        if self._kept is not None:
+            void = self._kept if void is None else void | self._kept
         each = [
-            leftovers.colours_left(self._rgb, selection.hole_mask, hole, self._unread, gone)
+            leftovers.colours_left(self._rgb, selection.hole_mask, hole, void, gone)
             for hole in selection.holes
         ]
         return max(each, key=lambda one: one[0])
 
     def things(self, but: Sequence[str] = ()) -> Mask:
-        """HW bool: things of any class that the photo shows, but for some. Kept by nobody."""
-        return leftovers.that_stays(self.whole(), but)
+        """HW bool: things of any class that the photo shows, but for some, and who is kept.
+
+        The caller may change it.
+        """
+        things = leftovers.that_stays(self.whole(), but)
+        return things if self._kept is None else things | self._kept
 
     def widened(
         self, selection: Selection, found: Sequence[Left], outside: Mask | None
@@ -208,9 +218,9 @@ class Completeness:
         return not selection.hole_mask[around.slices].any()
 
     def _stays(self, classes: tuple[str, ...]) -> Mask:
-        """HW bool: things of other classes, which stay."""
+        """HW bool: things of other classes, and kept objects, which stay."""
         if classes not in self._staying:
-            self._staying[classes] = leftovers.that_stays(self.whole(), classes)
+            self._staying[classes] = self.things(classes)
         return self._staying[classes]
 
     def whole(self) -> View:

@@ -69,6 +69,9 @@ class Picture:
             hole_mask=self._mask(inner.hole_mask, removal),
             holes=[self._in_photo(hole) for hole in inner.holes],
             classes=self._shares(inner.classes),
+            objects=None
+            if inner.objects is None
+            else inner.objects.shifted(self.box, self.whole.size),
         )
 
     def outcome(self, inner: Outcome, removal: Removal) -> Outcome:
@@ -85,6 +88,14 @@ class Picture:
                 for method, result in inner.compared.items()
             },
             classes=self._shares(inner.classes),
+            objects=tuple(
+                replace(
+                    one,
+                    box=one.box.shifted(self.box.y, self.box.x),
+                    share=one.share * self._share,
+                )
+                for one in inner.objects
+            ),
             hole_share=float(mask.mean()),
             holes=tuple(self._in_photo(hole) for hole in inner.holes),
         )

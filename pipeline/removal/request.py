@@ -25,6 +25,9 @@ class Removal:
             of a segmented mask, or along its edge where that was refined (``detect.refine``), and
             to its object's edge (``detect.edge``) of a given one.
         along: what goes along with the removed objects, of ``config.ALONG``.
+        keep: who stays of the objects that are found, see ``config.Settings``.
+        min_size: objects below this share of the photo stay.
+        max_size: objects above this share of the photo stay.
         route: ``auto``, or the route of every hole.
         probe: whether each hole is probed on known pixels of the same photo.
         compare: classical methods that fill the same holes for comparison.
@@ -37,6 +40,9 @@ class Removal:
     threshold: float
     dilate: int | None
     along: tuple[str, ...]
+    keep: str
+    min_size: float
+    max_size: float
     route: str
     probe: bool
     compare: tuple[str, ...]
@@ -59,6 +65,9 @@ class Removal:
             threshold=settings.threshold,
             dilate=settings.dilate,
             along=settings.along,
+            keep=settings.keep,
+            min_size=settings.min_size,
+            max_size=settings.max_size,
             route=settings.route,
             probe=settings.probe,
             compare=settings.compare,

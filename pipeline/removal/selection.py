@@ -14,6 +14,8 @@ from ..detect.edge import widen_to_edge
 from ..detect.prefilter import LEAST_PEAK, peak_probability
 from ..detect.refine import refined_holes
 from ..types import FloatArray, Hole, Mask, Pixels
+from .keep import decided
+from .objects import SAFE, Objects, find_objects
 from .request import Removal
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Selection:
         classes: share of the photo by class, before dilation; empty for a given mask.
         why_empty: why there are no holes, in words; empty if there are some.
         seen: 21hw, what the segmenter's first pass saw of the whole photo; None if it did not run.
+        objects: the single objects, removed and kept ones; None for a given mask.
     """
 
     hole_mask: Mask
@@ -37,6 +40,11 @@ class Selection:
     classes: dict[str, float] = field(default_factory=dict)
     why_empty: str = ""
     seen: FloatArray | None = None
+    objects: Objects | None = None
+
+    def kept(self, around: float = SAFE) -> Mask | None:
+        """As ``Objects.kept``; None for a given mask."""
+        return None if self.objects is None else self.objects.kept(around)
 
     @property
     def share(self) -> float:
@@ -82,14 +90,21 @@ def select(
             )
     looks = multi_scale.look(networks.segmenter, rgb, networks.detector)
     probabilities = looks.probabilities
-    objects = whole_objects(rgb, looks, removal.classes, removal.threshold, networks)
-    holes, hole_mask = _holes(_around_objects(rgb, objects, removal, networks), outside)
+    probability = whole_objects(rgb, looks, removal.classes, removal.threshold, networks)
+    class_mask = mask.class_mask(probability, height, width, removal.threshold)
+    if outside is not None:
+        class_mask &= ~outside
+    objects = find_objects(rgb, class_mask, probabilities, removal.classes, networks)
+    objects = decided(rgb, objects, removal, networks)
+    wide = _around_objects(rgb, class_mask, probability, objects, removal, networks)
+    holes, hole_mask = _holes(wide, outside)
     return Selection(
         hole_mask,
         holes,
         mask.class_shares(probabilities, removal.classes, removal.threshold) if holes else {},
-        "" if holes else missing,
+        "" if holes else objects.note if objects.found else missing,
         looks.first,
+        objects,
     )
 
 
@@ -117,15 +132,25 @@ def whole_objects(
 
 
 def _around_objects(
-    rgb: Pixels, probability: FloatArray, removal: Removal, networks: Networks
+    rgb: Pixels,
+    class_mask: Mask,
+    probability: FloatArray,
+    objects: Objects,
+    removal: Removal,
+    networks: Networks,
 ) -> Mask:
-    """HW bool, the objects of a probability hw of the removed classes, widened."""
-    if networks.refiner is not None:
-        return refined_holes(networks.refiner, rgb, probability, removal.threshold, removal.dilate)
+    """HW bool, the objects that are removed, widened, but for those that are kept."""
+    safe = objects.kept()
+    removed = class_mask if safe is None else objects.mask_of(removed=True)
     height, width = rgb.shape[:2]
-    objects = mask.class_mask(probability, height, width, removal.threshold)
     radius = auto_dilate(height, width) if removal.dilate is None else removal.dilate
-    return mask.dilate(objects, radius)
+    if networks.refiner is None:
+        wide = mask.dilate(removed, radius)
+    else:
+        wide = refined_holes(networks.refiner, rgb, probability, removal.threshold, removal.dilate)
+        if safe is not None:
+            wide &= mask.dilate(removed, 2 * radius)
+    return wide if safe is None else wide & ~safe
 
 
 def _holes(hole_mask: Mask, outside: Mask | None) -> tuple[list[Hole], Mask]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Fidelity, HoleOutcome, Layer, Outcome, Probe, QualityFeatures
+from ..types import Fidelity, FoundObject, HoleOutcome, Layer, Outcome, Probe, QualityFeatures
 
 if TYPE_CHECKING:
-    from .schema import Entry, FidelityEntry, HoleEntry, ProbeEntry
+    from .schema import Entry, FidelityEntry, HoleEntry, ObjectEntry, ProbeEntry
 
 #: The report's names for fields of ``QualityFeatures``, where they differ: its schema keeps them.
 FEATURE_KEYS = {"context_diversity": "variety", "ambiguity": "unsure"}
@@ -36,6 +36,7 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "status": outcome.status.value,
         "reason": outcome.reason,
         "classes": {k: _round(v) for k, v in outcome.classes.items()},
+        "objects": [_object(one) for one in outcome.objects],
         "hole_share": _round(outcome.hole_share),
         "layers": _layers(outcome),
         "fidelity": _fidelity(outcome.fidelity),
@@ -90,6 +91,7 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         "reason": f"{names} added to an earlier result: {entry['reason']}; before: "
         f"{earlier['reason']}",
         "classes": {**earlier["classes"], **entry["classes"]},
+        "objects": _renumbered([*earlier.get("objects", []), *entry.get("objects", [])]),
         "hole_share": _round(min(1.0, entry["hole_share"] + earlier["hole_share"])),
         "layers": _added(_layers_in(earlier), _layers_in(entry)),
         "fidelity": fidelity,
@@ -104,6 +106,24 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
     if earlier.get("reviewed") and not entry["holes"]:
         whole |= {"reviewed": True, "status": earlier["status"]}
     return whole
+
+
+def _object(one: FoundObject) -> ObjectEntry:
+    return {
+        "number": one.number,
+        "class": one.category,
+        "box": one.box.as_list(),
+        "share": _round(one.share),
+        "confidence": _round(one.confidence),
+        "removed": one.removed,
+        "why": one.why,
+    }
+
+
+def _renumbered(objects: Iterable[ObjectEntry]) -> list[ObjectEntry]:
+    """Objects of several runs, the largest first again."""
+    found = sorted(objects, key=lambda one: -one["share"])
+    return [{**one, "number": n} for n, one in enumerate(found, 1)]
 
 
 def _verdict(entry: Entry) -> str:

@@ -59,6 +59,21 @@ class LeftoverEntry(TypedDict):
     kept: bool
 
 
+#: One row of a photo's ``objects``, see ``types.FoundObject``.
+ObjectEntry = TypedDict(
+    "ObjectEntry",
+    {
+        "number": Annotated[int, Meta(ge=1)],
+        "class": str,
+        "box": Annotated[list[Pixels], Meta(min_length=4, max_length=4)],
+        "share": Number,
+        "confidence": Number,
+        "removed": bool,
+        "why": str,
+    },
+)
+
+
 class HoleEntry(TypedDict):
     """One row of a photo's ``holes``.
 
@@ -82,8 +97,8 @@ class Entry(TypedDict):
 
     ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder.
     ``earlier_status`` is there if ``status`` is ``skipped``: the status that the run gave which
-    finished the photo; absent before version 0.2.0, as ``layers``, ``left_outside`` and
-    ``leftovers`` are. ``layers`` has shares of the photo by why they were removed
+    finished the photo; absent before version 0.2.0, as ``objects``, ``layers``, ``left_outside``
+    and ``leftovers`` are. ``layers`` has shares of the photo by why they were removed
     (``types.Layer.label``), without those that are empty.
     ``reviewed`` is there, and true, if a person saved the result at the mask board.
     """
@@ -95,6 +110,7 @@ class Entry(TypedDict):
     earlier_status: NotRequired[EarlierStatusName]
     reason: str
     classes: dict[str, Number]
+    objects: NotRequired[list[ObjectEntry]]
     hole_share: Number
     layers: NotRequired[dict[str, Number]]
     fidelity: FidelityEntry | None

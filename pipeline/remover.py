@@ -193,19 +193,8 @@ class ObjectRemover:
             photo.rgb, removal, self.networks, faces, _either(unread, selection.kept())
         )
         if removal.dry_run:
-            routings = photo_filler.routed(selection)
-            holes = tuple(
-                HoleOutcome(hole.box, hole.share, routing, None, None)
-                for hole, routing in zip(selection.holes, routings, strict=True)
-            )
-            doubts = dict.fromkeys(f"; {one.why}" for one in whole.doubtful)
-            return replace(
-                unfilled,
-                status=Status.OK,
-                reason="dry run: nothing was filled" + "".join(doubts),
-                leftovers=_places(whole.doubtful, picture),
-                holes=holes,
-            )
+            with stages("measure", MEASURE):
+                return _foreseen(unfilled, whole, photo_filler, completeness, picture)
         filled = photo_filler.fill(selection, stages)
         with stages("measure", MEASURE):
             seen = completeness.on_result(whole.objects, filled.filler.result)
@@ -293,6 +282,26 @@ def _places(left: Iterable[Left], picture: Picture | None = None) -> tuple[Lefto
     return tuple(Leftover(one.box.shifted(y, x), one.why, one.share) for one in left)
 
 
+def _foreseen(
+    unfilled: Outcome,
+    whole: Whole,
+    photo_filler: PhotoFiller,
+    completeness: Completeness,
+    picture: Picture | None,
+) -> Outcome:
+    """The outcome of a dry run: judged by all that is known before anything is filled."""
+    selection, objects = whole.selection, whole.objects
+    filler = photo_filler.unfilled(selection)
+    holes = tuple(
+        filler.foresee(hole, routing, *completeness.certainty(hole, objects))
+        for hole, routing in zip(selection.holes, photo_filler.routed(selection), strict=True)
+    )
+    left = completeness.on_photo(objects)
+    judged = _verdict(unfilled, whole, holes, Seen(None, left), completeness, picture)
+    status, reason = judged.status, f"dry run: nothing was filled; {judged.reason}"
+    return replace(judged, status=status, reason=reason)
+
+
 def _judged(
     unfilled: Outcome,
     whole: Whole,
@@ -302,11 +311,27 @@ def _judged(
     picture: Picture | None,
 ) -> Outcome:
     """The outcome of a filled photo: measured and judged."""
-    selection, objects = whole.selection, whole.objects
     measured = tuple(
-        filled.filler.measure(each, *completeness.certainty(each.hole, objects))
+        filled.filler.measure(each, *completeness.certainty(each.hole, whole.objects))
         for each in filled.holes
     )
+    return replace(
+        _verdict(unfilled, whole, measured, seen, completeness, picture),
+        result=filled.filler.result,
+        compared=filled.filler.compared,
+    )
+
+
+def _verdict(
+    unfilled: Outcome,
+    whole: Whole,
+    holes: tuple[HoleOutcome, ...],
+    seen: Seen,
+    completeness: Completeness,
+    picture: Picture | None,
+) -> Outcome:
+    """The outcome with its verdict, by the holes and by what is left."""
+    selection, objects = whole.selection, whole.objects
     left_outside, place = completeness.colours(objects, selection.hole_mask)
     left = [*seen.left, *whole.doubtful]
     if place is not None and left_outside > REVIEW_LEFT_OUTSIDE:
@@ -317,7 +342,7 @@ def _judged(
         for place, one in zip(_places(left, picture), left, strict=True)
     )
     status, reason = verdict.judge(
-        selection.share, seen.residue, measured, left_outside, places, (size[0], size[1])
+        selection.share, seen.residue, holes, left_outside, places, (size[0], size[1])
     )
     status, reason = _with_doubt(selection, status, reason)
     return replace(
@@ -327,13 +352,11 @@ def _judged(
         mask=selection.hole_mask,
         layers=whole.layers,
         hole_share=selection.share,
-        result=filled.filler.result,
         residue=seen.residue,
         left_outside=left_outside,
         leftovers=places,
-        score=max(hole.score for hole in measured if hole.score is not None),
-        holes=measured,
-        compared=filled.filler.compared,
+        score=max(hole.score for hole in holes if hole.score is not None),
+        holes=holes,
     )
 
 

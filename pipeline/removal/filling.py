@@ -94,6 +94,10 @@ class PhotoFiller:
             for hole in selection.holes
         ]
 
+    def unfilled(self, selection: Selection) -> HoleFiller:
+        """A filler of the photo that has filled nothing."""
+        return self._filler(selection)
+
     def fill(self, selection: Selection, stages: Stages) -> Filled:
         """Fill every hole."""
         filler, count = self._filler(selection), len(selection.holes)
@@ -206,21 +210,11 @@ class HoleFiller:
             certainty: see ``quality.features.certainty``; ``None`` if unknown.
             ambiguity: likewise.
         """
-        hole, size = filled.hole, self._hole_mask.shape
-        near = features.surroundings(self.result, hole, self._hole_mask)
-        measured = QualityFeatures(
-            depth=features.depth(hole, *size),
-            share=hole.share,
+        hole = filled.hole
+        measured = replace(
+            self._features(hole, certainty, ambiguity),
             seam=metrics.seam(self.result, hole, self._hole_mask),
-            structure=features.structure(near),
-            # Without probes, SqueezeNet is not loaded.
-            context_diversity=self._networks.perceptual.context_diversity(near.picture, near.clear)
-            if self._removal.probe
-            else None,
             probe=None if filled.probe is None else filled.probe.lpips,
-            segmented=1.0 if self._removal.mask is None else 0.0,
-            certainty=certainty,
-            ambiguity=ambiguity,
         )
         return HoleOutcome(
             hole.box,
@@ -231,6 +225,35 @@ class HoleFiller:
             measured,
             verdict.expected_error(measured),
             filled.compared,
+        )
+
+    def foresee(
+        self, hole: Hole, routing: Routing, certainty: float | None, ambiguity: float | None
+    ) -> HoleOutcome:
+        """What can be said of a hole before it is filled: all but seam and probe; see ``measure``.
+
+        The score is that of a fill with a usual seam.
+        """
+        measured = self._features(hole, certainty, ambiguity)
+        score = verdict.expected_error(measured)
+        return HoleOutcome(hole.box, hole.share, routing, None, None, measured, score)
+
+    def _features(
+        self, hole: Hole, certainty: float | None, ambiguity: float | None
+    ) -> QualityFeatures:
+        """The features that do not depend on the fill."""
+        near = features.surroundings(self.result, hole, self._hole_mask)
+        return QualityFeatures(
+            depth=features.depth(hole, *self._hole_mask.shape),
+            share=hole.share,
+            structure=features.structure(near),
+            # Without probes, SqueezeNet is not loaded.
+            context_diversity=self._networks.perceptual.context_diversity(near.picture, near.clear)
+            if self._removal.probe
+            else None,
+            segmented=1.0 if self._removal.mask is None else 0.0,
+            certainty=certainty,
+            ambiguity=ambiguity,
         )
 
     def _compare(self, hole: Hole, place: Hole | None, method: str) -> Compared:

@@ -212,7 +212,8 @@ def test_nothing_is_filled_without_a_hole_or_in_a_dry_run(red_is_person: None) -
         Photo(two_people()), Removal.from_settings(Settings(), ["person"], dry_run=True)
     )
     assert (dry.status, dry.result, len(dry.holes)) == (Status.OK, None, 2)
-    assert all(hole.features is None for hole in dry.holes)
+    assert all((hole.seam, hole.probe) == (None, None) for hole in dry.holes)
+    assert dry.score is not None
 
 
 def test_a_mask_that_leaves_nothing_to_fill_from_fails(tiny: object) -> None:

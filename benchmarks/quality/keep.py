@@ -1,0 +1,195 @@
+"""Fit and measure the rule of ``--keep main`` on photos whose main people somebody marked.
+
+    python -m benchmarks.quality.keep fit --data DATA
+    python -m benchmarks.quality.keep measure --data DATA [--half b] [--pictures DIR]
+
+``fit`` prints the numbers of ``pipeline.removal.keep``, from half a of the marks in
+``tests/data/main_people.csv``. ``measure`` tells in how many photos of a half the rule agrees with
+the marks: every main person stays and every bystander who was found goes. People of whom two could
+honestly disagree count neither way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.networks import Networks, NetworkSettings
+from remove_objects.pipeline.removal.keep import Traits, decided, traits_of
+from remove_objects.pipeline.removal.objects import Objects
+from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.removal.selection import select
+from remove_objects.pipeline.types import FloatArray, Pixels
+
+#: The marks, and where the photos of each folder lie below the data folder.
+MARKS = Path(__file__).parents[2] / "tests" / "data" / "main_people.csv"
+FOLDERS = {
+    "coco_val": "segmentation/coco_val/images",
+    "voc_val": "segmentation/voc_val/images",
+    "street": "scenes/street",
+}
+#: A mark is at most this share of the photo's longer side from its person's pixels.
+NEAR = 0.01
+#: Ridge of the fit: 200 people cannot tell more.
+RIDGE = 0.5
+TRAITS = tuple(Traits.__dataclass_fields__)
+
+
+class Mark(NamedTuple):
+    """A marked person: its place as shares of width and height."""
+
+    x: float
+    y: float
+    main: bool
+    sure: bool
+
+
+def marks() -> dict[tuple[str, str, str], list[Mark]]:
+    """The marks by (half, folder, file)."""
+    found: dict[tuple[str, str, str], list[Mark]] = defaultdict(list)
+    with open(MARKS, encoding="utf-8") as file:
+        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+            mark = Mark(float(row["x"]), float(row["y"]), row["main"] == "1", row["sure"] == "yes")
+            found[row["half"], row["folder"], row["file"]].append(mark)
+    return found
+
+
+def photos(data: Path, half: str) -> Iterator[tuple[str, Pixels, list[Mark]]]:
+    """(name, photo, its marks) of each photo of a half that the data folder has."""
+    for (own, folder, file), each in marks().items():
+        path = data / FOLDERS[folder] / file
+        if own == half and path.exists():
+            rgb = cv2.imread(str(path))
+            if rgb is None:
+                raise OSError(f"{path}: cannot be read")
+            yield f"{folder}/{file}", rgb[..., ::-1].copy(), each  # type: ignore[misc]
+
+
+def number_at(objects: Objects, mark: Mark) -> int:
+    """The number of the object at a mark, or near it; 0 = none."""
+    height, width = objects.labels.shape
+    x, y = int(mark.x * width), int(mark.y * height)
+    reach = max(1, round(NEAR * max(height, width)))
+    around = objects.labels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+    count = np.bincount(around.ravel(), minlength=1)
+    at = int(objects.labels[min(y, height - 1), min(x, width - 1)])
+    if at or len(count) == 1:
+        return at
+    return 1 + int(count[1:].argmax())
+
+
+def fit(data: Path, networks: Networks) -> None:
+    """Print ``SLOPES`` and ``BASE``."""
+    rows: list[list[float]] = []
+    truth: list[bool] = []
+    removal = Removal.from_settings(Settings(), ("person",))
+    for _, rgb, each in photos(data, "a"):
+        objects = select(rgb, removal, networks).objects
+        if objects is None:
+            continue
+        traits = traits_of(rgb, objects, networks.faces.detect(rgb))
+        for mark in each:
+            number = number_at(objects, mark)
+            if mark.sure and number:
+                rows.append(list(asdict(traits[number]).values()))
+                truth.append(mark.main)
+    slopes, base = fitted(np.array(rows), np.array(truth))
+    print(f"{len(rows)} people, {sum(truth)} of them main")
+    for name, slope in zip(TRAITS, slopes, strict=True):
+        print(f'    "{name}": {slope:.3f},')
+    print(f"BASE = {base:.3f}")
+
+
+def fitted(rows: FloatArray, truth: FloatArray) -> tuple[FloatArray, float]:
+    """Logistic regression with a ridge, by Newton's method: (slopes, base).
+
+    Args:
+        rows: people x traits.
+        truth: bool, who is main.
+    """
+    mean, deviation = rows.mean(0), rows.std(0) + 1e-6
+    scaled = np.hstack([(rows - mean) / deviation, np.ones((len(rows), 1))])
+    penalty = RIDGE * np.diag([1.0] * rows.shape[1] + [0.0])
+    weights = np.zeros(scaled.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-scaled @ weights))
+        gradient = scaled.T @ (p - truth) + penalty @ weights
+        curvature = (scaled * (p * (1 - p))[:, None]).T @ scaled + penalty
+        weights -= np.linalg.solve(curvature, gradient)
+    slopes = weights[:-1] / deviation
+    return slopes, float(weights[-1] - slopes @ mean)
+
+
+def measure(data: Path, networks: Networks, half: str, pictures: Path | None) -> None:
+    """Print each photo in which rule and marks differ, and in how many they agree."""
+    removal = Removal.from_settings(Settings(keep="main"), ("person",))
+    plain = Removal.from_settings(Settings(), ("person",))
+    agree = count = lost = doubted = 0
+    for name, rgb, each in photos(data, half):
+        objects = select(rgb, plain, networks).objects
+        if objects is None or not objects.found:
+            continue
+        objects = decided(rgb, objects, removal, networks)
+        wrong = []
+        for mark in each:
+            number = number_at(objects, mark)
+            if not number or not mark.sure:
+                continue
+            one = objects.found[number - 1]
+            if one.removed == mark.main:
+                wrong.append(f"{'main' if mark.main else 'bystander'} {number} {one.why}")
+                lost += mark.main
+        count += 1
+        agree += not wrong
+        doubted += bool(objects.doubtful)
+        if wrong:
+            print(f"{name}: {'; '.join(wrong)}")
+        if pictures is not None:
+            draw(rgb, objects, pictures / f"{name.replace('/', '_')}.jpg")
+    print(
+        f"half {half}: agrees in {agree} of {count} photos ({agree / max(1, count):.0%}); "
+        f"{lost} main people go; {doubted} photos in doubt"
+    )
+
+
+def draw(rgb: Pixels, objects: Objects, path: Path) -> None:
+    """The photo with its kept objects in green and its removed ones in red."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shown = rgb.astype(np.float32)
+    for removed, colour in ((True, (230, 30, 60)), (False, (40, 190, 60))):
+        here = objects.mask_of(removed=removed)
+        shown[here] += 0.45 * (np.array(colour, np.float32) - shown[here])
+    drawn = np.ascontiguousarray(shown.astype(np.uint8)[..., ::-1])
+    for one in objects.found:
+        corner = one.box.x + 2, one.box.y + 14
+        cv2.putText(drawn, str(one.number), corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 255, 255))
+    cv2.imwrite(str(path), drawn)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("fit", "measure"))
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--half", choices=("a", "b"), default="b")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--segmenter", default="compact")
+    args = parser.parse_args()
+    networks = Networks(NetworkSettings(segmenter=args.segmenter, offline=True))
+    if args.what == "fit":
+        fit(args.data, networks)
+    else:
+        measure(args.data, networks, args.half, args.pictures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Who goes and who stays, and that those who stay are safe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from remove_objects.pipeline.config import Settings, auto_dilate, parse_keep
+from remove_objects.pipeline.detect.faces import FaceDetector
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.networks import Networks
+from remove_objects.pipeline.removal import keep
+from remove_objects.pipeline.removal.keep import Traits, log_odds
+from remove_objects.pipeline.removal.objects import Objects
+from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.types import Box, Face, Outcome, Photo, Status
+from tests.support.scenes import scene
+
+SETTINGS = Settings(probe=False, offline=True, along=())
+LARGE, MIDDLE, SMALL = Box(100, 60, 60, 140), Box(230, 90, 40, 90), Box(30, 120, 16, 40)
+
+
+@pytest.fixture(autouse=True)
+def parts_are_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connected parts are objects."""
+    monkeypatch.setattr(Networks, "instances", None)
+
+
+def picture(*people: Box) -> np.ndarray:
+    rgb = scene(240, 320, person=(0, 0, 1, 1))
+    rgb[:2, :2] = rgb[4, 4]
+    for box in people:
+        rgb[box.slices] = (255, 0, 0)
+    return rgb
+
+
+def clean(rgb: np.ndarray, settings: Settings = SETTINGS, *, dry_run: bool = False) -> Outcome:
+    remover = ObjectRemover(settings)
+    return remover.clean(Photo(rgb), Removal.from_settings(settings, ["person"], dry_run=dry_run))
+
+
+def test_objects_are_listed_the_largest_first(red_is_person: None) -> None:
+    outcome = clean(picture(SMALL, LARGE, MIDDLE))
+    assert [one.number for one in outcome.objects] == [1, 2, 3]
+    assert [one.category for one in outcome.objects] == ["person"] * 3
+    assert [one.removed for one in outcome.objects] == [True] * 3
+    assert {one.why for one in outcome.objects} == {"requested"}
+    for one, box in zip(outcome.objects, (LARGE, MIDDLE, SMALL), strict=True):
+        assert abs(one.box.x - box.x) <= 2
+        assert abs(one.box.bottom - box.bottom) <= 2
+        assert one.share == pytest.approx(box.area / (240 * 320), rel=0.12)
+        assert one.confidence > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"keep": "largest"}, [1]),
+        ({"keep": "largest:2"}, [1, 2]),
+        ({"min_size": 0.02}, [3]),
+        ({"max_size": 0.05}, [1]),
+        ({"min_size": 0.02, "max_size": 0.05}, [1, 3]),
+        ({"keep": "largest:1", "min_size": 0.02}, [1, 3]),
+    ],
+)
+def test_who_is_kept_stays_as_it_is(
+    red_is_person: None, options: dict[str, object], kept: list[int]
+) -> None:
+    rgb = picture(SMALL, LARGE, MIDDLE)
+    outcome = clean(rgb, replace(SETTINGS, **options))  # type: ignore[arg-type]
+    assert [one.number for one in outcome.objects if not one.removed] == kept
+    assert outcome.mask is not None
+    assert outcome.result is not None
+    for number, box in enumerate((LARGE, MIDDLE, SMALL), 1):
+        if number in kept:
+            assert not outcome.mask[box.slices].any()
+            assert (outcome.result[box.slices] == rgb[box.slices]).all()
+        else:
+            assert outcome.mask[box.slices].all()
+    # Who stays is no residue, and nothing that was left.
+    assert outcome.leftovers == ()
+
+
+def test_nobody_is_left_to_go(red_is_person: None) -> None:
+    outcome = clean(picture(LARGE, SMALL), replace(SETTINGS, keep="largest:5"))
+    assert outcome.status is Status.UNCHANGED
+    assert outcome.reason == "everything that was found stays (--keep largest:5)"
+    assert [one.removed for one in outcome.objects] == [False, False]
+
+
+def test_a_hole_stops_at_who_stays(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger stands 2 pixels from the one who stays: the dilation would reach over."""
+    stranger = Box(LARGE.right + 2, 100, 30, 80)
+
+    class Halves:
+        def votes(self, views: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            raise AssertionError("two parts need no network")
+
+    rgb = picture(LARGE, stranger)
+    outcome = clean(rgb, replace(SETTINGS, keep="largest", dilate=8))
+    if len(outcome.objects) == 2:
+        assert outcome.mask is not None
+        assert not outcome.mask[LARGE.slices].any()
+        assert outcome.mask[stranger.slices].all()
+    else:
+        pytest.fail("the segmenter joined two people who stand apart")
+
+
+def test_who_stays_is_no_source_of_texture(red_is_person: None) -> None:
+    outcome = clean(picture(LARGE, MIDDLE), replace(SETTINGS, keep="largest"))
+    assert outcome.result is not None
+    assert outcome.mask is not None
+    filled = outcome.result[outcome.mask].astype(int)
+    red = (filled[:, 0] > 180) & (filled[:, 1] < 80) & (filled[:, 2] < 80)
+    assert red.mean() < 0.01
+
+
+def test_faces_decide(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    face = Face(Box(MIDDLE.x + 8, MIDDLE.y + 4, 24, 24), 0.9)
+    monkeypatch.setattr(FaceDetector, "detect", lambda *_: [face])
+    outcome = clean(picture(LARGE, MIDDLE), replace(SETTINGS, keep="faces"))
+    assert [(one.removed, one.why) for one in outcome.objects] == [
+        (True, "requested"),
+        (False, "looks at the camera"),
+    ]
+
+
+@pytest.fixture
+def by_height(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Main is who is half as high as the photo, surely from 0.55 on."""
+    monkeypatch.setattr(keep, "SLOPES", {"size": 10.0})
+    monkeypatch.setattr(keep, "BASE", -10 * float(np.log(0.5)) + keep.DOUBT)
+    monkeypatch.setattr(FaceDetector, "detect", lambda *_: [])
+
+
+def test_main_people_stay(red_is_person: None, by_height: None) -> None:
+    outcome = clean(picture(LARGE, MIDDLE, SMALL), replace(SETTINGS, keep="main"))
+    assert [one.removed for one in outcome.objects] == [False, True, True]
+    assert outcome.objects[0].why == "main subject"
+    assert not any("main subject" in each for each in outcome.warnings)
+
+
+def test_in_doubt_a_person_stays_and_the_photo_is_reviewed(
+    red_is_person: None, by_height: None
+) -> None:
+    doubtful = Box(230, 80, 40, 123)  # 0.51 of the photo's height
+    rgb = picture(LARGE, doubtful, SMALL)
+    outcome = clean(rgb, replace(SETTINGS, keep="main"))
+    assert [one.removed for one in outcome.objects] == [False, False, True]
+    assert outcome.objects[1].why == "may be a main subject"
+    assert outcome.status is Status.REVIEW
+    assert "may be a bystander, and is kept: person 2 at the right" in outcome.reason
+    dry = clean(rgb, replace(SETTINGS, keep="main"), dry_run=True)
+    assert dry.status is Status.REVIEW
+    assert "person 2" in dry.reason
+
+
+def test_a_photo_without_a_main_subject_keeps_nobody_and_says_so(
+    red_is_person: None, by_height: None
+) -> None:
+    outcome = clean(picture(MIDDLE, SMALL), replace(SETTINGS, keep="main"))
+    assert [one.removed for one in outcome.objects] == [True, True]
+    assert "no main subject was found: nobody is kept" in outcome.warnings
+
+
+def test_objects_lie_where_the_photo_has_them_despite_a_margin(red_is_person: None) -> None:
+    inner = picture(LARGE, SMALL)
+    rgb = np.full((300, 400, 3), 255, np.uint8)
+    rgb[30:270, 40:360] = inner
+    outcome = clean(rgb, replace(SETTINGS, keep="largest"))
+    first = outcome.objects[0]
+    assert abs(first.box.x - LARGE.x - 40) <= 3
+    assert abs(first.box.y - LARGE.y - 30) <= 3
+    assert first.share == pytest.approx(LARGE.area / rgb[..., 0].size, rel=0.1)
+
+
+def test_traits_of_a_large_sharp_face_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rgb = np.full((200, 300, 3), 120, np.uint8)
+    labels = np.zeros((200, 300), np.uint16)
+    near, far = Box(120, 40, 60, 150), Box(0, 60, 20, 60)
+    rgb[near.slices] = rng.integers(0, 255, (150, 60, 3))
+    labels[near.slices], labels[far.slices] = 1, 2
+    found = tuple(
+        keep.FoundObject(n, "person", box, box.area / 60000, 0.9)
+        for n, box in enumerate((near, far), 1)
+    )
+    face = Face(Box(140, 45, 20, 20), 0.9)
+    traits = keep.traits_of(rgb, Objects(labels, found), [face])
+    one, other = traits[1], traits[2]
+    assert (one.face, other.face) == (1, 0)
+    assert (one.cut, other.cut) == (0, 1)
+    assert one.relative == one.sharpness == 0
+    assert other.relative < 0
+    assert other.sharpness < -1
+    assert one.aside < 0.1 < other.aside
+    assert one.size == pytest.approx(np.log(0.75))
+
+
+def test_the_shipped_rule_prefers_who_poses() -> None:
+    posing = Traits(np.log(0.7), 0.0, 0.1, 1.0, 0.0, 0.0, 0.0)
+    passing = Traits(np.log(0.15), np.log(0.05), 0.8, 0.0, -1.0, 0.0, np.log(4))
+    assert log_odds(posing) > keep.SURE
+    assert log_odds(passing) < keep.DOUBT
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("none", ("none", 0)), ("main", ("main", 0)), ("faces", ("faces", 0)),
+     ("largest", ("largest", 1)), ("largest:3", ("largest", 3))],
+)  # fmt: skip
+def test_the_rules(text: str, read: tuple[str, int]) -> None:
+    assert parse_keep(text) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mine", "main:2", "largest:0", "largest:-1", "largest:x", "largest:", "MAIN"]
+)
+def test_other_rules_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"largest:N"):
+        Settings(keep=text)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(-0.1, 1.0), (0.5, 0.5), (0.2, 0.1), (0.0, 1.1), (float("nan"), 1)]
+)
+def test_sizes_are_shares(sizes: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="min-size"):
+        Settings(min_size=sizes[0], max_size=sizes[1])
+
+
+def test_the_dilation_around_the_kept_is_less_than_the_holes() -> None:
+    labels = np.zeros((1000, 1000), np.uint16)
+    labels[400:600, 300:500], labels[400:600, 500:700] = 1, 2
+    found = tuple(
+        keep.FoundObject(n, "person", Box(100 + 200 * n, 400, 200, 200), 0.04, 0.9, n == 2)
+        for n in (1, 2)
+    )
+    kept = Objects(labels, found).kept()
+    assert kept is not None
+    assert not kept[labels == 2].any()
+    assert kept[labels == 1].all()
+    around = kept.sum() - 40000
+    assert 0 < around < 40000 * auto_dilate(1000, 1000) / 50
+    assert Objects(labels, tuple(replace(one, removed=True) for one in found)).kept() is None

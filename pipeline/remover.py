@@ -178,7 +178,8 @@ class ObjectRemover:
             warnings=photo.warnings,
         )
         if selection.objects is not None:
-            unfilled = replace(unfilled, objects=selection.objects.found)
+            kept = selection.objects.mask_of(removed=False) if selection.objects.are_kept else None
+            unfilled = replace(unfilled, objects=selection.objects.found, kept=kept)
             if selection.objects.note and selection.holes:
                 unfilled = replace(unfilled, warnings=(*photo.warnings, selection.objects.note))
         if selection.share > FAIL_HOLE_SHARE:

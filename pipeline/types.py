@@ -66,6 +66,10 @@ LAYER_COLOURS: dict[Layer, tuple[int, int, int]] = {
 }
 
 
+#: The value of a kept object's pixels in saved layers, where nothing is removed; its colour, RGB.
+KEPT, KEPT_COLOUR = 5, (195, 225, 15)
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels: left, top, width, height. Half-open: ``x <= column < x + w``."""
@@ -386,6 +390,7 @@ class Outcome:
         result: HWC of the photo's dtype, with its holes filled; None if nothing was filled.
         mask: HW bool, True = removed; None if the photo could not be read.
         layers: HW uint8, a ``Layer`` for each pixel: why it is removed; None as ``mask``.
+        kept: HW bool, True = of an object that is kept; None if there is none.
         classes: share of the photo by detected class, before dilation.
         objects: the single objects of the requested classes, removed ones and kept ones, the
             largest first; none for a given mask.
@@ -412,6 +417,7 @@ class Outcome:
     result: Pixels | None = None
     mask: Mask | None = None
     layers: NDArray[np.uint8] | None = None
+    kept: Mask | None = None
     classes: dict[str, float] = field(default_factory=dict)
     objects: tuple[FoundObject, ...] = ()
     hole_share: float = 0.0

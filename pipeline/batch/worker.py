@@ -440,7 +440,7 @@ class Worker:
             note = f"the layers of its mask are not saved: {beside.name} is too long a name"
             return replace(outcome, warnings=(*outcome.warnings, note)), str(name)
         with self._writing(current, beside, layers_key, "layers_written") as (file, placement):
-            images.write_layers(layers, file, placement=placement)
+            images.write_layers(layers, file, kept=outcome.kept, placement=placement)
         return outcome, str(name)
 
     @contextmanager

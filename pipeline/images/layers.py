@@ -16,22 +16,33 @@ from PIL import Image
 
 from ..errors import UnreadableError
 from ..system.atomic import ANYWHERE, Placement, atomic_write
-from ..types import LAYER_COLOURS, Layer, Mask
+from ..types import KEPT, KEPT_COLOUR, LAYER_COLOURS, Layer, Mask
 
 
-def write_layers(layers: NDArray[np.uint8], path: Path, *, placement: Placement = ANYWHERE) -> None:
+def write_layers(
+    layers: NDArray[np.uint8],
+    path: Path,
+    *,
+    kept: Mask | None = None,
+    placement: Placement = ANYWHERE,
+) -> None:
     """Write layers as an 8-bit palette PNG of their size.
 
     Args:
         layers: HW uint8, values of ``Layer``.
         path: the new file.
+        kept: HW bool, the objects that are kept: where nothing is removed, they get the value
+            ``KEPT``; None if there are none.
         placement: where the file may lie, its rights, its date and the last check.
 
     Raises:
         UnwritableError: if it cannot be written.
     """
+    if kept is not None:
+        layers = np.where(kept & (layers == Layer.NONE), np.uint8(KEPT), layers)
     picture = Image.fromarray(layers).convert("L")
-    picture.putpalette(b"".join(bytes(LAYER_COLOURS[layer]) for layer in sorted(Layer)))
+    colours = [*(LAYER_COLOURS[layer] for layer in sorted(Layer)), KEPT_COLOUR]
+    picture.putpalette(b"".join(bytes(colour) for colour in colours))
     encoded = io.BytesIO()  # written to a file, Pillow does not report a full disk as such
     picture.save(encoded, "PNG", bits=8)
     with atomic_write(path, placement=placement) as handle:
@@ -46,7 +57,8 @@ def read_layers(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         size: the photo's upright height and width.
 
     Returns:
-        HW uint8, values of ``Layer``; a value of a later version counts as ``Layer.OBJECT``.
+        HW uint8, values of ``Layer``; a kept object's pixels are ``Layer.NONE``, and a value of a
+        later version counts as ``Layer.OBJECT``.
 
     Raises:
         UnreadableError: it cannot be read, is no palette PNG, or has another size.
@@ -59,6 +71,7 @@ def read_layers(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
             values = np.array(picture)
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         raise UnreadableError(f"{path}: cannot be read as layers ({error})") from error
+    values[values == KEPT] = Layer.NONE
     values[values > max(Layer)] = Layer.OBJECT
     return values
 

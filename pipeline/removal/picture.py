@@ -82,6 +82,7 @@ class Picture:
             inner,
             mask=mask,
             layers=None if inner.layers is None else self.layers(inner.layers, mask),
+            kept=None if inner.kept is None else self._in_whole(inner.kept),
             result=None if inner.result is None else self._result(inner.result, inner.mask, mask),
             compared={
                 method: self._result(result, inner.mask, mask)
@@ -100,6 +101,12 @@ class Picture:
             holes=tuple(self._in_photo(hole) for hole in inner.holes),
         )
 
+    def _in_whole(self, inner: Mask) -> Mask:
+        """A mask of the picture as one of the photo."""
+        mask = np.zeros(self.whole.size, bool)
+        mask[self.box.slices] = inner
+        return mask
+
     def _in_photo(self, hole: _Hole) -> _Hole:
         """A hole of the picture, with its place in the photo and its share of it."""
         box = hole.box.shifted(self.box.y, self.box.x)
@@ -117,8 +124,7 @@ class Picture:
 
     def _mask(self, inner: Mask, removal: Removal) -> Mask:
         """HW bool: the picture's holes, and what the given mask covers of the margins."""
-        mask = np.zeros(self.whole.size, bool)
-        mask[self.box.slices] = inner
+        mask = self._in_whole(inner)
         if removal.mask is not None and inner.any():
             given = dilate(removal.mask.astype(bool), removal.dilate or 0)
             for margin in self.margins:

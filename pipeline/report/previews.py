@@ -26,6 +26,7 @@ from ..storage.layout import PREVIEWS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.confined import remove
 from ..types import (
+    KEPT_COLOUR,
     LAYER_COLOURS,
     Box,
     HoleOutcome,
@@ -70,7 +71,9 @@ def write(
     _write(place(output, name, "before"), _jpeg(photo.rgb), placement)
     if outcome.mask is None or not outcome.mask.any():
         return
-    drawn = _webp(draw_mask(outcome.mask, outcome.holes, outcome.leftovers, outcome.layers))
+    drawn = _webp(
+        draw_mask(outcome.mask, outcome.holes, outcome.leftovers, outcome.layers, outcome.kept)
+    )
     _write(place(output, name, "mask"), drawn, placement)
     if outcome.result is not None:
         _write(place(output, name, "after"), _jpeg(outcome.result), placement)
@@ -106,6 +109,7 @@ def draw_mask(
     holes: Iterable[HoleOutcome] = (),
     leftovers: Iterable[Leftover] = (),
     layers: NDArray[np.uint8] | None = None,
+    kept: Mask | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the mask as a transparent overlay.
 
@@ -116,6 +120,7 @@ def draw_mask(
         leftovers: places where something is left; each gets a frame.
         layers: HW uint8, a ``Layer`` for each pixel of the mask; None if all are of objects. A
             pixel of the overlay has the colour of the layer that covers most of it.
+        kept: HW bool, the objects that are kept; None if there are none.
 
     Returns:
         hw4 uint8 RGBA.
@@ -125,6 +130,8 @@ def draw_mask(
     # A hole that touches the photo's border has no line there.
     eroded = cv2.erode(inside, cross, borderType=cv2.BORDER_CONSTANT, borderValue=1.0)
     drawn = np.zeros((*inside.shape, 4), np.uint8)
+    if kept is not None:
+        drawn[_reduce(kept.view(np.uint8) * np.uint8(255)) > 127] = (*KEPT_COLOUR, OPACITY)
     drawn[inside > 0] = tint(Layer.OBJECT)
     if layers is not None:
         _tint_layers(drawn, inside > 0, layers)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from remove_objects.pipeline.errors import UnreadableError
 from remove_objects.pipeline.images import layers_of, read_layers, write_layers
-from remove_objects.pipeline.types import LAYER_COLOURS, Layer
+from remove_objects.pipeline.types import KEPT, KEPT_COLOUR, LAYER_COLOURS, Layer
 
 SIZE = (40, 60)
 #: What people see who lack one kind of cone, of linear RGB (Machado, Oliveira and Fernandes 2009,
@@ -42,6 +42,19 @@ def test_layers_are_an_8_bit_palette_png_that_is_read_again(tmp_path: Path) -> N
     for layer in Layer:
         assert {tuple(map(int, c)) for c in shown[every_layer() == layer]} == {LAYER_COLOURS[layer]}
     assert path.read_bytes()[24:26] == bytes([8, 3])  # bit depth and colour type
+    assert np.array_equal(read_layers(path, SIZE), every_layer())
+
+
+def test_who_is_kept_is_in_the_file_and_nothing_of_it_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a.layers.png"
+    kept = np.zeros(SIZE, bool)
+    kept[20:38] = True
+    write_layers(every_layer(), path, kept=kept)
+    with Image.open(path) as picture:
+        values = np.asarray(picture)
+        shown = np.asarray(picture.convert("RGB"))
+    assert ((values == KEPT) == (kept & (every_layer() == Layer.NONE))).all()
+    assert {tuple(map(int, c)) for c in shown[values == KEPT]} == {KEPT_COLOUR}
     assert np.array_equal(read_layers(path, SIZE), every_layer())
 
 
@@ -98,6 +111,6 @@ def test_everybody_tells_the_colours_of_layers_apart(kind: str) -> None:
         return lab[0, 0]
 
     assert set(LAYER_COLOURS) == set(Layer)
-    removed = [LAYER_COLOURS[layer] for layer in Layer if layer]
-    distances = [np.linalg.norm(seen(a) - seen(b)) for a, b in combinations(removed, 2)]
+    colours = [*(LAYER_COLOURS[layer] for layer in Layer if layer), KEPT_COLOUR]
+    distances = [np.linalg.norm(seen(a) - seen(b)) for a, b in combinations(colours, 2)]
     assert min(distances) > 30  # 2 is just noticeable

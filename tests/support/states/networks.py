@@ -64,7 +64,7 @@ class CheapNetworks:
     device = torch.device("cpu")
     segmenter = closer = onlooker = ColourSegmenter()
     prefilter = None
-    refiner = detector = None
+    refiner = detector = instances = None
     effects: Any = ShadowsBelow()
     faces = NoFaces()
     perceptual = None  # a run without probes asks for no LPIPS

@@ -80,6 +80,11 @@ class Settings:
     keep_metadata: str = "known"
     raw_output: str = "tiff"
 
+    @property
+    def chooses(self) -> bool:
+        """Whether some of the objects that are found may stay."""
+        return (self.keep, self.min_size, self.max_size) != ("none", 0.0, 1.0)
+
     def __post_init__(self) -> None:
         for name, value, legal in (
             ("segmenter", self.segmenter, SEGMENTERS),

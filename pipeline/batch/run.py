@@ -121,6 +121,17 @@ class Engine(Protocol):
         """Return the facts about the workers so far."""
 
 
+def _refuse_vain(settings: Settings, batch: BatchSettings, classes: Sequence[str]) -> None:
+    """Refuse a call that names nothing to remove, or chooses among what nothing finds."""
+    if not classes and batch.masks is None:
+        raise UsageError("name what to remove with --class, or give masks with --masks")
+    if batch.masks is not None and settings.chooses:
+        raise UsageError(
+            "--keep, --min-size and --max-size choose among objects that --class finds; --masks "
+            "says itself what goes: leave out one of the two"
+        )
+
+
 def remove_folder(
     inputs: Iterable[Location | os.PathLike[str] | str] | Location | str,
     settings: Settings | None = None,
@@ -165,8 +176,7 @@ def remove_folder(
     locations = [as_location(given) for given in inputs]
     of_list = [as_location(given) for given in listed]
     classes = resolve_classes(batch.classes)
-    if not classes and batch.masks is None:
-        raise UsageError("name what to remove with --class, or give masks with --masks")
+    _refuse_vain(settings, batch, classes)
     begun = time.monotonic()
     plan, journal = _plan(locations, of_list, settings, batch)
     if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):

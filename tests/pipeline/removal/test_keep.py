@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from remove_objects.pipeline.batch.run import remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings, auto_dilate, parse_keep
 from remove_objects.pipeline.detect.faces import FaceDetector
 from remove_objects.pipeline.errors import UsageError
@@ -16,6 +19,7 @@ from remove_objects.pipeline.removal.keep import Traits, log_odds
 from remove_objects.pipeline.removal.objects import Objects
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.storage.location import as_location
 from remove_objects.pipeline.types import Box, Face, Outcome, Photo, Status
 from tests.support.scenes import scene
 
@@ -246,3 +250,10 @@ def test_the_dilation_around_the_kept_is_less_than_the_holes() -> None:
     around = kept.sum() - 40000
     assert 0 < around < 40000 * auto_dilate(1000, 1000) / 50
     assert Objects(labels, tuple(replace(one, removed=True) for one in found)).kept() is None
+
+
+@pytest.mark.parametrize("options", [{"keep": "main"}, {"min_size": 0.1}, {"max_size": 0.5}])
+def test_own_masks_say_themselves_what_goes(options: dict[str, object], tmp_path: Path) -> None:
+    batch = BatchSettings(masks=as_location(tmp_path), output=as_location(tmp_path / "out"))
+    with pytest.raises(UsageError, match="--masks says itself what goes"):
+        remove_folder([tmp_path], Settings(**options), batch)  # type: ignore[arg-type]

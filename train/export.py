@@ -26,6 +26,8 @@ TERMS = {
     "segmentation/ccp_person": "Clothing Co-Parsing, Apache-2.0 repository, photo rights unclear",
     "segmentation/human": "Human-Segmentation-Dataset, web images, rights unclear",
     "segmentation/camvid_train": "CamVid: research",
+    "instances": "COCO train2017 (193 photos of public repositories), annotations CC BY 4.0, "
+    "Flickr terms: research",
     "effects/cameras": "moments of 26 fixed cameras, videos of public repositories, most of them "
     "without a licence: research",
     "effects/photos": "Clothing Co-Parsing; COCO train2017, Flickr terms; DAVIS 2016 train; VOC; "

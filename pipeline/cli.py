@@ -59,6 +59,8 @@ _OF_FOLDERS = {
     "overwrite": "--overwrite",
     "add": "--add",
     "dry_run": "--dry-run",
+    "preview": "--preview",
+    "picks": "--picks",
     "exclude": "--exclude",
     "truth": "--truth",
     "baseline": "--baseline",
@@ -215,6 +217,19 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         default=1.0,
         metavar="SHARE",
         help="keep objects that take more than this share of the photo (default 1)",
+    )
+    group.add_argument(
+        "--preview",
+        action="store_true",
+        help="fill nothing; write preview.html, the page on which you pick each object that goes "
+        "or stays, and save picks.json (docs/choosing.md)",
+    )
+    group.add_argument(
+        "--picks",
+        type=_location,
+        metavar="FILE",
+        help="remove and keep what picks.json says; objects that it does not name go or stay by "
+        "the other options",
     )
 
 
@@ -502,6 +517,8 @@ def _batch_settings(args: argparse.Namespace) -> BatchSettings:
         classes=tuple(args.classes),
         output=args.output,
         masks=args.masks,
+        picks=args.picks,
+        preview=args.preview,
         max_pixels=args.max_pixels,
         truth=args.truth,
         exclude=tuple(args.exclude),
@@ -538,6 +555,8 @@ def _print_result(
             if status in statuses
         ]
         print(f"{', '.join(counts)}; report: {_page(result.report)}")
+        if result.preview is not None:
+            print(f"pick who goes and who stays: {result.preview}")
         if result.others:
             photos = "photo" if len(result.others) == 1 else "photos"
             print(f"the report also tells of {len(result.others)} {photos} of earlier runs")

@@ -166,7 +166,20 @@ class ObjectRemover:
     ) -> Outcome:
         """The outcome of a photo that is picture all over, or of the box of ``picture``."""
         with stages("segment", SEGMENT):
-            whole, completeness, along, widened = self._select(photo.rgb, removal, picture)
+            selected = self._select(photo.rgb, removal, picture)
+        outcome = self._filled(photo, removal, stages, picture, selected)
+        return _told_of_picks(outcome, selected.whole.selection, removal)
+
+    def _filled(
+        self,
+        photo: Photo,
+        removal: Removal,
+        stages: Stages,
+        picture: Picture | None,
+        selected: _Selected,
+    ) -> Outcome:
+        """The outcome of a photo, or of the box of ``picture``, by what is selected."""
+        whole, completeness, along, widened = selected
         selection = whole.selection
         unfilled = Outcome(
             Status.UNCHANGED,
@@ -179,7 +192,8 @@ class ObjectRemover:
         )
         if selection.objects is not None:
             kept = selection.objects.mask_of(removed=False) if selection.objects.are_kept else None
-            unfilled = replace(unfilled, objects=selection.objects.found, kept=kept)
+            labels = selection.objects.labels if removal.dry_run else None
+            unfilled = replace(unfilled, objects=selection.objects.found, kept=kept, labels=labels)
             if selection.objects.note and selection.holes:
                 unfilled = replace(unfilled, warnings=(*photo.warnings, selection.objects.note))
         if selection.share > FAIL_HOLE_SHARE:
@@ -268,6 +282,24 @@ def _with_doubt(selection: Selection, status: Status, reason: str) -> tuple[Stat
     ]
     doubt = f"may be a bystander, and is kept: {', '.join(who)}"
     return Status.REVIEW, doubt if status is Status.OK else f"{reason}; {doubt}"
+
+
+def _told_of_picks(outcome: Outcome, selection: Selection, removal: Removal) -> Outcome:
+    """The outcome, which is ``review`` if a person decided about an object that is not found."""
+    objects = selection.objects
+    unfit = (removal.picks or ()) if objects is None else objects.unfit
+    if not unfit:
+        return outcome
+    size = selection.hole_mask.shape
+    who = [
+        f"{one.category} {one.number} {verdict.where(one.box, (size[0], size[1]))}" for one in unfit
+    ]
+    doubt = f"picked objects were not found: {', '.join(who)}"
+    outcome = replace(outcome, warnings=(*outcome.warnings, doubt))
+    if outcome.status is Status.FAILED:
+        return outcome
+    reason = doubt if outcome.status is Status.OK else f"{outcome.reason}; {doubt}"
+    return replace(outcome, status=Status.REVIEW, reason=reason)
 
 
 def _either(one: Mask | None, other: Mask | None) -> Mask | None:

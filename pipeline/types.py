@@ -368,6 +368,23 @@ class FoundObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """A person's decision about one object, as it was found when they decided.
+
+    Attributes:
+        number: the object's number.
+        category: name of its class.
+        box: its bounding box in pixels of the photo.
+        removed: whether it is to go.
+    """
+
+    number: int
+    category: str
+    box: Box
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fidelity:
     """Changes outside the holes.
 
@@ -394,6 +411,7 @@ class Outcome:
         classes: share of the photo by detected class, before dilation.
         objects: the single objects of the requested classes, removed ones and kept ones, the
             largest first; none for a given mask.
+        labels: HW uint16, 0 or the number of each pixel's object; None but for dry runs.
         hole_share: share of the photo that is removed.
         fidelity: changes outside the holes; None if no photo was written.
         residue: share of the holes that the compact segmenter, run on the result, still assigns to
@@ -420,6 +438,7 @@ class Outcome:
     kept: Mask | None = None
     classes: dict[str, float] = field(default_factory=dict)
     objects: tuple[FoundObject, ...] = ()
+    labels: NDArray[np.uint16] | None = None
     hole_share: float = 0.0
     fidelity: Fidelity | None = None
     residue: float | None = None

@@ -38,7 +38,8 @@ class JournalRow(TypedDict):
     ``input`` is the photo's name, and ``entry`` its row of the report. ``source`` is its file
     (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` a hash of when it was
     taken (``images.taken``), and ``given_marks`` the marks of its own mask and its ground truth.
-    ``made_with`` names the settings, which ``settings`` holds in the first row of a run that has
+    ``picks`` names what a person decided about its objects before the run (``report.picks``), if
+    anything. ``made_with`` names the settings, which ``settings`` holds in the first row of a run that has
     them. ``written``, ``mask_written`` and ``layers_written`` are the marks of its result, its mask
     and the mask's layers, which no version before 0.2.0 wrote. ``mended`` says that the result
     continues one that a person mended. ``facts`` are about the worker; they are there if they
@@ -55,6 +56,7 @@ class JournalRow(TypedDict):
     source_mark: NotRequired[Stamp | None]
     taken: NotRequired[str]
     given_marks: NotRequired[list[Stamp | None]]
+    picks: NotRequired[str]
     made_with: NotRequired[str]
     settings: NotRequired[dict[str, Any]]
     identity: NotRequired[str | None]
@@ -87,6 +89,7 @@ _TYPES: dict[str, Any] = {
     "source_mark": list[Any] | None,
     "taken": str,
     "given_marks": list[list[Any] | None],
+    "picks": str,
     "made_with": str,
     "settings": dict[str, Any],
     "identity": str | None,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from ..config import Settings
 from ..errors import UsageError, WeightsError
 from ..images.suffixes import added_suffix, result_names
-from ..storage.layout import JOURNAL_NAME, REPLACED
+from ..report import previews
+from ..storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
 from ..storage.location import (
     Location,
     RemotePath,
@@ -37,6 +38,7 @@ from .settings import BatchSettings
 from .worker import Facts, Task, failed_entry
 
 if TYPE_CHECKING:
+    from ..report.picks import Picks
     from ..report.schema import Entry
     from .journal import Journal, JournalRow, WorkerFacts
 
@@ -65,6 +67,12 @@ _CHANGED_MASK = (
     "{count} photo has another mask than its result was made with: it is cleaned again, and the "
     "earlier result is kept in {kept}",
     "{count} photos have other masks than their results were made with: they are cleaned again, "
+    "and the earlier results are kept in {kept}",
+)
+_CHANGED_PICKS = (
+    "{count} photo has other picks than its result was made with: it is cleaned again, and the "
+    "earlier result is kept in {kept}",
+    "{count} photos have other picks than their results were made with: they are cleaned again, "
     "and the earlier results are kept in {kept}",
 )
 _OTHER_VERSION = (
@@ -117,8 +125,10 @@ class Ledger:
         batch: BatchSettings,
         classes: tuple[str, ...],
         journal: Journal | None = None,
+        picks: Picks | None = None,
     ) -> None:
         self.folder, self.output, self.batch = folder, output, batch
+        self._picks = {} if picks is None else picks.photos
         self.journal = output.journal() if journal is None else journal
         if isinstance(folder, Path):
             recover(folder, self.journal)
@@ -199,6 +209,8 @@ class Ledger:
         if before is None:
             self._release(self.journal.add(row))
             return entry
+        if self.batch.preview and entry["status"] != Status.FAILED.value:
+            return as_earlier(with_present_mask(before["entry"], self._standing))
         beside = {key: row.get(key) for key in ("mask_written", "layers_written")}
         if any(before.get(key) != recorded for key, recorded in beside.items()):
             self.journal.update(cast("JournalRow", {**before, **beside}))
@@ -238,6 +250,8 @@ class Ledger:
         if (owner := self._other_owner(task)) is not None:
             return self._of_another_photo(task, owner["input"])
         row = self._standing_row(task)
+        if row is not None and self.batch.preview:
+            return task  # it touches nothing of the result
         return self._without_result(task) if row is None else self._with_result(task, row)
 
     def _standing_row(self, task: Task) -> JournalRow | None:
@@ -365,6 +379,8 @@ class Ledger:
         mask, truth = _pair(row.get("given_marks"))
         if task.mask_changed(mask):
             return self._with_changed_photo(task, row, _CHANGED_MASK)
+        if task.picks_changed(row.get("picks")):
+            return self._with_changed_photo(task, row, _CHANGED_PICKS)
         if not is_by_a_person(row) and self._reports_more(task, row, earlier, truth):
             return task
         if made.is_of_another_version(earlier, self._made_with):
@@ -400,6 +416,8 @@ class Ledger:
         stamps = [None if f is None else location_stamp(f) for f in task.inputs]
         if self.batch.add or row.get("identity") != fingerprint(self._identity, *stamps):
             return _Conflict(task.name, {})
+        if task.picks is not None:
+            return self._with_changed_photo(task, row, _CHANGED_PICKS)
         mask = row["entry"]["mask"]
         if self.batch.save_masks and mask and not self._standing.exists(PurePosixPath(mask)):
             return task
@@ -429,14 +447,24 @@ class Ledger:
             or row["entry"]["status"] == Status.FAILED.value
             or not is_same_file(task.source, row.get("source_mark"))
             or task.mask_changed(_pair(row.get("given_marks"))[0])
+            or task.picks_changed(row.get("picks"))
         ):
             return None
         earlier = self._earlier_settings(row)
+        if self.batch.preview and not (earlier or {}).get("preview"):
+            return None
+        if self.batch.preview and not self._has_choice(task):
+            return None
         if earlier is None or made.differences(earlier, self._made_with):
             return None
         if self._reports_more(task, row, earlier, _pair(row.get("given_marks"))[1]):
             return None
         return self._finished(task, row)
+
+    def _has_choice(self, task: Task) -> bool:
+        """Whether what the page of picks shows of a photo is there."""
+        files = [previews.place(Path(), task.name, kind) for kind in previews.CHOICE_KINDS]
+        return all(self._standing.exists(PurePosixPath(PREVIEWS, file.name)) for file in files)
 
     def _earlier_settings(self, row: JournalRow) -> made.MadeWith | None:
         """Return the settings of an earlier result; None if the journal lost them."""
@@ -491,6 +519,7 @@ class Ledger:
             target=photo.relative,
             mask_target=photo.mask_name,
             row=self.journal.rows.get(name),
+            picks=self._picks.get(name),
         )
 
     def _damage_notes(self, *, in_the_way: bool) -> list[str]:

@@ -20,7 +20,7 @@ MadeWith: TypeAlias = Mapping[str, Any]
 #: Settings that change neither a result nor its report: where and how the networks run.
 _OF_THE_MACHINE = ("device", "offline")
 #: Settings that change the report, and the files beside the result, but not the result.
-_OF_THE_REPORT = ("probe", "compare", "truth", "save_masks")
+_OF_THE_REPORT = ("probe", "compare", "truth", "save_masks", "preview")
 #: What a program's update changes. A result stays, though a run would make another one today.
 _PROGRAM = ("pictures", "weights")
 #: What ``--add`` continues: the objects that are gone already.
@@ -55,6 +55,8 @@ def made_with(
         "save_masks": batch.save_masks,
         "pictures": pictures,
         "weights": weights,
+        # The row of a dry run that showed no preview does not say that there is one.
+        **({"preview": True} if batch.preview else {}),
     }
 
 

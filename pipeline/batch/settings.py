@@ -24,6 +24,9 @@ class BatchSettings:
         exclude: patterns of files and folders to pass over, as in a ``.gitignore``, relative to
             each given folder.
         max_pixels: the most pixels, width times height, of a photo, mask or ground truth.
+        picks: a file of a person's decisions about the photos' objects, see ``report.picks``.
+        preview: show each photo's objects on ``preview.html``, where a person picks who goes and
+            who stays; implies ``dry_run``.
         truth: ground truth, the photos without the objects, by the same relative names. The report
             then holds the error against it.
         save_masks: write every photo's mask.
@@ -41,6 +44,8 @@ class BatchSettings:
     classes: tuple[str, ...] = ()
     output: Location | None = None
     masks: Location | None = None
+    picks: Location | None = None
+    preview: bool = False
     truth: Location | None = None
     exclude: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
@@ -54,7 +59,7 @@ class BatchSettings:
     gpus_per_actor: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("output", "masks", "truth"):
+        for name in ("output", "masks", "picks", "truth"):
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, as_location(given))
@@ -72,7 +77,10 @@ class BatchSettings:
                 "--actors and --gpus-per-actor belong to --engine ray; "
                 "--workers belongs to the local engine"
             )
+        if self.preview:
+            object.__setattr__(self, "dry_run", True)
         self._check_add()
+        self._check_picking()
         if self.actors is not None and self.actors < 1:
             raise UsageError(f"--actors must be at least 1; got {self.actors}")
         if self.gpus_per_actor is not None and not 0 <= self.gpus_per_actor <= 64:
@@ -90,9 +98,24 @@ class BatchSettings:
             )
         if not self.classes:
             raise UsageError("--add needs the classes to remove too: name them with --class")
-        if self.masks is not None or self.dry_run:
-            other = "--masks" if self.masks is not None else "--dry-run"
+        others = {
+            "--masks": self.masks is not None,
+            "--picks": self.picks is not None,
+            "--preview": self.preview,
+            "--dry-run": self.dry_run,
+        }
+        if other := next((option for option, given in others.items() if given), None):
             raise UsageError(f"--add finds and removes classes; leave out {other}")
+
+    def _check_picking(self) -> None:
+        """Refuse to pick objects where masks alone say what goes."""
+        if self.masks is None or not (self.preview or self.picks is not None):
+            return
+        option = "--preview" if self.preview else "--picks"
+        raise UsageError(
+            f"{option} is about objects that are found, and with --masks the masks alone say what "
+            "goes; give one of them"
+        )
 
 
 def _patterns(given: Iterable[str]) -> tuple[str, ...]:

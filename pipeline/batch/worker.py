@@ -32,6 +32,7 @@ from ..removal.request import Removal
 from ..remover import ObjectRemover
 from ..report import entry as report
 from ..report import previews
+from ..report.picks import PhotoPicks
 from ..report.schema import is_entry
 from ..storage.fetch import local_copy, renamed_errors
 from ..storage.layout import PREVIEWS
@@ -76,6 +77,7 @@ class Task:
         mask_target: the mask's name in the output folder.
         row: the journal's row of an earlier run.
         add: classes to remove from the earlier result; empty to clean the photo itself.
+        picks: what a person decided about the photo's objects; None if nothing.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Task:
     mask_target: PurePosixPath
     row: JournalRow | None = None
     add: tuple[str, ...] = ()
+    picks: PhotoPicks | None = None
 
     @property
     def inputs(self) -> tuple[Location | None, ...]:
@@ -106,6 +109,7 @@ class Task:
         return {
             "input": self.name,
             "source": self.key,
+            **({} if self.picks is None else {"picks": self.picks.name}),
             "made_with": name_of(self.made_with),
             "settings": dict(self.made_with),
         }
@@ -121,6 +125,10 @@ class Task:
         A mask that is missing now is no other one: the result of the earlier one stays.
         """
         return self.mask is not None and not is_same_file(self.mask, recorded)
+
+    def picks_changed(self, recorded: str | None) -> bool:
+        """Whether a person decided otherwise than when a result was made."""
+        return recorded != (None if self.picks is None else self.picks.name)
 
     def adding(self, classes: tuple[str, ...], made_with: MadeWith) -> Task:
         """Return the task to remove more classes from the earlier result."""
@@ -314,8 +322,11 @@ class Worker:
             self.classes,
             None if own is None else own.mask,
             dry_run=self.batch.dry_run,
+            picks=None if task.picks is None else task.picks.on(photo.size),
         )
         outcome = self.remover.clean(photo, removal)
+        if task.picks is not None and removal.picks is None:
+            outcome = _told_of_other_shape(outcome, task.picks, photo)
         if own is not None:
             outcome = _told_of_mask(outcome, own)
         if task.truth is not None and outcome.result is not None:
@@ -323,11 +334,18 @@ class Worker:
                 outcome = replace(
                     outcome, truth=self.remover.error_in_holes(outcome, self._read(truth))
                 )
+        # A preview touches nothing that belongs to a result.
+        apart = self.batch.preview and self._has_result(task)
+        mask: str | None = None
         with watch("preview"):
-            outcome = self._write_previews(current, photo, outcome)
+            if not apart:
+                outcome = self._write_previews(current, photo, outcome)
+            if self.batch.preview:
+                outcome = self._write_choice(current, photo, outcome)
         with watch("write"):
             current.refuse_changed()
-            outcome, mask = self._write_mask(current, outcome)
+            if not apart:
+                outcome, mask = self._write_mask(current, outcome)
             outcome, output = self._write_photo(current, photo, outcome, task.target)
         outcome = replace(
             outcome,
@@ -420,6 +438,21 @@ class Worker:
         except UnwritableError as error:
             return replace(
                 outcome, warnings=(*outcome.warnings, f"the report has no picture of it: {error}")
+            )
+        return outcome
+
+    def _write_choice(self, current: _InProgress, photo: Photo, outcome: Outcome) -> Outcome:
+        """Write the picture and the outlines for the page of picks, as ``_write_previews``."""
+        name, scratch_dir = current.task.name, current.scratch_dir
+        try:
+            previews.write_choice(scratch_dir, name, photo, outcome, current.placement.undated())
+            for file in previews.find(scratch_dir, name, previews.CHOICE_KINDS).values():
+                self.output.store(file, PurePosixPath(PREVIEWS, file.name))
+        except OutputError:
+            raise
+        except UnwritableError as error:
+            return replace(
+                outcome, warnings=(*outcome.warnings, f"the preview does not show it: {error}")
             )
         return outcome
 
@@ -542,6 +575,20 @@ def _told_of_mask(outcome: Outcome, own: images.OwnMask) -> Outcome:
         reason = own.doubt if outcome.status is Status.OK else f"{outcome.reason}; {own.doubt}"
         return replace(outcome, status=Status.REVIEW, reason=reason)
     return outcome
+
+
+def _told_of_other_shape(outcome: Outcome, picks: PhotoPicks, photo: Photo) -> Outcome:
+    """Return the outcome of a photo that is another picture than its objects were picked in."""
+    height, width = photo.size
+    doubt = (
+        f"its objects were picked in a picture of {picks.width}x{picks.height} pixels, and it has "
+        f"{width}x{height}: the picks are not used"
+    )
+    outcome = replace(outcome, warnings=(*outcome.warnings, doubt))
+    if outcome.status is Status.FAILED:
+        return outcome
+    reason = doubt if outcome.status is Status.OK else f"{outcome.reason}; {doubt}"
+    return replace(outcome, status=Status.REVIEW, reason=reason)
 
 
 def _kept_notes(kept: Sequence[PurePosixPath]) -> list[str]:

@@ -18,6 +18,7 @@ from ..config import parse_keep
 from ..pixels import as_float, reduction, resize, scaled_size
 from ..types import Box, Face, FoundObject, Pixels
 from .objects import Objects
+from .picked import decide_picked
 from .request import Removal
 
 if TYPE_CHECKING:
@@ -63,20 +64,23 @@ def decided(rgb: Pixels, objects: Objects, removal: Removal, networks: Networks)
     Args:
         rgb: the photo, HWC uint8 or uint16.
         objects: all of them.
-        removal: names the rule and the sizes.
+        removal: names the rule and the sizes, and has what a person decided, which comes first.
         networks: has the face detector, if the rule needs it.
     """
-    sized = [_by_size(one, removal) for one in objects.found]
+    picked, unfit = decide_picked(removal.picks or (), objects.found)
+    sized = [picked.get(one.number) or _by_size(one, removal) for one in objects.found]
     stay: dict[int, FoundObject] = {}
     note = ""
-    if any(one.removed for one in sized):
+    if any(one.removed and one.number not in picked for one in sized):
         stay = _chosen(rgb, objects, removal, networks)
         if removal.keep == "main" and not stay:
             note = "no main subject was found: nobody is kept"
+    stay = {number: one for number, one in stay.items() if number not in picked}
     found = [stay.get(one.number, one) if one.removed else one for one in sized]
     if found and not any(one.removed for one in found):
-        note = f"everything that was found stays ({_rules(removal)})"
-    return replace(objects, found=tuple(found), note=note)
+        rules = ["--picks"] * bool(picked) + [_rules(removal)] * (len(picked) < len(found))
+        note = f"everything that was found stays ({', '.join(rules)})"
+    return replace(objects, found=tuple(found), note=note, unfit=unfit)
 
 
 def _by_size(one: FoundObject, removal: Removal) -> FoundObject:

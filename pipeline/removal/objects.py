@@ -15,7 +15,7 @@ from ..config import auto_dilate
 from ..detect.instances import divide
 from ..detect.mask import dilate
 from ..pixels import resize
-from ..types import Box, FloatArray, FoundObject, Mask, Pixels
+from ..types import Box, FloatArray, FoundObject, Mask, Pick, Pixels
 
 if TYPE_CHECKING:
     from ..networks import Networks
@@ -38,11 +38,13 @@ class Objects:
         labels: HW uint16, 0 = none, else the number of each pixel's object.
         found: by number, from 1 on.
         note: what is to be said of the choice, in words; empty if nothing.
+        unfit: what a person decided about objects that are not found.
     """
 
     labels: NDArray[np.uint16]
     found: tuple[FoundObject, ...]
     note: str = ""
+    unfit: tuple[Pick, ...] = ()
 
     @property
     def doubtful(self) -> list[FoundObject]:

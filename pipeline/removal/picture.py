@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ SMOOTH_SIZE, SMOOTH = 64, 4.0
 
 
 _Hole = TypeVar("_Hole", Hole, HoleOutcome)
+_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,11 @@ class Picture:
 
     def of(self, removal: Removal) -> Removal:
         """The same request for the picture alone."""
-        if removal.mask is None:
-            return removal
-        return replace(removal, mask=removal.mask[self.box.slices])
+        picks = removal.picks
+        if picks is not None:
+            picks = tuple(replace(one, box=one.box.relative_to(self.box)) for one in picks)
+        mask = None if removal.mask is None else removal.mask[self.box.slices]
+        return replace(removal, mask=mask, picks=picks)
 
     def selection(self, inner: Selection, removal: Removal) -> Selection:
         """A selection of the picture's pixels as one of the photo's."""
@@ -97,15 +100,16 @@ class Picture:
                 )
                 for one in inner.objects
             ),
+            labels=None if inner.labels is None else self._in_whole(inner.labels),
             hole_share=float(mask.mean()),
             holes=tuple(self._in_photo(hole) for hole in inner.holes),
         )
 
-    def _in_whole(self, inner: Mask) -> Mask:
-        """A mask of the picture as one of the photo."""
-        mask = np.zeros(self.whole.size, bool)
-        mask[self.box.slices] = inner
-        return mask
+    def _in_whole(self, inner: _Array) -> _Array:
+        """An array of the picture's pixels as one of the photo's, with zeros around it."""
+        whole = np.zeros(self.whole.size, inner.dtype)
+        whole[self.box.slices] = inner
+        return whole  # type: ignore[return-value]
 
     def _in_photo(self, hole: _Hole) -> _Hole:
         """A hole of the picture, with its place in the photo and its share of it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..config import Settings
-from ..types import Mask
+from ..types import Mask, Pick
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,8 @@ class Removal:
         compare: classical methods that fill the same holes for comparison.
         prefilter: whether the compact segmenter decides if a slower one runs at all.
         dry_run: stop after routing; nothing is filled.
+        picks: what a person decided about the photo's objects, which precedes ``keep`` and sizes;
+            None if nobody did.
     """
 
     classes: tuple[str, ...]
@@ -48,6 +50,7 @@ class Removal:
     compare: tuple[str, ...]
     prefilter: bool
     dry_run: bool = False
+    picks: tuple[Pick, ...] | None = None
 
     @classmethod
     def from_settings(
@@ -57,6 +60,7 @@ class Removal:
         mask: Mask | None = None,
         *,
         dry_run: bool = False,
+        picks: tuple[Pick, ...] | None = None,
     ) -> Removal:
         """Make the request from the user's settings, which have been checked."""
         return cls(
@@ -73,4 +77,5 @@ class Removal:
             compare=settings.compare,
             prefilter=settings.prefilter,
             dry_run=dry_run,
+            picks=picks,
         )

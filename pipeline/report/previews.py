@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +37,18 @@ from ..types import (
     Photo,
     Pixels,
 )
+from . import choice
 
 #: Kinds of previews. A photo may have any of them.
 KINDS = ("before", "mask", "after", *COMPARISONS)
-#: Pixels along the longer side; smaller photos keep their size.
+#: What the page of picks shows: the photo, and its objects. Only a run that makes that page
+#: writes them, and no other run removes them.
+CHOICE_KINDS = ("choice", "objects")
+#: Pixels along the longer side, and along that of the page of picks; smaller photos keep their
+#: size.
 LONGER_SIDE = 360
+CHOICE_SIDE = 800
+_SUFFIXES = {"mask": "webp", "objects": "json"}
 #: JPEG quality. WebP is a quarter smaller but takes twenty times as long.
 QUALITY = 80
 
@@ -81,15 +88,26 @@ def write(
         _write(place(output, name, method), _jpeg(picture), placement)
 
 
-def find(output: Path, name: str) -> dict[str, Path]:
-    """The existing previews of one photo by kind, see ``KINDS``."""
-    files = {kind: place(output, name, kind) for kind in KINDS}
+def write_choice(
+    output: Path, name: str, photo: Photo, outcome: Outcome, placement: Placement = ANYWHERE
+) -> None:
+    """Write what the page of picks shows of one photo; arguments and errors as of ``write``."""
+    placement = replace(placement, within=output)
+    size = scaled_size(photo.rgb.shape, reduction(photo.rgb.shape, CHOICE_SIDE))
+    shown = choice.choice_of(outcome, photo.size, (size[0], size[1]))
+    _write(place(output, name, "choice"), _jpeg(photo.rgb, CHOICE_SIDE), placement)
+    _write(place(output, name, "objects"), choice.encode(shown), placement)
+
+
+def find(output: Path, name: str, kinds: Sequence[str] = KINDS) -> dict[str, Path]:
+    """The existing previews of one photo by kind."""
+    files = {kind: place(output, name, kind) for kind in kinds}
     return {kind: file for kind, file in files.items() if file.is_file()}
 
 
 def place(output: Path, name: str, kind: str) -> Path:
     """The file of one preview, whether it exists or not."""
-    return output / PREVIEWS / f"{_key(name)}-{kind}.{'webp' if kind == 'mask' else 'jpeg'}"
+    return output / PREVIEWS / f"{_key(name)}-{kind}.{_SUFFIXES.get(kind, 'jpeg')}"
 
 
 def discard(output: Path, name: str) -> None:
@@ -99,9 +117,9 @@ def discard(output: Path, name: str) -> None:
             remove(place(output, name, kind), output)
 
 
-def reduce_picture(rgb: Pixels) -> NDArray[np.uint8]:
-    """Reduce by area to at most ``LONGER_SIDE``: HWC uint8 or uint16 in, hwc uint8 out."""
-    return eight_bits(_reduce(rgb))
+def reduce_picture(rgb: Pixels, longest: int = LONGER_SIDE) -> NDArray[np.uint8]:
+    """Reduce by area to at most ``longest``: HWC uint8 or uint16 in, hwc uint8 out."""
+    return eight_bits(_reduce(rgb, longest))
 
 
 def draw_mask(
@@ -183,13 +201,13 @@ def _draw_number(drawn: NDArray[np.uint8], text: str, centre: tuple[float, float
         )
 
 
-def _reduce(picture: Any) -> Any:
+def _reduce(picture: Any, longest: int = LONGER_SIDE) -> Any:
     """Reduce HW or HWC by area.
 
     Halving comes first: OpenCV halves ten times faster than it reduces by any other factor.
     """
-    target = scaled_size(picture.shape, reduction(picture.shape, LONGER_SIDE))
-    while max(picture.shape[:2]) >= 2 * LONGER_SIDE:
+    target = scaled_size(picture.shape, reduction(picture.shape, longest))
+    while max(picture.shape[:2]) >= 2 * longest:
         h, w = picture.shape[:2]
         # An odd last row or column is dropped, so that halving is exact.
         even = picture[: max(1, h // 2 * 2), : max(1, w // 2 * 2)]
@@ -197,9 +215,9 @@ def _reduce(picture: Any) -> Any:
     return resize(picture, target)
 
 
-def _jpeg(rgb: Pixels) -> bytes:
+def _jpeg(rgb: Pixels, longest: int = LONGER_SIDE) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(reduce_picture(rgb)).save(file, "JPEG", quality=QUALITY)
+    Image.fromarray(reduce_picture(rgb, longest)).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
 
 

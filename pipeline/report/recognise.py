@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from ..storage.layout import PREVIEW_PAGE
 from .spreadsheet import COLUMNS, FIRST_COLUMNS, is_compare_column
 
 #: Number of bytes at a file's beginning that tell.
@@ -16,13 +17,15 @@ _JSON = re.compile(
 )
 #: What every version's page says at its top.
 _HTML = (b"<!doctype html>", b"<title>Removal report, ", b'<p class="kicker">remove-objects')
+#: What the page of picks says at its top.
+_PREVIEW = (b"<!doctype html>", b"<title>Who goes, who stays, ", b'data-made-by="remove-objects"')
 
 
 def is_report(name: str, head: bytes) -> bool:
     """Whether a file is a report of this program or of an earlier version.
 
     Args:
-        name: the report's name, one of ``files.REPORTS``.
+        name: the report's name, one of ``files.REPORTS``, or of the page of picks.
         head: the first ``HEAD_BYTES`` bytes of the file, or all of them if it is shorter.
     """
     return _RECOGNISED[name](head)
@@ -43,4 +46,5 @@ _RECOGNISED: Mapping[str, Callable[[bytes], bool]] = {
     "report.json": lambda head: _JSON.match(head) is not None,
     "report.csv": _is_table,
     "report.html": lambda head: all(mark in head for mark in _HTML),
+    PREVIEW_PAGE: lambda head: all(mark in head for mark in _PREVIEW),
 }

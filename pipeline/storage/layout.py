@@ -13,6 +13,9 @@ JOURNAL_PIECES = ".remove-objects-journal.d"
 #: Folder of the report's previews, beside the journal.
 PREVIEWS = "report_files"
 
+#: The page on which a person picks who goes and who stays.
+PREVIEW_PAGE = "preview.html"
+
 #: Folder of replaced files, which the user may want back, see ``pipeline.batch.output.replaced``.
 REPLACED = ".remove-objects-replaced"
 

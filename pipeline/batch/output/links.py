@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ...report.files import REPORTS
-from ...storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
+from ...storage.layout import JOURNAL_NAME, PREVIEW_PAGE, PREVIEWS, REPLACED
 from ...system import lock
 from ...system.confined import refuse_links
 from .claims import CLAIMS
 
 #: The program's own names in an output folder. None of them may be a link.
-OWN_NAMES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, CLAIMS, PREVIEWS, REPLACED, *REPORTS)
+OWN_NAMES = (
+    *(lock.NAME, lock.HOLDER, JOURNAL_NAME, CLAIMS, PREVIEWS, REPLACED),
+    *(*REPORTS, PREVIEW_PAGE),
+)
 
 
 def refuse_links_in_output(folder: Path, names: Iterable[PurePosixPath]) -> None:

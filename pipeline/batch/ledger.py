@@ -390,11 +390,12 @@ class Ledger:
     def _with_changed_photo(self, task: Task, row: JournalRow, note: _Note) -> Task | Entry:
         """Decide about a photo that changed, or got another mask, since its result was made."""
         if self.batch.add or is_by_a_person(row):
+            changed = "was picked otherwise" if note == _CHANGED_PICKS else "changed"
             what = (
                 "changed since its result was made, so no class can be added to that; the result "
                 "stays. Use --overwrite, with all its classes, to clean the photo anew"
                 if self.batch.add
-                else "changed since its result was saved at the mask board; the result stays. "
+                else f"{changed} since its result was saved at the mask board; the result stays. "
                 "Use --overwrite to clean the photo anew, or open it at the board"
             )
             failed = failed_entry(task.name, f"{task.source}: {what}")

@@ -21,11 +21,11 @@ from ..config import Settings, resolve_classes
 from ..errors import OutputError, UnreadableError, UnwritableError, UsageError
 from ..images import DROPPED
 from ..remover import ObjectRemover
-from ..report.files import SCHEMA_VERSION
-from ..storage.layout import REPLACED
+from ..report.files import REPORTS, SCHEMA_VERSION
+from ..storage.layout import PREVIEW_PAGE, REPLACED
 from ..storage.location import Location, RemotePath, as_location, relative_name
 from ..system.signals import Stop
-from ..system.text import printable
+from ..system.text import printable, some
 from ..types import Status
 from . import own_masks
 from .earlier import earlier_entries
@@ -37,12 +37,14 @@ from .names import layers_name
 from .output.local import LocalOutput
 from .output.protocol import Output
 from .output.remote import RemoteOutput
+from .picked import idle_picks, load_picks
 from .scan import Plan, plan_run
 from .settings import BatchSettings
 from .sources import KnownPhotos
 from .worker import Facts, Task, Worker, failed_entry
 
 if TYPE_CHECKING:
+    from ..report.picks import Picks
     from ..report.schema import Entry, Report, RunEntry
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ log_of_photos = logging.getLogger(f"{__name__}.photos")
 
 #: Keys of ``BatchSettings`` that the report's settings leave out: folders do not change the
 #: pictures, and their addresses may hold passwords.
-_FOLDERS = ("output", "masks", "truth")
+_FOLDERS = ("output", "masks", "picks", "truth")
 #: So many kinds of dropped metadata are named.
 _NAMES = 4
 
@@ -68,6 +70,7 @@ class FolderResult:
         stopped: why the run ended early; None if it is complete.
         others: entries of earlier runs' photos, which the report holds too: it tells of everything
             that stands in the output folder.
+        preview: the location of ``preview.html``; None without ``BatchSettings.preview``.
     """
 
     report: Location
@@ -76,6 +79,7 @@ class FolderResult:
     warnings: list[str]
     stopped: str | None = None
     others: list[Entry] = field(default_factory=list)
+    preview: Location | None = None
 
     @property
     def mask_fits_none(self) -> bool:
@@ -178,7 +182,9 @@ def remove_folder(
     classes = resolve_classes(batch.classes)
     _refuse_vain(settings, batch, classes)
     begun = time.monotonic()
+    picks = load_picks(batch.picks, classes)
     plan, journal = _plan(locations, of_list, settings, batch)
+    idle = idle_picks(picks, plan)
     if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):
         own_masks.refuse_bad_file(batch.masks, batch.max_pixels)
     output = open_output(plan.output, overwrite=batch.overwrite)
@@ -192,10 +198,14 @@ def remove_folder(
 
     with output.hold(_output_names(plan)):
         _refuse_changed(journal, output)
-        ledger = Ledger(plan.output, output, settings, batch, classes, journal)
+        ledger = Ledger(plan.output, output, settings, batch, classes, journal, picks)
         decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
         decided.entries += _missing_entries(plan)
-        of_options = (memory_note(batch, len(decided.tasks)), _classes_note(batch, classes))
+        of_options = (
+            memory_note(batch, len(decided.tasks)),
+            _classes_note(batch, classes),
+            picks and picks.differences(settings),
+        )
         known_before = [note for note in of_options if note]
         for note in (*plan.told, *known_before, *decided.notes):
             log.warning("%s", printable(note))
@@ -207,10 +217,11 @@ def remove_folder(
         told = {str(photo.relative) for photo in plan.photos}
         others = earlier_entries(ledger.journal, output.standing(), told)
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
-        foreign_reports = _keep_foreign_reports(output, stopped)
+        foreign_reports = _keep_foreign_reports(output, stopped, preview=batch.preview)
         kept = _kept_notes(output, kept_before)
         notes = [*_metadata_notes(settings), *plan.notes, *known_before]
-        of_files = [*_photo_notes(entries), *foreign_reports, *kept]
+        of_picks = _picks_notes(picks, idle, facts)
+        of_files = [*_photo_notes(entries), *of_picks, *foreign_reports, *kept]
         warnings = [*notes, *decided.notes, *facts.warnings, *of_files]
         if stopped:
             stopped += (
@@ -230,9 +241,10 @@ def remove_folder(
         }
         with _ending_the_run(stopped):
             report = output.report(run, [*entries, *others])
+            preview = output.preview(run, entries) if batch.preview else None
         if not stopped:
             ledger.finish()
-    return FolderResult(report, run, entries, warnings, stopped, others)
+    return FolderResult(report, run, entries, warnings, stopped, others, preview)
 
 
 def _plan(
@@ -349,10 +361,24 @@ def _metadata_notes(settings: Settings) -> list[str]:
     return [note]
 
 
-def _keep_foreign_reports(output: Output, stopped: str | None) -> list[str]:
+def _picks_notes(picks: Picks | None, idle: Sequence[str], facts: Facts) -> list[str]:
+    """Return, and log, what is to be known of the picks when the run ends."""
+    if picks is None:
+        return []
+    notes = [picks.other_weights(facts.weights)]
+    if idle:
+        whose = "1 photo that is" if len(idle) == 1 else f"{len(idle)} photos that are"
+        notes.append(f"{picks.shown}: has picks of {whose} not here: {some(idle)}")
+    notes = [note for note in notes if note]
+    for note in notes:
+        log.warning("%s", printable(note))
+    return notes
+
+
+def _keep_foreign_reports(output: Output, stopped: str | None, *, preview: bool) -> list[str]:
     """Keep files that are no reports where reports go; returns a sentence about each."""
     with _ending_the_run(stopped):
-        notes = output.keep_foreign_reports()
+        notes = output.keep_foreign_reports((*REPORTS, *([PREVIEW_PAGE] if preview else [])))
     for note in notes:
         log.warning("%s", printable(note))
     return notes

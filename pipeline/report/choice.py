@@ -93,7 +93,7 @@ def _shown(one: FoundObject, labels: NDArray[np.uint16], scale: float) -> Choice
     right = min(width, int(one.box.right * scale) + 2)
     bottom = min(height, int(one.box.bottom * scale) + 2)
     inside = labels[top:bottom, left:right] == one.number
-    outlines = [outline + (left, top) for outline in _outlines(inside)]
+    outlines = [outline + np.array((left, top)) for outline in _outlines(inside)]
     if outlines:
         x, y = _middle(inside)
     else:  # too small for the picture

@@ -5,29 +5,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..system.atomic import ANYWHERE, Placement, atomic_write
-from ..system.text import printable
+from . import html
 from .page_view import charts, photo_view, stage_seconds, totals
 from .ranking import worst_first
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from .schema import Entry, RunEntry
-
-TEMPLATES = Path(__file__).parent / "templates"
-#: Up to this many bytes of previews are embedded in the page. With more it would open slowly, so
-#: they stay files beside it.
-EMBEDDED_BYTES = 12_000_000
-_KINDS = {".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
 def write_html(
@@ -54,13 +44,11 @@ def write_html(
 
     rows = worst_first(photos)
     previews = [_readable(pictures(photo)) for photo in rows]
-    embed = sum(p.size_on_disk for p in previews) <= EMBEDDED_BYTES
-    refer = _data_uri if embed else partial(_relative, path.parent)
+    embed = sum(p.size_on_disk for p in previews) <= html.EMBEDDED_BYTES
+    refer = html.data_uri if embed else partial(html.relative, path.parent)
 
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
-    )
-    page = _template().generate(
+    style, script = html.text_of("base.css", "report.css"), html.text_of("report.js")
+    page = html.template("report.html.j2").generate(
         run=run,
         photos=(
             photo_view(
@@ -79,53 +67,12 @@ def write_html(
         routes=sorted({h["route"] for p in photos for h in p["holes"]}),
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style, script, embed),
+        policy=html.policy(style, script, embed),
         embedded=embed,
     )
     with atomic_write(path, placement=placement) as file:
         for piece in page:
             file.write(piece.encode("utf-8"))
-
-
-@cache
-def _template() -> Template:
-    """Compile the page's template, once: it takes longer than a small page."""
-    # Only a page needs the template engine: --help and runs that fail early do not wait for it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def finalize(value: Any) -> Any:
-        """Make every text printable, except the markup that the template itself makes."""
-        if isinstance(value, str) and not isinstance(value, Markup):
-            return printable(value)
-        return value
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": _number,
-        "percent": _percent,
-        "duration": _duration,
-        "plain": printable,
-    }
-    return environment.get_template("report.html.j2")
-
-
-def _policy(style: str, script: str, embed: bool) -> str:
-    """Allow this style, this script and pictures: a name that became HTML could run nothing."""
-    style_hash, script_hash = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for text in (style, script)
-    )
-    images = "data:" if embed else "data: 'self'"
-    inline = f"style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'"
-    return f"default-src 'none'; {inline}; img-src {images}; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True)
@@ -160,30 +107,3 @@ def _readable(files: dict[str, Path]) -> _Previews:
             continue
     readable = {kind: files[kind] for kind in sizes}
     return _Previews(readable, size_on_disk, sizes.get("before"), middle)
-
-
-def _data_uri(file: Path) -> str:
-    return f"data:{_KINDS[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()}"
-
-
-def _relative(folder: Path, file: Path) -> str:
-    """The address of a preview; its name is hexadecimal, so nothing needs escaping."""
-    return file.relative_to(folder).as_posix()
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _percent(value: float | None) -> str:
-    """Percentage, below 10 % with one decimal: 0.4 % and 4.1 % are different holes."""
-    if value is None:
-        return "–"
-    return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{max(value, 0.001):.1%}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import UnwritableError
 from ...report import previews
-from ...report.files import write_reports
+from ...report.files import REPORTS, write_reports
+from ...report.preview_page import write_preview
 from ...storage.layout import PREVIEWS
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system import lock
@@ -179,13 +180,17 @@ class LocalOutput:
         """Return the journal, with the rows of earlier runs."""
         return Journal(self.folder)
 
-    def keep_foreign_reports(self) -> list[str]:
-        """Keep what stands under the names of the reports and is none of this program's."""
-        return replaced.keep_foreign_reports(self.folder)
+    def keep_foreign_reports(self, names: Sequence[str] = REPORTS) -> list[str]:
+        """Keep what stands under the names of reports and is none of this program's."""
+        return replaced.keep_foreign_reports(self.folder, names)
 
     def report(self, run: RunEntry, entries: list[Entry]) -> Path:
         """Write the three reports, and return the file of ``report.json``."""
         return write_reports(self.folder, run, entries)
+
+    def preview(self, run: RunEntry, entries: list[Entry]) -> Path:
+        """Write the page on which a person picks who goes and who stays; returns its file."""
+        return write_preview(self.folder, run, entries)
 
     def _claim_file(self, photo: str) -> Path:
         return self.folder / CLAIMS / claim_name(photo)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
+from ...report.files import REPORTS
 from ...storage.location import Location
 from ...storage.stamp import Stamp
 from ..journal import Journal, JournalRow
@@ -119,8 +120,8 @@ class Output(Protocol):
     def journal(self) -> Journal:
         """Return the journal, with the rows of earlier runs."""
 
-    def keep_foreign_reports(self) -> list[str]:
-        """Keep what stands under the names of the reports and is none of this program's.
+    def keep_foreign_reports(self, names: Sequence[str] = REPORTS) -> list[str]:
+        """Keep what stands under the names of reports and is none of this program's.
 
         Returns:
             A sentence about each of these files.
@@ -131,3 +132,6 @@ class Output(Protocol):
 
     def report(self, run: RunEntry, entries: list[Entry]) -> Location:
         """Write the three reports, and return the location of ``report.json``."""
+
+    def preview(self, run: RunEntry, entries: list[Entry]) -> Location:
+        """Write the page on which a person picks who goes and who stays; returns its location."""

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PhotoError, RemoveObjectsError, UnwritableError
 from ...report import previews
 from ...report.files import REPORTS, write_reports
+from ...report.preview_page import write_preview
 from ...report.recognise import HEAD_BYTES, is_report
 from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS, REPLACED
 from ...storage.location import RemotePath
@@ -208,10 +209,10 @@ class RemoteOutput:
         """Return the journal, with the rows of earlier runs."""
         return RemoteJournal(self.folder)
 
-    def keep_foreign_reports(self) -> list[str]:
-        """Keep what stands under the names of the reports and is none of this program's."""
+    def keep_foreign_reports(self, names: Sequence[str] = REPORTS) -> list[str]:
+        """Keep what stands under the names of reports and is none of this program's."""
         notes = []
-        for name in REPORTS:
+        for name in names:
             file = self.folder / name
             current = file.stamp()
             if current is None:
@@ -226,6 +227,22 @@ class RemoteOutput:
 
     def report(self, run: RunEntry, entries: list[Entry]) -> RemotePath:
         """Write the three reports; the previews are downloaded for the page, which embeds them."""
+        with self._with_previews(entries, previews.KINDS) as scratch:
+            report = write_reports(scratch, run, entries)
+            for path in (report, report.with_suffix(".csv"), report.with_suffix(".html")):
+                (self.folder / path.name).put(path)
+        return self.folder / report.name
+
+    def preview(self, run: RunEntry, entries: list[Entry]) -> RemotePath:
+        """Write the page on which a person picks who goes and who stays, as ``report``."""
+        with self._with_previews(entries, previews.CHOICE_KINDS) as scratch:
+            page = write_preview(scratch, run, entries)
+            (self.folder / page.name).put(page)
+        return self.folder / page.name
+
+    @contextmanager
+    def _with_previews(self, entries: Sequence[Entry], kinds: Sequence[str]) -> Iterator[Path]:
+        """Yield a temporary folder with the photos' previews of some kinds."""
         with tempfile.TemporaryDirectory(prefix="remove-objects-") as temporary:
             scratch = Path(temporary)
             (scratch / PREVIEWS).mkdir()
@@ -233,14 +250,11 @@ class RemoteOutput:
             paths = [
                 path
                 for entry in entries
-                for kind in previews.KINDS
+                for kind in kinds
                 if (path := previews.place(scratch, entry["input"], kind)).name in existing
             ]
             _concurrently(lambda path: _fetch_if_possible(existing[path.name], path), paths)
-            report = write_reports(scratch, run, entries)
-            for path in (report, report.with_suffix(".csv"), report.with_suffix(".html")):
-                (self.folder / path.name).put(path)
-        return self.folder / report.name
+            yield scratch
 
     def _is_unchanged(self, name: PurePosixPath, recorded: Stamp | None) -> bool:
         """Whether a file is the one of a recorded stamp, or of a claim's content stamp."""

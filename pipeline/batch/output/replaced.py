@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,8 +132,8 @@ def versions(folder: Path, name: PurePosixPath) -> list[Version]:
     return found
 
 
-def keep_foreign_reports(folder: Path) -> list[str]:
-    """Keep files under the names of the reports that are no reports of this program.
+def keep_foreign_reports(folder: Path, names: Sequence[str] = REPORTS) -> list[str]:
+    """Keep files under the names of reports that are no reports of this program.
 
     They are about to be replaced, and a person or another program made them.
 
@@ -144,7 +144,7 @@ def keep_foreign_reports(folder: Path) -> list[str]:
         UnwritableError: one cannot be kept, so it must not be replaced.
     """
     notes = []
-    for name in REPORTS:
+    for name in names:
         if is_link(folder / name) or is_report(name, _content(folder / name, HEAD_BYTES)):
             continue
         kept = keep(folder, PurePosixPath(name), None, None)

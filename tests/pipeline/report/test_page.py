@@ -18,8 +18,8 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError
+from remove_objects.pipeline.report import html, previews
 from remove_objects.pipeline.report import page as report_html
-from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.page_view import (
     address,
 )
@@ -195,12 +195,12 @@ def test_previews_are_embedded_up_to_a_size_and_files_above_it(
     ]
     files = list((tmp_path / "report_files").iterdir())
     total = sum(f.stat().st_size for f in files)
-    monkeypatch.setattr(report_html, "EMBEDDED_BYTES", total)
+    monkeypatch.setattr(html, "EMBEDDED_BYTES", total)
     sources = [a["src"] or "" for a in page(tmp_path, photos).of("img") if "src" in a]
     assert {base64.b64decode(s.split(",")[1]) for s in sources} == {f.read_bytes() for f in files}
     assert len(sources) == 8  # each once
     assert "contains the photos" in page(tmp_path, photos).text
-    monkeypatch.setattr(report_html, "EMBEDDED_BYTES", total - 1)
+    monkeypatch.setattr(html, "EMBEDDED_BYTES", total - 1)
     beside = page(tmp_path, photos)
     assert sorted(a["src"] or "" for a in beside.of("img") if "src" in a) == sorted(
         f"report_files/{f.name}" for f in files
@@ -213,7 +213,7 @@ def test_previews_are_embedded_up_to_a_size_and_files_above_it(
 def test_the_policy_allows_this_style_this_script_and_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embed: bool
 ) -> None:
-    monkeypatch.setattr(report_html, "EMBEDDED_BYTES", 12_000_000 if embed else -1)
+    monkeypatch.setattr(html, "EMBEDDED_BYTES", 12_000_000 if embed else -1)
     text = write_page(tmp_path, [entry("a.jpg")]).read_text(encoding="utf-8")
     parsed = Page(text)
     policy = (
@@ -336,6 +336,8 @@ def test_templates_schema_and_the_boards_page_are_packed() -> None:
         for pattern in settings["package-data"][f"remove_objects.pipeline.{room}"]
         for file in (root / "pipeline" / room).glob(pattern)
     }
+    templates = {"report.html.j2", "report.css", "report.js", "base.css"}
+    templates |= {"preview.html.j2", "preview.css", "preview.js"}
     page = {p.name for p in (root / "pipeline" / "board" / "page").iterdir()}
     assert {"board.html", "board.css", "board.js"} <= page
-    assert packed == {"schema.json", "report.html.j2", "report.css", "report.js", *page}
+    assert packed == {"schema.json", *templates, *page}

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from remove_objects.pipeline.report import page as report_html
-from remove_objects.pipeline.report import previews
+from remove_objects.pipeline.report import html, previews
 from remove_objects.pipeline.types import Photo
 from tests.support.browser import EXECUTABLE, FLAGS, NAMES
 from tests.support.pages import entry, hole, many, outcome, write_page
@@ -89,7 +88,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     photos = many(folder, PHOTOS)
     with pytest.MonkeyPatch.context() as patch:
         inside = write_page(folder, photos)
-        patch.setattr(report_html, "EMBEDDED_BYTES", 0)
+        patch.setattr(html, "EMBEDDED_BYTES", 0)
         beside = write_page(folder, photos, name="beside.html")
     for path, embedded in ((inside, True), (beside, False)):
         text = path.read_text()

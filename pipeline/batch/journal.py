@@ -37,14 +37,15 @@ class JournalRow(TypedDict):
 
     ``input`` is the photo's name, and ``entry`` its row of the report. ``source`` is its file
     (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` a hash of when it was
-    taken (``images.taken``), and ``given_marks`` the marks of its own mask and its ground truth.
-    ``picks`` names what a person decided about its objects before the run (``report.picks``), if
-    anything. ``made_with`` names the settings, which ``settings`` holds in the first row of a run
-    that has them. ``written``, ``mask_written`` and ``layers_written`` are the marks of its result, its mask
-    and the mask's layers, which no version before 0.2.0 wrote. ``mended`` says that the result
-    continues one that a person mended. ``facts`` are about the worker; they are there if they
-    differ from the facts of the rows before. Version 0.1.0 wrote no ``source`` and no
-    ``made_with`` but ``identity``, a hash of the photo's files and settings.
+    taken (``images.taken``), and ``given_marks`` the marks of its own mask and its ground
+    truth. ``picks`` names what a person decided about its objects before the run
+    (``report.picks``), if anything. ``made_with`` names the settings, which ``settings`` holds
+    in the first row of a run that has them. ``written``, ``mask_written`` and
+    ``layers_written`` are the marks of its result, its mask and the mask's layers, which no
+    version before 0.2.0 wrote. ``mended`` says that the result continues one that a person
+    mended. ``facts`` are about the worker; they are there if they differ from the facts of the
+    rows before. Version 0.1.0 wrote no ``source`` and no ``made_with`` but ``identity``, a hash
+    of the photo's files and settings.
 
     When a row is read, ``input`` and ``entry`` must be right; anything else of another shape is
     ignored.

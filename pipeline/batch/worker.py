@@ -445,7 +445,14 @@ class Worker:
         """Write the picture and the outlines for the page of picks, as ``_write_previews``."""
         name, scratch_dir = current.task.name, current.scratch_dir
         try:
-            previews.write_choice(scratch_dir, name, photo, outcome, current.placement.undated())
+            previews.write_choice(
+                scratch_dir,
+                name,
+                photo,
+                outcome,
+                self.remover.networks.weights(),
+                current.placement.undated(),
+            )
             for file in previews.find(scratch_dir, name, previews.CHOICE_KINDS).values():
                 self.output.store(file, PurePosixPath(PREVIEWS, file.name))
         except OutputError:

@@ -6,7 +6,7 @@ for photos, and workers on other machines make it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypedDict
 
@@ -20,6 +20,8 @@ from ..types import FoundObject, Mask, Outcome
 
 #: How far an outline may be from the object, in pixels of the picture.
 PRECISION = 1.2
+#: Half the side of the number's sign; a smaller object would lie under it.
+BADGE = 15
 #: So many parts of one object are outlined, the largest first.
 PARTS = 12
 
@@ -43,26 +45,41 @@ ChoiceObject = TypedDict(
 
 
 class Choice(TypedDict):
-    """One photo: its size and its picture's in pixels (width, height), and its objects."""
+    """One photo: its size and its picture's in pixels (width, height), and its objects.
+
+    ``weights`` are the hashes of the networks that found them, by name.
+    """
 
     size: tuple[_Side, _Side]
     picture: tuple[_Side, _Side]
     objects: list[ChoiceObject]
+    weights: dict[str, str]
 
 
-def choice_of(outcome: Outcome, photo: tuple[int, int], picture: tuple[int, int]) -> Choice:
+def choice_of(
+    outcome: Outcome,
+    photo: tuple[int, int],
+    picture: tuple[int, int],
+    weights: Mapping[str, str],
+) -> Choice:
     """Make what the page shows of a photo.
 
     Args:
         outcome: of a dry run.
         photo: the photo's (height, width).
         picture: (height, width) of the picture that the page shows.
+        weights: the hashes of the networks, by name.
     """
     objects: list[ChoiceObject] = []
     if outcome.labels is not None and outcome.objects:
         labels = cv2.resize(outcome.labels, picture[::-1], interpolation=cv2.INTER_NEAREST)
         objects = [_shown(one, labels, picture[1] / photo[1]) for one in outcome.objects]
-    return {"size": photo[::-1], "picture": picture[::-1], "objects": objects}
+    return {
+        "size": photo[::-1],
+        "picture": picture[::-1],
+        "objects": objects,
+        "weights": dict(weights),
+    }
 
 
 def encode(choice: Choice) -> bytes:
@@ -94,11 +111,10 @@ def _shown(one: FoundObject, labels: NDArray[np.uint16], scale: float) -> Choice
     bottom = min(height, int(one.box.bottom * scale) + 2)
     inside = labels[top:bottom, left:right] == one.number
     outlines = [outline + np.array((left, top)) for outline in _outlines(inside)]
-    if outlines:
-        x, y = _middle(inside)
-    else:  # too small for the picture
+    if not outlines:  # too small for the picture
         corners = (left, top), (right, top), (right, bottom), (left, bottom)
-        outlines, (x, y) = [np.array(corners)], ((right - left) // 2, (bottom - top) // 2)
+        outlines = [np.array(corners)]
+    x, y = _place_of_number(inside)
     return {
         "number": one.number,
         "class": one.category,
@@ -106,7 +122,7 @@ def _shown(one: FoundObject, labels: NDArray[np.uint16], scale: float) -> Choice
         "removed": one.removed,
         "why": one.why,
         "outlines": [[int(v) for v in outline.ravel()] for outline in outlines],
-        "middle": (x + left, y + top),
+        "middle": (x + left, max(BADGE, y + top)),
     }
 
 
@@ -121,8 +137,10 @@ def _outlines(inside: Mask) -> Sequence[NDArray[np.int32]]:
     return [part for part in halved if len(part) > 2]
 
 
-def _middle(inside: Mask) -> tuple[int, int]:
-    """The (x, y) of a mask's pixel that is farthest from its rim."""
+def _place_of_number(inside: Mask) -> tuple[int, int]:
+    """The (x, y) of a mask's pixel that is farthest from its rim; above a small object."""
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(x), int(y)
+    if depth[y, x] >= BADGE:
+        return int(x), int(y)
+    return inside.shape[1] // 2, -BADGE

@@ -41,10 +41,12 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
 
     rows = sorted(photos, key=lambda entry: entry["input"])
     sizes, rights, shown = 0, [], []
+    weights: dict[str, str] = {}
     for entry in rows:
         files = previews.find(folder, entry["input"], previews.CHOICE_KINDS)
         found = None if len(files) < len(previews.CHOICE_KINDS) else choice.read(files["objects"])
         if found is not None and found["objects"]:
+            weights |= found["weights"]
             sizes += files["choice"].stat().st_size
             rights += [files["choice"], files["objects"]]
             shown.append(entry)
@@ -54,7 +56,7 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
     style, script = html.text_of("base.css", "preview.css"), html.text_of("preview.js")
     settings = run["settings"]
     picked_by = pick_settings(
-        settings["classes"], settings["segmenter"], settings["threshold"], run["weights"]
+        settings["classes"], settings["segmenter"], settings["threshold"], weights
     )
     page = html.template("preview.html.j2").generate(
         run=run,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -89,12 +89,20 @@ def write(
 
 
 def write_choice(
-    output: Path, name: str, photo: Photo, outcome: Outcome, placement: Placement = ANYWHERE
+    output: Path,
+    name: str,
+    photo: Photo,
+    outcome: Outcome,
+    weights: Mapping[str, str],
+    placement: Placement = ANYWHERE,
 ) -> None:
-    """Write what the page of picks shows of one photo; arguments and errors as of ``write``."""
+    """Write what the page of picks shows of one photo; arguments and errors as of ``write``.
+
+    ``weights`` are the hashes of the networks that found its objects, by name.
+    """
     placement = replace(placement, within=output)
     size = scaled_size(photo.rgb.shape, reduction(photo.rgb.shape, CHOICE_SIDE))
-    shown = choice.choice_of(outcome, photo.size, (size[0], size[1]))
+    shown = choice.choice_of(outcome, photo.size, (size[0], size[1]), weights)
     _write(place(output, name, "choice"), _jpeg(photo.rgb, CHOICE_SIDE), placement)
     _write(place(output, name, "objects"), choice.encode(shown), placement)
 

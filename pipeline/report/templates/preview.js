@@ -98,10 +98,18 @@
     else end();
   }
 
+  // One line of JSON with spaces.
+  function spaced(value) {
+    if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`;
+    if (value === null || typeof value !== "object") return JSON.stringify(value);
+    const parts = Object.entries(value).map(([key, inner]) => `${spaced(key)}: ${spaced(inner)}`);
+    return `{${parts.join(", ")}}`;
+  }
+
   // One object a line, so that people can read and compare the file.
   function picks() {
     const { picks_version: version, settings } = JSON.parse(document.body.dataset.picks);
-    const line = (button) => JSON.stringify({
+    const line = (button) => spaced({
       number: Number(button.dataset.number),
       class: button.dataset.class,
       box: JSON.parse(button.dataset.box),
@@ -113,7 +121,7 @@
       return `  {"name": ${name}, "size": ${element.dataset.size}, "objects": [\n${objects}\n  ]}`;
     };
     const inner = photos.map(photo).join(",\n");
-    return `{\n "picks_version": ${version},\n "settings": ${JSON.stringify(settings)},\n`
+    return `{\n "picks_version": ${version},\n "settings": ${spaced(settings)},\n`
       + ` "photos": [\n${inner}\n ]\n}\n`;
   }
 

@@ -13,7 +13,7 @@ import pytest
 
 from remove_objects.pipeline.report import html, previews
 from remove_objects.pipeline.types import Photo
-from tests.support.browser import EXECUTABLE, FLAGS, NAMES
+from tests.support.browser import EXECUTABLE, NAMES, Tab, started
 from tests.support.pages import entry, hole, many, outcome, write_page
 from tests.support.scenes import scene
 
@@ -29,34 +29,8 @@ pytestmark = [
 ]
 
 
-class Tab:
-    """An open page, with everything that the browser logged and requested."""
-
-    def __init__(self, browser: Any, path: Path, **context: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
-        self.page = self.context.new_page()
-        self.logged: list[str] = []
-        self.requested: list[str] = []
-        self.page.on(
-            "console", lambda message: self.logged.append(f"{message.type}: {message.text}")
-        )
-        self.page.on("pageerror", lambda error: self.logged.append(f"error: {error}"))
-        self.page.on(
-            "dialog",
-            lambda dialog: (self.logged.append(f"dialog: {dialog.message}"), dialog.dismiss()),
-        )
-        self.page.on("request", lambda request: self.requested.append(request.url))
-        self.page.on("requestfailed", lambda request: self.logged.append(f"failed: {request.url}"))
-        self.page.goto(path.as_uri(), wait_until="load")
-
-    def do(self, script: str, argument: Any = None) -> Any:
-        """Evaluate a script."""
-        return self.page.evaluate(script, argument)
-
-    def press(self, *keys: str) -> None:
-        """Press keys one after the other."""
-        for key in keys:
-            self.page.keyboard.press(key)
+class Report(Tab):
+    """The report's page."""
 
     def names(self) -> list[str]:
         """The names of the visible photos, in the page's order."""
@@ -75,10 +49,8 @@ class Tab:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A browser without a window."""
-    with sync_api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=EXECUTABLE, args=["--headless", *FLAGS])
-        yield started
-        started.close()
+    with started(sync_api) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +70,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def tab(browser: Any, reports: dict[str, Path]) -> Iterator[Tab]:
+def tab(browser: Any, reports: dict[str, Path]) -> Iterator[Report]:
     """The page with previews beside it; it may not log anything or use a network."""
-    opened = Tab(browser, reports["beside"])
+    opened = Report(browser, reports["beside"])
     yield opened
     opened.context.close()
     assert opened.logged == []
@@ -113,7 +85,7 @@ def test_it_opens_within_two_seconds(browser: Any, reports: dict[str, Path], whe
     taken = []
     # The goal is for an idle machine; the best of a few openings comes closest to that.
     for _ in range(4):
-        opened = Tab(browser, reports[where])
+        opened = Report(browser, reports[where])
         taken.append(opened.do("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000)
         assert opened.logged == []
         assert len(opened.names()) == PHOTOS
@@ -126,7 +98,7 @@ def test_it_opens_within_two_seconds(browser: Any, reports: dict[str, Path], whe
 
 
 def test_embedded_previews_are_shown(browser: Any, tmp_path: Path) -> None:
-    opened = Tab(browser, write_page(tmp_path, many(tmp_path, 7)))
+    opened = Report(browser, write_page(tmp_path, many(tmp_path, 7)))
     opened.press("j", "j")
     widths = "[...photo.querySelectorAll('img')].map(i => i.decode().then(() => i.naturalWidth))"
     assert opened.current(f"Promise.all({widths})") == [360] * 5
@@ -136,7 +108,7 @@ def test_embedded_previews_are_shown(browser: Any, tmp_path: Path) -> None:
     opened.context.close()
 
 
-def test_previews_beside_the_page_are_loaded_when_needed(tab: Tab) -> None:
+def test_previews_beside_the_page_are_loaded_when_needed(tab: Report) -> None:
     before = len(tab.requested)
     assert before < PHOTOS
     script = """() => {
@@ -163,7 +135,7 @@ def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     for name in names:
         previews.write(tmp_path, name, Photo(rgb), outcome(rgb))
     compare = {"navier-stokes": {"seam": 1.0, "probe": None}}
-    opened = Tab(
+    opened = Report(
         browser,
         write_page(
             tmp_path, [entry(n, reason=n, holes=[hole(why=n, compare=compare)]) for n in names]
@@ -181,7 +153,7 @@ def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     opened.context.close()
 
 
-def test_filters_and_search(tab: Tab) -> None:
+def test_filters_and_search(tab: Report) -> None:
     def of(condition: str) -> list[str]:
         photos = "[...document.querySelectorAll('.photo')]"
         return tab.do(f"{photos}.filter(e => {condition}).map(e => e.dataset.name)")
@@ -210,7 +182,7 @@ def test_filters_and_search(tab: Tab) -> None:
     assert tab.names() == ["holiday 3/photo 0123.jpg"]
 
 
-def test_sorting(tab: Tab) -> None:
+def test_sorting(tab: Report) -> None:
     worst = tab.names()
     tab.page.select_option("#order", "name")
     assert tab.names() == sorted(worst)
@@ -225,7 +197,7 @@ def test_sorting(tab: Tab) -> None:
     assert tab.names() == worst
 
 
-def test_keys_move_from_photo_to_photo(tab: Tab) -> None:
+def test_keys_move_from_photo_to_photo(tab: Report) -> None:
     names = tab.names()
     tab.press("j")
     assert tab.current("photo.dataset.name") == names[0]
@@ -241,7 +213,7 @@ def test_keys_move_from_photo_to_photo(tab: Tab) -> None:
     assert 0 <= box["y"] < 300  # below the tools, which stay visible
 
 
-def test_keys_move_the_slider_and_show_mask_and_methods(tab: Tab) -> None:
+def test_keys_move_the_slider_and_show_mask_and_methods(tab: Report) -> None:
     tab.page.click(".tally [data-status=review]")
     tab.press("j")
     value, cut = (
@@ -289,7 +261,7 @@ def test_keys_move_the_slider_and_show_mask_and_methods(tab: Tab) -> None:
     assert tab.current("photo.querySelector('.holes').open")
 
 
-def test_the_mouse_moves_the_slider(tab: Tab) -> None:
+def test_the_mouse_moves_the_slider(tab: Report) -> None:
     stage = tab.page.locator(".photo.review .stage").first
     box = stage.bounding_box()
     # ``click`` waits until the page has stopped moving.
@@ -305,7 +277,7 @@ def test_the_mouse_moves_the_slider(tab: Tab) -> None:
     assert int(stage.locator("input").input_value()) == value - 1
 
 
-def test_help_sheet_and_search_can_be_left(tab: Tab) -> None:
+def test_help_sheet_and_search_can_be_left(tab: Report) -> None:
     tab.press("?")
     assert tab.page.is_visible("#keys")
     tab.press("j")
@@ -350,7 +322,7 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_themes_have_contrast(browser: Any, tmp_path: Path, scheme: str) -> None:
     path = write_page(tmp_path, many(tmp_path, 14), {"warnings": ["one"]})
-    opened = Tab(browser, path, color_scheme=scheme)
+    opened = Report(browser, path, color_scheme=scheme)
     shade = "document.documentElement.dataset.theme ?? ''"
     brightness = "getComputedStyle(document.body).backgroundColor"
     assert opened.do(shade) == ""
@@ -370,14 +342,14 @@ def test_both_themes_have_contrast(browser: Any, tmp_path: Path, scheme: str) ->
 
 
 def test_nothing_is_wider_than_a_telephone(browser: Any, tmp_path: Path) -> None:
-    opened = Tab(browser, write_page(tmp_path, many(tmp_path, 14)))
+    opened = Report(browser, write_page(tmp_path, many(tmp_path, 14)))
     opened.page.set_viewport_size({"width": 360, "height": 740})
     opened.do("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert opened.do("document.documentElement.scrollWidth") <= 360
     opened.context.close()
 
 
-def test_every_control_has_a_name(tab: Tab) -> None:
+def test_every_control_has_a_name(tab: Report) -> None:
     unnamed = tab.do(
         "[...document.querySelectorAll('button, select, input')]"
         ".filter(e => !(e.textContent.trim() || e.ariaLabel || e.labels?.length))"

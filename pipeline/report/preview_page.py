@@ -17,6 +17,7 @@ from ..storage.layout import PREVIEW_PAGE
 from ..system.atomic import Placement, atomic_write
 from ..system.rights import shared_rights
 from . import choice, html, previews
+from .entry_metrics import EARLIER
 from .picks import VERSION, pick_settings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
         count=len(rows),
         photos=_views(folder, shown, refer),
         shown=len(shown),
-        others=[(entry["input"], entry["reason"]) for entry in rows if entry["input"] not in names],
+        others=[(entry["input"], _reason(entry)) for entry in rows if entry["input"] not in names],
         header=_ascii({"picks_version": VERSION, "settings": picked_by}),
         command=_next_command(run["command"]),
         style=Markup(style),
@@ -111,6 +112,11 @@ def _views(
             ],
             "warnings": entry["warnings"],
         }
+
+
+def _reason(entry: Entry) -> str:
+    """Why nothing is shown of a photo, whichever run found out."""
+    return entry["reason"].removeprefix(f"{EARLIER}{entry.get('earlier_status')}: ")
 
 
 def _path(outline: Sequence[int]) -> str:

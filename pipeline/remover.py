@@ -294,7 +294,11 @@ def _told_of_picks(outcome: Outcome, selection: Selection, removal: Removal) -> 
     who = [
         f"{one.category} {one.number} {verdict.where(one.box, (size[0], size[1]))}" for one in unfit
     ]
-    doubt = f"picked objects were not found: {', '.join(who)}"
+    return in_doubt(outcome, f"picked objects were not found: {', '.join(who)}")
+
+
+def in_doubt(outcome: Outcome, doubt: str) -> Outcome:
+    """The outcome with a warning that makes it ``review``, unless it has failed."""
     outcome = replace(outcome, warnings=(*outcome.warnings, doubt))
     if outcome.status is Status.FAILED:
         return outcome

@@ -29,7 +29,7 @@ from ..errors import (
 from ..images.suffixes import result_names
 from ..images.taken import taken_mark
 from ..removal.request import Removal
-from ..remover import ObjectRemover
+from ..remover import ObjectRemover, in_doubt
 from ..report import entry as report
 from ..report import previews
 from ..report.picks import PhotoPicks
@@ -587,15 +587,11 @@ def _told_of_mask(outcome: Outcome, own: images.OwnMask) -> Outcome:
 def _told_of_other_shape(outcome: Outcome, picks: PhotoPicks, photo: Photo) -> Outcome:
     """Return the outcome of a photo that is another picture than its objects were picked in."""
     height, width = photo.size
-    doubt = (
+    return in_doubt(
+        outcome,
         f"its objects were picked in a picture of {picks.width}x{picks.height} pixels, and it has "
-        f"{width}x{height}: the picks are not used"
+        f"{width}x{height}: the picks are not used",
     )
-    outcome = replace(outcome, warnings=(*outcome.warnings, doubt))
-    if outcome.status is Status.FAILED:
-        return outcome
-    reason = doubt if outcome.status is Status.OK else f"{outcome.reason}; {doubt}"
-    return replace(outcome, status=Status.REVIEW, reason=reason)
 
 
 def _kept_notes(kept: Sequence[PurePosixPath]) -> list[str]:

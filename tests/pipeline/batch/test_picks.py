@@ -259,6 +259,21 @@ def test_a_photo_of_another_shape_does_not_use_its_picks(album: Path, tmp_path: 
     assert entry["warnings"]
 
 
+def test_a_photo_whose_picked_object_is_gone_is_copied_and_for_review(
+    album: Path, tmp_path: Path
+) -> None:
+    run(album, tmp_path / "preview", preview=True)
+    picks = write_picks(tmp_path / "p.json", album, tmp_path / "preview", lambda *_: True)
+    (album / "a.png").write_bytes((album / "empty.png").read_bytes())
+    out = tmp_path / "out"
+    entry = of(run(album, out, picks=picks))["a.png"]
+    assert entry["status"] == "review"
+    assert "picked objects were not found: person 1 " in entry["reason"]
+    assert "person 2 " in entry["warnings"][0]
+    assert (out / "a.png").read_bytes() == (album / "a.png").read_bytes()
+    assert "picked objects were not found" in (out / "report.html").read_text()
+
+
 def test_settings_that_do_not_fit_are_told_or_refused(album: Path, tmp_path: Path) -> None:
     run(album, tmp_path / "preview", preview=True)
     options = {"place": tmp_path / "p.json", "album": album, "out": tmp_path / "preview"}

@@ -452,9 +452,7 @@ class Ledger:
         ):
             return None
         earlier = self._earlier_settings(row)
-        if self.batch.preview and not (earlier or {}).get("preview"):
-            return None
-        if self.batch.preview and not self._has_choice(task):
+        if self.batch.preview and not self._shows(task, earlier):
             return None
         if earlier is None or made.differences(earlier, self._made_with):
             return None
@@ -462,8 +460,10 @@ class Ledger:
             return None
         return self._finished(task, row)
 
-    def _has_choice(self, task: Task) -> bool:
-        """Whether what the page of picks shows of a photo is there."""
+    def _shows(self, task: Task, earlier: made.MadeWith | None) -> bool:
+        """Whether the page of picks can show a photo by what an earlier dry run left."""
+        if self.batch.overwrite or not (earlier or {}).get("preview"):
+            return False
         files = [previews.place(Path(), task.name, kind) for kind in previews.CHOICE_KINDS]
         return all(self._standing.exists(PurePosixPath(PREVIEWS, file.name)) for file in files)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..storage.layout import PREVIEW_PAGE
 from ..system.atomic import Placement, atomic_write
 from ..system.rights import shared_rights
+from ..types import Status
 from . import choice, html, previews
 from .entry_metrics import EARLIER
 from .picks import VERSION, pick_settings
@@ -41,7 +42,7 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
     from markupsafe import Markup
 
     rows = sorted(photos, key=lambda entry: entry["input"])
-    sizes, rights, shown = 0, [], []
+    sizes, rights, shown, lost = 0, [], [], []
     weights: dict[str, str] = {}
     for entry in rows:
         files = previews.find(folder, entry["input"], previews.CHOICE_KINDS)
@@ -51,7 +52,9 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
             sizes += files["choice"].stat().st_size
             rights += [files["choice"], files["objects"]]
             shown.append(entry)
-    names = {entry["input"] for entry in shown}
+        elif found is None and entry["status"] != Status.FAILED.value:
+            lost.append(entry["input"])
+    told = {*lost, *(entry["input"] for entry in shown)}
     embed = sizes <= html.EMBEDDED_BYTES
     refer = html.data_uri if embed else partial(html.relative, folder)
     style, script = html.text_of("base.css", "preview.css"), html.text_of("preview.js")
@@ -64,7 +67,8 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
         count=len(rows),
         photos=_views(folder, shown, refer),
         shown=len(shown),
-        others=[(entry["input"], _reason(entry)) for entry in rows if entry["input"] not in names],
+        lost=lost,
+        others=[(entry["input"], _reason(entry)) for entry in rows if entry["input"] not in told],
         header=_ascii({"picks_version": VERSION, "settings": picked_by}),
         command=_next_command(run["command"]),
         style=Markup(style),

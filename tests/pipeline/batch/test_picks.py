@@ -201,6 +201,19 @@ def test_a_second_preview_looks_again_only_where_it_must(album: Path, tmp_path: 
     assert [n for n, e in of(result).items() if e["status"] != "skipped"] == ["a.png"]
 
 
+def test_a_photo_that_cannot_be_shown_is_told_and_made_again(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(album, out, preview=True)
+    previews.place(out, "a.png", "objects").write_bytes(b"{}")
+    run(album, out, preview=True)
+    text = (out / "preview.html").read_text()
+    assert "<li>a.png</li>" in text.partition('id="lost"')[2].partition("</section>")[0]
+    assert "a.png" not in text.partition('class="others"')[2]
+    run(album, out, preview=True, overwrite=True)
+    assert shown(out, "a.png")["objects"]
+    assert 'id="lost"' not in (out / "preview.html").read_text()
+
+
 def test_a_preview_begins_with_earlier_picks(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(album, out, preview=True)

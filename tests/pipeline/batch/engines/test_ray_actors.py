@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from PIL import Image
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.report import choice, previews
+from remove_objects.pipeline.report.picks import pick_settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support import unforeseen
 from tests.support.faults import FAST, FAST_OPTIONS
@@ -337,6 +340,39 @@ def test_ray_skips_photos_that_the_local_engine_finished(cluster: Cluster, tmp_p
     assert statuses.pop("new.png") == "unchanged"  # it has no mask
     assert len(statuses) == 4
     assert set(statuses.values()) == {"skipped"}
+
+
+def test_a_preview_and_its_picks_work_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("astronaut.jpg", "photographer.png"):
+        shutil.copy(ROOT / "sample_images" / name, source)
+    arguments = ["--class", "person", "-o", out, source]
+    cluster.run("--preview", *arguments)
+    assert (out / "preview.html").is_file()
+    photos = []
+    for name in ("astronaut.jpg", "photographer.png"):
+        found = choice.read(previews.place(out, name, "objects"))
+        assert found is not None
+        keys = ("number", "class", "box")
+        objects = [{key: one[key] for key in keys} for one in found["objects"]]
+        assert objects
+        goes = name == "photographer.png"
+        objects = [{**one, "removed": goes} for one in objects]
+        photos.append({"name": name, "size": found["size"], "objects": objects})
+    settings = pick_settings(["person"], "compact", 0.5, {})
+    picks = tmp_path / "picks.json"
+    picks.write_text(
+        json.dumps({"picks_version": 1, "settings": settings, "photos": photos}), encoding="utf-8"
+    )
+    cluster.run("--picks", picks, *arguments)
+    whys = {p["input"]: {one["why"] for one in p["objects"]} for p in entries(out)}
+    assert whys == {"astronaut.jpg": {"picked to stay"}, "photographer.png": {"picked to go"}}
+    for name in whys:
+        same = (out / name).read_bytes() == (source / name).read_bytes()
+        assert same == (name == "astronaut.jpg")
+    cluster.run("--picks", picks, *arguments, engine="local")
+    assert {p["status"] for p in entries(out)} == {"skipped"}
 
 
 def clean_in_process(what: str, folder: Path, environment: dict[str, str]) -> str:

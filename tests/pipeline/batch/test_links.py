@@ -28,7 +28,8 @@ from tests.support.scenes import scene
 from tests.support.snapshots import snapshot
 
 FOLDERS = (".remove-objects-claims", PREVIEWS, REPLACED, "masks", "deep", "masks/deep")
-FILES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, "report.json", "report.csv", "report.html")
+REPORTS = ("report.json", "report.csv", "report.html", "preview.html")
+FILES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, *REPORTS)
 #: A file that a run removes from its own folders: what a killed run left there.
 LEFTOVER = f".{'0' * 16}.part"
 

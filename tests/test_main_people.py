@@ -130,3 +130,14 @@ def test_no_two_points_lie_on_one_person() -> None:
             marked = [values(row, "instances") for row in people]
             assert all(value // 1000 == PERSON for value in marked), file
             assert len(set(marked)) == len(marked), file
+
+
+def test_the_photos_that_train_the_rule_are_others() -> None:
+    with (LABELS.parent / "main_people_training.csv").open(encoding="utf-8", newline="") as file:
+        training = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    assert len(training) > 700
+    assert {row["main"] for row in training} == {"0", "1"}
+    assert all(0 <= float(row[side]) <= 1 for row in training for side in ("x", "y"))
+    names = {(row["folder"], row["file"]) for row in training}
+    assert {folder for folder, _ in names} == {"coco_train", "voc_train", "street"}
+    assert not {file for _, file in names} & {file for _, file in photos()}

@@ -1,12 +1,13 @@
 """Fit and measure the rule of ``--keep main`` on photos whose main people somebody marked.
 
     python -m benchmarks.quality.keep fit --data DATA
-    python -m benchmarks.quality.keep measure --data DATA [--half b] [--pictures DIR]
+    python -m benchmarks.quality.keep measure --data DATA [--pictures DIR]
 
-``fit`` prints the numbers of ``pipeline.removal.keep``, from half a of the marks in
-``tests/data/main_people.csv``. ``measure`` tells in how many photos of a half the rule agrees with
-the marks: every main person stays and every bystander who was found goes. People of whom two could
-honestly disagree count neither way.
+``fit`` prints the numbers of ``pipeline.removal.keep`` from the marks of training photos in
+``tests/data/main_people_training.csv``. ``measure`` tells in how many photos of
+``tests/data/main_people.csv``, which set nothing, the rule agrees with the marks: every main person
+stays and every bystander who was found goes. People of whom two could honestly disagree count
+neither way.
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.selection import select
 from remove_objects.pipeline.types import FloatArray, Pixels
 
-#: The marks, and where the photos of each folder lie below the data folder.
-MARKS = Path(__file__).parents[2] / "tests" / "data" / "main_people.csv"
+#: The marks to fit and to measure with, and where the photos of each folder lie below the data
+#: folder.
+MARKS = Path(__file__).parents[2] / "tests" / "data"
+TRAINING, MEASURED = "main_people_training.csv", "main_people.csv"
 FOLDERS = {
+    "coco_train": "instances/coco",
     "coco_val": "segmentation/coco_val/images",
+    "voc_train": "segmentation/voc_train/images",
     "voc_val": "segmentation/voc_val/images",
     "street": "scenes/street",
 }
 #: A mark is at most this share of the photo's longer side from its person's pixels.
 NEAR = 0.01
-#: Ridge of the fit, chosen by leaving out photos of half a; and which way each trait may count.
-RIDGE = 3.0
+#: Ridge of the fit, chosen by leaving photos out; and which way each trait may count.
+RIDGE = 5.0
 TRAITS = tuple(Traits.__dataclass_fields__)
 SIGNS = {
     "size": 1,
@@ -62,25 +67,25 @@ class Mark(NamedTuple):
     sure: bool
 
 
-def marks() -> dict[tuple[str, str, str], list[Mark]]:
-    """The marks by (half, folder, file)."""
-    found: dict[tuple[str, str, str], list[Mark]] = defaultdict(list)
-    with open(MARKS, encoding="utf-8") as file:
-        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+def marks(file: str) -> dict[tuple[str, str], list[Mark]]:
+    """The marks by (folder, photo's file)."""
+    found: dict[tuple[str, str], list[Mark]] = defaultdict(list)
+    with open(MARKS / file, encoding="utf-8") as rows:
+        for row in csv.DictReader(line for line in rows if not line.startswith("#")):
             mark = Mark(float(row["x"]), float(row["y"]), row["main"] == "1", row["sure"] == "yes")
-            found[row["half"], row["folder"], row["file"]].append(mark)
+            found[row["folder"], row["file"]].append(mark)
     return found
 
 
-def photos(data: Path, half: str) -> Iterator[tuple[str, Pixels, list[Mark]]]:
-    """(name, photo, its marks) of each photo of a half that the data folder has."""
-    for (own, folder, file), each in marks().items():
-        path = data / FOLDERS[folder] / file
-        if own == half and path.exists():
+def photos(data: Path, file: str) -> Iterator[tuple[str, Pixels, list[Mark]]]:
+    """(name, photo, its marks) of each marked photo that the data folder has."""
+    for (folder, name), each in marks(file).items():
+        path = data / FOLDERS[folder] / name
+        if path.exists():
             rgb = cv2.imread(str(path))
             if rgb is None:
                 raise OSError(f"{path}: cannot be read")
-            yield f"{folder}/{file}", rgb[..., ::-1].copy(), each  # type: ignore[misc]
+            yield f"{folder}/{name}", rgb[..., ::-1].copy(), each  # type: ignore[misc]
 
 
 def number_at(objects: Objects, mark: Mark) -> int:
@@ -101,7 +106,7 @@ def fit(data: Path, networks: Networks) -> None:
     rows: list[list[float]] = []
     truth: list[bool] = []
     removal = Removal.from_settings(Settings(), ("person",))
-    for _, rgb, each in photos(data, "a"):
+    for _, rgb, each in photos(data, TRAINING):
         objects = select(rgb, removal, networks).objects
         if objects is None:
             continue
@@ -152,12 +157,12 @@ def _logistic(rows: FloatArray, truth: FloatArray) -> tuple[FloatArray, float]:
     return slopes, float(weights[-1] - slopes @ mean)
 
 
-def measure(data: Path, networks: Networks, half: str, pictures: Path | None) -> None:
+def measure(data: Path, networks: Networks, pictures: Path | None) -> None:
     """Print each photo in which rule and marks differ, and in how many they agree."""
     removal = Removal.from_settings(Settings(keep="main"), ("person",))
     plain = Removal.from_settings(Settings(), ("person",))
     agree = count = lost = doubted = 0
-    for name, rgb, each in photos(data, half):
+    for name, rgb, each in photos(data, MEASURED):
         objects = select(rgb, plain, networks).objects
         if objects is None or not objects.found:
             continue
@@ -179,7 +184,7 @@ def measure(data: Path, networks: Networks, half: str, pictures: Path | None) ->
         if pictures is not None:
             draw(rgb, objects, pictures / f"{name.replace('/', '_')}.jpg")
     print(
-        f"half {half}: agrees in {agree} of {count} photos ({agree / max(1, count):.0%}); "
+        f"agrees in {agree} of {count} photos ({agree / max(1, count):.0%}); "
         f"{lost} main people go; {doubted} photos in doubt"
     )
 
@@ -203,7 +208,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("fit", "measure"))
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--half", choices=("a", "b"), default="b")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--segmenter", default="compact")
     args = parser.parse_args()
@@ -211,7 +215,7 @@ def main() -> None:
     if args.what == "fit":
         fit(args.data, networks)
     else:
-        measure(args.data, networks, args.half, args.pictures)
+        measure(args.data, networks, args.pictures)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,18 @@ if TYPE_CHECKING:
 PERSON = "person"
 #: What each of ``Traits`` adds to the logarithm of the odds that a person is a main one, and what
 #: all have in common; ``benchmarks/quality/keep.py fit`` computes both.
-SLOPES: dict[str, float] = {}
-BASE = 0.0
+SLOPES = {
+    "size": 0.790,
+    "relative": 1.003,
+    "aside": -2.068,
+    "face": 1.373,
+    "sharpness": 0.710,
+    "cut": -0.771,
+    "others": -0.438,
+}
+BASE = 2.665
 #: Logarithm of the odds from which a person stays, and from which surely.
-DOUBT, SURE = -0.5, 0.5
+DOUBT, SURE = -1.0, 0.5
 #: Longer side in pixels at which sharpness is measured.
 SHARP_SIZE = 1024
 

@@ -7,7 +7,7 @@ one's child is worse than to leave a stranger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,10 @@ SLOPES = {
 BASE = 2.665
 #: Logarithm of the odds from which a person stays, and from which surely.
 DOUBT, SURE = -1.0, 0.5
+#: An object is a part of somebody who stays if its confidence is below the first number, its pixels
+#: are at most the second share of that one's, and it is at most the third share of that one's
+#: longer side away.
+UNSURE, FRAGMENT, BESIDE = 0.5, 0.05, 0.15
 #: Longer side in pixels at which sharpness is measured.
 SHARP_SIZE = 1024
 
@@ -83,12 +87,36 @@ def decided(rgb: Pixels, objects: Objects, removal: Removal, networks: Networks)
         stay = _chosen(rgb, objects, removal, networks)
         if removal.keep == "main" and not stay:
             note = "no main subject was found: nobody is kept"
+        stay |= _parts_of(stay, objects.found)
     stay = {number: one for number, one in stay.items() if number not in picked}
     found = [stay.get(one.number, one) if one.removed else one for one in sized]
     if found and not any(one.removed for one in found):
         rules = ["--picks"] * bool(picked) + [_rules(removal)] * (len(picked) < len(found))
         note = f"everything that was found stays ({', '.join(rules)})"
     return replace(objects, found=tuple(found), note=note, unfit=unfit)
+
+
+def _parts_of(
+    stay: Mapping[int, FoundObject], found: Sequence[FoundObject]
+) -> dict[int, FoundObject]:
+    """What is rather a part of somebody who stays than an object of its own, by number.
+
+    A mask may show a hand or a reflection in a helmet apart from its person: small, unsure, near.
+    """
+    parts = {}
+    for one in found:
+        if one.number in stay or one.confidence >= UNSURE:
+            continue
+        for whole in stay.values():
+            near = round(BESIDE * max(whole.box.w, whole.box.h))
+            gap_x = max(whole.box.x - one.box.right, one.box.x - whole.box.right)
+            gap_y = max(whole.box.y - one.box.bottom, one.box.y - whole.box.bottom)
+            is_small = one.share < FRAGMENT * whole.share and one.category == whole.category
+            if is_small and max(gap_x, gap_y) <= near:
+                why = f"seems to be a part of {whole.category} {whole.number}"
+                parts[one.number] = replace(one, removed=False, why=why)
+                break
+    return parts
 
 
 def _by_size(one: FoundObject, removal: Removal) -> FoundObject:

@@ -181,6 +181,32 @@ def test_objects_lie_where_the_photo_has_them_despite_a_margin(red_is_person: No
     assert first.share == pytest.approx(LARGE.area / rgb[..., 0].size, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("box", "confidence", "stays"),
+    [
+        (Box(175, 100, 10, 20), 0.4, True),
+        (Box(175, 100, 10, 20), 0.8, False),  # surely another one
+        (Box(230, 100, 10, 20), 0.4, False),  # far away
+        (Box(165, 60, 30, 40), 0.4, False),  # large
+    ],
+)
+def test_a_fragment_beside_who_stays_is_a_part_of_it(
+    box: Box, confidence: float, stays: bool
+) -> None:
+    labels = np.zeros((240, 320), np.uint16)
+    labels[LARGE.slices], labels[box.slices] = 1, 2
+    found = tuple(
+        keep.FoundObject(n, "person", one, one.area / labels.size, sure)
+        for n, (one, sure) in enumerate(((LARGE, 0.9), (box, confidence)), 1)
+    )
+    removal = Removal.from_settings(replace(SETTINGS, keep="largest"), ["person"])
+    rgb = picture(LARGE, box)
+    decided = keep.decided(rgb, Objects(labels, found), removal, ObjectRemover(SETTINGS).networks)
+    assert decided.found[1].removed != stays
+    if stays:
+        assert decided.found[1].why == "seems to be a part of person 1"
+
+
 def test_traits_of_a_large_sharp_face_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     rgb = np.full((200, 300, 3), 120, np.uint8)

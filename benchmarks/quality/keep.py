@@ -5,9 +5,9 @@
 
 ``fit`` prints the numbers of ``pipeline.removal.keep`` from the marks of training photos in
 ``tests/data/main_people_training.csv``. ``measure`` tells in how many photos of
-``tests/data/main_people.csv``, which set nothing, the rule agrees with the marks: every main person
-stays and every bystander who was found goes. People of whom two could honestly disagree count
-neither way.
+``tests/data/main_people.csv``, on which no weight was fitted, the rule agrees with the marks: every
+main person stays and every bystander who was found goes. People of whom two could honestly disagree
+count neither way.
 """
 
 from __future__ import annotations

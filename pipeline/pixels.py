@@ -86,6 +86,13 @@ def blur(image: _Array, sigma: float) -> _Array:
     return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
+def either(one: Mask | None, other: Mask | None) -> Mask | None:
+    """The pixels of one mask or another; None is an empty one."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
+
+
 def dilate_square(mask: Mask, radius: int) -> Mask:
     """Every pixel of an HW bool mask, and those within ``radius`` rows and columns of one."""
     kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)

@@ -14,6 +14,7 @@ from .detect.leftovers import Left
 from .errors import UnreadableError, UsageError
 from .inpaint.route import least_face
 from .networks import Networks, NetworkSettings
+from .pixels import either
 from .quality import verdict
 from .removal.along import Along, Whole, alone
 from .removal.completeness import Completeness, Seen
@@ -205,7 +206,7 @@ class ObjectRemover:
             faces = self._faces(photo.rgb, removal, selection.holes)
         unread = None if picture is None else picture.unread
         photo_filler = PhotoFiller(
-            photo.rgb, removal, self.networks, faces, _either(unread, selection.kept())
+            photo.rgb, removal, self.networks, faces, either(unread, selection.kept())
         )
         if removal.dry_run:
             with stages("measure", MEASURE):
@@ -304,13 +305,6 @@ def in_doubt(outcome: Outcome, doubt: str) -> Outcome:
         return outcome
     reason = doubt if outcome.status is Status.OK else f"{outcome.reason}; {doubt}"
     return replace(outcome, status=Status.REVIEW, reason=reason)
-
-
-def _either(one: Mask | None, other: Mask | None) -> Mask | None:
-    """The pixels of one mask or another; None is an empty one."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one | other
 
 
 def _places(left: Iterable[Left], picture: Picture | None = None) -> tuple[Leftover, ...]:

@@ -12,6 +12,7 @@ from ..config import auto_dilate
 from ..detect import leftovers, mask, regions
 from ..detect.leftovers import Gone, Left, View
 from ..detect.mask import removed_probability
+from ..pixels import either
 from ..quality import features, metrics
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 from .request import Removal
@@ -160,9 +161,7 @@ class Completeness:
             gone: HW bool, everything that is removed; what lies beside an object counts if it
                 stays.
         """
-        void = self._unread
-        if self._kept is not None:
-            void = self._kept if void is None else void | self._kept
+        void = either(self._unread, self._kept)
         each = [
             leftovers.colours_left(self._rgb, selection.hole_mask, hole, void, gone)
             for hole in selection.holes

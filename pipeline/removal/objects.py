@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -45,6 +45,7 @@ class Objects:
     found: tuple[FoundObject, ...]
     note: str = ""
     unfit: tuple[Pick, ...] = ()
+    _kept: dict[int, Mask] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def doubtful(self) -> list[FoundObject]:
@@ -66,16 +67,23 @@ class Objects:
     def kept(self, around: float = SAFE) -> Mask | None:
         """The kept objects and a little around them, nothing of the removed ones.
 
+        Computed once for each radius: every stage of a removal asks for it.
+
         Args:
             around: by how much they are widened, as a share of the usual dilation.
 
         Returns:
-            HW bool; None if all objects are removed.
+            HW bool, which cannot be written to; None if all objects are removed.
         """
         if not self.are_kept:
             return None
         radius = round(around * auto_dilate(*self.labels.shape))
-        return dilate(self.mask_of(removed=False), radius) & ~self.mask_of(removed=True)
+        if radius not in self._kept:
+            kept = dilate(self.mask_of(removed=False), radius)
+            kept &= ~self.mask_of(removed=True)
+            kept.flags.writeable = False
+            self._kept[radius] = kept
+        return self._kept[radius]
 
     def shifted(self, box: Box, shape: tuple[int, int]) -> Objects:
         """The objects of a part of a photo as those of the photo.

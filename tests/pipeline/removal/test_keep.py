@@ -12,9 +12,10 @@ from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings, auto_dilate, parse_keep
 from remove_objects.pipeline.detect.faces import FaceDetector
+from remove_objects.pipeline.detect.mask import dilate
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.networks import Networks
-from remove_objects.pipeline.removal import keep
+from remove_objects.pipeline.removal import keep, objects
 from remove_objects.pipeline.removal.keep import Traits, log_odds
 from remove_objects.pipeline.removal.objects import Objects
 from remove_objects.pipeline.removal.request import Removal
@@ -276,6 +277,40 @@ def test_the_dilation_around_the_kept_is_less_than_the_holes() -> None:
     around = kept.sum() - 40000
     assert 0 < around < 40000 * auto_dilate(1000, 1000) / 50
     assert Objects(labels, tuple(replace(one, removed=True) for one in found)).kept() is None
+
+
+def test_each_dilation_around_the_kept_is_computed_once_for_a_photo(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[int] = []
+
+    def counted(mask: np.ndarray, radius: int) -> np.ndarray:
+        computed.append(radius)
+        return dilate(mask, radius)
+
+    monkeypatch.setattr(objects, "dilate", counted)
+    outcome = clean(picture(SMALL, LARGE, MIDDLE), replace(SETTINGS, keep="largest"))
+    assert outcome.result is not None
+    assert len(computed) == len(set(computed)) == 2
+
+
+def test_a_decided_otherwise_object_has_a_dilation_of_its_own() -> None:
+    labels = np.zeros((100, 100), np.uint16)
+    labels[40:60, 10:30], labels[40:60, 60:80] = 1, 2
+    found = tuple(
+        keep.FoundObject(n, "person", Box(50 * n - 40, 40, 20, 20), 0.04, 0.9, n == 2)
+        for n in (1, 2)
+    )
+    first = Objects(labels, found)
+    kept = first.kept()
+    assert kept is not None
+    with pytest.raises(ValueError, match="read-only"):
+        kept[0, 0] = True
+    other = replace(first, found=tuple(replace(one, removed=not one.removed) for one in found))
+    kept = other.kept()
+    assert kept is not None
+    assert kept[labels == 2].all()
+    assert not kept[labels == 1].any()
 
 
 @pytest.mark.parametrize("options", [{"keep": "main"}, {"min_size": 0.1}, {"max_size": 0.5}])

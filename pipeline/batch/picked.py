@@ -62,5 +62,5 @@ def _content(file: Location) -> bytes:
     if content is None:
         raise UsageError(f"{file}: no such file; {wanted}")
     if len(content) > MOST_BYTES:
-        raise UsageError(f"{file}: is too large; {wanted}")
+        raise UsageError(f"{file}: is larger than {MOST_BYTES / 1e6:.0f} MB; {wanted}")
     return content

@@ -7,6 +7,8 @@ shape. The reader trusts nothing in it.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
@@ -41,8 +43,8 @@ _ObjectEntry = TypedDict(
 class PickSettings(TypedDict):
     """What decides which objects a run finds."""
 
-    classes: list[str]
-    segmenter: str
+    classes: Annotated[list[str], Meta(min_length=1)]
+    segmenter: Annotated[str, Meta(max_length=64)]
     threshold: Annotated[float, Meta(gt=0, lt=1)]
     weights: dict[str, str]
 
@@ -172,38 +174,74 @@ def read_picks(content: bytes, shown: str) -> Picks:
     """
     again = "save it again on the page preview.html of a run with --preview"
     try:
-        value: Any = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{shown}: is not JSON ({_first_line(error)}); {again}") from error
+        value: Any = json.loads(content, object_pairs_hook=_keys_once)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{shown}: is not JSON ({printable(str(error))}); {again}") from error
+    except ValueError as error:
+        why = str(error) if isinstance(error, _TwiceError) else "a number has too many digits"
+        raise UsageError(f"{shown}: is damaged ({printable(why)}); {again}") from error
     if not isinstance(value, dict) or "picks_version" not in value:
         raise UsageError(f"{shown}: holds no picks (it has no picks_version); {again}")
     if value["picks_version"] != VERSION:
+        version = printable(json.dumps(value["picks_version"]))[:20]
         raise UsageError(
-            f"{shown}: has picks of version {printable(str(value['picks_version']))[:20]}, and "
-            f"this program reads version {VERSION}; {again}"
+            f"{shown}: has picks_version {version}, and this program reads {VERSION}; {again}"
         )
     try:
         file = msgspec.convert(value, _File)
-        photos = _photos(file)
-        resolve_classes(file["settings"]["classes"])
-    except (msgspec.ValidationError, UnicodeEncodeError, ValueError, UsageError) as error:
-        raise UsageError(f"{shown}: is damaged ({_first_line(error)}); {again}") from error
+        classes = resolve_classes(file["settings"]["classes"])
+        photos = _photos(file, classes)
+    except (msgspec.ValidationError, ValueError, UsageError) as error:
+        why = printable(_place_in(value, error))
+        raise UsageError(f"{shown}: is damaged ({why}); {again}") from error
+    if not photos:
+        raise UsageError(f"{shown}: names no photo; {again}, or leave --picks out")
     return Picks(shown, file["settings"], photos)
 
 
-def _photos(file: _File) -> dict[str, PhotoPicks]:
+class _TwiceError(ValueError):
+    """A name comes twice where it must come once: nobody can tell which one is meant."""
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the file.
+
+    Raises:
+        _TwiceError: it has a key twice, of which Python would take the last.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise _TwiceError(f"an entry has {twice[:40]} twice")
+    return found
+
+
+def _place_in(value: dict[str, Any], error: Exception) -> str:
+    """What is wrong with a file, with the name of the photo whose entry it is."""
+    said = str(error)
+    place = re.search(r"\$\.photos\[(\d+)\]", said)
+    entry = value["photos"][int(place[1])] if place else None
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return f"{said}, of the photo {name}" if isinstance(name, str) else said
+
+
+def _photos(file: _File, classes: Sequence[str]) -> dict[str, PhotoPicks]:
     """The decisions by the photo's name.
 
     Raises:
-        ValueError: a photo, or an object of it, comes twice.
+        ValueError: a photo, or an object of it, comes twice, or an object is of no class of those
+            that were looked for.
     """
     photos: dict[str, PhotoPicks] = {}
     for entry in file["photos"]:
         name = entry["name"]
         if name in photos:
-            raise ValueError(f"it names the photo {name} twice")
+            raise _TwiceError(f"it names the photo {name} twice")
         if len({one["number"] for one in entry["objects"]}) < len(entry["objects"]):
-            raise ValueError(f"it names an object of {name} twice")
+            raise _TwiceError(f"it names an object of {name} twice")
+        if others := {one["class"] for one in entry["objects"]}.difference(classes):
+            other = min(others)[:40]
+            raise ValueError(f"{name} has a {other}, which is none of its classes")
         picks = (
             Pick(one["number"], one["class"], Box(*one["box"]), one["removed"])
             for one in entry["objects"]
@@ -220,7 +258,3 @@ def _scaled(box: Box, across: float, down: float) -> Box:
         round(box.right * across),
         round(box.bottom * down),
     )
-
-
-def _first_line(error: Exception) -> str:
-    return printable(str(error).partition("\n")[0])

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch import picked
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
@@ -293,7 +294,7 @@ def test_settings_that_do_not_fit_are_told_or_refused(album: Path, tmp_path: Pat
     picks = write_picks(**options, removed=lambda *_: True, threshold=0.4)
     result = run(album, tmp_path / "out", picks=picks)
     assert any("--threshold 0.4; now --threshold 0.5" in warning for warning in result.warnings)
-    picks = write_picks(**options, removed=lambda *_: True, classes=["dog"])
+    picks = write_picks(**options, removed=lambda *_: True, classes=["person", "dog"])
     with pytest.raises(UsageError, match="other classes"):
         run(album, tmp_path / "new", picks=picks)
     assert not (tmp_path / "new").exists()
@@ -324,6 +325,40 @@ def test_a_missing_file_is_an_error_before_any_work(album: Path, tmp_path: Path)
         with pytest.raises(UsageError, match=f"{name}: cannot be read .*--picks takes"):
             run(album, tmp_path / "out", picks=tmp_path / name)
     assert not (tmp_path / "out").exists()
+
+
+def test_picks_may_lie_behind_a_link(album: Path, tmp_path: Path) -> None:
+    run(album, tmp_path / "preview", preview=True)
+    there = write_picks(tmp_path / "there.json", album, tmp_path / "preview", lambda _, n: n == 1)
+    link = tmp_path / "p.json"
+    link.symlink_to(there)
+    run(album, tmp_path / "out", picks=link)
+    assert who_is_left(tmp_path / "out", "a.png") == ["right"]
+    there.unlink()
+    with pytest.raises(UsageError, match=r"p\.json: cannot be read \(No such file or directory\)"):
+        run(album, tmp_path / "out", picks=link)
+
+
+def test_a_file_that_is_too_large_is_refused_unread(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picked, "MOST_BYTES", 1_000_000)
+    picks = tmp_path / "p.json"
+    picks.write_bytes(b" " * 1_000_001)
+    with pytest.raises(UsageError, match=r"p\.json: is larger than 1 MB; --picks takes the file"):
+        run(album, tmp_path / "out", picks=picks)
+
+
+def test_another_photo_of_the_name_is_for_review(album: Path, tmp_path: Path) -> None:
+    run(album, tmp_path / "preview", preview=True)
+    picks = write_picks(tmp_path / "p.json", album, tmp_path / "preview", lambda _, n: n == 1)
+    rgb = scene(240, 320, person=None, seed=5)
+    rgb[20:70, 260:300] = RED
+    Image.fromarray(rgb).save(album / "a.png")
+    entry = of(run(album, tmp_path / "out", picks=picks))["a.png"]
+    assert entry["status"] == "review"
+    assert "picked objects were not found: person 1 " in entry["reason"]
+    assert entry["objects"][0]["why"] == "requested"
 
 
 def test_a_bucket_holds_page_and_picks(

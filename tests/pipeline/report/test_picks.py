@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -44,28 +45,80 @@ def test_what_was_picked_is_read() -> None:
     assert picks.settings["weights"] == {"a": "1", "b": "2"}
 
 
+def changed(old: bytes, new: bytes) -> bytes:
+    """The text of a file with a part changed, which must be there."""
+    content = json.dumps(file()).encode()
+    assert old in content
+    return content.replace(old, new)
+
+
+NO_JSON = {
+    "empty": b"",
+    "not text": b"\xff",
+    "compressed": gzip.compress(json.dumps(file()).encode()),
+    "Latin-1": changed(b"a.jpg", b"\xe9.jpg"),
+    "cut short": changed(b"}]}", b"}"),
+    "two files": changed(b"}]}", b"}]}{}"),
+    "a page": b"<!doctype html>",
+    "deep": b"[" * 100_000,
+    "deep inside": b'{"picks_version": 1, "photos": ' + b"[" * 100_000,
+    "only spaces": b" " * 10**6,
+}
+NO_PICKS: dict[str, Any] = {
+    "a list": [],
+    "null": None,
+    "a number": 3,
+    "a report": {"schema_version": 1, "run": {}, "photos": []},
+}
+VERSIONS: dict[str, tuple[Any, str]] = {
+    "a later one": (2, "2"),
+    "as text": ("1", '"1"'),
+    "none": (None, "null"),
+    "a list": ([1] * 99, "[1, 1, "),
+}
+DAMAGED: dict[str, tuple[Any, str]] = {
+    "no photos": (file(photos=None), "$.photos"),
+    "no settings": (file(settings={}), "$.settings"),
+    "no height": (file(photos=[photo(size=[0, 240])]), "size[0]`, of the photo a.jpg"),
+    "half a size": (file(photos=[photo(size=[320])]), "of the photo a.jpg"),
+    "number 0": (file(photos=[photo(), photo("b", objects=[one(number=0)])]), "of the photo b"),
+    "no number": (file(photos=[photo(objects=[one(number="1")])]), "got `str`"),
+    "a large number": (file(photos=[photo(objects=[one(number=10**9)])]), "<= 65535"),
+    "half a box": (file(photos=[photo(objects=[one(box=[1, 2, 3])])]), "length 4"),
+    "a large box": (file(photos=[photo(objects=[one(box=[1, 2, 3, 10**9])])]), "<= 1000000"),
+    "a larger box": (changed(b"[10,", b"[" + b"9" * 400 + b","), "<= 1000000"),
+    "too many digits": (changed(b"[10,", b"[" + b"9" * 9999 + b","), "too many digits"),
+    "half a pixel": (changed(b"[10,", b"[10.5,"), "got `float`"),
+    "no place": (changed(b"[10,", b"[NaN,"), "got `float`"),
+    "endless": (changed(b"[10,", b"[1e400,"), "got `float`"),
+    "no threshold": (changed(b"0.5", b"NaN"), "$.settings.threshold"),
+    "no share": (file(settings=pick_settings(["person"], "compact", 2, {})), "threshold"),
+    "goes perhaps": (file(photos=[photo(objects=[one(removed="no")])]), "got `str`"),
+    "goes as a number": (file(photos=[photo(objects=[one(removed=1)])]), "got `int`"),
+    "goes and stays": (changed(b'"removed": true', b'"removed": true, "removed": false'), "twice"),
+    "an object twice": (file(photos=[photo(objects=[one(), one()])]), "object of a.jpg twice"),
+    "a photo twice": (file(photos=[photo(), photo()]), "the photo a.jpg twice"),
+    "a strange name twice": (file(photos=[photo("a\x1b\n")] * 2), r"photo a\x1b\n twice"),
+    "a strange class": (file(settings=pick_settings(["unicorn"], "compact", 0.5, {})), "unicorn"),
+    "no class": (file(settings=pick_settings([], "compact", 0.5, {})), "$.settings.classes"),
+    "another class": (file(photos=[photo(objects=[one(**{"class": "dog"})])]), "a.jpg has a dog"),
+    "an endless segmenter": (file(settings=pick_settings(["person"], "x" * 99, 0.5, {})), "64"),
+}
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (b"", "is not JSON"),
-        (b"\xff", "is not JSON"),
-        (b"[" * 100_000, "is not JSON"),
-        ([], "holds no picks"),
-        ({"photos": []}, "holds no picks"),
-        (file(picks_version=2), "picks of version 2, and this program reads version 1"),
-        (file(photos=None), "is damaged"),
-        (file(settings={}), "is damaged"),
-        (file(photos=[photo(size=[0, 240])]), "is damaged"),
-        (file(photos=[photo(size=[320])]), "is damaged"),
-        (file(photos=[photo(objects=[one(number=0)])]), "is damaged"),
-        (file(photos=[photo(objects=[one(box=[1, 2, 3])])]), "is damaged"),
-        (file(photos=[photo(objects=[one(box=[1, 2, 3, 10**9])])]), "is damaged"),
-        (file(photos=[photo(objects=[one(removed="no")])]), "is damaged"),
-        (file(photos=[photo(objects=[one(), one()])]), "names an object of a.jpg twice"),
-        (file(photos=[photo(), photo()]), "names the photo a.jpg twice"),
-        (file(settings=pick_settings(["unicorn"], "compact", 0.5, {})), "unicorn"),
-        (file(settings=pick_settings(["person"], "compact", 2, {})), "is damaged"),
+        *((value, "is not JSON (") for value in NO_JSON.values()),
+        *((value, "holds no picks (it has no picks_version)") for value in NO_PICKS.values()),
+        *(
+            (file(picks_version=version), f"has picks_version {shown}")
+            for version, shown in VERSIONS.values()
+        ),
+        *DAMAGED.values(),
+        (file(photos=[]), "names no photo"),
     ],
+    ids=[*NO_JSON, *NO_PICKS, *(f"version: {name}" for name in VERSIONS), *DAMAGED, "no photo"],
 )
 def test_anything_else_is_refused_by_name(value: Any, said: str) -> None:
     with pytest.raises(UsageError) as raised:
@@ -73,7 +126,15 @@ def test_anything_else_is_refused_by_name(value: Any, said: str) -> None:
     message = str(raised.value)
     assert message.startswith(f"{SHOWN}: ")
     assert said in message
-    assert "--preview" in message
+    assert "; save it again on the page preview.html of a run with --preview" in message
+    assert len(message) < 300
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_file_that_an_editor_saved_in_another_coding_is_read(coding: str) -> None:
+    picks = read(json.dumps(file(photos=[photo("é.jpg")]), ensure_ascii=False).encode(coding))
+    assert list(picks.photos) == ["é.jpg"]
 
 
 def test_other_classes_are_refused() -> None:

@@ -124,6 +124,14 @@ class Networks:
             chosen = None if self._segmenter is None else self._segmenter.segmenter
             return chosen if chosen is not None and chosen.quick else self._load_compact()
 
+    @property
+    def compact(self) -> segmenters.CompactSegmenterAdapter:
+        """The compact segmenter, whose encoder sees what was clicked."""
+        with self._lock:
+            if self._segmenter is None:
+                return self._load_compact()
+            return self._compact_of(self._segmenter.segmenter)
+
     def _compact_segmenter(self) -> segmenters.Segmenter:
         """The compact segmenter beside a slower one."""
         with self._lock:

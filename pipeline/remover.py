@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import FAIL_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, Settings, resolve_classes
+from .detect.clicked import Click
 from .detect.leftovers import Left
 from .errors import UnreadableError, UsageError
 from .inpaint.route import least_face
@@ -17,6 +18,7 @@ from .networks import Networks, NetworkSettings
 from .pixels import either
 from .quality import verdict
 from .removal.along import Along, Whole, alone
+from .removal.clickable import Clickable, clickable_objects, selected_by_clicks
 from .removal.completeness import Completeness, Seen
 from .removal.filling import Filled, PhotoFiller, error_inside
 from .removal.objects import FAINT
@@ -129,6 +131,19 @@ class ObjectRemover:
         selection = picture.selection(whole.selection, removal)
         layers = picture.layers(whole.layers, selection.hole_mask)
         return Chosen(selection, layers, _places(whole.doubtful, picture))
+
+    def clickable(self, photo: Photo) -> tuple[Clickable, ...]:
+        """Every object of a photo that a class names, whichever the settings remove."""
+        picture = picture_of(photo, None)
+        threshold = self.settings.threshold
+        if picture is None:
+            return clickable_objects(photo.rgb, threshold, self.networks)
+        inner = clickable_objects(picture.photo.rgb, threshold, self.networks, picture.outside)
+        return tuple(each.shifted(picture.box, photo.size) for each in inner)
+
+    def clicked(self, photo: Photo, clicks: Sequence[Click], spared: Mask) -> Mask:
+        """What was clicked on a photo, see ``removal.clickable.selected_by_clicks``."""
+        return selected_by_clicks(photo.rgb, clicks, spared, self.networks)
 
     def clean(self, photo: Photo, removal: Removal, *, progress: Progress = no_progress) -> Outcome:
         """Take one photo through every stage between reading and writing.

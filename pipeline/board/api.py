@@ -68,6 +68,22 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         """Take away the part of a layer at a point, or give it back; `layer` is null if none."""
         return board.part(photo, x, y)
 
+    def click_object(photo: str, x: float, y: float) -> dict[str, Any]:
+        """Add the object of any class at a point, or take it; `object` is null if none is known."""
+        return board.click_object(photo, x, y)
+
+    def select_clicks(photo: str, clicks: list[list[float]]) -> dict[str, Any]:
+        """Select what (x, y, wanted) clicks are on, wanted 1 or 0; `draft` is its number."""
+        return board.select_clicks(photo, clicks)
+
+    def add_selection(photo: str, number: int) -> dict[str, Any]:
+        """Add the selection of that number to the mask."""
+        return board.add_selection(photo, number)
+
+    def drop_selection(photo: str) -> dict[str, Any]:
+        """Forget what was selected by clicks."""
+        return board.drop_selection(photo)
+
     def layer(photo: str, layer: str, given: bool) -> dict[str, Any]:
         """Take a whole layer away (object, shadow, reflection, carried), or give it back."""
         return board.layer(photo, layer, given)
@@ -132,6 +148,10 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         widen,
         pick,
         part,
+        click_object,
+        select_clicks,
+        add_selection,
+        drop_selection,
         layer,
         load_mask,
         select_class,

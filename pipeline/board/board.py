@@ -17,7 +17,9 @@ import numpy as np
 from ...models.categories import CLASSES
 from .. import images
 from ..config import ALONG, COMPARISONS, auto_dilate, resolve_classes
+from ..detect.clicked import checked_clicks
 from ..errors import RemoveObjectsError, UsageError
+from ..removal.clickable import object_at
 from ..removal.request import Removal
 from ..report.entry import layer_shares
 from ..storage.fetch import renamed_errors
@@ -106,6 +108,7 @@ class Board:
         """
         self._refresh()
         session = self.sessions.reopen(photo)
+        session.draft = None  # the page that opens it knows no click of it
         height, width = session.photo.size
         item, entry = session.item, session.item.entry
         return {
@@ -182,6 +185,88 @@ class Board:
             part = session.editor.pick_part(x, y)
             layer = None if part is None else part.layer.label
             return {**session.state(), "layer": layer, "given": part is not None and part.given}
+
+    def click_object(self, photo: str, x: float, y: float) -> dict[str, Any]:
+        """Add the object of any class at a point to the mask, or take it from the mask.
+
+        The first click on a photo looks for its objects. An object that is taken stays: no click
+        on anything else selects its pixels.
+
+        Returns:
+            The mask's state; with ``object``, the object's class, or None if no object is known at
+            that point; and ``added``, whether it was added.
+
+        Raises:
+            UsageError: the point is outside the photo, or another photo is in progress.
+            CancelledError: ``cancel`` was called.
+        """
+        session = self.sessions.session(photo)
+        _require_inside(session, x, y)
+        if session.clickable is None:
+            with self.job.run(session.item.key) as remover:
+                self.job.step(0.0, "segment")
+                session.clickable = remover.clickable(session.photo)
+        chosen = object_at(session.clickable, x, y)
+        with session.lock:
+            added = chosen is not None and session.toggle(chosen)
+            name = None if chosen is None else chosen.found.category
+            return {**session.state(), "object": name, "added": added}
+
+    def select_clicks(self, photo: str, clicks: list[list[float]]) -> dict[str, Any]:
+        """Select what was clicked, whatever it is. The mask stays as it is.
+
+        Args:
+            photo: its key or name.
+            clicks: (x, y, wanted) in the photo's pixels: ``wanted`` is 1 on what to select and 0
+                on what not. The first is on what to select.
+
+        Returns:
+            The mask's state, in which ``draft`` is the selection's number; and ``draft_share``, its
+            share of the photo.
+
+        Raises:
+            UsageError: no clicks or too many, malformed ones, or ones outside the photo; a click
+                on something that stays; or another photo is in progress.
+            CancelledError: ``cancel`` was called.
+        """
+        session = self.sessions.session(photo)
+        checked = checked_clicks(clicks, session.photo.size)
+        with session.lock:
+            spared = session.spared()
+        for click in checked:
+            if click.wanted and spared[int(click.y), int(click.x)]:
+                raise UsageError(
+                    "what was clicked stays: it was kept, or taken from the mask; click it with "
+                    "'Object', or give its layer back"
+                )
+        with self.job.run(session.item.key) as remover:
+            self.job.step(0.0, "segment")
+            selected = remover.clicked(session.photo, checked, spared)
+        with session.lock:
+            session.record_draft(selected)
+            return {**session.state(), "draft_share": round(float(selected.mean()), 6)}
+
+    def add_selection(self, photo: str, number: int) -> dict[str, Any]:
+        """Add what was selected by clicks to the mask, as one step that can be undone.
+
+        Raises:
+            UsageError: there is no selection of that number any longer.
+        """
+        session = self.sessions.session(photo)
+        with session.lock:
+            draft = session.draft
+            if draft is None or draft.number != number:
+                raise UsageError("this selection is no longer there: click again")
+            session.editor.apply_mask(draft.mask & ~session.spared(), "add")
+            session.draft = None
+            return session.state()
+
+    def drop_selection(self, photo: str) -> dict[str, Any]:
+        """Forget what was selected by clicks."""
+        session = self.sessions.session(photo)
+        with session.lock:
+            session.draft = None
+            return session.state()
 
     def layer(self, photo: str, layer: str, given: bool) -> dict[str, Any]:
         """Take a layer away, or give back all that was taken away of it.
@@ -474,6 +559,17 @@ class Board:
         with suppress(RemoveObjectsError):  # then the list stays as it was
             self.sessions.update(run_folder.open_run(opened.output, opened.inputs).items)
             self._report = now
+
+
+def _require_inside(session: Session, x: float, y: float) -> None:
+    """Refuse a point outside the photo.
+
+    Raises:
+        UsageError: it is.
+    """
+    height, width = session.photo.size
+    if not (0 <= x < width and 0 <= y < height):
+        raise UsageError(f"the point {x:g}, {y:g} is outside the photo of {width}x{height} pixels")
 
 
 def _words(doubtful: Iterable[Leftover]) -> list[str]:

@@ -319,6 +319,35 @@ class MaskEditor:
         self._commit(np.where(chosen, self._values ^ np.uint8(TAKEN), self._values))
         return Part(Layer(value % TAKEN), value >= TAKEN)
 
+    def toggle(self, box: Box, own: Mask, hole: Mask, spared: Mask, reach: int) -> bool:
+        """Add an object to the mask, or take it from the mask if most of it is there.
+
+        Args:
+            box: the part of the photo that the masks show.
+            own: bool of the box's size, the object's own pixels.
+            hole: likewise, all that are added with it.
+            spared: likewise, those that are not added unless they are the object's own.
+            reach: in pixels; what is left around the object within it, and connected with nothing
+                beyond, goes with it.
+
+        Returns:
+            Whether it was added.
+        """
+        before = self._values[box.slices]
+        if 2 * np.count_nonzero(_removed(before) & own) < np.count_nonzero(own):
+            new = (own & ~_removed(before)) | (hole & ~spared & (before == Layer.NONE))
+            self._commit(np.where(new, np.uint8(Layer.OBJECT), before), box)
+            return True
+        around = box.grown(reach + 1, self._values.shape)
+        frame = np.zeros((2, around.h, around.w), bool)
+        frame[:, *box.relative_to(around).slices] = own, hole
+        values = self._values[around.slices]
+        dropped = _removed(values) & (frame[0] | (frame[1] & (values == Layer.OBJECT)))
+        rest = (values == Layer.OBJECT) & ~dropped
+        dropped |= rest & ~_reaching(rest, dilate(frame[0], reach))
+        self._commit(np.where(dropped, np.uint8(Layer.NONE), values), around)
+        return False
+
     def set_layer(self, layer: Layer, *, given: bool) -> bool:
         """Take a layer away, or give back all that was taken away of it.
 
@@ -373,6 +402,15 @@ class MaskEditor:
 def _removed(values: NDArray[np.uint8]) -> Mask:
     """The mask of values: True where they are a layer that was not taken away."""
     return (values != Layer.NONE) & (values < TAKEN)
+
+
+def _reaching(mask: Mask, zone: Mask) -> Mask:
+    """The connected parts of a mask that have a pixel outside a zone."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    reaching = np.zeros(count, bool)
+    reaching[labels[~zone]] = True
+    found: Mask = reaching[labels] & mask
+    return found
 
 
 def _connected(mask: Mask, x: float, y: float) -> Mask:

@@ -135,8 +135,10 @@ class _Change:
         self._copy(kept, part, target)
         return self._new(part, target)
 
-    def stage_mask(self, new: NewFiles, mask: Mask, layers: NDArray[np.uint8]) -> NewFiles:
-        """Write a mask and its layers under temporary names.
+    def stage_mask(
+        self, new: NewFiles, mask: Mask, layers: NDArray[np.uint8], kept: Mask | None
+    ) -> NewFiles:
+        """Write a mask and its layers, with the objects that are kept, under temporary names.
 
         Where no disk takes the layers' name, the mask has none.
         """
@@ -148,7 +150,7 @@ class _Change:
             return new
         part = self._part_of(new.layers)
         with renamed_errors(part, new.layers.target):
-            images.write_layers(layers, part, placement=self._placement.undated())
+            images.write_layers(layers, part, kept=kept, placement=self._placement.undated())
         return replace(new, layers=replace(new.layers, part=part))
 
     def stage_kept_mask(self, new: NewFiles, version: Version) -> NewFiles:
@@ -348,7 +350,7 @@ class Results:
         filled = session.require_fill()
         with self._changing(session) as change:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
-            new = change.stage_mask(new, filled.mask, filled.layers)
+            new = change.stage_mask(new, filled.mask, filled.layers, session.kept)
             entry = change.reviewed_entry(new, outcome)
             return change.finish(new, outcome, entry, replace_existing=replace_existing)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import images
+from ..config import auto_dilate
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..report.entry import photo_entry
 from ..storage.layout import is_plain
@@ -18,16 +20,18 @@ from ..storage.stamp import Stamp, is_unchanged, mark, stamp
 from ..types import Layer, Mask, Outcome, Photo, Pixels
 from .catalog import Item, is_inside
 from .changed_pixels import changed_pixels
-from .mask_editor import MaskEditor
+from .mask_editor import TAKEN, MaskEditor
 
 if TYPE_CHECKING:
+    from ..removal.clickable import Clickable
     from ..report.schema import Entry
 
 #: Names of the layers that can be shown, besides the classical fills.
-PHOTO, RESULT, MASK, HOLE = "photo", "result", "mask", "hole"
+PHOTO, RESULT, MASK, HOLE, DRAFT = "photo", "result", "mask", "hole", "draft"
 
 #: The stamp of a result's file, and its picture, HWC.
 _Standing: TypeAlias = tuple[Stamp | None, Pixels]
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,19 @@ class Filled:
         return self.layers != Layer.NONE
 
 
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """What was selected by clicks, before it is added to the mask.
+
+    Attributes:
+        mask: HW bool.
+        number: counts the photo's drafts from 1; the page uses it as the version of pictures.
+    """
+
+    mask: Mask
+    number: int
+
+
 class Session:
     """Everything about one open photo.
 
@@ -67,6 +84,10 @@ class Session:
         filled: the last fill, or None.
         saved: the mask's revision that was saved last, or None.
         max_pixels: the most pixels of the photo, its result and their masks.
+        kept: HW bool, the pixels of objects that the run kept or a click took from the mask; None
+            if there are none. Those that are in the mask all the same do not count.
+        clickable: the objects that a click picks; None if nobody has looked for them yet.
+        draft: what was selected by clicks and is not in the mask yet, or None.
     """
 
     def __init__(
@@ -86,8 +107,11 @@ class Session:
         self.filled: Filled | None = None
         self.saved: int | None = None
         self.max_pixels = max_pixels
+        self.kept = first.kept
+        self.clickable: tuple[Clickable, ...] | None = None
+        self.draft: Draft | None = None
         self._standing = first.standing
-        self._fills = 0
+        self._fills = self._drafts = 0
 
     @classmethod
     def open(cls, item: Item, *, max_pixels: int) -> Session:
@@ -124,6 +148,31 @@ class Session:
         if not is_unchanged(self.item.source, self.opened_as):
             raise ChangedError(f"{self.item.source}: changed since it was opened: open it again")
 
+    def spared(self) -> Mask:
+        """HW bool, what no click on anything selects: what stays by a decision of the user.
+
+        That is objects that are kept and not in the mask, and what was taken away of a layer.
+        """
+        taken = self.editor.values >= TAKEN
+        return taken if self.kept is None else taken | (self.kept & ~self.editor.mask)
+
+    def toggle(self, chosen: Clickable) -> bool:
+        """Add an object to the mask, or take it from it. Returns whether it was added."""
+        box, own, hole = chosen.masks()
+        reach = 2 * auto_dilate(*self.photo.size)
+        added = self.editor.toggle(box, own, hole, self.spared()[box.slices], reach)
+        if not added:
+            kept = np.zeros(self.photo.size, bool) if self.kept is None else self.kept.copy()
+            kept[box.slices] |= own
+            self.kept = kept
+        return added
+
+    def record_draft(self, mask: Mask) -> Draft:
+        """Keep what was selected by clicks, HW bool."""
+        self._drafts += 1
+        self.draft = Draft(mask, self._drafts)
+        return self.draft
+
     def fill_is_current(self) -> bool:
         """Whether the mask has not changed since the last fill."""
         return self.filled is not None and self.filled.revision == self.editor.revision
@@ -140,8 +189,8 @@ class Session:
         """Return a layer to show.
 
         Args:
-            name: ``photo``, ``mask``, ``result``, ``hole`` (the mask that was filled), or the
-                method of a classical fill.
+            name: ``photo``, ``mask``, ``result``, ``hole`` (the mask that was filled), ``draft``
+                (what was selected by clicks), or the method of a classical fill.
 
         Raises:
             UsageError: there is no such layer, or not yet.
@@ -151,6 +200,8 @@ class Session:
         if name == MASK:
             with self.lock:
                 return self.editor.mask
+        if name == DRAFT and (draft := self.draft) is not None:
+            return draft.mask
         if self.filled is not None:
             outcome = self.filled.outcome
             if name == RESULT:
@@ -167,7 +218,7 @@ class Session:
 
     def read_layers(self, mask: Path) -> NDArray[np.uint8] | None:
         """Return the layers beside a mask of this photo, HW uint8; None if none fit."""
-        return _layers_beside(self.item, mask, self.photo)
+        return _beside(images.read_layers, self.item, mask, self.photo)
 
     def picture_of_result(self, path: Path) -> Pixels:
         """Return the picture of a result's file, HWC; it is decoded again only if it changed.
@@ -197,6 +248,7 @@ class Session:
                 "filled": None if self.filled is None else self.filled.number,
                 "fill_is_current": self.fill_is_current(),
                 "saved": self.saved == self.editor.revision,
+                "draft": None if self.draft is None else self.draft.number,
             }
 
     def report(self) -> Entry | None:
@@ -238,12 +290,14 @@ class First(NamedTuple):
     Attributes:
         mask: HW bool; None for an empty one.
         layers: HW uint8, those of ``mask``; None if it is of objects.
+        kept: HW bool, the objects that the run kept; None if none is known.
         notes: what the person must know of it.
         standing: the result, if the mask was made from it.
     """
 
     mask: Mask | None = None
     layers: NDArray[np.uint8] | None = None
+    kept: Mask | None = None
     notes: tuple[str, ...] = ()
     standing: _Standing | None = None
 
@@ -253,7 +307,8 @@ def _first_mask(item: Item, photo: Photo, max_pixels: int) -> First:
     if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
         try:
             mask = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)
-            return First(mask, _layers_beside(item, item.mask, photo))
+            layers = _beside(images.read_layers, item, item.mask, photo)
+            return First(mask, layers, _beside(images.read_kept, item, item.mask, photo))
         except UnreadableError as error:
             return First(notes=(f"the saved mask is not used: {error}",))
     if item.mask is not None or item.entry is None or not item.entry.get("holes"):
@@ -263,13 +318,15 @@ def _first_mask(item: Item, photo: Photo, max_pixels: int) -> First:
     )
 
 
-def _layers_beside(item: Item, mask: Path, photo: Photo) -> NDArray[np.uint8] | None:
-    """Return the layers beside a mask, HW uint8; None if there are none that fit."""
+def _beside(
+    read: Callable[[Path, tuple[int, int]], _Read], item: Item, mask: Path, photo: Photo
+) -> _Read | None:
+    """Return what is read from the layers beside a mask; None if there are none that fit."""
     path = item.layers_of(mask)
     if path is None or not path.is_file():
         return None
     try:
-        return images.read_layers(path, photo.size)
+        return read(path, photo.size)
     except UnreadableError:
         return None
 

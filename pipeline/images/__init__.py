@@ -1,7 +1,7 @@
 """Photos and masks in and out of files: the names that the rest of the program uses."""
 
 from .carried import DROPPED
-from .layers import layers_of, read_layers, write_layers
+from .layers import layers_of, read_kept, read_layers, write_layers
 from .masks import (
     EITHER_WAY,
     EMPTY,
@@ -33,6 +33,7 @@ __all__ = [
     "Saved",
     "WriteResult",
     "layers_of",
+    "read_kept",
     "read_layers",
     "read_mask",
     "read_own_mask",

@@ -63,17 +63,43 @@ def read_layers(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     Raises:
         UnreadableError: it cannot be read, is no palette PNG, or has another size.
     """
+    values = _stored(path, size)
+    values[values == KEPT] = Layer.NONE
+    values[values > max(Layer)] = Layer.OBJECT
+    return values
+
+
+def read_kept(path: Path, size: tuple[int, int]) -> Mask | None:
+    """Read which pixels of saved layers belong to objects that are kept.
+
+    Args:
+        path: the file.
+        size: the photo's upright height and width.
+
+    Returns:
+        HW bool; None if there are none.
+
+    Raises:
+        UnreadableError: as ``read_layers``.
+    """
+    kept: Mask = _stored(path, size) == KEPT
+    return kept if kept.any() else None
+
+
+def _stored(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The values of a file of layers, HW uint8.
+
+    Raises:
+        UnreadableError: as ``read_layers``.
+    """
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             # Before it is decoded: the photo's size bounds the memory.
             if picture.mode != "P" or picture.size != size[::-1]:
                 raise UnreadableError(f"{path}: is no palette PNG of its photo's size")
-            values = np.array(picture)
+            return np.array(picture)
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         raise UnreadableError(f"{path}: cannot be read as layers ({error})") from error
-    values[values == KEPT] = Layer.NONE
-    values[values > max(Layer)] = Layer.OBJECT
-    return values
 
 
 def layers_of(mask: Mask, known: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:

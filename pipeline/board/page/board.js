@@ -87,6 +87,7 @@ class Board {
       "aria-label", `Photo ${photo.name} with its mask, ${size[0]} by ${size[1]} pixels`,
     );
     this.view.setRadius(Math.max(...size) * BRUSH_SHARE);
+    this.mask.selection.forget();
     this.mask.begin(photo);
     this.view.setView("edit");
     this.list.show();

@@ -39,10 +39,13 @@ export class Keys {
   }
 
   stageActions(event) {
-    const { fill, list, save, stage, view } = this.board;
+    const { fill, list, mask, save, stage, view } = this.board;
     return {
       b: () => this.choose("brush"),
       e: () => this.choose("eraser"),
+      o: () => this.choose("object"),
+      s: () => this.choose("select"),
+      x: () => { if (stage.selects()) mask.selection.turn(); },
       d: () => this.choose("drop"),
       k: () => this.choose("keep"),
       t: () => this.choose("part"),
@@ -65,9 +68,13 @@ export class Keys {
       ArrowRight: () => this.arrow(1, 0, event),
       ArrowUp: () => this.arrow(0, -1, event),
       ArrowDown: () => this.arrow(0, 1, event),
-      Enter: () => stage.use(),
+      Enter: () => (mask.selection.clicks.length && stage.selects()
+        ? mask.selection.add() : stage.use()),
       " ": () => this.toggleBrush(),
-      Escape: () => { if (stage.drop()) this.say("The stroke was dropped."); },
+      Escape: () => {
+        if (stage.drop()) this.say("The stroke was dropped.");
+        else if (!this.board.progress.running) mask.selection.drop();
+      },
     };
   }
 

@@ -2,6 +2,7 @@
 import { call, upload } from "./calls.js";
 import { byId, element, percent } from "./dom.js";
 import { LayerList } from "./layer_list.js";
+import { Selection } from "./selection.js";
 
 // Whether a layer is not of the object, or was taken away in part.
 const isSpecial = ({ name, taken }) => name !== "object" || taken > 0;
@@ -18,8 +19,12 @@ export class MaskPanel {
     this.layers = new LayerList(board);
     const { stage } = board;
     stage.onstroke = (points, radius, erase) => this.stroke(points, radius, erase);
-    stage.onpick = (x, y, tool) =>
-      (tool === "part" ? this.part(x, y) : this.pick(x, y, tool === "keep"));
+    this.selection = new Selection(board);
+    stage.onpick = (x, y, tool, other) => ({
+      object: () => this.object(x, y),
+      select: () => this.selection.click(x, y, other),
+      part: () => this.part(x, y),
+    }[tool] || (() => this.pick(x, y, tool === "keep")))();
     for (const action of ["undo", "redo", "clear"]) {
       byId(`do-${action}`).addEventListener("click", () => this.edit(action));
     }
@@ -60,7 +65,12 @@ export class MaskPanel {
     );
   }
 
-  edit(action) { return this.board.change((key) => call("edit", key, action)); }
+  edit(action) {
+    if (action === "undo" && this.selection.undo()) return undefined;
+    return this.change(action);
+  }
+
+  change(action) { return this.board.change((key) => call("edit", key, action)); }
 
   async pick(x, y, keep) {
     await this.board.change(async (key) => {
@@ -70,6 +80,25 @@ export class MaskPanel {
           : keep ? "Kept only this object." : "Dropped the object.",
       );
       return state;
+    });
+  }
+
+  // The first click on a photo looks for its objects. Where none is known, selecting begins.
+  object(x, y) {
+    const { board } = this;
+    return board.attempt(() => board.progress.run("Looking for objects …", async () => {
+      let found;
+      await board.change(async (key) => {
+        found = await call("click_object", key, x, y);
+        const { object: name, added } = found;
+        if (name) board.messages.say(added ? `Marked: this ${name}.` : `Taken out: this ${name}.`);
+        return found;
+      });
+      return found;
+    })).then((found) => {
+      if (!found || found.object) return undefined;
+      board.view.chooseTool("select");
+      return this.selection.click(x, y, false);
     });
   }
 
@@ -136,12 +165,13 @@ export class MaskPanel {
 
   update({ photo, disabled }) {
     for (const name of ["select", "load", "class", "how", "widen"]) byId(name).disabled = disabled;
-    byId("do-undo").disabled = disabled || !photo.can_undo;
+    byId("do-undo").disabled = disabled || !(photo.can_undo || this.selection.clicks.length);
     byId("do-redo").disabled = disabled || !photo.can_redo;
     byId("do-clear").disabled = disabled || !photo.layers.length;
     byId("find-along").disabled = disabled
       || !photo.layers.some(({ name, share }) => name === "object" && share > 0);
     this.layers.update({ photo, disabled });
+    this.selection.update({ photo, disabled });
     byId("share").textContent = !photo ? "No photo is open."
       : !photo.is_empty ? `${percent(photo.share)} of the photo is marked.`
         : photo.layers.length ? "All that was marked is taken away."

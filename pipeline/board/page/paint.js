@@ -1,6 +1,8 @@
 // Paint the stage: the photo with its mask and the cursor, or two layers with a line between them.
 
 const TINT = 0.55; // opacity of the mask
+const DRAFT_TINT = 0.6; // opacity of what is selected
+const CLICK = 8; // radius of a click's mark, in pixels of the screen
 const HANDLE = 14; // radius of the handle on the line, in pixels of the screen
 
 export function paint(stage) {
@@ -26,7 +28,13 @@ export function paint(stage) {
   c.globalAlpha = TINT;
   c.drawImage(stage.mask, 0, 0, ...stage.size);
   c.globalAlpha = 1;
+  if (stage.draft?.picture) {
+    c.globalAlpha = DRAFT_TINT;
+    c.drawImage(stage.draft.picture, 0, 0, ...stage.size);
+    c.globalAlpha = 1;
+  }
   c.setTransform(ratio, 0, 0, ratio, 0, 0);
+  for (const click of stage.draft?.clicks || []) paintClick(stage, click);
   const point = stage.cursor || stage.hover;
   if (point && stage.tool !== "move") paintCursor(stage, point);
 }
@@ -63,6 +71,25 @@ function paintLine(stage, column) {
     c.moveTo(x + 4 * side, y - 5);
     c.lineTo(x + 9 * side, y);
     c.lineTo(x + 4 * side, y + 5);
+  }
+  c.stroke();
+}
+
+// A click's mark: a plus on what is selected, a minus on what is not.
+function paintClick(stage, [x, y, wanted]) {
+  const { context: c } = stage;
+  const at = stage.toScreen([x, y]);
+  c.beginPath();
+  c.arc(...at, CLICK, 0, 7);
+  c.fillStyle = wanted ? "#fff" : "#000";
+  c.fill();
+  c.strokeStyle = wanted ? "#000" : "#fff";
+  c.lineWidth = 1.5;
+  c.moveTo(at[0] - CLICK / 2, at[1]);
+  c.lineTo(at[0] + CLICK / 2, at[1]);
+  if (wanted) {
+    c.moveTo(at[0], at[1] - CLICK / 2);
+    c.lineTo(at[0], at[1] + CLICK / 2);
   }
   c.stroke();
 }

@@ -1,6 +1,7 @@
 // Mouse, pen and fingers on the stage: one pointer uses the tool, two move and zoom.
 
-const MIDDLE_BUTTON = 1;
+const MIDDLE_BUTTON = 1, RIGHT_BUTTON = 2;
+const STILL = 10; // pixels of the screen that a click may move
 const HANDLE_REACH = 24; // pixels of the screen around the line between two layers
 
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
@@ -9,7 +10,8 @@ class Pointers {
   constructor(stage) {
     this.stage = stage;
     this.held = new Map(); // pointer id -> its place in the stage
-    this.grip = null; // what a movement does: "stroke", "pan" or "split"
+    this.grip = null; // what a movement does: "stroke", "pan" or "split"; "click" if it does nothing
+    this.clicked = null; // of a click: where it went down, and whether it is on what is not wanted
   }
 
   get size() { return this.held.size; }
@@ -33,7 +35,9 @@ class Pointers {
       this.grip = null;
       return;
     }
-    if (this.held.size > 2 || event.button > MIDDLE_BUTTON) return;
+    const isOther = event.button === RIGHT_BUTTON;
+    if (this.held.size > 2 || event.button > (stage.selects() ? RIGHT_BUTTON : MIDDLE_BUTTON)) return;
+    this.clicked = { at, other: isOther || event.altKey };
     this.start(at, event.button === MIDDLE_BUTTON || stage.tool === "move");
     element.classList.toggle("drag", this.grip === "pan" || this.grip === "split");
     event.preventDefault();
@@ -51,7 +55,7 @@ class Pointers {
     else if (stage.draws()) {
       this.grip = "stroke";
       stage.begin(stage.toPhoto(at));
-    } else stage.onpick(...stage.toPhoto(at), stage.tool);
+    } else this.grip = "click";
   }
 
   move(event) {
@@ -89,8 +93,17 @@ class Pointers {
       if (event.type === "pointerup") stage.end();
       else stage.drop();
     }
+    if (this.grip === "click" && event.type === "pointerup") this.click(this.place(event));
     this.grip = null;
     stage.element.classList.remove("drag");
+  }
+
+  // A click counts where it went down, once it is up: a second finger makes a zoom of it.
+  click(up) {
+    const { at, other } = this.clicked;
+    const { stage } = this;
+    if (stage.busy || distance(at, up) > STILL) return;
+    stage.onpick(...stage.toPhoto(at), stage.tool, other);
   }
 
   leave() {
@@ -121,6 +134,9 @@ export function listen(stage) {
   element.addEventListener("pointerup", (event) => pointers.up(event));
   element.addEventListener("pointercancel", (event) => pointers.up(event));
   element.addEventListener("pointerleave", () => pointers.leave());
+  element.addEventListener("contextmenu", (event) => {
+    if (stage.selects()) event.preventDefault();
+  });
   element.addEventListener("wheel", (event) => pointers.wheel(event), { passive: false });
   element.addEventListener("blur", () => pointers.blur());
   return pointers;

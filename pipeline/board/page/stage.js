@@ -35,6 +35,7 @@ export class Stage {
     this.cursor = null; // of the keyboard
     this.hover = null; // of the mouse
     this.line = null; // the stroke in progress
+    this.draft = null; // what is selected by clicks: {picture or null, clicks}
     this.busy = false;
     this.onstroke = this.onpick = this.onview = this.onsplit = () => {};
     this.fetchDetail = null;
@@ -48,7 +49,7 @@ export class Stage {
     this.size = size;
     this.layers = { photo };
     this.details = {};
-    this.line = this.cursor = this.hover = null;
+    this.line = this.cursor = this.hover = this.draft = null;
     this.preview = previewSize(size);
     [this.mask.width, this.mask.height] = this.preview;
     this.fit();
@@ -173,6 +174,8 @@ export class Stage {
   toScreen([x, y]) { return [this.left + x * this.scale, this.top + y * this.scale]; }
 
   // --- strokes ----------------------------------------------------------------------------------
+
+  selects() { return this.tool === "select" && this.view === "edit"; }
 
   draws() { return this.tool === "brush" || this.tool === "eraser"; }
 

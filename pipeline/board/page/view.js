@@ -46,6 +46,7 @@ export class View {
     stage.tool = name;
     this.input("tool", name).checked = true;
     byId("stage").dataset.tool = name;
+    this.board.update();
     stage.draw();
   }
 
@@ -57,6 +58,7 @@ export class View {
     stage.view = view;
     this.input("view", view).checked = true;
     byId("stage").dataset.view = view;
+    this.board.update();
     byId("tools").classList.toggle("comparing", comparing);
     byId("compare").hidden = byId("left-name").hidden = byId("right-name").hidden = !comparing;
     byId("figure").hidden = !comparing || byId("figure").dataset.filled !== "yes";

@@ -8,7 +8,7 @@ import pytest
 from remove_objects.pipeline.board import mask_editor
 from remove_objects.pipeline.board.mask_editor import TAKEN, MaskEditor
 from remove_objects.pipeline.errors import UsageError
-from remove_objects.pipeline.types import Layer
+from remove_objects.pipeline.types import Box, Layer
 
 
 def drawn(rows: str) -> np.ndarray:
@@ -287,3 +287,35 @@ def test_dropping_leaves_what_was_taken_away() -> None:
     assert np.array_equal(editor.values, [[0, Layer.SHADOW + TAKEN, 0, Layer.OBJECT]])
     editor.clear()
     assert editor.shares() == []
+
+
+def test_an_object_is_added_and_taken_alone() -> None:
+    """One click adds it with its rim; the next takes both, and a thin rest around it."""
+    editor = editor_of("........ ........ ......11 ......11")
+    before = editor.values
+    own, hole = np.zeros((3, 4), bool), np.ones((3, 4), bool)
+    own[1, 1:3] = True
+    spared = np.zeros((3, 4), bool)
+    spared[0] = True
+    box = Box(1, 0, 4, 3)
+    assert editor.toggle(box, own, hole, spared, 2)
+    assert np.array_equal(editor.layers, layered("........ .1111... .1111.11 ......11"))
+    assert not editor.toggle(box, own, hole, spared, 2)
+    assert np.array_equal(editor.values, before)
+    editor.undo()
+    editor.undo()
+    assert np.array_equal(editor.values, before)
+    wide = editor_of("111111.. 111111.. 111111.. .......1")  # wider by a column than the hole
+    wide.toggle(box, own, hole, spared, 3)
+    assert not wide.mask[:3, :6].any()
+    assert wide.mask[3, 7]
+
+
+def test_an_objects_own_pixels_come_back_and_its_rim_does_not() -> None:
+    editor = editor_of("1111 2211")
+    editor.set_layer(Layer.OBJECT, given=False)
+    own = np.array([[False, True, True, False]])
+    assert editor.toggle(Box(0, 0, 4, 1), own, np.ones((1, 4), bool), ~own & False, 1)
+    assert np.array_equal(editor.layers, layered(".11. 22.."))
+    assert not editor.toggle(Box(0, 0, 4, 1), own, np.ones((1, 4), bool), ~own & False, 1)
+    assert np.array_equal(editor.layers, layered(".... 22.."))

@@ -65,7 +65,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("page")
     photos = root / "photos"
     photos.mkdir()
-    for i, name in enumerate(("cancel", "class", "exists", "keys", "layers", "round", "touch")):
+    for i, name in enumerate(
+        ("cancel", "class", "clicks", "exists", "keys", "layers", "round", "touch")
+    ):
         Image.fromarray(scene(240, 320, person=(120, 80, 40, 60), seed=i)).save(
             photos / f"{name}.png"
         )
@@ -433,6 +435,155 @@ def test_a_class_is_selected_and_objects_are_kept_and_dropped(
     page.wait_for_selector("#mb-status:has-text('no object')")
     draw(page, (left + 5, top + 5))
     page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+
+
+def at(page: Any, *point: float) -> tuple[float, float]:
+    """A point of the photo on the stage, in pixels of the screen."""
+    x, y = page.evaluate("point => maskBoard.stage.toScreen(point)", point)
+    return x, y
+
+
+def clicks_of(page: Any, count: int) -> list[list[float]]:
+    """The clicks of the selection, once there are so many and nothing is in progress."""
+    page.wait_for_function(
+        "count => maskBoard.mask.selection.clicks.length === count && !maskBoard.progress.running",
+        arg=count,
+    )
+    clicks: list[list[float]] = page.evaluate("() => maskBoard.mask.selection.clicks")
+    return clicks
+
+
+def yellow(page: Any) -> int:
+    """The pixels of the selection that the page shows."""
+    return int(
+        page.evaluate(
+            "() => { const { picture } = maskBoard.stage.draft || {}; if (!picture) return 0;"
+            "const { data } = picture.getContext('2d')"
+            ".getImageData(0, 0, picture.width, picture.height);"
+            "return data.filter((v, i) => i % 4 === 3 && v > 127).length; }"
+        )
+    )
+
+
+def test_objects_and_anything_are_clicked_by_mouse(board: Served, visit: Open) -> None:
+    page = visit(board, "clicks.png")
+    logged: list[str] = []
+    page.on("console", lambda message: logged.append(message.text))
+    share = f"{100 * 46 * 66 / (240 * 320):.1f} %"  # with a rim of three or more pixels
+    page.get_by_label("Mark one object, or take it out of the mask").check(force=True)
+    page.mouse.click(*on_page(page, 140, 110))
+    page.wait_for_selector("#mb-status:has-text('Marked: this person')")
+    marked = page.locator("#mb-share").inner_text()
+    assert float(marked.split()[0]) >= float(share.split()[0])
+    page.mouse.click(*on_page(page, 140, 110))
+    page.wait_for_selector("#mb-status:has-text('Taken out: this person')")
+    page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+    # Where no object is known, a selection begins.
+    page.mouse.click(*on_page(page, 250, 60))
+    assert clicks_of(page, 1)[0] == [pytest.approx(250, abs=1), pytest.approx(60, abs=1), 1]
+    assert page.get_by_label("Select anything by clicks").is_checked()
+    first = yellow(page)
+    assert first > 50
+    # The other button, or Alt, is on what not to select.
+    page.mouse.click(*on_page(page, 300, 60), button="right")
+    page.keyboard.down("Alt")
+    page.mouse.click(*on_page(page, 300, 100))
+    page.keyboard.up("Alt")
+    assert [wanted for *_, wanted in clicks_of(page, 3)] == [1, 0, 0]
+    page.get_by_role("button", name="Undo").click()
+    assert len(clicks_of(page, 2)) == 2
+    assert "Nothing is marked" in page.locator("#mb-share").inner_text()
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_selector("#mb-status:has-text('Added the selection')")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
+    assert yellow(page) == 0
+    assert coloured(page)["object"] > 50
+    page.get_by_role("button", name="Undo").click()  # one step, as a stroke
+    page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
+    # What a click took out stays.
+    page.mouse.click(*on_page(page, 140, 110))
+    page.wait_for_selector("#mb-alert:has-text('what was clicked stays')")
+    assert clicks_of(page, 0) == []
+    assert [text for text in logged if "Failed to load resource" not in text] == []
+
+
+def on_page(page: Any, *point: float) -> tuple[float, float]:
+    """A point of the photo in the window."""
+    box = page.locator("#mb-stage").bounding_box()
+    x, y = at(page, *point)
+    return box["x"] + x, box["y"] + y
+
+
+def test_anything_is_selected_by_the_keyboard_alone(board: Served, visit: Open) -> None:
+    page = visit(board, "touch.png")
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("s")
+    assert page.get_by_label("Select anything by clicks").is_checked()
+    assert page.get_by_role("button", name="Add", exact=True).is_disabled()
+    page.keyboard.press("x")
+    page.keyboard.press("Space")  # nothing is selected yet that it could be taken from
+    page.wait_for_selector("#mb-status:has-text('First click what to select')")
+    page.keyboard.press("x")
+    page.keyboard.press("Space")
+    assert clicks_of(page, 1)[0][2] == 1
+    for key in (*["ArrowRight"] * 6, "x", "Space"):
+        page.keyboard.press(key)
+    assert [wanted for *_, wanted in clicks_of(page, 2)] == [1, 0]
+    page.keyboard.press("Control+z")
+    assert len(clicks_of(page, 1)) == 1
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#mb-status:has-text('The selection was dropped')")
+    assert yellow(page) == 0
+    page.keyboard.press("Enter")  # with nothing selected it clicks,
+    assert len(clicks_of(page, 1)) == 1
+    share = page.locator("#mb-share").inner_text()
+    page.keyboard.press("Enter")  # and then it adds
+    page.wait_for_selector("#mb-status:has-text('Added the selection')")
+    page.wait_for_function(
+        "share => document.getElementById('mb-share').innerText !== share", arg=share
+    )
+    assert page.evaluate("() => document.activeElement.id") == "mb-stage"
+    page.keyboard.press("Control+z")
+    page.wait_for_function(
+        "share => document.getElementById('mb-share').innerText === share", arg=share
+    )
+
+
+def test_a_finger_selects_on_a_phone_and_two_fingers_click_nothing(
+    board: Served, visit: Open
+) -> None:
+    page = visit(
+        board, "round.png", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page.get_by_label("Select anything by clicks").check(force=True)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.touchscreen.tap(*on_page(page, 250, 60))
+    assert clicks_of(page, 1)[0][2] == 1
+    page.get_by_text("Not this").tap()
+    page.touchscreen.tap(*on_page(page, 60, 200))
+    assert [wanted for *_, wanted in clicks_of(page, 2)] == [1, 0]
+    x, y = on_page(page, 160, 120)
+    touch = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [(x - 20, y)]),
+        ("touchStart", [(x - 20, y), (x + 20, y)]),
+        ("touchMove", [(x - 40, y), (x + 40, y)]),
+        ("touchEnd", []),
+    ):
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": kind,
+                "touchPoints": [{"x": a, "y": b, "id": i} for i, (a, b) in enumerate(points)],
+            },
+        )
+    page.wait_for_timeout(300)
+    assert len(clicks_of(page, 2)) == 2
+    stage, bar = (page.locator(f"#mb-{name}").bounding_box() for name in ("stage", "selection"))
+    assert bar["x"] >= stage["x"]
+    assert bar["x"] + bar["width"] <= stage["x"] + stage["width"]
+    page.get_by_role("button", name="Drop", exact=True).tap()
+    page.wait_for_selector("#mb-status:has-text('The selection was dropped')")
 
 
 def coloured(page: Any) -> dict[str, int]:

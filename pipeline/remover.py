@@ -22,6 +22,7 @@ from .removal.clickable import Clickable, clickable_objects, selected_by_clicks
 from .removal.completeness import Completeness, Seen
 from .removal.filling import Filled, PhotoFiller, error_inside
 from .removal.objects import FAINT
+from .removal.picked import UNFIT
 from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
@@ -310,7 +311,7 @@ def _told_of_picks(outcome: Outcome, selection: Selection, removal: Removal) -> 
     who = [
         f"{one.category} {one.number} {verdict.where(one.box, (size[0], size[1]))}" for one in unfit
     ]
-    return in_doubt(outcome, f"picked objects were not found: {', '.join(who)}")
+    return in_doubt(outcome, f"{UNFIT}{', '.join(who)}")
 
 
 def in_doubt(outcome: Outcome, doubt: str) -> Outcome:

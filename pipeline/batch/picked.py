@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UnreadableError, UsageError
+from ..removal.picked import UNFIT, UNUSED
 from ..report.picks import Picks, read_picks
 from ..storage.location import Location
 from ..system.text import some
 from .scan import Plan
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 #: More bytes than the picks of a hundred thousand crowded photos.
 MOST_BYTES = 200_000_000
@@ -45,6 +50,23 @@ def idle_picks(picks: Picks | None, plan: Plan) -> list[str]:
             " give the photos and folders as with --preview"
         )
     return idle
+
+
+def unfit_note(picks: Picks, entries: Iterable[Entry]) -> str:
+    """Say which photos were not cleaned as they were picked; empty if all were."""
+    names = sorted(
+        entry["input"]
+        for entry in entries
+        if any(text.startswith((UNFIT, UNUSED)) for text in entry["warnings"])
+        and not entry.get("reviewed")
+    )
+    if not names:
+        return ""
+    whose = "1 photo" if len(names) == 1 else f"{len(names)} photos"
+    return (
+        f"{picks.shown}: fits not all that is found in {whose}, to be looked at: {some(names)}; "
+        "they may have changed since: pick them anew with --preview"
+    )
 
 
 def _content(file: Location) -> bytes:

@@ -37,7 +37,7 @@ from .names import layers_name
 from .output.local import LocalOutput
 from .output.protocol import Output
 from .output.remote import RemoteOutput
-from .picked import idle_picks, load_picks
+from .picked import idle_picks, load_picks, unfit_note
 from .scan import Plan, plan_run
 from .settings import BatchSettings
 from .sources import KnownPhotos
@@ -220,7 +220,7 @@ def remove_folder(
         foreign_reports = _keep_foreign_reports(output, stopped, preview=batch.preview)
         kept = _kept_notes(output, kept_before)
         notes = [*_metadata_notes(settings), *plan.notes, *known_before]
-        of_picks = _picks_notes(picks, idle, facts)
+        of_picks = _picks_notes(picks, idle, facts, entries)
         of_files = [*_photo_notes(entries), *of_picks, *foreign_reports, *kept]
         warnings = [*notes, *decided.notes, *facts.warnings, *of_files]
         if stopped:
@@ -361,11 +361,13 @@ def _metadata_notes(settings: Settings) -> list[str]:
     return [note]
 
 
-def _picks_notes(picks: Picks | None, idle: Sequence[str], facts: Facts) -> list[str]:
+def _picks_notes(
+    picks: Picks | None, idle: Sequence[str], facts: Facts, entries: Sequence[Entry]
+) -> list[str]:
     """Return, and log, what is to be known of the picks when the run ends."""
     if picks is None:
         return []
-    notes = [picks.other_weights(facts.weights)]
+    notes = [picks.other_weights(facts.weights), unfit_note(picks, entries)]
     if idle:
         whose = "1 photo that is" if len(idle) == 1 else f"{len(idle)} photos that are"
         notes.append(f"{picks.shown}: has picks of {whose} not here: {some(idle)}")

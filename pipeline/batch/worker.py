@@ -28,6 +28,7 @@ from ..errors import (
 )
 from ..images.suffixes import result_names
 from ..images.taken import taken_mark
+from ..removal.picked import UNUSED
 from ..removal.request import Removal
 from ..remover import ObjectRemover, in_doubt
 from ..report import entry as report
@@ -589,8 +590,8 @@ def _told_of_other_shape(outcome: Outcome, picks: PhotoPicks, photo: Photo) -> O
     height, width = photo.size
     return in_doubt(
         outcome,
-        f"its objects were picked in a picture of {picks.width}x{picks.height} pixels, and it has "
-        f"{width}x{height}: the picks are not used",
+        f"{UNUSED}{picks.width}x{picks.height} pixels, and it has {width}x{height}: the picks are "
+        "not used",
     )
 
 

@@ -15,6 +15,8 @@ SURE_FIT = 0.5
 #: Another object of the class is meant only from this overlap on: less would be a neighbour.
 LEAST_FIT = 0.3
 GO, STAY = "picked to go", "picked to stay"
+#: How the warnings begin of photos that picks fit in part, or not at all.
+UNFIT, UNUSED = "picked objects were not found: ", "its objects were picked in a picture of "
 
 
 def decide_picked(

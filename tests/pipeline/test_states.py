@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,16 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from PIL import Image
 
-from remove_objects.pipeline.types import Layer
+from remove_objects.pipeline import remover
+from remove_objects.pipeline.removal import keep
+from remove_objects.pipeline.removal.picked import decide_picked
+from remove_objects.pipeline.types import FoundObject, Layer, Outcome, Pick
 from tests.support.states import hands
 from tests.support.states.commands import Command, cheap_machine
 from tests.support.states.disk import Disturbance
 from tests.support.states.machine import StatesMachine
 from tests.support.states.model import STORE, FoundError
+from tests.support.states.pictures import HEIGHT, OBJECTS, TOP, WIDTH, photo_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +129,82 @@ def test_the_model_finds_layers_of_another_mask(machine: StatesMachine) -> None:
 
     command = Command(("rome",), "cleaned", ("person",), ("save-masks",))
     assert planted(machine, swap, command) == "layers of another mask"
+
+
+def picked(machine: StatesMachine, decisions: int, *options: str) -> Command:
+    """Look at Rome's photos of a person and a dog or a shade, and pick by the bits of a number."""
+    both = replace(ROME, classes=("person", "dog"))
+    machine.command(replace(both, output="out", options=("preview",)))
+    machine.world.pick(machine.ground / "out" / "report.json", decisions)
+    machine.user_acted("pick")
+    return replace(both, options=("picks", *options))
+
+
+def test_picks_are_followed_and_a_change_of_one_photo_is_of_it_alone(
+    machine: StatesMachine,
+) -> None:
+    machine.command(picked(machine, 0b1010, "save-masks"), again=True)
+    who = {each.photo: (each.stays, each.goes) for each in machine.world.picked()}
+    assert all(stays and goes for stays, goes in who.values())
+    machine.command(picked(machine, 0b1100, "save-masks"), again=True)
+    now = {each.photo: (each.stays, each.goes) for each in machine.world.picked()}
+    assert [name for name in now if now[name] != who[name]] == [next(iter(who))]
+    assert machine.endings["photo: skipped"] >= 1
+
+
+def test_the_model_finds_a_change_of_who_was_picked_to_stay(
+    machine: StatesMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = picked(machine, 0b1010)
+
+    def reversed_picks(picks: list[Pick], found: list[FoundObject]) -> object:
+        return decide_picked([replace(pick, removed=not pick.removed) for pick in picks], found)
+
+    monkeypatch.setattr(keep, "decide_picked", reversed_picks)
+    with pytest.raises(FoundError, match=r"not removed|kept object changed"):
+        machine.command(command)
+
+
+def test_the_model_finds_a_pixel_of_who_was_picked_to_stay(machine: StatesMachine) -> None:
+    command = picked(machine, 0b11111)
+    result = machine.ground / "cleaned" / "IMG_2.png"
+
+    def dot() -> None:
+        with Image.open(result) as image:
+            dotted, exif, status = image.convert("RGB"), image.getexif(), result.stat()
+        dotted.putpixel((OBJECTS["person"][0], TOP), (254, 0, 0))
+        dotted.save(result, exif=exif)
+        os.utime(result, ns=(status.st_mtime_ns, status.st_mtime_ns))
+
+    assert planted(machine, dot, command) == "kept object changed"
+
+
+def test_the_model_finds_unfit_picks_that_nobody_told(
+    machine: StatesMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = picked(machine, 0b11111)
+    machine.world.put(machine.world.photos("rome")[1], photo_bytes(9, frozenset(), ".png"))
+    machine.user_acted("replace a photo")
+    machine.command(replace(command, output="out"))
+    assert machine.endings["photo: review"] >= 1
+
+    def without_unfit(outcome: Outcome, *_: object) -> Outcome:
+        return outcome
+
+    monkeypatch.setattr(remover, "_told_of_picks", without_unfit)
+    with pytest.raises(FoundError) as found:
+        machine.command(command)
+    assert found.value.kind == "unfit picks"
+
+
+def test_the_model_finds_a_mask_of_something_else(machine: StatesMachine) -> None:
+    command = picked(machine, 0b1010, "save-masks")
+    mask = machine.ground / "cleaned" / "masks" / "IMG_1.png"
+
+    def whole() -> None:
+        Image.new("1", (WIDTH, HEIGHT), 1).save(mask)
+
+    assert planted(machine, whole, command) == "wrong mask"
 
 
 def test_a_killed_process_changes_nothing_more(machine: StatesMachine) -> None:

@@ -271,6 +271,9 @@ def test_a_photo_of_another_shape_does_not_use_its_picks(album: Path, tmp_path: 
     assert entry["status"] == "review"
     assert "picked in a picture of 320x240 pixels, and it has 240x320" in entry["reason"]
     assert entry["warnings"]
+    again = run(album, tmp_path / "out", picks=picks)
+    (note,) = (text for text in again.warnings if text.startswith(f"{picks}: fits not all"))
+    assert "in 1 photo, to be looked at: a.png; " in note
 
 
 def test_a_photo_whose_picked_object_is_gone_is_copied_and_for_review(
@@ -309,6 +312,25 @@ def test_a_baseline_compares_runs_with_picks(album: Path, tmp_path: Path) -> Non
     first = run(album, tmp_path / "1", picks=picks).of_this_run()
     second = run(album, tmp_path / "2", picks=picks).of_this_run()
     assert not compare(second, first, {}).worse
+
+
+def test_the_command_line_compares_runs_with_picks(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--class", "person", "--no-probe", "--with", "none", str(album)]
+    run(album, tmp_path / "preview", preview=True)
+    picks = write_picks(tmp_path / "p.json", album, tmp_path / "preview", lambda _, n: n == 1)
+    assert cli.main(["--picks", str(picks), "-o", str(tmp_path / "1"), *common]) == 0
+    baseline = ["--baseline", str(tmp_path / "1" / "report.json")]
+    assert cli.main(["--picks", str(picks), "-o", str(tmp_path / "2"), *baseline, *common]) == 0
+    content = json.loads(picks.read_text())
+    content["photos"][0]["objects"][0]["box"] = [300, 0, 20, 20]
+    picks.write_text(json.dumps(content))
+    capsys.readouterr()
+    assert cli.main(["--picks", str(picks), "-o", str(tmp_path / "3"), *baseline, *common]) == 1
+    said = capsys.readouterr()
+    assert "a.png" in said.out.partition("worse")[2]
+    assert f"{picks}: fits not all that is found in 1 photo, to be looked at: a.png; " in said.err
 
 
 @pytest.mark.parametrize("option", ["picks", "preview"])

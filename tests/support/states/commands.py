@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from hypothesis.internal.conjecture.providers import HypothesisProvider
@@ -23,7 +23,9 @@ from remove_objects.pipeline.report import files
 from remove_objects.pipeline.system.atomic import atomic_write
 from tests.support.states.disk import Disturbance, Killed, disturbed
 from tests.support.states.networks import UNSURE, cheap_networks
-from tests.support.states.world import World
+
+if TYPE_CHECKING:
+    from tests.support.states.world import World
 
 #: No probe, no texture, no faces: what is not about files is as cheap as possible.
 FAST: dict[str, Any] = {"probe": False, "detail": "none", "route": "free-form", "offline": True}
@@ -41,9 +43,29 @@ OPTIONS = (
     "save-masks",
     "masks",
     "dry-run",
+    "keep",
+    "picks",
+    "preview",
 )
 #: The options that decide the picture.
-OF_PICTURE = ("strict", "lossless", "strip", "masks")
+OF_PICTURE = ("strict", "lossless", "strip", "masks", "keep")
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What a person decided about one photo.
+
+    Attributes:
+        photo: its name in the report.
+        stays: the objects that are to stay.
+        goes: those that are to go.
+        entry: all that the file says of it.
+    """
+
+    photo: str
+    stays: frozenset[str] = frozenset()
+    goes: frozenset[str] = frozenset()
+    entry: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,12 +77,14 @@ class Command:
         output: its name below the ground; None for ``cleaned`` beside the inputs.
         classes: the classes to remove.
         options: some of ``OPTIONS``.
+        picked: what its file of picks says.
     """
 
     inputs: tuple[str, ...]
     output: str | None
     classes: tuple[str, ...]
     options: tuple[str, ...] = ()
+    picked: tuple[Picked, ...] = ()
 
     def has(self, option: str) -> bool:
         """Whether an option was given."""
@@ -77,8 +101,24 @@ class Command:
         return classes, *(self.has(option) for option in OF_PICTURE)
 
     @property
+    def is_dry(self) -> bool:
+        """Whether it writes no photo."""
+        return self.has("dry-run") or self.has("preview")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some of what it finds may stay."""
+        return self.has("keep") or bool(self.picked)
+
+    def picks_of(self, name: str) -> Picked:
+        """What a person decided about a photo, by its name or its result's."""
+        names = (name, name.removesuffix(".png"))
+        found = (picked for each in names for picked in self.picked if picked.photo == each)
+        return next(found, Picked(""))
+
+    @property
     def targets(self) -> frozenset[str]:
-        """The objects that it removes; of own masks, those that a mask covers."""
+        """The objects that it finds; of own masks, those that a mask covers."""
         if self.has("masks"):
             return frozenset({"sign"})
         found = set(self.classes)
@@ -116,6 +156,7 @@ def run(world: World, command: Command, disturbance: Disturbance | None = None) 
         **FAST,
         threshold=STRICT if command.has("strict") else 0.5,
         lossless=command.has("lossless"),
+        keep="largest" if command.has("keep") else "none",
         strip_metadata=command.has("strip"),
     )
     extra: dict[str, Any] = {"add": command.has("add")} if CAN_ADD else {}
@@ -127,6 +168,8 @@ def run(world: World, command: Command, disturbance: Disturbance | None = None) 
             save_masks=command.has("save-masks"),
             overwrite=command.has("overwrite"),
             dry_run=command.has("dry-run"),
+            picks=world.picks if command.has("picks") else None,
+            preview=command.has("preview"),
             workers=1,
             **extra,
         )

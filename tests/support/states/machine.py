@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import shutil
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,7 +28,7 @@ from tests.support.states.boards import (
 from tests.support.states.commands import OPTIONS, Command, Ending, run
 from tests.support.states.disk import Disturbance, State
 from tests.support.states.model import Model
-from tests.support.states.world import ALBUMS, World
+from tests.support.states.world import ALBUMS, PICK_BITS, World
 
 INPUTS = st.sampled_from(
     [
@@ -127,7 +129,7 @@ class StatesMachine(RuleBasedStateMachine):
     ) -> None:
         """A command, and the same command again."""
         command = Command(inputs, "cleaned", classes, options)
-        self.command(command, again=not command.has("dry-run"))
+        self.command(command, again=not command.is_dry)
 
     @rule(inputs=INPUTS, output=OUTPUTS, classes=CLASSES, options=CHOSEN, moment=MOMENTS)
     def run_killed(
@@ -140,6 +142,36 @@ class StatesMachine(RuleBasedStateMachine):
     ) -> None:
         """A command whose process dies before a change to the disk."""
         self.command(_command(inputs, output, classes, options), Disturbance(moment))
+
+    @precondition(lambda self: self._runs())
+    @rule(
+        number=NUMBERS,
+        decisions=st.integers(0, 2**PICK_BITS - 1),
+        inputs=INPUTS,
+        options=CHOSEN,
+        moment=st.none() | MOMENTS,
+    )
+    def run_what_was_picked(
+        self,
+        number: int,
+        decisions: int,
+        inputs: tuple[str, ...],
+        options: tuple[str, ...],
+        moment: int | None,
+    ) -> None:
+        """Decide about the objects that a report names, and run it, perhaps up to a kill."""
+        runs = self._runs()
+        output = runs[number % len(runs)]
+        if not self.world.pick(self.ground / output / "report.json", decisions):
+            return
+        self.user_acted("pick")
+        classes = json.loads(self.world.picks.read_bytes())["settings"]["classes"]
+        options = tuple(dict.fromkeys((*options, "picks")))
+        command = Command(inputs, output, tuple(classes), options)
+        if moment is None:
+            self.command(command, again=not command.is_dry)
+        else:
+            self.command(command, Disturbance(moment))
 
     @rule(inputs=INPUTS, moment=NUMBERS)
     def run_without_its_folder(self, inputs: tuple[str, ...], moment: int) -> None:
@@ -162,6 +194,9 @@ class StatesMachine(RuleBasedStateMachine):
         self, command: Command, disturbance: Disturbance | None = None, *, again: bool = False
     ) -> None:
         """Give a command, and check what it did."""
+        if command.has("picks"):
+            picked = self.world.picked()
+            command = replace(command, picked=picked) if picked else command.without("picks")
         given = self.world.given(command.inputs)
         root = command.root(self.world)
         ending = run(self.world, command, disturbance)
@@ -178,7 +213,7 @@ class StatesMachine(RuleBasedStateMachine):
         self.model.store_is_whole(after)
         if into is not None and ending.how in ("killed", "stopped"):
             self.model.may_have_made(into, given)
-            if command.has("dry-run"):
+            if command.is_dry:
                 self.model.dry.add(str(into))
         if into is not None and sure:
             reports.check_given(self.model, into, command, given, ending, after)

@@ -7,6 +7,7 @@ photo, and by which command; and what was replaced and must still be in the stor
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,14 +15,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from remove_objects.pipeline import types
 from tests.support.states.commands import Command
-from tests.support.states.disk import State
+from tests.support.states.disk import CONTENTS, State
+from tests.support.states.pictures import pixels_of
 from tests.support.states.world import Given, content_of
 
 #: The store of replaced files, and how many versions a run's results of one photo keep.
 STORE, KEPT = ".remove-objects-replaced", 3
 LAYERS = ".layers.png"
-REPORTS = ("report.json", "report.csv", "report.html")
+REPORTS = ("report.json", "report.csv", "report.html", "preview.html")
 
 Look = dict[str, State]
 
@@ -261,14 +264,15 @@ class Model:
                 Image.open(path) as layers,
                 Image.open(f"{path.removesuffix(LAYERS)}.png") as drawn,
             ):
-                if not np.array_equal(np.asarray(layers) > 0, np.asarray(drawn)):
+                why = np.asarray(layers)
+                if not np.array_equal((why > 0) & (why != types.KEPT), np.asarray(drawn)):
                     self.found("layers of another mask", path)
 
     def _judge_run(self, path: str, record: Record, command: Command, given: list[Given]) -> None:
         """Check that a run may replace a result or a mask."""
         photo = same_photo(record, given)
         told = command.has("overwrite") or command.has("add")
-        if command.has("dry-run") and not self.is_mask(path):
+        if command.is_dry and not self.is_mask(path):
             self.found("dry run wrote", path)
         elif (
             record.source is not None
@@ -288,8 +292,14 @@ class Model:
             and not _is_ambiguous(record, photo, given)
             and not self.is_mask(path)
             and not _by_other_masks(command, record)
+            and not self._by_other_picks(path, command, record)
         ):
             self.found("replaced unasked", f"{path}, made by {record.command}")
+
+    def _by_other_picks(self, path: str, command: Command, record: Record) -> bool:
+        """Whether the user decided otherwise about a photo than when its result was made."""
+        name, before = self.name_of(path), record.command
+        return before is not None and before.picks_of(name) != command.picks_of(name)
 
     def _is_left_over(self, path: str, record: Record) -> bool:
         """Whether a board's mask belongs to a result that was replaced on the user's word."""
@@ -321,15 +331,34 @@ class Model:
         photo = max(photos, key=lambda g: path.endswith(f"/{g.name}"))
         chained = command.has("add")
         mended = chained and earlier is not None and (earlier.by_hand or earlier.mended)
-        if seen.objects & command.targets and not command.has("masks") and not mended:
+        picked = command.picks_of(self.name_of(path))
+        may_stay = command.targets if command.has("keep") else frozenset()
+        must_go = command.targets - picked.stays - (may_stay - picked.goes)
+        if seen.objects & must_go and not command.has("masks") and not mended:
             self.found("not removed", f"{path} still shows {sorted(seen.objects)}")
         removed = photo.facts.objects - seen.objects
         if not chained and not removed <= command.targets:
             self.found("wrong pixels", f"{path} lacks {sorted(removed)}")
+        if not chained:
+            kept = picked.stays & command.targets & photo.facts.objects
+            self.stays_untouched(path, after[path], photo, kept)
         self.time_and_rights(path, after[path], photo, strip=command.has("strip"))
         self._supersede(path, photo)
         made = Record("run", photo.path, photo.digest, removed, command, chained, sure)
         return replace(made, mended=mended)
+
+    def name_of(self, path: str) -> str:
+        """Return a result's name in its output folder."""
+        root = self.root_of(path)
+        assert root is not None
+        return Path(path).relative_to(root).as_posix()
+
+    def stays_untouched(self, path: str, state: State, photo: Given, names: Iterable[str]) -> None:
+        """Check that a result shows objects of its photo with every pixel as it was."""
+        for name in sorted(names):
+            before, after = (CONTENTS[key] for key in (photo.digest, state.content))
+            if not np.array_equal(pixels_of(before, name), pixels_of(after, name)):
+                self.found("kept object changed", f"{path}: {name}")
 
     def time_and_rights(self, path: str, state: State, photo: Given, *, strip: bool) -> None:
         """Check that a new result keeps its photo's time, and has at most its rights."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -91,6 +92,24 @@ def facts(content: bytes) -> Facts:
     if key not in _facts:
         _facts[key] = _read(content)
     return _facts[key]
+
+
+def pixels_of(content: bytes, name: str) -> np.ndarray:
+    """Return the pixels of an object's place, 8 x 8 x 3 uint8."""
+    with Image.open(io.BytesIO(content)) as image:
+        return place_of(name, np.asarray(image.convert("RGB")))
+
+
+def place_of(name: str, picture: np.ndarray) -> np.ndarray:
+    """Return the part of a picture or of a mask where an object is."""
+    left, _ = OBJECTS[name]
+    return picture[TOP : TOP + SIDE, left : left + SIDE]
+
+
+def object_at(box: Sequence[int]) -> str:
+    """Return the name of the object at a box (left, top, width, height)."""
+    middle = box[0] + box[2] / 2
+    return min(OBJECTS, key=lambda name: abs(OBJECTS[name][0] + SIDE / 2 - middle))
 
 
 def digest(content: bytes) -> str:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.states.commands import Picked
 from tests.support.states.disk import CONTENTS, State, look
 from tests.support.states.pictures import (
+    HEIGHT,
     OBJECTS,
     SHOTS,
+    WIDTH,
     Facts,
     digest,
     facts,
     is_photo,
     mask_bytes,
+    object_at,
     photo_bytes,
 )
 
@@ -30,6 +35,8 @@ SHOWN = [
     frozenset({"dog", "sign"}),
     frozenset({"person", "sign"}),
 ]
+#: So many decisions are made before they repeat.
+PICK_BITS = 5
 #: Every photo's modification time, unless a step changes it: cameras and copies repeat times.
 TIME = 1_600_000_000_000_000_000
 
@@ -85,6 +92,11 @@ class World:
         return self.ground / "m"
 
     @property
+    def picks(self) -> Path:
+        """What the user picked last."""
+        return self.ground / "picks.json"
+
+    @property
     def outside(self) -> Path:
         """Where links lead."""
         return self.ground / "outside"
@@ -106,6 +118,49 @@ class World:
         new.write_bytes(content)
         os.utime(new, ns=(mtime, mtime))
         new.replace(path)
+
+    def pick(self, report: Path, number: int) -> bool:
+        """Decide about the objects that a report names, and save it as the page of picks does.
+
+        Args:
+            report: ``report.json`` of any run.
+            number: its bits say which objects stay.
+
+        Returns:
+            Whether it names any.
+        """
+        try:
+            content = json.loads(report.read_bytes())
+        except ValueError:  # the user put something else there
+            return False
+        classes, photos = content["run"]["settings"]["classes"], []
+        for entry in content["photos"]:
+            objects = []
+            for found in entry["objects"]:
+                number = number >> 1 | (number & 1) << PICK_BITS - 1
+                of = {key: found[key] for key in ("number", "class", "box")}
+                objects.append({**of, "removed": not number & 1})
+            if objects:
+                size = [WIDTH, HEIGHT]
+                photos.append({"name": entry["input"], "size": size, "objects": objects})
+        settings = {"classes": classes, "segmenter": "auto", "threshold": 0.5, "weights": {}}
+        picks = {"picks_version": 1, "settings": settings, "photos": photos}
+        if photos:
+            self.put(self.picks, json.dumps(picks).encode())
+        return bool(photos)
+
+    def picked(self) -> tuple[Picked, ...]:
+        """What the user picked last, by what the photos show at the places of the objects."""
+        if not self.picks.is_file():
+            return ()
+        found = []
+        for photo in json.loads(self.picks.read_bytes())["photos"]:
+            stays, goes = set(), set()
+            for one in photo["objects"]:
+                (goes if one["removed"] else stays).add(object_at(one["box"]))
+            picked = Picked(photo["name"], frozenset(stays), frozenset(goes), json.dumps(photo))
+            found.append(picked)
+        return tuple(found)
 
     def new_photo(self, path: Path, mtime: int = TIME) -> None:
         """Put a photo there that nobody has seen before."""

@@ -471,3 +471,65 @@ def test_s3_to_s3_whatever_dies(
         "broken.jpg",
         "p03.png",
     }
+
+
+@needs_s3
+def test_picks_in_a_bucket_are_followed_by_both_engines(
+    cluster: Cluster, bucket: Bucket, tmp_path: Path
+) -> None:
+    names = ("astronaut.jpg", "photographer.png")
+    sizes = {}
+    for name in names:
+        bucket.put(f"album/{name}", (ROOT / "sample_images" / name).read_bytes())
+        with Image.open(ROOT / "sample_images" / name) as image:
+            sizes[name] = image.size
+    arguments = ["--class", "person", "-o", "s3://bucket/picked", "s3://bucket/album"]
+
+    def report() -> dict[str, Any]:
+        return {p["input"]: p for p in json.loads(bucket.get("picked/report.json"))["photos"]}
+
+    def pick(goes: str) -> None:
+        photos = [
+            {
+                "name": name,
+                "size": sizes[name],
+                "objects": [
+                    {
+                        **{key: one[key] for key in ("number", "class", "box")},
+                        "removed": name in goes,
+                    }
+                    for one in entry["objects"]
+                ],
+            }
+            for name, entry in report().items()
+        ]
+        settings = pick_settings(["person"], "auto", 0.5, {})
+        content = {"picks_version": 1, "settings": settings, "photos": photos}
+        bucket.put("own/picks.json", json.dumps(content).encode())
+
+    def same(name: str) -> bool:
+        return bucket.get(f"picked/{name}") == bucket.get(f"album/{name}")
+
+    cluster.run("--preview", *arguments)
+    assert b"astronaut.jpg" in bucket.get("picked/preview.html")
+    assert all(entry["objects"] for entry in report().values())
+    pick("photographer.png")
+    picks = ("--picks", "s3://bucket/own/picks.json")
+    cluster.run(*picks, *arguments)
+    assert [same(name) for name in names] == [True, False]
+    baseline = tmp_path / "baseline.json"
+    baseline.write_bytes(bucket.get("picked/report.json"))
+    pick("both: astronaut.jpg, photographer.png")
+    cluster.run(*picks, *arguments, engine="local")
+    statuses = {name: entry["status"] for name, entry in report().items()}
+    assert statuses.pop("photographer.png") == "skipped"
+    assert statuses["astronaut.jpg"] in ("ok", "review")
+    assert not same("astronaut.jpg")
+    # Back to the first ones, and compared with what they gave then.
+    pick("photographer.png")
+    cluster.run(*picks, "--baseline", baseline, *arguments)
+    assert [same(name) for name in names] == [True, False]
+    assert {name: entry["status"] == "skipped" for name, entry in report().items()} == {
+        "astronaut.jpg": False,
+        "photographer.png": True,
+    }

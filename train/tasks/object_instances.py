@@ -21,7 +21,7 @@ from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
 from ...pipeline.detect.instances import grouped
 from ...pipeline.types import FloatArray
-from ..data.instances import photos
+from ..data.instances import found, photos, singles
 from ..data.instances.crowds import Crowds
 from ..data.instances.photos import BOXED, Photos
 from ..data.instances.views import UNKNOWN
@@ -41,7 +41,9 @@ AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.01, 2.0
 #: Share of the run in which the learning rate rises, and from which on it falls to a fiftieth.
 WARMUP, DECAY_FROM = 0.02, 0.3
 #: How often each kind of samples is drawn.
-SHARES = {"made": 0.5, "photos": 0.5}
+SHARES = {"made": 0.4, "photos": 0.6}
+#: Folder of the store for the labelled photos' own objects.
+SINGLES = "singles"
 #: Weight of the distance between the sides, in views, and of the votes' quality.
 SIDES, QUALITY = 1.0, 0.3
 #: An object is matched by a found one from this overlap (IoU) on.
@@ -53,10 +55,12 @@ SHOWN = 24
 class ObjectInstancesTask(NetworkTask):
     """Overlap of each pixel's box with its object's, on made groups and labelled photos.
 
+    A labelled photo comes with the label's mask or with the one that the pipeline finds in it.
+
     Args:
         network: trained; its config names the compact segmenter.
         data: data folder.
-        store: folder for the cut-outs and the teacher's boxes.
+        store: folder for the cut-outs, the teacher's boxes and the found masks.
         teacher: folder of the teacher's files; None if the store holds all boxes.
         batch: samples per batch and process.
         size: side of a sample in pixels, a multiple of 16.
@@ -119,6 +123,7 @@ class ObjectInstancesTask(NetworkTask):
             workers=request.workers,
         )
         pictures = len(task._boxed()) + len(photos.labelled_photos(data))
+        pictures += len(photos.drawn_boxes(data))
         for source in cut_out_folders():
             pictures += len(cut_outs.photos_of(data, source))
         for folder in scenes.FOLDERS:
@@ -150,24 +155,32 @@ class ObjectInstancesTask(NetworkTask):
             cut_outs.build(self.data, self.store)
             teacher = None if self.teacher is None else DetectionTeacher(self.teacher)
             boxes.build(path, self.data, files, teacher)
+            with suppress(FileNotFoundError):
+                singles.build(self.data, self.store / SINGLES)
+            found.build(self.store, photos.categories_of(self.data))
         fabric.barrier()
-        found = boxes.build(path, self.data, files, None)
-        self._samples = Mixture(self._sources(found, 0), SHARES, seed=self.seed)
+        of_photo = boxes.build(path, self.data, files, None)
+        self._samples = Mixture(self._sources(of_photo, 0), SHARES, seed=self.seed)
         self._held_out = {
             name: [source[n] for n in range(self.held_out)]
-            for name, source in self._sources(found, 1, held_out=True).items()
+            for name, source in self._sources(of_photo, 1, held_out=True).items()
         }
 
     def _sources(
-        self, found: dict[Path, boxes.Boxes], kind: int, *, held_out: bool = False
+        self, of_photo: dict[Path, boxes.Boxes], kind: int, *, held_out: bool = False
     ) -> dict[str, Dataset[tuple[Tensor, ...]]]:
         """The samples of one kind: no two kinds have a seed in common."""
         seed = 2 * self.seed + kind
+        stores = [self.store]
+        if (self.store / SINGLES / "cut_outs.json").exists():
+            stores.append(self.store / SINGLES)
         sources: dict[str, Dataset[tuple[Tensor, ...]]] = {
-            "made": Crowds(self.data, self.store, self.size, held_out=held_out, seed=seed)
+            "made": Crowds(self.data, stores, self.size, held_out=held_out, seed=seed)
         }
         with suppress(FileNotFoundError):  # made groups alone teach a network too
-            sources["photos"] = Photos(self.data, found, self.size, held_out=held_out, seed=seed)
+            sources["photos"] = Photos(
+                self.data, of_photo, self.store, self.size, held_out=held_out, seed=seed
+            )
         return sources
 
     def batches(
@@ -284,7 +297,9 @@ def cut_out_folders() -> tuple[str, ...]:
 
 def folders() -> tuple[str, ...]:
     """All folders below the data folder that samples are made of."""
-    return tuple(dict.fromkeys((*cut_out_folders(), *scenes.FOLDERS, *BOXED, photos.FOLDER)))
+    return tuple(
+        dict.fromkeys((*cut_out_folders(), *scenes.FOLDERS, *BOXED, photos.FOLDER, photos.DRAWN))
+    )
 
 
 def overlaps(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,11 +6,12 @@ another class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -21,6 +22,7 @@ from ..objects.cut_outs import PRECISE, CutOut, CutOuts
 from ..objects.pasting import laid
 from ..objects.scenes import Scenes
 from ..pictures import first_drawn
+from .photos import FOLDER
 from .views import Labelled, drawn_part, to_sample
 
 #: Side of a scene as a multiple of a sample's, and of the objects as a share of the scene's.
@@ -37,6 +39,10 @@ LEAST_SEEN, LEAST_PIXELS = 0.12, 60
 ATTEMPTS = 20
 
 
+#: An object and the store that has its pixels.
+Drawn: TypeAlias = tuple[CutOuts, CutOut]
+
+
 @dataclass(frozen=True, eq=False)
 class _Laid:
     """An object in the scene: HWC colours, HW alpha, and whether it is of the scene's class."""
@@ -51,7 +57,7 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
 
     Args:
         data: data folder.
-        cut_outs: folder that ``cut_outs.build`` wrote.
+        folders: of cut-outs, as ``cut_outs.build`` and ``singles.build`` wrote them.
         size: side of a sample in pixels.
         held_out: of photos and objects that are never trained on, or of the others.
         seed: see above.
@@ -62,17 +68,26 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
     """
 
     def __init__(
-        self, data: Path, cut_outs: Path, size: int, *, held_out: bool = False, seed: int = 0
+        self,
+        data: Path,
+        folders: Sequence[Path],
+        size: int,
+        *,
+        held_out: bool = False,
+        seed: int = 0,
     ) -> None:
         self.size, self.seed = size, seed
         self.scenes = Scenes(data, held_out=held_out)
-        self.cut_outs = CutOuts(cut_outs, held_out=held_out)
-        # In VOC's labels people who touch are one; the other folders show one person a photo.
-        entries = [e for e in self.cut_outs.entries if sum(e.cut) <= 1 and not e.cut[0]]
-        self.people = [e for e in entries if e.source in PRECISE]
-        self.others = [e for e in entries if e.category != PERSON]
+        stores = [CutOuts(folder, held_out=held_out) for folder in folders]
+        known = [(store, e) for store in stores for e in store.entries]
+        known = [(s, e) for s, e in known if sum(e.cut) <= 1 and not e.cut[0]]
+        # In VOC's labels people who touch are one; the precise folders show one person a photo.
+        single = (*PRECISE, FOLDER)
+        self.people = [(s, e) for s, e in known if e.category == PERSON and e.source in single]
+        self.others = [(s, e) for s, e in known if e.category != PERSON]
         if not self.people and not self.others:
-            raise ValueError(f"{cut_outs}: no object is cut by at most one border, and not above")
+            named = ", ".join(map(str, folders))
+            raise ValueError(f"{named}: no object is cut by at most one border, and not above")
 
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
         """As ``views.to_sample`` gives them."""
@@ -113,17 +128,17 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
         are_people = bool(self.people) and (not self.others or rng.random() < PEOPLE)
         pool = self.people if are_people else self.others
         first = _draw(pool, rng)
-        alike = pool if are_people else [e for e in pool if e.category == first.category]
+        alike = [one for one in pool if one[1].category == first[1].category]
         height = side * float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
         depth, middle = rng.uniform(0, 0.35), rng.uniform(0.15, 0.6) * side
         ground_line = rng.uniform(0.55, 1.02) * side
         placed: list[tuple[float, _Laid]] = []
         for k in range(1 + int(rng.choice(len(COUNT), p=COUNT))):
-            entry = first if k == 0 else _draw(alike, rng)
+            drawn = first if k == 0 else _draw(alike, rng)
             near = rng.uniform(-1, 1)  # nearer ones are larger, and stand lower
             tall = height * (1 + depth * near) * rng.uniform(0.85, 1.15)
             foot = ground_line + depth * near * 0.5 * height
-            thing, width = self._laid(entry, tall, (middle, foot), ground, rng, counts=True)
+            thing, width = self._laid(drawn, tall, (middle, foot), ground, rng, counts=True)
             placed.append((foot, thing))
             middle += rng.uniform(*APART) * width
             if middle > side:
@@ -131,7 +146,8 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
         placed.sort(key=lambda one: one[0])
         things = [thing for _, thing in placed]
         if self.others and self.people and rng.random() < COVERED:
-            pool = [e for e in self.others + self.people if e.category != first.category]
+            everything = self.others + self.people
+            pool = [one for one in everything if one[1].category != first[1].category]
             if pool:
                 place = rng.uniform(0.1, 0.9) * side, ground_line + rng.uniform(0, 0.3) * height
                 tall = height * rng.uniform(0.2, 0.9)
@@ -141,7 +157,7 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
 
     def _laid(
         self,
-        entry: CutOut,
+        drawn: Drawn,
         tall: float,
         place: tuple[float, float],
         ground: FloatArray,
@@ -151,7 +167,8 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
     ) -> tuple[_Laid, float]:
         """An object with its foot at a place, and its width in pixels."""
         side = len(ground)
-        rgba: NDArray[np.uint8] = self.cut_outs[entry]
+        store, entry = drawn
+        rgba = store[entry]
         middle, foot = place
         if entry.cut[2]:  # the photo ends there: so does the scene
             foot = 1.02 * side
@@ -164,7 +181,7 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
         return _Laid(colours, alpha.astype(np.float32), counts), scale * rgba.shape[1]
 
 
-def _draw(pool: list[CutOut], rng: np.random.Generator) -> CutOut:
+def _draw(pool: list[Drawn], rng: np.random.Generator) -> Drawn:
     return pool[int(rng.integers(len(pool)))]
 
 

@@ -40,12 +40,14 @@ class Labelled:
         numbers: HW uint8, the object of each pixel from 1 on, 0 = none, ``UNKNOWN`` = of the class,
             but whose is unknown.
         boxes: n4 float32, left, top, right, bottom in pixels of objects 1 to n.
+        is_found: a segmenter found the mask: it is given as it is.
     """
 
     image: Pixels
     mask: Mask
     numbers: NDArray[np.uint8]
     boxes: FloatArray
+    is_found: bool = False
 
 
 def drawn_part(labelled: Labelled, rng: np.random.Generator, least: int) -> Box | None:
@@ -122,7 +124,7 @@ def to_sample(
     )
     mask = _warped(labelled.mask.astype(np.float32), matrix, size)
     seen = cv2.warpAffine(numbers, matrix, (size, size), flags=cv2.INTER_NEAREST)
-    given = given_mask(mask, rng, np.zeros_like(mask))
+    given = mask >= 0.5 if labelled.is_found else given_mask(mask, rng, np.zeros_like(mask))
     boxes = labelled.boxes[:MOST].copy()
     seen = np.where((seen > MOST) & (seen != UNKNOWN), UNKNOWN, seen)
     boxes[:, [0, 2]] = boxes[:, [0, 2]] * flip + move_x

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -116,31 +117,60 @@ def build(data: Path, folder: Path) -> None:
     Raises:
         FileNotFoundError: there are no labelled photos.
     """
+    photos = [(s, i, p) for s in SOURCES for i, p in enumerate(photos_of(data, s))]
+    write(
+        folder,
+        (
+            (source, i % HELD_OUT == 0, partial(_objects, path, source))
+            for source, i, path in photos
+        ),
+        f"{data}: no labelled objects in {', '.join(SOURCES)} below it",
+    )
+
+
+#: A cut-out, its class id, and which borders cut it.
+Object: TypeAlias = tuple[NDArray[np.uint8], int, Cut]
+
+
+def write(
+    folder: Path,
+    photos: Iterable[tuple[str, bool, Callable[[], Iterable[Object]]]],
+    missing: str,
+) -> None:
+    """Store the objects of photos for ``CutOuts``, if that has not been done.
+
+    Args:
+        folder: to write to, created if missing.
+        photos: (source, whether it is never trained on, what cuts its objects out) of each. One
+            that raises ``OSError`` or ``ValueError`` is logged and left out.
+        missing: what the error says if there are no objects.
+
+    Raises:
+        FileNotFoundError: there are no objects.
+    """
     if (folder / "cut_outs.json").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     entries: list[CutOut] = []
     with open(folder / "cut_outs.u8", "wb") as file:
-        for source in SOURCES:
-            for i, path in enumerate(photos_of(data, source)):
-                try:
-                    objects = list(_objects(path, source))
-                except (OSError, ValueError) as error:
-                    log.warning("%s; left out", error)
-                    continue
-                for rgba, category, cut in objects:
-                    h, w = rgba.shape[:2]
-                    held_out = i % HELD_OUT == 0
-                    entries.append(CutOut(file.tell(), h, w, source, category, cut, held_out))
-                    file.write(rgba.tobytes())
+        for source, held_out, objects_of in photos:
+            try:
+                objects = list(objects_of())
+            except (OSError, ValueError) as error:
+                log.warning("%s; left out", error)
+                continue
+            for rgba, category, cut in objects:
+                h, w = rgba.shape[:2]
+                entries.append(CutOut(file.tell(), h, w, source, category, cut, held_out))
+                file.write(rgba.tobytes())
     if not entries:
-        raise FileNotFoundError(f"{data}: no labelled objects in {', '.join(SOURCES)} below it")
+        raise FileNotFoundError(missing)
     text = json.dumps([asdict(entry) for entry in entries])
     with atomic_write(folder / "cut_outs.json") as part:
         part.write(text.encode())
 
 
-def _objects(path: Path, source: str) -> Iterator[tuple[NDArray[np.uint8], int, Cut]]:
+def _objects(path: Path, source: str) -> Iterator[Object]:
     """(HW4 cut-out, class id, which borders cut it) of every large object of a photo."""
     image, label = read_pair(path, label_of(path))
     for category in (int(c) for c in np.unique(label) if int(c) in CATEGORIES):
@@ -151,7 +181,7 @@ def _objects(path: Path, source: str) -> Iterator[tuple[NDArray[np.uint8], int, 
         # A person in the precise folders is one, in however many pieces.
         whole = source in PRECISE and large
         for one in [mask] if whole else [(parts == i).astype(np.uint8) for i in large]:
-            yield cut_out(image, one, SOURCES[source]), category, _cut(one)
+            yield cut_out(image, one, SOURCES[source]), category, borders_of(one)
 
 
 def cut_out(image: NDArray[np.uint8], mask: NDArray[np.uint8], trim: int) -> NDArray[np.uint8]:
@@ -183,7 +213,7 @@ def cut_out(image: NDArray[np.uint8], mask: NDArray[np.uint8], trim: int) -> NDA
     return np.dstack([colours, alpha * 255]).round().astype(np.uint8)
 
 
-def _cut(mask: NDArray[np.uint8]) -> Cut:
+def borders_of(mask: NDArray[np.uint8]) -> Cut:
     """Whether each border of the photo cuts the object along more than a few pixels."""
     top, right, bottom, left = (
         int(side.sum()) > 3 for side in (mask[0], mask[:, -1], mask[-1], mask[:, 0])

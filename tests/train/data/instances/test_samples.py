@@ -9,9 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from remove_objects.train.data.instances import photos
+from remove_objects.train.data.instances import found, photos, singles
 from remove_objects.train.data.instances.crowds import Crowds
-from remove_objects.train.data.instances.photos import Photos, divided, from_instances
+from remove_objects.train.data.instances.photos import (
+    Photos,
+    divided,
+    drawn_boxes,
+    of_one_class,
+    read_instances,
+)
 from remove_objects.train.data.instances.views import (
     MOST,
     UNKNOWN,
@@ -29,7 +35,7 @@ def crowds(labelled_people: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     folder = tmp_path_factory.mktemp("store")
     cut_outs.build(labelled_people, folder)
     assert json.loads((folder / "cut_outs.json").read_text())
-    return Crowds(labelled_people, folder, SIZE)
+    return Crowds(labelled_people, [folder], SIZE)
 
 
 def two() -> Labelled:
@@ -125,19 +131,20 @@ def test_labelled_photos_give_one_class_at_a_time(tmp_path: Path) -> None:
     path = write_photo(tmp_path / photos.FOLDER / "own", "a")
     seen = set()
     for seed in range(30):
-        found = from_instances(path, np.random.default_rng(seed))
-        assert found is not None
-        seen.add(len(found.boxes))
-        if len(found.boxes) == 2:
-            assert (found.numbers[75, 5], found.numbers[5, 90]) == (UNKNOWN, 0)
-            assert found.boxes.tolist() == two().boxes.tolist()
+        one = of_one_class(*read_instances(path), None, np.random.default_rng(seed))
+        assert one is not None
+        seen.add(len(one.boxes))
+        if len(one.boxes) == 2:
+            assert (one.numbers[75, 5], one.numbers[5, 90]) == (UNKNOWN, 0)
+            assert one.boxes.tolist() == two().boxes.tolist()
+            assert not one.is_found
     assert seen == {1, 2}
 
 
 def test_held_out_photos_are_others(tmp_path: Path) -> None:
     for n in range(photos.HELD_OUT + 1):
         write_photo(tmp_path / photos.FOLDER / "own", f"{n}")
-    training, held_out = (Photos(tmp_path, {}, SIZE, held_out=h) for h in (False, True))
+    training, held_out = (Photos(tmp_path, {}, tmp_path, SIZE, held_out=h) for h in (False, True))
     assert not set(training.labelled) & set(held_out.labelled)
     assert len(held_out.labelled) == 2
     assert all((a == b).all() for a, b in zip(training[1], training[1], strict=True))
@@ -147,9 +154,92 @@ def test_a_photo_without_its_label_is_named(tmp_path: Path) -> None:
     path = write_photo(tmp_path / photos.FOLDER / "own", "a")
     path.with_name("a_instances.png").unlink()
     with pytest.raises(OSError, match=r"a_instances\.png"):
-        from_instances(path, np.random.default_rng(0))
+        read_instances(path)
 
 
 def test_without_photos_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="instances"):
-        Photos(tmp_path, {}, SIZE)
+        Photos(tmp_path, {}, tmp_path, SIZE)
+
+
+def people_found(path: Path, store: Path, columns: slice) -> None:
+    """A mask in the store that says that there are people in some columns of a photo."""
+    mask = np.zeros((80, 100), np.uint8)
+    mask[20:60, columns] = 15
+    (store / found.FOLDER).mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(found.path_of(store, path)), mask)
+
+
+def test_a_found_mask_is_divided_as_it_is_and_the_boxes_stay_whole(tmp_path: Path) -> None:
+    """What the segmenter finds beside the objects is nobody's; what it loses is not asked for."""
+    path = write_photo(tmp_path / "own", "a")
+    people_found(path, tmp_path, slice(35, 75))
+    given = cv2.imread(str(found.path_of(tmp_path, path)), cv2.IMREAD_UNCHANGED)
+    for seed in range(20):
+        one = of_one_class(*read_instances(path), given, np.random.default_rng(seed))
+        assert one is not None
+        if len(one.boxes) == 2:
+            break
+    assert one.is_found
+    assert np.array_equal(one.mask, given == 15)
+    assert one.numbers[30, [32, 40, 60, 70]].tolist() == [0, 1, 2, UNKNOWN]
+    assert one.boxes.tolist() == two().boxes.tolist()
+    part = drawn_part(one, np.random.default_rng(0), 60)
+    assert part is not None
+    _, mask, numbers, _ = to_sample(one, part, SIZE, np.random.default_rng(0))
+    assert ((mask[0, ::2, ::2] > 0) | (numbers[0] == 0)).float().mean() > 0.97  # not roughened
+
+
+def test_found_masks_are_those_of_the_pipeline(tmp_path: Path) -> None:
+    path = write_photo(tmp_path / photos.FOLDER / "own", "a")
+    asked = photos.categories_of(tmp_path)
+    assert asked == {path: [7, 15]}
+    found.build(tmp_path, asked)
+    made = found.path_of(tmp_path, path)
+    assert cv2.imread(str(made), cv2.IMREAD_UNCHANGED).shape == (80, 100)
+    before = made.stat().st_mtime_ns
+    found.build(tmp_path, asked)
+    assert made.stat().st_mtime_ns == before
+
+
+def test_drawn_boxes_divide_what_the_pipeline_finds(tmp_path: Path) -> None:
+    folder = tmp_path / photos.DRAWN / "own"
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "a.png"), two().image[..., ::-1])
+    (folder / "boxes.csv").write_text(
+        "photo,x0,y0,x1,y1\na,30,20,50,60\na,50,20,65,60\nother,1,2,3,4\n"
+    )
+    assert [len(b) for b in drawn_boxes(tmp_path).values()] == [2]
+    assert photos.categories_of(tmp_path) == {folder / "a.png": (15,)}
+    with pytest.raises(FileNotFoundError):  # without a mask there is nothing to divide
+        Photos(tmp_path, {}, tmp_path, SIZE)
+    people_found(folder / "a.png", tmp_path, slice(30, 65))
+    samples = Photos(tmp_path, {}, tmp_path, SIZE)
+    assert {int(v) for n in range(4) for v in samples[n][2].unique()} == {0, 1, 2}
+
+
+def test_a_box_around_a_crowd_is_nobodys() -> None:
+    boxes = [[0, 0, 100, 50, 1, 15]] + [[20 * k, 5, 20 * k + 18, 45, 1, 15] for k in range(4)]
+    kept = photos.without_crowds(np.array(boxes, np.float32))
+    assert kept[:, 0].tolist() == [0, 20, 40, 60]
+    three = photos.without_crowds(np.array(boxes[:4], np.float32))
+    assert len(three) == 4
+
+
+@pytest.mark.parametrize("text", ["photo,x0,y0,x1\na,1,2,3\n", "photo,x0,y0,x1,y1\na,1,2,3,x\n"])
+def test_a_table_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / photos.DRAWN / "own"
+    folder.mkdir(parents=True)
+    (folder / "boxes.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"boxes\.csv"):
+        drawn_boxes(tmp_path)
+
+
+def test_only_what_nothing_touches_is_cut_out(tmp_path: Path) -> None:
+    """Red and green touch; the bus stands alone, and is cut by two borders."""
+    write_photo(tmp_path / photos.FOLDER / "own", "a")
+    singles.build(tmp_path, tmp_path / "store")
+    entries = cut_outs.CutOuts(tmp_path / "store", held_out=True).entries
+    assert [(e.category, e.cut, e.source) for e in entries] == [
+        (7, (True, True, False, False), photos.FOLDER)
+    ]

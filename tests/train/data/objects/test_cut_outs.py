@@ -51,7 +51,7 @@ def test_no_rim_of_the_old_background_is_visible() -> None:
 def test_borders_that_cut_an_object_are_known() -> None:
     mask = np.zeros((20, 30), np.uint8)
     mask[5:, :10] = 1
-    assert cut_outs._cut(mask) == (False, False, True, True)
+    assert cut_outs.borders_of(mask) == (False, False, True, True)
 
 
 def test_a_damaged_photo_is_left_out_and_an_empty_folder_is_a_mistake(

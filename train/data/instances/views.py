@@ -26,6 +26,8 @@ MOST = 24
 REACHES = (0.04, 0.5)
 #: Longer side in pixels of the smallest part that has a view.
 LEAST_SIDE = 24
+#: How often a view shows one object of a part of several, and only some of the others.
+NEARER = 0.25
 #: Parts of a mask that are at most so many pixels apart are one, as a segmenter joins them.
 JOINED = 3
 
@@ -51,7 +53,7 @@ class Labelled:
 
 
 def drawn_part(labelled: Labelled, rng: np.random.Generator, least: int) -> Box | None:
-    """The box of a random connected part of the mask, rather one of several objects.
+    """The box of a random connected part of the mask, rather one of several objects; or of one.
 
     Args:
         labelled: the picture.
@@ -63,19 +65,25 @@ def drawn_part(labelled: Labelled, rng: np.random.Generator, least: int) -> Box 
     """
     near = cv2.dilate(labelled.mask.astype(np.uint8), np.ones((JOINED, JOINED), np.uint8))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
-    boxes, weights = [], []
+    boxes, weights, objects = [], [], []
     for number in range(1, len(stats)):
         box = Box(*(int(v) for v in stats[number, :4]))
         if stats[number, cv2.CC_STAT_AREA] < least or max(box.w, box.h) < LEAST_SIDE:
             continue
         here = np.unique(labelled.numbers[parts == number])
-        count = int(np.isin(here, (0, UNKNOWN), invert=True).sum())
-        if count:
+        here = here[np.isin(here, (0, UNKNOWN), invert=True)]
+        if len(here):
             boxes.append(box)
-            weights.append(float(min(count, 4)) ** 1.5)
+            objects.append(here)
+            weights.append(float(min(len(here), 4)) ** 1.5)
     if not boxes:
         return None
     chosen = int(rng.choice(len(boxes), p=np.array(weights) / sum(weights)))
+    if len(objects[chosen]) > 1 and rng.random() < NEARER:
+        corners = labelled.boxes[int(rng.choice(objects[chosen])) - 1]
+        near = Box.from_corners(*(int(v) for v in corners))
+        if max(near.w, near.h) >= LEAST_SIDE:
+            return near
     return boxes[chosen]
 
 

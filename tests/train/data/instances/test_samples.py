@@ -92,7 +92,8 @@ def test_numbers_and_boxes_go_where_the_picture_goes() -> None:
         assert (red > green)[first].float().mean() > 0.8
         assert (green > red)[second].float().mean() > 0.8
         y, x = np.nonzero((numbers[0] == 1).numpy())
-        assert boxes[0].tolist() == pytest.approx(
+        # A view of one object shows the other in part; the box is whole all the same.
+        assert boxes[0].clip(0, SIZE).tolist() == pytest.approx(
             [2 * x.min(), 2 * y.min(), 2 * x.max() + 2, 2 * y.max() + 2], abs=3
         )
 

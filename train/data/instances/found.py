@@ -64,8 +64,9 @@ def _found(
 ) -> NDArray[np.uint8]:
     """HW, the id of the class that is found at each pixel."""
     looks = multi_scale.look(networks.segmenter, rgb, networks.detector)
-    found = np.zeros(rgb.shape[:2], np.uint8)
+    height, width = rgb.shape[:2]
+    found = np.zeros((height, width), np.uint8)
     for category in ids:
         objects = whole_objects(rgb, looks, (CATEGORIES[category],), threshold, networks)
-        found[mask.class_mask(objects, *rgb.shape[:2], threshold)] = category
+        found[mask.class_mask(objects, height, width, threshold)] = category
     return found

@@ -192,7 +192,7 @@ def categories_of(data: Path) -> dict[Path, Sequence[int]]:
     return asked | dict.fromkeys(drawn_boxes(data), (PERSON,))
 
 
-def read_instances(path: Path) -> tuple[Pixels, NDArray[np.uint16]]:
+def read_instances(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     """A photo of ``FOLDER`` (HWC RGB) and the values of its objects (HW).
 
     Raises:

@@ -47,7 +47,8 @@ def _objects(path: Path) -> Iterator[Object]:
         category, number = divmod(int(value), INSTANCES)
         if category not in CATEGORIES or number == CROWD or area < LEAST_SHARE * values.size:
             continue
-        own: NDArray[np.uint8] = (values == value).astype(np.uint8)
+        own: NDArray[np.uint8] = np.zeros(values.shape, np.uint8)
+        own[values == value] = 1
         wide: NDArray[np.uint8] = cv2.dilate(own, np.ones((5, 5), np.uint8)).astype(np.uint8)
         beside = (wide > 0) & (own == 0)
         if (values[beside] > 0).sum() <= TOUCHED * beside.sum():

@@ -6,7 +6,7 @@ its object (``models.object_instances``). Pixels whose boxes agree are one objec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 #: Side in pixels at which the network sees a view: that of its training. Pixels between two places
 #: of its output. The colour of what lies outside the photo.
 SIDE, PLACES, GREY = 192, 2, 127
-#: Side of a view: this multiple of the longer side of the part that it shows.
-CONTEXT = 1.3
+#: Side of a view: this multiple of the longer side of the part, or of the object, that it shows;
+#: and the least, in pixels of the joined map.
+CONTEXT, LEAST_VIEW = 1.3, 32
+#: An object of several is looked at from near if its view is at most this share of their view; its
+#: votes count so many places within the view's borders; and so many views are seen at a time.
+NEARER, RIM, BATCH = 0.8, 1, 8
+#: Votes of a part that are compared with each other at most, about.
+MOST_VOTES = 6000
 #: Longer side in pixels at which objects are told apart; a part of fewer pixels there is one.
 JOINED, LEAST_PIXELS = 1024, 40
 #: Least overlap (IoU) of a pixel's box and an object's for the pixel to be the object's for sure,
@@ -111,7 +117,8 @@ def divide(network: InstanceNetwork, rgb: Pixels, mask: Mask) -> NDArray[np.uint
     """Tell the objects of a class apart.
 
     Args:
-        network: runs once for each connected part of the mask.
+        network: runs once for each connected part of the mask, and once for each of several objects
+            in it.
         rgb: the photo, HWC uint8 or uint16.
         mask: HW bool, the pixels of a class.
 
@@ -156,33 +163,104 @@ def _parts(network: InstanceNetwork, rgb: Pixels, small: Mask) -> Iterator[_Part
             yield _seen(network, rgb, small, box, here)
 
 
+class _Look(NamedTuple):
+    """What the network says of the pixels of a box of the joined map.
+
+    Attributes:
+        votes: HW4, boxes on the joined map, smooth between the places of the network's output.
+        exact: HW4, those of the nearest place: where two objects touch, none lies between theirs.
+        quality: HW in [0, 1].
+        inside: HW bool, which pixels lie well inside the view.
+    """
+
+    votes: FloatArray
+    exact: FloatArray
+    quality: FloatArray
+    inside: Mask
+
+
 def _seen(network: InstanceNetwork, rgb: Pixels, small: Mask, box: Box, here: Mask) -> _Part:
-    """What the network says of a part of the mask."""
-    side = CONTEXT * max(box.w, box.h)
-    left, top = box.x + box.w / 2 - side / 2, box.y + box.h / 2 - side / 2
+    """What the network says of a part of the mask, also when it looks nearer at each object."""
+    middle, side = (box.x + box.w / 2, box.y + box.h / 2), CONTEXT * max(box.w, box.h)
+    (look,) = _looks(network, rgb, small, box, [(middle, side)])
+    votes, exact, quality = look.votes[here], look.exact[here], look.quality[here]
+    seeds = _seeds_of(exact, quality)
+    best = nearest(votes, seeds)
+    near = [
+        (k, ((x0 + x1) / 2, (y0 + y1) / 2), max(CONTEXT * max(x1 - x0, y1 - y0), LEAST_VIEW))
+        for k, (x0, y0, x1, y1) in enumerate(seeds.tolist())
+    ]
+    near = [(k, at, size) for k, at, size in near if size <= NEARER * side]
+    if len(seeds) > 1 and near:
+        looks = _looks(network, rgb, small, box, [(at, size) for _, at, size in near])
+        for (k, _, _), look in zip(near, looks, strict=True):
+            own = (best == k) & look.inside[here]
+            votes[own], exact[own] = look.votes[here][own], look.exact[here][own]
+            quality[own] = look.quality[here][own]
+        seeds = _seeds_of(exact, quality)
+        best = nearest(votes, seeds)
+    numbers = np.zeros(here.shape, np.intp)
+    numbers[here] = best
+    return _Part(box, here, seeds, numbers)
+
+
+def _looks(
+    network: InstanceNetwork,
+    rgb: Pixels,
+    small: Mask,
+    box: Box,
+    views: Sequence[tuple[tuple[float, float], float]],
+) -> Iterator[_Look]:
+    """Look at the pixels of a box of the joined map in square views.
+
+    Args:
+        network: runs on ``BATCH`` views at a time.
+        rgb: the photo, HWC.
+        small: hw, the mask of all objects on the joined map.
+        box: for its pixels.
+        views: middle (x, y) and side of each view, on the joined map.
+    """
     pixel = rgb.shape[0] / small.shape[0]
-    view = _window(rgb, left * pixel, top * pixel, side * pixel)
-    given = _window(small.astype(np.uint8), left, top, side, outside=0)
-    boxes, quality = network.votes(eight_bits(view)[None], given[None] > 0)
-    own = np.zeros(small.shape, np.uint8)
-    own[box.slices] = here
-    inside = _window(own, left, top, side, outside=0)[PLACES // 2 :: PLACES, PLACES // 2 :: PLACES]
-    seeds = seeds_of(boxes[0], quality[0], inside > 0)
-    # The votes at each pixel of the part.
+    given = small.astype(np.uint8)
+    for start in range(0, len(views), BATCH):
+        part = [(x - side / 2, y - side / 2, side) for (x, y), side in views[start : start + BATCH]]
+        pictures = [eight_bits(_window(rgb, *(v * pixel for v in view))) for view in part]
+        masks = [_window(given, *view, outside=0) for view in part]
+        found = network.votes(np.stack(pictures), np.stack(masks) > 0)
+        for view, boxes, quality in zip(part, *found, strict=True):
+            yield _at_pixels(boxes, quality, view, box)
+
+
+def _at_pixels(
+    boxes: FloatArray, quality: FloatArray, view: tuple[float, float, float], box: Box
+) -> _Look:
+    """The votes 4hw and their quality hw, of a view (left, top, side), at the pixels of a box."""
+    left, top, side = view
     step = SIDE / side / PLACES
     xs, ys = (
-        ((np.arange(n) + first + 0.5 - start) * step - 0.5).astype(np.float32)
-        for n, first, start in ((box.w, box.x, left), (box.h, box.y, top))
+        ((np.arange(n) + first + 0.5 - begin) * step - 0.5).astype(np.float32)
+        for n, first, begin in ((box.w, box.x, left), (box.h, box.y, top))
     )
-    votes = cv2.remap(
-        np.ascontiguousarray(boxes[0].transpose(1, 2, 0)),
-        *np.meshgrid(xs, ys),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+    place = np.meshgrid(xs, ys)
+    corners = boxes.transpose(1, 2, 0) * np.float32(side / SIDE)
+    corners = np.ascontiguousarray(corners + np.array([left, top, left, top], np.float32))
+    votes, exact, sure = (
+        cv2.remap(values, *place, way, borderMode=cv2.BORDER_REPLICATE)
+        for values, way in (
+            (corners, cv2.INTER_LINEAR),
+            (corners, cv2.INTER_NEAREST),
+            (quality, cv2.INTER_LINEAR),
+        )
     )
-    best = nearest(votes.reshape(-1, 4), seeds).reshape(here.shape)
-    corner = np.array([left, top, left, top], np.float32)
-    return _Part(box, here, seeds * np.float32(side / SIDE) + corner, best)
+    last = SIDE / PLACES - 1 - RIM
+    inside: Mask = np.logical_and.outer((ys > RIM) & (ys < last), (xs > RIM) & (xs < last))
+    return _Look(votes, exact, sure, inside)
+
+
+def _seeds_of(votes: FloatArray, quality: FloatArray) -> FloatArray:
+    """The boxes that pixels of the joined map vote for; votes n4, see ``grouped``."""
+    every = max(1, len(votes) // MOST_VOTES)
+    return _seeds(votes[::every], quality[::every], float(every))
 
 
 def _window(
@@ -266,11 +344,16 @@ def seeds_of(boxes: FloatArray, quality: FloatArray, inside: Mask) -> FloatArray
     votes = boxes[:, inside].T
     if not len(votes):
         return np.array([[0, 0, 1, 1]], np.float32)
-    seeds = _distinct(_agreed(votes, quality[inside]))
+    return _seeds(votes, quality[inside], PLACES**2)
+
+
+def _seeds(votes: FloatArray, quality: FloatArray, pixels: float) -> FloatArray:
+    """See ``seeds_of``: votes n4, each of them for so many pixels."""
+    seeds = _distinct(_agreed(votes, quality))
     # Whom hardly anybody votes for is a part of another object.
     while len(seeds) > 1:
         count = np.bincount(nearest(votes, seeds), minlength=len(seeds))
-        least = np.maximum(LEAST_PART * len(votes), LEAST_BOX * _areas(seeds) / PLACES**2)
+        least = np.maximum(LEAST_PART * len(votes), LEAST_BOX * _areas(seeds) / pixels)
         if (count >= least).all():
             break
         seeds = np.delete(seeds, int((count - least).argmin()), axis=0)

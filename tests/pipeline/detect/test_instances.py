@@ -159,3 +159,39 @@ def test_a_part_at_the_photos_corner_is_seen_with_grey_around() -> None:
     network = Colours()
     divide(network, rgb, mask)
     assert (network.views[0][0, 0] == instances.GREY).all()
+
+
+class WrongFromAfar(Colours):
+    """As ``Colours``, but in the first view red's last twentieth votes for green's box."""
+
+    def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+        is_first = not self.views
+        boxes, quality = super().votes(views, masks)
+        if is_first:
+            columns = np.nonzero((views[0].argmax(2) == 0) & masks[0])[1]
+            first, last = columns.min() // PLACES, columns.max() // PLACES
+            stripe = slice(last - (last - first) // 20, last + 1)
+            boxes[0, :, :, stripe] = boxes[0, :, :, last + 3][..., None]
+        return boxes, quality
+
+
+def test_each_of_several_is_looked_at_from_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb = np.full((200, 800, 3), 40, np.uint8)
+    hue = np.zeros((200, 800), np.intp)
+    mask = np.zeros((200, 800), bool)
+    for colour, left in enumerate((40, 240, 440)):
+        rgb[60:140, left : left + 200, colour] = 250
+        hue[60:140, left : left + 200] = colour
+        mask[60:140, left : left + 200] = True
+
+    def wrong(network: Colours) -> int:
+        labels = divide(network, rgb, mask)
+        most = [np.bincount(labels[mask & (hue == c)]).argmax() for c in range(3)]
+        assert len(set(most)) == 3
+        return int((labels != most[0])[mask & (hue == 0)].sum())
+
+    network = WrongFromAfar()
+    assert wrong(network) < 300
+    assert len(network.views) == 4  # of the row, and of each of three
+    monkeypatch.setattr(instances, "NEARER", 0)
+    assert wrong(WrongFromAfar()) > 900

@@ -3,7 +3,7 @@
     python -m benchmarks.quality.keep fit --data DATA
     python -m benchmarks.quality.keep measure --data DATA [--pictures DIR]
 
-``fit`` prints the numbers of ``pipeline.removal.keep`` from the marks of training photos in
+``fit`` prints the numbers of ``pipeline.removal.main_people`` from the marks of training photos in
 ``tests/data/main_people_training.csv``. ``measure`` tells in how many photos of
 ``tests/data/main_people.csv``, on which no weight was fitted, the rule agrees with the marks: every
 main person stays and every bystander who was found goes. People of whom two could honestly disagree
@@ -16,7 +16,6 @@ import argparse
 import csv
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,8 @@ import numpy as np
 
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.networks import Networks, NetworkSettings
-from remove_objects.pipeline.removal.keep import Traits, decided, traits_of
+from remove_objects.pipeline.removal.keep import decided
+from remove_objects.pipeline.removal.main_people import Traits, traits_of
 from remove_objects.pipeline.removal.objects import Objects
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.selection import select
@@ -46,16 +46,24 @@ FOLDERS = {
 NEAR = 0.01
 #: Ridge of the fit, chosen by leaving photos out; and which way each trait may count.
 RIDGE = 5.0
-TRAITS = tuple(Traits.__dataclass_fields__)
+TRAITS = Traits._fields
 SIGNS = {
-    "size": 1,
+    "area": 1,
     "relative": 1,
     "aside": -1,
-    "face": 1,
+    "group_aside": -1,
+    "group_faces": 1,
     "sharpness": 1,
     "cut": -1,
+    "beheaded": -1,
     "others": -1,
+    "confidence": 1,
+    "animal": 1,
+    "people": -1,
+    "furniture": 1,
 }
+#: Photos are left out in so many parts; limits from which a person stays, to choose one.
+PARTS, LIMITS = 8, (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5)
 
 
 class Mark(NamedTuple):
@@ -102,22 +110,36 @@ def number_at(objects: Objects, mark: Mark) -> int:
 
 
 def fit(data: Path, networks: Networks) -> None:
-    """Print ``SLOPES`` and ``BASE``."""
-    rows: list[list[float]] = []
+    """Print ``SLOPES`` and ``BASE``, and what each limit does to photos that are left out."""
+    rows: list[Traits] = []
     truth: list[bool] = []
+    photo: list[int] = []
     removal = Removal.from_settings(Settings(), ("person",))
-    for _, rgb, each in photos(data, TRAINING):
-        objects = select(rgb, removal, networks).objects
-        if objects is None:
+    for n, (_, rgb, each) in enumerate(photos(data, TRAINING)):
+        chosen = select(rgb, removal, networks)
+        if chosen.objects is None or chosen.seen is None:
             continue
-        traits = traits_of(rgb, objects, networks.faces.detect(rgb))
+        traits = traits_of(rgb, chosen.objects, chosen.seen, networks.faces.detect(rgb))
         for mark in each:
-            number = number_at(objects, mark)
+            number = number_at(chosen.objects, mark)
             if mark.sure and number:
-                rows.append(list(asdict(traits[number]).values()))
+                rows.append(traits[number])
                 truth.append(mark.main)
-    slopes, base = fitted(np.array(rows), np.array(truth))
-    print(f"{len(rows)} people, {sum(truth)} of them main")
+                photo.append(n)
+    known, main, of = np.array(rows), np.array(truth), np.array(photo)
+    print(f"{len(rows)} people of {len(set(photo))} photos, {sum(truth)} of them main")
+    odds = np.zeros(len(rows))
+    for part in range(PARTS):
+        out = of % PARTS == part
+        slopes, base = fitted(known[~out], main[~out])
+        odds[out] = known[out] @ slopes + base
+    for limit in LIMITS:
+        wrong = (odds >= limit) != main
+        print(
+            f"kept from {limit:+.2f} on: wrong in {len(set(of[wrong]))} photos left out, "
+            f"in {len(set(of[wrong & main]))} a main person goes"
+        )
+    slopes, base = fitted(known, main)
     for name, slope in zip(TRAITS, slopes, strict=True):
         print(f'    "{name}": {slope:.3f},')
     print(f"BASE = {base:.3f}")
@@ -163,10 +185,10 @@ def measure(data: Path, networks: Networks, pictures: Path | None) -> None:
     plain = Removal.from_settings(Settings(), ("person",))
     agree = count = lost = doubted = 0
     for name, rgb, each in photos(data, MEASURED):
-        objects = select(rgb, plain, networks).objects
-        if objects is None or not objects.found:
+        chosen = select(rgb, plain, networks)
+        if chosen.objects is None or chosen.seen is None or not chosen.objects.found:
             continue
-        objects = decided(rgb, objects, removal, networks)
+        objects = decided(rgb, chosen.objects, chosen.seen, removal, networks)
         wrong = []
         for mark in each:
             number = number_at(objects, mark)

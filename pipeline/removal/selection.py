@@ -95,7 +95,7 @@ def select(
     if outside is not None:
         class_mask &= ~outside
     objects = find_objects(rgb, class_mask, probabilities, removal.classes, networks)
-    objects = decided(rgb, objects, removal, networks)
+    objects = decided(rgb, objects, looks.first, removal, networks)
     wide = _around_objects(rgb, class_mask, probability, objects, removal, networks)
     holes, hole_mask = _holes(wide, outside)
     return Selection(

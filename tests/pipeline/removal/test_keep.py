@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings, auto_dilate, parse_keep
@@ -15,8 +16,8 @@ from remove_objects.pipeline.detect.faces import FaceDetector
 from remove_objects.pipeline.detect.mask import dilate
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.networks import Networks
-from remove_objects.pipeline.removal import keep, objects
-from remove_objects.pipeline.removal.keep import Traits, log_odds
+from remove_objects.pipeline.removal import keep, main_people, objects
+from remove_objects.pipeline.removal.main_people import Traits, log_odds
 from remove_objects.pipeline.removal.objects import Objects
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
@@ -135,9 +136,10 @@ def test_faces_decide(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def by_height(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Main is who is half as high as the photo, surely from 0.55 on."""
-    monkeypatch.setattr(keep, "SLOPES", {"size": 10.0})
-    monkeypatch.setattr(keep, "BASE", -10 * float(np.log(0.5)) + keep.DOUBT)
+    """Main is who takes 0.06 of the photo, surely from a little more on."""
+    areas = {"area": 10.0}  # LARGE takes 0.11 of the photo, the doubtful one 0.064
+    monkeypatch.setattr(main_people, "SLOPES", areas)
+    monkeypatch.setattr(main_people, "BASE", -10 * float(np.log(0.06)) + keep.DOUBT)
     monkeypatch.setattr(FaceDetector, "detect", lambda *_: [])
 
 
@@ -151,7 +153,7 @@ def test_main_people_stay(red_is_person: None, by_height: None) -> None:
 def test_in_doubt_a_person_stays_and_the_photo_is_reviewed(
     red_is_person: None, by_height: None
 ) -> None:
-    doubtful = Box(230, 80, 40, 123)  # 0.51 of the photo's height
+    doubtful = Box(230, 80, 40, 123)  # a little more than 0.06 of the photo
     rgb = picture(LARGE, doubtful, SMALL)
     outcome = clean(rgb, replace(SETTINGS, keep="main"))
     assert [one.removed for one in outcome.objects] == [False, False, True]
@@ -202,38 +204,89 @@ def test_a_fragment_beside_who_stays_is_a_part_of_it(
     )
     removal = Removal.from_settings(replace(SETTINGS, keep="largest"), ["person"])
     rgb = picture(LARGE, box)
-    decided = keep.decided(rgb, Objects(labels, found), removal, ObjectRemover(SETTINGS).networks)
+    networks = ObjectRemover(SETTINGS).networks
+    decided = keep.decided(rgb, Objects(labels, found), seen(labels), removal, networks)
     assert decided.found[1].removed != stays
     if stays:
         assert decided.found[1].why == "seems to be a part of person 1"
 
 
-def test_traits_of_a_large_sharp_face_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+def seen(labels: np.ndarray, **others: Box) -> np.ndarray:
+    """Class probabilities that say so: the labels are people, and classes lie in boxes."""
+    found = np.zeros((21, *labels.shape), np.float32)
+    found[15] = labels > 0
+    for name, box in others.items():
+        found[CATEGORIES.index(name)][box.slices] = 1
+    found[0] = 1 - found[1:].sum(0).clip(0, 1)
+    return found
+
+
+def people(labels: np.ndarray, *boxes: Box) -> Objects:
+    for number, box in enumerate(boxes, 1):
+        labels[box.slices] = number
+    found = tuple(
+        keep.FoundObject(n, "person", box, box.area / labels.size, 0.9)
+        for n, box in enumerate(boxes, 1)
+    )
+    return Objects(labels, found)
+
+
+def test_traits_of_a_large_sharp_face_in_the_middle() -> None:
     rng = np.random.default_rng(0)
     rgb = np.full((200, 300, 3), 120, np.uint8)
-    labels = np.zeros((200, 300), np.uint16)
     near, far = Box(120, 40, 60, 150), Box(0, 60, 20, 60)
     rgb[near.slices] = rng.integers(0, 255, (150, 60, 3))
-    labels[near.slices], labels[far.slices] = 1, 2
-    found = tuple(
-        keep.FoundObject(n, "person", box, box.area / 60000, 0.9)
-        for n, box in enumerate((near, far), 1)
-    )
+    objects = people(np.zeros((200, 300), np.uint16), near, far)
     face = Face(Box(140, 45, 20, 20), 0.9)
-    traits = keep.traits_of(rgb, Objects(labels, found), [face])
+    traits = main_people.traits_of(rgb, objects, seen(objects.labels), [face])
     one, other = traits[1], traits[2]
-    assert (one.face, other.face) == (1, 0)
-    assert (one.cut, other.cut) == (0, 1)
-    assert one.relative == one.sharpness == 0
-    assert other.relative < 0
-    assert other.sharpness < -1
-    assert one.aside < 0.1 < other.aside
-    assert one.size == pytest.approx(np.log(0.75))
+    assert (one.group_faces, other.group_faces) == (1, 0)
+    assert (one.cut, other.cut, one.beheaded, other.beheaded) == (0, 1, 0, 0)
+    assert one.relative == 0 > other.relative
+    assert one.sharpness > 2 > other.sharpness
+    assert one.aside == one.group_aside < 0.1 < other.aside
+    assert one.area == pytest.approx(np.log(9000 / 60000))
+    assert one.others == pytest.approx(np.log(2))
+
+
+def test_a_group_stands_where_its_middle_is_and_faces_as_one_of_it() -> None:
+    """Three of like height, hand in hand from the left border on; a child and a far one apart."""
+    row = [Box(2 + 40 * k, 60, 40, 100) for k in range(3)]
+    child, far = Box(122, 125, 20, 35), Box(260, 60, 30, 100)
+    objects = people(np.zeros((200, 300), np.uint16), *row, child, far)
+    rgb = np.full((200, 300, 3), 120, np.uint8)
+    face = Face(Box(15, 62, 20, 20), 0.9)
+    traits = main_people.traits_of(rgb, objects, seen(objects.labels), [face])
+    assert [traits[n].group_faces for n in range(1, 6)] == [1, 1, 1, 0, 0]
+    middle = abs((2 + 122) / 300 - 1)
+    assert [traits[n].group_aside for n in (1, 2, 3)] == pytest.approx([middle] * 3)
+    assert traits[4].group_aside == traits[4].aside
+    assert traits[1].aside > traits[2].aside > traits[3].aside
+
+
+def test_an_animal_counts_beside_its_person_and_furniture_anywhere() -> None:
+    rider, other = Box(60, 40, 40, 100), Box(240, 40, 40, 100)
+    objects = people(np.zeros((200, 300), np.uint16), rider, other)
+    given = seen(objects.labels, horse=Box(40, 120, 80, 60), sofa=Box(150, 150, 50, 50))
+    rgb = np.full((200, 300, 3), 120, np.uint8)
+    traits = main_people.traits_of(rgb, objects, given, [])
+    assert traits[1].animal > -1.5 > -3.5 > traits[2].animal
+    assert traits[1].furniture == traits[2].furniture > np.log(0.02)
+    assert traits[1].people == pytest.approx(np.log(8000 / 60000 + 0.01), abs=0.02)
+
+
+def test_somebody_of_a_pixel_has_traits() -> None:
+    """Reduced to the map's size, a person may have no pixel left."""
+    labels = np.zeros((2100, 3000), np.uint16)
+    objects = people(labels, Box(100, 100, 900, 1500), Box(2001, 2001, 1, 1))
+    rgb = np.full((*labels.shape, 3), 120, np.uint8)
+    traits = main_people.traits_of(rgb, objects, seen(labels[::10, ::10]), [])
+    assert all(np.isfinite(traits[2]))
 
 
 def test_the_shipped_rule_prefers_who_poses() -> None:
-    posing = Traits(np.log(0.7), 0.0, 0.1, 1.0, 0.0, 0.0, 0.0)
-    passing = Traits(np.log(0.15), np.log(0.05), 0.8, 0.0, -1.0, 0.0, np.log(4))
+    posing = Traits(-1.5, 0.0, 0.1, 0.1, 1.0, 0.5, 0.0, 0.0, 0.0, 0.95, -3.9, -1.5, -4.0)
+    passing = Traits(-4.5, -3.0, 0.8, 0.8, 0.0, 0.0, 1.0, 0.0, 1.4, 0.7, -3.9, -1.5, -3.0)
     assert log_odds(posing) > keep.SURE
     assert log_odds(passing) < keep.DOUBT
 

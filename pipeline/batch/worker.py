@@ -325,9 +325,13 @@ class Worker:
             dry_run=self.batch.dry_run,
             picks=None if task.picks is None else task.picks.on(photo.size),
         )
-        outcome = self.remover.clean(photo, removal)
         if task.picks is not None and removal.picks is None:
+            # Whom somebody wanted to keep is unknown: better nobody goes.
+            removal = replace(removal, all_stay="picked in another picture")
+            outcome = self.remover.clean(photo, removal)
             outcome = _told_of_other_shape(outcome, task.picks, photo)
+        else:
+            outcome = self.remover.clean(photo, removal)
         if own is not None:
             outcome = _told_of_mask(outcome, own)
         if task.truth is not None and outcome.result is not None:
@@ -590,8 +594,8 @@ def _told_of_other_shape(outcome: Outcome, picks: PhotoPicks, photo: Photo) -> O
     height, width = photo.size
     return in_doubt(
         outcome,
-        f"{UNUSED}{picks.width}x{picks.height} pixels, and it has {width}x{height}: the picks are "
-        "not used",
+        f"{UNUSED}{picks.width}x{picks.height} pixels, and it has {width}x{height}: "
+        "nothing is removed; pick them anew with --preview",
     )
 
 

@@ -40,6 +40,10 @@ def decided(
         removal: names the rule and the sizes, and has what a person decided, which comes first.
         networks: has the face detector, if the rule needs it.
     """
+    if removal.all_stay:
+        found = [replace(one, removed=False, why=removal.all_stay) for one in objects.found]
+        note = f"everything that was found stays ({removal.all_stay})"
+        return replace(objects, found=tuple(found), note=note)
     picked, unfit = decide_picked(removal.picks or (), objects.found)
     sized = [picked.get(one.number) or _by_size(one, removal) for one in objects.found]
     stay: dict[int, FoundObject] = {}

@@ -35,6 +35,7 @@ class Removal:
         dry_run: stop after routing; nothing is filled.
         picks: what a person decided about the photo's objects, which precedes ``keep`` and sizes;
             None if nobody did.
+        all_stay: why everything stays that is found; empty if ``picks`` and ``keep`` decide.
     """
 
     classes: tuple[str, ...]
@@ -51,6 +52,7 @@ class Removal:
     prefilter: bool
     dry_run: bool = False
     picks: tuple[Pick, ...] | None = None
+    all_stay: str = ""
 
     @classmethod
     def from_settings(

@@ -262,15 +262,20 @@ def test_photos_that_are_gone_are_told(
         run(album, tmp_path / "out", picks=picks)
 
 
-def test_a_photo_of_another_shape_does_not_use_its_picks(album: Path, tmp_path: Path) -> None:
+def test_nobody_goes_from_a_photo_of_another_shape(album: Path, tmp_path: Path) -> None:
+    """Whom its picks wanted to keep is unknown."""
     run(album, tmp_path / "preview", preview=True)
-    picks = write_picks(tmp_path / "p.json", album, tmp_path / "preview", lambda *_: False)
+    picks = write_picks(tmp_path / "p.json", album, tmp_path / "preview", lambda *_: True)
     with Image.open(album / "a.png") as image:
         image.transpose(Image.Transpose.ROTATE_90).save(album / "a.png")
     entry = of(run(album, tmp_path / "out", picks=picks))["a.png"]
     assert entry["status"] == "review"
     assert "picked in a picture of 320x240 pixels, and it has 240x320" in entry["reason"]
     assert entry["warnings"]
+    assert entry["objects"]
+    assert all(not one["removed"] for one in entry["objects"])
+    assert {one["why"] for one in entry["objects"]} == {"picked in another picture"}
+    assert (tmp_path / "out" / "a.png").read_bytes() == (album / "a.png").read_bytes()
     again = run(album, tmp_path / "out", picks=picks)
     (note,) = (text for text in again.warnings if text.startswith(f"{picks}: fits not all"))
     assert "in 1 photo, to be looked at: a.png; " in note

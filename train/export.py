@@ -26,8 +26,13 @@ TERMS = {
     "segmentation/ccp_person": "Clothing Co-Parsing, Apache-2.0 repository, photo rights unclear",
     "segmentation/human": "Human-Segmentation-Dataset, web images, rights unclear",
     "segmentation/camvid_train": "CamVid: research",
-    "instances": "COCO train2017 (193 photos of public repositories), annotations CC BY 4.0, "
-    "Flickr terms: research",
+    "instances": "451 photos of public repositories, each object labelled: COCO train2017 (290; "
+    "annotations CC BY 4.0, Flickr terms), Penn-Fudan pedestrians (150), Pascal VOC 2007 (11): "
+    "research",
+    "instance_boxes": "COCO train2017 (1,260 photos of a public repository, with boxes of their "
+    "people), annotations CC BY 4.0, Flickr terms: research",
+    "instance_singles": "COCO val2017 (822 photos of one person each, of public repositories, none "
+    "of them in coco_val), annotations CC BY 4.0, Flickr terms: research",
     "effects/cameras": "moments of 26 fixed cameras, videos of public repositories, most of them "
     "without a licence: research",
     "effects/photos": "Clothing Co-Parsing; COCO train2017, Flickr terms; DAVIS 2016 train; VOC; "

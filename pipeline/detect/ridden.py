@@ -24,8 +24,10 @@ LEAST = 0.1
 GAP = 3
 #: The rider's middle lies within the mount's, widened by this share of its width on each side; the
 #: rider reaches above it by this share of the mount's height at least, and below it by the second
-#: at most: who stands in front of a mount has lower feet.
-ASIDE, ABOVE, BELOW = 0.1, 0.2, 0.2
+#: at most: who stands in front of a mount has lower feet. Of a mount that holds its head as high as
+#: its rider's, what lies below the rider counts, if the rider's feet are higher than its own by the
+#: third share: who leads a horse stands where it stands.
+ASIDE, ABOVE, BELOW, FEET = 0.1, 0.2, 0.2, 0.1
 #: Two parts of a mount on both sides of its rider share this part of the rows of the lower one.
 HALVES = 0.5
 
@@ -84,14 +86,25 @@ def is_ridden(mount: Mask, rider: Mask) -> bool:
     if mount.sum() < LEAST * rider.sum() or not (dilate_square(rider, GAP) & mount).any():
         return False
     body, seat = Box.bounding(rider), Box.bounding(mount)
-    middle = _centre(body)
     aside = ASIDE * seat.w
-    return (
-        seat.x - aside <= middle <= seat.right + aside
-        and body.y <= seat.y - ABOVE * seat.h
+    if not seat.x - aside <= _centre(body) <= seat.right + aside:
+        return False
+    is_above = (
+        body.y <= seat.y - ABOVE * seat.h
         and body.y < seat.y < body.bottom
         and body.bottom <= seat.bottom + BELOW * seat.h
     )
+    return is_above or _sits_on(body, mount, seat)
+
+
+def _sits_on(body: Box, mount: Mask, seat: Box) -> bool:
+    """Whether a rider is above what of the mount, bounded by ``seat``, lies in its columns."""
+    below = mount[:, body.x : body.right]
+    there = below.any(0)
+    if not there.any():
+        return False
+    back = float(np.median(below.argmax(0)[there]))
+    return body.y <= back - ABOVE * seat.h and back < body.bottom <= seat.bottom - FEET * seat.h
 
 
 def _near(inside: Mask, mount: Mask) -> Iterator[Mask]:

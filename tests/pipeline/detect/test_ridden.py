@@ -58,6 +58,34 @@ def test_who_does_not_ride_takes_nothing_along(person: Box) -> None:
     assert ridden(view(), holes(person)) == []
 
 
+def with_head(tall: int) -> View:
+    """``HORSE`` with its neck and head at the left, so high."""
+    given = view()
+    head = Box(80, 90 - tall, 24, tall)
+    given.seen[CATEGORIES.index("horse")][head.slices] = 0.9
+    given.seen[0][head.slices] = 0
+    return given
+
+
+@pytest.mark.parametrize("tall", [10, 40, 60])
+def test_a_horse_that_holds_its_head_high_goes_with_its_rider(tall: int) -> None:
+    (mount,) = ridden(with_head(tall), holes(RIDER))
+    assert mount.box.y <= 92 - tall
+
+
+@pytest.mark.parametrize(
+    "groom",
+    [
+        Box(110, 40, 30, 128),  # in front of it
+        Box(110, 40, 30, 145),
+        Box(60, 40, 40, 130),  # at its head
+        Box(150, 60, 40, 110),  # at its tail
+    ],
+)
+def test_who_leads_a_horse_that_holds_its_head_high_goes_alone(groom: Box) -> None:
+    assert ridden(with_head(50), holes(groom)) == []
+
+
 def test_a_horse_of_two_riders_goes_once() -> None:
     assert len(ridden(view(), holes(RIDER, Box(150, 50, 18, 60)))) == 1
 

@@ -297,9 +297,8 @@ def cut_out_folders() -> tuple[str, ...]:
 
 def folders() -> tuple[str, ...]:
     """All folders below the data folder that samples are made of."""
-    return tuple(
-        dict.fromkeys((*cut_out_folders(), *scenes.FOLDERS, *BOXED, photos.FOLDER, photos.DRAWN))
-    )
+    own = (photos.FOLDER, photos.DRAWN, singles.ALONE)
+    return tuple(dict.fromkeys((*cut_out_folders(), *scenes.FOLDERS, *BOXED, *own)))
 
 
 def overlaps(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,21 +25,21 @@ FURNITURE = ("chair", "diningtable", "sofa")
 #: What each of ``Traits`` adds to the logarithm of the odds that a person is a main one, and what
 #: all have in common; ``benchmarks/quality/keep.py fit`` computes both.
 SLOPES = {
-    "area": 0.615,
-    "relative": 0.900,
-    "aside": -0.916,
-    "group_aside": -1.136,
-    "group_faces": 1.325,
-    "sharpness": 1.137,
-    "cut": -1.120,
-    "beheaded": -1.156,
-    "others": -0.494,
-    "confidence": 3.060,
-    "animal": 0.673,
-    "people": -0.462,
-    "furniture": 0.271,
+    "area": 0.590,
+    "relative": 0.980,
+    "aside": -0.782,
+    "group_aside": -1.781,
+    "group_faces": 1.246,
+    "sharpness": 1.228,
+    "cut": -1.139,
+    "beheaded": -1.326,
+    "others": -0.463,
+    "confidence": 3.221,
+    "animal": 0.701,
+    "people": -0.369,
+    "furniture": 0.304,
 }
-BASE = 4.218
+BASE = 4.814
 #: Longer side in pixels of the map on which people and what is around them are compared.
 SIZE = 1024
 #: People are a group if they are at most this share of the longer side apart, and at most so many

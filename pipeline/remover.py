@@ -217,7 +217,8 @@ class ObjectRemover:
             status, reason = verdict.judge(selection.share, None, ())
             return replace(unfilled, status=status, reason=reason, error=reason)
         if not selection.holes:
-            return unfilled
+            status, reason = _with_doubt(selection, unfilled.status, unfilled.reason)
+            return replace(unfilled, status=status, reason=reason)
         with stages("faces", FACES):
             faces = self._faces(photo.rgb, removal, selection.holes)
         unread = None if picture is None else picture.unread

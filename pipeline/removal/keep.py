@@ -51,7 +51,8 @@ def decided(
     if any(one.removed and one.number not in picked for one in sized):
         stay = _chosen(rgb, objects, seen, removal, networks)
         if removal.keep == "main" and not stay:
-            note = "no main subject was found: nobody is kept"
+            nobody = "" if any(not one.removed for one in sized) else ": nobody is kept"
+            note = f"no main subject was found{nobody}"
         stay |= _parts_of(stay, objects.found)
     stay = {number: one for number, one in stay.items() if number not in picked}
     found = [stay.get(one.number, one) if one.removed else one for one in sized]
@@ -86,10 +87,11 @@ def _parts_of(
 
 def _by_size(one: FoundObject, removal: Removal) -> FoundObject:
     """An object, kept if it is too small or too large to go."""
-    if one.share < removal.min_size:
+    share = one.share * removal.shown
+    if share < removal.min_size:
         why = f"takes less than {removal.min_size:.3g} of the photo (--min-size)"
         return replace(one, removed=False, why=why)
-    if one.share > removal.max_size:
+    if share > removal.max_size:
         why = f"takes more than {removal.max_size:.3g} of the photo (--max-size)"
         return replace(one, removed=False, why=why)
     return replace(one, removed=True, why="requested")

@@ -63,7 +63,7 @@ class Picture:
         if picks is not None:
             picks = tuple(replace(one, box=one.box.relative_to(self.box)) for one in picks)
         mask = None if removal.mask is None else removal.mask[self.box.slices]
-        return replace(removal, mask=mask, picks=picks)
+        return replace(removal, mask=mask, picks=picks, shown=self._share)
 
     def selection(self, inner: Selection, removal: Removal) -> Selection:
         """A selection of the picture's pixels as one of the photo's."""

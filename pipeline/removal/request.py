@@ -36,6 +36,8 @@ class Removal:
         picks: what a person decided about the photo's objects, which precedes ``keep`` and sizes;
             None if nobody did.
         all_stay: why everything stays that is found; empty if ``picks`` and ``keep`` decide.
+        shown: the share of the photo that the pixels are, which may be those of its picture alone
+            (``removal.picture``): ``min_size`` and ``max_size`` are of the whole photo.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +55,7 @@ class Removal:
     dry_run: bool = False
     picks: tuple[Pick, ...] | None = None
     all_stay: str = ""
+    shown: float = 1.0
 
     @classmethod
     def from_settings(

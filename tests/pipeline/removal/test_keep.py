@@ -97,22 +97,15 @@ def test_nobody_is_left_to_go(red_is_person: None) -> None:
     assert [one.removed for one in outcome.objects] == [False, False]
 
 
-def test_a_hole_stops_at_who_stays(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hole_stops_at_who_stays(red_is_person: None) -> None:
     """A stranger stands 2 pixels from the one who stays: the dilation would reach over."""
     stranger = Box(LARGE.right + 2, 100, 30, 80)
-
-    class Halves:
-        def votes(self, views: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            raise AssertionError("two parts need no network")
-
     rgb = picture(LARGE, stranger)
     outcome = clean(rgb, replace(SETTINGS, keep="largest", dilate=8))
-    if len(outcome.objects) == 2:
-        assert outcome.mask is not None
-        assert not outcome.mask[LARGE.slices].any()
-        assert outcome.mask[stranger.slices].all()
-    else:
-        pytest.fail("the segmenter joined two people who stand apart")
+    assert len(outcome.objects) == 2
+    assert outcome.mask is not None
+    assert not outcome.mask[LARGE.slices].any()
+    assert outcome.mask[stranger.slices].all()
 
 
 def test_who_stays_is_no_source_of_texture(red_is_person: None) -> None:
@@ -165,12 +158,31 @@ def test_in_doubt_a_person_stays_and_the_photo_is_reviewed(
     assert "person 2" in dry.reason
 
 
+def test_in_doubt_the_photo_is_reviewed_also_if_everybody_stays(
+    red_is_person: None, by_height: None
+) -> None:
+    rgb = picture(Box(230, 80, 40, 123))
+    for dry_run in (False, True):
+        outcome = clean(rgb, replace(SETTINGS, keep="main"), dry_run=dry_run)
+        assert outcome.status is Status.REVIEW
+        assert outcome.reason == (
+            "everything that was found stays (--keep main); "
+            "may be a bystander, and is kept: person 1 at the right"
+        )
+        assert outcome.result is None
+    sure = clean(picture(LARGE), replace(SETTINGS, keep="main"))
+    assert sure.status is Status.UNCHANGED
+
+
 def test_a_photo_without_a_main_subject_keeps_nobody_and_says_so(
     red_is_person: None, by_height: None
 ) -> None:
     outcome = clean(picture(MIDDLE, SMALL), replace(SETTINGS, keep="main"))
     assert [one.removed for one in outcome.objects] == [True, True]
     assert "no main subject was found: nobody is kept" in outcome.warnings
+    outcome = clean(picture(MIDDLE, SMALL), replace(SETTINGS, keep="main", min_size=0.02))
+    assert [one.removed for one in outcome.objects] == [True, False]
+    assert "no main subject was found" in outcome.warnings
 
 
 def test_objects_lie_where_the_photo_has_them_despite_a_margin(red_is_person: None) -> None:
@@ -182,6 +194,27 @@ def test_objects_lie_where_the_photo_has_them_despite_a_margin(red_is_person: No
     assert abs(first.box.x - LARGE.x - 40) <= 3
     assert abs(first.box.y - LARGE.y - 30) <= 3
     assert first.share == pytest.approx(LARGE.area / rgb[..., 0].size, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "stays"),
+    [
+        ({"min_size": 0.09}, True),
+        ({"min_size": 0.06}, False),
+        ({"max_size": 0.06}, True),
+        ({"max_size": 0.09}, False),
+    ],
+)
+def test_sizes_are_shares_of_the_photo_despite_a_margin(
+    red_is_person: None, options: dict[str, float], stays: bool
+) -> None:
+    """LARGE takes 0.11 of the picture, and 0.07 of the photo."""
+    rgb = np.full((300, 400, 3), 255, np.uint8)
+    rgb[30:270, 40:360] = picture(LARGE)
+    outcome = clean(rgb, replace(SETTINGS, **options))  # type: ignore[arg-type]
+    (one,) = outcome.objects
+    assert one.share == pytest.approx(0.07, rel=0.15)
+    assert one.removed != stays
 
 
 @pytest.mark.parametrize(
@@ -371,3 +404,18 @@ def test_own_masks_say_themselves_what_goes(options: dict[str, object], tmp_path
     batch = BatchSettings(masks=as_location(tmp_path), output=as_location(tmp_path / "out"))
     with pytest.raises(UsageError, match="--masks says itself what goes"):
         remove_folder([tmp_path], Settings(**options), batch)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"keep": "largest"}, {"min_size": 0.1}, {"max_size": 0.5}])
+def test_added_classes_leave_nothing_to_choose(options: dict[str, object], tmp_path: Path) -> None:
+    """Whom an earlier run kept, a run that sees only the new classes would not spare."""
+    batch = BatchSettings(classes=("dog",), add=True, output=as_location(tmp_path / "out"))
+    with pytest.raises(UsageError, match="give --overwrite instead of --add"):
+        remove_folder([tmp_path], Settings(**options), batch)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rule", ["main", "faces"])
+def test_rules_about_people_want_their_class(rule: str, tmp_path: Path) -> None:
+    batch = BatchSettings(classes=("dog", "car"), output=as_location(tmp_path / "out"))
+    with pytest.raises(UsageError, match=f"--keep {rule} chooses among people.*--class person"):
+        remove_folder([tmp_path], Settings(keep=rule), batch)

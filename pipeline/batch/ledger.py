@@ -558,7 +558,10 @@ class Ledger:
         only_removed = differing and set(differing) <= set(made.REMOVED)
         add = (
             "--add removes the classes from these results too; "
-            if only_removed and self._made_with["classes"] and not self.batch.add
+            if only_removed
+            and self._made_with["classes"]
+            and not self.batch.add
+            and not self._settings.chooses
             else ""
         )
         return (

@@ -126,13 +126,23 @@ class Engine(Protocol):
 
 
 def _refuse_vain(settings: Settings, batch: BatchSettings, classes: Sequence[str]) -> None:
-    """Refuse a call that names nothing to remove, or chooses among what nothing finds."""
+    """Refuse a call that names nothing to remove, or chooses where it cannot."""
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
     if batch.masks is not None and settings.chooses:
         raise UsageError(
             "--keep, --min-size and --max-size choose among objects that --class finds; --masks "
             "says itself what goes: leave out one of the two"
+        )
+    if batch.masks is None and settings.keep in ("main", "faces") and "person" not in classes:
+        raise UsageError(
+            f"--keep {settings.keep} chooses among people, and without --class person nobody is "
+            "found: add that class, or leave --keep out"
+        )
+    if batch.add and settings.chooses:
+        raise UsageError(
+            "--keep, --min-size and --max-size choose among all objects of a photo, and --add sees "
+            "only those of the new classes: name all classes, and give --overwrite instead of --add"
         )
 
 

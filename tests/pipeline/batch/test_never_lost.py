@@ -312,6 +312,7 @@ class TestOtherSettings:
                 "(without --lossless; now with",
             ),
             (("all",), QUICK, {}, "(--class person; now --class all)"),
+            (("person",), Settings(probe=False, keep="main"), {}, "(--keep none; now --keep main)"),
             (("dog",), QUICK, {"dry_run": True}, "--class person"),
         ],
     )
@@ -330,7 +331,9 @@ class TestOtherSettings:
             run([rome], out, *classes, settings=settings, **more)
         for text in (said, "IMG_1.bmp", "Nothing was done", "--overwrite", "--output"):
             assert text in str(refused.value)
-        assert ("--add" in str(refused.value)) == ("class" in said)
+        # Whoever chooses cannot add: that would see the objects of the new classes alone.
+        can_add = "class" in said and not settings.chooses
+        assert ("--add" in str(refused.value)) == can_add
         now = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
         assert {p: c for p, c in now.items() if "lock" not in p.name} == {
             p: c for p, c in before.items() if "lock" not in p.name

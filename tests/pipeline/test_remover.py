@@ -158,7 +158,7 @@ def test_the_probe_decides_between_texture_and_plain(
 def test_every_setting_belongs_to_networks_or_removal_or_writing() -> None:
     networks, removal = ({f.name for f in fields(c)} for c in (NetworkSettings, Removal))
     assert not networks & removal
-    of_the_call = {"classes", "mask", "dry_run", "picks"}
+    of_the_call = {"classes", "mask", "dry_run", "picks", "all_stay", "shown"}
     assert {f.name for f in fields(Settings)} == networks | (removal - of_the_call) | WRITTEN
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 #: Logarithm of the odds from which a person stays, and from which surely. With the first one most
 #: training photos that were left out of the fit are right (``benchmarks/quality/keep.py fit``).
 DOUBT, SURE = -0.25, 0.75
-#: An object is a part of somebody who stays if its confidence is below the first number, its pixels
-#: are at most the second share of that one's, and it is at most the third share of that one's
-#: longer side away.
-UNSURE, FRAGMENT, BESIDE = 0.5, 0.05, 0.15
+#: An object is a part of somebody who stays if its confidence is below the threshold of the mask,
+#: its pixels are at most the first share of that one's, and it is at most the second share of that
+#: one's longer side away.
+FRAGMENT, BESIDE = 0.05, 0.15
 
 
 def decided(
@@ -53,7 +53,7 @@ def decided(
         if removal.keep == "main" and not stay:
             nobody = "" if any(not one.removed for one in sized) else ": nobody is kept"
             note = f"no main subject was found{nobody}"
-        stay |= _parts_of(stay, objects.found)
+        stay |= _parts_of(stay, objects.found, removal.threshold)
     stay = {number: one for number, one in stay.items() if number not in picked}
     found = [stay.get(one.number, one) if one.removed else one for one in sized]
     if found and not any(one.removed for one in found):
@@ -63,7 +63,7 @@ def decided(
 
 
 def _parts_of(
-    stay: Mapping[int, FoundObject], found: Sequence[FoundObject]
+    stay: Mapping[int, FoundObject], found: Sequence[FoundObject], threshold: float
 ) -> dict[int, FoundObject]:
     """What is rather a part of somebody who stays than an object of its own, by number.
 
@@ -71,7 +71,7 @@ def _parts_of(
     """
     parts = {}
     for one in found:
-        if one.number in stay or one.confidence >= UNSURE:
+        if one.number in stay or one.confidence >= threshold:
             continue
         for whole in stay.values():
             near = round(BESIDE * max(whole.box.w, whole.box.h))

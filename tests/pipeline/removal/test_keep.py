@@ -242,6 +242,10 @@ def test_a_fragment_beside_who_stays_is_a_part_of_it(
     assert decided.found[1].removed != stays
     if stays:
         assert decided.found[1].why == "seems to be a part of person 1"
+        # Where fainter objects are asked for, this one is sure.
+        faint = replace(removal, threshold=0.1)
+        decided = keep.decided(rgb, Objects(labels, found), seen(labels), faint, networks)
+        assert decided.found[1].removed
 
 
 def seen(labels: np.ndarray, **others: Box) -> np.ndarray:

@@ -410,6 +410,16 @@ class Ledger:
         classes = made.classes_to_add(earlier, self._made_with)
         if not classes:
             return self._finished(task, row)
+        stays = [one for one in row["entry"].get("objects") or [] if not one["removed"]]
+        if stays:
+            who = some([f"{one['class']} {one['number']}" for one in stays])
+            failed = failed_entry(
+                task.name,
+                f"{task.source}: its result keeps {who}, and --add, which sees the new classes "
+                "alone, could take a part of it; the result stays. Use --overwrite, with all "
+                "classes and the picks, to clean the photo anew",
+            )
+            return _naming_result(failed, row)
         return task.adding(classes, made.with_added(earlier, classes))
 
     def _with_old_result(self, task: Task, row: JournalRow) -> Task | Entry | _Conflict:

@@ -8,7 +8,7 @@
   const photos = all(".photo");
   const total = { goes: all(".objects .goes").length, stays: all(".objects .stays").length };
   const steps = [];
-  let changed = 0, unsaved = false, typed = "", waiting = 0;
+  let changed = 0, unsaved = false, typed = "", typedAt = null, waiting = 0;
 
   // What the run would do without picks.
   const was = new Map(all(".objects button").map((button) => [button, goes(button)]));
@@ -60,6 +60,7 @@
   }
 
   function takeBack() {
+    finish();
     const step = steps.pop();
     if (!step) return;
     for (const button of step) set(button, !goes(button));
@@ -82,20 +83,24 @@
     photo.scrollIntoView({ block: "start" });
   }
 
-  // Numbers of two digits are typed one after the other.
+  // Numbers of two digits are typed one after the other; whatever else is done ends the number.
   function digit(key) {
     const photo = document.activeElement.closest(".photo");
+    if (photo !== typedAt) finish();
     if (!photo) return;
-    clearTimeout(waiting);
+    typedAt = photo;
     typed += key;
     const numbers = all(".objects button", photo).map((button) => button.dataset.number);
     const longer = numbers.some((number) => number.length > typed.length && number.startsWith(typed));
-    const end = () => {
-      flip(buttonOf(photo, Number(typed)));
-      typed = "";
-    };
-    if (longer) waiting = setTimeout(end, 700);
-    else end();
+    clearTimeout(waiting);
+    if (longer) waiting = setTimeout(finish, 700);
+    else finish();
+  }
+
+  function finish() {
+    clearTimeout(waiting);
+    if (typed) flip(buttonOf(typedAt, Number(typed)));
+    typed = "";
   }
 
   // One line of JSON with spaces.
@@ -126,6 +131,7 @@
   }
 
   function save() {
+    finish();
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([picks()], { type: "application/json" }));
     link.download = "picks.json";
@@ -137,6 +143,7 @@
   list.addEventListener("click", (event) => {
     const photo = event.target.closest(".photo");
     if (!photo) return;
+    finish();
     const button = event.target.closest("button"), shape = event.target.closest(".object");
     if (shape) flip(buttonOf(photo, shape.dataset.number));
     else if (button?.dataset.all) setAll(photo, button.dataset.all === "true");
@@ -173,7 +180,10 @@
       if (event.key !== "z" || event.shiftKey) return;
       takeBack();
     } else if (/^[0-9]$/.test(event.key)) digit(event.key);
-    else if (Object.hasOwn(actions, event.key)) actions[event.key]();
+    else if (Object.hasOwn(actions, event.key)) {
+      finish();
+      actions[event.key]();
+    }
     else return;
     event.preventDefault();
   });

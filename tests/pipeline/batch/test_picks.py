@@ -428,3 +428,20 @@ def test_the_command_line_knows_both(
     for option in (["--preview"], ["--picks", str(picks)]):
         assert cli.main([*option, "--class", "person", "-"]) == 2
         assert f"{option[0]} belongs to a folder" in capsys.readouterr().err
+
+
+def test_no_class_is_added_to_a_result_that_keeps_somebody(album: Path, tmp_path: Path) -> None:
+    """A run with --add sees the new classes alone: its holes could reach over who stays."""
+    run(album, tmp_path / "preview", preview=True)
+    picks = write_picks(tmp_path / "p.json", album, tmp_path / "preview", lambda _, n: n != 1)
+    out = tmp_path / "out"
+    run(album, out, picks=picks)
+    assert who_is_left(out, "a.png") == ["left"]
+    before = (out / "a.png").read_bytes()
+    added = of(run(album, out, classes=("dog",), add=True))
+    for name in ("a.png", "deep/b.png"):
+        assert added[name]["status"] == "failed"
+        assert "its result keeps person 1, and --add" in added[name]["reason"]
+        assert "--overwrite" in added[name]["reason"]
+    assert added["empty.png"]["status"] == "unchanged"
+    assert (out / "a.png").read_bytes() == before

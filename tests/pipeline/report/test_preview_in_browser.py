@@ -189,6 +189,19 @@ def test_numbers_of_two_digits(page: Page) -> None:
     assert page.count() == "8 go · 9 stay · 3 changed"
 
 
+def test_a_number_ends_where_the_focus_moves_or_the_picks_are_saved(page: Page) -> None:
+    """A first digit waits for a second one: it is never taken for another photo's, nor lost."""
+    page.press("ArrowDown", "ArrowDown", "ArrowDown", "1", "ArrowUp", "2")
+    assert not page.goes(2)[0]
+    assert not page.goes(2)[11]
+    assert page.goes(1) == [True, True]
+    page.press("ArrowDown", "1")
+    with page.page.expect_download() as download:
+        page.press("w")
+    saved = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert saved["photos"][2]["objects"][0]["removed"]
+
+
 def test_all_go_and_all_stay_are_one_step(page: Page) -> None:
     page.page.click(".photo >> nth=0 >> text=All stay")
     assert page.goes() == [False, False, False]

@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = root / "photos"
     photos.mkdir()
     for i, name in enumerate(
-        ("cancel", "class", "clicks", "exists", "keys", "layers", "round", "touch")
+        ("cancel", "class", "clicks", "exists", "keys", "layers", "round", "touch", "finger")
     ):
         Image.fromarray(scene(240, 320, person=(120, 80, 40, 60), seed=i)).save(
             photos / f"{name}.png"
@@ -555,7 +555,7 @@ def test_a_finger_selects_on_a_phone_and_two_fingers_click_nothing(
     board: Served, visit: Open
 ) -> None:
     page = visit(
-        board, "round.png", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+        board, "finger.png", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
     page.get_by_label("Select anything by clicks").check(force=True)
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
@@ -727,11 +727,11 @@ def test_a_broken_photo_is_reported_and_the_next_one_opens(board: Served, visit:
     page.get_by_label("Photo", exact=True).select_option(label="broken.jpg")
     page.wait_for_selector("#mb-alert:has-text('broken.jpg')")
     assert "cannot be shown" in page.locator("#mb-empty").inner_text()
-    assert page.get_by_role("button", name="Fill", exact=True).is_disabled()
+    assert page.get_by_role("button", name="Select by class", exact=True).is_disabled()
     page.get_by_label("Photo", exact=True).select_option(label="touch.png")
     page.wait_for_selector("#mb-status:has-text('touch.png')")
     assert page.locator("#mb-alert").is_hidden()
-    assert page.get_by_role("button", name="Fill", exact=True).is_enabled()
+    assert page.get_by_role("button", name="Select by class", exact=True).is_enabled()
 
 
 def test_markup_in_a_file_name_is_text(board: Served, visit: Open) -> None:

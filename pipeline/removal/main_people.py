@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
-from ..pixels import as_float, reduction, resize, scaled_size
+from ..detect import leftovers
+from ..pixels import as_float, dilate_square, reduction, resize, scaled_size
 from ..types import Box, Face, FloatArray, FoundObject, Mask, Pixels
 from .objects import Objects
 
@@ -90,7 +91,7 @@ class Traits(NamedTuple):
 
 def log_odds(traits: Traits) -> float:
     """Logarithm of the odds that a person is a main one."""
-    return BASE + sum(slope * float(getattr(traits, name)) for name, slope in SLOPES.items())
+    return leftovers.log_odds(traits, SLOPES, BASE)
 
 
 def traits_of(
@@ -167,7 +168,7 @@ def _sharpness(
     found = {}
     for one in people:
         own, place = _near(labels, one, AROUND)
-        ring = edges[place][_widened(own, AROUND) & free[place]]
+        ring = edges[place][dilate_square(own, AROUND) & free[place]]
         around = _strength(ring) if ring.size > 20 else everywhere
         found[one.number] = float(np.log(_strength(edges[place][own]) / around))
     return found
@@ -187,7 +188,7 @@ def _beside(
     found = {}
     for one in people:
         own, place = _near(labels, one, radius)
-        inside = large[place][_widened(own, radius)]
+        inside = large[place][dilate_square(own, radius)]
         found[one.number] = float(inside.mean()) if inside.size else 0.0
     return found
 
@@ -201,7 +202,7 @@ def _groups(
     group = {one.number: {one.number} for one in people}
     for one in people:
         own, place = _near(labels, one, radius)
-        touched = np.unique(labels[place][_widened(own, radius)])
+        touched = np.unique(labels[place][dilate_square(own, radius)])
         for number in (int(n) for n in touched if int(n) in by_number):
             tall = by_number[number].box.h / max(1, one.box.h)
             if group[number] is not group[one.number] and 1 / ALIKE < tall < ALIKE:
@@ -219,11 +220,6 @@ def _near(
         return own[:1, :1], (slice(0, 1), slice(0, 1))
     place = Box.bounding(own).grown(radius, labels.shape).slices
     return own[place], place
-
-
-def _widened(mask: Mask, radius: int) -> Mask:
-    wide: Mask = cv2.dilate(mask.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8)) > 0
-    return wide
 
 
 def _summed(seen: FloatArray, names: Sequence[str]) -> FloatArray:

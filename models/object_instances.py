@@ -1,4 +1,4 @@
-"""Which pixels are of one object: photo and class mask in; out, a vote of each pixel for a box."""
+"""Which pixels are of one object: photo and class mask in, a vote of each pixel for a box out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class ObjectInstances(ObjectUNet):
     Pixels of one object vote for one box, and those of its neighbour for another, however much the
     two touch or overlap (Neven et al. 2019, *Instance Segmentation by Jointly Optimizing Spatial
     Embeddings and Clustering Bandwidth*, with a box in place of a centre: an adult and the child
-    in front have the same centre, but not the same box).
+    in front have the same centre, but not the same box). A mask is wider than its objects, and has
+    parts that are of none: a chair between two people. The network says which pixels belong to an
+    object.
     """
 
     config_class = ObjectInstancesConfig
@@ -44,9 +46,9 @@ class ObjectInstances(ObjectUNet):
         config = config or ObjectInstancesConfig()
         super().__init__(config.widths)
         self.config = config
-        self.head = nn.Conv2d(config.widths[0], 5, 3, padding=1)
+        self.head = nn.Conv2d(config.widths[0], 6, 3, padding=1)
 
-    def forward(self, image: Tensor, mask: Tensor, *features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, mask: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
         """Vote.
 
         Args:
@@ -56,8 +58,9 @@ class ObjectInstances(ObjectUNet):
 
         Returns:
             (N4hw float32 boxes: left, top, right, bottom in pixels of the view, they may lie
-            outside; N1hw logits of how well a vote's box overlaps its object's), h = H / 2; place
-            (y, x) is at pixel (2 y + 1/2, 2 x + 1/2). Votes outside the mask mean nothing.
+            outside; N1hw logits of how well a vote's box overlaps its object's; N1hw logits of the
+            pixel being of an object), h = H / 2; place (y, x) is at pixel (2 y + 1/2, 2 x + 1/2).
+            Outside the mask they mean nothing.
 
         Raises:
             ValueError: an illegal size; the message names the next legal one.
@@ -71,4 +74,4 @@ class ObjectInstances(ObjectUNet):
         half = votes[:, 2:4].clamp(-_LARGEST, _LARGEST).exp() * (unit / 2)
         corners = [middle_x - half[:, :1], middle_y - half[:, 1:]]
         corners += [middle_x + half[:, :1], middle_y + half[:, 1:]]
-        return torch.cat(corners, dim=1), votes[:, 4:]
+        return torch.cat(corners, dim=1), votes[:, 4:5], votes[:, 5:]

@@ -97,6 +97,10 @@ def main() -> None:
     def parts(_: Labelled, own: Mask) -> Labels:
         return cv2.connectedComponents(own.astype(np.uint8), connectivity=8)[1]
 
+    def by_network(true: Labelled, own: Mask) -> Labels:
+        found = divide(network, true.rgb, own)
+        return np.where(found.own, found.labels, 0)
+
     def by_labels(true: Labelled, own: Mask) -> Labels:
         _, at = cv2.distanceTransformWithLabels(
             (true.people == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -108,8 +112,8 @@ def main() -> None:
 
     ways: dict[str, Callable[[Labelled, Mask], Labels]] = {
         "parts": parts,
-        "network": lambda true, own: divide(network, true.rgb, own),
-        "network, labels' mask": lambda true, _: divide(network, true.rgb, true.people > 0),
+        "network": lambda true, own: by_network(true, own),
+        "network, labels' mask": lambda true, _: by_network(true, true.people > 0),
         "mask alone": by_labels,
     }
     rows: dict[str, list[tuple[float, bool, bool]]] = {name: [] for name in ways}

@@ -1,7 +1,8 @@
 """The single objects of a class mask: people who touch or overlap are told apart.
 
 A network sees a view of each connected part of the mask and lets every pixel vote for the box of
-its object (``models.object_instances``). Pixels whose boxes agree are one object.
+its object (``models.object_instances``). Pixels whose boxes agree are one object. A mask is wider
+than its objects: the network says which pixels belong to one, and they alone have a vote.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ JOINED, LEAST_PIXELS = 1024, 40
 #: Least overlap (IoU) of a pixel's box and an object's for the pixel to be the object's for sure,
 #: and of two objects' boxes for them to be one.
 AGREES, SAME = 0.5, 0.6
+#: A pixel of the mask is of an object from this probability on.
+BELONGS = 0.5
 #: An object has at least this share of the pixels of its part of the mask, and this share of the
 #: pixels of its own box.
 LEAST_PART, LEAST_BOX = 0.02, 0.08
@@ -44,19 +47,29 @@ LEAST_PART, LEAST_BOX = 0.02, 0.08
 MOST = 40
 
 
+class Votes(NamedTuple):
+    """What a network says of the pixels of views, at stride ``PLACES``.
+
+    Attributes:
+        boxes: N4hw, left, top, right, bottom in pixels of the view.
+        quality: Nhw in [0, 1], how well the box overlaps the object's.
+        belongs: Nhw in [0, 1], the probability of the pixel being of an object.
+    """
+
+    boxes: FloatArray
+    quality: FloatArray
+    belongs: FloatArray
+
+
 class InstanceNetwork(Protocol):
     """A network that lets the pixels of a view vote for their objects' boxes."""
 
-    def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+    def votes(self, views: NDArray[np.uint8], masks: Mask) -> Votes:
         """Vote.
 
         Args:
             views: NHW3 RGB, H and W multiples of 16.
             masks: NHW bool, all objects of a class.
-
-        Returns:
-            (N4hw: left, top, right, bottom in pixels of the view; Nhw in [0, 1]: how well the box
-            overlaps the object's), at stride ``PLACES``.
         """
 
 
@@ -84,7 +97,7 @@ class ObjectInstancesAdapter:
             "object-instances", ObjectInstances, compact, weight
         )
 
-    def votes(self, views: NDArray[np.uint8], masks: Mask) -> tuple[FloatArray, FloatArray]:
+    def votes(self, views: NDArray[np.uint8], masks: Mask) -> Votes:
         """As in ``InstanceNetwork``."""
         import torch
 
@@ -93,8 +106,9 @@ class ObjectInstancesAdapter:
         image = picture_tensor(views, self.device)
         mask = as_tensor(masks[:, None], self.device)
         with torch.inference_mode(), autocast(self.device, views.shape[2]):
-            boxes, quality = self.network(image, mask, *self.encoder.levels(image))
-        return boxes.float().cpu().numpy(), quality[:, 0].float().sigmoid().cpu().numpy()
+            boxes, *logits = self.network(image, mask, *self.encoder.levels(image))
+        shares = (values[:, 0].float().sigmoid().cpu().numpy() for values in logits)
+        return Votes(boxes.float().cpu().numpy(), *shares)
 
 
 class _Part(NamedTuple):
@@ -105,15 +119,30 @@ class _Part(NamedTuple):
         here: bool of the box's size.
         seeds: k4, the boxes of its objects in pixels of the joined map.
         best: of the box's size, the number of each pixel's seed.
+        own: of the box's size, bool, which pixels belong to an object.
     """
 
     box: Box
     here: Mask
     seeds: FloatArray
     best: NDArray[np.intp]
+    own: Mask
 
 
-def divide(network: InstanceNetwork, rgb: Pixels, mask: Mask) -> NDArray[np.uint16]:
+class Division(NamedTuple):
+    """The objects of a mask.
+
+    Attributes:
+        labels: HW, 0 outside the mask, else the number of each pixel's object: 1 is the largest. A
+            pixel of no object has the number of the nearest one.
+        own: HW bool, the pixels that belong to their object; each has some.
+    """
+
+    labels: NDArray[np.uint16]
+    own: Mask
+
+
+def divide(network: InstanceNetwork, rgb: Pixels, mask: Mask) -> Division:
     """Tell the objects of a class apart.
 
     Args:
@@ -121,19 +150,21 @@ def divide(network: InstanceNetwork, rgb: Pixels, mask: Mask) -> NDArray[np.uint
             in it.
         rgb: the photo, HWC uint8 or uint16.
         mask: HW bool, the pixels of a class.
-
-    Returns:
-        HW, 0 outside the mask, else the number of each pixel's object: 1 is the largest.
     """
     size = scaled_size(rgb.shape, reduction(rgb.shape, JOINED))
     small = covered_shares(mask, size) >= 0.5
-    labels = np.zeros(size, np.int32)
+    labels, foreign = np.zeros(size, np.int32), np.zeros(size, np.uint8)
     objects: list[FloatArray] = []
     for part in _parts(network, rgb, small):
         numbers = [_known(objects, seed) for seed in part.seeds]
-        place = labels[part.box.slices]
-        place[part.here] = np.array(numbers)[part.best[part.here]]
-    return _at_size(_by_size(labels), mask)
+        labels[part.box.slices][part.own] = np.array(numbers)[part.best[part.own]]
+        foreign[part.box.slices][part.here & ~part.own] = 1
+    found = _at_size(_by_size(labels), mask)
+    own = found > 0
+    own &= cv2.resize(foreign, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) == 0
+    lost = np.bincount(found[own], minlength=int(found.max()) + 1) == 0
+    lost[0] = False
+    return Division(found, own | lost[found])
 
 
 def _known(objects: list[FloatArray], seed: FloatArray) -> int:
@@ -158,7 +189,7 @@ def _parts(network: InstanceNetwork, rgb: Pixels, small: Mask) -> Iterator[_Part
         here = labels[box.slices] == number
         if stats[number, cv2.CC_STAT_AREA] < LEAST_PIXELS:
             corners = np.array([[box.x, box.y, box.right, box.bottom]], np.float32)
-            yield _Part(box, here, corners, np.zeros(here.shape, np.intp))
+            yield _Part(box, here, corners, np.zeros(here.shape, np.intp), here)
         else:
             yield _seen(network, rgb, small, box, here)
 
@@ -170,12 +201,14 @@ class _Look(NamedTuple):
         votes: HW4, boxes on the joined map, smooth between the places of the network's output.
         exact: HW4, those of the nearest place: where two objects touch, none lies between theirs.
         quality: HW in [0, 1].
+        belongs: HW in [0, 1].
         inside: HW bool, which pixels lie well inside the view.
     """
 
     votes: FloatArray
     exact: FloatArray
     quality: FloatArray
+    belongs: FloatArray
     inside: Mask
 
 
@@ -183,8 +216,9 @@ def _seen(network: InstanceNetwork, rgb: Pixels, small: Mask, box: Box, here: Ma
     """What the network says of a part of the mask, also when it looks nearer at each object."""
     middle, side = (box.x + box.w / 2, box.y + box.h / 2), CONTEXT * max(box.w, box.h)
     (look,) = _looks(network, rgb, small, box, [(middle, side)])
-    votes, exact, quality = look.votes[here], look.exact[here], look.quality[here]
-    seeds = _seeds_of(exact, quality)
+    votes, exact = look.votes[here], look.exact[here]
+    quality, belongs = look.quality[here], look.belongs[here]
+    seeds = _seeds_of(exact, quality, belongs)
     best = nearest(votes, seeds)
     near = [
         (k, ((x0 + x1) / 2, (y0 + y1) / 2), max(CONTEXT * max(x1 - x0, y1 - y0), LEAST_VIEW))
@@ -194,14 +228,14 @@ def _seen(network: InstanceNetwork, rgb: Pixels, small: Mask, box: Box, here: Ma
     if len(seeds) > 1 and near:
         looks = _looks(network, rgb, small, box, [(at, size) for _, at, size in near])
         for (k, _, _), look in zip(near, looks, strict=True):
-            own = (best == k) & look.inside[here]
-            votes[own], exact[own] = look.votes[here][own], look.exact[here][own]
-            quality[own] = look.quality[here][own]
-        seeds = _seeds_of(exact, quality)
+            seen = (best == k) & look.inside[here]
+            votes[seen], exact[seen] = look.votes[here][seen], look.exact[here][seen]
+            quality[seen], belongs[seen] = look.quality[here][seen], look.belongs[here][seen]
+        seeds = _seeds_of(exact, quality, belongs)
         best = nearest(votes, seeds)
-    numbers = np.zeros(here.shape, np.intp)
-    numbers[here] = best
-    return _Part(box, here, seeds, numbers)
+    numbers, own = np.zeros(here.shape, np.intp), np.zeros_like(here)
+    numbers[here], own[here] = best, _belonging(belongs)
+    return _Part(box, here, seeds, numbers, own)
 
 
 def _looks(
@@ -227,14 +261,12 @@ def _looks(
         pictures = [eight_bits(_window(rgb, *(v * pixel for v in view))) for view in part]
         masks = [_window(given, *view, outside=0) for view in part]
         found = network.votes(np.stack(pictures), np.stack(masks) > 0)
-        for view, boxes, quality in zip(part, *found, strict=True):
-            yield _at_pixels(boxes, quality, view, box)
+        for view, *said in zip(part, *found, strict=True):
+            yield _at_pixels(Votes(*said), view, box)
 
 
-def _at_pixels(
-    boxes: FloatArray, quality: FloatArray, view: tuple[float, float, float], box: Box
-) -> _Look:
-    """The votes 4hw and their quality hw, of a view (left, top, side), at the pixels of a box."""
+def _at_pixels(said: Votes, view: tuple[float, float, float], box: Box) -> _Look:
+    """The votes of one view (left, top, side) at the pixels of a box."""
     left, top, side = view
     step = SIDE / side / PLACES
     xs, ys = (
@@ -242,23 +274,32 @@ def _at_pixels(
         for n, first, begin in ((box.w, box.x, left), (box.h, box.y, top))
     )
     place = np.meshgrid(xs, ys)
-    corners = boxes.transpose(1, 2, 0) * np.float32(side / SIDE)
+    corners = said.boxes.transpose(1, 2, 0) * np.float32(side / SIDE)
     corners = np.ascontiguousarray(corners + np.array([left, top, left, top], np.float32))
-    votes, exact, sure = (
+    votes, exact, quality, belongs = (
         cv2.remap(values, *place, way, borderMode=cv2.BORDER_REPLICATE)
         for values, way in (
             (corners, cv2.INTER_LINEAR),
             (corners, cv2.INTER_NEAREST),
-            (quality, cv2.INTER_LINEAR),
+            (said.quality, cv2.INTER_LINEAR),
+            (said.belongs, cv2.INTER_LINEAR),
         )
     )
     last = SIDE / PLACES - 1 - RIM
     inside: Mask = np.logical_and.outer((ys > RIM) & (ys < last), (xs > RIM) & (xs < last))
-    return _Look(votes, exact, sure, inside)
+    return _Look(votes, exact, quality, belongs, inside)
 
 
-def _seeds_of(votes: FloatArray, quality: FloatArray) -> FloatArray:
+def _belonging(belongs: FloatArray) -> Mask:
+    """Which pixels of a part n belong to an object: all of them where none does."""
+    own: Mask = belongs >= BELONGS
+    return own if own.any() else np.ones_like(own)
+
+
+def _seeds_of(votes: FloatArray, quality: FloatArray, belongs: FloatArray) -> FloatArray:
     """The boxes that pixels of the joined map vote for; votes n4, see ``grouped``."""
+    own = _belonging(belongs)
+    votes, quality = votes[own], quality[own]
     every = max(1, len(votes) // MOST_VOTES)
     return _seeds(votes[::every], quality[::every], float(every))
 
@@ -321,21 +362,26 @@ def _at_size(labels: NDArray[np.uint16], mask: Mask) -> NDArray[np.uint16]:
     return found
 
 
-def grouped(boxes: FloatArray, quality: FloatArray, inside: Mask) -> NDArray[np.int32]:
+def grouped(
+    boxes: FloatArray, quality: FloatArray, belongs: FloatArray, inside: Mask
+) -> NDArray[np.int32]:
     """Group the pixels of a mask by the boxes that they vote for.
 
     Args:
         boxes: 4hw, left, top, right, bottom of each pixel's vote.
         quality: hw, how well the vote's box overlaps its object's.
+        belongs: hw in [0, 1], the probability of the pixel being of an object.
         inside: hw bool, the mask.
 
     Returns:
-        hw, 0 outside the mask, the number of each pixel's object inside it, from 1 on.
+        hw, 0 outside the mask and where a pixel is of no object, else the number of its object,
+        from 1 on.
     """
     labels = np.zeros(inside.shape, np.int32)
-    if inside.any():
-        seeds = seeds_of(boxes, quality, inside)
-        labels[inside] = nearest(boxes[:, inside].T, seeds) + 1
+    own = inside & (belongs >= BELONGS)
+    if own.any():
+        seeds = seeds_of(boxes, quality, own)
+        labels[own] = nearest(boxes[:, own].T, seeds) + 1
     return labels
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Logarithm of the odds from which a person stays, and from which surely. With the first one most
 #: training photos that were left out of the fit are right (``benchmarks/quality/keep.py fit``).
-DOUBT, SURE = -0.25, 0.75
+DOUBT, SURE = 0.0, 0.75
 #: An object is a part of somebody who stays if its confidence is below the threshold of the mask,
 #: its pixels are at most the first share of that one's, and it is at most the second share of that
 #: one's longer side away.

@@ -26,21 +26,21 @@ FURNITURE = ("chair", "diningtable", "sofa")
 #: What each of ``Traits`` adds to the logarithm of the odds that a person is a main one, and what
 #: all have in common; ``benchmarks/quality/keep.py fit`` computes both.
 SLOPES = {
-    "area": 0.590,
-    "relative": 0.980,
-    "aside": -0.782,
-    "group_aside": -1.781,
-    "group_faces": 1.246,
-    "sharpness": 1.228,
-    "cut": -1.139,
-    "beheaded": -1.326,
-    "others": -0.463,
-    "confidence": 3.221,
+    "area": 0.506,
+    "relative": 0.859,
+    "aside": -0.943,
+    "group_aside": -1.318,
+    "group_faces": 0.805,
+    "sharpness": 1.094,
+    "cut": -1.277,
+    "beheaded": -0.836,
+    "others": -0.496,
+    "confidence": 2.840,
     "animal": 0.701,
-    "people": -0.369,
-    "furniture": 0.304,
+    "people": -0.400,
+    "furniture": 0.261,
 }
-BASE = 4.814
+BASE = 4.143
 #: Longer side in pixels of the map on which people and what is around them are compared.
 SIZE = 1024
 #: People are a group if they are at most this share of the longer side apart, and at most so many

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
 from ..config import auto_dilate
-from ..detect.instances import divide
+from ..detect.instances import Division, divide
 from ..detect.mask import dilate
 from ..pixels import resize
 from ..types import Box, FloatArray, FoundObject, Mask, Pick, Pixels
@@ -121,8 +121,9 @@ def find_objects(
     labels = np.zeros(mask.shape, np.uint16)
     found: list[FoundObject] = []
     for name, own in _by_class(mask, probabilities, classes):
-        numbers = _divided(rgb, own, networks)
-        for count, total, box in _measured(numbers, probabilities[CATEGORIES.index(name)]):
+        numbers, is_own = _divided(rgb, own, networks)
+        seen = np.where(is_own, numbers, np.uint16(0))
+        for count, total, box in _measured(seen, probabilities[CATEGORIES.index(name)]):
             number = len(found) + 1
             found.append(FoundObject(number, name, box, count / mask.size, total / count))
         labels += np.where(numbers, numbers + np.uint16(labels.max()), np.uint16(0))
@@ -182,12 +183,12 @@ def _by_class(
     return [(name, own) for name, own in each if own.any()]
 
 
-def _divided(rgb: Pixels, mask: Mask, networks: Networks) -> NDArray[np.uint16]:
-    """HW, the number of each pixel's object."""
+def _divided(rgb: Pixels, mask: Mask, networks: Networks) -> Division:
+    """The objects of a class's mask."""
     if networks.instances is not None:
         return divide(networks.instances, rgb, mask)
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return labels.astype(np.uint16)
+    return Division(labels.astype(np.uint16), mask)
 
 
 def _by_size(labels: NDArray[np.uint16], found: Sequence[FoundObject]) -> Objects:

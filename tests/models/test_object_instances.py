@@ -39,23 +39,23 @@ def voting(*bias: float) -> nn.Module:
 
 @torch.no_grad()
 def test_shapes() -> None:
-    boxes, quality = ObjectInstances(SMALL).eval()(*inputs(2, 64, 48))
+    boxes, quality, belongs = ObjectInstances(SMALL).eval()(*inputs(2, 64, 48))
     assert boxes.shape == (2, 4, 32, 24)
-    assert quality.shape == (2, 1, 32, 24)
+    assert quality.shape == belongs.shape == (2, 1, 32, 24)
     assert (boxes[:, 2:] > boxes[:, :2]).all()
 
 
 @torch.no_grad()
 def test_a_pixel_votes_for_a_box_around_itself() -> None:
     # The unit is a quarter of the longer side, 16 pixels: 1 to the right, twice as wide as high.
-    bias: tuple[Any, ...] = (1.0, 0.0, float(torch.tensor(2.0).log()), 0.0, 3.0)
-    boxes, quality = voting(*bias)(*inputs(1, 64, 32))
+    bias: tuple[Any, ...] = (1.0, 0.0, float(torch.tensor(2.0).log()), 0.0, 3.0, 2.0)
+    boxes, quality, belongs = voting(*bias)(*inputs(1, 64, 32))
     y, x = 5, 3
     middle_y, middle_x = PLACES * y + 0.5, PLACES * x + 0.5 + 16
     assert boxes[0, :, y, x].tolist() == pytest.approx(
         [middle_x - 16, middle_y - 8, middle_x + 16, middle_y + 8], abs=1e-4
     )
-    assert quality[0, 0, y, x].item() == pytest.approx(3.0)
+    assert (quality[0, 0, y, x], belongs[0, 0, y, x]) == (3.0, 2.0)
 
 
 def test_an_illegal_size_names_the_next_legal_one() -> None:

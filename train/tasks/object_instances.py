@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ...models.object_instances import ObjectInstances, ObjectInstancesConfig
+from ...models.object_instances import PLACES, ObjectInstances, ObjectInstancesConfig
 from ...models.segmenter import CompactSegmenter
 from ...models.shipped import load_shipped
 from ...pipeline.detect.instances import grouped
@@ -46,6 +46,8 @@ SHARES = {"made": 0.4, "photos": 0.6}
 SINGLES = "singles"
 #: Weight of the distance between the sides, in views, and of the votes' quality.
 SIDES, QUALITY = 1.0, 0.3
+#: Weight of which pixels are of an object.
+BELONGS = 1.0
 #: An object is matched by a found one from this overlap (IoU) on.
 MATCHED = 0.6
 #: Held-out samples that the sample sheet shows.
@@ -186,7 +188,7 @@ class ObjectInstancesTask(NetworkTask):
     def batches(
         self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
     ) -> Iterator[tuple[Tensor, ...]]:
-        """(pictures N3HW, masks N1HW, numbers N1hw, all uint8; boxes NK4 float32).
+        """(pictures N3HW, masks N1HW, numbers N1hw uint8; boxes NK4 float32; belongs N1hw uint8).
 
         See ``train.engine.Task``.
         """
@@ -203,10 +205,10 @@ class ObjectInstancesTask(NetworkTask):
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``overlap``, ``sides``: of the votes with the objects' boxes; ``quality``: of that known.
 
-        Every object counts by the root of its pixels.
+        Every object counts by the root of its pixels. ``belongs``: of which pixels are of one.
         """
-        pictures, mask, numbers, true = batch
-        votes, quality = self._votes(self.modules["network"], pictures, mask.float() / 255)
+        pictures, mask, numbers, true, own = batch
+        votes, quality, belongs = self._votes(self.modules["network"], pictures, mask.float() / 255)
         index = numbers[:, 0].long()
         known = (index > 0) & (index < UNKNOWN)
         sample, y, x = known.nonzero(as_tuple=True)
@@ -220,22 +222,27 @@ class ObjectInstancesTask(NetworkTask):
         entropy = F.binary_cross_entropy_with_logits(
             quality[sample, 0, y, x], overlap.detach(), reduction="none"
         )
+        asked = own != UNKNOWN
+        of_one = F.binary_cross_entropy_with_logits(
+            belongs, (own == 1).float(), asked.float(), reduction="sum"
+        )
         return {
             "network": {
                 "overlap": ((1 - generalised) * weight).sum(),
                 "sides": SIDES * (sides * weight).sum(),
                 "quality": QUALITY * (entropy * weight).sum(),
+                "belongs": BELONGS * of_one / asked.sum().clamp(min=1),
             }
         }
 
-    def _votes(self, network: nn.Module, pictures: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(N4hw boxes, N1hw logits), float32, of pictures N3HW uint8 and masks N1HW in {0, 1}."""
+    def _votes(self, network: nn.Module, pictures: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """What the network says, float32, of pictures N3HW uint8 and masks N1HW in {0, 1}."""
         image = encoder_input(pictures)
         with self.autocast():
             with torch.no_grad():
                 features = self.encoder.levels(image)
-            votes, quality = network(image, mask, *features)
-        return votes.float(), quality.float()
+            outputs = network(image, mask, *features)
+        return tuple(values.float() for values in outputs)
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Group held-out samples.
@@ -243,25 +250,29 @@ class ObjectInstancesTask(NetworkTask):
         Returns:
             ``val_KIND``: the share of the objects that a found one matches (IoU of ``MATCHED``),
             for each kind of samples; ``val_KIND_overlap``: mean IoU of the pixels' boxes;
-            ``val_mean``: mean of the shares.
+            ``val_KIND_belongs``: share of the mask's pixels that are rightly of an object or of
+            none; ``val_mean``: mean of the shares of matched objects.
         """
         metrics, shares = {}, []
         for kind, samples in self._held_out.items():
             matched = count = 0
-            overlap = []
+            overlap, right = [], []
             for sample, (votes, labels) in zip(
                 samples, self._grouped(network, samples), strict=True
             ):
-                numbers = sample[2][0].numpy()
+                numbers, own = sample[2][0].numpy(), sample[4][0].numpy()
                 known = (numbers > 0) & (numbers < UNKNOWN)
                 true = sample[3][torch.from_numpy(numbers[known].astype(np.int64) - 1)]
                 if known.any():
                     overlap.append(float(overlaps(votes[:, known].T, true)[0].mean()))
-                hits, objects = matches(numbers, labels)
+                asked = own != UNKNOWN
+                right.append(float(((labels > 0) == own)[asked].mean()) if asked.any() else 1.0)
+                hits, objects = matches(np.where(own == 0, 0, numbers), labels)
                 matched, count = matched + hits, count + objects
             shares.append(matched / max(1, count))
             metrics[f"val_{kind}"] = shares[-1]
             metrics[f"val_{kind}_overlap"] = float(np.mean(overlap)) if overlap else 0.0
+            metrics[f"val_{kind}_belongs"] = float(np.mean(right)) if right else 0.0
         return metrics | {"val_mean": float(np.mean(shares)) if shares else 0.0}
 
     def _grouped(
@@ -271,10 +282,12 @@ class ObjectInstancesTask(NetworkTask):
         for start in range(0, len(samples), self.batch):
             part = samples[start : start + self.batch]
             pictures, mask = (torch.stack([s[i] for s in part]).to(self.device) for i in (0, 1))
-            votes, quality = self._votes(network, pictures, mask.float() / 255)
-            for sample, vote, sure in zip(part, votes.cpu(), quality.cpu(), strict=True):
-                inside = sample[2][0].numpy() > 0
-                yield vote, grouped(vote.numpy(), sure[0].sigmoid().numpy(), inside)
+            boxes, quality, belongs = self._votes(network, pictures, mask.float() / 255)
+            shares = (values[:, 0].sigmoid().cpu().numpy() for values in (quality, belongs))
+            for sample, vote, sure, own in zip(part, boxes.cpu(), *shares, strict=True):
+                at = slice(PLACES // 2, None, PLACES)
+                inside = sample[1][0, at, at].numpy() > 0
+                yield vote, grouped(vote.numpy(), sure, own, inside)
 
     def samples(self, network: nn.Module) -> NDArray[np.uint8]:
         """Held-out pictures, and beside them the found and the true objects in colours."""
@@ -297,7 +310,7 @@ def cut_out_folders() -> tuple[str, ...]:
 
 def folders() -> tuple[str, ...]:
     """All folders below the data folder that samples are made of."""
-    own = (photos.FOLDER, photos.DRAWN, singles.ALONE)
+    own = (photos.FOLDER, photos.DRAWN, photos.ALONE)
     return tuple(dict.fromkeys((*cut_out_folders(), *scenes.FOLDERS, *BOXED, *own)))
 
 

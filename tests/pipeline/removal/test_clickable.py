@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from remove_objects.pipeline.detect.instances import PLACES
+from remove_objects.pipeline.detect.instances import PLACES, Votes
 from remove_objects.pipeline.removal.clickable import PackedMask, clickable_objects, object_at
 from remove_objects.pipeline.types import Box
 from tests.support.box_segmenter import BoxSegmenter
@@ -18,8 +18,7 @@ from tests.support.scenes import scene
 class InHalves:
     """Divides what it sees in the middle, into a left and a right person."""
 
-    def votes(self, views: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """NHW3 -> (N4hw, Nhw)."""
+    def votes(self, views: np.ndarray, masks: np.ndarray) -> Votes:
         height, width = views.shape[1:3]
         boxes = np.zeros((1, 4, height // PLACES, width // PLACES), np.float32)
         is_left = np.arange(width) < width / 2
@@ -27,7 +26,8 @@ class InHalves:
             box = Box.bounding(one)
             place = one[PLACES // 2 :: PLACES, PLACES // 2 :: PLACES]
             boxes[0][:, place] = np.array([[box.x], [box.y], [box.right], [box.bottom]])
-        return boxes, np.ones(boxes[:, 0].shape, np.float32)
+        sure = np.ones(boxes[:, 0].shape, np.float32)
+        return Votes(boxes, sure, sure)
 
 
 def networks(instances: Any = None) -> Any:

@@ -14,6 +14,7 @@ from remove_objects.models.object_instances import ObjectInstances, ObjectInstan
 from remove_objects.train.cli import main
 from remove_objects.train.data.instances.views import MOST
 from remove_objects.train.tasks.object_instances import (
+    BELONGS,
     ObjectInstancesTask,
     matches,
     overlaps,
@@ -36,7 +37,9 @@ def batch() -> tuple[torch.Tensor, ...]:
     boxes[0, 0] = torch.tensor([8.0, 8.0, 24.0, 40.0])
     boxes[0, 1] = torch.tensor([24.0, 8.0, 60.0, 40.0])
     picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
-    return picture, torch.full((1, 1, 64, 64), 255, dtype=torch.uint8), numbers, boxes
+    belongs = (numbers > 0).to(torch.uint8)
+    belongs[..., 25:, :] = 255
+    return picture, torch.full((1, 1, 64, 64), 255, dtype=torch.uint8), numbers, boxes, belongs
 
 
 def test_overlaps_by_hand() -> None:
@@ -55,13 +58,16 @@ def test_right_votes_cost_nothing(
     index = part[2][0, 0].long()
     right = part[3][0][(index - 1).clamp(0, MOST - 1)].permute(2, 0, 1)[None]
     sure = torch.full((1, 1, 32, 32), 9.0)
-    monkeypatch.setattr(task, "_votes", lambda *_: (right, sure))
+    own = sure * (2 * (part[4] == 1) - 1)
+    monkeypatch.setattr(task, "_votes", lambda *_: (right, sure, own))
     terms = task.losses(part)["network"]
     assert terms["overlap"].item() == pytest.approx(0, abs=1e-4)
     assert terms["sides"].item() == pytest.approx(0, abs=1e-4)
     assert terms["quality"].item() < 1e-3
-    monkeypatch.setattr(task, "_votes", lambda *_: (right + 8, sure))
+    assert terms["belongs"].item() < 1e-3
+    monkeypatch.setattr(task, "_votes", lambda *_: (right + 8, sure, -own))
     terms = task.losses(part)["network"]
+    assert terms["belongs"].item() == pytest.approx(9 * BELONGS, rel=0.01)
     assert terms["sides"].item() == pytest.approx(8 / 64)
     assert terms["overlap"].item() > 0.3
 
@@ -76,6 +82,7 @@ def test_only_the_network_learns(labelled_people: Path, tmp_path: Path) -> None:
 def test_a_batch_without_any_object_is_no_error(labelled_people: Path, tmp_path: Path) -> None:
     part = batch()
     part[2].zero_()
+    part[4].fill_(255)
     terms = make(labelled_people, tmp_path).losses(part)["network"]
     assert all(float(v.detach()) == 0 for v in terms.values())
 

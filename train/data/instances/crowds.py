@@ -113,14 +113,17 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
         seen = np.bincount(numbers.ravel(), minlength=len(own))
         boxes = []
         final = np.zeros_like(numbers)
+        belongs = np.zeros_like(numbers)
         for i, thing in enumerate(things, 1):
+            if thing.counts:
+                belongs[numbers == i] = 1
             if thing.counts and seen[i] >= max(LEAST_PIXELS, LEAST_SEEN * own[i]):
                 here = numbers == i
                 boxes.append(_corners(Box.bounding(here)))
                 final[here] = len(boxes)
         mask = final > 0
         image = np.clip(ground, 0, 255).round().astype(np.uint8)
-        return Labelled(image, mask, final, np.array(boxes, np.float32).reshape(-1, 4))
+        return Labelled(image, mask, final, np.array(boxes, np.float32).reshape(-1, 4), belongs)
 
     def _group(self, ground: FloatArray, rng: np.random.Generator) -> list[_Laid]:
         """Objects of one class, farther ones first, and perhaps something before them."""

@@ -30,7 +30,8 @@ FOLDER = "found"
 def path_of(store: Path, photo: Path) -> Path:
     """Where the found masks of a photo are: HW uint8, the VOC class id of each pixel, 0 = none."""
     name = photo.stem.removesuffix("_image")
-    return store / FOLDER / f"{photo.parent.name}_{name}_found.png"
+    folder = photo.parent.parent if photo.parent.name == "images" else photo.parent
+    return store / FOLDER / f"{folder.name}_{name}_found.png"
 
 
 def build(store: Path, photos: Mapping[Path, Sequence[int]]) -> None:

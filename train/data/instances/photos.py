@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ....pipeline.types import Box, Mask, Pixels
+from ....pipeline.types import Box, FloatArray, Mask, Pixels
 from ..labelled import PERSON, VOID, read_pair
-from ..objects.boxes import CERTAIN, INSTANCES, Boxes, without_parts
+from ..objects.boxes import CERTAIN, INSTANCES, Boxes, photos_of, without_parts
 from ..objects.cut_outs import label_of
 from ..pictures import first_drawn, read_rgb
 from .found import path_of
-from .views import MOST, UNKNOWN, Labelled, drawn_part, to_sample
+from .views import JOINED, MOST, UNKNOWN, Labelled, drawn_part, to_sample
 
 #: Folder below the data folder, with a folder for each source. ``NAME_image.png`` has
 #: ``NAME_instances.png`` beside it: 16 bit, Pascal VOC class id * 1000 + number of the object;
@@ -39,10 +39,16 @@ CROWDED, HELD = 4, 0.8
 CROWD = 999
 #: Label folders below the data folder whose photos have boxes.
 BOXED = ("segmentation/voc_train", "segmentation/camvid_train", "segmentation/human")
+#: Those of them in whose photos of people the pipeline's masks are found.
+FOUND_IN = ("segmentation/voc_train",)
 #: One photo of ``FOLDER`` in so many is never trained on.
 HELD_OUT = 5
-#: How often photos of ``FOLDER``, of ``DRAWN`` and of ``BOXED`` are drawn, where there are all.
-KINDS = {"labelled": 0.45, "drawn": 0.4, "boxed": 0.15}
+#: Folder below the data folder, with a folder for each source, as ``FOLDER``: photos of one object
+#: each.
+ALONE = "instance_singles"
+#: How often a photo of each kind is drawn, where there are all: of ``FOLDER``, ``DRAWN``, ``BOXED``
+#: and ``ALONE``.
+KINDS = {"labelled": 0.45, "drawn": 0.25, "boxed": 0.2, "alone": 0.1}
 #: How often a photo of ``FOLDER`` comes with the mask that the pipeline finds in it; and how often
 #: only a part of it is shown, of at least this share of each side.
 FOUND, CROPPED, LEAST_CROP = 0.6, 0.35, 0.5
@@ -61,7 +67,8 @@ class Photos(Dataset[tuple[Tensor, ...]]):
     Args:
         data: data folder.
         boxes: of the photos in ``BOXED``.
-        store: has the masks of ``found.build``; a photo of ``DRAWN`` without one is left out.
+        store: has the masks of ``found.build``; a photo of ``DRAWN`` or ``ALONE`` without one is
+            left out.
         size: side of a sample in pixels.
         held_out: of photos of ``FOLDER`` that are never trained on, with found masks, or of all
             others.
@@ -90,7 +97,13 @@ class Photos(Dataset[tuple[Tensor, ...]]):
         drawn = {} if held_out else drawn_boxes(data)
         drawn = {p: b for p, b in drawn.items() if len(b) and path_of(store, p).exists()}
         self.boxes = {**known, **drawn}
-        files_of = {"labelled": self.labelled, "drawn": sorted(drawn), "boxed": sorted(known)}
+        alone = [] if held_out else labelled_photos(data, ALONE)
+        files_of = {
+            "labelled": self.labelled,
+            "drawn": sorted(drawn),
+            "boxed": sorted(known),
+            "alone": [p for p in alone if path_of(store, p).exists()],
+        }
         self.files = {kind: files for kind, files in files_of.items() if files}
         if not self.files:
             raise FileNotFoundError(f"{data / FOLDER}: no folder with *_image.png found")
@@ -112,7 +125,10 @@ class Photos(Dataset[tuple[Tensor, ...]]):
             given = _read_found(self.store, path)
             if given is None:
                 return None
-            found = divided(read_rgb(path), given == PERSON, self.boxes[path], is_found=True)
+            found = by_drawn_boxes(read_rgb(path), given == PERSON, self.boxes[path])
+        elif kind == "alone":
+            image, values = read_instances(path)
+            found = of_one_class(image, values, _read_found(self.store, path), rng)
         else:
             found = self._from_boxes(path, rng)
         part = None if found is None else drawn_part(found, rng, LEAST_PIXELS)
@@ -139,7 +155,11 @@ class Photos(Dataset[tuple[Tensor, ...]]):
         if not len(classes):
             return None
         category = int(rng.choice(classes))
-        return divided(image, label == category, boxes[boxes[:, 5] == category])
+        given = None
+        if rng.random() < self.found:
+            given = _read_found(self.store, path)
+        own = boxes[boxes[:, 5] == category]
+        return by_label(image, label, category, own, given)
 
 
 def labelled_photos(data: Path, folder: str = FOLDER) -> list[Path]:
@@ -148,7 +168,7 @@ def labelled_photos(data: Path, folder: str = FOLDER) -> list[Path]:
 
 
 def drawn_boxes(data: Path) -> dict[Path, Boxes]:
-    """The boxes n6 of the photos of ``DRAWN``, without those of crowds.
+    """The boxes n6 of the photos of ``DRAWN``, those of crowds with them.
 
     Raises:
         ValueError: a table lacks a column, or has what is no number.
@@ -164,7 +184,7 @@ def drawn_boxes(data: Path) -> dict[Path, Boxes]:
             raise ValueError(f"{table}: {error!r}; photo,x0,y0,x1,y1 is asked for") from error
         for photo in sorted(table.parent.glob("*.[jp][pn]g")):
             if photo.stem in rows:
-                found[photo] = without_crowds(np.array(rows[photo.stem], np.float32))
+                found[photo] = np.array(rows[photo.stem], np.float32)
     return found
 
 
@@ -186,9 +206,14 @@ def _read_found(store: Path, photo: Path) -> NDArray[np.uint8] | None:
 def categories_of(data: Path) -> dict[Path, Sequence[int]]:
     """The photos that ``found.build`` is asked for, with the class ids that are labelled there."""
     asked: dict[Path, Sequence[int]] = {}
-    for path in labelled_photos(data):
+    for path in (*labelled_photos(data), *labelled_photos(data, ALONE)):
         ids = np.unique(read_instances(path)[1] // INSTANCES)
         asked[path] = [int(i) for i in ids if 0 < i < VOID]
+    for folder in FOUND_IN:
+        for path in photos_of(data, f"{folder}/images"):
+            ids = np.unique(read_pair(path, label_of(path))[1])
+            if PERSON in ids:
+                asked[path] = [int(i) for i in ids if 0 < i < VOID]
     return asked | dict.fromkeys(drawn_boxes(data), (PERSON,))
 
 
@@ -232,8 +257,9 @@ def of_one_class(
     category = int(rng.choice(categories, p=weights / weights.sum()))
     mask = values // INSTANCES == category
     given = mask if found is None else found == category
-    # What is found beside the labelled objects is nobody's for sure.
     numbers = np.where(given, UNKNOWN, 0).astype(np.uint8)
+    belongs = mask.astype(np.uint8)
+    belongs[mask & (values % INSTANCES == CROWD)] = UNKNOWN
     boxes = []
     for value in objects[categories == category][:MOST]:
         here = values == value
@@ -241,7 +267,26 @@ def of_one_class(
         boxes.append([box.x, box.y, box.right, box.bottom])
         numbers[here & given] = len(boxes)
     is_found = found is not None
-    return Labelled(image, given, numbers, np.array(boxes, np.float32), is_found)
+    belongs = _where_known(belongs, given)
+    return Labelled(image, given, numbers, np.array(boxes, np.float32), belongs, is_found)
+
+
+def _where_known(belongs: NDArray[np.uint8], given: Mask) -> NDArray[np.uint8]:
+    """What is known of a class, without the parts of a mask in which nothing is labelled.
+
+    They may be a mistake of the mask, or somebody whom nobody labelled.
+
+    Args:
+        belongs: as in ``Labelled``.
+        given: HW bool, the mask.
+    """
+    near = cv2.dilate(given.astype(np.uint8), np.ones((JOINED, JOINED), np.uint8))
+    count, parts = cv2.connectedComponents(near, connectivity=8)
+    labelled = np.zeros(count, bool)
+    labelled[np.unique(parts[belongs != 0])] = True
+    labelled[0] = True
+    found: NDArray[np.uint8] = np.where(labelled[parts], belongs, UNKNOWN).astype(np.uint8)
+    return found
 
 
 def _drawn_crop(shape: tuple[int, ...], rng: np.random.Generator) -> Box:
@@ -251,26 +296,71 @@ def _drawn_crop(shape: tuple[int, ...], rng: np.random.Generator) -> Box:
     return Box(left, top, width, height)
 
 
-def divided(image: Pixels, mask: Mask, boxes: Boxes, *, is_found: bool = False) -> Labelled:
-    """Divide a class's area among boxes.
+def by_label(
+    image: Pixels,
+    label: NDArray[np.uint8],
+    category: int,
+    boxes: Boxes,
+    found: NDArray[np.uint8] | None,
+) -> Labelled:
+    """The objects of a class by the label of the class and a detector's boxes.
 
     Args:
         image: HWC RGB.
+        label: HW, class ids, ``VOID`` = unknown.
+        category: id of the class.
+        boxes: n6 of the class.
+        found: HW, class ids: the mask that is given in place of the label's; or None.
+    """
+    own = label == category
+    numbers, corners, _ = divided(own, boxes)
+    belongs = np.where(label == VOID, UNKNOWN, own).astype(np.uint8)
+    if found is None:
+        return Labelled(image, own, numbers, corners, belongs)
+    given = found == category
+    numbers = np.where(given, np.where(own, numbers, UNKNOWN), 0).astype(np.uint8)
+    return Labelled(image, given, numbers, corners, _where_known(belongs, given), is_found=True)
+
+
+def by_drawn_boxes(image: Pixels, found: Mask, boxes: Boxes) -> Labelled:
+    """The objects of a class by the mask that is found of it, and the boxes of all of them.
+
+    A pixel of the mask outside all boxes is of nobody; of the others it is not known.
+
+    Args:
+        image: HWC RGB.
+        found: HW bool.
+        boxes: n6, those of crowds with them.
+    """
+    numbers, corners, _ = divided(found, without_crowds(boxes))
+    _, _, covers = divided(np.ones_like(found), boxes)
+    belongs = np.where(covers > 0, UNKNOWN, 0).astype(np.uint8)
+    return Labelled(image, found, numbers, corners, _where_known(belongs, found), is_found=True)
+
+
+def divided(mask: Mask, boxes: Boxes) -> tuple[NDArray[np.uint8], FloatArray, NDArray[np.uint8]]:
+    """Divide a class's area among boxes.
+
+    Args:
         mask: HW bool, the class.
         boxes: n6 of the class.
-        is_found: see ``Labelled``.
+
+    Returns:
+        (numbers HW and boxes k4 as in ``Labelled``; HW, how many of the boxes cover each pixel)
     """
-    kept = []
+    kept: list[NDArray[np.float32]] = []
     covers = np.zeros(mask.shape, np.uint8)
     numbers = np.zeros(mask.shape, np.uint8)
-    for box in boxes[:MOST]:
+    for box in boxes:
         x0, y0, x1, y1 = (max(0, round(float(v))) for v in box[:4])
         inside = mask[y0:y1, x0:x1]
         if not inside.size or inside.mean() < LEAST_INSIDE:
             continue
-        kept.append(box[:4])
         covers[y0:y1, x0:x1] += 1
-        numbers[y0:y1, x0:x1] = len(kept)
+        if len(kept) < MOST:
+            kept.append(box[:4])
+            numbers[y0:y1, x0:x1] = len(kept)
+        else:
+            numbers[y0:y1, x0:x1] = UNKNOWN
     numbers = np.where(mask & (covers == 1), numbers, np.where(mask, UNKNOWN, 0)).astype(np.uint8)
-    corners = np.array(kept, np.float32).reshape(-1, 4)
-    return Labelled(image, mask, numbers, corners, is_found)
+    return numbers, np.array(kept, np.float32).reshape(-1, 4), covers

@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 
 from ..objects.boxes import INSTANCES
 from ..objects.cut_outs import CATEGORIES, LEAST_SHARE, Object, borders_of, cut_out, write
-from .photos import CROWD, FOLDER, HELD_OUT, labelled_photos, read_instances
+from .photos import ALONE, CROWD, FOLDER, HELD_OUT, labelled_photos, read_instances
 
-#: Folder below the data folder, as that of the labelled photos: photos of one object each, which
-#: give cut-outs alone.
-ALONE = "instance_singles"
 #: An object that another one of its photo touches along more than this share of its outline is cut
 #: by it: it is no whole object.
 TOUCHED = 0.05

@@ -16,7 +16,7 @@ from ....pipeline.types import Box, FloatArray, Mask, Pixels
 from ..effects.views import coloured, given_mask
 from ..objects.photo_noise import photo_noise
 
-#: Value of a pixel of which nobody knows whose it is.
+#: Value of a pixel of which nobody knows whose it is, or whether it is of an object.
 UNKNOWN = 255
 #: Colour of what lies outside a photo.
 GREY = 127
@@ -42,6 +42,7 @@ class Labelled:
         numbers: HW uint8, the object of each pixel from 1 on, 0 = none, ``UNKNOWN`` = of the class,
             but whose is unknown.
         boxes: n4 float32, left, top, right, bottom in pixels of objects 1 to n.
+        belongs: HW uint8, 1 = of an object of the class, 0 = of none, ``UNKNOWN``.
         is_found: a segmenter found the mask: it is given as it is.
     """
 
@@ -49,6 +50,7 @@ class Labelled:
     mask: Mask
     numbers: NDArray[np.uint8]
     boxes: FloatArray
+    belongs: NDArray[np.uint8]
     is_found: bool = False
 
 
@@ -101,7 +103,7 @@ def to_sample(
     Returns:
         (3HW uint8 RGB; 1HW uint8 mask, 0 or 255; 1hw uint8, the object's number at each place of
         the network's output, 0 or ``UNKNOWN`` where nothing is asked; (MOST)4 float32 boxes in
-        pixels of the view)
+        pixels of the view; 1hw uint8, whether each place is of an object: 0, 1 or ``UNKNOWN``)
     """
     longer = max(part.w, part.h)
     side = max(32, round(longer * (1 + 2 * rng.uniform(*REACHES))))
@@ -131,7 +133,10 @@ def to_sample(
         image, shrunk, (size, size), flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY)
     )
     mask = _warped(labelled.mask.astype(np.float32), matrix, size)
-    seen = cv2.warpAffine(numbers, matrix, (size, size), flags=cv2.INTER_NEAREST)
+    seen, belongs = (
+        cv2.warpAffine(values, matrix, (size, size), flags=cv2.INTER_NEAREST)
+        for values in (numbers, labelled.belongs)
+    )
     given = mask >= 0.5 if labelled.is_found else given_mask(mask, rng, np.zeros_like(mask))
     boxes = labelled.boxes[:MOST].copy()
     seen = np.where((seen > MOST) & (seen != UNKNOWN), UNKNOWN, seen)
@@ -142,12 +147,15 @@ def to_sample(
     filled = np.zeros((MOST, 4), np.float32)
     filled[: len(boxes)] = boxes
     noisy = photo_noise(coloured(picture.astype(np.float32) / 255, rng), rng)
-    places = seen[PLACES // 2 :: PLACES, PLACES // 2 :: PLACES]
+    at = slice(PLACES // 2, None, PLACES)
+    # Outside the mask nothing is asked.
+    belongs = np.where(given, belongs, UNKNOWN)
     return (
         torch.from_numpy(np.ascontiguousarray(noisy.transpose(2, 0, 1))),
         torch.from_numpy(given[None].astype(np.uint8) * 255),
-        torch.from_numpy(np.ascontiguousarray(places[None]).astype(np.uint8)),
+        torch.from_numpy(np.ascontiguousarray(seen[None, at, at]).astype(np.uint8)),
         torch.from_numpy(filled),
+        torch.from_numpy(np.ascontiguousarray(belongs[None, at, at]).astype(np.uint8)),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from remove_objects.train.data.instances import found, photos, singles
 from remove_objects.train.data.instances.crowds import Crowds
@@ -47,7 +48,7 @@ def two() -> Labelled:
     image[20:60, 50:65] = (0, 250, 0)
     numbers[20:60, 50:65] = 2
     boxes = np.array([[30, 20, 50, 60], [50, 20, 65, 60]], np.float32)
-    return Labelled(image, numbers > 0, numbers, boxes)
+    return Labelled(image, numbers > 0, numbers, boxes, (numbers > 0).astype(np.uint8))
 
 
 def test_a_sample_is_a_function_of_its_number(crowds: Crowds) -> None:
@@ -59,11 +60,12 @@ def test_a_sample_is_a_function_of_its_number(crowds: Crowds) -> None:
 def test_groups_have_several_people_who_touch(crowds: Crowds) -> None:
     counts = []
     for n in range(24):
-        picture, mask, numbers, boxes = crowds[n]
+        picture, mask, numbers, boxes, belongs = crowds[n]
         assert picture.shape == (3, SIZE, SIZE)
         assert mask.shape == (1, SIZE, SIZE)
         assert numbers.shape == (1, SIZE // 2, SIZE // 2)
         assert boxes.shape == (MOST, 4)
+        assert (belongs[(numbers > 0) & (belongs != UNKNOWN)] == 1).all()
         found = [int(v) for v in numbers.unique() if v not in (0, UNKNOWN)]
         counts.append(len(found))
         for number in found:
@@ -84,7 +86,10 @@ def test_numbers_and_boxes_go_where_the_picture_goes() -> None:
         rng = np.random.default_rng(seed)
         part = drawn_part(labelled, rng, 60)
         assert part is not None
-        picture, _, numbers, boxes = to_sample(labelled, part, SIZE, rng)
+        picture, mask, numbers, boxes, belongs = to_sample(labelled, part, SIZE, rng)
+        given = mask[:, 1::2, 1::2] > 0
+        asked = torch.where(given, (numbers > 0).to(torch.uint8), UNKNOWN)
+        assert (belongs == asked).all()
         red, green = picture[0, ::2, ::2].float(), picture[1, ::2, ::2].float()
         if (red == green).all():  # now and then a sample is grey
             continue
@@ -102,17 +107,18 @@ def test_two_boxes_divide_an_area_but_for_where_they_overlap() -> None:
     mask = np.zeros((50, 60), bool)
     mask[10:40, 10:50] = True
     boxes = np.array([[10, 10, 34, 40, 0.9, 15], [28, 10, 50, 40, 0.8, 15]], np.float32)
-    found = divided(np.zeros((50, 60, 3), np.uint8), mask, boxes)
-    assert (found.numbers[20, 12], found.numbers[20, 45]) == (1, 2)
-    assert found.numbers[20, 30] == UNKNOWN
-    assert found.numbers[5, 5] == 0
+    numbers, _, covers = divided(mask, boxes)
+    assert (numbers[20, 12], numbers[20, 45]) == (1, 2)
+    assert numbers[20, 30] == UNKNOWN
+    assert numbers[5, 5] == 0
+    assert covers[20, [12, 30, 45, 55]].tolist() == [1, 2, 1, 0]
 
 
 def test_a_box_of_another_thing_divides_nothing() -> None:
     mask = np.zeros((50, 60), bool)
     mask[10:40, 10:20] = True
     boxes = np.array([[10, 10, 20, 40, 0.9, 15], [25, 5, 55, 45, 0.9, 15]], np.float32)
-    assert len(divided(np.zeros((50, 60, 3), np.uint8), mask, boxes).boxes) == 1
+    assert len(divided(mask, boxes)[1]) == 1
 
 
 def write_photo(folder: Path, name: str) -> Path:
@@ -137,6 +143,8 @@ def test_labelled_photos_give_one_class_at_a_time(tmp_path: Path) -> None:
         seen.add(len(one.boxes))
         if len(one.boxes) == 2:
             assert (one.numbers[75, 5], one.numbers[5, 90]) == (UNKNOWN, 0)
+            assert one.belongs[30, [20, 40, 60]].tolist() == [0, 1, 1]
+            assert (one.belongs[75, 5], one.belongs[5, 90]) == (UNKNOWN, 0)
             assert one.boxes.tolist() == two().boxes.tolist()
             assert not one.is_found
     assert seen == {1, 2}
@@ -187,7 +195,8 @@ def test_a_found_mask_is_divided_as_it_is_and_the_boxes_stay_whole(tmp_path: Pat
     assert one.boxes.tolist() == two().boxes.tolist()
     part = drawn_part(one, np.random.default_rng(0), 60)
     assert part is not None
-    _, mask, numbers, _ = to_sample(one, part, SIZE, np.random.default_rng(0))
+    assert one.belongs[30, [32, 40, 60, 70]].tolist() == [1, 1, 1, 0]
+    _, mask, numbers, _, _ = to_sample(one, part, SIZE, np.random.default_rng(0))
     assert ((mask[0, ::2, ::2] > 0) | (numbers[0] == 0)).float().mean() > 0.97  # not roughened
 
 
@@ -217,6 +226,62 @@ def test_drawn_boxes_divide_what_the_pipeline_finds(tmp_path: Path) -> None:
     people_found(folder / "a.png", tmp_path, slice(30, 65))
     samples = Photos(tmp_path, {}, tmp_path, SIZE)
     assert {int(v) for n in range(4) for v in samples[n][2].unique()} == {0, 1, 2}
+
+
+def test_by_drawn_boxes_only_what_lies_outside_them_is_surely_of_nobody() -> None:
+    mask = np.zeros((60, 120), bool)
+    mask[10:50, 10:40] = True  # the box is smaller
+    mask[10:50, 60:80] = True  # nobody drew a box here
+    crowd = [[90, 5, 118, 55]] + [[91 + 7 * k, 6, 97 + 7 * k, 54] for k in range(4)]
+    mask[10:50, 95:115] = True
+    boxes = np.array([[10, 10, 30, 50], *crowd], np.float32)
+    one = photos.by_drawn_boxes(np.zeros((60, 120, 3), np.uint8), mask, boxes)
+    assert one.is_found
+    assert one.belongs[30, [20, 35, 70, 104]].tolist() == [UNKNOWN, 0, UNKNOWN, UNKNOWN]
+    assert one.numbers[30, [20, 35]].tolist() == [1, UNKNOWN]
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+def test_a_label_of_the_class_says_what_belongs_in_a_found_mask(is_found: bool) -> None:
+    label = np.zeros((60, 100), np.uint8)
+    label[10:50, 20:60], label[10:50, 60:62] = 15, 255
+    boxes = np.array([[20, 10, 40, 50, 1, 15], [40, 10, 60, 50, 1, 15]], np.float32)
+    given = np.zeros((60, 100), np.uint8)
+    given[10:50, 30:80] = 15
+    picture = np.zeros((60, 100, 3), np.uint8)
+    one = photos.by_label(picture, label, 15, boxes, given if is_found else None)
+    assert one.is_found == is_found
+    assert one.belongs[30, [35, 50, 61, 70]].tolist() == [1, 1, UNKNOWN, 0]
+    assert np.array_equal(one.mask, given == 15 if is_found else label == 15)
+    assert one.numbers[30, [25, 35, 50, 70]].tolist() == (
+        [0, 1, 2, UNKNOWN] if is_found else [1, 1, 2, 0]
+    )
+
+
+def test_photos_of_one_object_come_with_the_mask_that_is_found(tmp_path: Path) -> None:
+    write_photo(tmp_path / photos.FOLDER / "own", "a")
+    write_photo(tmp_path / photos.FOLDER / "own", "b")
+    path = write_photo(tmp_path / photos.ALONE / "single", "c")
+    assert path in photos.categories_of(tmp_path)
+    assert "alone" not in Photos(tmp_path, {}, tmp_path, SIZE).files
+    people_found(path, tmp_path, slice(30, 65))
+    samples = Photos(tmp_path, {}, tmp_path, SIZE)
+    assert samples.files["alone"] == [path]
+    assert "alone" not in Photos(tmp_path, {}, tmp_path, SIZE, held_out=True).files
+
+
+def test_masks_are_found_in_photos_of_people_that_have_labels_of_classes(tmp_path: Path) -> None:
+    folder = tmp_path / photos.FOUND_IN[0]
+    for name, ids in (("dog", (12,)), ("rider", (13, 15))):
+        label = np.zeros((80, 100), np.uint8)
+        for k, i in enumerate(ids):
+            label[20:60, 20 + 20 * k : 40 + 20 * k] = i
+        for kind, values in (("images", two().image), ("labels", label)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / kind / f"{name}.png"), values)
+    path = folder / "images" / "rider.png"
+    assert photos.categories_of(tmp_path) == {path: [13, 15]}
+    assert found.path_of(tmp_path, path).name == "voc_train_rider_found.png"
 
 
 def test_a_box_around_a_crowd_is_nobodys() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import __version__
 from ..models.categories import CLASSES
-from .batch.settings import ENGINES, BatchSettings
+from .batch.settings import ENGINES, SERIES, BatchSettings
 from .config import (
     ALONG,
     COMPARISONS,
@@ -66,6 +66,7 @@ _OF_FOLDERS = {
     "baseline": "--baseline",
     "tolerances": "--tolerance",
     "compare": "--compare",
+    "series": "--series",
 }
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
@@ -242,6 +243,13 @@ def _add_picture(group: argparse._ArgumentGroup) -> None:
         choices=DETAILS,
         default="texture",
         help="texture: copy texture from the same photo; none: only enlarge the network's output",
+    )
+    group.add_argument(
+        "--series",
+        choices=SERIES,
+        help="auto (default): fill what a photo hides by what other photos of the same place show, "
+        "if the folder has such; fixed: all photos of a folder are of a camera that did not move; "
+        "off: by the photo alone (docs/series.md)",
     )
     group.add_argument(
         "--lossless", action="store_true", help="write PNG if the photo's own format is lossy"
@@ -522,6 +530,8 @@ def _batch_settings(args: argparse.Namespace) -> BatchSettings:
         max_pixels=args.max_pixels,
         truth=args.truth,
         exclude=tuple(args.exclude),
+        # With - there is no other photo.
+        series="off" if STANDARD_INPUT in args.paths else args.series or "auto",
         save_masks=args.save_masks,
         workers=args.workers,
         overwrite=args.overwrite,

@@ -27,6 +27,7 @@ from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
 from .removal.selection import Selection, select
+from .removal.series import SeriesPhotos
 from .types import (
     Box,
     Face,
@@ -146,7 +147,14 @@ class ObjectRemover:
         """What was clicked on a photo, see ``removal.clickable.selected_by_clicks``."""
         return selected_by_clicks(photo.rgb, clicks, spared, self.networks)
 
-    def clean(self, photo: Photo, removal: Removal, *, progress: Progress = no_progress) -> Outcome:
+    def clean(
+        self,
+        photo: Photo,
+        removal: Removal,
+        *,
+        progress: Progress = no_progress,
+        series: SeriesPhotos | None = None,
+    ) -> Outcome:
         """Take one photo through every stage between reading and writing.
 
         Args:
@@ -154,16 +162,40 @@ class ObjectRemover:
             removal: what to remove, and how.
             progress: called before each stage with the share of the work that is done, 0 to 1, and
                 the stage's name. An exception of it passes through and cancels the removal.
+            series: other photos of the same place, which show what is behind the objects; asked
+                only if there is a hole to fill.
         """
         stages = Stages(progress)
         with stages("segment"):
             picture = picture_of(photo, removal.mask)
         if picture is None:
-            outcome = self._clean(photo, removal, stages)
+            outcome = self._clean(photo, removal, stages, series=series)
         else:
-            inner = self._clean(picture.photo, picture.of(removal), stages, picture)
+            inner = self._clean(picture.photo, picture.of(removal), stages, picture, series)
             outcome = picture.outcome(inner, removal)
         return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
+
+    def covered(self, photo: Photo, removal: Removal) -> Mask:
+        """Where a photo does not show the place that other photos of its series show.
+
+        Args:
+            photo: the photo.
+            removal: names the classes, or has the photo's own mask.
+
+        Returns:
+            HW bool: what is found of the classes, whether it goes or stays, what goes along with
+            it or may do so, and what is no picture.
+        """
+        everything = replace(
+            removal, keep="none", min_size=0.0, max_size=1.0, picks=None, all_stay=""
+        )
+        picture = picture_of(photo, removal.mask)
+        if picture is None:
+            return _covering(self._select(photo.rgb, everything).whole)
+        inner = self._select(picture.photo.rgb, picture.of(everything), picture).whole
+        covered = np.ones(photo.size, bool)
+        covered[picture.box.slices] = _covering(inner) | picture.unread
+        return covered
 
     def _select(self, rgb: Pixels, removal: Removal, picture: Picture | None = None) -> _Selected:
         """What is removed from a photo, by objects that are whole and what goes along with them."""
@@ -179,12 +211,17 @@ class ObjectRemover:
         return _Selected(whole, completeness, along, objects is not first)
 
     def _clean(
-        self, photo: Photo, removal: Removal, stages: Stages, picture: Picture | None = None
+        self,
+        photo: Photo,
+        removal: Removal,
+        stages: Stages,
+        picture: Picture | None = None,
+        series: SeriesPhotos | None = None,
     ) -> Outcome:
         """The outcome of a photo that is picture all over, or of the box of ``picture``."""
         with stages("segment", SEGMENT):
             selected = self._select(photo.rgb, removal, picture)
-        outcome = self._filled(photo, removal, stages, picture, selected)
+        outcome = self._filled(photo, removal, stages, picture, selected, series)
         return _told_of_picks(outcome, selected.whole.selection, removal)
 
     def _filled(
@@ -194,6 +231,7 @@ class ObjectRemover:
         stages: Stages,
         picture: Picture | None,
         selected: _Selected,
+        series: SeriesPhotos | None,
     ) -> Outcome:
         """The outcome of a photo, or of the box of ``picture``, by what is selected."""
         whole, completeness, along, widened = selected
@@ -223,7 +261,13 @@ class ObjectRemover:
             faces = self._faces(photo.rgb, removal, selection.holes)
         unread = None if picture is None else picture.unread
         photo_filler = PhotoFiller(
-            photo.rgb, removal, self.networks, faces, either(unread, selection.kept())
+            photo.rgb,
+            removal,
+            self.networks,
+            faces,
+            either(unread, selection.kept()),
+            series,
+            None if picture is None else picture.box,
         )
         if removal.dry_run:
             with stages("measure", MEASURE):
@@ -287,6 +331,14 @@ class _Selected(NamedTuple):
     completeness: Completeness
     along: Along
     widened: bool
+
+
+def _covering(whole: Whole) -> Mask:
+    """HW bool: what is removed with all that may go along with it."""
+    covered = whole.selection.hole_mask.copy()
+    for place in whole.doubtful:
+        covered[place.box.slices] |= place.mask
+    return covered
 
 
 def _with_doubt(selection: Selection, status: Status, reason: str) -> tuple[Status, str]:

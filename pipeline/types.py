@@ -311,6 +311,7 @@ class HoleOutcome:
         features: the quality features; None if not filled.
         score: the error predicted from ``features``, see ``pipeline.quality.verdict``.
         compare: the same hole by classical method, if a comparison was requested.
+        borrowed: by name of another photo of the place, the share of the hole that comes from it.
     """
 
     box: Box
@@ -321,6 +322,7 @@ class HoleOutcome:
     features: QualityFeatures | None = None
     score: float | None = None
     compare: dict[str, Compared] = field(default_factory=dict)
+    borrowed: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, TypedDict, cast
 
 from ..errors import OutputError, UnwritableError
 from ..storage.layout import JOURNAL_NAME
@@ -39,8 +39,11 @@ class JournalRow(TypedDict):
     (``sources.source_key``), ``source_mark`` the file's mark, ``taken`` a hash of when it was
     taken (``images.taken``), and ``given_marks`` the marks of its own mask and its ground
     truth. ``picks`` names what a person decided about its objects before the run
-    (``report.picks``), if anything. ``made_with`` names the settings, which ``settings`` holds
-    in the first row of a run that has them. ``written``, ``mask_written`` and
+    (``report.picks``), if anything. ``borrowed`` holds the photos of its series that its result
+    was filled from: by their names, the file (``source_key``), its mark, and that of its own
+    mask; ``neighbours`` names all of its series that it could have been filled from.
+    ``made_with`` names the settings, which ``settings`` holds in the first row of a run that has
+    them. ``written``, ``mask_written`` and
     ``layers_written`` are the marks of its result, its mask and the mask's layers, which no
     version before 0.2.0 wrote. ``mended`` says that the result continues one that a person
     mended. ``facts`` are about the worker; they are there if they differ from the facts of the
@@ -58,6 +61,8 @@ class JournalRow(TypedDict):
     taken: NotRequired[str]
     given_marks: NotRequired[list[Stamp | None]]
     picks: NotRequired[str]
+    neighbours: NotRequired[list[str]]
+    borrowed: NotRequired[dict[str, list[Any]]]
     made_with: NotRequired[str]
     settings: NotRequired[dict[str, Any]]
     identity: NotRequired[str | None]
@@ -84,6 +89,9 @@ def _is_writable(row: Mapping[str, Any], line: str) -> bool:
         return False
 
 
+#: Of a photo that a result was filled from: the file, its mark, and the mark of its own mask.
+Borrowed: TypeAlias = tuple[str, Stamp | None, Stamp | None]
+
 #: The types of a row's keys besides ``input`` and ``entry``.
 _TYPES: dict[str, Any] = {
     "source": str,
@@ -91,6 +99,8 @@ _TYPES: dict[str, Any] = {
     "taken": str,
     "given_marks": list[list[Any] | None],
     "picks": str,
+    "neighbours": list[str],
+    "borrowed": dict[str, Borrowed],
     "made_with": str,
     "settings": dict[str, Any],
     "identity": str | None,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -34,6 +34,8 @@ from .names import layers_name
 from .output.claims import LeftClaim, foreign_file, is_by_a_person, recover
 from .output.protocol import Output
 from .scan import PlannedPhoto
+from .series import SeriesFinder
+from .series_photos import Neighbour
 from .settings import BatchSettings
 from .worker import Facts, Task, failed_entry
 
@@ -74,6 +76,12 @@ _CHANGED_PICKS = (
     "earlier result is kept in {kept}",
     "{count} photos have other picks than their results were made with: they are cleaned again, "
     "and the earlier results are kept in {kept}",
+)
+_CHANGED_SERIES = (
+    "{count} photo was filled from others of its series that changed since, or are more or fewer "
+    "now: it is cleaned again, and the earlier result is kept in {kept}",
+    "{count} photos were filled from others of their series that changed since, or are more or "
+    "fewer now: they are cleaned again, and the earlier results are kept in {kept}",
 )
 _OTHER_VERSION = (
     "{count} result of another version of the program, or of other weights, stays; --overwrite "
@@ -126,9 +134,12 @@ class Ledger:
         classes: tuple[str, ...],
         journal: Journal | None = None,
         picks: Picks | None = None,
+        series: SeriesFinder | None = None,
     ) -> None:
         self.folder, self.output, self.batch = folder, output, batch
         self._picks = {} if picks is None else picks.photos
+        self._series = series
+        self._photos: dict[str, PlannedPhoto] = {}
         self.journal = output.journal() if journal is None else journal
         if isinstance(folder, Path):
             recover(folder, self.journal)
@@ -160,12 +171,13 @@ class Ledger:
             UsageError: earlier results were made with other settings.
         """
         decided, conflicts = Decided(), []
+        self._photos = {str(photo.relative): photo for photo in photos}
         for photo in photos:
             decision = self._decide(self._task(photo))
             if isinstance(decision, Task):
                 decision = self._refused_by_link(decision) or decision
             if isinstance(decision, Task):
-                decided.tasks.append(decision)
+                decided.tasks.append(replace(decision, neighbours=self._neighbours(photo)))
             elif isinstance(decision, _Conflict):
                 conflicts.append(decision)
             else:
@@ -348,7 +360,8 @@ class Ledger:
             and self.output.put_back(claim.name, row, claim.row)
         ):
             return self._with_result(task, row)
-        differing = made.differences(claim.row.get("settings") or {}, self._made_with)
+        earlier = claim.row.get("settings") or {}
+        differing = self._differences(earlier, claim.row)
         if differing and not self.batch.overwrite:
             return _Conflict(task.name, differing)
         return task
@@ -371,7 +384,7 @@ class Ledger:
         earlier = self._earlier_settings(row)
         if earlier is None:
             return _Conflict(task.name, {})
-        differing = made.differences(earlier, self._made_with, add=self.batch.add)
+        differing = self._differences(earlier, row, add=self.batch.add)
         if differing:
             return _Conflict(task.name, differing)
         if self.batch.add:
@@ -381,11 +394,47 @@ class Ledger:
             return self._with_changed_photo(task, row, _CHANGED_MASK)
         if task.picks_changed(row.get("picks")):
             return self._with_changed_photo(task, row, _CHANGED_PICKS)
+        if not is_by_a_person(row) and self._series_changed(task, row):
+            return self._with_changed_photo(task, row, _CHANGED_SERIES)
         if not is_by_a_person(row) and self._reports_more(task, row, earlier, truth):
             return task
         if made.is_of_another_version(earlier, self._made_with):
             self._notes[_OTHER_VERSION] += 1
         return self._finished(task, row)
+
+    def _differences(
+        self, earlier: made.MadeWith, row: Mapping[str, Any], *, add: bool = False
+    ) -> dict[str, Any]:
+        """Return the settings that keep the run from taking a row's result for its own."""
+        differing = made.differences(earlier, self._made_with, add=add)
+        if self.batch.series == "off" and "borrowed" not in row:
+            differing.pop("series", None)  # no other photo was used, as this run wants it
+        return differing
+
+    def _neighbours(self, photo: PlannedPhoto) -> tuple[Neighbour, ...]:
+        return () if self._series is None else self._series.neighbours(photo)
+
+    def _series_changed(self, task: Task, row: JournalRow) -> bool:
+        """Whether photos that a result was filled from changed or are gone, or others came.
+
+        So it is with their own masks, though one that is missing now changes nothing. A photo that
+        is not among this run's photos is gone only if its file is.
+        """
+        borrowed = row.get("borrowed")
+        if not borrowed or self._series is None:
+            return False
+        known = {*row.get("neighbours", ()), *borrowed}
+        for name, (source, mark, own_mask) in borrowed.items():
+            planned = self._photos.get(name)
+            if planned is None:
+                # A store's file is not asked for: its photo's folder was not given.
+                if "://" not in source and not os.path.lexists(source):
+                    return True
+            elif not is_same_file(planned.source, mark) or (
+                planned.own_mask is not None and not is_same_file(planned.own_mask, own_mask)
+            ):
+                return True
+        return any(each.name not in known for each in self._neighbours(self._photos[task.name]))
 
     def _with_changed_photo(self, task: Task, row: JournalRow, note: _Note) -> Task | Entry:
         """Decide about a photo that changed, or got another mask, since its result was made."""

@@ -23,8 +23,9 @@ _OF_THE_MACHINE = ("device", "offline")
 _OF_THE_REPORT = ("probe", "compare", "truth", "save_masks", "preview")
 #: What a program's update changes. A result stays, though a run would make another one today.
 _PROGRAM = ("pictures", "weights")
-#: What ``--add`` continues: the objects that are gone already.
+#: What ``--add`` continues: the objects that are gone already, and what they were filled from.
 REMOVED = ("classes", "masks")
+_CONTINUED = (*REMOVED, "series")
 
 
 def made_with(
@@ -51,6 +52,7 @@ def made_with(
         "along": [kind for kind in ALONG if kind in settings.along],
         "classes": list(classes),
         "masks": batch.masks is not None,
+        "series": batch.series,
         "truth": batch.truth is not None,
         "save_masks": batch.save_masks,
         "pictures": pictures,
@@ -77,7 +79,7 @@ def differences(earlier: MadeWith, now: MadeWith, *, add: bool = False) -> dict[
         The earlier values by name. A setting that one of the two does not know counts as equal:
         it is of another version.
     """
-    ignored = (*_PROGRAM, *_OF_THE_REPORT, *(REMOVED if add else ()))
+    ignored = (*_PROGRAM, *_OF_THE_REPORT, *(_CONTINUED if add else ()))
     return {
         key: earlier[key]
         for key in now

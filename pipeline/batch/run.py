@@ -39,6 +39,7 @@ from .output.protocol import Output
 from .output.remote import RemoteOutput
 from .picked import idle_picks, load_picks, unfit_note
 from .scan import Plan, plan_run
+from .series import SeriesFinder
 from .settings import BatchSettings
 from .sources import KnownPhotos
 from .worker import Facts, Task, Worker, failed_entry
@@ -208,7 +209,8 @@ def remove_folder(
 
     with output.hold(_output_names(plan)):
         _refuse_changed(journal, output)
-        ledger = Ledger(plan.output, output, settings, batch, classes, journal, picks)
+        series = SeriesFinder(plan.photos, batch, stop) if batch.uses_series else None
+        ledger = Ledger(plan.output, output, settings, batch, classes, journal, picks, series)
         decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
         decided.entries += _missing_entries(plan)
         of_options = (

@@ -11,6 +11,8 @@ from ..storage.location import Location, as_location
 from .left_out import Exclusions
 
 ENGINES = ("local", "ray")
+#: How the photos of one place are found: see ``BatchSettings.series``.
+SERIES = ("auto", "off", "fixed")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class BatchSettings:
             who stays; implies ``dry_run``.
         truth: ground truth, the photos without the objects, by the same relative names. The report
             then holds the error against it.
+        series: ``auto`` finds the photos of one place that were taken one after the other, and
+            fills what one hides by what another shows; ``fixed`` takes all photos of one folder
+            and size for photos of a camera that did not move; ``off`` uses no other photo.
         save_masks: write every photo's mask.
         workers: threads of the engine ``local``.
         overwrite: process finished photos again, and replace other files. What is replaced stays
@@ -49,6 +54,7 @@ class BatchSettings:
     truth: Location | None = None
     exclude: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
+    series: str = "auto"
     save_masks: bool = False
     workers: int = 2
     overwrite: bool = False
@@ -70,6 +76,15 @@ class BatchSettings:
             )
         if not 1 <= self.workers <= 256:
             raise UsageError(f"workers must be 1 to 256 photos at once; got {self.workers}")
+        if self.series not in SERIES:
+            raise UsageError(f"series must be one of {', '.join(SERIES)}; got '{self.series}'")
+        if self.preview:
+            object.__setattr__(self, "dry_run", True)
+        self._check_engine()
+        self._check_add()
+        self._check_picking()
+
+    def _check_engine(self) -> None:
         if self.engine not in ENGINES:
             raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got '{self.engine}'")
         if self.engine != "ray" and (self.actors is not None or self.gpus_per_actor is not None):
@@ -77,16 +92,20 @@ class BatchSettings:
                 "--actors and --gpus-per-actor belong to --engine ray; "
                 "--workers belongs to the local engine"
             )
-        if self.preview:
-            object.__setattr__(self, "dry_run", True)
-        self._check_add()
-        self._check_picking()
         if self.actors is not None and self.actors < 1:
             raise UsageError(f"--actors must be at least 1; got {self.actors}")
         if self.gpus_per_actor is not None and not 0 <= self.gpus_per_actor <= 64:
             raise UsageError(
                 f"--gpus-per-actor must be 0 to 64, fractions allowed; got {self.gpus_per_actor}"
             )
+
+    @property
+    def uses_series(self) -> bool:
+        """Whether photos are filled by what others show.
+
+        A dry run fills nothing, and added classes go from results, which no other photo shows.
+        """
+        return self.series != "off" and not self.dry_run and not self.add
 
     def _check_add(self) -> None:
         if not self.add:

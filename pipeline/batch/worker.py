@@ -43,13 +43,14 @@ from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..system.text import printable
 from ..system.unforeseen import is_want_of_memory, quoted, told, trace
-from ..types import Layer, Outcome, Photo, Status
+from ..types import Layer, Mask, Outcome, Photo, Status
 from .journal import row_line
 from .made_with import MadeWith, name_of
 from .names import is_too_long, layers_name
 from .output.claims import Claim, is_by_a_person, layers_key, mask_key
 from .output.protocol import Output
 from .own_masks import OTHER_SHAPE
+from .series_photos import Memory, Neighbour, NeighbourPhotos
 from .settings import BatchSettings
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Task:
         row: the journal's row of an earlier run.
         add: classes to remove from the earlier result; empty to clean the photo itself.
         picks: what a person decided about the photo's objects; None if nothing.
+        neighbours: the other photos of its series, nearest in time first.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Task:
     row: JournalRow | None = None
     add: tuple[str, ...] = ()
     picks: PhotoPicks | None = None
+    neighbours: tuple[Neighbour, ...] = ()
 
     @property
     def inputs(self) -> tuple[Location | None, ...]:
@@ -230,6 +233,7 @@ class Worker:
     ) -> None:
         self.remover, self.batch, self.classes, self.output = remover, batch, classes, output
         self._tell, self._told = tell, set[str]()
+        self._memory = Memory()
 
     def __call__(self, task: Task) -> JournalRow:
         """Process one photo; a failure of the photo itself becomes its entry.
@@ -317,7 +321,7 @@ class Worker:
         task, watch = current.task, Stopwatch()
         with watch("read"):
             photo = self._read(source)
-            own = self._own_mask(task, photo)
+            own = self._own_mask(task.mask, photo)
         removal = Removal.from_settings(
             self.remover.settings,
             self.classes,
@@ -330,6 +334,8 @@ class Worker:
             removal = replace(removal, all_stay="picked in another picture")
             outcome = self.remover.clean(photo, removal)
             outcome = _told_of_other_shape(outcome, task.picks, photo)
+        elif task.neighbours:
+            outcome = self._clean_by_series(current, photo, removal)
         else:
             outcome = self.remover.clean(photo, removal)
         if own is not None:
@@ -367,6 +373,9 @@ class Worker:
         earlier = earlier_row["entry"]
         if is_by_a_person(earlier_row):
             current.row["mended"] = True
+        # What went earlier is still filled from them.
+        series = {key: earlier_row.get(key) for key in ("neighbours", "borrowed")}
+        current.row.update({key: value for key, value in series.items() if value is not None})
         name = PurePosixPath(str(earlier["output"]))
         with local_copy(self.output.location(name)) as result:
             with watch("read"):
@@ -415,18 +424,48 @@ class Worker:
                 layers = images.read_layers(file, photo.size)
         return images.layers_of(mask, layers)
 
-    def _own_mask(self, task: Task, photo: Photo) -> images.OwnMask | None:
+    def _clean_by_series(self, current: _InProgress, photo: Photo, removal: Removal) -> Outcome:
+        """Return the outcome of a photo of a series; its row says what it was filled from."""
+        others = NeighbourPhotos(
+            current.task.neighbours,
+            self._read,
+            self._covered,
+            self._memory,
+            fixed=self.batch.series == "fixed",
+        )
+        outcome = self.remover.clean(photo, removal, series=others)
+        current.row.update(others.row(outcome))
+        return replace(outcome, warnings=(*outcome.warnings, *others.warnings))
+
+    def _covered(self, photo: Photo, mask: Location | None) -> Mask:
+        """Return where a photo of a series does not show the place, HW bool.
+
+        Args:
+            photo: the photo.
+            mask: the user's own mask of it, if any.
+
+        Raises:
+            UnreadableError: the mask does not say where that is.
+        """
+        own = self._own_mask(mask, photo)
+        if own is not None and own.why_none:
+            raise UnreadableError(own.why_none)
+        given = None if own is None else own.mask
+        removal = Removal.from_settings(self.remover.settings, self.classes, given)
+        return self.remover.covered(photo, removal)
+
+    def _own_mask(self, given: Location | None, photo: Photo) -> images.OwnMask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""
         if self.batch.masks is None:
             return None
         nothing = np.zeros(photo.size, bool)
-        if task.mask is None:
+        if given is None:
             return images.OwnMask(nothing, why_none=f"no mask for it in {self.batch.masks}")
         try:
-            with local_copy(task.mask) as file:
+            with local_copy(given) as file:
                 return images.read_own_mask(file, photo, max_pixels=self.batch.max_pixels)
         except images.MaskShapeError as error:
-            if task.mask != self.batch.masks:
+            if given != self.batch.masks:
                 raise
             return images.OwnMask(nothing, why_none=f"{OTHER_SHAPE}{error}")
 

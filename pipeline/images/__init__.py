@@ -1,6 +1,7 @@
 """Photos and masks in and out of files: the names that the rest of the program uses."""
 
 from .carried import DROPPED
+from .glance import Glance
 from .layers import layers_of, read_kept, read_layers, write_layers
 from .masks import (
     EITHER_WAY,
@@ -15,7 +16,7 @@ from .masks import (
     write_mask,
 )
 from .read import MAX_PIXELS
-from .sandbox import read_photo
+from .sandbox import read_glance, read_photo
 from .save import Saved, SaveOptions, save_outcome
 from .strip import strip_photo
 from .write import WriteResult, write_photo
@@ -24,6 +25,7 @@ __all__ = [
     "DROPPED",
     "EITHER_WAY",
     "EMPTY",
+    "Glance",
     "MAX_PIXELS",
     "MOSTLY_WHITE",
     "MaskShapeError",
@@ -33,6 +35,7 @@ __all__ = [
     "Saved",
     "WriteResult",
     "layers_of",
+    "read_glance",
     "read_kept",
     "read_layers",
     "read_mask",

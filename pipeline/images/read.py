@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -17,12 +18,12 @@ from .modes import decode, decode_deep, upright
 from .open import BAD_CONTENT, mended, open_picture, quiet
 
 
-def _ignore(pixels: int) -> None:
+def ignore(pixels: int) -> None:
     """Default callback: does nothing."""
 
 
 def read_photo(
-    path: Path, *, max_pixels: int = MAX_PIXELS, opened: Callable[[int], None] = _ignore
+    path: Path, *, max_pixels: int = MAX_PIXELS, opened: Callable[[int], None] = ignore
 ) -> Photo:
     """Decode one picture in this process.
 
@@ -41,14 +42,30 @@ def read_photo(
         UnreadableError: if the file is not a picture, damaged, too large, animated, of several
             pages, or of samples that could not be written back. The message names file and remedy.
     """
+    messages: list[str] = []
+    with reading(path, messages) as handle:
+        photo = _read(path, handle, max_pixels, opened)
+    return replace(photo, warnings=(*photo.warnings, *messages))
+
+
+@contextmanager
+def reading(path: Path, messages: list[str] | None = None) -> Iterator[BinaryIO]:
+    """Yield a picture's file, and let what its decoder raises in the block name file and remedy.
+
+    Args:
+        path: the file.
+        messages: gets what Pillow warns of.
+
+    Raises:
+        UnreadableError: it is no file, or the block raised any of ``BAD_CONTENT``.
+    """
     if not path.is_file():
         raise UnreadableError(
             f"{path}: {'not a regular file' if path.exists() else 'no such file'}"
         )
-    messages: list[str] = []
     try:
         with quiet(messages), open(path, "rb") as handle:
-            photo = _read(path, handle, max_pixels, opened)
+            yield handle
     except UnreadableError as error:
         raise UnreadableError(f"{path}: {error}") from error
     except MemoryError as error:
@@ -65,7 +82,6 @@ def read_photo(
             f"{path}: cannot be decoded, it is damaged or incomplete ({reason}); "
             "copy or export it again"
         ) from error
-    return replace(photo, warnings=(*photo.warnings, *messages))
 
 
 def _read(path: Path, handle: BinaryIO, max_pixels: int, opened: Callable[[int], None]) -> Photo:

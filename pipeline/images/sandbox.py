@@ -14,12 +14,13 @@ import pickle
 import signal
 import threading
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ..errors import UnreadableError
 from ..system.subprocess_pool import NoWorkerError, SubprocessPool, Worker, end
 from ..types import Photo
 from . import read, sandbox_worker
+from .glance import Glance, glance_at
 from .read import MAX_PIXELS
 from .wire import Answer, Request, receive, send_request
 
@@ -40,11 +41,28 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     Raises:
         UnreadableError: for the same reasons, and if the decoder crashes or exceeds its limits.
     """
+    value = _decoded(path, max_pixels, glance=False)
+    return read.read_photo(path, max_pixels=max_pixels) if value is None else cast(Photo, value)
+
+
+def read_glance(path: Path, *, max_pixels: int = MAX_PIXELS) -> Glance:
+    """Glance at a photo like ``glance.glance_at``, in a child process as ``read_photo``.
+
+    Raises:
+        UnreadableError: for the same reasons.
+    """
+    value = _decoded(path, max_pixels, glance=True)
+    return glance_at(path, max_pixels=max_pixels) if value is None else cast(Glance, value)
+
+
+def _decoded(path: Path, max_pixels: int, *, glance: bool) -> Any:
+    """What a child process decodes; None if there is none, and this process has to."""
     late = threading.Event()
     try:
         with _decoders.borrow() as decoder:
+            request = Request(str(path), _current_folder(), max_pixels, glance)
             try:
-                answer = _ask(decoder, Request(str(path), _current_folder(), max_pixels), late)
+                answer = _ask(decoder, request, late)
             except (EOFError, OSError, pickle.UnpicklingError) as error:
                 end(decoder)
                 reason = _cause_of_death(decoder.returncode, late=late.is_set())
@@ -55,7 +73,7 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
                 "photos are decoded in this process, because no child process can be started (%s)",
                 error,
             )
-        return read.read_photo(path, max_pixels=max_pixels)
+        return None
     if answer.kind == "refused":
         raise UnreadableError(answer.value)
     if answer.kind == "unforeseen":
@@ -63,7 +81,7 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
             f"{path}: cannot be decoded, because of an unexpected error ({answer.value}); "
             "export it again, and report this"
         )
-    return cast(Photo, answer.value)
+    return answer.value
 
 
 def _ask(decoder: Worker, request: Request, late: threading.Event) -> Answer:

@@ -13,8 +13,9 @@ import traceback
 from pathlib import Path
 
 from ..errors import UnreadableError
+from .glance import glance_at
 from .read import read_photo
-from .wire import Answer, receive_request, send
+from .wire import Answer, Request, receive_request, send
 
 #: Seconds of processor time: for the header (read before a size is known), for the pixels at least,
 #: and for each megapixel. A photo straight from a camera takes a hundredth of that.
@@ -66,11 +67,14 @@ def _used_bytes() -> int:
         return 1 << 30
 
 
-def answer(path: Path, max_pixels: int) -> Answer:
+def answer(request: Request) -> Answer:
     """Decode one photo within a ``Budget``; every exception becomes the answer."""
+    path, limit = Path(request.path), request.max_pixels
     try:
         budget = Budget(path.stat().st_size if path.is_file() else 0)
-        return Answer("photo", read_photo(path, max_pixels=max_pixels, opened=budget.opened))
+        if request.glance:
+            return Answer("glance", glance_at(path, max_pixels=limit, opened=budget.opened))
+        return Answer("photo", read_photo(path, max_pixels=limit, opened=budget.opened))
     except UnreadableError as error:
         return Answer("refused", str(error))
     except Exception as error:  # a bug of this program, but it still concerns this photo only
@@ -100,7 +104,7 @@ def main() -> None:
             return
         with contextlib.suppress(OSError):
             os.chdir(request.folder)  # the parent may have changed its folder since
-        result = answer(Path(request.path), request.max_pixels)
+        result = answer(request)
         _limit_bytes(_unlimited())
         try:
             send(result, answers)

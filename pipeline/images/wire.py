@@ -21,22 +21,26 @@ class Request(NamedTuple):
         path: the file, absolute or relative to ``folder``.
         folder: the parent's current folder; empty if it no longer exists.
         max_pixels: the limit above which the file is refused.
+        glance: whether a small grey picture of it suffices.
     """
 
     path: str
     folder: str
     max_pixels: int
+    glance: bool = False
 
 
 class Answer(NamedTuple):
     """The answer to a request.
 
     Attributes:
-        kind: "photo", "refused" (an ``UnreadableError``) or "unforeseen" (any other exception).
-        value: a ``Photo``; the error's message; the exception's last traceback line.
+        kind: "photo", "glance", "refused" (an ``UnreadableError``) or "unforeseen" (any other
+            exception).
+        value: a ``Photo`` or a ``Glance``; the error's message; the exception's last traceback
+            line.
     """
 
-    kind: Literal["photo", "refused", "unforeseen"]
+    kind: Literal["photo", "glance", "refused", "unforeseen"]
     value: Any
 
 

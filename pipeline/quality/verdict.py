@@ -7,7 +7,7 @@ truth is known, and measures how well they rank others; docs/quality-report.md h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 
@@ -45,6 +45,8 @@ NAMED = 2
 
 #: Logarithm of the expected error if every feature has its usual value.
 USUAL_ERROR = -1.481
+#: Expected error of what another photo of the place shows, and what its misfit adds.
+BORROWED_ERROR, OF_MISFIT = 0.03, 2.0
 #: By field of ``QualityFeatures``. The others add nothing to these (cross-validated).
 WEIGHTS = {
     "depth": Weight(-2.350, 0.486, "nothing known is near its middle", 1e-3),
@@ -54,15 +56,24 @@ WEIGHTS = {
 }
 
 
-def expected_error(features: QualityFeatures) -> float:
+def expected_error(
+    features: QualityFeatures, borrowed: Mapping[str, float] | None = None, misfit: float = 0.0
+) -> float:
     """Predict the error of a filled hole against the true background.
+
+    Args:
+        features: of the hole.
+        borrowed: by name of another photo of the place, the share of the hole that it shows.
+        misfit: how badly those photos fit beside the hole, in [0, 1].
 
     Returns:
         LPIPS (SqueezeNet's map, mean over the hole), at least 0.
     """
-    return exp(
+    filled = exp(
         USUAL_ERROR + sum(weight.term(getattr(features, name)) for name, weight in WEIGHTS.items())
     )
+    known = min(1.0, sum((borrowed or {}).values()))
+    return (1 - known) * filled + known * min(filled, BORROWED_ERROR + OF_MISFIT * misfit)
 
 
 def judge(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..detect.mask import find_holes
 from ..inpaint.classical import fill_classically
 from ..inpaint.composite import blend_into
 from ..inpaint.route import choose_route
+from ..inpaint.series.choice import Borrowed
 from ..pixels import as_float
 from ..quality import features, metrics, verdict
 from ..quality.probe import probe_hole
@@ -28,9 +30,10 @@ from ..types import (
     Route,
     Routing,
 )
-from .progress import COMPARE, INPAINT, PROBE, Stages
+from .progress import COMPARE, INPAINT, PROBE, SERIES, Stages
 from .request import Removal
 from .selection import Selection
+from .series import SeriesPhotos, borrowed
 
 if TYPE_CHECKING:
     from ..networks import Networks
@@ -45,12 +48,16 @@ class FilledHole:
         routing: the inpainter that filled it, and why.
         probe: the inpainter's error on the moved hole; ``None`` without a probe.
         compared: the same hole filled by classical methods.
+        borrowed: by name of another photo of the place, its share of the hole.
+        misfit: how badly those photos fit beside the hole, in [0, 1]; 0 without any.
     """
 
     hole: Hole
     routing: Routing
     probe: Probe | None
     compared: dict[str, Compared]
+    borrowed: dict[str, float] = field(default_factory=dict)
+    misfit: float = 0.0
 
 
 class Filled(NamedTuple):
@@ -74,6 +81,8 @@ class PhotoFiller:
         networks: the inpainters.
         faces: of the photo.
         unread: HW bool, pixels that must not be read; ``None`` if there are none.
+        series: other photos of the place; ``None`` if there are none.
+        place: of ``rgb`` in the photo that those are like; ``None`` if it is all of it.
     """
 
     def __init__(
@@ -83,9 +92,12 @@ class PhotoFiller:
         networks: Networks,
         faces: Sequence[Face],
         unread: Mask | None,
+        series: SeriesPhotos | None = None,
+        place: Box | None = None,
     ) -> None:
         self._rgb, self._removal, self._networks = rgb, removal, networks
         self._faces, self._unread = faces, unread
+        self._series, self._place = series, place
 
     def routed(self, selection: Selection) -> list[Routing]:
         """The inpainter of each hole."""
@@ -101,10 +113,11 @@ class PhotoFiller:
     def fill(self, selection: Selection, stages: Stages) -> Filled:
         """Fill every hole."""
         filler, count = self._filler(selection), len(selection.holes)
+        lent = self._borrowed(selection, selection.holes, stages, SERIES)
         filled = [
-            filler.fill(hole, routing, stages.of_hole(i, count))
-            for i, (hole, routing) in enumerate(
-                zip(selection.holes, self.routed(selection), strict=True)
+            filler.fill(hole, routing, stages.of_hole(i, count), of_others)
+            for i, (hole, routing, of_others) in enumerate(
+                zip(selection.holes, self.routed(selection), lent, strict=True)
             )
         ]
         return Filled(filler, filled)
@@ -112,16 +125,33 @@ class PhotoFiller:
     def fill_again(self, earlier: Filled, selection: Selection, stages: Stages) -> Filled:
         """Fill the holes that are not among the earlier ones; the others keep their fill."""
         filler, count, filled = self._filler(selection), len(selection.holes), []
-        for i, (hole, routing) in enumerate(
-            zip(selection.holes, self.routed(selection), strict=True)
+        known = [_same(earlier, hole) for hole in selection.holes]
+        new = [hole for hole, same in zip(selection.holes, known, strict=True) if same is None]
+        lent = iter(self._borrowed(selection, new, stages))
+        for i, (hole, routing, same) in enumerate(
+            zip(selection.holes, self.routed(selection), known, strict=True)
         ):
-            same = next((e for e in earlier.holes if _is_same(e.hole, hole)), None)
             if same is None:
-                filled.append(filler.fill(hole, routing, stages.of_second_fill(i, count)))
+                second = stages.of_second_fill(i, count)
+                filled.append(filler.fill(hole, routing, second, next(lent)))
             else:
                 filler.keep(same, earlier.filler)
                 filled.append(same)
         return Filled(filler, filled)
+
+    def _borrowed(
+        self,
+        selection: Selection,
+        holes: Sequence[Hole],
+        stages: Stages,
+        share: float | None = None,
+    ) -> list[Borrowed | None]:
+        """What the other photos of the series show of holes; a photo without any has no stage."""
+        if self._series is None or not holes:
+            return [None] * len(holes)
+        unread = selection.hole_mask if self._unread is None else selection.hole_mask | self._unread
+        with stages("series", share):
+            return borrowed(self._rgb, unread, holes, self._series, self._place)
 
     def _filler(self, selection: Selection) -> HoleFiller:
         return HoleFiller(
@@ -158,24 +188,71 @@ class HoleFiller:
         self.result = rgb.copy()
         self.compared = {method: rgb.copy() for method in removal.compare}
 
-    def fill(self, hole: Hole, routing: Routing, stages: Stages) -> FilledHole:
-        """Fill one hole of ``result``, and of every picture of ``compared``."""
-        rgb, hole_mask = self._rgb, self._hole_mask
+    def fill(
+        self, hole: Hole, routing: Routing, stages: Stages, lent: Borrowed | None = None
+    ) -> FilledHole:
+        """Fill one hole of ``result``, and of every picture of ``compared``.
+
+        Args:
+            hole: the hole.
+            routing: which inpainter fills what no other photo shows.
+            stages: of this hole.
+            lent: what other photos of the place show of it.
+        """
+        hole_mask, rests = self._hole_mask, [hole]
+        if lent is not None:
+            with stages("series"):
+                rests = self._take(hole, lent)
         with stages("inpaint", INPAINT):
-            fill = self._networks.inpainters.fill(rgb, hole_mask, hole, routing.route, self._faces)
+            unread = self._unread_for(hole, rests)
+            fills = [
+                self._networks.inpainters.fill(
+                    self.result, unread, rest, routing.route, self._faces
+                )
+                for rest in rests
+            ]
         with stages("probe", PROBE):
-            place = probe_hole(hole, hole_mask, routing.route) if self._removal.probe else None
+            # What other photos show needs no inpainter whose error would have to be known.
+            probes = self._removal.probe and bool(rests)
+            place = probe_hole(hole, hole_mask, routing.route) if probes else None
             probe, plain_probe = (None, None) if place is None else self.probe(place, routing.route)
         with stages("inpaint"):
-            content = fill.rgb
-            if fill.textured is not None and _is_worse(probe, plain_probe):
-                content, probe = fill.upsampled, plain_probe
+            is_textured = any(fill.textured is not None for fill in fills)
+            is_plain = is_textured and _is_worse(probe, plain_probe)
+            if is_plain:
+                probe = plain_probe
                 why = f"{routing.why}; plain, because texture made the probe worse"
                 routing = replace(routing, why=why)
-            blend_into(self.result, content, fill.window, hole, hole_mask)
+            for rest, fill in zip(rests, fills, strict=True):
+                content = fill.upsampled if is_plain else fill.rgb
+                blend_into(self.result, content, fill.window, rest, unread)
         with stages("compare", COMPARE if self.compared else None):
             compared = {method: self._compare(hole, place, method) for method in self.compared}
-        return FilledHole(hole, routing, probe, compared)
+        if lent is None:
+            return FilledHole(hole, routing, probe, compared)
+        return FilledHole(hole, routing, probe, compared, lent.shares, lent.misfit)
+
+    def _take(self, hole: Hole, lent: Borrowed) -> list[Hole]:
+        """Take what other photos show of a hole into the result; returns what is left of it."""
+        inner = hole.box.relative_to(lent.box).slices
+        taken = lent.taken[inner] & hole.mask
+        share = float(taken.sum()) / self._hole_mask.size
+        blend_into(
+            self.result, lent.content, lent.box, Hole(hole.box, taken, share), self._hole_mask
+        )
+        left = np.zeros_like(self._hole_mask)
+        left[hole.box.slices] = hole.mask & ~taken
+        return find_holes(left) if left.any() else []
+
+    def _unread_for(self, hole: Hole, rests: Sequence[Hole]) -> Mask:
+        """HW bool: what must not be read while the rests of a hole are filled."""
+        if rests == [hole]:
+            return self._hole_mask
+        unread = self._hole_mask.copy()
+        unread[hole.box.slices][hole.mask] = False
+        for rest in rests:
+            unread[rest.box.slices][rest.mask] = True
+        return unread
 
     def probe(self, moved: Hole, route: Route) -> tuple[Probe, Probe | None]:
         """Fill a hole at a known place as the real hole is filled, and compare with the photo.
@@ -223,8 +300,9 @@ class HoleFiller:
             measured.seam,
             filled.probe,
             measured,
-            verdict.expected_error(measured),
+            verdict.expected_error(measured, filled.borrowed, filled.misfit),
             filled.compared,
+            filled.borrowed,
         )
 
     def foresee(
@@ -305,8 +383,12 @@ def error_inside(result: Pixels, truth: Pixels, inside: Mask, networks: Networks
     return Probe(l1, psnr, ssim, networks.perceptual.distance(filled, expected))
 
 
-def _is_same(one: Hole, other: Hole) -> bool:
-    return one.box == other.box and np.array_equal(one.mask, other.mask)
+def _same(earlier: Filled, hole: Hole) -> FilledHole | None:
+    """The earlier fill of a hole; None if the hole is new."""
+    for each in earlier.holes:
+        if each.hole.box == hole.box and np.array_equal(each.hole.mask, hole.mask):
+            return each
+    return None
 
 
 def _is_worse(probe: Probe | None, other: Probe | None) -> bool:

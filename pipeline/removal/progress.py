@@ -12,7 +12,7 @@ Progress = Callable[[float, str], None]
 
 #: Share of a photo's work that is done when a stage starts. The holes divide what lies between
 #: ``HOLES_START`` and ``HOLES_END`` equally.
-SEGMENT, FACES, HOLES_START, HOLES_END, MEASURE = 0.0, 0.05, 0.1, 0.9, 0.95
+SEGMENT, FACES, SERIES, HOLES_START, HOLES_END, MEASURE = 0.0, 0.05, 0.07, 0.1, 0.9, 0.95
 #: Holes that are filled a second time divide what follows ``MEASURE`` equally, up to this share.
 AGAIN_END = 0.99
 #: The same for the stages of one hole.

@@ -182,6 +182,9 @@ def _hole(hole: HoleOutcome) -> HoleEntry:
         "signs": _features(hole.features),
         "probe": _probe(hole.probe),
     }
+    if hole.borrowed:
+        shares = sorted(hole.borrowed.items(), key=lambda one: (-one[1], one[0]))
+        row["borrowed"] = {name: _round(share) for name, share in shares}
     if hole.compare:
         row["compare"] = {
             method: {"seam": _round_known(c.seam), "probe": _probe(c.probe)}

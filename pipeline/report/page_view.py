@@ -53,7 +53,10 @@ def photo_view(
         "leftovers": photo.get("leftovers", []),
         "layers": _layers(photo),
         "reviewed": bool(photo.get("reviewed")),
-        "holes": [{"score": None, "compare": {}, **h} for h in photo["holes"]],
+        "holes": [
+            {"score": None, "compare": {}, **h, "borrowed": _most_first(h.get("borrowed", {}))}
+            for h in photo["holes"]
+        ],
         "seam": highest_seam(photo["holes"]),
         "lpips": highest_lpips(photo["holes"]),
         "past": {
@@ -86,6 +89,11 @@ def _layers(photo: Entry) -> list[tuple[str, float, str]]:
         return []
     colours = {layer.label: "#" + bytes(LAYER_COLOURS[layer]).hex() for layer in Layer}
     return [(name, layers[name], colour) for name, colour in colours.items() if name in layers]
+
+
+def _most_first(borrowed: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Names of other photos and their shares of a hole, the largest first."""
+    return sorted(borrowed.items(), key=lambda one: (-one[1], one[0]))
 
 
 def highest_seam(holes: Iterable[HoleEntry | ComparedEntry]) -> float | None:

@@ -78,7 +78,8 @@ class HoleEntry(TypedDict):
     """One row of a photo's ``holes``.
 
     ``signs`` are the quality features, by the report's own names (``entry.FEATURE_KEYS``). Reports
-    of other versions may have fewer or others.
+    of other versions may have fewer or others. ``borrowed`` is there if other photos of the place
+    show some of the hole: the share that comes from each, by its name.
     """
 
     box: Annotated[list[Pixels], Meta(min_length=4, max_length=4)]
@@ -89,6 +90,7 @@ class HoleEntry(TypedDict):
     score: Number | None
     signs: dict[str, Number | None] | None
     probe: ProbeEntry | None
+    borrowed: NotRequired[dict[str, Number]]
     compare: NotRequired[dict[str, ComparedEntry]]
 
 

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 #: Stages in the order of the pipeline, as the report names them.
-STAGES = ("read", "segment", "faces", "inpaint", "probe", "compare", "measure", "preview", "write")
+STAGES = (
+    "read",
+    "segment",
+    "faces",
+    "series",
+    "inpaint",
+    "probe",
+    "compare",
+    "measure",
+    "preview",
+    "write",
+)
 
 
 def sum_stages(stages: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any, BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ...errors import UnreadableError, UnwritableError
@@ -53,36 +54,47 @@ class Undeveloped(Image.Image):
 
     def __init__(self, raw: Any) -> None:
         super().__init__()
-        self.raw = raw
+        self.raw, self._lens = raw, ""
         self._mode = "RGB"
         size = raw.sizes.iwidth, raw.sizes.iheight
         self._size = size[::-1] if raw.sizes.flip in _QUARTER_TURNS else size
 
     def develop(self, handle: BinaryIO) -> Pixels:
         """Return the photo, HWC uint16, RGB, upright, and collect its metadata in ``info``."""
-        rawpy = _library()
-        try:
-            with _silent():
-                samples = self.raw.postprocess(
-                    use_camera_wb=True,
-                    output_bps=16,
-                    output_color=rawpy.ColorSpace.sRGB,
-                    gamma=_SRGB_GAMMA,
-                )
-            lens = str(getattr(getattr(self.raw, "lens", None), "model", "") or "")
-        except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
-            raise UnreadableError(_refusal(error)) from error
-        finally:
-            self.raw.close()
+        samples = self._samples(output_bps=16)
         self._size = samples.shape[1], samples.shape[0]
         self.info = {
-            "exif": camera_exif(handle, samples.shape[:2], lens),
+            "exif": camera_exif(handle, samples.shape[:2], self._lens),
             "xmp": camera_xmp(handle),
             "icc_profile": srgb_profile(),
         }
         if samples.ndim == 2 or samples.shape[2] == 1:
             samples = np.repeat(samples.reshape(*samples.shape[:2], 1), 3, axis=2)
         return cast(Pixels, np.ascontiguousarray(samples[..., :3]))
+
+    def sketch(self) -> NDArray[np.uint8]:
+        """Return the photo's green, HW uint8, upright, at half its size: that takes less time."""
+        samples = self._samples(output_bps=8, half_size=True)
+        samples = samples.reshape(*samples.shape[:2], -1)
+        return np.ascontiguousarray(samples[..., min(1, samples.shape[2] - 1)])
+
+    def _samples(self, **options: Any) -> Any:
+        """Let LibRaw develop the photo, which it does once; notes the lens."""
+        rawpy = _library()
+        try:
+            with _silent():
+                samples = self.raw.postprocess(
+                    use_camera_wb=True,
+                    output_color=rawpy.ColorSpace.sRGB,
+                    gamma=_SRGB_GAMMA,
+                    **options,
+                )
+            self._lens = str(getattr(getattr(self.raw, "lens", None), "model", "") or "")
+        except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+            raise UnreadableError(_refusal(error)) from error
+        finally:
+            self.raw.close()
+        return samples
 
 
 def _library() -> Any:

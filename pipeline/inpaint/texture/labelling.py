@@ -263,8 +263,8 @@ def _unary(
     planes = np.ascontiguousarray(canvas.colours.transpose(2, 0, 1))
     here, here_known = canvas.moved(planes, 0, 0), canvas.moved(canvas.known_mask, 0, 0)
     reach = RIM_REACH / 2
-    all_known = blur(_halved(here_known), reach)
-    at_rim = _halved(RIM * np.exp(-canvas.depth / RIM_REACH)) / np.maximum(all_known, 1e-3)
+    all_known = blur(halved(here_known), reach)
+    at_rim = halved(RIM * np.exp(-canvas.depth / RIM_REACH)) / np.maximum(all_known, 1e-3)
     unary = np.empty((len(offsets), canvas.frame.h // 2, canvas.frame.w // 2), np.float32)
     for k, (dy, dx) in enumerate(offsets.tolist()):
         legal = canvas.moved(canvas.known_mask, dy, dx)
@@ -273,18 +273,18 @@ def _unary(
         misfit = np.minimum(difference, 3 * TRUNCATED) * both
         # What cannot be compared costs half of the worst: otherwise offsets that compare least
         # would win.
-        missed = all_known - blur(_halved(both), reach)
-        misfit = blur(_halved(misfit), reach) / 3 + TRUNCATED / 2 * missed
+        missed = all_known - blur(halved(both), reach)
+        misfit = blur(halved(misfit), reach) / 3 + TRUNCATED / 2 * missed
         unary[k] = at_rim * misfit + UPRIGHT * abs(dy) / longer_side
         for weight, wanted, smooth in guide_terms:
             colour = np.abs(wanted - canvas.moved(smooth, dy, dx)[:, ::2, ::2]).sum(0)
             unary[k] += weight * np.minimum(colour / 3, TRUNCATED)
-        unary[k] += IMPOSSIBLE * _halved(~legal)
-    unary[:, _halved(canvas.hole) == 0] = 0
+        unary[k] += IMPOSSIBLE * halved(~legal)
+    unary[:, halved(canvas.hole) == 0] = 0
     return unary
 
 
-def _halved(plane: NDArray[Any]) -> FloatArray:
+def halved(plane: NDArray[Any]) -> FloatArray:
     """The mean of every 2 x 2 pixels: hw -> (h/2)(w/2) float32."""
     return resize(plane.astype(np.float32), (plane.shape[0] // 2, plane.shape[1] // 2))
 
@@ -297,7 +297,7 @@ def label_blocks(costs: Costs) -> Labels:
     """
     count = len(costs.unary)
     gh, gw = costs.hole_mask.shape[0] // BLOCK, costs.hole_mask.shape[1] // BLOCK
-    halved_hole = _halved(costs.hole_mask)
+    halved_hole = halved(costs.hole_mask)
     hole_share = halved_hole.reshape(gh, BLOCK // 2, gw, BLOCK // 2).sum((1, 3))
     node = hole_share > 0
     index = np.full((gh, gw), -1)

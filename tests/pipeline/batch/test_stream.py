@@ -175,6 +175,7 @@ def test_a_failure_writes_nothing(content: bytes, temporary: Path, pipe: Pipe) -
         (["--save-masks"], "--save-masks"),
         (["--dry-run"], "--dry-run"),
         (["--exclude", "x"], "--exclude"),
+        (["--series", "fixed"], "--series"),
         (["--engine", "ray"], "--engine ray"),
         (["--class", "unicorn"], "unicorn"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.images.taken import time_taken
+from remove_objects.pipeline.images.taken import Taken, taken_of, time_taken
 
 
 def exif(original: str, fraction: str | None = None) -> Image.Exif:
@@ -63,3 +63,21 @@ def test_what_looks_like_a_header_is_passed_over_a_few_times(
     content = b"II*\0\0\0\0\0" * before + exif("2024:05:01 10:00:00").tobytes()[6:]
     (tmp_path / "a.heic").write_bytes(content)
     assert (time_taken(tmp_path / "a.heic") is not None) is is_found
+
+
+def test_the_time_in_seconds_has_its_fraction() -> None:
+    seconds = [
+        Taken(text, "").seconds for text in ("2024:02:29 23:59:59.5", "2024:03:01 00:00:00.25")
+    ]
+    assert seconds[1] - seconds[0] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("text", ["2024-02-29 23:59:59", "2023:02:29 10:00:00", "yesterday"])
+def test_a_text_that_is_no_time_has_no_seconds(text: str) -> None:
+    assert Taken(text, "").seconds is None
+
+
+def test_exif_names_the_camera() -> None:
+    made = exif("2024:05:01 10:00:00")
+    made[0x0110] = "Model 5"
+    assert taken_of(made.tobytes()[6:]) == Taken("2024:05:01 10:00:00", "Maker Model 5")

@@ -6,7 +6,14 @@ from math import exp
 import pytest
 
 from remove_objects.pipeline import config
-from remove_objects.pipeline.quality.verdict import USUAL_ERROR, WEIGHTS, expected_error, judge
+from remove_objects.pipeline.quality.verdict import (
+    BORROWED_ERROR,
+    OF_MISFIT,
+    USUAL_ERROR,
+    WEIGHTS,
+    expected_error,
+    judge,
+)
 from remove_objects.pipeline.types import Box, HoleOutcome, QualityFeatures, Route, Routing, Status
 
 USUAL = QualityFeatures(
@@ -52,6 +59,29 @@ def test_a_feature_of_zero_has_a_logarithm(name: str) -> None:
 @pytest.mark.parametrize("name", [f.name for f in fields(QualityFeatures) if f.name not in WEIGHTS])
 def test_a_feature_that_is_only_reported_leaves_the_score_alone(name: str) -> None:
     assert expected_error(replace(USUAL, **{name: 0.9})) == expected_error(USUAL)
+
+
+def test_what_other_photos_show_has_an_error_of_its_own() -> None:
+    """The rest of the hole counts as a fill, by its share."""
+    filled = exp(USUAL_ERROR)
+    shown = BORROWED_ERROR + 0.02 * OF_MISFIT
+    assert shown < filled
+    assert expected_error(USUAL, {}, 0.02) == pytest.approx(filled)
+    assert expected_error(USUAL, {"b": 0.5, "c": 0.5}, 0.02) == pytest.approx(shown)
+    assert expected_error(USUAL, {"b": 0.6, "c": 0.2}, 0.02) == pytest.approx(
+        0.2 * filled + 0.8 * shown
+    )
+    # Shares whose sum is rounded up are not more than all of the hole.
+    assert expected_error(USUAL, {"b": 0.7, "c": 0.4}, 0.02) == pytest.approx(shown)
+
+
+def test_a_borrowed_hole_is_never_worse_than_a_filled_one() -> None:
+    """A hole that is filled without a doubt stays so, and a misfit has a limit."""
+    assert expected_error(USUAL, {"b": 1.0}, 1.0) == pytest.approx(expected_error(USUAL))
+    easy = replace(USUAL, depth=1e-3, seam=1e-2)
+    assert expected_error(easy) < BORROWED_ERROR
+    assert expected_error(easy, {"b": 1.0}, 0.0) == pytest.approx(expected_error(easy))
+    assert expected_error(USUAL, {"b": 1.0}, 0.03) > expected_error(USUAL, {"b": 1.0}, 0.01)
 
 
 def test_the_worst_hole_decides() -> None:

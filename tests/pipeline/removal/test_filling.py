@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect.mask import find_holes
+from remove_objects.pipeline.inpaint.inpainters import Fill
+from remove_objects.pipeline.inpaint.series.choice import Borrowed
 from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.removal.filling import HoleFiller, error_inside
 from remove_objects.pipeline.removal.progress import Stages
 from remove_objects.pipeline.removal.request import Removal
-from remove_objects.pipeline.types import Route, Routing
+from remove_objects.pipeline.types import Hole, Route, Routing
 from tests.support.scenes import scene, two_people
 
 ROUTING = Routing(Route.FREE_FORM, "why")
@@ -87,3 +91,103 @@ def test_an_error_counts_pixels_inside_alone(networks: Networks) -> None:
     result[inside] = 255 - truth[inside]
     expected = np.abs(255 - 2 * truth[inside].astype(float)).mean() / 255
     assert error_inside(result, truth, inside, networks).l1 == pytest.approx(expected, rel=1e-5)
+
+
+def lent(rgb: np.ndarray, hole: Hole, taken: np.ndarray) -> Borrowed:
+    """Grey for some pixels of a hole, from two other photos.
+
+    Args:
+        rgb: the photo.
+        hole: of it.
+        taken: bool of the hole's box.
+    """
+    box = hole.box.grown(8, rgb.shape)
+    whole = np.zeros((box.h, box.w), bool)
+    whole[hole.box.relative_to(box).slices] = taken & hole.mask
+    content = np.where(whole[..., None], np.full((box.h, box.w, 3), 0.4, np.float32), 0)
+    share = float(whole.sum() / hole.mask.sum())
+    return Borrowed(box, content.astype(np.float32), whole, {"b": share / 2, "c": share / 2}, 0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_lent_is_context_of_the_rest(
+    networks: Networks, monkeypatch: pytest.MonkeyPatch, dtype: type
+) -> None:
+    """The inpainter sees what was borrowed, and fills what is left alone."""
+    rgb = two_people().astype(dtype) * (1 if dtype is np.uint8 else 257)
+    mask = red(two_people())
+    white = np.iinfo(dtype).max
+    filler = HoleFiller(
+        rgb, mask, Removal.from_settings(Settings(probe=False), mask=mask), networks
+    )
+    hole, other = find_holes(mask)
+    taken = np.zeros_like(hole.mask)
+    taken[:, :12] = True
+    asked: list[tuple[np.ndarray, np.ndarray, Hole]] = []
+    fill = networks.inpainters.fill
+
+    def spy(seen: np.ndarray, unread: np.ndarray, rest: Hole, *rest_of: Any) -> Fill:
+        asked.append((seen.copy(), unread.copy(), rest))
+        return fill(seen, unread, rest, *rest_of)
+
+    monkeypatch.setattr(networks.inpainters, "fill", spy)
+    outcome = filler.fill(hole, ROUTING, Stages(), lent(rgb, hole, taken))
+    ((seen, unread, rest),) = asked
+    whole, left = np.zeros_like(mask), np.zeros_like(mask)
+    whole[hole.box.slices] = taken & hole.mask
+    left[hole.box.slices] = hole.mask & ~taken
+    inside = np.zeros_like(mask)
+    inside[rest.box.slices] = rest.mask
+    assert np.array_equal(inside, left)
+    assert not unread[whole].any()
+    assert unread[left].all()
+    assert unread[other.box.slices][other.mask].all()
+    # In the middle of what was taken the seam's correction has faded.
+    middle = seen[hole.box.slices][10:-10, 6:9].astype(float) / white
+    assert np.abs(middle - 0.4).max() < 0.06
+    # What was borrowed stays as it was while the rest is filled.
+    assert np.array_equal(filler.result[whole], seen[whole])
+    assert not (filler.result[left] == rgb[left]).all(1).any()
+    assert np.array_equal(filler.result[~(whole | left)], rgb[~(whole | left)])
+    assert outcome.borrowed == {"b": pytest.approx(0.15), "c": pytest.approx(0.15)}
+    assert outcome.misfit == 0.01
+    measured = filler.measure(outcome, None, None)
+    assert measured.borrowed == outcome.borrowed
+    plain = filler.measure(filler.fill(hole, ROUTING, Stages()), None, None)
+    assert plain.borrowed == {}
+
+
+def test_a_hole_that_others_show_needs_no_inpainter_and_no_probe(
+    networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = scene()
+    mask = red(rgb)
+    (hole,) = find_holes(mask)
+
+    def refuse(*_: Any) -> Fill:
+        raise AssertionError("nothing is left to fill")
+
+    monkeypatch.setattr(networks.inpainters, "fill", refuse)
+    removal = Removal.from_settings(Settings(compare=("telea",)), mask=mask)
+    filler = HoleFiller(rgb, mask, removal, networks)
+    outcome = filler.fill(hole, ROUTING, Stages(), lent(rgb, hole, np.ones_like(hole.mask)))
+    assert outcome.probe is None
+    assert outcome.compared["telea"].probe is None
+    assert not red(filler.result).any()
+    assert np.array_equal(filler.result[~mask], rgb[~mask])
+    assert sum(outcome.borrowed.values()) == pytest.approx(1)
+    with pytest.raises(AssertionError, match="nothing is left"):
+        filler.fill(hole, ROUTING, Stages())
+
+
+def test_specks_that_nobody_shows_are_filled(networks: Networks) -> None:
+    """However many they are, nothing of the object stays."""
+    rgb = scene()
+    mask = red(rgb)
+    (hole,) = find_holes(mask)
+    taken = np.ones_like(hole.mask)
+    taken[::7, ::7] = False
+    removal = Removal.from_settings(Settings(probe=False), mask=mask)
+    filler = HoleFiller(rgb, mask, removal, networks)
+    filler.fill(hole, ROUTING, Stages(), lent(rgb, hole, taken))
+    assert not red(filler.result).any()

@@ -1,6 +1,7 @@
 """Entries are JSON for every name and number."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from remove_objects.pipeline.report.entry import photo_entry, with_earlier
 from remove_objects.pipeline.report.files import write_json
+from remove_objects.pipeline.report.schema import is_entry
 from remove_objects.pipeline.types import (
     Box,
     HoleOutcome,
@@ -56,6 +58,21 @@ def test_an_entry_has_the_share_of_each_layer_with_pixels() -> None:
     assert photo_entry("a", alone, output=None, mask=None).get("layers") == {"object": 0.11}
     for nothing in (Outcome(Status.FAILED, "no"), Outcome(Status.UNCHANGED, "", mask=layers > 9)):
         assert photo_entry("a", nothing, output=None, mask=None).get("layers") == {}
+
+
+def test_a_hole_says_whose_pixels_it_has_most_first() -> None:
+    borrowed = {"a.jpg": 0.18044, "b\udcff.jpg": 0.81956, "c.jpg": 0.18044}
+    outcome = Outcome(Status.OK, "fine", holes=(replace(hole(), borrowed=borrowed), hole()))
+    row = photo_entry("x", outcome, output=None, mask=None)
+    first, second = row["holes"]
+    assert list(first["borrowed"].items()) == [
+        ("b\udcff.jpg", 0.81956),
+        ("a.jpg", 0.18044),
+        ("c.jpg", 0.18044),
+    ]
+    assert "borrowed" not in second
+    # As the journal and the report are read.
+    assert is_entry(json.loads(json.dumps(row)))
 
 
 EARLIER = {"object": 0.1, "shadow": 0.02}

@@ -179,6 +179,27 @@ def test_a_metric_that_was_not_measured_is_not_shown(tmp_path: Path) -> None:
     assert [a["class"] for a in parsed.of("figure")] == ["chart stages"]
 
 
+def test_a_hole_says_which_photos_it_borrowed_from(tmp_path: Path) -> None:
+    """A line for each hole that did, with the largest share first, and names that are only text."""
+    hostile = "<img src=x onerror=alert(1)>\n.jpg"
+    holes = [
+        hole(borrowed={"day/IMG_101.jpg": 0.18, "day/IMG_102.jpg": 0.82}),
+        hole(),
+        hole(borrowed={hostile: 0.034}),
+    ]
+    text = write_page(tmp_path, [entry("a.jpg", holes=holes)]).read_text("utf-8")
+    page = Page(text)
+    assert len(page.of("tr", "borrowed")) == 2
+    first = "82% from day/IMG_102.jpg, 18% from day/IMG_101.jpg: other photos of the place"
+    second = r"3.4% from <img src=x onerror=alert(1)>\n.jpg: another photo of the place"
+    assert page.text.count(first) == page.text.count(second) == 1
+    assert page.text.index(first) < page.text.index(second)
+    assert not page.of("img")
+    assert (
+        "of the place" not in Page(write_page(tmp_path, [entry("a.jpg")]).read_text("utf-8")).text
+    )
+
+
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
     assert "0 photos" in page(tmp_path, []).text
 

@@ -19,6 +19,7 @@ from remove_objects.pipeline.report import files, schema
 from remove_objects.pipeline.report.spreadsheet import FEATURES
 from remove_objects.pipeline.system.stopwatch import STAGES
 from remove_objects.pipeline.types import Layer, Route, Status
+from tests.support import pages
 from tests.support.pages import RUN, entry
 from tests.support.scenes import scene
 
@@ -150,6 +151,24 @@ def test_the_schema_is_valid_and_follows_the_code() -> None:
     assert photo["stages"]["propertyNames"]["enum"] == list(STAGES)
     assert hole["route"]["enum"] == [r.value for r in Route]
     assert SCHEMA["properties"]["schema_version"]["const"] == files.SCHEMA_VERSION
+
+
+@pytest.mark.parametrize(
+    ("borrowed", "valid"),
+    [
+        ({"b.jpg": 0.82, "c.jpg": 0.18}, True),
+        ({}, False),
+        ({"b.jpg": 1.2}, False),
+        ({"b.jpg": "all"}, False),
+        (["b.jpg"], False),
+    ],
+)
+def test_a_hole_borrows_shares_by_name(borrowed: Any, valid: bool) -> None:
+    hole = SCHEMA["$defs"]["hole"]["properties"]["borrowed"] | {"$defs": SCHEMA["$defs"]}
+    assert jsonschema.Draft202012Validator(hole).is_valid(borrowed) == valid
+    row = entry("a.jpg", holes=[pages.hole(borrowed=borrowed)])
+    numbers = isinstance(borrowed, dict) and "all" not in borrowed.values()
+    assert schema.is_entry(row) == numbers
 
 
 @pytest.mark.parametrize(

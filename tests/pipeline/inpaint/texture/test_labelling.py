@@ -127,7 +127,7 @@ def test_offsets_by_a_period_cost_least_and_illegal_ones_most(fine: bool) -> Non
     picture = tiles(70, 90, 20)
     known_mask = known_outside(picture, 31, 42, 13, 9)
     costs = costs_of(picture, known_mask, fine=fine)
-    covered = labelling._halved(costs.hole_mask) > 0
+    covered = labelling.halved(costs.hole_mask) > 0
     assert (costs.unary[:, ~covered] == 0).all()
     mean = costs.unary[:, covered].mean(1)
     assert mean[:3].max() < mean[3]
@@ -139,7 +139,7 @@ def test_of_equal_sources_the_one_beside_costs_less_than_the_one_above() -> None
     known_mask = known_outside(picture, 61, 82, 13, 9)
     offsets = np.array([(0, 40), (-40, 0)])
     costs = labelling.offset_costs(picture, known_mask, picture, offsets, fine=True)
-    covered = labelling._halved(costs.hole_mask) > 0
+    covered = labelling.halved(costs.hole_mask) > 0
     beside, above = costs.unary[:, covered]
     assert np.allclose(above - beside, labelling.UPRIGHT * 40 / 180, atol=1e-5)
 

@@ -1,0 +1,190 @@
+"""The other photos of a series, as one worker loads them: each when it is asked for.
+
+What does not depend on the photo that is being cleaned is kept in a small memory: where a photo
+does not show the place, and what its features are. So a photo is segmented about once for all
+photos whose neighbour it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OutputError, PhotoError, UnreadableError
+from ..inpaint.series.alignment import Features, features_of
+from ..removal.series import SeriesPhoto
+from ..storage.fetch import local_copy
+from ..storage.location import Location, is_same_file, location_mark, location_stamp
+from ..storage.stamp import Stamp, fingerprint
+from ..types import Mask, Outcome, Photo
+
+#: Photos of which a worker remembers where they do not show the place.
+REMEMBERED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another photo of a photo's series.
+
+    Attributes:
+        name: its name in the report.
+        key: the text by which the journal knows its file, see ``sources.source_key``.
+        source: its file.
+        mask: the user's own mask of it; None if it has none.
+        stamp: the stamp of its file when the run was planned.
+    """
+
+    name: str
+    key: str
+    source: Location
+    mask: Location | None
+    stamp: Stamp | None
+
+
+class _Seen(NamedTuple):
+    """What is remembered of a photo: ``covered`` (HW bool, packed to bits) and its features."""
+
+    shape: tuple[int, int]
+    bits: NDArray[np.uint8]
+    features: Features | None
+
+    @property
+    def covered(self) -> Mask:
+        count = self.shape[0] * self.shape[1]
+        return np.unpackbits(self.bits, count=count).reshape(self.shape).astype(bool)
+
+
+class Memory:
+    """Remembers the last few photos of which a worker was asked. Threads may share it."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size, self._seen = size, OrderedDict[str, _Seen]()
+        self._lock, self._busy = threading.Lock(), dict[str, threading.Lock]()
+
+    def seen(self, key: str, look: Callable[[], tuple[Mask, Features | None]]) -> _Seen:
+        """Return what is remembered under a key; else ``look``, once for all threads that ask."""
+        with self._busy_with(key):
+            with self._lock:
+                if key in self._seen:
+                    self._seen.move_to_end(key)
+                    return self._seen[key]
+            covered, features = look()
+            shape = covered.shape[0], covered.shape[1]
+            seen = _Seen(shape, np.packbits(covered), features)
+            with self._lock:
+                self._seen[key] = seen
+                while len(self._seen) > self._size:
+                    self._seen.popitem(last=False)
+            return seen
+
+    @contextmanager
+    def _busy_with(self, key: str) -> Iterator[None]:
+        """Let one thread at a time look at a photo."""
+        with self._lock:
+            lock = self._busy.setdefault(key, threading.Lock())
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                self._busy.pop(key, None)
+
+
+class NeighbourPhotos:
+    """The neighbours of one photo that is being cleaned: a ``removal.series.SeriesPhotos``.
+
+    Args:
+        neighbours: nearest in time first.
+        read: decodes a local file.
+        covered: where a photo does not show the place, HW bool, by the photo and its own mask.
+        memory: the worker's.
+        fixed: whether the camera did not move, so that nothing needs features.
+
+    Attributes:
+        marks: of the photos that were loaded, and of their own masks, by their names.
+        warnings: a sentence about each neighbour that was left out.
+    """
+
+    def __init__(
+        self,
+        neighbours: tuple[Neighbour, ...],
+        read: Callable[[Any], Photo],
+        covered: Callable[[Photo, Location | None], Mask],
+        memory: Memory,
+        *,
+        fixed: bool,
+    ) -> None:
+        self._neighbours, self._read, self._covered = neighbours, read, covered
+        self._memory, self._fixed = memory, fixed
+        self.marks: dict[str, tuple[Stamp | None, Stamp | None]] = {}
+        self._left_out: dict[str, str] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence about each neighbour that was left out."""
+        return tuple(self._left_out.values())
+
+    def __iter__(self) -> Iterator[SeriesPhoto]:
+        """Load one after the other; what cannot be read, or has changed, is left out."""
+        for neighbour in self._neighbours:
+            if neighbour.name in self._left_out:
+                continue
+            try:
+                loaded = self._load(neighbour)
+            except OutputError:
+                raise
+            except (PhotoError, OSError) as error:
+                self._left_out[neighbour.name] = (
+                    f"the photo {neighbour.name} of its series was left out: {error}"
+                )
+                continue
+            yield loaded
+            del loaded  # the next one is loaded when this one is no longer in memory
+
+    def _load(self, neighbour: Neighbour) -> SeriesPhoto:
+        if location_stamp(neighbour.source) != neighbour.stamp:
+            raise UnreadableError(f"{neighbour.source}: changed since the run began")
+        mark = location_mark(neighbour.source)
+        with local_copy(neighbour.source) as file:
+            photo = self._read(file)
+        own = None if neighbour.mask is None else location_mark(neighbour.mask)
+
+        def look() -> tuple[Mask, Features | None]:
+            covered = self._covered(photo, neighbour.mask)
+            return covered, None if self._fixed else features_of(photo.rgb, covered)
+
+        seen = self._memory.seen(fingerprint(neighbour.key, mark, own), look)
+        if not is_same_file(neighbour.source, mark):
+            raise UnreadableError(f"{neighbour.source}: changed while it was read")
+        self.marks[neighbour.name] = mark, own
+        return SeriesPhoto(neighbour.name, photo.rgb, seen.covered, seen.features)
+
+    def row(self, outcome: Outcome) -> dict[str, Any]:
+        """Return what the journal's row says of the neighbours, if any contributed to the result.
+
+        Args:
+            outcome: of the photo, with what its holes borrowed.
+        """
+        names = {name for hole in outcome.holes for name in _borrowed(hole)}
+        if not names:
+            return {}
+        return {
+            "neighbours": [each.name for each in self._neighbours],
+            "borrowed": {
+                each.name: [each.key, *self.marks[each.name]]
+                for each in self._neighbours
+                if each.name in names
+            },
+        }
+
+
+def _borrowed(hole: Any) -> dict[str, float]:
+    """Shares of a hole by the names of the photos that they were borrowed from."""
+    return {name: share for name, share in hole.borrowed.items() if share > 0}

@@ -1,0 +1,1 @@
+"""Backgrounds from other photos of the same place."""

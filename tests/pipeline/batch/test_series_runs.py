@@ -1,0 +1,217 @@
+"""Runs over folders that hold series: what is filled from others, and when a photo is new again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.pipeline.batch import series
+from remove_objects.pipeline.batch.run import FolderResult, remove_folder
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
+from tests.support.hand_held import held, place, save, with_person
+
+QUICK = Settings(probe=False)
+HEIGHT, WIDTH = 480, 640
+
+
+def shot(number: int) -> np.ndarray:
+    """A photo of the place, with somebody who walks through it."""
+    picture = held(place(1, HEIGHT, WIDTH), 5 * number)
+    return with_person(picture, 120 + 160 * number, 160, 60, 120)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, red_is_person: None) -> Path:
+    """Three photos of one place, two seconds apart."""
+    folder = tmp_path / "photos"
+    for number in range(3):
+        save(shot(number), folder / f"IMG_{number}.png", 2 * number)
+    return folder
+
+
+def run(inputs: Path, **changes: Any) -> FolderResult:
+    folder = inputs if inputs.is_dir() else inputs.parent
+    batch = {"classes": ("person",), "output": folder.parent / "out", "workers": 1, **changes}
+    return remove_folder([inputs], QUICK, BatchSettings(**batch))
+
+
+def rows(photos: Path) -> dict[str, Any]:
+    lines = (photos.parent / "out" / JOURNAL_NAME).read_text().splitlines()
+    return {row["input"]: row for row in map(json.loads, lines) if "input" in row}
+
+
+def statuses(result: FolderResult) -> list[str]:
+    return [photo["status"] for photo in sorted(result.photos, key=lambda p: p["input"])]
+
+
+def cleaned_again(result: FolderResult) -> list[str]:
+    return sorted(p["input"] for p in result.photos if p["status"] != "skipped")
+
+
+def error_in_hole(photos: Path, number: int = 1) -> float:
+    result = np.asarray(Image.open(photos.parent / "out" / f"IMG_{number}.png")).astype(float)
+    true = held(place(1, HEIGHT, WIDTH), 5 * number).astype(float)
+    x = 120 + 160 * number
+    return float(np.abs(result - true)[160:280, x : x + 60].mean())
+
+
+def test_what_one_photo_hides_comes_from_another(photos: Path) -> None:
+    result = run(photos)
+    row = rows(photos)["IMG_1.png"]
+    assert row["neighbours"] == ["IMG_0.png", "IMG_2.png"]
+    assert row["borrowed"]
+    for name, (source, mark) in row["borrowed"].items():
+        assert source == str(photos / name)
+        assert mark[0] == (photos / name).stat().st_size
+    assert result.run["settings"]["series"] == "auto"
+    with_others = error_in_hole(photos)
+    shutil.rmtree(photos.parent / "out")
+    run(photos, series="off")
+    assert "borrowed" not in rows(photos)["IMG_1.png"]
+    assert with_others < 0.5 * error_in_hole(photos)
+
+
+def test_a_fixed_camera(tmp_path: Path, red_is_person: None) -> None:
+    folder = tmp_path / "photos"
+    for number in range(3):
+        save(
+            with_person(place(1, HEIGHT, WIDTH), 120 + 160 * number, 160, 60, 120),
+            folder / f"IMG_{number}.png",
+        )
+    run(folder, series="fixed")
+    assert set(rows(folder)["IMG_1.png"]["borrowed"]) <= {"IMG_0.png", "IMG_2.png"}
+    result = np.asarray(Image.open(tmp_path / "out" / "IMG_1.png")).astype(float)
+    true = place(1, HEIGHT, WIDTH).astype(float)
+    assert np.abs(result - true)[160:280, 280:340].mean() < 8
+
+
+def test_the_same_run_again_does_nothing(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(photos)
+    assert statuses(run(photos)) == ["skipped"] * 3
+    shutil.rmtree(photos.parent / "out")
+    run(photos, series="off")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a photo was read")
+
+    monkeypatch.setattr(series, "read_glance", refuse)
+    assert statuses(run(photos, series="off")) == ["skipped"] * 3
+
+
+def test_a_neighbour_that_changed_makes_a_photo_new(photos: Path) -> None:
+    run(photos)
+    uses = sorted(name for name, row in rows(photos).items() if "IMG_0.png" in row["borrowed"])
+    assert "IMG_1.png" in uses
+    save(with_person(held(place(1, HEIGHT, WIDTH), 0), 100, 160, 60, 120), photos / "IMG_0.png", 0)
+    result = run(photos)
+    assert cleaned_again(result) == sorted({"IMG_0.png", *uses})
+    assert any("of their series that changed" in warning for warning in result.warnings)
+    assert statuses(run(photos)) == ["skipped"] * 3
+
+
+def test_a_neighbour_that_appeared_makes_a_photo_new(photos: Path) -> None:
+    run(photos)
+    save(held(place(1, HEIGHT, WIDTH), 8), photos / "IMG_3.png", 3)
+    assert cleaned_again(run(photos)) == [f"IMG_{number}.png" for number in range(4)]
+    assert statuses(run(photos)) == ["skipped"] * 4
+
+
+def test_a_neighbour_that_is_gone_makes_a_photo_new(photos: Path) -> None:
+    run(photos)
+    uses = sorted(name for name, row in rows(photos).items() if "IMG_0.png" in row["borrowed"])
+    (photos / "IMG_0.png").unlink()
+    assert cleaned_again(run(photos)) == uses
+
+
+def test_a_photo_that_is_given_alone_stays(photos: Path) -> None:
+    run(photos)
+    assert statuses(run(photos / "IMG_1.png")) == ["skipped"]
+
+
+def test_a_copy_of_the_folder_changes_nothing(photos: Path) -> None:
+    run(photos)
+    moved = photos.parent / "moved" / "photos"
+    shutil.copytree(photos, moved)
+    shutil.rmtree(photos)
+    result = remove_folder(
+        [moved], QUICK, BatchSettings(classes=("person",), output=photos.parent / "out", workers=1)
+    )
+    assert statuses(result) == ["skipped"] * 3
+
+
+def test_finished_photos_are_neighbours_too(photos: Path) -> None:
+    run(photos / "IMG_0.png")
+    assert "borrowed" not in rows(photos)["IMG_0.png"]
+    result = run(photos)
+    assert cleaned_again(result) == ["IMG_1.png", "IMG_2.png"]
+    assert "IMG_0.png" in rows(photos)["IMG_1.png"]["neighbours"]
+
+
+def test_results_of_another_way_to_use_series_stand_in_the_way(photos: Path) -> None:
+    run(photos)
+    with pytest.raises(UsageError, match="--series auto; now --series off"):
+        run(photos, series="off")
+
+
+def test_results_that_used_no_other_photo_are_those_of_off(photos: Path) -> None:
+    run(photos / "IMG_0.png")
+    assert statuses(run(photos / "IMG_0.png", series="off")) == ["skipped"]
+
+
+def test_added_classes_use_no_other_photo_and_keep_what_is_known(photos: Path) -> None:
+    run(photos)
+    before = rows(photos)["IMG_1.png"]
+    result = run(photos, classes=("person", "dog"), add=True)
+    assert {photo["status"] for photo in result.photos} != {"failed"}
+    after = rows(photos)["IMG_1.png"]
+    assert after["made_with"] != before["made_with"]
+    assert after["borrowed"] == before["borrowed"]
+    assert after["neighbours"] == before["neighbours"]
+
+
+@pytest.mark.parametrize("option", ["dry_run", "preview"])
+def test_where_nothing_is_filled_nothing_is_searched(
+    option: str, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a photo was read")
+
+    monkeypatch.setattr(series, "read_glance", refuse)
+    result = run(photos, **{option: True})
+    assert "failed" not in statuses(result)
+
+
+def test_overwrite_cleans_a_series_again(photos: Path) -> None:
+    run(photos)
+    assert len(cleaned_again(run(photos, overwrite=True))) == 3
+    assert rows(photos)["IMG_1.png"]["borrowed"]
+
+
+def test_a_damaged_neighbour_costs_a_warning_and_no_photo(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glance = series.read_glance
+
+    def and_damage(file: Path, **options: Any) -> Any:
+        seen = glance(file, **options)
+        if file.name == "IMG_2.png":
+            file.write_bytes(file.read_bytes()[:5000])
+        return seen
+
+    monkeypatch.setattr(series, "read_glance", and_damage)
+    result = run(photos)
+    by_name = {photo["input"]: photo for photo in result.photos}
+    assert by_name["IMG_2.png"]["status"] == "failed"
+    assert by_name["IMG_1.png"]["status"] != "failed"
+    assert any(
+        "IMG_2.png of its series was left out" in w for w in by_name["IMG_1.png"]["warnings"]
+    )

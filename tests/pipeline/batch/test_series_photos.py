@@ -131,7 +131,7 @@ def test_the_row_names_those_that_contributed(bench: Bench) -> None:
     list(photos)
     assert photos.row(outcome({"1.png": 0.5, "2.png": 0.0})) == {
         "neighbours": ["0.png", "1.png", "2.png"],
-        "borrowed": {"1.png": [str(bench.files[1]), mark(bench.files[1])]},
+        "borrowed": {"1.png": [str(bench.files[1]), mark(bench.files[1]), None]},
     }
 
 

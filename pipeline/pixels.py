@@ -6,7 +6,7 @@ OpenCV's stubs mix up array types, and it takes sizes as (width, height). Here s
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -79,6 +79,31 @@ def covered_shares(mask: Mask, size: tuple[int, ...]) -> FloatArray:
         hw float32 in [0, 1], in steps of 1/255.
     """
     return as_float(resize(mask.astype(np.uint8) * np.uint8(255), size))
+
+
+def wholly_covered(mask: Mask, size: tuple[int, ...]) -> Mask:
+    """Which pixels of a picture of another size, (height, width, …), a mask covers wholly; hw."""
+    found: Mask = resize(mask.astype(np.float32), size) > 1 - 1e-6
+    return found
+
+
+def nearest_values(values: _Array, known: Mask, precision: int = cv2.DIST_MASK_5) -> _Array:
+    """Each pixel's value, and where it is not known that of the nearest pixel.
+
+    Args:
+        values: HW.
+        known: HW bool.
+        precision: one of OpenCV's ``DIST_MASK_…`` constants.
+
+    Returns:
+        HW of the same dtype; 0 if nothing is known.
+    """
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, precision, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of = np.zeros(int(nearest.max()) + 1, values.dtype)
+    of[nearest[known]] = values[known]
+    return cast(_Array, of[nearest])
 
 
 def blur(image: _Array, sigma: float) -> _Array:

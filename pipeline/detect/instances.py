@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels import covered_shares, eight_bits, reduction, resize, scaled_size
+from ..pixels import covered_shares, eight_bits, nearest_values, reduction, resize, scaled_size
 from ..types import Box, FloatArray, Mask, Pixels
 from .companions import as_tensor, load_companion, picture_tensor
 
@@ -352,12 +352,8 @@ def _at_size(labels: NDArray[np.uint16], mask: Mask) -> NDArray[np.uint16]:
     """The labels at the mask's size; pixels of the mask without one have the nearest one's."""
     if not labels.any():
         return mask.astype(np.uint16)
-    _, nearest_pixel = cv2.distanceTransformWithLabels(
-        (labels == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    number = np.zeros(int(nearest_pixel.max()) + 1, np.uint16)
-    number[nearest_pixel[labels > 0]] = labels[labels > 0]
-    large = cv2.resize(number[nearest_pixel], mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    spread = nearest_values(labels, labels > 0)
+    large = cv2.resize(spread, mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
     found: NDArray[np.uint16] = np.where(mask, large, np.uint16(0))
     return found
 

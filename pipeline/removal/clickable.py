@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +19,7 @@ from ..detect import mask, multi_scale
 from ..detect.clicked import Click, select_clicked
 from ..detect.edge import widen_to_edge
 from ..detect.refine import refined_holes
-from ..pixels import covered_shares, reduction, scaled_size
+from ..pixels import covered_shares, nearest_values, reduction, scaled_size
 from ..types import Box, FloatArray, FoundObject, Mask, Pixels
 from .objects import find_objects
 from .selection import whole_objects
@@ -201,12 +200,8 @@ def _territory(labels: NDArray[np.uint16], hole: Mask, count: int) -> NDArray[np
     if count == 1:
         return (hole | (labels > 0)).astype(np.uint16)
     outside = hole & (labels == 0)
-    _, nearest = cv2.distanceTransformWithLabels(
-        (labels == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    number = np.zeros(int(nearest.max()) + 1, np.uint16)
-    number[nearest[labels > 0]] = labels[labels > 0]
-    found: NDArray[np.uint16] = np.where(outside, number[nearest], labels)
+    spread = nearest_values(labels, labels > 0)
+    found: NDArray[np.uint16] = np.where(outside, spread, labels)
     return found
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
-from ..inpaint.series.alignment import Features, features_of, planes
+from ..inpaint.series.alignment import Features, features_of, moved_by, planes
 from ..inpaint.series.choice import Borrowed, choose
 from ..inpaint.series.matching import Match, match, view_of
 from ..types import Box, Hole, Mask, Pixels
@@ -66,7 +64,7 @@ def borrowed(
     place = place or Box.full(rgb.shape)
     for other in series:
         if other.features is None:
-            found = [np.array([[1, 0, place.x], [0, 1, place.y], [0, 0, 1]], np.float64)]
+            found = [moved_by(place.x, place.y)]
         else:
             own = own or features_of(rgb, hole_mask)
             found = planes(own, other.features)

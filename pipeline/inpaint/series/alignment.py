@@ -39,6 +39,16 @@ LEAST_SPREAD = 0.05
 ENLARGED, LEANING = 2.0, 0.35
 
 
+def moved_by(x: float, y: float) -> Homography:
+    """Moves points to the right and down."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+def corners_of(height: int, width: int) -> NDArray[np.float64]:
+    """142: the corners (x, y) of a picture, as ``cv2.perspectiveTransform`` takes them."""
+    return np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+
+
 class Features(NamedTuple):
     """What is seen in a photo.
 
@@ -159,7 +169,7 @@ def _spread(points: FloatArray, shape: tuple[int, int]) -> float:
 def _is_plausible(plane: Homography, shape: tuple[int, int]) -> bool:
     """Whether a hand could have moved a camera so between two photos."""
     height, width = shape
-    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
+    corners = corners_of(height, width)
     put = cv2.perspectiveTransform(corners, plane)[0]
     if not np.isfinite(put).all() or not cv2.isContourConvex(put.astype(np.float32)):
         return False

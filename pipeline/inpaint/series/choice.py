@@ -15,16 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import blur, depth_inside
+from ...pixels import blur, depth_inside, dilate_square, nearest_values
 from ...types import Box, FloatArray, Mask
 from ..texture.labelling import (
     BLOCK,
     IMPOSSIBLE,
-    RIM,
-    RIM_REACH,
     TRUNCATED,
     Costs,
     Labels,
+    Rim,
     SourceIndex,
     halved,
     label_blocks,
@@ -134,19 +133,13 @@ def _unary(
     names: Sequence[str],
 ) -> FloatArray:
     """K(h/2)(w/2): what each photo misses beside the hole, and differs from the others."""
-    reach = RIM_REACH / 2
-    depth = depth_inside(hole, cv2.DIST_MASK_3)
-    all_known = blur(halved(known), reach)
-    at_rim = halved(RIM * np.exp(-depth / RIM_REACH)) / np.maximum(all_known, 1e-3)
+    rim = Rim(known, depth_inside(hole, cv2.DIST_MASK_3))
     voices = _voices(opens, names)
     agreed = _agreed(planes, voices)
     several = voices.sum(0) >= SEVERAL
     unary = []
     for plane, is_open in zip(planes, opens, strict=True):
-        both = known & is_open
-        misfit = np.minimum(np.abs(picture - plane).sum(2), 3 * TRUNCATED) * both
-        missed = all_known - blur(halved(both), reach)
-        cost = at_rim * (blur(halved(misfit), reach) / 3 + TRUNCATED / 2 * missed)
+        cost = rim.misfit(np.abs(picture - plane).sum(2), is_open)
         dissent = np.where(several & is_open, np.abs(plane - agreed).mean(2), 0).astype(np.float32)
         cost += DISSENT * halved(np.minimum(blur(dissent, DISSENT_BLUR), TRUNCATED))
         unary.append(cost + IMPOSSIBLE * halved(hole & ~is_open))
@@ -191,13 +184,9 @@ def _at_size(view: View, labels: Labels) -> Labels:
 
     A small pixel at the hole's rim that has none, because part of it is known, has its neighbour's.
     """
-    _, nearest = cv2.distanceTransformWithLabels(
-        (labels < 0).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of = np.full(int(nearest.max()) + 1, -1)
-    of[nearest[labels >= 0]] = labels[labels >= 0]
-    beside = cv2.dilate((labels >= 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    spread = np.where(beside, of[nearest], -1)
+    is_labelled = labels >= 0
+    nearest = nearest_values(labels, is_labelled, cv2.DIST_MASK_3)
+    spread = np.where(dilate_square(is_labelled, 1), nearest, -1)
     part = view.box.relative_to(view.window)
     rows, columns = (
         np.arange(s.start, s.stop) * n // whole

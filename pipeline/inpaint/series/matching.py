@@ -15,22 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry import context_window, hole_within
-from ...pixels import as_float, blur, dilate_square, reduction, resize, scaled_size
+from ...pixels import as_float, blur, dilate_square, resize, wholly_covered
 from ...types import Box, FloatArray, Hole, Mask, Pixels
-from .alignment import Homography
+from ..texture.full_size import read_at
+from ..texture.patch import reduced
+from ..windows import masked_window
+from .alignment import Homography, corners_of, moved_by
 
 #: Margin of a hole's window, as a share of its longer side, and the window's least side in pixels.
 CONTEXT, LEAST_WINDOW = 0.35, 96
-#: Longer side in pixels at which photos are compared; pixels of it around a hole in which another
-#: photo has to fit, and in which its light is compared.
-SIZE, RING, LIGHT = 256, 10, 30
+#: Pixels of the reduced window (``WORKING_SIZE``) around a hole in which another photo has to fit,
+#: and in which its light is compared.
+RING, LIGHT = 10, 30
 #: Least pixels of the ring, and least share of it, that both photos show.
 LEAST_PIXELS, LEAST_OPEN = 30, 0.15
 #: Greatest mean difference at the ring, in [0, 1]: of flat ground, and as a multiple of the ring's
 #: own contrast. With at least this contrast the correlation is at least the last one, and the other
 #: photo at least this share as sharp.
 FLAT, OF_CONTRAST, CONTRAST, ALIKE, SHARP = 0.025, 0.6, 0.015, 0.5, 0.4
-#: Blur (standard deviation in pixels of ``SIZE``) beyond which light is compared, not texture, and
+#: Blur (standard deviation in reduced pixels) beyond which light is compared, not texture, and
 #: that before two photos are compared; the largest difference that counts.
 SMOOTH, GRAIN, LARGEST_DIFFERENCE = 4.0, 0.7, 0.3
 #: Least and greatest gain of a colour channel; largest offset, in [0, 1]; blurs of the offset.
@@ -48,7 +51,7 @@ class View(NamedTuple):
     Attributes:
         window: part of the photo.
         inner: hw bool of the window, the hole.
-        small: the window at ``SIZE``, float32 RGB in [0, 1], 0 where unknown.
+        small: the reduced window, float32 RGB in [0, 1], 0 where unknown.
         small_known: bool.
         small_inner: bool, the pixels that the hole covers in part.
         ring: bool, known pixels beside the hole.
@@ -71,7 +74,7 @@ class Match(NamedTuple):
         name: of the other photo.
         content: hw3 float32 in [0, 1], of the view's ``box``, in the photo's colours.
         is_open: hw bool of ``box``: where it shows the place.
-        small: of the view's window at ``SIZE``, in the photo's colours.
+        small: of the view's reduced window, in the photo's colours.
         small_open: bool.
         misfit: mean difference at the ring, in [0, 1].
     """
@@ -94,15 +97,9 @@ def view_of(rgb: Pixels, hole_mask: Mask, hole: Hole) -> View:
     """
     height, width = hole_mask.shape
     window = context_window(hole.box, height, width, context=CONTEXT, least=LEAST_WINDOW)
-    known = ~hole_mask[window.slices]
-    size = scaled_size(known.shape, reduction(known.shape, SIZE))
-    small_known = _all_of(known, size)
-    small = as_float(
-        resize(np.where(known[..., None], rgb[window.slices], 0).astype(rgb.dtype), size)
-    )
-    small = np.where(small_known[..., None], small, 0).astype(np.float32)
+    small, small_known = reduced(*masked_window(rgb, hole_mask, window))
     inner = hole_within(hole, window)
-    small_inner: Mask = resize(inner.astype(np.float32), size) > 0
+    small_inner: Mask = resize(inner.astype(np.float32), small_known.shape) > 0
     ring = dilate_square(small_inner, RING) & small_known
     margin = max(8, round(MARGIN * max(hole.box.w, hole.box.h)))
     box = hole.box.grown(margin, hole_mask.shape).intersection(window)
@@ -142,7 +139,7 @@ def match(
 
 
 class _Look(NamedTuple):
-    """Another photo in a view's window at ``SIZE``.
+    """Another photo in a view's reduced window.
 
     Attributes:
         small: in the photo's colours.
@@ -167,7 +164,7 @@ def _look(view: View, rgb: Pixels, is_open: Mask, plane: Homography) -> _Look | 
     """The window of another photo, its light, and how well it fits; None if there is too little."""
     part, open_part = _moved(rgb, is_open, plane, view.window)
     size = view.small_known.shape
-    small_open = _all_of(open_part, size)
+    small_open = wholly_covered(open_part, size)
     ring = view.ring & small_open
     if ring.sum() < max(LEAST_PIXELS, LEAST_OPEN * view.ring.sum()):
         return None
@@ -184,14 +181,13 @@ def _look(view: View, rgb: Pixels, is_open: Mask, plane: Homography) -> _Look | 
 
 def _moved(rgb: Pixels, is_open: Mask, plane: Homography, box: Box) -> tuple[Pixels, Mask]:
     """A part of the photo as another one shows it, of the other one's dtype; hw bool: where."""
-    matrix = plane @ np.array([[1, 0, box.x], [0, 1, box.y], [0, 0, 1]], np.float64)
-    corners = np.array([[[0, 0], [box.w, 0], [box.w, box.h], [0, box.h]]], np.float64)
-    put = cv2.perspectiveTransform(corners, matrix)[0]
+    matrix = plane @ moved_by(box.x, box.y)
+    put = cv2.perspectiveTransform(corners_of(box.h, box.w), matrix)[0]
     first, last = np.floor(put.min(0)).astype(int) - 4, np.ceil(put.max(0)).astype(int) + 5
     source = Box.from_corners(*first.tolist(), *last.tolist()).intersection(Box.full(is_open.shape))
     if min(source.w, source.h) < 8:
         return np.zeros((box.h, box.w, 3), rgb.dtype), np.zeros((box.h, box.w), bool)
-    matrix = np.array([[1, 0, -source.x], [0, 1, -source.y], [0, 0, 1]], np.float64) @ matrix
+    matrix = moved_by(-source.x, -source.y) @ matrix
     shown = is_open[source.slices]
     part = np.where(shown[..., None], rgb[source.slices], 0).astype(rgb.dtype)
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -267,7 +263,7 @@ def _second_move(view: View, look: _Look) -> Homography | None:
         return None
     move = found.astype(np.float64)
     h, w = near.shape
-    corners = np.array([[[0, 0], [w, 0], [w, h], [0, h]]], np.float64)
+    corners = corners_of(h, w)
     if np.abs(cv2.perspectiveTransform(corners, move) - corners).max() > LARGEST_MOVE * max(h, w):
         return None
     # From pixels of the photo to those of the small window, and back; a pixel's middle is at 1/2.
@@ -283,12 +279,6 @@ def _second_move(view: View, look: _Look) -> Homography | None:
     return moved
 
 
-def _all_of(mask: Mask, size: tuple[int, ...]) -> Mask:
-    """Which pixels of another size a mask covers wholly."""
-    whole: Mask = resize(mask.astype(np.float32), size) > 1 - 1e-6
-    return whole
-
-
 def _enlarged(small: FloatArray, part: Box, shape: tuple[int, int]) -> NDArray[Any]:
     """A part of a window of (height, width), of a plane hw3 that shows all of it."""
     h, w = small.shape[:2]
@@ -296,5 +286,4 @@ def _enlarged(small: FloatArray, part: Box, shape: tuple[int, int]) -> NDArray[A
         ((np.arange(s.start, s.stop, dtype=np.float32) + 0.5) * np.float32(n / whole) - 0.5)
         for s, n, whole in zip(part.slices, (h, w), shape, strict=True)
     )
-    place = np.meshgrid(x, y)
-    return cv2.remap(small, *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return read_at(small, y, x)

@@ -290,7 +290,7 @@ def guide_low_frequencies(patch: Patch, known_mask: Mask, guide: FloatArray) -> 
             size, patch.box.slices, guide.shape[:2], known_mask.shape, strict=True
         )
     )
-    wanted = _read_at(guide, y, x)
+    wanted = read_at(guide, y, x)
     low = blur(wanted * share[..., None] - copied, GUIDED_SMOOTH)
     hole_share = blur(share, GUIDED_SMOOTH)
     depth = depth_inside(share > 0.5)
@@ -333,10 +333,10 @@ def _enlarged_shift(
         (np.arange(t.start, t.stop, dtype=np.float32) + 0.5) * np.float32(f) - 0.5 - p.start
         for t, f, p in zip(target.slices, scale, near.slices, strict=True)
     )
-    return _read_at(extended, y, x)
+    return read_at(extended, y, x)
 
 
-def _read_at(plane: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+def read_at(plane: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
     """Interpolate a picture bilinearly at a grid of rows ``y`` and columns ``x``.
 
     Coordinates are in pixels from the centre of the first pixel; outside, the border is repeated.

@@ -249,6 +249,35 @@ def _guide_terms(
     return terms
 
 
+class Rim:
+    """The known pixels beside a hole, which a source's surroundings have to fit.
+
+    Args:
+        known_mask: hw bool.
+        depth: hw, the distance of the hole's pixels to its border.
+    """
+
+    def __init__(self, known_mask: Mask, depth: FloatArray) -> None:
+        self._known, self._reach = known_mask, RIM_REACH / 2
+        self._share = blur(halved(known_mask), self._reach)
+        weight = halved(RIM * np.exp(-depth / RIM_REACH))
+        self._weight = weight / np.maximum(self._share, 1e-3)
+
+    def misfit(self, difference: FloatArray, legal: Mask) -> FloatArray:
+        """What a source costs by its misfit at the rim: (h/2)(w/2).
+
+        Args:
+            difference: hw, of its colours to those at their places, summed over RGB.
+            legal: hw bool, where its colours are known.
+        """
+        both = self._known & legal
+        misfit = blur(halved(np.minimum(difference, 3 * TRUNCATED) * both), self._reach)
+        # What cannot be compared costs half of the worst: otherwise sources that compare least
+        # would win.
+        missed = self._share - blur(halved(both), self._reach)
+        return self._weight * (misfit / 3 + TRUNCATED / 2 * missed)
+
+
 def _unary(
     canvas: _Canvas, guide_terms: Sequence[_GuideTerm], offsets: Offsets, longer_side: int
 ) -> FloatArray:
@@ -262,20 +291,12 @@ def _unary(
     """
     planes = np.ascontiguousarray(canvas.colours.transpose(2, 0, 1))
     here, here_known = canvas.moved(planes, 0, 0), canvas.moved(canvas.known_mask, 0, 0)
-    reach = RIM_REACH / 2
-    all_known = blur(halved(here_known), reach)
-    at_rim = halved(RIM * np.exp(-canvas.depth / RIM_REACH)) / np.maximum(all_known, 1e-3)
+    rim = Rim(here_known, canvas.depth)
     unary = np.empty((len(offsets), canvas.frame.h // 2, canvas.frame.w // 2), np.float32)
     for k, (dy, dx) in enumerate(offsets.tolist()):
         legal = canvas.moved(canvas.known_mask, dy, dx)
-        both = here_known & legal
         difference = np.abs(here - canvas.moved(planes, dy, dx)).sum(0)
-        misfit = np.minimum(difference, 3 * TRUNCATED) * both
-        # What cannot be compared costs half of the worst: otherwise offsets that compare least
-        # would win.
-        missed = all_known - blur(halved(both), reach)
-        misfit = blur(halved(misfit), reach) / 3 + TRUNCATED / 2 * missed
-        unary[k] = at_rim * misfit + UPRIGHT * abs(dy) / longer_side
+        unary[k] = rim.misfit(difference, legal) + UPRIGHT * abs(dy) / longer_side
         for weight, wanted, smooth in guide_terms:
             colour = np.abs(wanted - canvas.moved(smooth, dy, dx)[:, ::2, ::2]).sum(0)
             unary[k] += weight * np.minimum(colour / 3, TRUNCATED)

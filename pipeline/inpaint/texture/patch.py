@@ -16,7 +16,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...pixels import as_float, blur, reduction, resize, scaled_size
+from ...pixels import as_float, blur, reduction, resize, scaled_size, wholly_covered
 from ...types import FloatArray, Mask
 from .blending import correction
 from .full_size import (
@@ -64,7 +64,7 @@ def texture_patch(
     """
     if known_mask.all() or known_mask.mean() < LEAST_KNOWN:
         return None
-    small, small_known = _reduced(picture, known_mask)
+    small, small_known = reduced(picture, known_mask)
     small_guide = _match_known(_resized(guide, small_known.shape), small, small_known)
     guided = np.where(small_known[..., None], small, small_guide).astype(np.float32)
     offsets = candidate_offsets(guided, small_known, np.random.default_rng(seed))
@@ -93,14 +93,13 @@ def _in_window(
     return whole[:h, :w], whole_shift
 
 
-def _reduced(picture: Picture, known_mask: Mask) -> tuple[FloatArray, Mask]:
-    """The window at ``WORKING_SIZE``; a reduced pixel is known if all of its area is."""
+def reduced(picture: Picture, known_mask: Mask) -> tuple[FloatArray, Mask]:
+    """The window at ``WORKING_SIZE``, 0 where unknown; a reduced pixel is known if all of it is."""
     scale = reduction(known_mask.shape, WORKING_SIZE)
     if scale == 1:
         return np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32), known_mask
     size = scaled_size(known_mask.shape, scale)
-    share = resize(known_mask.astype(np.float32), size)
-    small_known = share > 1 - 1e-6
+    small_known = wholly_covered(known_mask, size)
     small = as_float(resize(picture, size))
     small[~small_known] = 0
     return small, small_known

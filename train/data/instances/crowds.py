@@ -115,10 +115,11 @@ class Crowds(Dataset[tuple[Tensor, ...]]):
         final = np.zeros_like(numbers)
         belongs = np.zeros_like(numbers)
         for i, thing in enumerate(things, 1):
-            if thing.counts:
-                belongs[numbers == i] = 1
-            if thing.counts and seen[i] >= max(LEAST_PIXELS, LEAST_SEEN * own[i]):
-                here = numbers == i
+            if not thing.counts:
+                continue
+            here = numbers == i
+            belongs[here] = 1
+            if seen[i] >= max(LEAST_PIXELS, LEAST_SEEN * own[i]):
                 boxes.append(_corners(Box.bounding(here)))
                 final[here] = len(boxes)
         mask = final > 0

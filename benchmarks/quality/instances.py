@@ -24,6 +24,7 @@ from benchmarks.quality.objects import INSTANCES_PER_CLASS
 from remove_objects.pipeline.detect import mask, multi_scale
 from remove_objects.pipeline.detect.instances import ObjectInstancesAdapter, divide
 from remove_objects.pipeline.networks import Networks, NetworkSettings
+from remove_objects.pipeline.pixels import nearest_values
 from remove_objects.pipeline.removal.selection import whole_objects
 from remove_objects.pipeline.types import Mask, Pixels
 from remove_objects.train.data.labelled import PERSON, VOID
@@ -102,17 +103,12 @@ def main() -> None:
         return np.where(found.own, found.labels, 0)
 
     def by_labels(true: Labelled, own: Mask) -> Labels:
-        _, at = cv2.distanceTransformWithLabels(
-            (true.people == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        number = np.zeros(int(at.max()) + 1, np.int64)
-        number[at[true.people > 0]] = true.people[true.people > 0]
-        found: Labels = np.where(own, number[at], 0)
+        found: Labels = np.where(own, nearest_values(true.people, true.people > 0), 0)
         return found
 
     ways: dict[str, Callable[[Labelled, Mask], Labels]] = {
         "parts": parts,
-        "network": lambda true, own: by_network(true, own),
+        "network": by_network,
         "network, labels' mask": lambda true, _: by_network(true, true.people > 0),
         "mask alone": by_labels,
     }

@@ -20,22 +20,22 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from remove_objects.pipeline.batch.series import MOST
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.inpaint.series.alignment import features_of, planes
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.series import SeriesPhoto
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Mask, Outcome, Photo, Pixels
+from remove_objects.train.data.pictures import read_rgb
 
-#: Neighbours of a photo at most.
-NEIGHBOURS = 8
 #: A hand turns by so many degrees, and moves, scales and leans by these shares of the photo;
 #: exposure and white balance change by these shares; blur in pixels, and JPEG quality.
 TURN, MOVE, SCALE, LEAN = 3.0, 0.05, 0.05, 0.03
@@ -72,26 +72,16 @@ class Row(NamedTuple):
     ratio_of_time: float
 
 
-def read(path: Path) -> Pixels:
-    """HWC uint8.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise OSError(f"{path}: cannot be read")
-    return np.ascontiguousarray(picture[..., ::-1])
-
-
 def cameras(folder: Path) -> dict[str, list[View]]:
     """The views of each camera, in the order in which they were taken."""
     found: dict[str, list[View]] = defaultdict(list)
     for path in sorted(folder.glob("*_input.*")):
         name = path.stem.removesuffix("_input")
-        mask = read(folder / f"{name}_mask.png")[..., 0] > 127
-        truth = read(path.with_name(path.name.replace("_input", "_gt")))
-        found[name.rpartition("_")[0] or folder.name].append(View(name, read(path), mask, truth))
+        mask = read_rgb(folder / f"{name}_mask.png")[..., 0] > 127
+        truth = read_rgb(path.with_name(path.name.replace("_input", "_gt")))
+        found[name.rpartition("_")[0] or folder.name].append(
+            View(name, read_rgb(path), mask, truth)
+        )
     return found
 
 
@@ -159,7 +149,7 @@ def covered_share(outcome: Outcome) -> float:
 def nearest(views: Sequence[View], number: int) -> list[View]:
     """The neighbours of a view."""
     order = sorted(range(len(views)), key=lambda other: (abs(other - number), other))
-    return [views[other] for other in order[1 : NEIGHBOURS + 1]]
+    return [views[other] for other in order[1 : MOST + 1]]
 
 
 def measured(
@@ -179,6 +169,20 @@ def measured(
         together.score or 0.0,
         more / seconds,
     )
+
+
+def measure(
+    cleaner: Cleaner,
+    view: View,
+    ways: Mapping[str, Sequence[SeriesPhoto]],
+    rows: dict[str, list[Row]],
+    pictures: Path | None,
+) -> None:
+    """Add a view's row for the neighbours of each way."""
+    for way, series in ways.items():
+        out = pictures and pictures / f"{way}_{view.name}.jpg"
+        row = measured(cleaner, view, series, out)
+        rows[way] += [] if row is None else [row]
 
 
 def save(out: Path, view: View, alone: Outcome, together: Outcome) -> None:
@@ -220,17 +224,14 @@ def pairs(args: argparse.Namespace) -> None:
             for view in chosen:
                 rng = np.random.default_rng(len(view.name) + int(view.name[-4:]))
                 near = nearest(views, next(i for i, v in enumerate(views) if v is view))
-                for way, series in (
-                    ("fixed", [cleaner.neighbour(v, v.rgb, v.mask) for v in near]),
-                    (
-                        "fixed, said so",
-                        [cleaner.neighbour(v, v.rgb, v.mask, exact=True) for v in near],
-                    ),
-                    ("hand-held", [cleaner.neighbour(v, *by_hand(v, rng)) for v in near]),
-                ):
-                    out = args.pictures and args.pictures / f"{way.split()[0]}_{view.name}.jpg"
-                    row = measured(cleaner, view, series, out)
-                    rows[way] += [] if row is None else [row]
+                ways = {
+                    "fixed": [cleaner.neighbour(v, v.rgb, v.mask) for v in near],
+                    "fixed, said so": [
+                        cleaner.neighbour(v, v.rgb, v.mask, exact=True) for v in near
+                    ],
+                    "hand-held": [cleaner.neighbour(v, *by_hand(v, rng)) for v in near],
+                }
+                measure(cleaner, view, ways, rows, args.pictures)
             for way, each in rows.items():
                 told(f"{camera}, {way}", each)
 
@@ -242,8 +243,8 @@ def looks(args: argparse.Namespace) -> None:
         views = [
             View(
                 path.stem,
-                read(path),
-                read(path.with_name(f"{path.stem}_mask.png"))[..., 0] > 127,
+                read_rgb(path),
+                read_rgb(path.with_name(f"{path.stem}_mask.png"))[..., 0] > 127,
                 None,
             )
             for path in sorted(folder.glob("*.jpg"))
@@ -266,7 +267,7 @@ def strangers(args: argparse.Namespace) -> None:
         seen = [
             (p, features_of(rgb, np.zeros(rgb.shape[:2], bool)))
             for p in paths[:100]
-            for rgb in [read(p)]
+            for rgb in [read_rgb(p)]
         ]
         count = wrong = 0
         for i, (path, own) in enumerate(seen):
@@ -289,13 +290,11 @@ def made(args: argparse.Namespace) -> None:
     rows: dict[str, list[Row]] = defaultdict(list)
     for view, series in made_series(args.data, args.count or 20):
         rng = np.random.default_rng(int(view.name))
-        for way, near in (
-            ("fixed", [cleaner.neighbour(v, v.rgb, v.mask) for v in series]),
-            ("hand-held", [cleaner.neighbour(v, *by_hand(v, rng)) for v in series]),
-        ):
-            out = args.pictures and args.pictures / f"{way}_{view.name}.jpg"
-            row = measured(cleaner, view, near, out)
-            rows[way] += [] if row is None else [row]
+        ways = {
+            "fixed": [cleaner.neighbour(v, v.rgb, v.mask) for v in series],
+            "hand-held": [cleaner.neighbour(v, *by_hand(v, rng)) for v in series],
+        }
+        measure(cleaner, view, ways, rows, args.pictures)
     for way, each in rows.items():
         told(f"made, {way}", each)
 
@@ -306,7 +305,7 @@ def made_series(data: Path, count: int) -> Iterator[tuple[View, list[View]]]:
     people = sorted((data / "segmentation" / "ccp_person" / "images").glob("*.jpg"))
     for number in range(count):
         rng = np.random.default_rng(number)
-        place = read(scenes[int(rng.integers(len(scenes)))])
+        place = read_rgb(scenes[int(rng.integers(len(scenes)))])
         views = [_peopled(f"{number}", place, people, rng) for _ in range(5)]
         yield views[0], [v._replace(name=f"{number}.{i}") for i, v in enumerate(views[1:])]
 
@@ -316,12 +315,12 @@ def _peopled(name: str, place: Pixels, people: Sequence[Path], rng: np.random.Ge
     mask: Mask = np.zeros(place.shape[:2], bool)
     for _ in range(PEOPLE):
         path = people[int(rng.integers(len(people)))]
-        label = read(path.parents[1] / "labels" / f"{path.stem}.png")[..., 0] == 15
+        label = read_rgb(path.parents[1] / "labels" / f"{path.stem}.png")[..., 0] == 15
         y, x = np.nonzero(label)
         part = slice(y.min(), y.max() + 1), slice(x.min(), x.max() + 1)
         tall = rng.uniform(*TALL) * place.shape[0]
         size = round(tall * label[part].shape[1] / label[part].shape[0]), round(tall)
-        person = cv2.resize(read(path)[part], size, interpolation=cv2.INTER_AREA)
+        person = cv2.resize(read_rgb(path)[part], size, interpolation=cv2.INTER_AREA)
         shape = cv2.resize(label[part].astype(np.uint8), size) > 0
         top = int(rng.integers(max(1, mask.shape[0] - size[1])))
         left = int(rng.integers(max(1, mask.shape[1] - size[0])))

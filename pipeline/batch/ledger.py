@@ -418,17 +418,19 @@ class Ledger:
         """Whether photos that a result was filled from changed or are gone, or others came.
 
         So it is with their own masks, though one that is missing now changes nothing. A photo that
-        is not among this run's photos is gone only if its file is.
+        is not among this run's photos is gone only if its file is: photos of a series lie in one
+        folder, so it is asked for there, wherever the folder is now.
         """
         borrowed = row.get("borrowed")
         if not borrowed or self._series is None:
             return False
         known = {*row.get("neighbours", ()), *borrowed}
-        for name, (source, mark, own_mask) in borrowed.items():
+        folder = self._photos[task.name].source.parent
+        for name, (_, mark, own_mask) in borrowed.items():
             planned = self._photos.get(name)
             if planned is None:
-                # A store's file is not asked for: its photo's folder was not given.
-                if "://" not in source and not os.path.lexists(source):
+                # An address with a query has no folder: nothing else can be asked for beside it.
+                if folder and location_stamp(folder / PurePosixPath(name).name) is None:
                     return True
             elif not is_same_file(planned.source, mark) or (
                 planned.own_mask is not None and not is_same_file(planned.own_mask, own_mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,10 @@ from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.hand_held import held, place, save, with_person
+from tests.support.memory_store import remote
+
+if TYPE_CHECKING:
+    import fsspec
 
 QUICK = Settings(probe=False)
 HEIGHT, WIDTH = 480, 640
@@ -164,6 +168,42 @@ def test_a_copy_of_the_folder_changes_nothing(photos: Path) -> None:
         [moved], QUICK, BatchSettings(classes=("person",), output=photos.parent / "out", workers=1)
     )
     assert statuses(result) == ["skipped"] * 3
+
+
+def test_a_photo_of_a_moved_folder_that_is_given_alone_stays(photos: Path) -> None:
+    run(photos)
+    moved = photos.parent / "moved" / "photos"
+    moved.parent.mkdir()
+    photos.rename(moved)
+    batch = BatchSettings(classes=("person",), output=photos.parent / "out", workers=1)
+    again = remove_folder([moved / "IMG_1.png"], QUICK, batch)
+    assert statuses(again) == ["skipped"]
+    lender = min(rows(photos)["IMG_1.png"]["borrowed"])
+    (moved / lender).unlink()
+    assert cleaned_again(remove_folder([moved / "IMG_1.png"], QUICK, batch)) == ["IMG_1.png"]
+
+
+def test_a_series_in_a_bucket(photos: Path, memory: fsspec.AbstractFileSystem) -> None:
+    def again(place: str = "memory://photos") -> list[str]:
+        out = remote("memory://out")
+        batch = BatchSettings(classes=("person",), output=out, workers=1)
+        return cleaned_again(remove_folder([remote(place)], QUICK, batch))
+
+    def lent() -> dict[str, set[str]]:
+        lines = memory.cat(f"/out/{JOURNAL_NAME}").decode().splitlines()
+        read = (row for row in map(json.loads, lines) if "input" in row)
+        return {row["input"]: set(row.get("borrowed", ())) for row in read}
+
+    memory.put(f"{photos}/", "/photos/", recursive=True)
+    names = [f"IMG_{number}.png" for number in range(3)]
+    assert again() == names
+    assert again() == []
+    used = lent()
+    uses = [name for name in names if "IMG_0.png" in used[name]]
+    assert uses
+    assert again(f"memory://photos/{uses[0]}") == []
+    memory.rm("/photos/IMG_0.png")
+    assert again() == uses
 
 
 def test_finished_photos_are_neighbours_too(photos: Path) -> None:

@@ -32,6 +32,8 @@ QUALITY = 88
 #: nothing (many rounds make some blocks drift).
 STEADY = 2
 WIDTH, HEIGHT = 640, 480
+#: Folder of the pictures of one place.
+VISIT = "one_place"
 
 Plane = npt.NDArray[np.float32]  # HW, 0 to 1
 Picture = npt.NDArray[np.float32]  # HW3, 0 to 255
@@ -61,6 +63,10 @@ def main(folder: Path) -> None:
     _save(_picture("skimage", "data/coffee.png"), folder / "coffee.jpg")
     for name, scene in SCENES.items():
         _compose(scene(), folder, name)
+    for sub in (folder, folder / ".truth", folder / ".masks"):
+        (sub / VISIT).mkdir(exist_ok=True)
+    for number, scene in enumerate(visit(), start=1):
+        _compose(scene, folder, f"{VISIT}/visit_{number}")
 
 
 def launch_pad() -> Scene:
@@ -158,6 +164,63 @@ def cat_in_hedge() -> Scene:
     gap = _gap(centre=(306, 236), radii=(168, 116), seed=7)
     depth = np.clip(cv2.distanceTransform((gap > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / 26, 0, 1)
     return Scene(truth, objects * (0.35 + 0.65 * depth[..., None]), gap)
+
+
+def visit() -> list[Scene]:
+    """Draw three pictures of one place, taken by hand one after the other; people walk through.
+
+    What somebody hides in one of them, another one shows.
+    """
+    place = _picture("skimage", "data/rocket.jpg")
+    middle = np.array([place.shape[1], place.shape[0]], np.float32) / 2
+    scenes = []
+    for hand in VISITS:
+        turn = cv2.getRotationMatrix2D(tuple(middle.tolist()), hand.degrees, hand.scale)
+        turn[:, 2] += np.array(hand.shift) - middle + np.array([VISIT_WIDTH, VISIT_HEIGHT]) / 2
+        seen = cv2.warpAffine(place, turn, (VISIT_WIDTH, VISIT_HEIGHT), flags=cv2.INTER_CUBIC)
+        objects, visible = np.zeros_like(seen), np.zeros(seen.shape[:2], np.float32)
+        for name, rows, scale, left, bottom in hand.people:
+            colours, alpha = _cutout(name, rows=rows)
+            # Evening light, as at the launch pad.
+            light = np.linspace(0.90, 0.50, colours.shape[1], dtype=np.float32)[None, :, None]
+            colours, alpha = _place(
+                colours * light * (0.97, 0.95, 1.05),
+                alpha,
+                scale,
+                (VISIT_HEIGHT, VISIT_WIDTH),
+                left=left,
+                bottom=bottom,
+            )
+            objects, visible = _over(objects, colours, alpha), np.maximum(visible, alpha)
+        scenes.append(Scene(seen * hand.light, objects * hand.light, visible))
+    return scenes
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How a hand took a picture.
+
+    Attributes:
+        degrees: that the camera turned.
+        scale: factor of what it shows.
+        shift: pixels (x, y) by which the place moved.
+        light: exposure and white balance, a factor of each channel.
+        people: (outline, rows of it, scale, left border, bottom border) of those who walk through.
+    """
+
+    degrees: float
+    scale: float
+    shift: tuple[float, float]
+    light: tuple[float, float, float]
+    people: tuple[tuple[str, tuple[int, int], float, int, int], ...]
+
+
+VISIT_WIDTH, VISIT_HEIGHT = 576, 384
+VISITS = (
+    Hand(0.0, 1.0, (0, 0), (1.0, 1.0, 1.0), (("hopper", (0, 600), 0.42, 285, 384),)),
+    Hand(1.3, 1.03, (-7, 4), (1.08, 1.06, 1.02), (("astronaut", (0, 372), 0.62, 10, 384),)),
+    Hand(-0.9, 1.015, (6, -3), (0.93, 0.95, 0.97), (("photographer", (0, 490), 0.6, 330, 384),)),
+)
 
 
 SCENES: dict[str, Callable[[], Scene]] = {

@@ -14,8 +14,18 @@ import pytest
 from PIL import Image
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample_images"
-PICTURES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in (".jpg", ".png"))
-COMPOSITES = sorted(path.stem for path in (FOLDER / ".truth").iterdir())
+#: Paths of the pictures in the folder, and of those whose ground truth is known, without suffix.
+PICTURES = sorted(
+    path.relative_to(FOLDER).as_posix()
+    for path in FOLDER.rglob("[!.]*.*")
+    if path.suffix in (".jpg", ".png") and path.relative_to(FOLDER).parts[0][0] != "."
+)
+COMPOSITES = sorted(
+    path.relative_to(FOLDER / ".truth").with_suffix("").as_posix()
+    for path in (FOLDER / ".truth").rglob("*.jpg")
+)
+#: Pictures of one place.
+SERIES = [f"one_place/visit_{number}.jpg" for number in (1, 2, 3)]
 ROUTES = {
     "astronaut.jpg": "edge",
     "brick_wall.jpg": "free-form",
@@ -24,6 +34,7 @@ ROUTES = {
     "launch_pad.jpg": "edge",
     "mural.jpg": "face",
     "photographer.png": "edge",
+    **dict.fromkeys(SERIES, "edge"),
 }
 
 
@@ -50,9 +61,10 @@ def blocks(touched: np.ndarray) -> np.ndarray:
 def test_the_set_is_what_the_specification_asks_for() -> None:
     assert len(PICTURES) >= 6
     assert set(PICTURES) == {*ROUTES, "coffee.jpg"}
-    assert len(COMPOSITES) == 5
+    assert len(COMPOSITES) == 8
     assert all(f"{name}.jpg" in PICTURES for name in COMPOSITES)
-    assert [path.stem for path in sorted((FOLDER / ".masks").iterdir())] == COMPOSITES
+    masks = sorted((FOLDER / ".masks").rglob("*.png"))
+    assert masks == sorted(FOLDER / ".masks" / f"{name}.png" for name in COMPOSITES)
 
 
 def test_every_picture_is_listed_with_its_size_and_its_sources() -> None:
@@ -99,9 +111,9 @@ def test_the_builder_makes_the_same_pictures(tmp_path: Path) -> None:
     built = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     kept = [Path(name) for name in PICTURES]
     kept += [
-        Path(folder, path.name)
+        path.relative_to(FOLDER)
         for folder in (".truth", ".masks")
-        for path in (FOLDER / folder).iterdir()
+        for path in (FOLDER / folder).rglob("*.*")
     ]
     assert built == sorted(kept)
     for path in built:
@@ -168,3 +180,16 @@ def test_the_result_is_closer_to_the_ground_truth_than_the_object(
     assert result < untouched, (
         f"{result:.1f} levels off the truth, the object itself {untouched:.1f}"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERIES)
+def test_pictures_of_one_place_show_what_another_one_hides(
+    cleaned: tuple[int, Path, dict[str, Any]], name: str
+) -> None:
+    thing = mask((FOLDER / ".masks" / name).with_suffix(".png"))
+    error = np.abs(pixels(cleaned[1] / name) - pixels(FOLDER / ".truth" / name))[thing].mean()
+    assert error < 6
+    for hole in cleaned[2][name]["holes"]:
+        assert set(hole["borrowed"]) <= set(SERIES) - {name}
+        assert sum(hole["borrowed"].values()) > 0.9

@@ -136,3 +136,39 @@ def test_somebody_who_moves_on_does_not_move_the_plane() -> None:
     assert error(found[0], hand()) < 1
     walked = hand(0, 1, 90, 0)
     assert all(error(plane, walked) > 20 for plane in found)
+
+
+@pytest.mark.parametrize(("confirmed", "found"), [(0.5, True), (0.2, False)])
+def test_matches_that_were_held_out_confirm_the_planes(confirmed: float, found: bool) -> None:
+    """Those of which a plane is made fit it by themselves."""
+    rng = np.random.default_rng(0)
+    count = 200
+    points = rng.uniform(0, SIZE[::-1], (count, 2)).astype(np.float32)
+    moved = points + np.float32([9, -6])
+    held_out = np.arange(0, count, alignment.HELD_OUT)
+    wrong = held_out[round(confirmed * len(held_out)) :]
+    moved[wrong] = rng.uniform(0, SIZE[::-1], (len(wrong), 2))
+    described = np.eye(count, dtype=np.float32)
+    photo, other = Features(SIZE, points, described), Features(SIZE, moved, described)
+    assert bool(planes(photo, other)) == found
+
+
+def test_points_of_a_reduced_photo_are_in_pixels_of_the_photo() -> None:
+    """A pixel's middle is at a half: the middle of the first two pixels is at a half too."""
+    small = cv2.resize(taken(place()), (alignment.SIZE, alignment.SIZE * 3 // 4))
+    large = small.repeat(4, axis=0).repeat(4, axis=1)
+    one, other = features(small), features(large)
+    assert len(one.points) > 100
+    assert np.array_equal(one.described, other.described)
+    assert np.allclose(other.points, 4 * one.points + 1.5, atol=1e-3)
+
+
+def test_the_middle_of_the_first_pixel_is_at_zero() -> None:
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    spot = 60 + 120 * np.exp(-((x - 100) ** 2 + (y - 60) ** 2) / (2 * 6**2))
+    found = features(np.repeat(spot.round().astype(np.uint8)[..., None], 3, axis=2))
+    off = found.points - (100, 60)
+    # OpenCV's SIFT doubles the picture first, which moves points by a quarter of a pixel.
+    assert len(off)
+    assert (off > 0).all()
+    assert (off < 0.3).all()

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from remove_objects.pipeline.inpaint.series import matching
 from remove_objects.pipeline.inpaint.series.matching import Match, View, match, view_of
+from remove_objects.pipeline.types import Box
 from tests.support.places import SIZE, box_mask, hand, only_hole, other_light, place, taken
 
 HOLE = box_mask(130, 80, 50, 70)
@@ -146,3 +148,78 @@ def test_nothing_covered_and_nothing_under_the_hole_is_read(
     first, second = matches
     for a, b in zip(first, second, strict=True):
         assert np.array_equal(a, b)
+
+
+def faint(rgb: np.ndarray, share: float, grey: float = 120.0) -> np.ndarray:
+    """A photo with this share of its contrast."""
+    return (grey + share * (rgb - rgb.mean((0, 1)))).round().clip(0, 255).astype(np.uint8)
+
+
+def fits(photo: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a photo of an unmoved camera fits beside the hole of another one."""
+    view = view_of(photo, HOLE, only_hole(HOLE))
+    return match(view, "b", other, OPEN, np.eye(3), exact=True) is not None
+
+
+def test_a_photo_of_quite_another_brightness_is_refused() -> None:
+    """On flat ground light alone decides, and this is no light of the same place."""
+    flat = np.full((*SIZE, 3), 200, np.uint8)
+    assert fits(flat, flat - 70)
+    assert not fits(flat, flat - 110)
+
+
+def test_a_photo_with_little_of_the_texture_is_refused(whole: np.ndarray) -> None:
+    """What is faint is near anyway, and a blurred copy is like the sharp one."""
+    photo = faint(taken(whole), 0.4)
+    assert fits(photo, faint(taken(whole), 0.26))
+    assert not fits(photo, faint(taken(whole), 0.06))
+
+
+def test_a_photo_that_is_like_it_and_far_off_is_refused(whole: np.ndarray) -> None:
+    """A reflection of something else lies over the place."""
+    photo, something = (faint(taken(one), 0.5) for one in (whole, place(1)))
+    for share, expected in ((0.3, True), (1.5, False)):
+        both = photo + share * (something - something.mean((0, 1)))
+        assert fits(photo, both.round().clip(0, 255).astype(np.uint8)) == expected
+
+
+def test_a_faint_photo_of_something_else_is_refused(whole: np.ndarray) -> None:
+    """It is sharp and near: nothing but its texture is another one."""
+    photo = faint(taken(whole), 0.3)
+    rng = np.random.default_rng(0)
+    noisy = photo + rng.normal(0, 1.5, photo.shape)
+    assert fits(photo, noisy.round().clip(0, 255).astype(np.uint8))
+    assert not fits(photo, faint(taken(place(1)), 0.3))
+
+
+def test_a_move_of_the_small_window_is_one_of_the_photo(
+    whole: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pixel's middle is at a half: the window's corner stays where the small one's does."""
+    large = np.ones((3 * SIZE[0], 3 * SIZE[1]), bool)
+    hole = np.zeros_like(large)
+    hole[160:560, 300:700] = True
+    rgb = cv2.resize(taken(whole), large.shape[::-1])
+    view = view_of(rgb, hole, only_hole(hole))
+    reduced = view.window.h / view.small_known.shape[0]
+    assert reduced > 1.2
+    # Enlarged from the middle of the first pixel of the small window.
+    zoom = np.diag([1.02, 1.02, 1.0])
+    monkeypatch.setattr(cv2, "findTransformECC", lambda *_: (1.0, zoom.astype(np.float32)))
+    look = matching._look(view, rgb, large, np.eye(3))
+    assert look is not None
+    move = matching._second_move(view, look)
+    assert move is not None
+    # Its place in the photo is the middle of the pixels that it is made of.
+    first = np.array([view.window.x, view.window.y]) + reduced / 2 - 0.5
+    assert np.allclose(cv2.perspectiveTransform(first[None, None], move)[0, 0], first, atol=1e-6)
+
+
+def test_the_light_of_the_small_window_is_enlarged_around_the_middles_of_pixels() -> None:
+    x = np.broadcast_to(np.arange(30, dtype=np.float32)[None, :, None], (20, 30, 3))
+    y = np.broadcast_to(np.arange(20, dtype=np.float32)[:, None, None], (20, 30, 3))
+    part = Box(7, 5, 60, 40)
+    columns, rows = np.arange(7, 67), np.arange(5, 45)
+    found_x, found_y = (matching._enlarged(one, part, (60, 90)) for one in (x, y))
+    assert np.allclose(found_x, ((columns - 1) / 3)[None, :, None], atol=0.02)
+    assert np.allclose(found_y, ((rows - 1) / 3)[:, None, None], atol=0.02)

@@ -31,6 +31,7 @@ from remove_objects.pipeline.report.picks import pick_settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support import unforeseen
 from tests.support.faults import FAST, FAST_OPTIONS
+from tests.support.hand_held import HEIGHT, WIDTH, held, place, save, with_person
 from tests.support.s3_server import Bucket, s3_bucket
 from tests.support.scenes import scene
 
@@ -243,6 +244,11 @@ def entries(report: bytes | Path, *hide: object) -> list[dict]:
     return [{k: v for k, v in p.items() if k not in LOOSE} for p in photos]
 
 
+def journal(out: Path) -> list[dict]:
+    """Return the rows of an output's journal."""
+    return [json.loads(line) for line in (out / JOURNAL_NAME).read_text().splitlines()]
+
+
 def rows(out: Path) -> int:
     return (out / JOURNAL_NAME).read_bytes().count(b"\n") if (out / JOURNAL_NAME).exists() else 0
 
@@ -319,9 +325,10 @@ def test_ctrl_c_finishes_the_photos_in_progress_and_the_local_engine_resumes(
     assert any("stopped by the user" in w for w in report["run"]["warnings"])
     until(lambda: not cluster.actors(), "the workers of a stopped run continue")
     cluster.run(*arguments, engine="local", code=1)
-    journal = [json.loads(line) for line in (out / JOURNAL_NAME).read_text().splitlines()]
     done = [
-        row["input"] for row in journal if "input" in row and row["entry"]["status"] != "failed"
+        row["input"]
+        for row in journal(out)
+        if "input" in row and row["entry"]["status"] != "failed"
     ]
     assert len(done) == len(set(done)) == MANY  # no photo was processed twice
     assert {p["input"]: p["status"] for p in entries(out) if p["status"] == "failed"} == {
@@ -340,6 +347,44 @@ def test_ray_skips_photos_that_the_local_engine_finished(cluster: Cluster, tmp_p
     assert statuses.pop("new.png") == "unchanged"  # it has no mask
     assert len(statuses) == 4
     assert set(statuses.values()) == {"skipped"}
+
+
+def test_a_series_is_filled_as_by_the_local_engine(cluster: Cluster, tmp_path: Path) -> None:
+    """The task of each photo names its neighbours, and each actor loads them for itself."""
+    source, masks = tmp_path / "in", tmp_path / "masks"
+    for number in range(4):
+        x, name = 20 + 70 * number, f"IMG_{number}.png"
+        save(with_person(held(place(1), 4 * number), x), source / name, 2 * number)
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        mask[80:140, x : x + 30] = True
+        masks.mkdir(exist_ok=True)
+        Image.fromarray(mask).save(masks / name)
+    outputs = {"ray": tmp_path / "ray", "local": tmp_path / "local"}
+    for engine, out in outputs.items():
+        options = ("--actors", 2) if engine == "ray" else ()
+        cluster.run("--masks", masks, "--save-masks", "-o", out, *options, source, engine=engine)
+    first, second = (entries(out, out) for out in outputs.values())
+    assert first == second
+    lent = [hole["borrowed"] for entry in first for hole in entry["holes"]]
+    assert len(lent) == 4
+    assert all(lent)
+    assert_same_files(outputs["ray"], outputs["local"])
+    keys = ("source", "source_mark", "taken", "made_with", "neighbours", "borrowed")
+    journals = [
+        {row["input"]: [row[key] for key in keys] for row in journal(out) if "input" in row}
+        for out in outputs.values()
+    ]
+    assert journals[0] == journals[1]
+    assert len(journals[0]) == 4
+    # Either engine knows the other's neighbours, and one that changed makes photos new.
+    cluster.run("--masks", masks, "--save-masks", "-o", outputs["local"], source)
+    assert {entry["status"] for entry in entries(outputs["local"])} == {"skipped"}
+    lender = next(iter(lent[0]))
+    save(with_person(held(place(1), 2), 250, 20), source / lender, 2 * int(lender[4]))
+    uses = {entry["input"] for entry in first if lender in entry["holes"][0]["borrowed"]}
+    cluster.run("--masks", masks, "--save-masks", "-o", outputs["local"], source)
+    new = {e["input"] for e in entries(outputs["local"]) if e["status"] != "skipped"}
+    assert new == uses | {lender}
 
 
 def test_a_preview_and_its_picks_work_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:

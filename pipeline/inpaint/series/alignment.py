@@ -142,15 +142,18 @@ def _matched(photo: Features, other: Features) -> tuple[FloatArray, FloatArray]:
     """(m2, m2): points of the photo, and those of the other one that look the same."""
     if min(len(photo.points), len(other.points)) < 2:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    alike = photo.described @ other.described.T
+    import torch  # not at import time, as in ``texture.offsets``: a Ray driver skips it
+
+    # The products are torch's, which keeps to the threads assigned to a photo.
+    described, others = torch.from_numpy(photo.described), torch.from_numpy(other.described)
+    alike: FloatArray = (described @ others.T).numpy()
+    rows, best = np.arange(len(alike)), alike.argmax(1)
+    is_mutual = alike.argmax(0)[best] == rows
+    nearest = alike[rows, best]
+    alike[rows, best] = -np.inf
     # Of unit vectors, squared distances are 2 - 2 times these.
-    order = np.argpartition(-alike, 1, axis=1)[:, :2]
-    rows = np.arange(len(alike))[:, None]
-    pair = np.sort(alike[rows, order], axis=1)[:, ::-1]
-    best = alike.argmax(1)
-    distance = np.sqrt(np.maximum(2 - 2 * pair, 0))
-    sure = distance[:, 0] < RATIO * distance[:, 1]
-    sure &= alike.argmax(0)[best] == rows[:, 0]
+    distance, second = (np.sqrt(np.maximum(2 - 2 * one, 0)) for one in (nearest, alike.max(1)))
+    sure = (distance < RATIO * second) & is_mutual
     return photo.points[sure], other.points[best[sure]]
 
 

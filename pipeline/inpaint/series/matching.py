@@ -189,7 +189,7 @@ def _moved(rgb: Pixels, is_open: Mask, plane: Homography, box: Box) -> tuple[Pix
         return np.zeros((box.h, box.w, 3), rgb.dtype), np.zeros((box.h, box.w), bool)
     matrix = moved_by(-source.x, -source.y) @ matrix
     shown = is_open[source.slices]
-    part = np.where(shown[..., None], rgb[source.slices], 0).astype(rgb.dtype)
+    part = cv2.bitwise_and(rgb[source.slices], rgb[source.slices], mask=shown.view(np.uint8))
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpPerspective(part, matrix, (box.w, box.h), flags=how)
     share = cv2.warpPerspective(shown.astype(np.uint8) * 255, matrix, (box.w, box.h), flags=how)

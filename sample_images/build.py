@@ -61,8 +61,8 @@ def main(folder: Path) -> None:
     shutil.copyfile(_file("skimage", "data/camera.png"), folder / "photographer.png")
     _save(_picture("skimage", "data/astronaut.png"), folder / "astronaut.jpg")
     _save(_picture("skimage", "data/coffee.png"), folder / "coffee.jpg")
-    for name, scene in SCENES.items():
-        _compose(scene(), folder, name)
+    for name, draw in SCENES.items():
+        _compose(draw(), folder, name)
     for sub in (folder, folder / ".truth", folder / ".masks"):
         (sub / VISIT).mkdir(exist_ok=True)
     for number, scene in enumerate(visit(), start=1):

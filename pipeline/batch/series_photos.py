@@ -1,4 +1,4 @@
-"""The other photos of a series, as one worker loads them: each when it is asked for.
+"""The other photos of a series, as a worker or the mask board loads them: each when it is asked for.
 
 What does not depend on the photo that is being cleaned is kept in a small memory: where a photo
 does not show the place, and what its features are. So a photo is segmented about once for all
@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OutputError, PhotoError, UnreadableError
 from ..inpaint.series.alignment import Features, features_of
+from ..removal.progress import Progress, no_progress
+from ..removal.request import Removal
 from ..removal.series import SeriesPhoto
 from ..storage.fetch import local_copy
 from ..storage.location import Location, is_same_file, location_mark, location_stamp
 from ..storage.stamp import Stamp, fingerprint
 from ..types import Mask, Outcome, Photo
+
+if TYPE_CHECKING:
+    from ..remover import ObjectRemover
 
 #: Photos of which a worker remembers where they do not show the place.
 REMEMBERED = 12
@@ -38,7 +43,7 @@ class Neighbour:
         key: the text by which the journal knows its file, see ``sources.source_key``.
         source: its file.
         mask: the user's own mask of it; None if it has none.
-        stamp: the stamp of its file when the run was planned.
+        stamp: the stamp of its file when the series was looked for.
     """
 
     name: str
@@ -106,6 +111,8 @@ class NeighbourPhotos:
         covered: where a photo does not show the place, HW bool, by the photo and its own mask.
         memory: the worker's.
         fixed: whether the camera did not move, so that nothing needs features.
+        classes: what ``covered`` depends on besides the photo and its mask.
+        unmarked: whether they may show what goes, see ``SeriesPhoto``.
 
     Attributes:
         marks: of the photos that were loaded, and of their own masks, by their names.
@@ -120,9 +127,12 @@ class NeighbourPhotos:
         memory: Memory,
         *,
         fixed: bool,
+        classes: tuple[str, ...] = (),
+        unmarked: bool = False,
     ) -> None:
         self._neighbours, self._read, self._covered = neighbours, read, covered
         self._memory, self._fixed = memory, fixed
+        self._classes, self._unmarked = classes, unmarked
         self.marks: dict[str, tuple[Stamp | None, Stamp | None]] = {}
         self._left_out: dict[str, str] = {}
 
@@ -150,7 +160,7 @@ class NeighbourPhotos:
 
     def _load(self, neighbour: Neighbour) -> SeriesPhoto:
         if location_stamp(neighbour.source) != neighbour.stamp:
-            raise UnreadableError(f"{neighbour.source}: changed since the run began")
+            raise UnreadableError(f"{neighbour.source}: changed since it was found")
         mark = location_mark(neighbour.source)
         with local_copy(neighbour.source) as file:
             photo = self._read(file)
@@ -160,11 +170,14 @@ class NeighbourPhotos:
             covered = self._covered(photo, neighbour.mask)
             return covered, None if self._fixed else features_of(photo.rgb, covered)
 
-        seen = self._memory.seen(fingerprint(neighbour.key, mark, own), look)
+        key = fingerprint(neighbour.key, mark, own, self._classes, self._fixed)
+        seen = self._memory.seen(key, look)
         if not is_same_file(neighbour.source, mark):
             raise UnreadableError(f"{neighbour.source}: changed while it was read")
         self.marks[neighbour.name] = mark, own
-        return SeriesPhoto(neighbour.name, photo.rgb, seen.covered, seen.features)
+        return SeriesPhoto(
+            neighbour.name, photo.rgb, seen.covered, seen.features, self._unmarked
+        )
 
     def row(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the journal's row says of the neighbours, if any contributed to the result.
@@ -183,6 +196,38 @@ class NeighbourPhotos:
                 if each.name in names
             },
         }
+
+
+def clean_by_series(
+    remover: ObjectRemover,
+    photo: Photo,
+    removal: Removal,
+    others: NeighbourPhotos,
+    progress: Progress = no_progress,
+) -> tuple[Outcome, dict[str, Any]]:
+    """Clean a photo with what its neighbours show; the last two arguments see ``clean``.
+
+    Returns:
+        The outcome, with a warning about each neighbour that was left out, and what the journal's
+        row says of those that lent something.
+    """
+    outcome = remover.clean(photo, removal, progress=progress, series=others)
+    row = others.row(outcome)
+    return replace(outcome, warnings=(*outcome.warnings, *others.warnings)), row
+
+
+def covered_by(
+    remover: ObjectRemover, photo: Photo, classes: Sequence[str], own: Mask | None
+) -> Mask:
+    """Where a photo of a series does not show the place, HW bool.
+
+    Args:
+        remover: has the settings, which say what goes along.
+        photo: the photo.
+        classes: that are looked for where there is no ``own``.
+        own: its own mask, HW bool.
+    """
+    return remover.covered(photo, Removal.from_settings(remover.settings, classes, own))
 
 
 def _borrowed(hole: Any) -> dict[str, float]:

@@ -50,7 +50,7 @@ from .names import is_too_long, layers_name
 from .output.claims import Claim, is_by_a_person, layers_key, mask_key
 from .output.protocol import Output
 from .own_masks import OTHER_SHAPE
-from .series_photos import Memory, Neighbour, NeighbourPhotos
+from .series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, covered_by
 from .settings import BatchSettings
 
 if TYPE_CHECKING:
@@ -433,9 +433,9 @@ class Worker:
             self._memory,
             fixed=self.batch.series == "fixed",
         )
-        outcome = self.remover.clean(photo, removal, series=others)
-        current.row.update(others.row(outcome))
-        return replace(outcome, warnings=(*outcome.warnings, *others.warnings))
+        outcome, lent = clean_by_series(self.remover, photo, removal, others)
+        current.row.update(lent)
+        return outcome
 
     def _covered(self, photo: Photo, mask: Location | None) -> Mask:
         """Return where a photo of a series does not show the place, HW bool.
@@ -450,9 +450,7 @@ class Worker:
         own = self._own_mask(mask, photo)
         if own is not None and own.why_none:
             raise UnreadableError(own.why_none)
-        given = None if own is None else own.mask
-        removal = Removal.from_settings(self.remover.settings, self.classes, given)
-        return self.remover.covered(photo, removal)
+        return covered_by(self.remover, photo, self.classes, None if own is None else own.mask)
 
     def _own_mask(self, given: Location | None, photo: Photo) -> images.OwnMask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""

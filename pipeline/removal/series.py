@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from ..inpaint.series.alignment import Features, features_of, moved_by, planes
 from ..inpaint.series.choice import Borrowed, choose
 from ..inpaint.series.matching import Match, match, view_of
+from ..inpaint.series.unmarked import shows_what_goes
 from ..types import Box, Hole, Mask, Pixels
 
 
@@ -20,12 +21,15 @@ class SeriesPhoto(NamedTuple):
         covered: HW bool, where it does not show the place: what is found of the classes, whether it
             goes or stays, what goes along with it, and what is no picture.
         features: of what is not covered; None if the camera is known not to have moved.
+        unmarked: whether it may show, uncovered, the very thing that is removed, because a person
+            marked it in the photo alone. Then each hole is compared with what stands in it.
     """
 
     name: str
     rgb: Pixels
     covered: Mask
     features: Features | None
+    unmarked: bool = False
 
 
 class SeriesPhotos(Protocol):
@@ -50,7 +54,8 @@ def borrowed(
 
     Args:
         rgb: the photo, HWC uint8 or uint16.
-        hole_mask: HW bool; nothing under it is read. It covers whoever stays, too.
+        hole_mask: HW bool; nothing under it is read, except to tell whether an ``unmarked`` photo
+            shows the same. It covers whoever stays, too.
         holes: to fill.
         series: the other photos.
         place: of ``rgb`` in the whole photo; None if it is the whole photo.
@@ -74,7 +79,8 @@ def borrowed(
                 one = match(
                     view, other.name, other.rgb, is_open, plane, exact=other.features is None
                 )
-                if one is not None:
-                    each.append(one)
+                if one is None or (other.unmarked and shows_what_goes(rgb, view, one)):
+                    continue
+                each.append(one)
         del other  # the next one is loaded when this one is no longer in memory
     return [choose(view, each) for view, each in zip(views, matches, strict=True)]

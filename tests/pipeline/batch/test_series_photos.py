@@ -96,7 +96,7 @@ def test_what_changed_since_the_run_began_is_left_out(bench: Bench) -> None:
     photos = bench.photos()
     assert [each.name for each in photos] == ["1.png"]
     assert len(photos.warnings) == 2
-    assert "changed since the run began" in photos.warnings[0]
+    assert "changed since it was found" in photos.warnings[0]
 
 
 def test_what_changes_while_it_is_read_is_left_out(bench: Bench) -> None:

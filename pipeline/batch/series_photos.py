@@ -1,4 +1,4 @@
-"""The other photos of a series, as a worker or the mask board loads them: each when it is asked for.
+"""The other photos of a series, as a worker or the board loads them: each when it is asked for.
 
 What does not depend on the photo that is being cleaned is kept in a small memory: where a photo
 does not show the place, and what its features are. So a photo is segmented about once for all
@@ -175,9 +175,7 @@ class NeighbourPhotos:
         if not is_same_file(neighbour.source, mark):
             raise UnreadableError(f"{neighbour.source}: changed while it was read")
         self.marks[neighbour.name] = mark, own
-        return SeriesPhoto(
-            neighbour.name, photo.rgb, seen.covered, seen.features, self._unmarked
-        )
+        return SeriesPhoto(neighbour.name, photo.rgb, seen.covered, seen.features, self._unmarked)
 
     def row(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the journal's row says of the neighbours, if any contributed to the result.

@@ -31,6 +31,7 @@ from .catalog import Item, Opened
 from .job import Job
 from .render import render, render_layers
 from .results import STANDING, Decided, Results, standing_pixels
+from .series import BoardSeries
 from .session import Session, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
 
@@ -50,6 +51,7 @@ class Board:
         job: the fill or segmentation in progress.
         sessions: the open photos.
         results: the results in the output folder.
+        series: fills photos with what others of the same place show.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -58,6 +60,7 @@ class Board:
         self.job = Job(opened.settings)
         self.sessions = SessionStore(opened.items, lambda: self.job.photo, opened.max_pixels)
         self.results = Results(opened)
+        self.series = BoardSeries(opened, self.job, self.sessions.listed)
         self._report = self._report_stamp()
 
     @property
@@ -376,7 +379,7 @@ class Board:
     def fill(
         self, photo: str, route: str = "auto", compare: bool = True, probe: bool = True
     ) -> dict[str, Any]:
-        """Fill the mask, and wait until it is done.
+        """Fill the mask, as far as they show it from photos of the same place; wait until done.
 
         Args:
             photo: its key or name.
@@ -410,9 +413,9 @@ class Board:
         require_selection(mask)
         removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
         with self.job.run(session.item.key) as remover:
-            outcome = remover.clean(session.photo, removal, progress=self.job.step)
+            outcome, lent = self.series.clean(remover, session, removal, mask)
         with session.lock:
-            session.record_fill(outcome, layers, revision)
+            session.record_fill(outcome, layers, revision, lent)
         return {**session.state(), "report": session.report(), "compared": list(outcome.compared)}
 
     def progress(self) -> dict[str, Any]:

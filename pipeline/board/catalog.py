@@ -71,6 +71,11 @@ class Item:
             and is_inside(self.mask, self.output.resolve())
         )
 
+    def saved_mask(self) -> Path | None:
+        """Return the saved mask if it stands in the output folder."""
+        is_there = self.mask is not None and self.mask.is_file() and self.mask_is_inside()
+        return self.mask if is_there else None
+
     def layers_of(self, mask: Path) -> Path | None:
         """Return the file of the layers beside a mask of this photo; None if no one may read it.
 
@@ -104,6 +109,9 @@ class Opened:
         settings: the run's settings with those of the command line, or the latter alone.
         given: the settings of the command line.
         classes: the run's classes; empty if no run is opened.
+        series: how the run found photos of one place (``batch.settings.SERIES``); ``auto`` if no
+            run is opened.
+        given_series: the same of the command line, which decides; None if it said nothing.
         notes: messages about what was left out.
         max_pixels: the most pixels of a photo: the run's limit.
     """
@@ -116,6 +124,8 @@ class Opened:
     settings: Settings = field(default_factory=Settings)
     given: Settings = field(default_factory=Settings)
     classes: tuple[str, ...] = ()
+    series: str = "auto"
+    given_series: str | None = None
     notes: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
 

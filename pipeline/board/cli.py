@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ... import __version__
+from ..batch.settings import SERIES
 from ..cli import along
 from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
@@ -74,6 +75,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="KIND,…|none",
         help="for 'Select by class': what goes along with a selected object (default: as the run "
         f"said, or {','.join(ALONG)}); none: the object alone",
+    )
+    p.add_argument(
+        "--series",
+        choices=SERIES,
+        help="whether photos of one place fill each other's holes, as in a run (default: the run's,"
+        " or auto)",
     )
     p.add_argument("--device", choices=DEVICES, default="auto")
     p.add_argument(
@@ -178,7 +185,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     if path is None:
         return Opened("empty", "", settings=settings)
     if not run_folder.is_run(path):
-        return open_photos(path, args.output, settings)
+        return replace(open_photos(path, args.output, settings), given_series=args.series)
     if args.output is not None:
         raise UsageError(
             "results of a run are saved into its own folder: leave out --output, "
@@ -190,7 +197,7 @@ def open_path(args: argparse.Namespace) -> Opened:
         segmenter=args.segmenter or opened.settings.segmenter,
         along=opened.settings.along if args.along is None else args.along,
     )
-    return replace(opened, settings=both, given=settings)
+    return replace(opened, settings=both, given=settings, given_series=args.series)
 
 
 def serve(board: Board, host: str, port: int | None, *, browser: bool = False) -> None:

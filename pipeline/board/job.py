@@ -73,9 +73,21 @@ class Job:
         Raises:
             CancelledError: ``cancel`` was called.
         """
-        if self._stop.is_set():
-            raise CancelledError("cancelled: nothing was changed")
+        self.refuse_cancelled()
         self._progress = (share, stage)
+
+    def refuse_cancelled(self) -> None:
+        """End a cancelled job.
+
+        Raises:
+            CancelledError: ``cancel`` was called.
+        """
+        if self.is_cancelled():
+            raise CancelledError("cancelled: nothing was changed")
+
+    def is_cancelled(self) -> bool:
+        """Whether ``cancel`` was called."""
+        return self._stop.is_set()
 
     def progress(self) -> dict[str, Any]:
         """Return the key of the photo in progress (or None), the share that is done, the stage."""
@@ -84,7 +96,7 @@ class Job:
             "photo": self.photo,
             "share": round(share, 3),
             "stage": stage,
-            "stopping": self._stop.is_set(),
+            "stopping": self.is_cancelled(),
         }
 
     def cancel(self) -> None:

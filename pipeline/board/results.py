@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 #: Name of the layer that shows the result in the output folder.
 STANDING = "standing"
+#: Keys of a journal's row about the photos that a result was filled from.
+_LENT = ("neighbours", "borrowed")
 #: Reasons in the report.
 RESTORED = "the original was restored at the mask board"
 PUT_BACK = "an earlier file, which no run wrote, was put back at the mask board"
@@ -203,6 +205,7 @@ class _Change:
         entry: Entry | None,
         row: JournalRow | None = None,
         *,
+        lent: Mapping[str, Any] | None = None,
         replace_existing: bool,
     ) -> Decided:
         """Keep what stands, and let the new files take their names.
@@ -212,6 +215,8 @@ class _Change:
             outcome: the pictures for the previews.
             entry: the report's entry; None without a run.
             row: the journal's row that the new result had before; None for the photo's last row.
+            lent: what the row says of the photos that the new result was filled from; None for what
+                ``row`` says.
             replace_existing: replace files that neither the board nor the run wrote.
         """
         check_targets(new, self._standing, self.item.source, replace=replace_existing)
@@ -220,7 +225,9 @@ class _Change:
         if self.records is None or entry is None:
             take_names(new, mask_first=True)
         else:
-            self._take_names_in_run(self.records, new, self._new_row(new, entry, row), outcome)
+            self._take_names_in_run(
+                self.records, new, self._new_row(new, entry, lent, row), outcome
+            )
         for path in new.targets:
             self._written[path] = mark(path)
         mask = None if new.mask.part is None else new.mask.target
@@ -249,10 +256,20 @@ class _Change:
                 remove(new.obsolete, self.output)
         records.write_report()
 
-    def _new_row(self, new: NewFiles, entry: Entry, earlier: JournalRow | None) -> JournalRow:
+    def _new_row(
+        self,
+        new: NewFiles,
+        entry: Entry,
+        lent: Mapping[str, Any] | None,
+        earlier: JournalRow | None,
+    ) -> JournalRow:
         """Return the journal's row of the new files; what it does not know stays as it was."""
         base = earlier or self.row
-        row: dict[str, object] = {k: v for k, v in (base or {}).items() if k != "facts"}
+        filled_from: Mapping[str, Any] = (earlier or {}) if lent is None else lent
+        row: dict[str, object] = {
+            **{k: v for k, v in (base or {}).items() if k not in ("facts", *_LENT)},
+            **{k: filled_from[k] for k in _LENT if k in filled_from},
+        }
         row |= {"input": self.item.name, "written": mark(new.part), "entry": entry}
         for each in new.beside:
             if each.part is not None:
@@ -352,7 +369,9 @@ class Results:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
             new = change.stage_mask(new, filled.mask, filled.layers, session.kept)
             entry = change.reviewed_entry(new, outcome)
-            return change.finish(new, outcome, entry, replace_existing=replace_existing)
+            return change.finish(
+                new, outcome, entry, lent=filled.lent, replace_existing=replace_existing
+            )
 
     def restore(self, session: Session, *, replace_existing: bool) -> Decided:
         """Write the original as the result; the mask's file stays.
@@ -369,7 +388,7 @@ class Results:
             unchanged = Outcome(Status.UNCHANGED, RESTORED)
             new, outcome = change.stage_outcome(unchanged, self._options(change.records))
             entry = change.reviewed_entry(new, outcome)
-            return change.finish(new, outcome, entry, replace_existing=replace_existing)
+            return change.finish(new, outcome, entry, lent={}, replace_existing=replace_existing)
 
     def accept(self, session: Session) -> Decided:
         """Mark the run's result reviewed; result and mask stay as they are.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, fields, replace
 from io import StringIO
@@ -22,6 +22,7 @@ from ..batch.names import mask_names, possible_masks
 from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
 from ..batch.output.local import LocalStanding
 from ..batch.output.replaced import keep_foreign_reports
+from ..batch.settings import SERIES
 from ..batch.sources import is_another
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
@@ -86,7 +87,8 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
         inputs=inputs,
         settings=settings_of(report["run"]),
         max_pixels=_max_pixels_of(report["run"]),
-        classes=_classes_of(report["run"]),
+        classes=classes_of(report["run"].get("settings")),
+        series=series_of(report["run"].get("settings")),
         notes=tuple(
             f"{entry['input']!r} is not a name that a run writes: left out"
             for entry in entries
@@ -140,9 +142,14 @@ def settings_of_result(journal: Journal, name: str) -> Settings | None:
         journal: the journal of the output folder.
         name: the photo's name in it.
     """
-    row = journal.rows.get(name)
-    recorded = None if row is None else journal.settings.get(row.get("made_with", ""))
+    recorded = recorded_settings(journal, name)
     return None if recorded is None else _settings(recorded)
+
+
+def recorded_settings(journal: Journal, name: str) -> Mapping[str, Any] | None:
+    """Return the settings of a photo's result as the journal holds them (``batch.made_with``)."""
+    row = journal.rows.get(name)
+    return None if row is None else journal.settings.get(row.get("made_with", ""))
 
 
 def combined(run: Settings, given: Settings) -> Settings:
@@ -460,10 +467,17 @@ def _saved_mask(folder: Path, entry: Entry) -> Path | None:
     return path if is_file(path) and is_inside(path, folder.resolve()) else None
 
 
-def _classes_of(run: RunEntry) -> tuple[str, ...]:
+def classes_of(recorded: Any) -> tuple[str, ...]:
+    """Return the classes of recorded settings; none if they are unknown."""
     with suppress(UsageError, TypeError, AttributeError):
-        return resolve_classes(list((run.get("settings") or {}).get("classes") or []))
+        return resolve_classes(list((recorded or {}).get("classes") or []))
     return ()
+
+
+def series_of(recorded: Any) -> str:
+    """Return how recorded settings find photos of one place; ``auto`` if that is unknown."""
+    series = recorded.get("series") if isinstance(recorded, dict) else None
+    return series if series in SERIES else "auto"
 
 
 def _recorded_inputs(run: RunEntry) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -43,12 +43,14 @@ class Filled:
         layers: those of the mask it was made from, HW uint8.
         revision: that mask's revision.
         number: counts the photo's fills from 1; the page uses it as the version of pictures.
+        lent: what the journal's row says of the photos that it was filled from.
     """
 
     outcome: Outcome
     layers: NDArray[np.uint8]
     revision: int
     number: int
+    lent: Mapping[str, Any]
 
     @property
     def mask(self) -> Mask:
@@ -177,12 +179,38 @@ class Session:
         """Whether the mask has not changed since the last fill."""
         return self.filled is not None and self.filled.revision == self.editor.revision
 
-    def record_fill(self, outcome: Outcome, layers: NDArray[np.uint8], revision: int) -> Filled:
-        """Keep a finished fill with the layers of its mask, HW uint8, and that mask's revision."""
+    def named_classes(self, mask: Mask) -> tuple[str, ...]:
+        """Return the classes of what goes, as far as a person named or clicked them.
+
+        Args:
+            mask: HW bool, the pixels that go.
+        """
+        names = dict.fromkeys(self.classes)
+        for each in self.clickable or ():
+            box, own, _ = each.masks()
+            if mask[box.slices][own].mean() > 0.5:
+                names[each.found.category] = None
+        return tuple(names)
+
+    def record_fill(
+        self,
+        outcome: Outcome,
+        layers: NDArray[np.uint8],
+        revision: int,
+        lent: Mapping[str, Any],
+    ) -> Filled:
+        """Keep a finished fill.
+
+        Args:
+            outcome: of the fill.
+            layers: of the mask that was filled, HW uint8.
+            revision: that mask's revision.
+            lent: see ``Filled``.
+        """
         self._fills += 1
         if outcome.mask is not None:  # the fill knows a mask only
             outcome = replace(outcome, layers=images.layers_of(outcome.mask, layers))
-        self.filled = Filled(outcome, layers, revision, self._fills)
+        self.filled = Filled(outcome, layers, revision, self._fills, lent)
         return self.filled
 
     def layer(self, name: str) -> Pixels | Mask:
@@ -304,11 +332,11 @@ class First(NamedTuple):
 
 def _first_mask(item: Item, photo: Photo, max_pixels: int) -> First:
     """Return the saved mask, or what the run's result changed if there is none."""
-    if item.mask is not None and item.mask.is_file() and item.mask_is_inside():
+    if (saved := item.saved_mask()) is not None:
         try:
-            mask = images.read_mask(item.mask, photo.size, max_pixels=max_pixels)
-            layers = _beside(images.read_layers, item, item.mask, photo)
-            return First(mask, layers, _beside(images.read_kept, item, item.mask, photo))
+            mask = images.read_mask(saved, photo.size, max_pixels=max_pixels)
+            layers = _beside(images.read_layers, item, saved, photo)
+            return First(mask, layers, _beside(images.read_kept, item, saved, photo))
         except UnreadableError as error:
             return First(notes=(f"the saved mask is not used: {error}",))
     if item.mask is not None or item.entry is None or not item.entry.get("holes"):

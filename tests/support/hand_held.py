@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 HEIGHT, WIDTH = 240, 320
+#: Height and width of ``shot``, and the box (y, x, height, width) of who walks through the first.
+LARGE, WALKER = (480, 640), (160, 120, 120, 60)
 
 
 def place(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -42,6 +44,25 @@ def with_person(picture: np.ndarray, x: int, y: int = 80, w: int = 30, h: int = 
     picture = picture.copy()
     picture[y : y + h, x : x + w] = (255, 0, 0)
     return picture
+
+
+def empty_shot(number: int) -> np.ndarray:
+    """One of the photos of a place, as if nobody walked through it."""
+    return held(place(1, *LARGE), 5 * number)
+
+
+def walker(number: int) -> tuple[slice, slice]:
+    """Where somebody stands in a shot."""
+    y, x, h, w = WALKER
+    x += 160 * number
+    return slice(y, y + h), slice(x, x + w)
+
+
+def shot(number: int) -> np.ndarray:
+    """One of the photos of a place, with somebody who walks through it."""
+    rows, columns = walker(number)
+    _, _, h, w = WALKER
+    return with_person(empty_shot(number), columns.start, rows.start, w, h)
 
 
 def save(

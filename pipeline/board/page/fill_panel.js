@@ -36,6 +36,13 @@ const metricsTable = (hole, caption) => {
   return table;
 };
 
+// Which other photos lent something to a hole, most first, in the words of the report's page.
+const lentBy = (borrowed) => {
+  const shares = Object.entries(borrowed).sort(([, one], [, other]) => other - one);
+  const from = shares.map(([name, share]) => `${percent(share)} from ${name}`).join(", ");
+  return `${from}: ${shares.length > 1 ? "other photos" : "another photo"} of the place`;
+};
+
 const holeItem = (hole, index, count) => {
   const name = count > 1 ? `Hole ${index + 1}: ${hole.route}` : `Route: ${hole.route}`;
   const title = element("div");
@@ -43,7 +50,9 @@ const holeItem = (hole, index, count) => {
   const caption = `Metrics of hole ${index + 1}: seam (1 is invisible), `
     + "and the probe's LPIPS (lower is better) and PSNR";
   const item = element("li");
-  item.append(title, element("div", hole.why, { class: "quiet" }), metricsTable(hole, caption));
+  item.append(title, element("div", hole.why, { class: "quiet" }));
+  if (hole.borrowed) item.append(element("div", lentBy(hole.borrowed)));
+  item.append(metricsTable(hole, caption));
   return item;
 };
 
@@ -77,6 +86,8 @@ export class FillPanel {
     setChip(byId("status-chip"), report.status, report.status);
     byId("reason").textContent = report.reason;
     byId("holes").replaceChildren(...holes.map((hole, i) => holeItem(hole, i, holes.length)));
+    const warnings = report.warnings.filter((text) => !this.board.photo.notes.includes(text));
+    byId("fill-warnings").replaceChildren(...warnings.map((text) => element("li", text)));
   }
 
   update({ photo, disabled }) {

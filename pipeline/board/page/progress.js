@@ -6,6 +6,7 @@ const STAGES = {
   loading: "Loading the networks",
   segment: "Segmenting the photo",
   faces: "Detecting faces",
+  series: "Looking at photos of the same place",
   inpaint: "Painting",
   probe: "Probing",
   compare: "Filling with the classical methods",

@@ -17,20 +17,13 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
-from tests.support.hand_held import held, place, save, with_person
+from tests.support.hand_held import LARGE, empty_shot, held, place, save, shot, walker, with_person
 from tests.support.memory_store import remote
 
 if TYPE_CHECKING:
     import fsspec
 
 QUICK = Settings(probe=False)
-HEIGHT, WIDTH = 480, 640
-
-
-def shot(number: int) -> np.ndarray:
-    """A photo of the place, with somebody who walks through it."""
-    picture = held(place(1, HEIGHT, WIDTH), 5 * number)
-    return with_person(picture, 120 + 160 * number, 160, 60, 120)
 
 
 @pytest.fixture
@@ -63,9 +56,8 @@ def cleaned_again(result: FolderResult) -> list[str]:
 
 def error_in_hole(photos: Path, number: int = 1) -> float:
     result = np.asarray(Image.open(photos.parent / "out" / f"IMG_{number}.png")).astype(float)
-    true = held(place(1, HEIGHT, WIDTH), 5 * number).astype(float)
-    x = 120 + 160 * number
-    return float(np.abs(result - true)[160:280, x : x + 60].mean())
+    true = empty_shot(number).astype(float)
+    return float(np.abs(result - true)[walker(number)].mean())
 
 
 def test_what_one_photo_hides_comes_from_another(photos: Path) -> None:
@@ -89,13 +81,13 @@ def test_a_fixed_camera(tmp_path: Path, red_is_person: None) -> None:
     folder = tmp_path / "photos"
     for number in range(3):
         save(
-            with_person(place(1, HEIGHT, WIDTH), 120 + 160 * number, 160, 60, 120),
+            with_person(place(1, *LARGE), 120 + 160 * number, 160, 60, 120),
             folder / f"IMG_{number}.png",
         )
     run(folder, series="fixed")
     assert set(rows(folder)["IMG_1.png"]["borrowed"]) <= {"IMG_0.png", "IMG_2.png"}
     result = np.asarray(Image.open(tmp_path / "out" / "IMG_1.png")).astype(float)
-    true = place(1, HEIGHT, WIDTH).astype(float)
+    true = place(1, *LARGE).astype(float)
     assert np.abs(result - true)[160:280, 280:340].mean() < 8
 
 
@@ -116,7 +108,7 @@ def test_a_neighbour_that_changed_makes_a_photo_new(photos: Path) -> None:
     run(photos)
     uses = sorted(name for name, row in rows(photos).items() if "IMG_0.png" in row["borrowed"])
     assert uses
-    save(with_person(held(place(1, HEIGHT, WIDTH), 0), 100, 160, 60, 120), photos / "IMG_0.png", 0)
+    save(with_person(held(place(1, *LARGE), 0), 100, 160, 60, 120), photos / "IMG_0.png", 0)
     result = run(photos)
     assert cleaned_again(result) == sorted({"IMG_0.png", *uses})
     assert any("series that changed" in warning for warning in result.warnings)
@@ -125,7 +117,7 @@ def test_a_neighbour_that_changed_makes_a_photo_new(photos: Path) -> None:
 
 def test_a_neighbour_that_appeared_makes_a_photo_new(photos: Path) -> None:
     run(photos)
-    save(held(place(1, HEIGHT, WIDTH), 8), photos / "IMG_3.png", 3)
+    save(held(place(1, *LARGE), 8), photos / "IMG_3.png", 3)
     assert cleaned_again(run(photos)) == [f"IMG_{number}.png" for number in range(4)]
     assert statuses(run(photos)) == ["skipped"] * 4
 

@@ -23,6 +23,8 @@ from tests.support.board_run import mark
 from tests.support.board_serving import Served, serve
 from tests.support.box_segmenter import BoxSegmenter
 from tests.support.browser import EXECUTABLE, FLAGS
+from tests.support.hand_held import save as save_photo
+from tests.support.hand_held import shot
 from tests.support.scenes import scene
 
 pytest.importorskip("gradio", reason="Gradio is not installed: pip install '.[board]'")
@@ -863,3 +865,28 @@ def test_a_runs_photos_are_reviewed_and_saved(
     assert not (changed & ~mask).any()
     later = {p["input"]: p["status"] for p in remove_folder([photos], *clean).photos}
     assert later["c.png"] == "skipped"
+
+
+def test_the_panel_says_which_photos_lent_something(
+    tiny_weights: Path, tmp_path: Path, visit: Open
+) -> None:
+    photos = tmp_path / "photos"
+    for number in range(3):
+        save_photo(shot(number), photos / f"IMG_{number}.png", 2 * number)
+    with serve(tiny_weights, tmp_path, str(photos)) as served:
+        page = visit(served, "IMG_1.png")
+        blank = screenshot(page)
+        left, top, right, bottom = red_box(blank)
+        page.get_by_label("Brush size").fill("90")
+        draw(page, (left, top), (right, bottom), (left, bottom), (right, top))
+        fill(page)
+        told = page.locator("#mb-holes").inner_text()
+        assert "% from IMG_" in told
+        assert "of the place" in told
+        assert page.locator("#mb-fill-warnings li").count() == 0
+        (photos / "IMG_2.png").write_bytes((photos / "IMG_2.png").read_bytes()[:5000])
+        page.evaluate("() => { document.getElementById('mb-status').textContent = '' }")
+        fill(page)
+        assert "% from IMG_0.png: another photo of" in page.locator("#mb-holes").inner_text()
+        warnings = page.locator("#mb-fill-warnings").inner_text()
+        assert "IMG_2.png of its series was left out" in warnings

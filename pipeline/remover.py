@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import FAIL_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, Settings, resolve_classes
+from .config import (
+    FAIL_HOLE_SHARE,
+    REVIEW_LEFT_OUTSIDE,
+    Settings,
+    auto_dilate,
+    resolve_classes,
+)
 from .detect.clicked import Click
 from .detect.leftovers import Left
 from .errors import UnreadableError, UsageError
@@ -27,7 +33,7 @@ from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.request import Removal
 from .removal.selection import Selection, select
-from .removal.series import SeriesPhotos
+from .removal.series import Hidden, SeriesPhotos, doubtful
 from .types import (
     Box,
     Face,
@@ -175,27 +181,38 @@ class ObjectRemover:
             outcome = picture.outcome(inner, removal)
         return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
 
-    def covered(self, photo: Photo, removal: Removal) -> Mask:
+    def hidden(self, photo: Photo, removal: Removal) -> Hidden:
         """Where a photo does not show the place that other photos of its series show.
 
         Args:
             photo: the photo.
-            removal: names the classes, or has the photo's own mask.
-
-        Returns:
-            HW bool: what is found of the classes, whether it goes or stays, what goes along with
-            it or may do so, and what is no picture.
+            removal: names the classes, or has the photo's own mask, beside which nothing is in
+                doubt.
         """
         everything = replace(
             removal, keep="none", min_size=0.0, max_size=1.0, picks=None, all_stay=""
         )
         picture = picture_of(photo, removal.mask)
         if picture is None:
-            return _covering(self._select(photo.rgb, everything).whole)
-        inner = self._select(picture.photo.rgb, picture.of(everything), picture).whole
-        covered = np.ones(photo.size, bool)
-        covered[picture.box.slices] = _covering(inner) | picture.unread
-        return covered
+            return self._hidden(photo.rgb, everything, None)
+        inner = self._hidden(picture.photo.rgb, picture.of(everything), picture)
+        hidden = Hidden(np.ones(photo.size, bool), np.zeros(photo.size, bool))
+        hidden.covered[picture.box.slices] = inner.covered | picture.unread
+        hidden.doubtful[picture.box.slices] = inner.doubtful & ~picture.unread
+        return hidden
+
+    def _hidden(self, rgb: Pixels, removal: Removal, picture: Picture | None) -> Hidden:
+        """As ``hidden``, of a photo that is picture all over, or of the box of ``picture``."""
+        whole = self._select(rgb, removal, picture).whole
+        covered = _covering(whole)
+        if removal.mask is not None:
+            return Hidden.surely(covered)
+        seen = whole.selection.seen
+        if seen is None:  # the prefilter found nothing of the classes
+            assert self.networks.prefilter is not None
+            seen = self.networks.prefilter.probabilities(rgb)
+        radius = auto_dilate(*covered.shape) if removal.dilate is None else removal.dilate
+        return Hidden(covered, doubtful(seen, covered, removal.classes, radius))
 
     def _select(self, rgb: Pixels, removal: Removal, picture: Picture | None = None) -> _Selected:
         """What is removed from a photo, by objects that are whole and what goes along with them."""

@@ -10,9 +10,10 @@ given; the other pictures of a camera are the neighbours. *hand-held*: each neig
 moved and scaled as by a hand, and has another exposure, white balance, sharpness and JPEG quality.
 LPIPS is the mean over the hole, and the ratio is to the fill from the photo alone. ``looks``:
 ``removal/series``, of a moving camera; nobody knows what is behind the objects, so that the covered
-share is told, and the pictures are for looking. ``strangers``: photos of other places that are
-taken for neighbours. ``made``: as ``pairs``, of training scenes with pasted people; what is chosen
-is chosen by these.
+share is told, and the pictures are for looking. ``strangers``: every two of the first 100 photos of
+a folder that are taken for one place; ``scenes/street`` has several photos of many places, so that
+its pairs have to be looked at. ``made``: as ``pairs``, of training scenes with pasted people; what
+is chosen is chosen by these.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from remove_objects.pipeline.batch.series import MOST
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.inpaint.series.alignment import features_of, planes
+from remove_objects.pipeline.quality.verdict import BORROWED_ERROR, OF_MISFIT, expected_error
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.series import SeriesPhoto
 from remove_objects.pipeline.remover import ObjectRemover
@@ -62,6 +64,39 @@ class View(NamedTuple):
     truth: Pixels | None
 
 
+class Expected(NamedTuple):
+    """What a photo's expected error is made of; means over its holes.
+
+    Attributes:
+        filled: of what was filled.
+        borrowed: share that other photos show.
+        misfit: the same, by how badly those photos fit.
+    """
+
+    filled: float
+    borrowed: float
+    misfit: float
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Expected:
+        """Of an outcome, by the constants that made its scores."""
+        parts = []
+        for hole in outcome.holes:
+            assert hole.features is not None
+            assert hole.score is not None
+            known = sum(hole.borrowed.values())
+            filled = expected_error(hole.features)
+            lent = (hole.score - (1 - known) * filled) / max(known, 1e-6)
+            misfit = (lent - BORROWED_ERROR) / OF_MISFIT if known else 0.0
+            parts.append((hole.share, (1 - known) * filled, known, known * misfit))
+        share, *rest = np.array(parts).T
+        return cls(*(float((share * each).sum() / share.sum()) for each in rest))
+
+    def score(self, error: float, of_misfit: float) -> float:
+        """The expected error with other constants."""
+        return self.filled + self.borrowed * error + self.misfit * of_misfit
+
+
 class Row(NamedTuple):
     """A photo that was cleaned alone and with its neighbours."""
 
@@ -70,6 +105,7 @@ class Row(NamedTuple):
     covered: float
     score: float
     ratio_of_time: float
+    expected: Expected
 
 
 def cameras(folder: Path) -> dict[str, list[View]]:
@@ -123,8 +159,9 @@ class Cleaner:
 
     def neighbour(self, view: View, rgb: Pixels, mask: Mask, *, exact: bool = False) -> SeriesPhoto:
         """A view as a neighbour: its objects are covered with all that goes along."""
-        covered = self.remover.covered(Photo(rgb), self.removal(mask))
-        return SeriesPhoto(view.name, rgb, covered, None if exact else features_of(rgb, covered))
+        hidden = self.remover.hidden(Photo(rgb), self.removal(mask))
+        features = None if exact else features_of(rgb, hidden.covered)
+        return SeriesPhoto(view.name, rgb, hidden, features)
 
     def clean(self, view: View, series: Sequence[SeriesPhoto] | None) -> tuple[Outcome, float]:
         """(outcome, seconds)."""
@@ -168,6 +205,7 @@ def measured(
         covered_share(together),
         together.score or 0.0,
         more / seconds,
+        Expected.of(together),
     )
 
 
@@ -202,7 +240,7 @@ def told(name: str, rows: Sequence[Row]) -> None:
     if not rows:
         return
     alone, together, covered, score, spent = (
-        np.array(column) for column in zip(*rows, strict=True)
+        np.array(column) for column in list(zip(*rows, strict=True))[:-1]
     )
     worse = int((together > 1.05 * alone).sum())
     print(
@@ -261,7 +299,7 @@ def looks(args: argparse.Namespace) -> None:
 
 def strangers(args: argparse.Namespace) -> None:
     """Photos of other places that are taken for the same one."""
-    folders = ("scenes/val", "scenes/street", "removal/series")
+    folders = ("scenes/val", "scenes/rooms", "scenes/street", "removal/series")
     for folder in folders:
         paths = sorted((args.data / folder).rglob("*.jpg"))
         seen = [
@@ -271,7 +309,7 @@ def strangers(args: argparse.Namespace) -> None:
         ]
         count = wrong = 0
         for i, (path, own) in enumerate(seen):
-            for other_path, other in seen[i + 1 :: 7]:
+            for other_path, other in seen[i + 1 :]:
                 if folder == "removal/series" and path.parent == other_path.parent:
                     continue
                 count += 1
@@ -297,6 +335,26 @@ def made(args: argparse.Namespace) -> None:
         measure(cleaner, view, ways, rows, args.pictures)
     for way, each in rows.items():
         told(f"made, {way}", each)
+    calibrate([row for each in rows.values() for row in each])
+
+
+def calibrate(rows: Sequence[Row]) -> None:
+    """Print the constants of the expected error that fit best, and how far it is from the truth."""
+
+    def off(error: float, of_misfit: float) -> float:
+        far = [
+            abs(np.log(max(row.expected.score(error, of_misfit), 1e-4) / max(row.together, 1e-4)))
+            for row in rows
+        ]
+        return float(np.mean(far))
+
+    grid = [(e, m) for e in np.arange(0, 0.0501, 0.0025) for m in np.arange(0, 6.01, 0.25)]
+    best = min(grid, key=lambda each: off(*each))
+    for name, each in (("in use", (BORROWED_ERROR, OF_MISFIT)), ("best", best)):
+        print(
+            f"expected error {each[0]:.4f} + {each[1]:.2f} x misfit ({name}):"
+            f" off by a factor of {np.exp(off(*each)):.2f} (geometric mean of {len(rows)})"
+        )
 
 
 def made_series(data: Path, count: int) -> Iterator[tuple[View, list[View]]]:

@@ -21,7 +21,7 @@ from ..errors import OutputError, PhotoError, UnreadableError
 from ..inpaint.series.alignment import Features, features_of
 from ..removal.progress import Progress, no_progress
 from ..removal.request import Removal
-from ..removal.series import SeriesPhoto
+from ..removal.series import Hidden, SeriesPhoto
 from ..storage.fetch import local_copy
 from ..storage.location import Location, is_same_file, location_mark, location_stamp
 from ..storage.stamp import Stamp, fingerprint
@@ -54,16 +54,21 @@ class Neighbour:
 
 
 class _Seen(NamedTuple):
-    """What is remembered of a photo: ``covered`` (HW bool, packed to bits) and its features."""
+    """What is remembered of a photo: what hides its place (two masks, packed to bits), features."""
 
     shape: tuple[int, int]
-    bits: NDArray[np.uint8]
+    bits: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     features: Features | None
 
     @property
-    def covered(self) -> Mask:
+    def hidden(self) -> Hidden:
         count = self.shape[0] * self.shape[1]
-        return np.unpackbits(self.bits, count=count).reshape(self.shape).astype(bool)
+        return Hidden(
+            *(
+                np.unpackbits(each, count=count).reshape(self.shape).astype(bool)
+                for each in self.bits
+            )
+        )
 
 
 class Memory:
@@ -73,16 +78,16 @@ class Memory:
         self._size, self._seen = size, OrderedDict[str, _Seen]()
         self._lock, self._busy = threading.Lock(), dict[str, threading.Lock]()
 
-    def seen(self, key: str, look: Callable[[], tuple[Mask, Features | None]]) -> _Seen:
+    def seen(self, key: str, look: Callable[[], tuple[Hidden, Features | None]]) -> _Seen:
         """Return what is remembered under a key; else ``look``, once for all threads that ask."""
         with self._busy_with(key):
             with self._lock:
                 if key in self._seen:
                     self._seen.move_to_end(key)
                     return self._seen[key]
-            covered, features = look()
-            shape = covered.shape[0], covered.shape[1]
-            seen = _Seen(shape, np.packbits(covered), features)
+            hidden, features = look()
+            shape = hidden.covered.shape[0], hidden.covered.shape[1]
+            seen = _Seen(shape, (np.packbits(hidden[0]), np.packbits(hidden[1])), features)
             with self._lock:
                 self._seen[key] = seen
                 while len(self._seen) > self._size:
@@ -108,10 +113,10 @@ class NeighbourPhotos:
     Args:
         neighbours: nearest in time first.
         read: decodes a local file.
-        covered: where a photo does not show the place, HW bool, by the photo and its own mask.
+        hidden: where a photo does not show the place, by the photo and its own mask.
         memory: the worker's.
         fixed: whether the camera did not move, so that nothing needs features.
-        classes: what ``covered`` depends on besides the photo and its mask.
+        classes: what ``hidden`` depends on besides the photo and its mask.
         unmarked: whether they may show what goes, see ``SeriesPhoto``.
 
     Attributes:
@@ -123,14 +128,14 @@ class NeighbourPhotos:
         self,
         neighbours: tuple[Neighbour, ...],
         read: Callable[[Any], Photo],
-        covered: Callable[[Photo, Location | None], Mask],
+        hidden: Callable[[Photo, Location | None], Hidden],
         memory: Memory,
         *,
         fixed: bool,
         classes: tuple[str, ...] = (),
         unmarked: bool = False,
     ) -> None:
-        self._neighbours, self._read, self._covered = neighbours, read, covered
+        self._neighbours, self._read, self._hidden = neighbours, read, hidden
         self._memory, self._fixed = memory, fixed
         self._classes, self._unmarked = classes, unmarked
         self.marks: dict[str, tuple[Stamp | None, Stamp | None]] = {}
@@ -166,16 +171,16 @@ class NeighbourPhotos:
             photo = self._read(file)
         own = None if neighbour.mask is None else location_mark(neighbour.mask)
 
-        def look() -> tuple[Mask, Features | None]:
-            covered = self._covered(photo, neighbour.mask)
-            return covered, None if self._fixed else features_of(photo.rgb, covered)
+        def look() -> tuple[Hidden, Features | None]:
+            hidden = self._hidden(photo, neighbour.mask)
+            return hidden, None if self._fixed else features_of(photo.rgb, hidden.covered)
 
         key = fingerprint(neighbour.key, mark, own, self._classes, self._fixed)
         seen = self._memory.seen(key, look)
         if not is_same_file(neighbour.source, mark):
             raise UnreadableError(f"{neighbour.source}: changed while it was read")
         self.marks[neighbour.name] = mark, own
-        return SeriesPhoto(neighbour.name, photo.rgb, seen.covered, seen.features, self._unmarked)
+        return SeriesPhoto(neighbour.name, photo.rgb, seen.hidden, seen.features, self._unmarked)
 
     def row(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the journal's row says of the neighbours, if any contributed to the result.
@@ -214,10 +219,10 @@ def clean_by_series(
     return replace(outcome, warnings=(*outcome.warnings, *others.warnings)), row
 
 
-def covered_by(
+def hidden_in(
     remover: ObjectRemover, photo: Photo, classes: Sequence[str], own: Mask | None
-) -> Mask:
-    """Where a photo of a series does not show the place, HW bool.
+) -> Hidden:
+    """Where a photo of a series does not show the place.
 
     Args:
         remover: has the settings, which say what goes along.
@@ -225,7 +230,7 @@ def covered_by(
         classes: that are looked for where there is no ``own``.
         own: its own mask, HW bool.
     """
-    return remover.covered(photo, Removal.from_settings(remover.settings, classes, own))
+    return remover.hidden(photo, Removal.from_settings(remover.settings, classes, own))
 
 
 def _borrowed(hole: Any) -> dict[str, float]:

@@ -30,6 +30,7 @@ from ..images.suffixes import result_names
 from ..images.taken import taken_mark
 from ..removal.picked import UNUSED
 from ..removal.request import Removal
+from ..removal.series import Hidden
 from ..remover import ObjectRemover, in_doubt
 from ..report import entry as report
 from ..report import previews
@@ -43,14 +44,14 @@ from ..system.atomic import Placement
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..system.text import printable
 from ..system.unforeseen import is_want_of_memory, quoted, told, trace
-from ..types import Layer, Mask, Outcome, Photo, Status
+from ..types import Layer, Outcome, Photo, Status
 from .journal import row_line
 from .made_with import MadeWith, name_of
 from .names import is_too_long, layers_name
 from .output.claims import Claim, is_by_a_person, layers_key, mask_key
 from .output.protocol import Output
 from .own_masks import OTHER_SHAPE
-from .series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, covered_by
+from .series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, hidden_in
 from .settings import BatchSettings
 
 if TYPE_CHECKING:
@@ -429,7 +430,7 @@ class Worker:
         others = NeighbourPhotos(
             current.task.neighbours,
             self._read,
-            self._covered,
+            self._hidden,
             self._memory,
             fixed=self.batch.series == "fixed",
         )
@@ -437,8 +438,8 @@ class Worker:
         current.row.update(lent)
         return outcome
 
-    def _covered(self, photo: Photo, mask: Location | None) -> Mask:
-        """Return where a photo of a series does not show the place, HW bool.
+    def _hidden(self, photo: Photo, mask: Location | None) -> Hidden:
+        """Return where a photo of a series does not show the place.
 
         Args:
             photo: the photo.
@@ -450,7 +451,7 @@ class Worker:
         own = self._own_mask(mask, photo)
         if own is not None and own.why_none:
             raise UnreadableError(own.why_none)
-        return covered_by(self.remover, photo, self.classes, None if own is None else own.mask)
+        return hidden_in(self.remover, photo, self.classes, None if own is None else own.mask)
 
     def _own_mask(self, given: Location | None, photo: Photo) -> images.OwnMask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""

@@ -16,10 +16,11 @@ from .. import images
 from ..batch.journal import Journal
 from ..batch.scan import PlannedPhoto
 from ..batch.series import SeriesFinder
-from ..batch.series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, covered_by
+from ..batch.series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, hidden_in
 from ..batch.settings import BatchSettings
 from ..batch.sources import source_keys
 from ..removal.request import Removal
+from ..removal.series import Hidden
 from ..remover import ObjectRemover
 from ..storage.location import Location, local_path
 from ..types import Mask, Outcome, Photo
@@ -142,16 +143,17 @@ class BoardSeries:
             by_source[file].refuse_link()
             return images.read_photo(file, max_pixels=limit)
 
-        def covered(photo: Photo, saved: Location | None) -> Mask:
-            found = covered_by(remover, photo, classes, None)
+        def hidden(photo: Photo, saved: Location | None) -> Hidden:
+            found = hidden_in(remover, photo, classes, None)
             if saved is None:
                 return found
-            return found | images.read_mask(local_path(saved), photo.size, max_pixels=limit)
+            own = images.read_mask(local_path(saved), photo.size, max_pixels=limit)
+            return Hidden(found.covered | own, found.doubtful & ~own)
 
         return NeighbourPhotos(
             neighbours,
             read,
-            covered,
+            hidden,
             self._memory,
             fixed=run.series == "fixed",
             classes=classes,

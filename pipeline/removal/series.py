@@ -5,11 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+import cv2
+import numpy as np
+
+from ...models.categories import CATEGORIES
 from ..inpaint.series.alignment import Features, features_of, moved_by, planes
 from ..inpaint.series.choice import Borrowed, choose
-from ..inpaint.series.matching import Match, match, view_of
+from ..inpaint.series.matching import Match, Things, match, view_of
 from ..inpaint.series.unmarked import shows_what_goes
-from ..types import Box, Hole, Mask, Pixels
+from ..pixels import dilate_square, resize
+from ..types import Box, FloatArray, Hole, Mask, Pixels
+
+#: Probability from which a pixel may be of something that moves.
+DOUBT = 0.2
+#: Categories that do not move by themselves between two photos.
+AT_REST = frozenset({"bottle", "chair", "diningtable", "pottedplant", "sofa", "tvmonitor"})
+
+
+class Hidden(NamedTuple):
+    """What hides the place in a photo.
+
+    Attributes:
+        covered: HW bool, where it does not show the place: what is found of the classes, whether it
+            goes or stays, what goes along with it, and what is no picture.
+        doubtful: HW bool, where it may not: of a class that may have moved meanwhile, or faintly of
+            one that is removed. It shows the place if the photo that borrows shows the same thing.
+    """
+
+    covered: Mask
+    doubtful: Mask
+
+    @classmethod
+    def surely(cls, covered: Mask) -> Hidden:
+        """Nothing is in doubt."""
+        return cls(covered, np.zeros_like(covered))
 
 
 class SeriesPhoto(NamedTuple):
@@ -18,8 +47,7 @@ class SeriesPhoto(NamedTuple):
     Attributes:
         name: in the report.
         rgb: HWC uint8 or uint16, of any size.
-        covered: HW bool, where it does not show the place: what is found of the classes, whether it
-            goes or stays, what goes along with it, and what is no picture.
+        hidden: where it does not show the place.
         features: of what is not covered; None if the camera is known not to have moved.
         unmarked: whether it may show, uncovered, the very thing that is removed, because a person
             marked it in the photo alone. Then each hole is compared with what stands in it.
@@ -27,7 +55,7 @@ class SeriesPhoto(NamedTuple):
 
     name: str
     rgb: Pixels
-    covered: Mask
+    hidden: Hidden
     features: Features | None
     unmarked: bool = False
 
@@ -73,14 +101,46 @@ def borrowed(
         else:
             own = own or features_of(rgb, hole_mask)
             found = planes(own, other.features)
-        is_open = ~other.covered
+        is_open = ~other.hidden.covered
+        things = _things(other.hidden)
         for view, each in zip(views, matches, strict=True):
             for plane in found:
                 one = match(
-                    view, other.name, other.rgb, is_open, plane, exact=other.features is None
+                    view,
+                    other.name,
+                    other.rgb,
+                    is_open,
+                    plane,
+                    exact=other.features is None,
+                    things=things,
                 )
                 if one is None or (other.unmarked and shows_what_goes(rgb, view, one)):
                     continue
                 each.append(one)
         del other  # the next one is loaded when this one is no longer in memory
     return [choose(view, each) for view, each in zip(views, matches, strict=True)]
+
+
+def doubtful(seen: FloatArray, covered: Mask, classes: Sequence[str], radius: int) -> Mask:
+    """Where a photo may not show the place, see ``Hidden``.
+
+    Args:
+        seen: 21hw, probabilities of the categories.
+        covered: HW bool.
+        classes: that are removed.
+        radius: pixels by which it is widened.
+    """
+    moves = [
+        k for k, name in enumerate(CATEGORIES) if k and (name not in AT_REST or name in classes)
+    ]
+    probability = seen[moves].sum(0).astype(np.float32)
+    wide = resize(probability, covered.shape, cv2.INTER_LINEAR) >= DOUBT
+    return dilate_square(wide, radius) & ~covered
+
+
+def _things(hidden: Hidden) -> Things | None:
+    """The connected parts of what is doubtful; None if nothing is."""
+    if not hidden.doubtful.any():
+        return None
+    _, things = cv2.connectedComponents(hidden.doubtful.astype(np.uint8), ltype=cv2.CV_32S)
+    return things.astype(np.int32)

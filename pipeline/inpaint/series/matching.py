@@ -21,6 +21,7 @@ from ..texture.full_size import read_at
 from ..texture.patch import reduced
 from ..windows import masked_window
 from .alignment import Homography, corners_of, moved_by
+from .sharpness import as_sharp
 
 #: Margin of a hole's window, as a share of its longer side, and the window's least side in pixels.
 CONTEXT, LEAST_WINDOW = 0.35, 96
@@ -41,8 +42,16 @@ GAINS, LARGEST_OFFSET, OFFSETS = (0.6, 1.7), 0.35, (4.0, 12.0, 36.0)
 #: Steps of the second move, the least gain of a step, and how far a corner of the window may go, as
 #: a share of its longer side.
 STEPS, LEAST_GAIN, LARGEST_MOVE = 40, 1e-5, 0.12
+#: A thing that may have moved is the photo's own too if, of its pixels beside the hole, at least
+#: this share differs by at most so much, in [0, 1]; there are at least so many of them, and so
+#: many by those in the hole.
+SAME, NO_CHANGE, LEAST_BESIDE, LEAST_SHARE = 0.8, 0.1, 12, 0.1
 #: Pixels around the hole's box for which a match has content, as a share of the box's longer side.
 MARGIN = 0.1
+
+
+#: HW, numbers of things; 0 = none.
+Things = NDArray[np.int32]
 
 
 class View(NamedTuple):
@@ -56,6 +65,8 @@ class View(NamedTuple):
         small_inner: bool, the pixels that the hole covers in part.
         ring: bool, known pixels beside the hole.
         box: part of the photo: the hole's box and a margin.
+        near: hw3 of the photo's dtype, the photo in ``box``, 0 where unknown.
+        near_known: bool.
     """
 
     window: Box
@@ -65,6 +76,8 @@ class View(NamedTuple):
     small_inner: Mask
     ring: Mask
     box: Box
+    near: Pixels
+    near_known: Mask
 
 
 class Match(NamedTuple):
@@ -103,11 +116,19 @@ def view_of(rgb: Pixels, hole_mask: Mask, hole: Hole) -> View:
     ring = dilate_square(small_inner, RING) & small_known
     margin = max(8, round(MARGIN * max(hole.box.w, hole.box.h)))
     box = hole.box.grown(margin, hole_mask.shape).intersection(window)
-    return View(window, inner, small, small_known, small_inner, ring, box)
+    near, near_known = masked_window(rgb, hole_mask, box)
+    return View(window, inner, small, small_known, small_inner, ring, box, near, near_known)
 
 
 def match(
-    view: View, name: str, rgb: Pixels, is_open: Mask, plane: Homography, *, exact: bool = False
+    view: View,
+    name: str,
+    rgb: Pixels,
+    is_open: Mask,
+    plane: Homography,
+    *,
+    exact: bool = False,
+    things: Things | None = None,
 ) -> Match | None:
     """Fit another photo to a view.
 
@@ -118,6 +139,8 @@ def match(
         is_open: HW bool, where the other photo shows the place; nothing else of it is read.
         plane: maps pixels of the photo to those of the other one.
         exact: whether the plane is right to the pixel, as for a camera on a tripod.
+        things: HW, numbers from 1 of what may have moved in the other photo, 0 = nothing. One that
+            the photo does not show beside the hole is not taken into it. None: there are none.
 
     Returns:
         None if it shows nothing of the hole, or does not fit beside it.
@@ -129,13 +152,22 @@ def match(
         other = _look(view, rgb, is_open, plane @ move)
         if other is not None and other.misfit < best.misfit:
             best, plane = other, plane @ move
-    if not best.fits:
+    if things is not None:
+        # Without fit nothing is known of single things: each may be what does not fit.
+        moved = _moved_things(view, best, things, plane) if best.fits else _all_of(things)
+        if moved.any():
+            is_open = is_open & ~moved[things]
+            best = _look(view, rgb, is_open, plane)
+    if best is None or not best.fits:
         return None
     part, open_part = _moved(rgb, is_open, plane, view.box)
     inside = view.box.relative_to(view.window)
     light = _enlarged(best.offset, inside, view.inner.shape)
-    content = as_float(part) * best.gain + light
-    return Match(name, content.astype(np.float32), open_part, best.small, best.is_open, best.misfit)
+    seen = (as_float(part) * best.gain + light).astype(np.float32)
+    content = as_sharp(seen, open_part, as_float(view.near), view.near_known)
+    if content is None:
+        return None
+    return Match(name, content, open_part, best.small, best.is_open, best.misfit)
 
 
 class _Look(NamedTuple):
@@ -250,6 +282,39 @@ def _fit(view: View, small: FloatArray, is_open: Mask) -> tuple[float, bool]:
     return misfit, is_sharp and is_near and alike >= ALIKE
 
 
+def _moved_things(view: View, look: _Look, things: Things, plane: Homography) -> NDArray[np.bool_]:
+    """Which things the other photo shows in the hole that the photo does not show beside it.
+
+    Returns:
+        Bool by number; never the first one.
+    """
+    h, w = view.small_known.shape
+    seen = cv2.warpPerspective(
+        things.astype(np.float32),
+        plane @ np.linalg.inv(_to_small(view)),
+        (w, h),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+    ).astype(np.int64)
+    seen[~look.is_open] = 0
+    count = int(things.max()) + 1
+    inside = np.bincount(seen[view.small_inner], minlength=count)
+    # The rim of a thing is blurred with what is behind it.
+    beside = view.small_known & look.is_open & (seen > 0)
+    difference = np.abs(blur(view.small, GRAIN) - blur(look.small, GRAIN)).mean(2)
+    seen_beside = np.bincount(seen[beside], minlength=count)
+    same = np.bincount(seen[beside & (difference <= NO_CHANGE)], minlength=count)
+    is_own = seen_beside >= np.maximum(LEAST_BESIDE, LEAST_SHARE * inside)
+    is_own &= same >= SAME * seen_beside
+    moved: NDArray[np.bool_] = (inside > 0) & ~is_own
+    moved[0] = False
+    return moved
+
+
+def _all_of(things: Things) -> NDArray[np.bool_]:
+    """Bool by number: every thing."""
+    return np.arange(int(things.max()) + 1) > 0
+
+
 def _second_move(view: View, look: _Look) -> Homography | None:
     """A small homography of the photo's pixels, after which both agree better near the hole."""
     near = dilate_square(view.small_inner, LIGHT) & view.small_known & look.is_open
@@ -266,17 +331,23 @@ def _second_move(view: View, look: _Look) -> Homography | None:
     corners = corners_of(h, w)
     if np.abs(cv2.perspectiveTransform(corners, move) - corners).max() > LARGEST_MOVE * max(h, w):
         return None
-    # From pixels of the photo to those of the small window, and back; a pixel's middle is at 1/2.
-    scale = h / view.window.h, w / view.window.w
-    to_small = np.array(
+    to_small = _to_small(view)
+    moved: Homography = np.linalg.inv(to_small) @ move @ to_small
+    return moved
+
+
+def _to_small(view: View) -> Homography:
+    """From pixels of the photo to those of a view's small window; a pixel's middle is at 1/2."""
+    h, w = view.small_known.shape
+    x, y = w / view.window.w, h / view.window.h
+    to_small: Homography = np.array(
         [
-            [scale[1], 0, (0.5 - view.window.x) * scale[1] - 0.5],
-            [0, scale[0], (0.5 - view.window.y) * scale[0] - 0.5],
+            [x, 0, (0.5 - view.window.x) * x - 0.5],
+            [0, y, (0.5 - view.window.y) * y - 0.5],
             [0, 0, 1],
         ]
     )
-    moved: Homography = np.linalg.inv(to_small) @ move @ to_small
-    return moved
+    return to_small
 
 
 def _enlarged(small: FloatArray, part: Box, shape: tuple[int, int]) -> NDArray[Any]:

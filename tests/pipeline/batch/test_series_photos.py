@@ -14,6 +14,7 @@ import pytest
 from remove_objects.pipeline.batch.series_photos import Memory, Neighbour, NeighbourPhotos
 from remove_objects.pipeline.errors import OutputError
 from remove_objects.pipeline.images import read_photo
+from remove_objects.pipeline.removal.series import Hidden
 from remove_objects.pipeline.storage.location import location_stamp
 from remove_objects.pipeline.storage.stamp import mark
 from remove_objects.pipeline.types import Box, HoleOutcome, Outcome, Photo, Route, Routing, Status
@@ -32,15 +33,16 @@ class Bench:
         self.neighbours = tuple(map(neighbour, self.files))
         self.memory, self.asked = Memory(), list[int]()
 
-    def covered(self, photo: Photo, mask: Any) -> np.ndarray:
+    def hidden(self, photo: Photo, mask: Any) -> Hidden:
         self.asked.append(int(photo.rgb[0, 0, 0]))
-        covered = np.zeros(photo.size, bool)
-        covered[:7, : len(self.asked)] = True
-        return covered
+        hidden = Hidden.surely(np.zeros(photo.size, bool))
+        hidden.covered[:7, : len(self.asked)] = True
+        hidden.doubtful[:3, len(self.asked) + 1] = True
+        return hidden
 
     def photos(self, **options: Any) -> NeighbourPhotos:
         return NeighbourPhotos(
-            self.neighbours, read_photo, self.covered, self.memory, **{"fixed": False, **options}
+            self.neighbours, read_photo, self.hidden, self.memory, **{"fixed": False, **options}
         )
 
 
@@ -56,9 +58,10 @@ def test_each_is_loaded_when_it_is_asked_for(bench: Bench) -> None:
     assert len(bench.asked) == 1
     assert first.name == "0.png"
     assert np.array_equal(first.rgb, place(0))
-    assert first.covered.dtype == bool
-    assert first.covered.shape == first.rgb.shape[:2]
-    assert first.covered.sum() == 7
+    assert first.hidden.covered.dtype == bool
+    assert first.hidden.covered.shape == first.rgb.shape[:2]
+    assert first.hidden.covered.sum() == 7
+    assert np.argwhere(first.hidden.doubtful).tolist() == [[0, 2], [1, 2], [2, 2]]
     assert first.features is not None
     assert len(first.features.points) > 20
     assert [each.name for each in photos] == ["1.png", "2.png"]
@@ -69,7 +72,7 @@ def test_what_is_known_of_a_photo_is_found_out_once(bench: Bench) -> None:
     again = list(bench.photos())
     assert len(bench.asked) == 3
     for one, other in zip(before, again, strict=True):
-        assert np.array_equal(one.covered, other.covered)
+        assert np.array_equal(one.hidden, other.hidden)
         assert one.features is other.features
 
 
@@ -106,7 +109,7 @@ def test_what_changes_while_it_is_read_is_left_out(bench: Bench) -> None:
             save(place(9), path)
         return photo
 
-    photos = NeighbourPhotos(bench.neighbours, read, bench.covered, Memory(), fixed=False)
+    photos = NeighbourPhotos(bench.neighbours, read, bench.hidden, Memory(), fixed=False)
     assert [each.name for each in photos] == ["1.png", "2.png"]
     assert "changed while it was read" in photos.warnings[0]
 
@@ -115,7 +118,7 @@ def test_an_error_that_every_photo_would_meet_passes(bench: Bench) -> None:
     def read(path: Path) -> Photo:
         raise OutputError("the disk is full")
 
-    photos = NeighbourPhotos(bench.neighbours, read, bench.covered, Memory(), fixed=False)
+    photos = NeighbourPhotos(bench.neighbours, read, bench.hidden, Memory(), fixed=False)
     with pytest.raises(OutputError):
         next(iter(photos))
 
@@ -145,11 +148,11 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     memory, looked = Memory(size=2), []
 
     def look(key: str) -> None:
-        def at() -> tuple[np.ndarray, None]:
+        def at() -> tuple[Hidden, None]:
             looked.append(key)
-            return np.ones((3, 5), bool), None
+            return Hidden.surely(np.ones((3, 5), bool)), None
 
-        assert memory.seen(key, at).covered.all()
+        assert memory.seen(key, at).hidden.covered.all()
 
     for key in "abacab":
         look(key)
@@ -159,10 +162,10 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
 def test_threads_that_ask_at_once_look_once() -> None:
     memory, looked = Memory(), []
 
-    def look() -> tuple[np.ndarray, None]:
+    def look() -> tuple[Hidden, None]:
         looked.append(1)
         time.sleep(0.1)
-        return np.zeros((3, 5), bool), None
+        return Hidden.surely(np.zeros((3, 5), bool)), None
 
     threads = [threading.Thread(target=memory.seen, args=("a", look)) for _ in range(4)]
     for thread in threads:
@@ -175,9 +178,11 @@ def test_threads_that_ask_at_once_look_once() -> None:
 def test_a_look_that_failed_is_tried_again() -> None:
     memory = Memory()
 
-    def fail() -> tuple[np.ndarray, None]:
+    def fail() -> tuple[Hidden, None]:
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
         memory.seen("a", fail)
-    assert not memory.seen("a", lambda: (np.zeros((3, 5), bool), None)).covered.any()
+    assert not memory.seen(
+        "a", lambda: (Hidden.surely(np.zeros((3, 5), bool)), None)
+    ).hidden.covered.any()

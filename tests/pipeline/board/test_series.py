@@ -45,13 +45,13 @@ def photos(tmp_path: Path, red_is_person: None) -> Path:
 def covered(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """The neighbours that were segmented."""
     seen: list[np.ndarray] = []
-    real = ObjectRemover.covered
+    real = ObjectRemover.hidden
 
     def spy(self: ObjectRemover, photo: Any, removal: Any) -> Any:
         seen.append(photo.rgb)
         return real(self, photo, removal)
 
-    monkeypatch.setattr(ObjectRemover, "covered", spy)
+    monkeypatch.setattr(ObjectRemover, "hidden", spy)
     return seen
 
 
@@ -361,14 +361,14 @@ def test_a_fill_is_cancelled_between_two_neighbours(
     photos: Path, boards: list[Board], covered: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = board_on(photos, boards)
-    real = ObjectRemover.covered
+    real = ObjectRemover.hidden
 
     def and_cancel(self: ObjectRemover, photo: Any, removal: Any) -> Any:
         board.cancel()
         return real(self, photo, removal)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectRemover, "covered", and_cancel)
+        patch.setattr(ObjectRemover, "hidden", and_cancel)
         with pytest.raises(CancelledError):
             fill(board)
     assert len(covered) == 1

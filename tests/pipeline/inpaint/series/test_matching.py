@@ -223,3 +223,59 @@ def test_the_light_of_the_small_window_is_enlarged_around_the_middles_of_pixels(
     found_x, found_y = (matching._enlarged(one, part, (60, 90)) for one in (x, y))
     assert np.allclose(found_x, ((columns - 1) / 3)[None, :, None], atol=0.02)
     assert np.allclose(found_y, ((rows - 1) / 3)[:, None, None], atol=0.02)
+
+
+THING = box_mask(140, 100, 16, 30)
+WIDE_THING = box_mask(110, 100, 60, 30)
+
+
+def with_thing(rgb: np.ndarray, where: np.ndarray) -> np.ndarray:
+    changed = rgb.copy()
+    changed[where] = (230, 220, 20)
+    return changed
+
+
+def open_in(view: View, one: Match, where: np.ndarray) -> float:
+    """Share of the hole's part of a mask that a match shows."""
+    part = (where & HOLE)[view.box.slices]
+    return float(one.is_open[part].mean())
+
+
+def test_a_thing_that_the_photo_does_not_show_is_not_taken_into_it(
+    whole: np.ndarray, view: View
+) -> None:
+    for thing, fits in ((THING, True), (WIDE_THING, False)):
+        moved = cv2.warpPerspective(thing.astype(np.uint8), hand(), SIZE[::-1]) > 0
+        other = with_thing(taken(whole, hand()), moved)
+        believed = match(view, "b", other, OPEN, hand())
+        assert (believed is not None) == fits
+        assert believed is None or open_in(view, believed, thing) == 1
+        one = match(view, "b", other, OPEN, hand(), things=moved.astype(np.int32))
+        assert one is not None
+        assert open_in(view, one, thing) < 0.05
+        beside = cv2.dilate(thing.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+        assert open_in(view, one, beside) == 1
+
+
+def test_a_thing_that_goes_on_beside_the_hole_is_the_photos_own(whole: np.ndarray) -> None:
+    photo = with_thing(taken(whole), WIDE_THING)
+    photo[HOLE] = (255, 0, 0)
+    view = view_of(photo, HOLE, only_hole(HOLE))
+    moved = cv2.warpPerspective(WIDE_THING.astype(np.uint8), hand(), SIZE[::-1]) > 0
+    other = other_light(with_thing(taken(whole, hand()), moved))
+    one = match(view, "b", other, OPEN, hand(), things=moved.astype(np.int32))
+    assert one is not None
+    assert open_in(view, one, WIDE_THING) == 1
+
+
+def test_of_two_things_each_is_judged_by_itself(whole: np.ndarray) -> None:
+    photo = with_thing(taken(whole), WIDE_THING)
+    photo[HOLE] = (255, 0, 0)
+    view = view_of(photo, HOLE, only_hole(HOLE))
+    alone = box_mask(140, 135, 16, 12)
+    both = with_thing(taken(whole), WIDE_THING | alone)
+    things = WIDE_THING.astype(np.int32) + 2 * alone
+    one = match(view, "b", both, OPEN, np.eye(3), exact=True, things=things)
+    assert one is not None
+    assert open_in(view, one, WIDE_THING) == 1
+    assert open_in(view, one, alone) == 0

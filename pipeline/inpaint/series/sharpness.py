@@ -18,10 +18,11 @@ from ...types import FloatArray, Mask
 GRAIN, MARGIN, LEAST_PIXELS = 0.7, 3, 150
 #: Slope (root mean square, in [0, 1] a pixel) that is no more than grain.
 FLAT = 0.004
-#: Least ratio of another photo's slope to the photo's, in any direction, and the greatest one that
-#: is no sharper. Of 65 pairs of photos of still cameras and quiet hands the least was 0.65 and the
-#: greatest 1.04; of 13 pairs of a camera that was torn around, 0.44 and 1.89.
-BLURRIER, SHARPER = 0.55, 1.15
+#: Least ratio of another photo's slope to the photo's, in any direction, the greatest one that is
+#: no sharper, and the greatest one that a blur makes alike. Of 65 pairs of photos of still cameras
+#: and quiet hands the least was 0.65 and the greatest 1.04; of 13 pairs of a camera that was torn
+#: around, 0.44 and 1.89.
+BLURRIER, SHARPER, MUCH_SHARPER = 0.55, 1.15, 1.7
 #: Standard deviations, in pixels, of the blurs along a direction that are tried.
 BLURS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 
@@ -39,8 +40,8 @@ def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -
         known: hw bool; nothing else of ``own`` is read.
 
     Returns:
-        None if the other photo is much blurrier in some direction. The picture itself if it is no
-        sharper, or if too little is beside the hole to tell.
+        None if the other photo is much blurrier or much sharper in some direction. The picture
+        itself if it is no sharper, or if too little is beside the hole to tell.
     """
     both = is_open & known
     wanted, found = _slopes(own, both), _slopes(picture, both)
@@ -49,7 +50,7 @@ def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -
     # Twice, as the directions in which two photos are blurred need not be at right angles.
     for _ in range(2):
         ratios, directions = _ratios(wanted, found)
-        if ratios[0] < BLURRIER:
+        if ratios[0] < BLURRIER or ratios[1] > MUCH_SHARPER:
             return None
         if ratios[1] <= SHARPER:
             break

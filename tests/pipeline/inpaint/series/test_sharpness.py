@@ -35,7 +35,7 @@ def test_an_equally_sharp_part_stays_as_it_is(sharp: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("along", ["x", "y"])
-@pytest.mark.parametrize("length", [1.5, 3.0, 6.0])
+@pytest.mark.parametrize("length", [1.6, 2.0, 2.5])
 def test_a_sharper_part_is_blurred_along_the_way_of_the_camera(
     scene: np.ndarray, sharp: np.ndarray, along: str, length: float
 ) -> None:
@@ -47,17 +47,18 @@ def test_a_sharper_part_is_blurred_along_the_way_of_the_camera(
     assert after < 0.5 * before
 
 
-def test_a_part_that_is_much_blurrier_in_one_direction_is_refused(
+def test_a_part_that_is_much_blurrier_or_sharper_in_one_direction_is_refused(
     scene: np.ndarray, sharp: np.ndarray
 ) -> None:
     assert as_sharp(smeared(scene, "x", 0.6), OPEN, sharp, KNOWN) is not None
     for along in ("x", "y"):
         assert as_sharp(smeared(scene, along, 3.0), OPEN, sharp, KNOWN) is None
-    assert as_sharp(smeared(scene, "x", 6.0), OPEN, smeared(scene, "y", 6.0), KNOWN) is None
+        assert as_sharp(sharp, OPEN, smeared(scene, along, 4.0), KNOWN) is None
+    assert as_sharp(smeared(scene, "x", 6.0), OPEN, smeared(scene, "y", 4.0), KNOWN) is None
 
 
 def test_nothing_unknown_is_read(scene: np.ndarray, sharp: np.ndarray) -> None:
-    own, covered = smeared(scene, "x", 3.0), box_mask(60, 40, 90, 60)
+    own, covered = smeared(scene, "x", 2.0), box_mask(60, 40, 90, 60)
     results = []
     for level in (0.0, 1.0):
         other, photo = sharp.copy(), own.copy()

@@ -91,13 +91,14 @@ def series(folder: Path, place: str) -> None:
 
 def strangers(folder: Path, count: int) -> None:
     """Write unrelated photos, each a part of a sample picture, whose names count on."""
-    pictures = [read(path) for path in sorted(SAMPLES.glob("*.*")) if path.suffix in (".jpg", ".png")]
+    paths = [path for path in sorted(SAMPLES.iterdir()) if path.suffix in (".jpg", ".png")]
+    pictures = [read(path) for path in paths]
     for number in range(count):
         rgb = pictures[number % len(pictures)]
         row, column = divmod(number // len(pictures) % 4, 2)
         h, w = rgb.shape[0] // 2, rgb.shape[1] // 2
-        part = rgb[row * h : (row + 1) * h, column * w : (column + 1) * w]
-        write(folder / f"IMG_{number:04}.jpg", enlarged(np.ascontiguousarray(part)))
+        part: Pixels = rgb[row * h : (row + 1) * h, column * w : (column + 1) * w].copy()
+        write(folder / f"IMG_{number:04}.jpg", enlarged(part))
 
 
 def clean(folder: Path, way: str) -> list[dict[str, Any]]:
@@ -119,10 +120,10 @@ def lent(entries: list[dict[str, Any]]) -> float:
 def peak_mb(folder: Path, way: str) -> float:
     """Return the peak memory of the command."""
     output = folder.with_name(f"{folder.name}-{way}-memory")
-    options = ["--class", "person", "--segmenter", "compact", "--offline", "--no-probe"]
+    command = [sys.executable, "-m", "remove_objects.pipeline.cli", "--class", "person"]
+    command += ["--segmenter", "compact", "--offline", "--no-probe", "--workers", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "remove_objects.pipeline.cli", *options]
-        + ["--series", way, "-o", str(output), str(folder)],
+        [*command, "--series", way, "-o", str(output), str(folder)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ from .removal.objects import FAINT
 from .removal.picked import UNFIT
 from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
+from .removal.recall import Decision, Recall
 from .removal.request import Removal
 from .removal.selection import Selection, select
 from .removal.series import Hidden, SeriesPhotos, doubtful
@@ -160,6 +161,7 @@ class ObjectRemover:
         *,
         progress: Progress = no_progress,
         series: SeriesPhotos | None = None,
+        recall: Recall | None = None,
     ) -> Outcome:
         """Take one photo through every stage between reading and writing.
 
@@ -170,40 +172,51 @@ class ObjectRemover:
                 the stage's name. An exception of it passes through and cancels the removal.
             series: other photos of the same place, which show what is behind the objects; asked
                 only if there is a hole to fill.
+            recall: what is remembered of the photo.
         """
         stages = Stages(progress)
         with stages("segment"):
             picture = picture_of(photo, removal.mask)
         if picture is None:
-            outcome = self._clean(photo, removal, stages, series=series)
+            outcome = self._clean(photo, removal, stages, None, series, recall)
         else:
-            inner = self._clean(picture.photo, picture.of(removal), stages, picture, series)
+            inner = self._clean(picture.photo, picture.of(removal), stages, picture, series, recall)
             outcome = picture.outcome(inner, removal)
         return replace(outcome, seconds=stages.watch.elapsed, stages=stages.watch.stages)
 
-    def hidden(self, photo: Photo, removal: Removal) -> Hidden:
+    def hidden(self, photo: Photo, removal: Removal, recall: Recall | None = None) -> Hidden:
         """Where a photo does not show the place that other photos of its series show.
 
         Args:
             photo: the photo.
             removal: names the classes, or has the photo's own mask, beside which nothing is in
                 doubt.
+            recall: what is remembered of the photo.
         """
-        everything = replace(
-            removal, keep="none", min_size=0.0, max_size=1.0, picks=None, all_stay=""
-        )
+        everything = removal.of_everything()
         picture = picture_of(photo, removal.mask)
         if picture is None:
-            return self._hidden(photo.rgb, everything, None)
-        inner = self._hidden(picture.photo.rgb, picture.of(everything), picture)
+            return self._hidden(photo.rgb, everything, None, recall)
+        inner = self._hidden(picture.photo.rgb, picture.of(everything), picture, recall)
         hidden = Hidden(np.ones(photo.size, bool), np.zeros(photo.size, bool))
         hidden.covered[picture.box.slices] = inner.covered | picture.unread
         hidden.doubtful[picture.box.slices] = inner.doubtful & ~picture.unread
         return hidden
 
-    def _hidden(self, rgb: Pixels, removal: Removal, picture: Picture | None) -> Hidden:
+    def _hidden(
+        self, rgb: Pixels, removal: Removal, picture: Picture | None, recall: Recall | None
+    ) -> Hidden:
         """As ``hidden``, of a photo that is picture all over, or of the box of ``picture``."""
-        whole = self._select(rgb, removal, picture).whole
+        if recall is None:
+            return self._hiding(rgb, removal, self._select(rgb, removal, picture).whole)
+
+        def decide() -> Decision:
+            return self._decision(rgb, removal, self._select(rgb, removal, picture))
+
+        return recall.decision(decide).hidden
+
+    def _hiding(self, rgb: Pixels, removal: Removal, whole: Whole) -> Hidden:
+        """What hides the place, by what is selected if nobody stays."""
         covered = _covering(whole)
         if removal.mask is not None:
             return Hidden.surely(covered)
@@ -227,18 +240,53 @@ class ObjectRemover:
         whole = along.with_objects(objects, completeness, outside)
         return _Selected(whole, completeness, along, objects is not first)
 
+    def _selected(
+        self, rgb: Pixels, removal: Removal, picture: Picture | None, recall: Recall | None
+    ) -> _Selected:
+        """As ``_select``, by what is remembered if that is the same request."""
+        if recall is None or not removal.is_of_everything:
+            return self._select(rgb, removal, picture)
+        fresh: list[_Selected] = []
+
+        def decide() -> Decision:
+            fresh.append(self._select(rgb, removal, picture))
+            return self._decision(rgb, removal, fresh[0])
+
+        decision = recall.decision(decide)
+        if fresh:
+            return fresh[0]
+        objects = decision.whole.objects
+        completeness = Completeness(
+            rgb,
+            removal,
+            self.networks,
+            None if picture is None else picture.unread,
+            kept=objects.kept(FAINT),
+            noticed=None if decision.left is None else (objects, decision.left),
+        )
+        along = Along(rgb, removal, self.networks, decision.found)
+        return _Selected(decision.whole, completeness, along, decision.widened)
+
+    def _decision(self, rgb: Pixels, removal: Removal, selected: _Selected) -> Decision:
+        """What is worth remembering of a selection in which nobody stays."""
+        whole, noticed = selected.whole, selected.completeness.noticed
+        left = noticed[1] if noticed is not None and noticed[0] is whole.objects else None
+        hidden = self._hiding(rgb, removal, whole)
+        return Decision(whole.unseen(), left, selected.along.found, selected.widened, hidden)
+
     def _clean(
         self,
         photo: Photo,
         removal: Removal,
         stages: Stages,
-        picture: Picture | None = None,
-        series: SeriesPhotos | None = None,
+        picture: Picture | None,
+        series: SeriesPhotos | None,
+        recall: Recall | None,
     ) -> Outcome:
         """The outcome of a photo that is picture all over, or of the box of ``picture``."""
         with stages("segment", SEGMENT):
-            selected = self._select(photo.rgb, removal, picture)
-        outcome = self._filled(photo, removal, stages, picture, selected, series)
+            selected = self._selected(photo.rgb, removal, picture, recall)
+        outcome = self._filled(photo, removal, stages, picture, selected, series, recall)
         return _told_of_picks(outcome, selected.whole.selection, removal)
 
     def _filled(
@@ -249,6 +297,7 @@ class ObjectRemover:
         picture: Picture | None,
         selected: _Selected,
         series: SeriesPhotos | None,
+        recall: Recall | None,
     ) -> Outcome:
         """The outcome of a photo, or of the box of ``picture``, by what is selected."""
         whole, completeness, along, widened = selected
@@ -285,6 +334,7 @@ class ObjectRemover:
             either(unread, selection.kept()),
             series,
             None if picture is None else picture.box,
+            recall,
         )
         if removal.dry_run:
             with stages("measure", MEASURE):

@@ -1,37 +1,42 @@
 """The other photos of a series, as a worker or the board loads them: each when it is asked for.
 
-What does not depend on the photo that is being cleaned is kept in a small memory: where a photo
-does not show the place, and what its features are. So a photo is segmented about once for all
-photos whose neighbour it is.
+What does not depend on the photo that is being cleaned is kept in a small memory: what is removed
+from a photo, where it does not show the place, and what its features are. So a photo is segmented
+about once, to be cleaned and for all photos whose neighbour it is.
 """
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import OutputError, PhotoError, UnreadableError
 from ..inpaint.series.alignment import Features, features_of
 from ..removal.progress import Progress, no_progress
+from ..removal.recall import Decision, Recall
 from ..removal.request import Removal
 from ..removal.series import Hidden, SeriesPhoto
 from ..storage.fetch import local_copy
 from ..storage.location import Location, is_same_file, location_mark, location_stamp
 from ..storage.stamp import Stamp, fingerprint
-from ..types import Mask, Outcome, Photo
+from ..types import Mask, Outcome, Photo, Pixels
 
 if TYPE_CHECKING:
     from ..remover import ObjectRemover
 
-#: Photos of which a worker remembers where they do not show the place.
-REMEMBERED = 12
+#: Bytes that a worker remembers of photos: some 1.5 MB of each, however large it is.
+REMEMBERED = 64 << 20
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +58,63 @@ class Neighbour:
     stamp: Stamp | None
 
 
-class _Seen(NamedTuple):
-    """What is remembered of a photo: what hides its place (two masks, packed to bits), features."""
-
-    shape: tuple[int, int]
-    bits: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    features: Features | None
-
-    @property
-    def hidden(self) -> Hidden:
-        count = self.shape[0] * self.shape[1]
-        return Hidden(
-            *(
-                np.unpackbits(each, count=count).reshape(self.shape).astype(bool)
-                for each in self.bits
-            )
-        )
-
-
 class Memory:
-    """Remembers the last few photos of which a worker was asked. Threads may share it."""
+    """Remembers what was found out last about a worker's photos. Threads may share it.
+
+    Args:
+        size: in bytes, at most.
+    """
 
     def __init__(self, size: int = REMEMBERED) -> None:
-        self._size, self._seen = size, OrderedDict[str, _Seen]()
+        self._size, self._used = size, 0
+        self._values: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._lock, self._busy = threading.Lock(), dict[str, threading.Lock]()
 
-    def seen(self, key: str, look: Callable[[], tuple[Hidden, Features | None]]) -> _Seen:
-        """Return what is remembered under a key; else ``look``, once for all threads that ask."""
+    def packed(self, key: str, look: Callable[[], _Value]) -> _Value:
+        """Return what is remembered under a key; else ``look``, once for all threads that ask.
+
+        Args:
+            key: tells everything that the answer depends on.
+            look: what it returns is kept small, since masks are mostly the same over wide areas,
+                and each who asks later has a copy of his own.
+        """
+        fresh: list[_Value] = []
+
+        def pack() -> tuple[bytes, int]:
+            fresh.append(look())
+            content = zlib.compress(pickle.dumps(fresh[0], pickle.HIGHEST_PROTOCOL), 1)
+            return content, len(content)
+
+        content = self._known(key, pack)
+        # What this process packed itself, never a file's content.
+        return fresh[0] if fresh else cast("_Value", pickle.loads(zlib.decompress(content)))
+
+    def features(self, key: str, rgb: Pixels, covered: Mask) -> Features:
+        """As ``features_of``; ``key`` tells the photo, of which the features are remembered."""
+
+        def look() -> tuple[Features, int]:
+            found = features_of(rgb, covered)
+            return found, found.points.nbytes + found.described.nbytes
+
+        digest = hashlib.sha256(np.packbits(covered).tobytes()).hexdigest()
+        return cast(
+            Features, self._known(fingerprint("features", key, covered.shape, digest), look)
+        )
+
+    def _known(self, key: str, look: Callable[[], tuple[Any, int]]) -> Any:
+        """Return the value of a key; ``look`` returns it and its bytes."""
         with self._busy_with(key):
             with self._lock:
-                if key in self._seen:
-                    self._seen.move_to_end(key)
-                    return self._seen[key]
-            hidden, features = look()
-            shape = hidden.covered.shape[0], hidden.covered.shape[1]
-            seen = _Seen(shape, (np.packbits(hidden[0]), np.packbits(hidden[1])), features)
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    return self._values[key][0]
+            value, size = look()
             with self._lock:
-                self._seen[key] = seen
-                while len(self._seen) > self._size:
-                    self._seen.popitem(last=False)
-            return seen
+                self._values[key] = value, size
+                self._used += size
+                while self._used > self._size:
+                    self._used -= self._values.popitem(last=False)[1][1]
+            return value
 
     @contextmanager
     def _busy_with(self, key: str) -> Iterator[None]:
@@ -107,13 +129,49 @@ class Memory:
                 self._busy.pop(key, None)
 
 
+class Recollection:
+    """What a worker remembers of one photo: a ``removal.recall.Recall``.
+
+    Args:
+        memory: the worker's.
+        photo: the text by which the journal knows the photo's file.
+        mark: the file's mark.
+        mask: the mark of its own mask; None if it has none.
+        settings: what else decides what is removed, if the worker's own settings do not.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        photo: str,
+        mark: Stamp | None,
+        mask: Stamp | None,
+        settings: Sequence[str] = (),
+    ) -> None:
+        self._memory, self._file = memory, fingerprint(photo, mark)
+        self._key = fingerprint(photo, mark, mask, settings)
+
+    def decision(self, decide: Callable[[], Decision]) -> Decision:
+        """As in ``Recall``."""
+        return self._memory.packed(f"decision {self._key}", decide)
+
+    def hidden(self, look: Callable[[], Hidden]) -> Hidden:
+        """Where the photo does not show the place."""
+        return self._memory.packed(f"hidden {self._key}", look)
+
+    def features(self, rgb: Pixels, covered: Mask) -> Features:
+        """As in ``Recall``."""
+        return self._memory.features(self._file, rgb, covered)
+
+
 class NeighbourPhotos:
     """The neighbours of one photo that is being cleaned: a ``removal.series.SeriesPhotos``.
 
     Args:
         neighbours: nearest in time first.
         read: decodes a local file.
-        hidden: where a photo does not show the place, by the photo and its own mask.
+        hidden: where a photo does not show the place, by the photo, its own mask and what is
+            remembered of it.
         memory: the worker's.
         fixed: whether the camera did not move, so that nothing needs features.
         classes: what ``hidden`` depends on besides the photo and its mask.
@@ -128,7 +186,7 @@ class NeighbourPhotos:
         self,
         neighbours: tuple[Neighbour, ...],
         read: Callable[[Any], Photo],
-        hidden: Callable[[Photo, Location | None], Hidden],
+        hidden: Callable[[Photo, Location | None, Recall], Hidden],
         memory: Memory,
         *,
         fixed: bool,
@@ -171,16 +229,13 @@ class NeighbourPhotos:
             photo = self._read(file)
         own = None if neighbour.mask is None else location_mark(neighbour.mask)
 
-        def look() -> tuple[Hidden, Features | None]:
-            hidden = self._hidden(photo, neighbour.mask)
-            return hidden, None if self._fixed else features_of(photo.rgb, hidden.covered)
-
-        key = fingerprint(neighbour.key, mark, own, self._classes, self._fixed)
-        seen = self._memory.seen(key, look)
+        recall = Recollection(self._memory, neighbour.key, mark, own, self._classes)
+        hidden = recall.hidden(lambda: self._hidden(photo, neighbour.mask, recall))
+        features = None if self._fixed else recall.features(photo.rgb, hidden.covered)
         if not is_same_file(neighbour.source, mark):
             raise UnreadableError(f"{neighbour.source}: changed while it was read")
         self.marks[neighbour.name] = mark, own
-        return SeriesPhoto(neighbour.name, photo.rgb, seen.hidden, seen.features, self._unmarked)
+        return SeriesPhoto(neighbour.name, photo.rgb, hidden, features, self._unmarked)
 
     def row(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the journal's row says of the neighbours, if any contributed to the result.
@@ -207,20 +262,25 @@ def clean_by_series(
     removal: Removal,
     others: NeighbourPhotos,
     progress: Progress = no_progress,
+    recall: Recall | None = None,
 ) -> tuple[Outcome, dict[str, Any]]:
-    """Clean a photo with what its neighbours show; the last two arguments see ``clean``.
+    """Clean a photo with what its neighbours show; the last three arguments see ``clean``.
 
     Returns:
         The outcome, with a warning about each neighbour that was left out, and what the journal's
         row says of those that lent something.
     """
-    outcome = remover.clean(photo, removal, progress=progress, series=others)
+    outcome = remover.clean(photo, removal, progress=progress, series=others, recall=recall)
     row = others.row(outcome)
     return replace(outcome, warnings=(*outcome.warnings, *others.warnings)), row
 
 
 def hidden_in(
-    remover: ObjectRemover, photo: Photo, classes: Sequence[str], own: Mask | None
+    remover: ObjectRemover,
+    photo: Photo,
+    classes: Sequence[str],
+    own: Mask | None,
+    recall: Recall | None = None,
 ) -> Hidden:
     """Where a photo of a series does not show the place.
 
@@ -229,8 +289,9 @@ def hidden_in(
         photo: the photo.
         classes: that are looked for where there is no ``own``.
         own: its own mask, HW bool.
+        recall: what is remembered of it.
     """
-    return remover.hidden(photo, Removal.from_settings(remover.settings, classes, own))
+    return remover.hidden(photo, Removal.from_settings(remover.settings, classes, own), recall)
 
 
 def _borrowed(hole: Any) -> dict[str, float]:

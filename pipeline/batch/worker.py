@@ -29,6 +29,7 @@ from ..errors import (
 from ..images.suffixes import result_names
 from ..images.taken import taken_mark
 from ..removal.picked import UNUSED
+from ..removal.recall import Recall
 from ..removal.request import Removal
 from ..removal.series import Hidden
 from ..remover import ObjectRemover, in_doubt
@@ -51,7 +52,14 @@ from .names import is_too_long, layers_name
 from .output.claims import Claim, is_by_a_person, layers_key, mask_key
 from .output.protocol import Output
 from .own_masks import OTHER_SHAPE
-from .series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, hidden_in
+from .series_photos import (
+    Memory,
+    Neighbour,
+    NeighbourPhotos,
+    Recollection,
+    clean_by_series,
+    hidden_in,
+)
 from .settings import BatchSettings
 
 if TYPE_CHECKING:
@@ -434,16 +442,19 @@ class Worker:
             self._memory,
             fixed=self.batch.series == "fixed",
         )
-        outcome, lent = clean_by_series(self.remover, photo, removal, others)
+        mark, mask, _ = current.marks
+        recall = Recollection(self._memory, current.task.key, mark, mask)
+        outcome, lent = clean_by_series(self.remover, photo, removal, others, recall=recall)
         current.row.update(lent)
         return outcome
 
-    def _hidden(self, photo: Photo, mask: Location | None) -> Hidden:
+    def _hidden(self, photo: Photo, mask: Location | None, recall: Recall) -> Hidden:
         """Return where a photo of a series does not show the place.
 
         Args:
             photo: the photo.
             mask: the user's own mask of it, if any.
+            recall: what is remembered of it.
 
         Raises:
             UnreadableError: the mask does not say where that is.
@@ -451,7 +462,8 @@ class Worker:
         own = self._own_mask(mask, photo)
         if own is not None and own.why_none:
             raise UnreadableError(own.why_none)
-        return hidden_in(self.remover, photo, self.classes, None if own is None else own.mask)
+        given = None if own is None else own.mask
+        return hidden_in(self.remover, photo, self.classes, given, recall)
 
     def _own_mask(self, given: Location | None, photo: Photo) -> images.OwnMask | None:
         """Return the user's own mask, empty if the photo has none; None to segment the photo."""

@@ -19,6 +19,7 @@ from ..batch.series import SeriesFinder
 from ..batch.series_photos import Memory, Neighbour, NeighbourPhotos, clean_by_series, hidden_in
 from ..batch.settings import BatchSettings
 from ..batch.sources import source_keys
+from ..removal.recall import Recall
 from ..removal.request import Removal
 from ..removal.series import Hidden
 from ..remover import ObjectRemover
@@ -143,7 +144,7 @@ class BoardSeries:
             by_source[file].refuse_link()
             return images.read_photo(file, max_pixels=limit)
 
-        def hidden(photo: Photo, saved: Location | None) -> Hidden:
+        def hidden(photo: Photo, saved: Location | None, _: Recall) -> Hidden:
             found = hidden_in(remover, photo, classes, None)
             if saved is None:
                 return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -62,11 +62,35 @@ class Whole:
     layers: NDArray[np.uint8]
     doubtful: list[Left]
 
+    def unseen(self) -> Whole:
+        """The same without what the segmenter saw of the photo."""
+        objects = replace(self.objects, seen=None)
+        is_alone = self.selection is self.objects
+        return replace(
+            self,
+            objects=objects,
+            selection=objects if is_alone else replace(self.selection, seen=None),
+        )
+
 
 def alone(objects: Selection) -> Whole:
     """Objects with which nothing goes along."""
     layers = np.where(objects.hole_mask, np.uint8(Layer.OBJECT), np.uint8(Layer.NONE))
     return Whole(objects, objects, layers, [])
+
+
+class Found(NamedTuple):
+    """What ``Along`` has found so far.
+
+    Attributes:
+        effects: None if it did not look.
+        mounts: HW bool, what is ridden, widened; None if nothing is.
+        looked: whether it looked for mounts.
+    """
+
+    effects: list[Effect] | None = None
+    mounts: Mask | None = None
+    looked: bool = False
 
 
 class Along:
@@ -76,13 +100,19 @@ class Along:
         rgb: the photo, HWC uint8 or uint16.
         removal: which kinds go along.
         networks: has the network that finds them.
+        found: what another one found of the same photo.
     """
 
-    def __init__(self, rgb: Pixels, removal: Removal, networks: Networks) -> None:
+    def __init__(
+        self, rgb: Pixels, removal: Removal, networks: Networks, found: Found | None = None
+    ) -> None:
         self._rgb, self._removal, self._networks = rgb, removal, networks
-        self._found: list[Effect] | None = None
-        self._mounts: Mask | None = None
-        self._looked = False
+        self._found, self._mounts, self._looked = found or Found()
+
+    @property
+    def found(self) -> Found:
+        """What was found so far."""
+        return Found(self._found, self._mounts, self._looked)
 
     def with_objects(
         self, objects: Selection, completeness: Completeness, outside: Mask | None

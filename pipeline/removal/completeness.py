@@ -51,6 +51,7 @@ class Completeness:
         unread: HW bool, pixels that say nothing of an object; None if there are none.
         seen: 21hw, what the networks' segmenter saw of the photo already; None if it did not look.
         kept: HW bool, objects of the removed classes that stay; None if all of them go.
+        noticed: a selection, and what ``on_photo`` said of it before; None if it did not look.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Completeness:
         unread: Mask | None = None,
         seen: FloatArray | None = None,
         kept: Mask | None = None,
+        noticed: tuple[Selection, list[Left]] | None = None,
     ) -> None:
         self._rgb, self._removal, self._networks, self._unread = rgb, removal, networks, unread
         self._kept = kept
@@ -69,7 +71,7 @@ class Completeness:
             whole = Box.full(rgb.shape)
             self._views[whole] = View(whole, seen)
         self._staying: dict[tuple[str, ...], Mask] = {}
-        self._noticed: tuple[Selection, list[Left]] | None = None
+        self._noticed = noticed
         self._under: tuple[Selection, tuple[str, ...]] | None = None
 
     def views(self, holes: Sequence[Hole]) -> list[View]:
@@ -107,6 +109,11 @@ class Completeness:
         if self._noticed is None or self._noticed[0] is not selection:
             self._noticed = selection, self._on_photo(selection)
         return self._noticed[1]
+
+    @property
+    def noticed(self) -> tuple[Selection, list[Left]] | None:
+        """The last selection that ``on_photo`` was asked about, and what it said."""
+        return self._noticed
 
     def regions(self, selection: Selection) -> list[Left]:
         """Regions of like colour beside the holes that seem to belong to what is gone."""

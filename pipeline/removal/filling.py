@@ -12,6 +12,7 @@ from ..detect.mask import find_holes
 from ..inpaint.classical import fill_classically
 from ..inpaint.composite import blend_into
 from ..inpaint.route import choose_route
+from ..inpaint.series.alignment import features_of
 from ..inpaint.series.choice import Borrowed
 from ..pixels import as_float
 from ..quality import features, metrics, verdict
@@ -31,6 +32,7 @@ from ..types import (
     Routing,
 )
 from .progress import COMPARE, INPAINT, PROBE, SERIES, Stages
+from .recall import Recall
 from .request import Removal
 from .selection import Selection
 from .series import SeriesPhotos, borrowed
@@ -83,6 +85,7 @@ class PhotoFiller:
         unread: HW bool, pixels that must not be read; ``None`` if there are none.
         series: other photos of the place; ``None`` if there are none.
         place: of ``rgb`` in the photo that those are like; ``None`` if it is all of it.
+        recall: what is remembered of the photo.
     """
 
     def __init__(
@@ -94,10 +97,13 @@ class PhotoFiller:
         unread: Mask | None,
         series: SeriesPhotos | None = None,
         place: Box | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self._rgb, self._removal, self._networks = rgb, removal, networks
         self._faces, self._unread = faces, unread
         self._series, self._place = series, place
+        # What is remembered is of the whole photo.
+        self._features_of = features_of if recall is None or place is not None else recall.features
 
     def routed(self, selection: Selection) -> list[Routing]:
         """The inpainter of each hole."""
@@ -151,7 +157,7 @@ class PhotoFiller:
             return [None] * len(holes)
         unread = selection.hole_mask if self._unread is None else selection.hole_mask | self._unread
         with stages("series", share):
-            return borrowed(self._rgb, unread, holes, self._series, self._place)
+            return borrowed(self._rgb, unread, holes, self._series, self._place, self._features_of)
 
     def _filler(self, selection: Selection) -> HoleFiller:
         return HoleFiller(

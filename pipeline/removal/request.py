@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..config import Settings
 from ..types import Mask, Pick
@@ -84,3 +84,13 @@ class Removal:
             dry_run=dry_run,
             picks=picks,
         )
+
+    def of_everything(self) -> Removal:
+        """The same request without anybody who stays."""
+        return replace(self, keep="none", min_size=0.0, max_size=1.0, picks=None, all_stay="")
+
+    @property
+    def is_of_everything(self) -> bool:
+        """Whether it selects what ``of_everything`` does."""
+        sizes = self.min_size, self.max_size
+        return self.keep == "none" and sizes == (0, 1) and self.picks is None and not self.all_stay

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -77,6 +77,7 @@ def borrowed(
     holes: Sequence[Hole],
     series: SeriesPhotos,
     place: Box | None = None,
+    described: Callable[[Pixels, Mask], Features] = features_of,
 ) -> list[Borrowed | None]:
     """What the photos of a series show of the holes of a photo.
 
@@ -87,6 +88,7 @@ def borrowed(
         holes: to fill.
         series: the other photos.
         place: of ``rgb`` in the whole photo; None if it is the whole photo.
+        described: as ``features_of``, which may remember the photo.
 
     Returns:
         For each hole; None if no photo shows anything of it.
@@ -99,7 +101,7 @@ def borrowed(
         if other.features is None:
             found = [moved_by(place.x, place.y)]
         else:
-            own = own or features_of(rgb, hole_mask)
+            own = own or described(rgb, hole_mask)
             found = planes(own, other.features)
         is_open = ~other.hidden.covered
         things = _things(other.hidden)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from remove_objects.pipeline.batch.series_photos import Memory, Neighbour, NeighbourPhotos
+from remove_objects.pipeline.batch.series_photos import (
+    Memory,
+    Neighbour,
+    NeighbourPhotos,
+    Recollection,
+)
 from remove_objects.pipeline.errors import OutputError
 from remove_objects.pipeline.images import read_photo
+from remove_objects.pipeline.inpaint.series.alignment import features_of
 from remove_objects.pipeline.removal.series import Hidden
 from remove_objects.pipeline.storage.location import location_stamp
 from remove_objects.pipeline.storage.stamp import mark
@@ -33,7 +40,7 @@ class Bench:
         self.neighbours = tuple(map(neighbour, self.files))
         self.memory, self.asked = Memory(), list[int]()
 
-    def hidden(self, photo: Photo, mask: Any) -> Hidden:
+    def hidden(self, photo: Photo, mask: Any, recall: Any) -> Hidden:
         self.asked.append(int(photo.rgb[0, 0, 0]))
         hidden = Hidden.surely(np.zeros(photo.size, bool))
         hidden.covered[:7, : len(self.asked)] = True
@@ -145,29 +152,80 @@ def test_the_row_says_nothing_if_nobody_contributed(bench: Bench) -> None:
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
-    memory, looked = Memory(size=2), []
+    rng = np.random.default_rng(0)
+    noise = {key: rng.integers(0, 255, 1000, np.uint8) for key in "abc"}
+    memory, looked = Memory(size=2500), []
 
-    def look(key: str) -> None:
-        def at() -> tuple[Hidden, None]:
-            looked.append(key)
-            return Hidden.surely(np.ones((3, 5), bool)), None
-
-        assert memory.seen(key, at).hidden.covered.all()
+    def look(key: str) -> np.ndarray:
+        looked.append(key)
+        return noise[key]
 
     for key in "abacab":
-        look(key)
+        assert np.array_equal(memory.packed(key, partial(look, key)), noise[key])
     assert "".join(looked) == "abcb"
+
+
+def test_what_does_not_fit_is_not_remembered() -> None:
+    memory, looked = Memory(size=10), []
+
+    def look() -> str:
+        looked.append(1)
+        return "what takes more than ten bytes"
+
+    assert memory.packed("a", look) == memory.packed("a", look) == look()
+    assert len(looked) == 3
+
+
+def test_each_who_asks_has_a_copy() -> None:
+    memory = Memory()
+    for _ in range(3):
+        found = memory.packed("a", lambda: np.zeros((3, 5), bool))
+        assert not found.any()
+        found[:] = True
+
+
+def test_features_are_those_of_a_photo_and_of_what_is_covered() -> None:
+    memory, rgb, other = Memory(), place(0), place(1)
+    nothing, half = np.zeros(rgb.shape[:2], bool), np.zeros(rgb.shape[:2], bool)
+    half[:, : half.shape[1] // 2] = True
+    first = memory.features("a", rgb, nothing)
+    assert memory.features("a", rgb, nothing.copy()) is first
+    for found, wanted in (
+        (memory.features("a", rgb, half), features_of(rgb, half)),
+        (memory.features("b", other, nothing), features_of(other, nothing)),
+    ):
+        assert np.array_equal(found.points, wanted.points)
+        assert not np.array_equal(found.points, first.points)
+
+
+def test_a_decision_is_of_a_photo_its_mask_and_the_settings() -> None:
+    memory, looked = Memory(), list[np.ndarray]()
+    given: list[tuple[Any, ...]] = [
+        ("a", [1], None),
+        ("b", [1], None),
+        ("a", [2], None),
+        ("a", [1], [1]),
+        ("a", [1], None, ("dog",)),
+    ]
+    for each in given:
+        mask = np.random.default_rng(len(looked)).random((5, 7)) < 0.5
+        looked.append(mask)
+        found = Recollection(memory, *each).hidden(lambda mask=mask: Hidden.surely(mask))
+        assert np.array_equal(found.covered, mask)
+    for each, mask in zip(given, looked, strict=True):
+        found = Recollection(memory, *each).hidden(lambda: Hidden.surely(np.ones((5, 7), bool)))
+        assert np.array_equal(found.covered, mask)
 
 
 def test_threads_that_ask_at_once_look_once() -> None:
     memory, looked = Memory(), []
 
-    def look() -> tuple[Hidden, None]:
+    def look() -> np.ndarray:
         looked.append(1)
         time.sleep(0.1)
-        return Hidden.surely(np.zeros((3, 5), bool)), None
+        return np.zeros((3, 5), bool)
 
-    threads = [threading.Thread(target=memory.seen, args=("a", look)) for _ in range(4)]
+    threads = [threading.Thread(target=memory.packed, args=("a", look)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -178,11 +236,9 @@ def test_threads_that_ask_at_once_look_once() -> None:
 def test_a_look_that_failed_is_tried_again() -> None:
     memory = Memory()
 
-    def fail() -> tuple[Hidden, None]:
+    def fail() -> np.ndarray:
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        memory.seen("a", fail)
-    assert not memory.seen(
-        "a", lambda: (Hidden.surely(np.zeros((3, 5), bool)), None)
-    ).hidden.covered.any()
+        memory.packed("a", fail)
+    assert not memory.packed("a", lambda: np.zeros((3, 5), bool)).any()

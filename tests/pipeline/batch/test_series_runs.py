@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.batch import series
+from remove_objects.pipeline import remover
+from remove_objects.pipeline.batch import series, series_photos, worker
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
@@ -75,6 +78,84 @@ def test_what_one_photo_hides_comes_from_another(photos: Path) -> None:
     run(photos, series="off")
     assert "borrowed" not in rows(photos)["IMG_1.png"]
     assert with_others < 0.5 * error_in_hole(photos)
+
+
+def written(photos: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The results and masks of a run, and what its journal says of each photo, without times."""
+    out = photos.parent / "out"
+    files = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.png"))}
+    known = rows(photos)
+    for row in known.values():
+        row["entry"] = {k: v for k, v in row["entry"].items() if k not in ("seconds", "stages")}
+    keys = ("source_mark", "given_marks", "neighbours", "borrowed", "entry")
+    return files, {name: [row.get(key) for key in keys] for name, row in known.items()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({}, "plain"),
+        ({}, "masks"),
+        ({}, "letterbox"),
+        ({"keep": "largest"}, "plain"),
+        ({"along": ()}, "plain"),
+    ],
+)
+def test_what_is_remembered_changes_no_byte(
+    settings: dict[str, Any], kind: str, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whichever order photos are cleaned, and however many at once."""
+    names = [photos / f"IMG_{number}.png" for number in range(3)]
+    masks = photos.parent / "masks"
+    masks.mkdir()
+    for number, name in enumerate(names):
+        rgb = with_person(shot(number), 30, 60, 30, 60)
+        if kind == "letterbox":
+            rgb[:40] = rgb[-40:] = 0
+        save(rgb, name, 2 * number)
+        Image.fromarray((rgb == (255, 0, 0)).all(2)).save(masks / name.name)
+    found = []
+    for size, workers, inputs in (
+        (0, 1, names),
+        (series_photos.REMEMBERED, 1, names),
+        (series_photos.REMEMBERED, 3, names[::-1]),
+    ):
+        monkeypatch.setattr(worker, "Memory", partial(series_photos.Memory, size))
+        batch = BatchSettings(
+            classes=("person",),
+            output=photos.parent / "out",
+            masks=masks if kind == "masks" else None,
+            save_masks=True,
+            workers=workers,
+        )
+        remove_folder(inputs, replace(QUICK, **settings), batch)
+        found.append(written(photos))
+        shutil.rmtree(photos.parent / "out")
+    files, journal = found[0]
+    assert len(files) >= 9
+    assert all(borrowed for _, _, _, borrowed, _ in journal.values())
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_photo_is_segmented_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To be cleaned, and as a neighbour of both others."""
+    selected = []
+
+    def counted(rgb: np.ndarray, *arguments: Any) -> Any:
+        selected.append(rgb.tobytes())
+        return select(rgb, *arguments)
+
+    select = remover.select
+    monkeypatch.setattr(remover, "select", counted)
+    run(photos)
+    assert len(selected) == len(set(selected)) == 3
+    # Whoever stays in a photo covers the place in it all the same.
+    selected.clear()
+    shutil.rmtree(photos.parent / "out")
+    batch = BatchSettings(classes=("person",), output=photos.parent / "out", workers=1)
+    remove_folder([photos], replace(QUICK, keep="largest"), batch)
+    assert len(set(selected)) == 3
+    assert len(selected) <= 6
 
 
 def test_a_fixed_camera(tmp_path: Path, red_is_person: None) -> None:

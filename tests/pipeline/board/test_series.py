@@ -47,9 +47,9 @@ def covered(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     seen: list[np.ndarray] = []
     real = ObjectRemover.hidden
 
-    def spy(self: ObjectRemover, photo: Any, removal: Any) -> Any:
+    def spy(self: ObjectRemover, photo: Any, *arguments: Any) -> Any:
         seen.append(photo.rgb)
-        return real(self, photo, removal)
+        return real(self, photo, *arguments)
 
     monkeypatch.setattr(ObjectRemover, "hidden", spy)
     return seen
@@ -363,9 +363,9 @@ def test_a_fill_is_cancelled_between_two_neighbours(
     board = board_on(photos, boards)
     real = ObjectRemover.hidden
 
-    def and_cancel(self: ObjectRemover, photo: Any, removal: Any) -> Any:
+    def and_cancel(self: ObjectRemover, *arguments: Any) -> Any:
         board.cancel()
-        return real(self, photo, removal)
+        return real(self, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(ObjectRemover, "hidden", and_cancel)

@@ -13,13 +13,16 @@ from ..inpaint.series.alignment import Features, features_of, moved_by, planes
 from ..inpaint.series.choice import Borrowed, choose
 from ..inpaint.series.matching import Match, Things, match, view_of
 from ..inpaint.series.unmarked import shows_what_goes
-from ..pixels import dilate_square, resize
+from ..pixels import dilate_square, eight_bits, resize
 from ..types import Box, FloatArray, Hole, Mask, Pixels
 
 #: Probability from which a pixel may be of something that moves.
 DOUBT = 0.2
 #: Categories that do not move by themselves between two photos.
 AT_REST = frozenset({"bottle", "chair", "diningtable", "pottedplant", "sofa", "tvmonitor"})
+#: Difference of a pixel's channels, in 8 bits, that is a colour, and the share of pixels that may
+#: have one in a black-and-white photo. One pixel in so many is looked at, down and across.
+COLOUR, COLOURED, STEP = 6, 0.001, 3
 
 
 class Hidden(NamedTuple):
@@ -97,20 +100,24 @@ def borrowed(
     matches: list[list[Match]] = [[] for _ in holes]
     own: Features | None = None
     place = place or Box.full(rgb.shape)
+    is_grey = _is_grey(rgb, ~hole_mask)
     for other in series:
+        is_open = ~other.hidden.covered
+        if not is_grey and _is_grey(other.rgb, is_open):
+            continue  # beside the hole it may fit, and the colours within it would be made up
+        lent = _in_grey(other.rgb) if is_grey else other.rgb
         if other.features is None:
             found = [moved_by(place.x, place.y)]
         else:
             own = own or described(rgb, hole_mask)
             found = planes(own, other.features)
-        is_open = ~other.hidden.covered
         things = _things(other.hidden)
         for view, each in zip(views, matches, strict=True):
             for plane in found:
                 one = match(
                     view,
                     other.name,
-                    other.rgb,
+                    lent,
                     is_open,
                     plane,
                     exact=other.features is None,
@@ -119,7 +126,7 @@ def borrowed(
                 if one is None or (other.unmarked and shows_what_goes(rgb, view, one)):
                     continue
                 each.append(one)
-        del other  # the next one is loaded when this one is no longer in memory
+        del other, lent  # the next one is loaded when this one is no longer in memory
     return [choose(view, each) for view, each in zip(views, matches, strict=True)]
 
 
@@ -138,6 +145,19 @@ def doubtful(seen: FloatArray, covered: Mask, classes: Sequence[str], radius: in
     probability = seen[moves].sum(0).astype(np.float32)
     wide = resize(probability, covered.shape, cv2.INTER_LINEAR) >= DOUBT
     return dilate_square(wide, radius) & ~covered
+
+
+def _is_grey(rgb: Pixels, shown: Mask) -> bool:
+    """Whether a photo is black and white: HWC; HW bool, nothing else of it is read."""
+    pixels = eight_bits(rgb[::STEP, ::STEP])[shown[::STEP, ::STEP]]
+    if not len(pixels):
+        return False
+    spread = pixels.max(1) - pixels.min(1)
+    return bool((spread >= COLOUR).mean() <= COLOURED)
+
+
+def _in_grey(rgb: Pixels) -> Pixels:
+    return cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def _things(hidden: Hidden) -> Things | None:

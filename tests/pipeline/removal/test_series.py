@@ -122,6 +122,38 @@ def test_a_photo_of_another_place_lends_nothing(remover: ObjectRemover) -> None:
         assert outcome.score == alone.score
 
 
+def in_grey(rgb: np.ndarray) -> np.ndarray:
+    return rgb[..., 1:2].repeat(3, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_black_and_white_photo_lends_a_photo_in_colour_nothing(
+    remover: ObjectRemover, dtype: type
+) -> None:
+    scale = np.iinfo(dtype).max // 255
+    truth = (taken(place()).astype(int) * scale).astype(dtype)
+    removal = Removal.from_settings(SETTINGS, ["person"])
+    other = with_person(in_grey(taken(place(), hand())), ELSEWHERE)
+    nobody = Hidden.surely(ELSEWHERE)
+    series = [SeriesPhoto("b", other, nobody, features_of(other, ELSEWHERE))]
+    outcome = remover.clean(Photo(with_person(truth, PERSON)), removal, series=series)
+    assert outcome.holes[0].borrowed == {}
+
+
+def test_a_photo_in_colour_lends_a_black_and_white_photo_grey(remover: ObjectRemover) -> None:
+    truth = in_grey(taken(place()))
+    removal = Removal.from_settings(SETTINGS, mask=PERSON)
+    # Its colours vary where the ground is grey.
+    other = truth.astype(int)
+    other[..., 0] += (20 * np.sin(np.arange(SIZE[1]) / 9)).astype(int)
+    other = other.clip(0, 255).astype(np.uint8)
+    series = [SeriesPhoto("b", other, Hidden.surely(np.zeros(SIZE, bool)), None)]
+    outcome = remover.clean(Photo(with_person(truth, PERSON)), removal, series=series)
+    assert outcome.holes[0].borrowed == {"b": pytest.approx(1, abs=0.01)}
+    assert outcome.result is not None
+    assert np.ptp(outcome.result[PERSON].astype(int), axis=-1).max() <= 2
+
+
 def test_nothing_that_is_covered_and_nothing_under_the_hole_is_read(
     remover: ObjectRemover,
 ) -> None:

@@ -441,6 +441,7 @@ class Worker:
             self._hidden,
             self._memory,
             fixed=self.batch.series == "fixed",
+            unmarked=self.batch.masks is not None,
         )
         mark, mask, _ = current.marks
         recall = Recollection(self._memory, current.task.key, mark, mask)

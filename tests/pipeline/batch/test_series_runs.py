@@ -227,6 +227,24 @@ def test_a_neighbour_whose_own_mask_changed_makes_a_photo_new(photos: Path) -> N
     assert cleaned_again(run(photos, masks=masks)) == sorted({lender, *uses})
 
 
+def test_a_thing_that_only_one_mask_covers_does_not_come_back_from_where_it_stands(
+    tmp_path: Path, red_is_person: None
+) -> None:
+    """One mask is of a bin, which stands in both photos, and the other of somebody."""
+    photos, masks = tmp_path / "photos", tmp_path / "masks"
+    for number in range(2):
+        picture = shot(number)
+        picture[300:400, 400 - 5 * number : 460 - 5 * number] = place(7, 100, 60)
+        save(picture, photos / f"IMG_{number}.png", 2 * number)
+        covered = np.zeros(LARGE, np.uint8)
+        covered[walker(1) if number else (slice(296, 404), slice(396, 464))] = 255
+        save(covered, masks / f"IMG_{number}.png")
+    result = run(photos, masks=masks)
+    lent = {photo["input"]: photo["holes"][0].get("borrowed") for photo in result.photos}
+    assert lent["IMG_0.png"] is None
+    assert lent["IMG_1.png"] == {"IMG_0.png": pytest.approx(1, abs=0.01)}
+
+
 def test_a_photo_that_is_given_alone_stays(photos: Path) -> None:
     run(photos)
     assert statuses(run(photos / "IMG_1.png")) == ["skipped"]

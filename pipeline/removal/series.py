@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ...models.categories import CATEGORIES
-from ..inpaint.series.alignment import Features, features_of, moved_by, planes
+from ..inpaint.series.alignment import Features, features_of, has_moved, moved_by, planes
 from ..inpaint.series.choice import Borrowed, choose
 from ..inpaint.series.matching import Match, Things, match, view_of
 from ..inpaint.series.unmarked import shows_what_goes
@@ -107,6 +107,9 @@ def borrowed(
             continue  # beside the hole it may fit, and the colours within it would be made up
         lent = _in_grey(other.rgb) if is_grey else other.rgb
         if other.features is None:
+            part = place.slices
+            if has_moved(rgb, ~hole_mask, other.rgb[part], is_open[part]):
+                continue
             found = [moved_by(place.x, place.y)]
         else:
             own = own or described(rgb, hole_mask)

@@ -122,6 +122,24 @@ def test_a_photo_of_another_place_lends_nothing(remover: ObjectRemover) -> None:
         assert outcome.score == alone.score
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_camera_that_is_said_to_be_fixed_and_moved_lends_nothing(
+    remover: ObjectRemover, dtype: type
+) -> None:
+    """Beside the hole is flat sky, in which nothing tells that the camera moved."""
+    sky, scale = box_mask(80, 30, 150, 160), np.iinfo(dtype).max // 255
+    removal, shares = Removal.from_settings(SETTINGS, mask=PERSON), []
+    scene = taken(place())
+    for move in (0, 12):
+        photo, other = scene.copy(), np.roll(scene, move, axis=1)
+        photo[sky], other[sky] = 120, 120
+        photo, other = ((one.astype(int) * scale).astype(dtype) for one in (photo, other))
+        series = [SeriesPhoto("b", other, Hidden.surely(np.zeros(SIZE, bool)), None)]
+        outcome = remover.clean(Photo(photo), removal, series=series)
+        shares.append(outcome.holes[0].borrowed.get("b", 0.0))
+    assert shares == [pytest.approx(1, abs=0.01), 0]
+
+
 def in_grey(rgb: np.ndarray) -> np.ndarray:
     return rgb[..., 1:2].repeat(3, 2)
 

@@ -46,7 +46,7 @@ NAMED = 2
 #: Logarithm of the expected error if every feature has its usual value.
 USUAL_ERROR = -1.481
 #: Expected error of what another photo of the place shows, and what its misfit adds.
-BORROWED_ERROR, OF_MISFIT = 0.03, 2.0
+BORROWED_ERROR, OF_MISFIT = 0.004, 1.0
 #: By field of ``QualityFeatures``. The others add nothing to these (cross-validated).
 WEIGHTS = {
     "depth": Weight(-2.350, 0.486, "nothing known is near its middle", 1e-3),

@@ -69,7 +69,7 @@ def _time(run: RunEntry, processed: Sequence[Entry]) -> str:
     """Seconds of the run and of a photo, and the stage that takes most of them."""
     text = f"time: {float(run['seconds']):.1f} s"
     if not processed:
-        return f"{text}, nothing was left to do"
+        return f"{text}, no photo had to be filled"
     mean = sum(p["seconds"] for p in processed) / len(processed)
     slowest = max(processed, key=lambda p: p["seconds"])
     name = printable(slowest["input"])

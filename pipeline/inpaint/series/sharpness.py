@@ -1,4 +1,4 @@
-"""How sharp another photo is beside a hole, and the blur that makes it as sharp as the photo.
+"""How sharp another photo is beside a hole, and what makes it as sharp as the photo.
 
 A camera that moves smears a photo along its way, so that of two photos of one place each may be the
 sharper one in some direction. A piece of one in the other is seen, however well it lies.
@@ -26,12 +26,16 @@ BLURRIER, SHARPER, MUCH_SHARPER = 0.55, 1.15, 1.7
 #: Standard deviations, in pixels, of the blurs along a direction that are tried.
 BLURS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 
+#: Greatest ratio of slopes, in every direction, below which a picture is sharpened, and how: by its
+#: difference to a blur of so many pixels, times one of these.
+DULLER, UNSHARP, AMOUNTS = 0.92, 1.0, (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+
 #: 22, second moments.
 Moments = NDArray[np.float64]
 
 
 def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -> FloatArray | None:
-    """A part of another photo, blurred until it is no sharper than the photo itself.
+    """A part of another photo, blurred or sharpened until it is as sharp as the photo itself.
 
     Args:
         picture: hw3 in [0, 1], of the other photo.
@@ -41,7 +45,7 @@ def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -
 
     Returns:
         None if the other photo is much blurrier or much sharper in some direction. The picture
-        itself if it is no sharper, or if too little is beside the hole to tell.
+        itself if it is as sharp, or if too little is beside the hole to tell.
     """
     both = is_open & known
     wanted, found = _slopes(own, both), _slopes(picture, both)
@@ -55,6 +59,8 @@ def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -
         if ratios[1] <= SHARPER:
             break
         picture, found = _blurred(picture, is_open, both, directions[:, 1], wanted)
+    if _ratios(wanted, found)[0][1] < DULLER:
+        return _sharpened(picture, is_open, both, wanted)
     return picture
 
 
@@ -109,6 +115,21 @@ def _blurred(
         if direction @ found @ direction <= most:
             break
     return result, found
+
+
+def _sharpened(picture: FloatArray, is_open: Mask, compared: Mask, wanted: Moments) -> FloatArray:
+    """The picture after the least sharpening that makes its slopes as steep in some direction."""
+    weight = is_open.astype(np.float32)
+    shown = np.where(is_open[..., None], picture, 0).astype(np.float32)
+    smooth = blur(shown, UNSHARP) / np.maximum(blur(weight, UNSHARP), 1e-3)[..., None]
+    result = picture
+    for amount in AMOUNTS:
+        result = (shown + amount * (shown - smooth)).astype(np.float32)
+        found = _slopes(result, compared)
+        assert found is not None, "of the same pixels as before"
+        if _ratios(wanted, found)[0][1] >= 1:
+            break
+    return result
 
 
 def _line(direction: NDArray[np.float64], sigma: float) -> FloatArray:

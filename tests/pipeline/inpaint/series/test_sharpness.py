@@ -1,4 +1,4 @@
-"""A part of another photo is no sharper than the photo, and not much blurrier."""
+"""A part of another photo is made as sharp as the photo, or refused."""
 
 from __future__ import annotations
 
@@ -57,17 +57,30 @@ def test_a_part_that_is_much_blurrier_or_sharper_in_one_direction_is_refused(
     assert as_sharp(smeared(scene, "x", 6.0), OPEN, smeared(scene, "y", 4.0), KNOWN) is None
 
 
+def test_a_duller_part_is_sharpened(sharp: np.ndarray) -> None:
+    inside = cv2.erode(HOLE.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    for sigma in (0.8, 1.0):
+        dull = cv2.GaussianBlur(sharp, (0, 0), sigma)
+        result = as_sharp(dull, OPEN, sharp, KNOWN)
+        assert result is not None
+        before, after = (np.abs(one - sharp)[inside].mean() for one in (dull, result))
+        assert after < 0.75 * before
+
+
 def test_nothing_unknown_is_read(scene: np.ndarray, sharp: np.ndarray) -> None:
-    own, covered = smeared(scene, "x", 2.0), box_mask(60, 40, 90, 60)
-    results = []
-    for level in (0.0, 1.0):
-        other, photo = sharp.copy(), own.copy()
-        other[covered], photo[HOLE] = level, level
-        results.append(as_sharp(other, ~covered, photo, KNOWN))
-    one, two = results
-    assert one is not None
-    assert two is not None
-    assert np.array_equal(one[~covered], two[~covered])
+    covered = box_mask(60, 40, 90, 60)
+    smear, dull = smeared(scene, "x", 2.0), cv2.GaussianBlur(sharp, (0, 0), 0.8)
+    for lent, own in ((sharp, smear), (dull, sharp)):
+        results = []
+        for level in (0.0, 1.0):
+            other, photo = lent.copy(), own.copy()
+            other[covered], photo[HOLE] = level, level
+            results.append(as_sharp(other, ~covered, photo, KNOWN))
+        one, two = results
+        assert one is not None
+        assert two is not None
+        assert not np.array_equal(one[~covered], lent[~covered])
+        assert np.array_equal(one[~covered], two[~covered])
 
 
 def test_flat_ground_or_too_little_of_it_says_nothing(sharp: np.ndarray) -> None:

@@ -20,9 +20,11 @@ from ..types import Box, FloatArray, Hole, Mask, Pixels
 DOUBT = 0.2
 #: Categories that do not move by themselves between two photos.
 AT_REST = frozenset({"bottle", "chair", "diningtable", "pottedplant", "sofa", "tvmonitor"})
-#: Difference of a pixel's channels, in 8 bits, that is a colour, and the share of pixels that may
-#: have one in a black-and-white photo. One pixel in so many is looked at, down and across.
-COLOUR, COLOURED, STEP = 6, 0.001, 3
+#: Pixels by which a photo's colours are judged; those of one tone (black and white, sepia) follow
+#: from brightness but for so many levels of 8 bits, in this share of the pixels. Two photos of
+#: which one has so many times the colours of the other are no pair: JPEGs of frames made sepia
+#: have a quarter or less of the frame's, and two frames of one place differ by less than a quarter.
+SAMPLES, ONE_TONE, TONE_SHARE, COLOURS = 40_000, 2.0, 0.97, 3.0
 
 
 class Hidden(NamedTuple):
@@ -100,10 +102,11 @@ def borrowed(
     matches: list[list[Match]] = [[] for _ in holes]
     own: Features | None = None
     place = place or Box.full(rgb.shape)
-    is_grey = _is_grey(rgb, ~hole_mask)
+    colours, is_grey = _colours(rgb, ~hole_mask)
     for other in series:
         is_open = ~other.hidden.covered
-        if not is_grey and _is_grey(other.rgb, is_open):
+        less, more = sorted((colours, _colours(other.rgb, is_open)[0]))
+        if not is_grey and more > COLOURS * max(less, ONE_TONE):
             continue  # beside the hole it may fit, and the colours within it would be made up
         lent = _in_grey(other.rgb) if is_grey else other.rgb
         if other.features is None:
@@ -150,13 +153,23 @@ def doubtful(seen: FloatArray, covered: Mask, classes: Sequence[str], radius: in
     return dilate_square(wide, radius) & ~covered
 
 
-def _is_grey(rgb: Pixels, shown: Mask) -> bool:
-    """Whether a photo is black and white: HWC; HW bool, nothing else of it is read."""
-    pixels = eight_bits(rgb[::STEP, ::STEP])[shown[::STEP, ::STEP]]
+def _colours(rgb: Pixels, shown: Mask) -> tuple[float, bool]:
+    """(levels of 8 bits by which colours differ from one tone, whether a photo is black and white).
+
+    Args:
+        rgb: HWC uint8 or uint16.
+        shown: HW bool; nothing else of it is read.
+    """
+    step = max(1, round((shown.size / SAMPLES) ** 0.5))
+    pixels = eight_bits(rgb[::step, ::step])[shown[::step, ::step]].astype(np.float64)
     if not len(pixels):
-        return False
-    spread = pixels.max(1) - pixels.min(1)
-    return bool((spread >= COLOUR).mean() <= COLOURED)
+        return 0.0, False
+    others, powers = pixels[:, [0, 2]], (pixels[:, 1:2] / 255) ** np.arange(4)
+    # Weights that bring every brightness to its tone: a cubic.
+    tone, *_ = np.linalg.lstsq(powers, others, rcond=None)
+    difference = np.abs(others - powers @ tone).max(1)
+    is_grey = np.quantile(np.abs(others - pixels[:, 1:2]).max(1), TONE_SHARE) <= ONE_TONE
+    return float(np.quantile(difference, TONE_SHARE)), bool(is_grey)
 
 
 def _in_grey(rgb: Pixels) -> Pixels:

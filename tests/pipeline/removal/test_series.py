@@ -144,18 +144,23 @@ def in_grey(rgb: np.ndarray) -> np.ndarray:
     return rgb[..., 1:2].repeat(3, 2)
 
 
+@pytest.mark.parametrize("tone", [(1, 1, 1), (1.1, 0.95, 0.75)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_black_and_white_photo_lends_a_photo_in_colour_nothing(
-    remover: ObjectRemover, dtype: type
+def test_a_photo_of_one_tone_lends_a_photo_in_colour_nothing(
+    remover: ObjectRemover, dtype: type, tone: tuple[float, float, float]
 ) -> None:
+    """Nor does one in colour lend it something: black and white, and sepia."""
     scale = np.iinfo(dtype).max // 255
     truth = (taken(place()).astype(int) * scale).astype(dtype)
     removal = Removal.from_settings(SETTINGS, ["person"])
-    other = with_person(in_grey(taken(place(), hand())), ELSEWHERE)
+    toned = (in_grey(taken(place(), hand())) * np.array(tone)).clip(0, 255).astype(np.uint8)
     nobody = Hidden.surely(ELSEWHERE)
-    series = [SeriesPhoto("b", other, nobody, features_of(other, ELSEWHERE))]
-    outcome = remover.clean(Photo(with_person(truth, PERSON)), removal, series=series)
-    assert outcome.holes[0].borrowed == {}
+    other = with_person(toned, ELSEWHERE)
+    pairs = [(truth, other)] if tone == (1, 1, 1) else [(truth, other), (toned, truth)]
+    for photo, lends in pairs:
+        series = [SeriesPhoto("b", lends, nobody, features_of(lends, ELSEWHERE))]
+        outcome = remover.clean(Photo(with_person(photo, PERSON)), removal, series=series)
+        assert outcome.holes[0].borrowed == {}
 
 
 def test_a_photo_in_colour_lends_a_black_and_white_photo_grey(remover: ObjectRemover) -> None:

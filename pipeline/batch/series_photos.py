@@ -33,8 +33,9 @@ from ..types import Mask, Outcome, Photo, Pixels
 if TYPE_CHECKING:
     from ..remover import ObjectRemover
 
-#: Bytes that a worker remembers of photos: some 1.5 MB of each, however large it is.
-REMEMBERED = 64 << 20
+#: Bytes that are remembered of what was found out about photos, some 1.5 MB of each, however large
+#: it is; and bytes of decoded ones.
+REMEMBERED, DECODED = 64 << 20, 64 << 20
 
 _Value = TypeVar("_Value")
 
@@ -58,62 +59,37 @@ class Neighbour:
     stamp: Stamp | None
 
 
-class Memory:
-    """Remembers what was found out last about a worker's photos. Threads may share it.
+class _Store:
+    """Values by keys, the oldest of which are forgotten. Threads may share it.
 
     Args:
         size: in bytes, at most.
     """
 
-    def __init__(self, size: int = REMEMBERED) -> None:
+    def __init__(self, size: int) -> None:
         self._size, self._used = size, 0
         self._values: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._lock, self._busy = threading.Lock(), dict[str, threading.Lock]()
 
-    def packed(self, key: str, look: Callable[[], _Value]) -> _Value:
-        """Return what is remembered under a key; else ``look``, once for all threads that ask.
+    def get(self, key: str, look: Callable[[], tuple[_Value, int]]) -> _Value:
+        """Return the value of a key; else ``look``, once for all threads that ask.
 
         Args:
-            key: tells everything that the answer depends on.
-            look: what it returns is kept small, since masks are mostly the same over wide areas,
-                and each who asks later has a copy of his own.
+            key: tells everything that the value depends on.
+            look: returns the value and its bytes. What does not fit is not kept.
         """
-        fresh: list[_Value] = []
-
-        def pack() -> tuple[bytes, int]:
-            fresh.append(look())
-            content = zlib.compress(pickle.dumps(fresh[0], pickle.HIGHEST_PROTOCOL), 1)
-            return content, len(content)
-
-        content = self._known(key, pack)
-        # What this process packed itself, never a file's content.
-        return fresh[0] if fresh else cast("_Value", pickle.loads(zlib.decompress(content)))
-
-    def features(self, key: str, rgb: Pixels, covered: Mask) -> Features:
-        """As ``features_of``; ``key`` tells the photo, of which the features are remembered."""
-
-        def look() -> tuple[Features, int]:
-            found = features_of(rgb, covered)
-            return found, found.points.nbytes + found.described.nbytes
-
-        digest = hashlib.sha256(np.packbits(covered).tobytes()).hexdigest()
-        return cast(
-            Features, self._known(fingerprint("features", key, covered.shape, digest), look)
-        )
-
-    def _known(self, key: str, look: Callable[[], tuple[Any, int]]) -> Any:
-        """Return the value of a key; ``look`` returns it and its bytes."""
         with self._busy_with(key):
             with self._lock:
                 if key in self._values:
                     self._values.move_to_end(key)
-                    return self._values[key][0]
+                    return cast("_Value", self._values[key][0])
             value, size = look()
-            with self._lock:
-                self._values[key] = value, size
-                self._used += size
-                while self._used > self._size:
-                    self._used -= self._values.popitem(last=False)[1][1]
+            if size <= self._size:
+                with self._lock:
+                    self._values[key] = value, size
+                    self._used += size
+                    while self._used > self._size:
+                        self._used -= self._values.popitem(last=False)[1][1]
             return value
 
     @contextmanager
@@ -127,6 +103,55 @@ class Memory:
         finally:
             with self._lock:
                 self._busy.pop(key, None)
+
+
+class Memory:
+    """Remembers what was found out last about a worker's photos. Threads may share it.
+
+    Args:
+        size: of it, in bytes, at most.
+        decoded: the same of the photos themselves.
+    """
+
+    def __init__(self, size: int = REMEMBERED, decoded: int = 0) -> None:
+        self._found, self._photos = _Store(size), _Store(decoded)
+
+    def packed(self, key: str, look: Callable[[], _Value]) -> _Value:
+        """Return what is remembered under a key; else ``look``, as in ``_Store``.
+
+        It is kept small, since masks are mostly the same over wide areas, and each who asks later
+        has a copy of his own.
+        """
+        fresh: list[_Value] = []
+
+        def pack() -> tuple[bytes, int]:
+            fresh.append(look())
+            content = zlib.compress(pickle.dumps(fresh[0], pickle.HIGHEST_PROTOCOL), 1)
+            return content, len(content)
+
+        content = self._found.get(key, pack)
+        # What this process packed itself, never a file's content.
+        return fresh[0] if fresh else cast("_Value", pickle.loads(zlib.decompress(content)))
+
+    def features(self, key: str, rgb: Pixels, covered: Mask) -> Features:
+        """As ``features_of``; ``key`` tells the photo, of which the features are remembered."""
+
+        def look() -> tuple[Features, int]:
+            found = features_of(rgb, covered)
+            return found, found.points.nbytes + found.described.nbytes
+
+        digest = hashlib.sha256(np.packbits(covered).tobytes()).hexdigest()
+        return self._found.get(fingerprint("features", key, covered.shape, digest), look)
+
+    def photo(self, key: str, read: Callable[[], Photo]) -> Photo:
+        """Return a decoded photo, which nobody may change; else ``read``, as in ``_Store``."""
+
+        def look() -> tuple[Photo, int]:
+            photo = read()
+            alpha = 0 if photo.alpha is None else photo.alpha.nbytes
+            return photo, photo.rgb.nbytes + alpha
+
+        return self._photos.get(key, look)
 
 
 class Recollection:
@@ -158,6 +183,10 @@ class Recollection:
     def hidden(self, look: Callable[[], Hidden]) -> Hidden:
         """Where the photo does not show the place."""
         return self._memory.packed(f"hidden {self._key}", look)
+
+    def photo(self, read: Callable[[], Photo]) -> Photo:
+        """The photo itself."""
+        return self._memory.photo(self._file, read)
 
     def features(self, rgb: Pixels, covered: Mask) -> Features:
         """As in ``Recall``."""
@@ -225,11 +254,14 @@ class NeighbourPhotos:
         if location_stamp(neighbour.source) != neighbour.stamp:
             raise UnreadableError(f"{neighbour.source}: changed since it was found")
         mark = location_mark(neighbour.source)
-        with local_copy(neighbour.source) as file:
-            photo = self._read(file)
         own = None if neighbour.mask is None else location_mark(neighbour.mask)
-
         recall = Recollection(self._memory, neighbour.key, mark, own, self._classes)
+
+        def read() -> Photo:
+            with local_copy(neighbour.source) as file:
+                return self._read(file)
+
+        photo = recall.photo(read)
         hidden = recall.hidden(lambda: self._hidden(photo, neighbour.mask, recall))
         features = None if self._fixed else recall.features(photo.rgb, hidden.covered)
         if not is_same_file(neighbour.source, mark):

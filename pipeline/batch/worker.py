@@ -53,6 +53,7 @@ from .output.claims import Claim, is_by_a_person, layers_key, mask_key
 from .output.protocol import Output
 from .own_masks import OTHER_SHAPE
 from .series_photos import (
+    DECODED,
     Memory,
     Neighbour,
     NeighbourPhotos,
@@ -242,7 +243,7 @@ class Worker:
     ) -> None:
         self.remover, self.batch, self.classes, self.output = remover, batch, classes, output
         self._tell, self._told = tell, set[str]()
-        self._memory = Memory()
+        self._memory = Memory(decoded=DECODED)
 
     def __call__(self, task: Task) -> JournalRow:
         """Process one photo; a failure of the photo itself becomes its entry.

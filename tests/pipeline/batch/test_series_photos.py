@@ -184,6 +184,37 @@ def test_each_who_asks_has_a_copy() -> None:
         found[:] = True
 
 
+def test_photos_are_decoded_once_if_there_is_room(bench: Bench) -> None:
+    read = []
+
+    def counted(path: Path) -> Photo:
+        read.append(path)
+        return read_photo(path)
+
+    def twice(memory: Memory) -> list[Path]:
+        read.clear()
+        for _ in range(2):
+            photos = NeighbourPhotos(bench.neighbours, counted, bench.hidden, memory, fixed=True)
+            for number, one in enumerate(photos):
+                assert np.array_equal(one.rgb, place(number))
+        return read.copy()
+
+    bytes_each = place(0).nbytes
+    assert twice(Memory()) == bench.files * 2
+    assert twice(Memory(decoded=3 * bytes_each)) == bench.files
+    # One that takes all of the room drives out no other one.
+    assert twice(Memory(decoded=bytes_each - 1)) == bench.files * 2
+    memory = Memory(decoded=10 * bytes_each)
+    assert twice(memory) == bench.files
+    save(place(1), bench.files[0])
+    os.utime(bench.files[0], ns=(5, 5))
+    bench.neighbours = tuple(map(neighbour, bench.files))
+    read.clear()
+    photos = NeighbourPhotos(bench.neighbours, counted, bench.hidden, memory, fixed=True)
+    assert np.array_equal(next(iter(photos)).rgb, place(1))
+    assert read == bench.files[:1]
+
+
 def test_features_are_those_of_a_photo_and_of_what_is_covered() -> None:
     memory, rgb, other = Memory(), place(0), place(1)
     nothing, half = np.zeros(rgb.shape[:2], bool), np.zeros(rgb.shape[:2], bool)

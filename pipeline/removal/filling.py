@@ -102,8 +102,7 @@ class PhotoFiller:
         self._rgb, self._removal, self._networks = rgb, removal, networks
         self._faces, self._unread = faces, unread
         self._series, self._place = series, place
-        # What is remembered is of the whole photo.
-        self._features_of = features_of if recall is None or place is not None else recall.features
+        self._features_of = features_of if recall is None else recall.features
 
     def routed(self, selection: Selection) -> list[Routing]:
         """The inpainter of each hole."""

@@ -41,4 +41,4 @@ class Recall(Protocol):
         """What is removed if nobody stays; ``decide`` finds it out, and is not always called."""
 
     def features(self, rgb: Pixels, covered: Mask) -> Features:
-        """As ``alignment.features_of``, of the photo's own pixels."""
+        """As ``alignment.features_of``, of the photo's own pixels or of its picture's."""

@@ -180,5 +180,5 @@ def _things(hidden: Hidden) -> Things | None:
     """The connected parts of what is doubtful; None if nothing is."""
     if not hidden.doubtful.any():
         return None
-    _, things = cv2.connectedComponents(hidden.doubtful.astype(np.uint8), ltype=cv2.CV_32S)
-    return things.astype(np.int32)
+    _, things = cv2.connectedComponents(hidden.doubtful.astype(np.uint8), ltype=cv2.CV_16U)
+    return things.astype(np.uint16, copy=False)

@@ -65,6 +65,13 @@ def shot(number: int) -> np.ndarray:
     return with_person(empty_shot(number), columns.start, rows.start, w, h)
 
 
+def save_shots(folder: Path) -> Path:
+    """Write three shots, taken two seconds apart, into a folder."""
+    for number in range(3):
+        save(shot(number), folder / f"IMG_{number}.png", 2 * number)
+    return folder
+
+
 def save(
     picture: np.ndarray, path: Path, seconds: float | None = None, camera: str = "Box 1"
 ) -> Path:

@@ -51,7 +51,7 @@ MARGIN = 0.1
 
 
 #: HW, numbers of things; 0 = none.
-Things = NDArray[np.int32]
+Things = NDArray[np.uint16]
 
 
 class View(NamedTuple):
@@ -290,7 +290,7 @@ def _moved_things(view: View, look: _Look, things: Things, plane: Homography) ->
     """
     h, w = view.small_known.shape
     seen = cv2.warpPerspective(
-        things.astype(np.float32),
+        things,
         plane @ np.linalg.inv(_to_small(view)),
         (w, h),
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,

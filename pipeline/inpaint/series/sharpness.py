@@ -6,6 +6,8 @@ sharper one in some direction. A piece of one in the other is seen, however well
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +27,12 @@ FLAT = 0.004
 BLURRIER, SHARPER, MUCH_SHARPER = 0.55, 1.15, 1.7
 #: Standard deviations, in pixels, of the blurs along a direction that are tried.
 BLURS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
-
 #: Greatest ratio of slopes, in every direction, below which a picture is sharpened, and how: by its
 #: difference to a blur of so many pixels, times one of these.
 DULLER, UNSHARP, AMOUNTS = 0.92, 1.0, (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
+#: Orders of the slopes in x and y.
+WAYS = (1, 0), (0, 1)
 #: 22, second moments.
 Moments = NDArray[np.float64]
 
@@ -47,10 +50,10 @@ def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -
         None if the other photo is much blurrier or much sharper in some direction. The picture
         itself if it is as sharp, or if too little is beside the hole to tell.
     """
-    both = is_open & known
-    wanted, found = _slopes(own, both), _slopes(picture, both)
-    if wanted is None or found is None:
+    both = _Compared.of(is_open & known)
+    if both.inner.sum() < LEAST_PIXELS:
         return picture
+    wanted, found = _slopes(own, both), _slopes(picture, both)
     # Twice, as the directions in which two photos are blurred need not be at right angles.
     for _ in range(2):
         ratios, directions = _ratios(wanted, found)
@@ -64,23 +67,42 @@ def as_sharp(picture: FloatArray, is_open: Mask, own: FloatArray, known: Mask) -
     return picture
 
 
-def _slopes(picture: FloatArray, where: Mask) -> Moments | None:
-    """Of a picture's luma in x and y, plus what grain has; None if ``where`` is too small."""
-    size = 2 * MARGIN + 1
-    border = cv2.BORDER_CONSTANT
-    inner = cv2.erode(
-        where.astype(np.uint8), np.ones((size, size)), borderType=border, borderValue=0
-    )
-    if (inner > 0).sum() < LEAST_PIXELS:
-        return None
-    luma = cv2.cvtColor(
-        np.where(where[..., None], picture, 0).astype(np.float32), cv2.COLOR_RGB2GRAY
-    )
+class _Compared(NamedTuple):
+    """What is compared of two pictures.
+
+    Attributes:
+        shown: hw bool, what both show.
+        inner: hw bool, where it has slopes of its own.
+    """
+
+    shown: Mask
+    inner: Mask
+
+    @classmethod
+    def of(cls, shown: Mask) -> _Compared:
+        """By what both show."""
+        inner = cv2.erode(
+            shown.astype(np.uint8),
+            np.ones((2 * MARGIN + 1, 2 * MARGIN + 1)),
+            borderType=cv2.BORDER_CONSTANT,
+            borderValue=0,
+        )
+        return cls(shown, inner > 0)
+
+
+def _slopes(picture: FloatArray, where: _Compared) -> Moments:
+    """Of a picture's luma in x and y, plus what grain has."""
+    luma = cv2.cvtColor(_shown(picture, where.shown), cv2.COLOR_RGB2GRAY)
     luma = blur(luma, GRAIN)
-    slopes = [cv2.Sobel(luma, cv2.CV_32F, *way, scale=1 / 8)[inner > 0] for way in ((1, 0), (0, 1))]
+    slopes = [cv2.Sobel(luma, cv2.CV_32F, *way, scale=1 / 8)[where.inner] for way in WAYS]
     each = np.stack(slopes).astype(np.float64)
     moments: Moments = each @ each.T / each.shape[1] + np.eye(2) * FLAT**2
     return moments
+
+
+def _shown(picture: FloatArray, where: Mask) -> FloatArray:
+    """The picture, 0 where it is not shown."""
+    return np.where(where[..., None], picture, 0).astype(np.float32)
 
 
 def _ratios(wanted: Moments, found: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -95,13 +117,13 @@ def _ratios(wanted: Moments, found: Moments) -> tuple[NDArray[np.float64], NDArr
 def _blurred(
     picture: FloatArray,
     is_open: Mask,
-    compared: Mask,
+    compared: _Compared,
     direction: NDArray[np.float64],
     wanted: Moments,
 ) -> tuple[FloatArray, Moments]:
     """The picture after the least blur along a direction that leaves no more slope, and its own."""
     weight = is_open.astype(np.float32)
-    shown = np.where(is_open[..., None], picture, 0).astype(np.float32)
+    shown = _shown(picture, is_open)
     most = SHARPER**2 * direction @ wanted @ direction
     result, found = picture, wanted
     for sigma in BLURS:
@@ -109,25 +131,23 @@ def _blurred(
         share = cv2.filter2D(weight, -1, kernel, borderType=cv2.BORDER_CONSTANT)
         smooth = cv2.filter2D(shown, -1, kernel, borderType=cv2.BORDER_CONSTANT)
         result = (smooth / np.maximum(share, 1e-3)[..., None]).astype(np.float32)
-        now = _slopes(result, compared)
-        assert now is not None, "of the same pixels as before"
-        found = now
+        found = _slopes(result, compared)
         if direction @ found @ direction <= most:
             break
     return result, found
 
 
-def _sharpened(picture: FloatArray, is_open: Mask, compared: Mask, wanted: Moments) -> FloatArray:
+def _sharpened(
+    picture: FloatArray, is_open: Mask, compared: _Compared, wanted: Moments
+) -> FloatArray:
     """The picture after the least sharpening that makes its slopes as steep in some direction."""
     weight = is_open.astype(np.float32)
-    shown = np.where(is_open[..., None], picture, 0).astype(np.float32)
+    shown = _shown(picture, is_open)
     smooth = blur(shown, UNSHARP) / np.maximum(blur(weight, UNSHARP), 1e-3)[..., None]
     result = picture
     for amount in AMOUNTS:
         result = (shown + amount * (shown - smooth)).astype(np.float32)
-        found = _slopes(result, compared)
-        assert found is not None, "of the same pixels as before"
-        if _ratios(wanted, found)[0][1] >= 1:
+        if _ratios(wanted, _slopes(result, compared))[0][1] >= 1:
             break
     return result
 

@@ -19,7 +19,17 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
-from tests.support.hand_held import LARGE, empty_shot, held, place, save, shot, walker, with_person
+from tests.support.hand_held import (
+    LARGE,
+    empty_shot,
+    held,
+    place,
+    save,
+    save_shots,
+    shot,
+    walker,
+    with_person,
+)
 from tests.support.memory_store import remote
 
 if TYPE_CHECKING:
@@ -31,10 +41,7 @@ QUICK = Settings(probe=False)
 @pytest.fixture
 def photos(tmp_path: Path, red_is_person: None) -> Path:
     """Three photos of one place, two seconds apart."""
-    folder = tmp_path / "photos"
-    for number in range(3):
-        save(shot(number), folder / f"IMG_{number}.png", 2 * number)
-    return folder
+    return save_shots(tmp_path / "photos")
 
 
 def run(inputs: Path, **changes: Any) -> FolderResult:

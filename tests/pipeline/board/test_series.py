@@ -25,7 +25,15 @@ from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.stamp import mark
 from tests.support.board_uploads import upload
-from tests.support.hand_held import empty_shot, place, save, shot, walker, with_person
+from tests.support.hand_held import (
+    empty_shot,
+    place,
+    save,
+    save_shots,
+    shot,
+    walker,
+    with_person,
+)
 from tests.support.snapshots import snapshot
 
 QUICK = Settings(probe=False)
@@ -35,10 +43,7 @@ OTHERS = {"IMG_0.png", "IMG_2.png"}
 @pytest.fixture
 def photos(tmp_path: Path, red_is_person: None) -> Path:
     """Three photos of one place, two seconds apart."""
-    folder = tmp_path / "photos"
-    for number in range(3):
-        save(shot(number), folder / f"IMG_{number}.png", 2 * number)
-    return folder
+    return save_shots(tmp_path / "photos")
 
 
 @pytest.fixture

@@ -250,7 +250,7 @@ def test_a_thing_that_the_photo_does_not_show_is_not_taken_into_it(
         believed = match(view, "b", other, OPEN, hand())
         assert (believed is not None) == fits
         assert believed is None or open_in(view, believed, thing) == 1
-        one = match(view, "b", other, OPEN, hand(), things=moved.astype(np.int32))
+        one = match(view, "b", other, OPEN, hand(), things=moved.astype(np.uint16))
         assert one is not None
         assert open_in(view, one, thing) < 0.05
         beside = cv2.dilate(thing.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
@@ -263,7 +263,7 @@ def test_a_thing_that_goes_on_beside_the_hole_is_the_photos_own(whole: np.ndarra
     view = view_of(photo, HOLE, only_hole(HOLE))
     moved = cv2.warpPerspective(WIDE_THING.astype(np.uint8), hand(), SIZE[::-1]) > 0
     other = other_light(with_thing(taken(whole, hand()), moved))
-    one = match(view, "b", other, OPEN, hand(), things=moved.astype(np.int32))
+    one = match(view, "b", other, OPEN, hand(), things=moved.astype(np.uint16))
     assert one is not None
     assert open_in(view, one, WIDE_THING) == 1
 
@@ -274,7 +274,7 @@ def test_of_two_things_each_is_judged_by_itself(whole: np.ndarray) -> None:
     view = view_of(photo, HOLE, only_hole(HOLE))
     alone = box_mask(140, 135, 16, 12)
     both = with_thing(taken(whole), WIDE_THING | alone)
-    things = WIDE_THING.astype(np.int32) + 2 * alone
+    things = WIDE_THING.astype(np.uint16) + 2 * alone.astype(np.uint16)
     one = match(view, "b", both, OPEN, np.eye(3), exact=True, things=things)
     assert one is not None
     assert open_in(view, one, WIDE_THING) == 1

@@ -27,17 +27,19 @@ from .removal.along import Along, Whole, alone
 from .removal.clickable import Clickable, clickable_objects, selected_by_clicks
 from .removal.completeness import Completeness, Seen
 from .removal.filling import Filled, PhotoFiller, error_inside
+from .removal.keep import main_odds
 from .removal.objects import FAINT
 from .removal.picked import UNFIT
 from .removal.picture import Picture, picture_of
 from .removal.progress import FACES, MEASURE, SEGMENT, Progress, Stages, no_progress
 from .removal.recall import Decision, Recall
 from .removal.request import Removal
-from .removal.selection import Selection, select
-from .removal.series import Hidden, SeriesPhotos, doubtful
+from .removal.selection import Selection, Sighted, Sighting, select
+from .removal.series import Hidden, SeriesPhotos, may_move
 from .types import (
     Box,
     Face,
+    FloatArray,
     Hole,
     HoleOutcome,
     Leftover,
@@ -196,22 +198,32 @@ class ObjectRemover:
         everything = removal.of_everything()
         picture = picture_of(photo, removal.mask)
         if picture is None:
-            return self._hidden(photo.rgb, everything, None, recall)
-        inner = self._hidden(picture.photo.rgb, picture.of(everything), picture, recall)
+            return self._hidden(photo.rgb, everything, None, recall, removal.keep)
+        rgb, inside = picture.photo.rgb, picture.of(everything)
+        inner = self._hidden(rgb, inside, picture, recall, removal.keep)
         hidden = Hidden(np.ones(photo.size, bool), np.zeros(photo.size, bool))
         hidden.covered[picture.box.slices] = inner.covered | picture.unread
         hidden.doubtful[picture.box.slices] = inner.doubtful & ~picture.unread
         return hidden
 
     def _hidden(
-        self, rgb: Pixels, removal: Removal, picture: Picture | None, recall: Recall | None
+        self,
+        rgb: Pixels,
+        removal: Removal,
+        picture: Picture | None,
+        recall: Recall | None,
+        keep: str,
     ) -> Hidden:
-        """As ``hidden``, of a photo that is picture all over, or of the box of ``picture``."""
+        """As ``hidden``, of a photo that is picture all over, or of the box of ``picture``.
+
+        Nobody stays by ``removal``; ``keep`` is who stays when the photo itself is cleaned.
+        """
         if recall is None:
             return self._hiding(rgb, removal, self._select(rgb, removal, picture).whole)
 
         def decide() -> Decision:
-            return self._decision(rgb, removal, self._select(rgb, removal, picture))
+            selected = self._select(rgb, removal, picture, recall, keep)
+            return self._decision(rgb, removal, selected)
 
         return recall.decision(decide).hidden
 
@@ -220,17 +232,53 @@ class ObjectRemover:
         covered = _covering(whole)
         if removal.mask is not None:
             return Hidden.surely(covered)
-        seen = whole.selection.seen
-        if seen is None:  # the prefilter found nothing of the classes
-            assert self.networks.prefilter is not None
-            seen = self.networks.prefilter.probabilities(rgb)
-        radius = auto_dilate(*covered.shape) if removal.dilate is None else removal.dilate
-        return Hidden(covered, doubtful(seen, covered, removal.classes, radius))
+        doubt, seen = whole.selection.doubt, whole.selection.seen
+        if doubt is None:
+            if seen is None:  # the prefilter found nothing of the classes
+                assert self.networks.prefilter is not None
+                seen = self.networks.prefilter.probabilities(rgb)
+            doubt = _may_move(seen, rgb, removal)
+        return Hidden(covered, doubt & ~covered)
 
-    def _select(self, rgb: Pixels, removal: Removal, picture: Picture | None = None) -> _Selected:
+    def _sighted(self, rgb: Pixels, removal: Removal, recall: Recall, keep: str) -> Sighted:
+        """What is remembered of the objects of a photo, for those who go by ``keep``, too."""
+
+        def sighted(look: Callable[[], Sighting | None]) -> Sighting | None:
+            fresh: list[Sighting | None] = []
+
+            def unseen() -> Sighting | None:
+                found = look()
+                fresh.append(found)
+                if found is None:
+                    return None
+                assert found.seen is not None
+                odds = None
+                if keep == "main":
+                    odds = main_odds(rgb, found.objects, found.seen, self.networks)
+                    fresh[0] = replace(found, odds=odds)
+                doubt = _may_move(found.seen, rgb, removal)
+                return replace(found, seen=None, doubt=doubt, odds=odds)
+
+            known = recall.sighting(unseen)
+            return fresh[0] if fresh else known
+
+        return sighted
+
+    def _select(
+        self,
+        rgb: Pixels,
+        removal: Removal,
+        picture: Picture | None = None,
+        recall: Recall | None = None,
+        keep: str = "none",
+    ) -> _Selected:
         """What is removed from a photo, by objects that are whole and what goes along with them."""
         outside, unread = (None, None) if picture is None else (picture.outside, picture.unread)
-        first = select(rgb, removal, self.networks, outside, unread)
+        of_photo = rgb, removal, self.networks, outside, unread
+        if recall is None or removal.mask is not None:
+            first = select(*of_photo)
+        else:
+            first = select(*of_photo, self._sighted(rgb, removal, recall, keep))
         kept = first.kept(FAINT)
         completeness = Completeness(rgb, removal, self.networks, unread, first.seen, kept)
         along = Along(rgb, removal, self.networks)
@@ -245,11 +293,11 @@ class ObjectRemover:
     ) -> _Selected:
         """As ``_select``, by what is remembered if that is the same request."""
         if recall is None or not removal.is_of_everything:
-            return self._select(rgb, removal, picture)
+            return self._select(rgb, removal, picture, recall, removal.keep)
         fresh: list[_Selected] = []
 
         def decide() -> Decision:
-            fresh.append(self._select(rgb, removal, picture))
+            fresh.append(self._select(rgb, removal, picture, recall))
             return self._decision(rgb, removal, fresh[0])
 
         decision = recall.decision(decide)
@@ -398,6 +446,13 @@ class _Selected(NamedTuple):
     completeness: Completeness
     along: Along
     widened: bool
+
+
+def _may_move(seen: FloatArray, rgb: Pixels, removal: Removal) -> Mask:
+    """As ``removal.series.may_move``, widened as the objects are."""
+    shape = rgb.shape[0], rgb.shape[1]
+    radius = auto_dilate(*shape) if removal.dilate is None else removal.dilate
+    return may_move(seen, shape, removal.classes, radius)
 
 
 def _covering(whole: Whole) -> Mask:

@@ -16,6 +16,7 @@ import argparse
 import csv
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.networks import Networks, NetworkSettings
-from remove_objects.pipeline.removal.keep import decided
+from remove_objects.pipeline.removal.keep import decided, main_odds
 from remove_objects.pipeline.removal.main_people import Traits, traits_of
 from remove_objects.pipeline.removal.objects import Objects
 from remove_objects.pipeline.removal.request import Removal
@@ -188,7 +189,8 @@ def measure(data: Path, networks: Networks, pictures: Path | None) -> None:
         chosen = select(rgb, plain, networks)
         if chosen.objects is None or chosen.seen is None or not chosen.objects.found:
             continue
-        objects = decided(rgb, chosen.objects, chosen.seen, removal, networks)
+        odds = partial(main_odds, rgb, chosen.objects, chosen.seen, networks)
+        objects = decided(rgb, chosen.objects, odds, removal, networks)
         wrong = []
         for mark in each:
             number = number_at(objects, mark)

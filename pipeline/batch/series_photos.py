@@ -24,6 +24,7 @@ from ..inpaint.series.alignment import Features, features_of
 from ..removal.progress import Progress, no_progress
 from ..removal.recall import Decision, Recall
 from ..removal.request import Removal
+from ..removal.selection import Sighting
 from ..removal.series import Hidden, SeriesPhoto
 from ..storage.fetch import local_copy
 from ..storage.location import Location, is_same_file, location_mark, location_stamp
@@ -163,6 +164,8 @@ class Recollection:
         mark: the file's mark.
         mask: the mark of its own mask; None if it has none.
         settings: what else decides what is removed, if the worker's own settings do not.
+        stays: whether somebody may stay in the photo, so that what is found in it is asked for
+            twice: who goes from it, and what covers the place.
     """
 
     def __init__(
@@ -172,13 +175,19 @@ class Recollection:
         mark: Stamp | None,
         mask: Stamp | None,
         settings: Sequence[str] = (),
+        *,
+        stays: bool = False,
     ) -> None:
-        self._memory, self._file = memory, fingerprint(photo, mark)
+        self._memory, self._file, self._stays = memory, fingerprint(photo, mark), stays
         self._key = fingerprint(photo, mark, mask, settings)
 
     def decision(self, decide: Callable[[], Decision]) -> Decision:
         """As in ``Recall``."""
         return self._memory.packed(f"decision {self._key}", decide)
+
+    def sighting(self, look: Callable[[], Sighting | None]) -> Sighting | None:
+        """As in ``Recall``."""
+        return self._memory.packed(f"sighting {self._key}", look) if self._stays else look()
 
     def hidden(self, look: Callable[[], Hidden]) -> Hidden:
         """Where the photo does not show the place."""
@@ -205,6 +214,7 @@ class NeighbourPhotos:
         fixed: whether the camera did not move, so that nothing needs features.
         classes: what ``hidden`` depends on besides the photo and its mask.
         unmarked: whether they may show what goes, see ``SeriesPhoto``.
+        stays: whether somebody may stay in them when they are cleaned themselves.
 
     Attributes:
         marks: of the photos that were loaded, and of their own masks, by their names.
@@ -221,10 +231,11 @@ class NeighbourPhotos:
         fixed: bool,
         classes: tuple[str, ...] = (),
         unmarked: bool = False,
+        stays: bool = False,
     ) -> None:
         self._neighbours, self._read, self._hidden = neighbours, read, hidden
         self._memory, self._fixed = memory, fixed
-        self._classes, self._unmarked = classes, unmarked
+        self._classes, self._unmarked, self._stays = classes, unmarked, stays
         self.marks: dict[str, tuple[Stamp | None, Stamp | None]] = {}
         self._left_out: dict[str, str] = {}
 
@@ -255,7 +266,9 @@ class NeighbourPhotos:
             raise UnreadableError(f"{neighbour.source}: changed since it was found")
         mark = location_mark(neighbour.source)
         own = None if neighbour.mask is None else location_mark(neighbour.mask)
-        recall = Recollection(self._memory, neighbour.key, mark, own, self._classes)
+        recall = Recollection(
+            self._memory, neighbour.key, mark, own, self._classes, stays=self._stays
+        )
 
         def read() -> Photo:
             with local_copy(neighbour.source) as file:

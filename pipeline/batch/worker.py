@@ -436,6 +436,8 @@ class Worker:
 
     def _clean_by_series(self, current: _InProgress, photo: Photo, removal: Removal) -> Outcome:
         """Return the outcome of a photo of a series; its row says what it was filled from."""
+        # Of one photo nobody may have picked anything, and of its neighbours somebody.
+        stays = self.batch.picks is not None or not removal.is_of_everything
         others = NeighbourPhotos(
             current.task.neighbours,
             self._read,
@@ -443,9 +445,10 @@ class Worker:
             self._memory,
             fixed=self.batch.series == "fixed",
             unmarked=self.batch.masks is not None,
+            stays=stays,
         )
         mark, mask, _ = current.marks
-        recall = Recollection(self._memory, current.task.key, mark, mask)
+        recall = Recollection(self._memory, current.task.key, mark, mask, stays=stays)
         outcome, lent = clean_by_series(self.remover, photo, removal, others, recall=recall)
         current.row.update(lent)
         return outcome

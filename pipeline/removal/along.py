@@ -64,12 +64,12 @@ class Whole:
 
     def unseen(self) -> Whole:
         """The same without what the segmenter saw of the photo."""
-        objects = replace(self.objects, seen=None)
+        objects = replace(self.objects, seen=None, doubt=None)
         is_alone = self.selection is self.objects
         return replace(
             self,
             objects=objects,
-            selection=objects if is_alone else replace(self.selection, seen=None),
+            selection=objects if is_alone else replace(self.selection, seen=None, doubt=None),
         )
 
 

@@ -5,7 +5,7 @@ In doubt a person stays: to remove one's child is worse than to leave a stranger
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,15 +28,34 @@ DOUBT, SURE = 0.0, 0.75
 FRAGMENT, BESIDE = 0.05, 0.15
 
 
+def main_odds(
+    rgb: Pixels, objects: Objects, seen: FloatArray, networks: Networks
+) -> dict[int, float]:
+    """The logarithm of the odds that a person is a main one, by number.
+
+    Args:
+        rgb: the photo, HWC uint8 or uint16.
+        objects: all of them.
+        seen: 21hw float32 in [0, 1], the class probabilities of the whole photo.
+        networks: has the face detector.
+    """
+    traits = traits_of(rgb, objects, seen, networks.faces.detect(rgb))
+    return {number: log_odds(each) for number, each in traits.items()}
+
+
 def decided(
-    rgb: Pixels, objects: Objects, seen: FloatArray, removal: Removal, networks: Networks
+    rgb: Pixels,
+    objects: Objects,
+    odds: Callable[[], Mapping[int, float]],
+    removal: Removal,
+    networks: Networks,
 ) -> Objects:
     """Decide who goes and who stays.
 
     Args:
         rgb: the photo, HWC uint8 or uint16.
         objects: all of them.
-        seen: 21hw float32 in [0, 1], the class probabilities of the whole photo.
+        odds: ``main_odds`` of them, if the rule needs it.
         removal: names the rule and the sizes, and has what a person decided, which comes first.
         networks: has the face detector, if the rule needs it.
     """
@@ -49,7 +68,7 @@ def decided(
     stay: dict[int, FoundObject] = {}
     note = ""
     if any(one.removed and one.number not in picked for one in sized):
-        stay = _chosen(rgb, objects, seen, removal, networks)
+        stay = _chosen(rgb, objects, odds, removal, networks)
         if removal.keep == "main" and not stay:
             nobody = "" if any(not one.removed for one in sized) else ": nobody is kept"
             note = f"no main subject was found{nobody}"
@@ -98,7 +117,11 @@ def _by_size(one: FoundObject, removal: Removal) -> FoundObject:
 
 
 def _chosen(
-    rgb: Pixels, objects: Objects, seen: FloatArray, removal: Removal, networks: Networks
+    rgb: Pixels,
+    objects: Objects,
+    odds: Callable[[], Mapping[int, float]],
+    removal: Removal,
+    networks: Networks,
 ) -> dict[int, FoundObject]:
     """Those who stay by the rule, by number."""
     rule, count = parse_keep(removal.keep)
@@ -109,11 +132,9 @@ def _chosen(
         looking = facing(objects, networks.faces.detect(rgb))
         stay = dict.fromkeys(looking, ("looks at the camera", False))
     elif rule == "main":
-        traits = traits_of(rgb, objects, seen, networks.faces.detect(rgb))
-        odds = {number: log_odds(each) for number, each in traits.items()}
         stay = {
             number: ("main subject", False) if value >= SURE else ("may be a main subject", True)
-            for number, value in odds.items()
+            for number, value in odds().items()
             if value >= DOUBT
         }
     else:

@@ -13,6 +13,7 @@ from ..detect.leftovers import Left
 from ..inpaint.series.alignment import Features
 from ..types import Mask, Pixels
 from .along import Found, Whole
+from .selection import Sighting
 from .series import Hidden
 
 
@@ -39,6 +40,12 @@ class Recall(Protocol):
 
     def decision(self, decide: Callable[[], Decision]) -> Decision:
         """What is removed if nobody stays; ``decide`` finds it out, and is not always called."""
+
+    def sighting(self, look: Callable[[], Sighting | None]) -> Sighting | None:
+        """What is found before anybody decides who stays; ``look`` is not always called.
+
+        What it returns has no ``seen``. Only where somebody may stay is it asked for twice.
+        """
 
     def features(self, rgb: Pixels, covered: Mask) -> Features:
         """As ``alignment.features_of``, of the photo's own pixels or of its picture's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from ..detect.edge import widen_to_edge
 from ..detect.prefilter import LEAST_PEAK, peak_probability
 from ..detect.refine import refined_holes
 from ..types import FloatArray, Hole, Mask, Pixels
-from .keep import decided
+from .keep import decided, main_odds
 from .objects import SAFE, Objects, find_objects
 from .request import Removal
 
@@ -31,8 +31,10 @@ class Selection:
         holes: the parts of ``hole_mask`` that are filled together, largest first.
         classes: share of the photo by class, before dilation; empty for a given mask.
         why_empty: why there are no holes, in words; empty if there are some.
-        seen: 21hw, what the segmenter's first pass saw of the whole photo; None if it did not run.
+        seen: 21hw, what the segmenter's first pass saw of the whole photo; None if it did not run,
+            or if that was forgotten.
         objects: the single objects, removed and kept ones; None for a given mask.
+        doubt: what ``seen`` showed, as in ``Sighting``.
     """
 
     hole_mask: Mask
@@ -41,6 +43,7 @@ class Selection:
     why_empty: str = ""
     seen: FloatArray | None = None
     objects: Objects | None = None
+    doubt: Mask | None = None
 
     def kept(self, around: float = SAFE) -> Mask | None:
         """As ``Objects.kept``; None for a given mask."""
@@ -52,12 +55,47 @@ class Selection:
         return float(self.hole_mask.mean())
 
 
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """What the networks found of the removed classes, before anybody decides who stays.
+
+    Attributes:
+        class_mask: HW bool, the objects' pixels.
+        around: HW bool, the objects widened along their edges; None without a refiner.
+        classes: share of the photo by class, before dilation.
+        objects: the single objects, all of which go.
+        seen: as of ``Selection``. It takes most memory, so what is remembered has the next two
+            instead.
+        doubt: HW bool, ``removal.series.may_move`` of ``seen``; None if nobody asked.
+        odds: ``keep.main_odds`` of ``seen``; None if nobody asked.
+    """
+
+    class_mask: Mask
+    around: Mask | None
+    classes: dict[str, float]
+    objects: Objects
+    seen: FloatArray | None
+    doubt: Mask | None = None
+    odds: dict[int, float] | None = None
+
+
+#: Gives what is remembered of a sighting, or calls the function that looks. None: the prefilter
+#: found no trace.
+Sighted = Callable[[Callable[[], Sighting | None]], Sighting | None]
+
+
+def _looked_at(look: Callable[[], Sighting | None]) -> Sighting | None:
+    """Remember nothing."""
+    return look()
+
+
 def select(
     rgb: Pixels,
     removal: Removal,
     networks: Networks,
     outside: Mask | None = None,
     unread: Mask | None = None,
+    sighted: Sighted = _looked_at,
 ) -> Selection:
     """Decide which pixels of a photo are removed.
 
@@ -67,6 +105,7 @@ def select(
         networks: loads the segmenter, unless a mask is given.
         outside: HW bool, pixels that are no picture and are not removed; None if there are none.
         unread: HW bool, pixels that say nothing of an object's edge, ``outside`` among them.
+        sighted: what is remembered of the photo.
     """
     if removal.mask is not None:
         given = removal.mask.astype(bool)
@@ -76,18 +115,47 @@ def select(
             hole_mask = mask.dilate(given, removal.dilate)
         holes, hole_mask = _holes(hole_mask, outside)
         return Selection(hole_mask, holes, why_empty="" if holes else "the mask is empty")
-    height, width = rgb.shape[:2]
     missing = f"no {' or '.join(removal.classes)} was found"
+    sighting = sighted(lambda: _sight(rgb, removal, networks, outside))
+    if sighting is None:
+        return Selection(
+            np.zeros(rgb.shape[:2], bool),
+            [],
+            why_empty=f"{missing}: the prefilter found no trace, {networks.segmenter.name} was "
+            "not run (--no-prefilter always runs it)",
+        )
+
+    def odds() -> dict[int, float]:
+        if sighting.odds is not None:
+            return sighting.odds
+        seen = sighting.seen
+        if seen is None:
+            seen = networks.segmenter.probabilities(rgb)
+        return main_odds(rgb, sighting.objects, seen, networks)
+
+    objects = decided(rgb, sighting.objects, odds, removal, networks)
+    holes, hole_mask = _holes(_around_objects(sighting, objects, removal), outside)
+    return Selection(
+        hole_mask,
+        holes,
+        sighting.classes if holes else {},
+        "" if holes else objects.note if objects.found else missing,
+        sighting.seen,
+        objects,
+        sighting.doubt,
+    )
+
+
+def _sight(
+    rgb: Pixels, removal: Removal, networks: Networks, outside: Mask | None
+) -> Sighting | None:
+    """Find the objects of the removed classes; arguments as of ``select``."""
+    height, width = rgb.shape[:2]
     prefilter = networks.prefilter if removal.prefilter else None
     if prefilter is not None:
         coarse = mask.removed_probability(prefilter.probabilities(rgb), removal.classes)
         if peak_probability(coarse) < LEAST_PEAK:
-            return Selection(
-                np.zeros((height, width), bool),
-                [],
-                why_empty=f"{missing}: the prefilter found no trace, {networks.segmenter.name} was "
-                "not run (--no-prefilter always runs it)",
-            )
+            return None
     looks = multi_scale.look(networks.segmenter, rgb, networks.detector)
     probabilities = looks.probabilities
     probability = whole_objects(rgb, looks, removal.classes, removal.threshold, networks)
@@ -95,17 +163,13 @@ def select(
     if outside is not None:
         class_mask &= ~outside
     objects = find_objects(rgb, class_mask, probabilities, removal.classes, networks)
-    objects = decided(rgb, objects, looks.first, removal, networks)
-    wide = _around_objects(rgb, class_mask, probability, objects, removal, networks)
-    holes, hole_mask = _holes(wide, outside)
-    return Selection(
-        hole_mask,
-        holes,
-        mask.class_shares(probabilities, removal.classes, removal.threshold) if holes else {},
-        "" if holes else objects.note if objects.found else missing,
-        looks.first,
-        objects,
-    )
+    around = None
+    if networks.refiner is not None:
+        around = refined_holes(
+            networks.refiner, rgb, probability, removal.threshold, removal.dilate
+        )
+    shares = mask.class_shares(probabilities, removal.classes, removal.threshold)
+    return Sighting(class_mask, around, shares, objects, looks.first)
 
 
 def whole_objects(
@@ -131,25 +195,17 @@ def whole_objects(
     return mask.whole_objects(seen.removed, seen.background, threshold)
 
 
-def _around_objects(
-    rgb: Pixels,
-    class_mask: Mask,
-    probability: FloatArray,
-    objects: Objects,
-    removal: Removal,
-    networks: Networks,
-) -> Mask:
+def _around_objects(sighting: Sighting, objects: Objects, removal: Removal) -> Mask:
     """HW bool, the objects that are removed, widened, but for those that are kept."""
     safe = objects.kept()
-    removed = class_mask if safe is None else objects.mask_of(removed=True)
-    height, width = rgb.shape[:2]
-    radius = auto_dilate(height, width) if removal.dilate is None else removal.dilate
-    if networks.refiner is None:
+    removed = sighting.class_mask if safe is None else objects.mask_of(removed=True)
+    radius = auto_dilate(*removed.shape) if removal.dilate is None else removal.dilate
+    if sighting.around is None:
         wide = mask.dilate(removed, radius)
+    elif safe is None:
+        wide = sighting.around.copy()  # the caller changes it
     else:
-        wide = refined_holes(networks.refiner, rgb, probability, removal.threshold, removal.dilate)
-        if safe is not None:
-            wide &= mask.dilate(removed, 2 * radius)
+        wide = sighting.around & mask.dilate(removed, 2 * radius)
     return wide if safe is None else wide & ~safe
 
 

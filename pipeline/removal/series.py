@@ -136,21 +136,23 @@ def borrowed(
     return [choose(view, each) for view, each in zip(views, matches, strict=True)]
 
 
-def doubtful(seen: FloatArray, covered: Mask, classes: Sequence[str], radius: int) -> Mask:
-    """Where a photo may not show the place, see ``Hidden``.
+def may_move(seen: FloatArray, shape: tuple[int, int], classes: Sequence[str], radius: int) -> Mask:
+    """Where a photo may not show the place, covered or not, see ``Hidden``.
 
     Args:
         seen: 21hw, probabilities of the categories.
-        covered: HW bool.
+        shape: the photo's (height, width).
         classes: that are removed.
         radius: pixels by which it is widened.
+
+    Returns:
+        HW bool.
     """
     moves = [
         k for k, name in enumerate(CATEGORIES) if k and (name not in AT_REST or name in classes)
     ]
     probability = seen[moves].sum(0).astype(np.float32)
-    wide = resize(probability, covered.shape, cv2.INTER_LINEAR) >= DOUBT
-    return dilate_square(wide, radius) & ~covered
+    return dilate_square(resize(probability, shape, cv2.INTER_LINEAR) >= DOUBT, radius)
 
 
 def _colours(rgb: Pixels, shown: Mask) -> tuple[float, bool]:

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline import remover
 from remove_objects.pipeline.batch import series, series_photos, worker
 from remove_objects.pipeline.batch.run import FolderResult, remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.detect import multi_scale
+from remove_objects.pipeline.detect.segmenters import Segmenter
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.report.picks import pick_settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
+from tests.support.box_segmenter import BoxSegmenter
 from tests.support.hand_held import (
     LARGE,
     empty_shot,
@@ -108,6 +111,8 @@ SHORT = 240
         ({"dilate": 0}, "short masks"),
         ({}, "letterbox"),
         ({"keep": "largest"}, "plain"),
+        ({"keep": "main"}, "letterbox"),
+        ({"max_size": 0.05}, "plain"),
         ({"along": ()}, "plain"),
     ],
 )
@@ -156,25 +161,51 @@ def test_what_is_remembered_changes_no_byte(
     assert found[0] == found[1] == found[2]
 
 
-def test_a_photo_is_segmented_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To be cleaned, and as a neighbour of both others."""
-    selected = []
+@pytest.mark.parametrize("who_stays", ["nobody", "largest", "main", "small", "picked"])
+def test_a_photo_is_segmented_once(
+    who_stays: str, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To be cleaned, and as a neighbour of both others, whoever may stay in it."""
+    looked, glances = list[bytes](), list[bytes]()
 
-    def counted(rgb: np.ndarray, *arguments: Any) -> Any:
-        selected.append(rgb.tobytes())
-        return select(rgb, *arguments)
+    def looking(segmenter: Segmenter, rgb: np.ndarray, *arguments: Any) -> multi_scale.Looks:
+        looked.append(rgb.tobytes())
+        return look(segmenter, rgb, *arguments)
 
-    select = remover.select
-    monkeypatch.setattr(remover, "select", counted)
-    run(photos)
-    assert len(selected) == len(set(selected)) == 3
-    # Whoever stays in a photo covers the place in it all the same.
-    selected.clear()
-    shutil.rmtree(photos.parent / "out")
-    batch = BatchSettings(classes=("person",), output=photos.parent / "out", workers=1)
-    remove_folder([photos], replace(QUICK, keep="largest"), batch)
-    assert len(set(selected)) == 3
-    assert len(selected) <= 6
+    def glancing(self: BoxSegmenter, rgb: np.ndarray, *arguments: Any) -> np.ndarray:
+        glances.append(rgb.tobytes())
+        return glance(self, rgb, *arguments)
+
+    files = [photos / f"IMG_{number}.png" for number in range(3)]
+    whole = [np.asarray(Image.open(file)).tobytes() for file in files]
+    settings = {
+        "largest": {"keep": "largest"},
+        "main": {"keep": "main"},
+        "small": {"min_size": 0.5},
+    }
+    picks = picks_of(photos) if who_stays == "picked" else None
+    look, glance = multi_scale.look, BoxSegmenter.probabilities
+    monkeypatch.setattr(multi_scale, "look", looking)
+    monkeypatch.setattr(BoxSegmenter, "probabilities", glancing)
+    batch = BatchSettings(classes=("person",), output=photos.parent / "out", workers=1, picks=picks)
+    remove_folder([photos], replace(QUICK, **settings.get(who_stays, {})), batch)
+    assert sorted(looked) == sorted(whole)
+    # Whoever asks second glances at the whole photo once more.
+    assert max(glances.count(each) for each in whole) <= 2
+
+
+def picks_of(photos: Path) -> Path:
+    """A file by which a person decided about one photo, and left all as it is."""
+    height, width = np.asarray(Image.open(photos / "IMG_1.png")).shape[:2]
+    decided = {"name": "IMG_1.png", "size": [width, height], "objects": []}
+    content = {
+        "picks_version": 1,
+        "settings": pick_settings(["person"], "auto", 0.5, {}),
+        "photos": [decided],
+    }
+    file = photos.parent / "picks.json"
+    file.write_text(json.dumps(content))
+    return file
 
 
 def test_a_fixed_camera(tmp_path: Path, red_is_person: None) -> None:

@@ -238,13 +238,13 @@ def test_a_fragment_beside_who_stays_is_a_part_of_it(
     removal = Removal.from_settings(replace(SETTINGS, keep="largest"), ["person"])
     rgb = picture(LARGE, box)
     networks = ObjectRemover(SETTINGS).networks
-    decided = keep.decided(rgb, Objects(labels, found), seen(labels), removal, networks)
+    decided = keep.decided(rgb, Objects(labels, found), dict, removal, networks)
     assert decided.found[1].removed != stays
     if stays:
         assert decided.found[1].why == "seems to be a part of person 1"
         # Where fainter objects are asked for, this one is sure.
         faint = replace(removal, threshold=0.1)
-        decided = keep.decided(rgb, Objects(labels, found), seen(labels), faint, networks)
+        decided = keep.decided(rgb, Objects(labels, found), dict, faint, networks)
         assert decided.found[1].removed
 
 

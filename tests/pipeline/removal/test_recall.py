@@ -14,6 +14,7 @@ from remove_objects.pipeline.inpaint.series.alignment import Features, features_
 from remove_objects.pipeline.removal.picture import picture_of
 from remove_objects.pipeline.removal.recall import Decision
 from remove_objects.pipeline.removal.request import Removal
+from remove_objects.pipeline.removal.selection import Sighting
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.types import Photo
 from tests.support.scenes import scene
@@ -26,12 +27,20 @@ class Once:
 
     def __init__(self) -> None:
         self.kept, self.asked = b"", 0
+        self.sighted, self.looked = b"", 0
 
     def decision(self, decide: Callable[[], Decision]) -> Decision:
         if not self.kept:
             self.asked += 1
             self.kept = pickle.dumps(decide())
         found: Decision = pickle.loads(self.kept)
+        return found
+
+    def sighting(self, look: Callable[[], Sighting | None]) -> Sighting | None:
+        if not self.sighted:
+            self.looked += 1
+            self.sighted = pickle.dumps(look())
+        found: Sighting | None = pickle.loads(self.sighted)
         return found
 
     def features(self, rgb: np.ndarray, covered: np.ndarray) -> Features:
@@ -106,8 +115,8 @@ def test_what_hides_the_place_is_found_with_what_is_removed(cheap: None) -> None
         replace(removal(), all_stay="asked for"),
     ],
 )
-def test_where_somebody_may_stay_nothing_is_recalled(other: Removal, cheap: None) -> None:
-    """Who stays goes by what covers the place for other photos."""
+def test_who_stays_covers_the_place_for_others(other: Removal, cheap: None) -> None:
+    """No decision is shared, and what was seen before anybody decided is."""
     remover, recall = ObjectRemover(SETTINGS), Once()
     assert removal().is_of_everything
     assert not other.is_of_everything
@@ -115,5 +124,9 @@ def test_where_somebody_may_stay_nothing_is_recalled(other: Removal, cheap: None
     remover.clean(photo(), other, recall=recall)
     assert recall.asked == 0
     hidden = remover.hidden(photo(), other, recall)
-    assert recall.asked == 1
-    assert np.array_equal(hidden.covered, remover.hidden(photo(), removal()).covered)
+    assert recall.asked == recall.looked == 1
+    plain = remover.hidden(photo(), removal())
+    assert np.array_equal(hidden.covered, plain.covered)
+    assert np.array_equal(hidden.doubtful, plain.doubtful)
+    assert hidden.doubtful.any()
+    assert not (hidden.doubtful & hidden.covered).any()

@@ -263,7 +263,7 @@ class NeighbourPhotos:
 
     def _load(self, neighbour: Neighbour) -> SeriesPhoto:
         if location_stamp(neighbour.source) != neighbour.stamp:
-            raise UnreadableError(f"{neighbour.source}: changed since it was found")
+            raise UnreadableError(_what_happened(neighbour.source, "since it was found"))
         mark = location_mark(neighbour.source)
         own = None if neighbour.mask is None else location_mark(neighbour.mask)
         recall = Recollection(
@@ -278,7 +278,7 @@ class NeighbourPhotos:
         hidden = recall.hidden(lambda: self._hidden(photo, neighbour.mask, recall))
         features = None if self._fixed else recall.features(photo.rgb, hidden.covered)
         if not is_same_file(neighbour.source, mark):
-            raise UnreadableError(f"{neighbour.source}: changed while it was read")
+            raise UnreadableError(_what_happened(neighbour.source, "while it was read"))
         self.marks[neighbour.name] = mark, own
         return SeriesPhoto(neighbour.name, photo.rgb, hidden, features, self._unmarked)
 
@@ -337,6 +337,13 @@ def hidden_in(
         recall: what is remembered of it.
     """
     return remover.hidden(photo, Removal.from_settings(remover.settings, classes, own), recall)
+
+
+def _what_happened(source: Location, when: str) -> str:
+    """What is said of a file that is not the one that it was."""
+    if location_stamp(source) is None:
+        return f"{source}: went missing {when}"
+    return f"{source}: changed {when}"
 
 
 def _borrowed(hole: Any) -> dict[str, float]:

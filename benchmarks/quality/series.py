@@ -3,7 +3,7 @@
     python -m benchmarks.quality.series pairs --data DATA [--pictures DIR] [--count N]
     python -m benchmarks.quality.series looks --data DATA [--pictures DIR]
     python -m benchmarks.quality.series strangers --data DATA
-    python -m benchmarks.quality.series made --data DATA [--pictures DIR] [--count N]
+    python -m benchmarks.quality.series made --data DATA [--pictures DIR] [--count N] [--partly]
 
 ``pairs``: ``removal/pairs`` and ``removal/pairs_with_shadow``, of fixed cameras, the object's mask
 given; the other pictures of a camera are the neighbours. *hand-held*: each neighbour is turned,
@@ -13,7 +13,8 @@ LPIPS is the mean over the hole, and the ratio is to the fill from the photo alo
 share is told, and the pictures are for looking. ``strangers``: every two of the first 100 photos of
 a folder that are taken for one place; ``scenes/street`` has several photos of many places, so that
 its pairs have to be looked at. ``made``: as ``pairs``, of training scenes with pasted people; what
-is chosen is chosen by these.
+is chosen is chosen by these. ``--partly``: the people move by half their width only, so that no
+photo shows all that is behind them.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ TURN, MOVE, SCALE, LEAN = 3.0, 0.05, 0.05, 0.03
 EXPOSURE, BALANCE, BLUR, QUALITY = 0.2, 0.05, 0.9, (80, 96)
 #: Height of a pasted person as a share of the scene's, and people of a scene.
 TALL, PEOPLE = (0.25, 0.6), 2
+#: Steps to one side of people who hardly move, as shares of their width.
+STEPS = 0.15, 0.3, 0.45, 0.6
 #: Height of a row of pictures.
 SHOWN = 320
 
@@ -326,7 +329,7 @@ def made(args: argparse.Namespace) -> None:
     """Training scenes with pasted people."""
     cleaner = Cleaner()
     rows: dict[str, list[Row]] = defaultdict(list)
-    for view, series in made_series(args.data, args.count or 20):
+    for view, series in made_series(args.data, args.count or 20, partly=args.partly):
         rng = np.random.default_rng(int(view.name))
         ways = {
             "fixed": [cleaner.neighbour(v, v.rgb, v.mask) for v in series],
@@ -358,14 +361,21 @@ def calibrate(rows: Sequence[Row]) -> None:
         )
 
 
-def made_series(data: Path, count: int) -> Iterator[tuple[View, list[View]]]:
-    """Views of training scenes, each with four more in which other people stand elsewhere."""
+def made_series(
+    data: Path, count: int, *, partly: bool = False
+) -> Iterator[tuple[View, list[View]]]:
+    """Views of training scenes, each with four more in which other people stand elsewhere.
+
+    Or, ``partly``, the same ones a few steps further, so that no view shows all of the place.
+    """
     scenes = sorted((data / "scenes" / "train").rglob("*.jpg"))
     people = sorted((data / "segmentation" / "ccp_person" / "images").glob("*.jpg"))
     for number in range(count):
         rng = np.random.default_rng(number)
         place = read_rgb(scenes[int(rng.integers(len(scenes)))])
-        views = [_peopled(f"{number}", place, people, rng) for _ in range(5)]
+        views = [_peopled(f"{number}", place, people, rng) for _ in range(1 if partly else 5)]
+        if partly:
+            views += [_stepped(views[0], place, steps, rng) for steps in STEPS]
         yield views[0], [v._replace(name=f"{number}.{i}") for i, v in enumerate(views[1:])]
 
 
@@ -390,6 +400,17 @@ def _peopled(name: str, place: Pixels, people: Sequence[Path], rng: np.random.Ge
     return View(name, rgb, mask, place)
 
 
+def _stepped(view: View, place: Pixels, steps: float, rng: np.random.Generator) -> View:
+    """A view whose people have moved to one side, by a share of the widest one's width."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(view.mask.astype(np.uint8))
+    width = float(stats[1:, cv2.CC_STAT_WIDTH].max()) if len(stats) > 1 else 0.0
+    matrix = np.array([[1, 0, steps * width], [0, 1, rng.uniform(-0.05, 0.05) * width]])
+    size = view.mask.shape[1], view.mask.shape[0]
+    moved = cv2.warpAffine(view.rgb, matrix, size)
+    mask = cv2.warpAffine(view.mask.astype(np.uint8), matrix, size) > 0
+    return view._replace(rgb=np.where(mask[..., None], moved, place), mask=mask)
+
+
 WAYS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pairs": pairs,
     "looks": looks,
@@ -405,6 +426,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--count", type=int)
+    parser.add_argument("--partly", action="store_true", help="made: people hardly move")
     args = parser.parse_args()
     WAYS[args.way](args)
 

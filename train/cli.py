@@ -128,8 +128,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--precision",
-        default="auto",
-        help="32-true, bf16-mixed or 16-mixed (default: bf16 where the hardware has it)",
+        help="auto (bf16 where the hardware has it), 32-true, bf16-mixed or 16-mixed (default: the "
+        "preset's, which is auto for all but paper)",
     )
     p.add_argument(
         "--workers",

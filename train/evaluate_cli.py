@@ -275,6 +275,7 @@ def table_request(args: argparse.Namespace, arguments: Sequence[str]) -> TableRe
         labels=labels,
         features=args.features or ("random" if args.quick else "vgg16"),
         perceptual_crop=scaled.perceptual_crop,
+        gated_width=scaled.gated_width,
         classifier=args.classifier or (Path("random") if args.quick else None),
         command=" ".join(["evaluate-inpainter", *shown]),
     )

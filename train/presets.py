@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from .recipe import EdgeConnectWeights, PartialConvWeights, Preset, Schedule
+from .recipe import Discriminator, EdgeConnectWeights, PartialConvWeights, Preset, Schedule
 
 if TYPE_CHECKING:
     from .tasks.base import NetworkTask
@@ -23,6 +23,9 @@ class Model:
     Attributes:
         task: imports and returns the class that trains the network.
         paper: the numbers that the network's paper trained it with.
+        departures: what of ``paper`` is not the paper's own, because it says nothing, contradicts
+            itself, or cannot be had here; by subject, with what was decided. A test builds two
+            steps from each paper's text and compares them with two steps of ``paper``.
         shipped: the numbers that made, or continue to make, the weight in ``models/weights``.
         why: a reason for every number in which ``shipped`` differs from ``paper``; keys as in
             ``differences``. A test holds the three together.
@@ -30,6 +33,7 @@ class Model:
 
     task: Callable[[], type[NetworkTask]]
     paper: Preset | None = None
+    departures: Mapping[str, str] = field(default_factory=dict)
     shipped: Preset | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
@@ -125,39 +129,70 @@ _SEMANTIC = (
     "a segmenter's see whether an object is whole (Suvorov et al. 2022)"
 )
 _TABLE = "one table compares it with the compression network: same pictures, holes, size and length"
+_CLIP = "at a high rate a single batch can undo many steps"
+_FLIP = "mirrored photos are photos too, and there are few here"
+_PRECISION = "bf16 is twice as fast where the hardware multiplies it"
+_BEST = "the run keeps the checkpoint with the best held-out metric beside the last one"
 _AVERAGE = "the averaged weights are better than the last ones, and cost nothing in use"
 _CROP = "the feature network on whole pictures costs several times the inpainter"
 
 MODELS: dict[str, Model] = {
     "partial-conv": Model(
         task=_partial_conv,
-        # Kulkarni et al.: 34,500 iterations of 3 at 256x256, eq. 3-9 with Liu et al.'s weights
-        # and learning rate. The photos of the data folder stand in for CelebA-HQ and Places2,
-        # which are unavailable here.
+        # Kulkarni et al.: 34,500 iterations of 3 at 256x256 (2.7), eq. 3-9.
         paper=Preset(
             Schedule(
                 batch=3,
                 size=256,
                 learning_rate=2e-4,
+                betas=(0.9, 0.999),
                 warmup=0,
                 decay_from=1.0,
                 zoom=(1.0, 1.0),
+                flip=False,
                 perceptual="l1",
                 perceptual_crop=0,
             ),
             PHOTOS,
             ((1.0, "irregular"),),
-            {"width": 64, "base": 0, "adversarial": 0.0, "weights": PartialConvWeights()},
-            steps=34_500,
+            {
+                "width": 64,
+                "base": 0,
+                "lsuv": False,
+                "weights": PartialConvWeights(),
+                "adversarial": 0.0,
+                "discriminator": None,
+                "discriminator_lr_scale": 1.0,
+                "semantic": 0.0,
+                "clip": 0.0,
+            },
             average=0.0,
+            precision="32-true",
+            steps=34_500,
         ),
+        departures={
+            "pictures": "photos of the data folder: CelebA-HQ and Places2 are unavailable here",
+            "holes": "the paper does not describe its training masks: Liu et al.'s are irregular",
+            "optimizer": "not in the paper: Liu et al.'s Adam at 2e-4",
+            "weights": "the lambdas of equation 9 are not in the paper: Liu et al.'s",
+            "total variation": (
+                "equation 3 adds up values of pixels: Liu et al.'s differences of neighbours in "
+                "the hole and beside it"
+            ),
+            "means": "equations 3-8 print sums or plain bars: means, with Liu et al.'s K in eq. 6",
+            "best": _BEST,
+        },
         shipped=Preset(
             Schedule(
                 batch=4,
                 size=256,
                 learning_rate=3e-4,
-                decay_from=0.6,
+                betas=(0.9, 0.999),
                 warmup=0.02,
+                decay_from=0.6,
+                zoom=(0.4, 1.0),
+                flip=True,
+                perceptual="normalised",
                 perceptual_crop=128,
             ),
             PHOTOS,
@@ -165,12 +200,18 @@ MODELS: dict[str, Model] = {
             {
                 "width": 24,
                 "base": 32,
-                "adversarial": 0.01,
-                "semantic": 2.0,
+                "lsuv": True,
                 "weights": PartialConvWeights(
                     tv=0.1, valid=0.5, hole=3.0, perceptual=1.0, style=4.0, features_of_output=False
                 ),
+                "adversarial": 0.01,
+                "discriminator": Discriminator(24, "composite", (2, 2, 2)),
+                "discriminator_lr_scale": 1.0,
+                "semantic": 2.0,
+                "clip": 5.0,
             },
+            average=0.999,
+            precision="auto",
             steps=40_000,
         ),
         why={
@@ -179,6 +220,7 @@ MODELS: dict[str, Model] = {
             "schedule.warmup": "without normalisation the first steps at this rate diverge",
             "schedule.decay_from": _SCHEDULE,
             "schedule.zoom": "parts of photos, at the scale of the holes; and more variety",
+            "schedule.flip": _FLIP,
             "schedule.perceptual": (
                 "unit features follow human judgement better than eq. 4, "
                 "whose bright layers drown the others"
@@ -190,20 +232,27 @@ MODELS: dict[str, Model] = {
             ),
             "network.width": f"{_SHORT}, and the weight ships",
             "network.base": _BASE,
+            "network.lsuv": (
+                "equation 1's ratio amplifies the border of the small maps at all of 28 layers: "
+                "at this rate the first steps diverge without it"
+            ),
             "network.semantic": _SEMANTIC,
             "network.adversarial": "the other losses accept a blur, a discriminator does not",
+            "network.discriminator": "small enough to cost less than the network itself",
+            "network.clip": _CLIP,
             "network.weights": (
                 "in Liu et al.'s weights L1 dominates, which is a blur at this length; "
                 "in these the perceptual losses do"
             ),
             "steps": _SHORT,
             "average": _AVERAGE,
+            "precision": _PRECISION,
         },
     ),
     "skip-ce": Model(
         task=_skip_context,
-        # Jiang & Zhang: Adam 2e-4, 40 epochs, L1 = 0.001 adv + 0.999 rec (3.2), 128x128 with a
-        # hole of 64x64. UTKFace stands in for CelebA. The paper names no batch size.
+        # Jiang & Zhang: Adam 2e-4 for both networks, 40 epochs (4.3), L1 = 0.001 adv + 0.999 rec
+        # and L2 = half real + half fake (3.2), 128x128 with a hole of 64x64 (4.1).
         paper=Preset(
             Schedule(
                 batch=64,
@@ -213,33 +262,69 @@ MODELS: dict[str, Model] = {
                 warmup=0,
                 decay_from=1.0,
                 zoom=(1.0, 1.0),
+                flip=False,
+                perceptual="normalised",
+                perceptual_crop=64,
             ),
             FACES,
             ((1.0, "rectangle"),),
             {
                 "variant": 3,
                 "width": 64,
+                "blocks": 0,
                 "adversarial": 0.001,
+                "discriminator": Discriminator(64, "output", grows=True),
+                "discriminator_lr_scale": 1.0,
                 "perceptual": 0.0,
                 "style": 0.0,
                 "l1": 0.0,
+                "semantic": 0.0,
+                "clip": 0.0,
             },
-            epochs=40,
             average=0.0,
+            precision="32-true",
+            epochs=40,
         ),
+        departures={
+            "pictures": "UTKFace stands in for CelebA, which is unavailable here",
+            "batch": "not in the paper: 64, as Context Encoders' code has it",
+            "betas": "not in the paper, which cites Context Encoders: theirs",
+            "discriminator": (
+                "the paper names neither width nor depth: Context Encoders' 64 channels and four "
+                "halvings; it judges all that the network returns, for Models 0 and 1 the hole"
+            ),
+            "best": _BEST,
+        },
         shipped=Preset(
-            Schedule(batch=16, size=128, learning_rate=5e-4, betas=(0.5, 0.999), zoom=(0.88, 1.0)),
+            Schedule(
+                batch=16,
+                size=128,
+                learning_rate=5e-4,
+                betas=(0.5, 0.999),
+                warmup=0.01,
+                decay_from=0.7,
+                zoom=(0.88, 1.0),
+                flip=True,
+                perceptual="normalised",
+                perceptual_crop=64,
+            ),
             FACES,
             ((0.35, "centred"), (0.35, "rectangle"), (0.15, "irregular"), (0.15, "strokes")),
             {
                 "variant": 3,
                 "width": 64,
+                "blocks": 0,
                 "adversarial": 0.02,
+                "discriminator": Discriminator(32, "composite", grows=True),
+                "discriminator_lr_scale": 1.0,
                 "perceptual": 1.0,
                 "style": 4.0,
                 "l1": 3.0,
                 "semantic": 2.0,
+                "clip": 0.0,
             },
+            average=0.999,
+            precision="auto",
             steps=20_000,
         ),
         why={
@@ -248,8 +333,13 @@ MODELS: dict[str, Model] = {
             "schedule.warmup": _SCHEDULE,
             "schedule.decay_from": _SCHEDULE,
             "schedule.zoom": "slightly smaller crops stand in for more faces",
+            "schedule.flip": _FLIP,
             "holes": "the pipeline's holes on faces are not squares: some are strokes or irregular",
             "network.adversarial": "stronger, because 0.001 leaves the blur of L2",
+            "network.discriminator": (
+                "half the width costs less; in use only the hole is taken, so it judges that alone "
+                "among the true pixels"
+            ),
             "network.semantic": _SEMANTIC,
             "network.perceptual": "L2 alone is a blur; features follow human judgement",
             "network.style": "texture of skin and hair, which L2 averages away",
@@ -257,25 +347,80 @@ MODELS: dict[str, Model] = {
             "steps": _SHORT,
             "epochs": "counted in steps, because several data mixes are compared",
             "average": _AVERAGE,
+            "precision": _PRECISION,
         },
     ),
     "compression": Model(
         task=_compression,
-        # Wu & Cui: Adam 2e-4, SN-PatchGAN, L1 and a variance loss (3.1), 256x256 with about
-        # 30 % missing at one side. The paper names neither loss weights nor batch size nor length.
+        # Wu & Cui: Adam 2e-4, SN-PatchGAN on the down-sampled output, L1 and a variance loss
+        # (3 and 3.1), whole pictures of 256x256 with about 30 % missing at one side (4.1).
         paper=Preset(
-            Schedule(batch=8, size=256, learning_rate=2e-4, warmup=0, decay_from=1.0),
+            Schedule(
+                batch=8,
+                size=256,
+                learning_rate=2e-4,
+                betas=(0.9, 0.999),
+                warmup=0,
+                decay_from=1.0,
+                zoom=(1.0, 1.0),
+                flip=False,
+                perceptual="normalised",
+                perceptual_crop=64,
+            ),
             SCENES,
             ((1.0, "edge"),),
-            {"width": 64, "base": 0, "adversarial": 0.01, "variance": 0.1, "hole_weight": 1.0},
-            steps=100_000,
+            {
+                "width": 64,
+                "base": 0,
+                "adversarial": 0.01,
+                "discriminator": Discriminator(64, "output", (2,) * 6, one_score=False),
+                "discriminator_lr_scale": 1.0,
+                "variance": 0.1,
+                "hole_weight": 1.0,
+                "clip": 0.0,
+            },
             average=0.0,
+            precision="32-true",
+            steps=100_000,
         ),
+        departures={
+            "pictures": "photos of the data folder: Places2 is unavailable here",
+            "batch and length": "not in the paper: 100,000 steps of 8",
+            "betas": "not in the paper: Adam's own",
+            "weights": (
+                "not in the paper: L1 has 1, so that it leads; SN-PatchGAN 0.01, the variance 0.1"
+            ),
+            "variance": "the paper prints no formula: total variation of the whole output",
+            "discriminator": "not in the paper: SN-PatchGAN as Yu et al. have it, with the mask",
+            "best": _BEST,
+        },
         shipped=Preset(
-            Schedule(batch=8, size=128, learning_rate=5e-4, zoom=(0.6, 1.0)),
+            Schedule(
+                batch=8,
+                size=128,
+                learning_rate=5e-4,
+                betas=(0.9, 0.999),
+                warmup=0.01,
+                decay_from=0.7,
+                zoom=(0.6, 1.0),
+                flip=True,
+                perceptual="normalised",
+                perceptual_crop=64,
+            ),
             SCENES,
             ((1.0, "edge"),),
-            {"width": 16, "base": 32, "adversarial": 0.003, "variance": 0.05, "hole_weight": 2.0},
+            {
+                "width": 16,
+                "base": 32,
+                "adversarial": 0.003,
+                "discriminator": Discriminator(32, "composite", (1, 2, 2)),
+                "discriminator_lr_scale": 1.0,
+                "variance": 0.05,
+                "hole_weight": 2.0,
+                "clip": 5.0,
+            },
+            average=0.999,
+            precision="auto",
             steps=20_000,
         ),
         why={
@@ -284,13 +429,20 @@ MODELS: dict[str, Model] = {
             "schedule.warmup": _SCHEDULE,
             "schedule.decay_from": _SCHEDULE,
             "schedule.zoom": "the network sees most of a photo at once: large parts, not details",
+            "schedule.flip": _FLIP,
             "network.base": _BASE,
             "network.width": f"{_SHORT}, and the weight ships",
             "network.adversarial": "weaker: the texture comes from the photo, the colour from here",
+            "network.discriminator": (
+                "six halvings leave one score of a 16x16 output; in use only the hole is taken, so "
+                "it judges that alone among the true pixels"
+            ),
             "network.variance": "weaker: at 32x32 it flattens real edges",
             "network.hole_weight": "the known part needs no network",
+            "network.clip": _CLIP,
             "steps": _SHORT,
             "average": _AVERAGE,
+            "precision": _PRECISION,
         },
     ),
     "edsr": Model(
@@ -298,19 +450,53 @@ MODELS: dict[str, Model] = {
         # Lim et al. 2017, the baseline: 64 channels, 16 blocks, L1, Adam 1e-4, 300,000 updates
         # of 16.
         paper=Preset(
-            Schedule(batch=16, size=256, learning_rate=1e-4, warmup=0, decay_from=1.0),
+            Schedule(
+                batch=16,
+                size=256,
+                learning_rate=1e-4,
+                betas=(0.9, 0.999),
+                warmup=0,
+                decay_from=1.0,
+                zoom=(1.0, 1.0),
+                flip=True,
+                perceptual="normalised",
+                perceptual_crop=64,
+            ),
             SCENES,
             ((1.0, "edge"),),
-            {"width": 64, "blocks": 16},
-            steps=300_000,
+            {"width": 64, "blocks": 16, "clip": 0.0, "discriminator_lr_scale": 1.0},
             average=0.0,
+            precision="32-true",
+            steps=300_000,
         ),
+        departures={
+            "pictures": "photos of the data folder: DIV2K is unavailable here",
+            "crops": (
+                "whole pictures at 256x256, as Wu & Cui enlarge them, mirrored but not turned; "
+                "theirs are 48x48 pixels of the small picture, at its own scale"
+            ),
+            "learning rate": "constant; theirs is halved after 200,000 updates",
+            "best": _BEST,
+        },
         # Not trained yet: texture selection is the decompression in use.
         shipped=Preset(
-            Schedule(batch=8, size=128, learning_rate=1e-4),
+            Schedule(
+                batch=8,
+                size=128,
+                learning_rate=1e-4,
+                betas=(0.9, 0.999),
+                warmup=0.01,
+                decay_from=0.7,
+                zoom=(0.4, 1.0),
+                flip=True,
+                perceptual="normalised",
+                perceptual_crop=64,
+            ),
             SCENES,
             ((1.0, "edge"),),
-            {"width": 64, "blocks": 16},
+            {"width": 64, "blocks": 16, "clip": 0.0, "discriminator_lr_scale": 1.0},
+            average=0.999,
+            precision="auto",
             steps=20_000,
         ),
         why={
@@ -318,33 +504,83 @@ MODELS: dict[str, Model] = {
             "schedule.size": _SHORT,
             "schedule.warmup": _SCHEDULE,
             "schedule.decay_from": _SCHEDULE,
+            "schedule.zoom": "parts of photos hold more detail than whole ones at this size",
             "steps": _SHORT,
             "average": _AVERAGE,
+            "precision": _PRECISION,
         },
     ),
     "gated-conv": Model(
         task=_gated_conv,
-        # A baseline of Wu & Cui's Table 2 as its own authors, Yu et al. 2019, trained it,
-        # without Places2, which is unavailable: Adam 1e-4 (0.5, 0.999), 16 of 256x256, L1 and
-        # SN-PatchGAN 1:1. Their holes are a rectangle and strokes together; the paper names no
-        # length.
+        # A baseline of Wu & Cui's Table 2 as its own authors, Yu et al. 2019, trained it: Adam
+        # 1e-4 (0.5, 0.999), 16 of 256x256, L1 and SN-PatchGAN 1:1, which judges the composite
+        # with its mask.
         paper=Preset(
             Schedule(
-                batch=16, size=256, learning_rate=1e-4, betas=(0.5, 0.999), warmup=0, decay_from=1.0
+                batch=16,
+                size=256,
+                learning_rate=1e-4,
+                betas=(0.5, 0.999),
+                warmup=0,
+                decay_from=1.0,
+                zoom=(1.0, 1.0),
+                flip=False,
+                perceptual="normalised",
+                perceptual_crop=64,
             ),
             SCENES,
             ((0.5, "any-rectangle"), (0.5, "strokes")),
-            {"width": 48, "attention": False, "adversarial": 1.0},
-            steps=1_000_000,
+            {
+                "width": 48,
+                "attention": False,
+                "adversarial": 1.0,
+                "discriminator": Discriminator(
+                    64, "composite", (2,) * 6, one_score=False, grows=True
+                ),
+                "discriminator_lr_scale": 1.0,
+                "clip": 0.0,
+            },
             average=0.0,
+            precision="32-true",
+            steps=1_000_000,
         ),
+        departures={
+            "pictures": "photos of the data folder: Places2 is unavailable here",
+            "network": "their first network of two, the one without attention",
+            "holes": "a rectangle or strokes; theirs are both together",
+            "length": "not in the paper: a million steps",
+            "start": "see ``models.gated_conv``: with theirs only a very long run learns anything",
+            "best": _BEST,
+        },
         # Never ships. Data, holes, size and length are compression's, so that one table can
         # compare them.
         shipped=Preset(
-            Schedule(batch=8, size=128, learning_rate=3e-4, betas=(0.5, 0.999), zoom=(0.6, 1.0)),
+            Schedule(
+                batch=8,
+                size=128,
+                learning_rate=3e-4,
+                betas=(0.5, 0.999),
+                warmup=0.01,
+                decay_from=0.7,
+                zoom=(0.6, 1.0),
+                flip=True,
+                perceptual="normalised",
+                perceptual_crop=64,
+            ),
             SCENES,
             ((1.0, "edge"),),
-            {"width": 16, "attention": False, "adversarial": 0.05},
+            {
+                "width": 16,
+                "attention": False,
+                "adversarial": 0.05,
+                "discriminator": Discriminator(
+                    21, "composite", (2,) * 6, one_score=False, grows=True
+                ),
+                "discriminator_lr_scale": 1.0,
+                "clip": 0.0,
+            },
+            average=0.999,
+            precision="auto",
             steps=20_000,
         ),
         why={
@@ -354,21 +590,24 @@ MODELS: dict[str, Model] = {
             "schedule.warmup": _SCHEDULE,
             "schedule.decay_from": _SCHEDULE,
             "schedule.zoom": _TABLE,
+            "schedule.flip": _TABLE,
             "holes": _TABLE,
             "network.width": _SHORT,
+            "network.discriminator": "as much narrower as the network itself",
             "network.adversarial": (
                 "at 1:1 a short run follows the discriminator: "
                 "L1 rises from the first steps, at 0.05 it falls"
             ),
             "steps": _TABLE,
             "average": _AVERAGE,
+            "precision": _PRECISION,
         },
     ),
     "edge-connect": Model(
         task=_edge_connect,
-        # A baseline of Wu & Cui's Table 2 as its own authors, Nazeri et al. 2019, trained it,
-        # without Places2: Adam 1e-4 (0, 0.9), a tenth of it for the discriminators, 8 of
-        # 256x256, Liu et al.'s holes, and the 2e6 steps of their code.
+        # A baseline of Wu & Cui's Table 2 as its own authors, Nazeri et al. 2019, trained it:
+        # Adam 1e-4 (0, 0.9), a tenth of it for the discriminators, 8 of 256x256, Liu et al.'s
+        # holes, mirrored pictures, and the 2e6 steps of their code.
         paper=Preset(
             Schedule(
                 batch=8,
@@ -378,15 +617,31 @@ MODELS: dict[str, Model] = {
                 warmup=0,
                 decay_from=1.0,
                 zoom=(1.0, 1.0),
+                flip=True,
                 perceptual="l1",
                 perceptual_crop=0,
             ),
             SCENES,
             ((1.0, "irregular"),),
-            {"width": 64, "discriminator_lr_scale": 0.1, "weights": EdgeConnectWeights()},
-            steps=2_000_000,
+            {
+                "width": 64,
+                "weights": EdgeConnectWeights(),
+                "discriminator": Discriminator(64, "output", grows=True),
+                "discriminator_lr_scale": 0.1,
+                "clip": 0.0,
+            },
             average=0.0,
+            precision="32-true",
+            steps=2_000_000,
         ),
+        departures={
+            "pictures": "photos of the data folder: Places2 is unavailable here",
+            "stages": "both networks in one run, the painter with true edges in its first half",
+            "edges": "of the known part, as in use; theirs are the true picture's in training",
+            "learning rate": "constant; theirs falls to 1e-5 once the losses are flat",
+            "features": "those of --features for perceptual and style loss; theirs are VGG-19's",
+            "best": _BEST,
+        },
         # Never ships; as gated-conv.
         shipped=Preset(
             Schedule(
@@ -394,12 +649,24 @@ MODELS: dict[str, Model] = {
                 size=128,
                 learning_rate=3e-4,
                 betas=(0.0, 0.9),
+                warmup=0.01,
+                decay_from=0.7,
                 zoom=(0.6, 1.0),
+                flip=True,
                 perceptual="l1",
+                perceptual_crop=64,
             ),
             SCENES,
             ((1.0, "edge"),),
-            {"width": 16, "discriminator_lr_scale": 0.1, "weights": EdgeConnectWeights()},
+            {
+                "width": 16,
+                "weights": EdgeConnectWeights(),
+                "discriminator": Discriminator(16, "output", grows=True),
+                "discriminator_lr_scale": 0.1,
+                "clip": 0.0,
+            },
+            average=0.999,
+            precision="auto",
             steps=20_000,
         ),
         why={
@@ -411,8 +678,10 @@ MODELS: dict[str, Model] = {
             "schedule.perceptual_crop": _CROP,
             "holes": _TABLE,
             "network.width": _SHORT,
+            "network.discriminator": "as much narrower as the network itself",
             "steps": _TABLE,
             "average": _AVERAGE,
+            "precision": _PRECISION,
         },
     ),
     # The networks that are not inpainters keep their numbers in their tasks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -21,6 +21,7 @@ class Schedule:
             twentieth; 1 = constant.
         seed: of order, crops and holes.
         zoom: range of a crop's side as a share of the photo's shorter side.
+        flip: whether half of the crops are mirrored.
         perceptual: ``l1`` is equation 4 of Kulkarni et al.; ``normalised`` is LPIPS without its
             learned weights.
         perceptual_crop: side in pixels of the square around a random hole pixel that the feature
@@ -31,13 +32,34 @@ class Schedule:
     batch: int
     size: int
     learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    warmup: float = 0.01
-    decay_from: float = 0.7
+    betas: tuple[float, float]
+    warmup: float
+    decay_from: float
+    zoom: tuple[float, float]
+    flip: bool
+    perceptual: str
+    perceptual_crop: int
     seed: int = 0
-    zoom: tuple[float, float] = (0.4, 1.0)
-    perceptual: str = "normalised"
-    perceptual_crop: int = 64
+
+
+@dataclass(frozen=True)
+class Discriminator:
+    """The network that judges an inpainter's results; its kind is the task's.
+
+    Attributes:
+        width: channels after its first convolution.
+        judges: ``output``, all that the inpainter returns, or ``composite``, that output with the
+            known pixels put back.
+        strides: of SN-PatchGAN's layers; the other kinds have their own.
+        one_score: of SN-PatchGAN, see ``models.discriminators``.
+        grows: whether ``--width`` scales it in proportion to the inpainter.
+    """
+
+    width: int
+    judges: str
+    strides: tuple[int, ...] = ()
+    one_score: bool = True
+    grows: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,19 +113,32 @@ class Preset:
         schedule: see ``Schedule``.
         folders: picture folders below the data folder.
         holes: (weight, name) of each kind of hole, see ``train.data.holes.named_mixture``.
-        network: keyword arguments of the task: widths and loss weights.
+        network: keyword arguments of the task: widths, weights of the losses, clipping,
+            discriminator and initialisation.
+        average: decay of the moving average of the weights; 0 = none.
+        precision: ``auto``, or as Fabric names it.
         steps: length of the whole run in optimizer steps.
         epochs: length in passes over the pictures, if ``steps`` is 0.
-        average: decay of the moving average of the weights; 0 = none.
     """
 
     schedule: Schedule
     folders: tuple[str, ...]
     holes: tuple[tuple[float, str], ...]
-    network: dict[str, Any] = field(default_factory=dict)
+    network: dict[str, Any]
+    average: float
+    precision: str
     steps: int = 0
     epochs: int = 0
-    average: float = 0.999
+
+    def with_width(self, width: int) -> dict[str, Any]:
+        """``network`` at another width; a discriminator that ``grows`` keeps its proportion."""
+        network = {**self.network, "width": width}
+        discriminator = network.get("discriminator")
+        if discriminator is not None and discriminator.grows:
+            proportion = discriminator.width / self.network["width"]
+            grown = max(1, round(proportion * width))
+            network["discriminator"] = replace(discriminator, width=grown)
+        return network
 
 
 @dataclass(frozen=True)
@@ -117,6 +152,7 @@ class Recipe:
         batch: pictures per optimizer step, over accumulated batches and processes.
         options: command-line options that make the weight again, each after a space.
         average: decay of the moving average; 0 = none.
+        precision: ``auto``, or as Fabric names it.
         source: the option that names the pictures.
         facts: further entries of the card's recipe, by name.
     """
@@ -127,6 +163,7 @@ class Recipe:
     batch: int
     options: str
     average: float = 0.999
+    precision: str = "auto"
     source: str = "--data DATA"
     facts: Mapping[str, Any] = field(default_factory=dict)
 

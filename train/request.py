@@ -37,7 +37,8 @@ class Request:
         evaluate_every: steps between held-out metrics and samples.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         devices: accelerators or CPU processes of this machine.
-        precision: ``auto``, ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        precision: ``auto`` (the fastest that the device has), ``32-true``, ``bf16-mixed`` or
+            ``16-mixed``.
         workers: processes that decode pictures.
         seed: of weights, order of the pictures, crops and holes.
         export: folder to export the best weights to, without training.
@@ -67,7 +68,7 @@ class Request:
     evaluate_every: int = 1000
     device: str = "auto"
     devices: int = 1
-    precision: str = "auto"
+    precision: str | None = None
     workers: int = 0
     seed: int = 0
     export: Path | None = None

@@ -38,7 +38,7 @@ def train(request: Request) -> dict[str, float]:
     # A resumed run has its own weights, and the file that it started from may be gone.
     if request.init_from and not request.has_checkpoint:
         init_from(task.network, request.init_from)
-    automatic = request.precision == "auto"
+    precision = request.precision or recipe.precision
     run = engine.Run(
         steps=recipe.steps,
         minutes=request.minutes,
@@ -46,7 +46,7 @@ def train(request: Request) -> dict[str, float]:
         evaluate_every=request.evaluate_every,
         accumulate=request.accumulate,
         average=recipe.average,
-        precision=engine.best_precision(request.device) if automatic else request.precision,
+        precision=engine.best_precision(request.device) if precision == "auto" else precision,
         device=request.device,
         devices=request.devices,
         seed=request.seed,

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from remove_objects.train.data.holes import edge, rectangle
-from remove_objects.train.recipe import EdgeConnectWeights, PartialConvWeights, Schedule
+from remove_objects.train.recipe import (
+    Discriminator,
+    EdgeConnectWeights,
+    PartialConvWeights,
+    Schedule,
+)
 from remove_objects.train.tasks.base import (
     squares_with_holes,
 )
@@ -19,6 +24,17 @@ from remove_objects.train.tasks.edge_connect import EdgeConnectTask
 from remove_objects.train.tasks.gated_conv import GatedConvTask
 from remove_objects.train.tasks.partial_conv import PartialConvTask
 from remove_objects.train.tasks.skip_context import SkipContextTask
+
+
+#: The partial-convolution task's numbers without a discriminator.
+PARTIAL_CONV: dict[str, Any] = {
+    "weights": PartialConvWeights(),
+    "base": 0,
+    "lsuv": True,
+    "adversarial": 0.0,
+    "discriminator": None,
+    "semantic": 0.0,
+}
 
 
 class Features(nn.Module):
@@ -49,7 +65,19 @@ def common(
 ) -> dict[str, Any]:
     return {
         "schedule": Schedule(
-            **{"batch": 2, "size": size, "learning_rate": 1e-3, "perceptual_crop": 32, **schedule}
+            **{
+                "batch": 2,
+                "size": size,
+                "learning_rate": 1e-3,
+                "betas": (0.9, 0.999),
+                "warmup": 0.01,
+                "decay_from": 0.7,
+                "zoom": (0.4, 1.0),
+                "flip": True,
+                "perceptual": "normalised",
+                "perceptual_crop": 32,
+                **schedule,
+            }
         ),
         "pictures": [Path("is-not-read-before-the-first-batch.png")],
         "holes": holes,
@@ -71,14 +99,31 @@ def numbers(parts: dict[str, Tensor]) -> dict[str, float]:
 
 
 def skip_context(variant: int = 3, **more: Any) -> SkipContextTask:
-    numbers = {"adversarial": 0.1, "perceptual": 0.5, "style": 0.5, "l1": 2.0, **more}
+    numbers = {
+        "adversarial": 0.1,
+        "discriminator": Discriminator(2, "composite"),
+        "perceptual": 0.5,
+        "style": 0.5,
+        "l1": 2.0,
+        "semantic": 0.0,
+        "blocks": 0,
+        **more,
+    }
     return SkipContextTask(variant=variant, width=2, **numbers, **common(features=Features()))
 
 
 def compression(**more: Any) -> CompressionTask:
     return CompressionTask(
         width=2,
-        **{"adversarial": 0.1, "variance": 0.5, "hole_weight": 3.0, **more},
+        **{
+            "adversarial": 0.1,
+            "discriminator": Discriminator(2, "composite", (1, 2, 2)),
+            "variance": 0.5,
+            "hole_weight": 3.0,
+            "base": 0,
+            "clip": 5.0,
+            **more,
+        },
         **common(64, holes=edge),
     )
 
@@ -86,7 +131,13 @@ def compression(**more: Any) -> CompressionTask:
 def partial_conv(**more: Any) -> PartialConvTask:
     return PartialConvTask(
         width=2,
-        **{"weights": PartialConvWeights(), "adversarial": 0.1, **more},
+        **{
+            **PARTIAL_CONV,
+            "adversarial": 0.1,
+            "discriminator": Discriminator(2, "composite", (2, 2, 2)),
+            "clip": 5.0,
+            **more,
+        },
         **common(features=Features()),
     )
 
@@ -95,13 +146,24 @@ SIZE = 64
 
 
 def gated(**more: Any) -> GatedConvTask:
-    return GatedConvTask(
-        **{"width": 4, "attention": False, "adversarial": 0.5, **more}, **common(SIZE, holes=edge)
-    )
+    given = {
+        "width": 4,
+        "attention": False,
+        "adversarial": 0.5,
+        "discriminator": Discriminator(5, "composite", (2,) * 6, one_score=False),
+        **more,
+    }
+    return GatedConvTask(**given, **common(SIZE, holes=edge))
 
 
 def connect(**more: Any) -> EdgeConnectTask:
-    given = {"width": 2, "discriminator_lr_scale": 0.1, "weights": EdgeConnectWeights(), **more}
+    given = {
+        "width": 2,
+        "discriminator": Discriminator(2, "output"),
+        "discriminator_lr_scale": 0.1,
+        "weights": EdgeConnectWeights(),
+        **more,
+    }
     return EdgeConnectTask(
         **given, **common(SIZE, holes=edge, features=Features(), perceptual="l1", perceptual_crop=0)
     )

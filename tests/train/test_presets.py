@@ -108,8 +108,10 @@ def test_paper_presets_have_the_papers_numbers() -> None:
         nazeri.schedule.size,
     ) == (64, 0.1, 8, 256)
     assert (nazeri.schedule.learning_rate, nazeri.schedule.betas) == (1e-4, (0, 0.9))
-    assert (paper("edsr").network, paper("edsr").schedule.learning_rate) == (
-        {"width": 64, "blocks": 16},
+    edsr = paper("edsr")
+    assert (edsr.network["width"], edsr.network["blocks"], edsr.schedule.learning_rate) == (
+        64,
+        16,
         1e-4,
     )
 

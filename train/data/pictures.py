@@ -76,8 +76,9 @@ def random_crop(
     rng: np.random.Generator,
     *,
     zoom: tuple[float, float] = (0.4, 1.0),
+    flip: bool = True,
 ) -> NDArray[np.uint8]:
-    """A random crop of ``size`` x ``size`` pixels, mirrored or not.
+    """A random crop of ``size`` x ``size`` pixels.
 
     Args:
         image: HWC RGB.
@@ -85,13 +86,14 @@ def random_crop(
         rng: random state.
         zoom: range of the crop's side as a share of the photo's shorter side; the side is at
             least three quarters of ``size`` if the photo is that large.
+        flip: mirror half of the crops.
     """
     short = min(image.shape[:2])
     side = int(np.clip(rng.uniform(*zoom) * short, min(size * 0.75, short), short))
     top, left = (int(rng.integers(0, s - side + 1)) for s in image.shape[:2])
     crop = image[top : top + side, left : left + side]
     crop = resize(crop, (size, size), cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
-    return crop[:, ::-1] if rng.random() < 0.5 else crop
+    return crop[:, ::-1] if flip and rng.random() < 0.5 else crop
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
         holes: draws the holes.
         size: side of the crops in pixels.
         zoom: see ``random_crop``.
+        flip: see ``random_crop``.
         seed: of order, crops and holes.
     """
 
@@ -179,15 +182,16 @@ class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
         *,
         size: int,
         zoom: tuple[float, float] = (0.4, 1.0),
+        flip: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__(paths, seed)
-        self.holes, self.size, self.zoom = holes, size, zoom
+        self.holes, self.size, self.zoom, self.flip = holes, size, zoom, flip
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
         """(3HW uint8 RGB, 1HW uint8 with 1 = known, 0 = hole)."""
         rng = np.random.default_rng((self.seed, n))
-        crop = random_crop(self.picture(n)[1], self.size, rng, zoom=self.zoom)
+        crop = random_crop(self.picture(n)[1], self.size, rng, zoom=self.zoom, flip=self.flip)
         known = ~self.holes(self.size, rng)
         return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), torch.from_numpy(
             known[None].astype(np.uint8)

@@ -73,7 +73,8 @@ def run(request: TableRequest) -> str:
 
     All arms have one schedule, the same pictures and edge holes, and see the same number of
     samples. The weights of their losses are the shipped presets', which are made for short
-    runs; the networks are as in their papers but for their width (``request.width`` of 64).
+    runs; the networks are as in their papers but for their widths (``request.width`` of 64,
+    ``request.gated_width`` of 48).
 
     Returns:
         The text tables.
@@ -181,25 +182,25 @@ def _arms(
     name: str, train: Sequence[Path], request: TableRequest, feature_network: nn.Module, test: Test
 ) -> list[Arm]:
     """The five networks on one set, with one schedule."""
+    # The papers' crops are whole pictures; here all arms have the same few, so parts of them too.
     schedule = replace(
         paper("compression").schedule,
         batch=request.budget.batch,
         size=request.size,
+        zoom=(0.4, 1.0),
+        flip=True,
         perceptual_crop=request.perceptual_crop,
     )
     w = request.width
     kinds: dict[str, tuple[type[InpaintingTask], dict[str, Any]]] = {
-        "compression": (CompressionTask, {**shipped("compression").network, "width": w, "base": 0}),
+        "compression": (CompressionTask, {**shipped("compression").with_width(w), "base": 0}),
         "edsr": (EDSRTask, {"width": w, "blocks": 16}),
-        "gated-conv": (
-            GatedConvTask,
-            {**shipped("gated-conv").network, "width": max(4, w * 3 // 4 // 4 * 4)},
-        ),
+        "gated-conv": (GatedConvTask, shipped("gated-conv").with_width(request.gated_width)),
         "partial-conv": (
             PartialConvTask,
-            {**shipped("partial-conv").network, "width": w, "base": 0, "adversarial": 0.0},
+            {**shipped("partial-conv").with_width(w), "base": 0, "adversarial": 0.0},
         ),
-        "edge-connect": (EdgeConnectTask, {**shipped("edge-connect").network, "width": w}),
+        "edge-connect": (EdgeConnectTask, shipped("edge-connect").with_width(w)),
     }
     return [
         Arm(

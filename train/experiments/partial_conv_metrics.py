@@ -381,7 +381,7 @@ def _arm(
 ) -> Arm:
     """The arm that trains with these weights of the losses."""
     preset = paper("partial-conv")
-    network = {**preset.network, "width": request.width, "weights": weights}
+    network = {**preset.with_width(request.width), "weights": weights}
     base = replace(
         preset.schedule,
         batch=request.budget.batch,

@@ -34,6 +34,7 @@ class TableRequest:
         labels: CSV of ``file,age,gender,race`` of the faces, or None.
         features: feature network, as for ``train-inpainter``.
         perceptual_crop: side of the crop that the feature network sees; 0 = the whole picture.
+        gated_width: channels of the gated convolutions, which need more for a like size.
         classifier: file of the classifier behind Similarity, or None.
         command: the command line, for the record.
     """
@@ -49,6 +50,7 @@ class TableRequest:
     labels: Path | None = None
     features: str = "none"
     perceptual_crop: int = 0
+    gated_width: int = 48
     classifier: Path | None = None
     command: str = ""
 

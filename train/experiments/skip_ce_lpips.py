@@ -159,7 +159,7 @@ def _arm(
 ) -> Arm:
     """The arm that trains one of the models on these files."""
     preset = paper("skip-ce")
-    network = {**preset.network, "variant": variant, "width": request.width}
+    network = {**preset.with_width(request.width), "variant": variant}
 
     def task(seed: int) -> InpaintingTask:
         schedule = replace(preset.schedule, batch=request.budget.batch, seed=seed)

@@ -19,10 +19,11 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
 from ..data.holes import HoleGenerator, MaskFolder, named_mixture
 from ..data.pictures import Crops, Stream, batches, find_images, read_rgb, square
-from ..recipe import Preset, Recipe, Schedule
+from ..recipe import Discriminator, Preset, Recipe, Schedule
 from ..request import Request
 
 Losses = dict[str, dict[str, Tensor]]
@@ -118,10 +119,15 @@ class InpaintingTask(NetworkTask):
             trains a network.
         workers: processes that decode pictures.
         segmenter: feature network for the semantic loss, or None.
+        clip: largest gradient norm of the network; 0 = not clipped. Discriminators never are.
+        discriminator_lr_scale: the discriminators' learning rate as a share of the network's.
     """
 
     #: Options of ``train-inpainter`` that are arguments of this task and of no other.
     own_options: ClassVar[tuple[str, ...]] = ()
+
+    #: What its discriminator judges; None = it has none.
+    judges: Discriminator | None = None
 
     def __init__(
         self,
@@ -134,17 +140,26 @@ class InpaintingTask(NetworkTask):
         scorer: nn.Module | None = None,
         workers: int = 0,
         segmenter: nn.Module | None = None,
+        clip: float = 0.0,
+        discriminator_lr_scale: float = 1.0,
     ) -> None:
         self.network, self.schedule = network, schedule
         self.crops = Crops(
-            pictures, holes, size=schedule.size, zoom=schedule.zoom, seed=schedule.seed
+            pictures,
+            holes,
+            size=schedule.size,
+            zoom=schedule.zoom,
+            flip=schedule.flip,
+            seed=schedule.seed,
         )
         self.held_out = held_out
         self.features, self.scorer, self.segmenter = features, scorer, segmenter
         self.workers = workers
         self.modules = {"network": network}
         self.optimizers = {"network": self.adam(network)}
-        self.clip = {}
+        self.clip = {"network": clip} if clip else {}
+        self.discriminators: dict[str, nn.Module] = {}
+        self.discriminator_lr_scale = discriminator_lr_scale
         self.autocast: Any = nullcontext
 
     @classmethod
@@ -188,6 +203,7 @@ class InpaintingTask(NetworkTask):
             batch=batch,
             options=_options(request),
             average=preset.average,
+            precision=preset.precision,
             facts={
                 "preset": request.preset,
                 "schedule": schedule,
@@ -210,9 +226,7 @@ class InpaintingTask(NetworkTask):
         }
         given = {name: value for name, value in changes.items() if value}
         schedule = replace(preset.schedule, seed=request.seed, **given)  # type: ignore[arg-type]
-        network = dict(preset.network)
-        if request.width:
-            network["width"] = request.width
+        network = preset.with_width(request.width) if request.width else dict(preset.network)
         for name in ("variant", "blocks"):
             value = getattr(request, name)
             if value is None:
@@ -249,9 +263,10 @@ class InpaintingTask(NetworkTask):
         factor = min(1.0, (share + 1e-6) / s.warmup) if s.warmup else 1.0
         if share > s.decay_from:
             factor = cosine_decay((share - s.decay_from) / (1 - s.decay_from), 0.05)
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
+            scale = self.discriminator_lr_scale if name in self.discriminators else 1.0
             for group in optimizer.param_groups:
-                group["lr"] = s.learning_rate * factor
+                group["lr"] = s.learning_rate * factor * scale
 
     def perceptual_and_style(
         self, composite: Tensor, truth: Tensor, mask: Tensor
@@ -313,30 +328,41 @@ class InpaintingTask(NetworkTask):
             truths.append(t[:, top : top + side, left : left + side])
         return torch.stack(composites), torch.stack(truths)
 
-    def add_discriminator(self, discriminator: nn.Module) -> None:
+    def add_discriminator(self, discriminator: nn.Module, name: str = "discriminator") -> None:
         """Train ``discriminator`` beside the network.
 
-        ``modules`` holds it as the run wraps it, ``self.discriminator`` as it is.
+        ``modules`` holds it as the run wraps it, ``discriminators`` as it is. Checkpoints hold its
+        name.
         """
-        self.discriminator = discriminator
-        self.modules["discriminator"] = discriminator
-        self.optimizers["discriminator"] = self.adam(discriminator)
+        self.discriminators[name] = discriminator
+        self.modules[name] = discriminator
+        self.optimizers[name] = self.adam(discriminator)
 
-    def hinge(self, truth: Tensor, composite: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def discriminator(self) -> nn.Module:
+        """The bare discriminator of a task that has one of that name."""
+        return self.discriminators["discriminator"]
+
+    def judged(self, output: Tensor, composite: Tensor) -> Tensor:
+        """That of the two which the discriminator judges."""
+        assert self.judges is not None
+        return output if self.judges.judges == "output" else composite
+
+    def hinge(self, truth: Tensor, result: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """SN-PatchGAN's losses (Yu et al. 2019).
 
         Args:
             truth: N3HW in [-1, 1].
-            composite: N3HW in [-1, 1].
+            result: what the discriminator judges, N3HW in [-1, 1].
             mask: N1HW, 1 = known.
 
         Returns:
             (the network's loss, the discriminator's loss).
         """
-        pair = torch.cat([truth, composite.detach()]), torch.cat([mask, mask])
+        pair = torch.cat([truth, result.detach()]), torch.cat([mask, mask])
         real, fake = self.modules["discriminator"](*pair).float().chunk(2)
         with frozen(self.discriminator) as discriminator, self.autocast():
-            score = discriminator(composite, mask)
+            score = discriminator(result, mask)
         return losses.hinge_generator(score.float()), losses.hinge_discriminator(real, fake)
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
@@ -421,6 +447,13 @@ class InpaintingTask(NetworkTask):
             return None
         squares = squares_with_holes(photos, self.crops.holes, self.schedule.size)
         return self.samples(network, squares)
+
+
+def sn_patch(numbers: Discriminator) -> SNPatchDiscriminator:
+    """A fresh SN-PatchGAN of these numbers."""
+    return SNPatchDiscriminator(
+        SNPatchDiscriminatorConfig(numbers.width, numbers.strides, numbers.one_score)
+    )
 
 
 def _options(request: Request) -> str:

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.compression import CompressionConfig, CompressionNetwork
-from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
-from .base import InpaintingTask, Losses
+from ..recipe import Discriminator
+from .base import InpaintingTask, Losses, sn_patch
 
 
 class CompressionTask(InpaintingTask):
@@ -19,6 +19,7 @@ class CompressionTask(InpaintingTask):
     Args:
         width: channels of the network.
         adversarial: weight of the adversarial loss; 0 = no discriminator.
+        discriminator: SN-PatchGAN's size, and what it judges.
         variance: weight of the variance loss.
         hole_weight: weight of L1 over the hole; L1 over the known part has 1.
         base: side in pixels of the network's smooth base; 0 = none.
@@ -34,15 +35,16 @@ class CompressionTask(InpaintingTask):
         *,
         width: int,
         adversarial: float,
+        discriminator: Discriminator,
         variance: float,
         hole_weight: float,
-        base: int = 0,
+        base: int,
         **common: Any,
     ) -> None:
         super().__init__(CompressionNetwork(CompressionConfig(width, base)), **common)
         if adversarial:
-            self.add_discriminator(SNPatchDiscriminator(SNPatchDiscriminatorConfig(32, (1, 2, 2))))
-        self.clip = {"network": 5.0}
+            self.add_discriminator(sn_patch(discriminator))
+        self.judges = discriminator
         self.adversarial, self.variance, self.hole_weight = adversarial, variance, hole_weight
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
@@ -64,7 +66,7 @@ class CompressionTask(InpaintingTask):
         }
         if not self.adversarial:
             return {"network": terms}
-        adversarial, hinge = self.hinge(truth, composite, small_mask)
+        adversarial, hinge = self.hinge(truth, self.judged(output, composite), small_mask)
         return {
             "network": terms | {"adversarial": self.adversarial * adversarial},
             "discriminator": {"hinge": hinge},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from ...models.edge_connect import EdgeConnect, EdgeConnectConfig, luminance
 from .. import losses
 from ..data.edges import EdgeCrops, known_edges
 from ..data.pictures import Stream, batches
-from ..recipe import EdgeConnectWeights
+from ..recipe import Discriminator, EdgeConnectWeights
 from .base import InpaintingTask, Losses, frozen
 
 
@@ -33,7 +33,7 @@ class EdgeConnectTask(InpaintingTask):
     Args:
         width: channels of both networks.
         weights: the lambdas.
-        discriminator_lr_scale: the discriminators' learning rate as a share of the networks'.
+        discriminator: the size of both discriminators, and what the painter's judges.
         **common: see ``InpaintingTask``.
     """
 
@@ -47,19 +47,19 @@ class EdgeConnectTask(InpaintingTask):
         *,
         width: int,
         weights: EdgeConnectWeights,
-        discriminator_lr_scale: float,
+        discriminator: Discriminator,
         **common: Any,
     ) -> None:
         network = EdgeConnect(EdgeConnectConfig(width))
         super().__init__(network, **common)
-        self.weights, self.discriminator_lr_scale = weights, discriminator_lr_scale
+        self.weights, self.judges = weights, discriminator
         # Checkpoints hold these names.
-        self.discriminators: dict[str, MatchedPatchDiscriminator] = {
-            "edge_judge": MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(width, 2)),
-            "judge": MatchedPatchDiscriminator(MatchedPatchDiscriminatorConfig(width, 3)),
-        }
-        self.modules = {"edges": network.edges, "painter": network.painter, **self.discriminators}
+        self.modules = {"edges": network.edges, "painter": network.painter}
         self.optimizers = {name: self.adam(module) for name, module in self.modules.items()}
+        self.clip = {name: norm for norm in self.clip.values() for name in self.modules}
+        for name, channels in (("edge_judge", 2), ("judge", 3)):
+            config = MatchedPatchDiscriminatorConfig(discriminator.width, channels)
+            self.add_discriminator(MatchedPatchDiscriminator(config), name)
         self.paints_from_true_edges = True
 
     def batches(
@@ -76,9 +76,6 @@ class EdgeConnectTask(InpaintingTask):
         """Set the learning rates, and which edges the painter sees."""
         super().set_progress(share)
         self.paints_from_true_edges = share < 0.5
-        for name in self.discriminators:
-            for group in self.optimizers[name].param_groups:
-                group["lr"] *= self.discriminator_lr_scale
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The painter's output along the edge network's edges; see ``InpaintingTask``."""
@@ -105,8 +102,9 @@ class EdgeConnectTask(InpaintingTask):
             # Equation 3 of Nazeri et al. is equation 4 of Kulkarni et al.
             "matching": w.matching * losses.perceptual(of_predicted, of_true),
         }
-        discriminator_loss = self._discriminate("judge", picture, painted)
-        adversarial = losses.adversarial_bce(self._features("judge", painted)[-1], True)
+        judged = self.judged(painted, picture * mask + painted * (1 - mask))
+        discriminator_loss = self._discriminate("judge", picture, judged)
+        adversarial = losses.adversarial_bce(self._features("judge", judged)[-1], True)
         hole_share = (1 - mask).mean().clamp(min=1e-3)
         painter_terms = {
             "l1": w.l1 * (painted - picture).abs().mean() / hole_share,
@@ -129,5 +127,6 @@ class EdgeConnectTask(InpaintingTask):
 
     def _features(self, name: str, x: Tensor) -> list[Tensor]:
         """The features of ``x`` in the frozen discriminator ``name``, then its logits."""
-        with frozen(self.discriminators[name]), self.autocast():
-            return [f.float() for f in self.discriminators[name].features(x)]
+        with frozen(self.discriminators[name]) as discriminator, self.autocast():
+            maps = cast(MatchedPatchDiscriminator, discriminator).features(x)
+        return [f.float() for f in maps]

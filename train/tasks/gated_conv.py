@@ -7,39 +7,40 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...models.discriminators import (
-    SNPatchDiscriminator,
-    SNPatchDiscriminatorConfig,
-)
 from ...models.gated_conv import GatedConvConfig, GatedConvNetwork
-from .base import InpaintingTask, Losses
+from ..recipe import Discriminator
+from .base import InpaintingTask, Losses, sn_patch
 
 
 class GatedConvTask(InpaintingTask):
     """L1 over the whole picture and SN-PatchGAN's hinge (Yu et al. 2019, section 3.4).
 
-    The discriminator grows with the network: at the authors' width of 48 it has their 64
-    channels.
-
     Args:
         width: channels of the network.
         attention: whether the network has contextual attention.
         adversarial: weight of the adversarial loss.
+        discriminator: SN-PatchGAN's size, and what it judges.
         **common: see ``InpaintingTask``.
     """
 
     preprocessing: ClassVar[str] = "sides in multiples of 4, RGB / 127.5 - 1, and the mask"
 
-    def __init__(self, *, width: int, attention: bool, adversarial: float, **common: Any) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        attention: bool,
+        adversarial: float,
+        discriminator: Discriminator,
+        **common: Any,
+    ) -> None:
         network = GatedConvNetwork(GatedConvConfig(width, attention)).to(
             memory_format=torch.channels_last
         )  # type: ignore[call-overload]
         super().__init__(network, **common)
-        discriminator = SNPatchDiscriminator(
-            SNPatchDiscriminatorConfig(width * 4 // 3, (2,) * 6, one_score=False)
-        )
-        self.add_discriminator(discriminator.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-        self.adversarial = adversarial
+        judge = sn_patch(discriminator)
+        self.add_discriminator(judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.judges, self.adversarial = discriminator, adversarial
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """See ``InpaintingTask``."""
@@ -50,6 +51,7 @@ class GatedConvTask(InpaintingTask):
         picture, mask = (t.contiguous(memory_format=torch.channels_last) for t in batch)
         truth = picture * 2 - 1
         output = self.modules["network"](truth, mask).float()
-        adversarial, hinge = self.hinge(truth, truth * mask + output * (1 - mask), mask)
+        composite = truth * mask + output * (1 - mask)
+        adversarial, hinge = self.hinge(truth, self.judged(output, composite), mask)
         terms = {"l1": (output - truth).abs().mean(), "adversarial": self.adversarial * adversarial}
         return {"network": terms, "discriminator": {"hinge": hinge}}

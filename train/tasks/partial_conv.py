@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from ...models.partial_conv import PartialConv2d
 from ...models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from .. import losses
-from ..recipe import PartialConvWeights
-from .base import InpaintingTask, Losses
+from ..recipe import Discriminator, PartialConvWeights
+from .base import InpaintingTask, Losses, sn_patch
 
 
 class PartialConvTask(InpaintingTask):
@@ -23,7 +22,9 @@ class PartialConvTask(InpaintingTask):
         weights: the lambdas.
         base: side in pixels of the network's smooth base; 0 = none.
         adversarial: weight of SN-PatchGAN's loss; 0 = no discriminator.
+        discriminator: SN-PatchGAN's size, and what it judges; None = no discriminator.
         semantic: weight of the semantic loss; 0 = none.
+        lsuv: whether the fresh network is initialised by ``lsuv_init``.
         **common: see ``InpaintingTask``.
     """
 
@@ -36,20 +37,23 @@ class PartialConvTask(InpaintingTask):
         *,
         width: int,
         weights: PartialConvWeights,
-        base: int = 0,
-        adversarial: float = 0.0,
-        semantic: float = 0.0,
+        base: int,
+        adversarial: float,
+        discriminator: Discriminator | None,
+        semantic: float,
+        lsuv: bool,
         **common: Any,
     ) -> None:
         network = PartialConvUNet(PartialConvUNetConfig(width, base))
-        pictures, masks = common["held_out"]
-        lsuv_init(network, pictures[:8], masks[:8])
+        if lsuv:
+            pictures, masks = common["held_out"]
+            lsuv_init(network, pictures[:8], masks[:8])
         super().__init__(network.to(memory_format=torch.channels_last), **common)  # type: ignore[call-overload]
         self.weights, self.adversarial, self.semantic_weight = weights, adversarial, semantic
-        self.clip = {"network": 5.0}
-        if adversarial:
-            discriminator = SNPatchDiscriminator(SNPatchDiscriminatorConfig(24, (2, 2, 2)))
-            self.add_discriminator(discriminator.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.judges = discriminator
+        if adversarial and discriminator:
+            judge = sn_patch(discriminator)
+            self.add_discriminator(judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """See ``InpaintingTask``."""
@@ -74,9 +78,10 @@ class PartialConvTask(InpaintingTask):
             terms |= {"perceptual": w.perceptual * perceptual, "style": w.style * style}
         if self.semantic_weight and self.segmenter is not None:
             terms["semantic"] = self.semantic_weight * self.semantic(composite, truth)
-        if not self.adversarial:
+        if not self.discriminators:
             return {"network": terms}
-        adversarial, hinge = self.hinge(truth * 2 - 1, composite * 2 - 1, mask)
+        judged = self.judged(output, composite)
+        adversarial, hinge = self.hinge(truth * 2 - 1, judged * 2 - 1, mask)
         return {
             "network": terms | {"adversarial": self.adversarial * adversarial},
             "discriminator": {"hinge": hinge},

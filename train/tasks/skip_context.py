@@ -16,7 +16,7 @@ from ...models.discriminators import PatchDiscriminator, PatchDiscriminatorConfi
 from ...models.skip_context_encoder import HOLE, SIZE, SkipContextEncoder, SkipContextEncoderConfig
 from ...pipeline.detect.faces import FaceDetector
 from .. import losses
-from ..recipe import Preset
+from ..recipe import Discriminator, Preset
 from ..request import Request
 from .base import InpaintingTask, Losses, frozen
 
@@ -24,12 +24,15 @@ from .base import InpaintingTask, Losses, frozen
 class SkipContextTask(InpaintingTask):
     """L1 = adv_weight * adv + (1 - adv_weight) * rec and L2 = half real + half fake.
 
-    The shipped preset adds perceptual, style, L1 and semantic losses.
+    rec is the mean over what the network returns: over the 64x64 hole of Models 0 and 1, over the
+    whole picture of Models 2 and 3. The shipped preset adds perceptual, style, L1 and semantic
+    losses.
 
     Args:
         variant: Model 0, 1, 2 or 3.
         width: channels of the network.
         adversarial: adv_weight; 0 = no discriminator.
+        discriminator: the patch discriminator's size, and what it judges.
         perceptual: weight of the perceptual loss.
         style: weight of the style loss.
         l1: weight of L1 over the hole.
@@ -47,18 +50,20 @@ class SkipContextTask(InpaintingTask):
         variant: int,
         width: int,
         adversarial: float,
+        discriminator: Discriminator,
         perceptual: float,
         style: float,
         l1: float,
-        semantic: float = 0.0,
-        blocks: int = 0,
+        semantic: float,
+        blocks: int,
         **common: Any,
     ) -> None:
         network = SkipContextEncoder(SkipContextEncoderConfig(variant, width, blocks))
         super().__init__(network.to(memory_format=torch.channels_last), **common)
         if adversarial:
-            discriminator = PatchDiscriminator(PatchDiscriminatorConfig(max(16, width // 2)))
-            self.add_discriminator(discriminator.to(memory_format=torch.channels_last))
+            judge = PatchDiscriminator(PatchDiscriminatorConfig(discriminator.width))
+            self.add_discriminator(judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        self.judges = discriminator
         self.adversarial, self.perceptual, self.style, self.l1 = adversarial, perceptual, style, l1
         self.semantic_weight = semantic
 
@@ -84,34 +89,48 @@ class SkipContextTask(InpaintingTask):
         """The output as it is, or the 64x64 hole of Models 0 and 1 at its place in the picture."""
         if output.shape[-1] == SIZE:
             return output
-        whole = []
-        for patch, m in zip(output, mask, strict=True):
-            spot = (m[0] < 0.5).nonzero().min(0).values
-            top, left = int(spot[0]), int(spot[1])
-            whole.append(F.pad(patch, (left, SIZE - HOLE - left, top, SIZE - HOLE - top)))
+        whole = [
+            F.pad(patch, (left, SIZE - HOLE - left, top, SIZE - HOLE - top))
+            for patch, (top, left) in zip(output, _corners(mask), strict=True)
+        ]
         return torch.stack(whole)
+
+    def _as_returned(self, truth: Tensor, mask: Tensor) -> Tensor:
+        """The part of the ground truth that the network returns: all, or the 64x64 hole."""
+        if self.network.config.whole_picture:  # type: ignore[union-attr]
+            return truth
+        patches = [
+            t[:, top : top + HOLE, left : left + HOLE]
+            for t, (top, left) in zip(truth, _corners(mask), strict=True)
+        ]
+        return torch.stack(patches)
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """The network's terms; the discriminator's ``real`` and ``fake``."""
         picture, mask = (t.contiguous(memory_format=torch.channels_last) for t in batch)
         truth = picture * 2 - 1
-        output = self._at_full_size(self.modules["network"](truth, mask).float(), mask)
+        returned, target = (
+            self.modules["network"](truth, mask).float(),
+            self._as_returned(truth, mask),
+        )
+        output = self._at_full_size(returned, mask)
         composite = truth * mask + output * (1 - mask)
         terms: dict[str, Tensor] = {}
         discriminator_terms: dict[str, Tensor] = {}
         if self.adversarial:
+            judged = self.judged(returned, composite)
+            original = self.judged(target, truth)
             real, fake = (
-                self.modules["discriminator"](torch.cat([truth, composite.detach()]))
+                self.modules["discriminator"](torch.cat([original, judged.detach()]))
                 .float()
                 .chunk(2)
             )
             discriminator_terms["real"] = 0.5 * losses.adversarial_l1(real, True)
             discriminator_terms["fake"] = 0.5 * losses.adversarial_l1(fake, False)
             with frozen(self.discriminator) as discriminator, self.autocast():
-                score = discriminator(composite)
+                score = discriminator(judged)
             terms["adversarial"] = self.adversarial * losses.adversarial_l1(score.float(), True)
-        region = 1.0 if self.network.config.whole_picture else 1 - mask  # type: ignore[union-attr]
-        terms["rec"] = (1 - self.adversarial) * ((output - truth) * region).pow(2).mean()
+        terms["rec"] = (1 - self.adversarial) * (returned - target).pow(2).mean()
         if self.l1:
             terms["l1"] = self.l1 * losses.hole_l1(output, truth, mask)
         if self.perceptual and self.features is not None:
@@ -122,6 +141,12 @@ class SkipContextTask(InpaintingTask):
         if not discriminator_terms:
             return {"network": terms}
         return {"network": terms, "discriminator": discriminator_terms}
+
+
+def _corners(mask: Tensor) -> list[tuple[int, int]]:
+    """(top, left) of each hole in a mask N1HW."""
+    spots = [(m[0] < 0.5).nonzero().min(0).values for m in mask]
+    return [(int(spot[0]), int(spot[1])) for spot in spots]
 
 
 def _faces(rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:

@@ -35,7 +35,7 @@ def arm(data: Path, **recipe: Any) -> Arm:
     test = squares_with_holes([read_rgb(f) for f in files], holes.centred, 128)
 
     def task(seed: int) -> InpaintingTask:
-        network = {**paper("skip-ce").network, "variant": 3, "width": 4}
+        network = {**paper("skip-ce").with_width(4), "variant": 3}
         schedule = replace(paper("skip-ce").schedule, batch=2, seed=seed)
         return SkipContextTask(
             **network, schedule=schedule, pictures=files, holes=holes.rectangle, held_out=test

@@ -104,16 +104,6 @@ def test_one_step_changes_every_network(make: Callable[[], Any]) -> None:
         )
 
 
-def test_discriminators_grow_with_their_networks() -> None:
-    assert gated(width=48).discriminator.config.width == 64
-    assert {
-        (j.config.width, j.config.channels) for j in connect(width=3).discriminators.values()
-    } == {
-        (3, 2),
-        (3, 3),
-    }
-
-
 def log_of(run: Path) -> list[dict[str, float]]:
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     return [

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from remove_objects.train import losses
 from remove_objects.train.data.holes import rectangle
-from remove_objects.train.recipe import PartialConvWeights
 from remove_objects.train.tasks.base import (
     InpaintingTask,
     frozen,
@@ -29,6 +28,7 @@ from remove_objects.train.tasks.base import (
 from remove_objects.train.tasks.edsr import EDSRTask
 from remove_objects.train.tasks.partial_conv import PartialConvTask
 from tests.support.training import (
+    PARTIAL_CONV,
     Features,
     Scorer,
     batch,
@@ -288,7 +288,7 @@ def test_semantic_loss_is_the_segmenters_distance_of_composite_and_truth(
 
 @pytest.mark.parametrize("kind", [PartialConvTask, EDSRTask])
 def test_every_parameter_of_the_networks_alone_learns(kind: type) -> None:
-    own = {"weights": PartialConvWeights()} if kind is PartialConvTask else {"blocks": 1}
+    own = PARTIAL_CONV if kind is PartialConvTask else {"blocks": 1}
     task = kind(width=2, **own, **common())
     total(task.losses(batch())["network"]).backward()
     assert all(g is not None for g in gradients(task.network))
@@ -297,7 +297,7 @@ def test_every_parameter_of_the_networks_alone_learns(kind: type) -> None:
 def test_feature_network_scorer_and_held_out_set_move_to_the_runs_device() -> None:
     task = PartialConvTask(
         width=2,
-        weights=PartialConvWeights(),
+        **PARTIAL_CONV,
         **common(features=nn.Linear(1, 1)),
         scorer=nn.Linear(1, 1),
     )

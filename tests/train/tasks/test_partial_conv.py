@@ -15,6 +15,7 @@ from remove_objects.train.tasks.base import (
 )
 from remove_objects.train.tasks.partial_conv import PartialConvTask, lsuv_init
 from tests.support.training import (
+    PARTIAL_CONV,
     Features,
     batch,
     common,
@@ -48,7 +49,9 @@ def test_partial_conv_weighs_equation_9(at_output: bool) -> None:
         tv=0.3, valid=2.0, hole=5.0, perceptual=0.7, style=11.0, features_of_output=at_output
     )
     task = PartialConvTask(
-        width=2, weights=w, **common(features=Features(), perceptual="l1", perceptual_crop=0)
+        width=2,
+        **{**PARTIAL_CONV, "weights": w},
+        **common(features=Features(), perceptual="l1", perceptual_crop=0),
     )
     truth, mask = batch()
     with torch.no_grad():

@@ -25,7 +25,6 @@ from remove_objects.train.tasks.gated_conv import GatedConvTask
 from remove_objects.train.tasks.partial_conv import PartialConvTask
 from remove_objects.train.tasks.skip_context import SkipContextTask
 
-
 #: The partial-convolution task's numbers without a discriminator.
 PARTIAL_CONV: dict[str, Any] = {
     "weights": PartialConvWeights(),

@@ -215,7 +215,7 @@ def test_steps_are_the_papers(paper: str, steps: int, data: Path, tmp_path: Path
             optimizer.step()
 
     assert {k for k in state["parts"] if not k.endswith("_optimizer")} == set(modules)
-    for name, module in modules.items():
+    for name in modules:
         theirs, ours = state["parts"][f"{name}_optimizer"], optimizers[name].state_dict()
         # Adam's first moment is the gradient itself; its steps hide the gradient's scale. A second
         # step spreads the rounding of the first.

@@ -74,10 +74,11 @@ YUNET = RemoteFile(
     "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
 )
 
-VGG16_FEATURES = RemoteFile(
-    "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth",
-    "vgg16_features-amdegroot-88682ab5.pth",
-    "88682ab5",
+# Of the two files of torchvision's VGG-16, the one for pictures in [0, 1]. The other,
+# ``vgg16_features-amdegroot``, comes from Caffe and takes levels of 0 to 255: its features are
+# some hundred times as large, and so are the losses over them.
+VGG16 = RemoteFile(
+    "https://download.pytorch.org/models/vgg16-397923af.pth", "vgg16-397923af.pth", "397923af"
 )
 
 ALEXNET = RemoteFile(

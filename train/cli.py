@@ -53,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--features",
         default="vgg16",
-        help="feature network: vgg16, squeezenet (torchvision's hub), a .pth file, or none",
+        help="feature network: vgg16, squeezenet (torchvision's hub), a .pth file of VGG-19's "
+        "first layers or of torchvision's vgg16-397923af, or none",
     )
     p.add_argument(
         "--encoder",

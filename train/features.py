@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..models.checkpoint import sha256
 from ..models.hub import RemoteFile
 
 
@@ -24,6 +25,9 @@ class NormalisedVGG(nn.Module):
     Args:
         path: ``vgg_normalised_conv3_1.pth``; loaded with ``weights_only``, so no code in it can
             run.
+
+    Raises:
+        ValueError: the file holds another network.
     """
 
     #: The file's convolutions: index, whether a pool follows, whether features are taken
@@ -39,6 +43,12 @@ class NormalisedVGG(nn.Module):
     def __init__(self, path: Path) -> None:
         super().__init__()
         state = torch.load(path, map_location="cpu", weights_only=True)
+        wanted = {f"{i}.weight" for i in (0, *(i for i, *_ in self.LAYERS))}
+        if not isinstance(state, dict) or not wanted <= set(state):
+            raise ValueError(
+                f"{path}: not VGG-19's first layers (no entries {', '.join(sorted(wanted))}); name "
+                "a vgg_normalised_conv3_1.pth, or use --features vgg16 or squeezenet"
+            )
         self.colour = _conv(state, 0, padding=0)
         self.convs = nn.ModuleList([_conv(state, i, padding=0) for i, *_ in self.LAYERS])
         self.requires_grad_(False)
@@ -56,27 +66,25 @@ class NormalisedVGG(nn.Module):
 
 
 class VGG16(nn.Module):
-    """The outputs of the first three pools of torchvision's VGG-16, as both papers use it.
+    """The outputs of the first three pools of torchvision's VGG-16 (Kulkarni et al., 2.6.2).
 
-    The weights come from torchvision's hub; their hash is checked.
+    Args:
+        path: ``vgg16-397923af.pth``; None = from torchvision's hub, its hash checked. Loaded with
+            ``weights_only``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         super().__init__()
-        from torchvision.models import vgg16
+        from torchvision.models.vgg import cfgs, make_layers
 
-        from ..models.hub import VGG16_FEATURES
+        from ..models.hub import VGG16 as FILE
 
-        # The published file has the classifier's names with NaN in them; only the features are
-        # read.
-        state = torch.load(_hub_file(VGG16_FEATURES), map_location="cpu", weights_only=True)
-        features = vgg16(weights=None).features
-        features.load_state_dict(
-            {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
-        )
-        self.layers = features[:17].requires_grad_(False).eval()
-        self.register_buffer("mean", torch.tensor([0.48235, 0.45882, 0.40784]).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor([1 / 255] * 3).view(1, 3, 1, 1))
+        state = torch.load(path or _hub_file(FILE), map_location="cpu", weights_only=True)
+        self.layers = make_layers(cfgs["D"])[:17].requires_grad_(False).eval()
+        own = self.layers.state_dict()
+        self.layers.load_state_dict({k: state[f"features.{k}"] for k in own})
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
     mean: Tensor
     std: Tensor
@@ -206,13 +214,40 @@ def feature_network(name: str) -> nn.Module:
 
     Args:
         name: ``vgg16`` or ``squeezenet`` from torchvision's hub, ``random``, else the path of a
-            ``vgg_normalised_conv3_1.pth``.
+            ``vgg_normalised_conv3_1.pth``, or of torchvision's ``vgg16-397923af.pth``.
+
+    Raises:
+        ValueError: the file holds another network, or a VGG-16 whose inputs are of another scale.
     """
     if name == "random":
         return RandomFeatures()
     if name == "squeezenet":
         return SqueezeNet()
-    return VGG16() if name == "vgg16" else NormalisedVGG(Path(name))
+    if name == "vgg16":
+        return VGG16()
+    path = Path(name)
+    return VGG16(path) if _is_vgg16(path) else NormalisedVGG(path)
+
+
+def _is_vgg16(path: Path) -> bool:
+    """Whether a file is torchvision's VGG-16 for pictures in [0, 1].
+
+    Raises:
+        ValueError: it is another VGG-16. A file does not say which inputs it takes: those from
+            Caffe take levels of 0 to 255 less their mean.
+    """
+    from ..models.hub import VGG16 as FILE
+
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or "features.0.weight" not in state:
+        return False
+    if not sha256(path).startswith(FILE.sha256):
+        raise ValueError(
+            f"{path}: a VGG-16, but not {FILE.filename}, so its inputs may be levels of 0 to 255 "
+            "(as those of vgg16_features-amdegroot-88682ab5.pth are) where pictures in [0, 1] are "
+            f"fed, normalised by ImageNet's mean and deviation; use --features vgg16 ({FILE.url})"
+        )
+    return True
 
 
 class Scorer(nn.Module):

@@ -234,7 +234,7 @@ MODELS: dict[str, Model] = {
             "network.base": _BASE,
             "network.lsuv": (
                 "equation 1's ratio amplifies the border of the small maps at all of 28 layers: "
-                "at this rate the first steps diverge without it"
+                "the first outputs are far too large, and a short run is spent on undoing that"
             ),
             "network.semantic": _SEMANTIC,
             "network.adversarial": "the other losses accept a blur, a discriminator does not",

@@ -13,7 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import squeezenet1_1
+from torchvision.models import VGG16_Weights, squeezenet1_1
+from torchvision.models.vgg import cfgs, make_layers
 
 from remove_objects.models import hub
 from remove_objects.models.checkpoint import CheckpointError, sha256
@@ -189,6 +190,57 @@ def test_an_uncached_feature_network_is_not_downloaded_offline(
     with pytest.raises((OSError, ValueError)):  # an error of the user for train.cli
         feature_network(name)
     assert requested == []
+
+
+def vgg16_file(folder: Path, name: str) -> Path:
+    """A file of the layers that are used, of random numbers."""
+    state = {f"features.{k}": v for k, v in make_layers(cfgs["D"])[:17].state_dict().items()}
+    torch.save(state, folder / name)
+    return folder / name
+
+
+def test_vgg16_feeds_pictures_normalised_by_imagenets_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    path = vgg16_file(folder, "vgg16-397923af.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(hub, "VGG16", replace(hub.VGG16, sha256=sha256(path)))
+    state = torch.load(path, weights_only=True)
+    image = torch.rand(1, 3, 32, 48)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (image - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    for i in (0, 2):
+        weight, bias = state[f"features.{i}.weight"], state[f"features.{i}.bias"]
+        x = F.relu(F.conv2d(x, weight, bias, padding=1))
+    for name in ("vgg16", str(path)):
+        maps = feature_network(name)(image)
+        assert [tuple(f.shape) for f in maps] == [
+            (1, 64, 16, 24),
+            (1, 128, 8, 12),
+            (1, 256, 4, 6),
+        ]
+        torch.testing.assert_close(maps[0], F.max_pool2d(x, 2))
+
+
+def test_a_vgg16_for_other_inputs_is_refused(tmp_path: Path) -> None:
+    path = vgg16_file(tmp_path, "vgg16_features-amdegroot-88682ab5.pth")
+    with pytest.raises(ValueError, match=r"levels of 0 to 255.*use --features vgg16"):
+        feature_network(str(path))
+
+
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    torch.save({"encoder.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="not VGG-19's first layers"):
+        feature_network(str(tmp_path / "other.pth"))
+
+
+def test_the_file_of_the_hub_is_the_one_for_normalised_pictures() -> None:
+    vgg16 = VGG16_Weights.IMAGENET1K_V1
+    assert vgg16.url == hub.VGG16.url
+    transforms = vgg16.transforms()
+    assert (transforms.mean, transforms.std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 
 class Lpips(nn.Module):

@@ -49,7 +49,7 @@ def test_differences_are_named_with_both_numbers(monkeypatch: pytest.MonkeyPatch
         of_paper,
         steps=7,
         schedule=replace(of_paper.schedule, batch=3),
-        network={"width": 64, "layers": 2},
+        network={k: v for k, v in of_paper.network.items() if k != "blocks"} | {"layers": 2},
     )
     monkeypatch.setitem(MODELS, "edsr", replace(MODELS["edsr"], shipped=changed))
     assert presets.differences("edsr") == {

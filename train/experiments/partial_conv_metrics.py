@@ -59,8 +59,9 @@ Floats = NDArray[np.float32]
 def run(request: TableRequest) -> str:
     """Train the full loss and its two ablations alike, measure them and Navier-Stokes.
 
-    The numbers are the paper's preset but for width, batch, length and picture size, which are
-    the request's, and for the perceptual crop. Holes are free-form, within a tenth of the named
+    The numbers are the paper's preset but for width, batch, length, picture size and perceptual
+    crop, which are the request's, and for LSUV, without which a short run ends before its outputs
+    are in a picture's range. Holes are free-form, within a tenth of the named
     ratio, and the same for all.
 
     Returns:
@@ -381,7 +382,7 @@ def _arm(
 ) -> Arm:
     """The arm that trains with these weights of the losses."""
     preset = paper("partial-conv")
-    network = {**preset.with_width(request.width), "weights": weights}
+    network = {**preset.with_width(request.width), "weights": weights, "lsuv": True}
     base = replace(
         preset.schedule,
         batch=request.budget.batch,

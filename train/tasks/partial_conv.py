@@ -94,7 +94,8 @@ def lsuv_init(network: PartialConvUNet, picture: Tensor, mask: Tensor) -> None:
 
     Only weights are scaled. The paper's U-Net has no normalisation, and equation 1's ratio
     amplifies the values at the border of the small maps at every one of its 28 layers: without
-    this initialisation the first steps at a useful learning rate diverge.
+    this initialisation the first outputs are far too large, and hundreds of steps go into undoing
+    that.
 
     Args:
         network: changed in place.

@@ -419,10 +419,11 @@ class Ledger:
 
         So it is with their own masks, though one that is missing now changes nothing. A photo that
         is not among this run's photos is gone only if its file is: photos of a series lie in one
-        folder, so it is asked for there, wherever the folder is now.
+        folder, so it is asked for there, wherever the folder is now. A run that fills nothing, and
+        so looks for no series, does not know of others that came.
         """
         borrowed = row.get("borrowed")
-        if not borrowed or self._series is None:
+        if not borrowed:
             return False
         known = {*row.get("neighbours", ()), *borrowed}
         folder = self._photos[task.name].source.parent

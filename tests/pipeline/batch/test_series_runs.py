@@ -246,6 +246,21 @@ def test_a_neighbour_that_changed_makes_a_photo_new(photos: Path) -> None:
     assert statuses(run(photos)) == ["skipped"] * 3
 
 
+@pytest.mark.parametrize("change", ["changed", "gone"])
+def test_a_dry_run_foresees_what_is_cleaned_again(change: str, photos: Path) -> None:
+    run(photos)
+    if change == "gone":
+        (photos / "IMG_0.png").unlink()
+    else:
+        save(with_person(held(place(1, *LARGE), 0), 100, 160, 60, 120), photos / "IMG_0.png", 0)
+    before = {p: p.read_bytes() for p in (photos.parent / "out").glob("*.png")}
+    foreseen = cleaned_again(run(photos, dry_run=True))
+    assert len(foreseen) >= 2 - (change == "gone")
+    assert {p: p.read_bytes() for p in before} == before
+    assert cleaned_again(run(photos)) == foreseen
+    assert set(statuses(run(photos))) == {"skipped"}
+
+
 def test_a_neighbour_that_appeared_makes_a_photo_new(photos: Path) -> None:
     run(photos)
     save(held(place(1, *LARGE), 8), photos / "IMG_3.png", 3)

@@ -69,7 +69,7 @@ class FullSizeLabels:
 
 
 def scale_labels(
-    labels: Labels, offsets: Offsets, picture: Picture, known_mask: Mask
+    labels: Labels, offsets: Offsets, picture: Picture, known_mask: Mask, hole_mask: Mask
 ) -> FullSizeLabels:
     """Bring labels and offsets from the working size to the window's own.
 
@@ -82,17 +82,18 @@ def scale_labels(
         offsets: K2, in working pixels.
         picture: HW3, the window.
         known_mask: HW bool.
+        hole_mask: HW bool.
     """
     H, W = known_mask.shape
     h, w = labels.shape
     scale = max(H / h, W / w)
     reach = int(np.ceil(scale / 2)) + 1
-    frame = Box.bounding(~known_mask).grown(reach + 6, (H, W))
+    frame = Box.bounding(hole_mask).grown(reach + 6, (H, W))
     rows, columns = (
         np.arange(f.start, f.stop) * n // m
         for f, n, m in zip(frame.slices, (h, w), (H, W), strict=True)
     )
-    full = np.where(known_mask[frame.slices], -1, labels[rows][:, columns])
+    full = np.where(hole_mask[frame.slices], labels[rows][:, columns], -1)
     boxes = {
         k: Box.from_slices(
             *(_between(a, s) for a, s in zip((rows, columns), box.slices, strict=True))
@@ -211,6 +212,7 @@ def _overlap(box: Box, offset: NDArray[np.int64], shape: tuple[int, int]) -> tup
 def copy_sources(
     picture: Picture,
     known_mask: Mask,
+    hole_mask: Mask,
     full: FullSizeLabels,
     small_labels: Labels,
     small_shift: FloatArray,
@@ -223,6 +225,7 @@ def copy_sources(
     Args:
         picture: HW3, the window.
         known_mask: HW bool.
+        hole_mask: HW bool.
         full: the labels at the window's size.
         small_labels: hw at the working size.
         small_shift: hw3, the correction at the working size (``blending.correction``).
@@ -249,7 +252,7 @@ def copy_sources(
         weight[inside] += share
     patch = frame.grown(margin, known_mask.shape)
     content = as_own_float(picture[patch.slices])
-    hole, in_frame = ~known_mask[frame.slices], content[frame.relative_to(patch).slices]
+    hole, in_frame = hole_mask[frame.slices], content[frame.relative_to(patch).slices]
     filled = hole & (weight > 1e-3)
     in_frame[filled] = total[filled] / weight[filled][:, None]
     _mend(in_frame, hole & ~filled)
@@ -266,18 +269,18 @@ def _mend(content: FloatArray, missing: Mask) -> None:
     content[near][missing[near]] = mended[missing[near]].astype(np.float32) / 255
 
 
-def guide_low_frequencies(patch: Patch, known_mask: Mask, guide: FloatArray) -> None:
+def guide_low_frequencies(patch: Patch, hole_mask: Mask, guide: FloatArray) -> None:
     """Pull the hole's content, in place, towards the guide beside known pixels.
 
     Only components coarser than ``GUIDED_SMOOTH`` working pixels change, less with depth.
 
     Args:
         patch: of the window, as copied.
-        known_mask: HW bool, of the window.
+        hole_mask: HW bool, of the window.
         guide: hw3, of the window at the working size.
     """
-    hole = ~known_mask[patch.box.slices]
-    scale = max(known_mask.shape[0] / guide.shape[0], known_mask.shape[1] / guide.shape[1], 1.0)
+    hole = hole_mask[patch.box.slices]
+    scale = max(hole_mask.shape[0] / guide.shape[0], hole_mask.shape[1] / guide.shape[1], 1.0)
     # The patch in pixels of about the working size.
     size = tuple(max(1, round(n / scale)) for n in hole.shape)
     share = resize(hole.astype(np.float32), size)
@@ -287,7 +290,7 @@ def guide_low_frequencies(patch: Patch, known_mask: Mask, guide: FloatArray) -> 
         * np.float32(g / whole)
         - 0.5
         for n, p, g, whole in zip(
-            size, patch.box.slices, guide.shape[:2], known_mask.shape, strict=True
+            size, patch.box.slices, guide.shape[:2], hole_mask.shape, strict=True
         )
     )
     wanted = read_at(guide, y, x)

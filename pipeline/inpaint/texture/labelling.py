@@ -98,13 +98,20 @@ class Costs:
 
 
 def label(
-    picture: FloatArray, known_mask: Mask, guide: FloatArray, offsets: Offsets, *, fine: bool = True
+    picture: FloatArray,
+    known_mask: Mask,
+    hole_mask: Mask,
+    guide: FloatArray,
+    offsets: Offsets,
+    *,
+    fine: bool = True,
 ) -> tuple[Costs, Labels]:
     """Choose the offset of every hole pixel.
 
     Args:
         picture: HW3 in [0, 1]; read only where known.
         known_mask: HW bool, False somewhere.
+        hole_mask: HW bool, True somewhere; what is neither known nor hole is no part of the photo.
         guide: HW3 in [0, 1].
         offsets: K2, K > 0.
         fine: whether the guide is sharp beside known pixels.
@@ -112,7 +119,7 @@ def label(
     Returns:
         (the costs on the frame around the hole, hw index into ``offsets``; -1 outside the hole).
     """
-    costs = offset_costs(picture, known_mask, guide, offsets, fine=fine)
+    costs = offset_costs(picture, known_mask, hole_mask, guide, offsets, fine=fine)
     return costs, refine_pixels(costs, label_blocks(costs))
 
 
@@ -158,12 +165,18 @@ class _GuideTerm(NamedTuple):
 
 
 def offset_costs(
-    picture: FloatArray, known_mask: Mask, guide: FloatArray, offsets: Offsets, *, fine: bool
+    picture: FloatArray,
+    known_mask: Mask,
+    hole_mask: Mask,
+    guide: FloatArray,
+    offsets: Offsets,
+    *,
+    fine: bool,
 ) -> Costs:
     """The costs of every offset on the frame around the hole; arguments as in ``label``."""
-    frame = _frame(known_mask)
+    frame = _frame(hole_mask)
     blank = np.where(known_mask[..., None], picture, 0).astype(np.float32)
-    canvas = _canvas(frame, blank, known_mask, offsets)
+    canvas = _canvas(frame, blank, known_mask, hole_mask, offsets)
     guide_terms = _guide_terms(blank, known_mask, guide, canvas, fine=fine)
     stride = canvas.colours.shape[1]
     return Costs(
@@ -182,13 +195,15 @@ def offset_costs(
     )
 
 
-def _frame(known_mask: Mask) -> Box:
+def _frame(hole_mask: Mask) -> Box:
     """The hole with a margin of two blocks, its sides rounded up to whole blocks."""
-    box = Box.bounding(~known_mask).grown(2 * BLOCK, known_mask.shape)
+    box = Box.bounding(hole_mask).grown(2 * BLOCK, hole_mask.shape)
     return Box(box.x, box.y, -(-box.w // BLOCK) * BLOCK, -(-box.h // BLOCK) * BLOCK)
 
 
-def _canvas(frame: Box, picture: FloatArray, known_mask: Mask, offsets: Offsets) -> _Canvas:
+def _canvas(
+    frame: Box, picture: FloatArray, known_mask: Mask, hole_mask: Mask, offsets: Offsets
+) -> _Canvas:
     """Add a border in which the frame lies, unmoved and moved by any offset, with one pixel more.
 
     That pixel is for seams, which compare neighbours.
@@ -199,7 +214,7 @@ def _canvas(frame: Box, picture: FloatArray, known_mask: Mask, offsets: Offsets)
         for span, low, high, side in zip(frame.slices, least, most, known_mask.shape, strict=True)
     )
     border, place = (rows, columns), frame.shifted(rows[0], columns[0])
-    hole = _bordered(~known_mask, border)[place.slices]
+    hole = _bordered(hole_mask, border)[place.slices]
     return _Canvas(
         frame=place,
         border=border,

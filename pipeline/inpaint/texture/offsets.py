@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import blur, dilate_square
+from ...pixels import blur, depth_inside, dilate_square
 from ...types import FloatArray, Mask
 
 Offsets = NDArray[np.int64]
@@ -35,14 +35,25 @@ LEAST_LENGTH = 1 / 12
 FEW_PATCHES = 20
 #: Patches in the surroundings below which they do not vote.
 FEW_SURROUNDINGS = 50
+#: Surroundings that a pattern has to explain: pixels beside the hole, and at most about so many of
+#: them.
+SURROUNDINGS, RING_PIXELS = 24, 3000
+#: Least length in pixels of an offset that explains them, and as a multiple of the hole's greatest
+#: depth; least share of them that it has to explain; the number of best offsets that count.
+LEAST_REACH, OVER_HOLE, LEAST_LEGAL, BEST_OFFSETS = 16.0, 1.5, 0.3, 4
+#: Colour difference beyond which differences count the same.
+DIFFERENT = 0.3
 
 
-def candidate_offsets(guided: FloatArray, known_mask: Mask, rng: np.random.Generator) -> Offsets:
+def candidate_offsets(
+    guided: FloatArray, known_mask: Mask, hole_mask: Mask, rng: np.random.Generator
+) -> Offsets:
     """The offsets with the most votes.
 
     Args:
         guided: HW3 in [0, 1], the photo with the guide in its hole.
         known_mask: HW bool.
+        hole_mask: HW bool; what is neither known nor hole is no part of the photo.
         rng: draws the samples.
 
     Returns:
@@ -57,11 +68,11 @@ def candidate_offsets(guided: FloatArray, known_mask: Mask, rng: np.random.Gener
         return np.zeros((0, 2), np.int64)
     candidates = _sample(candidates, CANDIDATES, rng)
     described = describe(candidates)
-    hole = _sample(np.argwhere(~known_mask), HOLE_QUERIES, rng)
+    hole = _sample(np.argwhere(hole_mask), HOLE_QUERIES, rng)
     votes = [
         _peaks(candidates[_nearest(describe(hole), described)] - hole, known_mask.shape, OF_HOLE)
     ]
-    band = dilate_square(~known_mask, 3 * PATCH // 2) & whole
+    band = dilate_square(hole_mask, 3 * PATCH // 2) & whole
     around = _sample(np.argwhere(band), SURROUNDING_QUERIES, rng)
     if len(around) >= FEW_SURROUNDINGS:
         too_near = (
@@ -73,6 +84,42 @@ def candidate_offsets(guided: FloatArray, known_mask: Mask, rng: np.random.Gener
         votes.append(_peaks(candidates[best] - around, known_mask.shape, OF_SURROUNDINGS))
     offsets: Offsets = np.unique(np.concatenate(votes), axis=0)
     return offsets[np.abs(offsets).sum(1) > 0]
+
+
+def unexplained(picture: FloatArray, known_mask: Mask, hole_mask: Mask, offsets: Offsets) -> float:
+    """How badly single offsets explain the surroundings of a hole: 0 = a pattern repeats exactly.
+
+    Only offsets count that reach over the hole, because no others can fill its middle.
+
+    Args:
+        picture: HW3 in [0, 1]; read where known.
+        known_mask: HW bool.
+        hole_mask: HW bool.
+        offsets: K2.
+
+    Returns:
+        Mean colour difference in [0, ``DIFFERENT``] over the surroundings, of the best few offsets.
+    """
+    ring = dilate_square(hole_mask, SURROUNDINGS) & known_mask
+    y, x = _spread(np.argwhere(ring), RING_PIXELS).T
+    if not len(y):
+        return DIFFERENT
+    least = max(LEAST_REACH, OVER_HOLE * float(depth_inside(hole_mask).max()))
+    smooth = blur(np.where(known_mask[..., None], picture, 0).astype(np.float32), 0.8)
+    here, differences = smooth[y, x], [DIFFERENT]
+    for dy, dx in offsets[np.hypot(*offsets.T) >= least].tolist():
+        sy, sx = y + dy, x + dx
+        legal = (sy >= 0) & (sy < known_mask.shape[0]) & (sx >= 0) & (sx < known_mask.shape[1])
+        legal[legal] = known_mask[sy[legal], sx[legal]]
+        if legal.mean() >= LEAST_LEGAL:
+            difference = np.abs(smooth[sy[legal], sx[legal]] - here[legal]).mean(1)
+            differences.append(float(np.minimum(difference, DIFFERENT).mean()))
+    return float(np.mean(sorted(differences)[:BEST_OFFSETS]))
+
+
+def _spread(places: Offsets, count: int) -> Offsets:
+    """About ``count`` of the places at most, evenly spread."""
+    return places[:: max(1, len(places) // count)]
 
 
 def _describer(picture: FloatArray) -> Callable[[Offsets], FloatArray]:

@@ -13,11 +13,14 @@ size (``full_size``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
-from ...pixels import as_float, blur, reduction, resize, scaled_size, wholly_covered
-from ...types import FloatArray, Mask
+from ...pixels import as_float, as_own_float, blur, reduction, resize, scaled_size, wholly_covered
+from ...types import Box, FloatArray, Mask
 from .blending import correction
 from .full_size import (
     LEAST_KNOWN,
@@ -28,11 +31,16 @@ from .full_size import (
     scale_labels,
 )
 from .labelling import Costs, Labels, label
-from .offsets import candidate_offsets
+from .offsets import Offsets, candidate_offsets, unexplained
+from .perspective import FromFront, Plane, planes
 
 #: Longer side in pixels at which offsets are chosen and labelled. Larger windows are reduced to it,
 #: and their pixels copied at full size.
 WORKING_SIZE = 256
+
+#: What a perspective costs by its ratio of scales: a plane is used if its pattern repeats so much
+#: better from the front.
+DISTORTED = 0.1
 
 #: How far into the hole the guide's error on known pixels is corrected, as a share of the longer
 #: side (standard deviation).
@@ -64,19 +72,96 @@ def texture_patch(
     """
     if known_mask.all() or known_mask.mean() < LEAST_KNOWN:
         return None
-    small, small_known = reduced(picture, known_mask)
-    small_guide = _match_known(_resized(guide, small_known.shape), small, small_known)
-    guided = np.where(small_known[..., None], small, small_guide).astype(np.float32)
-    offsets = candidate_offsets(guided, small_known, np.random.default_rng(seed))
-    if not len(offsets):
+    seen = _Window.prepared(picture, known_mask, ~known_mask, guide, seed)
+    if seen is None:
         return None
-    costs, labels = label(small, small_known, small_guide, offsets, fine=fine)
-    small_labels, small_shift = _in_window(costs, labels, correction(costs, labels), small_known)
-    full = scale_labels(small_labels, offsets, picture, known_mask)
-    patch = copy_sources(picture, known_mask, full, small_labels, small_shift, margin)
-    if fine:
-        guide_low_frequencies(patch, known_mask, small_guide)
-    return patch
+    front = _best_front(seen, planes(picture, known_mask), guide, seed)
+    if front is None:
+        return seen.textured(margin, fine=fine)
+    view, window = front
+    patch = window.textured(0, fine=fine)
+    box = Box.bounding(~known_mask).grown(margin, known_mask.shape)
+    content, hole = as_own_float(picture[box.slices]), ~known_mask[box.slices]
+    content[hole] = view.from_camera(patch, box)[hole]
+    return Patch(box, content)
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """A window with what is found at the working size.
+
+    Attributes:
+        picture: HW3, see ``texture_patch``.
+        known_mask: HW bool.
+        hole_mask: HW bool; what is neither known nor hole is no part of the photo.
+        small: hw3 float32 in [0, 1], at the working size, as are the following.
+        small_known: hw bool.
+        small_hole: hw bool.
+        guide: hw3.
+        offsets: K2, K > 0.
+    """
+
+    picture: Picture
+    known_mask: Mask
+    hole_mask: Mask
+    small: FloatArray
+    small_known: Mask
+    small_hole: Mask
+    guide: FloatArray
+    offsets: Offsets
+
+    @classmethod
+    def prepared(
+        cls, picture: Picture, known_mask: Mask, hole_mask: Mask, guide: FloatArray, seed: int
+    ) -> _Window | None:
+        """Reduce a window and find its offsets; None if there are none."""
+        small, small_known, small_hole = reduced(picture, known_mask, hole_mask)
+        small_guide = _match_known(_resized(guide, small_known.shape), small, small_known)
+        guided = np.where(small_known[..., None], small, small_guide).astype(np.float32)
+        rng = np.random.default_rng(seed)
+        offsets = candidate_offsets(guided, small_known, small_hole, rng)
+        if not len(offsets):
+            return None
+        return cls(
+            picture, known_mask, hole_mask, small, small_known, small_hole, small_guide, offsets
+        )
+
+    def textured(self, margin: int, *, fine: bool) -> Patch:
+        """The hole, filled with the window's own pixels."""
+        known, hole = self.known_mask, self.hole_mask
+        costs, labels = label(
+            self.small, self.small_known, self.small_hole, self.guide, self.offsets, fine=fine
+        )
+        labels, shift = _in_window(costs, labels, correction(costs, labels), self.small_known)
+        full = scale_labels(labels, self.offsets, self.picture, known, hole)
+        patch = copy_sources(self.picture, known, hole, full, labels, shift, margin)
+        if fine:
+            guide_low_frequencies(patch, hole, self.guide)
+        return patch
+
+    def irregularity(self) -> float:
+        """How badly offsets that reach over the hole explain its surroundings, in [0, 1]."""
+        return unexplained(self.small, self.small_known, self.small_hole, self.offsets)
+
+
+def _best_front(
+    seen: _Window, found: Sequence[Plane], guide: FloatArray, seed: int
+) -> tuple[FromFront, _Window] | None:
+    """The view from the front of the plane whose pattern repeats best; None if none does."""
+    if not found:
+        return None
+    guide = _resized(guide, seen.known_mask.shape)
+    best, least = None, seen.irregularity()
+    for plane in found:
+        view = plane.from_front(seen.picture, seen.known_mask, guide)
+        window = _Window.prepared(view.picture, view.known_mask, view.hole_mask, view.guide, seed)
+        if window is None:
+            continue
+        # The stronger the perspective, the more the photo loses by it where it is none.
+        irregularity = window.irregularity() / max(1e-3, 1 - DISTORTED * (view.ratio - 1))
+        if irregularity < least:
+            best, least = (view, window), irregularity
+    return best
 
 
 def _in_window(
@@ -93,16 +178,23 @@ def _in_window(
     return whole[:h, :w], whole_shift
 
 
-def reduced(picture: Picture, known_mask: Mask) -> tuple[FloatArray, Mask]:
-    """The window at ``WORKING_SIZE``, 0 where unknown; a reduced pixel is known if all of it is."""
+def reduced(picture: Picture, known_mask: Mask, hole_mask: Mask) -> tuple[FloatArray, Mask, Mask]:
+    """The window at ``WORKING_SIZE``: (picture, 0 where unknown; known mask; hole mask).
+
+    A reduced pixel is known if all of it is, and hole if any of it is.
+    """
     scale = reduction(known_mask.shape, WORKING_SIZE)
     if scale == 1:
-        return np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32), known_mask
+        return (
+            np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32),
+            known_mask,
+            hole_mask,
+        )
     size = scaled_size(known_mask.shape, scale)
     small_known = wholly_covered(known_mask, size)
     small = as_float(resize(picture, size))
     small[~small_known] = 0
-    return small, small_known
+    return small, small_known, ~wholly_covered(~hole_mask, size)
 
 
 def _resized(picture: FloatArray, shape: tuple[int, ...]) -> FloatArray:

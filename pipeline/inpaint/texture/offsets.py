@@ -37,7 +37,7 @@ FEW_PATCHES = 20
 FEW_SURROUNDINGS = 50
 #: Surroundings that a pattern has to explain: pixels beside the hole, and at most about so many of
 #: them.
-SURROUNDINGS, RING_PIXELS = 24, 3000
+SURROUNDINGS, RING_PIXELS = 24, 2000
 #: Least length in pixels of an offset that explains them, and as a multiple of the hole's greatest
 #: depth; least share of them that it has to explain; the number of best offsets that count.
 LEAST_REACH, OVER_HOLE, LEAST_LEGAL, BEST_OFFSETS = 16.0, 1.5, 0.3, 4

@@ -40,7 +40,7 @@ WORKING_SIZE = 256
 
 #: What a perspective costs by its ratio of scales: a plane is used if its pattern repeats so much
 #: better from the front.
-DISTORTED = 0.1
+DISTORTED, BETTER = 0.1, 0.98
 
 #: How far into the hole the guide's error on known pixels is corrected, as a share of the longer
 #: side (standard deviation).
@@ -151,7 +151,7 @@ def _best_front(
     if not found:
         return None
     guide = _resized(guide, seen.known_mask.shape)
-    best, least = None, seen.irregularity()
+    best, least = None, BETTER * seen.irregularity()
     for plane in found:
         view = plane.from_front(seen.picture, seen.known_mask, guide)
         window = _Window.prepared(view.picture, view.known_mask, view.hole_mask, view.guide, seed)

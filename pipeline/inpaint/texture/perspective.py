@@ -48,7 +48,7 @@ LEAST_ANGLE, MOST_STRETCH = 25.0, 4.0
 #: Bounds of the plane's scale, relative to the hole's middle, where the plane is used; least and
 #: largest ratio of scales near the hole, within so many pixels of it.
 LEAST_SCALE, MOST_SCALE = 0.33, 3.0
-LEAST_RATIO, MOST_RATIO, RING = 1.1, 3.5, 24
+LEAST_RATIO, MOST_RATIO, RING = 1.2, 3.5, 24
 #: What is shown from the front beside the hole, as a share of the hole's longer side.
 CONTEXT = 1.0
 #: Numerical scale: points are divided by it, so that all three coordinates are of one order.

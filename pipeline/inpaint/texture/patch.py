@@ -8,7 +8,8 @@ each block is chosen without regard to its neighbours.
 ``texture_patch`` keeps their idea and makes the copies coherent: sources are a few offsets that the
 photo itself suggests (``offsets``), chosen for all pixels together with a price on seams
 (``labelling``), blended in the gradient domain (``blending``) and copied at the window's own
-size (``full_size``).
+size (``full_size``). A wall or floor in perspective is filled as seen from its front
+(``perspective``), if it repeats better there.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ from .perspective import FromFront, Plane, planes
 #: and their pixels copied at full size.
 WORKING_SIZE = 256
 
-#: What a perspective costs by its ratio of scales: a plane is used if its pattern repeats so much
-#: better from the front.
-DISTORTED, BETTER = 0.1, 0.98
+#: A plane is filled from its front if there its surroundings are explained so much better: by this
+#: factor, and by this share for each unit of the ratio of its scales.
+BETTER, DISTORTED = 0.98, 0.1
 
 #: How far into the hole the guide's error on known pixels is corrected, as a share of the longer
 #: side (standard deviation).
@@ -115,7 +116,8 @@ class _Window:
         cls, picture: Picture, known_mask: Mask, hole_mask: Mask, guide: FloatArray, seed: int
     ) -> _Window | None:
         """Reduce a window and find its offsets; None if there are none."""
-        small, small_known, small_hole = reduced(picture, known_mask, hole_mask)
+        small, small_known = reduced(picture, known_mask)
+        small_hole = ~wholly_covered(~hole_mask, small_known.shape)
         small_guide = _match_known(_resized(guide, small_known.shape), small, small_known)
         guided = np.where(small_known[..., None], small, small_guide).astype(np.float32)
         rng = np.random.default_rng(seed)
@@ -178,23 +180,16 @@ def _in_window(
     return whole[:h, :w], whole_shift
 
 
-def reduced(picture: Picture, known_mask: Mask, hole_mask: Mask) -> tuple[FloatArray, Mask, Mask]:
-    """The window at ``WORKING_SIZE``: (picture, 0 where unknown; known mask; hole mask).
-
-    A reduced pixel is known if all of it is, and hole if any of it is.
-    """
+def reduced(picture: Picture, known_mask: Mask) -> tuple[FloatArray, Mask]:
+    """The window at ``WORKING_SIZE``, 0 where unknown; a reduced pixel is known if all of it is."""
     scale = reduction(known_mask.shape, WORKING_SIZE)
     if scale == 1:
-        return (
-            np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32),
-            known_mask,
-            hole_mask,
-        )
+        return np.where(known_mask[..., None], as_float(picture), 0).astype(np.float32), known_mask
     size = scaled_size(known_mask.shape, scale)
     small_known = wholly_covered(known_mask, size)
     small = as_float(resize(picture, size))
     small[~small_known] = 0
-    return small, small_known, ~wholly_covered(~hole_mask, size)
+    return small, small_known
 
 
 def _resized(picture: FloatArray, shape: tuple[int, ...]) -> FloatArray:

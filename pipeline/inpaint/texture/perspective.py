@@ -153,7 +153,9 @@ def planes(picture: Picture, known_mask: Mask) -> list[Plane]:
     size = scaled_size(known_mask.shape, reduction(known_mask.shape, SEGMENT_SIZE))
     # Pixels that contain unknown ones are not read.
     small_known = wholly_covered(known_mask, size)
-    segments = _segments(resize(picture, size), small_known)
+    small = as_float(resize(picture, size))
+    small[~small_known] = 0
+    segments = _segments(small, small_known)
     if len(segments) < 2 * LEAST_SEGMENTS:
         return []
     hole = Box.bounding(~small_known)
@@ -174,9 +176,9 @@ def planes(picture: Picture, known_mask: Mask) -> list[Plane]:
     return found[:MOST_PLANES]
 
 
-def _segments(picture: Picture, known_mask: Mask) -> NDArray[np.float64]:
-    """Line segments that lie in known pixels: N4, (x, y) of both ends."""
-    eight = (np.clip(as_float(picture), 0, 1) * 255 + 0.5).astype(np.uint8)
+def _segments(picture: FloatArray, known_mask: Mask) -> NDArray[np.float64]:
+    """Line segments of an hw3 picture that lie in known pixels: N4, (x, y) of both ends."""
+    eight = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
     grey = cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY)
     # The border of a blank hole would be segments.
     grey = cv2.inpaint(grey, (~known_mask).astype(np.uint8), 3, cv2.INPAINT_TELEA)

@@ -14,7 +14,7 @@ from tests.support.textures import known_outside
 def guided(content: np.ndarray, known_mask: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """What ``guide_low_frequencies`` adds to a whole window's content."""
     patch = full_size.Patch(Box.full(known_mask.shape), content.astype(np.float32))
-    full_size.guide_low_frequencies(patch, known_mask, guide.astype(np.float32))
+    full_size.guide_low_frequencies(patch, ~known_mask, guide.astype(np.float32))
     return patch.content - content.astype(np.float32)
 
 
@@ -87,7 +87,7 @@ def test_a_label_moves_to_full_size_with_its_offset() -> None:
     known_mask = known_outside(picture, 14, 20, 12, 16)
     labels = np.full((20, 30), -1)
     labels[7:13, 10:18] = 0
-    scaled = full_size.scale_labels(labels, np.array([(0, 10)]), picture, known_mask)
+    scaled = full_size.scale_labels(labels, np.array([(0, 10)]), picture, known_mask, ~known_mask)
     assert scaled.offsets.tolist() == [[0, 20]]
     frame = scaled.frame
     assert np.array_equal(scaled.labels == 0, ~known_mask[frame.slices])

@@ -82,7 +82,7 @@ OFFSETS = np.array([(0, 20), (-20, 0), (20, 20), (3, -7), (-60, 0)])
 
 def costs_of(picture: np.ndarray, known_mask: np.ndarray, *, fine: bool = True) -> labelling.Costs:
     """The costs of ``OFFSETS`` with the true picture as the guide."""
-    return labelling.offset_costs(picture, known_mask, picture, OFFSETS, fine=fine)
+    return labelling.offset_costs(picture, known_mask, ~known_mask, picture, OFFSETS, fine=fine)
 
 
 def test_the_frame_holds_the_hole_in_whole_blocks() -> None:
@@ -138,7 +138,7 @@ def test_of_equal_sources_the_one_beside_costs_less_than_the_one_above() -> None
     picture = np.full((140, 180, 3), 0.5, np.float32)
     known_mask = known_outside(picture, 61, 82, 13, 9)
     offsets = np.array([(0, 40), (-40, 0)])
-    costs = labelling.offset_costs(picture, known_mask, picture, offsets, fine=True)
+    costs = labelling.offset_costs(picture, known_mask, ~known_mask, picture, offsets, fine=True)
     covered = labelling.halved(costs.hole_mask) > 0
     beside, above = costs.unary[:, covered]
     assert np.allclose(above - beside, labelling.UPRIGHT * 40 / 180, atol=1e-5)
@@ -147,7 +147,7 @@ def test_of_equal_sources_the_one_beside_costs_less_than_the_one_above() -> None
 def test_every_hole_pixel_gets_a_label_and_no_other() -> None:
     picture = tiles(70, 90, 20)
     known_mask = known_outside(picture, 31, 42, 13, 9)
-    costs, labels = labelling.label(picture, known_mask, picture, OFFSETS)
+    costs, labels = labelling.label(picture, known_mask, ~known_mask, picture, OFFSETS)
     assert np.array_equal(labels >= 0, costs.hole_mask)
     assert set(np.unique(labels[costs.hole_mask])) <= {0, 1, 2}
 

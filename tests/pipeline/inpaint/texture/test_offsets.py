@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from remove_objects.pipeline.inpaint.texture import offsets
-from remove_objects.pipeline.inpaint.texture.offsets import candidate_offsets
+from remove_objects.pipeline.inpaint.texture import labelling, offsets
+from remove_objects.pipeline.inpaint.texture.offsets import (
+    DIFFERENT,
+    candidate_offsets,
+    unexplained,
+)
 from tests.support.textures import known_outside, tiles
 
 
 def candidates(picture: np.ndarray, known_mask: np.ndarray, seed: int = 0) -> np.ndarray:
     """Candidate offsets with grey as the guide."""
     guided = np.where(known_mask[..., None], picture, 0.5).astype(np.float32)
-    return candidate_offsets(guided, known_mask, np.random.default_rng(seed))
+    return candidate_offsets(guided, known_mask, ~known_mask, np.random.default_rng(seed))
 
 
 def test_offsets_are_the_period_of_the_texture() -> None:
@@ -87,3 +91,40 @@ def test_candidates_that_are_too_near_are_excluded() -> None:
 def test_peaks_are_the_most_frequent_votes_most_frequent_first() -> None:
     votes = np.array([(5, -7)] * 9 + [(-12, 3)] * 6 + [(20, 20)] * 2)
     assert offsets._peaks(votes, (40, 50), 2).tolist() == [[5, -7], [-12, 3]]
+
+
+def test_what_is_no_part_of_the_photo_is_neither_filled_nor_copied() -> None:
+    picture = tiles(80, 120, 16)
+    known_mask = known_outside(picture, 30, 40, 20, 24)
+    hole_mask = ~known_mask
+    known_mask[:, 90:] = False  # outside, such as beside a picture that is seen at an angle
+    offsets = candidate_offsets(picture, known_mask, hole_mask, np.random.default_rng(0))
+    costs, labels = labelling.label(picture, known_mask, hole_mask, picture, offsets)
+    assert costs.frame.right < 90
+    ys, xs = np.nonzero(labels >= 0)
+    assert len(ys) == hole_mask.sum()
+    dy, dx = offsets[labels[ys, xs]].T
+    assert known_mask[ys + dy + costs.frame.y, xs + dx + costs.frame.x].all()
+
+
+def test_a_pattern_that_repeats_is_explained_and_noise_is_not() -> None:
+    pattern = tiles(128, 128, 18)
+    noise = np.random.default_rng(0).random((128, 128, 3)).astype(np.float32)
+    known_mask = known_outside(pattern, 40, 40, 40, 30)
+    errors = []
+    for picture in (pattern, noise):
+        blank = np.where(known_mask[..., None], picture, np.nan)
+        offsets = candidates(picture, known_mask)
+        errors.append(unexplained(blank, known_mask, ~known_mask, offsets))
+    assert errors[0] < 0.01 < 0.05 < errors[1]
+
+
+def test_offsets_within_the_hole_explain_nothing() -> None:
+    """A step of one pixel nearly repeats any smooth picture, and fills no hole."""
+    picture = np.tile(np.linspace(0, 1, 128, dtype=np.float32)[None, :, None], (128, 1, 3))
+    known_mask = known_outside(picture, 40, 40, 40, 40)
+    short, long = (
+        unexplained(picture, known_mask, ~known_mask, np.array([(0, dx)])) for dx in (1, 40)
+    )
+    assert short == DIFFERENT
+    assert long < DIFFERENT

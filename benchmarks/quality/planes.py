@@ -44,7 +44,7 @@ def cases(data: Path, kind: str, count: int, seed: int) -> Iterator[tuple[str, P
     """(name, HWC uint8 RGB, HW bool hole) of the first photos of a kind of scenes."""
     folder, begins, step = SCENES[kind]
     photos = [p for p in find_images([data / folder]) if p.name.startswith(begins)][::step]
-    shapes = find_images([data / "segmentation" / "human" / "labels"])
+    shapes = sorted((data / "segmentation" / "human" / "labels").glob("*.png"))
     rng = np.random.default_rng(seed)
     for i, path in enumerate(photos[:count]):
         rgb, label = read_rgb(path), cv2.imread(str(shapes[i * 5 % len(shapes)]), 0)

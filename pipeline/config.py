@@ -192,6 +192,10 @@ SPECK_SHARE = 0.0004
 #: Share of the photo above which holes alone make the verdict ``review``.
 REVIEW_HOLE_SHARE = 0.35
 
+#: The same for one hole's share of its surroundings, from which it is filled. A person's hole is
+#: below unless the photo ends nearby: even a square has a quarter of whole surroundings.
+REVIEW_WINDOW_SHARE = 1 / 3
+
 #: Share of the photo above which too little is left to fill from, so the photo fails.
 FAIL_HOLE_SHARE = 0.90
 

@@ -9,6 +9,10 @@ from .types import Box, Hole, Mask
 #: How far ``near_box`` reaches beyond every box, in pixels.
 LEAST_NEAR = 8
 
+#: A hole is filled from what lies around it: this multiple of its longer side on each side, and a
+#: window of at least so many pixels.
+SURROUNDINGS, LEAST_SURROUNDINGS = 0.5, 128
+
 
 def near_box(box: Box, height: int, width: int) -> Box:
     """The region around a hole in which a second hole would spoil the first one's window.
@@ -34,6 +38,11 @@ def context_window(box: Box, height: int, width: int, *, context: float, least: 
     x, w = _span(box.x, box.w, width, max(least, round(box.w + 2 * context * max(box.w, box.h))))
     y, h = _span(box.y, box.h, height, max(least, round(box.h + 2 * context * max(box.w, box.h))))
     return Box(x, y, w, h)
+
+
+def surroundings(box: Box, height: int, width: int) -> Box:
+    """The part of a photo from which a hole is filled, the hole included."""
+    return context_window(box, height, width, context=SURROUNDINGS, least=LEAST_SURROUNDINGS)
 
 
 def _span(start: int, length: int, limit: int, wanted: int) -> tuple[int, int]:

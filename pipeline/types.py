@@ -312,6 +312,7 @@ class HoleOutcome:
         score: the error predicted from ``features``, see ``pipeline.quality.verdict``.
         compare: the same hole by classical method, if a comparison was requested.
         borrowed: by name of another photo of the place, the share of the hole that comes from it.
+        of_window: its share of what it is filled from, see ``pipeline.geometry.surroundings``.
     """
 
     box: Box
@@ -323,6 +324,7 @@ class HoleOutcome:
     score: float | None = None
     compare: dict[str, Compared] = field(default_factory=dict)
     borrowed: dict[str, float] = field(default_factory=dict)
+    of_window: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..errors import WeightsError
-from ..geometry import context_window
+from ..geometry import surroundings
 from ..pixels import blur, depth_inside, resize
 from ..types import Box, Face, FloatArray, Hole, Mask, Pixels, Route
 from .route import face_of
@@ -148,8 +148,7 @@ class Inpainters:
 
     def _free_form(self, rgb: Pixels, hole_mask: Mask, hole: Hole) -> Fill:
         """Partial-convolution U-Net on a window with context on every side."""
-        height, width = hole_mask.shape
-        window = context_window(hole.box, height, width, context=0.5, least=128)
+        window = surroundings(hole.box, *hole_mask.shape)
         picture, known_mask = masked_window(rgb, hole_mask, window)
         depth = float(depth_inside(np.pad(hole.mask, 1)).max())
         scale = min(

@@ -105,12 +105,7 @@ def judge(
             f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from; name "
             "fewer classes, draw a smaller mask (the mask board can), or use a smaller --dilate",
         )
-    reasons = []
-    if hole_share > config.REVIEW_HOLE_SHARE:
-        reasons.append(
-            f"the holes take {hole_share:.0%} of the photo"
-            f" (review above {config.REVIEW_HOLE_SHARE:.0%})"
-        )
+    reasons = _too_large(hole_share, holes)
     if residue is not None and residue > config.REVIEW_RESIDUE:
         reasons.append(
             f"the segmenter still sees the class in {residue:.0%} of the holes"
@@ -141,6 +136,28 @@ def judge(
     if leftovers and size is not None:
         reason += f"; not requested: {_what_is_left(leftovers, size)}"
     return Status.OK, reason
+
+
+def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> list[str]:
+    """Reasons for review by the size of the holes."""
+    reasons = []
+    if hole_share > config.REVIEW_HOLE_SHARE:
+        reasons.append(
+            f"the holes take {hole_share:.0%} of the photo"
+            f" (review above {config.REVIEW_HOLE_SHARE:.0%})"
+        )
+    widest = max((_to_fill(hole) for hole in holes), default=0.0)
+    if widest > config.REVIEW_WINDOW_SHARE:
+        reasons.append(
+            f"a hole takes {widest:.0%} of the part of the photo that it is filled from: there is"
+            f" little to copy (review above {config.REVIEW_WINDOW_SHARE:.0%})"
+        )
+    return reasons
+
+
+def _to_fill(hole: HoleOutcome) -> float:
+    """What other photos do not show of a hole, as a share of what it is filled from."""
+    return hole.of_window * (1 - min(1.0, sum(hole.borrowed.values())))
 
 
 def _what_is_left(leftovers: Sequence[Leftover], size: tuple[int, int]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..detect.mask import find_holes
+from ..geometry import surroundings
 from ..inpaint.classical import fill_classically
 from ..inpaint.composite import blend_into
 from ..inpaint.route import choose_route
@@ -308,6 +309,7 @@ class HoleFiller:
             verdict.expected_error(measured, filled.borrowed, filled.misfit),
             filled.compared,
             filled.borrowed,
+            self._of_window(hole),
         )
 
     def foresee(
@@ -319,7 +321,21 @@ class HoleFiller:
         """
         measured = self._features(hole, certainty, ambiguity)
         score = verdict.expected_error(measured)
-        return HoleOutcome(hole.box, hole.share, routing, None, None, measured, score)
+        return HoleOutcome(
+            hole.box,
+            hole.share,
+            routing,
+            None,
+            None,
+            measured,
+            score,
+            of_window=self._of_window(hole),
+        )
+
+    def _of_window(self, hole: Hole) -> float:
+        """The hole's share of what it is filled from, in (0, 1]."""
+        window = surroundings(hole.box, *self._hole_mask.shape)
+        return float(hole.mask.sum()) / window.area
 
     def _features(
         self, hole: Hole, certainty: float | None, ambiguity: float | None

@@ -113,6 +113,20 @@ def test_each_metric_past_its_threshold_is_for_review(
     assert says in reason
 
 
+def test_a_hole_that_leaves_little_to_copy_is_for_review_and_its_share_is_named() -> None:
+    def taking(of_window: float, borrowed: dict[str, float] | None = None) -> HoleOutcome:
+        return replace(hole(expected=0.0), of_window=of_window, borrowed=borrowed or {})
+
+    limit = config.REVIEW_WINDOW_SHARE
+    assert judge(0.1, 0.0, [taking(limit - 0.01)])[0] is Status.OK
+    status, reason = judge(0.1, 0.0, [taking(0.1), taking(0.412)])
+    assert status is Status.REVIEW
+    assert "a hole takes 41% of the part of the photo that it is filled from" in reason
+    # What another photo shows need not be copied from around the hole.
+    assert judge(0.1, 0.0, [taking(0.412, {"b": 0.1, "c": 0.2})])[0] is Status.OK
+    assert judge(0.1, 0.0, [taking(0.412, {"b": 0.1})])[0] is Status.REVIEW
+
+
 def test_a_mask_inside_the_object_is_for_review_and_says_what_to_do() -> None:
     for left in (None, 0.0, config.REVIEW_LEFT_OUTSIDE):
         assert judge(0.1, 0.0, [hole(expected=0.0)], left)[0] is Status.OK

@@ -15,7 +15,7 @@ from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.removal.filling import HoleFiller, error_inside
 from remove_objects.pipeline.removal.progress import Stages
 from remove_objects.pipeline.removal.request import Removal
-from remove_objects.pipeline.types import Hole, Route, Routing
+from remove_objects.pipeline.types import Box, Hole, Route, Routing
 from tests.support.scenes import scene, two_people
 
 ROUTING = Routing(Route.FREE_FORM, "why")
@@ -79,6 +79,22 @@ def test_a_probe_leaves_the_result_alone(networks: Networks) -> None:
     assert measured.features is not None
     assert measured.features.segmented == 0.0
     assert measured.features.certainty is None
+
+
+@pytest.mark.parametrize(("box", "share"), [((80, 60, 80, 80), 0.25), ((60, 0, 120, 240), 0.5)])
+def test_a_hole_has_a_share_of_what_it_is_filled_from(
+    networks: Networks, box: tuple[int, int, int, int], share: float
+) -> None:
+    """Where the photo has room, a full box has at most a quarter; before the fill it is known."""
+    rgb = np.full((240, 240, 3), 90, np.uint8)
+    mask = np.zeros(rgb.shape[:2], bool)
+    mask[Box(*box).slices] = True
+    removal = Removal.from_settings(Settings(probe=False), mask=mask)
+    filler = HoleFiller(rgb, mask, removal, networks)
+    (hole,) = find_holes(mask)
+    foreseen = filler.foresee(hole, ROUTING, None, None)
+    measured = filler.measure(filler.fill(hole, ROUTING, Stages()), None, None)
+    assert foreseen.of_window == measured.of_window == pytest.approx(share)
 
 
 def test_an_error_counts_pixels_inside_alone(networks: Networks) -> None:

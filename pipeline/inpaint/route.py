@@ -4,17 +4,19 @@ The first condition that holds decides:
 
 | condition | route | reason |
 | --- | --- | --- |
-| the hole touches the photo's border along more than a sliver | edge | 1 |
-| the hole lies on a face that stays | face | 2 |
+| the hole lies on a face that stays | face | 1 |
+| the hole touches the photo's border along more than a sliver | edge | 2 |
 | else | free-form | 3 |
 
-1. Nothing is known on the far side, where a low-resolution prediction and the photo's own texture
+1. Only a network trained on faces can predict it, at the photo's border too, where the others lay
+   rows of mouths below a mouth. ``ON_FACE`` of the hole must lie inside the face's region, and
+   ``FACE_STAYS`` of the face outside every hole; a hole at the border must cut the face's box as
+   well, because beside a face the border is known no better than elsewhere. If most of a face lies
+   inside holes, the hole is not routed to the face network, whatever the detector's score:
+   otherwise a removed person's face would be painted back.
+2. Nothing is known on the far side, where a low-resolution prediction and the photo's own texture
    do best. The contact must be at least ``EDGE_CONTACT`` of the hole's own extent along the border
    and ``EDGE_PIXELS`` of the photo's shorter side.
-2. Only a network trained on faces can predict it. ``ON_FACE`` of the hole must lie inside the
-   face's region, and ``FACE_STAYS`` of the face outside every hole. If most of a face lies inside
-   holes, the hole is not routed to the face network, whatever the detector's score: otherwise a
-   removed person's face would be painted back.
 3. The hole's surroundings are known on every side.
 """
 
@@ -51,22 +53,22 @@ def choose_route(
     Returns:
         The route and its reason in words.
     """
-    height, width = hole_mask.shape
     if forced != "auto":
         return _forced(Route(forced), hole, faces)
-    contact, side = border_contact(hole, height, width)
-    if contact >= EDGE_PIXELS * min(height, width):
-        extent = hole.box.w if side in ("top", "bottom") else hole.box.h
-        if contact >= EDGE_CONTACT * extent:
-            return Routing(Route.EDGE, f"touches the {side} border along {contact} pixels")
-    for face in faces:
-        if _share_in(hole, face_region(face)) < ON_FACE:
-            continue
-        outside = 1.0 - float(hole_mask[face.box.slices].mean())
-        if outside > FACE_STAYS:
-            return Routing(
-                Route.FACE, f"lies on a face that stays ({outside:.0%} of it is outside the hole)"
-            )
+    at_border = _at_border(hole, *hole_mask.shape)
+    face = next((f for f in faces if _share_in(hole, face_region(f)) >= ON_FACE), None)
+    outside = 0.0 if face is None else 1.0 - float(hole_mask[face.box.slices].mean())
+    if (
+        face is not None
+        and outside > FACE_STAYS
+        and (not at_border or _share_in(hole, face.box) > 0)
+    ):
+        return Routing(
+            Route.FACE, f"lies on a face that stays ({outside:.0%} of it is outside the hole)"
+        )
+    if at_border:
+        return Routing(Route.EDGE, at_border)
+    if face is not None:
         return Routing(
             Route.FREE_FORM,
             f"the face here is removed itself ({1 - outside:.0%} of it lies in the hole)",
@@ -101,6 +103,15 @@ def _forced(wanted: Route, hole: Hole, faces: Sequence[Face]) -> Routing:
             Route.FACE, "requested; no face was detected here, so the window is centred on the hole"
         )
     return Routing(wanted, "requested")
+
+
+def _at_border(hole: Hole, height: int, width: int) -> str:
+    """How the hole touches the photo's border, in words; empty if it does not, or as a sliver."""
+    contact, side = border_contact(hole, height, width)
+    extent = hole.box.w if side in ("top", "bottom") else hole.box.h
+    if contact < max(EDGE_PIXELS * min(height, width), EDGE_CONTACT * extent):
+        return ""
+    return f"touches the {side} border along {contact} pixels"
 
 
 def _share_in(hole: Hole, region: Box) -> float:

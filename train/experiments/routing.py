@@ -59,9 +59,7 @@ def kinds(data: Path | None) -> list[Kind]:
         Kind("free-form-40-50", "scenes", Route.FREE_FORM, holes.FreeForm(0.4, 0.5)),
         Kind("face-square", "faces", Route.FACE, partial(holes.rectangle, centred=True)),
         Kind("face-strokes", "faces", Route.FACE, holes.FreeForm(0.1, 0.25)),
-        # The rule tests the border first: on a portrait a strip takes the edge route, whatever
-        # it covers.
-        Kind("edge-of-face", "faces", Route.EDGE, holes.edge),
+        Kind("edge-of-face", "faces", Route.FACE, holes.edge),
     ]
     labels = None if data is None else data / "segmentation" / "voc_train" / "labels"
     if labels is not None and labels.is_dir():

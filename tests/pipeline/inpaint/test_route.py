@@ -135,3 +135,35 @@ def test_the_least_face_follows_the_smallest_hole() -> None:
     _, (small,) = holes_of(Box(100, 100, 20, 20))
     _, both = holes_of(Box(100, 100, 20, 20), Box(200, 50, 100, 200))
     assert least_face(both) == least_face([small])
+
+
+#: A portrait at the left border: its face's box, and holes at that border.
+PORTRAIT = Face(Box(0, 80, 100, 120), 0.9)
+
+
+def test_a_strip_at_the_border_over_a_face_that_stays_goes_to_the_face_network() -> None:
+    mask, (hole,) = holes_of(Box(0, 90, 40, 100))
+    routing = choose_route(hole, mask, [PORTRAIT])
+    assert routing.route is Route.FACE
+    assert "stays" in routing.why
+
+
+def test_a_strip_at_the_border_beside_a_face_is_an_edge_hole() -> None:
+    beside = Face(Box(60, 80, 100, 120), 0.9)
+    mask, (hole,) = holes_of(Box(14, 0, 100, 79))  # hair: within the face's region, not on its box
+    assert choose_route(hole, mask, [beside]).route is Route.EDGE
+    mask, (hole,) = holes_of(Box(0, 90, 40, 100))  # ends before the box
+    assert choose_route(hole, mask, [beside]).route is Route.EDGE
+    mask, (hole,) = holes_of(Box(0, 90, 70, 100))  # reaches into it
+    assert choose_route(hole, mask, [beside]).route is Route.FACE
+
+
+def test_a_strip_at_the_border_that_reaches_far_beyond_a_face_is_an_edge_hole() -> None:
+    mask, (hole,) = holes_of(Box(0, 0, 40, 300))
+    assert choose_route(hole, mask, [PORTRAIT]).route is Route.EDGE
+
+
+def test_a_hole_at_the_border_over_most_of_a_face_never_goes_to_the_face_network() -> None:
+    """Otherwise the face of somebody at the border who is removed would be painted back."""
+    mask, (hole,) = holes_of(Box(0, 80, 60, 120))
+    assert choose_route(hole, mask, [PORTRAIT]).route is Route.EDGE

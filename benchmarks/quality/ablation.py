@@ -8,14 +8,14 @@ and so does, in its place and with everything else unchanged,
 - ``random``: the same network with random weights, initialised as a training begins;
 - ``base``: its smooth base alone (``models/smooth_base.py``), where it has one;
 - ``grey``: the mean of the known pixels of its window;
-- for holes at the border also ``partial-conv``, and ``mean``: the mean of the answers of both
-  networks.
+- for holes at the border, which two networks fill, also each of them without the other:
+  ``partial-conv``, ``compression``.
 
-``bound`` is no rival: for holes at the border it shows what the compression network could reach at
+``bound`` is no rival: for holes at the border it shows what a compression network could reach at
 best, as it *reads the truth* and answers it at an eighth of the size.
 
-*In use* is the fill as the program makes it, with the photo's texture; *alone* is the network's own
-output, enlarged. The figures are LPIPS (SqueezeNet) of whole pictures, the network minus the best
+*In use* is the fill as the program makes it, with the photo's texture; *alone* is what the networks
+say, enlarged. The figures are LPIPS (SqueezeNet) of whole pictures, the network minus the best
 of the others with its 95 % interval over the pictures (bootstrap), and their ratio.
 
 A weight is accepted with this table in its card. ``--photos`` and ``--faces`` name other folders
@@ -41,7 +41,7 @@ from remove_objects.models.smooth_base import smooth_base
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.inpaint import composite
 from remove_objects.pipeline.inpaint.inpainters import Inpainters
-from remove_objects.pipeline.inpaint.windows import edge_window, pad, resize_known
+from remove_objects.pipeline.inpaint.windows import EDGE_BLOCKS, edge_window, pad, resize_known
 from remove_objects.pipeline.quality.lpips import Perceptual
 from remove_objects.pipeline.types import Hole, Mask, Pixels, Route
 from remove_objects.train.data.pictures import find_images, read_rgb, square
@@ -65,13 +65,21 @@ SCENE_SIDE = 256
 
 
 class Grey(nn.Module):
-    """Answers the mean of the known pixels."""
+    """Answers the mean of the known pixels, at the network's own size.
+
+    Args:
+        factor: by which the network's answer is smaller than its picture.
+    """
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """NCHW and N1HW -> NCHW."""
+        """NCHW and N1HW -> NC(H/factor)(W/factor)."""
         known = torch.where(mask > 0, image, torch.zeros_like(image))
         mean = known.sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp(min=1)
-        return mean.expand_as(image)
+        return mean.expand_as(image[..., :: self.factor, :: self.factor])
 
 
 class Base(nn.Module):
@@ -92,8 +100,8 @@ class Base(nn.Module):
         return F.avg_pool2d(smooth_base(image, mask, self.cell, middle=self.middle), self.factor)
 
 
-class AtTheBorder(nn.Module):
-    """The partial-convolution U-Net in the compression network's place.
+class Blocks(nn.Module):
+    """The partial-convolution U-Net's means of blocks, in the compression network's place.
 
     Args:
         network: the U-Net.
@@ -104,24 +112,28 @@ class AtTheBorder(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """N3HW in [-1, 1] and N1HW -> N3HW."""
+        """N3HW in [-1, 1] and N1HW -> N3(H/8)(W/8)."""
         h, w = image.shape[-2:]
         beyond = 0, -w % 128, 0, -h % 128
-        answer = self.network(F.pad(image / 2 + 0.5, beyond), F.pad(mask, beyond))
-        return (answer[..., :h, :w] * 2 - 1).clamp(-1, 1)
+        answer = self.network(F.pad(image / 2 + 0.5, beyond), F.pad(mask, beyond))[..., :h, :w]
+        return F.avg_pool2d(answer.clamp(0, 1), CompressionNetwork.multiple) * 2 - 1
 
 
-class Mean(nn.Module):
-    """The mean of two networks' answers, at the size of the larger one."""
+class Enlarged(nn.Module):
+    """The compression network's answer, enlarged, in the U-Net's place.
 
-    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+    Args:
+        network: the compression network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.first, self.second = first, second
+        self.network = network
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """NCHW and N1HW -> NCHW."""
-        answers = [network(image, mask).clamp(-1, 1) for network in (self.first, self.second)]
-        return torch.stack([_enlarged(answer, image) for answer in answers]).mean(0)
+        """N3HW in [0, 1] and N1HW -> N3HW."""
+        answer = self.network(image * 2 - 1, mask) / 2 + 0.5
+        return F.interpolate(answer, size=image.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class Truth(nn.Module):
@@ -129,38 +141,47 @@ class Truth(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.window: Pixels = np.zeros((1, 1, 3), np.uint8)
+        self.answer = torch.zeros(1, 3, 1, 1)
 
     def show(self, rgb: Pixels, hole: Hole) -> None:
         """Let it see the photo, HWC, before it is asked for the hole."""
-        self.window = rgb[edge_window(hole, *rgb.shape[:2]).slices]
+        box = edge_window(hole, *rgb.shape[:2])
+        # The route's blocks, the last of which reach over the window.
+        block = max(1, -(-max(box.w, box.h) // EDGE_BLOCKS))
+        h, w = -(-box.h // block), -(-box.w // block)
+        padded = pad(rgb[box.slices], np.ones((box.h, box.w), bool), h * block, w * block)
+        small, _ = resize_known(*padded, h, w)
+        self.answer = torch.from_numpy(small).permute(2, 0, 1)[None] * 2 - 1
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """N3HW and N1HW -> N3(H/8)(W/8) in [-1, 1]."""
+        """N3HW and N1HW -> N3(H/8)(W/8) in [-1, 1]; what lies beyond the window repeats its rim."""
         h, w = (s // CompressionNetwork.multiple for s in image.shape[-2:])
-        # The window's blocks, the last of which reach over it, as the route divides it.
-        block = -(-max(self.window.shape[:2]) // max(h, w))
-        known = np.ones(self.window.shape[:2], bool)
-        small, _ = resize_known(*pad(self.window, known, h * block, w * block), h, w)
-        return torch.from_numpy(small).permute(2, 0, 1)[None] * 2 - 1
+        beyond = 0, w - self.answer.shape[-1], 0, h - self.answer.shape[-2]
+        return F.pad(self.answer, beyond, mode="replicate")
 
 
 class Replaced(Inpainters):
-    """The program's inpainters, with another network in one's place.
+    """The program's inpainters, with other networks in the place of some.
 
     Args:
         shipped: the networks.
-        kind: of the one that is replaced.
-        network: the other one; it takes and gives what that one does, the answer at any size.
+        others: by the kind of the one that is replaced; they take and give what that one does.
     """
 
-    def __init__(self, shipped: Inpainters, kind: str, network: nn.Module) -> None:
+    def __init__(self, shipped: Inpainters, others: Mapping[str, nn.Module]) -> None:
         super().__init__(shipped.device, detail=shipped.detail)
-        self._shipped, self._kind, self._other = shipped, kind, network
+        self._shipped, self.others = shipped, others
 
     def network(self, kind: str) -> Any:
         """As in ``Inpainters``."""
-        return self._other if kind == self._kind else self._shipped.network(kind)
+        return self.others[kind] if kind in self.others else self._shipped.network(kind)
+
+    def show(self, rgb: Pixels, hole: Hole) -> None:
+        """Let the bound see the photo, HWC, before it fills the hole."""
+        for network in self.others.values():
+            for part in network.modules():
+                if isinstance(part, Truth):
+                    part.show(rgb, hole)
 
 
 def untrained(shipped: nn.Module, pictures: Tensor, masks: Tensor, *, seed: int = 0) -> nn.Module:
@@ -180,7 +201,7 @@ def untrained(shipped: nn.Module, pictures: Tensor, masks: Tensor, *, seed: int 
     return network.eval()  # type: ignore[no-any-return]
 
 
-def arms(shipped: Inpainters, kind: Kind, pictures: Tensor, masks: Tensor) -> dict[str, nn.Module]:
+def arms(shipped: Inpainters, kind: Kind, pictures: Tensor, masks: Tensor) -> dict[str, Replaced]:
     """What fills holes of a kind, by name, ``SHIPPED`` first.
 
     Args:
@@ -191,19 +212,20 @@ def arms(shipped: Inpainters, kind: Kind, pictures: Tensor, masks: Tensor) -> di
     """
     name, (low, high) = NETWORKS[kind.route]
     network = shipped.network(name)
-    found = {
-        SHIPPED: network,
-        "random": untrained(network, pictures * (high - low) + low, masks),
+    found: dict[str, dict[str, nn.Module]] = {
+        SHIPPED: {},
+        "random": {name: untrained(network, pictures * (high - low) + low, masks)},
     }
+    factor = CompressionNetwork.multiple if isinstance(network, CompressionNetwork) else 1
     if getattr(network.config, "base", 0):
-        factor = CompressionNetwork.multiple if isinstance(network, CompressionNetwork) else 1
-        found["base"] = Base(network.config.base, (low + high) / 2, factor)
-    found["grey"] = Grey()
+        found["base"] = {name: Base(network.config.base, (low + high) / 2, factor)}
+    found["grey"] = {name: Grey(factor)}
     if kind.route is Route.EDGE:
-        found["partial-conv"] = AtTheBorder(shipped.network("partial-conv"))
-        found["mean"] = Mean(network, found["partial-conv"])
-        found[BOUND] = Truth()
-    return found
+        truth = Truth()
+        found["partial-conv"] = {name: Blocks(shipped.network("partial-conv"))}
+        found["compression"] = {"partial-conv": Enlarged(network)}
+        found[BOUND] = {name: truth, "partial-conv": Enlarged(truth)}
+    return {arm: Replaced(shipped, others) for arm, others in found.items()}
 
 
 def measure(
@@ -231,15 +253,13 @@ def measure(
     side = FACE_SIDE if kind.folder == "faces" else size
     rng = np.random.default_rng(seed)
     cases = [(file, square(read_rgb(file), side), kind.hole(side, rng)) for file in files]
-    networks = arms(shipped, kind, *_batch(cases[:8]))
-    rows: dict[str, list[results.Row]] = {name: [] for name in networks}
+    of_kind = arms(shipped, kind, *_batch(cases[:8]))
+    rows: dict[str, list[results.Row]] = {name: [] for name in of_kind}
     for file, rgb, hole in cases:
         blank = np.where(hole[..., None], 128, rgb).astype(np.uint8)
-        for name, network in networks.items():
-            if isinstance(network, Truth):
-                network.show(rgb, find_holes(hole)[0])
-            replaced = Replaced(shipped, NETWORKS[kind.route][0], network)
-            filled = filled_by(replaced, kind, blank, hole)
+        for name, arm in of_kind.items():
+            arm.show(rgb, find_holes(hole)[0])
+            filled = filled_by(arm, kind, blank, hole)
             values = {m: distance(p, rgb) for m, p in zip(METRICS, filled, strict=True)}
             rows[name].append({"picture": file.name, **values})
     return rows
@@ -378,11 +398,6 @@ def _batch(cases: Sequence[tuple[Path, Pixels, Mask]]) -> tuple[Tensor, Tensor]:
     known = torch.from_numpy(np.stack([~hole for *_, hole in cases]))[:, None].float()
     pictures = torch.from_numpy(np.stack([rgb for _, rgb, _ in cases])).permute(0, 3, 1, 2) / 255
     return pictures * known, known
-
-
-def _enlarged(answer: Tensor, image: Tensor) -> Tensor:
-    """An answer at the size of the network's picture."""
-    return F.interpolate(answer, size=image.shape[-2:], mode="bilinear", align_corners=False)
 
 
 if __name__ == "__main__":

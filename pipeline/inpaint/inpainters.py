@@ -45,6 +45,9 @@ RIM = 72
 #: The face network's own blur, as a standard deviation in its pixels.
 FACE_BLUR = 0.75
 
+#: How much of the blocks' colours is the compression network's at a border, the rest the U-Net's.
+EDGE_LEAD = 0.5
+
 
 @dataclass(frozen=True, eq=False)
 class Fill:
@@ -168,8 +171,6 @@ class Inpainters:
         known_mask: Mask,
         prediction: FloatArray,
         guide: FloatArray,
-        *,
-        fine: bool = True,
     ) -> Fill:
         """The fill of a crop, with the photo's own texture if ``detail`` is on and enough is known.
 
@@ -179,32 +180,30 @@ class Inpainters:
             known_mask: hw bool.
             prediction: hw3 in [0, 1], the network's output at any size.
             guide: hw3 in [0, 1] at any size, the coarse picture that the texture follows.
-            fine: whether the guide is sharp beside known pixels.
         """
-        patch = (
-            texture_patch(picture, known_mask, guide, margin=RIM, fine=fine)
-            if self.detail
-            else None
-        )
+        patch = texture_patch(picture, known_mask, guide, margin=RIM) if self.detail else None
         if patch is None:
             return Fill(crop, prediction, crop)
         window = patch.box.shifted(crop.y, crop.x)
         return Fill(crop, prediction, window, np.clip(patch.content, 0, 1, out=patch.content))
 
     def _edge(self, rgb: Pixels, hole_mask: Mask, hole: Hole) -> Fill:
-        """Compression network of Wu & Cui: a low-resolution prediction that guides texture."""
+        """Compression network of Wu & Cui, refined by partial convolutions: together the guide.
+
+        The compression network predicts the colours of whole blocks, the U-Net what is finer.
+        """
         window = edge_window(hole, *hole_mask.shape)
         picture, known_mask = masked_window(rgb, hole_mask, window)
         block = max(1, -(-max(window.w, window.h) // EDGE_BLOCKS))
         gh, gw = -(-window.h // block), -(-window.w // block)
-        # Unknown pixels complete the last blocks; the network takes 8 pixels per block.
+        # Unknown pixels complete the last blocks; the networks take 8 pixels per block.
         padded, padded_known = pad(picture, known_mask, gh * block, gw * block)
         small, small_known = resize_known(padded, padded_known, gh * 8, gw * 8)
-        coarse = np.clip(
-            self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5, 0, 1
-        )
-        guide = resize(coarse, (gh * block, gw * block), cv2.INTER_LINEAR)[: window.h, : window.w]
-        return self.with_texture(window, picture, known_mask, guide, guide, fine=False)
+        blocks = self._run("compression", small * 2 - 1, small_known, multiple=8) / 2 + 0.5
+        finer = self._run("partial-conv", small, small_known, multiple=128)
+        guide = led_by_blocks(np.clip(blocks, 0, 1), np.clip(finer, 0, 1))
+        guide = resize(guide, (gh * block, gw * block), cv2.INTER_LINEAR)[: window.h, : window.w]
+        return self.with_texture(window, picture, known_mask, guide, guide)
 
     def _face(self, rgb: Pixels, hole_mask: Mask, hole: Hole, frame: Box | None) -> Fill:
         """Skip context encoder on the face's frame, enlarged to a square that contains the hole.
@@ -293,3 +292,19 @@ class Inpainters:
             )
         factor = padded.shape[0] // y.shape[0]
         return np.ascontiguousarray(y[: -(-h // factor), : -(-w // factor)], dtype=np.float32)
+
+
+def led_by_blocks(blocks: FloatArray, finer: FloatArray) -> FloatArray:
+    """A prediction whose blocks have the mean of two colours: its own, and those of ``blocks``.
+
+    Args:
+        blocks: hw3 in [0, 1], a colour per block.
+        finer: HW3 in [0, 1], of which H and W are multiples of h and w.
+
+    Returns:
+        HW3 in [0, 1].
+    """
+    size = finer.shape[:2]
+    own = resize(finer, blocks.shape[:2], cv2.INTER_AREA)
+    shift = resize(EDGE_LEAD * (blocks - own), size, cv2.INTER_LINEAR)
+    return np.clip(finer + shift, 0, 1)

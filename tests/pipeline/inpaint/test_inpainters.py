@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from remove_objects.pipeline.detect.mask import find_holes
-from remove_objects.pipeline.inpaint.inpainters import Inpainters
+from remove_objects.pipeline.inpaint.inpainters import EDGE_LEAD, Inpainters, led_by_blocks
 from remove_objects.pipeline.types import Box, Face, Hole, Mask, Route
 from tests.support.scenes import scene
 
@@ -102,3 +102,33 @@ def test_the_upsampled_prediction_is_cut_to_the_window(inpainters: Inpainters) -
     assert fill.upsampled.shape == fill.textured.shape == (fill.window.h, fill.window.w, 3)
     whole = replace(fill, window=fill.crop).upsampled
     assert np.array_equal(fill.upsampled, whole[fill.window.relative_to(fill.crop).slices])
+
+
+def test_blocks_lead_the_colours_and_leave_what_is_finer() -> None:
+    rng = np.random.default_rng(0)
+    finer = (0.5 + 0.1 * rng.standard_normal((64, 48, 3))).astype(np.float32).clip(0.2, 0.8)
+    blocks = np.full((8, 6, 3), 0.6, np.float32)
+    led = led_by_blocks(blocks, finer)
+    shift = led - finer
+    wanted = EDGE_LEAD * (0.6 - finer.reshape(8, 8, 6, 8, 3).mean((1, 3)))
+    assert shift.reshape(8, 8, 6, 8, 3).mean((1, 3)) == pytest.approx(wanted, abs=0.02)
+    assert np.abs(np.diff(shift, axis=0)).max() < 0.02  # nothing as fine as a block's pixels
+    own = finer.reshape(8, 8, 6, 8, 3).mean((1, 3))
+    assert led_by_blocks(own, finer) == pytest.approx(finer, abs=1e-5)
+
+
+def test_an_edge_hole_asks_both_networks(
+    inpainters: Inpainters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb, mask, hole = case(Box(0, 30, 40, 60), (120, 160))
+    before = inpainters.fill(rgb, mask, hole, Route.EDGE).prediction
+    assert set(inpainters.weights) == {"compression", "partial-conv"}
+    run = inpainters._run
+    for kind in ("compression", "partial-conv"):
+        monkeypatch.setattr(
+            inpainters,
+            "_run",
+            lambda one, *args, kind=kind, **more: run(one, *args, **more) + 0.2 * (one == kind),
+        )
+        changed = inpainters.fill(rgb, mask, hole, Route.EDGE).prediction
+        assert np.abs(changed - before).mean() > 0.02, kind

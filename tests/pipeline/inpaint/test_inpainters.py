@@ -9,7 +9,7 @@ import torch
 
 from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.inpaint.inpainters import EDGE_LEAD, Inpainters, led_by_blocks
-from remove_objects.pipeline.types import Box, Face, Hole, Mask, Route
+from remove_objects.pipeline.types import Box, Face, FloatArray, Hole, Mask, Route
 from tests.support.scenes import scene
 
 CASES = [
@@ -121,14 +121,18 @@ def test_an_edge_hole_asks_both_networks(
     inpainters: Inpainters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rgb, mask, hole = case(Box(0, 30, 40, 60), (120, 160))
-    before = inpainters.fill(rgb, mask, hole, Route.EDGE).prediction
+    inpainters.fill(rgb, mask, hole, Route.EDGE)
     assert set(inpainters.weights) == {"compression", "partial-conv"}
-    run = inpainters._run
-    for kind in ("compression", "partial-conv"):
-        monkeypatch.setattr(
-            inpainters,
-            "_run",
-            lambda one, *args, kind=kind, **more: run(one, *args, **more) + 0.2 * (one == kind),
-        )
-        changed = inpainters.fill(rgb, mask, hole, Route.EDGE).prediction
-        assert np.abs(changed - before).mean() > 0.02, kind
+    middle = {"compression": (0.0, 8), "partial-conv": (0.5, 1)}  # of its values; its reduction
+
+    def prediction(moved: str) -> FloatArray:
+        def answer(kind: str, picture: FloatArray, *_: object, **__: object) -> FloatArray:
+            value, factor = middle[kind]
+            return np.full_like(picture[::factor, ::factor], value + 0.2 * (kind == moved))
+
+        monkeypatch.setattr(inpainters, "_run", answer)
+        return inpainters.fill(rgb, mask, hole, Route.EDGE).prediction
+
+    assert prediction("none") == pytest.approx(0.5, abs=1e-5)
+    assert prediction("compression") == pytest.approx(0.5 + EDGE_LEAD * 0.1, abs=1e-5)
+    assert prediction("partial-conv") == pytest.approx(0.7 - EDGE_LEAD * 0.2, abs=1e-5)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.quality import ablation
 from remove_objects.models.compression import CompressionConfig, CompressionNetwork
 from remove_objects.models.gated_conv import GatedConvConfig, GatedConvNetwork
 from remove_objects.train.experiments import results
@@ -53,3 +54,15 @@ def test_gated_convolutions_are_as_large_as_the_network_they_are_compared_with(
 def test_networks_of_the_papers_scale_have_the_papers_widths() -> None:
     numbers = scale("compression-similarity", "paper")
     assert (numbers.width, numbers.gated_width) == (64, 48)
+
+
+def test_the_table_of_the_ablation_follows_from_the_committed_rows() -> None:
+    rows: dict[str, dict[str, list[results.Row]]] = {}
+    with open(FOLDER / "ablation.csv", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            values = {"use": float(row["use"]), "alone": float(row["alone"])}
+            arms = rows.setdefault(row["kind"], {})
+            arms.setdefault(row["arm"], []).append({"picture": row["picture"], **values})
+    document = (FOLDER.parent / "results.md").read_text(encoding="utf-8")
+    for line in ablation.render(rows).splitlines():
+        assert line in document

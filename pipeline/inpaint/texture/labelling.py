@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ...pixels import blur, depth_inside, resize
 from ...types import Box, FloatArray, Mask
+from .lines import Lines
 from .offsets import Offsets
 
 Labels = NDArray[np.int64]
@@ -36,6 +37,8 @@ GUIDE_SMOOTH, RIM_REACH = 8.0, 3.0
 #: Beside known pixels a fine guide is sharp: there its colour weighs ``FINE`` more, compared at a
 #: blur of ``FINE_SMOOTH`` pixels; this weight decays with depth over ``FINE_REACH`` pixels.
 FINE, FINE_SMOOTH, FINE_REACH = 6.0, 2.0, 3.0
+#: On a line that continues through the hole its drawing weighs so much, compared at this blur.
+LINE, LINE_SMOOTH = 4.0, 0.8
 #: Price of an offset up or down by the whole window: photos are upright, so what belongs in a hole
 #: is more likely beside it than above it.
 UPRIGHT = 0.1
@@ -105,6 +108,7 @@ def label(
     offsets: Offsets,
     *,
     fine: bool = True,
+    lines: Lines | None = None,
 ) -> tuple[Costs, Labels]:
     """Choose the offset of every hole pixel.
 
@@ -119,7 +123,7 @@ def label(
     Returns:
         (the costs on the frame around the hole, hw index into ``offsets``; -1 outside the hole).
     """
-    costs = offset_costs(picture, known_mask, hole_mask, guide, offsets, fine=fine)
+    costs = offset_costs(picture, known_mask, hole_mask, guide, offsets, fine=fine, lines=lines)
     return costs, refine_pixels(costs, label_blocks(costs))
 
 
@@ -172,12 +176,15 @@ def offset_costs(
     offsets: Offsets,
     *,
     fine: bool,
+    lines: Lines | None = None,
 ) -> Costs:
     """The costs of every offset on the frame around the hole; arguments as in ``label``."""
     frame = _frame(hole_mask)
     blank = np.where(known_mask[..., None], picture, 0).astype(np.float32)
     canvas = _canvas(frame, blank, known_mask, hole_mask, offsets)
     guide_terms = _guide_terms(blank, known_mask, guide, canvas, fine=fine)
+    if lines is not None:
+        guide_terms = [*guide_terms, _line_term(blank, known_mask, lines, canvas)]
     stride = canvas.colours.shape[1]
     return Costs(
         frame=frame,
@@ -262,6 +269,21 @@ def _guide_terms(
     if fine:
         terms.append(term(FINE * np.exp(-canvas.depth[::2, ::2] / FINE_REACH), FINE_SMOOTH))
     return terms
+
+
+def _line_term(
+    picture: FloatArray, known_mask: Mask, lines: Lines, canvas: _Canvas
+) -> _GuideTerm:
+    share = np.maximum(blur(known_mask.astype(np.float32), LINE_SMOOTH), 1e-3)
+    smooth = (blur(picture, LINE_SMOOTH) / share[..., None]).astype(np.float32)
+    strength = lines.strength
+    spread = np.maximum(blur(strength, LINE_SMOOTH), 1e-4)
+    wanted = blur(lines.drawn * strength[..., None], LINE_SMOOTH) / spread[..., None]
+    return _GuideTerm(
+        LINE * canvas.moved(canvas.bordered(strength), 0, 0)[::2, ::2],
+        canvas.moved(canvas.bordered(wanted).transpose(2, 0, 1), 0, 0)[:, ::2, ::2],
+        np.ascontiguousarray(canvas.bordered(smooth).transpose(2, 0, 1)),
+    )
 
 
 class Rim:

@@ -32,6 +32,7 @@ from .full_size import (
     scale_labels,
 )
 from .labelling import Costs, Labels, label
+from .lines import continued_lines
 from .offsets import Offsets, candidate_offsets, unexplained
 from .perspective import FromFront, Plane, planes
 
@@ -43,6 +44,7 @@ WORKING_SIZE = 256
 #: factor, and by this share for each unit of the ratio of its scales.
 BETTER, DISTORTED = 0.98, 0.1
 
+LINES = True
 #: How far into the hole the guide's error on known pixels is corrected, as a share of the longer
 #: side (standard deviation).
 GUIDE_REACH = 1 / 24
@@ -131,14 +133,21 @@ class _Window:
     def textured(self, margin: int, *, fine: bool) -> Patch:
         """The hole, filled with the window's own pixels."""
         known, hole = self.known_mask, self.hole_mask
+        guide, offsets = self.guide, self.offsets
+        guided = np.where(self.small_known[..., None], self.small, guide).astype(np.float32)
+        lines = continued_lines(guided, self.small_known) if LINES else None
+        if lines is not None:
+            strength = lines.strength[..., None]
+            guide = guide * (1 - strength) + lines.drawn * strength
+            offsets = np.unique(np.concatenate([offsets, lines.offsets]), axis=0)
         costs, labels = label(
-            self.small, self.small_known, self.small_hole, self.guide, self.offsets, fine=fine
+            self.small, self.small_known, self.small_hole, guide, offsets, fine=fine, lines=lines
         )
         labels, shift = _in_window(costs, labels, correction(costs, labels), self.small_known)
-        full = scale_labels(labels, self.offsets, self.picture, known, hole)
+        full = scale_labels(labels, offsets, self.picture, known, hole)
         patch = copy_sources(self.picture, known, hole, full, labels, shift, margin)
         if fine:
-            guide_low_frequencies(patch, hole, self.guide)
+            guide_low_frequencies(patch, hole, guide)
         return patch
 
     def irregularity(self) -> float:

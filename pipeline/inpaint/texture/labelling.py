@@ -37,7 +37,7 @@ GUIDE_SMOOTH, RIM_REACH = 8.0, 3.0
 #: Beside known pixels a fine guide is sharp: there its colour weighs ``FINE`` more, compared at a
 #: blur of ``FINE_SMOOTH`` pixels; this weight decays with depth over ``FINE_REACH`` pixels.
 FINE, FINE_SMOOTH, FINE_REACH = 6.0, 2.0, 3.0
-#: On a line that continues through the hole its drawing weighs so much, compared at this blur.
+#: On a line that crosses the hole, the weight of its drawing, compared at this blur.
 LINE, LINE_SMOOTH = 4.0, 0.8
 #: Price of an offset up or down by the whole window: photos are upright, so what belongs in a hole
 #: is more likely beside it than above it.
@@ -119,6 +119,7 @@ def label(
         guide: HW3 in [0, 1].
         offsets: K2, K > 0.
         fine: whether the guide is sharp beside known pixels.
+        lines: that cross the hole; None if there are none.
 
     Returns:
         (the costs on the frame around the hole, hw index into ``offsets``; -1 outside the hole).
@@ -271,16 +272,15 @@ def _guide_terms(
     return terms
 
 
-def _line_term(
-    picture: FloatArray, known_mask: Mask, lines: Lines, canvas: _Canvas
-) -> _GuideTerm:
+def _line_term(picture: FloatArray, known_mask: Mask, lines: Lines, canvas: _Canvas) -> _GuideTerm:
+    """The comparison of sources with the lines that are drawn through the hole."""
     share = np.maximum(blur(known_mask.astype(np.float32), LINE_SMOOTH), 1e-3)
     smooth = (blur(picture, LINE_SMOOTH) / share[..., None]).astype(np.float32)
-    strength = lines.strength
-    spread = np.maximum(blur(strength, LINE_SMOOTH), 1e-4)
-    wanted = blur(lines.drawn * strength[..., None], LINE_SMOOTH) / spread[..., None]
+    spread = np.maximum(blur(lines.strength, LINE_SMOOTH), 1e-3)
+    drawn = blur(lines.drawn * lines.strength[..., None], LINE_SMOOTH)
+    wanted = (drawn / spread[..., None]).astype(np.float32)
     return _GuideTerm(
-        LINE * canvas.moved(canvas.bordered(strength), 0, 0)[::2, ::2],
+        LINE * canvas.moved(canvas.bordered(lines.strength), 0, 0)[::2, ::2],
         canvas.moved(canvas.bordered(wanted).transpose(2, 0, 1), 0, 0)[:, ::2, ::2],
         np.ascontiguousarray(canvas.bordered(smooth).transpose(2, 0, 1)),
     )

@@ -1,256 +1,247 @@
-"""Lines that enter a hole on one side and leave it on the other.
+"""Lines that enter a hole on one side and leave it on the other: masts, kerbs, joints, frames.
 
 Line segments end at the hole's rim. Two of them are one line if each lies on the other's
-continuation and both look alike across: a mast, a kerb, a joint between bricks. Such a line is
-drawn through the hole, and sources are compared with the drawing (``labelling``). Its own known
-pixels, moved along it, become sources.
+continuation and both look alike across. Such a line is drawn through the hole; the drawing is part
+of the guide, and sources that differ from it cost more (``labelling``). Its own known pixels, moved
+along it, become sources.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import blur
-from ...types import FloatArray, Mask
+from ...types import Box, FloatArray, Mask
 from .offsets import Offsets
+
+#: (y, x), or a direction.
+_Point = NDArray[np.float64]
 
 #: Least length of a segment in pixels, and the distance from its end to the hole over which it is
 #: continued.
 LEAST_LENGTH, GAP = 10, 6
-#: Distance across a line to which its colours are compared and drawn, and the part of a segment
-#: along which they are averaged.
-ACROSS, ALONG = 4, 14
+#: Distance from a line up to which its colours are compared and drawn, the length along which they
+#: are averaged, and the least that of it has to be known.
+ACROSS, ALONG, LEAST_SEEN = 4, 14, 3
 #: Least colour difference across a line.
 LEAST_CONTRAST = 0.06
-#: Largest angle in radians between two segments of one line, and between one and the way to the
-#: other; largest distance of an end from the other's continuation, and its growth with the way.
+#: Largest angle in radians between two segments of one line; largest distance in pixels of an end
+#: from the other's continuation, and its growth with the way between them.
 ANGLE, ASIDE, ASIDE_GROWTH = 0.12, 1.5, 0.04
 #: Largest difference of two segments' colours, as a share of the contrast across them.
 UNLIKE = 0.5
-#: Steps along a line at which its own pixels become sources.
-LEAST_STEP, MOST_OFFSETS = 4, 24
-
-
-class End(NamedTuple):
-    """The end of a segment at a hole.
-
-    Attributes:
-        place: (y, x).
-        direction: (dy, dx) of length 1, into the hole.
-        length: of the segment's known part.
-        profile: (2 ACROSS + 1)3, the colours across it, from its left to its right as one looks
-            into the hole.
-        contrast: greatest difference within the profile.
-    """
-
-    place: NDArray[np.float64]
-    direction: NDArray[np.float64]
-    length: float
-    profile: FloatArray
-    contrast: float
+#: Least step in pixels between a line's own sources, and as a share of its segment's length.
+LEAST_STEP, STEP = 4.0, 1 / 3
 
 
 class Lines(NamedTuple):
-    """The lines that continue through a hole.
+    """The lines that cross a hole.
 
     Attributes:
-        drawn: hw3, their colours; 0 elsewhere.
-        strength: hw in [0, 1], 1 on a line and falling to 0 beside it.
-        offsets: K2, along the lines to their known parts.
-        count: of lines.
+        drawn: hw3 float32, their colours; 0 elsewhere.
+        strength: hw float32 in [0, 1], 1 on a line, falling to 0 beside it and 0 outside the hole.
+        offsets: K2, from places on the lines to their known parts.
+        number: of lines.
     """
 
     drawn: FloatArray
     strength: FloatArray
     offsets: Offsets
-    count: int
+    number: int
 
 
-def continued_lines(guided: FloatArray, known_mask: Mask) -> Lines | None:
-    """Find the lines that continue through a hole, and draw them.
+class _End(NamedTuple):
+    """The end of a segment at a hole.
+
+    Attributes:
+        place: the last known point.
+        direction: into the hole, of length 1.
+        length: of the segment's known part.
+        profile: (2 ``ACROSS`` + 1)3, the colours across it, as one looks into the hole.
+        contrast: the greatest difference within the profile.
+    """
+
+    place: _Point
+    direction: _Point
+    length: float
+    profile: FloatArray
+    contrast: float
+
+
+def crossing_lines(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Lines | None:
+    """Find the lines that cross a hole, and draw them.
 
     Args:
-        guided: HW3 in [0, 1], the picture with a guide in its hole; only known pixels count.
-        known_mask: HW bool.
+        guided: hw3 in [0, 1], the picture with the guide in its hole; only known pixels count.
+        known_mask: hw bool.
+        hole_mask: hw bool; what is neither known nor hole is no part of the photo.
 
     Returns:
-        None if there are none.
+        None if no line crosses the hole.
     """
-    pairs = _pairs(_ends(guided, known_mask), known_mask)
+    ends = list(_ends(guided, known_mask, hole_mask))
+    pairs = _pairs(ends, hole_mask)
     if not pairs:
         return None
-    drawn = np.zeros_like(guided)
-    strength = np.zeros(known_mask.shape, np.float32)
-    offsets = []
-    for a, b in pairs:
-        _draw(a, b, drawn, strength)
-        offsets += [*_steps(a, a.length, np.linalg.norm(b.place - a.place)), *_steps(b, b.length, np.linalg.norm(b.place - a.place))]
-    strength[known_mask] = 0
+    drawn, strength = np.zeros_like(guided), np.zeros(hole_mask.shape, np.float32)
+    offsets: list[tuple[int, int]] = []
+    for first, second in pairs:
+        _draw(first, second, drawn, strength)
+        gap = float(np.linalg.norm(second.place - first.place))
+        offsets += [*_offsets(first, gap), *_offsets(second, gap)]
+    strength[~hole_mask] = 0
     return Lines(drawn, strength, np.unique(np.array(offsets), axis=0), len(pairs))
 
 
-def _ends(guided: FloatArray, known_mask: Mask) -> list[End]:
-    """The ends at the hole of all segments."""
-    grey = cv2.cvtColor((np.clip(guided, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+def _ends(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Iterator[_End]:
+    """The ends at the hole of all line segments."""
+    eight = (np.clip(guided, 0, 1) * 255 + 0.5).astype(np.uint8)
+    grey = cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY)
     found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD, 1.0).detect(grey)[0]
     if found is None:
-        return []
-    near = cv2.erode(known_mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
-    ends = []
-    for x0, y0, x1, y1 in found[:, 0].astype(np.float64).tolist():
-        start, stop = np.array([y0, x0]), np.array([y1, x1])
-        for run_start, run_stop in _known_runs(start, stop, near):
-            for tail, head in ((run_start, run_stop), (run_stop, run_start)):
-                end = _end(tail, head, guided, known_mask)
-                if end is not None:
-                    ends.append(end)
-    return ends
+        return
+    clear = cv2.erode(known_mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
+    for x, y, x_end, y_end in found[:, 0].astype(np.float64).tolist():
+        for run in _known_runs(np.array([y, x]), np.array([y_end, x_end]), clear):
+            for tail, head in (run, run[::-1]):
+                if _reaches(head, _unit(head - tail), known_mask, hole_mask):
+                    end = _end(tail, head, guided, known_mask)
+                    if end is not None:
+                        yield end
 
 
-def _known_runs(
-    start: NDArray[np.float64], stop: NDArray[np.float64], known: Mask
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """The parts of a segment in known pixels that are long enough."""
+def _known_runs(start: _Point, stop: _Point, clear: Mask) -> Iterator[tuple[_Point, _Point]]:
+    """The parts of a segment that are known and long enough."""
     length = float(np.linalg.norm(stop - start))
     if length < LEAST_LENGTH:
-        return []
-    n = int(np.ceil(length)) + 1
-    t = np.linspace(0, 1, n)
-    points = start + t[:, None] * (stop - start)
+        return
+    points = start + np.linspace(0, 1, int(np.ceil(length)) + 1)[:, None] * (stop - start)
     y, x = np.round(points).astype(int).T
-    h, w = known.shape
-    inside = (y >= 0) & (y < h) & (x >= 0) & (x < w)
-    is_known = inside & known[np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)]
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_known, [0]])))
-    return [
-        (points[a], points[b - 1])
-        for a, b in edges.reshape(-1, 2).tolist()
-        if np.linalg.norm(points[b - 1] - points[a]) >= LEAST_LENGTH
-    ]
+    is_known = clear[y.clip(0, clear.shape[0] - 1), x.clip(0, clear.shape[1] - 1)]
+    borders = np.flatnonzero(np.diff(np.concatenate([[False], is_known, [False]]).astype(int)))
+    for first, behind in borders.reshape(-1, 2).tolist():
+        a, b = points[first], points[behind - 1]
+        if np.linalg.norm(b - a) >= LEAST_LENGTH:
+            yield a, b
 
 
-def _end(
-    tail: NDArray[np.float64], head: NDArray[np.float64], guided: FloatArray, known_mask: Mask
-) -> End | None:
-    """The end of a segment from ``tail`` to ``head`` if the hole is just beyond its head."""
-    length = float(np.linalg.norm(head - tail))
-    direction = (head - tail) / length
-    h, w = known_mask.shape
+def _reaches(head: _Point, direction: _Point, known_mask: Mask, hole_mask: Mask) -> bool:
+    """Whether the first unknown pixel just beyond a segment's head belongs to the hole."""
+    h, w = hole_mask.shape
     for step in range(1, GAP + 1):
-        y, x = np.round(head + step * direction).astype(int)
+        y, x = np.round(head + step * direction).astype(int).tolist()
         if not (0 <= y < h and 0 <= x < w):
-            return None
+            return False
         if not known_mask[y, x]:
-            break
-    else:
+            return bool(hole_mask[y, x])
+    return False
+
+
+def _end(tail: _Point, head: _Point, guided: FloatArray, known_mask: Mask) -> _End | None:
+    """A segment's end, with the colours across it; None if it shows no clear line."""
+    length, direction = float(np.linalg.norm(head - tail)), _unit(head - tail)
+    aside, back = np.arange(-ACROSS, ACROSS + 1), np.arange(1, min(ALONG, int(length)) + 1)
+    places = head - back[:, None, None] * direction + aside[:, None] * _left(direction)
+    y, x = (np.ascontiguousarray(places[..., k], np.float32) for k in (0, 1))
+    known = cv2.remap(known_mask.astype(np.float32), x, y, cv2.INTER_LINEAR) > 1 - 1e-3
+    # Where all four neighbours are known, no other pixel counts.
+    colours = cv2.remap(guided, x, y, cv2.INTER_LINEAR)
+    seen = known.sum(0)
+    if (seen[1:-1] < LEAST_SEEN).any():
         return None
-    across = np.array([direction[1], -direction[0]])
-    u = np.arange(-ACROSS, ACROSS + 1)
-    s = np.arange(1, min(ALONG, int(length)) + 1)
-    places = head - s[:, None, None] * direction + u[:, None] * across
-    y, x = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
-    colours = cv2.remap(guided, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    clear = cv2.remap(
-        known_mask.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
-    clear = (clear > 0.99).astype(np.float32)
-    seen = clear.sum(0)
-    if (seen[1:-1] < 3).any():
-        return None
-    profile = (colours * clear[..., None]).sum(0) / np.maximum(seen, 1)[:, None]
-    profile[seen < 1] = profile[1] if seen[0] < 1 else profile[-2]
-    contrast = float((profile.max(0) - profile.min(0)).max())
+    profile = (colours * known[..., None]).sum(0) / np.maximum(seen, 1)[:, None]
+    for outermost, inner in ((0, 1), (-1, -2)):
+        if not seen[outermost]:
+            profile[outermost] = profile[inner]
+    contrast = float(np.ptp(profile, axis=0).max())
     if contrast < LEAST_CONTRAST:
         return None
-    return End(head, direction, length, profile.astype(np.float32), contrast)
+    return _End(head, direction, length, profile.astype(np.float32), contrast)
 
 
-def _pairs(ends: Sequence[End], known_mask: Mask) -> list[tuple[End, End]]:
-    """Ends of one line, the most alike first; each end belongs to one line."""
-    costs = []
-    for i, a in enumerate(ends):
-        for j in range(i + 1, len(ends)):
-            cost = _difference(a, ends[j], known_mask)
-            if cost is not None:
-                costs.append((cost, i, j))
+def _pairs(ends: Sequence[_End], hole_mask: Mask) -> list[tuple[_End, _End]]:
+    """The two ends of each line, the most alike first; an end belongs to one line."""
+    differences = []
+    for (i, first), (j, second) in combinations(enumerate(ends), 2):
+        difference = _difference(first, second)
+        if difference is not None and _is_hole_between(first, second, hole_mask):
+            differences.append((difference, i, j))
     used: set[int] = set()
     pairs = []
-    for _, i, j in sorted(costs):
-        if i not in used and j not in used:
+    for _, i, j in sorted(differences):
+        if not used & {i, j}:
             used |= {i, j}
             pairs.append((ends[i], ends[j]))
     return pairs
 
 
-def _difference(a: End, b: End, known_mask: Mask) -> float | None:
-    """How badly two ends make a line; None if they are none."""
-    if np.dot(a.direction, b.direction) > -np.cos(ANGLE):
-        return None
-    way = b.place - a.place
+def _difference(first: _End, second: _End) -> float | None:
+    """How badly two ends make one line; None if they are none."""
+    way = second.place - first.place
     length = float(np.linalg.norm(way))
-    if length < 2 or np.dot(way, a.direction) < 0:
+    if first.direction @ second.direction > -np.cos(ANGLE) or way @ first.direction < 2:
         return None
-    aside = max(
-        abs(float(way[0] * d[1] - way[1] * d[0])) for d in (a.direction, b.direction)
-    )
+    aside = max(abs(float(way @ _left(end.direction))) for end in (first, second))
     allowed = ASIDE + ASIDE_GROWTH * length
-    if aside > allowed:
-        return None
-    unlike = float(np.abs(a.profile - b.profile[::-1]).mean(0).max()) / min(a.contrast, b.contrast)
-    if unlike > UNLIKE:
-        return None
-    n = int(np.ceil(length)) + 1
-    y, x = np.round(a.place + np.linspace(0, 1, n)[:, None] * way).astype(int).T
-    if known_mask[y, x].sum() > 2 * GAP:
-        return None
-    return unlike + aside / allowed
+    difference = np.abs(first.profile - second.profile[::-1]).mean(0).max()
+    unlike = float(difference) / min(first.contrast, second.contrast)
+    return unlike + aside / allowed if aside <= allowed and unlike <= UNLIKE else None
 
 
-def _draw(a: End, b: End, drawn: FloatArray, strength: FloatArray) -> None:
-    """Draw a line, in place."""
-    way = b.place - a.place
+def _is_hole_between(first: _End, second: _End, hole_mask: Mask) -> bool:
+    """Whether the way between two ends lies in the hole, but for the gaps before it."""
+    way = second.place - first.place
+    count = int(np.ceil(np.linalg.norm(way))) + 1
+    y, x = np.round(first.place + np.linspace(0, 1, count)[:, None] * way).astype(int).T
+    return int((~hole_mask[y, x]).sum()) <= 2 * GAP
+
+
+def _draw(first: _End, second: _End, drawn: FloatArray, strength: FloatArray) -> None:
+    """Draw a line from one end to the other, in place; stronger ones stay."""
+    way = second.place - first.place
     length = float(np.linalg.norm(way))
-    along = way / length
-    across = np.array([along[1], -along[0]])
-    h, w = strength.shape
-    corners = np.array([a.place, b.place])
-    y0, x0 = np.maximum(np.floor(corners.min(0)) - ACROSS, 0).astype(int)
-    y1, x1 = np.minimum(np.ceil(corners.max(0)) + ACROSS + 1, (h, w)).astype(int)
-    y, x = np.mgrid[y0:y1, x0:x1]
-    t = ((y - a.place[0]) * along[0] + (x - a.place[1]) * along[1]) / length
-    u = (y - a.place[0]) * across[0] + (x - a.place[1]) * across[1]
-    on = (t >= 0) & (t <= 1) & (np.abs(u) <= ACROSS)
-    at = (u + ACROSS).astype(np.float32)
-    first, second = (
-        cv2.remap(p[None], at, np.zeros_like(at), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for p in (a.profile, np.ascontiguousarray(b.profile[::-1]))
+    corners = np.stack([first.place, second.place])
+    low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
+    box = Box.from_corners(int(low[1]), int(low[0]), int(high[1]), int(high[0]))
+    part = box.grown(ACROSS, strength.shape).slices
+    y, x = np.mgrid[part]
+    along = ((y - first.place[0]) * way[0] + (x - first.place[1]) * way[1]) / length**2
+    left = _left(way / length)
+    aside = (y - first.place[0]) * left[0] + (x - first.place[1]) * left[1]
+    at, row = (aside + ACROSS).astype(np.float32), np.zeros(aside.shape, np.float32)
+    start, end = (
+        cv2.remap(np.ascontiguousarray(profile[None]), at, row, cv2.INTER_LINEAR)
+        for profile in (first.profile, second.profile[::-1])
     )
-    share = np.clip(t, 0, 1)[..., None].astype(np.float32)
-    colours = first * (1 - share) + second * share
-    new = np.where(on, np.exp(-0.5 * (u / (ACROSS / 2)) ** 2), 0).astype(np.float32)
-    part = np.s_[y0:y1, x0:x1]
+    share = np.clip(along, 0, 1)[..., None].astype(np.float32)
+    is_on = (along >= 0) & (along <= 1) & (np.abs(aside) <= ACROSS)
+    new = np.where(is_on, np.exp(-2 * (aside / ACROSS) ** 2), 0).astype(np.float32)
     stronger = new > strength[part]
-    drawn[part][stronger] = colours[stronger]
-    strength[part] = np.maximum(strength[part], new)
+    drawn[part][stronger] = (start * (1 - share) + end * share)[stronger]
+    strength[part][stronger] = new[stronger]
 
 
-def _steps(end: End, length: float, gap: float) -> list[tuple[int, int]]:
-    """Offsets from the hole back along a segment, so that any pixel of the gap reaches it."""
-    step = max(LEAST_STEP, length / 3)
-    steps = []
-    start = LEAST_STEP
-    while start < gap + length and len(steps) < MOST_OFFSETS:
-        # Of the whole offsets of about this length the one that is nearest to the line.
-        lengths = np.arange(start, start + step, 0.5)
-        exact = -lengths[:, None] * end.direction
-        whole = np.round(exact)
-        off = np.abs(whole[:, 0] * end.direction[1] - whole[:, 1] * end.direction[0])
-        best = whole[int(np.argmin(off))]
-        steps.append((int(best[0]), int(best[1])))
-        start += step
-    return steps
+def _offsets(end: _End, gap: float) -> Iterator[tuple[int, int]]:
+    """Offsets back along a segment, by which every place of a gap finds a known one."""
+    step = max(LEAST_STEP, STEP * end.length)
+    for start in np.arange(LEAST_STEP, gap + end.length, step).tolist():
+        # Of the whole offsets of about this length, the one that is nearest to the line.
+        whole = np.round(-np.arange(start, start + step, 0.5)[:, None] * end.direction)
+        aside = np.abs(whole @ _left(end.direction))
+        dy, dx = whole[int(aside.argmin())].astype(int).tolist()
+        yield dy, dx
+
+
+def _unit(vector: _Point) -> _Point:
+    unit: _Point = vector / np.linalg.norm(vector)
+    return unit
+
+
+def _left(direction: _Point) -> _Point:
+    """The direction at a right angle."""
+    return np.array([direction[1], -direction[0]])

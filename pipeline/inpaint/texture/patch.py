@@ -32,7 +32,7 @@ from .full_size import (
     scale_labels,
 )
 from .labelling import Costs, Labels, label
-from .lines import continued_lines
+from .lines import crossing_lines
 from .offsets import Offsets, candidate_offsets, unexplained
 from .perspective import FromFront, Plane, planes
 
@@ -44,7 +44,6 @@ WORKING_SIZE = 256
 #: factor, and by this share for each unit of the ratio of its scales.
 BETTER, DISTORTED = 0.98, 0.1
 
-LINES = True
 #: How far into the hole the guide's error on known pixels is corrected, as a share of the longer
 #: side (standard deviation).
 GUIDE_REACH = 1 / 24
@@ -135,7 +134,7 @@ class _Window:
         known, hole = self.known_mask, self.hole_mask
         guide, offsets = self.guide, self.offsets
         guided = np.where(self.small_known[..., None], self.small, guide).astype(np.float32)
-        lines = continued_lines(guided, self.small_known) if LINES else None
+        lines = crossing_lines(guided, self.small_known, self.small_hole)
         if lines is not None:
             strength = lines.strength[..., None]
             guide = guide * (1 - strength) + lines.drawn * strength

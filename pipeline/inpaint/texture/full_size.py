@@ -264,7 +264,8 @@ def _mend(content: FloatArray, missing: Mask) -> None:
     if not missing.any():
         return
     near = Box.bounding(missing).grown(8, missing.shape).slices
-    eight = (np.clip(content[near], 0, 1) * 255 + 0.5).astype(np.uint8)
+    present = np.where(missing[near][..., None], 0, content[near])
+    eight = (np.clip(present, 0, 1) * 255 + 0.5).astype(np.uint8)
     mended = cv2.inpaint(eight, missing[near].astype(np.uint8), 3, cv2.INPAINT_TELEA)
     content[near][missing[near]] = mended[missing[near]].astype(np.float32) / 255
 

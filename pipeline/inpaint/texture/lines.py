@@ -37,13 +37,15 @@ ANGLE, ASIDE, ASIDE_GROWTH = 0.12, 1.5, 0.04
 UNLIKE = 0.5
 #: Least step in pixels between a line's own sources, and as a share of its segment's length.
 LEAST_STEP, STEP = 4.0, 1 / 3
+#: Offsets beyond which further lines bring none: each costs time and memory, whatever it is for.
+MOST_OFFSETS = 320
 
 
 class Lines(NamedTuple):
     """The lines that cross a hole.
 
     Attributes:
-        drawn: hw3 float32, their colours; 0 elsewhere.
+        drawn: hw3 float32, their colours; of no meaning where ``strength`` is 0.
         strength: hw float32 in [0, 1], 1 on a line, falling to 0 beside it and 0 outside the hole.
         offsets: K2, from places on the lines to their known parts.
         number: of lines.
@@ -89,13 +91,14 @@ def crossing_lines(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Lin
     if not pairs:
         return None
     drawn, strength = np.zeros_like(guided), np.zeros(hole_mask.shape, np.float32)
-    offsets: list[tuple[int, int]] = []
+    offsets: set[tuple[int, int]] = set()
     for first, second in pairs:
         _draw(first, second, drawn, strength)
         gap = float(np.linalg.norm(second.place - first.place))
-        offsets += [*_offsets(first, gap), *_offsets(second, gap)]
+        if len(offsets) < MOST_OFFSETS:
+            offsets.update([*_offsets(first, gap), *_offsets(second, gap)])
     strength[~hole_mask] = 0
-    return Lines(drawn, strength, np.unique(np.array(offsets), axis=0), len(pairs))
+    return Lines(drawn, strength, np.array(sorted(offsets)), len(pairs))
 
 
 def _ends(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Iterator[_End]:
@@ -198,7 +201,8 @@ def _is_hole_between(first: _End, second: _End, hole_mask: Mask) -> bool:
     way = second.place - first.place
     count = int(np.ceil(np.linalg.norm(way))) + 1
     y, x = np.round(first.place + np.linspace(0, 1, count)[:, None] * way).astype(int).T
-    return int((~hole_mask[y, x]).sum()) <= 2 * GAP
+    h, w = hole_mask.shape  # a segment may end half a pixel outside
+    return int((~hole_mask[y.clip(0, h - 1), x.clip(0, w - 1)]).sum()) <= 2 * GAP
 
 
 def _draw(first: _End, second: _End, drawn: FloatArray, strength: FloatArray) -> None:

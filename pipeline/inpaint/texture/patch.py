@@ -34,7 +34,7 @@ from .full_size import (
 from .labelling import Costs, Labels, label
 from .lines import crossing_lines
 from .offsets import Offsets, candidate_offsets, unexplained
-from .perspective import FromFront, Plane, planes
+from .perspective import GUIDE_SIZE, FromFront, Plane, planes
 
 #: Longer side in pixels at which offsets are chosen and labelled. Larger windows are reduced to it,
 #: and their pixels copied at full size.
@@ -160,10 +160,14 @@ def _best_front(
     """The view from the front of the plane whose pattern repeats best; None if none does."""
     if not found:
         return None
-    guide = _resized(guide, seen.known_mask.shape)
+    # A guide may be as large as a photo, and shows nothing so fine.
+    size = scaled_size(guide.shape, reduction(guide.shape, GUIDE_SIZE))
+    guide = _resized(guide, size)
     best, least = None, BETTER * seen.irregularity()
     for plane in found:
         view = plane.from_front(seen.picture, seen.known_mask, guide)
+        if not view.hole_mask.any():
+            continue  # a hole of a pixel or two may fall between those seen from the front
         window = _Window.prepared(view.picture, view.known_mask, view.hole_mask, view.guide, seed)
         if window is None:
             continue

@@ -35,8 +35,9 @@ Homography = NDArray[np.float64]
 SEGMENT_SIZE, LEAST_LENGTH = 512, 14
 #: Largest angle in degrees between a segment and the direction to its vanishing point.
 INLIER = 2.0
-#: Vanishing points sought, segments whose pairs are tried for one, and least segments that meet.
-POINTS, TRIED, LEAST_SEGMENTS = 4, 70, 4
+#: Vanishing points sought, segments whose pairs are tried for one, least segments that meet, and
+#: most that count at all, the weightiest.
+POINTS, TRIED, LEAST_SEGMENTS, MOST_SEGMENTS = 4, 70, 4, 800
 #: Pixels of that picture over which a segment's weight decays with its distance from the hole.
 NEAR = 60.0
 #: Least share of all segments, by weight, that the two vanishing points of a plane explain, and
@@ -51,8 +52,17 @@ LEAST_SCALE, MOST_SCALE = 0.33, 3.0
 LEAST_RATIO, MOST_RATIO, RING = 1.2, 3.5, 24
 #: What is shown from the front beside the hole, as a share of the hole's longer side.
 CONTEXT = 1.0
+#: Most pixels seen from the front, as a multiple of the window's: far parts grow, up to 27 times.
+MOST_AREA = 2.0
+#: Pixels outside the window over which its hole goes on, where the two meet: interpolation back to
+#: the window reads them.
+BEYOND = 12
+#: Longer side in pixels at which a guide is shown.
+GUIDE_SIZE = 512
 #: Numerical scale: points are divided by it, so that all three coordinates are of one order.
 UNIT = 300.0
+#: What an interpolated mask is more than where it is whole.
+_WHOLE = 1 - 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +73,7 @@ class FromFront:
         picture: HW3 of the window's own samples; no colour counts where unknown.
         known_mask: HW bool.
         hole_mask: HW bool; what is neither known nor hole lies outside the window.
-        guide: HW3 float32 in [0, 1].
+        guide: hw3 float32 in [0, 1], at most ``GUIDE_SIZE`` pixels on its longer side.
         view: from the window's points to those of ``picture``.
         ratio: of the plane's largest to its smallest scale near the hole, > 1.
     """
@@ -109,35 +119,42 @@ class Plane(NamedTuple):
         Args:
             picture: HW3; read only where known.
             known_mask: HW bool, False somewhere.
-            guide: HW3 float32.
+            guide: hw3 float32 of the window, at any size.
         """
-        h, w = known_mask.shape
         grid = _grid(Box.full(known_mask.shape), 24)
         depth = grid @ self.view[2, :2] + self.view[2, 2]
         visible = _moved(grid[(depth > LEAST_SCALE) & (depth < MOST_SCALE)], self.view)
-        hole = _moved(_grid(Box.bounding(~known_mask), 2), self.view)
-        low, high = hole.min(0), hole.max(0)
+        corners = _moved(_grid(Box.bounding(~known_mask), 2), self.view)
+        low, high = corners.min(0), corners.max(0)
         context = CONTEXT * (high - low).max()
-        low = np.floor(np.maximum(low - context, visible.min(0)))
-        high = np.ceil(np.minimum(high + context, visible.max(0)))
+        low = np.maximum(low - context, visible.min(0))
+        high = np.minimum(high + context, visible.max(0))
+        scale = min(1.0, float(np.sqrt(MOST_AREA * known_mask.size / (high - low).prod())))
+        low, high = np.floor(low * scale), np.ceil(high * scale)
         width, height = (high - low + 1).astype(int).tolist()
-        view = _shift(-low[0], -low[1]) @ self.view
-
-        def shown(plane: NDArray[Any], how: int) -> NDArray[Any]:
-            return _warped(plane, view, (width, height), how)
-
-        known: Mask = shown(known_mask.astype(np.float32), cv2.INTER_LINEAR) > 1 - 1e-3
-        inside: Mask = shown(np.ones((h, w), np.float32), cv2.INTER_LINEAR) > 1 - 1e-3
+        view = _shift(-low[0], -low[1]) @ np.diag([scale, scale, 1.0]) @ self.view
+        size = width, height
+        known: Mask = _warped(known_mask.astype(np.float32), view, size, cv2.INTER_LINEAR) > _WHOLE
+        unknown = np.pad((~known_mask).astype(np.float32), BEYOND, mode="edge")
+        hole: Mask = (
+            _warped(unknown, view @ _shift(-BEYOND, -BEYOND), size, cv2.INTER_LINEAR) > 1 - _WHOLE
+        )
         # Behind the horizon there are mirrored copies of what lies before it.
-        y, x = np.mgrid[:height, :width]
+        y, x = np.ogrid[:height, :width]
         back = np.linalg.inv(view)
-        before = back[2, 0] * x + back[2, 1] * y + back[2, 2] > 0
+        before: Mask = back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
+        guide_size = scaled_size((height, width), reduction((height, width), GUIDE_SIZE))
+        view_of_guide = (
+            _resized((height, width), guide_size) @ view @ _resized(guide.shape, known_mask.shape)
+        )
         return FromFront(
             # Interpolation reaches some pixels into the hole: there lies the nearest known colour.
-            picture=shown(_extended(picture, known_mask), cv2.INTER_LANCZOS4),
+            picture=_warped(
+                _extended(picture, known_mask), view, size, cv2.INTER_LANCZOS4, repeat=True
+            ),
             known_mask=known & before,
-            hole_mask=inside & ~known & before,
-            guide=shown(guide, cv2.INTER_LINEAR),
+            hole_mask=hole & ~known & before,
+            guide=_warped(guide, view_of_guide, guide_size[::-1], cv2.INTER_LINEAR, repeat=True),
             view=view,
             ratio=self.ratio,
         )
@@ -158,9 +175,13 @@ def planes(picture: Picture, known_mask: Mask) -> list[Plane]:
     segments = _segments(small, small_known)
     if len(segments) < 2 * LEAST_SEGMENTS:
         return []
+    nearness = _nearness(segments, small_known)
+    if len(segments) > MOST_SEGMENTS:
+        kept = np.argsort(-_lengths(segments) * nearness, kind="stable")[:MOST_SEGMENTS]
+        segments, nearness = segments[kept], nearness[kept]
     hole = Box.bounding(~small_known)
     middle = np.array([hole.x + hole.w / 2, hole.y + hole.h / 2])
-    points = _vanishing_points(segments - np.tile(middle, 2), _nearness(segments, small_known))
+    points = _vanishing_points(segments - np.tile(middle, 2), nearness)
     ring = _grid(hole.shifted(-hole.y, -hole.x), 2) - np.array([hole.w, hole.h]) / 2
     ring += RING * np.sign(ring)
     # The hole's middle is the origin of vanishing points and ring.
@@ -188,9 +209,13 @@ def _segments(picture: FloatArray, known_mask: Mask) -> NDArray[np.float64]:
     segments = found[:, 0].astype(np.float64)
     clear = cv2.erode(known_mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
     is_known = np.all([_at(clear, _between(segments, t)) for t in np.linspace(0, 1, 5)], axis=0)
-    length = np.hypot(*(segments[:, 2:] - segments[:, :2]).T)
-    known: NDArray[np.float64] = segments[is_known & (length >= LEAST_LENGTH)]
+    known: NDArray[np.float64] = segments[is_known & (_lengths(segments) >= LEAST_LENGTH)]
     return known
+
+
+def _lengths(segments: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths: NDArray[np.float64] = np.hypot(*(segments[:, 2:] - segments[:, :2]).T)
+    return lengths
 
 
 def _nearness(segments: NDArray[np.float64], known_mask: Mask) -> NDArray[np.float64]:
@@ -247,13 +272,14 @@ def _vanishing_points(
         meet = meeting(points) & free
         best = int((meet * weight).sum(1).argmax())
         point, own = points[best], meet[best]
-        # The point nearest to the lines of all segments that meet, unless it loses some.
-        fitted = np.linalg.svd(lines[own] * np.sqrt(weight[own])[:, None])[2][-1]
-        again = meeting(fitted[None])[0] & free
-        if weight[again].sum() >= weight[own].sum():
-            point, own = fitted, again
         if own.sum() < LEAST_SEGMENTS:
             break
+        # The point nearest to the lines of all segments that meet, unless it loses some.
+        weighted = lines[own] * np.sqrt(weight[own])[:, None]
+        fitted = np.linalg.svd(weighted, full_matrices=False)[2][-1]
+        again = meeting(fitted[None])[0] & free
+        if weight[again].sum() >= weight[own].sum() and again.sum() >= LEAST_SEGMENTS:
+            point, own = fitted, again
         share = float(weight[own].sum() / weight.sum())
         found.append((point * np.array([UNIT, UNIT, 1]), share))
         free &= ~own
@@ -320,6 +346,13 @@ def _sign(value: float) -> float:
 
 def _shift(dx: float, dy: float) -> Homography:
     return np.array([[1.0, 0, dx], [0, 1, dy], [0, 0, 1]])
+
+
+def _resized(shape: tuple[int, ...], size: tuple[int, ...]) -> Homography:
+    """From the points of a picture of (height, width, …) to those of the same at another size."""
+    x, y = size[1] / shape[1], size[0] / shape[0]
+    # Whole coordinates are the middles of pixels.
+    return _shift(-0.5, -0.5) @ np.diag([x, y, 1.0]) @ _shift(0.5, 0.5)
 
 
 def _grid(box: Box, count: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.inpaint.texture import patch as texture
-from remove_objects.pipeline.inpaint.texture.lines import Lines, crossing_lines
+from remove_objects.pipeline.inpaint.texture.lines import MOST_OFFSETS, Lines, crossing_lines
 from tests.support.textures import fill_window, known_outside
 
 HEIGHT, WIDTH = 160, 200
@@ -83,6 +83,37 @@ def test_what_is_not_one_line_is_not_joined(
     for start, stop, colour in halves:
         picture = with_line(picture, start, stop, colour)
     assert found(picture) is None
+
+
+def test_many_lines_bring_a_bounded_number_of_sources() -> None:
+    """A fence of short rails: each line alone has some fifty offsets."""
+    known_mask = known_outside(np.ones((HEIGHT, WIDTH, 3)), 15, 0, 130, WIDTH)
+    fence = sky()
+    for k in range(-60, 260, 16):
+        fence = with_line(fence, (k, 0), (k + (k - 100) // 4, HEIGHT - 1))
+    fence[~known_mask] = 0.5
+    lines = crossing_lines(fence, known_mask, ~known_mask)
+    assert lines is not None
+    assert lines.number > 10
+    assert MOST_OFFSETS <= len(lines.offsets) < MOST_OFFSETS + 120
+    assert (lines.strength > 0.9).any(0).sum() > 20  # all are drawn
+
+
+def test_a_segment_that_ends_outside_the_picture_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The detector's ends may lie half a pixel outside."""
+    hole_mask = np.zeros((HEIGHT, WIDTH), bool)
+    hole_mask[120:, 80:120] = True
+    picture = with_line(sky(), (0, HEIGHT - 1), (WIDTH - 1, HEIGHT - 1))
+
+    class Detector:
+        def detect(self, _: np.ndarray) -> list[np.ndarray]:
+            y = HEIGHT - 0.4
+            return [np.array([[[30, y, 79, y - 0.2]], [[170, y, 120, y - 0.2]]], np.float32)]
+
+    monkeypatch.setattr(cv2, "createLineSegmentDetector", lambda *_: Detector())
+    crossing_lines(picture, ~hole_mask, hole_mask)
 
 
 def test_noise_has_no_lines() -> None:

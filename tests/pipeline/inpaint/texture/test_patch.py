@@ -54,6 +54,29 @@ def test_the_hole_is_never_read() -> None:
     assert np.array_equal(results[0], results[2])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 300), (300, 2), (5, 4), (9, 20), (20, 20)]
+)
+@pytest.mark.filterwarnings("error")
+def test_tiny_and_narrow_windows_are_filled_or_left(height: int, width: int, dtype: type) -> None:
+    rng = np.random.default_rng(height)
+    grey = np.repeat(rng.random((height, width, 1)), 3, 2)
+    peak = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    frame = np.ones((height, width), bool)
+    frame[0] = frame[-1] = frame[:, 0] = frame[:, -1] = False
+    for known_mask in (
+        rng.random((height, width)) < 0.5,
+        known_outside(grey, height // 3, width // 3, height // 2 + 1, width // 2 + 1),
+        frame,
+    ):
+        picture = (grey * peak).astype(dtype)
+        picture[~known_mask] = np.nan if dtype == np.float32 else peak
+        filled = fill_window(picture, known_mask, np.full((7, 9, 3), 0.5, np.float32))
+        if filled is not None:
+            assert np.isfinite(filled).all()
+
+
 def test_seams_cost_less_than_by_colour_alone() -> None:
     yy, xx = np.mgrid[:128, :128]
     picture = (0.5 + 0.5 * np.sin(xx / 5.0 + yy / 9.0))[..., None].repeat(3, 2).astype(np.float32)

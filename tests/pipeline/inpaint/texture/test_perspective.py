@@ -8,6 +8,8 @@ import pytest
 
 from remove_objects.pipeline.inpaint.texture import patch as texture
 from remove_objects.pipeline.inpaint.texture import perspective
+from remove_objects.pipeline.inpaint.texture.full_size import Patch
+from remove_objects.pipeline.types import Box
 from tests.support import textures
 from tests.support.textures import known_outside, tiles
 
@@ -143,6 +145,95 @@ def test_the_other_side_of_the_horizon_is_no_source() -> None:
     sky = (shown.picture == (1.0, 0.0, 1.0)).all(2) & shown.known_mask
     assert shown.known_mask.any()
     assert not sky.any()
+
+
+def steep_plane(known_mask: np.ndarray) -> perspective.Plane:
+    """As steep as planes may be: 0.45 to 1.55 times as far as the window's middle."""
+    height, width = known_mask.shape
+    view = np.eye(3)
+    view[2, 0] = 1.1 / width
+    to_middle = np.array([[1.0, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
+    return perspective.Plane(view @ to_middle, 1.0, 3.5)
+
+
+def test_a_view_from_the_front_is_not_much_larger_than_its_window() -> None:
+    picture = np.zeros((600, 800, 3), np.uint8)
+    known_mask = known_outside(picture, 75, 100, 450, 600)
+    guide = np.zeros((9, 12, 3), np.float32)
+    shown = steep_plane(known_mask).from_front(picture, known_mask, guide)
+    times = shown.known_mask.size / known_mask.size
+    assert 0.95 * perspective.MOST_AREA < times < 1.01 * perspective.MOST_AREA
+    assert max(shown.guide.shape) <= perspective.GUIDE_SIZE
+    # All of the hole comes back.
+    content = np.repeat(shown.hole_mask[..., None], 3, 2).astype(np.float32)
+    patch = Patch(Box.full(shown.known_mask.shape), content)
+    back = shown.from_camera(patch, Box.full(known_mask.shape))
+    assert (back[~known_mask] > 0.4).all()
+
+
+@pytest.mark.parametrize("hole", [(75, 0, 450, 300), (0, 200, 300, 300), (100, 500, 500, 300)])
+def test_outside_the_window_lies_no_black(hole: tuple[int, int, int, int]) -> None:
+    """What is read for a hole at the window's border lies partly beyond it."""
+    picture = np.full((600, 800, 3), 200, np.uint8)
+    known_mask = known_outside(picture, *hole)
+    picture[~known_mask] = 0
+    guide = np.full((60, 80, 3), 0.7, np.float32)
+    shown = steep_plane(known_mask).from_front(picture, known_mask, guide)
+    assert np.abs(shown.picture.astype(int) - 200).max() <= 1
+    assert np.abs(shown.guide - 0.7).max() < 1e-5
+    # Nor does an unfilled place beside the hole.
+    content = np.repeat((shown.hole_mask | shown.known_mask)[..., None], 3, 2).astype(np.float32)
+    patch = Patch(Box.full(shown.known_mask.shape), content)
+    back = shown.from_camera(patch, Box.full(known_mask.shape))
+    assert back[~known_mask].min() > 0.9
+
+
+@pytest.mark.parametrize("size", [(40, 60), (600, 900)])
+def test_the_guide_is_shown_where_the_picture_is(size: tuple[int, int]) -> None:
+    """Whatever its size, whole coordinates are the middles of pixels."""
+    y, x = np.mgrid[:600, :900].astype(np.float32)
+    picture = np.stack([x / 900, y / 600, 0 * x], -1)
+    known_mask = known_outside(picture, 200, 350, 200, 200)
+    guide = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+    shown = steep_plane(known_mask).from_front(picture, known_mask, guide)
+    inside = cv2.erode(shown.known_mask.astype(np.uint8), np.ones((61, 61)), borderValue=0) > 0
+    enlarged = cv2.resize(shown.guide, inside.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    assert inside.mean() > 0.1
+    assert np.abs(enlarged - shown.picture)[inside].max() < 0.001
+
+
+def test_of_very_many_lines_the_weightiest_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perspective, "MOST_SEGMENTS", 100)
+    counted = []
+    vanishing_points = perspective._vanishing_points
+
+    def counting(segments: np.ndarray, nearness: np.ndarray) -> object:
+        counted.append(len(segments))
+        return vanishing_points(segments, nearness)
+
+    monkeypatch.setattr(perspective, "_vanishing_points", counting)
+    assert perspective.planes(WALL, HOLE)[0].share > 0.8
+    assert counted == [100]
+
+
+def test_a_hole_between_the_pixels_of_the_front_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    known_mask = known_outside(WALL, 120, 161, 1, 1)
+    coarse = perspective.Plane(np.diag([0.25, 0.25, 1.0]), 1.0, 2.0)
+    assert not coarse.from_front(WALL, known_mask, WALL).hole_mask.any()
+    monkeypatch.setattr(texture, "planes", lambda *_: [coarse])
+    assert error(WALL, fill_window(WALL, known_mask, WALL), known_mask) < 0.3
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_choice_depends_on_the_number_of_threads(threads: int) -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(threads)
+        filled = fill_window(WALL, HOLE, blurred(WALL))
+        cv2.setNumThreads(4)
+        assert np.array_equal(filled, fill_window(WALL, HOLE, blurred(WALL)))
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_few_lines_make_no_plane() -> None:

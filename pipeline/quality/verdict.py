@@ -105,7 +105,8 @@ def judge(
             f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from; name "
             "fewer classes, draw a smaller mask (the mask board can), or use a smaller --dilate",
         )
-    reasons = _too_large(hole_share, holes)
+    too_large = _too_large(hole_share, holes)
+    reasons = [too_large] if too_large else []
     if residue is not None and residue > config.REVIEW_RESIDUE:
         reasons.append(
             f"the segmenter still sees the class in {residue:.0%} of the holes"
@@ -138,21 +139,20 @@ def judge(
     return Status.OK, reason
 
 
-def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> list[str]:
-    """Reasons for review by the size of the holes."""
-    reasons = []
+def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> str:
+    """The reason for review by the size of the holes; empty if they are small enough."""
     if hole_share > config.REVIEW_HOLE_SHARE:
-        reasons.append(
+        return (
             f"the holes take {hole_share:.0%} of the photo"
             f" (review above {config.REVIEW_HOLE_SHARE:.0%})"
         )
     widest = max((_to_fill(hole) for hole in holes), default=0.0)
     if widest > config.REVIEW_WINDOW_SHARE:
-        reasons.append(
+        return (
             f"a hole takes {widest:.0%} of the part of the photo that it is filled from: there is"
             f" little to copy (review above {config.REVIEW_WINDOW_SHARE:.0%})"
         )
-    return reasons
+    return ""
 
 
 def _to_fill(hole: HoleOutcome) -> float:

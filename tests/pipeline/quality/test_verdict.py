@@ -125,6 +125,10 @@ def test_a_hole_that_leaves_little_to_copy_is_for_review_and_its_share_is_named(
     # What another photo shows need not be copied from around the hole.
     assert judge(0.1, 0.0, [taking(0.412, {"b": 0.1, "c": 0.2})])[0] is Status.OK
     assert judge(0.1, 0.0, [taking(0.412, {"b": 0.1})])[0] is Status.REVIEW
+    # The share of the photo says the same, and is said alone.
+    _, reason = judge(config.REVIEW_HOLE_SHARE + 0.01, 0.0, [taking(0.412)])
+    assert "of the photo (review above" in reason
+    assert "filled from" not in reason
 
 
 def test_a_mask_inside_the_object_is_for_review_and_says_what_to_do() -> None:

@@ -18,7 +18,9 @@ _Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 def eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 unchanged (the same array); uint16 reduced so that white stays white."""
+    """uint8 unchanged (the same array); uint16 reduced, white stays white; [0, 1] rounded."""
+    if samples.dtype.kind == "f":
+        return (np.clip(samples, 0, 1) * 255 + 0.5).astype(np.uint8)
     return samples if samples.dtype == np.uint8 else (samples // 257).astype(np.uint8)
 
 
@@ -91,17 +93,17 @@ def nearest_values(values: _Array, known: Mask, precision: int = cv2.DIST_MASK_5
     """Each pixel's value, and where it is not known that of the nearest pixel.
 
     Args:
-        values: HW.
+        values: HW or HWC.
         known: HW bool.
         precision: one of OpenCV's ``DIST_MASK_…`` constants.
 
     Returns:
-        HW of the same dtype; 0 if nothing is known.
+        The same shape and dtype; 0 if nothing is known.
     """
     _, nearest = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, precision, labelType=cv2.DIST_LABEL_PIXEL
     )
-    of = np.zeros(int(nearest.max()) + 1, values.dtype)
+    of = np.zeros((int(nearest.max()) + 1, *values.shape[2:]), values.dtype)
     of[nearest[known]] = values[known]
     return cast(_Array, of[nearest])
 

@@ -42,6 +42,7 @@ from remove_objects.pipeline.detect.mask import find_holes
 from remove_objects.pipeline.inpaint import composite
 from remove_objects.pipeline.inpaint.inpainters import Inpainters
 from remove_objects.pipeline.inpaint.windows import EDGE_BLOCKS, edge_window, pad, resize_known
+from remove_objects.pipeline.pixels import as_float
 from remove_objects.pipeline.quality.lpips import Perceptual
 from remove_objects.pipeline.types import Hole, Mask, Pixels, Route
 from remove_objects.train.data.pictures import find_images, read_rgb, square
@@ -360,8 +361,7 @@ def lpips() -> Callable[[Pixels, Pixels], float]:
         raise SystemExit(perceptual.missing)
 
     def distance(result: Pixels, truth: Pixels) -> float:
-        pair = (p.astype(np.float32) / 255 for p in (result, truth))
-        return float(perceptual.distance(*pair))  # type: ignore[arg-type]
+        return float(perceptual.distance(as_float(result), as_float(truth)))  # type: ignore[arg-type]
 
     return distance
 

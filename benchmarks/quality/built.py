@@ -21,11 +21,10 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.quality.ablation import lpips
 from benchmarks.quality.detail import placed
 from remove_objects.pipeline.inpaint.inpainters import Inpainters
 from remove_objects.pipeline.inpaint.texture import patch
-from remove_objects.pipeline.pixels import as_float
-from remove_objects.pipeline.quality.lpips import Perceptual
 from remove_objects.pipeline.types import Mask, Pixels, Route
 from remove_objects.train.data.pictures import find_images, read_rgb
 from remove_objects.train.evaluation.probes import Filler, ours
@@ -89,7 +88,7 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=3, help="of the holes' places (default 3)")
     p.add_argument("--sheet", type=Path, help="write hole, fills and truth of changed ones here")
     args = p.parse_args()
-    perceptual = Perceptual(torch.device("cpu"), offline=False)
+    distance = lpips()
     fillers = arms(ours(Inpainters(torch.device("cpu")), Route.FREE_FORM))
     for kind in SCENES:
         errors, seconds, changed = [], [], []
@@ -99,7 +98,7 @@ def main() -> None:
                 begun = time.process_time()
                 results.append(fill(rgb, hole))
                 took.append(time.process_time() - begun)
-            errors.append([perceptual.distance(as_float(r), as_float(rgb)) for r in results])
+            errors.append([distance(r, rgb) for r in results])
             seconds.append(took)
             changed.append([not np.array_equal(r, results[0]) for r in results])
             if args.sheet and any(changed[-1]):

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import as_float, as_own_float, blur, depth_inside, dilate_square, resize
+from ...pixels import as_float, as_own_float, blur, depth_inside, dilate_square, eight_bits, resize
 from ...types import Box, FloatArray, Mask
 from .labelling import Labels, mean_difference
-from .offsets import Offsets
+from .offsets import Offsets, spread
 
 #: HW3: float32 in [0, 1], uint8 or uint16. Large windows stay in the photo's own samples; only
 #: the copied pixels become floats.
@@ -111,7 +111,7 @@ def scale_labels(
         ring = dilate_square(region, reach + 1) & is_placed[box.slices]
         places = np.argwhere(ring) + np.array([box.y, box.x])
         if len(places):
-            places = places[:: max(1, len(places) // FITTED_PIXELS)]
+            places = spread(places, FITTED_PIXELS)
             scaled[k] = _best_fit(
                 picture,
                 known_mask,
@@ -265,7 +265,7 @@ def _mend(content: FloatArray, missing: Mask) -> None:
         return
     near = Box.bounding(missing).grown(8, missing.shape).slices
     present = np.where(missing[near][..., None], 0, content[near])
-    eight = (np.clip(present, 0, 1) * 255 + 0.5).astype(np.uint8)
+    eight = eight_bits(present)
     mended = cv2.inpaint(eight, missing[near].astype(np.uint8), 3, cv2.INPAINT_TELEA)
     content[near][missing[near]] = mended[missing[near]].astype(np.float32) / 255
 

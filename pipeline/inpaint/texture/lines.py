@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...pixels import eight_bits
 from ...types import Box, FloatArray, Mask
 from .offsets import Offsets
+from .segments import line_segments, unit
 
 #: (y, x), or a direction.
 _Point = NDArray[np.float64]
@@ -103,16 +105,12 @@ def crossing_lines(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Lin
 
 def _ends(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Iterator[_End]:
     """The ends at the hole of all line segments."""
-    eight = (np.clip(guided, 0, 1) * 255 + 0.5).astype(np.uint8)
-    grey = cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY)
-    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD, 1.0).detect(grey)[0]
-    if found is None:
-        return
+    grey = cv2.cvtColor(eight_bits(guided), cv2.COLOR_RGB2GRAY)
     clear = cv2.erode(known_mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
-    for x, y, x_end, y_end in found[:, 0].astype(np.float64).tolist():
+    for x, y, x_end, y_end in line_segments(grey, 1.0).tolist():
         for run in _known_runs(np.array([y, x]), np.array([y_end, x_end]), clear):
             for tail, head in (run, run[::-1]):
-                if _reaches(head, _unit(head - tail), known_mask, hole_mask):
+                if _reaches(head, unit(head - tail), known_mask, hole_mask):
                     end = _end(tail, head, guided, known_mask)
                     if end is not None:
                         yield end
@@ -147,7 +145,7 @@ def _reaches(head: _Point, direction: _Point, known_mask: Mask, hole_mask: Mask)
 
 def _end(tail: _Point, head: _Point, guided: FloatArray, known_mask: Mask) -> _End | None:
     """A segment's end, with the colours across it; None if it shows no clear line."""
-    length, direction = float(np.linalg.norm(head - tail)), _unit(head - tail)
+    length, direction = float(np.linalg.norm(head - tail)), unit(head - tail)
     aside, back = np.arange(-ACROSS, ACROSS + 1), np.arange(1, min(ALONG, int(length)) + 1)
     places = head - back[:, None, None] * direction + aside[:, None] * _left(direction)
     y, x = (np.ascontiguousarray(places[..., k], np.float32) for k in (0, 1))
@@ -239,11 +237,6 @@ def _offsets(end: _End, gap: float) -> Iterator[tuple[int, int]]:
         aside = np.abs(whole @ _left(end.direction))
         dy, dx = whole[int(aside.argmin())].astype(int).tolist()
         yield dy, dx
-
-
-def _unit(vector: _Point) -> _Point:
-    unit: _Point = vector / np.linalg.norm(vector)
-    return unit
 
 
 def _left(direction: _Point) -> _Point:

@@ -101,7 +101,7 @@ def unexplained(picture: FloatArray, known_mask: Mask, hole_mask: Mask, offsets:
         Mean colour difference in [0, ``DIFFERENT``] over the surroundings, of the best few offsets.
     """
     ring = dilate_square(hole_mask, SURROUNDINGS) & known_mask
-    y, x = _spread(np.argwhere(ring), RING_PIXELS).T
+    y, x = spread(np.argwhere(ring), RING_PIXELS).T
     if not len(y):
         return DIFFERENT
     least = max(LEAST_REACH, OVER_HOLE * float(depth_inside(hole_mask).max()))
@@ -117,7 +117,7 @@ def unexplained(picture: FloatArray, known_mask: Mask, hole_mask: Mask, offsets:
     return float(np.mean(sorted(differences)[:BEST_OFFSETS]))
 
 
-def _spread(places: Offsets, count: int) -> Offsets:
+def spread(places: Offsets, count: int) -> Offsets:
     """About ``count`` of the places at most, evenly spread."""
     return places[:: max(1, len(places) // count)]
 

@@ -96,7 +96,8 @@ class _Window:
         picture: HW3, see ``texture_patch``.
         known_mask: HW bool.
         hole_mask: HW bool; what is neither known nor hole is no part of the photo.
-        small: hw3 float32 in [0, 1], at the working size, as are the following.
+        guided: hw3 float32 in [0, 1], the picture with the guide where nothing is known; at the
+            working size, as are the following.
         small_known: hw bool.
         small_hole: hw bool.
         guide: hw3.
@@ -106,7 +107,7 @@ class _Window:
     picture: Picture
     known_mask: Mask
     hole_mask: Mask
-    small: FloatArray
+    guided: FloatArray
     small_known: Mask
     small_hole: Mask
     guide: FloatArray
@@ -126,21 +127,20 @@ class _Window:
         if not len(offsets):
             return None
         return cls(
-            picture, known_mask, hole_mask, small, small_known, small_hole, small_guide, offsets
+            picture, known_mask, hole_mask, guided, small_known, small_hole, small_guide, offsets
         )
 
     def textured(self, margin: int, *, fine: bool) -> Patch:
         """The hole, filled with the window's own pixels."""
         known, hole = self.known_mask, self.hole_mask
         guide, offsets = self.guide, self.offsets
-        guided = np.where(self.small_known[..., None], self.small, guide).astype(np.float32)
-        lines = crossing_lines(guided, self.small_known, self.small_hole)
+        lines = crossing_lines(self.guided, self.small_known, self.small_hole)
         if lines is not None:
             strength = lines.strength[..., None]
             guide = guide * (1 - strength) + lines.drawn * strength
             offsets = np.unique(np.concatenate([offsets, lines.offsets]), axis=0)
         costs, labels = label(
-            self.small, self.small_known, self.small_hole, guide, offsets, fine=fine, lines=lines
+            self.guided, self.small_known, self.small_hole, guide, offsets, fine=fine, lines=lines
         )
         labels, shift = _in_window(costs, labels, correction(costs, labels), self.small_known)
         full = scale_labels(labels, offsets, self.picture, known, hole)
@@ -151,7 +151,7 @@ class _Window:
 
     def irregularity(self) -> float:
         """How badly offsets that reach over the hole explain its surroundings, in [0, 1]."""
-        return unexplained(self.small, self.small_known, self.small_hole, self.offsets)
+        return unexplained(self.guided, self.small_known, self.small_hole, self.offsets)
 
 
 def _best_front(
@@ -172,7 +172,7 @@ def _best_front(
         if window is None:
             continue
         # The stronger the perspective, the more the photo loses by it where it is none.
-        irregularity = window.irregularity() / max(1e-3, 1 - DISTORTED * (view.ratio - 1))
+        irregularity = window.irregularity() / max(1e-3, 1 - DISTORTED * (plane.ratio - 1))
         if irregularity < least:
             best, least = (view, window), irregularity
     return best

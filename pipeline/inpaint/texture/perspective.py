@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...pixels import (
     as_float,
     depth_inside,
+    eight_bits,
     nearest_values,
     reduction,
     resize,
@@ -27,6 +28,7 @@ from ...pixels import (
 )
 from ...types import Box, FloatArray, Mask
 from .full_size import Patch, Picture
+from .segments import line_segments, unit
 
 #: A 3 x 3 homography of points (x, y, 1).
 Homography = NDArray[np.float64]
@@ -75,7 +77,6 @@ class FromFront:
         hole_mask: HW bool; what is neither known nor hole lies outside the window.
         guide: hw3 float32 in [0, 1], at most ``GUIDE_SIZE`` pixels on its longer side.
         view: from the window's points to those of ``picture``.
-        ratio: of the plane's largest to its smallest scale near the hole, > 1.
     """
 
     picture: Picture
@@ -83,7 +84,6 @@ class FromFront:
     hole_mask: Mask
     guide: FloatArray
     view: Homography
-    ratio: float
 
     def from_camera(self, patch: Patch, box: Box) -> FloatArray:
         """A patch of ``picture`` as the camera sees it.
@@ -106,7 +106,7 @@ class Plane(NamedTuple):
         view: from the window's points to those of the plane seen from the front, where the middle
             of the hole has the window's scale.
         share: of the line segments near the hole, those that lie on it; by weight, in [0, 1].
-        ratio: of the plane's largest to its smallest scale near the hole.
+        ratio: of the plane's largest to its smallest scale near the hole, > 1.
     """
 
     view: Homography
@@ -150,13 +150,12 @@ class Plane(NamedTuple):
         return FromFront(
             # Interpolation reaches some pixels into the hole: there lies the nearest known colour.
             picture=_warped(
-                _extended(picture, known_mask), view, size, cv2.INTER_LANCZOS4, repeat=True
+                nearest_values(picture, known_mask), view, size, cv2.INTER_LANCZOS4, repeat=True
             ),
             known_mask=known & before,
             hole_mask=hole & ~known & before,
             guide=_warped(guide, view_of_guide, guide_size[::-1], cv2.INTER_LINEAR, repeat=True),
             view=view,
-            ratio=self.ratio,
         )
 
 
@@ -175,13 +174,13 @@ def planes(picture: Picture, known_mask: Mask) -> list[Plane]:
     segments = _segments(small, small_known)
     if len(segments) < 2 * LEAST_SEGMENTS:
         return []
-    nearness = _nearness(segments, small_known)
+    weight = _lengths(segments) * _nearness(segments, small_known)
     if len(segments) > MOST_SEGMENTS:
-        kept = np.argsort(-_lengths(segments) * nearness, kind="stable")[:MOST_SEGMENTS]
-        segments, nearness = segments[kept], nearness[kept]
+        kept = np.argsort(-weight, kind="stable")[:MOST_SEGMENTS]
+        segments, weight = segments[kept], weight[kept]
     hole = Box.bounding(~small_known)
     middle = np.array([hole.x + hole.w / 2, hole.y + hole.h / 2])
-    points = _vanishing_points(segments - np.tile(middle, 2), nearness)
+    points = _vanishing_points(segments - np.tile(middle, 2), weight)
     ring = _grid(hole.shifted(-hole.y, -hole.x), 2) - np.array([hole.w, hole.h]) / 2
     ring += RING * np.sign(ring)
     # The hole's middle is the origin of vanishing points and ring.
@@ -199,14 +198,10 @@ def planes(picture: Picture, known_mask: Mask) -> list[Plane]:
 
 def _segments(picture: FloatArray, known_mask: Mask) -> NDArray[np.float64]:
     """Line segments of an hw3 picture that lie in known pixels: N4, (x, y) of both ends."""
-    eight = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
-    grey = cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(eight_bits(picture), cv2.COLOR_RGB2GRAY)
     # The border of a blank hole would be segments.
     grey = cv2.inpaint(grey, (~known_mask).astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(grey)[0]
-    if found is None:
-        return np.zeros((0, 4))
-    segments = found[:, 0].astype(np.float64)
+    segments = line_segments(grey, 0.8)
     clear = cv2.erode(known_mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
     is_known = np.all([_at(clear, _between(segments, t)) for t in np.linspace(0, 1, 5)], axis=0)
     known: NDArray[np.float64] = segments[is_known & (_lengths(segments) >= LEAST_LENGTH)]
@@ -237,28 +232,26 @@ def _at(plane: NDArray[Any], points: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def _vanishing_points(
-    segments: NDArray[np.float64], nearness: NDArray[np.float64]
+    segments: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> list[tuple[NDArray[np.float64], float]]:
     """Where most segments meet: of all pairs' crossings the one with the most weight, and so on.
 
     Args:
         segments: N4.
-        nearness: N, the weight of a pixel of each.
+        weight: N.
 
     Returns:
         (homogeneous point, share of the weight of all segments) for each; no segment counts twice.
     """
-    along = segments[:, 2:] - segments[:, :2]
-    length = np.hypot(*along.T)
-    along, weight = along / length[:, None], length * nearness
+    along = unit(segments[:, 2:] - segments[:, :2])
     middles, one = _between(segments, 0.5) / UNIT, np.ones((len(segments), 1))
     start, end = (np.hstack([segments[:, k : k + 2] / UNIT, one]) for k in (0, 2))
-    lines = _unit(np.cross(start, end))
+    lines = unit(np.cross(start, end))
     order = np.argsort(-weight, kind="stable")
 
     def meeting(points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """MN bool: which segments point to which points."""
-        to = _unit(points[:, None, :2] - points[:, None, 2:] * middles)
+        to = unit(points[:, None, :2] - points[:, None, 2:] * middles)
         sine = np.abs(to[..., 0] * along[:, 1] - to[..., 1] * along[:, 0])
         return sine < np.sin(np.deg2rad(INLIER))
 
@@ -268,7 +261,7 @@ def _vanishing_points(
         if len(tried) < LEAST_SEGMENTS:
             break
         a, b = np.triu_indices(len(tried), 1)
-        points = _unit(np.cross(lines[tried[a]], lines[tried[b]]))
+        points = unit(np.cross(lines[tried[a]], lines[tried[b]]))
         meet = meeting(points) & free
         best = int((meet * weight).sum(1).argmax())
         point, own = points[best], meet[best]
@@ -311,7 +304,7 @@ def _front(
         return None
     ratio = float(depth.max() / depth.min())
     across, upright = sorted(
-        (_unit(point[:2]) for point in (first, second)), key=lambda d: -abs(float(d[0]))
+        (unit(point[:2]) for point in (first, second)), key=lambda d: -abs(float(d[0]))
     )
     right = np.stack([across * _sign(across[0]), upright * _sign(upright[1])], axis=1)
     if not LEAST_RATIO <= ratio <= MOST_RATIO or abs(across @ upright) > np.cos(
@@ -324,20 +317,6 @@ def _front(
     view = np.eye(3)
     view[:2, :2] = straight / np.sqrt(np.linalg.det(straight))
     return view @ tilt, ratio
-
-
-def _extended(picture: Picture, known_mask: Mask) -> Picture:
-    """HW3: the nearest known colour where nothing is known."""
-    places = np.arange(known_mask.size, dtype=np.int32).reshape(known_mask.shape)
-    return picture.reshape(-1, 3)[nearest_values(places, known_mask)]
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """...n, of length 1."""
-    unit: NDArray[np.float64] = vectors / np.maximum(
-        np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12
-    )
-    return unit
 
 
 def _sign(value: float) -> float:

@@ -148,8 +148,9 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         dest="classes",
         action="append",
         default=[],
-        metavar="NAME",
-        help="class to remove, or 'all'; repeatable",
+        metavar="NAME,…",
+        help="what to remove: person, car, dog … (all are named below), or 'all'; plurals and "
+        "everyday words such as people, bike and TV are understood; repeatable",
     )
     group.add_argument(
         "--masks",

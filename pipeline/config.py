@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from ..models.categories import CLASSES
+from ..models.categories import CLASSES, RELATED, SYNONYMS
 from .errors import UsageError
 
 SEGMENTERS = ("auto", "fcn_resnet101", "compact")
@@ -155,26 +156,67 @@ def _refuse_unknown(name: str, given: Any, legal: tuple[str, ...]) -> None:
 def resolve_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Turn the user's class names into names of ``CLASSES``, in their order; ``all`` is every one.
 
+    Case, spaces, hyphens and underscores do not count, a comma separates names, and plurals and
+    ``SYNONYMS`` are understood: ``People``, ``potted plants``, ``person,dog``.
+
     Raises:
-        UsageError: a name is unknown, and the message lists the twenty classes; or ``names`` is
-            one text, or holds something that is no text.
+        UsageError: a name is unknown, and the message says which was meant and lists the twenty
+            classes; or ``names`` is one text, or holds something that is no text.
     """
     if isinstance(names, str):
         raise UsageError(f"classes is a list of names; got the text '{names}', give ['{names}']")
-    names = tuple(names)
+    given: list[str] = []
     for name in names:
         if not isinstance(name, str):
             raise UsageError(f"a class is a name such as 'person'; got {name!r}")
-    wanted = {n.strip().lower().replace(" ", "").replace("_", "") for n in names}
-    if "all" in wanted:
-        return CLASSES
-    unknown = sorted(wanted - set(CLASSES))
+        parts = [part.strip() for part in name.split(",") if part.strip()]
+        if not parts:
+            raise UsageError(f"a class is a name such as 'person'; got '{name}'")
+        given += parts
+    wanted = {name: _KNOWN_AS.get(_plain(name)) for name in given}
+    unknown = [name for name, known in wanted.items() if known is None]
     if unknown:
-        raise UsageError(
-            f"unknown class {', '.join(repr(u) for u in unknown)}; "
-            f"the classes are: {', '.join(CLASSES)}, or all"
-        )
-    return tuple(c for c in CLASSES if c in wanted)
+        raise UsageError(_unknown_classes(unknown))
+    known = set(wanted.values())
+    return CLASSES if "all" in known else tuple(c for c in CLASSES if c in known)
+
+
+def _plain(name: str) -> str:
+    """Return a name without what does not count in it: case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "", name.casefold())
+
+
+def _plural(word: str) -> str:
+    return f"{word}es" if word.endswith(("s", "ch", "sh", "x")) else f"{word}s"
+
+
+#: The class of each word that is understood.
+_KNOWN_AS = {"all": "all"} | {
+    form: name
+    for name in CLASSES
+    for word in (name, *SYNONYMS.get(name, ()))
+    for form in (word, _plural(word))
+}
+
+
+def _unknown_classes(unknown: Iterable[str]) -> str:
+    """Say which class somebody may have meant by each name, and what there is to choose from."""
+    said = []
+    for name in unknown:
+        meant = _meant(_plain(name))
+        said.append(f"'{name}'" + (f" (did you mean {' or '.join(meant)}?)" if meant else ""))
+    return f"unknown class {', '.join(said)}; the classes are: {', '.join(CLASSES)}, or all"
+
+
+def _meant(word: str) -> tuple[str, ...]:
+    """Return the classes that are related to a word, or whose names are like it."""
+    import difflib  # 10 ms, of no use to those who spell a class right
+
+    meant: dict[str, tuple[str, ...]] = {form: (name,) for form, name in _KNOWN_AS.items()}
+    for each, names in RELATED.items():
+        meant |= {each: names, _plural(each): names}
+    like = difflib.get_close_matches(word, meant, n=1, cutoff=0.7)
+    return meant[like[0]] if like else ()
 
 
 def auto_dilate(height: int, width: int) -> int:

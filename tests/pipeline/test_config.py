@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from remove_objects.models.categories import CLASSES
+from remove_objects.models.categories import CLASSES, RELATED, SYNONYMS
 from remove_objects.pipeline.config import Settings, auto_dilate, resolve_classes
 from remove_objects.pipeline.errors import UsageError
 
@@ -45,9 +45,65 @@ def test_class_names_in_any_spelling_come_in_the_order_of_the_table() -> None:
         "tvmonitor",
     )
     assert resolve_classes(("cat", "ALL")) == CLASSES
-    with pytest.raises(UsageError, match=r"unknown class 'persons', 'yeti'; .* or all") as caught:
-        resolve_classes(["yeti", "persons"])
+    assert resolve_classes(["person, dog", "cat,"]) == ("cat", "dog", "person")
+    with pytest.raises(UsageError, match=r"unknown class 'yeti', 'persn'") as caught:
+        resolve_classes(["yeti", "persn"])
     assert all(name in str(caught.value) for name in CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("people persons humans", "person"),
+        ("bike bikes bicycles", "bicycle"),
+        ("motorbikes motorcycle", "motorbike"),
+        ("plane airplanes aircraft", "aeroplane"),
+        ("couch couches sofas", "sofa"),
+        ("TV tvs television", "tvmonitor"),
+        ("cars", "car"),
+        ("dogs", "dog"),
+        ("buses", "bus"),
+        ("tables", "diningtable"),
+        ("plants potted-plants", "pottedplant"),
+    ],
+)
+def test_plurals_and_everyday_words_are_understood(words: str, name: str) -> None:
+    for word in words.split():
+        assert resolve_classes([word]) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("pepole", "person"),
+        ("persn", "person"),
+        ("dogg", "dog"),
+        ("motorbyke", "motorbike"),
+        # Words that mean less or more: whoever types 'men' must not lose the women unasked.
+        ("men", "person"),
+        ("trucks", "car or bus"),
+        ("animals", "bird or cat or cow or dog or horse or sheep"),
+    ],
+)
+def test_an_unknown_class_suggests_what_was_meant(word: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"unknown class '{word}' \(did you mean {meant}\?\)"):
+        resolve_classes([word])
+
+
+def test_a_class_that_is_like_none_suggests_none() -> None:
+    for word in ("unicorn", "xyz", "background"):
+        with pytest.raises(UsageError, match=rf"unknown class '{word}'; the classes are"):
+            resolve_classes([word])
+    with pytest.raises(UsageError, match="a class is a name such as 'person'; got ' '"):
+        resolve_classes([" "])
+
+
+def test_every_word_of_the_tables_names_classes() -> None:
+    assert set(SYNONYMS) <= set(CLASSES)
+    assert {name for names in RELATED.values() for name in names} <= set(CLASSES)
+    words = [word for words in SYNONYMS.values() for word in words]
+    assert len(set(words)) == len(words)
+    assert not {*words, *CLASSES} & set(RELATED)  # what is understood is no mere suggestion
 
 
 @pytest.mark.parametrize(("size", "radius"), [((10, 10), 3), ((480, 640), 8), ((4000, 3000), 48)])

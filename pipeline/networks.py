@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: What it means that a network is missing which others host; why it is missing follows.
+UNJUDGED = (
+    "the verdicts are a little less sure, because one of the networks that judge results is "
+    "missing; a run with internet access fetches it"
+)
+SIMPLE_FACES = (
+    "some faces may be missed, because the better of two face detectors is missing; a run with "
+    "internet access fetches it"
+)
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -231,7 +241,7 @@ class Networks:
             if self._perceptual is None:
                 self._perceptual = lpips.Perceptual(self.device, offline=self._settings.offline)
                 if self._perceptual.missing:
-                    log.warning("%s", self._perceptual.missing)
+                    log.warning("%s", f"{UNJUDGED} ({self._perceptual.missing})")
             return self._perceptual
 
     def weights(self) -> dict[str, str]:
@@ -253,10 +263,12 @@ class Networks:
         """Everything that the networks loaded so far fell back to, once each."""
         messages = [
             self._segmenter.warning if self._segmenter else None,
-            self._perceptual.missing if self._perceptual else None,
+            f"{UNJUDGED} ({self._perceptual.missing})"
+            if self._perceptual and self._perceptual.missing
+            else None,
         ]
         if self._faces is not None and self._faces.name == "haar":
-            messages.append(f"faces were detected with Haar cascades: {self._faces.missing}")
+            messages.append(f"{SIMPLE_FACES} ({self._faces.missing})")
         return [m for m in messages if m]
 
 

@@ -366,8 +366,10 @@ class ObjectRemover:
             if selection.objects.note and selection.holes:
                 unfilled = replace(unfilled, warnings=(*photo.warnings, selection.objects.note))
         if selection.share > FAIL_HOLE_SHARE:
-            status, reason = verdict.judge(selection.share, None, ())
-            return replace(unfilled, status=status, reason=reason, error=reason)
+            failed = verdict.judge(selection.share, None, ())
+            return replace(
+                unfilled, status=failed.status, reason=failed.reason, error=failed.reason
+            )
         if not selection.holes:
             status, reason = _with_doubt(selection, unfilled.status, unfilled.reason)
             return replace(unfilled, status=status, reason=reason)
@@ -563,7 +565,7 @@ def _verdict(
         replace(place, kept=completeness.is_kept(one, objects))
         for place, one in zip(_places(left, picture), left, strict=True)
     )
-    status, reason = verdict.judge(
+    status, reason, figures = verdict.judge(
         selection.share, seen.residue, holes, left_outside, places, (size[0], size[1])
     )
     status, reason = _with_doubt(selection, status, reason)
@@ -571,6 +573,7 @@ def _verdict(
         unfilled,
         status=status,
         reason=reason,
+        figures=figures,
         mask=selection.hole_mask,
         layers=whole.layers,
         hole_share=selection.share,

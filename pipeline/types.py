@@ -407,7 +407,7 @@ class Outcome:
 
     Attributes:
         status: the verdict.
-        reason: why, in words.
+        reason: why, in words: what can be seen first.
         result: HWC of the photo's dtype, with its holes filled; None if nothing was filled.
         mask: HW bool, True = removed; None if the photo could not be read.
         layers: HW uint8, a ``Layer`` for each pixel: why it is removed; None as ``mask``.
@@ -432,6 +432,7 @@ class Outcome:
         stages: seconds by stage.
         error: why the photo failed; None if it did not.
         warnings: further sentences about the photo, for the report.
+        figures: those behind the reason, with their limits; empty if there are none.
     """
 
     status: Status
@@ -456,3 +457,4 @@ class Outcome:
     stages: dict[str, float] = field(default_factory=dict)
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    figures: str = ""

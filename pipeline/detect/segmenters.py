@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 COMPACT_SIZE, NEARER_SIZE = 513, 769
 #: Longer side in pixels of FCN-ResNet101's input, before its own transforms.
 FCN_SIZE = 1040
+#: What it means that FCN-ResNet101 is missing; why it is follows.
+FALLBACK = (
+    "objects are found by the smaller of two segmenters, because the larger one is missing; a run "
+    "with internet access fetches it"
+)
 
 
 class Objectness(NamedTuple):
@@ -102,16 +107,14 @@ def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chose
     if why:
         if name == "fcn_resnet101":
             raise WeightsError(f"FCN-ResNet101's weights are {why}; {remedy}")
-        return _compact(
-            device, f"segmented with the compact segmenter: FCN-ResNet101's weights are {why}"
-        )
+        return _compact(device, f"{FALLBACK} (FCN-ResNet101's weights are {why})")
     try:
         path, digest = fetch(FCN_RESNET101)
         return Chosen(FCNSegmenter(str(path), device), {"fcn_resnet101": digest})
     except CheckpointError as error:
         if name == "fcn_resnet101":
             raise WeightsError(f"{error}; {remedy}") from error
-        return _compact(device, f"segmented with the compact segmenter: {error}")
+        return _compact(device, f"{FALLBACK} ({error})")
 
 
 def _compact(device: torch.device, warning: str | None) -> Chosen:

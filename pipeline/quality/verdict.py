@@ -7,9 +7,10 @@ truth is known, and measures how well they rank others; docs/quality-report.md h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 from .. import config
 from ..types import Box, HoleOutcome, Leftover, QualityFeatures, Status
@@ -40,6 +41,20 @@ class Weight:
         return self.slope * (value - self.usual)
 
 
+class Verdict(NamedTuple):
+    """The verdict on one photo.
+
+    Attributes:
+        status: ``OK``, ``REVIEW``, or ``FAILED`` if nothing is left to fill from.
+        reason: why, as a person would say who sees the picture; without figures, but for a failure.
+        figures: the figures behind the reason, with their limits; empty if there are none.
+    """
+
+    status: Status
+    reason: str
+    figures: str = ""
+
+
 #: So many places with leftovers are named in the reason.
 NAMED = 2
 
@@ -49,10 +64,10 @@ USUAL_ERROR = -1.481
 BORROWED_ERROR, OF_MISFIT = 0.004, 1.0
 #: By field of ``QualityFeatures``. The others add nothing to these (cross-validated).
 WEIGHTS = {
-    "depth": Weight(-2.350, 0.486, "nothing known is near its middle", 1e-3),
-    "seam": Weight(-0.190, 0.481, "its rim shows more than usual", 0.1),
-    "structure": Weight(-2.258, 0.333, "edges around it should go on", 5e-3),
-    "context_diversity": Weight(13.051, 0.059, "its surroundings are of many kinds"),
+    "depth": Weight(-2.350, 0.486, "the hole is large and nothing known is near its middle", 1e-3),
+    "seam": Weight(-0.190, 0.481, "the edge of the fill shows", 0.1),
+    "structure": Weight(-2.258, 0.333, "lines around the hole should go on in it", 5e-3),
+    "context_diversity": Weight(13.051, 0.059, "what is around the hole is of many kinds"),
 }
 
 
@@ -83,7 +98,7 @@ def judge(
     left_outside: float | None = None,
     leftovers: Sequence[Leftover] = (),
     size: tuple[int, int] | None = None,
-) -> tuple[Status, str]:
+) -> Verdict:
     """The verdict on one photo; its thresholds are in ``pipeline.config``.
 
     Args:
@@ -97,62 +112,92 @@ def judge(
         size: the photo's (height, width); needed for ``leftovers``.
 
     Returns:
-        (``OK``, ``REVIEW``, or ``FAILED`` if nothing is left to fill from; the reason).
+        The verdict; its reason tells first of what can be seen.
     """
     if hole_share > config.FAIL_HOLE_SHARE:
-        return (
+        return Verdict(
             Status.FAILED,
             f"the holes take {hole_share:.0%} of the photo: nothing is left to fill from; name "
             "fewer classes, draw a smaller mask (the mask board can), or use a smaller --dilate",
         )
-    too_large = _too_large(hole_share, holes)
-    reasons = [too_large] if too_large else []
-    if residue is not None and residue > config.REVIEW_RESIDUE:
-        reasons.append(
-            f"the segmenter still sees the class in {residue:.0%} of the holes"
-            f" (review above {config.REVIEW_RESIDUE:.0%})"
-        )
-    if left_outside is not None and left_outside > config.REVIEW_LEFT_OUTSIDE:
-        reasons.append(
-            f"the mask ends inside the object: {left_outside:.0%} of the pixels beside it have"
-            f" the object's colours (review above {config.REVIEW_LEFT_OUTSIDE:.0%});"
-            " widen it, for example by --dilate auto"
-        )
     counted = [left for left in leftovers if not left.kept]
-    if counted and size is not None:
-        reasons.append(_what_is_left(counted, size))
+    reasons = [
+        *(_left_behind(counted, size) if counted and size is not None else ()),
+        *_still_seen(residue),
+        *_tight(left_outside),
+        *_too_large(hole_share, holes),
+        *_uncertain(holes),
+    ]
+    if reasons:
+        return Verdict(
+            Status.REVIEW,
+            "; ".join(reason for reason, _ in reasons),
+            "; ".join(figures for _, figures in reasons),
+        )
+    reason, figures = "nothing stands out", ""
+    if leftovers and size is not None:
+        [(what, figures)] = _left_behind(leftovers, size)
+        reason += f"; not requested: {what}"
+    return Verdict(Status.OK, reason, figures)
+
+
+def _still_seen(residue: float | None) -> Iterator[tuple[str, str]]:
+    """The reason and its figures if the fill looks like what was removed."""
+    if residue is not None and residue > config.REVIEW_RESIDUE:
+        yield (
+            "the fill still looks like what was removed",
+            f"the segmenter sees the class in {residue:.0%} of the holes"
+            f" (review above {config.REVIEW_RESIDUE:.0%})",
+        )
+
+
+def _tight(left_outside: float | None) -> Iterator[tuple[str, str]]:
+    """The reason and its figures if the mask ends inside its object."""
+    if left_outside is not None and left_outside > config.REVIEW_LEFT_OUTSIDE:
+        yield (
+            "the outline of what was removed is left, because the mask ends inside it;"
+            " widen it, for example by --dilate auto",
+            f"{left_outside:.0%} of the pixels beside a hole have the object's colours"
+            f" (review above {config.REVIEW_LEFT_OUTSIDE:.0%})",
+        )
+
+
+def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> Iterator[tuple[str, str]]:
+    """The reason and its figures if much is to be filled, by the photo or around a hole."""
+    if hole_share > config.REVIEW_HOLE_SHARE:
+        yield (
+            f"{_much(hole_share)} of the photo is filled in",
+            f"the holes take {hole_share:.0%} of the photo"
+            f" (review above {config.REVIEW_HOLE_SHARE:.0%})",
+        )
+        return
+    widest = max((_to_fill(hole) for hole in holes), default=0.0)
+    if widest > config.REVIEW_WINDOW_SHARE:
+        yield (
+            "a hole is so large that there is little around it to copy",
+            f"a hole takes {widest:.0%} of the part of the photo that it is filled from"
+            f" (review above {config.REVIEW_WINDOW_SHARE:.0%})",
+        )
+
+
+def _much(share: float) -> str:
+    """A share above ``REVIEW_HOLE_SHARE``, in words."""
+    return "most" if share > 2 / 3 else "about half" if share > 0.45 else "more than a third"
+
+
+def _uncertain(holes: Sequence[HoleOutcome]) -> Iterator[tuple[str, str]]:
+    """The reason and its figures if a hole's expected error is high."""
     scored = [
         (h.score, h.features) for h in holes if h.score is not None and h.features is not None
     ]
-    if scored:
-        expected, features = max(scored, key=lambda s: s[0])
-        if expected > config.REVIEW_SCORE:
-            reasons.append(
-                f"the expected error is {expected:.2f}"
-                f" (review above {config.REVIEW_SCORE}): {_why(features)}"
-            )
-    if reasons:
-        return Status.REVIEW, "; ".join(reasons)
-    reason = "no figure is past its threshold"
-    if leftovers and size is not None:
-        reason += f"; not requested: {_what_is_left(leftovers, size)}"
-    return Status.OK, reason
-
-
-def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> str:
-    """The reason for review by the size of the holes; empty if they are small enough."""
-    if hole_share > config.REVIEW_HOLE_SHARE:
-        return (
-            f"the holes take {hole_share:.0%} of the photo"
-            f" (review above {config.REVIEW_HOLE_SHARE:.0%})"
+    if not scored:
+        return
+    expected, features = max(scored, key=lambda s: s[0])
+    if expected > config.REVIEW_SCORE:
+        yield (
+            f"the fill may look wrong: {_why(features)}",
+            f"expected error {expected:.2f} (review above {config.REVIEW_SCORE})",
         )
-    widest = max((_to_fill(hole) for hole in holes), default=0.0)
-    if widest > config.REVIEW_WINDOW_SHARE:
-        return (
-            f"a hole takes {widest:.0%} of the part of the photo that it is filled from: there is"
-            f" little to copy (review above {config.REVIEW_WINDOW_SHARE:.0%})"
-        )
-    return ""
 
 
 def _to_fill(hole: HoleOutcome) -> float:
@@ -160,15 +205,17 @@ def _to_fill(hole: HoleOutcome) -> float:
     return hole.of_window * (1 - min(1.0, sum(hole.borrowed.values())))
 
 
-def _what_is_left(leftovers: Sequence[Leftover], size: tuple[int, int]) -> str:
-    """The largest places in words, and how many more there are."""
-    named = [
-        f"{left.why} {where(left.box, size)}, {left.box.w}x{left.box.h} pixels"
-        f" at x={left.box.x}, y={left.box.y}"
-        for left in leftovers[:NAMED]
+def _left_behind(leftovers: Sequence[Leftover], size: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    """The largest places in words and how many more there are, and their boxes."""
+    named, more = leftovers[:NAMED], len(leftovers) - NAMED
+    words = [f"{left.why} {where(left.box, size)}" for left in named]
+    boxes = [
+        f"{left.why}: {left.box.w}x{left.box.h} pixels at x={left.box.x}, y={left.box.y}"
+        for left in named
     ]
-    more = len(leftovers) - NAMED
-    return "; ".join([*named, *([f"and {more} more such places"] if more > 0 else [])])
+    if more > 0:
+        words.append(f"and {more} more such {'place' if more == 1 else 'places'}")
+    yield "; ".join(words), "; ".join(boxes)
 
 
 def where(box: Box, size: tuple[int, int]) -> str:
@@ -191,6 +238,6 @@ def _why(features: QualityFeatures) -> str:
         key=lambda name: -terms[name],
     )[:2]
     return (
-        " and ".join(WEIGHTS[name].words for name in high)
-        or "each of its features is a little worse than usual"
+        ", and ".join(WEIGHTS[name].words for name in high)
+        or "several small signs are a little worse than usual"
     )

@@ -35,6 +35,7 @@ def photo_entry(name: str, outcome: Outcome, *, output: str | None, mask: str | 
         "mask": mask,
         "status": outcome.status.value,
         "reason": outcome.reason,
+        "figures": outcome.figures,
         "classes": {k: _round(v) for k, v in outcome.classes.items()},
         "objects": [_object(one) for one in outcome.objects],
         "hole_share": _round(outcome.hole_share),
@@ -90,6 +91,9 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
         "status": worse,
         "reason": f"{names} added to an earlier result: {entry['reason']}; before: "
         f"{earlier['reason']}",
+        "figures": "; ".join(
+            figures for each in (entry, earlier) if (figures := each.get("figures"))
+        ),
         "classes": {**earlier["classes"], **entry["classes"]},
         "objects": _renumbered([*earlier.get("objects", []), *entry.get("objects", [])]),
         "hole_share": _round(min(1.0, entry["hole_share"] + earlier["hole_share"])),

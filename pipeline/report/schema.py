@@ -99,9 +99,10 @@ class Entry(TypedDict):
 
     ``input`` is relative to the given folder, ``output`` and ``mask`` to the output folder.
     ``earlier_status`` is there if ``status`` is ``skipped``: the status that the run gave which
-    finished the photo; absent before version 0.2.0, as ``objects``, ``layers``, ``left_outside``
-    and ``leftovers`` are. ``layers`` has shares of the photo by why they were removed
-    (``types.Layer.label``), without those that are empty.
+    finished the photo; absent before version 0.2.0, as ``figures``, ``objects``, ``layers``,
+    ``left_outside`` and ``leftovers`` are. ``figures`` are those behind ``reason``, with their
+    limits. ``layers`` has shares of the photo by why they were removed (``types.Layer.label``),
+    without those that are empty.
     ``reviewed`` is there, and true, if a person saved the result at the mask board.
     """
 
@@ -111,6 +112,7 @@ class Entry(TypedDict):
     status: StatusName
     earlier_status: NotRequired[EarlierStatusName]
     reason: str
+    figures: NotRequired[str]
     classes: dict[str, Number]
     objects: NotRequired[list[ObjectEntry]]
     hole_share: Number

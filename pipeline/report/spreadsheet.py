@@ -40,6 +40,7 @@ PHOTO = (
     "truth_lpips",
     "seconds",
     "warnings",
+    "figures",
 )
 #: Columns of the hole; the quality features have the report's own names.
 FEATURES = ("depth", "structure", "variety", "segmented", "certainty", "unsure")
@@ -107,7 +108,7 @@ def _rows(photo: Entry, methods: list[str]) -> Iterator[list[Any]]:
         **photo,
         "classes": " ".join(photo["classes"]),
         **{k: photo.get("layers", {}).get(k) for k in ALONG},
-        **{k: photo.get(k) for k in ("left_outside", "score")},
+        **{k: photo.get(k) for k in ("left_outside", "score", "figures")},
         "leftovers": len(photo.get("leftovers", [])),
         "warnings": "; ".join(photo["warnings"]),
         **{k: fidelity.get(k) for k in ("changed_outside", "psnr_outside")},

@@ -238,7 +238,7 @@ def test_a_tight_mask_to_the_letter_is_for_review(tiny: object) -> None:
         )
         for d in (0, None)
     ]
-    assert "the mask ends inside the object" in outcomes[0].reason
+    assert "the mask ends inside it" in outcomes[0].reason
     assert "the mask ends" not in outcomes[1].reason
     left = [photo_entry("a", o, output=None, mask=None)["left_outside"] for o in outcomes]
     assert left[0] > REVIEW_LEFT_OUTSIDE >= left[1] >= 0

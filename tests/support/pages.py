@@ -82,7 +82,7 @@ def entry(name: str, status: str = "ok", **changes: Any) -> dict[str, Any]:
         "output": name if written else None,
         "mask": None,
         "status": status,
-        "reason": "no figure is past its threshold" if not failed else "damaged",
+        "reason": "nothing stands out" if not failed else "damaged",
         "classes": {} if failed or status == "unchanged" else {"person": 0.02},
         "hole_share": 0.0 if failed or status == "unchanged" else 0.03,
         "fidelity": {"changed_outside": 0, "psnr_outside": None} if written else None,

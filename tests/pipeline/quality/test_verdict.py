@@ -14,7 +14,15 @@ from remove_objects.pipeline.quality.verdict import (
     expected_error,
     judge,
 )
-from remove_objects.pipeline.types import Box, HoleOutcome, QualityFeatures, Route, Routing, Status
+from remove_objects.pipeline.types import (
+    Box,
+    HoleOutcome,
+    Leftover,
+    QualityFeatures,
+    Route,
+    Routing,
+    Status,
+)
 
 USUAL = QualityFeatures(
     share=0.1,
@@ -91,26 +99,63 @@ def test_a_borrowed_hole_is_never_worse_than_a_filled_one() -> None:
 
 def test_the_worst_hole_decides() -> None:
     assert judge(0.1, 0.0, [hole(expected=config.REVIEW_SCORE - 0.01)])[0] is Status.OK
-    status, reason = judge(
+    status, reason, figures = judge(
         0.1, 0.0, [hole(expected=0.0), hole(expected=config.REVIEW_SCORE + 0.01)]
     )
     assert status is Status.REVIEW
-    assert "expected error" in reason
+    assert reason.startswith("the fill may look wrong: ")
+    assert figures == f"expected error 0.32 (review above {config.REVIEW_SCORE})"
 
 
 @pytest.mark.parametrize(
-    ("share", "residue", "says"),
+    ("share", "residue", "says", "measured"),
     [
-        (config.REVIEW_HOLE_SHARE + 0.01, 0.0, "holes take"),
-        (0.1, config.REVIEW_RESIDUE + 0.01, "still sees"),
+        (0.36, 0.0, "more than a third of the photo is filled in", "36% of the photo"),
+        (0.52, 0.0, "about half of the photo is filled in", "52% of the photo"),
+        (0.81, 0.0, "most of the photo is filled in", "81% of the photo"),
+        (0.1, 0.21, "the fill still looks like what was removed", "21% of the holes"),
     ],
 )
 def test_each_metric_past_its_threshold_is_for_review(
-    share: float, residue: float, says: str
+    share: float, residue: float, says: str, measured: str
 ) -> None:
-    status, reason = judge(share, residue, (hole(expected=0.0),))
+    status, reason, figures = judge(share, residue, (hole(expected=0.0),))
     assert status is Status.REVIEW
-    assert says in reason
+    assert reason == says
+    assert measured in figures
+    assert "review above" in figures
+
+
+def test_the_reason_has_words_and_the_figures_are_apart_in_the_same_order() -> None:
+    """What can be seen comes first, and where it is; no figure is among the words."""
+    left = Leftover(Box(10, 20, 30, 41), "another person seems to be there", 0.2)
+    status, reason, figures = judge(
+        0.52, 0.34, [hole(replace(USUAL, depth=5.0), 0.62)], 0.41, [left, left, left], (100, 100)
+    )
+    assert status is Status.REVIEW
+    assert reason.startswith("another person seems to be there at the left; another person ")
+    assert "; and 1 more such place;" in reason
+    assert reason.endswith(
+        "; about half of the photo is filled in; the fill may look wrong: "
+        "the hole is large and nothing known is near its middle"
+    )
+    assert not any(character.isdigit() for character in reason.replace("1 more", ""))
+    measured = ["30x41 pixels at x=10, y=20", "34%", "41%", "52%", "0.62"]
+    places = [figures.index(figure) for figure in measured]
+    assert places == sorted(places)
+
+
+def test_a_fine_result_says_what_was_not_requested() -> None:
+    assert judge(0.1, 0.0, [hole(expected=0.0)]) == (Status.OK, "nothing stands out", "")
+    left = Leftover(Box(10, 20, 30, 41), "another person seems to be there", 0.2, kept=True)
+    status, reason, figures = judge(
+        0.1, 0.0, [hole(expected=0.0)], leftovers=[left], size=(100, 100)
+    )
+    assert status is Status.OK
+    assert reason == (
+        "nothing stands out; not requested: another person seems to be there at the left"
+    )
+    assert "30x41 pixels" in figures
 
 
 def test_a_hole_that_leaves_little_to_copy_is_for_review_and_its_share_is_named() -> None:
@@ -119,30 +164,31 @@ def test_a_hole_that_leaves_little_to_copy_is_for_review_and_its_share_is_named(
 
     limit = config.REVIEW_WINDOW_SHARE
     assert judge(0.1, 0.0, [taking(limit - 0.01)])[0] is Status.OK
-    status, reason = judge(0.1, 0.0, [taking(0.1), taking(0.412)])
+    status, reason, figures = judge(0.1, 0.0, [taking(0.1), taking(0.412)])
     assert status is Status.REVIEW
-    assert "a hole takes 41% of the part of the photo that it is filled from" in reason
+    assert reason == "a hole is so large that there is little around it to copy"
+    assert "a hole takes 41% of the part of the photo that it is filled from" in figures
     # What another photo shows need not be copied from around the hole.
     assert judge(0.1, 0.0, [taking(0.412, {"b": 0.1, "c": 0.2})])[0] is Status.OK
     assert judge(0.1, 0.0, [taking(0.412, {"b": 0.1})])[0] is Status.REVIEW
     # The share of the photo says the same, and is said alone.
-    _, reason = judge(config.REVIEW_HOLE_SHARE + 0.01, 0.0, [taking(0.412)])
-    assert "of the photo (review above" in reason
-    assert "filled from" not in reason
+    _, reason, figures = judge(config.REVIEW_HOLE_SHARE + 0.01, 0.0, [taking(0.412)])
+    assert reason == "more than a third of the photo is filled in"
+    assert "filled from" not in figures
 
 
 def test_a_mask_inside_the_object_is_for_review_and_says_what_to_do() -> None:
     for left in (None, 0.0, config.REVIEW_LEFT_OUTSIDE):
         assert judge(0.1, 0.0, [hole(expected=0.0)], left)[0] is Status.OK
-    status, reason = judge(0.1, 0.0, [hole(expected=0.0)], 0.4)
+    status, reason, figures = judge(0.1, 0.0, [hole(expected=0.0)], 0.4)
     assert status is Status.REVIEW
-    assert "40% of the pixels beside it have the object's colours" in reason
+    assert "40% of the pixels beside a hole have the object's colours" in figures
     assert "--dilate auto" in reason
 
 
 def test_the_reason_names_the_features_that_raised_it_most() -> None:
     features = replace(USUAL, seam=9.0, depth=5.0, segmented=1.0)
-    _, reason = judge(0.1, 0.0, [hole(features, 9.0)])
+    _, reason, _ = judge(0.1, 0.0, [hole(features, 9.0)])
     assert WEIGHTS["seam"].words in reason
     assert WEIGHTS["depth"].words in reason
     assert WEIGHTS["structure"].words not in reason
@@ -153,7 +199,7 @@ def test_a_photo_with_nothing_left_fails() -> None:
 
 
 def test_a_photo_without_anything_to_fill_from_gets_advice() -> None:
-    status, reason = judge(0.97, None, [])
+    status, reason, _ = judge(0.97, None, [])
     assert status is Status.FAILED
     for advice in ("fewer classes", "--dilate", "mask board"):
         assert advice in reason

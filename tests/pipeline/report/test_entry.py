@@ -1,5 +1,6 @@
 """Entries are JSON for every name and number."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from remove_objects.pipeline.report.entry import photo_entry, with_earlier
 from remove_objects.pipeline.report.files import write_json
 from remove_objects.pipeline.report.schema import is_entry
+from remove_objects.pipeline.report.spreadsheet import write_csv
 from remove_objects.pipeline.types import (
     Box,
     HoleOutcome,
@@ -95,3 +97,20 @@ def test_added_classes_add_to_the_layers(
     names = ("object", "shadow", "reflection")
     expected = {name: share for name, share in zip(names, whole, strict=True) if share is not None}
     assert with_earlier(after, before, ["dog"]).get("layers") == pytest.approx(expected)
+
+
+def test_the_figures_behind_a_reason_are_told_apart_from_its_words(tmp_path: Path) -> None:
+    one = photo_entry(
+        "a.jpg", Outcome(Status.REVIEW, "an edge shows", figures="seam 2"), output=None, mask=None
+    )
+    other = photo_entry("a.jpg", Outcome(Status.OK, "fine"), output=None, mask=None)
+    assert (one["reason"], one["figures"], other["figures"]) == ("an edge shows", "seam 2", "")
+    assert with_earlier(one, other, ["dog"]).get("figures") == "seam 2"
+    assert with_earlier(one, one, ["dog"]).get("figures") == "seam 2; seam 2"
+    # Version 0.1.0 had none.
+    before = other.copy()
+    before.pop("figures")
+    assert with_earlier(one, before, ["dog"]).get("figures") == "seam 2"
+    write_csv(tmp_path / "report.csv", [one, before])
+    rows = csv.DictReader((tmp_path / "report.csv").read_text().splitlines())
+    assert [row["figures"] for row in rows] == ["seam 2", ""]

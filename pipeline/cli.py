@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import re
 import shlex
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
 from .. import __version__
 from ..models.categories import CLASSES
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 #: seconds of the one before, and after so many seconds in any case.
 _LINES, _PAUSE, _PATIENCE = 10, 10.0, 60.0
 
+#: What makes a run fail: photos without a result, or photos for review too.
+FAIL_ON = ("failed", "review")
+
 #: The PATH that is the standard input.
 STANDARD_INPUT = "-"
 #: Options that a photo from the standard input does not take.
@@ -67,40 +71,48 @@ _OF_FOLDERS = {
     "tolerances": "--tolerance",
     "compare": "--compare",
     "series": "--series",
+    "json": "--json",
 }
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
 exit codes:
-  0    every photo is fine
+  0    every photo is fine, or is for review
   1    a photo failed, got worse than the baseline, or was not processed (Ctrl-C once, a full disk);
-       the one mask of --masks FILE has the shape of no photo
+       the one mask of --masks FILE has the shape of no photo;
+       with --fail-on review: a photo is for review
   2    the call was wrong, or another run writes into the output folder
   130  stopped at once (Ctrl-C twice)
 After 1 and 130 the same command resumes."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a call without listing every option first."""
+    """Says what is wrong with a call without listing every option first.
+
+    Attributes:
+        said: the error that it said.
+    """
+
+    said = ""
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
+        self.said = message
         self.exit(2, f"{self.prog}: {printable(message)}; see {self.prog} --help\n")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> _Parser:
     """Return the parser of the command line."""
     p = _Parser(
         "remove-objects",
+        usage="%(prog)s --class NAME [options] PATH ...",
         description="Remove people, cars, animals and other objects from photos and folders of "
         "photos, with a quality report on every photo.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
-    p.add_argument("-q", "--quiet", action="store_true", help="print errors only")
-    p.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
-    p.add_argument("--version", action="version", version=f"remove-objects {__version__}")
-    p.add_argument(
+    p.add_argument_group("photos").add_argument(
         "paths",
         nargs="*",
         type=_input,
@@ -108,12 +120,16 @@ def parser() -> argparse.ArgumentParser:
         help="photos, and folders (searched recursively); s3://bucket/folder too; - alone reads "
         "a photo from the standard input and writes the result to the standard output",
     )
-    _add_photos(p.add_argument_group("photos"))
-    _add_objects(p.add_argument_group("objects"))
-    _add_picture(p.add_argument_group("picture"))
-    _add_output(p.add_argument_group("output"))
-    _add_report(p.add_argument_group("report"))
-    _add_machine(p.add_argument_group("machine"))
+    for title, add in (
+        ("what is removed", _add_objects),
+        ("which photos are cleaned", _add_photos),
+        ("how holes are filled, and what a photo keeps", _add_picture),
+        ("where results go, and which stay", _add_output),
+        ("what the report measures", _add_report),
+        ("how the machine is used", _add_machine),
+        ("what the terminal and other programs are told", _add_telling),
+    ):
+        add(p.add_argument_group(title))
     return p
 
 
@@ -341,6 +357,26 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_telling(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("-h", "--help", action="help", help="print this text")
+    group.add_argument("--version", action="version", version=f"remove-objects {__version__}")
+    group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    group.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="print one line of JSON to the standard output, and everything else to standard error "
+        "(docs/commandline.md)",
+    )
+    group.add_argument(
+        "--fail-on",
+        choices=FAIL_ON,
+        default="failed",
+        help="review: exit 1 also if a photo is for review that nobody has looked at at the mask "
+        "board; failed (default): only if a photo failed",
+    )
+
+
 def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", choices=DEVICES, default="auto", help="device of the networks")
     group.add_argument(
@@ -371,26 +407,52 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--offline", action="store_true", help="never use the network")
 
 
+class _Ended(NamedTuple):
+    """How a call ended: its exit code, and the error or the result that the code follows from."""
+
+    code: int
+    error: str = ""
+    result: FolderResult | None = None
+    comparison: Comparison | None = None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code; see ``EPILOG``."""
     open_closed_errors()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(arguments)
+    command = parser()
+    try:
+        args = command.parse_args(arguments)
+    except SystemExit as leaving:
+        if leaving.code == 2 and "--json" in arguments:
+            _write_summary(sys.stdout.buffer, _Ended(2, command.said))
+        raise
     logging.basicConfig(
         level=logging.ERROR if args.quiet else logging.WARNING,
         format="remove-objects: %(message)s",
         force=True,
     )
+    if not args.json:
+        return _call(args, arguments).code
+    with output_for_bytes() as output:
+        ended = _call(args, arguments)
+        if ended.code != STOPPED_AT_ONCE:
+            _write_summary(output, ended)
+    return ended.code
+
+
+def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
+    """Do what the arguments say, and print the results."""
     try:
         if STANDARD_INPUT in args.paths:
-            return _run_in_pipe(args)
+            return _Ended(_run_in_pipe(args))
         result, comparison = _run(args, shlex.join(["remove-objects", *map(redacted, arguments)]))
     except RemoveObjectsError as error:
         print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
-        return 1 if isinstance(error, PhotoError) else 2
+        return _Ended(1 if isinstance(error, PhotoError) else 2, str(error))
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
-        return STOPPED_AT_ONCE
+        return _Ended(STOPPED_AT_ONCE)
     try:
         _print_result(result, comparison, args)
         if sys.stdout is not None:
@@ -399,8 +461,51 @@ def main(argv: Sequence[str] | None = None) -> int:
         drop_output()
         print(f"remove-objects: the summary is not printed ({error.strerror})", file=sys.stderr)
     failed = any(photo["status"] == "failed" for photo in result.photos)
-    bad = result.stopped or failed or result.mask_fits_none
-    return 1 if bad or (comparison and comparison.worse) else 0
+    bad = result.stopped or failed or result.mask_fits_none or _is_review_a_failure(result, args)
+    return _Ended(1 if bad or (comparison and comparison.worse) else 0, "", result, comparison)
+
+
+def _is_review_a_failure(result: FolderResult, args: argparse.Namespace) -> bool:
+    """Whether photos wait for a person, and ``--fail-on review`` counts that; says how many."""
+    from .report.summary import to_review
+
+    if args.fail_on != "review" or not (waiting := len(to_review(result.photos))):
+        return False
+    photos = "1 photo is" if waiting == 1 else f"{waiting} photos are"
+    print(f"remove-objects: {photos} for review (--fail-on review)", file=sys.stderr)
+    return True
+
+
+def _write_summary(output: BinaryIO, ended: _Ended) -> None:
+    """Write the line of ``--json``."""
+    from .report.summary import of_photos, without_result
+
+    summary = without_result(ended.code, ended.error)
+    if result := ended.result:
+        summary = of_photos(result.photos)
+        summary |= {
+            "exit_code": ended.code,
+            "output": _address(result.report.parent),
+            "report": _address(result.report),
+            "page": (_address(result.report) or "").removesuffix(".json") + ".html",
+            "preview": _address(result.preview),
+            "stopped": result.stopped,
+            "seconds": result.run["seconds"],
+            "warnings": result.warnings,
+        }
+        if found := ended.comparison:
+            summary["baseline"] = {"worse": len(found.worse), "better": len(found.better)}
+    try:
+        # ASCII: a name that is no valid Unicode is escaped, and any locale can read it.
+        output.write(f"{json.dumps(summary)}\n".encode("ascii"))
+        output.flush()
+    except OSError as error:
+        print(f"remove-objects: --json is not written ({error.strerror})", file=sys.stderr)
+
+
+def _address(place: Location | None) -> str | None:
+    """Return a place as another program finds it: an absolute path or an address."""
+    return None if place is None else str(place.absolute() if isinstance(place, Path) else place)
 
 
 def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparison | None]:
@@ -455,7 +560,7 @@ def _run_in_pipe(args: argparse.Namespace) -> int:
         print(f"remove-objects: {text}", file=sys.stderr)
     for warning in () if args.quiet else cleaned.warnings:
         print(f"remove-objects: {printable(warning)}", file=sys.stderr)
-    return 0
+    return 1 if args.fail_on == cleaned.status == "review" else 0
 
 
 def _refuse_in_pipe(args: argparse.Namespace) -> None:

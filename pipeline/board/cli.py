@@ -36,39 +36,42 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's argument parser."""
     p = argparse.ArgumentParser(
         "mask-board",
+        usage="%(prog)s [options] [PATH]",
         description="A local web page to draw a mask by hand, fill it, compare and save. "
         "Opened on the output folder of a remove-objects run, it walks through the photos marked "
         "'review', worst first, and saves your results into the run.",
         epilog="Nothing leaves this machine, and the opened photos are never changed. "
         "docs/mask-board.md lists the keys and the HTTP interface.",
+        add_help=False,
     )
-    p.add_argument("--version", action="version", version=f"mask-board {__version__}")
-    p.add_argument(
+    p.add_argument_group("photos").add_argument(
         "path",
         nargs="?",
         type=Path,
         metavar="PATH",
         help="a photo, a folder, or a run's output folder (default: choose in the page)",
     )
-    p.add_argument(
+    files = p.add_argument_group("which photos, and where results go")
+    files.add_argument(
         "--input",
         type=Path,
         metavar="DIR",
         help="the folder that a run cleaned, if the board does not find it",
     )
-    p.add_argument(
+    files.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="DIR",
         help="where results go (default: cleaned/ beside PATH; a run's own folder)",
     )
-    p.add_argument(
+    select = p.add_argument_group("what is selected and filled")
+    select.add_argument(
         "--segmenter",
         choices=SEGMENTERS,
         help="for 'Select by class' (default: the run's, or auto)",
     )
-    p.add_argument(
+    select.add_argument(
         "--with",
         dest="along",
         type=along,
@@ -76,43 +79,49 @@ def parser() -> argparse.ArgumentParser:
         help="for 'Select by class': what goes along with a selected object (default: as the run "
         f"said, or {','.join(ALONG)}); none: the object alone",
     )
-    p.add_argument(
+    select.add_argument(
         "--series",
         choices=SERIES,
         help="whether photos of one place fill each other's holes, as in a run (default: the run's,"
         " or auto)",
     )
-    p.add_argument("--device", choices=DEVICES, default="auto")
-    p.add_argument(
+    save = p.add_argument_group("what a saved photo keeps")
+    save.add_argument(
         "--lossless", action="store_true", help="write PNG where the photo's own format is lossy"
     )
-    p.add_argument(
+    save.add_argument(
         "--strip-metadata",
         action="store_true",
         help="save photos without GPS, dates, names, serial numbers",
     )
-    p.add_argument(
+    save.add_argument(
         "--keep-metadata",
         choices=METADATA,
         default="known",
         help="known: dates, camera, exposure, place, captions, rights, colour; all: private data "
         "too, in which a picture of what was removed may survive (default: the run's, or known)",
     )
-    p.add_argument(
-        "--offline", action="store_true", help="never use the network, not even for weights"
-    )
-    p.add_argument(
+    page = p.add_argument_group("the page")
+    page.add_argument("--open", action="store_true", help="open the page in the default browser")
+    page.add_argument(
         "--host",
         default="127.0.0.1",
         help="address to listen at (default 127.0.0.1: this machine only)",
     )
-    p.add_argument(
+    page.add_argument(
         "--port",
         type=_port,
         default=None,
         help=f"port to listen at (default: {PORT}, or the next free one; 0: any)",
     )
-    p.add_argument("--open", action="store_true", help="open the page in the default browser")
+    machine = p.add_argument_group("how the machine is used")
+    machine.add_argument("--device", choices=DEVICES, default="auto", help="device of the networks")
+    machine.add_argument(
+        "--offline", action="store_true", help="never use the network, not even for weights"
+    )
+    other = p.add_argument_group("other")
+    other.add_argument("-h", "--help", action="help", help="print this text")
+    other.add_argument("--version", action="version", version=f"mask-board {__version__}")
     return p
 
 

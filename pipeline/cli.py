@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn, TextIO
 
 from .. import __version__
 from ..models.categories import CLASSES
@@ -41,6 +41,8 @@ from .system.standard_streams import (
     read_input,
 )
 from .system.text import printable, redacted
+from .watch.options import DESCRIPTION, add_watch_options
+from .watch.options import EPILOG as WATCH_EPILOG
 
 if TYPE_CHECKING:
     from .batch.run import FolderResult
@@ -54,6 +56,8 @@ _LINES, _PAUSE, _PATIENCE = 10, 10.0, 60.0
 #: What makes a run fail: photos without a result, or photos for review too.
 FAIL_ON = ("failed", "review")
 
+#: The first argument that makes the command a watch.
+WATCH = "watch"
 #: The PATH that is the standard input.
 STANDARD_INPUT = "-"
 #: Options that a photo from the standard input does not take.
@@ -83,7 +87,10 @@ exit codes:
        with --fail-on review: a photo is for review
   2    the call was wrong, or another run writes into the output folder
   130  stopped at once (Ctrl-C twice)
-After 1 and 130 the same command resumes."""
+After 1 and 130 the same command resumes.
+
+remove-objects watch FOLDER cleans what arrives in a folder; see remove-objects watch --help.
+A folder whose own name is watch: ./watch"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -420,6 +427,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code; see ``EPILOG``."""
     open_closed_errors()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == [WATCH]:
+        return _watch(arguments[1:])
     command = parser()
     try:
         args = command.parse_args(arguments)
@@ -506,6 +515,86 @@ def _write_summary(output: BinaryIO, ended: _Ended) -> None:
 def _address(place: Location | None) -> str | None:
     """Return a place as another program finds it: an absolute path or an address."""
     return None if place is None else str(place.absolute() if isinstance(place, Path) else place)
+
+
+def watch_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``remove-objects watch``."""
+    p = parser()
+    p.prog, p.description, p.epilog = f"remove-objects {WATCH}", DESCRIPTION, WATCH_EPILOG
+    add_watch_options(p.add_argument_group("watch"))
+    return p
+
+
+def _watch(arguments: Sequence[str]) -> int:
+    """Clean what arrives in a folder until a signal; returns the exit code."""
+    args = watch_parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.ERROR if args.quiet else logging.WARNING,
+        format="remove-objects: %(message)s",
+        force=True,
+    )
+    command = shlex.join(["remove-objects", WATCH, *map(redacted, arguments)])
+    try:
+        with stop_on_signals() as stop:
+            from .report.terminal import photo_line
+            from .watch.once import Once
+            from .watch.watch import Times, Watch
+
+            for handler in logging.getLogger().handlers:
+                handler.addFilter(Once())
+            watch = Watch(
+                _watched(args),
+                _settings(args),
+                _batch_settings(args),
+                times=Times(args.settle, args.interval),
+                command=command,
+                tell=lambda text: _say(args, f"remove-objects: {printable(text)}", sys.stderr),
+                cleaned=lambda entry: _say(args, photo_line(entry), sys.stdout),
+            )
+            where = f"{printable(str(watch.folder))}; results: {printable(str(watch.output))}"
+            _say(args, f"watching {where}  (Ctrl-C to stop)", sys.stdout)
+            watch.run(stop)
+    except RemoveObjectsError as error:
+        print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # before any work began
+        print("remove-objects: stopped", file=sys.stderr)
+        return STOPPED_AT_ONCE
+    _say(args, f"stopped; this watch cleaned: {watch.counts}", sys.stdout)
+    return 0
+
+
+def _watched(args: argparse.Namespace) -> Path:
+    """Return the folder to watch."""
+    given = {
+        "--files-from": args.files_from is not None,
+        "--baseline": args.baseline is not None,
+        "--tolerance": bool(args.tolerances),
+        "--json": args.json,
+        "--fail-on": args.fail_on != FAIL_ON[0],
+    }
+    if option := next((option for option, is_given in given.items() if is_given), None):
+        raise UsageError(f"{option} belongs to a single run; leave it out with {WATCH}")
+    if len(args.paths) != 1 or args.paths[0] == STANDARD_INPUT:
+        raise UsageError(
+            f"remove-objects {WATCH} takes one folder, got {len(args.paths) or 'none'}: "
+            f"remove-objects {WATCH} FOLDER --class person -o DIR; a folder whose own name is "
+            f"{WATCH} is ./{WATCH}"
+        )
+    (folder,) = args.paths
+    if not isinstance(folder, Path):
+        raise UsageError(f"{folder}: watch takes a folder of this machine, or a mounted share")
+    return folder
+
+
+def _say(args: argparse.Namespace, text: str, stream: TextIO | None) -> None:
+    """Print a line at once; a reader that is gone, or a full disk, does not end the work."""
+    if args.quiet or stream is None:
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        drop_output()
 
 
 def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparison | None]:

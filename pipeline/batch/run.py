@@ -107,6 +107,25 @@ class FolderResult:
         return report
 
 
+@dataclass
+class Round:
+    """One run of many over the same folder, as a watch makes them.
+
+    Attributes:
+        remover: has the networks, which load once for all rounds.
+        wanted: whether a photo's file is one of this round's; the others count as if they were not
+            there, and their results of earlier rounds stay.
+        failed: entries of photos that failed in earlier rounds and are not tried again, because
+            they have not changed; the report goes on telling of them.
+        tasks: filled by the run: the files that it worked on, by the photos' names.
+    """
+
+    remover: ObjectRemover
+    wanted: Callable[[Location], bool]
+    failed: Sequence[Entry] = ()
+    tasks: dict[str, Location] = field(default_factory=dict)
+
+
 class Engine(Protocol):
     """Processes the photos. Closing its generator stops the work."""
 
@@ -126,7 +145,7 @@ class Engine(Protocol):
         """Return the facts about the workers so far."""
 
 
-def _refuse_vain(settings: Settings, batch: BatchSettings, classes: Sequence[str]) -> None:
+def refuse_vain(settings: Settings, batch: BatchSettings, classes: Sequence[str]) -> None:
     """Refuse a call that names nothing to remove, or chooses where it cannot."""
     if not classes and batch.masks is None:
         raise UsageError("name what to remove with --class, or give masks with --masks")
@@ -156,6 +175,7 @@ def remove_folder(
     command: str = "",
     progress: Callable[[int, Entry | None], None] | None = None,
     stop: Stop | None = None,
+    one_of_many: Round | None = None,
 ) -> FolderResult:
     """Clean files and folders into an output folder, and write the reports there.
 
@@ -173,6 +193,7 @@ def remove_folder(
         progress: called with (number of photos, None) at the start and with (number, entry) after
             each photo.
         stop: a request ends the run once the photos in progress are finished.
+        one_of_many: what a watch's rounds share; None for a run of its own.
 
     Returns:
         The report. A photo that fails is an entry with status ``failed`` and does not end the run.
@@ -191,15 +212,15 @@ def remove_folder(
     locations = [as_location(given) for given in inputs]
     of_list = [as_location(given) for given in listed]
     classes = resolve_classes(batch.classes)
-    _refuse_vain(settings, batch, classes)
+    refuse_vain(settings, batch, classes)
     begun = time.monotonic()
     picks = load_picks(batch.picks, classes)
-    plan, journal = _plan(locations, of_list, settings, batch)
+    plan, journal = _plan(locations, of_list, settings, batch, one_of_many)
     idle = idle_picks(picks, plan)
     if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):
         own_masks.refuse_bad_file(batch.masks, batch.max_pixels)
     output = open_output(plan.output, overwrite=batch.overwrite)
-    engine = _engine(settings, batch, classes, output)
+    engine = _engine(settings, batch, classes, output, one_of_many)
     entries: list[Entry] = []
 
     def on_result(entry: Entry) -> None:
@@ -213,6 +234,8 @@ def remove_folder(
         ledger = Ledger(plan.output, output, settings, batch, classes, journal, picks, series)
         decided = ledger.decide([photo for photo in plan.photos if not photo.missing])
         decided.entries += _missing_entries(plan)
+        if one_of_many is not None:
+            one_of_many.tasks.update((task.name, task.source) for task in decided.tasks)
         of_options = (
             memory_note(batch, len(decided.tasks)),
             _classes_note(batch, classes),
@@ -226,8 +249,10 @@ def remove_folder(
         kept_before = output.kept()
         stopped = _process(decided, ledger, engine, on_result, stop)
         entries[:] = _entries_of_lasting_results(entries, output)
+        failed_before = () if one_of_many is None else one_of_many.failed
         told = {str(photo.relative) for photo in plan.photos}
-        others = earlier_entries(ledger.journal, output.standing(), told)
+        told |= {entry["input"] for entry in failed_before}
+        others = [*earlier_entries(ledger.journal, output.standing(), told), *failed_before]
         facts = ledger.facts(engine.facts(), worked=bool(decided.tasks))
         foreign_reports = _keep_foreign_reports(output, stopped, preview=batch.preview)
         kept = _kept_notes(output, kept_before)
@@ -264,6 +289,7 @@ def _plan(
     listed: Sequence[Location],
     settings: Settings,
     batch: BatchSettings,
+    one_of_many: Round | None,
 ) -> tuple[Plan, Journal]:
     """Plan the run; returns the plan and the output folder's journal, which it relies on."""
     _refuse_missing_folder(batch.truth, "ground truth")
@@ -285,6 +311,7 @@ def _plan(
         lossless=settings.lossless,
         raw_output=settings.raw_output,
         known=known,
+        wanted=None if one_of_many is None else one_of_many.wanted,
     )
     return plan, journals[0]
 
@@ -455,17 +482,22 @@ def _process(
         stop.request()
     finally:
         ledger.flush()
-    return "stopped by the user" if stop() and remaining else None
+    return stop.why if stop() and remaining else None
 
 
 def _engine(
-    settings: Settings, batch: BatchSettings, classes: tuple[str, ...], output: Output
+    settings: Settings,
+    batch: BatchSettings,
+    classes: tuple[str, ...],
+    output: Output,
+    one_of_many: Round | None,
 ) -> Engine:
     if batch.engine == "ray":
         from .engines.ray_actors import RayActors
 
         return RayActors(settings, batch, classes, output)
-    return Threads(Worker(ObjectRemover(settings), batch, classes, output), batch.workers)
+    remover = ObjectRemover(settings) if one_of_many is None else one_of_many.remover
+    return Threads(Worker(remover, batch, classes, output), batch.workers)
 
 
 def _output_names(plan: Plan) -> Iterator[PurePosixPath]:

@@ -85,6 +85,7 @@ def plan_run(
     lossless: bool = False,
     raw_output: str = "tiff",
     known: Callable[[Location], KnownPhotos] = lambda _: KnownPhotos(),
+    wanted: Callable[[Location], bool] | None = None,
 ) -> Plan:
     """Plan the run over files and folders, which are searched recursively.
 
@@ -102,6 +103,7 @@ def plan_run(
         lossless: whether lossy photos become PNGs, whose names are then kept free too.
         raw_output: what RAW photos become, whose names are kept free too.
         known: returns the photos of earlier runs into an output folder.
+        wanted: whether a found file is cleaned; None for every one.
 
     Raises:
         UsageError: an input is missing, no photo is found, an input would be overwritten, two
@@ -114,7 +116,7 @@ def plan_run(
     for given in inputs:
         if isinstance(given, Path) and (why := why_missing(given)):
             raise UsageError(f"{given}: {why}")
-    output = _output_folder(given_all, output)
+    output = output_folder(given_all, output)
     _refuse_overlaps(given_all, output)
     without_photos = [*exclude]
     if masks is not None and not own_masks.hold_inputs(masks, given_all):
@@ -129,6 +131,9 @@ def plan_run(
     search = Search((output, *without_photos), source_keys(), Exclusions(patterns), masks_of)
     earlier = known(output)
     found, own = _find_all(inputs, listed, search), None
+    if wanted is not None:
+        found = [photo for photo in found if wanted(photo.source)]
+        _refuse_no_photo(found, inputs, search)
     if masks is not None:
         found, own = own_masks.tell_apart(found, own_masks.find_masks(masks, output), source_keys())
         search.told.extend(own.notes)
@@ -210,7 +215,7 @@ def _refuse_no_photo(
         )
 
 
-def _output_folder(inputs: Sequence[Location], output: Location | None) -> Location:
+def output_folder(inputs: Sequence[Location], output: Location | None) -> Location:
     """Return the output folder as an absolute path.
 
     Links in the user's path are kept, so the result is where the user looks for it.
@@ -289,12 +294,12 @@ def _refuse_overlaps(inputs: Iterable[Location], output: Location) -> None:
     for given in inputs:
         is_plain = isinstance(given, Path) and given.is_file() and not given.is_symlink()
         if not is_plain or given.parent not in apart:
-            _refuse_overlap(given, output)
+            refuse_overlap(given, output)
         if is_plain and isinstance(given, Path):
             apart.add(given.parent)
 
 
-def _refuse_overlap(given: Location, output: Location) -> None:
+def refuse_overlap(given: Location, output: Location) -> None:
     """Refuse an input that is the output folder or lies inside it."""
     inside, same = _overlap(given, output)
     if same:

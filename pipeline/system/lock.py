@@ -25,7 +25,15 @@ log = logging.getLogger(__name__)
 NAME = ".remove-objects-lock"
 #: Names the holder, for people. It is removed with the lock, so a leftover one means that its
 #: process died.
-HOLDER = ".remove-objects-lock.json"
+HOLDER = f"{NAME}.json"
+#: The lock of a watch, which it holds as long as it waits for photos; it holds ``NAME`` while it
+#: works, as a run does.
+WATCH = ".remove-objects-watch-lock"
+#: What holds a lock, by its name.
+_HOLDERS = {
+    NAME: "another run or board writes there",
+    WATCH: "another remove-objects watch cleans into it",
+}
 #: Errors of a file system without locks.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
@@ -36,7 +44,11 @@ _LINE = 1000
 
 @contextmanager
 def folder_lock(
-    folder: Path, tidy: Callable[[], None] | None = None, *, option: str = "--output"
+    folder: Path,
+    tidy: Callable[[], None] | None = None,
+    *,
+    option: str = "--output",
+    name: str = NAME,
 ) -> Iterator[None]:
     """Lock an output folder for the block, and create it if it is missing.
 
@@ -47,24 +59,26 @@ def folder_lock(
         folder: the output folder.
         tidy: called first if the previous holder died.
         option: the command-line option that names another folder, for messages.
+        name: the lock, ``NAME`` or ``WATCH``.
 
     Raises:
         UsageError: another process holds the lock, or the folder is not writable.
         OutputError: the disk is full.
     """
-    for name in (NAME, HOLDER):
-        refuse_links(folder, [PurePosixPath(name)], option)
-    _refuse_other_file(folder / NAME, option)
+    holder = f"{name}.json"
+    for own in (name, holder):
+        refuse_links(folder, [PurePosixPath(own)], option)
+    _refuse_other_file(folder / name, option)
     # Imported here because the command's --help does not need it.
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / NAME, timeout=0)
+    lock = FileLock(folder / name, timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise UsageError(
-            f"{folder}: {_holder(folder)}; "
+            f"{folder}: {_holder(folder, name)}; "
             f"wait until it has ended, or name another folder with {option}"
         ) from None
     except (NotImplementedError, OSError) as error:
@@ -83,16 +97,16 @@ def folder_lock(
         )
         yield
         return
-    died = exists(folder / HOLDER)
+    died = exists(folder / holder)
     try:
         if died and tidy is not None:
             tidy()
-        _sign(folder)
+        _sign(folder, holder)
         yield
     finally:
         if tidy is not None or not died:  # else it stays for the next holder that tidies
             with suppress(OSError):
-                remove(folder / HOLDER, folder)
+                remove(folder / holder, folder)
         lock.release()
 
 
@@ -111,13 +125,13 @@ def _refuse_other_file(path: Path, option: str) -> None:
             )
 
 
-def _sign(folder: Path) -> None:
+def _sign(folder: Path, name: str) -> None:
     """Write this process's name into the holder file.
 
     Written directly, not atomically: a crash here must not leave a temporary file, and a truncated
     holder file is still readable enough.
     """
-    path = folder / HOLDER
+    path = folder / name
     holder = {
         "process": os.getpid(),
         "host": socket.gethostname(),
@@ -126,21 +140,21 @@ def _sign(folder: Path) -> None:
     try:
         with open_parent(path, folder) as parent:
             with suppress(FileNotFoundError):
-                if parent.stat(HOLDER).st_nlink > 1:
-                    parent.unlink(HOLDER)  # its other name, in a copy of the folder, is not ours
-            with open(path, "w", opener=lambda _, flags: parent.open(HOLDER, flags)) as file:
+                if parent.stat(name).st_nlink > 1:
+                    parent.unlink(name)  # its other name, in a copy of the folder, is not ours
+            with open(path, "w", opener=lambda _, flags: parent.open(name, flags)) as file:
                 file.write(json.dumps(holder))
     except OSError as error:
         raise unwritable(path, error) from error
 
 
-def _holder(folder: Path) -> str:
+def _holder(folder: Path, name: str) -> str:
     """Return a sentence that names the holder as far as its file is readable."""
     try:
-        holder = json.loads((folder / HOLDER).read_bytes())
+        holder = json.loads((folder / f"{name}.json").read_bytes())
         return (
-            f"another run or board writes there (process {holder['process']} "
+            f"{_HOLDERS[name]} (process {holder['process']} "
             f"on {holder['host']}, since {holder['since']})"
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return "another run or board writes there"
+        return _HOLDERS[name]

@@ -27,7 +27,12 @@ class Stop:
     """A request to begin no further photo.
 
     Engines call it between photos. Any thread may make the request; it cannot be withdrawn.
+
+    Attributes:
+        why: why a run ends that it stops, for the report.
     """
+
+    why = "stopped by the user"
 
     def __init__(self) -> None:
         self._requested = threading.Event()

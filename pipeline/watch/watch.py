@@ -1,0 +1,273 @@
+"""The watch: look for photos that have arrived, clean them as a run does, and wait.
+
+Each round is a run of the batch over the settled photos of the folder: so results, journal and
+report are a run's, and a watch that was stopped or killed goes on from the journal. The networks
+load once for all rounds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..batch.find import why_missing
+from ..batch.run import Round, refuse_vain, remove_folder
+from ..batch.scan import output_folder, refuse_overlap
+from ..config import Settings, resolve_classes
+from ..errors import OutputError, UsageError
+from ..remover import ObjectRemover
+from ..system.lock import WATCH, folder_lock
+from ..system.signals import Stop
+from .arrivals import Arrivals, Seen, unchanged
+from .options import INTERVAL, SETTLE
+
+if TYPE_CHECKING:
+    from ..batch.run import FolderResult
+    from ..batch.settings import BatchSettings
+    from ..report.schema import Entry
+
+#: After a round that could not end, in seconds: a full disk, or a folder in use.
+PAUSE = 30.0
+#: Of its time, a watch spends at most one part in so many on looking: a slow share is not to be
+#: asked without end.
+_SHARE = 10
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds: ``settle`` without a change, ``interval`` between looks, ``pause`` after trouble."""
+
+    settle: float = SETTLE
+    interval: float = INTERVAL
+    pause: float = PAUSE
+
+
+@dataclass
+class _Failed:
+    """A photo that failed: how its file was then, and its entry."""
+
+    seen: Seen
+    entry: Entry
+
+
+@dataclass
+class Counts:
+    """How many photos a watch has cleaned, by status."""
+
+    by_status: dict[str, int] = field(default_factory=dict)
+
+    def add(self, status: str) -> None:
+        """Count one photo."""
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {status}" for status, count in self.by_status.items())
+        return counts or "no photo"
+
+
+class _WhileThere(Stop):
+    """A stop that a vanished folder requests too, so that no further photo fails by it."""
+
+    def __init__(self, stop: Stop, folder: Path) -> None:
+        super().__init__()
+        self._outer, self._folder = stop, folder
+
+    def __call__(self) -> bool:
+        """Whether the user asked for a stop, or the folder is gone."""
+        if not super().__call__():
+            if self._outer():
+                self.request()
+            elif why_missing(self._folder):
+                self.why = f"stopped ({self._folder} is not there any more)"
+                self.request()
+        return super().__call__()
+
+
+def _refuse_of_one_run(batch: BatchSettings) -> None:
+    """Refuse what makes sense for one run and not for rounds without end."""
+    given = {
+        "--overwrite": batch.overwrite,
+        "--add": batch.add,
+        "--preview": batch.preview,
+        "--dry-run": batch.dry_run,
+        f"--engine {batch.engine}": batch.engine != "local",
+    }
+    if option := next((option for option, is_given in given.items() if is_given), None):
+        raise UsageError(
+            f"watch cleans each photo once, as it arrives; {option} belongs to a run: "
+            "give it to remove-objects without watch"
+        )
+    if batch.masks is not None and not (
+        isinstance(batch.masks, Path) and batch.masks.is_file()
+    ):
+        raise UsageError(
+            f"--masks {batch.masks}: watch takes one mask file for every photo, such as that of a "
+            "date that a camera prints; clean with a folder of masks in a run"
+        )
+
+
+class Watch:
+    """Cleans what arrives in a folder.
+
+    What it remembers is bounded by the photos that are in the folder.
+
+    Attributes:
+        counts: the photos that it has worked on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        batch: BatchSettings,
+        *,
+        times: Times | None = None,
+        command: str = "",
+        tell: Callable[[str], None] = lambda _: None,
+        cleaned: Callable[[Entry], None] = lambda _: None,
+    ) -> None:
+        """Check the call.
+
+        Args:
+            folder: the watched folder.
+            settings: the settings of the picture.
+            batch: the settings of the folder.
+            times: how often it looks.
+            command: the command line, which the report quotes.
+            tell: called with sentences about what it waits for.
+            cleaned: called with the entry of each photo that it worked on.
+
+        Raises:
+            UsageError: the folder is missing, the output folder is it or holds it, or the settings
+                cannot work, or not again and again.
+        """
+        refuse_vain(settings, batch, resolve_classes(batch.classes))
+        _refuse_of_one_run(batch)
+        if (why := why_missing(folder)) or not folder.is_dir():
+            raise UsageError(f"{folder}: {why or 'a file; watch cleans what arrives in a folder'}")
+        output = output_folder([folder], batch.output)
+        refuse_overlap(folder, output)
+        if not isinstance(output, Path):
+            raise UsageError(f"{output}: watch writes into a folder of this machine or a share")
+        self.folder, self.output, self.settings = folder, output, settings
+        self.batch = replace(batch, output=output)
+        self.times, self.command = times or Times(), command
+        self._tell, self._cleaned = tell, cleaned
+        self.counts = Counts()
+        self._arrivals = Arrivals(folder, [output], batch.exclude, settle=self.times.settle)
+        self._remover = ObjectRemover(settings)
+        self._done: dict[Path, Seen] = {}
+        self._failed: dict[Path, _Failed] = {}
+        self._mask = batch.masks if isinstance(batch.masks, Path) else None
+        self._had_a_round = False
+        self._looked_for = 0.0
+        self._is_gone: Path | None = None
+        self._told = ""
+
+    def run(self, stop: Stop) -> None:
+        """Watch until the stop is requested; the photos in progress are finished then.
+
+        Raises:
+            UsageError: another watch has this output folder; or the first round cannot work.
+            WeightsError: a network that the settings name is unavailable.
+        """
+        with folder_lock(self.output, lambda: None, name=WATCH):
+            while not stop():
+                stop.wait(max(self._look(stop), _SHARE * self._looked_for))
+
+    def _look(self, stop: Stop) -> float:
+        """Look once, and clean what has settled; returns for how long to wait then."""
+        for place, what in ((self.folder, ""), (self.output, "the output folder ")):
+            if (why := why_missing(place)) or not place.is_dir():
+                self._tell_once(f"{what}{place}: {why or 'no folder'}; waiting until it is back")
+                self._is_gone = place
+                return self.times.interval
+        if self._is_gone is not None:
+            self._tell_once(f"{self._is_gone}: is there again")
+            self._is_gone = None
+        before, begun = len(self._arrivals), time.monotonic()
+        settled = self._arrivals.look()
+        self._looked_for = time.monotonic() - begun
+        if self._mask is not None:
+            settled.pop(self._mask, None)
+        if before and not len(self._arrivals):
+            self._tell_once(f"{self.folder}: holds no photo any more; the results stay")
+        self._forget(settled)
+        finished = self._done.keys() | self._failed.keys()
+        return self._round(settled, stop) if settled.keys() - finished else self.times.interval
+
+    def _forget(self, settled: dict[Path, Seen]) -> None:
+        """Forget photos that are gone, or have changed since they were cleaned."""
+        self._done = {path: seen for path, seen in self._done.items() if settled.get(path) == seen}
+        self._failed = {
+            path: failed
+            for path, failed in self._failed.items()
+            if settled.get(path) == failed.seen
+        }
+
+    def _round(self, settled: dict[Path, Seen], stop: Stop) -> float:
+        """Clean the settled photos that are not finished; returns for how long to wait then."""
+        wanted = settled.keys() - self._failed.keys()
+        shared = Round(
+            self._remover,
+            lambda source: source in wanted,
+            [failed.entry for failed in self._failed.values()],
+        )
+        until = _WhileThere(stop, self.folder)
+        try:
+            result = remove_folder(
+                [self.folder],
+                self.settings,
+                self.batch,
+                command=self.command,
+                progress=lambda _, entry: self._note(entry, shared),
+                stop=until,
+                one_of_many=shared,
+            )
+        except OutputError as error:
+            return self._in_trouble(str(error))
+        except UsageError as error:
+            # What is wrong with the call shows in the first round; later it is about the photos
+            # that came, or about another program that has the folder now.
+            if not self._had_a_round:
+                raise
+            return self._in_trouble(str(error))
+        self._had_a_round = True
+        self._note_round(result, shared, settled)
+        if result.stopped is not None and not stop():
+            return self._in_trouble(result.stopped)
+        self._told = ""
+        return self.times.interval
+
+    def _note(self, entry: Entry | None, shared: Round) -> None:
+        """Tell of a photo that was worked on, and not of one that an earlier round finished."""
+        if entry is not None and entry["input"] in shared.tasks:
+            self.counts.add(entry["status"])
+            self._cleaned(entry)
+
+    def _note_round(self, result: FolderResult, shared: Round, seen: dict[Path, Seen]) -> None:
+        """Remember which photos are finished, so that the next round leaves them alone.
+
+        A photo that has changed meanwhile, or vanished with the folder, is not: it comes again.
+        """
+        lasting = unchanged(seen)
+        for entry in result.photos:
+            source = shared.tasks.get(entry["input"])
+            if entry["status"] == "failed" and isinstance(source, Path) and source in lasting:
+                self._failed[source] = _Failed(lasting[source], entry)
+        if result.stopped is None:
+            self._done |= lasting
+
+    def _in_trouble(self, why: str) -> float:
+        """Tell why a round could not end; returns for how long to wait until the next."""
+        self._tell_once(f"{why}; trying again")
+        return self.times.pause
+
+    def _tell_once(self, text: str) -> None:
+        """Tell a sentence unless it was the last one."""
+        if text != self._told:
+            self._told = text
+            self._tell(text)

@@ -29,6 +29,7 @@ FOLDERS = (
     *("tests", "benchmarks", "tools", "sample_images"),
 )
 PARSERS = {
+    "remove-objects watch": cli.watch_parser(),
     "remove-objects": cli.parser(),
     "mask-board": board_cli.parser(),
     "train-inpainter": train_cli.parser(),

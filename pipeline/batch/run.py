@@ -175,7 +175,6 @@ def remove_folder(
     command: str = "",
     progress: Callable[[int, Entry | None], None] | None = None,
     stop: Stop | None = None,
-    one_of_many: Round | None = None,
 ) -> FolderResult:
     """Clean files and folders into an output folder, and write the reports there.
 
@@ -193,7 +192,6 @@ def remove_folder(
         progress: called with (number of photos, None) at the start and with (number, entry) after
             each photo.
         stop: a request ends the run once the photos in progress are finished.
-        one_of_many: what a watch's rounds share; None for a run of its own.
 
     Returns:
         The report. A photo that fails is an entry with status ``failed`` and does not end the run.
@@ -207,6 +205,20 @@ def remove_folder(
         OutputError: the disk is full and has no room for the report.
     """
     settings, batch, stop = settings or Settings(), batch or BatchSettings(), stop or Stop()
+    return clean_folder(inputs, settings, batch, listed, command, progress, stop)
+
+
+def clean_folder(
+    inputs: Iterable[Location | os.PathLike[str] | str] | Location | str,
+    settings: Settings,
+    batch: BatchSettings,
+    listed: Iterable[Location | os.PathLike[str] | str],
+    command: str,
+    progress: Callable[[int, Entry | None], None] | None,
+    stop: Stop,
+    one_of_many: Round | None = None,
+) -> FolderResult:
+    """As ``remove_folder``; ``one_of_many`` is what the rounds of a watch share."""
     if isinstance(inputs, str | Path | RemotePath):
         inputs = [inputs]
     locations = [as_location(given) for given in inputs]

@@ -12,8 +12,9 @@ DESCRIPTION = """Clean the photos that arrive in a folder, until Ctrl-C or SIGTE
 
 A photo is cleaned once its size and time have not changed for some seconds; unfinished downloads
 and temporary files of synchronisation programs are left alone. The options are those of
-remove-objects; --files-from, --overwrite, --add, --preview, --dry-run, --baseline, --tolerance, --json,
---engine ray and a folder of masks belong to a single run."""
+remove-objects, without those that belong to a single run: --files-from, --overwrite, --add,
+--preview, --dry-run, --baseline, --tolerance, --json, --fail-on, --engine ray, and a folder of
+masks."""
 
 EPILOG = """exit codes:
   0    stopped by Ctrl-C or SIGTERM; the photos in progress are finished, the report is written

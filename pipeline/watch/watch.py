@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..batch.find import why_missing
-from ..batch.run import Round, refuse_vain, remove_folder
+from ..batch.run import Round, clean_folder, refuse_vain
 from ..batch.scan import output_folder, refuse_overlap
 from ..config import Settings, resolve_classes
 from ..errors import OutputError, UsageError
@@ -100,9 +100,7 @@ def _refuse_of_one_run(batch: BatchSettings) -> None:
             f"watch cleans each photo once, as it arrives; {option} belongs to a run: "
             "give it to remove-objects without watch"
         )
-    if batch.masks is not None and not (
-        isinstance(batch.masks, Path) and batch.masks.is_file()
-    ):
+    if batch.masks is not None and not (isinstance(batch.masks, Path) and batch.masks.is_file()):
         raise UsageError(
             f"--masks {batch.masks}: watch takes one mask file for every photo, such as that of a "
             "date that a camera prints; clean with a folder of masks in a run"
@@ -218,14 +216,15 @@ class Watch:
         )
         until = _WhileThere(stop, self.folder)
         try:
-            result = remove_folder(
+            result = clean_folder(
                 [self.folder],
                 self.settings,
                 self.batch,
-                command=self.command,
-                progress=lambda _, entry: self._note(entry, shared),
-                stop=until,
-                one_of_many=shared,
+                [],
+                self.command,
+                lambda _, entry: self._note(entry, shared),
+                until,
+                shared,
             )
         except OutputError as error:
             return self._in_trouble(str(error))

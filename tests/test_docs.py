@@ -35,8 +35,8 @@ PARSERS = {
     "train-inpainter": train_cli.parser(),
     "evaluate-inpainter": evaluate_cli.parser(),
 }
-#: Options of other programs: pip, torchrun, Ray, pip-audit.
-FOREIGN = {"--index-url", "--nproc-per-node", "--head", "--address", "--strict"}
+#: Options of other programs: pip, torchrun, Ray, pip-audit, systemctl.
+FOREIGN = {"--index-url", "--nproc-per-node", "--head", "--address", "--strict", "--user", "--now"}
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)

@@ -13,7 +13,7 @@ from .claims import CLAIMS
 
 #: The program's own names in an output folder. None of them may be a link.
 OWN_NAMES = (
-    *(lock.NAME, lock.HOLDER, lock.WATCH, JOURNAL_NAME, CLAIMS, PREVIEWS, REPLACED),
+    *(lock.NAME, lock.HOLDER, JOURNAL_NAME, CLAIMS, PREVIEWS, REPLACED),
     *(*REPORTS, PREVIEW_PAGE),
 )
 

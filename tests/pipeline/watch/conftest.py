@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from PIL import Image
 
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.system import lock
 from remove_objects.pipeline.system.signals import Stop
 from remove_objects.pipeline.watch.watch import Times, Watch
 from tests.support.scenes import scene
@@ -98,6 +100,20 @@ class Watched:
             assert not thread.is_alive()
         if errors:
             raise errors[0]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the output folder, once the round in progress has ended."""
+        with ExitStack() as stack:
+
+            def is_ours() -> bool:
+                with suppress(UsageError):
+                    stack.enter_context(lock.folder_lock(self.out))
+                    return True
+                return False
+
+            wait_for(is_ours)
+            yield
 
     def names(self) -> list[str]:
         """Return the names of the photos that were worked on, in their order."""

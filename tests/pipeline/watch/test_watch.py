@@ -173,8 +173,8 @@ def test_an_output_folder_that_vanishes_is_waited_for_and_not_made_anew(watched:
     away = watched.out.with_name("away")
     with watched.running():
         wait_for(lambda: watched.names() == ["a.png"])
-        wait_for(lambda: not (watched.out / lock.HOLDER).exists())
-        watched.out.rename(away)
+        with watched.held():  # so the round has ended
+            watched.out.rename(away)
         wait_for(lambda: watched.told)
         watched.put("b.png", seed=2)
         assert not watched.out.exists()
@@ -224,8 +224,7 @@ def test_while_another_run_has_the_folder_the_watch_waits(watched: Watched) -> N
     watched.put("a.png")
     with watched.running():
         wait_for(lambda: watched.names() == ["a.png"])
-        wait_for(lambda: not (watched.out / lock.HOLDER).exists())
-        with lock.folder_lock(watched.out):  # as the mask board does when it saves
+        with watched.held():  # as the mask board does when it saves
             watched.put("b.png", seed=2)
             wait_for(lambda: watched.told)
             assert watched.names() == ["a.png"]

@@ -38,7 +38,7 @@ from ..report import previews
 from ..report.picks import PhotoPicks
 from ..report.schema import is_entry
 from ..storage.fetch import local_copy, renamed_errors
-from ..storage.layout import PREVIEWS
+from ..storage.layout import OWN, PREVIEWS
 from ..storage.location import Location, is_same_file, location_mark
 from ..storage.stamp import Stamp
 from ..system.atomic import Placement
@@ -46,6 +46,7 @@ from ..system.stopwatch import Stopwatch, sum_stages
 from ..system.text import printable
 from ..system.unforeseen import is_want_of_memory, quoted, told, trace
 from ..types import Layer, Outcome, Photo, Status
+from . import kept_mask
 from .journal import row_line
 from .made_with import MadeWith, name_of
 from .names import is_too_long, layers_name
@@ -420,7 +421,7 @@ class Worker:
         return report.with_earlier(entry, earlier, task.add)
 
     def _earlier_layers(self, earlier: Entry, photo: Photo) -> NDArray[np.uint8]:
-        """Return the layers of an earlier result's saved mask; none if no mask fits.
+        """Return the layers of an earlier result's saved or kept mask; none if no mask fits.
 
         A mask without layers, of an earlier version, is of objects.
         """
@@ -432,6 +433,11 @@ class Worker:
             location = self.output.location(layers_name(name))
             with suppress(PhotoError, OSError), local_copy(location) as file:
                 layers = images.read_layers(file, photo.size)
+        else:
+            kept = PurePosixPath(OWN, kept_mask.place(Path(), earlier["input"]).name)
+            with suppress(PhotoError, OSError), local_copy(self.output.location(kept)) as file:
+                known = kept_mask.read(file, earlier, photo.size)
+                return mask.view(np.uint8) if known is None else known.layers
         return images.layers_of(mask, layers)
 
     def _clean_by_series(self, current: _InProgress, photo: Photo, removal: Removal) -> Outcome:
@@ -523,14 +529,30 @@ class Worker:
             )
         return outcome
 
+    def _keep_mask(self, current: _InProgress, outcome: Outcome) -> Outcome:
+        """Keep the mask for the mask board; a failure becomes a warning of the photo."""
+        name, scratch_dir = current.task.name, current.scratch_dir
+        try:
+            kept_mask.write(scratch_dir, name, outcome, current.placement.undated())
+            if (file := kept_mask.place(scratch_dir, name)).is_file():
+                self.output.store(file, PurePosixPath(OWN, file.name))
+        except OutputError:
+            raise
+        except UnwritableError as error:
+            note = f"the mask board does not know its mask: {error}"
+            return replace(outcome, warnings=(*outcome.warnings, note))
+        return outcome
+
     def _write_mask(self, current: _InProgress, outcome: Outcome) -> tuple[Outcome, str | None]:
-        """Write the mask and its layers if masks are saved.
+        """Write the mask and its layers if masks are saved; else keep them for the mask board.
 
         Returns:
             The outcome, with a warning if no disk takes the layers' name, and the mask's name.
         """
-        if not self.batch.save_masks or outcome.mask is None or not outcome.holes:
+        if outcome.mask is None or not outcome.holes:
             return outcome, None
+        if not self.batch.save_masks:
+            return self._keep_mask(current, outcome), None
         name, mask = current.task.mask_target, outcome.mask
         layers = images.layers_of(mask, outcome.layers)
         with self._writing(current, name, mask_key, "mask_written") as (file, placement):

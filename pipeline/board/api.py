@@ -139,6 +139,14 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         """Put back the result that was replaced last; called again, undo that."""
         return board.put_back(photo, replace_existing)
 
+    def undo_decision(photo: str, replace_existing: bool) -> dict[str, Any]:
+        """Undo the last decision: an acceptance, or a result that was replaced (as `put_back`)."""
+        return board.undo_decision(photo, replace_existing)
+
+    def drop_fill(photo: str) -> dict[str, Any]:
+        """Forget the last fill; the mask stays."""
+        return board.drop_fill(photo)
+
     functions = (
         photos,
         open_photo,
@@ -163,6 +171,8 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         accept,
         restore,
         put_back,
+        undo_decision,
+        drop_fill,
     )
     return [_with_errors(function) for function in functions]
 

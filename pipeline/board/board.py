@@ -30,9 +30,9 @@ from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
 from .render import render, render_layers
-from .results import STANDING, Decided, Results, standing_pixels
+from .results import STANDING, Decided, Results, is_accepted, standing_pixels
 from .series import BoardSeries
-from .session import Session, require_selection
+from .session import Session, kept_by_run, require_selection
 from .session_store import UPLOAD_PIXELS, SessionStore
 
 #: The class that the page offers first, after the run's own.
@@ -475,11 +475,31 @@ class Board:
         session = self.sessions.session(photo)
         with session.lock:
             decided = self.results.put_back(session, replace_existing=replace_existing)
+            layers = None
             if decided.mask is not None:
                 mask = session.read_mask(decided.mask)
                 layers = images.layers_of(mask, session.read_layers(decided.mask))
-                session.editor.apply_mask(mask, layers=layers)
+            elif decided.entry is not None and decided.entry["holes"]:
+                kept = kept_by_run(session.item, decided.entry, session.photo.size)
+                layers = None if kept is None else kept.layers
+            if layers is not None:
+                session.editor.apply_mask(layers != Layer.NONE, layers=layers)
             return self._after(session, decided)
+
+    def undo_decision(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
+        """Undo the last decision: take an acceptance back, else ``put_back``."""
+        session = self.sessions.session(photo)
+        with session.lock:
+            if is_accepted(session.item.entry):
+                return self._after(session, self.results.reopen(session))
+            return self.put_back(photo, replace_existing)
+
+    def drop_fill(self, photo: str) -> dict[str, Any]:
+        """Forget the last fill; the mask stays, and so does everything that was saved."""
+        session = self.sessions.session(photo)
+        with session.lock:
+            session.filled = None
+            return {**session.state(), "report": None, "compared": []}
 
     def download(self, photo: str, what: str) -> tuple[Path, str]:
         """Write a file for download into the board's temporary folder.
@@ -591,5 +611,6 @@ def _row(item: Item) -> dict[str, Any]:
         "reason": None if entry.get("reason") is None else printable(str(entry["reason"])),
         "score": entry.get("score"),
         "reviewed": bool(entry.get("reviewed")),
+        "decision": entry.get("decision"),
         "needs_review": item.needs_review,
     }

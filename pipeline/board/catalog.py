@@ -36,6 +36,7 @@ class Item:
         target: the file of its result; None for an uploaded photo.
         mask_target: the file of its mask; None for an uploaded photo.
         mask: the saved mask to start from, if there is one.
+        kept_mask: the file in which a run without saved masks may have kept the photo's.
         root: the opened folder, resolved: no link may lead the photo out of it. None for an
             uploaded photo, which lies in the board's own folder.
         output: the folder of the results; None for an uploaded photo.
@@ -49,6 +50,7 @@ class Item:
     target: Path | None = None
     mask_target: Path | None = None
     mask: Path | None = None
+    kept_mask: Path | None = None
     entry: Entry | None = None
     missing: str | None = None
     root: Path | None = None

@@ -43,7 +43,7 @@ from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark
 from ..system import lock
 from ..system.atomic import Placement, copy_photo, remove_parts
 from ..system.confined import is_link, remove
-from ..types import Mask, Outcome, Pixels, Status
+from ..types import Layer, Mask, Outcome, Pixels, Status
 from .catalog import Item, Opened, is_inside, layers_beside
 from .run_folder import Records, combined, settings_of_result
 from .save import (
@@ -57,11 +57,11 @@ from .save import (
     temporary_beside,
     temporary_name,
 )
-from .session import Session
+from .session import Session, kept_by_run
 
 if TYPE_CHECKING:
     from ..batch.journal import JournalRow
-    from ..report.schema import Entry
+    from ..report.schema import DecisionName, Entry
 
 #: Name of the layer that shows the result in the output folder.
 STANDING = "standing"
@@ -187,7 +187,7 @@ class _Change:
         is_ours = not is_link(beside.target) and self._owns(beside.target)
         return replace(beside, drops=drops and is_ours)
 
-    def reviewed_entry(self, new: NewFiles, outcome: Outcome) -> Entry:
+    def reviewed_entry(self, new: NewFiles, outcome: Outcome, decision: DecisionName) -> Entry:
         """Return the report's entry of a new result."""
         entry = photo_entry(
             self.item.name,
@@ -195,7 +195,7 @@ class _Change:
             output=str(name_in(self.output, new.target)),
             mask=None if new.mask.part is None else str(name_in(self.output, new.mask.target)),
         )
-        entry["reviewed"] = True
+        entry["reviewed"], entry["decision"] = True, decision
         return entry
 
     def finish(
@@ -232,6 +232,17 @@ class _Change:
             self._written[path] = mark(path)
         mask = None if new.mask.part is None else new.mask.target
         return Decided(new.target, mask, entry, new.mask.drops)
+
+    def decide(self, entry: Entry, result: Path) -> Decided:
+        """Let journal and report say what was decided about the standing result.
+
+        ``accept`` and ``reopen`` have made sure that a run knows it.
+        """
+        records, row = cast(Records, self.records), cast("JournalRow", self.row).copy()
+        row["entry"] = entry
+        records.add(row)
+        records.write_report()
+        return Decided(result, None, entry)
 
     def _take_names_in_run(
         self, records: Records, new: NewFiles, row: JournalRow, outcome: Outcome
@@ -368,7 +379,7 @@ class Results:
         with self._changing(session) as change:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
             new = change.stage_mask(new, filled.mask, filled.layers, session.kept)
-            entry = change.reviewed_entry(new, outcome)
+            entry = change.reviewed_entry(new, outcome, "mended")
             return change.finish(
                 new, outcome, entry, lent=filled.lent, replace_existing=replace_existing
             )
@@ -387,7 +398,7 @@ class Results:
                 )
             unchanged = Outcome(Status.UNCHANGED, RESTORED)
             new, outcome = change.stage_outcome(unchanged, self._options(change.records))
-            entry = change.reviewed_entry(new, outcome)
+            entry = change.reviewed_entry(new, outcome, "restored")
             return change.finish(new, outcome, entry, lent={}, replace_existing=replace_existing)
 
     def accept(self, session: Session) -> Decided:
@@ -415,12 +426,25 @@ class Results:
                     "run the same command again"
                 )
             entry = row["entry"].copy()
-            entry["reviewed"] = True
-            accepted = row.copy()
-            accepted["entry"] = entry
-            records.add(accepted)
-            records.write_report()
-            return Decided(result, None, entry)
+            entry["reviewed"], entry["decision"] = True, "accepted"
+            return change.decide(entry, result)
+
+    def reopen(self, session: Session) -> Decided:
+        """Take an acceptance back: the photo is as the run left it.
+
+        Raises:
+            UsageError: nobody accepted the result, or the standing file is another one.
+        """
+        with self._changing(session) as change:
+            row = change.row
+            if change.records is None or row is None or not is_accepted(row["entry"]):
+                raise UsageError("nobody accepted a result of this photo as it is")
+            result = change.output / str(row["entry"]["output"])
+            if not is_unchanged(result, row.get("written")):
+                raise UsageError(f"{result}: is not what was accepted, so nothing is taken back")
+            entry = row["entry"].copy()
+            del entry["reviewed"], entry["decision"]
+            return change.decide(entry, result)
 
     def put_back(self, session: Session, *, replace_existing: bool) -> Decided:
         """Let the newest kept version become the result again, with its mask and its row.
@@ -440,7 +464,7 @@ class Results:
             new = change.stage_kept_mask(new, version)
             if version.row is None:
                 outcome = Outcome(Status.OK, PUT_BACK)
-                entry = change.reviewed_entry(new, outcome)
+                entry = change.reviewed_entry(new, outcome, "put back")
                 if content_hash(mark(new.mask.part or new.mask.target)) == _mask_of(version):
                     entry["mask"] = str(name_in(new.output, new.mask.target))
             else:
@@ -454,12 +478,15 @@ class Results:
         """Return which decisions make sense for a photo now.
 
         ``standing`` changes with the file that stands as its result; None if there is none.
+        ``undoes`` is the decision that ``Board.undo_decision`` takes back, if a person decided.
         """
         entry, standing = item.entry, standing_result(item)
         is_run = self._opened.mode == "run"
         is_the_original = (
             standing is not None and entry is not None and entry["status"] == Status.UNCHANGED.value
         )
+        decision = None if entry is None else entry.get("decision")
+        can_put_back = _newest_other(item) is not None
         return {
             "can_accept": is_run
             and standing is not None
@@ -469,7 +496,8 @@ class Results:
             "can_restore": item.target is not None
             and not is_the_original
             and (is_run or standing is not None),
-            "can_put_back": _newest_other(item) is not None,
+            "can_put_back": can_put_back,
+            "undoes": decision if can_put_back or is_accepted(entry) else None,
             "standing": None if standing is None else fingerprint(stamp(standing))[:12],
         }
 
@@ -592,6 +620,11 @@ def _layers_target(item: Item) -> Path:
     return layers_beside(cast(Path, item.mask_target))
 
 
+def is_accepted(entry: Entry | None) -> bool:
+    """Whether a person accepted a run's result as it is."""
+    return entry is not None and entry.get("decision") == "accepted"
+
+
 def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:
     """Return a kept result, its mask and its layers as an outcome, for the previews."""
     nothing = Outcome(Status.OK, "")
@@ -599,13 +632,26 @@ def _pictures(session: Session, version: Version, new: NewFiles) -> Outcome:
         return nothing
     try:
         result = images.read_photo(version.path, max_pixels=session.max_pixels).rgb
-        mask = session.read_mask(new.mask.part or new.mask.target)
+        layers = _layers_of_version(session, version.row["entry"], new)
     except UnreadableError:
         return nothing
-    layers = None
+    if layers is None or result.shape[:2] != session.photo.size:
+        return nothing
+    return Outcome(Status.OK, "", result, layers != Layer.NONE, layers)
+
+
+def _layers_of_version(session: Session, entry: Entry, new: NewFiles) -> NDArray[np.uint8] | None:
+    """Return the layers of a kept result: its saved mask's, or what its run kept for the board.
+
+    Raises:
+        UnreadableError: its saved mask cannot be read.
+    """
+    if entry["mask"] is None:
+        kept = kept_by_run(session.item, entry, session.photo.size)
+        return None if kept is None else kept.layers
+    mask, layers = session.read_mask(new.mask.part or new.mask.target), None
     if not new.layers.drops:
         with suppress(UnreadableError):
             path = new.layers.part or new.layers.target
-            layers = images.layers_of(mask, images.read_layers(path, session.photo.size))
-    is_whole = result.shape[:2] == session.photo.size
-    return Outcome(Status.OK, "", result, mask, layers) if is_whole else nothing
+            layers = images.read_layers(path, session.photo.size)
+    return images.layers_of(mask, layers)

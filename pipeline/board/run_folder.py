@@ -16,6 +16,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ..batch import kept_mask
 from ..batch.earlier import earlier_entries
 from ..batch.journal import Journal
 from ..batch.names import mask_names, possible_masks
@@ -357,6 +358,7 @@ def _items(folder: Path, entries: list[Entry], sources: _Sources) -> tuple[Item,
                 target=folder / entry["input"],
                 mask_target=folder / mask,
                 mask=_saved_mask(folder, entry),
+                kept_mask=kept_mask.place(folder, entry["input"]),
                 entry=entry,
                 missing=missing,
                 root=root,

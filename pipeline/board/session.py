@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import images
+from ..batch import kept_mask
+from ..batch.kept_mask import Kept
 from ..config import auto_dilate
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..report.entry import photo_entry
@@ -119,7 +121,8 @@ class Session:
     def open(cls, item: Item, *, max_pixels: int) -> Session:
         """Read the photo, and its first mask.
 
-        That is the saved mask if it fits; without one, the pixels that the run's result changed.
+        That is the saved mask if it fits, or the one that the run kept for the board; without them,
+        the pixels that the run's result changed.
 
         Raises:
             UnreadableError: the photo is missing, damaged, too large, not an image, or a link out
@@ -331,7 +334,7 @@ class First(NamedTuple):
 
 
 def _first_mask(item: Item, photo: Photo, max_pixels: int) -> First:
-    """Return the saved mask, or what the run's result changed if there is none."""
+    """Return the saved or kept mask, or what the run's result changed if there is none."""
     if (saved := item.saved_mask()) is not None:
         try:
             mask = images.read_mask(saved, photo.size, max_pixels=max_pixels)
@@ -341,9 +344,16 @@ def _first_mask(item: Item, photo: Photo, max_pixels: int) -> First:
             return First(notes=(f"the saved mask is not used: {error}",))
     if item.mask is not None or item.entry is None or not item.entry.get("holes"):
         return First()
+    if (kept := kept_by_run(item, item.entry, photo.size)) is not None:
+        return First(kept.layers != Layer.NONE, kept.layers, kept.kept)
     return _changed_by_result(item, item.entry, photo, max_pixels) or First(
         notes=("the run saved no mask of this photo (--save-masks): select by class or draw",)
     )
+
+
+def kept_by_run(item: Item, entry: Entry, size: tuple[int, int]) -> Kept | None:
+    """Return the layers that a run without saved masks kept of a photo; None if it kept none."""
+    return None if item.kept_mask is None else kept_mask.read(item.kept_mask, entry, size)
 
 
 def _beside(

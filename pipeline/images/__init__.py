@@ -2,7 +2,7 @@
 
 from .carried import DROPPED
 from .glance import Glance
-from .layers import layers_of, read_kept, read_layers, write_layers
+from .layers import encode_layers, layers_of, read_kept, read_layers, write_layers
 from .masks import (
     EITHER_WAY,
     EMPTY,
@@ -34,6 +34,7 @@ __all__ = [
     "SaveOptions",
     "Saved",
     "WriteResult",
+    "encode_layers",
     "layers_of",
     "read_glance",
     "read_kept",

@@ -38,6 +38,13 @@ def write_layers(
     Raises:
         UnwritableError: if it cannot be written.
     """
+    encoded = encode_layers(layers, kept)
+    with atomic_write(path, placement=placement) as handle:
+        handle.write(encoded)
+
+
+def encode_layers(layers: NDArray[np.uint8], kept: Mask | None = None) -> bytes:
+    """Return the file that ``write_layers`` writes; arguments as there."""
     if kept is not None:
         layers = np.where(kept & (layers == Layer.NONE), np.uint8(KEPT), layers)
     picture = Image.fromarray(layers).convert("L")
@@ -45,8 +52,7 @@ def write_layers(
     picture.putpalette(b"".join(bytes(colour) for colour in colours))
     encoded = io.BytesIO()  # written to a file, Pillow does not report a full disk as such
     picture.save(encoded, "PNG", bits=8)
-    with atomic_write(path, placement=placement) as handle:
-        handle.write(encoded.getbuffer())
+    return encoded.getvalue()
 
 
 def read_layers(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -109,6 +109,8 @@ def with_earlier(entry: Entry, earlier: Entry, added: Iterable[str]) -> Entry:
     }
     if earlier.get("reviewed") and not entry["holes"]:
         whole |= {"reviewed": True, "status": earlier["status"]}
+        if "decision" in earlier:
+            whole["decision"] = earlier["decision"]
     return whole
 
 

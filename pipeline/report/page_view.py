@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 #: The compared methods as people write them.
 METHODS = {"navier-stokes": "Navier–Stokes", "telea": "Telea"}
+#: What a person decided at the mask board, in words; None for a decision before version 0.2.0.
+DECISIONS: dict[str | None, str] = {
+    "accepted": "accepted as it is",
+    "mended": "mended by hand",
+    "restored": "the original was restored",
+    "put back": "an earlier file was put back",
+    None: "reviewed",
+}
 #: Bars of a histogram.
 BINS = 24
 
@@ -52,7 +60,7 @@ def photo_view(
         "left_outside": photo.get("left_outside"),
         "leftovers": photo.get("leftovers", []),
         "layers": _layers(photo),
-        "reviewed": bool(photo.get("reviewed")),
+        "reviewed": DECISIONS[photo.get("decision")] if photo.get("reviewed") else None,
         "holes": [
             {"score": None, "compare": {}, **h, "borrowed": _most_first(h.get("borrowed", {}))}
             for h in photo["holes"]

@@ -115,7 +115,7 @@ def find(output: Path, name: str, kinds: Sequence[str] = KINDS) -> dict[str, Pat
 
 def place(output: Path, name: str, kind: str) -> Path:
     """The file of one preview, whether it exists or not."""
-    return output / PREVIEWS / f"{_key(name)}-{kind}.{_SUFFIXES.get(kind, 'jpeg')}"
+    return output / PREVIEWS / f"{key(name)}-{kind}.{_SUFFIXES.get(kind, 'jpeg')}"
 
 
 def discard(output: Path, name: str) -> None:
@@ -241,5 +241,6 @@ def _write(path: Path, content: bytes, placement: Placement) -> None:
         file.write(content)
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """Return what the names of a photo's own files begin with, from its name in the report."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:20]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired, TypedDict, TypeGuard
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, TypeGuard
 
 import msgspec
 from msgspec import Meta
@@ -94,6 +94,11 @@ class HoleEntry(TypedDict):
     compare: NotRequired[dict[str, ComparedEntry]]
 
 
+#: What a person decided at the mask board: accepted the run's result as it is, saved another fill,
+#: restored the original, or put back an earlier file that no run wrote.
+DecisionName = Literal["accepted", "mended", "restored", "put back"]
+
+
 class Entry(TypedDict):
     """One row of ``photos``.
 
@@ -103,7 +108,8 @@ class Entry(TypedDict):
     ``left_outside`` and ``leftovers`` are. ``figures`` are those behind ``reason``, with their
     limits. ``layers`` has shares of the photo by why they were removed (``types.Layer.label``),
     without those that are empty.
-    ``reviewed`` is there, and true, if a person saved the result at the mask board.
+    ``reviewed`` is there, and true, if a person decided about the result at the mask board;
+    ``decision`` says how, absent before version 0.2.0 too.
     """
 
     input: str
@@ -129,6 +135,7 @@ class Entry(TypedDict):
     warnings: list[str]
     holes: list[HoleEntry]
     reviewed: NotRequired[bool]
+    decision: NotRequired[DecisionName]
 
 
 class RunEntry(TypedDict):

@@ -13,6 +13,9 @@ JOURNAL_PIECES = ".remove-objects-journal.d"
 #: Folder of the report's previews, beside the journal.
 PREVIEWS = "report_files"
 
+#: Folder of what the mask board needs, see ``pipeline.batch.kept_mask``.
+OWN = ".remove-objects"
+
 #: The page on which a person picks who goes and who stays.
 PREVIEW_PAGE = "preview.html"
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ...report.files import REPORTS
-from ...storage.layout import JOURNAL_NAME, PREVIEW_PAGE, PREVIEWS, REPLACED
+from ...storage.layout import JOURNAL_NAME, OWN, PREVIEW_PAGE, PREVIEWS, REPLACED
 from ...system import lock
 from ...system.confined import refuse_links
 from .claims import CLAIMS
 
 #: The program's own names in an output folder. None of them may be a link.
 OWN_NAMES = (
-    *(lock.NAME, lock.HOLDER, JOURNAL_NAME, CLAIMS, PREVIEWS, REPLACED),
+    *(lock.NAME, lock.HOLDER, JOURNAL_NAME, CLAIMS, OWN, PREVIEWS, REPLACED),
     *(*REPORTS, PREVIEW_PAGE),
 )
 

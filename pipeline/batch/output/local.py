@@ -13,11 +13,12 @@ from ...errors import UnwritableError
 from ...report import previews
 from ...report.files import REPORTS, write_reports
 from ...report.preview_page import write_preview
-from ...storage.layout import PREVIEWS
+from ...storage.layout import OWN, PREVIEWS
 from ...storage.stamp import Stamp, content_hash, is_unchanged, mark
 from ...system import lock
 from ...system.atomic import Placement, atomic_write, copy_photo, remove_parts
 from ...system.confined import is_link, link_message, remove
+from .. import kept_mask
 from ..journal import Journal, JournalRow
 from . import replaced
 from .claims import (
@@ -56,6 +57,7 @@ class LocalOutput:
         def tidy() -> None:
             for folder in {
                 self.folder,
+                self.folder / OWN,
                 self.folder / PREVIEWS,
                 self.folder / CLAIMS,
                 *((self.folder / name).parent for name in names),
@@ -76,8 +78,9 @@ class LocalOutput:
         return scratch_dir / name
 
     def discard_previews(self, photo: str, *, seen: bool) -> None:
-        """Remove the photo's previews of an earlier run."""
+        """Remove the photo's previews of an earlier run, and the mask that it kept."""
         previews.discard(self.folder, photo)
+        kept_mask.discard(self.folder, photo)
 
     def store(self, file: Path, name: PurePosixPath) -> None:
         """Do nothing: the file is in its final place."""

@@ -54,7 +54,10 @@ class Output(Protocol):
         """Return the file in the scratch folder that becomes ``name``."""
 
     def discard_previews(self, photo: str, *, seen: bool) -> None:
-        """Remove a photo's previews of an earlier run; ``seen``: the journal knows the photo."""
+        """Remove what shows a photo's earlier result: previews, and the mask kept for the board.
+
+        ``seen``: the journal knows the photo.
+        """
 
     def store(self, file: Path, name: PurePosixPath) -> None:
         """Make a file of the scratch folder available as ``name``, replacing an earlier one.

@@ -23,9 +23,10 @@ from ...report import previews
 from ...report.files import REPORTS, write_reports
 from ...report.preview_page import write_preview
 from ...report.recognise import HEAD_BYTES, is_report
-from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS, REPLACED
+from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, OWN, PREVIEWS, REPLACED
 from ...storage.location import RemotePath
 from ...storage.stamp import Stamp
+from .. import kept_mask
 from ..journal import Journal, JournalRow, row_line
 from . import replaced
 from .claims import (
@@ -80,8 +81,11 @@ class RemoteOutput:
 
     def discard_previews(self, photo: str, *, seen: bool) -> None:
         """Remove the photo's previews if the journal has ``seen`` it; else there are none."""
-        for kind in previews.KINDS if seen else ():
+        if not seen:
+            return
+        for kind in previews.KINDS:
             (self.folder / PREVIEWS / previews.place(Path(), photo, kind).name).delete()
+        (self.folder / OWN / kept_mask.place(Path(), photo).name).delete()
 
     def store(self, file: Path, name: PurePosixPath) -> None:
         """Upload a file."""

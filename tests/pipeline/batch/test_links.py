@@ -20,14 +20,14 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import RemoveObjectsError, UnwritableError
 from remove_objects.pipeline.report import previews
-from remove_objects.pipeline.storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME, OWN, PREVIEWS, REPLACED
 from remove_objects.pipeline.system import lock
 from remove_objects.pipeline.types import Photo
 from tests.support.faults import FAST
 from tests.support.scenes import scene
 from tests.support.snapshots import snapshot
 
-FOLDERS = (".remove-objects-claims", PREVIEWS, REPLACED, "masks", "deep", "masks/deep")
+FOLDERS = (".remove-objects-claims", OWN, PREVIEWS, REPLACED, "masks", "deep", "masks/deep")
 REPORTS = ("report.json", "report.csv", "report.html", "preview.html")
 FILES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, *REPORTS)
 #: A file that a run removes from its own folders: what a killed run left there.

@@ -17,14 +17,14 @@ from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.run_folder import open_run
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError, UsageError
-from remove_objects.pipeline.storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME, OWN, PREVIEWS, REPLACED
 from remove_objects.pipeline.system import lock
 from tests.support.faults import FAST
 from tests.support.scenes import scene
 from tests.support.snapshots import snapshot
 
 LONG_AGO = 1_234_567_890_123_456_789
-FOLDERS = (".remove-objects-claims", PREVIEWS, REPLACED, "masks", "masks/deep", "deep")
+FOLDERS = (".remove-objects-claims", OWN, PREVIEWS, REPLACED, "masks", "masks/deep", "deep")
 FILES = (lock.NAME, lock.HOLDER, JOURNAL_NAME, "report.json", "report.csv", "report.html")
 
 

@@ -242,7 +242,7 @@ class TestAccept:
         assert {name for name in after if after[name] != before.get(name)} <= reports
         assert set(after) == set(before)
         entry = entry_of(run, "b.jpg")
-        assert entry.pop("reviewed") is True
+        assert (entry.pop("reviewed"), entry.pop("decision")) == (True, "accepted")
         old = json.loads(before["report.json"])["photos"]
         assert entry in old
         assert {p["input"]: p["status"] for p in command(run.parent / "photos")} == dict.fromkeys(

@@ -109,7 +109,7 @@ def test_an_entry_needs_every_key_but_the_optional_ones(key: str) -> None:
     row.pop(key, None)
     optional = (
         *("earlier_status", "figures", "layers", "left_outside", "leftovers", "objects"),
-        "reviewed",
+        *("decision", "reviewed"),
     )
     assert schema.is_entry(row) == (key in optional)
 
@@ -126,6 +126,7 @@ def test_an_entry_needs_every_key_but_the_optional_ones(key: str) -> None:
         ("seconds", 10**400),
         ("warnings", "one"),
         ("reviewed", False),
+        ("decision", "maybe"),
         ("holes", [{"box": [1, 2, 3]}]),
         ("input", None),
     ],

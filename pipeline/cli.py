@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from .report.baseline import Comparison
     from .report.schema import Entry
 
+log = logging.getLogger(__name__)
+
 #: Where there is no bar, a line tells of every such part of the photos, but not within so many
 #: seconds of the one before, and after so many seconds in any case.
 _LINES, _PAUSE, _PATIENCE = 10, 10.0, 60.0
@@ -134,9 +136,10 @@ def parser() -> _Parser:
         ("where results go, and which stay", _add_output),
         ("what the report measures", _add_report),
         ("how the machine is used", _add_machine),
-        ("what the terminal and other programs are told", _add_telling),
+        ("the command itself", _add_command),
     ):
         add(p.add_argument_group(title))
+    p.set_defaults(settings_from={})
     return p
 
 
@@ -364,11 +367,17 @@ def _add_report(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_telling(group: argparse._ArgumentGroup) -> None:
+def _add_command(group: argparse._ArgumentGroup) -> None:
     group.add_argument("-h", "--help", action="help", help="print this text")
     group.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
+    group.add_argument(
+        "--no-settings",
+        action="store_true",
+        help="read no remove-objects.toml, neither beside the photos nor your own "
+        "(docs/commandline.md)",
+    )
     group.add_argument(
         "--json",
         action="store_true",
@@ -454,11 +463,12 @@ def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
     """Do what the arguments say, and print the results."""
     try:
         if STANDARD_INPUT in args.paths:
-            return _Ended(_run_in_pipe(args))
-        result, comparison = _run(args, shlex.join(["remove-objects", *map(redacted, arguments)]))
+            return _Ended(_run_in_pipe(args, arguments))
+        result, comparison = _run(args, arguments)
     except RemoveObjectsError as error:
-        print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
-        return _Ended(1 if isinstance(error, PhotoError) else 2, str(error))
+        message = f"{error}{_whence(str(error), args)}"
+        print(f"remove-objects: {printable(message)}", file=sys.stderr)
+        return _Ended(1 if isinstance(error, PhotoError) else 2, message)
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return _Ended(STOPPED_AT_ONCE)
@@ -472,6 +482,15 @@ def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
     failed = any(photo["status"] == "failed" for photo in result.photos)
     bad = result.stopped or failed or result.mask_fits_none or _is_review_a_failure(result, args)
     return _Ended(1 if bad or (comparison and comparison.worse) else 0, "", result, comparison)
+
+
+def _whence(message: str, args: argparse.Namespace) -> str:
+    """Return what to add to a message about options that nobody typed: the file that set them."""
+    if not args.settings_from:
+        return ""
+    from .settings_file import origin
+
+    return origin(message, args.settings_from)
 
 
 def _is_review_a_failure(result: FolderResult, args: argparse.Namespace) -> bool:
@@ -542,12 +561,15 @@ def _watch(arguments: Sequence[str]) -> int:
 
             for handler in logging.getLogger().handlers:
                 handler.addFilter(Once())
+            folder = _watched(args)
+            _take_settings(args, arguments, [folder], watch_parser())
             watch = Watch(
-                _watched(args),
+                folder,
                 _settings(args),
                 _batch_settings(args),
                 times=Times(args.settle, args.interval),
                 command=command,
+                settings_from=args.settings_from,
                 tell=lambda text: _say(args, f"remove-objects: {printable(text)}", sys.stderr),
                 cleaned=lambda entry: _say(args, photo_line(entry), sys.stdout),
             )
@@ -555,7 +577,8 @@ def _watch(arguments: Sequence[str]) -> int:
             _say(args, f"watching {where}  (Ctrl-C to stop)", sys.stdout)
             watch.run(stop)
     except RemoveObjectsError as error:
-        print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
+        message = f"{error}{_whence(str(error), args)}"
+        print(f"remove-objects: {printable(message)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
@@ -597,15 +620,18 @@ def _say(args: argparse.Namespace, text: str, stream: TextIO | None) -> None:
         drop_output()
 
 
-def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparison | None]:
+def _run(
+    args: argparse.Namespace, arguments: Sequence[str]
+) -> tuple[FolderResult, Comparison | None]:
     """Clean the photos; returns (the result, its comparison with a baseline if there is one)."""
-    settings, batch = _settings(args), _batch_settings(args)
     allowed = tolerances(args.tolerances)
     if args.tolerances and args.baseline is None:
         raise UsageError("--tolerance belongs to --baseline FILE; give that too")
     listed = _listed(args.files_from)
     if not args.paths and not listed:
         raise UsageError("no input was given: name a photo or a folder, or a list by --files-from")
+    _take_settings(args, arguments, [*args.paths, *listed], parser())
+    settings, batch = _settings(args), _batch_settings(args)
     with stop_on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
         from .batch.run import remove_folder
         from .report.baseline import compare, load_baseline
@@ -616,7 +642,8 @@ def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparis
             settings,
             batch,
             listed=listed,
-            command=command,
+            command=shlex.join(["remove-objects", *map(redacted, arguments)]),
+            settings_from=args.settings_from,
             progress=progress,
             stop=stop,
         )
@@ -625,13 +652,47 @@ def _run(args: argparse.Namespace, command: str) -> tuple[FolderResult, Comparis
     return result, compare(result.of_this_run(), baseline, allowed)
 
 
-def _run_in_pipe(args: argparse.Namespace) -> int:
+def _take_settings(
+    args: argparse.Namespace,
+    arguments: Sequence[str],
+    places: Sequence[Location],
+    spare: argparse.ArgumentParser,
+) -> None:
+    """Put into ``args`` what settings files say, and tell of it.
+
+    Args:
+        args: the parsed command line; ``settings_from`` gets what was taken from which file.
+        arguments: the command line.
+        places: the given photos and folders; none in a pipe.
+        spare: a parser of the command line; it is spoiled.
+
+    Raises:
+        UsageError: a file cannot be read, or says what it may not.
+    """
+    if args.no_settings:
+        return
+    from . import settings_file
+
+    command = parser()
+    beside = settings_file.file_beside(places, command)
+    files = [file for file in (beside, settings_file.user_file(command)) if file]
+    if not files:
+        return
+    given = settings_file.given_by(arguments, spare)
+    without = () if places else [option.removeprefix("--") for option in _OF_FOLDERS.values()]
+    args.settings_from = settings_file.apply(args, given, command, files, without=without)
+    for sentence in settings_file.told(args.settings_from):
+        log.warning("%s", printable(sentence))
+
+
+def _run_in_pipe(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Clean one photo from the standard input to the standard output; returns the exit code.
 
     Raises:
         PhotoError: there is no result, and nothing was written.
     """
     _refuse_in_pipe(args)
+    _take_settings(args, arguments, (), parser())
     settings, batch = _settings(args), _batch_settings(args)
     with stop_on_signals() as stop, output_for_bytes() as output:
         from .batch.stream import clean_bytes, most_bytes

@@ -46,8 +46,8 @@ CODE = re.compile(r"^(?: {4}|```\n)(.*)$|(?<!`)`([^`\n]+)`", re.MULTILINE)
 MODULE = re.compile(r"python -m ((?:benchmarks|tools)[\w.]*)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 FILE = re.compile(r"(?<![\w./*-])(?:[\w.-]+/)*[\w-]+\.(?:py|js|css|toml)(?!\w)")
-#: Scripts of a user, in examples.
-OTHER_FILES = {"train.py"}
+#: Files of a user: scripts in examples, and settings.
+OTHER_FILES = {"train.py", "remove-objects.toml"}
 
 
 def read(page: Path) -> str:

@@ -14,11 +14,19 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import is_readable
-from ..storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS
+from ..storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS, SETTINGS_NAME
 from ..storage.location import Location, RemotePath, is_plain_name
 from .left_out import Exclusions, is_apple_double, is_system_folder
 from .names import InputPhoto
-from .passed_over import BROKEN_LINK, EXCLUDED, LINKED_FOLDER, SPECIAL, PassedOver, kind_of
+from .passed_over import (
+    BROKEN_LINK,
+    EXCLUDED,
+    LINKED_FOLDER,
+    SETTINGS_BELOW,
+    SPECIAL,
+    PassedOver,
+    kind_of,
+)
 
 
 @dataclass
@@ -198,6 +206,9 @@ class Search:
             passed.things[EXCLUDED] += 1
         elif is_photo(name):
             return True
+        elif name.rpartition("/")[2] == SETTINGS_NAME:
+            if "/" in name:  # what the one beside the photos says is told by itself
+                passed.things[SETTINGS_BELOW] += 1
         else:
             passed.add_file(name.rpartition("/")[2])
         return False

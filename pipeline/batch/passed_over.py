@@ -45,6 +45,10 @@ LINKED_FOLDER = ("link to a folder", "links to folders")
 BROKEN_LINK = ("broken link", "broken links")
 SPECIAL = ("pipe or device", "pipes or devices")
 EXCLUDED = ("file or folder by --exclude", "files and folders by --exclude")
+SETTINGS_BELOW = (
+    "remove-objects.toml of a subfolder, which counts only if you clean that folder itself",
+    "remove-objects.toml of subfolders, which count only if you clean those folders themselves",
+)
 _OTHER = ("other file", "other files")
 _SYSTEM = ("folder of thumbnails or trash", "folders of thumbnails or trash")
 

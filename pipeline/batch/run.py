@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -173,6 +173,7 @@ def remove_folder(
     *,
     listed: Iterable[Location | os.PathLike[str] | str] = (),
     command: str = "",
+    settings_from: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[int, Entry | None], None] | None = None,
     stop: Stop | None = None,
 ) -> FolderResult:
@@ -189,6 +190,7 @@ def remove_folder(
         listed: further files and folders, such as those of a list; one that is missing becomes a
             failed entry, where a missing one of ``inputs`` raises.
         command: the command line, which the report quotes.
+        settings_from: options that settings files set, by the files' addresses, for the report.
         progress: called with (number of photos, None) at the start and with (number, entry) after
             each photo.
         stop: a request ends the run once the photos in progress are finished.
@@ -205,7 +207,9 @@ def remove_folder(
         OutputError: the disk is full and has no room for the report.
     """
     settings, batch, stop = settings or Settings(), batch or BatchSettings(), stop or Stop()
-    return clean_folder(inputs, settings, batch, listed, command, progress, stop)
+    return clean_folder(
+        inputs, settings, batch, listed, command, progress, stop, settings_from=settings_from
+    )
 
 
 def clean_folder(
@@ -217,6 +221,7 @@ def clean_folder(
     progress: Callable[[int, Entry | None], None] | None,
     stop: Stop,
     one_of_many: Round | None = None,
+    settings_from: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FolderResult:
     """As ``remove_folder``; ``one_of_many`` is what the rounds of a watch share."""
     if isinstance(inputs, str | Path | RemotePath):
@@ -288,6 +293,7 @@ def clean_folder(
             "seconds": round(time.monotonic() - begun, 3),
             "warnings": warnings,
         }
+        _note_settings_files(run, settings_from)
         with _ending_the_run(stopped):
             report = output.report(run, [*entries, *others])
             preview = output.preview(run, entries) if batch.preview else None
@@ -335,6 +341,14 @@ def _missing_entries(plan: Plan) -> list[Entry]:
         for photo in plan.photos
         if photo.missing
     ]
+
+
+def _note_settings_files(
+    run: RunEntry, settings_from: Mapping[str, Mapping[str, Any]] | None
+) -> None:
+    """Write into a report's ``run`` what settings files set, if there are any."""
+    if settings_from:
+        run["settings_from"] = {file: dict(said) for file, said in settings_from.items()}
 
 
 def _refuse_changed(journal: Journal, output: Output) -> None:

@@ -139,12 +139,16 @@ class Entry(TypedDict):
 
 
 class RunEntry(TypedDict):
-    """What was run, with what. ``inputs`` holds the given paths; absent before version 0.2.0."""
+    """What was run, with what. ``inputs`` holds the given paths; absent before version 0.2.0.
+
+    ``settings_from`` has the options that settings files set, by the files' addresses.
+    """
 
     version: str
     command: str
     inputs: NotRequired[list[str]]
     settings: dict[str, Any]
+    settings_from: NotRequired[dict[str, dict[str, Any]]]
     weights: dict[str, str]
     device: str
     seconds: Number

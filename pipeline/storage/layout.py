@@ -1,4 +1,4 @@
-"""Names of a run's own files in an output folder. None of them is ever an input."""
+"""Names of the program's own files in folders of photos and of results. None is ever a photo."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ OWN = ".remove-objects"
 
 #: The page on which a person picks who goes and who stays.
 PREVIEW_PAGE = "preview.html"
+
+#: Options for the photos beside it, or of the user for all photos, see ``pipeline.settings_file``.
+SETTINGS_NAME = "remove-objects.toml"
 
 #: Folder of replaced files, which the user may want back, see ``pipeline.batch.output.replaced``.
 REPLACED = ".remove-objects-replaced"

@@ -8,10 +8,10 @@ load once for all rounds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..batch.find import why_missing
 from ..batch.run import Round, clean_folder, refuse_vain
@@ -124,6 +124,7 @@ class Watch:
         *,
         times: Times | None = None,
         command: str = "",
+        settings_from: Mapping[str, Mapping[str, Any]] | None = None,
         tell: Callable[[str], None] = lambda _: None,
         cleaned: Callable[[Entry], None] = lambda _: None,
     ) -> None:
@@ -135,6 +136,7 @@ class Watch:
             batch: the settings of the folder.
             times: how often it looks.
             command: the command line, which the report quotes.
+            settings_from: options that settings files set, by the files' addresses.
             tell: called with sentences about what it waits for.
             cleaned: called with the entry of each photo that it worked on.
 
@@ -152,7 +154,7 @@ class Watch:
             raise UsageError(f"{output}: watch writes into a folder of this machine or a share")
         self.folder, self.output, self.settings = folder, output, settings
         self.batch = replace(batch, output=output)
-        self.times, self.command = times or Times(), command
+        self.times, self.command, self.settings_from = times or Times(), command, settings_from
         self._tell, self._cleaned = tell, cleaned
         self.counts = Counts()
         self._arrivals = Arrivals(folder, [output], batch.exclude, settle=self.times.settle)
@@ -225,6 +227,7 @@ class Watch:
                 lambda _, entry: self._note(entry, shared),
                 until,
                 shared,
+                self.settings_from,
             )
         except OutputError as error:
             return self._in_trouble(str(error))

@@ -361,4 +361,4 @@ def test_templates_schema_and_the_boards_page_are_packed() -> None:
     templates |= {"preview.html.j2", "preview.css", "preview.js"}
     page = {p.name for p in (root / "pipeline" / "board" / "page").iterdir()}
     assert {"board.html", "board.css", "board.js"} <= page
-    assert packed == {"schema.json", *templates, *page}
+    assert packed == {"schema.json", "summary.json", *templates, *page}

@@ -1,0 +1,387 @@
+"""Options that a file holds: ``remove-objects.toml`` beside the photos, or the user's own.
+
+The command line goes before the file beside the photos, that before the user's own file, and that
+before the defaults. A file beside photos may have come with them from anywhere, so it says what is
+removed and how, and nothing else: no path, no address, nothing that replaces a file, keeps private
+metadata or reaches for the network (``KEYS``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from .batch.settings import BatchSettings
+from .config import Settings, resolve_classes
+from .errors import PhotoError, UsageError
+from .images.suffixes import is_readable
+from .storage.layout import SETTINGS_NAME
+from .storage.location import Location, RemotePath
+
+#: A larger file is no settings file.
+_MOST_BYTES = 64_000
+#: With more asterisks, a pattern of a file beside photos could be made to take hours to compare.
+_MOST_ASTERISKS = 3
+
+
+class Kind(NamedTuple):
+    """The values of a key: the types that TOML gives them, and what they are called."""
+
+    types: tuple[type, ...]
+    shown: str
+
+
+TEXT = Kind((str,), 'a text in quotes, such as "auto"')
+TEXTS = Kind((str, list), 'a text, or a list of texts such as ["person", "dog"]')
+NUMBER = Kind((int, float), "a number, such as 0.5")
+WHOLE = Kind((int,), "a whole number, such as 2")
+WHOLE_OR_TEXT = Kind((int, str), "a whole number or a text in quotes")
+SWITCH = Kind((bool,), "true or false")
+
+
+class Key(NamedTuple):
+    """A key of a settings file: the long name of an option, without its hyphens.
+
+    Attributes:
+        kind: its values.
+        beside: the values that a file beside the photos may say: all of them, none, or these.
+    """
+
+    kind: Kind
+    beside: bool | Collection[Any] = True
+
+
+#: What a settings file may say. An option that is not here reads or writes other files, replaces
+#: results, or belongs to one call: only the command line has it.
+KEYS: Mapping[str, Key] = MappingProxyType(
+    {
+        "class": Key(TEXTS),
+        "segmenter": Key(TEXT),
+        "prefilter": Key(SWITCH),
+        "threshold": Key(NUMBER),
+        "dilate": Key(WHOLE_OR_TEXT),
+        "with": Key(TEXTS),
+        "keep": Key(TEXT),
+        "min-size": Key(NUMBER),
+        "max-size": Key(NUMBER),
+        "exclude": Key(TEXTS),
+        "route": Key(TEXT),
+        "detail": Key(TEXT),
+        "series": Key(TEXT),
+        "lossless": Key(SWITCH),
+        "raw-output": Key(TEXT),
+        # Whoever wants GPS and names out must not lose that to a file that came with the photos.
+        "strip-metadata": Key(SWITCH, beside=(True,)),
+        "keep-metadata": Key(TEXT, beside=("known",)),
+        "save-masks": Key(SWITCH),
+        "compare": Key(TEXTS),
+        "no-probe": Key(SWITCH),
+        # The machine, its network and what a script takes for a failure are the user's.
+        "max-pixels": Key(WHOLE_OR_TEXT, beside=False),
+        "device": Key(TEXT, beside=False),
+        "workers": Key(WHOLE, beside=False),
+        "offline": Key(SWITCH, beside=False),
+        "fail-on": Key(TEXT, beside=False),
+    }
+)
+
+#: Values that contradict each other: where one is said, a weaker source's other one does not count.
+_RIVALS = (
+    (("strip-metadata", True), ("keep-metadata", "all")),
+    (("lossless", True), ("raw-output", "jpeg")),
+)
+#: Keys that do not count with ``--masks``, by which the masks say what goes.
+_NOT_WITH_MASKS = ("class", "keep", "min-size", "max-size")
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """A settings file that was read and checked.
+
+    Attributes:
+        shown: its address, for messages and the report.
+        said: its keys, with values as the file says them.
+        values: the same keys, with values as the command line has them.
+    """
+
+    shown: str
+    said: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+#: What was taken from files: their addresses, and the keys and values of each.
+Taken = dict[str, dict[str, Any]]
+
+
+def apply(
+    args: argparse.Namespace,
+    given: Collection[str],
+    parser: argparse.ArgumentParser,
+    files: Sequence[SettingsFile],
+    *,
+    without: Collection[str] = (),
+) -> Taken:
+    """Put what the files say into the arguments that the command line did not give.
+
+    Args:
+        args: the parsed command line; it is changed.
+        given: the names in ``args`` that the command line gave (``given_by``).
+        parser: the command's parser.
+        files: the settings files, the strongest first.
+        without: keys that are no use in this call.
+
+    Returns:
+        What was taken, by file.
+    """
+    options = _options(parser)
+    stronger = {key: getattr(args, a.dest) for key, a in options.items() if a.dest in given}
+    void = set(without) | set(_NOT_WITH_MASKS if getattr(args, "masks", None) else ())
+    taken: Taken = {}
+    for file in files:
+        own = {
+            key: value
+            for key, value in file.values.items()
+            if key in options and key not in stronger and key not in void
+            if not any(_contradict((key, value), other) for other in stronger.items())
+        }
+        for key, value in own.items():
+            setattr(args, options[key].dest, value)
+        stronger |= own
+        if own:
+            taken[file.shown] = {key: file.said[key] for key in own}
+    return taken
+
+
+def given_by(arguments: Sequence[str], parser: argparse.ArgumentParser) -> set[str]:
+    """Return the names of the options that a command line gives, not those left at a default.
+
+    Args:
+        arguments: a command line that the command's parser accepts.
+        parser: a parser of the command; it is spoiled.
+    """
+    for action in parser._actions:
+        if action.option_strings:
+            action.default = argparse.SUPPRESS
+    return set(vars(parser.parse_args(list(arguments))))
+
+
+def told(taken: Taken) -> Iterator[str]:
+    """Yield a sentence about what was taken from each file."""
+    for file, said in taken.items():
+        yield f"settings of {file}: {', '.join(f'{key} = {_toml(said[key])}' for key in said)}"
+
+
+def origin(message: str, taken: Taken) -> str:
+    """Return what to add to an error message that names options which a file set."""
+    found = [
+        f"; --{key} is from {file}"
+        for file, said in taken.items()
+        for key in said
+        if f"--{key}" in message
+    ]
+    return "".join(found)
+
+
+def user_file(parser: argparse.ArgumentParser) -> SettingsFile | None:
+    """Read the user's own settings file, if there is one.
+
+    Raises:
+        UsageError: it cannot be read, or a key or value is wrong.
+    """
+    place = user_place()
+    content = None if place is None else _content(place)
+    return None if content is None else _checked(str(place), content, parser, beside=False)
+
+
+def user_place() -> Path | None:
+    """Return where the user's own file is, whether it exists or not; None without a home."""
+    given = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
+    folder = Path(given or os.path.expanduser("~/.config"))
+    return folder / "remove-objects" / SETTINGS_NAME if folder.is_absolute() else None
+
+
+def file_beside(places: Iterable[Location], parser: argparse.ArgumentParser) -> SettingsFile | None:
+    """Read the settings file beside the photos, if there is one.
+
+    It lies in the given folder, or in the folder of the given photo; files of subfolders are not
+    read.
+
+    Raises:
+        UsageError: it cannot be read, a key or value is wrong or is for the user's own file alone,
+            or the given folders have different settings.
+    """
+    found: dict[Location, SettingsFile | None] = {}
+    for folder in dict.fromkeys(map(_folder_of, places)):
+        place = folder / SETTINGS_NAME
+        content = _content(place)
+        found[folder] = (
+            None if content is None else _checked(str(place), content, parser, beside=True)
+        )
+    file = next(filter(None, found.values()), None)
+    if file is None:
+        return None
+    for folder, other in found.items():
+        if other is None or other.values != file.values:
+            raise UsageError(
+                f"{file.shown} is not for the photos of {folder}, which have "
+                f"{other.shown if other else 'no such file'}: clean the folders in separate "
+                "calls, or leave these files out with --no-settings"
+            )
+    return file
+
+
+def _folder_of(place: Location) -> Location:
+    if isinstance(place, RemotePath):
+        return (place.parent or place) if is_readable(place.name) else place
+    return place.resolve() if place.is_dir() else place.parent.resolve()
+
+
+def _content(place: Location) -> bytes | None:
+    """Return the first bytes of a settings file; None if there is none.
+
+    Raises:
+        UsageError: it is no regular file, or cannot be read.
+    """
+    try:
+        if isinstance(place, RemotePath):
+            return place.read(_MOST_BYTES + 1)
+        if not os.path.lexists(place):
+            return None
+        if not place.is_file():  # a pipe would block for ever
+            raise UsageError(f"{place}: no regular file, so no settings can be read from it")
+        with place.open("rb") as file:
+            return file.read(_MOST_BYTES + 1)
+    except PhotoError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{place}: cannot be read ({error.strerror})") from error
+
+
+def _checked(
+    shown: str, content: bytes, parser: argparse.ArgumentParser, *, beside: bool
+) -> SettingsFile:
+    """Return a settings file, of which every key and value is legal.
+
+    Args:
+        shown: its address.
+        content: what it holds.
+        parser: the parser of ``remove-objects``, which knows what its options mean.
+        beside: whether it lies beside photos.
+
+    Raises:
+        UsageError: it is not; the message names the file and the key.
+    """
+    if len(content) > _MOST_BYTES:
+        raise UsageError(f"{shown}: larger than {_MOST_BYTES:,} bytes, so it is no settings file")
+    try:
+        said = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{shown}: is no UTF-8 text; save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{shown}: is no TOML ({error})") from error
+    options, values = _options(parser), {}
+    for key, value in said.items():
+        try:
+            _refuse_key(key, value, options, beside=beside)
+            values[key] = _value(value, KEYS[key].kind, options[key])
+            _refuse_value(options[key].dest, values[key])
+        except (UsageError, argparse.ArgumentTypeError) as error:
+            raise UsageError(f"{shown}: {key}: {error}") from error
+    return SettingsFile(shown, said, values)
+
+
+def _refuse_key(
+    key: str, value: Any, options: Mapping[str, argparse.Action], *, beside: bool
+) -> None:
+    """Refuse a key that a file may not say, and a value of the wrong type."""
+    if key not in KEYS:
+        if key in options:
+            raise UsageError(
+                f"belongs on the command line (--{key}): a file says what is removed and how, not "
+                "which files are read, written or replaced"
+            )
+        raise UsageError(f"unknown key{_meant(key)}; the keys are {', '.join(KEYS)}")
+    kind, allowed = KEYS[key]
+    is_switch = isinstance(value, bool)
+    if not isinstance(value, kind.types) or is_switch != (kind is SWITCH):
+        raise UsageError(f"must be {kind.shown}; got {_toml(value)}")
+    if isinstance(value, list) and not all(isinstance(each, str) for each in value):
+        raise UsageError(f"must be {kind.shown}; got {_toml(value)}")
+    if beside and key == "exclude" and any(p.count("*") > _MOST_ASTERISKS for p in _list(value)):
+        raise UsageError(f"a pattern may have {_MOST_ASTERISKS} asterisks here; got {_toml(value)}")
+    if beside and allowed is not True and (not allowed or value not in allowed):
+        said = key if not allowed else f"{key} = {_toml(value)}"
+        raise UsageError(
+            f"a file beside photos, which may have come with them, cannot say {said}; write it "
+            f"into your own file ({user_place()}), or give it on the command line"
+        )
+
+
+def _value(value: Any, kind: Kind, action: argparse.Action) -> Any:
+    """Return a value as the command line would have it.
+
+    Raises:
+        UsageError, argparse.ArgumentTypeError: the option has no such value.
+    """
+    if kind is SWITCH:
+        return value
+    if kind is NUMBER:
+        return float(value)
+    if kind is TEXTS and isinstance(action.default, list):  # the option repeats
+        return _list(value)
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    if action.choices is not None and text not in action.choices:
+        raise UsageError(f"must be one of {', '.join(action.choices)}; got {_toml(value)}")
+    return action.type(text) if callable(action.type) else text
+
+
+def _refuse_value(name: str, value: Any) -> None:
+    """Refuse a value that is out of range, by the rules of the settings themselves."""
+    if name == "classes":
+        resolve_classes(value)
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value}
+    for settings in (Settings, BatchSettings):
+        if name in {field.name for field in fields(settings)} - {"classes"}:
+            settings(**given)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _contradict(one: tuple[str, Any], other: tuple[str, Any]) -> bool:
+    return (one, other) in _RIVALS or (other, one) in _RIVALS
+
+
+def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Return the options of a command by their long names without hyphens."""
+    return {
+        option.removeprefix("--"): action
+        for action in parser._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    }
+
+
+def _meant(key: str) -> str:
+    import difflib
+
+    like = difflib.get_close_matches(key.replace("_", "-").lower(), KEYS, n=1, cutoff=0.7)
+    return f" (did you mean {like[0]}?)" if like else ""
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it, or nearly so."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return str(value)

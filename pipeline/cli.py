@@ -33,6 +33,7 @@ from .config import (
 from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
 from .storage.location import Location, parse_location
+from .system.completion import add_completion
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
 from .system.standard_streams import (
     drop_output,
@@ -372,6 +373,7 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
+    add_completion(group, {"classes": (*CLASSES, "all")})
     group.add_argument(
         "--no-settings",
         action="store_true",

@@ -201,9 +201,11 @@ def user_file(parser: argparse.ArgumentParser) -> SettingsFile | None:
 
 def user_place() -> Path | None:
     """Return where the user's own file is, whether it exists or not; None without a home."""
-    given = os.environ.get("XDG_CONFIG_HOME") or os.environ.get("APPDATA")
-    folder = Path(given or os.path.expanduser("~/.config"))
-    return folder / "remove-objects" / SETTINGS_NAME if folder.is_absolute() else None
+    for folder in (os.environ.get("XDG_CONFIG_HOME"), os.environ.get("APPDATA"), "~/.config"):
+        path = Path(os.path.expanduser(folder or ""))
+        if path.is_absolute():  # the standard ignores others, and "~" stays if there is no home
+            return path / "remove-objects" / SETTINGS_NAME
+    return None
 
 
 def file_beside(places: Iterable[Location], parser: argparse.ArgumentParser) -> SettingsFile | None:

@@ -19,6 +19,7 @@ from ..batch.settings import SERIES
 from ..cli import along
 from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
+from ..system.completion import add_completion
 from ..system.signals import signals_restored
 from ..system.text import printable
 
@@ -122,6 +123,7 @@ def parser() -> argparse.ArgumentParser:
     other = p.add_argument_group("other")
     other.add_argument("-h", "--help", action="help", help="print this text")
     other.add_argument("--version", action="version", version=f"mask-board {__version__}")
+    add_completion(other)
     return p
 
 

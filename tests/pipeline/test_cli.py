@@ -152,7 +152,7 @@ def test_verbose_has_a_line_for_every_photo(
 
 @pytest.mark.alone
 def test_help_is_quick_and_loads_no_torch() -> None:
-    assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy", "ray", "fsspec"})
+    assert_help_is_quick(cli, "--class", {"torch", "cv2", "numpy", "ray", "fsspec", "shtab"})
 
 
 @pytest.mark.parametrize(

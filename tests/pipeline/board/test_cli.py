@@ -25,7 +25,7 @@ def opened(*arguments: str) -> Board:
 
 @pytest.mark.alone
 def test_help_is_quick_and_loads_no_torch() -> None:
-    assert_help_is_quick(cli, "--host", {"torch", "cv2", "numpy", "gradio"})
+    assert_help_is_quick(cli, "--host", {"torch", "cv2", "numpy", "gradio", "shtab"})
 
 
 def test_a_path_that_cannot_be_opened_is_exit_2(

@@ -26,6 +26,7 @@ from ..storage.fetch import renamed_errors
 from ..storage.stamp import Stamp, stamp
 from ..system.text import printable
 from ..types import LAYER_COLOURS, Box, Layer, Leftover
+from ..web.uploads import UPLOAD_PIXELS
 from . import run_folder
 from .catalog import Item, Opened
 from .job import Job
@@ -33,7 +34,7 @@ from .render import render, render_layers
 from .results import STANDING, Decided, Results, is_accepted, standing_pixels
 from .series import BoardSeries
 from .session import Session, kept_by_run, require_selection
-from .session_store import UPLOAD_PIXELS, SessionStore
+from .session_store import SessionStore
 
 #: The class that the page offers first, after the run's own.
 FIRST_CLASS = "person"

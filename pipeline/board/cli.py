@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
-import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from ... import __version__
@@ -20,17 +16,15 @@ from ..cli import along
 from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.completion import add_completion
-from ..system.signals import signals_restored
 from ..system.text import printable
+from ..web.listening import add_address_options, interrupted_by_signals, listen, serve_app
 
 if TYPE_CHECKING:
     from .board import Board
     from .catalog import Opened
 
-#: The default port, and how many ports from it on are tried.
-PORT, PORTS_TRIED = 7860, 20
-#: Signals that end the board, besides Ctrl-C; Windows has no SIGHUP.
-_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+#: The usual port.
+PORT = 7860
 
 
 def parser() -> argparse.ArgumentParser:
@@ -104,17 +98,7 @@ def parser() -> argparse.ArgumentParser:
     )
     page = p.add_argument_group("the page")
     page.add_argument("--open", action="store_true", help="open the page in the default browser")
-    page.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen at (default 127.0.0.1: this machine only)",
-    )
-    page.add_argument(
-        "--port",
-        type=_port,
-        default=None,
-        help=f"port to listen at (default: {PORT}, or the next free one; 0: any)",
-    )
+    add_address_options(page, PORT)
     machine = p.add_argument_group("how the machine is used")
     machine.add_argument("--device", choices=DEVICES, default="auto", help="device of the networks")
     machine.add_argument(
@@ -138,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .board import Board
 
     board = None
-    with _interrupted_by_signals():
+    with interrupted_by_signals():
         try:
             board = Board(open_path(args))
             serve(board, args.host, args.port, browser=args.open)
@@ -151,23 +135,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             if board is not None:
                 board.close()
     return 0
-
-
-@contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP in the block interrupt it as Ctrl-C does, so that it can tidy up.
-
-    A signal that this process ignores (``nohup``) stays ignored.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with signals_restored(*_ENDING) as numbers:
-        for number in numbers:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, interrupt)
-        yield
 
 
 def open_path(args: argparse.Namespace) -> Opened:
@@ -223,77 +190,24 @@ def serve(board: Board, host: str, port: int | None, *, browser: bool = False) -
     Raises:
         UsageError: the address is not available, or Gradio is not installed.
     """
-    from .guard import is_loopback
     from .server import build
 
     app = build(board, host)
-    import uvicorn
 
-    listening = _listen(host, port)
-    if not is_loopback(host):
-        print(
-            f"mask-board: WARNING: --host {host} lets everyone who can reach this machine see the "
-            "opened photos and change their masks, without a password. Use it only in a network "
-            "that you trust.",
-            file=sys.stderr,
-        )
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listening.getsockname()[1]}/"
-    print(f"mask-board: {address}  (Ctrl-C to stop)", flush=True)
-    if browser:
-        import webbrowser
+    def begun(address: str) -> None:
+        if browser:
+            import webbrowser
 
-        webbrowser.open(address)
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        ws="none",
+            webbrowser.open(address)
+
+    serve_app(
+        app,
+        listen(host, port, PORT),
+        host,
+        "mask-board",
+        risk="see the opened photos and change their masks",
+        begun=begun,
     )
-    server = uvicorn.Server(config)
-    with signals_restored(*_ENDING) as numbers:
-        for number in numbers:
-            # Uvicorn handles SIGTERM in the same way, and raises it again when it has ended.
-            if number != signal.SIGTERM and signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, server.handle_exit)
-        server.run(sockets=[listening])
-
-
-def _listen(host: str, port: int | None) -> socket.socket:
-    """Return a listening socket; without a port, at the usual one or one of the next.
-
-    Raises:
-        UsageError: the host does not exist, or every port is taken.
-    """
-    candidates = [port] if port is not None else range(PORT, PORT + PORTS_TRIED)
-    try:
-        family, *_, address = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise UsageError(f"--host {host}: no such address ({error.strerror or error})") from error
-    for number in candidates:
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((address[0], number))
-            listening.listen()  # requests that arrive before the server runs wait here
-            return listening
-        except OSError as error:
-            listening.close()
-            reason = error.strerror or str(error)
-    ports = str(port) if port is not None else f"{PORT} to {PORT + PORTS_TRIED - 1}"
-    raise UsageError(f"{host}:{ports}: cannot listen there ({reason}); name another --port")
-
-
-def _port(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, got '{text}'")
-    return number
 
 
 if __name__ == "__main__":

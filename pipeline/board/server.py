@@ -11,15 +11,28 @@ import os
 import re
 from importlib import resources
 from typing import Any
-from urllib.parse import quote
 
 from ..errors import RemoveObjectsError, UsageError
 from ..system.text import printable
 from ..types import Box
+from ..web.answers import attachment
+from ..web.guard import UPLOAD_BYTES, App, Guard, Paths
 from .board import Board
-from .guard import UPLOAD_BYTES, App, Guard
 from .render import LONGEST
 
+#: The page, Gradio's own scripts, its interface for named calls, and the board's pictures.
+PATHS = Paths(
+    re.compile(
+        r"/|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json"
+        r"|/(?:assets|static)/[\w.@/-]+"
+        r"|/gradio_api/(?:info/?|openapi\.json|startup-events|upload|queue/(?:join|data)"
+        r"|heartbeat/\w+|cancel|reset/?)"
+        r"|/gradio_api/(?:run|call|api)/\w+(?:/\w+)?/?"
+        r"|/board/page/[a-z_]+\.(?:css|js)|/board/view/\w+/[a-z-]+|/board/download/\w+/[a-z]+"
+    ),
+    "/gradio_api/upload",
+    re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)"),
+)
 PAGE = resources.files(__package__) / "page"
 #: The media types of the page's files that are served; ``board.html`` is part of Gradio's page.
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
@@ -82,7 +95,7 @@ def build(board: Board, host: str) -> App:
         theme=theme,
         head=_HEAD,
     )
-    return Guard(server, host, board.uploads)
+    return Guard(server, host, board.uploads, PATHS)
 
 
 def page_files() -> dict[str, str]:
@@ -129,12 +142,7 @@ def _add_routes(server: Any, board: Board) -> None:
             path, name = board.download(request.path_params["photo"], request.path_params["what"])
         except RemoveObjectsError as error:
             return PlainTextResponse(printable(str(error)), 404)
-        encoded = quote(printable(name), safe="")
-        headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{encoded}",
-            "cache-control": "no-store",
-        }
-        return FileResponse(path, media_type="application/octet-stream", headers=headers)
+        return FileResponse(path, media_type="application/octet-stream", headers=attachment(name))
 
     server.add_route("/board/page/{name}", page_file)
     server.add_route("/board/view/{photo}/{layer}", view)

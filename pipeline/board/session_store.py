@@ -15,14 +15,13 @@ from pathlib import Path, PurePosixPath
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..storage.stamp import Stamp, content_hash, is_unchanged
 from ..system.text import printable
+from ..web.uploads import UPLOAD_PIXELS, TemporaryFolder
 from .bit_planes import BitPlanes
 from .catalog import Item
 from .session import Session
-from .uploads import TemporaryFolder
 
-#: The most pixels of an uploaded photo or mask (a photo of the opened folder may have
-#: more), and how many uploaded photos are kept.
-UPLOAD_PIXELS, UPLOADS_KEPT = 100_000_000, 8
+#: How many uploaded photos are kept.
+UPLOADS_KEPT = 8
 #: How many photos are held decoded at once.
 OPEN_AT_ONCE = 3
 

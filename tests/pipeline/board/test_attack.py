@@ -107,7 +107,7 @@ def faults(folder: Path) -> list[str]:
     return [
         part
         for part in text.split("Traceback (most recent call last)")[1:]
-        if re.search(r"pipeline/board/(?!guard)", part)
+        if re.search(r"pipeline/(?:board|web/(?!guard))", part)
     ]
 
 

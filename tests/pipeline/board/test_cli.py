@@ -15,6 +15,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import cli
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import ALONG, Settings
+from remove_objects.pipeline.web.listening import listen
 from tests.support.help import assert_help_is_quick
 from tests.support.scenes import scene
 
@@ -51,23 +52,20 @@ def test_without_gradio_the_message_names_the_remedy(
     assert "pip install 'remove-objects[board]'" in capsys.readouterr().err
 
 
-def test_a_port_in_use_is_reported_and_the_default_gives_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_port_in_use_is_reported_and_the_default_gives_way() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(cli.UsageError, match="another --port"):
-            cli._listen("127.0.0.1", port)
-        monkeypatch.setattr(cli, "PORT", port)
-        with cli._listen("127.0.0.1", None) as other:
+            listen("127.0.0.1", port, 1)
+        with listen("127.0.0.1", None, port) as other:
             assert port < other.getsockname()[1] < port + 20
 
 
 def test_an_unknown_address_is_reported() -> None:
     with pytest.raises(cli.UsageError, match="no such address"):
-        cli._listen("no.such.host.invalid", 0)
+        listen("no.such.host.invalid", 0, 1)
 
 
 def test_a_photo_and_a_folder_open_in_their_modes(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.board.guard import BODY_BYTES
 from remove_objects.pipeline.board.server import page_files
+from remove_objects.pipeline.web.guard import BODY_BYTES
 from tests.support.board_serving import Served, serve
 from tests.support.scenes import scene
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.board import uploads
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import Opened
-from remove_objects.pipeline.board.uploads import TemporaryFolder, remove_abandoned, sweep
+from remove_objects.pipeline.web import uploads
+from remove_objects.pipeline.web.uploads import TemporaryFolder, remove_abandoned, sweep
 from tests.support.board_serving import Served, serve
 from tests.support.scenes import scene
 from tools.faults.points import ended, start

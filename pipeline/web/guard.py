@@ -1,16 +1,16 @@
-"""Guard the board's server: who may send a request, to which path, and how much.
+"""Guard a local server: who may send a request, to which path, and how much.
 
-Gradio serves more than a mask board needs: files by path, a proxy, code editing. Only the paths of
-``ALLOWED`` pass. A web page that the user visits meanwhile must not reach a server on the user's
+Only the server's own ``Paths`` pass: Gradio serves more than a mask board needs, files by path, a
+proxy, code editing. A web page that the user visits meanwhile must not reach a server on the user's
 own machine: requests for another host name (DNS rebinding) or from another origin are refused. The
 content security policy makes the browser load nothing from elsewhere.
 
-A call may name files by path. Gradio would copy any file of this machine, or fetch any address,
-before the called function sees it; Gradio's own check does not run when its application is mounted
-in another. So this guard checks every call: only files that were uploaded here pass.
+A call of the board may name files by path. Gradio would copy any file of this machine, or fetch any
+address, before the called function sees it; Gradio's own check does not run when its application is
+mounted in another. So this guard checks every call: only files that were uploaded here pass.
 
 Gradio leaves half a file and a traceback behind if an upload ends early. So an upload waits in a
-nameless temporary file, and Gradio gets it once it is complete.
+nameless temporary file, and the server gets it once it is complete.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,19 +34,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Every path that is served: the page, Gradio's own scripts, its interface for named calls, and the
-#: board's pictures.
-ALLOWED = re.compile(
-    r"/|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json"
-    r"|/(?:assets|static)/[\w.@/-]+"
-    r"|/gradio_api/(?:info/?|openapi\.json|startup-events|upload|queue/(?:join|data)"
-    r"|heartbeat/\w+|cancel|reset/?)"
-    r"|/gradio_api/(?:run|call|api)/\w+(?:/\w+)?/?"
-    r"|/board/page/[a-z_]+\.(?:css|js)|/board/view/\w+/[a-z-]+|/board/download/\w+/[a-z]+"
-)
-#: The path of uploads, and those of calls, whose bodies are JSON.
-_UPLOAD = "/gradio_api/upload"
-_CALLS = re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)")
 #: The most bytes of an upload, and of any other request (a long stroke).
 UPLOAD_BYTES, BODY_BYTES = 200 << 20, 4 << 20
 #: An upload is held in memory up to this many bytes, and passed on in pieces of this size.
@@ -67,6 +55,21 @@ HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The paths of a server.
+
+    Attributes:
+        allowed: every path that is served.
+        upload: the path of uploads.
+        calls: paths of calls, whose bodies are JSON that may name uploaded files; None if none is.
+    """
+
+    allowed: re.Pattern[str]
+    upload: str
+    calls: re.Pattern[str] | None = None
+
+
 class _RefusedError(Exception):
     """A request is refused with an HTTP status and a message."""
 
@@ -78,18 +81,19 @@ class _RefusedError(Exception):
 class Guard:
     """ASGI application that passes allowed requests to another one and answers the rest itself."""
 
-    def __init__(self, app: App, host: str, uploads: Path) -> None:
+    def __init__(self, app: App, host: str, uploads: Path, paths: Paths) -> None:
         """Guard an application.
 
         Args:
             app: the guarded ASGI application.
             host: the address at which the server listens.
             uploads: the folder that holds the uploaded files.
+            paths: the paths that pass.
         """
-        self.app, self.host, self.uploads = app, host, uploads
+        self.app, self.host, self.uploads, self.paths = app, host, uploads, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. Websockets get no answer: the board needs none."""
+        """Serve one connection. Websockets get no answer: no server here needs them."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -97,7 +101,7 @@ class Guard:
             return
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         path = str(scope["path"])
-        limit = UPLOAD_BYTES if path == _UPLOAD else BODY_BYTES
+        limit = UPLOAD_BYTES if path == self.paths.upload else BODY_BYTES
         refusal = self._refusal(headers, path, bytes(scope.get("raw_path") or b""), limit)
         if refusal is not None:
             await _answer(send, *refusal)
@@ -113,10 +117,11 @@ class Guard:
 
         receive = _limited(receive, limit)
         try:
-            if scope["method"] == "POST" and _CALLS.fullmatch(path):
+            calls = self.paths.calls
+            if scope["method"] == "POST" and calls is not None and calls.fullmatch(path):
                 scope, checked = await self._checked_call(scope, receive)
                 await self.app(scope, checked, send_with_headers)
-            elif scope["method"] == "POST" and path == _UPLOAD:
+            elif scope["method"] == "POST" and path == self.paths.upload:
                 await self._pass_upload(scope, receive, send_with_headers)
             else:
                 await self.app(scope, receive, send_with_headers)
@@ -206,7 +211,7 @@ class Guard:
         if (
             ".." in unquote(unquote(raw.decode("latin-1")))
             or ".." in path
-            or not ALLOWED.fullmatch(path)
+            or not self.paths.allowed.fullmatch(path)
         ):
             return 404, "not found"
         length = headers.get("content-length", "0")

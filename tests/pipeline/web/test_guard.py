@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from remove_objects.pipeline.board.guard import ALLOWED, Guard, is_loopback
+from remove_objects.pipeline.board.server import PATHS
+from remove_objects.pipeline.web.guard import Guard, is_loopback
 
 
 async def app(*_: object) -> None:
@@ -22,9 +23,9 @@ def test_only_loopback_is_loopback() -> None:
 
 
 def test_an_open_board_accepts_addresses_and_no_foreign_names() -> None:
-    assert Guard(app, "0.0.0.0", Path())._is_own_name("192.168.1.5")
-    assert not Guard(app, "0.0.0.0", Path())._is_own_name("evil.example")
-    assert not Guard(app, "127.0.0.1", Path())._is_own_name("192.168.1.5")
+    assert Guard(app, "0.0.0.0", Path(), PATHS)._is_own_name("192.168.1.5")
+    assert not Guard(app, "0.0.0.0", Path(), PATHS)._is_own_name("evil.example")
+    assert not Guard(app, "127.0.0.1", Path(), PATHS)._is_own_name("192.168.1.5")
 
 
 @pytest.mark.parametrize(
@@ -39,12 +40,12 @@ def test_an_open_board_accepts_addresses_and_no_foreign_names() -> None:
     ],
 )
 def test_the_list_of_allowed_paths_is_short(path: str) -> None:
-    assert not ALLOWED.fullmatch(path)
+    assert not PATHS.allowed.fullmatch(path)
 
 
 @pytest.mark.parametrize("length", ["\xb2", "1e3", "0x10", " ", "+5", "9" * 5000])
 def test_a_length_that_is_not_a_number_is_refused(length: str) -> None:
-    refusal = Guard(app, "127.0.0.1", Path())._refusal(
+    refusal = Guard(app, "127.0.0.1", Path(), PATHS)._refusal(
         {"host": "127.0.0.1", "content-length": length}, "/", b"/", 100
     )
     assert refusal is not None

@@ -1,7 +1,7 @@
 """Uploaded files: a temporary folder of this process alone, which does not outlive it.
 
-The folder holds a lock as long as its process lives, and goes with the board, at the latest when
-the process ends. A board that was killed leaves the folder without a holder; the next board of the
+The folder holds a lock as long as its process lives, and goes with the server, at the latest when
+the process ends. A server that was killed leaves the folder without a holder; the next one of the
 same user removes it.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+#: The most pixels of an uploaded photo or mask; a photo of an opened folder may have more.
+UPLOAD_PIXELS = 100_000_000
 #: How the folders' names begin, and the lock in each of them.
 _PREFIX, _LOCK = "mask-board-", ".lock"
 #: The most uploaded files that no call has opened, and how long they are kept, in seconds. The page

@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn, TextIO
 
@@ -564,7 +564,7 @@ def _watch(arguments: Sequence[str]) -> int:
             for handler in logging.getLogger().handlers:
                 handler.addFilter(Once())
             folder = _watched(args)
-            _take_settings(args, arguments, [folder], watch_parser())
+            _take_settings(args, arguments, [folder], watch_parser)
             watch = Watch(
                 folder,
                 _settings(args),
@@ -632,7 +632,7 @@ def _run(
     listed = _listed(args.files_from)
     if not args.paths and not listed:
         raise UsageError("no input was given: name a photo or a folder, or a list by --files-from")
-    _take_settings(args, arguments, [*args.paths, *listed], parser())
+    _take_settings(args, arguments, [*args.paths, *listed], parser)
     settings, batch = _settings(args), _batch_settings(args)
     with stop_on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
         from .batch.run import remove_folder
@@ -658,7 +658,7 @@ def _take_settings(
     args: argparse.Namespace,
     arguments: Sequence[str],
     places: Sequence[Location],
-    spare: argparse.ArgumentParser,
+    command: Callable[[], argparse.ArgumentParser],
 ) -> None:
     """Put into ``args`` what settings files say, and tell of it.
 
@@ -666,23 +666,15 @@ def _take_settings(
         args: the parsed command line; ``settings_from`` gets what was taken from which file.
         arguments: the command line.
         places: the given photos and folders; none in a pipe.
-        spare: a parser of the command line; it is spoiled.
+        command: makes a parser of the command line.
 
     Raises:
         UsageError: a file cannot be read, or says what it may not.
     """
-    if args.no_settings:
-        return
     from . import settings_file
 
-    command = parser()
-    beside = settings_file.file_beside(places, command)
-    files = [file for file in (beside, settings_file.user_file(command)) if file]
-    if not files:
-        return
-    given = settings_file.given_by(arguments, spare)
     without = () if places else [option.removeprefix("--") for option in _OF_FOLDERS.values()]
-    args.settings_from = settings_file.apply(args, given, command, files, without=without)
+    args.settings_from = settings_file.take(args, arguments, command, parser(), places, without)
     for sentence in settings_file.told(args.settings_from):
         log.warning("%s", printable(sentence))
 
@@ -694,7 +686,7 @@ def _run_in_pipe(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         PhotoError: there is no result, and nothing was written.
     """
     _refuse_in_pipe(args)
-    _take_settings(args, arguments, (), parser())
+    _take_settings(args, arguments, (), parser)
     settings, batch = _settings(args), _batch_settings(args)
     with stop_on_signals() as stop, output_for_bytes() as output:
         from .batch.stream import clean_bytes, most_bytes

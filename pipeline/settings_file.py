@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -117,6 +117,38 @@ class SettingsFile:
 
 #: What was taken from files: their addresses, and the keys and values of each.
 Taken = dict[str, dict[str, Any]]
+
+
+def take(
+    args: argparse.Namespace,
+    arguments: Sequence[str],
+    parser: Callable[[], argparse.ArgumentParser],
+    of_runs: argparse.ArgumentParser,
+    places: Iterable[Location],
+    without: Collection[str] = (),
+) -> Taken:
+    """Put into the arguments what the files say, beside the photos and the user's own.
+
+    Args:
+        args: the parsed command line, with ``no_settings``; it is changed.
+        arguments: the command line.
+        parser: makes a parser of the command.
+        of_runs: the parser of ``remove-objects``, which knows what the options mean.
+        places: the given photos and folders beside which a file may lie.
+        without: keys that are no use in this call.
+
+    Returns:
+        What was taken, by file.
+
+    Raises:
+        UsageError: a file cannot be read, or says what it may not.
+    """
+    if args.no_settings:
+        return {}
+    files = [file for file in (file_beside(places, of_runs), user_file(of_runs)) if file]
+    if not files:
+        return {}
+    return apply(args, given_by(arguments, parser()), parser(), files, without=without)
 
 
 def apply(

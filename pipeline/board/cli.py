@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ... import __version__
 from ..batch.settings import SERIES
 from ..cli import along
+from ..cli import parser as parser_of_runs
 from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.completion import add_completion
@@ -22,6 +23,8 @@ from ..web.listening import add_address_options, interrupted_by_signals, listen,
 if TYPE_CHECKING:
     from .board import Board
     from .catalog import Opened
+
+log = logging.getLogger(__name__)
 
 #: The usual port.
 PORT = 7860
@@ -107,6 +110,12 @@ def parser() -> argparse.ArgumentParser:
     other = p.add_argument_group("other")
     other.add_argument("-h", "--help", action="help", help="print this text")
     other.add_argument("--version", action="version", version=f"mask-board {__version__}")
+    other.add_argument(
+        "--no-settings",
+        action="store_true",
+        help="read no remove-objects.toml, neither beside the photos nor your own "
+        "(docs/commandline.md)",
+    )
     add_completion(other)
     return p
 
@@ -117,13 +126,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 if the command was used wrongly.
     """
-    args = parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="mask-board: %(message)s", force=True)
     from .board import Board
 
     board = None
     with interrupted_by_signals():
         try:
+            _take_settings(args, arguments)
             board = Board(open_path(args))
             serve(board, args.host, args.port, browser=args.open)
         except RemoveObjectsError as error:
@@ -135,6 +146,31 @@ def main(argv: Sequence[str] | None = None) -> int:
             if board is not None:
                 board.close()
     return 0
+
+
+def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+    """Put into ``args`` what settings files say, and tell of it.
+
+    A run has its own settings: of files, only the machine's count then.
+
+    Raises:
+        UsageError: a file cannot be read, or says what it may not.
+    """
+    from .. import settings_file
+    from .run_folder import is_run
+
+    path: Path | None = args.path
+    of_run = path is not None and is_run(path)
+    taken = settings_file.take(
+        args,
+        arguments,
+        parser,
+        parser_of_runs(),
+        [] if path is None or of_run else [path],
+        set(settings_file.KEYS) - {"device", "offline"} if of_run else (),
+    )
+    for sentence in settings_file.told(taken):
+        log.warning("%s", printable(sentence))
 
 
 def open_path(args: argparse.Namespace) -> Opened:

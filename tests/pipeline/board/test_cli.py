@@ -148,6 +148,42 @@ def test_what_goes_along_is_the_runs_choice_or_the_command_lines(
     assert "none alone" in capsys.readouterr().err
 
 
+def test_settings_files_count_for_photos_and_the_users_machine_for_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def settings_of(*arguments: str) -> Settings:
+        """The settings with which the board opens."""
+        boards: list[Settings] = []
+        monkeypatch.setattr(cli, "serve", lambda board, *_, **__: boards.append(board.opened))
+        assert cli.main(list(arguments)) == 0
+        return boards[0].settings
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    own, photos = tmp_path / "remove-objects" / "remove-objects.toml", tmp_path / "photos"
+    own.parent.mkdir()
+    own.write_text("offline = true\nsegmenter = 'compact'\nstrip-metadata = true\n")
+    photos.mkdir()
+    Image.fromarray(scene(person=None)).save(photos / "a.png")
+    beside = photos / "remove-objects.toml"
+    beside.write_text("class = 'person'\nwith = 'shadow'\nsegmenter = 'auto'\nlossless = true")
+    settings = settings_of("--with", "none", str(photos))
+    assert settings == Settings(along=(), lossless=True, offline=True, strip_metadata=True)
+    said = capsys.readouterr().err
+    assert f'settings of {beside}: segmenter = "auto", lossless = true' in said
+    assert f"settings of {own}: offline = true, strip-metadata = true" in said
+    assert settings_of("--no-settings", str(photos)) == Settings()
+    # A run has its own settings, which already hold what the files said then.
+    run = BatchSettings(classes=("person",), output=tmp_path / "cleaned")
+    remove_folder(photos, Settings(segmenter="compact", probe=False, lossless=True), run)
+    settings = settings_of(str(tmp_path / "cleaned"))
+    assert settings.offline
+    assert not settings.strip_metadata
+    assert settings.segmenter == "compact"
+    beside.write_text("output = '/etc'")
+    assert cli.main([str(photos)]) == 2
+    assert "belongs on the command line (--output)" in capsys.readouterr().err
+
+
 def test_every_file_of_the_page_is_in_the_package() -> None:
     import tomllib
 

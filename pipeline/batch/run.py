@@ -41,7 +41,7 @@ from .picked import idle_picks, load_picks, unfit_note
 from .scan import Plan, plan_run
 from .series import SeriesFinder
 from .settings import BatchSettings
-from .sources import KnownPhotos
+from .sources import KnownPhotos, source_of_each
 from .worker import Facts, Task, Worker, failed_entry
 
 if TYPE_CHECKING:
@@ -295,7 +295,8 @@ def clean_folder(
         }
         _note_settings_files(run, settings_from)
         with _ending_the_run(stopped):
-            report = output.report(run, [*entries, *others])
+            sources = source_of_each(ledger.journal.rows, plan.photos)
+            report = output.report(run, [*entries, *others], sources)
             preview = output.preview(run, entries) if batch.preview else None
         if not stopped:
             ledger.finish()

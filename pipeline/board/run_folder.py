@@ -24,7 +24,7 @@ from ..batch.output.claims import CLAIMS, claim_name, claim_text, recover
 from ..batch.output.local import LocalStanding
 from ..batch.output.replaced import keep_foreign_reports
 from ..batch.settings import SERIES
-from ..batch.sources import is_another
+from ..batch.sources import is_another, source_of_each
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
@@ -308,7 +308,8 @@ class Records:
             log.warning("%s", printable(note))
             known = self._report["run"].get("warnings")
             self._report["run"]["warnings"] = [*(known if isinstance(known, list) else []), note]
-        write_reports(self._folder, self._report["run"], [*others, entry])
+        sources = source_of_each(self._journal.rows)
+        write_reports(self._folder, self._report["run"], [*others, entry], sources)
 
     def _claim_file(self) -> Path:
         return self._folder / CLAIMS / claim_name(self._name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.rights import shared_rights
 from . import previews
 from .page import write_html
+from .page_view import Places
 from .spreadsheet import write_csv
 
 if TYPE_CHECKING:
@@ -20,7 +22,14 @@ SCHEMA_VERSION = 1
 REPORTS = ("report.json", "report.csv", "report.html")
 
 
-def write_reports(folder: Path, run: RunEntry, photos: list[Entry]) -> Path:
+def write_reports(
+    folder: Path,
+    run: RunEntry,
+    photos: list[Entry],
+    sources: Mapping[str, str] | None = None,
+    *,
+    stays: bool = True,
+) -> Path:
     """Write ``report.json``, ``report.csv`` and ``report.html``, each atomically; the JSON first.
 
     They get at most the rights that the photos' previews share.
@@ -29,6 +38,9 @@ def write_reports(folder: Path, run: RunEntry, photos: list[Entry]) -> Path:
         folder: the output folder, which holds the previews too.
         run: the report's ``run``.
         photos: its entries, in any order.
+        sources: the file of each original by the photo's name, for the page: an absolute path, or
+            an address without passwords; None if they are not known.
+        stays: whether the reports stay in ``folder``; else they are taken to another machine.
 
     Returns:
         The JSON file.
@@ -43,7 +55,8 @@ def write_reports(folder: Path, run: RunEntry, photos: list[Entry]) -> Path:
     placement = Placement(within=folder, rights=rights)
     write_json(path, run, photos, placement)
     write_csv(table, photos, placement)
-    write_html(page, run, photos, lambda entry: pictures[entry["input"]], placement)
+    places = Places(folder.resolve() if stays else None, sources)
+    write_html(page, run, photos, lambda entry: pictures[entry["input"]], placement, places)
     return path
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from . import html
-from .page_view import charts, photo_view, stage_seconds, totals
+from .page_view import ROUTES, TALLY, Places, charts, needs_mending, photo_view, stage_seconds, totals
 from .ranking import worst_first
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def write_html(
     photos: Sequence[Entry],
     pictures: Callable[[Entry], dict[str, Path]],
     placement: Placement = ANYWHERE,
+    places: Places | None = None,
 ) -> None:
     """Write the page atomically.
 
@@ -36,6 +37,7 @@ def write_html(
         pictures: files of one photo's previews by kind, all below the page's folder; a file that
             cannot be read as a picture is left out.
         placement: where the page may lie, and its rights.
+        places: where the run's files lie; None if it is not known.
 
     Raises:
         UnwritableError: the disk's errors.
@@ -47,7 +49,8 @@ def write_html(
     embed = sum(p.size_on_disk for p in previews) <= html.EMBEDDED_BYTES
     refer = html.data_uri if embed else partial(html.relative, path.parent)
 
-    style, script = html.text_of("base.css", "report.css"), html.text_of("report.js")
+    style = html.text_of("base.css", "report.css", "viewer.css")
+    script = html.text_of("viewer.js", "report.js")
     page = html.template("report.html.j2").generate(
         run=run,
         photos=(
@@ -56,6 +59,7 @@ def write_html(
                 {kind: refer(file) for kind, file in preview.files.items()},
                 preview.size,
                 preview.middle,
+                places,
             )
             for photo, preview in zip(rows, previews, strict=True)
         ),
@@ -65,9 +69,13 @@ def write_html(
         stages=stage_seconds(photos),
         classes=sorted({c for p in photos for c in p["classes"]}),
         routes=sorted({h["route"] for p in photos for h in p["holes"]}),
+        route_names=ROUTES,
+        tally=TALLY,
+        to_check=sum(needs_mending(p) for p in photos),
         style=Markup(style),
         script=Markup(script),
-        policy=html.policy(style, script, embed),
+        # The viewer shows files beside the page, wherever the previews are.
+        policy=html.policy(style, script, embed=False),
         embedded=embed,
     )
     with atomic_write(path, placement=placement) as file:

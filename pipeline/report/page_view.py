@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..config import REVIEW_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, REVIEW_RESIDUE, REVIEW_SCORE
 from ..system.stopwatch import sum_stages
-from ..types import LAYER_COLOURS, Layer
+from ..types import LAYER_COLOURS, Layer, Status
+from .entry_metrics import reported_status
 from .ranking import STATUSES
 
 if TYPE_CHECKING:
@@ -32,12 +35,80 @@ DECISIONS: dict[str | None, str] = {
     "put back": "an earlier file was put back",
     None: "reviewed",
 }
+#: What a person is told first of a photo, by its status.
+SAYINGS = {
+    "failed": "Not done",
+    "review": "Check this one",
+    "ok": "Looks fine",
+    "unchanged": "Nothing found",
+    "skipped": "Done earlier",
+}
+#: The same of several photos.
+TALLY = {
+    "failed": "not done",
+    "review": "to check",
+    "ok": "look fine",
+    "unchanged": "without a find",
+    "skipped": "done earlier",
+}
+#: The ways of filling, as people call them.
+ROUTES = {"edge": "at the edge", "face": "face", "free-form": "inside"}
+#: How sure a result is, in words, from a share on.
+SURENESS = ((0.75, "sure"), (0.5, "fairly sure"), (0.25, "not sure"), (0.0, "a guess"))
+#: A photo for review is at most so sure, whatever its score.
+SURE_OF_REVIEW = 0.4
 #: Bars of a histogram.
 BINS = 24
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the files of a run lie, beside its page.
+
+    Attributes:
+        folder: the output folder, absolute and without links; None if it is not on this machine.
+        sources: the file of each original by the photo's name: an absolute path, or an address
+            without passwords.
+    """
+
+    folder: Path | None = None
+    sources: Mapping[str, str] | None = None
+
+    def original(self, name: str) -> str | None:
+        """The address of an original, relative to the page; None if no such address leads to it."""
+        source = (self.sources or {}).get(name)
+        if source is None or self.folder is None or not os.path.isabs(source):
+            return None
+        try:
+            way = os.path.relpath(source, self.folder)
+        except ValueError:  # another drive of Windows
+            return None
+        return _quoted(way.replace(os.sep, "/"))
+
+    def elsewhere(self, name: str) -> str | None:
+        """Where an original lies that the page cannot link to."""
+        source = (self.sources or {}).get(name)
+        return source if source is not None and self.original(name) is None else None
+
+    def mending(self) -> str | None:
+        """The command that opens the mask board on the run, quoted for the shell.
+
+        Returns:
+            None if the folder is not on this machine, or no person could copy its name.
+        """
+        if self.folder is None:
+            return None
+        words = ["mask-board", str(self.folder)]
+        command = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+        return command if command.isprintable() else None
+
+
 def photo_view(
-    photo: Entry, pictures: dict[str, str], size: tuple[int, int] | None, middle: float = 0.5
+    photo: Entry,
+    pictures: dict[str, str],
+    size: tuple[int, int] | None,
+    middle: float = 0.5,
+    places: Places | None = None,
 ) -> dict[str, Any]:
     """One photo for the template.
 
@@ -47,7 +118,9 @@ def photo_view(
         size: (width, height) of the preview before removal; None without one.
         middle: horizontal centre of the mask in [0, 1]. The slider starts there, so that both of
             its sides show a part of the hole.
+        places: where the run's files lie; None if it is not known.
     """
+    places = places or Places()
     folder, _, base = photo["input"].rpartition("/")
     methods = dict.fromkeys(m for h in photo["holes"] for m in h.get("compare", {}))
     residue = photo["residue"]
@@ -55,6 +128,14 @@ def photo_view(
         **photo,
         "folder": f"{folder}/" if folder else "",
         "base": base,
+        "says": SAYINGS[photo["status"]],
+        "figures": photo.get("figures", ""),
+        "sure": how_sure(photo),
+        "mend": places.mending() if needs_mending(photo) else None,
+        "original": places.original(photo["input"]),
+        "elsewhere": places.elsewhere(photo["input"]),
+        "result": address(photo["output"]),
+        "saved_mask": address(photo["mask"]),
         "score": photo.get("score"),
         "truth": photo.get("truth"),
         "left_outside": photo.get("left_outside"),
@@ -82,12 +163,34 @@ def photo_view(
         "middle": round(100 * middle),
         "compared": [_compared(photo, m) for m in methods if m in pictures],
         "methods": METHODS,
-        "links": [
-            (text, link)
-            for text, name in (("Result", photo["output"]), ("Mask", photo["mask"]))
-            if (link := address(name)) is not None
-        ],
+        "route_names": ROUTES,
     }
+
+
+def needs_mending(photo: Entry) -> bool:
+    """Whether a person should mend the photo at the mask board, and can."""
+    if photo.get("reviewed"):
+        return False
+    status = reported_status(photo)
+    return status == Status.REVIEW or (status == Status.FAILED and photo["hole_share"] > 0)
+
+
+def how_sure(photo: Entry) -> tuple[float, str] | None:
+    """How sure the program is of a result: a share in [0, 1], and words for it.
+
+    A share of a half is the expected error from which on a photo is for review. What else makes it
+    for review counts too, so that bar and verdict agree.
+
+    Returns:
+        None if nothing was filled, if the expected error is unknown, or if a person has looked.
+    """
+    score, status = photo.get("score"), reported_status(photo)
+    if score is None or status not in (Status.OK, Status.REVIEW) or photo.get("reviewed"):
+        return None
+    share = max(0.0, 1 - score / (2 * REVIEW_SCORE))
+    if status == Status.REVIEW:
+        share = min(share, SURE_OF_REVIEW)
+    return share, next(words for least, words in SURENESS if share >= least)
 
 
 def _layers(photo: Entry) -> list[tuple[str, float, str]]:
@@ -142,6 +245,10 @@ def address(name: str | None) -> str | None:
     """
     if not name or name.startswith(("/", "\\")) or ".." in PurePosixPath(name).parts:
         return None
+    return _quoted(name)
+
+
+def _quoted(name: str) -> str:
     return quote(name.encode("utf-8", "surrogatepass") if os.name == "nt" else os.fsencode(name))
 
 
@@ -166,7 +273,7 @@ def charts(photos: Sequence[Entry]) -> list[Histogram]:
     residues = [p["residue"] for p in photos]
     histograms = [
         make_histogram(
-            "Score", "each photo; LPIPS", [p.get("score") for p in photos], REVIEW_SCORE
+            "Expected error", "each photo; LPIPS", [p.get("score") for p in photos], REVIEW_SCORE
         ),
         make_histogram("Seam", "each hole; 1 is invisible", [h["seam"] for h in holes]),
         make_histogram("Probe", "each hole; LPIPS", [_probe_lpips(h) for h in holes]),

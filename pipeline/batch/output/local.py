@@ -187,9 +187,9 @@ class LocalOutput:
         """Keep what stands under the names of reports and is none of this program's."""
         return replaced.keep_foreign_reports(self.folder, names)
 
-    def report(self, run: RunEntry, entries: list[Entry]) -> Path:
+    def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> Path:
         """Write the three reports, and return the file of ``report.json``."""
-        return write_reports(self.folder, run, entries)
+        return write_reports(self.folder, run, entries, sources)
 
     def preview(self, run: RunEntry, entries: list[Entry]) -> Path:
         """Write the page on which a person picks who goes and who stays; returns its file."""

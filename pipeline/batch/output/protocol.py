@@ -133,8 +133,16 @@ class Output(Protocol):
             UnwritableError: one cannot be kept.
         """
 
-    def report(self, run: RunEntry, entries: list[Entry]) -> Location:
-        """Write the three reports, and return the location of ``report.json``."""
+    def report(
+        self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]
+    ) -> Location:
+        """Write the three reports, and return the location of ``report.json``.
+
+        Args:
+            run: the report's ``run``.
+            entries: its photos.
+            sources: the path or the address of each original, by the photo's name.
+        """
 
     def preview(self, run: RunEntry, entries: list[Entry]) -> Location:
         """Write the page on which a person picks who goes and who stays; returns its location."""

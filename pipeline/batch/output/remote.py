@@ -229,10 +229,12 @@ class RemoteOutput:
             notes.append(replaced.kept_report(self.folder, name, kept))
         return notes
 
-    def report(self, run: RunEntry, entries: list[Entry]) -> RemotePath:
+    def report(
+        self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]
+    ) -> RemotePath:
         """Write the three reports; the previews are downloaded for the page, which embeds them."""
         with self._with_previews(entries, previews.KINDS) as scratch:
-            report = write_reports(scratch, run, entries)
+            report = write_reports(scratch, run, entries, sources, stays=False)
             for path in (report, report.with_suffix(".csv"), report.with_suffix(".html")):
                 (self.folder / path.name).put(path)
         return self.folder / report.name

@@ -1,10 +1,11 @@
-"use strict";
-// The page already contains everything; this script moves, hides and highlights it. No text ever
-// becomes HTML here.
+// The page already contains everything, each photo in a template of its own. This script draws the
+// photos that are near the window, and moves, hides and highlights them. No text ever becomes HTML
+// here.
 (() => {
   const one = (query, from = document) => from.querySelector(query);
   const all = (query, from = document) => [...from.querySelectorAll(query)];
   const root = document.documentElement, list = one("#photos");
+  const viewer = makeViewer({ step: (by) => go(by, true) });
   const search = one("#search"), order = one("#order"), keys = one("#keys");
   const filters = { classes: one("#class"), routes: one("#route") };
   const statuses = all(".tally button"), none = one("#none");
@@ -15,12 +16,44 @@
       place,
       status: d.status,
       name: d.name,
-      search: d.name.toLowerCase(),
+      search: plain(d.name),
       classes: d.classes.split(" "),
       routes: d.routes.split(" "),
     };
   });
   let shown = photos, current = null;
+
+  // Without case and accents: `cafe` finds `Café`, in one character or two.
+  function plain(text) {
+    const letters = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ł: "l", ı: "i" };
+    return text.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase()
+      .replace(/[ßæœøđłı]/g, (letter) => letters[letter]);
+  }
+
+  // A photo is drawn from its template when it comes near the window, and put back with all its
+  // state when it is far away.
+  function draw(element) {
+    if (!element.classList.contains("waiting")) return;
+    element.append(element.firstElementChild.content);
+    element.classList.remove("waiting");
+    for (const range of all(".stage input", element)) cut(range);
+    setMask(element, element.classList.contains("masked"));
+    // The result is shown twice: its thumbnail reuses the large picture, so the page holds it once.
+    const small = one(".compare [data-kind=after] img", element);
+    if (small && !small.src) small.src = one(".stage .after", element).src;
+  }
+
+  function putBack(element) {
+    if (element.contains(document.activeElement) || element === viewer.photo()) return;
+    const [template, ...drawn] = element.children;
+    if (!drawn.length) return;
+    element.classList.add("waiting");
+    template.content.append(...drawn);
+  }
+
+  const near = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) (isIntersecting ? draw : putBack)(target);
+  }, { rootMargin: "1200px 0px" });
 
   function number(photo, metric) {
     const text = photo.element.dataset[metric];
@@ -30,7 +63,7 @@
   function filter() {
     const pressed = statuses.filter((b) => b.getAttribute("aria-pressed") === "true");
     const wanted = new Set(pressed.map((b) => b.dataset.status));
-    const words = search.value.toLowerCase().split(" ").filter(Boolean);
+    const words = plain(search.value).split(" ").filter(Boolean);
     const chosen = Object.entries(filters).filter(([, select]) => select && select.value);
     const fits = (photo) => (!wanted.size || wanted.has(photo.status))
       && words.every((w) => photo.search.includes(w))
@@ -65,14 +98,38 @@
     if (photo) photo.element.classList.add("current");
   }
 
-  function go(step) {
+  function go(step, inViewer = false) {
     if (!shown.length) return;
     const at = shown.indexOf(current);
     const last = shown.length - 1;
     const next = shown[at < 0 ? (step > 0 ? 0 : last) : Math.min(Math.max(at + step, 0), last)];
     choose(next);
-    next.element.focus({ preventScroll: true });
+    draw(next.element);
+    if (!inViewer) next.element.focus({ preventScroll: true });
     next.element.scrollIntoView({ block: "start" });
+    if (inViewer && !viewer.open(next.element) && next !== shown[step > 0 ? last : 0]) go(step, true);
+  }
+
+  function lookCloser(element) {
+    choose(photos.find((photo) => photo.element === element));
+    draw(element);
+    viewer.open(element);
+  }
+
+  function copy(button) {
+    const command = one("code", button.parentElement);
+    const done = (text) => {
+      button.textContent = text;
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    };
+    // Where the browser refuses the clipboard, the text is marked, ready to be copied by keys.
+    const mark = () => {
+      getSelection().selectAllChildren(command);
+      done(document.execCommand("copy") ? "Copied" : "Marked");
+    };
+    if (navigator.clipboard) {
+      navigator.clipboard.writeText(command.textContent).then(() => done("Copied"), mark);
+    } else mark();
   }
 
   function slide(photo, to) {
@@ -95,7 +152,10 @@
 
   function setMask(element, on) {
     element.classList.toggle("masked", on);
-    one(".mask-switch", element)?.setAttribute("aria-pressed", String(on));
+    const button = one(".mask-switch", element);
+    if (!button) return;
+    button.setAttribute("aria-pressed", String(on));
+    button.textContent = on ? "Hide mask" : "Show mask";
   }
 
   function flip(button) {
@@ -123,13 +183,8 @@
   const theme = remember("remove-objects-theme");
   if (theme === "light" || theme === "dark") root.dataset.theme = theme;
 
-  const cut = (range) => range.parentElement.style.setProperty("--cut", `${range.value}%`);
-  all(".stage input").forEach(cut);
-
-  // The result is shown twice: its thumbnail reuses the large picture, so the page embeds it once.
-  for (const small of all(".compare [data-kind=after] img")) {
-    small.loading = "lazy";
-    small.src = one(".stage .after", small.closest(".photo")).src;
+  function cut(range) {
+    range.parentElement.style.setProperty("--cut", `${range.value}%`);
   }
 
   for (const button of statuses) {
@@ -164,10 +219,14 @@
   });
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
+    const picture = root.classList.contains("sheet") && event.target.closest(".stage");
+    if (picture) lookCloser(picture.closest(".photo"));
     if (!button) return;
     if (button.matches(".mask-switch")) {
       setMask(button.closest(".photo"), button.getAttribute("aria-pressed") !== "true");
     } else if (button.matches(".compare button")) show(button);
+    else if (button.matches(".closer")) lookCloser(button.closest(".photo"));
+    else if (button.matches(".copy")) copy(button);
   });
   list.addEventListener("focusin", (event) => {
     const element = event.target.closest(".photo");
@@ -188,9 +247,10 @@
       if (buttons.length) show(buttons[(at + 1) % buttons.length]);
     },
     o: () => {
-      const holes = current && one(".holes", current.element);
-      if (holes) holes.open = !holes.open;
+      const figures = current && one(".figures", current.element);
+      if (figures) figures.open = !figures.open;
     },
+    f: () => current && lookCloser(current.element),
     v: () => one("#view").click(),
     t: turn,
     "/": () => search.focus(),
@@ -198,6 +258,10 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
+    if (viewer.dialog.open) {
+      viewer.key(event);
+      return;
+    }
     const on = event.target;
     if (on.matches("input[type=search]")) {
       if (event.key === "Escape" || event.key === "Enter") on.blur();
@@ -214,5 +278,10 @@
       return;
     }
     event.preventDefault();
+  });
+
+  for (const photo of photos) near.observe(photo.element);
+  window.addEventListener("beforeprint", () => {
+    for (const photo of photos) draw(photo.element);
   });
 })();

@@ -5,7 +5,11 @@
   const one = (query, from = document) => from.querySelector(query);
   const all = (query, from = document) => [...from.querySelectorAll(query)];
   const root = document.documentElement, list = one("#photos");
-  const viewer = makeViewer({ step: (by) => go(by, true) });
+  const viewer = makeViewer({
+    step: (by) => go(by, true),
+    // The browser gives the focus back to where it was; the photo last looked at has it now.
+    closed: (element) => element.focus({ preventScroll: true }),
+  });
   const search = one("#search"), order = one("#order"), keys = one("#keys");
   const filters = { classes: one("#class"), routes: one("#route") };
   const statuses = all(".tally button"), none = one("#none");

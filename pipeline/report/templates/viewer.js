@@ -2,7 +2,7 @@
 // The full-screen viewer: original, result and mask of one photo, in the pixels of the files beside
 // the page. It copies nothing: a file is loaded when it is looked at, and its small preview stands
 // in for it until then, and where no browser can show it.
-const makeViewer = ({ step }) => {
+const makeViewer = ({ step, closed }) => {
   const part = (name) => document.getElementById(`viewer-${name}`);
   const dialog = document.getElementById("viewer"), area = part("area"), slide = part("slide");
   const images = { before: part("before"), after: part("after"), mask: part("mask") };
@@ -197,7 +197,9 @@ const makeViewer = ({ step }) => {
   dialog.addEventListener("close", () => {
     opening += 1;
     for (const image of Object.values(images)) image.removeAttribute("src");
+    const last = article;
     article = null;
+    closed(last);
   });
 
   // The pointer: one finger or the mouse moves the line or the picture, two fingers zoom.

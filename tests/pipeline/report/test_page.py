@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -20,9 +22,8 @@ from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UnwritableError
 from remove_objects.pipeline.report import html, previews
 from remove_objects.pipeline.report import page as report_html
-from remove_objects.pipeline.report.page_view import (
-    address,
-)
+from remove_objects.pipeline.report.files import write_reports
+from remove_objects.pipeline.report.page_view import address
 from remove_objects.pipeline.types import LAYER_COLOURS, Layer, Photo
 from tests.support.pages import RUN, entry, hole, outcome, write_page
 from tests.support.scenes import scene
@@ -66,6 +67,11 @@ class Page(HTMLParser):
             for t, a in self.tags
             if t == tag and (css is None or css in (a.get("class") or "").split())
         ]
+
+    @property
+    def pictures(self) -> list[dict[str, str | None]]:
+        """The attributes of the photos' pictures; those of the viewer have a name of their own."""
+        return [a for a in self.of("img") if "id" not in a]
 
     @property
     def names(self) -> list[str | None]:
@@ -121,6 +127,7 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
             layers={"object": 0.021, "shadow": 0.0047},
             truth=truth,
             reason="a seam",
+            figures="the seam is 2.5 (review above 2)",
             holes=[hole(2.5, 0.2, score=0.25, compare=compare)],
         ),
         entry("c.jpg", "failed"),
@@ -133,8 +140,11 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
     assert parsed.names == ["c.jpg", "deep/b.jpg"]
     for said in (
         "2 photos",
-        "1 failed",
-        "1 review",
+        "1 not done",
+        "1 to check",
+        "Check this one : a seam",
+        "the seam is 2.5 (review above 2)",
+        "How sure not sure",
         "1 min 23 s on cpu",
         "1.2.3",
         "LPIPS is unavailable",
@@ -160,12 +170,14 @@ def test_the_page_says_what_the_report_says(tmp_path: Path) -> None:
         "Do not publish",
     ):
         assert said in parsed.text, said
+    # Figures are behind a fold, and charts, settings and notes behind others.
+    assert all("open" not in a for a in parsed.of("details"))
     swatches = [a["fill"] for a in parsed.of("rect") if "fill" in a]
     assert swatches == [
         "#" + bytes(LAYER_COLOURS[layer]).hex() for layer in (Layer.OBJECT, Layer.SHADOW)
     ]
     # The hole's middle, (60 + 10) / 160.
-    assert [a["value"] for a in parsed.of("input") if a["type"] == "range"] == ["44"]
+    assert [a["value"] for a in parsed.of("input") if "id" not in a] == ["44"]
 
 
 def test_a_metric_that_was_not_measured_is_not_shown(tmp_path: Path) -> None:
@@ -194,10 +206,55 @@ def test_a_hole_says_which_photos_it_borrowed_from(tmp_path: Path) -> None:
     second = r"3.4% from <img src=x onerror=alert(1)>\n.jpg: another photo of the place"
     assert page.text.count(first) == page.text.count(second) == 1
     assert page.text.index(first) < page.text.index(second)
-    assert not page.of("img")
+    assert not page.pictures
     assert (
         "of the place" not in Page(write_page(tmp_path, [entry("a.jpg")]).read_text("utf-8")).text
     )
+
+
+def test_the_run_tells_the_page_where_its_files_are(tmp_path: Path, red_is_person: None) -> None:
+    photos, out = tmp_path / "ü #1", tmp_path / "clean 'ed"
+    photos.mkdir()
+    Image.fromarray(scene()).save(photos / "a b.png")
+    (photos / "not a photo.jpg").write_bytes(b"")
+    batch = BatchSettings(classes=("person",), output=out, workers=1, save_masks=True)
+    remove_folder([photos], Settings(probe=False), batch)
+    page = Page((out / "report.html").read_text(encoding="utf-8"))
+    links = [(a["class"], a["href"]) for a in page.of("a") if a.get("class") != "skip"]
+    assert sorted(links) == [
+        ("original", "../%C3%BC%20%231/a%20b.png"),
+        ("original", "../%C3%BC%20%231/not%20a%20photo.jpg"),
+        ("result", "a%20b.png"),
+        ("saved-mask", "masks/a%20b.png"),
+    ]
+    for _, href in links:
+        assert (out / unquote(href or "")).is_file()
+
+
+def test_what_needs_mending_has_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    photos = [
+        entry("a.jpg", "review"),
+        entry("b.jpg", "review", reviewed=True),
+        entry("c.jpg", "failed"),
+        entry("d.jpg", "failed", hole_share=0.95),
+        entry("e.jpg", "skipped", earlier_status="review"),
+        entry("f.jpg", "skipped", earlier_status="ok"),
+        entry("g.jpg"),
+    ]
+    write_reports(folder, RUN, photos)
+    text = (folder / "report.html").read_text("utf-8")
+    commands = re.findall('class="mend">.*?<code>(.*?)</code>', text)
+    assert len(commands) == 3
+    shown = Page(commands[0]).text
+    assert shlex.split(shown) == ["mask-board", str(folder.resolve())]
+    assert "3 of 7 photos to check" in Page(text).text
+    # What goes to a bucket is not where it was written.
+    write_reports(folder, RUN, photos, {"a.jpg": str(tmp_path / "a.jpg")}, stays=False)
+    text = (folder / "report.html").read_text("utf-8")
+    assert 'class="mend"' not in text
+    assert 'class="original"' not in text
 
 
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
@@ -217,16 +274,15 @@ def test_previews_are_embedded_up_to_a_size_and_files_above_it(
     files = list((tmp_path / "report_files").iterdir())
     total = sum(f.stat().st_size for f in files)
     monkeypatch.setattr(html, "EMBEDDED_BYTES", total)
-    sources = [a["src"] or "" for a in page(tmp_path, photos).of("img") if "src" in a]
+    sources = [a["src"] or "" for a in page(tmp_path, photos).pictures if "src" in a]
     assert {base64.b64decode(s.split(",")[1]) for s in sources} == {f.read_bytes() for f in files}
     assert len(sources) == 8  # each once
     assert "contains the photos" in page(tmp_path, photos).text
     monkeypatch.setattr(html, "EMBEDDED_BYTES", total - 1)
     beside = page(tmp_path, photos)
-    assert sorted(a["src"] or "" for a in beside.of("img") if "src" in a) == sorted(
+    assert sorted(a["src"] or "" for a in beside.pictures if "src" in a) == sorted(
         f"report_files/{f.name}" for f in files
     )
-    assert all(a["loading"] == "lazy" for a in beside.of("img") if "src" in a)
     assert "shows the photos" in beside.text
 
 
@@ -256,7 +312,7 @@ def test_the_policy_allows_this_style_this_script_and_pictures(
         "default-src": "'none'",
         "style-src": hashes["style"],
         "script-src": hashes["script"],
-        "img-src": "data:" if embed else "data: 'self'",
+        "img-src": "data: 'self'",
         "base-uri": "'none'",
         "form-action": "'none'",
     }
@@ -274,14 +330,14 @@ def test_a_damaged_preview_is_left_out(tmp_path: Path, monkeypatch: pytest.Monke
     previews.write(tmp_path, "a.jpg", Photo(rgb), outcome(rgb))
     files = previews.find(tmp_path, "a.jpg")
     files["after"].write_bytes(b"cut short")
-    assert len(page(tmp_path, [entry("a.jpg")]).of("img")) == 2
+    assert len(page(tmp_path, [entry("a.jpg")]).pictures) == 2
     with monkeypatch.context() as patch:
         # Pillow raises whatever a damaged file leads to.
         patch.setattr("PIL.WebPImagePlugin.WebPImageFile.load", lambda *_: 1 // 0)
-        assert len(page(tmp_path, [entry("a.jpg")]).of("img")) == 1
+        assert len(page(tmp_path, [entry("a.jpg")]).pictures) == 1
     files["before"].write_bytes(b"")
     gone = page(tmp_path, [entry("a.jpg")])
-    assert gone.of("img") == []
+    assert gone.pictures == []
     assert "not in report_files" in gone.text
 
 
@@ -358,6 +414,7 @@ def test_templates_schema_and_the_boards_page_are_packed() -> None:
         for file in (root / "pipeline" / room).glob(pattern)
     }
     templates = {"report.html.j2", "report.css", "report.js", "base.css"}
+    templates |= {"viewer.css", "viewer.js"}
     templates |= {"preview.html.j2", "preview.css", "preview.js"}
     page = {p.name for p in (root / "pipeline" / "board" / "page").iterdir()}
     assert {"board.html", "board.css", "board.js"} <= page

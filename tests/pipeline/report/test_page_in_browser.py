@@ -111,9 +111,11 @@ def test_embedded_previews_are_shown(browser: Any, tmp_path: Path) -> None:
 def test_previews_beside_the_page_are_loaded_when_needed(tab: Report) -> None:
     before = len(tab.requested)
     assert before < PHOTOS
-    script = """() => {
-      const last = [...document.querySelectorAll('.photo.ok .before')].pop();
-      last.scrollIntoView();
+    script = """async () => {
+      const photo = [...document.querySelectorAll('.photo.ok')].pop();
+      photo.scrollIntoView();
+      while (photo.classList.contains('waiting')) await new Promise(requestAnimationFrame);
+      const last = photo.querySelector('.before');
       return new Promise((done) => {
         if (last.complete && last.naturalWidth) done(last.naturalWidth);
         last.addEventListener('load', () => done(last.naturalWidth));
@@ -237,8 +239,11 @@ def test_keys_move_the_slider_and_show_mask_and_methods(tab: Report) -> None:
     assert tab.current(mask) == "hidden"
     tab.press("m")
     assert tab.current(mask) == "visible"
-    assert tab.current("photo.querySelector('.mask-switch').getAttribute('aria-pressed')") == "true"
+    switch = "photo.querySelector('.mask-switch')"
+    assert tab.current(f"{switch}.getAttribute('aria-pressed')") == "true"
+    assert tab.current(f"{switch}.textContent") == "Hide mask"
     tab.press("m")
+    assert tab.current(f"{switch}.textContent") == "Show mask"
     assert tab.current(mask) == "hidden"
     tab.press("M")
     assert tab.current(mask) == "visible"
@@ -256,12 +261,13 @@ def test_keys_move_the_slider_and_show_mask_and_methods(tab: Report) -> None:
     assert tab.current("photo.querySelector('.tag.right').textContent") == "Navier–Stokes"
     tab.press("c")
     assert tab.current(after) == ours
-    assert not tab.current("photo.querySelector('.holes').open")
+    assert not tab.current("photo.querySelector('.figures').open")
     tab.press("o")
-    assert tab.current("photo.querySelector('.holes').open")
+    assert tab.current("photo.querySelector('.figures').open")
 
 
 def test_the_mouse_moves_the_slider(tab: Report) -> None:
+    tab.page.click(".tally [data-status=review]")
     stage = tab.page.locator(".photo.review .stage").first
     box = stage.bounding_box()
     # ``click`` waits until the page has stopped moving.
@@ -308,8 +314,8 @@ CONTRAST = """() => {
   };
   const query = '.kicker, h1, .facts-line, .tally button, .notice li, .chart span, .chart p, ' +
     '.stages td, summary, .tools label, #search, .tools button, #shown, .photo h2, ' +
-    '.photo h2 span, .status, .reason, dt, dd, .compare b, .compare span, .holes th, ' +
-    '.holes td, .links a, .links button, .nothing, footer p, kbd';
+    '.photo h2 span, .status, .reason, .sure span, .mend span, .mend code, .acts button, ' +
+    '.behind, dt, dd, .compare b, .holes th, .holes td, .links a, .nothing, footer p, kbd';
   const contrasts = [];
   for (const e of document.querySelectorAll(query)) {
     const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);

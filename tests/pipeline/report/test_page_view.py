@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from remove_objects.pipeline.config import REVIEW_SCORE
 from remove_objects.pipeline.report.page_view import (
+    Places,
     address,
+    how_sure,
     make_histogram,
     photo_view,
     stage_seconds,
@@ -72,3 +77,45 @@ def test_the_legend_has_the_previews_colours_where_more_than_objects_went() -> N
     for alone in ({"object": 0.1}, {}):
         assert photo_view(entry("a", layers=alone), {}, None)["layers"] == []
     assert photo_view(entry("a"), {}, None)["layers"] == []
+
+
+def test_an_original_is_linked_by_a_relative_path_or_named() -> None:
+    folder = Path("/photos/cleaned")
+    sources = {
+        "a.jpg": "/photos/javascript:x/ü?.jpg",
+        "b.jpg": "s3://bucket/b.jpg",
+        "c.jpg": "/elsewhere/c\udcff.jpg",
+    }
+    places = Places(folder, sources)
+    assert places.original("a.jpg") == "../javascript%3Ax/%C3%BC%3F.jpg"
+    assert places.original("c.jpg") == "../../elsewhere/c%FF.jpg"
+    assert places.original("b.jpg") is None
+    assert places.elsewhere("b.jpg") == "s3://bucket/b.jpg"
+    assert places.elsewhere("a.jpg") is None
+    assert places.original("unknown") is None
+    assert places.elsewhere("unknown") is None
+    away = Places(None, sources)
+    assert away.original("a.jpg") is None
+    assert away.elsewhere("a.jpg") == sources["a.jpg"]
+    assert away.mending() is None
+    assert Places(Path("/a\nb")).mending() is None  # nobody could copy it
+
+
+def test_the_bar_agrees_with_the_verdict() -> None:
+    def sure(status: str, score: float | None, **changes: object) -> tuple[float, str] | None:
+        return how_sure(entry("a", status, score=score, **changes))
+
+    assert sure("ok", 0.0) == (1.0, "sure")
+    half = sure("ok", REVIEW_SCORE)
+    assert half == (0.5, "fairly sure")
+    above = sure("review", REVIEW_SCORE * 1.01)
+    assert above is not None
+    assert above[0] < 0.5
+    # For review by something else: the bar says so too.
+    low = sure("review", 0.0)
+    assert low == (0.4, "not sure")
+    assert sure("review", 9.0) == (0.0, "a guess")
+    assert sure("skipped", 0.0, earlier_status="review") == low
+    assert sure("ok", None) is None
+    assert sure("ok", 0.1, reviewed=True) is None
+    assert sure("failed", 0.1) is None

@@ -28,6 +28,19 @@ FLAGS = (
     "--no-first-run",
     "--disable-background-networking",
 )
+#: Scrolls for three seconds, 1,500 pixels in each; returns the milliseconds between its frames.
+SCROLL = """() => new Promise((done) => {
+  const frames = [], begun = performance.now();
+  let last = begun;
+  const step = (now) => {
+    frames.push(now - last);
+    last = now;
+    window.scrollTo(0, 1.5 * (now - begun));
+    if (now < begun + 3000) requestAnimationFrame(step);
+    else done(frames.slice(1));
+  };
+  requestAnimationFrame(step);
+})"""
 
 
 def seconds(work: Callable[[], None]) -> float:
@@ -97,11 +110,17 @@ def load(folder: Path, report: dict[str, Any], count: int) -> None:
             opened.append(
                 page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000
             )
+            elements = page.evaluate("document.querySelectorAll('*').length")
+            frames = sorted(page.evaluate(SCROLL))
             page.close()
         browser.close()
         size = (out / "report.html").stat().st_size / 1e6
         times = ", ".join(f"{t:.2f}" for t in sorted(opened))
         print(f"{count} photos: {size:.1f} MB written in {written:.2f} s; opened in {times} s")
+        print(
+            f"{elements} elements; {len(frames)} frames while scrolling: median "
+            f"{frames[len(frames) // 2]:.0f} ms, 95 % within {frames[len(frames) * 19 // 20]:.0f} ms"
+        )
 
 
 def main() -> None:

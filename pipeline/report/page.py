@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from . import html
-from .page_view import ROUTES, TALLY, Places, charts, needs_mending, photo_view, stage_seconds, totals
+from .page_view import (
+    ROUTES,
+    TALLY,
+    Places,
+    charts,
+    needs_mending,
+    photo_view,
+    stage_seconds,
+    totals,
+)
 from .ranking import worst_first
 
 if TYPE_CHECKING:

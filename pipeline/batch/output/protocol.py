@@ -133,9 +133,7 @@ class Output(Protocol):
             UnwritableError: one cannot be kept.
         """
 
-    def report(
-        self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]
-    ) -> Location:
+    def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> Location:
         """Write the three reports, and return the location of ``report.json``.
 
         Args:

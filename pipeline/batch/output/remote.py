@@ -229,9 +229,7 @@ class RemoteOutput:
             notes.append(replaced.kept_report(self.folder, name, kept))
         return notes
 
-    def report(
-        self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]
-    ) -> RemotePath:
+    def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> RemotePath:
         """Write the three reports; the previews are downloaded for the page, which embeds them."""
         with self._with_previews(entries, previews.KINDS) as scratch:
             report = write_reports(scratch, run, entries, sources, stays=False)

@@ -1,6 +1,6 @@
-// The page already contains everything, each photo in a template of its own. This script draws the
-// photos that are near the window, and moves, hides and highlights them. No text ever becomes HTML
-// here.
+// The page already contains everything. The markup of a photo, which the page's writer escaped,
+// waits as the text of a <noscript>, so that thousands open at once. This script draws the photos
+// that are near the window, and moves, hides and highlights them. No other text becomes HTML here.
 (() => {
   const one = (query, from = document) => from.querySelector(query);
   const all = (query, from = document) => [...from.querySelectorAll(query)];
@@ -34,12 +34,21 @@
       .replace(/[ßæœøđłı]/g, (letter) => letters[letter]);
   }
 
-  // A photo is drawn from its template when it comes near the window, and put back with all its
-  // state when it is far away.
+  // A photo is drawn when it comes near the window, and put away with all its state when it is far
+  // away.
+  const away = new Map();
+
+  function markupOf(element) {
+    const template = document.createElement("template");
+    template.innerHTML = one("noscript", element).textContent;
+    return template.content;
+  }
+
   function draw(element) {
-    if (!element.classList.contains("waiting")) return;
-    element.append(element.firstElementChild.content);
-    element.classList.remove("waiting");
+    if (element.classList.contains("drawn")) return;
+    element.append(away.get(element) ?? markupOf(element));
+    away.delete(element);
+    element.classList.add("drawn");
     for (const range of all(".stage input", element)) cut(range);
     setMask(element, element.classList.contains("masked"));
     // The result is shown twice: its thumbnail reuses the large picture, so the page holds it once.
@@ -47,16 +56,17 @@
     if (small && !small.src) small.src = one(".stage .after", element).src;
   }
 
-  function putBack(element) {
-    if (element.contains(document.activeElement) || element === viewer.photo()) return;
-    const [template, ...drawn] = element.children;
-    if (!drawn.length) return;
-    element.classList.add("waiting");
-    template.content.append(...drawn);
+  function putAway(element) {
+    const isUsed = element.contains(document.activeElement) || element === viewer.photo();
+    if (isUsed || !element.classList.contains("drawn")) return;
+    const fragment = document.createDocumentFragment();
+    fragment.append(...[...element.children].slice(1));
+    away.set(element, fragment);
+    element.classList.remove("drawn");
   }
 
   const near = new IntersectionObserver((changes) => {
-    for (const { target, isIntersecting } of changes) (isIntersecting ? draw : putBack)(target);
+    for (const { target, isIntersecting } of changes) (isIntersecting ? draw : putAway)(target);
   }, { rootMargin: "1200px 0px" });
 
   function number(photo, metric) {

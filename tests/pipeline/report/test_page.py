@@ -38,6 +38,7 @@ HOSTILE = {
     "broken\udcff.jpg": r"broken\udcff.jpg",
     "{{ 7 * 7 }}{% raw %}.jpg": "{{ 7 * 7 }}{% raw %}.jpg",
     "</style></script><!--.jpg": "</style></script><!--.jpg",
+    "</noscript><script>alert(1)</script>.jpg": "</noscript><script>alert(1)</script>.jpg",
     "javascript:alert(1).jpg": "javascript:alert(1).jpg",
     "שלום 🙂 #1?&amp;.jpg": "שלום 🙂 #1?&amp;.jpg",
 }

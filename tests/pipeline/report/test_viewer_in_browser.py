@@ -92,7 +92,9 @@ def look_at(tab: Tab, name: str) -> None:
     tab.page.keyboard.press("Escape")
     tab.press("j", "f")
     assert tab.page.is_visible("#viewer")
-    tab.page.wait_for_function("() => !document.querySelector('#viewer-note').textContent.match('Loading')")
+    tab.page.wait_for_function(
+        "() => !document.querySelector('#viewer-note').textContent.match('Loading')"
+    )
 
 
 def image(tab: Tab, kind: str) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def test_it_shows_the_pixels_of_the_files_one_to_one(tab: Tab, run: Path) -> Non
     assert tab.page.inner_text("#viewer-says") == "Check this one: the hole is large"
     tab.press("Escape")
     assert not tab.page.is_visible("#viewer")
-    assert not tab.do("document.querySelector('#viewer-before').hasAttribute('src')")
+    tab.page.wait_for_function("() => !document.querySelector('#viewer-before').src")
 
 
 def test_the_wheel_zooms_at_the_pointer_and_a_drag_moves(tab: Tab) -> None:
@@ -211,7 +213,9 @@ def test_the_mask_is_the_saved_one(tab: Tab) -> None:
     look_at(tab, "a?")
     assert image(tab, "mask")["hidden"]
     tab.press("m")
-    tab.page.wait_for_function("() => document.querySelector('#viewer-mask').className === 'of-white'")
+    tab.page.wait_for_function(
+        "() => document.querySelector('#viewer-mask').className === 'of-white'"
+    )
     shown = image(tab, "mask")
     assert not shown["hidden"]
     assert shown["src"].endswith("/masks/a%3F.png")
@@ -242,9 +246,7 @@ def test_the_mask_is_the_saved_one(tab: Tab) -> None:
         ("e.jpg", "The original lies at s3://bucket/e.jpg"),
     ],
 )
-def test_what_cannot_be_shown_is_said_and_its_preview_seen(
-    tab: Tab, name: str, said: str
-) -> None:
+def test_what_cannot_be_shown_is_said_and_its_preview_seen(tab: Tab, name: str, said: str) -> None:
     look_at(tab, name)
     tab.page.wait_for_function(
         "(said) => document.querySelector('#viewer-note').textContent.includes(said)", arg=said
@@ -336,7 +338,7 @@ def test_small_pictures_stand_in_rows(browser: Any, tmp_path: Path) -> None:
     assert len({round(width) for _, _, width, _ in boxes}) == 1
     assert len({round(height) for _, _, _, height in boxes[:12]}) == 1
     frames = opened.do(
-        "[...document.querySelectorAll('.photo:not(.waiting) .look')].map(e => {"
+        "[...document.querySelectorAll('.photo.drawn .look')].map(e => {"
         " const r = e.getBoundingClientRect(), i = e.querySelector('img')?.getBoundingClientRect();"
         " return [r.height, i ? i.height <= r.height + 1 && i.width <= r.width + 1 : true]; })"
     )
@@ -379,14 +381,14 @@ def test_two_thousand_photos_open_at_once(browser: Any, thousands: Path) -> None
 
 def test_of_thousands_only_what_is_near_is_drawn(browser: Any, thousands: Path) -> None:
     opened = Tab(browser, thousands)
-    drawn = "document.querySelectorAll('.photo:not(.waiting)').length"
+    drawn = "document.querySelectorAll('.photo.drawn').length"
     opened.page.wait_for_function(f"() => {drawn} > 0")
     assert opened.do("document.querySelectorAll('*').length") < 3 * MANY
     for share in (0.5, 1.0, 0.25):
         opened.do("share => window.scrollTo(0, share * document.body.scrollHeight)", share)
         opened.page.wait_for_function(
             "() => { const e = document.elementFromPoint(300, 500)?.closest('.photo');"
-            " return e && !e.classList.contains('waiting') && e.querySelector('.before'); }"
+            " return e && e.matches('.drawn') && e.querySelector('.before'); }"
         )
         begun = time.monotonic()
         while opened.do(drawn) > 40 and time.monotonic() < begun + 5:
@@ -399,9 +401,9 @@ def test_of_thousands_only_what_is_near_is_drawn(browser: Any, thousands: Path) 
     value = "document.querySelector('.photo .stage input').value"
     set_to = opened.do(value)
     opened.do("document.activeElement.blur(); window.scrollTo(0, document.body.scrollHeight)")
-    opened.page.wait_for_function("() => document.querySelector('.photo').matches('.waiting')")
+    opened.page.wait_for_function("() => !document.querySelector('.photo').matches('.drawn')")
     opened.do("window.scrollTo(0, 0)")
-    opened.page.wait_for_function("() => !document.querySelector('.photo').matches('.waiting')")
+    opened.page.wait_for_function("() => document.querySelector('.photo').matches('.drawn')")
     assert opened.do(value) == set_to
     assert opened.do("document.querySelector('.photo .figures').open")
     assert opened.logged == []

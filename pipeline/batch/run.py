@@ -295,7 +295,8 @@ def clean_folder(
         }
         _note_settings_files(run, settings_from)
         with _ending_the_run(stopped):
-            sources = source_of_each(ledger.journal.rows, plan.photos)
+            planned = {str(photo.relative): photo.key for photo in plan.photos}
+            sources = source_of_each(ledger.journal.rows) | planned
             report = output.report(run, [*entries, *others], sources)
             preview = output.preview(run, entries) if batch.preview else None
         if not stopped:

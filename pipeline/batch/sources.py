@@ -94,18 +94,10 @@ class KnownPhotos:
         return next((n for n in known if not is_another(photo.source, self.rows[n])), None)
 
 
-def source_of_each(
-    rows: Mapping[str, JournalRow], photos: Iterable[InputPhoto] = ()
-) -> dict[str, str]:
-    """Return the ``source_key`` of each original by its name, for the report's page.
-
-    Args:
-        rows: a journal's rows.
-        photos: photos of this run, of which the journal need not know all.
-    """
+def source_of_each(rows: Mapping[str, JournalRow]) -> dict[str, str]:
+    """Return the ``source_key`` of each original by its name, as far as journal rows know it."""
     recorded = {name: row.get("source") for name, row in rows.items()}
-    known = {name: source for name, source in recorded.items() if isinstance(source, str)}
-    return known | {str(photo.relative): photo.key for photo in photos}
+    return {name: source for name, source in recorded.items() if isinstance(source, str)}
 
 
 def is_another(source: Location, row: JournalRow) -> bool:

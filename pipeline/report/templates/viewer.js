@@ -139,12 +139,13 @@ const makeViewer = ({ step, closed }) => {
     tell();
   }
 
-  // The saved layers have the colours of the preview; a mask alone is white; the preview is there
-  // at any time.
+  // Saved layers, and those that every run keeps for the mask board, have the colours of the
+  // preview; a mask alone is white; the preview is there at any time.
   function loadMask() {
     const saved = article.querySelector("a.saved-mask")?.getAttribute("href");
     const kinds = saved
-      ? [[saved.replace(/\.png$/i, ".layers.png"), "of-layers"], [saved, "of-white"]] : [];
+      ? [[saved.replace(/\.png$/i, ".layers.png"), "of-layers"], [saved, "of-white"]]
+      : [[article.querySelector(".stage .mask").dataset.kept, "of-layers"]];
     const now = opening;
     const next = () => {
       const [address, kind] = kinds.shift() ?? [];

@@ -15,7 +15,8 @@ from PIL import Image
 from remove_objects.pipeline.report import page as report_html
 from remove_objects.pipeline.report import previews
 from remove_objects.pipeline.report.files import write_reports
-from remove_objects.pipeline.types import Photo
+from remove_objects.pipeline.storage.layout import OWN
+from remove_objects.pipeline.types import LAYER_COLOURS, Layer, Photo
 from tests.support.axe import serious_faults
 from tests.support.browser import EXECUTABLE, NAMES, Tab, started
 from tests.support.pages import RUN, entry, hole, many, outcome, write_page
@@ -62,6 +63,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (out / "c.cr2.tif").write_bytes(b"tiff")
     mask = Image.fromarray(done.mask).resize(SIZE)
     mask.save(out / "masks" / "a?.png")
+    layers = Image.fromarray(np.asarray(mask, np.uint8))
+    layers.putpalette([0, 0, 0, *LAYER_COLOURS[Layer.OBJECT]])
+    (out / OWN).mkdir()
+    layers.save(out / OWN / f"{previews.key('b.jpg')}.png")
     (photos / "b.jpg").unlink()
     sources["e.jpg"] = "s3://bucket/e.jpg"
     entries = [
@@ -209,27 +214,32 @@ def test_keys_blink_and_move_the_line(tab: Tab) -> None:
     assert "75%" in tab.do("getComputedStyle(document.querySelector('#viewer-cut')).clipPath")
 
 
-def test_the_mask_is_the_saved_one(tab: Tab) -> None:
-    look_at(tab, "a?")
+@pytest.mark.parametrize(
+    ("name", "file", "kind"),
+    [
+        ("a?.jpg", "masks/a%3F.png", "of-white"),
+        ("b.jpg", f".remove-objects/{previews.key('b.jpg')}.png", "of-layers"),
+    ],
+)
+def test_the_mask_has_the_pixels_of_its_file(tab: Tab, name: str, file: str, kind: str) -> None:
+    look_at(tab, name)
     assert image(tab, "mask")["hidden"]
-    tab.press("m")
+    tab.press("m", "b")
     tab.page.wait_for_function(
-        "() => document.querySelector('#viewer-mask').className === 'of-white'"
+        "(kind) => document.querySelector('#viewer-mask').className === kind", arg=kind
     )
     shown = image(tab, "mask")
     assert not shown["hidden"]
-    assert shown["src"].endswith("/masks/a%3F.png")
-    assert shown["w"] == image(tab, "after")["w"]
+    assert shown["src"].endswith(f"/cleaned/{file}")
+    assert (shown["pixels"], shown["w"]) == (SIZE[0], image(tab, "after")["w"])
     assert tab.page.get_attribute("#viewer-masked", "aria-pressed") == "true"
     # Coloured inside, clear outside.
-    tab.press("b")
     masked = screen(tab)
     tab.press("m")
     changed = abs(masked - screen(tab)).max(axis=2)
-    spots = [(0.42, 0.5), (0.1, 0.2)]
     inside, outside = (
         changed[round(shown["y"] + y * shown["h"]), round(shown["x"] + x * shown["w"])]
-        for x, y in spots
+        for x, y in ((0.42, 0.5), (0.1, 0.2))
     )
     assert inside > 20
     assert outside <= 2
@@ -309,7 +319,7 @@ def test_a_phone_shows_a_photo_first(browser: Any, tmp_path: Path) -> None:
     opened.page.click(".notice summary")
     assert opened.page.is_visible(".notice li")
     small = opened.do(
-        "[...document.querySelectorAll('.tools button, .tools select, .acts button, .tally button')]"
+        "[...document.querySelectorAll('.tools :is(button, select), :is(.acts, .tally) button')]"
         ".filter(e => e.getBoundingClientRect().height < 44).length"
     )
     assert small == 0

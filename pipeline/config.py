@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
 
 from ..models.categories import CLASSES, RELATED, SYNONYMS
 from .errors import UsageError
+from .given import flag, number, shown, texts, whole
 
 SEGMENTERS = ("auto", "fcn_resnet101", "compact")
 ROUTES = ("auto", "edge", "face", "free-form")
@@ -95,31 +95,83 @@ class Settings:
             ("keep_metadata", self.keep_metadata, METADATA),
             ("raw_output", self.raw_output, RAW_OUTPUTS),
         ):
-            if value not in legal:
-                raise UsageError(f"{name} must be one of {', '.join(legal)}; got '{value}'")
+            if not isinstance(value, str) or value not in legal:
+                got = f"'{value}'" if isinstance(value, str) else shown(value)
+                raise UsageError(f"{name} must be one of {', '.join(legal)}; got {got}")
+        for name in ("probe", "lossless", "offline", "prefilter", "strip_metadata"):
+            flag(name, getattr(self, name))
         if self.strip_metadata and self.keep_metadata == "all":
             raise UsageError(
                 "--strip-metadata removes what --keep-metadata all keeps; give one of them"
             )
-        _refuse_unknown("compare", self.compare, COMPARISONS)
-        _refuse_unknown("along (--with)", self.along, ALONG)
-        parse_keep(self.keep)
-        if not 0 <= self.min_size < self.max_size <= 1:
-            raise UsageError(
-                "--min-size and --max-size are shares of the photo, 0 to 1, the first below the "
-                f"second; got {self.min_size} and {self.max_size}"
-            )
-        if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
-            raise UsageError(f"threshold must lie between 0 and 1; got {self.threshold}")
         if self.lossless and self.raw_output == "jpeg":
             raise UsageError("--lossless and --raw-output jpeg contradict each other; give one")
-        if self.dilate is not None and not (
-            isinstance(self.dilate, Integral) and 0 <= self.dilate <= 2000
-        ):
+        self._set("compare", _known("compare", self.compare, COMPARISONS))
+        self._set("along", _known("along (--with)", self.along, ALONG))
+        parse_keep(self.keep)
+        self._check_numbers()
+
+    def _set(self, name: str, value: Any) -> None:
+        """Set a field to what was meant, while the settings are made."""
+        object.__setattr__(self, name, value)
+
+    def _check_numbers(self) -> None:
+        least, most = number(self.min_size), number(self.max_size)
+        if least is None or most is None or not 0 <= least < most <= 1:
             raise UsageError(
-                "dilate must be 'auto' (None in Python) or 0 to 2000 whole pixels; "
-                f"got {self.dilate!r}"
+                "--min-size and --max-size are shares of the photo, 0 to 1, the first below the "
+                f"second; got {shown(self.min_size)} and {shown(self.max_size)}"
             )
+        threshold = number(self.threshold)
+        if threshold is None or not 0 < threshold < 1:
+            raise UsageError(f"threshold must lie between 0 and 1; got {shown(self.threshold)}")
+        for name, value in (("min_size", least), ("max_size", most), ("threshold", threshold)):
+            self._set(name, value)
+        if self.dilate is not None:
+            dilate = whole(self.dilate)
+            if dilate is None or not 0 <= dilate <= 2000:
+                raise UsageError(
+                    "dilate must be 'auto' (None in Python) or 0 to 2000 whole pixels; "
+                    f"got {shown(self.dilate)}"
+                )
+            self._set("dilate", dilate)
+
+
+class PictureOptions(TypedDict, total=False):
+    """The fields of ``Settings`` as keywords of a call; several names are one text or several."""
+
+    segmenter: str
+    threshold: float
+    dilate: int | None
+    along: str | Iterable[str]
+    keep: str
+    min_size: float
+    max_size: float
+    route: str
+    detail: str
+    device: str
+    probe: bool
+    lossless: bool
+    offline: bool
+    compare: str | Iterable[str]
+    prefilter: bool
+    strip_metadata: bool
+    keep_metadata: str
+    raw_output: str
+
+
+def with_options(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
+    """Return the settings of a call, in which its keywords replace fields.
+
+    Raises:
+        UsageError: they are no settings, or a value is not legal.
+    """
+    if settings is not None and not isinstance(settings, Settings):
+        raise UsageError(
+            f"settings takes a Settings, such as Settings(offline=True); got {shown(settings)}; "
+            "classes are named by classes='person'"
+        )
+    return replace(settings or Settings(), **options)
 
 
 def parse_keep(text: str) -> tuple[str, int]:
@@ -131,44 +183,43 @@ def parse_keep(text: str) -> tuple[str, int]:
     Raises:
         UsageError: it is none of them.
     """
-    rule, _, number = text.partition(":")
-    if rule == "largest" and ((number.isascii() and number.isdigit()) or text == "largest"):
-        count = int(number or 1)
+    got = f"'{text}'" if isinstance(text, str) else shown(text)
+    rule, _, many = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if rule == "largest" and ((many.isascii() and many.isdigit()) or text == "largest"):
+        count = int(many or 1)
         if count:
             return rule, count
     elif rule in KEEP and text == rule and rule != "largest":
         return rule, 0
     raise UsageError(
-        f"keep must be {', '.join(KEEP)} or largest:N, N a whole number from 1 on; got '{text}'"
+        f"keep must be {', '.join(KEEP)} or largest:N, N a whole number from 1 on; got {got}"
     )
 
 
-def _refuse_unknown(name: str, given: Any, legal: tuple[str, ...]) -> None:
-    """Refuse a setting that is no tuple of legal names."""
-    if isinstance(given, str):
-        raise UsageError(f"{name} takes a tuple of names; got the text '{given}'")
-    unknown = [each for each in given if each not in legal]
+def _known(name: str, given: Any, legal: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a setting of one or several legal names as a tuple."""
+    kinds = f"{', '.join(legal[:-1])} and {legal[-1]}"
+    names = texts(name, given, kinds, legal[0])
+    unknown = [each for each in names if each not in legal]
     if unknown:
-        kinds = f"{', '.join(legal[:-1])} and {legal[-1]}"
         raise UsageError(f"{name} takes {kinds}; got '{unknown[0]}'")
+    return names
 
 
-def resolve_classes(names: Iterable[str]) -> tuple[str, ...]:
-    """Turn the user's class names into names of ``CLASSES``, in their order; ``all`` is every one.
+def resolve_classes(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Turn the user's class names, or the one, into names of ``CLASSES``, in their order.
+
+    ``all`` is every class.
 
     Case, spaces, hyphens and underscores do not count, a comma separates names, and plurals and
     ``SYNONYMS`` are understood: ``People``, ``potted plants``, ``person,dog``.
 
     Raises:
         UsageError: a name is unknown, and the message says which was meant and lists the twenty
-            classes; or ``names`` is one text, or holds something that is no text.
+            classes; or something is no text, or an empty one.
     """
-    if isinstance(names, str):
-        raise UsageError(f"classes is a list of names; got the text '{names}', give ['{names}']")
     given: list[str] = []
-    for name in names:
-        if not isinstance(name, str):
-            raise UsageError(f"a class is a name such as 'person'; got {name!r}")
+    for name in texts("classes", names, "class names", "person"):
         parts = [part.strip() for part in name.split(",") if part.strip()]
         if not parts:
             raise UsageError(f"a class is a name such as 'person'; got '{name}'")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from ... import __version__
 from ..config import Settings, resolve_classes
@@ -23,11 +22,12 @@ from ..images import DROPPED
 from ..remover import ObjectRemover
 from ..report.files import REPORTS, SCHEMA_VERSION
 from ..storage.layout import PREVIEW_PAGE, REPLACED
-from ..storage.location import Location, RemotePath, as_location, relative_name
+from ..storage.location import AnyPath, Location, RemotePath, relative_name
 from ..system.signals import Stop
 from ..system.text import printable, some
 from ..types import Status
 from . import own_masks
+from .call import Call
 from .earlier import earlier_entries
 from .engines.threads import Record, Threads
 from .journal import Journal
@@ -40,7 +40,7 @@ from .output.remote import RemoteOutput
 from .picked import idle_picks, load_picks, unfit_note
 from .scan import Plan, plan_run
 from .series import SeriesFinder
-from .settings import BatchSettings
+from .settings import BatchSettings, FolderOptions
 from .sources import KnownPhotos, source_of_each
 from .worker import Facts, Task, Worker, failed_entry
 
@@ -148,7 +148,10 @@ class Engine(Protocol):
 def refuse_vain(settings: Settings, batch: BatchSettings, classes: Sequence[str]) -> None:
     """Refuse a call that names nothing to remove, or chooses where it cannot."""
     if not classes and batch.masks is None:
-        raise UsageError("name what to remove with --class, or give masks with --masks")
+        raise UsageError(
+            "name what to remove: --class person, in Python classes='person'; or give masks: "
+            "--masks, in Python masks="
+        )
     if batch.masks is not None and settings.chooses:
         raise UsageError(
             "--keep, --min-size and --max-size choose among objects that --class finds; --masks "
@@ -167,15 +170,18 @@ def refuse_vain(settings: Settings, batch: BatchSettings, classes: Sequence[str]
 
 
 def remove_folder(
-    inputs: Iterable[Location | os.PathLike[str] | str] | Location | str,
+    inputs: AnyPath | Iterable[AnyPath],
     settings: Settings | None = None,
     batch: BatchSettings | None = None,
     *,
-    listed: Iterable[Location | os.PathLike[str] | str] = (),
+    classes: str | Iterable[str] | None = None,
+    output: AnyPath | None = None,
+    listed: AnyPath | Iterable[AnyPath] = (),
     command: str = "",
     settings_from: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[int, Entry | None], None] | None = None,
     stop: Stop | None = None,
+    **options: Unpack[FolderOptions],
 ) -> FolderResult:
     """Clean files and folders into an output folder, and write the reports there.
 
@@ -187,6 +193,8 @@ def remove_folder(
             searched recursively.
         settings: the settings of the picture.
         batch: the settings of the folder.
+        classes: the class to remove, or several, as in ``batch``, whose classes they replace.
+        output: the output folder, likewise.
         listed: further files and folders, such as those of a list; one that is missing becomes a
             failed entry, where a missing one of ``inputs`` raises.
         command: the command line, which the report quotes.
@@ -194,6 +202,7 @@ def remove_folder(
         progress: called with (number of photos, None) at the start and with (number, entry) after
             each photo.
         stop: a request ends the run once the photos in progress are finished.
+        options: any fields of ``Settings`` and ``BatchSettings``, which they replace.
 
     Returns:
         The report. A photo that fails is an entry with status ``failed`` and does not end the run.
@@ -205,34 +214,57 @@ def remove_folder(
             before any work.
         WeightsError: a network that the settings name is unavailable.
         OutputError: the disk is full and has no room for the report.
+        TypeError: there is no option of that name.
     """
-    settings, batch, stop = settings or Settings(), batch or BatchSettings(), stop or Stop()
-    return clean_folder(
-        inputs, settings, batch, listed, command, progress, stop, settings_from=settings_from
+    call = Call.of(
+        "remove_folder()",
+        inputs,
+        settings,
+        batch,
+        classes=classes,
+        output=output,
+        listed=listed,
+        command=command,
+        settings_from=settings_from,
+        options=options,
     )
+    return clean_folder(call, progress, stop or Stop())
 
 
 def clean_folder(
-    inputs: Iterable[Location | os.PathLike[str] | str] | Location | str,
-    settings: Settings,
-    batch: BatchSettings,
-    listed: Iterable[Location | os.PathLike[str] | str],
-    command: str,
+    call: Call,
     progress: Callable[[int, Entry | None], None] | None,
     stop: Stop,
     one_of_many: Round | None = None,
-    settings_from: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FolderResult:
     """As ``remove_folder``; ``one_of_many`` is what the rounds of a watch share."""
-    if isinstance(inputs, str | Path | RemotePath):
-        inputs = [inputs]
-    locations = [as_location(given) for given in inputs]
-    of_list = [as_location(given) for given in listed]
-    classes = resolve_classes(batch.classes)
+    steps = run_steps(call, progress, stop, one_of_many)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: FolderResult = end.value
+            return result
+
+
+def run_steps(
+    call: Call,
+    progress: Callable[[int, Entry | None], None] | None,
+    stop: Stop,
+    one_of_many: Round | None = None,
+) -> Generator[Entry | None, None, FolderResult]:
+    """As ``clean_folder``, step by step.
+
+    To end it early, request the stop and take the remaining steps.
+
+    Yields:
+        None once all is planned and the output folder is locked, and then each photo's entry.
+    """
+    settings, batch, classes = call.settings, call.batch, resolve_classes(call.batch.classes)
     refuse_vain(settings, batch, classes)
     begun = time.monotonic()
     picks = load_picks(batch.picks, classes)
-    plan, journal = _plan(locations, of_list, settings, batch, one_of_many)
+    plan, journal = _plan(call, one_of_many)
     idle = idle_picks(picks, plan)
     if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):
         own_masks.refuse_bad_file(batch.masks, batch.max_pixels)
@@ -264,7 +296,8 @@ def clean_folder(
         if progress:
             progress(len(plan.photos), None)
         kept_before = output.kept()
-        stopped = _process(decided, ledger, engine, on_result, stop)
+        yield None
+        stopped = yield from _process(decided, ledger, engine, on_result, stop)
         entries[:] = _entries_of_lasting_results(entries, output)
         failed_before = () if one_of_many is None else one_of_many.failed
         told = {str(photo.relative) for photo in plan.photos}
@@ -285,15 +318,16 @@ def clean_folder(
             warnings.append(stopped)
         run: RunEntry = {
             "version": __version__,
-            "command": command,
-            "inputs": [_shown_input(given) for given in (*locations, *of_list)],
+            "command": call.command,
+            "inputs": [_shown_input(given) for given in (*call.inputs, *call.listed)],
             "settings": _shown_settings(settings, batch, classes),
             "weights": facts.weights,
             "device": facts.device,
             "seconds": round(time.monotonic() - begun, 3),
             "warnings": warnings,
         }
-        _note_settings_files(run, settings_from)
+        if call.settings_from:
+            run["settings_from"] = {file: dict(said) for file, said in call.settings_from.items()}
         with _ending_the_run(stopped):
             planned = {str(photo.relative): photo.key for photo in plan.photos}
             sources = source_of_each(ledger.journal.rows) | planned
@@ -304,14 +338,9 @@ def clean_folder(
     return FolderResult(report, run, entries, warnings, stopped, others, preview)
 
 
-def _plan(
-    locations: Sequence[Location],
-    listed: Sequence[Location],
-    settings: Settings,
-    batch: BatchSettings,
-    one_of_many: Round | None,
-) -> tuple[Plan, Journal]:
+def _plan(call: Call, one_of_many: Round | None) -> tuple[Plan, Journal]:
     """Plan the run; returns the plan and the output folder's journal, which it relies on."""
+    settings, batch = call.settings, call.batch
     _refuse_missing_folder(batch.truth, "ground truth")
     journals: list[Journal] = []
 
@@ -322,9 +351,9 @@ def _plan(
         return KnownPhotos.of(journal.rows, output.left_claims())
 
     plan = plan_run(
-        locations,
+        call.inputs,
         batch.output,
-        listed=listed,
+        listed=call.listed,
         exclude=[] if batch.truth is None else [batch.truth],
         masks=batch.masks,
         patterns=batch.exclude,
@@ -343,14 +372,6 @@ def _missing_entries(plan: Plan) -> list[Entry]:
         for photo in plan.photos
         if photo.missing
     ]
-
-
-def _note_settings_files(
-    run: RunEntry, settings_from: Mapping[str, Mapping[str, Any]] | None
-) -> None:
-    """Write into a report's ``run`` what settings files set, if there are any."""
-    if settings_from:
-        run["settings_from"] = {file: dict(said) for file, said in settings_from.items()}
 
 
 def _refuse_changed(journal: Journal, output: Output) -> None:
@@ -492,10 +513,18 @@ def _process(
     engine: Engine,
     on_result: Callable[[Entry], None],
     stop: Stop,
-) -> str | None:
-    """Process the photos that are left to do; returns why the work ended early, or None."""
+) -> Generator[Entry, None, str | None]:
+    """Process the photos that are left to do.
+
+    Yields:
+        Every photo's entry, after ``on_result`` was called with it.
+
+    Returns:
+        Why the work ended early, or None.
+    """
     for entry in decided.entries:
         on_result(entry)
+        yield entry
     remaining = len(decided.tasks)
     try:
         with closing(
@@ -504,6 +533,7 @@ def _process(
             for entry in entries:
                 on_result(entry)
                 remaining -= 1
+                yield entry
     except OutputError as error:
         return f"stopped ({error})"
     except KeyboardInterrupt:  # from a caller that does not handle signals

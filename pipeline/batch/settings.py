@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS
+from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, PictureOptions
 from ..errors import UsageError
-from ..storage.location import Location, as_location
+from ..given import flag, number, shown, texts, whole
+from ..storage.location import AnyPath, Location, as_location
 from .left_out import Exclusions
 
 ENGINES = ("local", "ray")
@@ -68,36 +70,56 @@ class BatchSettings:
         for name in ("output", "masks", "picks", "truth"):
             given = getattr(self, name)
             if given is not None:
-                object.__setattr__(self, name, as_location(given))
-        object.__setattr__(self, "exclude", _patterns(self.exclude))
-        if not 1 <= self.max_pixels <= LARGEST_MAX_PIXELS:
-            raise UsageError(
-                f"max_pixels must be 1 to {LARGEST_MAX_PIXELS:,} pixels; got {self.max_pixels:,}"
-            )
-        if not 1 <= self.workers <= 256:
-            raise UsageError(f"workers must be 1 to 256 photos at once; got {self.workers}")
-        if self.series not in SERIES:
-            raise UsageError(f"series must be one of {', '.join(SERIES)}; got '{self.series}'")
+                self._set(name, as_location(given, name))
+        self._set("classes", texts("classes", self.classes, "class names", "person"))
+        self._set("exclude", texts("exclude", self.exclude, "patterns", "raw/"))
+        Exclusions(self.exclude)
+        for name in ("preview", "save_masks", "overwrite", "add", "dry_run"):
+            flag(name, getattr(self, name))
+        self._check_numbers()
+        if not isinstance(self.series, str) or self.series not in SERIES:
+            raise UsageError(f"series must be one of {', '.join(SERIES)}; got {self.series!r}")
         if self.preview:
-            object.__setattr__(self, "dry_run", True)
+            self._set("dry_run", True)
         self._check_engine()
         self._check_add()
         self._check_picking()
 
+    def _set(self, name: str, value: Any) -> None:
+        """Set a field to what was meant, while the settings are made."""
+        object.__setattr__(self, name, value)
+
+    def _check_numbers(self) -> None:
+        pixels, workers = whole(self.max_pixels), whole(self.workers)
+        if pixels is None or not 1 <= pixels <= LARGEST_MAX_PIXELS:
+            got = shown(self.max_pixels) if pixels is None else f"{pixels:,}"
+            raise UsageError(f"max_pixels must be 1 to {LARGEST_MAX_PIXELS:,} pixels; got {got}")
+        if workers is None or not 1 <= workers <= 256:
+            raise UsageError(f"workers must be 1 to 256 photos at once; got {shown(self.workers)}")
+        self._set("max_pixels", pixels)
+        self._set("workers", workers)
+
     def _check_engine(self) -> None:
-        if self.engine not in ENGINES:
-            raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got '{self.engine}'")
+        if not isinstance(self.engine, str) or self.engine not in ENGINES:
+            raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got {self.engine!r}")
         if self.engine != "ray" and (self.actors is not None or self.gpus_per_actor is not None):
             raise UsageError(
                 "--actors and --gpus-per-actor belong to --engine ray; "
                 "--workers belongs to the local engine"
             )
-        if self.actors is not None and self.actors < 1:
-            raise UsageError(f"--actors must be at least 1; got {self.actors}")
-        if self.gpus_per_actor is not None and not 0 <= self.gpus_per_actor <= 64:
-            raise UsageError(
-                f"--gpus-per-actor must be 0 to 64, fractions allowed; got {self.gpus_per_actor}"
-            )
+        if self.actors is not None:
+            actors = whole(self.actors)
+            if actors is None or actors < 1:
+                raise UsageError(f"--actors must be at least 1; got {shown(self.actors)}")
+            self._set("actors", actors)
+        if self.gpus_per_actor is not None:
+            gpus = number(self.gpus_per_actor)
+            if gpus is None or not 0 <= gpus <= 64:
+                raise UsageError(
+                    "--gpus-per-actor must be 0 to 64, fractions allowed; "
+                    f"got {shown(self.gpus_per_actor)}"
+                )
+            self._set("gpus_per_actor", gpus)
 
     @property
     def uses_series(self) -> bool:
@@ -137,14 +159,24 @@ class BatchSettings:
         )
 
 
-def _patterns(given: Iterable[str]) -> tuple[str, ...]:
-    """Return the patterns of ``exclude``.
+class FolderOptions(PictureOptions, total=False):
+    """The fields of ``Settings`` and ``BatchSettings`` as keywords of a call.
 
-    Raises:
-        UsageError: they are one text, or one of them is no pattern.
+    ``classes`` and ``output`` are missing: a call has them as arguments of their own.
     """
-    if isinstance(given, str):
-        raise UsageError(f"exclude takes a tuple of patterns; got the text '{given}'")
-    patterns = tuple(given)
-    Exclusions(patterns)
-    return patterns
+
+    masks: AnyPath | None
+    picks: AnyPath | None
+    preview: bool
+    truth: AnyPath | None
+    exclude: str | Iterable[str]
+    max_pixels: int
+    series: str
+    save_masks: bool
+    workers: int
+    overwrite: bool
+    add: bool
+    dry_run: bool
+    engine: str
+    actors: int | None
+    gpus_per_actor: float | None

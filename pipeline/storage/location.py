@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from ..errors import UnreadableError, UnwritableError, UsageError
+from ..given import shown
 from ..system.text import redacted
 from .stamp import Stamp, is_unchanged, mark, stamp
 
@@ -218,6 +219,8 @@ class RemotePath:
 
 
 Location: TypeAlias = Path | RemotePath
+#: A location as a caller gives it.
+AnyPath: TypeAlias = Location | os.PathLike[str] | str
 
 
 def parse_location(text: str) -> Location:
@@ -244,17 +247,24 @@ def parse_location(text: str) -> Location:
     return RemotePath(text.rstrip("/"))
 
 
-def as_location(given: Location | os.PathLike[str] | str) -> Location:
+def as_location(given: AnyPath, name: str = "") -> Location:
     """Return a caller's path or text as a location; ``parse_location`` reads text.
 
+    Args:
+        given: the path or text.
+        name: the argument's, for the message.
+
     Raises:
-        UsageError: it is neither, or the text is no address that can be opened.
+        UsageError: it is neither, or the text is empty or no address that can be opened.
     """
     if isinstance(given, Path | RemotePath):
         return given
     if not isinstance(given, str | os.PathLike):
-        raise UsageError(f"expected a path or an address, got {type(given).__name__} {given!r}")
-    return parse_location(os.fspath(given))
+        whose = f"{name}: " if name else ""
+        raise UsageError(f"{whose}expected a path or an address, got {shown(given)}")
+    if not (text := os.fspath(given)):  # pathlib would take it for the current folder
+        raise UsageError(f"{name or 'a path'}: got an empty text; the current folder is '.'")
+    return parse_location(text)
 
 
 def local_path(place: Location) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..batch.call import Call
 from ..batch.find import why_missing
 from ..batch.run import Round, clean_folder, refuse_vain
 from ..batch.scan import output_folder, refuse_overlap
@@ -219,11 +220,7 @@ class Watch:
         until = _WhileThere(stop, self.folder)
         try:
             result = clean_folder(
-                [self.folder],
-                self.settings,
-                self.batch,
-                [],
-                self.command,
+                Call((self.folder,), (), self.settings, self.batch, self.command),
                 lambda _, entry: self._note(entry, shared),
                 until,
                 shared,

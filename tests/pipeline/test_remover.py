@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +104,26 @@ def test_a_hole_of_another_kind_is_refused(hole: object, found: str) -> None:
         ObjectRemover().remove(np.zeros((60, 90, 3), np.uint8), hole=hole)
 
 
-@pytest.mark.parametrize(("classes", "found"), [("person", "'person'"), ([5], "got 5")])
-def test_classes_are_a_list_of_names(classes: object, found: str) -> None:
+def test_numbers_of_other_types_and_single_names_are_read() -> None:
+    settings = Settings(
+        threshold=np.float32(0.25), dilate=np.int64(3), along="shadow", compare=["telea"]
+    )
+    same = Settings(threshold=0.25, dilate=3, along=("shadow",), compare=("telea",))
+    assert settings == same
+    assert json.dumps(asdict(settings)) == json.dumps(asdict(same))
+
+
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [
+        ("persn", "unknown class 'persn'"),
+        ([5], "one of them is 5"),
+        (5, "classes takes class names, such as 'person' .*; got 5"),
+        (b"person", "got 6 bytes"),
+        (np.zeros((4, 9, 3)), "got an array 4x9x3 float64"),
+    ],
+)
+def test_what_is_no_class_is_refused(classes: object, found: str) -> None:
     with pytest.raises(UsageError, match=found):
         ObjectRemover().remove(scene(), classes)
 
@@ -120,7 +139,13 @@ def test_classes_may_come_one_by_one(red_is_person: None) -> None:
         ({"dilate": "auto"}, "None in Python"),
         ({"dilate": 2.5}, "whole pixels; got 2.5"),
         ({"threshold": "0.5"}, "threshold must lie between 0 and 1"),
-        ({"compare": "telea"}, "a tuple of names; got the text 'telea'"),
+        ({"threshold": True}, "threshold must lie between 0 and 1; got True"),
+        ({"compare": 5}, "compare takes navier-stokes and telea, such as .*; got 5"),
+        ({"along": [None]}, "one of them is None"),
+        ({"keep": None}, "keep must be .*; got None"),
+        ({"min_size": "0.1"}, "got the text '0.1' and 1.0"),
+        ({"probe": "no"}, "probe takes True or False; got the text 'no'"),
+        ({"device": ["cpu"]}, "device must be one of .*; got a list"),
     ],
 )
 def test_settings_of_another_type_are_refused(wrong: dict[str, object], found: str) -> None:

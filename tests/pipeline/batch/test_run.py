@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,8 +14,8 @@ from PIL import Image
 from remove_objects.pipeline.batch.output.claims import CLAIMS
 from remove_objects.pipeline.batch.output.replaced import versions
 from remove_objects.pipeline.batch.run import remove_folder
-from remove_objects.pipeline.batch.settings import BatchSettings
-from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.batch.settings import BatchSettings, FolderOptions
+from remove_objects.pipeline.config import PictureOptions, Settings
 from remove_objects.pipeline.errors import UnwritableError, UsageError
 from remove_objects.pipeline.report.schema import Entry
 
@@ -260,12 +261,82 @@ def test_paths_may_be_text_and_a_single_input_needs_no_list(photos: Path, tmp_pa
 
 
 def test_what_is_no_path_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected a path or an address, got int 5"):
+    with pytest.raises(UsageError, match="output: expected a path or an address, got 5"):
         BatchSettings(output=5)
-    with pytest.raises(UsageError, match="expected a path or an address, got int 5"):
+    with pytest.raises(UsageError, match="inputs: expected a path or an address, got 5"):
         remove_folder([5], Settings(), PERSON)
     with pytest.raises(UsageError, match="workers must be 1 to 256 photos at once; got 0"):
         BatchSettings(workers=0)
+
+
+@pytest.mark.parametrize("photo", ["text", "path", "list"])
+def test_settings_are_keywords_too(photos: Path, tmp_path: Path, photo: str) -> None:
+    given = {"text": f"{photos}/middle.png", "path": photos / "middle.png"}
+    inputs = given.get(photo, [photos / "middle.png"])
+    kept = BatchSettings(classes=["dog"], save_masks=True)
+    done = remove_folder(
+        inputs,
+        Settings(probe=False),
+        kept,
+        classes="person",
+        output=str(tmp_path / "out"),
+        along="shadow",
+        exclude="raw/",
+    )
+    assert [entry["status"] for entry in done.photos] == ["ok"]
+    told = done.run["settings"]
+    assert (told["classes"], told["exclude"], told["workers"]) == (["person"], ["raw/"], 2)
+    assert (told["along"], told["probe"], told["save_masks"]) == (("shadow",), False, True)
+    assert (tmp_path / "out" / "masks" / "middle.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ({"inputs": 5}, "inputs takes the path of a photo or folder, or a list of paths; got 5"),
+        ({"inputs": None}, "got None"),
+        ({"inputs": b"photos"}, "got 6 bytes"),
+        ({"inputs": ""}, "inputs: got an empty text; the current folder is"),
+        ({"inputs": np.zeros((4, 9, 3), np.uint8)}, r"array 4x9x3 uint8; remove\(\) cleans"),
+        ({"inputs": Image.new("L", (9, 4))}, r"PIL picture 9x4 of mode L; remove\(\) cleans"),
+        ({"settings": "person"}, "settings takes a Settings.*got the text 'person'; classes are"),
+        ({"settings": BatchSettings()}, "settings takes a Settings"),
+        ({"batch": "out"}, "batch takes a BatchSettings.*; got the text 'out'"),
+        ({"classes": 5}, "classes takes class names.*; got 5"),
+        ({"classes": ["person", None]}, "classes takes class names.*; one of them is None"),
+        ({"output": 5}, "output: expected a path or an address, got 5"),
+        ({"workers": "2"}, "workers must be 1 to 256 photos at once; got the text '2'"),
+        ({"max_pixels": 2.5}, "max_pixels must be 1 to .* pixels; got 2.5"),
+        ({"overwrite": "no"}, "overwrite takes True or False; got the text 'no'"),
+        ({"series": None}, "series must be one of auto, off, fixed; got None"),
+        ({"engine": None}, "engine must be one of local, ray; got None"),
+        ({"exclude": 5}, "exclude takes patterns.*; got 5"),
+        ({"masks": 5}, "masks: expected a path or an address, got 5"),
+    ],
+)
+def test_a_wrong_type_gets_a_sentence(tmp_path: Path, wrong: dict[str, object], found: str) -> None:
+    call = {"inputs": tmp_path, "classes": "person", "output": tmp_path / "out", **wrong}
+    with pytest.raises(UsageError, match=found):
+        remove_folder(**call)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"), [("clases", "classes"), ("treshold", "threshold"), ("out", "output")]
+)
+def test_a_keyword_that_is_none_gets_the_one_that_was_meant(
+    tmp_path: Path, wrong: str, meant: str
+) -> None:
+    with pytest.raises(TypeError, match=f"takes no '{wrong}'; did you mean '{meant}'"):
+        remove_folder(tmp_path, **{wrong: "person"})
+
+
+def test_every_setting_is_a_keyword() -> None:
+    """Type checkers read the keywords from these."""
+    assert set(PictureOptions.__annotations__) == {f.name for f in fields(Settings)}
+    assert set(FolderOptions.__annotations__) - set(PictureOptions.__annotations__) == {
+        f.name for f in fields(BatchSettings)
+    } - {"classes", "output"}
 
 
 def test_workers_do_not_change_the_result(photos: Path, tmp_path: Path) -> None:

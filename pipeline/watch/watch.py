@@ -218,14 +218,9 @@ class Watch:
             [failed.entry for failed in self._failed.values()],
         )
         until = _WhileThere(stop, self.folder)
+        call = Call((self.folder,), (), self.settings, self.batch, self.command, self.settings_from)
         try:
-            result = clean_folder(
-                Call((self.folder,), (), self.settings, self.batch, self.command),
-                lambda _, entry: self._note(entry, shared),
-                until,
-                shared,
-                self.settings_from,
-            )
+            result = clean_folder(call, lambda _, entry: self._note(entry, shared), until, shared)
         except OutputError as error:
             return self._in_trouble(str(error))
         except UsageError as error:

@@ -7,11 +7,12 @@ import json
 import logging
 import re
 import shlex
+import shutil
 import sys
-import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn, TextIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn, TextIO
 
 from .. import __version__
 from ..models.categories import CLASSES
@@ -51,10 +52,6 @@ if TYPE_CHECKING:
     from .report.schema import Entry
 
 log = logging.getLogger(__name__)
-
-#: Where there is no bar, a line tells of every such part of the photos, but not within so many
-#: seconds of the one before, and after so many seconds in any case.
-_LINES, _PAUSE, _PATIENCE = 10, 10.0, 60.0
 
 #: What makes a run fail: photos without a result, or photos for review too.
 FAIL_ON = ("failed", "review")
@@ -474,15 +471,17 @@ def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return _Ended(STOPPED_AT_ONCE)
+    # It is said before the last lines, which are what to do next.
+    reviews = _is_review_a_failure(result, args)
     try:
-        _print_result(result, comparison, args)
+        _print_result(result, comparison, args, arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:  # a full disk, a reader that is gone; the report has it all
         drop_output()
         print(f"remove-objects: the summary is not printed ({error.strerror})", file=sys.stderr)
     failed = any(photo["status"] == "failed" for photo in result.photos)
-    bad = result.stopped or failed or result.mask_fits_none or _is_review_a_failure(result, args)
+    bad = result.stopped or failed or result.mask_fits_none or reviews
     return _Ended(1 if bad or (comparison and comparison.worse) else 0, "", result, comparison)
 
 
@@ -634,7 +633,9 @@ def _run(
         raise UsageError("no input was given: name a photo or a folder, or a list by --files-from")
     _take_settings(args, arguments, [*args.paths, *listed], parser)
     settings, batch = _settings(args), _batch_settings(args)
-    with stop_on_signals() as stop, _Progress(quiet=args.quiet, verbose=args.verbose) as progress:
+    from .report.progress import Progress
+
+    with stop_on_signals() as stop, Progress(quiet=args.quiet, verbose=args.verbose) as progress:
         from .batch.run import remove_folder
         from .report.baseline import compare, load_baseline
 
@@ -794,104 +795,51 @@ def _batch_settings(args: argparse.Namespace) -> BatchSettings:
 
 
 def _print_result(
-    result: FolderResult, comparison: Comparison | None, args: argparse.Namespace
+    result: FolderResult,
+    comparison: Comparison | None,
+    args: argparse.Namespace,
+    arguments: Sequence[str],
 ) -> None:
-    """Print the summary, the comparison, and, to stderr, the failures."""
-    from .report.terminal import baseline_table, run_summary
+    """Print the summary, the comparison, to stderr the failures, and last what to do next."""
+    from .report.next_steps import next_steps
+    from .report.terminal import baseline_table, counted, run_summary
 
     report = result.of_this_run()
     if not args.quiet:
-        print(run_summary(report["run"], report["photos"]))
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if is_terminal else None
+        print(run_summary(report["run"], report["photos"], weights=args.verbose, width=width))
     if comparison is not None and (comparison.worse or not args.quiet):
         print(
             baseline_table(comparison, str(args.baseline)),
             file=sys.stderr if args.quiet else sys.stdout,
         )
-    if not args.quiet:
-        statuses = [photo["status"] for photo in result.photos]
-        counts = [
-            f"{statuses.count(status)} {status}"
-            for status in ("ok", "review", "unchanged", "skipped", "failed")
-            if status in statuses
-        ]
-        print(f"{', '.join(counts)}; report: {_page(result.report)}")
-        if result.preview is not None:
-            print(f"pick who goes and who stays: {result.preview}")
-        if result.others:
-            photos = "photo" if len(result.others) == 1 else "photos"
-            print(f"the report also tells of {len(result.others)} {photos} of earlier runs")
     for photo in result.photos:
         if photo["status"] == "failed":
             print(f"failed: {printable(_failure(photo))}", file=sys.stderr)
     if result.stopped:
         print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
+    if args.quiet:
+        return
+    print(counted(Counter(photo["status"] for photo in result.photos)) or "no photos")
+    if result.others:
+        photos = "photo" if len(result.others) == 1 else "photos"
+        print(f"the report also tells of {len(result.others)} {photos} of earlier runs")
+    steps = next_steps(
+        result.report,
+        result.run,
+        result.photos,
+        arguments,
+        preview=result.preview,
+        stopped=result.stopped is not None,
+    )
+    print("\n".join(steps))
 
 
 def _failure(photo: Entry) -> str:
     """Return a photo's name and its error, which may begin with that name; a mask has it too."""
     name, error = photo["input"], photo["error"] or ""
     return error if error.startswith(f"{name}: ") else f"{name}: {error}"
-
-
-def _page(report: Location) -> str:
-    """Return the report for people, which lies beside the one for programs."""
-    return f"{str(report).removesuffix('.json')}.html"
-
-
-class _Progress:
-    """Shows how far a run is.
-
-    In a terminal that is a bar with the counts so far, and elsewhere (a log file, a pipe) a line
-    now and then. With ``verbose`` there is a line for each photo.
-    """
-
-    def __init__(self, *, quiet: bool, verbose: bool) -> None:
-        self.quiet, self.verbose = quiet, verbose
-        self.bar: Any = None
-        self.counts: dict[str, int] = {}
-        self._lines = not quiet and not verbose and not sys.stderr.isatty()
-        self._told, self._told_at = 0, time.monotonic()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def __call__(self, total: int, entry: Entry | None) -> None:
-        """Show the next entry of ``total`` photos; None starts the bar."""
-        from tqdm import tqdm
-
-        if self.bar is None:
-            self.bar = tqdm(
-                total=total, unit="photo", disable=self.quiet or None, dynamic_ncols=True
-            )
-            self._line(total)
-        if entry is None:
-            return
-        self.counts[entry["status"]] = self.counts.get(entry["status"], 0) + 1
-        self.bar.update()
-        self.bar.set_postfix(
-            {**self.counts, "last": printable(entry["input"])[-24:]}, refresh=False
-        )
-        if self.verbose:
-            from .report.terminal import photo_line
-
-            self.bar.write(photo_line(entry))
-        done, since = sum(self.counts.values()), time.monotonic() - self._told_at
-        is_next = done * _LINES // total > self._told and since >= _PAUSE
-        if is_next or since >= _PATIENCE or done == total:
-            self._line(total)
-
-    def _line(self, total: int) -> None:
-        """Print how far the run is, if nobody sees the bar."""
-        done = sum(self.counts.values())
-        self._told, self._told_at = done * _LINES // total if total else 0, time.monotonic()
-        if self._lines:
-            counts = ", ".join(f"{count} {status}" for status, count in self.counts.items())
-            of = f"{done} of {total} {'photo' if total == 1 else 'photos'}"
-            print(f"remove-objects: {of}{counts and f': {counts}'}", file=sys.stderr, flush=True)
 
 
 def _input(text: str) -> Location | str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..system.stopwatch import sum_stages
-from ..system.text import printable
+from ..system.text import columns, printable
 from ..types import Status
 from .baseline import Change, Comparison
 from .entry_metrics import EARLIER, reported_status
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
 
 #: Most rows of the baseline table for metrics that got better, which need no action.
 BETTER_ROWS = 8
+
+
+#: What the terminal calls the photos of each status, in the order in which it names them.
+_NAMES = {
+    Status.OK: "ok",
+    Status.REVIEW: "for review",
+    Status.UNCHANGED: "unchanged",
+    Status.SKIPPED: "skipped",
+    Status.FAILED: "failed",
+}
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Photos by status in words: ``8 ok, 2 for review``."""
+    return ", ".join(
+        f"{counts[status.value]} {name}"
+        for status, name in _NAMES.items()
+        if counts.get(status.value)
+    )
 
 
 def photo_line(entry: Entry) -> str:
@@ -30,16 +50,20 @@ def photo_line(entry: Entry) -> str:
     return f"{entry['status']:9} {entry['seconds']:7.2f} s {score:>6}  {name} {routes}  {reason}"
 
 
-def run_summary(run: RunEntry, photos: Sequence[Entry]) -> str:
+def run_summary(
+    run: RunEntry, photos: Sequence[Entry], *, weights: bool = True, width: int | None = None
+) -> str:
     """The table of a run.
 
     Args:
         run: the report's ``run``.
         photos: the report's ``photos``.
+        weights: name the weights too.
+        width: columns of the terminal, at which reasons are broken; None to break none.
 
     Returns:
         Lines without a line break at the end: photos and seconds by verdict, the slowest stage, the
-        weights, and the photos for review to look at first. The command prints every failure by
+        weights, and the photos for review to check first. The command prints every failure by
         itself.
     """
     lines = [f"{'verdict':9}  photos  seconds a photo"]
@@ -50,19 +74,30 @@ def run_summary(run: RunEntry, photos: Sequence[Entry]) -> str:
             spent = "" if status is Status.SKIPPED else f"{sum(seconds) / len(seconds):15.2f}"
             lines.append(f"{status.value:9}  {len(seconds):6}  {spent}".rstrip())
     lines.append(_time(run, [p for p in photos if p["status"] != Status.SKIPPED.value]))
-    weights = ", ".join(
-        f"{name} {digest[:8]}" for name, digest in sorted((run.get("weights") or {}).items())
-    )
-    lines.append(f"weights: {weights or 'none were needed'}")
+    if weights:
+        used = ", ".join(
+            f"{name} {digest[:8]}" for name, digest in sorted((run.get("weights") or {}).items())
+        )
+        lines.append(f"weights: {used or 'none were needed'}")
     first = look_first([p for p in photos if p["status"] != Status.FAILED.value])
     if first:
-        lines.append("look first at:")
-        width = max(len(printable(p["input"])) for p in first)
-        lines += [
-            f"  {_verdict(p):6}  {printable(p['input']).ljust(width)}  {printable(_reason(p))}"
-            for p in first
-        ]
+        lines.append("check these first:")
+        names = [printable(p["input"]) for p in first]
+        longest = max(map(columns, names))
+        for photo, name in zip(first, names, strict=True):
+            head = f"  {_verdict(photo):6}  {name}{' ' * (longest - columns(name))}  "
+            lines += _broken(head, printable(_reason(photo)), width)
     return "\n".join(lines)
+
+
+def _broken(head: str, text: str, width: int | None) -> list[str]:
+    """The lines of a text behind a head, or below a long one; one line without a width."""
+    if width is None or columns(head) + len(text) <= width:
+        return [head + text]
+    indent = " " * (columns(head) if columns(head) <= width // 2 else 10)
+    lines = textwrap.wrap(text, max(width - len(indent), 20), break_on_hyphens=False)
+    first = [head.rstrip()] if len(indent) < columns(head) else [head + lines.pop(0)]
+    return first + [indent + line for line in lines]
 
 
 def _time(run: RunEntry, processed: Sequence[Entry]) -> str:

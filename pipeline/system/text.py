@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 #: Number of names that a sentence shows.
@@ -33,6 +34,48 @@ def all_of(names: Sequence[str]) -> str:
     if not 1 < len(names) <= SHOWN:
         return some(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: East Asian characters take two."""
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shortened(name: str, room: int, dots: str = "…") -> str:
+    """Cut the name of a file to so many columns, so that its end can still be read.
+
+    Folders go first, then the middle of the name: numbers and ending tell photos apart.
+
+    Args:
+        name: a relative path.
+        room: columns.
+        dots: stands for what is left out.
+    """
+    if columns(name) <= room:
+        return name
+    base = name.rpartition("/")[2]
+    for whole in (f"{dots}/{base}", base):
+        if columns(whole) <= room:
+            return whole
+    room = max(0, room - columns(dots))
+    head = _begin(base, room // 3 if room >= 16 else 0)
+    end = _begin(base[::-1], room - columns(head))[::-1]
+    return f"{head}{dots}{end}"
+
+
+def _begin(text: str, room: int) -> str:
+    """The longest begin of a text that takes at most so many columns."""
+    for length, character in enumerate(text):
+        room -= _columns(character)
+        if room < 0:
+            return text[:length]
+    return text
 
 
 def redacted(text: str) -> str:

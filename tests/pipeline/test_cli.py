@@ -303,7 +303,7 @@ def test_a_photo_for_review_fails_only_on_request(
     call = ["--class", "person", "--no-probe", str(folder)]
     Image.fromarray(_crowd()).save(folder / "a.png")
     assert cli.main(call) == 0
-    assert "1 review" in capfd.readouterr().out
+    assert "1 for review" in capfd.readouterr().out
     # The second run skips the photo, and it still waits for a person.
     assert cli.main([*call, "--fail-on", "review"]) == 1
     assert "1 photo is for review (--fail-on review)" in capfd.readouterr().err

@@ -87,7 +87,7 @@ def test_the_worst_are_named_first() -> None:
     ]
     assert len(look_first(photos)) == LOOK_FIRST
     lines = run_summary(RUN, photos).splitlines()
-    first = lines.index("look first at:")
+    first = lines.index("check these first:")
     # Failures take no place here: the command prints every one of them by itself.
     assert [line.split()[1] for line in lines[first + 1 :]] == [
         *("high.jpg", "low.jpg", "zero.jpg", "large.jpg", "unscored.jpg")

@@ -27,7 +27,7 @@ from ..storage.stamp import Stamp, stamp
 from ..system.text import printable
 from ..types import LAYER_COLOURS, Box, Layer, Leftover
 from ..web.uploads import UPLOAD_PIXELS
-from . import run_folder
+from . import report_page, run_folder
 from .catalog import Item, Opened
 from .job import Job
 from .render import render, render_layers
@@ -97,6 +97,15 @@ class Board:
             "notes": [printable(note) for note in opened.notes],
             "photos": [_row(item) for item in self.sessions.listed()],
         }
+
+    def report_html(self) -> str:
+        """Return the page of the opened run's report, as it is now, see ``report_page.page``."""
+        self._refresh()
+        return report_page.page(self.opened, self.sessions.listed())
+
+    def report_file(self, path: str, photo: str) -> Path | None:
+        """Return a file that this page shows, see ``report_page.find``."""
+        return report_page.find(self.opened, self.sessions.listed(), path, photo)
 
     def open(self, photo: str) -> dict[str, Any]:
         """Open a photo and return everything that a page needs to show it.

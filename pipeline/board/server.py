@@ -17,6 +17,7 @@ from ..system.text import printable
 from ..types import Box
 from ..web.answers import attachment
 from ..web.guard import UPLOAD_BYTES, App, Guard, Paths
+from . import report_page
 from .board import Board
 from .render import LONGEST
 
@@ -29,6 +30,7 @@ PATHS = Paths(
         r"|heartbeat/\w+|cancel|reset/?)"
         r"|/gradio_api/(?:run|call|api)/\w+(?:/\w+)?/?"
         r"|/board/page/[a-z_]+\.(?:css|js)|/board/view/\w+/[a-z-]+|/board/download/\w+/[a-z]+"
+        rf"|{report_page.PATHS}"
     ),
     "/gradio_api/upload",
     re.compile(r"/gradio_api/(?:(?:run|call|api)/.*|queue/join)"),
@@ -77,6 +79,7 @@ def build(board: Board, host: str) -> App:
             gr.api(call, api_name=call.__name__, queue=False)
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(server, board)
+    _add_report(server, board)
     # System fonts: Gradio's own themes download theirs.
     theme = gr.themes.Base(
         font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
@@ -147,6 +150,26 @@ def _add_routes(server: Any, board: Board) -> None:
     server.add_route("/board/page/{name}", page_file)
     server.add_route("/board/view/{photo}/{layer}", view)
     server.add_route("/board/download/{photo}/{what}", download)
+
+
+def _add_report(server: Any, board: Board) -> None:
+    from starlette.responses import FileResponse, PlainTextResponse, Response
+
+    def report(request: Any) -> Response:
+        path, photo = request.path_params["path"], request.query_params.get("photo", "")
+        if path == report_page.PAGE:
+            try:
+                text = board.report_html()
+            except RemoveObjectsError as error:
+                return PlainTextResponse(printable(str(error)), 404)
+            return Response(text.encode(), media_type="text/html")
+        file = board.report_file(path, photo)
+        if file is None:
+            return PlainTextResponse("not found", 404)
+        kind, headers = report_page.media_type(file), report_page.headers(file)
+        return FileResponse(file, media_type=kind, headers=headers)
+
+    server.add_route(report_page.PREFIX + "{path:path}", report)
 
 
 def _integers(text: str, count: int) -> tuple[int, ...]:

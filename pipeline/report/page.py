@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,16 +51,41 @@ def write_html(
     Raises:
         UnwritableError: the disk's errors.
     """
+    page = render_html(path.parent, run, photos, pictures, places)
+    with atomic_write(path, placement=placement) as file:
+        for piece in page:
+            file.write(piece.encode("utf-8"))
+
+
+def render_html(
+    folder: Path,
+    run: RunEntry,
+    photos: Sequence[Entry],
+    pictures: Callable[[Entry], dict[str, Path]],
+    places: Places | None = None,
+    *,
+    may_embed: bool = True,
+) -> Iterator[str]:
+    """Yield the page in pieces; the other arguments are those of ``write_html``.
+
+    Args:
+        folder: the output folder.
+        run: as in ``report.json``.
+        photos: as in ``report.json``.
+        pictures: files of previews.
+        places: where the run's files lie.
+        may_embed: whether the page holds its previews itself if they are small.
+    """
     from markupsafe import Markup
 
     rows = worst_first(photos)
     previews = [_readable(pictures(photo)) for photo in rows]
-    embed = sum(p.size_on_disk for p in previews) <= html.EMBEDDED_BYTES
-    refer = html.data_uri if embed else partial(html.relative, path.parent)
+    embed = may_embed and sum(p.size_on_disk for p in previews) <= html.EMBEDDED_BYTES
+    refer = html.data_uri if embed else partial(html.relative, folder)
 
     style = html.text_of("base.css", "report.css", "viewer.css")
     script = html.text_of("viewer.js", "report.js")
-    page = html.template("report.html.j2").generate(
+    return html.template("report.html.j2").generate(
         run=run,
         photos=(
             photo_view(
@@ -87,9 +112,6 @@ def write_html(
         policy=html.policy(style, script, embed=False),
         embedded=embed,
     )
-    with atomic_write(path, placement=placement) as file:
-        for piece in page:
-            file.write(piece.encode("utf-8"))
 
 
 @dataclass(frozen=True)

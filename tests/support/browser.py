@@ -35,7 +35,8 @@ def started(sync_api: Any) -> Iterator[Any]:
 class Tab:
     """An open page, with everything that the browser logged and requested."""
 
-    def __init__(self, browser: Any, path: Path, **context: Any) -> None:
+    def __init__(self, browser: Any, page: Path | str, **context: Any) -> None:
+        """Open a page, a file or an address."""
         self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
         self.page = self.context.new_page()
         self.logged: list[str] = []
@@ -50,7 +51,8 @@ class Tab:
         )
         self.page.on("request", lambda request: self.requested.append(request.url))
         self.page.on("requestfailed", lambda request: self.logged.append(f"failed: {request.url}"))
-        self.page.goto(path.as_uri(), wait_until="load")
+        address = page if isinstance(page, str) else page.as_uri()
+        self.page.goto(address, wait_until="load")
 
     def do(self, script: str, argument: Any = None) -> Any:
         """Evaluate a script."""

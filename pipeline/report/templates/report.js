@@ -34,6 +34,24 @@
       .replace(/[ßæœøđłı]/g, (letter) => letters[letter]);
   }
 
+  // Where the mask board serves this page, links lead through it: to the photos' own files, which
+  // may lie anywhere, and to the photo on the board instead of the command.
+  const byBoard = /^https?:$/.test(location.protocol) && location.pathname === "/report/report.html";
+
+  function leadToBoard(element) {
+    const photo = `?photo=${encodeURIComponent(element.dataset.name)}`;
+    for (const [kind, name] of [["original", "original"], ["result", "result"], ["saved-mask", "mask"]]) {
+      const link = one(`a.${kind}`, element);
+      if (link) link.href = `file/${name}${photo}`;
+    }
+    const command = one(".mend", element);
+    if (!command) return;
+    const link = document.createElement("a");
+    link.href = `/${photo}`;
+    link.textContent = "Mend it at the board";
+    command.replaceChildren(link);
+  }
+
   // A photo is drawn when it comes near the window, and put away with all its state when it is far
   // away.
   const away = new Map();
@@ -49,6 +67,7 @@
     element.append(away.get(element) ?? markupOf(element));
     away.delete(element);
     element.classList.add("drawn");
+    if (byBoard) leadToBoard(element);
     for (const range of all(".stage input", element)) cut(range);
     setMask(element, element.classList.contains("masked"));
     // The result is shown twice: its thumbnail reuses the large picture, so the page holds it once.

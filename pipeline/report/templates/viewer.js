@@ -139,12 +139,16 @@ const makeViewer = ({ step, closed }) => {
     tell();
   }
 
+  // On the disk the layers lie beside the mask; the board has an address for them.
+  const layersOf = (mask) => (mask.startsWith("file/mask?")
+    ? mask.replace("file/mask?", "file/layers?") : mask.replace(/\.png$/i, ".layers.png"));
+
   // Saved layers, and those that every run keeps for the mask board, have the colours of the
   // preview; a mask alone is white; the preview is there at any time.
   function loadMask() {
     const saved = article.querySelector("a.saved-mask")?.getAttribute("href");
     const kinds = saved
-      ? [[saved.replace(/\.png$/i, ".layers.png"), "of-layers"], [saved, "of-white"]]
+      ? [[layersOf(saved), "of-layers"], [saved, "of-white"]]
       : [[article.querySelector(".stage .mask").dataset.kept, "of-layers"]];
     const now = opening;
     const next = () => {

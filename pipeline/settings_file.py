@@ -273,7 +273,8 @@ def file_beside(places: Iterable[Location], parser: argparse.ArgumentParser) -> 
 def _folder_of(place: Location) -> Location:
     if isinstance(place, RemotePath):
         return (place.parent or place) if is_readable(place.name) else place
-    return place.resolve() if place.is_dir() else place.parent.resolve()
+    # os.path raises no error about a place that cannot be examined; the run tells of it.
+    return Path(os.path.realpath(place if os.path.isdir(place) else place.parent))
 
 
 def _content(place: Location) -> bytes | None:

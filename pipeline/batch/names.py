@@ -187,7 +187,7 @@ def _refuse_links(photos: Sequence[InputPhoto], output: Path) -> None:
 
 def _real(file: str) -> str:
     """Return a file, whose folders are no links, as the system compares it once it is followed."""
-    return os.path.normcase(Path(file).resolve() if os.path.islink(file) else file)
+    return os.path.normcase(os.path.realpath(file) if os.path.islink(file) else file)
 
 
 def _folds_case(folder: Path) -> bool:

@@ -6,6 +6,7 @@ to recognise one whose folder was moved.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -267,7 +268,8 @@ def _overlap(given: Location, output: Location) -> tuple[bool, bool]:
         inside = given.is_below(output)
         return inside, inside and output.is_below(given)
     if isinstance(given, Path) and isinstance(output, Path):
-        real, real_output = given.resolve(), output.resolve()
+        # Path.resolve raises an error of its own about a circle of links, which a list may name.
+        real, real_output = (Path(os.path.realpath(place)) for place in (given, output))
         inside = real.is_relative_to(real_output) or _absolute(given).is_relative_to(output)
         return inside, real == real_output
     return False, False
@@ -292,7 +294,7 @@ def _refuse_overlaps(inputs: Iterable[Location], output: Location) -> None:
     """Refuse inputs that are the output folder or lie inside it; of files, once for each folder."""
     apart: set[Path] = set()
     for given in inputs:
-        is_plain = isinstance(given, Path) and given.is_file() and not given.is_symlink()
+        is_plain = isinstance(given, Path) and os.path.isfile(given) and not os.path.islink(given)
         if not is_plain or given.parent not in apart:
             refuse_overlap(given, output)
         if is_plain and isinstance(given, Path):

@@ -46,7 +46,7 @@ def source_key(source: Location) -> str:
 
 def source_keys() -> Callable[[Location], str]:
     """Return ``source_key`` for many files: it follows the links of every folder only once."""
-    resolved = cache(lambda folder: str(Path(folder).resolve()))
+    resolved = cache(os.path.realpath)
 
     def key_of(source: Location) -> str:
         if not isinstance(source, Path):

@@ -288,6 +288,18 @@ def test_a_given_photo_has_the_settings_of_its_folder(
     assert run_of(photos)["settings_from"] == {str(photos / NAME): {"class": "person"}}
 
 
+def test_a_place_that_cannot_be_examined_has_no_settings(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its entry says what is wrong with it, as before; the others are cleaned."""
+    (photos / "circle").symlink_to("circle")
+    places = [photos / "circle", photos / ("x" * 5000), photos / "a.png" / "b.png"]
+    (photos.parent / "list").write_text("\n".join(map(str, places)))
+    call = ["--class", "person", "--files-from", str(photos.parent / "list"), str(photos)]
+    assert main([*call, "-o", str(photos.parent / "cleaned")]) == 1
+    assert "1 ok" in capsys.readouterr().out
+
+
 def test_the_settings_of_a_subfolder_are_told_and_not_read(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

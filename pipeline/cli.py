@@ -441,7 +441,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = command.parse_args(arguments)
     except SystemExit as leaving:
-        if leaving.code == 2 and "--json" in arguments:
+        if leaving.code == 2 and "--json" in arguments and sys.stdout is not None:
             _write_summary(sys.stdout.buffer, _Ended(2, command.said))
         raise
     logging.basicConfig(
@@ -449,7 +449,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="remove-objects: %(message)s",
         force=True,
     )
-    if not args.json:
+    if not args.json or sys.stdout is None:  # closed: nobody reads the line
         return _call(args, arguments).code
     with output_for_bytes() as output:
         ended = _call(args, arguments)

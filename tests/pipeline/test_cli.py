@@ -275,6 +275,16 @@ def test_json_tells_of_a_wrong_call(
     assert summary["report"] is None
 
 
+def test_json_to_a_closed_output_is_no_failure(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert cli.main(["--json", "--class", "person", "--no-probe", str(folder)]) == 0
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--json", "--workers", "0", str(folder)])
+    assert stop.value.code == 2
+
+
 def test_json_goes_with_no_photo_in_a_pipe(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

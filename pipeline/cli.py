@@ -40,6 +40,7 @@ from .system.standard_streams import (
     drop_output,
     open_closed_errors,
     output_for_bytes,
+    print_any_name,
     read_input,
 )
 from .system.text import printable, redacted
@@ -434,6 +435,7 @@ class _Ended(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code; see ``EPILOG``."""
     open_closed_errors()
+    print_any_name()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == [WATCH]:
         return _watch(arguments[1:])

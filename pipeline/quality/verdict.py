@@ -64,7 +64,7 @@ USUAL_ERROR = -1.481
 BORROWED_ERROR, OF_MISFIT = 0.004, 1.0
 #: By field of ``QualityFeatures``. The others add nothing to these (cross-validated).
 WEIGHTS = {
-    "depth": Weight(-2.350, 0.486, "the hole is large and nothing known is near its middle", 1e-3),
+    "depth": Weight(-2.350, 0.486, "the hole is large with nothing known near its middle", 1e-3),
     "seam": Weight(-0.190, 0.481, "the edge of the fill shows", 0.1),
     "structure": Weight(-2.258, 0.333, "lines around the hole should go on in it", 5e-3),
     "context_diversity": Weight(13.051, 0.059, "what is around the hole is of many kinds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ def open_closed_errors() -> None:
     except OSError:
         os.dup2(nowhere, 2)
     sys.stderr = os.fdopen(nowhere, "w")
+
+
+def print_any_name() -> None:
+    """Escape what the encoding of the standard output lacks: names of files are of any language."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def drop_output() -> None:

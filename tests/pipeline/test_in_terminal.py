@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import warnings
 from collections.abc import Callable
@@ -55,8 +57,14 @@ def call(*more: str) -> list[str]:
     return ["--class", "person", *FAST_OPTIONS, *more]
 
 
-def command(*more: str, talks: bool = False) -> Callable[[], int]:
-    """Work that is the command; a photo in progress logs and warns if it ``talks``."""
+def command(*more: str, talks: bool = False, stops: bool = False) -> Callable[[], int]:
+    """Work that is the command.
+
+    Args:
+        more: arguments.
+        talks: whether a photo in progress logs and warns.
+        stops: whether Ctrl-C is pressed while the first one is.
+    """
 
     def work() -> int:
         decode_here()
@@ -69,8 +77,13 @@ def command(*more: str, talks: bool = False) -> Callable[[], int]:
                 warnings.warn("of a library", UserWarning, stacklevel=1)
             return clean(*arguments, **options)
 
-        if talks:
-            ObjectRemover.clean = talking
+        def stopping(*arguments: Any, **options: Any) -> Outcome:
+            os.kill(os.getpid(), signal.SIGINT)
+            return clean(*arguments, **options)
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if talks or stops:
+            ObjectRemover.clean = talking if talks else stopping
         return cli.main(call("--workers", "1", *more))
 
     return work
@@ -110,6 +123,18 @@ def test_the_bar_says_what_was_done_last_and_no_message_is_glued_to_it(
     assert "4/4  in " in left
     assert left.endswith("写真の山.png: ok")
     assert ("1 to check" if width == 80 else "1 for review") in left
+
+
+def test_a_stopped_run_ends_with_the_command_that_goes_on(photos: Path) -> None:
+    ran = Terminal(command("-o", "out", "photos", stops=True), 300)
+    assert ran.code == 1
+    assert any(text.startswith("remove-objects: stopping: finishing") for text in ran.drawn)
+    opening, page, resuming, again = steps("\n".join(ran.screen[:-1]))
+    assert opening.startswith("What is done so far, worst first")
+    assert page.endswith("out/report.html")
+    assert resuming == "Go on from here:"
+    arguments = shlex.split(again)
+    assert arguments[arguments.index("--class") :] == call("--workers", "1", "-o", "out", "photos")
 
 
 def test_a_verbose_run_has_its_lines_above_the_bar(photos: Path) -> None:
@@ -276,6 +301,17 @@ def test_a_bucket_is_named_and_its_copy_can_be_mended(
     assert cli.main(call("-o", "here", "memory://photos")) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "  mask-board --input PHOTOS here"
     assert run_folder.open_run(Path("here"), photos).items[0].missing is None
+
+
+@pytest.mark.parametrize("option", ["-v", "--dry-run"])
+def test_names_that_the_output_cannot_encode_are_escaped(
+    option: str, photos: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where the output goes to a file; the run broke off in its middle."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    assert cli.main(call(option, "-o", "写真", "photos")) == 0
+    assert r"\u5199\u771f/report.html" in written.getvalue().decode("cp1252")
 
 
 def test_every_name_comes_through_the_shell_as_it_is() -> None:

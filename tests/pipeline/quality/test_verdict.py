@@ -137,7 +137,7 @@ def test_the_reason_has_words_and_the_figures_are_apart_in_the_same_order() -> N
     assert "; and 1 more such place;" in reason
     assert reason.endswith(
         "; about half of the photo is filled in; the fill may look wrong: "
-        "the hole is large and nothing known is near its middle"
+        "the hole is large with nothing known near its middle"
     )
     assert not any(character.isdigit() for character in reason.replace("1 more", ""))
     measured = ["30x41 pixels at x=10, y=20", "34%", "41%", "52%", "0.62"]

@@ -81,9 +81,14 @@ def _mending(output: Location | None, run: RunEntry, waiting: int) -> list[str]:
     ]
 
 
-def board_command(output: Path) -> str:
-    """Return the command that opens the mask board on a run's output folder."""
-    return in_shell([*_board(), near(output)])
+def board_command(output: Path, *, anywhere: bool = False) -> str:
+    """Return the command that opens the mask board on a run's output folder.
+
+    Args:
+        output: the folder.
+        anywhere: whether the command has to work in any folder, and not in the current one alone.
+    """
+    return in_shell([*_board(), os.path.abspath(output) if anywhere else near(output)])
 
 
 def _board() -> list[str]:

@@ -23,6 +23,7 @@ from .page_view import (
     stage_seconds,
     totals,
 )
+from .previews import LARGE_KINDS
 from .ranking import worst_first
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def render_html(
     rows = worst_first(photos)
     previews = [_readable(pictures(photo)) for photo in rows]
     embed = may_embed and sum(p.size_on_disk for p in previews) <= html.EMBEDDED_BYTES
-    refer = html.data_uri if embed else partial(html.relative, folder)
+    beside = partial(html.relative, folder)
+    refer = html.data_uri if embed else beside
 
     style = html.text_of("base.css", "report.css", "viewer.css")
     script = html.text_of("viewer.js", "report.js")
@@ -90,7 +92,10 @@ def render_html(
         photos=(
             photo_view(
                 photo,
-                {kind: refer(file) for kind, file in preview.files.items()},
+                {
+                    kind: (beside if kind in LARGE_KINDS else refer)(file)
+                    for kind, file in preview.files.items()
+                },
                 preview.size,
                 preview.middle,
                 places,
@@ -120,7 +125,7 @@ class _Previews:
 
     Attributes:
         files: by kind.
-        size_on_disk: bytes of all of them.
+        size_on_disk: bytes of all that the page may hold itself.
         size: (width, height) of the preview before removal; None without one.
         middle: horizontal centre of the mask in [0, 1].
     """
@@ -136,6 +141,9 @@ def _readable(files: dict[str, Path]) -> _Previews:
 
     sizes, size_on_disk, middle = {}, 0, 0.5
     for kind, file in files.items():
+        if kind in LARGE_KINDS:
+            sizes[kind] = (0, 0)  # looked at by the viewer alone, which says what it cannot show
+            continue
         try:
             with Image.open(file) as image:
                 if kind == "mask" and (box := image.getbbox()) is not None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from ..storage.layout import OWN
 from ..system.stopwatch import sum_stages
 from ..types import LAYER_COLOURS, Layer, Status
 from .entry_metrics import reported_status
+from .next_steps import board_command
 from .previews import key
 from .ranking import STATUSES
 
@@ -93,16 +92,8 @@ class Places:
         return source if source is not None and self.original(name) is None else None
 
     def mending(self) -> str | None:
-        """The command that opens the mask board on the run, quoted for the shell.
-
-        Returns:
-            None if the folder is not on this machine, or no person could copy its name.
-        """
-        if self.folder is None:
-            return None
-        words = ["mask-board", str(self.folder)]
-        command = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-        return command if command.isprintable() else None
+        """The command that opens the mask board on the run; None if no board can open it."""
+        return None if self.folder is None else board_command(self.folder, anywhere=True)
 
 
 def photo_view(

@@ -39,15 +39,21 @@ from ..types import (
 )
 from . import choice
 
-#: Kinds of previews. A photo may have any of them.
-KINDS = ("before", "mask", "after", *COMPARISONS)
+#: Kinds of previews of which a photo may have any.
+SMALL_KINDS = ("before", "mask", "after", *COMPARISONS)
+#: Kinds that stand for files which no browser shows, in the viewer of the report's page.
+LARGE_KINDS = ("before-large", "after-large")
+KINDS = (*SMALL_KINDS, *LARGE_KINDS)
+#: Endings of files that browsers show.
+SHOWN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif")
 #: What the page of picks shows: the photo, and its objects. Only a run that makes that page
 #: writes them, and no other run removes them.
 CHOICE_KINDS = ("choice", "objects")
-#: Pixels along the longer side, and along that of the page of picks; smaller photos keep their
-#: size.
+#: Pixels along the longer side, along that of the page of picks, and of large previews; smaller
+#: photos keep their size.
 LONGER_SIDE = 360
 CHOICE_SIDE = 800
+LARGE_SIDE = 1600
 _SUFFIXES = {"mask": "webp", "objects": "json"}
 #: JPEG quality. WebP is a quarter smaller but takes twenty times as long.
 QUALITY = 80
@@ -75,7 +81,10 @@ def write(
         UnwritableError: the disk's errors.
     """
     placement = replace(placement, within=output)
+    needs_large = not name.lower().endswith(SHOWN) and max(photo.size) > LONGER_SIDE
     _write(place(output, name, "before"), _jpeg(photo.rgb), placement)
+    if needs_large:
+        _write(place(output, name, "before-large"), _jpeg(photo.rgb, LARGE_SIDE), placement)
     if outcome.mask is None or not outcome.mask.any():
         return
     drawn = _webp(
@@ -84,6 +93,9 @@ def write(
     _write(place(output, name, "mask"), drawn, placement)
     if outcome.result is not None:
         _write(place(output, name, "after"), _jpeg(outcome.result), placement)
+        if needs_large:
+            large = _jpeg(outcome.result, LARGE_SIDE)
+            _write(place(output, name, "after-large"), large, placement)
     for method, picture in outcome.compared.items():
         _write(place(output, name, method), _jpeg(picture), placement)
 

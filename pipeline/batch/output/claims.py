@@ -309,7 +309,7 @@ def _discard_older_previews(folder: Path, photo: str, result: Path) -> None:
     """
     took_name = result.stat().st_ctime_ns
     for kind, file in previews.find(folder, photo).items():
-        if kind != "before" and file.stat().st_mtime_ns < took_name:
+        if not kind.startswith("before") and file.stat().st_mtime_ns < took_name:
             _remove(file, folder)
 
 

@@ -231,7 +231,7 @@ class RemoteOutput:
 
     def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> RemotePath:
         """Write the three reports; the previews are downloaded for the page, which embeds them."""
-        with self._with_previews(entries, previews.KINDS) as scratch:
+        with self._with_previews(entries, previews.SMALL_KINDS) as scratch:
             report = write_reports(scratch, run, entries, sources, stays=False)
             for path in (report, report.with_suffix(".csv"), report.with_suffix(".html")):
                 (self.folder / path.name).put(path)

@@ -118,6 +118,8 @@ const makeViewer = ({ step, closed }) => {
       if (now !== opening) return;
       notes[kind] = why(kind, address);
       tell();
+      const { large } = article.querySelector(`.stage .${kind}`).dataset;
+      if (large) images[kind].src = large;
     };
     if (!address) return failed();
     notes[kind] = `Loading the ${words[kind]} …`;

@@ -249,7 +249,8 @@ def test_what_needs_mending_has_the_command(tmp_path: Path) -> None:
     commands = re.findall('class="mend">.*?<code>(.*?)</code>', text)
     assert len(commands) == 3
     shown = Page(commands[0]).text
-    assert shlex.split(shown) == ["mask-board", str(folder.resolve())]
+    assert shlex.split(shown)[-1] == str(folder.resolve())
+    assert "mask-board" in shown or "remove_objects.pipeline.board.cli" in shown
     assert "3 of 7 photos to check" in Page(text).text
     # What goes to a bucket is not where it was written.
     write_reports(folder, RUN, photos, {"a.jpg": str(tmp_path / "a.jpg")}, stays=False)

@@ -25,7 +25,7 @@ from remove_objects.pipeline.types import (
     Routing,
     Status,
 )
-from tests.support.pages import outcome
+from tests.support.pages import entry, outcome, write_page
 from tests.support.scenes import scene
 
 
@@ -49,6 +49,23 @@ def test_the_kinds_are_before_mask_after_and_each_method(tmp_path: Path) -> None
     assert after[inside][0] < 160
     assert np.abs(after[200:] - before[200:]).max() == 0
     assert pixels(files["navier-stokes"])[inside].max() < 40
+
+
+@pytest.mark.parametrize("name", ["a.HEIC", "deep/b.cr2", "c.tif"])
+def test_what_no_browser_shows_has_large_previews(tmp_path: Path, name: str) -> None:
+    rgb = scene(1500, 2000)
+    previews.write(tmp_path, name, Photo(rgb), outcome(rgb))
+    files = previews.find(tmp_path, name)
+    assert list(files) == [*previews.SMALL_KINDS[:4], "before-large", "after-large"]
+    for kind in previews.LARGE_KINDS:
+        assert pixels(files[kind]).shape == (1200, 1600, 3)
+    text = write_page(tmp_path, [entry(name)]).read_text()
+    for kind in previews.LARGE_KINDS:
+        assert f'data-large="report_files/{files[kind].name}"' in text
+    previews.discard(tmp_path, name)
+    assert previews.find(tmp_path, name) == {}
+    previews.write(tmp_path, name, Photo(rgb[:200, :300]), outcome(rgb[:200, :300]))
+    assert not set(previews.find(tmp_path, name)) & set(previews.LARGE_KINDS)
 
 
 def test_a_small_photo_keeps_its_size_and_a_long_one_keeps_a_row() -> None:

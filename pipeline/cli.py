@@ -57,8 +57,8 @@ log = logging.getLogger(__name__)
 #: What makes a run fail: photos without a result, or photos for review too.
 FAIL_ON = ("failed", "review")
 
-#: The first argument that makes the command a watch.
-WATCH = "watch"
+#: The first argument that makes the command a watch, or a service.
+WATCH, SERVE = "watch", "serve"
 #: The PATH that is the standard input.
 STANDARD_INPUT = "-"
 #: Options that a photo from the standard input does not take.
@@ -439,6 +439,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == [WATCH]:
         return _watch(arguments[1:])
+    if arguments[:1] == [SERVE]:
+        return _serve(arguments[1:])
     command = parser()
     try:
         args = command.parse_args(arguments)
@@ -588,6 +590,46 @@ def _watch(arguments: Sequence[str]) -> int:
         return STOPPED_AT_ONCE
     _say(args, f"stopped; this watch cleaned: {watch.counts}", sys.stdout)
     return 0
+
+
+def serve_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``remove-objects serve``."""
+    p = parser()
+    p.prog, p.usage = f"remove-objects {SERVE}", "%(prog)s [options]"
+    p.description, p.epilog = serve_options.DESCRIPTION, serve_options.EPILOG
+    add_address_options(p.add_argument_group("serve"), serve_options.PORT)
+    return p
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    """Clean photos that arrive by HTTP until a signal; returns the exit code."""
+    args = serve_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="remove-objects: %(message)s", force=True)
+    try:
+        given = [*_of_folders(args), *(["--masks"] if args.masks is not None else [])]
+        if args.paths or args.files_from is not None:
+            raise UsageError(
+                f"remove-objects {SERVE} takes no photos or folders: they come by HTTP; a folder "
+                f"whose own name is {SERVE} is ./{SERVE}"
+            )
+        if given:
+            raise UsageError(f"{given[0]} belongs to a folder; leave it out with {SERVE}")
+        from .serve.command import serve
+        from .watch.once import Once
+
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(Once())
+        serve(_settings(args), _batch_settings(args), args.host, args.port)
+    except RemoveObjectsError as error:
+        print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _of_folders(args: argparse.Namespace) -> list[str]:
+    """Return the given options that only a folder of results has."""
+    given = [option for name, option in _OF_FOLDERS.items() if getattr(args, name)]
+    return [*given, f"--engine {args.engine}"] if args.engine != "local" else given
 
 
 def _watched(args: argparse.Namespace) -> Path:

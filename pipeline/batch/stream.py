@@ -1,4 +1,4 @@
-"""One photo from bytes to bytes, for pipes: a run in a temporary folder that disappears with it."""
+"""One photo from bytes to bytes, for pipes and the service: a run in a temporary folder that disappears with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..errors import OutputError, UnreadableError, UsageError
@@ -18,8 +19,12 @@ from ..images.suffixes import SUFFIXES
 from ..storage.fetch import local_copy
 from ..storage.location import Location
 from ..system.signals import Stop
-from .run import log_of_photos, remove_folder
+from ..remover import ObjectRemover
+from .run import Round, clean_folder, log_of_photos
 from .settings import BatchSettings
+
+if TYPE_CHECKING:
+    from ..report.schema import Entry
 
 #: What messages call the photo.
 STANDARD_INPUT = "the standard input"
@@ -49,16 +54,27 @@ class Streamed:
         status: ``ok``, ``review`` or ``unchanged``.
         reason: the reason of the status.
         warnings: what else to know.
+        entry: the photo's entry of a report; files that it names are gone.
+        mask: the bytes of the mask, a PNG; None if nothing was removed, or no mask was asked for.
     """
 
     content: bytes
     status: str
     reason: str
     warnings: tuple[str, ...]
+    entry: Entry
+    mask: bytes | None
 
 
 def clean_bytes(
-    content: bytes, settings: Settings, batch: BatchSettings, stop: Stop | None = None
+    content: bytes,
+    settings: Settings,
+    batch: BatchSettings,
+    stop: Stop | None = None,
+    *,
+    remover: ObjectRemover | None = None,
+    shown: str = STANDARD_INPUT,
+    within: Path | None = None,
 ) -> Streamed:
     """Clean one photo that is in memory; nothing stays on the disk.
 
@@ -67,14 +83,17 @@ def clean_bytes(
         settings: the settings of the picture.
         batch: the settings of the folder; ``masks`` is the photo's own mask, a file.
         stop: a request ends the run.
+        remover: has loaded networks, for the settings; None to load them for this photo.
+        shown: what messages call the photo.
+        within: the folder for the temporary folder; None for the system's.
 
     Raises:
-        UnreadableError: the photo cannot be cleaned; the message calls it the standard input.
+        UnreadableError: the photo cannot be cleaned.
         OutputError: the temporary folder cannot be written.
         UsageError, WeightsError: the call cannot work.
     """
     mask = batch.masks
-    with tempfile.TemporaryDirectory(prefix="remove-objects-") as name:
+    with tempfile.TemporaryDirectory(prefix="remove-objects-", dir=within) as name:
         folder = Path(name)
         photo = folder / f"photo{suffix_of(content)}"
         try:
@@ -88,17 +107,22 @@ def clean_bytes(
             _copy_mask(mask, folder / _MASK)
         own = None if mask is None else (folder / _MASK).parent
         batch = replace(batch, output=folder / "out", masks=own)
+        shared = Round(remover or ObjectRemover(settings), wanted=lambda _: True)
         with _without_sentences_about_photos():
-            result = remove_folder([photo], settings, batch, stop=stop)
+            result = clean_folder(
+                [photo], settings, batch, [], "", None, stop or Stop(), one_of_many=shared
+            )
         if not result.photos:
             raise OutputError(result.stopped or "stopped")
         entry = result.photos[0]
-        names = {str(photo): STANDARD_INPUT, str(folder / _MASK): f"the mask {mask}"}
+        names = {str(photo): shown, str(folder / _MASK): f"the mask {mask}" if within is None else "the mask"}
         if entry["error"] is not None or entry["output"] is None:
             raise UnreadableError(_renamed(entry["error"] or entry["reason"], names))
         cleaned = (folder / "out" / entry["output"]).read_bytes()
         warnings = tuple(_renamed(warning, names) for warning in entry["warnings"])
-        return Streamed(cleaned, entry["status"], _renamed(entry["reason"], names), warnings)
+        mask_bytes = (folder / "out" / entry["mask"]).read_bytes() if entry["mask"] else None
+        reason = _renamed(entry["reason"], names)
+        return Streamed(cleaned, entry["status"], reason, warnings, entry, mask_bytes)
 
 
 @contextmanager

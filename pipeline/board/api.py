@@ -6,7 +6,6 @@ description that clients read.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -15,17 +14,10 @@ from typing import Any
 from gradio import Error, FileData
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from ..errors import RemoveObjectsError, UsageError
+from ..errors import UsageError
 from ..system.text import printable
-from ..system.unforeseen import is_want_of_memory, quoted, told, trace
+from ..web.answers import explained
 from .board import Board
-
-log = logging.getLogger(__name__)
-
-#: The code of an error answer where the machine's memory did not suffice.
-MEMORY = "memory"
-#: The code of an error answer about a fault of this program.
-FAULT = "fault"
 
 
 def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a list of functions)
@@ -194,17 +186,8 @@ def _with_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[
             raise _answer(
                 f"{function.__name__}: invalid argument {where}: {first['msg']}", UsageError.code
             ) from None
-        except RemoveObjectsError as error:
-            raise _answer(str(error), error.code) from error
         except Exception as error:
-            if is_want_of_memory(error):
-                raise _answer(f"the memory did not suffice{quoted(error)}", MEMORY) from error
-            log.error("%s: a fault of this program:\n%s", function.__name__, trace(error))
-            raise _answer(
-                f"a fault of this program ({told(error)}); please report it, with this line and "
-                "the traceback in the terminal; the board goes on",
-                FAULT,
-            ) from error
+            raise _answer(*explained(error, function.__name__, "the board")) from error
 
     return with_errors
 

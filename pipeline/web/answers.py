@@ -1,10 +1,43 @@
-"""Headers of answers."""
+"""What servers answer: errors in words and codes, and headers of files."""
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import quote
 
+from ..errors import RemoveObjectsError
 from ..system.text import printable
+from ..system.unforeseen import is_want_of_memory, quoted, told, trace
+
+log = logging.getLogger(__name__)
+
+#: The code of an error answer where the machine's memory did not suffice.
+MEMORY = "memory"
+#: The code of an error answer about a fault of this program.
+FAULT = "fault"
+
+
+def explained(error: Exception, call: str, server: str) -> tuple[str, str]:
+    """Return the message and the code with which a server answers an error.
+
+    Any error that no code raises on purpose is a fault of this program: the answer says so and
+    where, and the traceback is logged.
+
+    Args:
+        error: the error.
+        call: the call that raised it.
+        server: what messages call the server, which goes on.
+    """
+    if isinstance(error, RemoveObjectsError):
+        return str(error), error.code
+    if is_want_of_memory(error):
+        return f"the memory did not suffice{quoted(error)}", MEMORY
+    log.error("%s: a fault of this program:\n%s", call, trace(error))
+    message = (
+        f"a fault of this program ({told(error)}); please report it, with this line and the "
+        f"traceback in the terminal; {server} goes on"
+    )
+    return message, FAULT
 
 
 def attachment(name: str) -> dict[str, str]:

@@ -1,0 +1,48 @@
+"""Serve until the process is interrupted."""
+
+from __future__ import annotations
+
+from ..batch.settings import BatchSettings
+from ..config import Settings
+from ..errors import UsageError
+from ..web.listening import interrupted_by_signals, listen, serve_app
+from .options import PORT
+from .service import Service
+
+
+def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None) -> None:
+    """Serve until Ctrl-C, SIGTERM or SIGHUP.
+
+    Args:
+        settings: the settings of the picture.
+        batch: the settings of single photos.
+        host: the address to listen at.
+        port: the port; None for the usual one or the next free one.
+
+    Raises:
+        UsageError: the address is not available, the settings cannot work, or FastAPI is not
+            installed.
+    """
+    try:
+        import python_multipart  # noqa: F401
+        import uvicorn  # noqa: F401
+
+        from .app import build
+    except ImportError as error:
+        raise UsageError(
+            f"serve needs FastAPI ({error}): pip install '.[serve]' in the program's folder"
+        ) from error
+    with interrupted_by_signals():
+        service = Service(settings, batch)
+        try:
+            serve_app(
+                build(service, host),
+                listen(host, port, PORT),
+                host,
+                "remove-objects serve",
+                risk="send photos to be cleaned",
+            )
+        except KeyboardInterrupt:
+            pass
+        finally:
+            service.close()

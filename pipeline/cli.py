@@ -33,6 +33,7 @@ from .config import (
 )
 from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
+from .serve import options as serve_options
 from .storage.location import Location, parse_location
 from .system.completion import add_completion
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
@@ -44,8 +45,8 @@ from .system.standard_streams import (
     read_input,
 )
 from .system.text import printable, redacted
-from .watch.options import DESCRIPTION, add_watch_options
-from .watch.options import EPILOG as WATCH_EPILOG
+from .watch import options as watch_options
+from .web.address import add_address_options
 
 if TYPE_CHECKING:
     from .batch.run import FolderResult
@@ -90,8 +91,8 @@ exit codes:
   130  stopped at once (Ctrl-C twice)
 After 1 and 130 the same command resumes.
 
-remove-objects watch FOLDER cleans what arrives in a folder; see remove-objects watch --help.
-A folder whose own name is watch: ./watch"""
+remove-objects watch FOLDER cleans what arrives in a folder; remove-objects serve cleans what other
+programs send by HTTP; both have a --help. Folders with these names are ./watch and ./serve"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -544,8 +545,9 @@ def _address(place: Location | None) -> str | None:
 def watch_parser() -> argparse.ArgumentParser:
     """Return the parser of ``remove-objects watch``."""
     p = parser()
-    p.prog, p.description, p.epilog = f"remove-objects {WATCH}", DESCRIPTION, WATCH_EPILOG
-    add_watch_options(p.add_argument_group("watch"))
+    p.prog, p.usage = f"remove-objects {WATCH}", "%(prog)s FOLDER --class NAME -o DIR [options]"
+    p.description, p.epilog = watch_options.DESCRIPTION, watch_options.EPILOG
+    watch_options.add_watch_options(p.add_argument_group("watch"))
     return p
 
 
@@ -619,9 +621,11 @@ def _serve(arguments: Sequence[str]) -> int:
 
         for handler in logging.getLogger().handlers:
             handler.addFilter(Once())
+        _take_settings(args, arguments, (), serve_parser)
         serve(_settings(args), _batch_settings(args), args.host, args.port)
     except RemoveObjectsError as error:
-        print(f"remove-objects: {printable(str(error))}", file=sys.stderr)
+        message = f"{error}{_whence(str(error), args)}"
+        print(f"remove-objects: {printable(message)}", file=sys.stderr)
         return 2
     return 0
 
@@ -756,10 +760,7 @@ def _refuse_in_pipe(args: argparse.Namespace) -> None:
     """Refuse what a photo from the standard input cannot have: a folder, a report, a name."""
     if len(args.paths) > 1 or args.files_from is not None:
         raise UsageError("- stands alone: it reads one photo; name files and folders without it")
-    given = [option for name, option in _OF_FOLDERS.items() if getattr(args, name)]
-    if args.engine != "local":
-        given.append(f"--engine {args.engine}")
-    if given:
+    if given := _of_folders(args):
         raise UsageError(f"{given[0]} belongs to a folder of results; leave it out with -")
     for stream, what in ((sys.stdin, "input"), (sys.stdout, "output")):
         if stream is None or stream.isatty():

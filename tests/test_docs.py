@@ -30,13 +30,17 @@ FOLDERS = (
 )
 PARSERS = {
     "remove-objects watch": cli.watch_parser(),
+    "remove-objects serve": cli.serve_parser(),
     "remove-objects": cli.parser(),
     "mask-board": board_cli.parser(),
     "train-inpainter": train_cli.parser(),
     "evaluate-inpainter": evaluate_cli.parser(),
 }
-#: Options of other programs: pip, torchrun, Ray, pip-audit, systemctl.
-FOREIGN = {"--index-url", "--nproc-per-node", "--head", "--address", "--strict", "--user", "--now"}
+#: Options of other programs: pip, torchrun, Ray, pip-audit, systemctl, curl.
+FOREIGN = {
+    *("--index-url", "--nproc-per-node", "--head", "--address", "--strict"),
+    *("--user", "--now", "--fail"),
+}
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)

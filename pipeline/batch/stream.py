@@ -1,4 +1,7 @@
-"""One photo from bytes to bytes, for pipes and the service: a run in a temporary folder that disappears with it."""
+"""One photo from bytes to bytes, for pipes and the service.
+
+It is a run in a temporary folder that disappears with it.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ from ..errors import OutputError, UnreadableError, UsageError
 from ..images.formats.table import FORMATS
 from ..images.open import BAD_CONTENT, HEAD_BYTES, most_file_bytes
 from ..images.suffixes import SUFFIXES
+from ..remover import ObjectRemover
 from ..storage.fetch import local_copy
 from ..storage.location import Location
 from ..system.signals import Stop
-from ..remover import ObjectRemover
 from .run import Round, clean_folder, log_of_photos
 from .settings import BatchSettings
 
@@ -115,7 +118,8 @@ def clean_bytes(
         if not result.photos:
             raise OutputError(result.stopped or "stopped")
         entry = result.photos[0]
-        names = {str(photo): shown, str(folder / _MASK): f"the mask {mask}" if within is None else "the mask"}
+        shown_mask = f"the mask {mask}" if within is None else "the mask"
+        names = {str(photo): shown, str(folder / _MASK): shown_mask}
         if entry["error"] is not None or entry["output"] is None:
             raise UnreadableError(_renamed(entry["error"] or entry["reason"], names))
         cleaned = (folder / "out" / entry["output"]).read_bytes()

@@ -18,7 +18,8 @@ from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.completion import add_completion
 from ..system.text import printable
-from ..web.listening import add_address_options, interrupted_by_signals, listen, serve_app
+from ..web.address import add_address_options
+from ..web.listening import interrupted_by_signals, listen, serve_app
 
 if TYPE_CHECKING:
     from .board import Board

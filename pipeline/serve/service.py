@@ -6,8 +6,8 @@ Results lie in a temporary folder of this process alone, which does not outlive 
 
 from __future__ import annotations
 
-import shutil
 import secrets
+import shutil
 import threading
 import time
 from collections import OrderedDict

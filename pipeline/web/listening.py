@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import socket
 import sys
@@ -112,28 +111,3 @@ def listen(host: str, port: int | None, usual: int) -> socket.socket:
             reason = error.strerror or str(error)
     ports = str(port) if port is not None else f"{usual} to {usual + PORTS_TRIED - 1}"
     raise UsageError(f"{host}:{ports}: cannot listen there ({reason}); name another --port")
-
-
-def add_address_options(group: argparse._ArgumentGroup, usual: int) -> None:
-    """Add ``--host`` and ``--port``."""
-    group.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen at (default 127.0.0.1: this machine only)",
-    )
-    group.add_argument(
-        "--port",
-        type=_port,
-        default=None,
-        help=f"port to listen at (default: {usual}, or the next free one; 0: any)",
-    )
-
-
-def _port(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, got '{text}'")
-    return number

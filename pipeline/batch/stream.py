@@ -23,6 +23,7 @@ from ..remover import ObjectRemover
 from ..storage.fetch import local_copy
 from ..storage.location import Location
 from ..system.signals import Stop
+from .call import Call
 from .run import Round, clean_folder, log_of_photos
 from .settings import BatchSettings
 
@@ -112,9 +113,7 @@ def clean_bytes(
         batch = replace(batch, output=folder / "out", masks=own)
         shared = Round(remover or ObjectRemover(settings), wanted=lambda _: True)
         with _without_sentences_about_photos():
-            result = clean_folder(
-                [photo], settings, batch, [], "", None, stop or Stop(), one_of_many=shared
-            )
+            result = clean_folder(Call((photo,), (), settings, batch), None, stop or Stop(), shared)
         if not result.photos:
             raise OutputError(result.stopped or "stopped")
         entry = result.photos[0]

@@ -178,17 +178,13 @@ class Service:
         (folder / "result").write_bytes(made.content)
         if made.mask is not None:
             (folder / "mask").write_bytes(made.mask)
-        place = f"/photos/{key}"
-        paths = {
-            "result": f"{place}/result",
-            "mask": None if made.mask is None else f"{place}/mask",
-        }
-        outcome = {**made.entry, "input": shown, "output": paths["result"], "mask": paths["mask"]}
-        outcome |= {"reason": made.reason, "warnings": list(made.warnings)}
+        result = f"/photos/{key}/result"
+        removed = None if made.mask is None else f"/photos/{key}/mask"
+        reason, warnings = made.reason, list(made.warnings)
+        outcome: dict[str, Any] = {**made.entry, "input": shown, "output": result, "mask": removed}
+        outcome |= {"reason": reason, "warnings": warnings}
         file_name = f"{PurePosixPath(shown).stem}{suffix_of(made.content)}"
-        cleaned = Cleaned(
-            key, file_name, made.status, made.reason, list(made.warnings), **paths, outcome=outcome
-        )
+        cleaned = Cleaned(key, file_name, made.status, reason, warnings, result, removed, outcome)
         return _Kept(cleaned, folder, self._clock())
 
     def found(self, key: str) -> Cleaned:

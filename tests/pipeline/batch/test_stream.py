@@ -213,10 +213,10 @@ def test_the_command_in_a_pipe_prints_nothing_else(mask: Path, tiny_weights: Pat
     """Through the real streams, where C code could print; and into a reader that goes away."""
     printing = COMMAND.replace(
         "sys.exit(main())",
-        "import os, remove_objects.pipeline.batch.run as r; real = r.remove_folder\n"
+        "import os, remove_objects.pipeline.batch.run as r; real = r.clean_folder\n"
         "import remove_objects.pipeline.batch.stream as s\n"
         "def loud(*a, **k): print('python'); os.write(1, b'C code'); return real(*a, **k)\n"
-        "s.remove_folder = loud; sys.exit(main())",
+        "s.clean_folder = loud; sys.exit(main())",
     )
     command = [sys.executable, "-c", printing, str(tiny_weights), "--no-probe", "--offline"]
     command += ["--masks", str(mask), "-"]

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -171,6 +172,14 @@ def reachable(remote: RemoteFile, timeout: float = CONNECT_TIMEOUT) -> bool:
     return connected.is_set()
 
 
+def _is_watched() -> bool:
+    """Whether a person watches a program that shows what it logs, as our commands do.
+
+    Used as a library, the package prints nothing.
+    """
+    return bool(logging.getLogger().handlers) and sys.stderr is not None and sys.stderr.isatty()
+
+
 def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
     """Get a file from the cache, or download it, and check its hash.
 
@@ -178,7 +187,7 @@ def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
 
     Args:
         remote: the file.
-        progress: show a progress bar during a download.
+        progress: show a progress bar during a download, to a person who watches.
 
     Returns:
         The cached file.
@@ -193,10 +202,14 @@ def fetch(remote: RemoteFile, *, progress: bool = True) -> Fetched:
     from torch.hub import download_url_to_file
 
     path = _new_file(remote)
+    log.info("downloading %s to %s", remote.url, path)
     try:
         with _socket_timeout(30.0):
             download_url_to_file(
-                remote.url, str(path), hash_prefix=remote.sha256, progress=progress
+                remote.url,
+                str(path),
+                hash_prefix=remote.sha256,
+                progress=progress and _is_watched(),
             )
     except (OSError, RuntimeError) as error:
         if isinstance(error, urllib.error.HTTPError):

@@ -6,6 +6,7 @@ first used, so that ``remove-objects --help`` answers without loading a network 
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if not (Path(__file__).parent / "pipeline").is_dir():
     __path__.append(ENTRY)
 
 if TYPE_CHECKING:
+    from .pipeline.batch.iterate import FolderRun, iter_folder
     from .pipeline.batch.run import FolderResult, remove_folder
     from .pipeline.batch.settings import BatchSettings
     from .pipeline.config import Settings
@@ -30,15 +32,21 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from .pipeline.remover import ObjectRemover, Removed
+    from .pipeline.report.schema import Entry
     from .pipeline.types import HoleOutcome, Outcome, Probe, Route, Status
 
 __version__ = "0.2.0"
+
+# A library prints nothing: without a handler of its own, Python would print its warnings.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 #: Where each public name is defined.
 _MODULES = {
     "BatchSettings": "batch.settings",
     "ClusterError": "errors",
+    "Entry": "report.schema",
     "FolderResult": "batch.run",
+    "FolderRun": "batch.iterate",
     "HoleOutcome": "types",
     "ObjectRemover": "remover",
     "Outcome": "types",
@@ -54,13 +62,16 @@ _MODULES = {
     "UnwritableError": "errors",
     "UsageError": "errors",
     "WeightsError": "errors",
+    "iter_folder": "batch.iterate",
     "remove_folder": "batch.run",
 }
 
 __all__ = [
     "BatchSettings",
     "ClusterError",
+    "Entry",
     "FolderResult",
+    "FolderRun",
     "HoleOutcome",
     "ObjectRemover",
     "Outcome",
@@ -77,6 +88,7 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "__version__",
+    "iter_folder",
     "remove_folder",
 ]
 

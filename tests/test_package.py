@@ -10,6 +10,7 @@ import pkgutil
 import re
 import tomllib
 from pathlib import Path
+from typing import is_typeddict
 
 import pytest
 
@@ -77,6 +78,9 @@ def test_docs_describe_every_public_name_and_no_other() -> None:
         if dataclasses.is_dataclass(public):
             described = set(re.findall(r"^\| `(\w+)` \|", body, re.MULTILINE))
             assert described == {field.name for field in dataclasses.fields(public)}, name
+        elif is_typeddict(public):
+            described = set(re.findall(r"^\| `(\w+)` \|", body, re.MULTILINE))
+            assert described == set(public.__annotations__), name
         elif inspect.isfunction(public):
             described = set(re.findall(r"^\| `(\w+)` \|", body, re.MULTILINE))
             assert described == set(inspect.signature(public).parameters), name

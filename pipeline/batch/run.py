@@ -21,9 +21,10 @@ from ..errors import OutputError, UnreadableError, UnwritableError, UsageError
 from ..images import DROPPED
 from ..remover import ObjectRemover
 from ..report.files import REPORTS, SCHEMA_VERSION
+from ..report.terminal import counted
 from ..storage.layout import PREVIEW_PAGE, REPLACED
 from ..storage.location import AnyPath, Location, RemotePath, relative_name
-from ..system.signals import Stop
+from ..system.signals import Stop, stop_on_first_interrupt
 from ..system.text import printable, some
 from ..types import Status
 from . import own_masks
@@ -124,6 +125,19 @@ class Round:
     wanted: Callable[[Location], bool]
     failed: Sequence[Entry] = ()
     tasks: dict[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What is known of a run when it begins.
+
+    Attributes:
+        photos: the number of photos.
+        output: the output folder.
+    """
+
+    photos: int
+    output: Location
 
 
 class Engine(Protocol):
@@ -239,12 +253,13 @@ def clean_folder(
 ) -> FolderResult:
     """As ``remove_folder``; ``one_of_many`` is what the rounds of a watch share."""
     steps = run_steps(call, progress, stop, one_of_many)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: FolderResult = end.value
-            return result
+    with stop_on_first_interrupt(stop):
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: FolderResult = end.value
+                return result
 
 
 def run_steps(
@@ -252,13 +267,14 @@ def run_steps(
     progress: Callable[[int, Entry | None], None] | None,
     stop: Stop,
     one_of_many: Round | None = None,
-) -> Generator[Entry | None, None, FolderResult]:
+) -> Generator[Begun | Entry, None, FolderResult]:
     """As ``clean_folder``, step by step.
 
     To end it early, request the stop and take the remaining steps.
 
     Yields:
-        None once all is planned and the output folder is locked, and then each photo's entry.
+        What has begun, once all is planned and the output folder is locked, and then each photo's
+        entry.
     """
     settings, batch, classes = call.settings, call.batch, resolve_classes(call.batch.classes)
     refuse_vain(settings, batch, classes)
@@ -274,6 +290,7 @@ def run_steps(
 
     def on_result(entry: Entry) -> None:
         entries.append(entry)
+        log.info("%s", printable(_line(entry)))
         if progress:
             progress(len(plan.photos), entry)
 
@@ -295,8 +312,14 @@ def run_steps(
             log.warning("%s", printable(note))
         if progress:
             progress(len(plan.photos), None)
+        log.info(
+            "%d photos, %d of them to clean; results in %s",
+            len(plan.photos),
+            len(decided.tasks),
+            printable(str(plan.output)),
+        )
         kept_before = output.kept()
-        yield None
+        yield Begun(len(plan.photos), plan.output)
         stopped = yield from _process(decided, ledger, engine, on_result, stop)
         entries[:] = _entries_of_lasting_results(entries, output)
         failed_before = () if one_of_many is None else one_of_many.failed
@@ -335,6 +358,8 @@ def run_steps(
             preview = output.preview(run, entries) if batch.preview else None
         if not stopped:
             ledger.finish()
+    told_counts = counted(Counter(entry["status"] for entry in entries)) or "no photo"
+    log.info("%s in %.1f s; report: %s", told_counts, run["seconds"], printable(str(report)))
     return FolderResult(report, run, entries, warnings, stopped, others, preview)
 
 
@@ -380,6 +405,12 @@ def _refuse_changed(journal: Journal, output: Output) -> None:
         raise UsageError(
             f"{output}: another run wrote there since this one began; run the same command again"
         )
+
+
+def _line(entry: Entry) -> str:
+    """Return what the log says of a finished photo; an error may begin with the photo's name."""
+    told = (entry["error"] or entry["reason"]).removeprefix(f"{entry['input']}: ")
+    return f"{entry['input']}: {entry['status']}{told and f', {told}'}"
 
 
 def _photo_notes(entries: Sequence[Entry]) -> list[str]:
@@ -536,7 +567,7 @@ def _process(
                 yield entry
     except OutputError as error:
         return f"stopped ({error})"
-    except KeyboardInterrupt:  # from a caller that does not handle signals
+    except KeyboardInterrupt:  # the second Ctrl-C, or of a caller's own handler
         stop.request()
     finally:
         ledger.flush()

@@ -97,6 +97,25 @@ def stop_on_signals() -> Iterator[Stop]:
         yield stop
 
 
+@contextmanager
+def stop_on_first_interrupt(stop: Stop) -> Iterator[None]:
+    """Request a stop at the first Ctrl-C in the block, where Python would raise an exception.
+
+    That might hit any line of a run, such as the one that starts a thread and has yet to note it.
+    The second Ctrl-C raises ``KeyboardInterrupt``. A caller's own handler stays as it is.
+    """
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop():
+            raise KeyboardInterrupt
+        stop.request()
+
+    with signals_restored(signal.SIGINT) as numbers:
+        if numbers and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, on_signal)
+        yield
+
+
 def _write_to_stderr(text: bytes) -> None:
     """Write past Python's buffers: the signal may have interrupted a write to them."""
     with suppress(OSError):

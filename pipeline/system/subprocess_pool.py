@@ -127,7 +127,8 @@ def end(worker: Worker) -> None:
 
 
 @atexit.register
-def _close_all() -> None:
+def end_idle() -> None:
+    """End the idle workers of all pools; a pool starts others when they are needed."""
     for pool in _pools:
         pool.close()
 

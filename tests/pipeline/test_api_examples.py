@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,19 @@ EXAMPLES = re.findall(
 )
 
 
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """What an example sets up for logging is taken back."""
+    package, root = logging.getLogger("remove_objects"), logging.getLogger()
+    before = package.level, root.handlers[:]
+    yield
+    package.setLevel(before[0])
+    root.handlers[:] = before[1]
+
+
 def test_the_examples_run(
     red_is_person: None,
+    logging_restored: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -27,6 +40,7 @@ def test_the_examples_run(
         Image.fromarray(scene()).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"image": Image.fromarray(scene())}
+    assert len(EXAMPLES) >= 5
     for example in EXAMPLES:
         exec(example, names)
     said = capsys.readouterr().out
@@ -34,4 +48,7 @@ def test_the_examples_run(
         assert clean.size == scene().shape[1::-1]
     assert (tmp_path / "cleaned" / "report.json").is_file()
     assert "photos to check in" in said
+    assert "1 of 1: a.png ok, " in said
+    assert f"{Path('without-people', 'report.json')}\n" in said
     assert "unknown class 'unicorn'; the classes are: aeroplane" in said
+    assert logging.getLogger("remove_objects").level == logging.INFO

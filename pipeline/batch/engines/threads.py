@@ -33,9 +33,9 @@ class Threads:
     ) -> Generator[Entry, None, None]:
         """Yield entries as the photos finish. At most ``count`` photos are in memory at a time.
 
-        After a request to stop, a first Ctrl-C, or an error that every photo would meet, no
-        further photo begins; those in progress finish, and then the error is raised. If the
-        generator is closed early, it waits for the photos in progress and records them.
+        After a request to stop, or after an error that every photo would meet, no further photo
+        begins; those in progress finish, and then the error is raised. If the generator is closed
+        early, it waits for the photos in progress and records them.
         """
         all_tasks = list(tasks)
         waiting = iter(all_tasks)
@@ -53,13 +53,7 @@ class Threads:
                         running.add(pool.submit(lambda task: record(self.worker(task)), task))
                     if not running:
                         break
-                    try:
-                        done, running = wait(running, return_when=FIRST_COMPLETED)
-                    except KeyboardInterrupt:  # of a caller that does not handle signals
-                        if stop():
-                            raise
-                        stop.request()
-                        continue
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         if (raised := future.exception()) is None:
                             yield future.result()

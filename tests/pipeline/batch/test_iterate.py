@@ -1,0 +1,273 @@
+"""Runs whose caller takes the photos one by one: what it gets, and what is left if it stops."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from remove_objects import (
+    FolderRun,
+    OutputError,
+    UsageError,
+    iter_folder,
+    remove_folder,
+)
+from remove_objects.pipeline.batch.worker import Worker
+from remove_objects.pipeline.system.lock import folder_lock
+from remove_objects.pipeline.system.subprocess_pool import end_idle
+from tests.support.scenes import scene
+from tools.package_tree import ROOT
+
+COUNT = 4
+#: How the photos are cleaned: the networks that cost nothing cannot be probed.
+HOW = {"classes": "person", "series": "off", "probe": False}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cheap: None) -> Path:
+    """Photos with a person each; no process of an earlier test is left."""
+    end_idle()
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(COUNT):
+        Image.fromarray(scene(seed=number)).save(photos / f"{number}.png")
+    return photos
+
+
+def begin(folder: Path, workers: int = 1) -> FolderRun:
+    return iter_folder(folder, output=folder.parent / "out", workers=workers, **HOW)
+
+
+def children() -> set[str]:
+    """The processes that this one started and that are alive."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {pid for task in tasks for pid in task.read_text().split()}
+
+
+def threads() -> set[str]:
+    return {t.name for t in threading.enumerate() if t.name.startswith(("ThreadPool", "end of"))}
+
+
+def assert_ended(folder: Path, finished: int) -> None:
+    """Nothing of the run is left but its finished photos; the report has them, the lock is free."""
+    out = folder.parent / "out"
+    assert not threads()
+    assert not children()
+    assert len(list(out.glob("*.png"))) == finished
+    assert len(json.loads((out / "report.json").read_text())["photos"]) == finished
+    with folder_lock(out):
+        pass
+
+
+def assert_resumable(folder: Path, finished: int) -> None:
+    """The same call cleans the rest, and leaves the finished photos as they are."""
+    assert_ended(folder, finished)
+    out = folder.parent / "out"
+    results = {path: path.stat().st_ino for path in out.glob("*.png")}
+    again = remove_folder(folder, output=out, **HOW)
+    end_idle()
+    assert {entry["status"] for entry in again.photos} <= {"ok", "skipped"}
+    assert len(again.photos) == len(list(out.glob("*.png"))) == COUNT
+    assert {path: path.stat().st_ino for path in results} == results
+
+
+def test_photos_come_while_the_run_goes_on(folder: Path) -> None:
+    run = begin(folder)
+    assert len(run) == COUNT
+    assert run.output == folder.parent / "out"
+    first = next(run)
+    assert (run.output / first["output"]).is_file()
+    assert not (run.output / "report.json").exists()
+    with pytest.raises(UsageError, match="the run is not over: take all its photos, or close it"):
+        run.result  # noqa: B018
+    with pytest.raises(UsageError, match="another run or board writes there"):
+        begin(folder)
+    rest = list(run)
+    assert sorted(e["input"] for e in [first, *rest]) == [f"{n}.png" for n in range(COUNT)]
+    assert run.result.photos == [first, *rest]
+    assert run.result.stopped is None
+    assert list(run) == []
+    assert_ended(folder, COUNT)
+
+
+def by_break(run: FolderRun) -> FolderRun:
+    with run:
+        for _ in run:
+            break
+    return run
+
+
+def by_an_error(run: FolderRun) -> FolderRun:
+    with pytest.raises(ZeroDivisionError), run:
+        next(run)
+        1 / 0  # noqa: B018
+    return run
+
+
+def in_another_thread(run: FolderRun) -> FolderRun:
+    next(run)
+    thread = threading.Thread(target=run.close)
+    thread.start()
+    thread.join()
+    run.close()
+    return run
+
+
+@pytest.mark.parametrize("end", [by_break, by_an_error, in_another_thread])
+def test_a_run_that_its_caller_ends_early_is_complete_in_itself(
+    folder: Path, end: Callable[[FolderRun], FolderRun]
+) -> None:
+    run = end(begin(folder))
+    assert run.result.stopped == (
+        f"stopped by the caller after 1 of {COUNT} photos; the same command resumes from here"
+    )
+    assert list(run) == []
+    assert_ended(folder, 1)
+
+
+def test_photos_in_progress_are_finished(folder: Path) -> None:
+    with begin(folder, workers=3) as run:
+        next(run)
+    assert len(run.result.photos) == 3
+    assert_ended(folder, 3)
+
+
+def test_a_run_that_is_dropped_ends(folder: Path) -> None:
+    for _ in begin(folder):
+        break
+    assert_resumable(folder, 1)
+
+
+def test_a_run_may_be_dropped_by_any_thread(folder: Path) -> None:
+    """The collector of cycles runs in whichever thread needs memory, a worker's too."""
+    run = begin(folder)
+    next(run)
+    cycle: list[object] = [run]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del run, cycle
+        thread = threading.Thread(target=gc.collect)
+        thread.start()
+        thread.join()
+    finally:
+        gc.enable()
+    for each in threading.enumerate():
+        if each.name == "end of a run":
+            each.join()
+    assert_ended(folder, 1)
+
+
+def test_wrong_calls_are_refused_by_the_call_itself(folder: Path) -> None:
+    with pytest.raises(UsageError, match="unknown class 'persn'"):
+        iter_folder(folder, classes="persn", output=folder.parent / "out")
+    with pytest.raises(TypeError, match=r"iter_folder\(\) takes no 'ouput'; did you mean 'output'"):
+        iter_folder(folder, classes="person", **{"ouput": "out"})
+    assert not (folder.parent / "out").exists()
+
+
+def test_ctrl_c_reaches_the_caller_after_the_photos_in_progress(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = Worker.__call__
+
+    def interrupted(self: Worker, task: object) -> object:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return clean(self, task)
+
+    run = begin(folder)
+    monkeypatch.setattr(Worker, "__call__", interrupted)
+    taken = []
+    with pytest.raises(KeyboardInterrupt), run:
+        taken += list(run)
+    monkeypatch.undo()
+    assert run.result.stopped
+    assert_ended(folder, 1)
+
+
+def test_a_full_disk_is_an_error_after_the_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = Worker.__call__
+
+    def full(self: Worker, task: object) -> object:
+        if (folder.parent / "out" / "0.png").exists():
+            raise OutputError("the disk is full")
+        return clean(self, task)
+
+    monkeypatch.setattr(Worker, "__call__", full)
+    run = begin(folder)
+    next(run)
+    with pytest.raises(OutputError, match=r"stopped \(the disk is full\) after 1 of 4 photos"):
+        next(run)
+    assert len(run.result.photos) == 1
+    monkeypatch.undo()
+    assert_resumable(folder, 1)
+
+
+def test_a_program_that_ends_with_a_run_open_leaves_a_report(folder: Path) -> None:
+    """Nothing is printed but what the program itself says, not even the run's warning."""
+    code = """
+import sys
+from remove_objects import iter_folder
+from tests.support.states.networks import cheap_networks
+with cheap_networks():
+    how = {"classes": "person", "series": "off", "probe": False, "keep_metadata": "all"}
+    run = iter_folder(sys.argv[1], output=sys.argv[2], workers=1, **how)
+    next(run)
+    sys.exit("enough")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(folder.parent / "out")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "enough\n")
+    assert_ended(folder, 1)
+    report = json.loads((folder.parent / "out" / "report.json").read_text())
+    assert "with --keep-metadata all" in report["run"]["warnings"][0]
+
+
+def test_a_run_is_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "bad.png").write_bytes(b"no picture")
+    caplog.set_level(logging.INFO, "remove_objects")
+    out = folder.parent / "out"
+    remove_folder(folder, output=out, keep_metadata="all", **HOW)
+    lines = [(record.levelname, record.message) for record in caplog.records]
+    assert all(record.name.startswith("remove_objects.") for record in caplog.records)
+    assert lines[0] == (
+        "INFO",
+        f"{COUNT + 1} photos, {COUNT + 1} of them to clean; results in {out}",
+    )
+    assert ("INFO", "0.png: ok, nothing stands out") in lines
+    (bad,) = (message for _, message in lines if message.startswith("bad.png: "))
+    assert bad.startswith("bad.png: failed, ")
+    assert "not a picture" in bad
+    warning = next(message for level, message in lines if level == "WARNING")
+    assert warning.startswith("with --keep-metadata all")
+    assert re.fullmatch(
+        rf"{COUNT} ok, 1 failed in [\d.]+ s; report: {re.escape(str(out))}/report.json",
+        lines[-1][1],
+    )
+
+
+def test_the_library_prints_nothing_by_itself() -> None:
+    (handler,) = logging.getLogger("remove_objects").handlers
+    assert isinstance(handler, logging.NullHandler)
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("remove_objects.")]
+    assert names
+    assert not any(logging.getLogger(name).handlers for name in names)

@@ -417,7 +417,9 @@ def test_the_command_line_knows_both(
     out = tmp_path / "out"
     common = ["--class", "person", "--no-probe", "--with", "none", "-o", str(out), str(album)]
     assert cli.main(["--preview", *common]) == 0
-    assert f"pick who goes and who stays: {out}/preview.html" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Pick who goes and who stays, and save your picks" in printed
+    assert f"{out}/preview.html" in printed
     assert not list(out.rglob("*.png"))
     picks = write_picks(tmp_path / "p.json", album, out, lambda _, number: number == 1)
     assert cli.main(["--picks", str(picks), *common]) == 0

@@ -162,10 +162,25 @@ const makeViewer = ({ step, closed }) => {
         if (now !== opening) return;
         images.mask.src = file.src;
         images.mask.className = kind;
+        drawFrames(file.naturalWidth, file.naturalHeight);
       });
       file.src = address;
     };
     next();
+  }
+
+  // Where something may be left; in the preview these frames are drawn already.
+  function drawFrames(width, height) {
+    const boxes = JSON.parse(article.querySelector(".stage .mask").dataset.left);
+    for (const [x, y, w, h] of boxes) {
+      const frame = document.createElement("span");
+      frame.className = "frame";
+      frame.style.left = `calc(var(--x) + ${x / width} * var(--w))`;
+      frame.style.top = `calc(var(--y) + ${y / height} * var(--h))`;
+      frame.style.width = `calc(${w / width} * var(--w))`;
+      frame.style.height = `calc(${h / height} * var(--h))`;
+      images.mask.after(frame);
+    }
   }
 
   function open(photo) {
@@ -183,6 +198,7 @@ const makeViewer = ({ step, closed }) => {
     images.before.src = before.src;
     images.after.src = (after ?? before).src;
     images.mask.className = "";
+    for (const frame of dialog.querySelectorAll(".frame")) frame.remove();
     images.mask.dataset.tried = over ? "no" : "yes";
     if (over) images.mask.src = over.src;
     else images.mask.removeAttribute("src");

@@ -34,6 +34,8 @@ pytestmark = [
 ]
 #: Pixels of the photos: more than the previews have, and more than the window shows.
 SIZE = (1800, 1200)
+#: A place where something may be left.
+LEFT = {"box": [900, 300, 180, 240], "why": "something may be left", "share": 0.1, "kept": False}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources["e.jpg"] = "s3://bucket/e.jpg"
     entries = [
         entry("a?.jpg", "review", mask="masks/a?.png", reason="the hole is large", score=0.4),
-        entry("b.jpg", score=0.2),
+        entry("b.jpg", score=0.2, leftovers=[LEFT]),
         entry("c.cr2", output="c.cr2.tif"),
         entry("d.heic", output=None),
         entry("e.jpg"),
@@ -237,6 +239,17 @@ def test_the_mask_has_the_pixels_of_its_file(tab: Tab, name: str, file: str, kin
     assert shown["src"].endswith(f"/cleaned/{file}")
     assert (shown["pixels"], shown["w"]) == (SIZE[0], image(tab, "after")["w"])
     assert tab.page.get_attribute("#viewer-masked", "aria-pressed") == "true"
+    frames = [frame.bounding_box() for frame in tab.page.locator(".frame:visible").all()]
+    scale = shown["w"] / SIZE[0]
+    expected = [
+        shown["x"] + 900 * scale,
+        shown["y"] + 300 * scale,
+        180 * scale,
+        240 * scale,
+    ]
+    assert [pytest.approx(expected, abs=1)] * (name == "b.jpg") == [
+        [box[key] for key in ("x", "y", "width", "height")] for box in frames
+    ]
     # Coloured inside, clear outside.
     masked = screen(tab)
     tab.press("m")

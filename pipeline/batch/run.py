@@ -112,6 +112,9 @@ class FolderResult:
 class Round:
     """One run of many over the same folder, as a watch makes them.
 
+    The journal takes all of them for one run that goes on: the report of each tells of the photos
+    of those before as of its own, and ``finish_rounds`` ends them.
+
     Attributes:
         remover: has the networks, which load once for all rounds.
         wanted: whether a photo's file is one of this round's; the others count as if they were not
@@ -356,11 +359,25 @@ def run_steps(
             sources = source_of_each(ledger.journal.rows) | planned
             report = output.report(run, [*entries, *others], sources)
             preview = output.preview(run, entries) if batch.preview else None
-        if not stopped:
+        if not stopped and one_of_many is None:
             ledger.finish()
     told_counts = counted(Counter(entry["status"] for entry in entries)) or "no photo"
     log.info("%s in %.1f s; report: %s", told_counts, run["seconds"], printable(str(report)))
     return FolderResult(report, run, entries, warnings, stopped, others, preview)
+
+
+def finish_rounds(folder: Path) -> None:
+    """Record that the rounds over an output folder ended by themselves.
+
+    Raises:
+        OutputError: the journal cannot be written.
+        UsageError: another run or board writes there.
+    """
+    output = LocalOutput(folder)
+    with output.hold([]):
+        journal = output.journal()
+        journal.finish()
+        output.remove_redundant_claims(journal.rows)
 
 
 def _plan(call: Call, one_of_many: Round | None) -> tuple[Plan, Journal]:

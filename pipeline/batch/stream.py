@@ -112,7 +112,7 @@ def clean_bytes(
         own = None if mask is None else (folder / _MASK).parent
         batch = replace(batch, output=folder / "out", masks=own)
         shared = Round(remover or ObjectRemover(settings), wanted=lambda _: True)
-        with _without_sentences_about_photos():
+        with without_sentences_about_photos():
             result = clean_folder(Call((photo,), (), settings, batch), None, stop or Stop(), shared)
         if not result.photos:
             raise OutputError(result.stopped or "stopped")
@@ -129,7 +129,7 @@ def clean_bytes(
 
 
 @contextmanager
-def _without_sentences_about_photos() -> Iterator[None]:
+def without_sentences_about_photos() -> Iterator[None]:
     """Keep off the terminal what the one photo's entry tells too; they name the temporary file."""
     before, log_of_photos.disabled = log_of_photos.disabled, True
     try:

@@ -27,6 +27,8 @@ UNFINISHED = (
     *(".part", ".partial", ".crdownload", ".download", ".opdownload", ".!ut", ".!qb", ".!sync"),
     *(".tmp", ".temp", ".filepart", ".aria2", ".bts", ".sb", ".swp", ".icloud"),
 )
+#: A photo waits for long that has not changed for so many times the seconds in which one settles.
+LONG = 12
 #: How names of unfinished files begin that end as photos do. Hidden files are never photos.
 _BEGINNINGS = ("~$", "~syncthing~", "unconfirmed ")
 
@@ -34,7 +36,10 @@ _BEGINNINGS = ("~$", "~syncthing~", "unconfirmed ")
 class Arrivals:
     """The photos below a folder, as they are seen from one look to the next.
 
-    It remembers two numbers for each photo that is there, and nothing of one that is gone.
+    It remembers three numbers for each photo that is there, and nothing of one that is gone.
+
+    Attributes:
+        blocked: the photos that have not changed for long and wait only because a part lies beside.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Arrivals:
         self.folder, self._leave_out, self._patterns = folder, tuple(leave_out), tuple(patterns)
         self._settle, self._clock = settle, clock
         self._since: dict[Path, tuple[Seen, float]] = {}
+        self.blocked: set[Path] = set()
 
     def __len__(self) -> int:
         """Count the photos of the last look, settled or not."""
@@ -67,15 +73,19 @@ class Arrivals:
     def look(self) -> dict[Path, Seen]:
         """Look at every photo, and return those that have settled."""
         now, before = self._clock(), self._since
-        self._since, settled = {}, {}
+        self._since, self.blocked, settled = {}, set(), {}
         for path in self._photos():
             if (seen := look_at(path)) is None:
                 continue
             known = before.get(path)
             since = known[1] if known is not None and known[0] == seen else now
             self._since[path] = seen, since
-            if now - since >= self._settle and seen[0] and not _is_beside_unfinished(path):
+            if now - since < self._settle or not seen[0]:
+                continue
+            if not _is_beside_unfinished(path):
                 settled[path] = seen
+            elif now - since >= LONG * self._settle:
+                self.blocked.add(path)
         return settled
 
     def _photos(self) -> Iterator[Path]:

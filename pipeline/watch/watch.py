@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..batch.call import Call
 from ..batch.find import why_missing
-from ..batch.run import Round, clean_folder, refuse_vain
+from ..batch.run import Round, clean_folder, finish_rounds, refuse_vain
 from ..batch.scan import output_folder, refuse_overlap
+from ..batch.stream import without_sentences_about_photos
 from ..config import Settings, resolve_classes
 from ..errors import OutputError, UsageError
 from ..remover import ObjectRemover
 from ..system.lock import WATCH, folder_lock
 from ..system.signals import Stop
+from ..system.text import some
 from .arrivals import Arrivals, Seen, unchanged
 from .options import INTERVAL, SETTLE
 
@@ -163,7 +166,8 @@ class Watch:
         self._done: dict[Path, Seen] = {}
         self._failed: dict[Path, _Failed] = {}
         self._mask = batch.masks if isinstance(batch.masks, Path) else None
-        self._had_a_round = False
+        self._had_a_round = self._is_complete = False
+        self._told_of: set[Path] = set()
         self._looked_for = 0.0
         self._is_gone: Path | None = None
         self._told = ""
@@ -178,6 +182,10 @@ class Watch:
         with folder_lock(self.output, lambda: None, name=WATCH):
             while not stop():
                 stop.wait(max(self._look(stop), _SHARE * self._looked_for))
+            if self._is_complete:
+                # If it cannot be recorded, the next watch goes on as after a crash.
+                with suppress(UsageError, OutputError):
+                    finish_rounds(self.output)
 
     def _look(self, stop: Stop) -> float:
         """Look once, and clean what has settled; returns for how long to wait then."""
@@ -194,11 +202,23 @@ class Watch:
         self._looked_for = time.monotonic() - begun
         if self._mask is not None:
             settled.pop(self._mask, None)
+        self._tell_of_blocked()
         if before and not len(self._arrivals):
             self._tell_once(f"{self.folder}: holds no photo any more; the results stay")
         self._forget(settled)
         finished = self._done.keys() | self._failed.keys()
         return self._round(settled, stop) if settled.keys() - finished else self.times.interval
+
+    def _tell_of_blocked(self) -> None:
+        """Tell, once, of photos that wait for long because of a part beside them."""
+        blocked = self._arrivals.blocked
+        if new := sorted(str(path) for path in blocked - self._told_of):
+            whose = "a part of it lies" if len(new) == 1 else "parts of them lie"
+            self._tell(
+                f"{some(new)}: not cleaned as long as {whose} beside (.part, .tmp, .crdownload …); "
+                "remove what is left over"
+            )
+        self._told_of = blocked
 
     def _forget(self, settled: dict[Path, Seen]) -> None:
         """Forget photos that are gone, or have changed since they were cleaned."""
@@ -220,7 +240,10 @@ class Watch:
         until = _WhileThere(stop, self.folder)
         call = Call((self.folder,), (), self.settings, self.batch, self.command, self.settings_from)
         try:
-            result = clean_folder(call, lambda _, entry: self._note(entry, shared), until, shared)
+            with without_sentences_about_photos():  # each round would tell of all photos again
+                result = clean_folder(
+                    call, lambda _, entry: self._note(entry, shared), until, shared
+                )
         except OutputError as error:
             return self._in_trouble(str(error))
         except UsageError as error:
@@ -229,7 +252,7 @@ class Watch:
             if not self._had_a_round:
                 raise
             return self._in_trouble(str(error))
-        self._had_a_round = True
+        self._had_a_round, self._is_complete = True, result.stopped is None
         self._note_round(result, shared, settled)
         if result.stopped is not None and not stop():
             return self._in_trouble(result.stopped)

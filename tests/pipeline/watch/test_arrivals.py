@@ -79,8 +79,10 @@ def test_a_photo_beside_its_unfinished_part_has_not_arrived(
     part.write_bytes(b"1")
     settled(arrivals, clock)
     assert settled(arrivals, clock, 60) == []
+    assert arrivals.blocked == {tmp_path / "a.jpg"}
     part.unlink()
     assert settled(arrivals, clock) == ["a.jpg"]
+    assert not arrivals.blocked
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from remove_objects.pipeline.batch import run as batch_run
 from remove_objects.pipeline.batch import worker
+from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.errors import OutputError, UsageError
 from remove_objects.pipeline.system import lock
 from remove_objects.pipeline.system.signals import Stop
@@ -41,6 +42,30 @@ def test_the_networks_load_once(watched: Watched, monkeypatch: pytest.MonkeyPatc
             wait_for(lambda number=number: len(watched.names()) == number + 1)
     assert len(made) == 3
     assert len({id(remover) for remover in made}) == 1
+
+
+def test_the_report_tells_of_all_rounds_as_of_one_run(watched: Watched) -> None:
+    with watched.running():
+        for number in range(3):
+            watched.put(f"{number}.png", seed=number)
+            wait_for(lambda number=number: len(watched.names()) == number + 1)
+    assert [entry["status"] for entry in watched.report().values()] == ["review"] * 3
+    journal = Journal(watched.out)
+    assert journal.complete
+    assert journal.earlier == {"0.png", "1.png", "2.png"}
+
+
+def test_a_part_that_is_left_over_is_told(watched: Watched) -> None:
+    photo = watched.put("a.png")
+    part = photo.with_name("a.png.part")
+    part.touch()
+    with watched.running():
+        wait_for(lambda: watched.told)
+        assert watched.names() == []
+        part.unlink()
+        wait_for(lambda: watched.names() == ["a.png"])
+    assert len(watched.told) == 1
+    assert watched.told[0].startswith(f"{photo}: not cleaned as long as a part of it lies beside")
 
 
 def test_a_second_watch_resumes_and_works_on_nothing_twice(watched: Watched) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +15,18 @@ from numpy.typing import NDArray
 from .config import (
     FAIL_HOLE_SHARE,
     REVIEW_LEFT_OUTSIDE,
+    PictureOptions,
     Settings,
     auto_dilate,
     resolve_classes,
+    with_options,
 )
 from .detect.clicked import Click
 from .detect.leftovers import Left
 from .errors import UnreadableError, UsageError
+from .given import refuse_unknown, shown
+from .images import OwnMask
+from .images.suffixes import is_readable
 from .inpaint.route import least_face
 from .networks import Networks, NetworkSettings
 from .pixels import either
@@ -27,6 +35,7 @@ from .removal.along import Along, Whole, alone
 from .removal.clickable import Clickable, clickable_objects, selected_by_clicks
 from .removal.completeness import Completeness, Seen
 from .removal.filling import Filled, PhotoFiller, error_inside
+from .removal.from_python import given_mask, given_picture
 from .removal.keep import main_odds
 from .removal.objects import FAINT
 from .removal.picked import UNFIT
@@ -36,6 +45,8 @@ from .removal.recall import Decision, Recall
 from .removal.request import Removal
 from .removal.selection import Selection, Sighted, Sighting, select
 from .removal.series import Hidden, SeriesPhotos, may_move
+from .storage.location import AnyPath
+from .system.text import printable
 from .types import (
     Box,
     Face,
@@ -51,16 +62,25 @@ from .types import (
     Status,
 )
 
+if TYPE_CHECKING:
+    from PIL import Image
 
-class Removed(NamedTuple):
+    from .removal.from_python import AnyMask
+
+log = logging.getLogger(__name__)
+
+_Picture = TypeVar("_Picture")
+
+
+class Removed(NamedTuple, Generic[_Picture]):
     """The result of ``ObjectRemover.remove``.
 
     Attributes:
-        image: the picture, of the type that was given.
+        image: the picture, of the type that was given, of a file a PIL image.
         outcome: everything that the report holds about it, and the pictures in memory.
     """
 
-    image: Any
+    image: _Picture
     outcome: Outcome
 
 
@@ -90,8 +110,19 @@ class ObjectRemover:
         networks: the loaded networks.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings()
+    def __init__(self, settings: Settings | None = None, **options: Unpack[PictureOptions]) -> None:
+        """Check the settings; nothing is loaded yet.
+
+        Args:
+            settings: the settings.
+            options: fields of ``Settings``, which they replace.
+
+        Raises:
+            UsageError: a setting is not legal.
+            TypeError: there is none of that name.
+        """
+        refuse_unknown("ObjectRemover()", options, PictureOptions.__annotations__)
+        self._settings = with_options(settings, options)
         self.networks = Networks(NetworkSettings.from_settings(self._settings))
 
     @property
@@ -99,34 +130,90 @@ class ObjectRemover:
         """Read-only: a changed setting would not reach networks that are already loaded."""
         return self._settings
 
+    @overload
     def remove(
-        self, image: Any, classes: Iterable[str] = (), *, hole: Mask | None = None
-    ) -> Removed:
+        self,
+        image: NDArray[np.uint8],
+        classes: str | Iterable[str] = (),
+        *,
+        mask: AnyMask | None = None,
+        hole: AnyMask | None = None,
+    ) -> Removed[NDArray[np.uint8]]: ...
+
+    @overload
+    def remove(
+        self,
+        image: NDArray[np.uint16],
+        classes: str | Iterable[str] = (),
+        *,
+        mask: AnyMask | None = None,
+        hole: AnyMask | None = None,
+    ) -> Removed[NDArray[np.uint16]]: ...
+
+    @overload
+    def remove(
+        self,
+        image: AnyPath | Image.Image,
+        classes: str | Iterable[str] = (),
+        *,
+        mask: AnyMask | None = None,
+        hole: AnyMask | None = None,
+    ) -> Removed[Image.Image]: ...
+
+    def remove(
+        self,
+        image: Any,
+        classes: str | Iterable[str] = (),
+        *,
+        mask: AnyMask | None = None,
+        hole: AnyMask | None = None,
+    ) -> Removed[Any]:
         """Remove objects from one picture.
 
         Args:
-            image: a PIL image or an HWC uint8 RGB array; it is not changed.
-            classes: names of Pascal VOC classes, or ``all``.
-            hole: HW bool, True = remove; then nothing is segmented.
+            image: the path of a photo, a PIL image, or an HWC uint8 or uint16 RGB array; it is not
+                changed.
+            classes: the name of a Pascal VOC class, or several, or ``all``.
+            mask: what to remove instead, of the picture's size: the path of a mask or a PIL image,
+                white = remove, or an HW array, True = remove; then nothing is segmented.
+            hole: the name of ``mask`` in version 0.1.
 
         Returns:
-            (image of the same kind and size, outcome). If there is nothing to remove, the image is
-            an equal copy.
+            (image of the same kind and size, outcome). Of a file the image is a PIL image, upright,
+            of 8 bits a channel; ``outcome.result`` has the file's depth. If there is nothing to
+            remove, the image is an equal copy.
 
         Raises:
-            UsageError: an unknown class, neither class nor hole, a hole or a picture of another
-                kind, or a picture without pixels.
+            UsageError: an unknown class, neither class nor mask, or a mask or picture of another
+                kind or size.
+            UnreadableError: a file cannot be read, or is no mask.
         """
+        if mask is not None and hole is not None:
+            raise UsageError("hole is another name of mask; give one of them")
+        return self._remove(image, classes, hole if mask is None else mask)
+
+    def _remove(
+        self, image: Any, classes: str | Iterable[str], mask: AnyMask | None
+    ) -> Removed[Any]:
+        """As ``remove``."""
+        _refuse_picture(classes)
         names = resolve_classes(classes)
-        if not names and hole is None:
-            raise UsageError("name at least one class, or give the hole")
-        photo, restore = _as_photo(image)
-        if hole is not None:
-            _refuse_other_hole(hole, photo.size)
-        outcome = self.clean(photo, Removal.from_settings(self.settings, names, hole))
+        if not names and mask is None:
+            raise UsageError(
+                "name at least one class, such as classes='person', or give the mask of what to "
+                "remove, mask="
+            )
+        given = given_picture(image)
+        own = None if mask is None else given_mask(mask, given.photo)
+        removal = Removal.from_settings(self.settings, names, None if own is None else own.mask)
+        outcome = self.clean(given.photo, removal)
+        if own is not None:
+            outcome = told_of_mask(outcome, own)
+        outcome = replace(outcome, warnings=(*outcome.warnings, *given.notes))
+        log.info("%s: %s, %s", given.name, outcome.status.value, printable(outcome.reason))
         if outcome.result is None or outcome.mask is None:
-            return Removed(image.copy(), outcome)
-        return Removed(restore(outcome.result, outcome.mask), outcome)
+            return Removed(given.unchanged(), outcome)
+        return Removed(given.cleaned(outcome.result, outcome.mask), outcome)
 
     def select(self, photo: Photo, removal: Removal) -> Selection:
         """Decide which pixels would be removed, and fill nothing."""
@@ -500,6 +587,20 @@ def in_doubt(outcome: Outcome, doubt: str) -> Outcome:
     return replace(outcome, status=Status.REVIEW, reason=reason)
 
 
+def told_of_mask(outcome: Outcome, own: OwnMask) -> Outcome:
+    """The outcome with what is to be known of the user's own mask."""
+    outcome = replace(outcome, warnings=(*outcome.warnings, *own.notes))
+    if own.why_none:
+        return replace(outcome, reason=own.why_none)
+    if outcome.status is Status.FAILED and own.notes:
+        reason = "; ".join((outcome.reason, *own.notes))
+        return replace(outcome, reason=reason, error=reason)
+    if own.doubt and outcome.holes:
+        reason = own.doubt if outcome.status is Status.OK else f"{outcome.reason}; {own.doubt}"
+        return replace(outcome, status=Status.REVIEW, reason=reason)
+    return outcome
+
+
 def _places(left: Iterable[Left], picture: Picture | None = None) -> tuple[Leftover, ...]:
     """What is left, of the photo or of the box of ``picture``, as places of the photo."""
     y, x = (0, 0) if picture is None else (picture.box.y, picture.box.x)
@@ -585,67 +686,77 @@ def _verdict(
     )
 
 
-#: PIL's modes of 8 bits a channel; others lose most of their values on the way through RGB.
-_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+def _refuse_picture(classes: Any) -> None:
+    """Refuse a mask where the classes belong.
 
-
-def _refuse_other_hole(hole: Any, size: tuple[int, int]) -> None:
-    """Refuse a hole that is no bool array of the picture's (height, width)."""
-    if not isinstance(hole, np.ndarray) or hole.dtype != bool:
-        kind = f"{type(hole).__name__} {getattr(hole, 'dtype', '')}".rstrip()
-        raise UsageError(
-            f"the hole must be a bool array, True = remove, got {kind}; "
-            "of a grey picture take np.asarray(picture) > 127"
-        )
-    if hole.ndim != 2:
-        raise UsageError(f"the hole must be height x width, got the shape {hole.shape}")
-    if hole.shape != size:
-        (h, w), (height, width) = hole.shape, size
-        raise UsageError(f"the hole is {w}x{h} pixels, the picture {width}x{height}")
-
-
-def _as_photo(image: Any) -> tuple[Photo, Callable[[Pixels, Mask], Any]]:
-    """A photo of a PIL image or an array, and a function that turns its result into the same kind.
-
-    The function takes the pixels and the mask of those that were removed.
+    Raises:
+        UsageError: it is a mask, or the path of one.
     """
-    from PIL import Image
-
-    if isinstance(image, Image.Image) and image.mode in _MODES and all(image.size):
-        alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
-        mode = image.mode
-
-        def restore(pixels: Pixels, mask: Mask) -> Any:
-            result = Image.fromarray(pixels)
-            if alpha is not None:
-                result.putalpha(Image.fromarray(alpha))
-            if result.mode == mode:
-                return result
-            # Few modes survive the way to RGB and back; outside the holes nothing may change.
-            restored = image.copy()
-            converted = (
-                result.quantize(palette=image.convert("P"), dither=Image.Dither.NONE)
-                if mode == "P"
-                else result.convert(mode)
-            )
-            restored.paste(converted, mask=Image.fromarray(mask))
-            return restored
-
-        return Photo(np.asarray(image.convert("RGB")), alpha), restore
-    if (
-        isinstance(image, np.ndarray)
-        and image.dtype == np.uint8
-        and image.ndim == 3
-        and image.shape[2] == 3
-        and image.size
-    ):
-        return Photo(image), lambda pixels, _: pixels.copy()
-    kind = type(image).__name__
-    if isinstance(image, np.ndarray):
-        kind += f" {image.shape} {image.dtype}"
-    elif isinstance(image, Image.Image):
-        kind += f" {image.width}x{image.height} {image.mode}"
-    raise UsageError(
-        f"expected a PIL image ({', '.join(_MODES)}) or an HWC uint8 RGB array, "
-        f"with pixels, got {kind}"
+    is_file = isinstance(classes, os.PathLike) or (
+        isinstance(classes, str) and is_readable(classes)
     )
+    if is_file or len(getattr(classes, "shape", "1")) > 1 or hasattr(classes, "getbands"):
+        raise UsageError(
+            "classes takes class names, such as 'person', and a mask is given as mask=…; "
+            f"got {shown(classes)}"
+        )
+
+
+@lru_cache(maxsize=1)
+def _remover(settings: Settings) -> ObjectRemover:
+    return ObjectRemover(settings)
+
+
+@overload
+def remove(
+    image: NDArray[np.uint8],
+    classes: str | Iterable[str] = (),
+    *,
+    mask: AnyMask | None = None,
+    **options: Unpack[PictureOptions],
+) -> Removed[NDArray[np.uint8]]: ...
+
+
+@overload
+def remove(
+    image: NDArray[np.uint16],
+    classes: str | Iterable[str] = (),
+    *,
+    mask: AnyMask | None = None,
+    **options: Unpack[PictureOptions],
+) -> Removed[NDArray[np.uint16]]: ...
+
+
+@overload
+def remove(
+    image: AnyPath | Image.Image,
+    classes: str | Iterable[str] = (),
+    *,
+    mask: AnyMask | None = None,
+    **options: Unpack[PictureOptions],
+) -> Removed[Image.Image]: ...
+
+
+def remove(
+    image: Any,
+    classes: str | Iterable[str] = (),
+    *,
+    mask: AnyMask | None = None,
+    **options: Unpack[PictureOptions],
+) -> Removed[Any]:
+    """Remove objects from one picture: ``ObjectRemover(**options).remove(image, classes)``.
+
+    The networks stay loaded for the next call with the same options.
+
+    Args:
+        image: the path of a photo, a PIL image, or an HWC uint8 or uint16 RGB array.
+        classes: the name of a Pascal VOC class, or several, or ``all``.
+        mask: what to remove instead, see ``ObjectRemover.remove``.
+        options: fields of ``Settings``.
+
+    Raises:
+        UsageError, UnreadableError: as ``ObjectRemover.remove``.
+        TypeError: there is no option of that name.
+    """
+    refuse_unknown("remove()", options, (*PictureOptions.__annotations__, "mask"))
+    return _remover(with_options(None, options))._remove(image, classes, mask)

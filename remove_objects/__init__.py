@@ -1,4 +1,4 @@
-"""Remove objects from photos: ``ObjectRemover`` for one picture, ``remove_folder`` for many.
+"""Remove objects from photos: ``remove`` for one picture, ``remove_folder`` for many.
 
 This is the whole public interface; ``docs/api.md`` describes it. Names are imported when they are
 first used, so that ``remove-objects --help`` answers without loading a network library.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from .pipeline.remover import ObjectRemover, Removed
+    from .pipeline.remover import ObjectRemover, Removed, remove
     from .pipeline.report.schema import Entry
     from .pipeline.types import HoleOutcome, Outcome, Probe, Route, Status
 
@@ -63,6 +63,7 @@ _MODULES = {
     "UsageError": "errors",
     "WeightsError": "errors",
     "iter_folder": "batch.iterate",
+    "remove": "remover",
     "remove_folder": "batch.run",
 }
 
@@ -89,6 +90,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "iter_folder",
+    "remove",
     "remove_folder",
 ]
 

@@ -32,7 +32,7 @@ from ..removal.picked import UNUSED
 from ..removal.recall import Recall
 from ..removal.request import Removal
 from ..removal.series import Hidden
-from ..remover import ObjectRemover, in_doubt
+from ..remover import ObjectRemover, in_doubt, told_of_mask
 from ..report import entry as report
 from ..report import previews
 from ..report.picks import PhotoPicks
@@ -350,7 +350,7 @@ class Worker:
         else:
             outcome = self.remover.clean(photo, removal)
         if own is not None:
-            outcome = _told_of_mask(outcome, own)
+            outcome = told_of_mask(outcome, own)
         if task.truth is not None and outcome.result is not None:
             with watch("measure"), local_copy(task.truth) as truth:
                 outcome = replace(
@@ -650,20 +650,6 @@ def failed_entry(name: str, message: str, seconds: float = 0.0) -> Entry:
         output=None,
         mask=None,
     )
-
-
-def _told_of_mask(outcome: Outcome, own: images.OwnMask) -> Outcome:
-    """Return the outcome with what is to be known of the user's own mask."""
-    outcome = replace(outcome, warnings=(*outcome.warnings, *own.notes))
-    if own.why_none:
-        return replace(outcome, reason=own.why_none)
-    if outcome.status is Status.FAILED and own.notes:
-        reason = "; ".join((outcome.reason, *own.notes))
-        return replace(outcome, reason=reason, error=reason)
-    if own.doubt and outcome.holes:
-        reason = own.doubt if outcome.status is Status.OK else f"{outcome.reason}; {own.doubt}"
-        return replace(outcome, status=Status.REVIEW, reason=reason)
-    return outcome
 
 
 def _told_of_other_shape(outcome: Outcome, picks: PhotoPicks, photo: Photo) -> Outcome:

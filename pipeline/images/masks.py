@@ -81,8 +81,22 @@ def read_own_mask(path: Path, photo: Photo, *, max_pixels: int = MAX_PIXELS) -> 
         MaskShapeError: the mask has another aspect ratio.
         UnreadableError: the file cannot be read, or is no mask.
     """
-    picture = read_photo(path, max_pixels=max_pixels)
-    mask, how = _understood(picture, path, photo.size, photo_turn(photo))
+    return own_mask(read_photo(path, max_pixels=max_pixels), path, photo)
+
+
+def own_mask(picture: Photo, shown: object, photo: Photo) -> OwnMask:
+    """Understand a user's mask of a photo, as ``read_own_mask`` does, that is in memory.
+
+    Args:
+        picture: the mask.
+        shown: what messages call it.
+        photo: the photo.
+
+    Raises:
+        MaskShapeError: the mask has another aspect ratio.
+        UnreadableError: it is no mask.
+    """
+    mask, how = _understood(picture, shown, photo.size, photo_turn(photo))
     notes = [f"{UNDERSTOOD}{how}"] if how else []
     if (share := float(mask.mean())) > _MOSTLY_WHITE:
         notes.append(
@@ -125,21 +139,21 @@ def refuse_no_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> None:
 
 
 def _understood(
-    picture: Photo, path: Path, size: tuple[int, int], turn: int = 1
+    picture: Photo, shown: object, size: tuple[int, int], turn: int = 1
 ) -> tuple[Mask, str]:
     """Return a mask at the photo's size, and how it was understood."""
     if not _has_shape(picture.size, size):
-        raise MaskShapeError(_other_shape(picture.size, path, size, turn))
-    mask, how = _meaning(picture, path)
+        raise MaskShapeError(_other_shape(picture.size, shown, size, turn))
+    mask, how = _meaning(picture, shown)
     return _resized(mask, size), how
 
 
-def _meaning(picture: Photo, path: Path) -> tuple[Mask, str]:
+def _meaning(picture: Photo, shown: object) -> tuple[Mask, str]:
     """Return a mask at its own size, and how it was understood."""
     try:
         meaning = understand(picture)
     except UnreadableError as error:
-        raise UnreadableError(f"{path}: {error}") from error
+        raise UnreadableError(f"{shown}: {error}") from error
     return meaning.mask, meaning.how
 
 
@@ -151,14 +165,14 @@ def _has_shape(own: tuple[int, int], size: tuple[int, int]) -> bool:
     return abs(own_width * height - own_height * width) < max(height, width)
 
 
-def _other_shape(own: tuple[int, int], path: Path, size: tuple[int, int], turn: int) -> str:
+def _other_shape(own: tuple[int, int], shown: object, size: tuple[int, int], turn: int) -> str:
     (own_height, own_width), (height, width) = own, size
     turned = ""
     if _has_shape((own_width, own_height), size):
         why = f", as the stored pixels do that EXIF orientation {turn} turns" if turn >= 5 else ""
         turned = f"; it seems to lie on its side{why}"
     return (
-        f"{path}: this mask is {own_width} x {own_height} pixels, "
+        f"{shown}: this mask is {own_width} x {own_height} pixels, "
         f"its photo {width} x {height} (upright){turned}; "
         "draw it at the photo's size, or at another size of the same shape"
     )

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from remove_objects.models.checkpoint import save_weights, sha256
+from remove_objects.pipeline import remover
 from tests.support.box_segmenter import BoxSegmenter
 from tests.support.states.networks import cheap_networks
 from tests.support.tiny_networks import NETWORKS
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     import fsspec
 
     from tests.support.faults import Ground
+
+
+@pytest.fixture(autouse=True)
+def _no_networks_of_earlier_tests() -> None:
+    """``remove`` keeps its networks from call to call, and tests replace them."""
+    remover._remover.cache_clear()
 
 
 @pytest.fixture(scope="session")

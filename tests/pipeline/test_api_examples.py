@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -39,13 +40,17 @@ def test_the_examples_run(
     for name in ("photo.jpg", "photos/a.png"):
         Image.fromarray(scene()).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"image": Image.fromarray(scene())}
+    mask = np.zeros(scene().shape[:2], bool)
+    mask[10:30, 10:40] = True
+    Image.fromarray(mask).save("mask.png")
+    names: dict[str, object] = {}
     assert len(EXAMPLES) >= 5
     for example in EXAMPLES:
         exec(example, names)
     said = capsys.readouterr().out
     with Image.open("clean.png") as clean:
         assert clean.size == scene().shape[1::-1]
+    assert names["outcome"].mask[mask].all()
     assert (tmp_path / "cleaned" / "report.json").is_file()
     assert "photos to check in" in said
     assert "1 of 1: a.png ok, " in said

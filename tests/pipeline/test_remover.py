@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import assert_type
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
+from remove_objects.pipeline import remover
 from remove_objects.pipeline.config import (
     COMPARISONS,
     FAIL_HOLE_SHARE,
     REVIEW_LEFT_OUTSIDE,
     Settings,
 )
-from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.errors import UnreadableError, UsageError
+from remove_objects.pipeline.images.masks import EMPTY
 from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.removal.request import Removal
-from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.remover import ObjectRemover, remove
 from remove_objects.pipeline.report.entry import photo_entry
 from remove_objects.pipeline.types import Box, Layer, Photo, Route, Status
 from tests.support.scenes import scene, two_people
@@ -56,7 +62,7 @@ def test_a_refusal_names_the_kind_of_the_picture_or_what_is_missing(red_is_perso
         ObjectRemover().remove(np.zeros((5, 5, 3)), classes=["person"])
     with pytest.raises(UsageError, match="at least one class"):
         ObjectRemover().remove(scene())
-    with pytest.raises(UsageError, match="the hole is 5x4"):
+    with pytest.raises(UsageError, match="the mask is 5x4 pixels, the picture 160x120"):
         ObjectRemover().remove(scene(), hole=np.zeros((4, 5), bool))
 
 
@@ -78,7 +84,7 @@ def test_no_mode_changes_a_pixel_outside_the_hole(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["I;16", "I", "F", "La", "PA"])
 def test_a_mode_whose_values_would_be_lost_is_refused(mode: str) -> None:
-    with pytest.raises(UsageError, match=f"got Image 9x9 {mode}"):
+    with pytest.raises(UsageError, match=f"got a PIL picture 9x9 of mode {mode}"):
         ObjectRemover().remove(Image.new(mode, (9, 9)), hole=np.zeros((9, 9), bool))
 
 
@@ -89,28 +95,187 @@ def test_a_picture_without_pixels_is_refused(picture: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hole", "found"),
+    ("mask", "found"),
     [
-        (np.zeros((60, 90), np.uint8), "ndarray uint8"),
-        (np.zeros((60, 90, 1), bool), r"\(60, 90, 1\)"),
-        (np.zeros(60 * 90, bool), r"\(5400,\)"),
-        (Image.new("1", (90, 60)), "Image"),
-        ([[True]], "list"),
-        ("mask.png", "str"),
+        (np.zeros((60, 90, 1), bool), "got an array 60x90x1 bool"),
+        (np.zeros(60 * 90, bool), "got an array 5400 bool"),
+        (np.zeros((60, 90), np.float32), "got an array 60x90 float32"),
+        (np.zeros((4, 5), bool), "the mask is 5x4 pixels, the picture 90x60"),
+        (np.full((4, 9), 255, np.uint8), "this mask is 9 x 4 pixels, its photo 90 x 60"),
+        (Image.new("F", (90, 60)), "got a PIL picture 90x60 of mode F"),
+        (Image.new("1", (60, 90)), "this mask is 60 x 90 pixels.*it seems to lie on its side"),
+        (Image.fromarray(scene(60, 90)), "this is no mask: .*; paint what is to go in white"),
+        ([[True]], r"mask takes the pixels to remove: .*; got a list \[\[True\]\]"),
+        ("", "mask: got an empty text"),
     ],
 )
-def test_a_hole_of_another_kind_is_refused(hole: object, found: str) -> None:
+def test_a_mask_of_another_kind_is_refused(mask: object, found: str) -> None:
+    for name in ("mask", "hole"):
+        with pytest.raises(UsageError, match=found):
+            ObjectRemover().remove(np.zeros((60, 90, 3), np.uint8), **{name: mask})
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    picture = Image.fromarray(scene())
+    (tmp_path / "note.jpg").write_text("no picture")
+    for path, found in (("none.jpg", "none.jpg: no such file"), ("note.jpg", "not a picture of a")):
+        with pytest.raises(UnreadableError, match=found):
+            ObjectRemover().remove(tmp_path / path, "person")
+        with pytest.raises(UnreadableError, match=found):
+            ObjectRemover().remove(picture, mask=str(tmp_path / path))
+    with pytest.raises(UsageError, match=r"is a folder; remove_folder\(\) cleans folders"):
+        ObjectRemover().remove(tmp_path, "person")
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (None, "got None"),
+        (b"123", r"got 3 bytes; Image.open\(io.BytesIO\("),
+        (["a.jpg", "b.jpg"], r"got a list .*; remove_folder\(\) takes several photos"),
+        (np.zeros((4, 9, 3)), r"got an array 4x9x3 float64; of values from 0 to 1, \(image \* 255"),
+        (np.zeros((4, 9), np.uint8), r"got an array 4x9 uint8; Image.fromarray\(image\) makes"),
+        (np.zeros((4, 9, 1), np.uint8), r"Image.fromarray\(image.squeeze\(\)\) makes"),
+        (
+            np.zeros((4, 9, 4), np.uint8),
+            r"got an array 4x9x4 uint8; Image.fromarray\(image\) makes",
+        ),
+        (np.zeros((3, 4, 9), np.uint8), "got an array 3x4x9 uint8"),
+        (torch.zeros(3, 4, 9), "got a Tensor 3x4x9 torch.float32"),
+        (Image, "image takes a photo: .*; got a module"),
+    ],
+)
+def test_what_is_no_picture_gets_a_sentence(image: object, found: str) -> None:
     with pytest.raises(UsageError, match=found):
-        ObjectRemover().remove(np.zeros((60, 90, 3), np.uint8), hole=hole)
+        ObjectRemover().remove(image, "person")
 
 
-def test_numbers_of_other_types_and_single_names_are_read() -> None:
-    settings = Settings(
-        threshold=np.float32(0.25), dilate=np.int64(3), along="shadow", compare=["telea"]
-    )
-    same = Settings(threshold=0.25, dilate=3, along=("shadow",), compare=("telea",))
-    assert settings == same
-    assert json.dumps(asdict(settings)) == json.dumps(asdict(same))
+def test_a_remedy_of_a_message_works(red_is_person: None) -> None:
+    image = scene() / 255
+    image = (image * 255).round().astype(np.uint8)
+    assert remove(image, "person").outcome.holes
+    rgba = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    assert remove(Image.fromarray(rgba), "person").image.mode == "RGBA"
+
+
+@pytest.mark.parametrize("kind", ["text", "Path", "PIL", "array", "16 bits"])
+def test_a_picture_may_be_a_file_an_image_or_an_array(
+    kind: str, red_is_person: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(scene()).save(path)
+    given = {
+        "text": str(path),
+        "Path": path,
+        "PIL": Image.fromarray(scene()),
+        "array": scene(),
+        "16 bits": scene().astype(np.uint16) * 257,
+    }[kind]
+    result, outcome = remove(given, "person", probe=False)
+    assert outcome.holes
+    is_array = kind in ("array", "16 bits")
+    assert isinstance(result, np.ndarray if is_array else Image.Image)
+    expected = remove(scene(), ["person"], probe=False).image
+    if kind == "16 bits":
+        assert result.dtype == np.uint16
+        return
+    assert np.array_equal(np.asarray(result), expected)
+    assert not np.array_equal(expected, scene())
+
+
+def test_a_file_is_upright_and_keeps_its_profile(red_is_person: None, tmp_path: Path) -> None:
+    path, profile = tmp_path / "phone.jpg", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sideways = Image.fromarray(np.rot90(scene()).copy())
+    sideways.save(path, exif=exif, icc_profile=profile.tobytes(), quality=100, subsampling=0)
+    result = remove(path, "person").image
+    assert result.size == scene().shape[1::-1]
+    assert result.info["icc_profile"]
+    with Image.open(path) as opened:
+        unturned, outcome = remove(opened, "person")
+    assert unturned.size == sideways.size
+    assert unturned.info["icc_profile"] == result.info["icc_profile"]
+    assert any("(EXIF orientation 6): give its path" in each for each in outcome.warnings)
+    nobody = remove(path, "dog")
+    assert nobody.outcome.status is Status.UNCHANGED
+    assert nobody.image.size == result.size
+
+
+@pytest.mark.parametrize("kind", ["text", "Path", "L", "1", "RGBA", "uint8", "labels", "bool"])
+def test_a_mask_may_be_a_file_an_image_or_an_array(kind: str, tiny: Path, tmp_path: Path) -> None:
+    mask = np.zeros(scene().shape[:2], bool)
+    mask[40:60, 60:90] = True
+    grey = mask.astype(np.uint8) * 255
+    path = tmp_path / "mask.png"
+    Image.fromarray(grey).save(path)
+    clear = Image.new("RGBA", (160, 120))
+    clear.paste((255, 255, 255, 255), mask=Image.fromarray(mask))
+    given = {
+        "text": str(path),
+        "Path": path,
+        "L": Image.fromarray(grey),
+        "1": Image.fromarray(mask),
+        "RGBA": clear,
+        "uint8": grey,
+        "labels": mask.astype(np.uint8),
+        "bool": mask,
+    }[kind]
+    outcome = remove(scene(), mask=given, probe=False, dilate=0, along=()).outcome
+    assert np.array_equal(outcome.mask, mask)
+    assert any("as labels are" in each for each in outcome.warnings) == (kind == "labels")
+
+
+def test_an_empty_mask_says_so(tiny: Path) -> None:
+    outcome = remove(scene(), mask=Image.new("L", (160, 120))).outcome
+    assert (outcome.status, outcome.reason) == (Status.UNCHANGED, EMPTY)
+
+
+@pytest.mark.parametrize(
+    "classes", ["mask.png", Path("mask.png"), Image.new("1", (9, 9)), np.zeros((9, 9), bool)]
+)
+def test_a_mask_in_the_place_of_classes_gets_its_own(classes: object) -> None:
+    with pytest.raises(UsageError, match="such as 'person', and a mask is given as mask=…; got"):
+        remove(scene(), classes)
+
+
+def test_a_call_without_classes_and_mask_or_with_both_masks_is_refused() -> None:
+    with pytest.raises(UsageError, match="such as classes='person', or give the mask"):
+        remove(scene())
+    with pytest.raises(UsageError, match="hole is another name of mask"):
+        ObjectRemover().remove(scene(), mask="a.png", hole="a.png")
+    with pytest.raises(TypeError, match=r"remove\(\) takes no 'hole'; did you mean 'mask'"):
+        remove(scene(), **{"hole": "a.png"})
+    with pytest.raises(TypeError, match=r"ObjectRemover\(\) takes no 'ofline'; did .* 'offline'"):
+        ObjectRemover(**{"ofline": True})
+    with pytest.raises(UsageError, match=r"settings takes a Settings.*; got the text 'compact'"):
+        ObjectRemover("compact")
+
+
+def test_networks_stay_from_call_to_call(red_is_person: None) -> None:
+    remove(scene(), "person", probe=False)
+    first = remover._remover(Settings(probe=False))
+    remove(scene(), "person", probe=False)
+    assert remover._remover(Settings(probe=False)) is first
+
+
+def test_a_picture_is_logged(red_is_person: None, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "remove_objects")
+    remove(scene(), "dog")
+    assert caplog.messages == ["an array 120x160x3 uint8: unchanged, no dog was found"]
+
+
+def test_results_are_of_the_type_that_was_given(red_is_person: None, tmp_path: Path) -> None:
+    """Type checkers read this test."""
+    path = tmp_path / "photo.png"
+    picture = Image.fromarray(scene())
+    picture.save(path)
+    assert_type(remove(path, "dog").image, Image.Image)
+    assert_type(remove(str(path), "dog").image, Image.Image)
+    assert_type(ObjectRemover(offline=True).remove(picture, ["dog"]).image, Image.Image)
+    pixels: NDArray[np.uint8] = scene()
+    assert_type(ObjectRemover().remove(pixels, "dog").image, NDArray[np.uint8])
+    assert_type(remove(pixels, "dog").outcome.score, float | None)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +285,20 @@ def test_numbers_of_other_types_and_single_names_are_read() -> None:
         ([5], "one of them is 5"),
         (5, "classes takes class names, such as 'person' .*; got 5"),
         (b"person", "got 6 bytes"),
-        (np.zeros((4, 9, 3)), "got an array 4x9x3 float64"),
     ],
 )
 def test_what_is_no_class_is_refused(classes: object, found: str) -> None:
     with pytest.raises(UsageError, match=found):
         ObjectRemover().remove(scene(), classes)
+
+
+def test_numbers_of_other_types_and_single_names_are_read() -> None:
+    settings = Settings(
+        threshold=np.float32(0.25), dilate=np.int64(3), along="shadow", compare=["telea"]
+    )
+    same = Settings(threshold=0.25, dilate=3, along=("shadow",), compare=("telea",))
+    assert settings == same
+    assert json.dumps(asdict(settings)) == json.dumps(asdict(same))
 
 
 def test_classes_may_come_one_by_one(red_is_person: None) -> None:

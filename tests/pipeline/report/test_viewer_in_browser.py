@@ -298,7 +298,9 @@ def test_photos_follow_each_other(tab: Tab) -> None:
     tab.press("k")
     assert tab.page.inner_text("#viewer-name") == names[1]
     tab.press("Escape")
-    assert tab.do("document.querySelector('.photo.current').dataset.name") == names[1]
+    tab.page.wait_for_function(
+        "(name) => document.querySelector('.photo.current').dataset.name === name", arg=names[1]
+    )
 
 
 def test_the_command_is_copied(tab: Tab, run: Path) -> None:

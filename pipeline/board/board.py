@@ -134,7 +134,9 @@ class Board:
             "saves_to": None if item.target is None else printable(str(item.target)),
             "before": None
             if entry is None
-            else {key: entry.get(key) for key in ("status", "reason", "score", "holes")},
+            else {
+                key: entry.get(key) for key in ("status", "reason", "figures", "score", "holes")
+            },
             "report": session.report(),
             "compared": [] if session.filled is None else list(session.filled.outcome.compared),
             **self.results.choices(item),
@@ -458,6 +460,7 @@ class Board:
         with session.lock:
             decided = self.results.save(session, replace_existing=replace_existing)
             session.saved = session.editor.revision
+            session.saved_fill = None if session.filled is None else session.filled.number
             return self._after(session, decided)
 
     def accept(self, photo: str) -> dict[str, Any]:

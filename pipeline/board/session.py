@@ -87,6 +87,7 @@ class Session:
         classes: the classes that were selected so far; the remover names them in its reasons.
         filled: the last fill, or None.
         saved: the mask's revision that was saved last, or None.
+        saved_fill: the number of the fill that was saved last, or None.
         max_pixels: the most pixels of the photo, its result and their masks.
         kept: HW bool, the pixels of objects that the run kept or a click took from the mask; None
             if there are none. Those that are in the mask all the same do not count.
@@ -110,6 +111,7 @@ class Session:
         self.classes: tuple[str, ...] = ()
         self.filled: Filled | None = None
         self.saved: int | None = None
+        self.saved_fill: int | None = None
         self.max_pixels = max_pixels
         self.kept = first.kept
         self.clickable: tuple[Clickable, ...] | None = None
@@ -279,6 +281,7 @@ class Session:
                 "filled": None if self.filled is None else self.filled.number,
                 "fill_is_current": self.fill_is_current(),
                 "saved": self.saved == self.editor.revision,
+                "fill_is_saved": self.filled is not None and self.filled.number == self.saved_fill,
                 "draft": None if self.draft is None else self.draft.number,
             }
 

@@ -9,12 +9,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+#: Opens a board's page in a browser, see the fixture ``visit``.
+Open = Callable[..., Any]
 PROCESS = Path(__file__).with_name("board_process.py")
 
 

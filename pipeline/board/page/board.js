@@ -3,6 +3,7 @@
 import { call, fetchPicture, layerVersion, upload, viewURL } from "./calls.js";
 import { Comparison } from "./comparison.js";
 import { byId } from "./dom.js";
+import { dropped } from "./drops.js";
 import { FillPanel } from "./fill_panel.js";
 import { Keys } from "./keys.js";
 import { MaskPanel } from "./mask_panel.js";
@@ -14,6 +15,7 @@ import { Stage, previewSize } from "./stage.js";
 import { View } from "./view.js";
 
 const CHANGED = "changed"; // the code of the error that the photo's file is another one
+const USAGE = "usage"; // and the code of one about a photo that the board no longer has
 const BRUSH_SHARE = 0.02; // radius of the first brush, as a share of the photo's longer side
 
 class Board {
@@ -32,7 +34,7 @@ class Board {
     this.comparison = new Comparison(this);
     this.save = new SavePanel(this);
     this.keys = new Keys(this);
-    this.acceptDrops(byId("stage"));
+    this.acceptDrops();
     this.start();
   }
 
@@ -44,11 +46,14 @@ class Board {
       this.mask.offer(opened);
       this.stage.colour = opened.colours.object;
       this.list.begin(opened);
-      const first = this.list.first();
+      const wanted = new URLSearchParams(location.search).get("photo");
+      const named = wanted && this.list.named(wanted);
+      const first = named || this.list.first();
       if (first) await this.open(first.photo);
-      else byId("empty-text").textContent = "Open a photo, or drop one here.";
-      if (opened.mode === "run") this.messages.say(this.list.remaining());
+      else byId("empty-text").textContent = "Open photos, or drop a photo or a folder here.";
+      if (opened.mode === "run" && !named) this.messages.say(this.list.remaining());
       if (opened.notes.length) this.messages.say(opened.notes.join("; "));
+      if (wanted && !named) throw new Error(`There is no photo ${wanted} here.`);
     });
     this.update();
     this.root.setAttribute("aria-busy", "false");
@@ -61,7 +66,7 @@ class Board {
     byId("empty-text").textContent = "Opening …";
     try {
       await this.changes;
-      const photo = described || (await call("open_photo", key));
+      const photo = described || (await this.describe(key));
       const size = [photo.width, photo.height];
       const version = `${photo.revision}-${turn}`;
       const [image, mask] = await Promise.all(["photo", "layers"].map(
@@ -70,10 +75,28 @@ class Board {
       if (turn !== this.turn) return;
       this.show(photo, size, image, mask);
       await this.showFill();
+      if (turn === this.turn) this.showResult();
     } catch (error) {
       if (turn === this.turn) this.showNothing(key);
       throw error;
     } finally { this.update(); }
+  }
+
+  // Ask the server for a photo. One of a dropped folder is sent to it first, or once more if
+  // newer ones have taken its place there.
+  async describe(key) {
+    const { file, name } = this.list.entry(key) || {};
+    if (!file) return call("open_photo", key);
+    if (!key.startsWith("file")) {
+      const known = await call("open_photo", key).catch((error) => {
+        if (error.code !== USAGE) throw error;
+      });
+      if (known) return known;
+    }
+    this.messages.say(`Uploading ${name} …`);
+    const photo = await call("upload_photo", await upload(file, name));
+    this.list.replace(key, photo);
+    return photo;
   }
 
   show(photo, size, image, mask) {
@@ -91,6 +114,7 @@ class Board {
     this.mask.begin(photo);
     this.view.setView("edit");
     this.list.show();
+    this.list.remember(photo);
     this.messages.say([`${photo.name}: ${size[0]} × ${size[1]}`, ...photo.notes].join("; "));
   }
 
@@ -121,26 +145,47 @@ class Board {
     await this.comparison.show(this.photo);
   }
 
-  async openFile(file) {
-    if (!file) return;
+  // What a run made of a photo comes first: what was removed beside the result.
+  showResult() {
+    if (this.list.mode === "run" && this.photo.before?.holes?.length && this.stage.layers.standing) {
+      this.view.setView("compare");
+    }
+  }
+
+  // Open files that were chosen or dropped, as [{name, file}]; the others are sent when they are
+  // opened.
+  async openFiles(files) {
+    if (!files.length) return;
     await this.attempt(async () => {
-      this.messages.say(`Uploading ${file.name} …`);
-      const photo = await call("upload_photo", await upload(file));
-      this.list.add(photo);
+      if (files.length > 1) {
+        const first = this.list.addFiles(files);
+        await this.open(first);
+        this.messages.say(`${files.length} photos are in the list.`);
+        return;
+      }
+      const [{ name, file }] = files;
+      this.messages.say(`Uploading ${name} …`);
+      const photo = await call("upload_photo", await upload(file, name));
+      this.list.add({ ...photo, file });
       await this.open(photo.photo, photo);
     });
   }
 
-  acceptDrops(frame) {
-    frame.addEventListener("dragover", (event) => {
+  // Anywhere: beside the photo, a dropped file would take the page's place.
+  acceptDrops() {
+    const { root } = this, { classList } = byId("stage");
+    root.addEventListener("dragover", (event) => {
       event.preventDefault();
-      frame.classList.add("drop");
+      classList.add("drop");
     });
-    frame.addEventListener("dragleave", () => frame.classList.remove("drop"));
-    frame.addEventListener("drop", (event) => {
+    root.addEventListener("dragleave", () => classList.remove("drop"));
+    root.addEventListener("drop", (event) => {
       event.preventDefault();
-      frame.classList.remove("drop");
-      this.openFile(event.dataTransfer.files[0]);
+      classList.remove("drop");
+      dropped(event.dataTransfer).then((files) => {
+        if (!files.length) this.messages.say("There is no photo in what was dropped.");
+        return this.openFiles(files);
+      }).catch((error) => this.messages.fail(error));
     });
   }
 

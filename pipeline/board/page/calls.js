@@ -36,11 +36,11 @@ export async function call(name, ...data) {
 }
 
 // Upload a file; the result stands for it in a call.
-export async function upload(file) {
+export async function upload(file, name = file.name) {
   const form = new FormData();
   form.append("files", file);
   const [path] = await request("/gradio_api/upload", { body: form });
-  return { path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
+  return { path, orig_name: name, meta: { _type: "gradio.FileData" } };
 }
 
 export const viewURL = (photo, layer, version, size, box) => {

@@ -1,6 +1,6 @@
 // The original beside its fills: the line between two layers, and a row with the largest hole.
 import { fetchPicture, layerVersion, viewURL } from "./calls.js";
-import { byId, decimals, element, layerName } from "./dom.js";
+import { byId, element, layerName } from "./dom.js";
 
 const LARGEST = 480; // longest side of a picture in the row, in pixels
 
@@ -55,10 +55,10 @@ export class Comparison {
     byId("figure").dataset.filled = layers.length > 1 ? "yes" : "";
     if (layers.length < 2) return;
     const box = boxAround(hole.box, this.board.stage.size);
-    for (const layer of ["photo", ...layers]) row.append(this.button(layer, hole, box));
+    for (const layer of ["photo", ...layers]) row.append(this.button(layer, box));
   }
 
-  button(layer, hole, box) {
+  button(layer, box) {
     const { photo, filled } = this.board.photo;
     const share = Math.min(1, LARGEST / Math.max(...box.slice(2)));
     const size = box.slice(2).map((n) => Math.max(1, Math.round(n * share)));
@@ -66,12 +66,9 @@ export class Comparison {
     for (const name of layer === "photo" ? ["photo", "hole"] : [layer]) {
       pair.append(element("img", "", { alt: "", src: viewURL(photo, name, filled, size, box) }));
     }
-    const metrics = layer === "result" ? hole : hole.compare?.[layer];
-    const text = metrics
-      ? `seam ${decimals(metrics.seam, 2)}, LPIPS ${decimals(metrics.probe?.lpips, 3)}`
-      : "with its hole";
     const button = element("button", "", { type: "button", "data-layer": layer });
-    button.append(pair, element("span", layerName(layer)), element("small", text));
+    button.append(pair, element("span", layer === "photo" ? "Original, with its hole"
+      : layerName(layer)));
     button.addEventListener("click", () => {
       this.board.view.setView("compare");
       this.setRight(layer);

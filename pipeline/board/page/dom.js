@@ -14,6 +14,21 @@ export const percent = (share) => `${(100 * share).toFixed(share < 0.0095 ? 2 : 
 
 export const isNumber = (value) => value !== null && value !== undefined;
 
+// A photo's state in words: what a person decided, else what the run says.
+const STATES = {
+  ok: "Looks fine", review: "Check this one", failed: "Failed", unchanged: "Unchanged",
+  accepted: "Accepted", mended: "Mended", restored: "Original restored",
+  "put back": "Put back", reviewed: "Reviewed",
+};
+
+export const stateOf = ({ status, reviewed, decision }) =>
+  decision || (reviewed ? "reviewed" : status);
+
+export const inWords = (state) => STATES[state] || state;
+
+// A text as it is compared in a search: without case and accents.
+export const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
 export const decimals = (value, digits) => (isNumber(value) ? value.toFixed(digits) : "–");
 
 // Names of the layers that can be compared.

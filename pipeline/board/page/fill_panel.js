@@ -1,12 +1,12 @@
 // The fill: its options, and the report on every hole.
 import { call } from "./calls.js";
-import { byId, decimals, element, isNumber, layerName, percent } from "./dom.js";
+import { byId, decimals, element, inWords, isNumber, layerName, percent, stateOf } from "./dom.js";
 
 const NOTHING = "Nothing is marked, so there is nothing to fill.";
 
-const setChip = (chip, text, status) => {
-  chip.textContent = text;
-  chip.dataset.status = status;
+const setChip = (chip, state) => {
+  chip.textContent = inWords(state);
+  chip.dataset.status = state;
 };
 
 // One line of a hole's table: how visible the seam is, and how well the probe was filled.
@@ -75,16 +75,19 @@ export class FillPanel {
       Object.assign(board.photo, state);
       await board.showFill();
       if (state.report.holes.length) board.view.setView("compare");
-      board.messages.say(`Filled: ${state.report.status}, ${state.report.reason}`);
+      const { status, reason } = state.report;
+      board.messages.say(`Filled. ${inWords(status)}: ${reason}`);
     }));
   }
 
   show(report) {
     byId("report").hidden = !report;
+    byId("fill-warnings").replaceChildren();
     if (!report) return;
     const { holes } = report;
-    setChip(byId("status-chip"), report.status, report.status);
-    byId("reason").textContent = report.reason;
+    setChip(byId("status-chip"), report.status);
+    byId("reason").textContent = `The new fill: ${report.reason}`;
+    byId("fill-figures").textContent = report.figures || "";
     byId("holes").replaceChildren(...holes.map((hole, i) => holeItem(hole, i, holes.length)));
     const warnings = report.warnings.filter((text) => !this.board.photo.notes.includes(text));
     byId("fill-warnings").replaceChildren(...warnings.map((text) => element("li", text)));
@@ -93,12 +96,26 @@ export class FillPanel {
   update({ photo, disabled }) {
     byId("route").disabled = disabled;
     byId("fill").disabled = disabled || photo.is_empty;
-    byId("fill").title = photo?.is_empty ? NOTHING : "Fill (F)";
+    byId("fill").title = photo?.is_empty ? NOTHING : "Fill what is marked (F)";
+    byId("fill").textContent = photo && (photo.filled || photo.before?.holes?.length)
+      ? "Fill again" : "Fill";
+    this.tell(photo);
+  }
+
+  // What is known of the picture that stands, or of a new fill, in words; the figures are folded.
+  tell(photo) {
     const before = photo?.before; // the run's entry, if a run is open
-    if (!before) return;
-    const status = photo.reviewed ? "reviewed" : before.status;
-    setChip(byId("run-status"), status, photo.reviewed ? "ok" : status);
-    const score = isNumber(before.score) ? ` (score ${before.score.toFixed(2)})` : "";
-    byId("run-reason").textContent = `${before.reason}${score}`;
+    const fresh = photo?.report && !photo.fill_is_saved ? photo.report : null;
+    byId("verdict").hidden = !before && !fresh;
+    byId("figures").hidden = !before && !photo?.report;
+    if (before || fresh) {
+      setChip(byId("run-status"), fresh ? fresh.status : stateOf(photo));
+      byId("run-reason").textContent = fresh ? `The new fill: ${fresh.reason}`
+        : photo.decision ? photo.reason : before.reason;
+    }
+    const score = isNumber(before?.score) ? `expected error ${before.score.toFixed(2)}` : "";
+    const figures = [before?.figures, score].filter(Boolean).join("; ");
+    byId("run-figures").hidden = !figures;
+    byId("run-figures").textContent = `The run: ${figures}`;
   }
 }

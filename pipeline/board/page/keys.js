@@ -20,6 +20,7 @@ export class Keys {
       z: () => mask.edit(event.shiftKey ? "redo" : "undo"),
       y: () => mask.edit("redo"),
       s: () => save.decide("save"),
+      enter: () => save.saveAndNext(),
     };
     const action = actions[event.key.toLowerCase()];
     if (!action) return;
@@ -61,7 +62,8 @@ export class Keys {
       c: () => view.setView(stage.view === "compare" ? "edit" : "compare"),
       a: () => save.decide("accept"),
       r: () => save.decide("restore"),
-      u: () => save.decide("put-back"),
+      u: () => { if (!byId("put-back").hidden && !byId("put-back").disabled) save.undo(); },
+      v: () => view.toggleMask(),
       n: () => list.walk(1),
       p: () => list.walk(-1),
       ArrowLeft: () => this.arrow(-1, 0, event),

@@ -19,15 +19,14 @@ export function paint(stage) {
   if (stage.view === "compare" && stage.layers[stage.right]) {
     const x = width * stage.split;
     paintLayer(stage, "photo", 0, x);
+    if (stage.masked) paintMask(stage, x);
     paintLayer(stage, stage.right, x, width);
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
     paintLine(stage, x);
     return;
   }
   paintLayer(stage, "photo", 0, width);
-  c.globalAlpha = TINT;
-  c.drawImage(stage.mask, 0, 0, ...stage.size);
-  c.globalAlpha = 1;
+  if (stage.masked) paintMask(stage, width);
   if (stage.draft?.picture) {
     c.globalAlpha = DRAFT_TINT;
     c.drawImage(stage.draft.picture, 0, 0, ...stage.size);
@@ -48,6 +47,17 @@ function paintLayer({ context: c, size, layers, details }, name, from, to) {
   c.drawImage(layers[name], 0, 0, ...size);
   const detail = details[name];
   if (detail) c.drawImage(detail.image, ...detail.box);
+  c.restore();
+}
+
+// The mask's colours, up to the column `to`.
+function paintMask({ context: c, size, mask }, to) {
+  c.save();
+  c.beginPath();
+  c.rect(0, 0, to, size[1]);
+  c.clip();
+  c.globalAlpha = TINT;
+  c.drawImage(mask, 0, 0, ...size);
   c.restore();
 }
 

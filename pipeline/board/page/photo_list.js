@@ -1,5 +1,5 @@
 // The list of photos: which ones it shows, and the walk through them.
-import { byId, element, isNumber } from "./dom.js";
+import { byId, element, folded, inWords, stateOf } from "./dom.js";
 
 export class PhotoList {
   constructor(board) {
@@ -10,8 +10,12 @@ export class PhotoList {
     byId("previous-photo").addEventListener("click", () => this.walk(-1));
     byId("next-photo").addEventListener("click", () => this.walk(1));
     byId("filter").addEventListener("change", () => this.show());
+    byId("find").addEventListener("input", () => this.show());
+    byId("find").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.openFound();
+    });
     byId("open").addEventListener("change", (event) => {
-      board.openFile(event.target.files[0]);
+      board.openFiles([...event.target.files].map((file) => ({ name: file.name, file })));
       event.target.value = "";
     });
   }
@@ -21,14 +25,42 @@ export class PhotoList {
     this.mode = mode;
     this.photos = photos;
     byId("photos").hidden = mode !== "folder" && mode !== "run";
-    byId("filter-label").hidden = mode !== "run";
+    byId("filter-label").hidden = byId("to-report").hidden = mode !== "run";
     byId("filter").checked = photos.some((photo) => photo.needs_review);
     this.show();
   }
 
   add(photo) {
     if (!this.photos.some((other) => other.photo === photo.photo)) this.photos.push(photo);
-    if (this.mode === "empty") byId("photos").hidden = this.photos.length < 2;
+    byId("photos").hidden = this.photos.length < 2 && this.mode !== "folder" && this.mode !== "run";
+  }
+
+  // Add files that are sent when they are opened; returns the key of the first.
+  addFiles(files) {
+    const added = files.map(({ name, file }, i) => (
+      { photo: `file${this.photos.length + i}`, name, file }));
+    this.photos = [...this.photos, ...added];
+    byId("photos").hidden = false;
+    this.show();
+    return added[0].photo;
+  }
+
+  // The server knows a file by another key.
+  replace(key, photo) {
+    this.photos = this.photos.map((p) => (p.photo === key ? { ...p, photo: photo.photo } : p));
+  }
+
+  entry(key) { return this.photos.find((p) => p.photo === key); }
+
+  named(name) { return this.photos.find((p) => p.name === name || p.photo === name); }
+
+  // The address opens this photo again, and can be kept or sent to the next window.
+  remember({ name, photo }) {
+    if (this.mode !== "folder" && this.mode !== "run") return;
+    const address = new URL(location.href);
+    if (this.entry(photo)?.file) address.searchParams.delete("photo");
+    else address.searchParams.set("photo", name);
+    history.replaceState(null, "", address);
   }
 
   change(key, state) {
@@ -36,10 +68,34 @@ export class PhotoList {
     this.show();
   }
 
+  // A search looks at all photos: whoever names one wants to see it.
   shown() {
+    const wanted = folded(byId("find").value.trim());
+    const open = this.board.photo?.photo;
+    if (wanted) {
+      return this.photos.filter((p) => p.photo === open || folded(p.name).includes(wanted));
+    }
     if (this.mode !== "run" || !byId("filter").checked) return this.photos;
-    return this.photos.filter((p) => p.needs_review || p.photo === this.board.photo?.photo);
+    return this.photos.filter((p) => p.needs_review || p.file || p.photo === open);
   }
+
+  // Enter in the search opens the first photo that it finds.
+  openFound() {
+    const wanted = folded(byId("find").value.trim());
+    const found = wanted && this.photos.find((p) => folded(p.name).includes(wanted));
+    if (found) this.open(found.photo);
+    else if (wanted) this.board.messages.say(`No photo's name has "${byId("find").value}".`);
+  }
+
+  // The photo after the open one; of a run, the next one that needs a look, from the start again.
+  next() {
+    const at = this.photos.findIndex((p) => p.photo === this.board.photo?.photo);
+    if (this.mode !== "run") return this.photos[at + 1];
+    const others = [...this.photos.slice(at + 1), ...this.photos.slice(0, Math.max(0, at))];
+    return others.find((p) => p.needs_review);
+  }
+
+  ended() { return this.mode === "run" ? this.remaining() : "This was the last photo."; }
 
   first() { return this.shown()[0] || this.photos[0]; }
 
@@ -52,9 +108,8 @@ export class PhotoList {
   show() {
     const select = byId("photo");
     select.replaceChildren(...this.shown().map((photo) => {
-      const score = isNumber(photo.score) ? ` ${photo.score.toFixed(2)}` : "";
-      const status = photo.reviewed ? "reviewed" : photo.status ? `${photo.status}${score}` : "";
-      const text = status ? `${photo.name} (${status})` : photo.name;
+      const state = stateOf(photo);
+      const text = state ? `${photo.name} (${inWords(state).toLowerCase()})` : photo.name;
       return element("option", text, { value: photo.photo });
     }));
     if (this.board.photo) select.value = this.board.photo.photo;

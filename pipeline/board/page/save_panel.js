@@ -10,25 +10,36 @@ const DECISIONS = {
   accept: { name: "accept", replaces: false, done: (file) => `Accepted ${file} as it is` },
   restore: { name: "restore", replaces: true, done: (file) => `The original is at ${file}` },
   "put-back": {
-    name: "put_back", replaces: true, done: (file) => `The earlier result is back at ${file}`,
+    name: "undo_decision",
+    replaces: true,
+    done: (file, { decision, needs_review: open }) => (open && !decision
+      ? `Undone: ${file} is as the run left it` : `The earlier result is back at ${file}`),
   },
 };
+// What the button says that undoes a decision.
+const UNDO = {
+  fill: "Undo fill", accepted: "Undo accept", mended: "Undo save", restored: "Undo restore",
+};
+const PUT_BACK = "Put back the earlier result";
 
 export class SavePanel {
   constructor(board) {
     this.board = board;
-    for (const button of Object.keys(DECISIONS)) {
+    for (const button of ["save", "accept", "restore"]) {
       byId(button).addEventListener("click", () => this.decide(button));
     }
+    byId("put-back").addEventListener("click", () => this.undo());
+    byId("save-next").addEventListener("click", () => this.saveAndNext());
     for (const what of ["result", "mask"]) {
       byId(`download-${what}`).addEventListener("click", () => this.download(what));
     }
   }
 
+  // Returns whether it was done.
   async decide(button, replace = false) {
     const { board } = this;
     const { name, replaces, done } = DECISIONS[button];
-    if (!board.photo || byId(button).disabled || byId(button).hidden) return;
+    if (!board.photo || byId(button).disabled || byId(button).hidden) return false;
     board.messages.clear();
     try {
       const key = board.photo.photo;
@@ -36,17 +47,45 @@ export class SavePanel {
       const state = await (replaces ? call(name, key, replace) : call(name, key));
       board.list.change(key, state);
       const rest = board.list.mode === "run" ? `. ${board.list.remaining()}` : "";
-      board.messages.say(`${done(state.output)}${rest}`);
-      if (board.photo?.photo !== key) return;
+      board.messages.say(`${done(state.output, state)}${rest}`);
+      if (board.photo?.photo !== key) return true;
       Object.assign(board.photo, state);
       await board.redraw();
       await board.comparison.show(board.photo, { keep: true });
+      return true;
     } catch (error) {
       if (replace || error.code !== EXISTS) await board.fail(error);
       else if (await board.messages.confirmReplacing(error.message)) {
-        await this.decide(button, true);
+        return this.decide(button, true);
       }
+      return false;
     } finally { board.update(); }
+  }
+
+  // Undo what was done last: a fill that is not saved yet, else the last decision.
+  undo() {
+    const { board } = this;
+    if (!unsaved(board.photo)) return this.decide("put-back");
+    return board.attempt(async () => {
+      const key = board.photo.photo;
+      await board.changes;
+      const state = await call("drop_fill", key);
+      if (board.photo?.photo !== key) return;
+      Object.assign(board.photo, state);
+      await board.showFill();
+      board.messages.say("The fill is dropped; the mask stays.");
+      board.update();
+    });
+  }
+
+  // Save a new fill if there is one, and go on; without one, only go on.
+  async saveAndNext() {
+    const { board } = this;
+    if (byId("save-next").disabled) return;
+    if (!byId("save").disabled && unsaved(board.photo) && !(await this.decide("save"))) return;
+    const next = board.list.next();
+    if (next) await board.list.open(next.photo);
+    else board.messages.say(board.list.ended());
   }
 
   download(what) {
@@ -72,15 +111,22 @@ export class SavePanel {
   // The decisions about the result that stands in the output folder. Without one they are hidden.
   updateDecisions(photo, disabled) {
     const { can_accept: accept, can_restore: restore, can_put_back: putBack } = photo || {};
+    const what = unsaved(photo) ? "fill" : photo?.undoes;
     byId("accept").disabled = disabled || !accept;
     byId("restore").disabled = disabled || !restore;
-    byId("put-back").disabled = disabled || !putBack;
+    byId("put-back").disabled = disabled;
+    byId("put-back").textContent = UNDO[what] || PUT_BACK;
+    byId("put-back").title = what === "fill" ? "Drop the new fill; the mask stays (U)"
+      : "Undo the last decision: its mask comes back too (U)";
     byId("accept").hidden = !photo?.before;
-    byId("put-back").hidden = !putBack;
-    byId("decisions").hidden = !photo?.before && !restore && !putBack;
-    byId("verdict-text").hidden = !photo?.before;
-    byId("verdict-title").textContent = photo?.before ? "The run's verdict" : "The present result";
-    byId("verdict").hidden = byId("verdict-text").hidden && byId("decisions").hidden;
+    byId("restore").hidden = !photo?.before && !restore;
+    byId("put-back").hidden = !what && !putBack;
+    byId("save-next").hidden = !photo?.saves_to || this.board.list.photos.length < 2;
+    // A mask that was changed after its fill would be left behind unseen.
+    const stale = unsaved(photo) && !photo.fill_is_current;
+    byId("save-next").disabled = disabled || stale;
+    byId("save-next").title = stale ? "The mask has changed since its fill: fill again first"
+      : "Save the new fill, if there is one, and open the next photo (Ctrl+Enter)";
   }
 
   describe(photo, current) {
@@ -90,3 +136,6 @@ export class SavePanel {
     return photo.saves_to ? `Will be saved to ${photo.saves_to}` : "Download the files to keep.";
   }
 }
+
+// Whether there is a fill that was not saved.
+const unsaved = (photo) => !!photo?.filled && !photo.fill_is_saved;

@@ -28,6 +28,7 @@ export class Stage {
     this.radius = 20;
     this.view = "edit";
     this.split = 0.5;
+    this.masked = true; // whether the mask's colours are shown
     this.size = null; // [width, height] of the photo
     this.layers = {}; // name -> picture of the whole photo
     this.details = {}; // name -> {image, box}: what is in view, at the screen's resolution
@@ -180,6 +181,7 @@ export class Stage {
   draws() { return this.tool === "brush" || this.tool === "eraser"; }
 
   begin(point) {
+    this.masked = true; // nobody draws what they do not see
     const erase = this.tool === "eraser";
     this.line = { points: [point], radius: this.radius, erase, before: this.copyMask() };
     this.segment(point, point);

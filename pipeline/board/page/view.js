@@ -16,6 +16,7 @@ export class View {
     byId("zoom-out").addEventListener("click", () => this.zoomOut());
     byId("zoom-one").addEventListener("click", () => stage.zoomTo(1));
     byId("zoom-fit").addEventListener("click", () => stage.fit());
+    byId("show-mask").addEventListener("click", () => this.toggleMask());
     byId("size").addEventListener("input", (event) => {
       stage.radius = SMALLEST * (this.largest() / SMALLEST) ** (event.target.value / 100);
       this.showRadius();
@@ -66,6 +67,14 @@ export class View {
     stage.settle();
   }
 
+  // The mask's colours: on the photo, and when comparing, on the original.
+  toggleMask() {
+    const { stage } = this.board;
+    stage.masked = !stage.masked;
+    this.board.update();
+    stage.draw();
+  }
+
   largest() {
     const { size } = this.board.stage;
     return size ? Math.max(8, Math.max(...size) / 8) : 200;
@@ -91,7 +100,8 @@ export class View {
   }
 
   update({ disabled }) {
-    byId("size").disabled = disabled;
+    byId("size").disabled = byId("show-mask").disabled = disabled;
+    byId("show-mask").textContent = this.board.stage.masked ? "Hide mask" : "Show mask";
     this.input("view", "compare").disabled = !this.board.stage.canCompare();
   }
 }

@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from remove_objects.pipeline.board.board import Board
-from remove_objects.pipeline.board.run_folder import open_run
 from tests.support.board_run import command, entry_of, mark
 from tests.support.board_serving import Open, Served, serve
-from tests.support.cheap_networks import cheap_networks
 from tests.support.scenes import scene
+from tests.support.states.networks import cheap_networks
 
 pytest.importorskip("gradio", reason="Gradio is not installed: pip install '.[board]'")
 pytest.importorskip(
@@ -62,7 +60,8 @@ def said(page: Any, text: str) -> None:
 def opened(page: Any, name: str) -> None:
     """Wait until a photo is open with its result."""
     page.wait_for_function(
-        "name => maskBoard.photo?.name === name && maskBoard.stage.view === 'compare'", arg=name
+        "name => window.maskBoard?.photo?.name === name && maskBoard.stage.view === 'compare'",
+        arg=name,
     )
 
 
@@ -115,7 +114,6 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     before = {name: (cleaned / name).read_bytes() for name in NAMES}
     entries = {name: entry_of(cleaned, name) for name in NAMES}
     page = visit(board, viewport=DESKTOP)
-    button = page.get_by_role("button", name="Put back", exact=True)
 
     def press(name: str) -> None:
         page.get_by_role("button", name=name, exact=True).click()
@@ -152,7 +150,7 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     assert entry_of(cleaned, "mend.png")["decision"] == "mended"
     press("Accept as it is")
     said(page, "2 photos are left for review.")
-    assert page.locator("#mb-run-status").inner_text() == "Accepted"
+    page.wait_for_selector("#mb-run-status:has-text('Accepted')")
     press("Undo accept")
     said(page, "is as the run left it")
     assert entry_of(cleaned, "accept.png") == entries["accept.png"]
@@ -173,7 +171,6 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     opened(page, "Café am Markt.png")
     press("Save and next")
     said(page, "One photo is left for review.")
-    assert button.count() == 0
 
     with cheap_networks():
         told = {entry["input"]: entry for entry in command(photos, save_masks=False)}
@@ -189,10 +186,8 @@ def test_a_link_opens_one_photo_and_the_address_names_the_open_one(
 ) -> None:
     page = visit(board, path="?photo=Caf%C3%A9%20am%20Markt.png")
     opened(page, "Café am Markt.png")
-    page.locator("#mb-photo").select_option(label="fine.png") if page.locator(
-        "#mb-photo option"
-    ).count() > 4 else page.get_by_text("for review only").click()
-    page.locator("#mb-photo").select_option(value="p4")
+    page.get_by_text("for review only").click()
+    page.locator("#mb-photo").select_option(label="fine.png (looks fine)")
     opened(page, "fine.png")
     assert page.url.endswith("?photo=fine.png")
     page.reload()
@@ -216,24 +211,24 @@ def test_a_search_needs_neither_case_nor_accents(board: Served, visit: Open) -> 
 
 
 def test_a_dropped_folder_opens_with_its_subfolders(
-    tiny_weights: Path, tmp_path: Path, visit: Open
+    board: Served, tmp_path: Path, visit: Open
 ) -> None:
     album = tmp_path / "album"
     (album / "deep").mkdir(parents=True)
     for i, name in enumerate(("a.png", "b.png", "deep/c.png")):
         Image.fromarray(scene(120, 160, seed=i)).save(album / name)
     (album / "notes.txt").write_text("no photo")
-    with serve(tiny_weights, tmp_path) as served:
-        page = visit(served)
-        drop(page, album)
-        said(page, "3 photos are in the list.")
-        names = page.locator("#mb-photo option").all_inner_texts()
-        assert names == ["album/a.png", "album/b.png", "album/deep/c.png"]
-        assert page.evaluate("() => maskBoard.photo.width") == 160
-        page.get_by_role("button", name="Next photo").click()
-        said(page, "b.png: 160")
-        page.get_by_role("button", name="Previous photo").click()
-        said(page, "a.png: 160")
+    page = visit(board)
+    drop(page, album)
+    said(page, "3 photos are in the list.")
+    names = page.locator("#mb-photo option").all_inner_texts()
+    assert names[-3:] == ["album/a.png", "album/b.png", "album/deep/c.png"]
+    assert page.evaluate("() => maskBoard.photo.width") == 160
+    assert page.get_by_role("button", name="Save and next").is_hidden()  # it has no folder
+    page.get_by_role("button", name="Next photo").click()
+    said(page, "b.png: 160")
+    page.get_by_role("button", name="Previous photo").click()
+    said(page, "a.png: 160")
 
 
 def drop(page: Any, path: Path) -> None:
@@ -248,8 +243,9 @@ def drop(page: Any, path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"]
+)
 def test_the_board_shuts_nobody_out(
     viewport: dict[str, int], scheme: str, board: Served, visit: Open
 ) -> None:
@@ -263,8 +259,3 @@ def test_the_board_shuts_nobody_out(
     page.get_by_text("Reasons and figures").click()
     page.get_by_text("Keys", exact=True).click()
     assert serious_faults(page) == []
-
-
-def test_a_row_of_the_list_is_a_decision_in_words(cleaned: Path) -> None:
-    photos = Board(open_run(cleaned)).photos()["photos"]
-    assert all("decision" in photo for photo in photos)

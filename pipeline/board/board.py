@@ -134,9 +134,7 @@ class Board:
             "saves_to": None if item.target is None else printable(str(item.target)),
             "before": None
             if entry is None
-            else {
-                key: entry.get(key) for key in ("status", "reason", "figures", "score", "holes")
-            },
+            else {key: entry.get(key) for key in ("status", "reason", "figures", "score", "holes")},
             "report": session.report(),
             "compared": [] if session.filled is None else list(session.filled.outcome.compared),
             **self.results.choices(item),

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import RemoveObjectsError, UsageError
+from ..system.extras import install_command
 from ..system.text import printable
 from ..types import Box
 from ..web.answers import attachment
@@ -63,9 +64,7 @@ def build(board: Board, host: str) -> App:
 
         from .api import calls
     except ImportError as error:
-        raise UsageError(
-            f"the board needs Gradio ({error}): pip install 'remove-objects[board]'"
-        ) from error
+        raise UsageError(f"the board needs Gradio ({error}): {install_command('board')}") from error
 
     with gr.Blocks(title="Mask board", analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(

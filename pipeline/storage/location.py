@@ -25,8 +25,8 @@ _ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "memor
 
 #: The package that provides a filesystem, for the message where it is missing.
 _PACKAGES = {
-    "s3": "remove-objects[distributed]",
-    "s3a": "remove-objects[distributed]",
+    "s3": "s3fs",
+    "s3a": "s3fs",
     "gs": "gcsfs",
     "gcs": "gcsfs",
     "abfs": "adlfs",

@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ...pipeline.system.extras import install_command
+
 #: Height in pixels of a grid's titles.
 TITLE = 16
 
@@ -58,7 +60,7 @@ def _plot() -> tuple[Any, Any]:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the plots need matplotlib: pip install 'remove-objects[experiments]'"
+            f"the plots need matplotlib: {install_command('experiments')}"
         ) from error
     figure = Figure(figsize=(6.4, 4.0), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...config import Settings
 from ...errors import UsageError
+from ...system.extras import install_command
 from ...system.signals import signals_restored
 from ..settings import BatchSettings
 
@@ -116,6 +117,6 @@ def require_ray() -> Any:
         importlib.import_module("ray.data")
     except ImportError as error:
         raise UsageError(
-            f"--engine ray needs Ray ({error}): pip install 'remove-objects[distributed]'"
+            f"--engine ray needs Ray ({error}): {install_command('distributed')}"
         ) from error
     return ray

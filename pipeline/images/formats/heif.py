@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UnreadableError, UnwritableError
+from ...system.extras import install_command
 from ...types import Pixels
 from ..containers.bmff_rebuild import without_metadata
 from ..containers.coding import as_main_10
@@ -46,7 +47,7 @@ def open_picture(handle: BinaryIO) -> Image.Image:
         plugin = importlib.import_module("pillow_heif")
     except ImportError as error:
         raise UnreadableError(
-            "HEIC pictures need the package pillow-heif: pip install 'remove-objects[heic]'"
+            f"HEIC pictures need the package pillow-heif: {install_command('heic')}"
         ) from error
     return cast(Image.Image, plugin.HeifImageFile(handle))
 
@@ -115,7 +116,7 @@ def encode(sheet: Sheet, native: Native, handle: BinaryIO) -> None:
             )
     except ImportError as error:
         raise UnwritableError(
-            "writing HEIC needs the package pillow-heif: pip install 'remove-objects[heic]'"
+            f"writing HEIC needs the package pillow-heif: {install_command('heic')}"
         ) from error
     bits, chroma = native.options.get("bits", 10), native.options.get("chroma", 420)
     if sheet.pixels.dtype == np.uint16:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ...errors import UnreadableError, UnwritableError
+from ...system.extras import install_command
 from ...types import Photo, Pixels
 from ..containers.raw_exif import CANON, FUJI, camera_exif, camera_xmp
 from ..containers.tiff import Directory, Tiff
@@ -168,7 +169,7 @@ def open_picture(handle: BinaryIO) -> Image.Image:
         rawpy = _library()
     except ImportError as error:
         raise UnreadableError(
-            "RAW photos need the package rawpy: pip install 'remove-objects[raw]'"
+            f"RAW photos need the package rawpy: {install_command('raw')}"
         ) from error
     handle.seek(0)
     try:

@@ -15,6 +15,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import cli
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import ALONG, Settings
+from remove_objects.pipeline.system.extras import install_command
 from remove_objects.pipeline.web.listening import listen
 from tests.support.help import assert_help_is_quick
 from tests.support.scenes import scene
@@ -49,7 +50,7 @@ def test_without_gradio_the_message_names_the_remedy(
     Image.fromarray(scene()).save(tmp_path / "a.png")
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert cli.main([str(tmp_path / "a.png")]) == 2
-    assert "pip install 'remove-objects[board]'" in capsys.readouterr().err
+    assert install_command("board") in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_reported_and_the_default_gives_way() -> None:

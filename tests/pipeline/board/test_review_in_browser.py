@@ -96,7 +96,7 @@ def test_the_run_s_work_is_seen_first_and_the_decisions_are_at_hand(
     assert page.get_by_role("button", name="Hide mask").is_visible()
 
     for scrolled in (0, 100_000):
-        page.evaluate("top => { document.querySelector('#mask-board main').scrollTop = top }", scrolled)
+        page.evaluate("y => document.querySelector('#mask-board main').scrollTo(0, y)", scrolled)
         for name in BUTTONS:
             box = page.get_by_role("button", name=name, exact=True).bounding_box()
             assert box["y"] >= 0, name

@@ -140,7 +140,7 @@ def test_a_reviewed_photo_enters_the_run_and_a_later_batch_keeps_it(run: Path) -
     entry = next(p for p in after["photos"] if p["input"] == "b.jpg")
     old = next(p for p in before["photos"] if p["input"] == "b.jpg")
     assert entry["reviewed"] is True
-    assert set(entry) == {*old, "reviewed"}
+    assert set(entry) == {*old, "reviewed", "decision"}
     assert entry["output"] == "b.jpg"
     assert entry["hole_share"] > old["hole_share"]
     assert [p for p in after["photos"] if p["input"] != "b.jpg"] == [

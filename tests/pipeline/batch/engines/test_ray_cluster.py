@@ -14,6 +14,7 @@ from remove_objects.pipeline.batch.engines.ray_cluster import Share, share
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.system.extras import install_command
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_without_ray_the_extra_is_named(
     (tmp_path / "in" / "a.png").write_bytes(b"never opened")
     monkeypatch.setitem(sys.modules, "ray", None)
     assert cli.main(["--class", "person", "--engine", "ray", str(tmp_path / "in")]) == 2
-    assert "remove-objects[distributed]" in capsys.readouterr().err
+    assert install_command("distributed") in capsys.readouterr().err
     assert not (tmp_path / "cleaned").exists()
 
 
@@ -99,4 +100,4 @@ def test_without_its_package_an_address_names_the_extra(
     with pytest.raises(SystemExit) as stop:
         cli.main(["--class", "person", "s3://bucket-that-nobody-opened/photos"])
     assert stop.value.code == 2
-    assert "remove-objects[distributed]" in capsys.readouterr().err
+    assert "needs the package s3fs" in capsys.readouterr().err

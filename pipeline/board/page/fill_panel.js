@@ -105,7 +105,7 @@ export class FillPanel {
   // What is known of the picture that stands, or of a new fill, in words; the figures are folded.
   tell(photo) {
     const before = photo?.before; // the run's entry, if a run is open
-    const fresh = photo?.report && !photo.fill_is_saved ? photo.report : null;
+    const fresh = photo?.report && !(before && photo.fill_is_saved) ? photo.report : null;
     byId("verdict").hidden = !before && !fresh;
     byId("figures").hidden = !before && !photo?.report;
     if (before || fresh) {

@@ -11,7 +11,7 @@ from .service import Service
 
 
 def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None) -> None:
-    """Serve until Ctrl-C, SIGTERM or SIGHUP.
+    """Serve until Ctrl-C, SIGTERM or SIGHUP; the photo in progress is finished and answered then.
 
     Args:
         settings: the settings of the picture.
@@ -41,6 +41,8 @@ def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None)
                 host,
                 "remove-objects serve",
                 risk="send photos to be cleaned",
+                ending=service.end,
+                patience=None,
             )
         except KeyboardInterrupt:
             pass

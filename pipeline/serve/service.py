@@ -116,11 +116,18 @@ class Service:
         self.uploads.mkdir()
         self._results: OrderedDict[str, _Kept] = OrderedDict()
         self._lock, self._working = threading.Lock(), threading.Lock()
+        self._ends = threading.Event()
         self._places = threading.Semaphore(WAITING + 1)
 
+    def end(self) -> None:
+        """Begin with no further photo: those that wait are turned away."""
+        self._ends.set()
+
     def close(self) -> None:
-        """Delete all results."""
-        self._folder.remove()
+        """Delete all results; while a photo is in progress, they go when the process ends."""
+        if self._working.acquire(blocking=False):
+            self._folder.remove()
+            self._working.release()
 
     def clean(
         self, photo: BinaryIO, name: str, classes: Sequence[str], mask: BinaryIO | None = None
@@ -249,12 +256,14 @@ class Service:
         """Wait until no other photo is in progress.
 
         Raises:
-            BusyError: too many wait.
+            BusyError: too many wait, or the service ends.
         """
         if not self._places.acquire(blocking=False):
             raise BusyError(f"{WAITING} photos wait already; send this one again later")
         try:
             with self._working:
+                if self._ends.is_set():
+                    raise BusyError("the service ends; send the photo again later")
                 yield
         finally:
             self._places.release()

@@ -48,6 +48,8 @@ def serve_app(
     *,
     risk: str,
     begun: Callable[[str], None] = lambda _: None,
+    ending: Callable[[], None] = lambda: None,
+    patience: int | None = 2,
 ) -> None:
     """Say where a server is, and serve until the process is interrupted.
 
@@ -58,8 +60,18 @@ def serve_app(
         command: the command's name, for messages.
         risk: what everyone can do who reaches the server, if that is more than this machine.
         begun: called with the address.
+        ending: called when a signal ends the server, while requests are still in progress.
+        patience: seconds for which requests in progress may go on then; None for as long as they
+            take. A second Ctrl-C ends them at once.
     """
     import uvicorn
+
+    class Server(uvicorn.Server):  # type: ignore[misc]
+        """Tells of its end."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            ending()
+            super().handle_exit(sig, frame)
 
     if not is_loopback(host):
         print(
@@ -76,10 +88,10 @@ def serve_app(
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=patience,
         ws="none",
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     with signals_restored(*_ENDING) as numbers:
         for number in numbers:
             # Uvicorn handles SIGTERM in the same way, and raises it again when it has ended.

@@ -28,6 +28,7 @@ from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.serve import service as service_module
 from remove_objects.pipeline.serve.service import WAITING, BusyError, Service, UnknownError
 from remove_objects.pipeline.web.uploads import UNOPENED_KEPT, UNOPENED_SECONDS
+from tests.pipeline.watch.conftest import wait_for
 from tests.support.scenes import scene
 from tests.support.states.networks import cheap_networks
 
@@ -117,8 +118,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     service = Served(tmp_path_factory.mktemp("serve"), "--class", "person")
     try:
         yield service
-        service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(30) in (0, -signal.SIGTERM)
+        assert sorted(end_amid_a_photo(service)) == [200, 503]
         assert not list(service.place.glob("mask-board-*")), "its results go with it"
         assert not list(service.place.glob("remove-objects-*"))
         assert "Traceback" not in (service.place / "stderr").read_text()
@@ -127,6 +127,26 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         service.process.wait()
         assert service.process.stdout is not None
         service.process.stdout.close()
+
+
+def end_amid_a_photo(served: Served) -> list[int]:
+    """End a service that cleans one photo while another waits; returns how both were answered."""
+    slow, answers = served.place / "slow", list[int]()
+    slow.touch()
+    threads = [
+        threading.Thread(target=lambda: answers.append(served.post(encoded())[0])) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: list(served.place.glob("mask-board-*/files/*/remove-objects-*")))
+    threads[0].join(0.3)  # until the other waits
+    served.process.send_signal(signal.SIGTERM)
+    threads[0].join(0.3)
+    slow.unlink()
+    for thread in threads:
+        thread.join(60)
+    assert served.process.wait(60) == 0
+    return answers
 
 
 def opened(content: bytes) -> np.ndarray:

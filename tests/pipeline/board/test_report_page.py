@@ -95,6 +95,10 @@ def _links_lead_to_the_board(served: Served) -> None:
         opened.press("Escape")
         first.locator(".mend a").click()
         opened.page.wait_for_url(served.url + "?photo=b.jpg")
+        # The photo named is open, and the way back is there.
+        opened.page.wait_for_selector("#mb-stage[aria-label*='b.jpg']", timeout=20_000)
+        opened.page.click("#mb-to-report")
+        opened.page.wait_for_url(served.url + "report/report.html")
         opened.context.close()
 
 

@@ -446,6 +446,7 @@ def test_of_thousands_only_what_is_near_is_drawn(browser: Any, thousands: Path) 
 
 
 def test_nobody_is_shut_out(browser: Any, tmp_path: Path) -> None:
+    pytest.importorskip("axe_playwright_python", reason="axe is missing: pip install '.[test]'")
     compare = {"navier-stokes": {"seam": 0.9, "probe": None}}
     photos = many(tmp_path, 7)
     for photo in photos:

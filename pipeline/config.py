@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from ..models.categories import CLASSES, RELATED, SYNONYMS
 from .errors import UsageError
@@ -107,7 +107,9 @@ class Settings:
         if self.lossless and self.raw_output == "jpeg":
             raise UsageError("--lossless and --raw-output jpeg contradict each other; give one")
         self._set("compare", _known("compare", self.compare, COMPARISONS))
-        self._set("along", _known("along (--with)", self.along, ALONG))
+        along: Any = self.along
+        nothing = along is None or (isinstance(along, str) and along == "none")
+        self._set("along", () if nothing else _known("along (--with)", along, ALONG))
         parse_keep(self.keep)
         self._check_numbers()
 
@@ -127,12 +129,14 @@ class Settings:
             raise UsageError(f"threshold must lie between 0 and 1; got {shown(self.threshold)}")
         for name, value in (("min_size", least), ("max_size", most), ("threshold", threshold)):
             self._set(name, value)
-        if self.dilate is not None:
-            dilate = whole(self.dilate)
+        width: Any = self.dilate
+        if isinstance(width, str) and width == "auto":
+            self._set("dilate", None)
+        elif width is not None:
+            dilate = whole(width)
             if dilate is None or not 0 <= dilate <= 2000:
                 raise UsageError(
-                    "dilate must be 'auto' (None in Python) or 0 to 2000 whole pixels; "
-                    f"got {shown(self.dilate)}"
+                    f"dilate must be 'auto' or 0 to 2000 whole pixels; got {shown(self.dilate)}"
                 )
             self._set("dilate", dilate)
 
@@ -142,8 +146,8 @@ class PictureOptions(TypedDict, total=False):
 
     segmenter: str
     threshold: float
-    dilate: int | None
-    along: str | Iterable[str]
+    dilate: int | Literal["auto"] | None
+    along: str | Iterable[str] | None
     keep: str
     min_size: float
     max_size: float

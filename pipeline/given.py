@@ -5,8 +5,9 @@ A type checker sees the types before; these sentences are for who has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 from .errors import UsageError
@@ -81,8 +82,19 @@ def texts(name: str, value: Any, kinds: str, example: str) -> tuple[str, ...]:
     return tuple(str(each) for each in found)
 
 
-def refuse_unknown(call: str, given: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown(
+    call: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Refuse keywords that a call does not have, as Python does, with the one that was meant.
+
+    Args:
+        call: the function's name.
+        given: the keywords.
+        known: those that it has.
+        elsewhere: by other keywords, a sentence that says where they belong.
 
     Raises:
         TypeError: one of them is unknown.
@@ -91,6 +103,8 @@ def refuse_unknown(call: str, given: Iterable[str], known: Iterable[str]) -> Non
     for name in given:
         if name in known:
             continue
+        if name in elsewhere:
+            raise TypeError(f"{call} takes no '{name}'; {elsewhere[name]}")
         from difflib import get_close_matches  # 10 ms, of no use to those who spell it right
 
         meant = _MEANT.get(name) or next(iter(get_close_matches(name, known, 1)), None)

@@ -702,6 +702,17 @@ def _refuse_picture(classes: Any) -> None:
         )
 
 
+#: Where keywords of folders belong that somebody gives with one picture.
+_OF_FOLDERS = {
+    "output": "the result is the picture, and result.image.save(…) writes it; remove_folder() "
+    "writes files, with their metadata",
+    **dict.fromkeys(
+        ("workers", "overwrite", "save_masks", "series", "exclude", "dry_run", "masks", "batch"),
+        "it belongs to remove_folder(), which takes single photos too",
+    ),
+}
+
+
 @lru_cache(maxsize=1)
 def _remover(settings: Settings) -> ObjectRemover:
     return ObjectRemover(settings)
@@ -713,6 +724,7 @@ def remove(
     classes: str | Iterable[str] = (),
     *,
     mask: AnyMask | None = None,
+    settings: Settings | None = None,
     **options: Unpack[PictureOptions],
 ) -> Removed[NDArray[np.uint8]]: ...
 
@@ -723,6 +735,7 @@ def remove(
     classes: str | Iterable[str] = (),
     *,
     mask: AnyMask | None = None,
+    settings: Settings | None = None,
     **options: Unpack[PictureOptions],
 ) -> Removed[NDArray[np.uint16]]: ...
 
@@ -733,6 +746,7 @@ def remove(
     classes: str | Iterable[str] = (),
     *,
     mask: AnyMask | None = None,
+    settings: Settings | None = None,
     **options: Unpack[PictureOptions],
 ) -> Removed[Image.Image]: ...
 
@@ -742,6 +756,7 @@ def remove(
     classes: str | Iterable[str] = (),
     *,
     mask: AnyMask | None = None,
+    settings: Settings | None = None,
     **options: Unpack[PictureOptions],
 ) -> Removed[Any]:
     """Remove objects from one picture: ``ObjectRemover(**options).remove(image, classes)``.
@@ -752,11 +767,13 @@ def remove(
         image: the path of a photo, a PIL image, or an HWC uint8 or uint16 RGB array.
         classes: the name of a Pascal VOC class, or several, or ``all``.
         mask: what to remove instead, see ``ObjectRemover.remove``.
-        options: fields of ``Settings``.
+        settings: the settings.
+        options: fields of ``Settings``, which they replace.
 
     Raises:
         UsageError, UnreadableError: as ``ObjectRemover.remove``.
         TypeError: there is no option of that name.
     """
-    refuse_unknown("remove()", options, (*PictureOptions.__annotations__, "mask"))
-    return _remover(with_options(None, options))._remove(image, classes, mask)
+    known = (*PictureOptions.__annotations__, "mask", "settings")
+    refuse_unknown("remove()", options, known, _OF_FOLDERS)
+    return _remover(with_options(settings, options))._remove(image, classes, mask)

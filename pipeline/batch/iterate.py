@@ -85,6 +85,10 @@ class FolderRun:
         """Return the number of photos, of the taken and of those to come."""
         return self._steps.begun.photos
 
+    def __repr__(self) -> str:
+        state = "over" if self._steps.is_over else "in progress"
+        return f"<FolderRun of {len(self)} photos into {self.output}, {state}>"
+
     def __iter__(self) -> Iterator[Entry]:
         return self
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from ... import __version__
 from ..config import Settings, resolve_classes
 from ..errors import OutputError, UnreadableError, UnwritableError, UsageError
+from ..given import shown
 from ..images import DROPPED
 from ..remover import ObjectRemover
 from ..report.files import REPORTS, SCHEMA_VERSION
@@ -88,9 +89,15 @@ class FolderResult:
         """Whether the one mask for all photos has the shape of none of them."""
         return own_masks.fits_none(self.photos)
 
-    def count(self, status: Status) -> int:
-        """Count the photos with a status."""
-        return sum(p["status"] == status.value for p in self.photos)
+    def count(self, status: Status | str) -> int:
+        """Count the photos with a status.
+
+        Raises:
+            UsageError: there is no such status.
+        """
+        if status not in list(Status):
+            raise UsageError(f"status must be one of {', '.join(Status)}; got {shown(status)}")
+        return sum(p["status"] == status for p in self.photos)
 
     def written(self) -> Report:
         """Return ``report.json`` as a reader of the file gets it."""
@@ -233,6 +240,12 @@ def remove_folder(
         OutputError: the disk is full and has no room for the report.
         TypeError: there is no option of that name.
     """
+    if progress is not None and not callable(progress):
+        raise UsageError(
+            f"progress takes a function of (number of photos, entry or None); got {shown(progress)}"
+        )
+    if stop is not None and not isinstance(stop, Stop):
+        raise UsageError(f"stop is for the command line; leave it out; got {shown(stop)}")
     call = Call.of(
         "remove_folder()",
         inputs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -250,6 +250,8 @@ def parse_location(text: str) -> Location:
 def as_location(given: AnyPath, name: str = "") -> Location:
     """Return a caller's path or text as a location; ``parse_location`` reads text.
 
+    In text ``~/`` is the user's home.
+
     Args:
         given: the path or text.
         name: the argument's, for the message.
@@ -264,6 +266,9 @@ def as_location(given: AnyPath, name: str = "") -> Location:
         raise UsageError(f"{whose}expected a path or an address, got {shown(given)}")
     if not (text := os.fspath(given)):  # pathlib would take it for the current folder
         raise UsageError(f"{name or 'a path'}: got an empty text; the current folder is '.'")
+    if text.startswith(("~/", "~\\")) or text == "~":  # a shell does so for the command line
+        with suppress(RuntimeError):  # there is no home
+            return Path(text).expanduser()
     return parse_location(text)
 
 

@@ -22,7 +22,7 @@ from remove_objects.pipeline.errors import UsageError
         ({"threshold": 0.0}, "threshold must lie between 0 and 1"),
         ({"threshold": 1.0}, "threshold must lie between 0 and 1"),
         ({"threshold": float("nan")}, "threshold must lie between 0 and 1"),
-        ({"dilate": -1}, "dilate must be 'auto' .* or 0 to 2000 whole pixels; got -1"),
+        ({"dilate": -1}, "dilate must be 'auto' or 0 to 2000 whole pixels; got -1"),
         ({"dilate": 2001}, "dilate must be"),
     ],
 )

@@ -246,6 +246,10 @@ def test_a_call_without_classes_and_mask_or_with_both_masks_is_refused() -> None
         ObjectRemover().remove(scene(), mask="a.png", hole="a.png")
     with pytest.raises(TypeError, match=r"remove\(\) takes no 'hole'; did you mean 'mask'"):
         remove(scene(), **{"hole": "a.png"})
+    with pytest.raises(TypeError, match=r"takes no 'output'; the result is the picture, and .*"):
+        remove(scene(), "person", **{"output": "clean.jpg"})
+    with pytest.raises(TypeError, match=r"takes no 'workers'; it belongs to remove_folder\(\)"):
+        remove(scene(), "person", **{"workers": 4})
     with pytest.raises(TypeError, match=r"ObjectRemover\(\) takes no 'ofline'; did .* 'offline'"):
         ObjectRemover(**{"ofline": True})
     with pytest.raises(UsageError, match=r"settings takes a Settings.*; got the text 'compact'"):
@@ -255,7 +259,7 @@ def test_a_call_without_classes_and_mask_or_with_both_masks_is_refused() -> None
 def test_networks_stay_from_call_to_call(red_is_person: None) -> None:
     remove(scene(), "person", probe=False)
     first = remover._remover(Settings(probe=False))
-    remove(scene(), "person", probe=False)
+    remove(scene(), "person", settings=Settings(probe=False))
     assert remover._remover(Settings(probe=False)) is first
 
 
@@ -298,6 +302,8 @@ def test_numbers_of_other_types_and_single_names_are_read() -> None:
     )
     same = Settings(threshold=0.25, dilate=3, along=("shadow",), compare=("telea",))
     assert settings == same
+    assert Settings(dilate="auto") == Settings()
+    assert Settings(along="none") == Settings(along=None) == Settings(along=())
     assert json.dumps(asdict(settings)) == json.dumps(asdict(same))
 
 
@@ -309,7 +315,7 @@ def test_classes_may_come_one_by_one(red_is_person: None) -> None:
 @pytest.mark.parametrize(
     ("wrong", "found"),
     [
-        ({"dilate": "auto"}, "None in Python"),
+        ({"dilate": "much"}, "dilate must be 'auto' or 0 .*; got the text 'much'"),
         ({"dilate": 2.5}, "whole pixels; got 2.5"),
         ({"threshold": "0.5"}, "threshold must lie between 0 and 1"),
         ({"threshold": True}, "threshold must lie between 0 and 1; got True"),

@@ -94,6 +94,7 @@ def test_photos_come_while_the_run_goes_on(folder: Path) -> None:
         run.result  # noqa: B018
     with pytest.raises(UsageError, match="another run or board writes there"):
         begin(folder)
+    assert repr(run) == f"<FolderRun of {COUNT} photos into {run.output}, in progress>"
     rest = list(run)
     assert sorted(e["input"] for e in [first, *rest]) == [f"{n}.png" for n in range(COUNT)]
     assert run.result.photos == [first, *rest]

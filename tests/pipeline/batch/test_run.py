@@ -18,6 +18,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings, FolderOptions
 from remove_objects.pipeline.config import PictureOptions, Settings
 from remove_objects.pipeline.errors import UnwritableError, UsageError
 from remove_objects.pipeline.report.schema import Entry
+from remove_objects.pipeline.types import Status
 
 PERSON = BatchSettings(classes=("person",), workers=2)
 
@@ -284,6 +285,9 @@ def test_settings_are_keywords_too(photos: Path, tmp_path: Path, photo: str) -> 
         exclude="raw/",
     )
     assert [entry["status"] for entry in done.photos] == ["ok"]
+    assert (done.count("ok"), done.count(Status.OK), done.count("review")) == (1, 1, 0)
+    with pytest.raises(UsageError, match=r"status must be one of ok, .*; got the text 'okay'"):
+        done.count("okay")
     told = done.run["settings"]
     assert (told["classes"], told["exclude"], told["workers"]) == (["person"], ["raw/"], 2)
     assert (told["along"], told["probe"], told["save_masks"]) == (("shadow",), False, True)
@@ -311,6 +315,8 @@ def test_settings_are_keywords_too(photos: Path, tmp_path: Path, photo: str) -> 
         ({"series": None}, "series must be one of auto, off, fixed; got None"),
         ({"engine": None}, "engine must be one of local, ray; got None"),
         ({"exclude": 5}, "exclude takes patterns.*; got 5"),
+        ({"progress": True}, "progress takes a function .*; got True"),
+        ({"stop": 1}, "leave it out; got 1"),
         ({"masks": 5}, "masks: expected a path or an address, got 5"),
     ],
 )
@@ -329,6 +335,12 @@ def test_a_keyword_that_is_none_gets_the_one_that_was_meant(
 ) -> None:
     with pytest.raises(TypeError, match=f"takes no '{wrong}'; did you mean '{meant}'"):
         remove_folder(tmp_path, **{wrong: "person"})
+
+
+def test_the_home_is_found_in_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert BatchSettings(output="~/out").output == tmp_path / "out"
+    assert BatchSettings(output=Path("~/out")).output == Path("~/out")  # of the command line
 
 
 def test_every_setting_is_a_keyword() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def put(place: Path, name: str, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_killed_then_resumed_then_ended_by_each_signal(tmp_path: Path) -> None:
+def test_killed_then_resumed_then_ended_amid_a_photo(tmp_path: Path) -> None:
     """One story, because each process takes seconds to start."""
     (tmp_path / "photos").mkdir()
     (tmp_path / "slow").touch()
@@ -86,16 +87,32 @@ def test_killed_then_resumed_then_ended_by_each_signal(tmp_path: Path) -> None:
     assert "stopped by the user" in " ".join(report["run"]["warnings"])
     assert report["run"]["command"].startswith("remove-objects watch photos --class person")
 
-    idle = Command(tmp_path)
-    wait_for(lambda: len(list((tmp_path / "out").glob("*.png"))) == 3, 60)
-    idle.wait_until_it_says("in progress")
-    wait_for(lambda: not (tmp_path / "out" / ".remove-objects-lock.json").exists())
-    idle.process.send_signal(signal.SIGINT)
-    assert idle.process.wait(60) == 0, idle.said()
-    assert "stopped; this watch cleaned: " in idle.said()
-    assert not list((tmp_path / "out").glob(".*.part"))
+
+def test_ctrl_c_while_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    put(tmp_path, "a.png", 1)
+    monkeypatch.chdir(tmp_path)
+
+    def interrupt() -> None:
+        journal = tmp_path / "out" / ".remove-objects-journal.jsonl"
+        wait_for(lambda: (tmp_path / "out" / "report.json").exists() and journal.exists())
+        wait_for(lambda: not (tmp_path / "out" / ".remove-objects-lock.json").exists())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with cheap_networks():
+        arguments = ["watch", "photos", "-o", "out", "--class", "person", "--no-probe"]
+        assert cli.main([*arguments, "--settle", "0.1", "--interval", "0.1"]) == 0
+    thread.join()
+    said = capsys.readouterr()
+    assert "watching photos; results: " in said.out
+    assert said.out.endswith("stopped; this watch cleaned: 1 review\n")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert {photo["output"] for photo in report["photos"]} == {"0.png", "1.png", "2.png"}
+    assert [photo["output"] for photo in report["photos"]] == ["a.png"]
+    assert not report["run"]["warnings"] or "stopped" not in " ".join(report["run"]["warnings"])
 
 
 @pytest.mark.parametrize(

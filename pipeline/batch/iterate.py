@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -162,6 +163,7 @@ class _Steps:
         begun = next(self._steps)
         assert isinstance(begun, Begun)
         self.begun = begun
+        self._process = os.getpid()
 
     def take(self) -> Entry | None:
         """Return the next photo's entry; None at the end."""
@@ -179,7 +181,7 @@ class _Steps:
 
     def end(self) -> None:
         """Let no further photo begin, and take the steps that are left."""
-        if self.is_over:
+        if self.is_over or os.getpid() != self._process:  # a fork's threads are its parent's
             return
         self.stop.why = "stopped by the caller"
         self.stop.request()

@@ -88,6 +88,8 @@ def _remedy(image: Any) -> str:
         return "; Image.open(io.BytesIO(…)) reads the bytes of a file"
     if hasattr(image, "read"):
         return "; Image.open(…) reads an open file"
+    if hasattr(image, "getbands") and all(image.size):
+        return "; give the path of its file, which is read at its own depth"
     if not isinstance(image, np.ndarray) or not image.size:
         return ""
     if image.dtype.kind == "f":

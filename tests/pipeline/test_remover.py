@@ -84,7 +84,7 @@ def test_no_mode_changes_a_pixel_outside_the_hole(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["I;16", "I", "F", "La", "PA"])
 def test_a_mode_whose_values_would_be_lost_is_refused(mode: str) -> None:
-    with pytest.raises(UsageError, match=f"got a PIL picture 9x9 of mode {mode}"):
+    with pytest.raises(UsageError, match=f"a PIL picture 9x9 of mode {mode}; give the path of its"):
         ObjectRemover().remove(Image.new(mode, (9, 9)), hole=np.zeros((9, 9), bool))
 
 

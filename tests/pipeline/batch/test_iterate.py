@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,6 +170,26 @@ def test_a_run_may_be_dropped_by_any_thread(folder: Path) -> None:
         if each.name == "end of a run":
             each.join()
     assert_ended(folder, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_leaves_the_run_to_its_parent(folder: Path) -> None:
+    run = begin(folder, workers=2)
+    next(run)
+    child = os.fork()
+    if not child:
+        run.close()
+        os._exit(0)
+    deadline = time.monotonic() + 30
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the child waits for threads that it does not have")
+        time.sleep(0.01)
+    assert len(list(run)) == COUNT - 1
+    assert_ended(folder, COUNT)
 
 
 def test_wrong_calls_are_refused_by_the_call_itself(folder: Path) -> None:

@@ -121,7 +121,10 @@ def photo_view(
         **photo,
         "folder": f"{folder}/" if folder else "",
         "base": base,
-        "says": SAYINGS[photo["status"]],
+        "status": _shown_status(photo),
+        "says": DECISIONS[photo.get("decision")].capitalize()
+        if photo.get("reviewed")
+        else SAYINGS[photo["status"]],
         "figures": photo.get("figures", ""),
         "sure": how_sure(photo),
         "mend": places.mending() if needs_mending(photo) else None,
@@ -135,7 +138,6 @@ def photo_view(
         "left_outside": photo.get("left_outside"),
         "leftovers": photo.get("leftovers", []),
         "layers": _layers(photo),
-        "reviewed": DECISIONS[photo.get("decision")] if photo.get("reviewed") else None,
         "holes": [
             {"score": None, "compare": {}, **h, "borrowed": _most_first(h.get("borrowed", {}))}
             for h in photo["holes"]
@@ -255,9 +257,15 @@ def stage_seconds(photos: Sequence[Entry]) -> list[tuple[str, float]]:
     return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
 
 
+def _shown_status(photo: Entry) -> str:
+    """A photo's status on the page: what a person decided about needs no check any more."""
+    is_decided = photo.get("reviewed") and photo["status"] == "review"
+    return "ok" if is_decided else photo["status"]
+
+
 def totals(photos: Sequence[Entry]) -> list[tuple[str, int]]:
     """Photos by status, in the page's order; statuses without photos are left out."""
-    count = Counter(p["status"] for p in photos)
+    count = Counter(map(_shown_status, photos))
     return [(s, count[s]) for s in STATUSES if count[s]]
 
 

@@ -89,7 +89,7 @@ def test_an_acceptance_is_told_kept_and_undone(plain: Path, board: Board) -> Non
     state = board.accept("b.jpg")
     assert (state["decision"], state["undoes"], state["reviewed"]) == ("accepted", "accepted", True)
     assert entry_of(plain, "b.jpg")["decision"] == "accepted"
-    assert "accepted as it is" in (plain / "report.html").read_text()
+    assert "Accepted as it is" in (plain / "report.html").read_text()
     told = {p["input"]: p for p in command(plain.parent / "photos", save_masks=False)}
     assert told["b.jpg"]["status"] == "skipped"
     assert told["b.jpg"]["decision"] == "accepted"
@@ -105,7 +105,7 @@ def test_a_restored_photo_is_told_kept_and_undone_with_its_mask(plain: Path, boa
     assert (state["decision"], state["undoes"]) == ("restored", "restored")
     original = (plain.parent / "photos" / "a.png").read_bytes()
     assert (plain / "a.png").read_bytes() == original
-    assert "the original was restored" in (plain / "report.html").read_text()
+    assert "The original was restored" in (plain / "report.html").read_text()
     command(plain.parent / "photos", save_masks=False)
     assert (plain / "a.png").read_bytes() == original
     board.undo_decision("a.png")

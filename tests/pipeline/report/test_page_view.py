@@ -119,3 +119,18 @@ def test_the_bar_agrees_with_the_verdict() -> None:
     assert sure("ok", None) is None
     assert sure("ok", 0.1, reviewed=True) is None
     assert sure("failed", 0.1) is None
+
+
+@pytest.mark.parametrize(
+    ("decision", "says"),
+    [
+        ({"decision": "accepted"}, "Accepted as it is"),
+        ({"decision": "mended"}, "Mended by hand"),
+        ({}, "Reviewed"),  # by a board before version 0.2.0
+    ],
+)
+def test_what_a_person_decided_about_needs_no_check(decision: dict[str, str], says: str) -> None:
+    decided = entry("a.jpg", "review", reviewed=True, **decision)
+    shown = photo_view(decided, {}, None)
+    assert (shown["says"], shown["status"]) == (says, "ok")
+    assert totals([decided, entry("b.jpg", "review")]) == [("review", 1), ("ok", 1)]

@@ -64,6 +64,8 @@ class Call:
                 "batch takes a BatchSettings, such as BatchSettings(classes='person'); "
                 f"got {shown(batch)}"
             )
+        if isinstance(settings, BatchSettings):
+            raise UsageError("settings takes a Settings; a BatchSettings is given as batch=…")
         own = {name: value for name, value in options.items() if name in of_folder}
         if classes is not None:
             own["classes"] = classes

@@ -158,6 +158,17 @@ def _keep_profile(result: Image.Image, profile: bytes | None) -> None:
         result.info["icc_profile"] = plain
 
 
+def _mask_remedy(mask: Any) -> str:
+    """Say how an array of another kind is turned into a mask that is taken."""
+    if not isinstance(mask, np.ndarray) or not mask.size:
+        return ""
+    if mask.ndim == 2:
+        return "; mask > 0 makes one of numbers that are 0 where the picture stays"
+    if mask.ndim == 3 and mask.dtype == np.uint8 and mask.shape[2] in (3, 4):
+        return "; Image.fromarray(mask) makes a PIL image of it"
+    return "; mask.squeeze() may have the right shape" if mask.squeeze().ndim == 2 else ""
+
+
 def given_mask(mask: Any, photo: Photo) -> OwnMask:
     """Read a mask of a photo.
 
@@ -186,7 +197,7 @@ def given_mask(mask: Any, photo: Photo) -> OwnMask:
         raise UsageError(
             "mask takes the pixels to remove: the path of a picture in which they are white, a "
             "PIL image likewise, or an array, height x width, of bool (True = remove) or uint8; "
-            f"got {shown(mask)}"
+            f"got {shown(mask)}{_mask_remedy(mask)}"
         )
     try:
         return own_mask(picture, "mask", photo)

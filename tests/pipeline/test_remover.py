@@ -97,9 +97,10 @@ def test_a_picture_without_pixels_is_refused(picture: object) -> None:
 @pytest.mark.parametrize(
     ("mask", "found"),
     [
-        (np.zeros((60, 90, 1), bool), "got an array 60x90x1 bool"),
+        (np.zeros((60, 90, 1), bool), r"got an array 60x90x1 bool; mask.squeeze\(\) may"),
         (np.zeros(60 * 90, bool), "got an array 5400 bool"),
-        (np.zeros((60, 90), np.float32), "got an array 60x90 float32"),
+        (np.zeros((60, 90), np.float32), "got an array 60x90 float32; mask > 0 makes one"),
+        (np.zeros((60, 90, 3), np.uint8), r"60x90x3 uint8; Image.fromarray\(mask\) makes"),
         (np.zeros((4, 5), bool), "the mask is 5x4 pixels, the picture 90x60"),
         (np.full((4, 9), 255, np.uint8), "this mask is 9 x 4 pixels, its photo 90 x 60"),
         (Image.new("F", (90, 60)), "got a PIL picture 90x60 of mode F"),

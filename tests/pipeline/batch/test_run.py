@@ -304,7 +304,7 @@ def test_settings_are_keywords_too(photos: Path, tmp_path: Path, photo: str) -> 
         ({"inputs": np.zeros((4, 9, 3), np.uint8)}, r"array 4x9x3 uint8; remove\(\) cleans"),
         ({"inputs": Image.new("L", (9, 4))}, r"PIL picture 9x4 of mode L; remove\(\) cleans"),
         ({"settings": "person"}, "settings takes a Settings.*got the text 'person'; classes are"),
-        ({"settings": BatchSettings()}, "settings takes a Settings"),
+        ({"settings": BatchSettings()}, "a BatchSettings is given as batch=…"),
         ({"batch": "out"}, "batch takes a BatchSettings.*; got the text 'out'"),
         ({"classes": 5}, "classes takes class names.*; got 5"),
         ({"classes": ["person", None]}, "classes takes class names.*; one of them is None"),

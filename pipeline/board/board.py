@@ -18,7 +18,7 @@ from ...models.categories import CLASSES
 from .. import images
 from ..config import ALONG, COMPARISONS, auto_dilate, resolve_classes
 from ..detect.clicked import checked_clicks
-from ..errors import RemoveObjectsError, UsageError
+from ..errors import RemoveObjectsError, UnreadableError, UsageError
 from ..removal.clickable import object_at
 from ..removal.request import Removal
 from ..report.entry import layer_shares
@@ -488,8 +488,9 @@ class Board:
             decided = self.results.put_back(session, replace_existing=replace_existing)
             layers = None
             if decided.mask is not None:
-                mask = session.read_mask(decided.mask)
-                layers = images.layers_of(mask, session.read_layers(decided.mask))
+                with suppress(UnreadableError):  # the result is back all the same
+                    mask = session.read_mask(decided.mask)
+                    layers = images.layers_of(mask, session.read_layers(decided.mask))
             elif decided.entry is not None and decided.entry["holes"]:
                 kept = kept_by_run(session.item, decided.entry, session.photo.size)
                 layers = None if kept is None else kept.layers

@@ -404,6 +404,8 @@ class Results:
     def accept(self, session: Session) -> Decided:
         """Mark the run's result reviewed; result and mask stay as they are.
 
+        A decision that a person has made already, in another window for example, stays.
+
         Raises:
             UsageError: there is no run, it has no result of the photo, or the standing file is
                 another one.
@@ -426,7 +428,8 @@ class Results:
                     "run the same command again"
                 )
             entry = row["entry"].copy()
-            entry["reviewed"], entry["decision"] = True, "accepted"
+            if not entry.get("reviewed"):
+                entry["reviewed"], entry["decision"] = True, "accepted"
             return change.decide(entry, result)
 
     def reopen(self, session: Session) -> Decided:

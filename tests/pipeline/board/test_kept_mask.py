@@ -126,6 +126,13 @@ def test_a_saved_fill_is_undone_with_its_mask(plain: Path, board: Board) -> None
     assert entry_of(plain, "b.jpg")["mask"] is None
 
 
+def test_an_acceptance_leaves_an_earlier_decision(plain: Path, board: Board) -> None:
+    review(board, "b.jpg")
+    mended = entry_of(plain, "b.jpg")
+    assert board.accept("b.jpg")["decision"] == "mended"  # as from a window that shows it as it was
+    assert entry_of(plain, "b.jpg") == mended
+
+
 def test_a_fill_that_is_not_saved_is_forgotten_and_the_mask_stays(board: Board) -> None:
     fill(board, "b.jpg")
     mask = mask_of(board, "b.jpg").copy()

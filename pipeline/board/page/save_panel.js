@@ -12,7 +12,7 @@ const DECISIONS = {
   "put-back": {
     name: "undo_decision",
     replaces: true,
-    done: (file, { decision, needs_review: open }) => (open && !decision
+    done: (file, { decision, reviewed }) => (!decision && !reviewed
       ? `Undone: ${file} is as the run left it` : `The earlier result is back at ${file}`),
   },
 };

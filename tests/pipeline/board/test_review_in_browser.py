@@ -192,6 +192,10 @@ def test_a_link_opens_one_photo_and_the_address_names_the_open_one(
     assert page.url.endswith("?photo=fine.png")
     page.reload()
     opened(page, "fine.png")
+    # A decision about a photo that needs none is undone as any other.
+    page.get_by_role("button", name="Accept as it is").click()
+    page.get_by_role("button", name="Undo accept").click()
+    said(page, "fine.png is as the run left it")
     missing = visit(board, path="?photo=none.png")
     missing.wait_for_selector("#mb-alert:has-text('There is no photo none.png here.')")
     assert missing.evaluate("() => maskBoard.photo !== null")

@@ -88,13 +88,17 @@ class Item:
             return None
         return path
 
+    def is_linked_away(self) -> bool:
+        """Whether a link leads the photo out of the opened folder; one may appear at any time."""
+        return self.root is not None and not is_inside(self.source, self.root)
+
     def refuse_link(self) -> None:
-        """Refuse a link that leads out of the opened folder; one may appear at any time.
+        """Refuse a link that leads out of the opened folder.
 
         Raises:
             UnreadableError: the photo's file is such a link.
         """
-        if self.root is not None and not is_inside(self.source, self.root):
+        if self.is_linked_away():
             raise UnreadableError(linked_away(self.source))
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import mimetypes
 import re
 from pathlib import Path
-from urllib.parse import quote
 
 from ..errors import UsageError
 from ..report import previews
 from ..report.page import render_html
 from ..report.page_view import Places
 from ..report.schema import is_entry
-from ..storage.layout import OWN, PREVIEWS
+from ..storage.layout import OWN, PREVIEWS, is_plain
 from ..system.confined import is_link
 from ..system.text import printable
 from .catalog import Item, Opened, is_inside, layers_beside
@@ -86,8 +85,8 @@ def find(opened: Opened, items: list[Item], path: str, photo: str) -> Path | Non
     if found is None or item is None:
         return None
     if found[1] == "original":
-        leads_away = item.root is not None and not is_inside(item.source, item.root)
-        return None if item.missing or leads_away or not item.source.is_file() else item.source
+        is_there = not item.missing and not item.is_linked_away() and item.source.is_file()
+        return item.source if is_there else None
     return _inside(_of_run(item, found[1], output), output)
 
 
@@ -97,8 +96,8 @@ def _output(opened: Opened) -> Path | None:
 
 def _of_run(item: Item, kind: str, output: Path) -> Path | None:
     if kind == "result":
-        name = None if item.entry is None else item.entry["output"]
-        return None if name is None else output / name
+        name = None if item.entry is None else item.entry.get("output")
+        return output / name if isinstance(name, str) and is_plain(name) else None
     return item.mask if kind == "mask" or item.mask is None else layers_beside(item.mask)
 
 
@@ -114,9 +113,3 @@ def media_type(file: Path) -> str:
     kind = mimetypes.guess_type(file.name)[0] or ""
     is_picture = kind.startswith("image/") and "svg" not in kind
     return kind if is_picture else "application/octet-stream"
-
-
-def headers(file: Path) -> dict[str, str]:
-    """Headers of a file: it is shown under its name, and looked at anew each time."""
-    name = quote(printable(file.name), safe="")
-    return {"content-disposition": f"inline; filename*=UTF-8''{name}", "cache-control": "no-cache"}

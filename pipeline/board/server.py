@@ -16,7 +16,7 @@ from ..errors import RemoveObjectsError, UsageError
 from ..system.extras import install_command
 from ..system.text import printable
 from ..types import Box
-from ..web.answers import attachment
+from ..web.answers import attachment, inline
 from ..web.guard import UPLOAD_BYTES, App, Guard, Paths
 from . import report_page
 from .board import Board
@@ -165,8 +165,8 @@ def _add_report(server: Any, board: Board) -> None:
         file = board.report_file(path, photo)
         if file is None:
             return PlainTextResponse("not found", 404)
-        kind, headers = report_page.media_type(file), report_page.headers(file)
-        return FileResponse(file, media_type=kind, headers=headers)
+        kind = report_page.media_type(file)
+        return FileResponse(file, media_type=kind, headers=inline(file.name))
 
     server.add_route(report_page.PREFIX + "{path:path}", report)
 

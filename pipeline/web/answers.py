@@ -42,8 +42,13 @@ def explained(error: Exception, call: str, server: str) -> tuple[str, str]:
 
 def attachment(name: str) -> dict[str, str]:
     """Return the headers of a file that is saved under a name and never kept by a cache."""
-    encoded = quote(printable(name), safe="")
-    return {
-        "content-disposition": f"attachment; filename*=UTF-8''{encoded}",
-        "cache-control": "no-store",
-    }
+    return {"content-disposition": _disposition("attachment", name), "cache-control": "no-store"}
+
+
+def inline(name: str) -> dict[str, str]:
+    """Return the headers of a file that is shown; a cache asks each time whether it changed."""
+    return {"content-disposition": _disposition("inline", name), "cache-control": "no-cache"}
+
+
+def _disposition(kind: str, name: str) -> str:
+    return f"{kind}; filename*=UTF-8''{quote(printable(name), safe='')}"

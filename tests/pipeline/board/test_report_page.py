@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -116,6 +117,9 @@ def test_nothing_but_the_runs_own_pictures_is_found(run: Path) -> None:
     (run / "a.png").unlink()
     (run / "a.png").symlink_to(secret)
     assert report_page.find(opened, items, "file/result", "a.png") is None
+    for name in ("../secret.png", str(secret), "a\0.png", 7, None):  # of a forged report
+        forged = [replace(item, entry={**item.entry, "output": name}) for item in items]
+        assert report_page.find(opened, forged, "file/result", "b.jpg") is None
     (run.parent / "photos" / "b.jpg").unlink()
     (run.parent / "photos" / "b.jpg").symlink_to(secret)
     away = [item for item in open_run(run).items if item.name == "b.jpg"]

@@ -21,8 +21,8 @@ from ... import __version__
 from ..errors import UnreadableError, UsageError
 from ..system.text import printable
 from ..web.answers import attachment, explained
-from ..web.guard import App, Guard, Paths
-from .service import BusyError, Cleaned, Service, UnknownError
+from ..web.guard import UPLOAD_BYTES, App, Guard, Paths
+from .service import KEPT, KEPT_SECONDS, BusyError, Cleaned, Service, UnknownError
 
 PATHS = Paths(
     re.compile(r"/|/openapi\.json|/photos|/photos/[0-9a-f]{16}(?:/(?:result|mask))?"), "/photos"
@@ -51,7 +51,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, meaning in {
         400: "The request is wrong (code usage).",
         404: "There is no such result, or not any more (code unknown).",
-        413: "The request is larger than 200 MB (plain text).",
+        413: f"The request is larger than {UPLOAD_BYTES >> 20} MB (plain text).",
         422: "The photo or its mask cannot be read (code unreadable).",
         500: "The memory did not suffice (code memory), or a fault of the program (code fault).",
         503: "Too many photos wait (code busy); send it again later.",
@@ -76,7 +76,7 @@ def build(service: Service, host: str) -> App:
         title="remove-objects",
         summary="A photo in; the result, its mask and the outcome out.",
         description="Only programs on the service's machine may ask it, and no web page. The "
-        "latest 8 results are kept, for ten minutes.",
+        f"latest {KEPT} results are kept, for {KEPT_SECONDS / 60:.0f} minutes.",
         version=__version__,
         docs_url=None,  # these pages would load their scripts from elsewhere
         redoc_url=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..batch.settings import BatchSettings
 from ..config import Settings
 from ..errors import UsageError
+from ..system.extras import install_command
 from ..web.listening import interrupted_by_signals, listen, serve_app
 from .options import PORT
 from .service import Service
@@ -29,9 +30,7 @@ def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None)
 
         from .app import build
     except ImportError as error:
-        raise UsageError(
-            f"serve needs FastAPI ({error}): pip install '.[serve]' in the program's folder"
-        ) from error
+        raise UsageError(f"serve needs FastAPI ({error}): {install_command('serve')}") from error
     with interrupted_by_signals():
         service = Service(settings, batch)
         try:

@@ -24,10 +24,12 @@ from ..config import Settings, resolve_classes
 from ..errors import RemoveObjectsError, UsageError
 from ..remover import ObjectRemover
 from ..system.text import printable
-from ..web.uploads import UNOPENED_KEPT, UNOPENED_SECONDS, UPLOAD_PIXELS, TemporaryFolder
+from ..web.uploads import UPLOAD_PIXELS, TemporaryFolder
 
 #: How many requests wait while one photo is cleaned; another one is turned away.
 WAITING = 8
+#: How many results are kept at most, and for how many seconds.
+KEPT, KEPT_SECONDS = 8, 600.0
 
 
 class BusyError(RemoveObjectsError):
@@ -232,7 +234,7 @@ class Service:
             if key not in self._results:
                 raise UnknownError(
                     f"photo {printable(key)}: no such result, or not any more; the latest "
-                    f"{UNOPENED_KEPT} are kept for {UNOPENED_SECONDS / 60:.0f} minutes"
+                    f"{KEPT} are kept for {KEPT_SECONDS / 60:.0f} minutes"
                 )
             return self._results[key]
 
@@ -242,9 +244,9 @@ class Service:
             self._drop_old()
 
     def _drop_old(self) -> None:
-        limit = self._clock() - UNOPENED_SECONDS
+        limit = self._clock() - KEPT_SECONDS
         for key, kept in list(self._results.items()):
-            if len(self._results) > UNOPENED_KEPT or kept.made < limit:
+            if len(self._results) > KEPT or kept.made < limit:
                 self._drop(key)
 
     def _drop(self, key: str) -> None:

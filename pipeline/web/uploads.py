@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 #: The most pixels of an uploaded photo or mask; a photo of an opened folder may have more.
 UPLOAD_PIXELS = 100_000_000
-#: How the folders' names begin, and the lock in each of them.
+#: How the folders' names begin, the service's too, and the lock in each of them.
 _PREFIX, _LOCK = "mask-board-", ".lock"
 #: The most uploaded files that no call has opened, and how long they are kept, in seconds. The page
 #: opens an upload at once.
@@ -36,7 +36,7 @@ class TemporaryFolder:
     """
 
     def __init__(self) -> None:
-        """Make the folder, and remove those of boards that died."""
+        """Make the folder, and remove those of servers that died."""
         remove_abandoned(Path(tempfile.gettempdir()))
         self._whole = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._lock = FileLock(self._whole / _LOCK, timeout=0)
@@ -44,7 +44,7 @@ class TemporaryFolder:
             self._lock.acquire()
         self.path = self._whole / "files"
         self.path.mkdir()
-        # A board that nobody closes, as in a program or a test, must not leave photos behind.
+        # A server that nobody closes, as in a program or a test, must not leave photos behind.
         self._removal = weakref.finalize(self, _remove, self._whole, self._lock, os.getpid())
 
     def remove(self) -> None:
@@ -53,10 +53,10 @@ class TemporaryFolder:
 
 
 def remove_abandoned(parent: Path) -> None:
-    """Remove the folders of boards of this user that died without removing them.
+    """Remove the folders of servers of this user that died without removing them.
 
     A folder without a lock file belongs to version 0.1.0, which removed none of a killed board, or
-    to a board that is just starting. It is removed if nothing in it changed for a day.
+    to a server that is just starting. It is removed if nothing in it changed for a day.
     """
     for folder in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError, NotImplementedError, Timeout):
@@ -92,7 +92,7 @@ def sweep(folder: Path) -> None:
 
 
 def _remove(whole: Path, lock: FileLock, process: int) -> None:
-    """Remove a board's folder, unless this is a fork of its process."""
+    """Remove a server's folder, unless this is a fork of its process."""
     if os.getpid() == process:
         lock.release()  # an open file cannot be deleted on Windows
         shutil.rmtree(whole, ignore_errors=True)

@@ -26,11 +26,17 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.serve import service as service_module
-from remove_objects.pipeline.serve.service import WAITING, BusyError, Service, UnknownError
-from remove_objects.pipeline.web.uploads import UNOPENED_KEPT, UNOPENED_SECONDS
-from tests.pipeline.watch.conftest import wait_for
+from remove_objects.pipeline.serve.service import (
+    KEPT_SECONDS,
+    WAITING,
+    BusyError,
+    Service,
+    UnknownError,
+)
+from remove_objects.pipeline.system.extras import install_command
 from tests.support.scenes import scene
 from tests.support.states.networks import cheap_networks
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 PROCESS = ROOT / "tests" / "support" / "serve_process.py"
@@ -306,16 +312,16 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 service_now = [0.0]
 
 
-def test_results_are_bounded_by_number_and_age(service: Service) -> None:
-    keys = [
-        service.clean(io.BytesIO(encoded(seed=n)), "a.png", ["person"]).photo
-        for n in range(UNOPENED_KEPT + 2)
-    ]
+def test_results_are_bounded_by_number_and_age(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "KEPT", 2)
+    keys = [service.clean(io.BytesIO(encoded(seed=n)), "a.png", ["person"]).photo for n in range(3)]
     folders = [path for path in service._folder.path.iterdir() if path.name != "uploads"]
-    assert sorted(path.name for path in folders) == sorted(keys[2:])
+    assert sorted(path.name for path in folders) == sorted(keys[1:])
     with pytest.raises(UnknownError, match="no such result"):
         service.found(keys[0])
-    service_now[0] = UNOPENED_SECONDS + 1
+    service_now[0] = KEPT_SECONDS + 1
     with pytest.raises(UnknownError):
         service.file(keys[-1], "result")
     assert [path.name for path in service._folder.path.iterdir()] == ["uploads"]
@@ -367,4 +373,4 @@ def test_without_fastapi_the_message_names_the_remedy(
     monkeypatch.setitem(sys.modules, "fastapi", None)
     monkeypatch.delitem(sys.modules, "remove_objects.pipeline.serve.app", raising=False)
     assert cli.main(["serve"]) == 2
-    assert "pip install '.[serve]'" in capsys.readouterr().err
+    assert install_command("serve") in capsys.readouterr().err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -22,17 +21,10 @@ from remove_objects.pipeline.system.signals import Stop
 from remove_objects.pipeline.watch.watch import Times, Watch
 from tests.support.scenes import scene
 from tests.support.states.networks import cheap_networks
+from tests.support.waiting import wait_for
 
 #: Quick looks, so that the tests are quick.
 QUICK = Times(settle=0.1, interval=0.02, pause=0.05)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 20) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.01)
 
 
 class Watched:

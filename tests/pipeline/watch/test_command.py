@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
-from tests.pipeline.watch.conftest import wait_for
 from tests.support.scenes import scene
 from tests.support.states.networks import cheap_networks
+from tests.support.waiting import wait_for
 
 PROCESS = Path(__file__).parents[2] / "support" / "watch_process.py"
 

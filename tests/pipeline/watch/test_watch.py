@@ -15,7 +15,8 @@ from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.errors import OutputError, UsageError
 from remove_objects.pipeline.system import lock
 from remove_objects.pipeline.system.signals import Stop
-from tests.pipeline.watch.conftest import Watched, wait_for
+from tests.pipeline.watch.conftest import Watched
+from tests.support.waiting import wait_for
 
 
 def test_what_arrives_is_cleaned_and_reported(watched: Watched) -> None:

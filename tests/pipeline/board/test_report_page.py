@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -118,7 +119,8 @@ def test_nothing_but_the_runs_own_pictures_is_found(run: Path) -> None:
     (run / "a.png").symlink_to(secret)
     assert report_page.find(opened, items, "file/result", "a.png") is None
     for name in ("../secret.png", str(secret), "a\0.png", 7, None):  # of a forged report
-        forged = [replace(item, entry={**item.entry, "output": name}) for item in items]
+        entry: Any = {"output": name}
+        forged = [replace(item, entry=entry) for item in items]
         assert report_page.find(opened, forged, "file/result", "b.jpg") is None
     (run.parent / "photos" / "b.jpg").unlink()
     (run.parent / "photos" / "b.jpg").symlink_to(secret)

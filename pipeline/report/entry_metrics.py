@@ -44,6 +44,11 @@ def reported_status(entry: AnyEntry) -> Status | None:
     return Status(earlier) if earlier in set(Status) - {Status.SKIPPED} else None
 
 
+def reported_reason(entry: AnyEntry) -> str:
+    """The reason of a photo's verdict, without the words of a rerun."""
+    return str(entry["reason"]).removeprefix(f"{EARLIER}{reported_status(entry)}: ")
+
+
 def worst_metrics(entry: AnyEntry) -> Metrics:
     """Every metric of ``pipeline.report.tolerance`` except ``boxes``, which takes two entries.
 

@@ -111,6 +111,7 @@ def render_html(
         route_names=ROUTES,
         tally=TALLY,
         to_check=sum(needs_mending(p) for p in photos),
+        earlier=sum(p["status"] == "skipped" for p in photos),
         style=Markup(style),
         script=Markup(script),
         # The viewer shows files beside the page, wherever the previews are.

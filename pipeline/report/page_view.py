@@ -18,10 +18,10 @@ from ..config import REVIEW_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, REVIEW_RESIDUE, REV
 from ..storage.layout import OWN
 from ..system.stopwatch import sum_stages
 from ..types import LAYER_COLOURS, Layer, Status
-from .entry_metrics import reported_status
+from .entry_metrics import reported_reason, reported_status
 from .next_steps import board_command
 from .previews import key
-from .ranking import STATUSES
+from .ranking import DECIDED, GROUPS, group
 
 if TYPE_CHECKING:
     from .schema import ComparedEntry, Entry, HoleEntry
@@ -36,7 +36,7 @@ DECISIONS: dict[str | None, str] = {
     "put back": "an earlier file was put back",
     None: "reviewed",
 }
-#: What a person is told first of a photo, by its status.
+#: What a person is told first of a photo, by its group.
 SAYINGS = {
     "failed": "Not done",
     "review": "Check this one",
@@ -49,8 +49,9 @@ TALLY = {
     "failed": "not done",
     "review": "to check",
     "ok": "look fine",
-    "unchanged": "without a find",
+    "unchanged": "nothing found",
     "skipped": "done earlier",
+    DECIDED: "decided by you",
 }
 #: The ways of filling, as people call them.
 ROUTES = {"edge": "at the edge", "face": "face", "free-form": "inside"}
@@ -114,6 +115,7 @@ def photo_view(
         places: where the run's files lie; None if it is not known.
     """
     places = places or Places()
+    shown = group(photo)
     folder, _, base = photo["input"].rpartition("/")
     methods = dict.fromkeys(m for h in photo["holes"] for m in h.get("compare", {}))
     residue = photo["residue"]
@@ -121,10 +123,11 @@ def photo_view(
         **photo,
         "folder": f"{folder}/" if folder else "",
         "base": base,
-        "status": _shown_status(photo),
+        "status": shown,
         "says": DECISIONS[photo.get("decision")].capitalize()
-        if photo.get("reviewed")
-        else SAYINGS[photo["status"]],
+        if shown == DECIDED
+        else SAYINGS[shown],
+        "reason": reported_reason(photo),
         "figures": photo.get("figures", ""),
         "sure": how_sure(photo),
         "mend": places.mending() if needs_mending(photo) else None,
@@ -257,16 +260,10 @@ def stage_seconds(photos: Sequence[Entry]) -> list[tuple[str, float]]:
     return [(stage, seconds) for stage, seconds in total.items() if seconds >= 0.005]
 
 
-def _shown_status(photo: Entry) -> str:
-    """A photo's status on the page: what a person decided about needs no check any more."""
-    is_decided = photo.get("reviewed") and photo["status"] == "review"
-    return "ok" if is_decided else photo["status"]
-
-
 def totals(photos: Sequence[Entry]) -> list[tuple[str, int]]:
-    """Photos by status, in the page's order; statuses without photos are left out."""
-    count = Counter(map(_shown_status, photos))
-    return [(s, count[s]) for s in STATUSES if count[s]]
+    """Photos by group, in the page's order; groups without photos are left out."""
+    count = Counter(map(group, photos))
+    return [(name, count[name]) for name in GROUPS if count[name]]
 
 
 def charts(photos: Sequence[Entry]) -> list[Histogram]:

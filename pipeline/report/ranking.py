@@ -11,8 +11,10 @@ from .entry_metrics import AnyEntry, number, reported_status
 if TYPE_CHECKING:
     from .schema import Entry
 
-#: Statuses in the order of the page.
-STATUSES = ("failed", "review", "ok", "unchanged", "skipped")
+#: What a person decided about.
+DECIDED = "decided"
+#: The groups of photos in the order of the page: statuses, and what a person decided about.
+GROUPS = ("failed", "review", "ok", "unchanged", "skipped", DECIDED)
 
 #: Number of photos that the terminal names.
 LOOK_FIRST = 5
@@ -21,17 +23,26 @@ LOOK_FIRST = 5
 AnEntry = TypeVar("AnEntry", bound=AnyEntry)
 
 
+def group(photo: AnyEntry) -> str:
+    """The group that a photo is shown in, one of ``GROUPS``.
+
+    A photo that an earlier run finished is in the group that it had then, so that a second run over
+    the same folder hides no verdict.
+    """
+    if photo.get("reviewed") and photo["status"] != Status.FAILED.value:
+        return DECIDED
+    return (reported_status(photo) or Status.SKIPPED).value
+
+
 def worst_first(photos: Sequence[Entry]) -> list[Entry]:
     """The list of the report's page.
 
-    By status, then photos not yet reviewed by a person, then the highest score, then the largest
-    residue, then the name.
+    By group, then the highest score, then the largest residue, then the name.
     """
 
-    def key(photo: Entry) -> tuple[int, bool, tuple[bool, float], float, str]:
+    def key(photo: Entry) -> tuple[int, tuple[bool, float], float, str]:
         return (
-            STATUSES.index(photo["status"]),
-            bool(photo.get("reviewed")),
+            GROUPS.index(group(photo)),
             by_score(photo),
             -(photo["residue"] or 0.0),
             photo["input"],

@@ -10,7 +10,7 @@ from ..system.stopwatch import sum_stages
 from ..system.text import columns, printable
 from ..types import Status
 from .baseline import Change, Comparison
-from .entry_metrics import EARLIER, reported_status
+from .entry_metrics import reported_reason, reported_status
 from .ranking import look_first
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def run_summary(
         longest = max(map(columns, names))
         for photo, name in zip(first, names, strict=True):
             head = f"  {_verdict(photo):6}  {name}{' ' * (longest - columns(name))}  "
-            lines += _broken(head, printable(_reason(photo)), width)
+            lines += _broken(head, printable(reported_reason(photo)), width)
     return "\n".join(lines)
 
 
@@ -119,11 +119,6 @@ def _time(run: RunEntry, processed: Sequence[Entry]) -> str:
 
 def _verdict(photo: Entry) -> str:
     return str(reported_status(photo) or photo["status"])
-
-
-def _reason(photo: Entry) -> str:
-    """The reason of a photo's verdict, without the words of a rerun."""
-    return str(photo["reason"]).removeprefix(f"{EARLIER}{_verdict(photo)}: ")
 
 
 def baseline_table(comparison: Comparison, name: str) -> str:

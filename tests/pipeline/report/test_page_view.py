@@ -132,5 +132,17 @@ def test_the_bar_agrees_with_the_verdict() -> None:
 def test_what_a_person_decided_about_needs_no_check(decision: dict[str, str], says: str) -> None:
     decided = entry("a.jpg", "review", reviewed=True, **decision)
     shown = photo_view(decided, {}, None)
-    assert (shown["says"], shown["status"]) == (says, "ok")
-    assert totals([decided, entry("b.jpg", "review")]) == [("review", 1), ("ok", 1)]
+    assert (shown["says"], shown["status"]) == (says, "decided")
+    assert totals([decided, entry("b.jpg", "review")]) == [("review", 1), ("decided", 1)]
+    again = {**decided, "status": "skipped", "earlier_status": "review"}
+    assert photo_view(again, {}, None)["says"] == says
+
+
+@pytest.mark.parametrize("status", ["ok", "review", "unchanged"])
+def test_a_second_run_hides_no_verdict(status: str) -> None:
+    first = entry("a.jpg", status, reason="in words")
+    reason = f"finished in an earlier run as {status}: in words"
+    second = entry("a.jpg", "skipped", earlier_status=status, reason=reason)
+    assert totals([second]) == totals([first]) == [(status, 1)]
+    for key in ("says", "status", "reason"):
+        assert photo_view(second, {}, None)[key] == photo_view(first, {}, None)[key]

@@ -27,11 +27,11 @@ def test_the_list_shows_the_worst_first() -> None:
         "review, score 0.2",
         "review, half seen",
         "review, a tenth seen",
-        "review, reviewed",
         "ok, high",
         "ok, none",
         "unchanged",
         "skipped",
+        "review, reviewed",
     ]
 
 
@@ -48,3 +48,4 @@ def test_a_skipped_photo_ranks_by_its_earlier_status() -> None:
         entry("unknown", "skipped", reason="somebody else's words"),
     ]
     assert [p["input"] for p in look_first(photos)] == ["review"]
+    assert [p["input"] for p in worst_first(photos)] == ["review", "ok", "unknown"]

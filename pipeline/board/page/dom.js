@@ -16,7 +16,7 @@ export const isNumber = (value) => value !== null && value !== undefined;
 
 // A photo's state in words: what a person decided, else what the run says.
 const STATES = {
-  ok: "Looks fine", review: "Check this one", failed: "Failed", unchanged: "Unchanged",
+  ok: "Looks fine", review: "Check this one", failed: "Failed", unchanged: "Nothing found",
   accepted: "Accepted", mended: "Mended", restored: "Original restored",
   "put back": "Put back", reviewed: "Reviewed",
 };

@@ -6,6 +6,8 @@ export class Messages {
     byId("alert-close").addEventListener("click", () => this.clear());
   }
 
+  get said() { return byId("status").textContent; }
+
   say(text) { byId("status").textContent = text; }
 
   fail(error) {

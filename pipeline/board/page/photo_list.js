@@ -88,14 +88,24 @@ export class PhotoList {
   }
 
   // The photo after the open one; of a run, the next one that needs a look, from the start again.
+  // If none does, whoever looks at all photos goes on to the next of them.
   next() {
     const at = this.photos.findIndex((p) => p.photo === this.board.photo?.photo);
     if (this.mode !== "run") return this.photos[at + 1];
     const others = [...this.photos.slice(at + 1), ...this.photos.slice(0, Math.max(0, at))];
-    return others.find((p) => p.needs_review);
+    const waiting = others.find((p) => p.needs_review);
+    return waiting || (this.looksAtAll() ? this.photos[at + 1] : undefined);
   }
 
-  ended() { return this.mode === "run" ? this.remaining() : "This was the last photo."; }
+  looksAtAll() { return !byId("filter").checked; }
+
+  // What to say behind the last photo; `told` if it was said already how many are left.
+  ended(told) {
+    if (this.mode !== "run" || this.looksAtAll()) return "This was the last photo.";
+    if (this.photos.some((photo) => photo.needs_review)) return this.remaining();
+    const others = "Clear 'for review only' to see the others.";
+    return told ? others : `${this.remaining()} ${others}`;
+  }
 
   first() { return this.shown()[0] || this.photos[0]; }
 

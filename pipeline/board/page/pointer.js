@@ -49,7 +49,9 @@ class Pointers {
     const line = stage.left + stage.size[0] * stage.split * stage.scale;
     this.grip = null;
     if (stage.view === "compare") {
-      this.grip = !panning && Math.abs(at[0] - line) < HANDLE_REACH ? "split" : "pan";
+      // Of a photo that is seen whole there is nothing to move but the line.
+      const isLine = stage.fitted || Math.abs(at[0] - line) < HANDLE_REACH;
+      this.grip = !panning && isLine ? "split" : "pan";
     } else if (panning) this.grip = "pan";
     else if (stage.busy) return;
     else if (stage.draws()) {

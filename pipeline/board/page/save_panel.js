@@ -12,7 +12,7 @@ const DECISIONS = {
   "put-back": {
     name: "undo_decision",
     replaces: true,
-    done: (file, { decision, reviewed }) => (!decision && !reviewed
+    done: (file, { status, decision, reviewed }) => (status && !decision && !reviewed
       ? `Undone: ${file} is as the run left it` : `The earlier result is back at ${file}`),
   },
 };
@@ -78,14 +78,18 @@ export class SavePanel {
     });
   }
 
-  // Save a new fill if there is one, and go on; without one, only go on.
+  // Save a new fill if there is one, and go on; without one, only go on. What was saved is still
+  // told when the next photo is open: whoever goes on at once has to know it.
   async saveAndNext() {
     const { board } = this;
     if (byId("save-next").disabled) return;
-    if (!byId("save").disabled && unsaved(board.photo) && !(await this.decide("save"))) return;
+    const saves = !byId("save").disabled && unsaved(board.photo);
+    if (saves && !(await this.decide("save"))) return;
+    const told = saves ? [board.messages.said] : [];
     const next = board.list.next();
     if (next) await board.list.open(next.photo);
-    else board.messages.say(board.list.ended());
+    const rest = next ? board.messages.said : board.list.ended(saves);
+    board.messages.say([...told, rest].filter(Boolean).join(" "));
   }
 
   download(what) {

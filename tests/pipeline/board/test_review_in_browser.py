@@ -95,6 +95,16 @@ def test_the_run_s_work_is_seen_first_and_the_decisions_are_at_hand(
     page.get_by_role("button", name="Show mask").click()
     assert page.get_by_role("button", name="Hide mask").is_visible()
 
+    # Of a photo that is seen whole, a drag anywhere moves the line, and not the photo.
+    place = "[maskBoard.stage.left, maskBoard.stage.top, maskBoard.stage.scale]"
+    whole, box = page.evaluate(place), page.locator("#mb-stage").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.4, steps=4)
+    page.mouse.up()
+    assert page.evaluate(place) == whole
+    assert page.evaluate("maskBoard.stage.split") > 0.55
+
     for scrolled in (0, 100_000):
         page.evaluate("y => document.querySelector('#mask-board main').scrollTo(0, y)", scrolled)
         for name in BUTTONS:
@@ -147,6 +157,7 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     press("Save and next")
 
     opened(page, "accept.png")
+    said(page, "mend.png. 3 photos are left for review. accept.png: 320")
     assert entry_of(cleaned, "mend.png")["decision"] == "mended"
     press("Accept as it is")
     said(page, "2 photos are left for review.")
@@ -170,6 +181,25 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
 
     opened(page, "Café am Markt.png")
     press("Save and next")
+    said(page, "One photo is left for review.")
+
+    # Behind the last photo to check, the board says where the others are, and goes on to them.
+    press("Accept as it is")
+    said(page, "No photo is left for review.")
+    press("Save and next")
+    said(page, "No photo is left for review. Clear 'for review only' to see the others.")
+    page.locator("#mb-filter-label").click()
+    press("Save and next")
+    opened(page, "fine.png")
+    press("Restore the original")
+    said(page, "The original is at")
+    press("Undo restore")
+    said(page, "fine.png is as the run left it")
+    press("Save and next")
+    said(page, "This was the last photo.")
+    press("Previous photo")
+    opened(page, "Café am Markt.png")
+    press("Undo accept")
     said(page, "One photo is left for review.")
 
     with cheap_networks():

@@ -11,7 +11,7 @@ from ..system.text import columns, printable
 from ..types import Status
 from .baseline import Change, Comparison
 from .entry_metrics import reported_reason, reported_status
-from .ranking import look_first
+from .ranking import DECIDED, group, look_first
 
 if TYPE_CHECKING:
     from .schema import Entry, RunEntry
@@ -74,6 +74,11 @@ def run_summary(
             spent = "" if status is Status.SKIPPED else f"{sum(seconds) / len(seconds):15.2f}"
             lines.append(f"{status.value:9}  {len(seconds):6}  {spent}".rstrip())
     lines.append(_time(run, [p for p in photos if p["status"] != Status.SKIPPED.value]))
+    skipped = [p for p in photos if p["status"] == Status.SKIPPED.value]
+    if skipped:
+        decided = sum(group(p) == DECIDED for p in skipped)
+        kept = f"; {decided} of them as you decided at the mask board" if decided else ""
+        lines.append(f"skipped: done in an earlier run, results untouched{kept}")
     if weights:
         used = ", ".join(
             f"{name} {digest[:8]}" for name, digest in sorted((run.get("weights") or {}).items())
@@ -108,7 +113,9 @@ def _time(run: RunEntry, processed: Sequence[Entry]) -> str:
     mean = sum(p["seconds"] for p in processed) / len(processed)
     slowest = max(processed, key=lambda p: p["seconds"])
     name = printable(slowest["input"])
-    text += f", {mean:.2f} s a photo, at most {slowest['seconds']:.2f} ({name})"
+    at_once = round(mean * len(processed) / max(float(run["seconds"]), 0.001))
+    several = f" with {at_once} at once" if at_once > 1 else ""
+    text += f", {mean:.2f} s a photo{several}, at most {slowest['seconds']:.2f} ({name})"
     stages = sum_stages(photo.get("stages") or {} for photo in processed)
     total = sum(stages.values())
     if total > 0:

@@ -49,6 +49,23 @@ def test_the_table_counts_and_times() -> None:
     assert len(lines) == 5  # nothing to look at
 
 
+def test_photos_that_are_cleaned_at_once_explain_their_seconds() -> None:
+    """Ten photos of 20 s each in 100 s would look like a mistake otherwise."""
+    text = run_summary({"seconds": 100.0, "weights": {}}, [photo("a.jpg", seconds=20.0)] * 10)
+    assert "time: 100.0 s, 20.00 s a photo with 2 at once, at most" in text
+
+
+def test_a_second_run_says_that_decisions_are_kept() -> None:
+    photos = [
+        photo("a.jpg", "skipped", earlier_status="review", reviewed=True),
+        photo("b.jpg", "skipped", earlier_status="ok"),
+    ]
+    said = "skipped: done in an earlier run, results untouched"
+    assert f"{said}; 1 of them as you decided at the mask board" in run_summary(RUN, photos)
+    assert run_summary(RUN, photos[1:]).splitlines()[3] == said
+    assert said not in run_summary(RUN, [photo("c.jpg")])
+
+
 def test_a_skipped_photo_has_no_time_of_this_run() -> None:
     text = run_summary(
         {"seconds": 0.5, "weights": {}},

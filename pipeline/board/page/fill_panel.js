@@ -2,6 +2,7 @@
 import { call } from "./calls.js";
 import { byId, decimals, element, inWords, isNumber, layerName, percent, stateOf } from "./dom.js";
 
+const BEFORE_A_FILL = "Mark what is to go, then fill it.";
 const NOTHING = "Nothing is marked, so there is nothing to fill.";
 
 const setChip = (chip, state) => {
@@ -106,13 +107,14 @@ export class FillPanel {
   tell(photo) {
     const before = photo?.before; // the run's entry, if a run is open
     const fresh = photo?.report && !(before && photo.fill_is_saved) ? photo.report : null;
-    byId("verdict").hidden = !before && !fresh;
+    byId("verdict").hidden = !photo; // its line is there before a fill too, so that nothing moves
+    byId("run-status").hidden = !before && !fresh;
     byId("figures").hidden = !before && !photo?.report;
     if (before || fresh) {
       setChip(byId("run-status"), fresh ? fresh.status : stateOf(photo));
       byId("run-reason").textContent = fresh ? `The new fill: ${fresh.reason}`
         : photo.decision ? photo.reason : before.reason;
-    }
+    } else byId("run-reason").textContent = BEFORE_A_FILL;
     const score = isNumber(before?.score) ? `expected error ${before.score.toFixed(2)}` : "";
     const figures = [before?.figures, score].filter(Boolean).join("; ");
     byId("run-figures").hidden = !figures;

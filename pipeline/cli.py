@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import re
 import shlex
 import shutil
@@ -36,6 +35,7 @@ from .report.tolerance import tolerances
 from .serve import options as serve_options
 from .storage.location import Location, parse_location
 from .system.completion import add_completion
+from .system.messages import show_messages
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
 from .system.standard_streams import (
     drop_output,
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from .batch.run import FolderResult
     from .report.baseline import Comparison
     from .report.schema import Entry
-
-log = logging.getLogger(__name__)
 
 #: What makes a run fail: photos without a result, or photos for review too.
 FAIL_ON = ("failed", "review")
@@ -449,11 +447,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if leaving.code == 2 and "--json" in arguments and sys.stdout is not None:
             _write_summary(sys.stdout.buffer, _Ended(2, command.said))
         raise
-    logging.basicConfig(
-        level=logging.ERROR if args.quiet else logging.WARNING,
-        format="remove-objects: %(message)s",
-        force=True,
-    )
+    show_messages("remove-objects", quiet=args.quiet)
     if not args.json or sys.stdout is None:  # closed: nobody reads the line
         return _call(args, arguments).code
     with output_for_bytes() as output:
@@ -470,14 +464,14 @@ def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
             return _Ended(_run_in_pipe(args, arguments))
         result, comparison = _run(args, arguments)
     except RemoveObjectsError as error:
-        message = f"{error}{_whence(str(error), args)}"
-        print(f"remove-objects: {printable(message)}", file=sys.stderr)
-        return _Ended(1 if isinstance(error, PhotoError) else 2, message)
+        return _Ended(1 if isinstance(error, PhotoError) else 2, _told(error, args))
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return _Ended(STOPPED_AT_ONCE)
-    # It is said before the last lines, which are what to do next.
-    reviews = _is_review_a_failure(result, args)
+    waiting = _count_waiting(result) if args.fail_on == "review" else 0
+    if waiting:  # it is said before the last lines, which are what to do next
+        photos = "1 photo is" if waiting == 1 else f"{waiting} photos are"
+        print(f"remove-objects: {photos} for review (--fail-on review)", file=sys.stderr)
     try:
         _print_result(result, comparison, args, arguments)
         if sys.stdout is not None:
@@ -486,28 +480,34 @@ def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
         drop_output()
         print(f"remove-objects: the summary is not printed ({error.strerror})", file=sys.stderr)
     failed = any(photo["status"] == "failed" for photo in result.photos)
-    bad = result.stopped or failed or result.mask_fits_none or reviews
+    bad = result.stopped or failed or result.mask_fits_none or waiting
     return _Ended(1 if bad or (comparison and comparison.worse) else 0, "", result, comparison)
 
 
-def _whence(message: str, args: argparse.Namespace) -> str:
-    """Return what to add to a message about options that nobody typed: the file that set them."""
-    if not args.settings_from:
-        return ""
-    from .settings_file import origin
+def _told(error: RemoveObjectsError, args: argparse.Namespace) -> str:
+    """Print an error, and return its message.
 
-    return origin(message, args.settings_from)
+    Of options that nobody typed it names the settings file that set them.
+    """
+    message = str(error)
+    if args.settings_from:
+        from .settings_file import origin
+
+        message += origin(message, args.settings_from)
+    print(f"remove-objects: {printable(message)}", file=sys.stderr)
+    return message
 
 
-def _is_review_a_failure(result: FolderResult, args: argparse.Namespace) -> bool:
-    """Whether photos wait for a person, and ``--fail-on review`` counts that; says how many."""
+def _command_line(arguments: Sequence[str]) -> str:
+    """Return the command line for the report, without passwords."""
+    return shlex.join(["remove-objects", *map(redacted, arguments)])
+
+
+def _count_waiting(result: FolderResult) -> int:
+    """Return how many photos a person has yet to look at."""
     from .report.summary import to_review
 
-    if args.fail_on != "review" or not (waiting := len(to_review(result.photos))):
-        return False
-    photos = "1 photo is" if waiting == 1 else f"{waiting} photos are"
-    print(f"remove-objects: {photos} for review (--fail-on review)", file=sys.stderr)
-    return True
+    return len(to_review(result.photos))
 
 
 def _write_summary(output: BinaryIO, ended: _Ended) -> None:
@@ -554,20 +554,12 @@ def watch_parser() -> argparse.ArgumentParser:
 def _watch(arguments: Sequence[str]) -> int:
     """Clean what arrives in a folder until a signal; returns the exit code."""
     args = watch_parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.ERROR if args.quiet else logging.WARNING,
-        format="remove-objects: %(message)s",
-        force=True,
-    )
-    command = shlex.join(["remove-objects", WATCH, *map(redacted, arguments)])
+    show_messages("remove-objects", quiet=args.quiet, once=True)
     try:
         with stop_on_signals() as stop:
             from .report.terminal import photo_line
-            from .watch.once import Once
             from .watch.watch import Times, Watch
 
-            for handler in logging.getLogger().handlers:
-                handler.addFilter(Once())
             folder = _watched(args)
             _take_settings(args, arguments, [folder], watch_parser)
             watch = Watch(
@@ -575,7 +567,7 @@ def _watch(arguments: Sequence[str]) -> int:
                 _settings(args),
                 _batch_settings(args),
                 times=Times(args.settle, args.interval),
-                command=command,
+                command=_command_line([WATCH, *arguments]),
                 settings_from=args.settings_from,
                 tell=lambda text: _say(args, f"remove-objects: {printable(text)}", sys.stderr),
                 cleaned=lambda entry: _say(args, photo_line(entry), sys.stdout),
@@ -584,8 +576,7 @@ def _watch(arguments: Sequence[str]) -> int:
             _say(args, f"watching {where}  (Ctrl-C to stop)", sys.stdout)
             watch.run(stop)
     except RemoveObjectsError as error:
-        message = f"{error}{_whence(str(error), args)}"
-        print(f"remove-objects: {printable(message)}", file=sys.stderr)
+        _told(error, args)
         return 2
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
@@ -606,7 +597,7 @@ def serve_parser() -> argparse.ArgumentParser:
 def _serve(arguments: Sequence[str]) -> int:
     """Clean photos that arrive by HTTP until a signal; returns the exit code."""
     args = serve_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="remove-objects: %(message)s", force=True)
+    show_messages("remove-objects", once=True)
     try:
         given = [*_of_folders(args), *(["--masks"] if args.masks is not None else [])]
         if args.paths or args.files_from is not None:
@@ -617,15 +608,11 @@ def _serve(arguments: Sequence[str]) -> int:
         if given:
             raise UsageError(f"{given[0]} belongs to a folder; leave it out with {SERVE}")
         from .serve.command import serve
-        from .watch.once import Once
 
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(Once())
         _take_settings(args, arguments, (), serve_parser)
         serve(_settings(args), _batch_settings(args), args.host, args.port)
     except RemoveObjectsError as error:
-        message = f"{error}{_whence(str(error), args)}"
-        print(f"remove-objects: {printable(message)}", file=sys.stderr)
+        _told(error, args)
         return 2
     return 0
 
@@ -693,7 +680,7 @@ def _run(
             settings,
             batch,
             listed=listed,
-            command=shlex.join(["remove-objects", *map(redacted, arguments)]),
+            command=_command_line(arguments),
             settings_from=args.settings_from,
             progress=progress,
             stop=stop,
@@ -724,8 +711,6 @@ def _take_settings(
 
     without = () if places else [option.removeprefix("--") for option in _OF_FOLDERS.values()]
     args.settings_from = settings_file.take(args, arguments, command, parser(), places, without)
-    for sentence in settings_file.told(args.settings_from):
-        log.warning("%s", printable(sentence))
 
 
 def _run_in_pipe(args: argparse.Namespace, arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ metadata or reaches for the network (``KEYS``).
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,9 @@ from .errors import PhotoError, UsageError
 from .images.suffixes import is_readable
 from .storage.layout import SETTINGS_NAME
 from .storage.location import Location, RemotePath
+from .system.text import printable
+
+log = logging.getLogger(__name__)
 
 #: A larger file is no settings file.
 _MOST_BYTES = 64_000
@@ -127,7 +131,7 @@ def take(
     places: Iterable[Location],
     without: Collection[str] = (),
 ) -> Taken:
-    """Put into the arguments what the files say, beside the photos and the user's own.
+    """Put into the arguments what the files say, beside the photos and the user's own; log it.
 
     Args:
         args: the parsed command line, with ``no_settings``; it is changed.
@@ -148,7 +152,10 @@ def take(
     files = [file for file in (file_beside(places, of_runs), user_file(of_runs)) if file]
     if not files:
         return {}
-    return apply(args, given_by(arguments, parser()), parser(), files, without=without)
+    taken = apply(args, given_by(arguments, parser()), parser(), files, without=without)
+    for sentence in told(taken):
+        log.warning("%s", printable(sentence))
+    return taken
 
 
 def apply(

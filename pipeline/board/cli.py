@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from ..cli import parser as parser_of_runs
 from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..system.completion import add_completion
+from ..system.messages import show_messages
 from ..system.text import printable
 from ..web.address import add_address_options
 from ..web.listening import interrupted_by_signals, listen, serve_app
@@ -24,8 +24,6 @@ from ..web.listening import interrupted_by_signals, listen, serve_app
 if TYPE_CHECKING:
     from .board import Board
     from .catalog import Opened
-
-log = logging.getLogger(__name__)
 
 #: The usual port.
 PORT = 7860
@@ -129,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="mask-board: %(message)s", force=True)
+    show_messages("mask-board")
     from .board import Board
 
     board = None
@@ -162,7 +160,7 @@ def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> None:
 
     path: Path | None = args.path
     of_run = path is not None and is_run(path)
-    taken = settings_file.take(
+    settings_file.take(
         args,
         arguments,
         parser,
@@ -170,8 +168,6 @@ def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> None:
         [] if path is None or of_run else [path],
         set(settings_file.KEYS) - {"device", "offline"} if of_run else (),
     )
-    for sentence in settings_file.told(taken):
-        log.warning("%s", printable(sentence))
 
 
 def open_path(args: argparse.Namespace) -> Opened:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..storage.location import Location
+from ..system.shell import in_shell
 from ..system.text import printable, redacted
 from .summary import to_review
 
@@ -153,24 +152,3 @@ def near(path: Path) -> str:
     if relative.startswith("-"):
         relative = os.path.join(os.curdir, relative)
     return min(relative, absolute, key=len)
-
-
-def in_shell(words: Sequence[str]) -> str:
-    """Quote words for the shell that people of this system type in.
-
-    A name with control characters or broken bytes is quoted by its bytes, as Bash and Zsh read it.
-    """
-    return " ".join(map(_quoted_for_windows if os.name == "nt" else _quoted, words))
-
-
-def _quoted(word: str) -> str:
-    if word.isprintable():
-        return shlex.quote(word)
-    escaped = re.sub(
-        rb"[^\w/.-]", lambda found: b"\\x%02x" % ord(found[0]), os.fsencode(word), flags=re.ASCII
-    ).decode("ascii")
-    return f"$'{escaped}'"
-
-
-def _quoted_for_windows(word: str) -> str:
-    return word if re.fullmatch(r"[\w\\/:.-]+", word) else f'"{printable(word)}"'

@@ -7,12 +7,11 @@ source, where that is known, else the packages themselves.
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from .shell import in_shell
 
 _NAME = "remove-objects"
 
@@ -26,7 +25,7 @@ def install_command(extra: str) -> str:
     folder = _checkout() or _installed_from()
     wanted = [f"{folder}[{extra}]"] if folder is not None else _packages(extra)
     words = ["pip", "install", *(wanted or [f".[{extra}]"])]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return in_shell(words)
 
 
 def _checkout() -> Path | None:

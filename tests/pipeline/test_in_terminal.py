@@ -23,7 +23,8 @@ from remove_objects.pipeline import cli
 from remove_objects.pipeline.board import run_folder
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report import progress
-from remove_objects.pipeline.report.next_steps import in_shell, near
+from remove_objects.pipeline.report.next_steps import near
+from remove_objects.pipeline.system.shell import in_shell
 from remove_objects.pipeline.system.text import columns
 from remove_objects.pipeline.types import Outcome
 from tests.support.faults import FAST_OPTIONS, decode_here

@@ -1,4 +1,4 @@
-"""Messages that every round of a watch would say again."""
+"""What a command logs, in the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,24 @@ from collections import OrderedDict
 _REMEMBERED = 200
 
 
-class Once(logging.Filter):
+def show_messages(command: str, *, quiet: bool = False, once: bool = False) -> None:
+    """Print what is logged to standard error, after the command's name.
+
+    Args:
+        command: the name.
+        quiet: errors only, no warnings.
+        once: drop a message that was shown before, as every round of a watch would show it.
+    """
+    logging.basicConfig(
+        level=logging.ERROR if quiet else logging.WARNING,
+        format=f"{command}: %(message)s",
+        force=True,
+    )
+    for handler in logging.getLogger().handlers if once else ():
+        handler.addFilter(_Once())
+
+
+class _Once(logging.Filter):
     """Drops a message that was logged before."""
 
     def __init__(self) -> None:

@@ -33,6 +33,7 @@ from .config import (
 from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
 from .serve import options as serve_options
+from .storage.layout import REPORT_PAGE
 from .storage.location import Location, parse_location
 from .system.completion import add_completion
 from .system.messages import show_messages
@@ -521,7 +522,7 @@ def _write_summary(output: BinaryIO, ended: _Ended) -> None:
             "exit_code": ended.code,
             "output": _address(result.report.parent),
             "report": _address(result.report),
-            "page": (_address(result.report) or "").removesuffix(".json") + ".html",
+            "page": _address(result.report.with_name(REPORT_PAGE)),
             "preview": _address(result.preview),
             "stopped": result.stopped,
             "seconds": result.run["seconds"],

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from ..models.categories import CLASSES, RELATED, SYNONYMS
 from .errors import UsageError
-from .given import flag, number, shown, texts, whole
+from .given import closest, flag, number, one_of, shown, texts, whole
 
 SEGMENTERS = ("auto", "fcn_resnet101", "compact")
 ROUTES = ("auto", "edge", "face", "free-form")
@@ -95,9 +95,7 @@ class Settings:
             ("keep_metadata", self.keep_metadata, METADATA),
             ("raw_output", self.raw_output, RAW_OUTPUTS),
         ):
-            if not isinstance(value, str) or value not in legal:
-                got = f"'{value}'" if isinstance(value, str) else shown(value)
-                raise UsageError(f"{name} must be one of {', '.join(legal)}; got {got}")
+            one_of(name, value, legal)
         for name in ("probe", "lossless", "offline", "prefilter", "strip_metadata"):
             flag(name, getattr(self, name))
         if self.strip_metadata and self.keep_metadata == "all":
@@ -265,13 +263,11 @@ def _unknown_classes(unknown: Iterable[str]) -> str:
 
 def _meant(word: str) -> tuple[str, ...]:
     """Return the classes that are related to a word, or whose names are like it."""
-    import difflib  # 10 ms, of no use to those who spell a class right
-
     meant: dict[str, tuple[str, ...]] = {form: (name,) for form, name in _KNOWN_AS.items()}
     for each, names in RELATED.items():
         meant |= {each: names, _plural(each): names}
-    like = difflib.get_close_matches(word, meant, n=1, cutoff=0.7)
-    return meant[like[0]] if like else ()
+    like = closest(word, meant)
+    return () if like is None else meant[like]
 
 
 def auto_dilate(height: int, width: int) -> int:

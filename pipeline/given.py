@@ -82,6 +82,30 @@ def texts(name: str, value: Any, kinds: str, example: str) -> tuple[str, ...]:
     return tuple(str(each) for each in found)
 
 
+def one_of(name: str, value: Any, legal: tuple[str, ...]) -> None:
+    """Refuse what is none of the legal texts.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(value, str) or value not in legal:
+        got = f"'{value}'" if isinstance(value, str) else shown(value)
+        raise UsageError(f"{name} must be one of {', '.join(legal)}; got {got}")
+
+
+def closest(word: str, known: Iterable[str], least: float = 0.7) -> str | None:
+    """Return the known word that somebody may have meant by another; None without a like one.
+
+    Args:
+        word: what was given.
+        known: the words.
+        least: how like it must be, in [0, 1].
+    """
+    from difflib import get_close_matches  # 10 ms, of no use to those who spell a word right
+
+    return next(iter(get_close_matches(word, known, 1, least)), None)
+
+
 def refuse_unknown(
     call: str,
     given: Iterable[str],
@@ -105,9 +129,7 @@ def refuse_unknown(
             continue
         if name in elsewhere:
             raise TypeError(f"{call} takes no '{name}'; {elsewhere[name]}")
-        from difflib import get_close_matches  # 10 ms, of no use to those who spell it right
-
-        meant = _MEANT.get(name) or next(iter(get_close_matches(name, known, 1)), None)
+        meant = _MEANT.get(name) or closest(name, known, 0.6)
         hint = f"did you mean '{meant}'?" if meant in known else f"it takes {', '.join(known)}"
         raise TypeError(f"{call} takes no '{name}'; {hint}")
 

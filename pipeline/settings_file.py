@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from .batch.settings import BatchSettings
 from .config import Settings, resolve_classes
 from .errors import PhotoError, UsageError
+from .given import closest
 from .images.suffixes import is_readable
 from .storage.layout import SETTINGS_NAME
 from .storage.location import Location, RemotePath
@@ -412,10 +413,8 @@ def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 
 
 def _meant(key: str) -> str:
-    import difflib
-
-    like = difflib.get_close_matches(key.replace("_", "-").lower(), KEYS, n=1, cutoff=0.7)
-    return f" (did you mean {like[0]}?)" if like else ""
+    like = closest(key.replace("_", "-").lower(), KEYS)
+    return f" (did you mean {like}?)" if like else ""
 
 
 def _toml(value: Any) -> str:

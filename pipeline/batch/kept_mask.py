@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from .. import images
 from ..errors import UnreadableError, UnwritableError
 from ..report import previews
-from ..storage.layout import OWN
 from ..system.atomic import Placement, atomic_write
 from ..system.confined import is_link, remove
 from ..types import Layer, Mask, Outcome
@@ -46,7 +45,7 @@ class Kept(NamedTuple):
 
 def place(output: Path, name: str) -> Path:
     """The file of a photo's layers, whether it exists or not."""
-    return output / OWN / f"{previews.key(name)}.png"
+    return output / previews.kept_mask(name)
 
 
 def write(output: Path, name: str, outcome: Outcome, placement: Placement) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import UsageError
 from ..images.suffixes import added_suffix
-from ..storage.layout import PREVIEW_PAGE, PREVIEWS
+from ..storage.layout import PREVIEW_PAGE, PREVIEWS, REPORT, REPORT_PAGE, REPORT_TABLE
 from ..storage.location import Location
 from ..system.confined import refuse_links
 
@@ -29,7 +29,7 @@ LAYERS = ".layers.png"
 _LONGEST = 255
 
 #: Names in the output folder that no subfolder of results takes.
-RESERVED = {MASKS, PREVIEWS, PREVIEW_PAGE, "report.json", "report.csv", "report.html"}
+RESERVED = {MASKS, PREVIEWS, PREVIEW_PAGE, REPORT, REPORT_TABLE, REPORT_PAGE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, PictureOptions
 from ..errors import UsageError
-from ..given import flag, number, shown, texts, whole
+from ..given import flag, number, one_of, shown, texts, whole
 from ..storage.location import AnyPath, Location, as_location
 from .left_out import Exclusions
 
@@ -77,8 +77,7 @@ class BatchSettings:
         for name in ("preview", "save_masks", "overwrite", "add", "dry_run"):
             flag(name, getattr(self, name))
         self._check_numbers()
-        if not isinstance(self.series, str) or self.series not in SERIES:
-            raise UsageError(f"series must be one of {', '.join(SERIES)}; got {self.series!r}")
+        one_of("series", self.series, SERIES)
         if self.preview:
             self._set("dry_run", True)
         self._check_engine()
@@ -100,8 +99,7 @@ class BatchSettings:
         self._set("workers", workers)
 
     def _check_engine(self) -> None:
-        if not isinstance(self.engine, str) or self.engine not in ENGINES:
-            raise UsageError(f"engine must be one of {', '.join(ENGINES)}; got {self.engine!r}")
+        one_of("engine", self.engine, ENGINES)
         if self.engine != "ray" and (self.actors is not None or self.gpus_per_actor is not None):
             raise UsageError(
                 "--actors and --gpus-per-actor belong to --engine ray; "

@@ -38,7 +38,7 @@ from ..report import previews
 from ..report.picks import PhotoPicks
 from ..report.schema import is_entry
 from ..storage.fetch import local_copy, renamed_errors
-from ..storage.layout import OWN, PREVIEWS
+from ..storage.layout import PREVIEWS
 from ..storage.location import Location, is_same_file, location_mark
 from ..storage.stamp import Stamp
 from ..system.atomic import Placement
@@ -434,7 +434,7 @@ class Worker:
             with suppress(PhotoError, OSError), local_copy(location) as file:
                 layers = images.read_layers(file, photo.size)
         else:
-            kept = PurePosixPath(OWN, kept_mask.place(Path(), earlier["input"]).name)
+            kept = PurePosixPath(previews.kept_mask(earlier["input"]))
             with suppress(PhotoError, OSError), local_copy(self.output.location(kept)) as file:
                 known = kept_mask.read(file, earlier, photo.size)
                 return mask.view(np.uint8) if known is None else known.layers
@@ -535,7 +535,7 @@ class Worker:
         try:
             kept_mask.write(scratch_dir, name, outcome, current.placement.undated())
             if (file := kept_mask.place(scratch_dir, name)).is_file():
-                self.output.store(file, PurePosixPath(OWN, file.name))
+                self.output.store(file, PurePosixPath(previews.kept_mask(name)))
         except OutputError:
             raise
         except UnwritableError as error:

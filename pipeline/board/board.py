@@ -23,6 +23,7 @@ from ..removal.clickable import object_at
 from ..removal.request import Removal
 from ..report.entry import layer_shares
 from ..storage.fetch import renamed_errors
+from ..storage.layout import REPORT
 from ..storage.stamp import Stamp, stamp
 from ..system.text import printable
 from ..types import LAYER_COLOURS, Box, Layer, Leftover
@@ -584,7 +585,7 @@ class Board:
 
     def _report_stamp(self) -> Stamp | None:
         output = self.opened.output
-        return None if output is None else stamp(output / run_folder.REPORT)
+        return None if output is None else stamp(output / REPORT)
 
     def _refresh(self) -> None:
         """Read the entries again if a run has rewritten the report meanwhile."""

@@ -16,7 +16,7 @@ from ..report import previews
 from ..report.page import render_html
 from ..report.page_view import Places
 from ..report.schema import is_entry
-from ..storage.layout import OWN, PREVIEWS, is_plain
+from ..storage.layout import OWN, PREVIEWS, REPORT_PAGE, is_plain
 from ..system.confined import is_link
 from ..system.text import printable
 from .catalog import Item, Opened, is_inside, layers_beside
@@ -24,7 +24,6 @@ from .run_folder import load_report
 
 #: Where the board serves the page; its pictures lie below, as on the disk.
 PREFIX = "/report/"
-PAGE = "report.html"
 #: The previews, and the masks that a run keeps for the board.
 _FILES = re.compile(
     rf"{re.escape(PREVIEWS)}/[0-9a-f]{{20}}-[a-z-]+\.(?:jpeg|webp)"
@@ -33,7 +32,7 @@ _FILES = re.compile(
 #: A photo's own files: ``file/result?photo=NAME``.
 _OF_PHOTO = re.compile("file/(original|result|mask|layers)")
 #: All paths, for the guard.
-PATHS = rf"{PREFIX}(?:{re.escape(PAGE)}|{_FILES.pattern}|{_OF_PHOTO.pattern})"
+PATHS = rf"{PREFIX}(?:{re.escape(REPORT_PAGE)}|{_FILES.pattern}|{_OF_PHOTO.pattern})"
 
 
 def page(opened: Opened, items: list[Item]) -> str:

@@ -28,7 +28,7 @@ from ..batch.sources import is_another, source_of_each
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report, write_reports
-from ..storage.layout import is_plain
+from ..storage.layout import REPORT, is_plain
 from ..storage.stamp import Stamp, is_unchanged, mark
 from ..system import lock
 from ..system.atomic import Placement, atomic_write, exists, is_file
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REPORT = "report.json"
 #: The run's settings that do not apply here: a person chooses them for every photo, or they
 #: have no effect on a mask that is given.
 _NOT_INHERITED = ("compare", "dilate", "route", "device")

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import RemoveObjectsError, UsageError
+from ..storage.layout import REPORT_PAGE
 from ..system.extras import install_command
 from ..system.text import printable
 from ..types import Box
@@ -156,7 +157,7 @@ def _add_report(server: Any, board: Board) -> None:
 
     def report(request: Any) -> Response:
         path, photo = request.path_params["path"], request.query_params.get("photo", "")
-        if path == report_page.PAGE:
+        if path == REPORT_PAGE:
             try:
                 text = board.report_html()
             except RemoveObjectsError as error:

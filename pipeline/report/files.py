@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..storage.layout import REPORT, REPORT_PAGE, REPORT_TABLE
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.rights import shared_rights
 from . import previews
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 #: Names of the report's files in the output folder.
-REPORTS = ("report.json", "report.csv", "report.html")
+REPORTS = (REPORT, REPORT_TABLE, REPORT_PAGE)
 
 
 def write_reports(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..storage.layout import REPORT_PAGE
 from ..storage.location import Location
 from ..system.shell import in_shell
 from ..system.text import printable, redacted
@@ -48,7 +49,7 @@ def next_steps(
             *_opening("Pick who goes and who stays, and save your picks", preview),
             *_command("Then clean by them", picking, f"--picks {PICKS} instead of --preview"),
         ]
-    page = report.with_name("report.html")
+    page = report.with_name(REPORT_PAGE)
     if stopped:
         return [
             *_opening("What is done so far, worst first", page),

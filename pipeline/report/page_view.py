@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..config import REVIEW_HOLE_SHARE, REVIEW_LEFT_OUTSIDE, REVIEW_RESIDUE, REVIEW_SCORE
-from ..storage.layout import OWN
 from ..system.stopwatch import sum_stages
 from ..types import LAYER_COLOURS, Layer, Status
 from .entry_metrics import reported_reason, reported_status
 from .next_steps import board_command
-from .previews import key
+from .previews import kept_mask
 from .ranking import DECIDED, GROUPS, group
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def photo_view(
         "elsewhere": places.elsewhere(photo["input"]),
         "result": address(photo["output"]),
         "saved_mask": address(photo["mask"]),
-        "kept_mask": f"{OWN}/{key(photo['input'])}.png",
+        "kept_mask": kept_mask(photo["input"]),
         "score": photo.get("score"),
         "truth": photo.get("truth"),
         "left_outside": photo.get("left_outside"),

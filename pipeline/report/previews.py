@@ -22,7 +22,7 @@ from PIL import Image
 from ..config import COMPARISONS
 from ..errors import UnwritableError
 from ..pixels import eight_bits, reduction, resize, scaled_size
-from ..storage.layout import PREVIEWS
+from ..storage.layout import OWN, PREVIEWS
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.confined import remove
 from ..types import (
@@ -256,3 +256,8 @@ def _write(path: Path, content: bytes, placement: Placement) -> None:
 def key(name: str) -> str:
     """Return what the names of a photo's own files begin with, from its name in the report."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def kept_mask(name: str) -> str:
+    """Return where the mask lies that a run keeps for the mask board, in the output folder."""
+    return f"{OWN}/{key(name)}.png"

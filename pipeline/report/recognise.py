@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from ..storage.layout import PREVIEW_PAGE
+from ..storage.layout import PREVIEW_PAGE, REPORT, REPORT_PAGE, REPORT_TABLE
 from .spreadsheet import COLUMNS, FIRST_COLUMNS, is_compare_column
 
 #: Number of bytes at a file's beginning that tell.
@@ -43,8 +43,8 @@ def _is_table(head: bytes) -> bool:
 
 
 _RECOGNISED: Mapping[str, Callable[[bytes], bool]] = {
-    "report.json": lambda head: _JSON.match(head) is not None,
-    "report.csv": _is_table,
-    "report.html": lambda head: all(mark in head for mark in _HTML),
+    REPORT: lambda head: _JSON.match(head) is not None,
+    REPORT_TABLE: _is_table,
+    REPORT_PAGE: lambda head: all(mark in head for mark in _HTML),
     PREVIEW_PAGE: lambda head: all(mark in head for mark in _PREVIEW),
 }

@@ -16,6 +16,9 @@ PREVIEWS = "report_files"
 #: Folder of what the mask board needs, see ``pipeline.batch.kept_mask``.
 OWN = ".remove-objects"
 
+#: The reports: for programs, for spreadsheets, for browsers.
+REPORT, REPORT_TABLE, REPORT_PAGE = "report.json", "report.csv", "report.html"
+
 #: The page on which a person picks who goes and who stays.
 PREVIEW_PAGE = "preview.html"
 

@@ -23,10 +23,9 @@ from ...report import previews
 from ...report.files import REPORTS, write_reports
 from ...report.preview_page import write_preview
 from ...report.recognise import HEAD_BYTES, is_report
-from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, OWN, PREVIEWS, REPLACED
+from ...storage.layout import JOURNAL_NAME, JOURNAL_PIECES, PREVIEWS, REPLACED
 from ...storage.location import RemotePath
 from ...storage.stamp import Stamp
-from .. import kept_mask
 from ..journal import Journal, JournalRow, row_line
 from . import replaced
 from .claims import (
@@ -85,7 +84,7 @@ class RemoteOutput:
             return
         for kind in previews.KINDS:
             (self.folder / PREVIEWS / previews.place(Path(), photo, kind).name).delete()
-        (self.folder / OWN / kept_mask.place(Path(), photo).name).delete()
+        (self.folder / previews.kept_mask(photo)).delete()
 
     def store(self, file: Path, name: PurePosixPath) -> None:
         """Upload a file."""

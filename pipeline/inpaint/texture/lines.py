@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import eight_bits
+from ...pixels import depth_inside, eight_bits
 from ...types import Box, FloatArray, Mask
 from .offsets import Offsets
 from .segments import line_segments, unit
@@ -107,13 +107,23 @@ def _ends(guided: FloatArray, known_mask: Mask, hole_mask: Mask) -> Iterator[_En
     """The ends at the hole of all line segments."""
     grey = cv2.cvtColor(eight_bits(guided), cv2.COLOR_RGB2GRAY)
     clear = cv2.erode(known_mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
-    for x, y, x_end, y_end in line_segments(grey, 1.0).tolist():
+    for x, y, x_end, y_end in _near_hole(line_segments(grey, 1.0), hole_mask).tolist():
         for run in _known_runs(np.array([y, x]), np.array([y_end, x_end]), clear):
             for tail, head in (run, run[::-1]):
                 if _reaches(head, unit(head - tail), known_mask, hole_mask):
                     end = _end(tail, head, guided, known_mask)
                     if end is not None:
                         yield end
+
+
+def _near_hole(segments: NDArray[np.float64], hole_mask: Mask) -> NDArray[np.float64]:
+    """The segments of which some point may be near enough to the hole to be continued there."""
+    h, w = hole_mask.shape
+    x, y = np.round((segments[:, :2] + segments[:, 2:]) / 2).astype(int).T
+    from_hole = depth_inside(~hole_mask)[y.clip(0, h - 1), x.clip(0, w - 1)]
+    reach = np.hypot(*(segments[:, 2:] - segments[:, :2]).T) / 2 + GAP
+    near: NDArray[np.float64] = segments[from_hole <= reach + 3]  # for rounded places
+    return near
 
 
 def _known_runs(start: _Point, stop: _Point, clear: Mask) -> Iterator[tuple[_Point, _Point]]:
@@ -134,8 +144,9 @@ def _known_runs(start: _Point, stop: _Point, clear: Mask) -> Iterator[tuple[_Poi
 def _reaches(head: _Point, direction: _Point, known_mask: Mask, hole_mask: Mask) -> bool:
     """Whether the first unknown pixel just beyond a segment's head belongs to the hole."""
     h, w = hole_mask.shape
+    (head_y, head_x), (down, right) = head.tolist(), direction.tolist()
     for step in range(1, GAP + 1):
-        y, x = np.round(head + step * direction).astype(int).tolist()
+        y, x = round(head_y + step * down), round(head_x + step * right)
         if not (0 <= y < h and 0 <= x < w):
             return False
         if not known_mask[y, x]:

@@ -251,9 +251,11 @@ def _vanishing_points(
 
     def meeting(points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """MN bool: which segments point to which points."""
-        to = unit(points[:, None, :2] - points[:, None, 2:] * middles)
-        sine = np.abs(to[..., 0] * along[:, 1] - to[..., 1] * along[:, 0])
-        return sine < np.sin(np.deg2rad(INLIER))
+        x, y = (points[:, k, None] - points[:, 2:] * middles[:, k] for k in (0, 1))
+        # The sine of the angle between both directions is at most that of ``INLIER``.
+        across = x * along[:, 1] - y * along[:, 0]
+        near: NDArray[np.bool_] = across**2 <= np.sin(np.deg2rad(INLIER)) ** 2 * (x**2 + y**2)
+        return near
 
     free, found = np.ones(len(segments), bool), []
     for _ in range(POINTS):

@@ -372,12 +372,7 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
     add_completion(group, {"classes": (*CLASSES, "all")})
-    group.add_argument(
-        "--no-settings",
-        action="store_true",
-        help="read no remove-objects.toml, neither beside the photos nor your own "
-        "(docs/commandline.md)",
-    )
+    add_no_settings(group)
     group.add_argument(
         "--json",
         action="store_true",
@@ -390,6 +385,16 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
         default="failed",
         help="review: exit 1 also if a photo is for review that nobody has looked at at the mask "
         "board; failed (default): only if a photo failed",
+    )
+
+
+def add_no_settings(group: argparse._ArgumentGroup) -> None:
+    """Add ``--no-settings``, which the mask board has too."""
+    group.add_argument(
+        "--no-settings",
+        action="store_true",
+        help="read no remove-objects.toml, neither beside the photos nor your own "
+        "(docs/commandline.md)",
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ... import __version__
 from ..batch.settings import SERIES
-from ..cli import along
+from ..cli import add_no_settings, along
 from ..cli import parser as parser_of_runs
 from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
 from ..errors import RemoveObjectsError, UsageError
@@ -109,12 +109,7 @@ def parser() -> argparse.ArgumentParser:
     other = p.add_argument_group("other")
     other.add_argument("-h", "--help", action="help", help="print this text")
     other.add_argument("--version", action="version", version=f"mask-board {__version__}")
-    other.add_argument(
-        "--no-settings",
-        action="store_true",
-        help="read no remove-objects.toml, neither beside the photos nor your own "
-        "(docs/commandline.md)",
-    )
+    add_no_settings(other)
     add_completion(other)
     return p
 

@@ -239,6 +239,7 @@ def test_a_full_disk_is_an_error_after_the_report(
     assert_resumable(folder, 1)
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_with_a_run_open_leaves_a_report(folder: Path) -> None:
     """Nothing is printed but what the program itself says, not even the run's warning."""
     code = """

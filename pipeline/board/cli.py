@@ -173,6 +173,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     """
     from . import run_folder
     from .catalog import Opened, open_photos
+    from .run_settings import combined
 
     path: Path | None = args.path
     if args.input is not None and (path is None or not run_folder.is_run(path)):
@@ -199,7 +200,7 @@ def open_path(args: argparse.Namespace) -> Opened:
         )
     opened = run_folder.open_run(path, args.input)
     both = replace(
-        run_folder.combined(opened.settings, settings),
+        combined(opened.settings, settings),
         segmenter=args.segmenter or opened.settings.segmenter,
         along=opened.settings.along if args.along is None else args.along,
     )

@@ -27,7 +27,7 @@ from ..storage.location import Location, local_path
 from ..types import Mask, Outcome, Photo
 from .catalog import Item, Opened, is_inside
 from .job import Job
-from .run_folder import classes_of, recorded_settings, series_of
+from .run_settings import classes_of, recorded_settings, series_of
 from .session import Session
 
 

@@ -30,9 +30,10 @@ from ..types import LAYER_COLOURS, Box, Layer, Leftover
 from ..web.uploads import UPLOAD_PIXELS
 from . import report_page, run_folder
 from .catalog import Item, Opened
+from .change import Decided
 from .job import Job
 from .render import render, render_layers
-from .results import STANDING, Decided, Results, is_accepted, standing_pixels
+from .results import STANDING, Results, is_accepted, standing_pixels
 from .series import BoardSeries
 from .session import Session, kept_by_run, require_selection
 from .session_store import SessionStore

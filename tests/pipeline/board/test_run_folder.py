@@ -14,7 +14,7 @@ from PIL import Image
 
 from remove_objects.pipeline.batch.journal import Journal
 from remove_objects.pipeline.batch.output.replaced import versions
-from remove_objects.pipeline.board import run_folder
+from remove_objects.pipeline.board import run_folder, run_inputs
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import LARGEST_MAX_PIXELS, MAX_PIXELS
 from remove_objects.pipeline.errors import ExistsError, UnwritableError, UsageError
@@ -284,7 +284,7 @@ def test_the_command_is_parsed_only_if_the_report_names_no_inputs(
     def refuse(_: str) -> list[str]:
         raise AssertionError("the recorded command was parsed")
 
-    monkeypatch.setattr(run_folder, "_command_inputs", refuse)
+    monkeypatch.setattr(run_inputs, "_command_inputs", refuse)
     assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
     without_inputs(run)
     with pytest.raises(AssertionError, match="was parsed"):

@@ -73,6 +73,9 @@ class FolderRun:
     are finished and recorded, the report is written, the folder is unlocked, and no thread or
     process of the run is left. The same call resumes a run that was closed early.
 
+    Several threads may take its photos, and any may close it. A process that was forked from this
+    one has no part in it.
+
     Attributes:
         output: the output folder, to which the entries' ``output`` and ``mask`` are relative.
     """
@@ -98,6 +101,7 @@ class FolderRun:
 
         Raises:
             StopIteration: all are taken, or the run is closed.
+            UsageError: this process was forked from that of the run.
             OutputError: nothing can be written any more; the report tells of the finished photos.
             KeyboardInterrupt: Ctrl-C, after the photos in progress are finished and reported.
         """
@@ -108,14 +112,19 @@ class FolderRun:
             entry = steps.take()
         if entry is not None:
             return entry
-        if steps.stop():  # not by ``close``, after which the run is over
+        if steps.is_closed:  # by another thread, or by a signal's handler
+            raise StopIteration
+        if steps.stop():
             raise KeyboardInterrupt
         if steps.result is not None and steps.result.stopped:
             raise OutputError(steps.result.stopped)
         raise StopIteration
 
     def close(self) -> None:
-        """End the run; it waits for the photos in progress. A run that is over stays as it is."""
+        """End the run; it waits for the photos in progress. A run that is over stays as it is.
+
+        Called by a signal's handler amid a step, it waits for nothing: the iteration ends the run.
+        """
         self._steps.end()
 
     @property
@@ -153,20 +162,43 @@ class _Steps:
         begun: what is known when it begins.
         result: its result, once it is over.
         is_over: whether all steps are taken.
+        is_closed: whether the caller ended it early.
     """
 
     def __init__(self, call: Call) -> None:
         self.stop = Stop()
         self.result: FolderResult | None = None
-        self.is_over = False
+        self.is_over = self.is_closed = False
+        # A generator takes one step at a time, and a copy of this process has none of the threads.
+        self._turn, self._process = threading.Lock(), os.getpid()
+        self._taker: int | None = None
         self._steps = run_steps(call, None, self.stop)
+        _open.add(self)
         begun = next(self._steps)
         assert isinstance(begun, Begun)
         self.begun = begun
-        self._process = os.getpid()
 
     def take(self) -> Entry | None:
-        """Return the next photo's entry; None at the end."""
+        """Return the next photo's entry; None at the end. Threads take turns.
+
+        Raises:
+            UsageError: this is a fork of the run's process.
+        """
+        if self._is_of_another_process():
+            raise UsageError(
+                f"this run belongs to process {self._process}, of which this one was forked: take "
+                "its photos there, or begin a run of your own here"
+            )
+        with self._turn:
+            self._taker = threading.get_ident()
+            try:
+                return self._take()
+            finally:
+                self._taker = None
+
+    def _take(self) -> Entry | None:
+        if self.is_over:  # another thread took the last step
+            return None
         try:
             entry = next(self._steps)
         except BaseException as end:
@@ -181,12 +213,33 @@ class _Steps:
 
     def end(self) -> None:
         """Let no further photo begin, and take the steps that are left."""
-        if self.is_over or os.getpid() != self._process:  # a fork's threads are its parent's
+        if self.is_over or self._is_of_another_process():
             return
+        self.is_closed = True
         self.stop.why = "stopped by the caller"
         self.stop.request()
+        if self._taker == threading.get_ident():  # a signal's handler, amid a step
+            return
         while self.take() is not None:
             pass
+
+    def _is_of_another_process(self) -> bool:
+        return os.getpid() != self._process
+
+
+#: The runs of this process that are not over, as long as somebody refers to them.
+_open: weakref.WeakSet[_Steps] = weakref.WeakSet()
+#: Steps of the parent process that a fork inherited; kept, because a generator that is dropped
+#: tidies up: it would wait for threads that are not here, and unlock the parent's folder.
+_inherited: list[object] = []
+
+
+def _keep_inherited() -> None:
+    _inherited.extend(steps._steps for steps in _open)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_inherited)
 
 
 def _drop(steps: _Steps, owner: threading.Thread) -> None:

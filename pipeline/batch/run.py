@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -586,7 +587,7 @@ def _process(
     for entry in decided.entries:
         on_result(entry)
         yield entry
-    remaining = len(decided.tasks)
+    remaining, process = len(decided.tasks), os.getpid()
     try:
         with closing(
             engine.run(decided.tasks, lambda row: ledger.add(row, engine.facts()), stop)
@@ -600,7 +601,8 @@ def _process(
     except KeyboardInterrupt:  # the second Ctrl-C, or of a caller's own handler
         stop.request()
     finally:
-        ledger.flush()
+        if os.getpid() == process:  # a fork that ends writes nothing
+            ledger.flush()
     return stop.why if stop() and remaining else None
 
 

@@ -97,17 +97,18 @@ def folder_lock(
         )
         yield
         return
-    died = exists(folder / holder)
+    died, process = exists(folder / holder), os.getpid()
     try:
         if died and tidy is not None:
             tidy()
         _sign(folder, holder)
         yield
     finally:
-        if tidy is not None or not died:  # else it stays for the next holder that tidies
-            with suppress(OSError):
-                remove(folder / holder, folder)
-        lock.release()
+        if os.getpid() == process:  # in a fork that ends, the lock is its parent's
+            if tidy is not None or not died:  # else it stays for the next holder that tidies
+                with suppress(OSError):
+                    remove(folder / holder, folder)
+            lock.release()
 
 
 def _refuse_other_file(path: Path, option: str) -> None:

@@ -25,7 +25,8 @@ from remove_objects import (
     iter_folder,
     remove_folder,
 )
-from remove_objects.pipeline.batch.worker import Worker
+from remove_objects.pipeline.batch.worker import Task, Worker
+from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.system.lock import folder_lock
 from remove_objects.pipeline.system.subprocess_pool import end_idle
 from tests.support.scenes import scene
@@ -190,6 +191,136 @@ def test_a_forked_child_leaves_the_run_to_its_parent(folder: Path) -> None:
         time.sleep(0.01)
     assert len(list(run)) == COUNT - 1
     assert_ended(folder, COUNT)
+
+
+def test_threads_take_the_photos_of_one_run_in_turns(folder: Path) -> None:
+    run, taken, errors = begin(folder, workers=2), list[str](), list[BaseException]()
+
+    def take() -> None:
+        try:
+            taken.extend(photo["input"] for photo in run)
+        except BaseException as error:
+            errors.append(error)
+
+    takers = [threading.Thread(target=take) for _ in range(3)]
+    for thread in takers:
+        thread.start()
+    for thread in takers:
+        thread.join(60)
+    assert not errors
+    assert sorted(taken) == [f"{number}.png" for number in range(COUNT)]
+    assert run.result.stopped is None
+    assert_ended(folder, COUNT)
+
+
+def test_a_run_may_be_closed_while_another_thread_takes_its_photos(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, begins, goes_on = Worker.__call__, threading.Event(), threading.Event()
+
+    def held(self: Worker, task: Task) -> object:
+        begins.set()
+        assert goes_on.wait(60)
+        return real(self, task)
+
+    monkeypatch.setattr(Worker, "__call__", held)
+    run, ends = begin(folder), list[BaseException | None]()
+
+    def take() -> None:
+        try:
+            for _ in run:
+                pass
+            ends.append(None)
+        except BaseException as error:
+            ends.append(error)
+
+    taker, closer = threading.Thread(target=take), threading.Thread(target=run.close)
+    taker.start()
+    assert begins.wait(60)
+    closer.start()
+    while not run._steps.stop():
+        closer.join(0.01)
+    goes_on.set()
+    taker.join(60)
+    closer.join(60)
+    assert ends == [None], "a closed run is over, for those who iterate too"
+    assert "stopped by the caller after 1 of" in str(run.result.stopped)
+    assert_resumable(folder, 1)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signal on Windows")
+def test_a_signals_handler_may_close_the_run_that_it_interrupts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = begin(folder), Worker.__call__
+
+    def interrupted(self: Worker, task: Task) -> object:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        while not run._steps.stop():
+            pass
+        return real(self, task)
+
+    monkeypatch.setattr(Worker, "__call__", interrupted)
+    before = signal.signal(signal.SIGUSR1, lambda *_: run.close())
+    try:
+        assert len(list(run)) == 1
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    monkeypatch.undo()
+    assert_resumable(folder, 1)
+
+
+FORKING = """
+import os, sys, time
+from remove_objects import UsageError, iter_folder
+from tests.support.states.networks import cheap_networks
+
+with cheap_networks():
+    run = iter_folder(sys.argv[1], output=sys.argv[2], classes="person", series="off", probe=False)
+    next(run)
+    child = os.fork()
+    if not child:
+        try:
+            next(run)
+        except UsageError as error:
+            print(error, flush=True)
+        run.close()
+        sys.exit(7)  # with all that Python tidies up at its end
+    for _ in range(1200):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(child, 9)
+        sys.exit("the fork does not end")
+    print("child", os.waitstatus_to_exitcode(status))
+    try:
+        iter_folder(sys.argv[1], output=sys.argv[2], classes="person", series="off", probe=False)
+    except UsageError as error:
+        print("another run or board writes there" in str(error))
+    print(len(list(run)), run.result.stopped)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on Windows")
+def test_a_fork_has_no_part_in_the_run(folder: Path) -> None:
+    out = folder.parent / "out"
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING, str(folder), str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = ran.stdout.splitlines()
+    assert ran.returncode == 0, ran.stderr
+    assert "of which this one was forked" in said[0]
+    assert said[1:] == ["child 7", "True", f"{COUNT - 1} None"]
+    assert_ended(folder, COUNT)
+    names = [json.loads(line).get("input") for line in (out / JOURNAL_NAME).read_text().splitlines()]
+    assert sorted(filter(None, names)) == [f"{number}.png" for number in range(COUNT)]
 
 
 def test_wrong_calls_are_refused_by_the_call_itself(folder: Path) -> None:

@@ -7,6 +7,7 @@ load once for all rounds.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -73,19 +74,22 @@ class Counts:
 
 
 class _WhileThere(Stop):
-    """A stop that a vanished folder requests too, so that no further photo fails by it."""
+    """A stop that a vanished folder requests too, so that no further photo fails by it.
 
-    def __init__(self, stop: Stop, folder: Path) -> None:
+    Nor is one cleaned into an empty mount point, where the output folder was.
+    """
+
+    def __init__(self, stop: Stop, why_gone: Callable[[], str]) -> None:
         super().__init__()
-        self._outer, self._folder = stop, folder
+        self._outer, self._why_gone = stop, why_gone
 
     def __call__(self) -> bool:
-        """Whether the user asked for a stop, or the folder is gone."""
+        """Whether the user asked for a stop, or one of the folders is gone."""
         if not super().__call__():
             if self._outer():
                 self.request()
-            elif why_missing(self._folder):
-                self.why = f"stopped ({self._folder} is not there any more)"
+            elif why := self._why_gone():
+                self.why = f"stopped ({why})"
                 self.request()
         return super().__call__()
 
@@ -170,6 +174,7 @@ class Watch:
         self._told_of: set[Path] = set()
         self._looked_for = 0.0
         self._is_gone: Path | None = None
+        self._is_marked = False
         self._told = ""
 
     def run(self, stop: Stop) -> None:
@@ -180,6 +185,7 @@ class Watch:
             WeightsError: a network that the settings name is unavailable.
         """
         with folder_lock(self.output, lambda: None, name=WATCH):
+            self._is_marked = os.path.lexists(self.output / WATCH)
             while not stop():
                 stop.wait(max(self._look(stop), _SHARE * self._looked_for))
             if self._is_complete:
@@ -190,8 +196,11 @@ class Watch:
     def _look(self, stop: Stop) -> float:
         """Look once, and clean what has settled; returns for how long to wait then."""
         for place, what in ((self.folder, ""), (self.output, "the output folder ")):
-            if (why := why_missing(place)) or not place.is_dir():
-                self._tell_once(f"{what}{place}: {why or 'no folder'}; waiting until it is back")
+            why = why_missing(place) or ("" if place.is_dir() else "no folder")
+            if place == self.output and not why and self._is_another_output():
+                why = "another folder than that into which this watch cleaned"
+            if why:
+                self._tell_once(f"{what}{place}: {why}; waiting until it is back")
                 self._is_gone = place
                 return self.times.interval
         if self._is_gone is not None:
@@ -208,6 +217,21 @@ class Watch:
         self._forget(settled)
         finished = self._done.keys() | self._failed.keys()
         return self._round(settled, stop) if settled.keys() - finished else self.times.interval
+
+    def _is_another_output(self) -> bool:
+        """Whether the output folder is not the one that this watch has locked.
+
+        A photo that was in progress as the folder vanished may have made it anew, in an empty mount
+        point for example.
+        """
+        return self._is_marked and not os.path.lexists(self.output / WATCH)
+
+    def _why_gone(self) -> str:
+        """Say which folder vanished, so that no further photo begins; empty if both are there."""
+        for place in (self.folder, self.output):
+            if why_missing(place) or (place == self.output and self._is_another_output()):
+                return f"{place} is not there any more"
+        return ""
 
     def _tell_of_blocked(self) -> None:
         """Tell, once, of photos that wait for long because of a part beside them."""
@@ -237,7 +261,7 @@ class Watch:
             lambda source: source in wanted,
             [failed.entry for failed in self._failed.values()],
         )
-        until = _WhileThere(stop, self.folder)
+        until = _WhileThere(stop, self._why_gone)
         call = Call((self.folder,), (), self.settings, self.batch, self.command, self.settings_from)
         try:
             with without_sentences_about_photos():  # each round would tell of all photos again

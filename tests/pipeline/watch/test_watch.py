@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,32 @@ def test_an_output_folder_that_vanishes_is_waited_for_and_not_made_anew(watched:
         away.rename(watched.out)
         wait_for(lambda: len(watched.names()) == 2)
     assert (watched.out / "b.png").is_file()
+
+
+def test_an_output_folder_that_vanishes_amid_photos_is_not_filled_anew(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        watched.put(f"{number}.png", seed=number)
+    away, real = watched.out.with_name("away"), worker.Worker.__call__
+
+    def vanishing(self: worker.Worker, task: worker.Task) -> object:
+        row = real(self, task)
+        if not away.exists():
+            watched.out.rename(away)
+        return row
+
+    monkeypatch.setattr(worker.Worker, "__call__", vanishing)
+    with watched.running(workers=1):
+        wait_for(lambda: any(text.endswith("until it is back") for text in watched.told))
+        monkeypatch.undo()
+        assert not list(watched.out.glob("*.png"))
+        assert len(list(away.glob("*.png"))) == 1
+        shutil.rmtree(watched.out)  # what the photo in progress made of it
+        away.rename(watched.out)
+        wait_for(lambda: len(watched.names()) == 4)
+    assert len(list(watched.out.glob("*.png"))) == 4
+    assert any("is not there any more) after 1 of 4" in text for text in watched.told)
 
 
 def test_an_empty_folder_is_told_and_results_stay(watched: Watched) -> None:

@@ -217,6 +217,12 @@ class Results:
                 "download the result and the mask"
             )
         session.require_unchanged()
+        # Else the lock would make it anew, where the moved one, or its disk, is to be again.
+        if self._opened.mode == "run" and not output.is_dir():
+            raise UsageError(
+                f"{output}: is not there any more, so nothing was decided; bring it back, or start "
+                "the board on the folder where it is now"
+            )
         refuse_links_in_output(
             output,
             [

@@ -149,6 +149,31 @@ class TestChangedPhoto:
         board.fill("a.png", compare=False)
 
 
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda board: board.accept("a.png"),
+        lambda board: board.restore("a.png"),
+        lambda board: board.save("a.png"),
+        lambda board: board.put_back("a.png"),
+        lambda board: board.undo_decision("a.png"),
+    ],
+    ids=["accept", "restore", "save", "put back", "undo"],
+)
+def test_a_run_that_was_moved_is_not_made_anew(
+    run: Path, opened: Board, decide: Callable[[Board], object]
+) -> None:
+    review(opened, "a.png")
+    fill(opened, "a.png")
+    away = run.with_name("away")
+    run.rename(away)
+    before = contents(away)
+    with pytest.raises(UsageError, match="is not there any more, so nothing was decided"):
+        decide(opened)
+    assert not run.exists()
+    assert contents(away) == before
+
+
 def test_an_empty_mask_is_neither_filled_nor_saved(run: Path, opened: Board) -> None:
     before = contents(run)
     opened.edit("a.png", "clear")

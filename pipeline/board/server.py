@@ -98,7 +98,7 @@ def build(board: Board, host: str) -> App:
         theme=theme,
         head=_HEAD,
     )
-    return Guard(server, host, board.uploads, PATHS)
+    return Guard(server, host, board.uploads, PATHS, lambda: board.folder)
 
 
 def page_files() -> dict[str, str]:

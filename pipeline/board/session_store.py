@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ..errors import ChangedError, UnreadableError, UsageError
+from ..errors import ChangedError, UnreadableError, UnwritableError, UsageError
 from ..storage.stamp import Stamp, content_hash, is_unchanged
 from ..system.text import printable
-from ..web.uploads import UPLOAD_PIXELS, TemporaryFolder
+from ..web.uploads import UPLOAD_PIXELS, TemporaryFolder, no_room_for_uploads
 from .bit_planes import BitPlanes
 from .catalog import Item
 from .session import Session
@@ -54,7 +54,15 @@ class SessionStore:
 
     @property
     def folder(self) -> Path:
-        """A temporary folder of this process alone; ``close`` removes it."""
+        """A temporary folder of this process alone; ``close`` removes it.
+
+        Raises:
+            UnwritableError: it was cleared away, and cannot be made anew.
+        """
+        try:
+            self._temporary.ensure()
+        except OSError as error:
+            raise UnwritableError(no_room_for_uploads(error)) from error
         return self._temporary.path
 
     def close(self) -> None:

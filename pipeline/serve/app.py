@@ -16,12 +16,14 @@ from typing import Annotated, Any
 from fastapi import FastAPI, File, Form, Query, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from ... import __version__
-from ..errors import UnreadableError, UsageError
+from ..errors import UnreadableError, UnwritableError, UsageError
 from ..system.text import printable
 from ..web.answers import attachment, explained
 from ..web.guard import UPLOAD_BYTES, App, Guard, Paths
+from ..web.uploads import no_room_for_uploads
 from .service import KEPT, KEPT_SECONDS, BusyError, Cleaned, Service, UnknownError
 
 PATHS = Paths(
@@ -33,6 +35,7 @@ _STATUS = {
     UnknownError.code: 404,
     UnreadableError.code: 422,
     BusyError.code: 503,
+    UnwritableError.code: 507,
 }
 #: How an error answer looks, for the description.
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -55,6 +58,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         422: "The photo or its mask cannot be read (code unreadable).",
         500: "The memory did not suffice (code memory), or a fault of the program (code fault).",
         503: "Too many photos wait (code busy); send it again later.",
+        507: "The disk of temporary files is full, or refuses (code unwritable).",
     }.items()
 }
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -153,7 +157,8 @@ def build(service: Service, host: str) -> App:
     add("/photos/{photo}/result", result, "GET", responses=_FILE, response_class=Response)
     add("/photos/{photo}/mask", mask_of, "GET", responses=_FILE, response_class=Response)
     server.add_exception_handler(RequestValidationError, _invalid)
-    return Guard(server, host, service.uploads, PATHS)
+    server.add_exception_handler(HTTPException, _refused)
+    return Guard(server, host, service.uploads, PATHS, service.ensure_folder)
 
 
 def _with_errors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,7 +181,17 @@ def _invalid(_request: Any, error: RequestValidationError) -> Response:
     return _error(f"invalid {where}: {first['msg']}", UsageError.code)
 
 
-def _error(message: str, code: str) -> Response:
+def _refused(_request: Any, error: HTTPException) -> Response:
+    """Answer a request that never reaches a function: its form is broken, or its method unknown."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):  # the form's files wait on the disk
+        return _error(no_room_for_uploads(cause), UnwritableError.code)
+    answer = _error(f"the request is wrong: {error.detail}", UsageError.code, error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _error(message: str, code: str, status: int | None = None) -> Response:
     headers = {"retry-after": "30"} if code == BusyError.code else {}
     content = {"error": printable(message), "code": code}
-    return JSONResponse(content, _STATUS.get(code, 500), headers)
+    return JSONResponse(content, status or _STATUS.get(code, 500), headers)

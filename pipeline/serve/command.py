@@ -10,6 +10,9 @@ from ..web.listening import interrupted_by_signals, listen, serve_app
 from .options import PORT
 from .service import Service
 
+#: Seconds in which a client reads its answer when the service ends.
+ANSWERING = 10
+
 
 def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None) -> None:
     """Serve until Ctrl-C, SIGTERM or SIGHUP; the photo in progress is finished and answered then.
@@ -41,7 +44,8 @@ def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None)
                 "remove-objects serve",
                 risk="send photos to be cleaned",
                 ending=service.end,
-                patience=None,
+                is_busy=service.is_busy,
+                patience=ANSWERING,
             )
         except KeyboardInterrupt:
             pass

@@ -21,10 +21,10 @@ from ..batch.run import refuse_vain
 from ..batch.settings import BatchSettings
 from ..batch.stream import clean_bytes, suffix_of
 from ..config import Settings, resolve_classes
-from ..errors import RemoveObjectsError, UsageError
+from ..errors import RemoveObjectsError, UnwritableError, UsageError
 from ..remover import ObjectRemover
 from ..system.text import printable
-from ..web.uploads import UPLOAD_PIXELS, TemporaryFolder
+from ..web.uploads import UPLOAD_PIXELS, TemporaryFolder, no_room_for_uploads
 
 #: How many requests wait while one photo is cleaned; another one is turned away.
 WAITING = 8
@@ -82,7 +82,8 @@ class Service:
     """Cleans photos, and keeps the latest results. Several threads may call it.
 
     Attributes:
-        uploads: a folder for uploaded files, which holds none: bodies wait nameless.
+        uploads: a folder for uploaded files, which holds none: bodies wait nameless beside it.
+        ensure_folder: makes the temporary folder anew if somebody cleared it away.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Service:
         self._folder, self._clock = TemporaryFolder(), clock
         self.uploads = self._folder.path / "uploads"
         self.uploads.mkdir()
+        self.ensure_folder = self._folder.ensure
         self._results: OrderedDict[str, _Kept] = OrderedDict()
         self._lock, self._working = threading.Lock(), threading.Lock()
         self._ends = threading.Event()
@@ -124,6 +126,10 @@ class Service:
     def end(self) -> None:
         """Begin with no further photo: those that wait are turned away."""
         self._ends.set()
+
+    def is_busy(self) -> bool:
+        """Whether a photo is in progress."""
+        return self._working.locked()
 
     def close(self) -> None:
         """Delete all results; while a photo is in progress, they go when the process ends."""
@@ -146,6 +152,7 @@ class Service:
             BusyError: too many photos wait.
             UsageError: there is nothing to remove, or an unknown class.
             UnreadableError: the photo or its mask cannot be read.
+            UnwritableError: the disk of temporary files refuses, for example because it is full.
         """
         names = resolve_classes(classes)
         batch = self._batch if not names else replace(self._batch, classes=names)
@@ -158,9 +165,13 @@ class Service:
         with self._turn():
             key = secrets.token_hex(8)
             folder = self._folder.path / key
-            folder.mkdir()
             try:
+                self._folder.ensure()
+                folder.mkdir()
                 kept = self._clean(photo.read(), name, batch, mask, key, folder)
+            except OSError as error:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise UnwritableError(no_room_for_uploads(error)) from error
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise

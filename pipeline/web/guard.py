@@ -15,18 +15,21 @@ nameless temporary file, and the server gets it once it is complete.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from .uploads import sweep
+from ..errors import UnwritableError
+from .uploads import no_room_for_uploads, sweep
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -38,6 +41,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 UPLOAD_BYTES, BODY_BYTES = 200 << 20, 4 << 20
 #: An upload is held in memory up to this many bytes, and passed on in pieces of this size.
 _IN_MEMORY, _PIECE = 4 << 20, 1 << 20
+#: For so many seconds a client may send nothing amid an upload.
+SILENT_SECONDS = 120.0
 
 #: Headers of every answer. Gradio's page needs inline scripts, and its HTML component compiles its
 #: template with ``Function``.
@@ -81,7 +86,14 @@ class _RefusedError(Exception):
 class Guard:
     """ASGI application that passes allowed requests to another one and answers the rest itself."""
 
-    def __init__(self, app: App, host: str, uploads: Path, paths: Paths) -> None:
+    def __init__(
+        self,
+        app: App,
+        host: str,
+        uploads: Path,
+        paths: Paths,
+        ensure_folder: Callable[[], object] = lambda: None,
+    ) -> None:
         """Guard an application.
 
         Args:
@@ -89,7 +101,9 @@ class Guard:
             host: the address at which the server listens.
             uploads: the folder that holds the uploaded files.
             paths: the paths that pass.
+            ensure_folder: makes the uploads' parent anew if somebody cleared it away.
         """
+        self._ensure_folder = ensure_folder
         self.app, self.host, self.uploads, self.paths = app, host, uploads, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,13 +147,23 @@ class Guard:
         """Receive an upload to its end, then pass it to the application.
 
         Raises:
-            _RefusedError: the client disconnects before the end.
+            _RefusedError: the client disconnects before the end, or sends nothing for long; or the
+                disk of temporary files is full.
         """
         sweep(self.uploads)
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.uploads.parent)) as body:
-            async for chunk in _chunks(receive):
-                body.write(chunk)
-            body.seek(0)
+        with ExitStack() as until_passed:
+            try:
+                self._ensure_folder()
+                body = until_passed.enter_context(
+                    tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self.uploads.parent))
+                )
+                async for chunk in _chunks(receive, SILENT_SECONDS):
+                    body.write(chunk)
+                body.seek(0)
+            except OSError as error:
+                raise _RefusedError(507, no_room_for_uploads(error)) from None
+            except UnwritableError as error:
+                raise _RefusedError(507, str(error)) from None
             is_over = False
 
             async def receive_again() -> Message:
@@ -239,15 +263,19 @@ async def _body(receive: Receive) -> bytes:
     return b"".join([chunk async for chunk in _chunks(receive)])
 
 
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, patience: float | None = None) -> AsyncIterator[bytes]:
     """Receive a request's body in pieces.
 
     Raises:
-        _RefusedError: the client disconnects before the end.
+        _RefusedError: the client disconnects before the end, or sends nothing for ``patience``
+            seconds.
     """
     more = True
     while more:
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), patience)
+        except TimeoutError:
+            raise _RefusedError(408, f"nothing came for {patience:.0f} s") from None
         if message["type"] == "http.disconnect":
             raise _RefusedError(400, "the connection was closed")
         yield message.get("body", b"")

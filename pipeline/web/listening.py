@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
@@ -49,7 +50,8 @@ def serve_app(
     risk: str,
     begun: Callable[[str], None] = lambda _: None,
     ending: Callable[[], None] = lambda: None,
-    patience: int | None = 2,
+    is_busy: Callable[[], bool] = lambda: False,
+    patience: int = 2,
 ) -> None:
     """Say where a server is, and serve until the process is interrupted.
 
@@ -61,17 +63,24 @@ def serve_app(
         risk: what everyone can do who reaches the server, if that is more than this machine.
         begun: called with the address.
         ending: called when a signal ends the server, while requests are still in progress.
-        patience: seconds for which requests in progress may go on then; None for as long as they
-            take. A second Ctrl-C ends them at once.
+        is_busy: whether work is in progress that is finished then, however long that takes; a
+            second Ctrl-C ends it at once.
+        patience: seconds for which requests in progress may go on after that: a client that sends
+            or reads nothing any more must not keep the server.
     """
     import uvicorn
 
     class Server(uvicorn.Server):  # type: ignore[misc]
-        """Tells of its end."""
+        """Tells of its end, and finishes what is in progress."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             ending()
             super().handle_exit(sig, frame)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            while is_busy() and not self.force_exit:
+                await asyncio.sleep(0.05)
+            await super().shutdown(sockets)
 
     if not is_loopback(host):
         print(

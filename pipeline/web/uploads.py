@@ -7,6 +7,7 @@ same user removes it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -47,9 +48,36 @@ class TemporaryFolder:
         # A server that nobody closes, as in a program or a test, must not leave photos behind.
         self._removal = weakref.finalize(self, _remove, self._whole, self._lock, os.getpid())
 
+    def ensure(self) -> None:
+        """Make the folder anew if it is gone: systems clear away temporary files that grow old.
+
+        Raises:
+            OSError: the disk refuses, or somebody else made a folder of that name.
+        """
+        if self.path.is_dir():
+            return
+        if os.path.lexists(self._whole):
+            if not _is_own(self._whole):
+                raise PermissionError(errno.EACCES, "another user's", str(self._whole))
+        else:
+            self._whole.mkdir(mode=0o700)
+        with suppress(NotImplementedError, OSError):
+            self._lock.release()
+            self._lock.acquire()
+        self.path.mkdir(exist_ok=True)
+
     def remove(self) -> None:
         """Remove the folder with everything in it."""
         self._removal()
+
+
+def no_room_for_uploads(error: OSError) -> str:
+    """Say that the disk of the temporary files refuses, and what to do."""
+    return (
+        f"{tempfile.gettempdir()}: temporary files cannot be written there "
+        f"({error.strerror or error}); make room there, or start the server with TMPDIR set to a "
+        "folder of another disk"
+    )
 
 
 def remove_abandoned(parent: Path) -> None:

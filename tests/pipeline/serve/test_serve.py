@@ -8,7 +8,9 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -295,6 +297,86 @@ def test_one_photo_at_a_time_and_the_rest_is_turned_away(served: Served) -> None
         thread.join(60)
     assert answers[:2] == [503, 503]
     assert answers[2:] == [200] * (WAITING + 1)
+
+
+def sent(served: Served, text: str) -> tuple[int, bytes, dict[str, str]]:
+    """Send a form as it is."""
+    kind = "multipart/form-data; boundary=limit"
+    return served.ask("POST", "/photos", text.encode(), Content_Type=kind)
+
+
+def test_every_error_answer_has_its_message_and_code(served: Served) -> None:
+    field = '--limit\r\nContent-Disposition: form-data; name="class"\r\n\r\n'
+    for broken in ("no form", f"{field}{'x' * (2 << 20)}\r\n--limit--", f"{field}x\r\n" * 1001):
+        assert served.error(sent(served, broken))[:2] == (400, "usage")
+    no_boundary = served.ask("POST", "/photos", b"", Content_Type="multipart/form-data")
+    assert served.error(no_boundary)[:2] == (400, "usage")
+    for method, path in (("PUT", "/photos"), ("GET", "/photos"), ("POST", "/openapi.json")):
+        assert served.error(served.ask(method, path))[:2] == (405, "usage")
+
+
+@contextlib.contextmanager
+def with_little_room(served: Served, size: int) -> Iterator[None]:
+    """No file of the service may become larger: its disk is full."""
+    import resource  # Windows has none
+
+    process, kind = served.process.pid, resource.RLIMIT_FSIZE
+    before = resource.prlimit(process, kind)
+    resource.prlimit(process, kind, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, kind, before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
+def test_a_full_disk_is_told_and_the_service_goes_on(served: Served) -> None:
+    with with_little_room(served, 1 << 20):
+        status, body, _ = served.post(bytes(6 << 20))  # the guard's own file
+        assert status == 507
+        assert str(served.place).encode() in body
+        assert b"make room there" in body
+        status, code, message = served.error(served.post(bytes(3 << 20)))  # the form's
+        assert (status, code) == (507, "unwritable")
+        assert str(served.place) in message
+    assert served.post(encoded())[0] == 200
+
+
+def test_a_cleared_temporary_folder_is_made_anew(served: Served) -> None:
+    first = json.loads(served.post(encoded())[1])
+    for folder in served.place.glob("mask-board-*"):
+        shutil.rmtree(folder)
+    assert served.error(served.ask("GET", first["result"]))[:2] == (404, "unknown")
+    assert served.post(encoded())[0] == 200
+    (folder,) = served.place.glob("mask-board-*")
+    assert folder.stat().st_mode & 0o77 == 0, "only this user reads it"
+
+
+def test_clients_that_stall_do_not_keep_it_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVE_ANSWERING", "1")
+    served = Served(tmp_path, "--class", "person")
+    host = f"Host: 127.0.0.1:{served.port}\r\n"
+    stalled = [
+        f"POST /photos HTTP/1.1\r\n{host}Content-Type: multipart/form-data; boundary=x\r\n"
+        "Content-Length: 1000\r\n\r\n--x",
+        "GET / HT",
+        "",
+    ]
+    with contextlib.ExitStack() as open_until_then:
+        for text in stalled:
+            place = ("127.0.0.1", served.port)
+            client = open_until_then.enter_context(socket.create_connection(place))
+            client.sendall(text.encode())
+        assert served.ask("GET", "/")[0] == 200
+        served.process.send_signal(signal.SIGTERM)
+        try:
+            assert served.process.wait(60) == 0
+        finally:
+            served.process.kill()
+            served.process.communicate()
+    assert not list(tmp_path.glob("mask-board-*"))
 
 
 @pytest.fixture

@@ -320,7 +320,9 @@ def test_a_fork_has_no_part_in_the_run(folder: Path) -> None:
     assert said[1:] == ["child 7", "True", f"{COUNT - 1} None"]
     assert_ended(folder, COUNT)
     rows = [json.loads(line) for line in (out / JOURNAL_NAME).read_text().splitlines()]
-    assert sorted(row["input"] for row in rows if "input" in row) == [f"{number}.png" for number in range(COUNT)]
+    assert sorted(row["input"] for row in rows if "input" in row) == [
+        f"{number}.png" for number in range(COUNT)
+    ]
 
 
 def test_wrong_calls_are_refused_by_the_call_itself(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.pipeline import cli
+from remove_objects.pipeline.system.signals import signals_restored
 from tests.support.scenes import scene
 from tests.support.states.networks import cheap_networks
 from tests.support.waiting import wait_for
@@ -97,13 +98,17 @@ def test_ctrl_c_while_it_waits(
 
     def interrupt() -> None:
         journal = tmp_path / "out" / ".remove-objects-journal.jsonl"
-        wait_for(lambda: (tmp_path / "out" / "report.json").exists() and journal.exists())
-        wait_for(lambda: not (tmp_path / "out" / ".remove-objects-lock.json").exists())
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_for(lambda: (tmp_path / "out" / "report.json").exists() and journal.exists())
+            wait_for(lambda: not (tmp_path / "out" / ".remove-objects-lock.json").exists())
+        finally:  # or the watch would wait for ever
+            os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
-    thread.start()
-    with cheap_networks():
+    with cheap_networks(), signals_restored(signal.SIGINT):
+        # A suite that runs in the background ignores it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        thread.start()
         arguments = ["watch", "photos", "-o", "out", "--class", "person", "--no-probe"]
         assert cli.main([*arguments, "--settle", "0.1", "--interval", "0.1"]) == 0
     thread.join()

@@ -51,10 +51,12 @@ class TemporaryFolder:
     def ensure(self) -> None:
         """Make the folder anew if it is gone: systems clear away temporary files that grow old.
 
+        Once it was removed, it stays so.
+
         Raises:
             OSError: the disk refuses, or somebody else made a folder of that name.
         """
-        if self.path.is_dir():
+        if self.path.is_dir() or not self._removal.alive:
             return
         if os.path.lexists(self._whole):
             if not _is_own(self._whole):

@@ -15,6 +15,7 @@ from pathlib import Path
 from remove_objects.pipeline.batch.output.local import LocalOutput
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.system.messages import show_messages
 
 
 class Deadly(LocalOutput):
@@ -30,6 +31,7 @@ def clean(folder: Path, output: type[LocalOutput]) -> None:
     from remove_objects.pipeline.batch import run
     from remove_objects.pipeline.batch.engines import ray_actors
 
+    show_messages("remove-objects")  # a library prints nothing by itself
     ray_actors.BLOCKS = 2  # so that other photos share a block with the deadly one
     run.open_output = lambda place, overwrite=False: output(place)
     batch = BatchSettings(output=folder / "out", masks=folder / "masks", engine="ray", actors=2)

@@ -28,6 +28,7 @@ from remove_objects import (
 from remove_objects.pipeline.batch.worker import Task, Worker
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.system.lock import folder_lock
+from remove_objects.pipeline.system.signals import signals_restored
 from remove_objects.pipeline.system.subprocess_pool import end_idle
 from tests.support.scenes import scene
 from tools.package_tree import ROOT
@@ -342,11 +343,14 @@ def test_ctrl_c_reaches_the_caller_after_the_photos_in_progress(
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         return clean(self, task)
 
-    run = begin(folder)
-    monkeypatch.setattr(Worker, "__call__", interrupted)
     taken = []
-    with pytest.raises(KeyboardInterrupt), run:
-        taken += list(run)
+    with signals_restored(signal.SIGINT):
+        # A suite that runs in the background ignores it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        run = begin(folder)
+        monkeypatch.setattr(Worker, "__call__", interrupted)
+        with pytest.raises(KeyboardInterrupt), run:
+            taken += list(run)
     monkeypatch.undo()
     assert run.result.stopped
     assert_ended(folder, 1)

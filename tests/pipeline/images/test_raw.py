@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from remove_objects.pipeline.images import read as in_this_process
 from remove_objects.pipeline.images.containers.raw_exif import camera_exif, camera_xmp
 from remove_objects.pipeline.images.containers.tiff import Tiff
 from remove_objects.pipeline.images.formats import raw
+from remove_objects.pipeline.system.extras import install_command
 from remove_objects.pipeline.types import Outcome, Photo, Status
 from tests.support import raws, tiffs
 from tests.support.raws import dng, needs_rawpy
@@ -133,7 +135,7 @@ def test_a_raw_without_its_reader_is_refused_with_the_remedy(
 ) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)
     (tmp_path / "a.dng").write_bytes(dng(smooth()))
-    with pytest.raises(UnreadableError, match=r"pip install 'remove-objects\[raw\]'"):
+    with pytest.raises(UnreadableError, match=re.escape(install_command("raw"))):
         in_this_process.read_photo(tmp_path / "a.dng")
 
 

@@ -60,7 +60,8 @@ def test_a_mask_to_the_letter_is_not_widened_and_the_place_is_marked(red_is_pers
     # The fill may copy the red, which is marked too.
     (left,) = [one for one in outcome.leftovers if one.why.startswith("something of the person")]
     assert (left.box.x, left.box.y, left.box.w, left.box.h) == (90, 120, 60, 20)
-    assert "something of the person seems to be left in the middle, 60x20 pixels" in outcome.reason
+    assert "something of the person seems to be left in the middle" in outcome.reason
+    assert "60x20 pixels" in outcome.figures
     row = photo_entry("a", outcome, output=None, mask=None)
     assert is_entry(row)
     assert [90, 120, 60, 20] in [one["box"] for one in row["leftovers"]]

@@ -15,7 +15,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from remove_objects.models.checkpoint import CheckpointError, load_weights, save_weights, sha256
+from remove_objects.models.checkpoint import (
+    CheckpointError,
+    load_weights,
+    save_weights,
+    sha256,
+    weights_header,
+)
 from remove_objects.models.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
 from remove_objects.models.edsr import EDSR, EDSRConfig
 
@@ -111,14 +117,35 @@ def test_full_hash_is_checked_when_given(weight: Path) -> None:
     assert str(weight) in str(error.value)
 
 
-def test_name_must_carry_eight_digits_of_the_hash(weight: Path) -> None:
+def test_eight_digits_in_the_name_are_checked(weight: Path) -> None:
     digest = sha256(weight)
-    for stem in ("edsr", f"edsr-{digest[0]}", f"edsr-{digest[:7]}", "edsr-", digest[:4]):
-        path = weight.rename(weight.with_name(f"{stem}.safetensors"))
-        with pytest.raises(CheckpointError, match="sha256"):
-            load_weights(path, EDSR)
-        weight = path
-    load_weights(weight.rename(weight.with_name(f"other-name-{digest[:8]}.safetensors")), EDSR)
+    other = "0" * 8 if digest[:8] != "0" * 8 else "1" * 8
+    wrong = weight.rename(weight.with_name(f"edsr-{other}.safetensors"))
+    with pytest.raises(CheckpointError, match="sha256"):
+        load_weights(wrong, EDSR)
+    load_weights(wrong.rename(wrong.with_name(f"other-name-{digest[:8]}.safetensors")), EDSR)
+
+
+@pytest.mark.parametrize("stem", ["best", "edsr-x8", "my-network", "net-0123456"])
+def test_a_name_without_digits_promises_no_hash(weight: Path, stem: str) -> None:
+    path = weight.rename(weight.with_name(f"{stem}.safetensors"))
+    assert load_weights(path, EDSR).config == EDSRConfig(2, 1)
+    assert load_weights(path, EDSR, expected_sha256=sha256(path)).config == EDSRConfig(2, 1)
+    with pytest.raises(CheckpointError, match="sha256"):
+        load_weights(path, EDSR, expected_sha256="0" * 64)
+
+
+def test_the_header_tells_the_kind_and_the_config(weight: Path) -> None:
+    header = weights_header(weight)
+    assert (header["kind"], header["network"]) == ("edsr-x8", "EDSR")
+    assert json.loads(header["config"]) == asdict(EDSRConfig(2, 1))
+    with pytest.raises(CheckpointError, match="no such weight file"):
+        weights_header(weight.with_name("other.safetensors"))
+    with pytest.raises(CheckpointError, match="may be a pickle"):
+        weights_header(weight.with_suffix(".pt"))
+    weight.write_bytes(weight.read_bytes()[:50])
+    with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+        weights_header(weight)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.999])

@@ -26,12 +26,12 @@ from .config import (
     METADATA,
     RAW_OUTPUTS,
     ROUTES,
-    SEGMENTERS,
     Settings,
     parse_keep,
 )
 from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
+from .segmenter_names import NETWORKS, parse_segmenter
 from .serve import options as serve_options
 from .storage.layout import REPORT_PAGE
 from .storage.location import Location, parse_location
@@ -188,9 +188,11 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--segmenter",
-        choices=SEGMENTERS,
+        type=segmenter,
         default="auto",
-        help="auto: FCN-ResNet101 if its weights are available, else the bundled compact network",
+        metavar="NAME|DIR,…",
+        help=f"what finds the objects: {', '.join(NETWORKS)}. auto (default): FCN-ResNet101 if its "
+        "weights are available, else the bundled compact network",
     )
     group.add_argument(
         "--prefilter",
@@ -371,7 +373,7 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
-    add_completion(group, {"classes": (*CLASSES, "all")})
+    add_completion(group, {"classes": (*CLASSES, "all"), "segmenter": NETWORKS})
     add_no_settings(group)
     group.add_argument(
         "--json",
@@ -904,6 +906,18 @@ def _keep(text: str) -> str:
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def segmenter(text: str) -> str:
+    """Read the value of ``--segmenter``, also of ``mask-board``.
+
+    Raises:
+        argparse.ArgumentTypeError: it names an unknown network, or no folder.
+    """
+    try:
+        return parse_segmenter(text).text
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("segmenter: ")) from None
 
 
 def along(text: str) -> tuple[str, ...]:

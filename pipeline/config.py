@@ -10,8 +10,8 @@ from typing import Any, Literal, TypedDict
 from ..models.categories import CLASSES, RELATED, SYNONYMS
 from .errors import UsageError
 from .given import closest, flag, number, one_of, shown, texts, whole
+from .segmenter_names import SegmenterNames, parse_segmenter
 
-SEGMENTERS = ("auto", "fcn_resnet101", "compact")
 ROUTES = ("auto", "edge", "face", "free-form")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DETAILS = ("texture", "none")
@@ -34,7 +34,8 @@ class Settings:
     finished photos be processed again (``pipeline.batch.ledger``).
 
     Attributes:
-        segmenter: the network that finds the objects; ``auto`` prefers ``fcn_resnet101``.
+        segmenter: what finds the objects, see ``segmenter_names.parse_segmenter``; ``auto`` prefers
+            ``fcn_resnet101``.
         threshold: the least probability of a removed pixel, in (0, 1), of the removed classes
             together.
         dilate: radius in pixels by which the mask is widened; None for ``auto_dilate`` of a
@@ -82,13 +83,17 @@ class Settings:
     raw_output: str = "tiff"
 
     @property
+    def segmenters(self) -> SegmenterNames:
+        """What ``segmenter`` names."""
+        return parse_segmenter(self.segmenter)
+
+    @property
     def chooses(self) -> bool:
         """Whether some of the objects that are found may stay."""
         return (self.keep, self.min_size, self.max_size) != ("none", 0.0, 1.0)
 
     def __post_init__(self) -> None:
         for name, value, legal in (
-            ("segmenter", self.segmenter, SEGMENTERS),
             ("route", self.route, ROUTES),
             ("detail", self.detail, DETAILS),
             ("device", self.device, DEVICES),
@@ -96,6 +101,7 @@ class Settings:
             ("raw_output", self.raw_output, RAW_OUTPUTS),
         ):
             one_of(name, value, legal)
+        self._set("segmenter", parse_segmenter(self.segmenter).text)
         for name in ("probe", "lossless", "offline", "prefilter", "strip_metadata"):
             flag(name, getattr(self, name))
         if self.strip_metadata and self.keep_metadata == "all":

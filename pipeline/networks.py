@@ -18,6 +18,7 @@ from .detect.refine import ObjectRefinerAdapter
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
 from .quality import lpips
+from .segmenter_names import parse_segmenter
 
 if TYPE_CHECKING:
     import torch
@@ -105,8 +106,9 @@ class Networks:
         """The segmenter that decides which pixels are removed."""
         with self._lock:
             if self._segmenter is None:
+                names = parse_segmenter(self._settings.segmenter)
                 self._segmenter = segmenters.choose_segmenter(
-                    self._settings.segmenter, self.device, offline=self._settings.offline
+                    names, self.device, offline=self._settings.offline
                 )
                 if self._segmenter.warning:
                     log.warning("%s", self._segmenter.warning)

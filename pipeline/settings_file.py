@@ -23,6 +23,7 @@ from .config import Settings, resolve_classes
 from .errors import PhotoError, UsageError
 from .given import closest
 from .images.suffixes import is_readable
+from .segmenter_names import NETWORKS
 from .storage.layout import SETTINGS_NAME
 from .storage.location import Location, RemotePath
 from .system.text import printable
@@ -67,7 +68,7 @@ class Key(NamedTuple):
 KEYS: Mapping[str, Key] = MappingProxyType(
     {
         "class": Key(TEXTS),
-        "segmenter": Key(TEXT),
+        "segmenter": Key(TEXT, beside=NETWORKS),  # a path is the user's
         "prefilter": Key(SWITCH),
         "threshold": Key(NUMBER),
         "dilate": Key(WHOLE_OR_TEXT),

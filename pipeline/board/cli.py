@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from ... import __version__
 from ..batch.settings import SERIES
-from ..cli import add_no_settings, along
+from ..cli import add_no_settings, along, segmenter
 from ..cli import parser as parser_of_runs
-from ..config import ALONG, DEVICES, METADATA, SEGMENTERS, Settings
+from ..config import ALONG, DEVICES, METADATA, Settings
 from ..errors import RemoveObjectsError, UsageError
+from ..segmenter_names import NETWORKS
 from ..system.completion import add_completion
 from ..system.messages import show_messages
 from ..system.text import printable
@@ -65,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     select = p.add_argument_group("what is selected and filled")
     select.add_argument(
         "--segmenter",
-        choices=SEGMENTERS,
+        type=segmenter,
+        metavar="NAME|DIR,…",
         help="for 'Select by class' (default: the run's, or auto)",
     )
     select.add_argument(
@@ -110,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     other.add_argument("-h", "--help", action="help", help="print this text")
     other.add_argument("--version", action="version", version=f"mask-board {__version__}")
     add_no_settings(other)
-    add_completion(other)
+    add_completion(other, {"segmenter": NETWORKS})
     return p
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
-from ..errors import WeightsError
+from ..errors import UsageError, WeightsError
 from ..pixels import eight_bits, resize, scaled_size
+from ..segmenter_names import SegmenterNames
 from ..types import FloatArray, Pixels
 from .mask import removed_probability
 
@@ -83,23 +84,28 @@ class Chosen:
     warning: str | None = None
 
 
-def choose_segmenter(name: str, device: torch.device, *, offline: bool) -> Chosen:
+def choose_segmenter(names: SegmenterNames, device: torch.device, *, offline: bool) -> Chosen:
     """Load the requested segmenter.
 
     Args:
-        name: ``fcn_resnet101``, ``compact``, or ``auto``: FCN-ResNet101 if its weights are cached
-            or reachable, which is decided within seconds, else the compact segmenter.
+        names: its ``network`` is ``fcn_resnet101``, ``compact``, or ``auto``: FCN-ResNet101 if its
+            weights are cached or reachable, which is decided within seconds, else the compact
+            segmenter.
         device: where it runs.
         offline: never download.
 
     Raises:
         WeightsError: ``fcn_resnet101`` was requested and its weights are unavailable; there is no
             silent fallback.
+        UsageError: something else is named.
     """
     from ...models.checkpoint import CheckpointError
     from ...models.download_cache import cache_folder
     from ...models.hub import FCN_RESNET101, fetch, why_missing
 
+    name = names.network
+    if names.checkpoint is not None or names.models:
+        raise UsageError(f"--segmenter {names.text}: takes no file or folder yet")
     if name == "compact":
         return _compact(device, None)
     remedy = f"put {FCN_RESNET101.url} into {cache_folder()}, or use --segmenter compact"

@@ -44,7 +44,7 @@ class PickSettings(TypedDict):
     """What decides which objects a run finds."""
 
     classes: Annotated[list[str], Meta(min_length=1)]
-    segmenter: Annotated[str, Meta(max_length=64)]
+    segmenter: Annotated[str, Meta(max_length=4096)]
     threshold: Annotated[float, Meta(gt=0, lt=1)]
     weights: dict[str, str]
 

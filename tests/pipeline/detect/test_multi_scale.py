@@ -11,6 +11,7 @@ import torch
 
 from remove_objects.pipeline.detect import multi_scale, segmenters
 from remove_objects.pipeline.detect.mask import removed_probability
+from remove_objects.pipeline.segmenter_names import SegmenterNames
 from tests.support.scenes import scene
 
 
@@ -179,7 +180,9 @@ def test_a_slow_segmenter_runs_once() -> None:
 
 
 def test_two_scales_of_the_compact_segmenter_come_at_the_larger_one(tiny: Path) -> None:
-    chosen = segmenters.choose_segmenter("compact", torch.device("cpu"), offline=True)
+    chosen = segmenters.choose_segmenter(
+        SegmenterNames("compact"), torch.device("cpu"), offline=True
+    )
     mean = multi_scale.two_scale(chosen.segmenter, scene(120, 160))
     assert mean.shape == (21, 577, 769)
 
@@ -188,7 +191,9 @@ def test_two_scales_of_the_compact_segmenter_come_at_the_larger_one(tiny: Path) 
 def test_a_photo_that_is_one_pixel_wide_at_the_network_is_segmented(
     tiny: Path, size: tuple[int, int]
 ) -> None:
-    chosen = segmenters.choose_segmenter("compact", torch.device("cpu"), offline=True)
+    chosen = segmenters.choose_segmenter(
+        SegmenterNames("compact"), torch.device("cpu"), offline=True
+    )
     mean = multi_scale.two_scale(chosen.segmenter, np.full((*size, 3), 90, np.uint8))
     assert mean.shape[0] == 21
     assert max(mean.shape[1:]) == segmenters.NEARER_SIZE

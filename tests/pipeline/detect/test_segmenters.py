@@ -18,6 +18,7 @@ from remove_objects.models import hub
 from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.detect import segmenters
 from remove_objects.pipeline.errors import WeightsError
+from remove_objects.pipeline.segmenter_names import SegmenterNames
 from remove_objects.train.data.pictures import read_rgb
 from tests.support.scenes import scene
 
@@ -79,7 +80,7 @@ def published(monkeypatch: pytest.MonkeyPatch, fcn_file: Path, url: str) -> None
 
 
 def test_the_compact_segmenter_gives_probabilities_at_the_photos_aspect(tiny: Path) -> None:
-    chosen = segmenters.choose_segmenter("compact", CPU, offline=True)
+    chosen = segmenters.choose_segmenter(SegmenterNames("compact"), CPU, offline=True)
     assert chosen.warning is None
     assert set(chosen.weights) == {"compact-segmenter"}
     p = chosen.segmenter.probabilities(scene(120, 160))
@@ -90,7 +91,7 @@ def test_the_compact_segmenter_gives_probabilities_at_the_photos_aspect(tiny: Pa
 
 
 def test_auto_falls_back_with_one_warning(tiny: Path) -> None:
-    chosen = segmenters.choose_segmenter("auto", CPU, offline=True)
+    chosen = segmenters.choose_segmenter(SegmenterNames("auto"), CPU, offline=True)
     assert chosen.segmenter.name == "compact"
     assert chosen.warning is not None
     assert "FCN-ResNet101" in chosen.warning
@@ -100,7 +101,7 @@ def test_naming_fcn_never_falls_back(tiny: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"fcn_resnet101_coco-7ecb50ca\.pth.*--segmenter compact"
     ):
-        segmenters.choose_segmenter("fcn_resnet101", CPU, offline=True)
+        segmenters.choose_segmenter(SegmenterNames("fcn_resnet101"), CPU, offline=True)
 
 
 @pytest.mark.alone
@@ -115,7 +116,10 @@ def test_a_server_that_refuses_is_decided_at_once(
         hub, "FCN_RESNET101", replace(hub.FCN_RESNET101, url="http://127.0.0.1:9/x.pth")
     )
     begun = time.monotonic()
-    assert segmenters.choose_segmenter("auto", CPU, offline=False).segmenter.name == "compact"
+    assert (
+        segmenters.choose_segmenter(SegmenterNames("auto"), CPU, offline=False).segmenter.name
+        == "compact"
+    )
     assert time.monotonic() - begun < 10
 
 
@@ -140,14 +144,16 @@ def test_fcn_is_downloaded_checked_cached_and_run(
     cache: Path, fcn_file: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(monkeypatch, fcn_file, server)
-    chosen = segmenters.choose_segmenter("auto", CPU, offline=False)
+    chosen = segmenters.choose_segmenter(SegmenterNames("auto"), CPU, offline=False)
     assert chosen.segmenter.name == "fcn_resnet101"
     assert [p.name for p in cache.iterdir()] == ["fcn_resnet101_coco-7ecb50ca.pth"]
     p = chosen.segmenter.probabilities(scene(60, 60, person=None))
     assert p.shape[0] == len(CATEGORIES)
     assert np.allclose(p.sum(0), 1, atol=1e-4)
     assert (
-        segmenters.choose_segmenter("fcn_resnet101", CPU, offline=True).segmenter.name
+        segmenters.choose_segmenter(
+            SegmenterNames("fcn_resnet101"), CPU, offline=True
+        ).segmenter.name
         == "fcn_resnet101"
     )
 
@@ -160,14 +166,14 @@ def test_a_download_with_a_wrong_hash_is_refused_and_not_kept(
         hub, "FCN_RESNET101", replace(hub.FCN_RESNET101, url=server, sha256="0" * 8)
     )
     with pytest.raises(WeightsError, match="could not be downloaded"):
-        segmenters.choose_segmenter("fcn_resnet101", CPU, offline=False)
+        segmenters.choose_segmenter(SegmenterNames("fcn_resnet101"), CPU, offline=False)
     assert list(cache.iterdir()) == []
 
 
 def test_a_damaged_cached_file_is_refused_with_the_remedy(cache: Path) -> None:
     (cache / hub.FCN_RESNET101.filename).write_bytes(b"half a download")
     with pytest.raises(WeightsError, match="delete the file"):
-        segmenters.choose_segmenter("fcn_resnet101", CPU, offline=True)
+        segmenters.choose_segmenter(SegmenterNames("fcn_resnet101"), CPU, offline=True)
 
 
 def test_the_offline_variable_holds_for_every_downloaded_file(
@@ -181,14 +187,14 @@ def test_the_offline_variable_holds_for_every_downloaded_file(
     connections: list[object] = []
     monkeypatch.setattr(socket, "create_connection", lambda *a, **_: connections.append(a))
     monkeypatch.setenv("REMOVE_OBJECTS_OFFLINE", "1")
-    assert segmenters.choose_segmenter("auto", CPU, offline=False).warning
+    assert segmenters.choose_segmenter(SegmenterNames("auto"), CPU, offline=False).warning
     assert FaceDetector(offline=False).name == "haar"
     assert "not to be used" in Perceptual(CPU, offline=False).missing
     assert connections == []
 
 
 def test_the_compact_segmenter_runs_at_the_requested_size(tiny: Path) -> None:
-    segmenter = segmenters.choose_segmenter("compact", CPU, offline=True).segmenter
+    segmenter = segmenters.choose_segmenter(SegmenterNames("compact"), CPU, offline=True).segmenter
     assert segmenter.probabilities(scene(120, 160), 160).shape == (21, 120, 160)
 
 

@@ -102,7 +102,7 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "a strange class": (file(settings=pick_settings(["unicorn"], "compact", 0.5, {})), "unicorn"),
     "no class": (file(settings=pick_settings([], "compact", 0.5, {})), "$.settings.classes"),
     "another class": (file(photos=[photo(objects=[one(**{"class": "dog"})])]), "a.jpg has a dog"),
-    "an endless segmenter": (file(settings=pick_settings(["person"], "x" * 99, 0.5, {})), "64"),
+    "an endless segmenter": (file(settings=pick_settings(["person"], "x" * 5000, 0.5, {})), "4096"),
 }
 
 

@@ -1,0 +1,143 @@
+"""What ``--segmenter`` names: one network for the Pascal VOC classes, and folders of own models.
+
+Nothing here loads a network, so that the command line can check it at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .given import closest, shown
+
+#: torchvision's networks by name; ``NAME=FILE`` gives one of them the weights of a file.
+TORCHVISION = ("fcn_resnet101",)
+#: The networks for the Pascal VOC classes; ``auto`` chooses one of them.
+NETWORKS = ("auto", *TORCHVISION, "compact")
+
+
+@dataclass(frozen=True)
+class SegmenterNames:
+    """What ``--segmenter`` names.
+
+    Attributes:
+        network: one of ``NETWORKS``; None if only own models find objects.
+        checkpoint: the file whose weights ``network`` gets instead of the published ones.
+        models: folders of own models, in the order given.
+    """
+
+    network: str | None
+    checkpoint: Path | None = None
+    models: tuple[Path, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The names as ``--segmenter`` takes them, with whole paths: the same from any folder."""
+        network = self.network
+        if network is not None and self.checkpoint is not None:
+            network = f"{network}={self.checkpoint}"
+        return ",".join((*filter(None, (network,)), *map(str, self.models)))
+
+
+def parse_segmenter(given: Any) -> SegmenterNames:
+    """Read the value of ``--segmenter``.
+
+    A comma separates names. A path may have commas of its own if there is such a file or folder.
+
+    Args:
+        given: text such as ``compact``, ``fcn_resnet101=mine.pth`` or ``compact,my-wires/``; in
+            Python also a path, or several of both.
+
+    Raises:
+        UsageError: a name is unknown, a folder or file is missing, or two networks are named for
+            the same classes.
+    """
+    networks: list[tuple[str, Path | None]] = []
+    models: list[Path] = []
+    for name in _names(given):
+        network, _, file = name.partition("=")
+        if name in NETWORKS:
+            networks.append((name, None))
+        elif file and network in NETWORKS:
+            networks.append((network, _checkpoint(network, file)))
+        else:
+            models.append(_folder(name))
+    if len(networks) > 1:
+        both = " and ".join(name for name, _ in networks)
+        raise UsageError(
+            f"segmenter: {both} find the same classes; give one of them, and beside it folders of "
+            "your own models"
+        )
+    network, checkpoint = networks[0] if networks else (None, None)
+    return SegmenterNames(network, checkpoint, tuple(dict.fromkeys(models)))
+
+
+def _names(given: Any) -> list[str]:
+    """Return the single names of one text or path, or of several."""
+    several = [given] if isinstance(given, str | os.PathLike) else given
+    if isinstance(several, bytes) or not isinstance(several, Iterable):
+        raise UsageError(f"segmenter takes a name or a folder of a model; got {shown(given)}")
+    names: list[str] = []
+    for each in several:
+        text = os.fspath(each) if isinstance(each, str | os.PathLike) else None
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"segmenter takes a name or a folder of a model; got {shown(each)}")
+        names += _separated(text)
+    if not names:
+        raise UsageError("segmenter takes a name or a folder of a model; got none")
+    return names
+
+
+def _separated(text: str) -> list[str]:
+    """Split a text at its commas, but for those of a path that exists."""
+    parts, names = text.split(","), []
+    while parts:
+        many = len(parts)
+        while many > 1 and not _exists(",".join(parts[:many])):
+            many -= 1
+        names.append(",".join(parts[:many]).strip())
+        parts = parts[many:]
+    return [name for name in names if name]
+
+
+def _exists(text: str) -> bool:
+    network, _, file = text.partition("=")
+    return os.path.exists(file if network in NETWORKS else _expanded(text))
+
+
+def _expanded(text: str) -> str:
+    return os.path.abspath(os.path.expanduser(text))
+
+
+def _checkpoint(network: str, file: str) -> Path:
+    if network not in TORCHVISION:
+        raise UsageError(
+            f"segmenter: {network}=FILE: {network} takes no file here; one of "
+            f"{', '.join(TORCHVISION)} does"
+        )
+    path = Path(_expanded(file))
+    if not path.is_file():
+        raise UsageError(f"segmenter: {network}={file}: there is no such file")
+    return path
+
+
+def _folder(name: str) -> Path:
+    path = Path(_expanded(name))
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UsageError(
+            f"segmenter: {name}: a file, and an own model is the folder that holds config.json and "
+            f"model.safetensors; weights of torchvision's networks are {TORCHVISION[0]}=FILE"
+        )
+    if os.sep in name or (os.altsep or os.sep) in name:
+        raise UsageError(f"segmenter: {name}: there is no such folder")
+    like = closest(name, NETWORKS)
+    raise UsageError(
+        f"segmenter must be one of {', '.join(NETWORKS)}, or the folder of an own model; got "
+        f"'{name}'" + (f" (did you mean {like}?)" if like else "")
+    )

@@ -9,6 +9,7 @@
     step: (by) => go(by, true),
     // The browser gives the focus back to where it was; the photo last looked at has it now.
     closed: (element) => element.focus({ preventScroll: true }),
+    copy,
   });
   const search = one("#search"), order = one("#order"), keys = one("#keys");
   const filters = { classes: one("#class"), routes: one("#route") };
@@ -290,7 +291,11 @@
     "?": () => keys.showModal(),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (keys.open) {
+      if (event.key === "?") keys.close();
+      return;
+    }
     if (viewer.dialog.open) {
       viewer.key(event);
       return;

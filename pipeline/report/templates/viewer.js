@@ -2,9 +2,10 @@
 // The full-screen viewer: original, result and mask of one photo, in the pixels of the files beside
 // the page. It copies nothing: a file is loaded when it is looked at, and its small preview stands
 // in for it until then, and where no browser can show it.
-const makeViewer = ({ step, closed }) => {
+const makeViewer = ({ step, closed, copy }) => {
   const part = (name) => document.getElementById(`viewer-${name}`);
   const dialog = document.getElementById("viewer"), area = part("area"), slide = part("slide");
+  const help = part("keys");
   const images = { before: part("before"), after: part("after"), mask: part("mask") };
   const words = { before: "original", after: "result", mask: "mask" };
   const modes = [...dialog.querySelectorAll("[data-mode]")];
@@ -192,6 +193,8 @@ const makeViewer = ({ step, closed }) => {
     if (!before) return false;
     part("name").textContent = article.dataset.name;
     part("says").textContent = article.querySelector(".says").textContent;
+    const mend = article.querySelector(".mend");
+    part("mend").replaceChildren(...(mend ? [mend.cloneNode(true)] : []));
     dialog.querySelector(".viewer-links").replaceChildren(
       ...[...article.querySelectorAll(".links a")].map((link) => link.cloneNode(true)),
     );
@@ -301,8 +304,12 @@ const makeViewer = ({ step, closed }) => {
     larger: () => zoom(at.scale * 1.5),
     earlier: () => step(-1),
     later: () => step(1),
+    help: () => help.showModal(),
     close: () => dialog.close(),
   })) part(name).addEventListener("click", action);
+  part("mend").addEventListener("click", (event) => {
+    if (event.target.matches(".copy")) copy(event.target);
+  });
 
   const keys = {
     b: blink,
@@ -316,9 +323,14 @@ const makeViewer = ({ step, closed }) => {
     "-": () => zoom(at.scale / 1.5),
     j: () => step(1),
     k: () => step(-1),
+    "?": () => help.showModal(),
   };
 
   function key(event) {
+    if (help.open) {
+      if (event.key === "?") help.close();
+      return;
+    }
     const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (sign && event.target !== slide && !slide.disabled) {
       cut(event.shiftKey ? (sign > 0 ? 100 : 0) : Number(slide.value) + 2 * sign);

@@ -94,7 +94,10 @@ def _links_lead_to_the_board(served: Served) -> None:
         opened.page.wait_for_function("() => document.querySelector('#viewer-mask').className")
         shown = opened.do("document.querySelector('#viewer-mask').src")
         assert shown == served.url + "report/file/layers?photo=b.jpg"
-        opened.press("Escape")
+        assert opened.page.locator("#viewer-mend code").count() == 0
+        opened.page.locator("#viewer-mend").get_by_role("link", name="Mend it at the board").click()
+        opened.page.wait_for_url(served.url + "?photo=b.jpg")
+        opened.page.goto(served.url + "report/report.html")
         first.locator(".mend a").click()
         opened.page.wait_for_url(served.url + "?photo=b.jpg")
         # The photo named is open, and the way back is there.

@@ -315,6 +315,77 @@ def test_the_command_is_copied(tab: Tab, run: Path) -> None:
     assert command.endswith(f" {run.resolve()}")
 
 
+def test_the_viewer_shows_its_keys(tab: Tab) -> None:
+    look_at(tab, "a?")
+    listed = tab.page.locator("#viewer-keys")
+    assert not listed.is_visible()
+    tab.press("?")
+    assert listed.is_visible()
+    assert "blink" in listed.inner_text()
+    shown = tab.page.inner_text("#viewer-name")
+    tab.press("j", "m")  # the keys act on what is in front
+    assert tab.page.inner_text("#viewer-name") == shown
+    tab.press("?")
+    assert not listed.is_visible()
+    # By the button too, which a screen reader names; Escape leaves the list and not the photo.
+    tab.page.get_by_role("button", name="Keys", exact=True).click()
+    assert tab.page.get_by_role("dialog", name="Keys in full size").is_visible()
+    tab.press("Escape")
+    assert not listed.is_visible()
+    assert tab.page.is_visible("#viewer")
+    tab.press("Escape")
+    tab.press("?")
+    assert tab.page.is_visible("#keys")
+    tab.press("?")
+    assert not tab.page.is_visible("#keys")
+
+
+@pytest.mark.parametrize("width", [1400, 390, 320])
+def test_the_viewer_says_how_to_mend_what_needs_a_look(tab: Tab, run: Path, width: int) -> None:
+    tab.page.set_viewport_size({"width": width, "height": 844})
+    look_at(tab, "a?")
+    command, copy = (tab.page.locator(f"#viewer-mend {each}") for each in ("code", "button"))
+    assert command.text_content() == tab.page.locator(".photo.review .mend code").text_content()
+    for each in (command, copy):
+        box = each.bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= width
+    copy.click()
+    tab.page.wait_for_function(
+        "() => document.querySelector('#viewer-mend .copy').textContent !== 'Copy'"
+    )
+    tab.press("Escape")
+    tab.page.fill("#search", "")
+    tab.page.focus("#search")
+    tab.press("Control+v")
+    assert tab.page.input_value("#search").endswith(f" {run.resolve()}")
+    look_at(tab, "b.jpg")
+    assert tab.page.locator("#viewer-mend").inner_text() == ""
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+def test_a_phone_shows_all_counts(browser: Any, tmp_path: Path, width: int) -> None:
+    photos = [
+        *(entry(f"{status}.jpg", status) for status in ("failed", "review", "ok", "unchanged")),
+        entry("earlier.jpg", "skipped"),
+        entry("decided.jpg", "review", reviewed=True, decision="mended"),
+    ]
+    photos += [entry(f"{number}.jpg") for number in range(1200)]
+    opened = Tab(browser, write_page(tmp_path, photos), device_scale_factor=3)
+    opened.page.set_viewport_size({"width": width, "height": 844})
+    counts = opened.page.locator(".tally button").all()
+    assert len(counts) == 6
+    for count in counts:
+        box = count.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["height"] >= 44
+        assert count.evaluate(
+            "e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight"
+        )
+    assert opened.do("document.documentElement.scrollWidth") <= width
+    opened.context.close()
+
+
 def test_names_are_found_without_accents_and_case(browser: Any, tmp_path: Path) -> None:
     names = ["Café.jpg", "Cafe\u0301 2.jpg", "STRASSE.jpg", "straße.jpg", "Øre.jpg", "tea.jpg"]
     opened = Tab(browser, write_page(tmp_path, [entry(name) for name in names]))
@@ -456,7 +527,9 @@ def test_nobody_is_shut_out(browser: Any, tmp_path: Path) -> None:
     opened = Tab(browser, tmp_path / "report.html", color_scheme="dark")
     opened.press("j", "f")
     assert serious_faults(opened.page) == []
-    opened.press("Escape", "?")
+    opened.press("?")
+    assert serious_faults(opened.page) == []
+    opened.press("Escape", "Escape", "?")
     assert serious_faults(opened.page) == []
     opened.press("Escape", "v")
     opened.page.set_viewport_size({"width": 390, "height": 844})

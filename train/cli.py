@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..pipeline.errors import RemoveObjectsError
 from .presets import MODELS
-from .request import Request
+from .request import DATASETS, Request
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
         help="train on this folder instead of the preset's (scene-classifier: its classes); "
         "repeats",
     )
+    p.add_argument(
+        "--dataset",
+        choices=DATASETS,
+        help="train on the training part of this set, found below --root as its archives unpack",
+    )
+    p.add_argument("--root", type=Path, metavar="DIR", help="folder of --dataset")
     p.add_argument(
         "--masks",
         type=Path,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..pipeline.errors import RemoveObjectsError
+from .request import DATASETS, named_datasets
 
 if TYPE_CHECKING:
     from .experiments.request import TableRequest
@@ -88,6 +89,22 @@ def parser() -> argparse.ArgumentParser:
         help="test on these (default: 15 %% of --images); repeats",
     )
     table.add_argument(
+        "--dataset",
+        choices=DATASETS,
+        action="append",
+        default=[],
+        help="train and test on this set's own parts, found below --root as its archives unpack; "
+        "repeats, for compression-similarity and routing: one of faces, one of scenes",
+    )
+    table.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="folder of --dataset; one for all, or one for each",
+    )
+    table.add_argument(
         "--labels",
         type=Path,
         help="faces: CSV of file,age,gender,race (default: DATA/faces/labels.csv if it exists)",
@@ -128,6 +145,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.table in TABLES:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         return run_table(args.table, lambda: table_request(args, arguments))
+    if args.dataset or args.root:
+        print(f"evaluate-inpainter: --dataset belongs to {', '.join(TABLES)}", file=sys.stderr)
+        return 2
     if args.data is None:
         print(f"evaluate-inpainter: {args.table} needs --data", file=sys.stderr)
         return 2
@@ -259,7 +279,8 @@ def table_request(args: argparse.Namespace, arguments: Sequence[str]) -> TableRe
         **changes,
     )
     labels = args.labels
-    if labels is None and data is not None and not args.images:
+    own_pictures = args.images or args.dataset
+    if labels is None and data is not None and not own_pictures:
         default = data / "faces" / "labels.csv"
         labels = default if default.exists() else None
     shown = (Path(a).name if "/" in a else a for a in arguments)
@@ -269,6 +290,7 @@ def table_request(args: argparse.Namespace, arguments: Sequence[str]) -> TableRe
         data=data,
         images=tuple(args.images),
         test=tuple(args.test_images),
+        datasets=named_datasets(args.dataset, args.root, [*args.images, *args.test_images]),
         count=scaled.count,
         width=scaled.width,
         size=scaled.size,

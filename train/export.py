@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..models.checkpoint import save_weights, sha256
 from . import engine
+from .data import datasets
 from .data.pictures import find_images, read_rgb
 from .recipe import Recipe
 from .tasks.base import NetworkTask
@@ -40,6 +41,7 @@ TERMS = {
     "licence: research",
     "effects/things": "cut-outs of these, of Caltech-101 (CC BY 4.0) and of shop photos: research",
     "faces/train": "UTKFace: non-commercial research",
+    **datasets.TERMS,
 }
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+#: The picture sets that ``train.data.datasets`` finds by name.
+DATASETS = ("celeba", "celeba-hq", "places2")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class Request:
         run: folder for checkpoints, log and samples; None = ``runs/MODEL``.
         preset: ``shipped`` or ``paper``.
         images: picture folders instead of the preset's; for scene-classifier its class folders.
+        dataset: one of ``DATASETS`` instead of picture folders, or None.
+        root: folder in which the dataset was unpacked.
         masks: folder of mask pictures (white = hole) instead of the preset's holes.
         features: feature network, see ``train.features.feature_network``, or ``none``.
         encoder: compact-segmenter's initial encoder: a teacher's constants (.npz) or ``imagenet``.
@@ -49,6 +55,8 @@ class Request:
     run: Path | None = None
     preset: str = "shipped"
     images: tuple[Path, ...] = ()
+    dataset: str | None = None
+    root: Path | None = None
     masks: Path | None = None
     features: str = "vgg16"
     encoder: str = "imagenet"
@@ -92,6 +100,16 @@ class Request:
         return self.data
 
     @property
+    def datasets(self) -> tuple[tuple[str, Path], ...]:
+        """(name, root) of ``dataset``; empty without one.
+
+        Raises:
+            ValueError: the options do not go together.
+        """
+        names = () if self.dataset is None else (self.dataset,)
+        return named_datasets(names, () if self.root is None else (self.root,), self.images)
+
+    @property
     def has_checkpoint(self) -> bool:
         """Whether the run's folder holds a checkpoint, which the run then resumes."""
         return (self.folder / "checkpoint.pt").exists()
@@ -99,3 +117,32 @@ class Request:
     def pictures_per_step(self, batch: int) -> int:
         """Pictures per optimizer step over accumulated batches and processes (torchrun's count)."""
         return batch * self.accumulate * int(os.environ.get("WORLD_SIZE", self.devices))
+
+
+def named_datasets(
+    names: Sequence[str], roots: Sequence[Path], images: Sequence[Path]
+) -> tuple[tuple[str, Path], ...]:
+    """The (name, root) pairs of a command's ``--dataset`` and ``--root``.
+
+    Args:
+        names: the datasets.
+        roots: one for all of them, or one for each.
+        images: the command's ``--images``.
+
+    Raises:
+        ValueError: the options do not go together.
+    """
+    if names and images:
+        raise ValueError("--dataset and --images both name the pictures; leave one out")
+    if not names and roots:
+        raise ValueError(f"--root belongs to --dataset, which is one of {', '.join(DATASETS)}")
+    if names and not roots:
+        raise ValueError(
+            f"--dataset {names[0]} needs --root DIR, the folder in which it was unpacked"
+        )
+    if len(roots) not in (1, len(names)) and names:
+        raise ValueError(
+            f"{len(names)} --dataset and {len(roots)} --root; "
+            "give one --root for all, or one for each"
+        )
+    return tuple(zip(names, roots if len(roots) > 1 else [*roots] * len(names), strict=True))

@@ -25,6 +25,11 @@ def make_task(request: Request) -> tuple[NetworkTask, Recipe]:
     """
     torch.manual_seed(request.seed)
     model = MODELS[request.model]
+    if request.datasets and not model.task().takes_dataset:
+        raise ValueError(
+            f"--dataset trains inpainters and scene-classifier; {request.model} has "
+            "its own folders below --data"
+        )
     task, recipe = model.task().from_request(request, model.preset(request.preset))
     if request.init_from:
         options = f"{recipe.options} --init-from {request.init_from.name}"

@@ -224,13 +224,26 @@ class Mixture:
         return rectangle(size, rng, side=size // 3)
 
 
-def named_mixture(weights: Sequence[tuple[float, str]], data: Path) -> Mixture:
+def named_mixture(weights: Sequence[tuple[float, str]], data: Path | None) -> Mixture:
     """The mixture of a preset's holes.
 
     Args:
         weights: (weight, name) of each kind.
-        data: data folder, which holds the masks of ``irregular`` and the labels of ``objects``.
+        data: data folder, which holds the masks of ``irregular`` and the labels of ``objects``;
+            None if no kind needs one.
+
+    Raises:
+        ValueError: a kind needs the data folder, and there is none.
     """
+
+    def below(path: str) -> Path:
+        if data is None:
+            raise ValueError(
+                "the preset's holes are masks and labels below --data; name it, "
+                "or a folder of mask pictures with --masks"
+            )
+        return data / path
+
     kinds: dict[str, Callable[[], HoleGenerator]] = {
         "edge": lambda: edge,
         "rectangle": lambda: rectangle,
@@ -240,9 +253,9 @@ def named_mixture(weights: Sequence[tuple[float, str]], data: Path) -> Mixture:
         "blobs": lambda: blobs,
         "free-form-10-20": lambda: FreeForm(0.1, 0.2),
         "free-form-40-50": lambda: FreeForm(0.4, 0.5),
-        "irregular": lambda: MaskFolder(data / "masks" / "irregular"),
+        "irregular": lambda: MaskFolder(below("masks/irregular")),
         "objects": lambda: ObjectShapes(
-            [data / "segmentation" / s / "labels" for s in ("voc_train", "human")]
+            [below(f"segmentation/{s}/labels") for s in ("voc_train", "human")]
         ),
     }
     return Mixture([(weight, kinds[name]()) for weight, name in weights])

@@ -163,6 +163,21 @@ class Shuffled:
         raise OSError(f"none of {len(self.paths)} pictures can be read, from {self.paths[0]} on")
 
 
+def split(paths: Sequence[Any], held_out: int, seed: int = 0) -> tuple[list[Any], list[Any]]:
+    """A seeded split: (training, held-out).
+
+    Raises:
+        ValueError: one of the two would be empty.
+    """
+    if not 0 < held_out < len(paths):
+        raise ValueError(
+            f"{held_out} of {len(paths)} pictures to be held out; "
+            f"expected 1 to {len(paths) - 1}: set --held-out"
+        )
+    order = np.random.default_rng(seed).permutation(len(paths))
+    return [paths[i] for i in order[held_out:]], [paths[i] for i in order[:held_out]]
+
+
 class Crops(Shuffled, Dataset[tuple[Tensor, Tensor]]):
     """An endless sequence of (picture, hole): sample n is a function of ``seed`` and n alone.
 

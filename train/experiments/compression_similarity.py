@@ -21,6 +21,7 @@ from ...pipeline.pixels import resize
 from ...pipeline.types import FloatArray, Mask
 from .. import features
 from ..data import holes
+from ..data.datasets import KINDS
 from ..evaluation.probes import classical
 from ..evaluation.similarity import Similarity
 from ..presets import paper, shipped
@@ -82,10 +83,7 @@ def run(request: TableRequest) -> str:
     scorer, metric = lpips(("squeeze",))
     similarity, classifier = _classifier(request)
     feature_network = features.feature_network(request.features)
-    files = {
-        name: pictures(request, f"{name}/train", f"{name}/val")
-        for name in (SETS if not request.images else SETS[:1])
-    }
+    files = {name: pictures(request, name) for name in sets_of(request)}
     tests = {name: _test(p.test, request, scorer, similarity) for name, p in files.items()}
     trained = train_arms(
         [
@@ -147,6 +145,14 @@ def run(request: TableRequest) -> str:
         of_claims = [c for c in claims if c.claim.startswith(name.capitalize())]
         tables.append(f"{name}\n" + results.render(metrics, METRICS, of_claims))
     return "\n\n".join(tables)
+
+
+def sets_of(request: TableRequest) -> list[str]:
+    """The sets that the request has pictures for; the user's folders count as scenes."""
+    if request.datasets:
+        kinds = {KINDS[name] for name, _ in request.datasets}
+        return [name for name in SETS if name in kinds]
+    return list(SETS[:1] if request.images else SETS)
 
 
 def _test(

@@ -70,7 +70,7 @@ def run(request: TableRequest) -> str:
     Raises:
         ValueError: no feature network is named.
     """
-    files = pictures(request, "scenes/train", "scenes/val")
+    files = pictures(request, "scenes")
     scorer, metric = lpips(("squeeze",))
     tests = {r: squares(files.test, holes.FreeForm(0.9 * r, 1.1 * r), request.size) for r in RATIOS}
     names = [f.name for f in files.test]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from ..data.datasets import KINDS, find_dataset
 from ..data.holes import HoleGenerator
 from ..data.pictures import find_images
 from .runs import Budget
@@ -28,6 +29,7 @@ class TableRequest:
         data: data folder, which holds the table's folders (``faces/train`` …), or None.
         images: the user's training folders instead of those.
         test: the user's test folders.
+        datasets: (name, root) of each set of ``train.data.datasets`` instead of folders.
         count: most test pictures.
         width: of the networks; each table defines it.
         size: side of the pictures in pixels.
@@ -44,6 +46,7 @@ class TableRequest:
     data: Path | None = None
     images: tuple[Path, ...] = ()
     test: tuple[Path, ...] = ()
+    datasets: tuple[tuple[str, Path], ...] = ()
     count: int = 200
     width: int = 16
     size: int = 128
@@ -70,8 +73,12 @@ class Pictures:
     source: dict[str, Any]
 
 
-def pictures(request: TableRequest, train: str, test: str) -> Pictures:
-    """The request's own folders, else ``train`` and ``test`` below its data folder.
+def pictures(request: TableRequest, kind: str) -> Pictures:
+    """The request's dataset or folders, else those of its data folder.
+
+    Args:
+        request: see ``TableRequest``.
+        kind: ``faces`` or ``scenes``, whose ``train`` and ``val`` lie in the data folder.
 
     A user's folder without a test folder is split by a fixed seed as CelebA-HQ is in Kulkarni
     et al.: 70 % for training, 15 % for validation, which nothing here uses, and 15 % for the
@@ -79,7 +86,10 @@ def pictures(request: TableRequest, train: str, test: str) -> Pictures:
 
     Raises:
         FileNotFoundError: no folder is named, or there are no pictures.
+        ValueError: several datasets are named for one kind.
     """
+    if request.datasets:
+        return _of_dataset(request, kind)
     if request.images:
         images = find_images(request.images)
         if request.test:
@@ -100,8 +110,45 @@ def pictures(request: TableRequest, train: str, test: str) -> Pictures:
         )
     if request.data is None:
         raise FileNotFoundError("no pictures are named; use --data, --images or --quick")
+    train, test = f"{kind}/train", f"{kind}/val"
     folders = request.data / train, request.data / test
     return _select(find_images(folders[:1]), find_images(folders[1:]), request, (train,), (test,))
+
+
+def _of_dataset(request: TableRequest, kind: str) -> Pictures:
+    """The training part and the first ``count`` pictures of the test part of the kind's dataset.
+
+    A single dataset serves a table of any kind.
+    """
+    name, root = dataset_of(request, kind)
+    dataset = find_dataset(name, root)
+    if not dataset.test:
+        raise FileNotFoundError(
+            f"{dataset.folder}: no picture of {name}'s test part below {root} ({dataset.split})"
+        )
+    test = dataset.test[: request.count]
+    source = {
+        "dataset": name,
+        "split": dataset.split,
+        "train_pictures": len(dataset.train),
+        "test_part": len(dataset.test),
+        "test_pictures": len(test),
+    }
+    return Pictures(dataset.train, test, source)
+
+
+def dataset_of(request: TableRequest, kind: str) -> tuple[str, Path]:
+    """(name, root) of the request's dataset of a kind; a single one serves every kind.
+
+    Raises:
+        ValueError: several are, or none is, of this kind.
+    """
+    of_kind = [pair for pair in request.datasets if KINDS[pair[0]] == kind]
+    candidates = of_kind if len(request.datasets) > 1 else request.datasets
+    if len(candidates) != 1:
+        names = ", ".join(name for name, _ in request.datasets)
+        raise ValueError(f"--dataset {names}: expected one of {kind}")
+    return candidates[0]
 
 
 def _select(

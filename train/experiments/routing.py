@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from ...pipeline.inpaint.inpainters import Inpainters
 from ...pipeline.quality.lpips import Perceptual
 from ...pipeline.types import Mask, Pixels, Route
 from ..data import holes
+from ..data.datasets import KINDS
 from ..data.pictures import find_images, read_rgb, square
 from ..evaluation.probes import classical, errors
 from ..evaluation.probes import fills as route_fills
 from . import plots, results
-from .request import TableRequest
+from .request import TableRequest, pictures
 from .results import Claim, Row
 
 #: The metrics of the printed table.
@@ -81,12 +82,14 @@ def run(request: TableRequest) -> str:
         "route": {},
         "pictures": {},
     }
+    of_folder = {name: test_files(request, name) for name in ("scenes", "faces")}
     for kind in all_kinds:
-        files = test_files(request, kind.folder)
+        files = of_folder[kind.folder]
         config["route"][kind.name], config["pictures"][kind.name] = kind.route.value, len(files)
         for filler, filler_rows in _cached(
             request.folder / f"{kind.name}.json",
             request,
+            files,
             partial(_measure, inpainters, perceptual, kind, files, request),
         ).items():
             rows[f"{kind.name} | {filler}"] = filler_rows
@@ -120,11 +123,14 @@ def run(request: TableRequest) -> str:
 def test_files(request: TableRequest, folder: str) -> list[Path]:
     """The first ``count`` test pictures of ``scenes`` or ``faces``.
 
-    The request's own test folder replaces ``scenes``.
+    The request's own test folder replaces ``scenes``, its datasets replace those of their kinds.
 
     Raises:
         FileNotFoundError: there are no pictures.
     """
+    for name, root in request.datasets:
+        if KINDS[name] == folder:
+            return pictures(replace(request, datasets=((name, root),)), folder).test
     if request.test and folder == "scenes":
         return find_images(request.test)[: request.count]
     if request.data is None:
@@ -164,8 +170,8 @@ def _measure(
             for name, picture in {"input": blank, **filled, "truth": rgb}.items():
                 shown.setdefault(name, []).append(picture)
     tensors = {
-        name: torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
-        for name, pictures in shown.items()
+        name: torch.from_numpy(np.stack(rows_shown)).permute(0, 3, 1, 2) / 255
+        for name, rows_shown in shown.items()
     }
     plots.grid(request.folder / f"{kind.name}.jpg", tensors)
     return rows
@@ -196,14 +202,21 @@ def fills(inpainters: Inpainters, kind: Kind, blank: Pixels, hole: Mask) -> dict
 
 
 def _cached(
-    path: Path, request: TableRequest, measure: Callable[[], dict[str, list[Row]]]
+    path: Path,
+    request: TableRequest,
+    files: Sequence[Path],
+    measure: Callable[[], dict[str, list[Row]]],
 ) -> dict[str, list[Row]]:
-    """The rows of an earlier call with the same weights and numbers, else ``measure``'s."""
+    """The rows of an earlier call with the same pictures, weights and numbers, else ``measure``'s.
+
+    Pictures are compared by name.
+    """
     from ...models.shipped import FOLDER
 
     recipe = {
         "count": request.count,
         "size": request.size,
+        "pictures": [file.name for file in files],
         "index": (FOLDER / "index.json").read_text(encoding="utf-8"),
     }
     if path.exists():

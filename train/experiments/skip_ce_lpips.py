@@ -49,7 +49,7 @@ def run(request: TableRequest) -> str:
     The training holes are squares at random places, the tests' are centred (section 4.1). The
     preset is the paper's; width, batch and length are the request's.
     """
-    files = pictures(request, "faces/train", "faces/val")
+    files = pictures(request, "faces")
     labels = read_labels(request.labels) if request.labels else {}
     scorer, metric = lpips(("alex", "squeeze"))
     test = squares(files.test, partial(holes.rectangle, centred=True), SIZE)

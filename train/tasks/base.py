@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
+from ..data.chosen import choose_pictures
 from ..data.holes import HoleGenerator, MaskFolder, named_mixture
-from ..data.pictures import Crops, Stream, batches, find_images, read_rgb, square
+from ..data.pictures import Crops, Stream, batches, read_rgb, square
 from ..recipe import Discriminator, Preset, Recipe, Schedule
 from ..request import Request
 
@@ -44,6 +45,9 @@ class NetworkTask:
     """
 
     preprocessing: ClassVar[str]
+
+    #: Whether it can train on a set of ``train.data.datasets``.
+    takes_dataset: ClassVar[bool] = False
 
     network: nn.Module
     modules: dict[str, nn.Module]
@@ -126,6 +130,8 @@ class InpaintingTask(NetworkTask):
     #: Options of ``train-inpainter`` that are arguments of this task and of no other.
     own_options: ClassVar[tuple[str, ...]] = ()
 
+    takes_dataset: ClassVar[bool] = True
+
     #: What its discriminator judges; None = it has none.
     judges: Discriminator | None = None
 
@@ -169,11 +175,10 @@ class InpaintingTask(NetworkTask):
         from .. import features
 
         assert preset is not None, "an inpainter needs a preset"
-        data = request.data_folder
+        data = request.data if request.dataset else request.data_folder
         preset = cls.adapt(preset, request)
         schedule, network = preset.schedule, preset.network
-        folders = request.images or tuple(data / folder for folder in preset.folders)
-        training, held_out = split(find_images(folders), request.held_out)
+        chosen = choose_pictures(request, preset.folders)
         holes: HoleGenerator = (
             MaskFolder(request.masks) if request.masks else named_mixture(preset.holes, data)
         )
@@ -184,9 +189,9 @@ class InpaintingTask(NetworkTask):
         task = cls(
             **network,
             schedule=schedule,
-            pictures=training,
+            pictures=chosen.training,
             holes=holes,
-            held_out=held_out_set(held_out, holes, schedule.size),
+            held_out=held_out_set(chosen.held_out, holes, schedule.size),
             features=(
                 None if request.features == "none" else features.feature_network(request.features)
             ),
@@ -195,16 +200,18 @@ class InpaintingTask(NetworkTask):
             segmenter=features.SegmenterFeatures() if network.get("semantic") else None,
         )
         batch = request.pictures_per_step(schedule.batch)
-        length = preset.steps or preset.epochs * len(training) // batch
+        length = preset.steps or preset.epochs * len(chosen.training) // batch
         return task, Recipe(
-            folders=tuple(str(f) for f in request.images) or preset.folders,
-            pictures=len(training),
+            folders=chosen.folders,
+            pictures=len(chosen.training),
             steps=length if request.steps is None else request.steps,
             batch=batch,
             options=_options(request),
             average=preset.average,
             precision=preset.precision,
+            source=chosen.source,
             facts={
+                **chosen.facts,
                 "preset": request.preset,
                 "schedule": schedule,
                 "network": network,
@@ -540,18 +547,3 @@ def squares_with_holes(
     masks = np.stack([~holes(size, rng) for _ in pictures])
     x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float().div_(255)
     return x, torch.from_numpy(masks[:, None]).float()
-
-
-def split(paths: Sequence[Any], held_out: int, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """A seeded split: (training, held-out).
-
-    Raises:
-        ValueError: one of the two would be empty.
-    """
-    if not 0 < held_out < len(paths):
-        raise ValueError(
-            f"{held_out} of {len(paths)} pictures to be held out; "
-            f"expected 1 to {len(paths) - 1}: set --held-out"
-        )
-    order = np.random.default_rng(seed).permutation(len(paths))
-    return [paths[i] for i in order[held_out:]], [paths[i] for i in order[:held_out]]

@@ -20,10 +20,20 @@ from torch.utils.data import Dataset
 
 from .. import classifiers
 from ..classifiers import PlacesVGG16BN, PlacesVGG16BNConfig
-from ..data.pictures import Shuffled, Stream, batches, find_images, random_crop, read_rgb, square
+from ..data.datasets import find_dataset
+from ..data.pictures import (
+    Shuffled,
+    Stream,
+    batches,
+    find_images,
+    random_crop,
+    read_rgb,
+    split,
+    square,
+)
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, cosine_decay, short_warm_up, split
+from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +45,17 @@ BATCH, LEARNING_RATE, EPOCHS = 32, 1e-3, 10
 
 
 def find_classes(folders: Sequence[Path]) -> tuple[tuple[str, ...], list[Labelled]]:
-    """The classes below the folders, by name, and every picture with its class's index.
+    """``name_classes`` of all pictures below the folders."""
+    return name_classes([(folder, path) for folder in folders for path in find_images([folder])])
+
+
+def name_classes(
+    pictures: Sequence[tuple[Path, Path]],
+) -> tuple[tuple[str, ...], list[Labelled]]:
+    """The classes of pictures, by name, and every picture with its class's index.
+
+    Args:
+        pictures: (folder that holds the classes, picture below it).
 
     A class is a folder that directly holds pictures, and its name is the path to it: Places'
     ``a/airfield`` and ``a/apartment_building/outdoor`` are classes, ``a`` is not. Folders of
@@ -45,24 +65,24 @@ def find_classes(folders: Sequence[Path]) -> tuple[tuple[str, ...], list[Labelle
         FileNotFoundError: there are no pictures.
         ValueError: a picture lies outside every class, or there are fewer than two classes.
     """
-    pictures: list[tuple[Path, str]] = []
-    for folder in folders:
-        for path in find_images([folder]):
-            name = path.parent.relative_to(folder).as_posix()
-            if name == ".":
-                raise ValueError(
-                    f"{path}: lies in no class; "
-                    f"expected a sub-folder of {folder} for each class, or name a folder above"
-                )
-            pictures.append((path, name))
-    names = tuple(sorted({name for _, name in pictures}))
+    named: list[tuple[Path, str]] = []
+    for folder, path in pictures:
+        name = path.parent.relative_to(folder).as_posix()
+        if name == ".":
+            raise ValueError(
+                f"{path}: lies in no class; "
+                f"expected a sub-folder of {folder} for each class, or name a folder above"
+            )
+        named.append((path, name))
+    names = tuple(sorted({name for _, name in named}))
     if len(names) < 2:
+        folders = dict.fromkeys(str(folder) for folder, _ in pictures)
         raise ValueError(
-            f"one class ({names[0]}) below {', '.join(map(str, folders))}; "
+            f"one class ({names[0]}) below {', '.join(folders)}; "
             "expected a sub-folder for each of two or more"
         )
     index = {name: i for i, name in enumerate(names)}
-    return names, [(path, index[name]) for path, name in pictures]
+    return names, [(path, index[name]) for path, name in named]
 
 
 class LabelledPictures(Shuffled, Dataset[tuple[Tensor, int]]):
@@ -97,6 +117,8 @@ class ClassifierTask(NetworkTask):
         workers: processes that decode pictures.
     """
 
+    takes_dataset: ClassVar[bool] = True
+
     preprocessing: ClassVar[str] = "224x224 (size in the config), RGB / 255"
 
     def __init__(
@@ -123,17 +145,26 @@ class ClassifierTask(NetworkTask):
 
     @classmethod
     def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
-        """See ``NetworkTask``. The classes are those of ``request.images``.
+        """See ``NetworkTask``. The classes are those of ``request.images``, or Places2's.
 
         Raises:
-            ValueError: the request has no ``images``.
+            ValueError: the request names no classes.
         """
-        if not request.images:
+        folders = tuple(map(str, request.images))
+        source, split_facts = "--images DIR", {}
+        if request.dataset == "places2":
+            ((name, root),) = request.datasets
+            places = find_dataset(name, root)
+            names, files = name_classes([(places.folder, path) for path in places.train])
+            folders, source = (name,), f"--dataset {name} --root DIR"
+            split_facts = {"split": places.split}
+        elif request.images:
+            names, files = find_classes(request.images)
+        else:
             raise ValueError(
                 f"{request.model} needs --images: "
-                "a folder with a sub-folder of pictures for each class"
+                "a folder with a sub-folder of pictures for each class, or --dataset places2"
             )
-        names, files = find_classes(request.images)
         training, held_out = split(files, request.held_out)
         counts = Counter(label for _, label in training)
         unseen = [name for i, name in enumerate(names) if not counts[i]]
@@ -169,13 +200,14 @@ class ClassifierTask(NetworkTask):
         if request.accumulate != 1:
             options += f" --accumulate {request.accumulate}"
         return task, Recipe(
-            folders=tuple(map(str, request.images)),
+            folders=folders,
             pictures=len(training),
             steps=steps,
             batch=per_step,
             options=options,
-            source="--images DIR",
+            source=source,
             facts={
+                **split_facts,
                 "use": "scores pictures; must never train an inpainter",
                 "classes": len(names),
                 "pictures_of_smallest_class": min(counts.values()),

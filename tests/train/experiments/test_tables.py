@@ -135,7 +135,7 @@ def test_no_output_of_a_skip_ce_arm_reads_the_hole(tmp_path: Path) -> None:
 def skip_arm(folder: Path) -> tuple[TableRequest, Any]:
     data = generate(folder / "generated", train=4, test=3)
     call = TableRequest(folder=folder, budget=Budget(steps=2, batch=2), data=data, count=3, width=4)
-    files = pictures(call, "faces/train", "faces/val")
+    files = pictures(call, "faces")
     test = squares(files.test, partial(holes.rectangle, centred=True), 128)
     facts = [{"picture": f.name} for f in files.test]
     return call, skip_ce_lpips._arm(
@@ -228,22 +228,20 @@ def test_pictures_of_both_training_and_test_are_refused(tmp_path: Path) -> None:
         test=(data / "scenes",),
     )
     with pytest.raises(FileNotFoundError, match="both a training and a test picture"):
-        pictures(call, "", "")
+        pictures(call, "scenes")
 
 
 def test_a_users_folder_is_split_as_celeba_hq(tmp_path: Path) -> None:
     data = generate(tmp_path, train=20, test=1)
     files = pictures(
         TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
-        "",
-        "",
+        "scenes",
     )
     assert (len(files.train), len(files.test)) == (14, 3)
     assert not set(files.train) & set(files.test)
     again = pictures(
         TableRequest(folder=tmp_path, budget=Budget(1, 1), images=(data / "scenes" / "train",)),
-        "",
-        "",
+        "scenes",
     )
     assert again == files
 

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from remove_objects.train import losses
 from remove_objects.train.data.holes import rectangle
+from remove_objects.train.data.pictures import split
 from remove_objects.train.tasks.base import (
     InpaintingTask,
     frozen,
     held_out_set,
-    split,
     squares_with_holes,
 )
 from remove_objects.train.tasks.edsr import EDSRTask

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .report.baseline import Comparison
     from .report.schema import Entry
 
-#: What makes a run fail: photos without a result, or photos for review too.
+#: What makes a run fail: photos without a result, or photos to check too.
 FAIL_ON = ("failed", "review")
 
 #: The first argument that makes the command a watch, or a service.
@@ -82,10 +82,10 @@ _OF_FOLDERS = {
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
 exit codes:
-  0    every photo is fine, or is for review
+  0    every photo has a result, to check or not
   1    a photo failed, got worse than the baseline, or was not processed (Ctrl-C once, a full disk);
        the one mask of --masks FILE has the shape of no photo;
-       with --fail-on review: a photo is for review
+       with --fail-on review: a photo is to check
   2    the call was wrong, or another run writes into the output folder
   130  stopped at once (Ctrl-C twice)
 After 1 and 130 the same command resumes.
@@ -385,7 +385,7 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
         "--fail-on",
         choices=FAIL_ON,
         default="failed",
-        help="review: exit 1 also if a photo is for review that nobody has looked at at the mask "
+        help="review: exit 1 also if a photo is to check, and nobody has looked at it at the mask "
         "board; failed (default): only if a photo failed",
     )
 
@@ -478,8 +478,8 @@ def _call(args: argparse.Namespace, arguments: Sequence[str]) -> _Ended:
         return _Ended(STOPPED_AT_ONCE)
     waiting = _count_waiting(result) if args.fail_on == "review" else 0
     if waiting:  # it is said before the last lines, which are what to do next
-        photos = "1 photo is" if waiting == 1 else f"{waiting} photos are"
-        print(f"remove-objects: {photos} for review (--fail-on review)", file=sys.stderr)
+        photos = "photo" if waiting == 1 else "photos"
+        print(f"remove-objects: {waiting} {photos} to check (--fail-on review)", file=sys.stderr)
     try:
         _print_result(result, comparison, args, arguments)
         if sys.stdout is not None:
@@ -742,7 +742,9 @@ def _run_in_pipe(args: argparse.Namespace, arguments: Sequence[str]) -> int:
                 f"the standard output cannot be written ({error.strerror})"
             ) from error
     if not args.quiet and (args.verbose or cleaned.status != "ok"):
-        text = printable(f"{cleaned.status}: {cleaned.reason}")
+        from .types import Status
+
+        text = printable(f"{Status(cleaned.status).words}: {cleaned.reason}")
         print(f"remove-objects: {text}", file=sys.stderr)
     for warning in () if args.quiet else cleaned.warnings:
         print(f"remove-objects: {printable(warning)}", file=sys.stderr)

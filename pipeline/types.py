@@ -39,6 +39,11 @@ class Status(StrEnum):
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
 
+    @property
+    def words(self) -> str:
+        """What people read for it: ``to check`` for ``review``."""
+        return "to check" if self is Status.REVIEW else self.value
+
 
 class Layer(IntEnum):
     """Why a pixel is removed: the values of ``Outcome.layers``."""

@@ -441,7 +441,7 @@ def _refuse_changed(journal: Journal, output: Output) -> None:
 def _line(entry: Entry) -> str:
     """Return what the log says of a finished photo; an error may begin with the photo's name."""
     told = (entry["error"] or entry["reason"]).removeprefix(f"{entry['input']}: ")
-    return f"{entry['input']}: {entry['status']}{told and f', {told}'}"
+    return f"{entry['input']}: {Status(entry['status']).words}{told and f', {told}'}"
 
 
 def _photo_notes(entries: Sequence[Entry]) -> list[str]:

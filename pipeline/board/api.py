@@ -29,7 +29,7 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
     """
 
     def photos() -> dict[str, Any]:
-        """List the opened photos in the page's order: of a run, for review first, worst first."""
+        """List the opened photos in the page's order: of a run, those to check first."""
         return board.photos()
 
     def open_photo(photo: str) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
         "mask-board",
         usage="%(prog)s [options] [PATH]",
         description="A local web page to draw a mask by hand, fill it, compare and save. "
-        "Opened on the output folder of a remove-objects run, it walks through the photos marked "
-        "'review', worst first, and saves your results into the run.",
+        "Opened on the output folder of a remove-objects run, it walks through the photos to "
+        "check, worst first, and saves your results into the run.",
         epilog="Nothing leaves this machine, and the opened photos are never changed. "
         "docs/mask-board.md lists the keys and the HTTP interface.",
         add_help=False,

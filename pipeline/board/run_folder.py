@@ -1,4 +1,4 @@
-"""The output folder of a ``remove-objects`` run: its photos, those for review first."""
+"""The output folder of a ``remove-objects`` run: its photos, those to check first."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def is_run(path: Path) -> bool:
 
 
 def open_run(folder: Path, inputs: Path | None = None) -> Opened:
-    """Open a run's photos: those for review first, worst first, then the others.
+    """Open a run's photos: those to check first, worst first, then the others.
 
-    Photos for review without a score follow those with one, by name.
+    Photos to check without a score follow those with one, by name.
 
     Args:
         folder: the run's output folder.

@@ -147,7 +147,7 @@ def _still_seen(residue: float | None) -> Iterator[tuple[str, str]]:
         yield (
             "the fill still looks like what was removed",
             f"the segmenter sees the class in {residue:.0%} of the holes"
-            f" (review above {config.REVIEW_RESIDUE:.0%})",
+            f" (to check above {config.REVIEW_RESIDUE:.0%})",
         )
 
 
@@ -158,7 +158,7 @@ def _tight(left_outside: float | None) -> Iterator[tuple[str, str]]:
             "the outline of what was removed is left, because the mask ends inside it;"
             " widen it, for example by --dilate auto",
             f"{left_outside:.0%} of the pixels beside a hole have the object's colours"
-            f" (review above {config.REVIEW_LEFT_OUTSIDE:.0%})",
+            f" (to check above {config.REVIEW_LEFT_OUTSIDE:.0%})",
         )
 
 
@@ -168,7 +168,7 @@ def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> Iterator[tupl
         yield (
             f"{_much(hole_share)} of the photo is filled in",
             f"the holes take {hole_share:.0%} of the photo"
-            f" (review above {config.REVIEW_HOLE_SHARE:.0%})",
+            f" (to check above {config.REVIEW_HOLE_SHARE:.0%})",
         )
         return
     widest = max((_to_fill(hole) for hole in holes), default=0.0)
@@ -176,7 +176,7 @@ def _too_large(hole_share: float, holes: Sequence[HoleOutcome]) -> Iterator[tupl
         yield (
             "a hole is so large that there is little around it to copy",
             f"a hole takes {widest:.0%} of the part of the photo that it is filled from"
-            f" (review above {config.REVIEW_WINDOW_SHARE:.0%})",
+            f" (to check above {config.REVIEW_WINDOW_SHARE:.0%})",
         )
 
 
@@ -196,7 +196,7 @@ def _uncertain(holes: Sequence[HoleOutcome]) -> Iterator[tuple[str, str]]:
     if expected > config.REVIEW_SCORE:
         yield (
             f"the fill may look wrong: {_why(features)}",
-            f"expected error {expected:.2f} (review above {config.REVIEW_SCORE})",
+            f"expected error {expected:.2f} (to check above {config.REVIEW_SCORE})",
         )
 
 

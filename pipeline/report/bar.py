@@ -103,7 +103,7 @@ def tail(state: State, room: int, dots: str = "…") -> str:
 
 def _last(name: str, status: str, room: int, least: int, dots: str) -> str | None:
     """The last photo and its verdict; None if the room is not enough for the least of its name."""
-    verdict = f": {status}"
+    verdict = f": {Status(status).words}"
     room -= len("  ") + columns(verdict)
     if room < min(least, columns(name)):
         return None

@@ -68,15 +68,15 @@ def next_steps(
 
 
 def _mending(output: Location | None, run: RunEntry, waiting: int) -> list[str]:
-    """How to mend the photos for review, if there are any and the mask board can open them."""
+    """How to check and mend photos, if any are to check and the mask board can open them."""
     if not waiting:
         return []
-    what = "the photo for review" if waiting == 1 else f"the {waiting} photos for review"
+    what = "Check and mend " + ("1 photo" if waiting == 1 else f"{waiting} photos")
     if isinstance(output, Path) and any(os.path.exists(each) for each in run.get("inputs", [])):
-        return [f"Mend {what} in the browser:", f"  {board_command(output)}"]
+        return [f"{what} in the browser:", f"  {board_command(output)}"]
     results = near(output) if isinstance(output, Path) else "RESULTS"
     return [
-        f"Mend {what} with a copy on this machine, because the mask board opens no bucket:",
+        f"{what} with a copy on this machine, because the mask board opens no bucket:",
         f"  {in_shell([*_board(), '--input', 'PHOTOS', results])}",
     ]
 

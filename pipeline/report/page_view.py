@@ -46,7 +46,7 @@ SAYINGS = {
 #: The same of several photos.
 TALLY = {
     "failed": "not done",
-    "review": "to check",
+    "review": Status.REVIEW.words,
     "ok": "look fine",
     "unchanged": "nothing found",
     "skipped": "done earlier",
@@ -56,7 +56,7 @@ TALLY = {
 ROUTES = {"edge": "at the edge", "face": "face", "free-form": "inside"}
 #: How sure a result is, in words, from a share on.
 SURENESS = ((0.75, "sure"), (0.5, "fairly sure"), (0.25, "not sure"), (0.0, "a guess"))
-#: A photo for review is at most so sure, whatever its score.
+#: A photo to check is at most so sure, whatever its score.
 SURE_OF_REVIEW = 0.4
 #: Bars of a histogram.
 BINS = 24
@@ -176,8 +176,8 @@ def needs_mending(photo: Entry) -> bool:
 def how_sure(photo: Entry) -> tuple[float, str] | None:
     """How sure the program is of a result: a share in [0, 1], and words for it.
 
-    A share of a half is the expected error from which on a photo is for review. What else makes it
-    for review counts too, so that bar and verdict agree.
+    A share of a half is the expected error from which on a photo is to check. What else makes it
+    so counts too, so that bar and verdict agree.
 
     Returns:
         None if nothing was filled, if the expected error is unknown, or if a person has looked.
@@ -290,7 +290,7 @@ class Histogram:
         counts: values in equal steps from 0 to ``top``; the last bar holds everything above, too.
         top: right end of the axis.
         beyond: whether any value lies above ``top``.
-        threshold: value above which a photo is for review, in the metric's unit; or None.
+        threshold: value above which a photo is to check, in the metric's unit; or None.
         over: number of values above the threshold.
         median: median of the known values.
     """

@@ -138,7 +138,7 @@ class Picks:
         today = ", ".join(f"--{key} {now[key]}" for key in different)
         return (
             f"{self.shown}: was made with other settings ({then}; now {today}), so objects may be "
-            "found differently; what fits no object makes its photo review"
+            "found differently; what fits no object makes its photo one to check"
         )
 
     def other_weights(self, weights: Mapping[str, str]) -> str:

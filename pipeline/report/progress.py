@@ -179,7 +179,8 @@ def _words(state: State) -> str:
     if state.last is not None:
         text += f": {counted(state.counts)}"
         if state.pace.done < state.total:
-            text += "; last {}: {}".format(*state.last)
+            name, status = state.last
+            text += f"; last {name}: {Status(status).words}"
     return text
 
 

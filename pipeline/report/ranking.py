@@ -54,7 +54,7 @@ def worst_first(photos: Sequence[Entry]) -> list[Entry]:
 def look_first(photos: Sequence[AnEntry]) -> list[AnEntry]:
     """The photos that a person should look at first, at most ``LOOK_FIRST``.
 
-    Failed ones, then those for review, by score; photos without a score by the share of their
+    Failed ones, then those to check, by score; photos without a score by the share of their
     holes; none that a person has reviewed. The status of a skipped photo is that of the run that
     finished it.
     """

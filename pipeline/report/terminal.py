@@ -20,22 +20,14 @@ if TYPE_CHECKING:
 BETTER_ROWS = 8
 
 
-#: What the terminal calls the photos of each status, in the order in which it names them.
-_NAMES = {
-    Status.OK: "ok",
-    Status.REVIEW: "for review",
-    Status.UNCHANGED: "unchanged",
-    Status.SKIPPED: "skipped",
-    Status.FAILED: "failed",
-}
+#: The order in which the terminal counts photos.
+_ORDER = (Status.OK, Status.REVIEW, Status.UNCHANGED, Status.SKIPPED, Status.FAILED)
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """Photos by status in words: ``8 ok, 2 for review``."""
+    """Photos by status in words: ``8 ok, 2 to check``."""
     return ", ".join(
-        f"{counts[status.value]} {name}"
-        for status, name in _NAMES.items()
-        if counts.get(status.value)
+        f"{counts[status.value]} {status.words}" for status in _ORDER if counts.get(status.value)
     )
 
 
@@ -47,7 +39,8 @@ def photo_line(entry: Entry) -> str:
     score = "" if entry.get("score") is None else f"{entry['score']:.2f}"
     routes = ",".join(sorted({hole["route"] for hole in entry["holes"]})) or "-"
     name, reason = printable(entry["input"]), printable(entry["reason"])
-    return f"{entry['status']:9} {entry['seconds']:7.2f} s {score:>6}  {name} {routes}  {reason}"
+    verdict = Status(entry["status"]).words
+    return f"{verdict:9} {entry['seconds']:7.2f} s {score:>6}  {name} {routes}  {reason}"
 
 
 def run_summary(
@@ -63,7 +56,7 @@ def run_summary(
 
     Returns:
         Lines without a line break at the end: photos and seconds by verdict, the slowest stage, the
-        weights, and the photos for review to check first. The command prints every failure by
+        weights, and the photos to check first. The command prints every failure by
         itself.
     """
     lines = [f"{'verdict':9}  photos  seconds a photo"]
@@ -72,7 +65,7 @@ def run_summary(
         if seconds:
             # The seconds of a skipped photo are those of the run that finished it.
             spent = "" if status is Status.SKIPPED else f"{sum(seconds) / len(seconds):15.2f}"
-            lines.append(f"{status.value:9}  {len(seconds):6}  {spent}".rstrip())
+            lines.append(f"{status.words:9}  {len(seconds):6}  {spent}".rstrip())
     lines.append(_time(run, [p for p in photos if p["status"] != Status.SKIPPED.value]))
     skipped = [p for p in photos if p["status"] == Status.SKIPPED.value]
     if skipped:
@@ -90,7 +83,7 @@ def run_summary(
         names = [printable(p["input"]) for p in first]
         longest = max(map(columns, names))
         for photo, name in zip(first, names, strict=True):
-            head = f"  {_verdict(photo):6}  {name}{' ' * (longest - columns(name))}  "
+            head = f"  {_verdict(photo):8}  {name}{' ' * (longest - columns(name))}  "
             lines += _broken(head, printable(reported_reason(photo)), width)
     return "\n".join(lines)
 
@@ -125,7 +118,7 @@ def _time(run: RunEntry, processed: Sequence[Entry]) -> str:
 
 
 def _verdict(photo: Entry) -> str:
-    return str(reported_status(photo) or photo["status"])
+    return (reported_status(photo) or Status.SKIPPED).words
 
 
 def baseline_table(comparison: Comparison, name: str) -> str:

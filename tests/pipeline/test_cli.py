@@ -313,10 +313,10 @@ def test_a_photo_for_review_fails_only_on_request(
     call = ["--class", "person", "--no-probe", str(folder)]
     Image.fromarray(_crowd()).save(folder / "a.png")
     assert cli.main(call) == 0
-    assert "1 for review" in capfd.readouterr().out
+    assert "1 to check" in capfd.readouterr().out
     # The second run skips the photo, and it still waits for a person.
     assert cli.main([*call, "--fail-on", "review"]) == 1
-    assert "1 photo is for review (--fail-on review)" in capfd.readouterr().err
+    assert "1 photo to check (--fail-on review)" in capfd.readouterr().err
     assert cli.main([*call, "--fail-on", "failed", "--json"]) == 0
     assert _line(capfd)[0]["review"] == ["a.png"]
 
@@ -353,7 +353,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _crowd() -> np.ndarray:
-    """A photo most of which is a person: whatever fills it is for review."""
+    """A photo most of which is a person: whatever fills it is to check."""
     pixels = scene()
     pixels[10:-10, 10:-40] = (255, 0, 0)
     return pixels

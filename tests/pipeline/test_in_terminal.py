@@ -41,7 +41,7 @@ WARNING = "a message that is longer than a terminal of eighty columns is wide, a
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of small photos in the current folder: one for review, one unchanged."""
+    """A folder of small photos in the current folder: one to check, one unchanged."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(NAMES):
         picture = scene(96, 128, person=None, seed=seed)
@@ -115,15 +115,15 @@ def test_the_bar_says_what_was_done_last_and_no_message_is_glued_to_it(
         done = int(re.search(r"(\d+)/4", text)[1])
         assert text.startswith(f"{25 * done:3}%|")
         if width == 120 and done:
-            assert sum(map(int, re.findall(r"(\d+) (?:ok|for review|unchanged)", text))) == done
+            assert sum(map(int, re.findall(r"(\d+) (?:ok|to check|unchanged)", text))) == done
     # Each photo was named, by the end of its name.
-    ends = ["a.png: review", "plain.png: unchanged", "344_0012.png: ok", "写真の山.png: ok"]
+    ends = ["a.png: to check", "plain.png: unchanged", "344_0012.png: ok", "写真の山.png: ok"]
     named = [end for text in bars(ran) for end in ends if text.endswith(end)]
     assert list(dict.fromkeys(named)) == ends
     assert left.startswith("100%|")
     assert "4/4  in " in left
     assert left.endswith("写真の山.png: ok")
-    assert ("1 to check" if width == 80 else "1 for review") in left
+    assert "1 to check" in left
 
 
 def test_a_stopped_run_ends_with_the_command_that_goes_on(photos: Path) -> None:
@@ -141,7 +141,8 @@ def test_a_stopped_run_ends_with_the_command_that_goes_on(photos: Path) -> None:
 def test_a_verbose_run_has_its_lines_above_the_bar(photos: Path) -> None:
     ran = Terminal(command("-v", "-o", "out", "photos"), 120)
     assert ran.code == 0
-    lines = [line for line in ran.screen if re.match(r"(ok|review|unchanged) +\d+\.\d\d s ", line)]
+    one = re.compile(r"(ok|to check|unchanged) +\d+\.\d\d s ")
+    lines = [line for line in ran.screen if one.match(line)]
     assert [next(name for name in NAMES if name in line) for line in lines] == sorted(NAMES)
     assert len([line for line in ran.screen if "%|" in line]) == 1
 
@@ -153,7 +154,7 @@ def test_a_log_file_gets_lines_and_no_bar(photos: Path, tmp_path: Path) -> None:
     assert "\r" not in log
     lines = [line for line in log.splitlines() if " of 4 photos" in line]
     assert lines[0] == "remove-objects: 0 of 4 photos"
-    assert lines[-1] == "remove-objects: 4 of 4 photos: 2 ok, 1 for review, 1 unchanged"
+    assert lines[-1] == "remove-objects: 4 of 4 photos: 2 ok, 1 to check, 1 unchanged"
     assert ran.screen[0].startswith("verdict")
 
 
@@ -211,7 +212,7 @@ def test_the_last_lines_are_the_commands_that_come_next(
     printed = os.fsdecode(capfdbinary.readouterr().out)
     opening, page, mending, board = steps(printed)
     assert opening == "Every photo before and after, worst first:"
-    assert mending == "Mend the photo for review in the browser:"
+    assert mending == "Check and mend 1 photo in the browser:"
     assert "\u202e" not in printed
     subprocess.run(["bash", "-c", f"{page}\n{board}"], check=True)
     called = os.fsdecode((programs / "called").read_bytes()).split("\0")[:-1]
@@ -222,7 +223,7 @@ def test_the_last_lines_are_the_commands_that_come_next(
     assert not Path("evil").exists()
 
 
-def test_without_a_photo_for_review_there_is_nothing_to_mend(
+def test_without_a_photo_to_check_there_is_nothing_to_mend(
     photos: Path, programs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (photos / "a.png").unlink()
@@ -292,7 +293,7 @@ def test_a_bucket_is_named_and_its_copy_can_be_mended(
     first, second, board = capsys.readouterr().out.splitlines()[-3:]
     assert first == "Every photo before and after, worst first: memory://out/report.html"
     assert second == (
-        "Mend the photo for review with a copy on this machine, "
+        "Check and mend 1 photo with a copy on this machine, "
         "because the mask board opens no bucket:"
     )
     assert board == "  mask-board --input PHOTOS RESULTS"

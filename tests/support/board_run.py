@@ -16,7 +16,7 @@ from tests.support.scenes import scene
 
 
 def make_run(root: Path, *, save_masks: bool = True) -> Path:
-    """Clean ``photos/`` to ``cleaned/``: three photos, two marked for review."""
+    """Clean ``photos/`` to ``cleaned/``: three photos, two of them to check."""
     folder = root / "photos"
     (folder / "deep").mkdir(parents=True)
     Image.fromarray(scene(seed=1)).save(folder / "a.png")

@@ -103,7 +103,7 @@ export class PhotoList {
   ended(told) {
     if (this.mode !== "run" || this.looksAtAll()) return "This was the last photo.";
     if (this.photos.some((photo) => photo.needs_review)) return this.remaining();
-    const others = "Clear 'for review only' to see the others.";
+    const others = "Clear 'to check only' to see the others.";
     return told ? others : `${this.remaining()} ${others}`;
   }
 
@@ -111,8 +111,8 @@ export class PhotoList {
 
   remaining() {
     const count = this.photos.filter((photo) => photo.needs_review).length;
-    if (count === 0) return "No photo is left for review.";
-    return count === 1 ? "One photo is left for review." : `${count} photos are left for review.`;
+    if (count === 0) return "No photo is left to check.";
+    return count === 1 ? "One photo is left to check." : `${count} photos are left to check.`;
   }
 
   show() {

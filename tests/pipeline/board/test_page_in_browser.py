@@ -726,7 +726,7 @@ def decide_by_keys(page: Any, source: Path, result: Path) -> None:
     assert "a.png (check this one)" in page.locator("#mb-photo").inner_text()
     page.keyboard.press("a")
     page.wait_for_selector("#mb-status:has-text('Accepted')")
-    page.wait_for_selector("#mb-status:has-text('No photo is left for review.')")
+    page.wait_for_selector("#mb-status:has-text('No photo is left to check.')")
     page.wait_for_selector("#mb-accept:disabled")
     assert page.locator("#mb-run-status").inner_text() == "Accepted"
     assert result.read_bytes() == cleaned
@@ -770,7 +770,7 @@ def test_a_runs_photos_are_reviewed_and_saved(
         page = visit(board)
         names = page.locator("#mb-photo option").all_inner_texts()
         assert names == ["c.png (check this one)", "a.png (check this one)"]
-        assert page.locator("#mb-status").inner_text() == "2 photos are left for review."
+        assert page.locator("#mb-status").inner_text() == "2 photos are left to check."
         assert page.locator("#mb-run-status").inner_text() == "Check this one"
         assert page.locator("#mb-run-figures").is_hidden()
         page.get_by_text("Reasons and figures").click()
@@ -790,7 +790,7 @@ def test_a_runs_photos_are_reviewed_and_saved(
         )
         fill(page)
         save(page)
-        page.wait_for_selector("#mb-status:has-text('One photo is left for review.')")
+        page.wait_for_selector("#mb-status:has-text('One photo is left to check.')")
         page.get_by_role("button", name="Next photo").click()
         page.wait_for_selector("#mb-status:has-text('a.png')")
         assert not json.loads((cleaned / "report.json").read_text())["photos"][0].get("reviewed")

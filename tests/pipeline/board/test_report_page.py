@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def run(tmp_path: Path, red_is_person: None) -> Path:
-    """The output folder of a run over three photos, two of them for review."""
+    """The output folder of a run over three photos, two of them to check."""
     return make_run(tmp_path)
 
 

@@ -157,16 +157,16 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     press("Save and next")
 
     opened(page, "accept.png")
-    said(page, "mend.png. 3 photos are left for review. accept.png: 320")
+    said(page, "mend.png. 3 photos are left to check. accept.png: 320")
     assert entry_of(cleaned, "mend.png")["decision"] == "mended"
     press("Accept as it is")
-    said(page, "2 photos are left for review.")
+    said(page, "2 photos are left to check.")
     page.wait_for_selector("#mb-run-status:has-text('Accepted')")
     press("Undo accept")
     said(page, "is as the run left it")
     assert entry_of(cleaned, "accept.png") == entries["accept.png"]
     press("Accept as it is")
-    said(page, "2 photos are left for review.")
+    said(page, "2 photos are left to check.")
     press("Save and next")  # nothing to save
 
     opened(page, "restore.png")
@@ -181,13 +181,13 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
 
     opened(page, "Café am Markt.png")
     press("Save and next")
-    said(page, "One photo is left for review.")
+    said(page, "One photo is left to check.")
 
     # Behind the last photo to check, the board says where the others are, and goes on to them.
     press("Accept as it is")
-    said(page, "No photo is left for review.")
+    said(page, "No photo is left to check.")
     press("Save and next")
-    said(page, "No photo is left for review. Clear 'for review only' to see the others.")
+    said(page, "No photo is left to check. Clear 'to check only' to see the others.")
     page.locator("#mb-filter-label").click()
     press("Save and next")
     opened(page, "fine.png")
@@ -200,7 +200,7 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     press("Previous photo")
     opened(page, "Café am Markt.png")
     press("Undo accept")
-    said(page, "One photo is left for review.")
+    said(page, "One photo is left to check.")
 
     with cheap_networks():
         told = {entry["input"]: entry for entry in command(photos, save_masks=False)}
@@ -216,7 +216,7 @@ def test_a_link_opens_one_photo_and_the_address_names_the_open_one(
 ) -> None:
     page = visit(board, path="?photo=Caf%C3%A9%20am%20Markt.png")
     opened(page, "Café am Markt.png")
-    page.get_by_text("for review only").click()
+    page.get_by_text("to check only").click()
     page.locator("#mb-photo").select_option(label="fine.png (looks fine)")
     opened(page, "fine.png")
     assert page.url.endswith("?photo=fine.png")

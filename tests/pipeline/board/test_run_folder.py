@@ -169,7 +169,7 @@ def test_a_reviewed_photo_enters_the_run_and_a_later_batch_keeps_it(run: Path) -
     assert later["b.jpg"]["status"] == "skipped"  # neither refused nor processed again
     assert later["b.jpg"]["reviewed"] is True
     assert ((run / "b.jpg").read_bytes(), (run / "masks/b.png").read_bytes()) == saved
-    assert names(run)[0] == "a.png"  # the next photo for review
+    assert names(run)[0] == "a.png"  # the next photo to check
 
 
 def test_a_reviewed_result_stays_when_its_input_changes(run: Path) -> None:

@@ -104,7 +104,7 @@ def test_the_worst_hole_decides() -> None:
     )
     assert status is Status.REVIEW
     assert reason.startswith("the fill may look wrong: ")
-    assert figures == f"expected error 0.32 (review above {config.REVIEW_SCORE})"
+    assert figures == f"expected error 0.32 (to check above {config.REVIEW_SCORE})"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_each_metric_past_its_threshold_is_for_review(
     assert status is Status.REVIEW
     assert reason == says
     assert measured in figures
-    assert "review above" in figures
+    assert "to check above" in figures
 
 
 def test_the_reason_has_words_and_the_figures_are_apart_in_the_same_order() -> None:

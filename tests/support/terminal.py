@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import sys
 import termios
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from remove_objects.pipeline.system.text import columns
 from tools.faults.points import ended, start
+
+#: Seconds of silence after which a child is taken to hang; it is ended, and the test fails.
+PATIENCE = 120
 
 
 class Terminal:
@@ -47,7 +51,7 @@ class Terminal:
         child = start(in_it)
         os.close(theirs)
         content = b""
-        while True:
+        while select.select([ours], [], [], PATIENCE)[0]:
             try:
                 more = os.read(ours, 65536)
             except OSError:  # nobody has the terminal open any more
@@ -56,7 +60,7 @@ class Terminal:
             if not more:
                 break
         os.close(ours)
-        self.code = ended(child)
+        self.code = ended(child, PATIENCE)
         self.written = content.decode("utf-8")
 
     @property

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+
 #: Audit events of a change to the disk, and the positions of the path and of the open folder that
 #: it is relative to in their arguments.
 _EVENTS: dict[str, tuple[int, int | None]] = {
@@ -40,10 +42,19 @@ def start(work: Callable[[], object], errors: Path | None = None) -> int:
     Returns:
         The child's process id.
     """
-    with warnings.catch_warnings():
-        # It warns of other threads; those of torch and OpenCV sleep here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+    parent = os.getpid()
+    # OpenCV's other threads do not exist in the child, and a child that changes their number waits
+    # for them forever, or crashes. With a single thread there are none.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with warnings.catch_warnings():
+            # It warns of other threads; those of torch sleep here.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+    finally:
+        if os.getpid() == parent:
+            cv2.setNumThreads(threads)
     if pid:
         return pid
     code: object = 70

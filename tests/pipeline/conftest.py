@@ -51,10 +51,22 @@ def tiny(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 @pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    """fsspec's file system in memory, empty."""
-    import fsspec
+def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
+    """fsspec's file system in memory, empty; each reader of a file has a position of its own.
 
+    As fsspec has it, all readers of a file share one, and two threads that read at once get
+    parts of it. No store that people use does that.
+    """
+    import fsspec
+    from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+
+    shared = MemoryFileSystem._open
+
+    def alone(self: MemoryFileSystem, path: str, mode: str = "rb", **options: object) -> MemoryFile:
+        file = shared(self, path, mode, **options)
+        return MemoryFile(self, path, file.getvalue()) if mode == "rb" else file
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", alone)
     filesystem = fsspec.filesystem("memory")
     filesystem.store.clear()
     yield filesystem

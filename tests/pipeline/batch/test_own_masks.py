@@ -623,9 +623,7 @@ def test_masks_in_a_bucket(memory: fsspec.AbstractFileSystem, cheap: None) -> No
     }
     for i, (masks, expected) in enumerate(cases.items()):
         batch = BatchSettings(
-            output=parse_location(f"memory://out{i}"),
-            masks=parse_location(masks),
-            workers=1,  # two readers of one file in fsspec's memory share its position
+            output=parse_location(f"memory://out{i}"), masks=parse_location(masks)
         )
         result = remove_folder([parse_location("memory://photos")], Settings(probe=False), batch)
         assert {p["input"]: p["hole_share"] > 0 for p in result.photos} == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.asking import ask
 
 #: Opens a board's page in a browser, see the fixture ``visit``.
 Open = Callable[..., Any]
@@ -49,21 +50,7 @@ class Served:
         Returns:
             The status, the body, and the headers with lower-case names.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            names = {k.replace("_", "-"): v for k, v in headers.items()}
-            connection.putrequest(
-                method, path, skip_host="Host" in names, skip_accept_encoding=True
-            )
-            for name, value in names.items():
-                connection.putheader(name, value)
-            if body is not None:
-                connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
-        finally:
-            connection.close()
+        return ask(self.port, method, path, body, **headers)
 
     def call(self, name: str, *data: Any) -> tuple[int, Any]:
         """Make a named call as the page does; return the status, and the answer or message."""

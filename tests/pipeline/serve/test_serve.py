@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import io
 import json
 import os
@@ -36,6 +35,7 @@ from remove_objects.pipeline.serve.service import (
     UnknownError,
 )
 from remove_objects.pipeline.system.extras import install_command
+from tests.support.asking import ask
 from tests.support.scenes import scene
 from tests.support.states.networks import cheap_networks
 from tests.support.waiting import wait_for
@@ -92,12 +92,7 @@ class Served:
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes, dict[str, str]]:
         """Send a request; returns status, body and headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        with contextlib.closing(connection):
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, names)
-            answer = connection.getresponse()
-            return answer.status, answer.read(), {k.lower(): v for k, v in answer.getheaders()}
+        return ask(self.port, method, path, body, **headers)
 
     def post(
         self, photo: bytes | None, *, query: str = "", mask: bytes | None = None, **fields: str

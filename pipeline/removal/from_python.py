@@ -63,7 +63,7 @@ def given_picture(image: Any) -> Given:
 
     if isinstance(image, str | os.PathLike | RemotePath):
         return _of_file(as_location(image, "image"))
-    if isinstance(image, Image.Image) and image.mode in _MODES and all(image.size):
+    if isinstance(image, Image.Image) and _is_taken(image):
         return _of_pillow(image)
     if (
         isinstance(image, np.ndarray)
@@ -123,8 +123,8 @@ def _of_file(place: Location) -> Given:
 def _of_pillow(image: Image.Image) -> Given:
     from PIL import Image
 
-    alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
-    mode = image.mode
+    photo = _pixels(image)
+    alpha, mode = photo.alpha, image.mode
 
     def cleaned(pixels: Pixels, mask: Mask) -> Any:
         result = Image.fromarray(pixels)
@@ -143,13 +143,23 @@ def _of_pillow(image: Image.Image) -> Given:
         restored.paste(converted, mask=Image.fromarray(mask))
         return restored
 
-    photo = Photo(np.asarray(image.convert("RGB")), alpha)
     turn = image.getexif().get(_ORIENTATION, 1)
     notes = (
         f"the picture is taken as its pixels lie, and viewers turn it (EXIF orientation {turn}): "
         "give its path, or ImageOps.exif_transpose(image)",
     )
     return Given(shown(image), photo, image.copy, cleaned, notes if turn in range(2, 9) else ())
+
+
+def _is_taken(image: Image.Image) -> bool:
+    """Whether it is of a mode whose values survive the way to RGB, and has pixels."""
+    return image.mode in _MODES and all(image.size)
+
+
+def _pixels(image: Image.Image) -> Photo:
+    """Return its pixels in RGB as they lie, and its alpha channel if it has one."""
+    alpha = np.asarray(image.getchannel("A")) if image.mode in ("RGBA", "LA") else None
+    return Photo(np.asarray(image.convert("RGB")), alpha)
 
 
 def _keep_profile(result: Image.Image, profile: bytes | None) -> None:
@@ -188,9 +198,8 @@ def given_mask(mask: Any, photo: Photo) -> OwnMask:
             raise UsageError(f"the mask is {w}x{h} pixels, the picture {width}x{height}")
         return OwnMask(mask)
     picture: Photo | None = None
-    if isinstance(mask, Image.Image) and mask.mode in _MODES and all(mask.size):
-        alpha = np.asarray(mask.getchannel("A")) if mask.mode in ("RGBA", "LA") else None
-        picture = Photo(np.asarray(mask.convert("RGB")), alpha)
+    if isinstance(mask, Image.Image) and _is_taken(mask):
+        picture = _pixels(mask)
     elif isinstance(mask, np.ndarray) and mask.ndim == 2 and mask.dtype == np.uint8 and mask.size:
         picture = Photo(np.repeat(mask[..., None], 3, axis=2))
     if picture is None:

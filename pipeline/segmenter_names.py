@@ -56,7 +56,7 @@ def parse_segmenter(given: Any) -> SegmenterNames:
         UsageError: a name is unknown, a folder or file is missing, or two networks are named for
             the same classes.
     """
-    networks: list[tuple[str, Path | None]] = []
+    networks: list[tuple[str | None, Path | None]] = []
     models: list[Path] = []
     for name in _names(given):
         network, _, file = name.partition("=")
@@ -67,13 +67,13 @@ def parse_segmenter(given: Any) -> SegmenterNames:
         else:
             models.append(_folder(name))
     if len(networks) > 1:
-        both = " and ".join(name for name, _ in networks)
+        both = " and ".join(str(name) for name, _ in networks)
         raise UsageError(
             f"segmenter: {both} find the same classes; give one of them, and beside it folders of "
             "your own models"
         )
-    network, checkpoint = networks[0] if networks else (None, None)
-    return SegmenterNames(network, checkpoint, tuple(dict.fromkeys(models)))
+    chosen = networks[0] if networks else (None, None)
+    return SegmenterNames(*chosen, tuple(dict.fromkeys(models)))
 
 
 def _names(given: Any) -> list[str]:

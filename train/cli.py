@@ -64,8 +64,32 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--encoder",
-        default="imagenet",
-        help="compact-segmenter: a teacher's constants (.npz), or imagenet: a downloaded encoder",
+        help="segmenter: an encoder of segmentation-models-pytorch (default: mobilenet_v2); "
+        "compact-segmenter: a teacher's constants (.npz), or imagenet (default): a downloaded "
+        "encoder",
+    )
+    p.add_argument(
+        "--encoder-weights",
+        default="auto",
+        metavar="NAME",
+        help="segmenter: what the encoder begins with: imagenet and the like, compact (the bundled "
+        "segmenter's, for mobilenet_v2), none, or auto: the first of them that can be had "
+        "(default)",
+    )
+    p.add_argument(
+        "--labels",
+        type=Path,
+        metavar="DIR",
+        help="segmenter: a PNG for each photo, by its name: 0 = none, 1 = the first class, …, 255 "
+        "= unknown; for one class also white on black",
+    )
+    p.add_argument(
+        "--classes", default="", metavar="NAME,…", help="segmenter: the classes' names, in order"
+    )
+    p.add_argument(
+        "--arch",
+        help="segmenter: an architecture of segmentation-models-pytorch, such as unet (default), "
+        "fpn or deeplabv3plus",
     )
     p.add_argument(
         "--teacher",

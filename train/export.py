@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.checkpoint import save_weights, sha256
+from ..models.own_segmenter import refuse_other_model
 from . import engine
 from .data import datasets
 from .data.pictures import find_images, read_rgb
@@ -78,6 +80,29 @@ def export(model: str, task: NetworkTask, run: Path, folder: Path, recipe: Recip
     card = _card(model, path, best, recipe, with_picture=grid is not None)
     path.with_suffix(".md").write_text(card, encoding="utf-8")
     return path
+
+
+def copy_saved(saved: Path, folder: Path) -> Path:
+    """Copy the network that a run saved in a format of its own.
+
+    Args:
+        saved: the run's folder of it.
+        folder: for the files.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        FileNotFoundError: nothing was trained.
+        OwnModelError: another model lies there.
+    """
+    if not saved.is_dir():
+        raise FileNotFoundError(f"{saved}: no model to export; train first")
+    refuse_other_model(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(saved.iterdir()):
+        shutil.copyfile(path, folder / path.name)
+    return folder
 
 
 def _enter(index_path: Path, model: str, path: Path, task: NetworkTask, network: Any) -> None:

@@ -84,6 +84,12 @@ def _segmenter() -> type[NetworkTask]:
     return Distillation
 
 
+def _own_segmenter() -> type[NetworkTask]:
+    from .tasks.own_segmenter import OwnSegmenterTask
+
+    return OwnSegmenterTask
+
+
 def _object_refiner() -> type[NetworkTask]:
     from .tasks.object_refiner import ObjectRefinerTask
 
@@ -686,6 +692,7 @@ MODELS: dict[str, Model] = {
     ),
     # The networks that are not inpainters keep their numbers in their tasks.
     "compact-segmenter": Model(task=_segmenter),
+    "segmenter": Model(task=_own_segmenter),
     "object-refiner": Model(task=_object_refiner),
     "object-detector": Model(task=_object_detector),
     "object-effects": Model(task=_object_effects),

@@ -26,7 +26,13 @@ class Request:
         root: folder in which the dataset was unpacked.
         masks: folder of mask pictures (white = hole) instead of the preset's holes.
         features: feature network, see ``train.features.feature_network``, or ``none``.
-        encoder: compact-segmenter's initial encoder: a teacher's constants (.npz) or ``imagenet``.
+        labels: segmenter: folder of label pictures under the photos' names.
+        classes: segmenter: names of the classes 1, 2 and so on, separated by commas.
+        arch: segmenter: an architecture of segmentation-models-pytorch.
+        encoder: compact-segmenter's initial encoder: a teacher's constants (.npz) or ``imagenet``;
+            segmenter's encoder, by its name in segmentation-models-pytorch.
+        encoder_weights: segmenter: what the encoder begins with: ``auto``, ``none``, ``compact``,
+            or a name of segmentation-models-pytorch's such as ``imagenet``.
         teacher: folder of the teacher's files; only object-detector has one.
         init_from: weight file that a new run starts from.
         variant: skip-ce: Model 0, 1, 2 or 3.
@@ -58,8 +64,12 @@ class Request:
     dataset: str | None = None
     root: Path | None = None
     masks: Path | None = None
+    labels: Path | None = None
+    classes: str = ""
+    arch: str | None = None
+    encoder_weights: str = "auto"
     features: str = "vgg16"
-    encoder: str = "imagenet"
+    encoder: str | None = None
     teacher: Path | None = None
     init_from: Path | None = None
     variant: int | None = None

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from . import engine
-from .export import export
+from .export import copy_saved, export
 from .net2net import init_from
 from .presets import MODELS
 from .recipe import Recipe
 from .request import Request
 from .tasks.base import NetworkTask
+
+#: The folder of a run in which a task that ``saves`` writes its network.
+SAVED = "model"
+
+log = logging.getLogger(__name__)
 
 
 def make_task(request: Request) -> tuple[NetworkTask, Recipe]:
@@ -56,10 +62,16 @@ def train(request: Request) -> dict[str, float]:
         devices=request.devices,
         seed=request.seed,
     )
-    return engine.train(task, request.folder, run)
+    metrics = engine.train(task, request.folder, run)
+    if task.saves and engine.is_first_process():
+        best = engine.averaged_network(request.folder, task)
+        log.info("%s", task.save(best, request.folder / SAVED))
+    return metrics
 
 
 def export_weights(request: Request, folder: Path) -> Path:
     """Write the run's best averaged weights into ``folder``; see ``export.export``."""
+    if MODELS[request.model].task().saves:
+        return copy_saved(request.folder / SAVED, folder)
     task, recipe = make_task(request)
     return export(request.model, task, request.folder, folder, recipe)

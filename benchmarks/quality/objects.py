@@ -36,12 +36,13 @@ from numpy.typing import NDArray
 from benchmarks.quality.segmenter import use
 from remove_objects import __version__
 from remove_objects.models.categories import CATEGORIES
-from remove_objects.pipeline.config import DEVICES, SEGMENTERS, Settings, resolve_classes
+from remove_objects.pipeline.config import DEVICES, Settings, resolve_classes
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter
 from remove_objects.pipeline.images.read import read_photo
 from remove_objects.pipeline.pixels import eight_bits
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.segmenter_names import NETWORKS
 from remove_objects.pipeline.types import Mask, Photo, Pixels
 from remove_objects.train.data.labelled import VOID
 from remove_objects.train.data.pictures import find_images
@@ -334,7 +335,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="class of the labelled photos, repeats (default person); cut-outs have their own",
     )
-    p.add_argument("--segmenter", choices=SEGMENTERS, default="compact")
+    p.add_argument("--segmenter", choices=NETWORKS, default="compact")
     p.add_argument(
         "--weights", type=Path, help="another weight, or training run, of the compact segmenter"
     )

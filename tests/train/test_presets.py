@@ -20,6 +20,7 @@ INPAINTERS = tuple(name for name, model in MODELS.items() if model.paper)
 def test_every_inpainter_has_both_presets() -> None:
     assert set(INPAINTERS) == set(MODELS) - {
         "compact-segmenter",
+        "segmenter",
         "object-refiner",
         "object-detector",
         "object-effects",

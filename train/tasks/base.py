@@ -24,6 +24,7 @@ from .. import losses
 from ..data.chosen import choose_pictures
 from ..data.holes import HoleGenerator, MaskFolder, named_mixture
 from ..data.pictures import Crops, Stream, batches, read_rgb, square
+from ..engine import Averaged
 from ..recipe import Discriminator, Preset, Recipe, Schedule
 from ..request import Request
 
@@ -45,7 +46,8 @@ class NetworkTask:
     """
 
     preprocessing: ClassVar[str]
-
+    #: Whether ``save`` writes the network, in a format of its own, when a run ends.
+    saves: ClassVar[bool] = False
     #: Whether it can train on a set of ``train.data.datasets``.
     takes_dataset: ClassVar[bool] = False
 
@@ -92,6 +94,18 @@ class NetworkTask:
 
     def samples(self, network: nn.Module) -> NDArray[np.uint8] | None:
         """See ``train.engine.Task``."""
+        raise NotImplementedError
+
+    def save(self, best: Averaged, folder: Path) -> str:
+        """Write a network in a format of its own, if the task ``saves``.
+
+        Args:
+            best: the network of this task's run, and what is known of it.
+            folder: for the files.
+
+        Returns:
+            A sentence for the user: what was written, and how it is used.
+        """
         raise NotImplementedError
 
     def index_facts(self) -> dict[str, Any]:

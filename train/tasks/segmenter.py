@@ -164,9 +164,10 @@ class Distillation(NetworkTask):
     def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
         """See ``NetworkTask``. The encoder decides whether there is a teacher."""
         data = request.data_folder
-        network, teacher = CompactSegmenter(), request.encoder != "imagenet"
+        name = request.encoder or "imagenet"
+        network, teacher = CompactSegmenter(), name != "imagenet"
         if teacher:
-            init_from_teacher(network, Path(request.encoder))
+            init_from_teacher(network, Path(name))
         else:
             init_from_imagenet(network)
         task = cls(
@@ -181,7 +182,7 @@ class Distillation(NetworkTask):
             teacher=teacher,
         )
         steps = STEPS if request.steps is None else request.steps
-        encoder = Path(request.encoder).name
+        encoder = Path(name).name
         return task, Recipe(
             folders=LABELLED + (UNLABELLED if teacher else ()),
             pictures=len(task.crops.files),

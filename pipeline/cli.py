@@ -36,7 +36,7 @@ from .serve import options as serve_options
 from .storage.layout import REPORT_PAGE
 from .storage.location import Location, parse_location
 from .system.completion import add_completion
-from .system.messages import show_messages
+from .system.messages import say_first, show_messages
 from .system.signals import STOPPED_AT_ONCE, stop_on_signals
 from .system.standard_streams import (
     drop_output,
@@ -45,7 +45,7 @@ from .system.standard_streams import (
     print_any_name,
     read_input,
 )
-from .system.text import printable, redacted
+from .system.text import printable, redacted, some
 from .watch import options as watch_options
 from .web.address import add_address_options
 
@@ -565,10 +565,12 @@ def _watch(arguments: Sequence[str]) -> int:
     show_messages("remove-objects", quiet=args.quiet, once=True)
     try:
         with stop_on_signals() as stop:
+            folder = _watched(args)
+            if not args.quiet:
+                say_first("remove-objects", f"getting ready to watch {folder}")
             from .report.terminal import photo_line
             from .watch.watch import Times, Watch
 
-            folder = _watched(args)
             _take_settings(args, arguments, [folder], watch_parser)
             watch = Watch(
                 folder,
@@ -615,6 +617,8 @@ def _serve(arguments: Sequence[str]) -> int:
             )
         if given:
             raise UsageError(f"{given[0]} belongs to a folder; leave it out with {SERVE}")
+        if not args.quiet:
+            say_first("remove-objects", "getting ready to serve")
         from .serve.command import serve
 
         _take_settings(args, arguments, (), serve_parser)
@@ -622,6 +626,8 @@ def _serve(arguments: Sequence[str]) -> int:
     except RemoveObjectsError as error:
         _told(error, args)
         return 2
+    except KeyboardInterrupt:  # before it served
+        print("remove-objects: stopped", file=sys.stderr)
     return 0
 
 
@@ -674,6 +680,8 @@ def _run(
     listed = _listed(args.files_from)
     if not args.paths and not listed:
         raise UsageError("no input was given: name a photo or a folder, or a list by --files-from")
+    if not args.quiet:
+        say_first("remove-objects", f"looking for photos in {some([*map(str, _places(args))])}")
     _take_settings(args, arguments, [*args.paths, *listed], parser)
     settings, batch = _settings(args), _batch_settings(args)
     from .report.progress import Progress
@@ -696,6 +704,11 @@ def _run(
     if baseline is None or result.stopped:
         return result, None
     return result, compare(result.of_this_run(), baseline, allowed)
+
+
+def _places(args: argparse.Namespace) -> list[Location | str]:
+    """Return where the photos are, as the user named it."""
+    return [*args.paths, *([] if args.files_from is None else [f"the list {args.files_from}"])]
 
 
 def _take_settings(

@@ -17,7 +17,7 @@ from ..config import ALONG, DEVICES, METADATA, Settings
 from ..errors import RemoveObjectsError, UsageError
 from ..segmenter_names import NETWORKS
 from ..system.completion import add_completion
-from ..system.messages import show_messages
+from ..system.messages import say_first, show_messages
 from ..system.text import printable
 from ..web.address import add_address_options
 from ..web.listening import interrupted_by_signals, listen, serve_app
@@ -125,11 +125,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     show_messages("mask-board")
-    from .board import Board
-
+    say_first("mask-board", "starting" if args.path is None else f"opening {args.path}")
     board = None
     with interrupted_by_signals():
         try:
+            from .board import Board
+
             _take_settings(args, arguments)
             board = Board(open_path(args))
             serve(board, args.host, args.port, browser=args.open)

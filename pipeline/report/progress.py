@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LINES, PAUSE, PATIENCE = 10, 10.0, 60.0
 #: Seconds after which the bar is drawn anew though no photo is done, so that its clock goes on.
 TICK = 1.0
+#: Seconds to which a time of some minutes is rounded.
+STEP = 5
 
 
 class Pace:
@@ -185,10 +187,16 @@ def _words(state: State) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, rounded as far as anybody wants to know it: ``42 s``, ``3 min``."""
+    """Seconds in words, rounded as far as anybody wants to know it.
+
+    Such as ``42 s``; up to ten minutes in steps of 5 s, ``1 min 40 s``; then ``12 min``.
+    """
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"
+    minutes, rest = divmod(STEP * round(whole / STEP), 60)
+    if minutes < 10:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     minutes = round(whole / 60)
     if minutes < 100:
         return f"{minutes} min"

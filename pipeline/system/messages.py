@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import OrderedDict
+from contextlib import suppress
+
+from .text import printable
 
 #: So many of the latest messages are remembered.
 _REMEMBERED = 200
@@ -24,6 +28,15 @@ def show_messages(command: str, *, quiet: bool = False, once: bool = False) -> N
     )
     for handler in logging.getLogger().handlers if once else ():
         handler.addFilter(_Once())
+
+
+def say_first(command: str, text: str) -> None:
+    """Print to standard error what a command begins with.
+
+    Loading the libraries of the networks takes seconds, so commands say it before they import them.
+    """
+    with suppress(OSError):  # nobody reads it
+        print(f"{command}: {printable(text)} …", file=sys.stderr, flush=True)
 
 
 class _Once(logging.Filter):

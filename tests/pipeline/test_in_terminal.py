@@ -101,6 +101,7 @@ def test_the_bar_says_what_was_done_last_and_no_message_is_glued_to_it(
     ran = Terminal(command("-o", "out", "photos", talks=True), width)
     assert ran.code == 0
     screen, drawn = ran.screen, ran.drawn
+    assert screen[0] == drawn[0] == "remove-objects: looking for photos in photos …"
     # Of the bar, one line is left, and the messages stand by themselves.
     (left,) = [line for line in screen if "%|" in line]
     assert "remove-objects" not in left

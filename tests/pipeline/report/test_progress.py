@@ -51,7 +51,9 @@ def test_the_time_that_is_left_is_that_of_the_work(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        *((0.2, "0 s"), (89.4, "89 s"), (90, "2 min"), (5900, "98 min"), (6000, "1 h 40 min")),
+        *((0.2, "0 s"), (89.4, "89 s"), (90, "1 min 30 s"), (98, "1 min 40 s")),
+        *((118, "2 min"), (596, "9 min 55 s"), (598, "10 min"), (640, "11 min")),
+        *((5900, "98 min"), (6000, "1 h 40 min")),
         *((7000, "1 h 57 min"), (35900, "9 h 58 min"), (40000, "11 h")),
     ],
 )

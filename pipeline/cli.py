@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn, TextIO
 
@@ -78,6 +78,9 @@ _OF_FOLDERS = {
     "series": "--series",
     "json": "--json",
 }
+
+#: Options of an engine that a service does not have.
+_OF_RAY = ("--engine", "--actors", "--gpus-per-actor")
 
 EPILOG = f"""classes: {", ".join(CLASSES)}
 
@@ -373,7 +376,8 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--version", action="version", version=f"remove-objects {__version__}")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="store_true", help="print a line for every photo")
-    add_completion(group, {"classes": (*CLASSES, "all"), "segmenter": NETWORKS})
+    values = {"classes": (*CLASSES, "all"), "segmenter": NETWORKS}
+    add_completion(group, values, _words, parser)
     add_no_settings(group)
     group.add_argument(
         "--json",
@@ -428,6 +432,18 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         help="with --engine ray: 0.5 lets two actors share a GPU (default: 1 if there are any)",
     )
     group.add_argument("--offline", action="store_true", help="never use the network")
+
+
+def _words() -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the words that may be the first argument."""
+    return {WATCH: watch_parser(), SERVE: serve_parser()}
+
+
+def _hide(p: argparse.ArgumentParser, options: Collection[str]) -> None:
+    """Leave options that the command refuses out of its ``--help`` and of what TAB offers."""
+    for action in p._actions:
+        if set(options) & {*action.option_strings, action.dest}:
+            action.help = argparse.SUPPRESS
 
 
 class _Ended(NamedTuple):
@@ -556,6 +572,9 @@ def watch_parser() -> argparse.ArgumentParser:
     p.prog, p.usage = f"remove-objects {WATCH}", "%(prog)s FOLDER --class NAME -o DIR [options]"
     p.description, p.epilog = watch_options.DESCRIPTION, watch_options.EPILOG
     watch_options.add_watch_options(p.add_argument_group("watch"))
+    _hide(p, watch_options.REFUSED)
+    folder = next(action for action in p._actions if action.dest == "paths")
+    folder.metavar, folder.help = "FOLDER", "the folder in which photos arrive"
     return p
 
 
@@ -601,6 +620,7 @@ def serve_parser() -> argparse.ArgumentParser:
     p.prog, p.usage = f"remove-objects {SERVE}", "%(prog)s [options]"
     p.description, p.epilog = serve_options.DESCRIPTION, serve_options.EPILOG
     add_address_options(p.add_argument_group("serve"), serve_options.PORT)
+    _hide(p, {"paths", "--files-from", "--masks", *_OF_FOLDERS.values(), *_OF_RAY})
     return p
 
 

@@ -8,6 +8,12 @@ import math
 #: By default, for how many seconds a photo must not have changed, and between two looks.
 SETTLE, INTERVAL = 5.0, 2.0
 
+#: Options of remove-objects that belong to a single run.
+REFUSED = (
+    *("--files-from", "--overwrite", "--add", "--preview", "--dry-run", "--baseline"),
+    *("--tolerance", "--json", "--fail-on", "--engine", "--actors", "--gpus-per-actor"),
+)
+
 DESCRIPTION = """Clean the photos that arrive in a folder, until Ctrl-C or SIGTERM.
 
 A photo is cleaned once its size and time have not changed for some seconds; unfinished downloads

@@ -144,6 +144,28 @@ def test_a_wrong_call_ends_with_code_2_and_says_why(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["--files-from", "list"], ["--overwrite"], ["--add"], ["--preview"], ["--dry-run"]),
+        *(["--baseline", "a.json"], ["--tolerance", "truth.psnr=1"], ["--json"]),
+        *(["--fail-on", "review"], ["--engine", "ray"]),
+    ],
+)
+def test_its_help_leaves_out_what_it_refuses(
+    option: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["watch", ".", "--class", "person", "-o", "out", *option]) == 2
+    assert option[0] in capsys.readouterr().err
+    lines = cli.watch_parser().format_help().splitlines()
+    assert any(line.startswith("  --settle") for line in lines)
+    assert not any(line.startswith(f"  {option[0]}") for line in lines)
+
+
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon", "1e9"])
 def test_times_are_checked(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

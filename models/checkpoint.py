@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 #: Digits of the sha256 in a weight file's name.
 DIGITS = 8
 #: The end of the name of a file that ``save_weights`` wrote.
 _DIGITS_OF_NAME = re.compile(rf"-([0-9a-f]{{{DIGITS}}})$")
+#: A number of a config up to this one costs nothing, whatever it means.
+_ANY = 64
 
 _REINSTALL = "reinstall the package, or copy your own file again"
 
@@ -115,7 +118,12 @@ def weights_header(path: Path) -> dict[str, str]:
     Raises:
         CheckpointError: the file is missing, no safetensors file, or damaged.
     """
-    return _read(path)[0]
+    _check_name(path)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return file.metadata() or {}
+    except Exception as error:  # safetensors raises its own untyped errors for damaged headers
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
 
 
 def load_weights(
@@ -137,26 +145,127 @@ def load_weights(
             the expected value. Pickles (.pth, .pt, .ckpt) are refused without being read.
     """
     _check_name(path)
-    _check_hash(path, expected_sha256)
-    header, tensors = _read(path, with_tensors=True)
-    if header.get("network") != network_class.__name__:
+    content = path.read_bytes()
+    _check_hash(path, content, expected_sha256)
+    return network_in(content, network_class, path)
+
+
+class Parsed(NamedTuple):
+    """The content of a weight file.
+
+    Attributes:
+        header: its metadata; ``network`` is the class, ``config`` the configuration as JSON.
+        tensors: by the names of the network's state.
+    """
+
+    header: dict[str, str]
+    tensors: dict[str, Tensor]
+
+
+def parse(content: bytes, shown: object) -> Parsed:
+    """Read the content of a safetensors file.
+
+    Args:
+        content: the file's bytes.
+        shown: the file, for messages.
+
+    Raises:
+        CheckpointError: they are no safetensors file, or a part of one is missing.
+    """
+    try:
+        tensors = load(content)
+        end = 8 + int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:end]).get("__metadata__") or {}
+    except Exception as error:  # safetensors raises its own untyped errors for damaged headers
+        raise CheckpointError(f"{shown}: not a readable safetensors file ({error})") from error
+    return Parsed(header, tensors)
+
+
+def network_in(content: bytes, network_class: type[nn.Module], shown: object) -> nn.Module:
+    """Build the network that a file's content describes, and load its weights.
+
+    Args:
+        content: the bytes of a file that ``save_weights`` wrote.
+        network_class: the class the file must hold.
+        shown: the file, for messages.
+
+    Returns:
+        The network on the CPU, in fp32 and evaluation mode.
+
+    Raises:
+        CheckpointError: the content is not the expected weight.
+    """
+    parsed = parse(content, shown)
+    network = described(parsed, network_class, shown)
+    tensors = {k: v.float() if v.is_floating_point() else v for k, v in parsed.tensors.items()}
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def described(parsed: Parsed, network_class: type[nn.Module], shown: object) -> nn.Module:
+    """Build the network that a file describes, with initial weights, and compare the shapes.
+
+    Args:
+        parsed: the file's content.
+        network_class: the class the file must hold.
+        shown: the file, for messages.
+
+    Raises:
+        CheckpointError: the file holds another network, its config makes none, or its tensors are
+            others than those of its config.
+    """
+    if parsed.header.get("network") != network_class.__name__:
         raise CheckpointError(
-            f"{path}: holds a {header.get('network')}, expected a {network_class.__name__}"
+            f"{shown}: holds a {parsed.header.get('network')}, expected a {network_class.__name__}"
         )
     try:
-        network = build(network_class, json.loads(header["config"]))
-    except (KeyError, TypeError, ValueError) as error:
+        network = build(network_class, config_in(parsed))
+    except Exception as error:  # a config that nobody wrote may break a constructor in any way
         raise CheckpointError(
-            f"{path}: the config in its header makes no {network_class.__name__} ({error!r})"
+            f"{shown}: the config in its header makes no {network_class.__name__} ({error!r})"
         ) from error
-    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
+    if misfit := _misfit(network.state_dict(), parsed.tensors):
         raise CheckpointError(
-            f"{path}: does not fit a {network_class.__name__} of its own config ({error})"
-        ) from error
-    return network.eval()
+            f"{shown}: does not fit a {network_class.__name__} of its own config ({misfit})"
+        )
+    return network
+
+
+def config_in(parsed: Parsed) -> dict[str, Any]:
+    """Return the config in a file's header, as plain values.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: it is no JSON object, or has a number that the file's tensors cannot have: the
+            network would take hours, or all memory, to build.
+    """
+    config = json.loads(parsed.header["config"])
+    if not isinstance(config, dict):
+        raise ValueError(f"no JSON object: {parsed.header['config'][:40]}")
+    sizes = [size for tensor in parsed.tensors.values() for size in tensor.shape]
+    largest = max(*sizes, len(parsed.tensors), _ANY)
+    for name, value in config.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and not 0 <= number <= largest:
+                raise ValueError(f"{name} is {number}")
+    return config
+
+
+def _misfit(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Say how tensors differ from a network's in name or shape; empty if they fit."""
+    found = [f"{name} is missing" for name in expected if name not in given]
+    found += [f"{name} is of another network" for name in given if name not in expected]
+    found += [
+        f"{name} is {_shape(tensor)}, and the config makes it {_shape(expected[name])}"
+        for name, tensor in given.items()
+        if name in expected and tensor.shape != expected[name].shape
+    ]
+    more = f", and so on for {len(found) - 1} more of its tensors" if len(found) > 1 else ""
+    return f"{found[0]}{more}" if found else ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
 
 
 def _check_name(path: Path) -> None:
@@ -170,30 +279,18 @@ def _check_name(path: Path) -> None:
         raise CheckpointError(f"{path}: no such weight file; {_REINSTALL}")
 
 
-def _check_hash(path: Path, expected_sha256: str | None) -> None:
-    """Compare a file with its hash, or with the digits of it in its name, if it has some."""
+def _check_hash(path: Path, content: bytes, expected_sha256: str | None) -> None:
+    """Compare a file's content with its hash, or with the digits of it in the file's name."""
     digits = _DIGITS_OF_NAME.search(path.stem)
     expected = expected_sha256 or (digits[1] if digits else "")
     if not expected:
         return
-    digest = sha256(path)
+    digest = hashlib.sha256(content).hexdigest()
     if len(expected) < DIGITS or not digest.startswith(expected):
         raise CheckpointError(
             f"{path}: sha256 is {digest[:16]}…, expected {expected[:16]}…; "
             f"the file is damaged: {_REINSTALL}"
         )
-
-
-def _read(path: Path, *, with_tensors: bool = False) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The header of a safetensors file, and its tensors if they are asked for."""
-    _check_name(path)
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            names = file.keys() if with_tensors else ()  # the file cannot be iterated itself
-            return header, {name: file.get_tensor(name) for name in names}
-    except Exception as error:  # safetensors raises its own untyped errors for damaged headers
-        raise CheckpointError(f"{path}: not a readable safetensors file ({error})") from error
 
 
 def build(network_class: type[nn.Module], config: dict[str, Any]) -> nn.Module:

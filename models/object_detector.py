@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -61,8 +62,7 @@ class ObjectDetector(nn.Module):
         self.join = nn.Sequential(_conv(eight, eight), _conv(eight, eight))
         self.centres = nn.Conv2d(eight, self.config.classes, 1)
         self.sides = nn.Conv2d(eight, 4, 1)
-        prior = torch.logit(torch.tensor(_PRIOR)).item()
-        nn.init.constant_(self.centres.bias, prior)  # type: ignore[arg-type]
+        nn.init.constant_(self.centres.bias, math.log(_PRIOR / (1 - _PRIOR)))  # type: ignore[arg-type]
         nn.init.constant_(self.sides.bias, 1.0)  # type: ignore[arg-type]
 
     def forward(self, *features: Tensor) -> tuple[Tensor, Tensor]:

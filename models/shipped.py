@@ -19,8 +19,7 @@ def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
     """Load the current bundled network of a kind, and check its full sha256.
 
     Args:
-        kind: ``compact-segmenter``, ``partial-conv``, ``skip-ce``, ``compression`` or
-            ``object-refiner``.
+        kind: a key of ``models.kinds.KINDS``.
         network_class: the class the file must hold.
 
     Returns:
@@ -29,18 +28,27 @@ def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
     Raises:
         CheckpointError: the weight is missing or damaged; the message gives the remedy.
     """
-    path = FOLDER / "index.json"
+    entry = shipped_entry(kind)
+    digest = entry["sha256"]
+    return load_weights(FOLDER / entry["file"], network_class, expected_sha256=digest), digest
+
+
+def shipped_entry(kind: str) -> dict[str, str]:
+    """Return ``file`` and ``sha256`` of the current bundled weight of a kind.
+
+    Raises:
+        CheckpointError: the index is missing or damaged, or has none of that kind.
+    """
     index = _entries()
     if kind not in index:
         raise CheckpointError(
-            f"{path}: has no weight of kind '{kind}', only {', '.join(sorted(index))}; "
-            "reinstall the package"
+            f"{FOLDER / 'index.json'}: has no weight of kind '{kind}', only "
+            f"{', '.join(sorted(index))}; reinstall the package"
         )
     try:
-        file, digest = FOLDER / str(index[kind]["file"]), str(index[kind]["sha256"])
+        return {key: str(index[kind][key]) for key in ("file", "sha256")}
     except (KeyError, TypeError) as error:
         raise _not_a_list(error) from error
-    return load_weights(file, network_class, expected_sha256=digest), digest
 
 
 def is_shipped(kind: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn, TextIO
 
 from .. import __version__
 from ..models.categories import CLASSES
+from ..models.kinds import KINDS
 from .batch.settings import ENGINES, SERIES, BatchSettings
 from .config import (
     ALONG,
@@ -28,6 +29,7 @@ from .config import (
     ROUTES,
     Settings,
     parse_keep,
+    parse_weights,
 )
 from .errors import OutputError, PhotoError, RemoveObjectsError, UsageError
 from .report.tolerance import tolerances
@@ -269,6 +271,7 @@ def _add_picture(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--route", choices=ROUTES, default="auto", help="inpainter; auto chooses one for each hole"
     )
+    add_weights(group)
     group.add_argument(
         "--detail",
         choices=DETAILS,
@@ -391,6 +394,18 @@ def _add_command(group: argparse._ArgumentGroup) -> None:
         default="failed",
         help="review: exit 1 also if a photo is to check, and nobody has looked at it at the mask "
         "board; failed (default): only if a photo failed",
+    )
+
+
+def add_weights(group: argparse._ArgumentGroup) -> None:
+    """Add ``--weights``, which the mask board and ``evaluate-inpainter`` have too."""
+    group.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="use your own weight of a network, a .safetensors that train-inpainter wrote: "
+        f"{', '.join(KINDS)}; repeatable (docs/training.md)",
     )
 
 
@@ -841,6 +856,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         strip_metadata=args.strip_metadata,
         keep_metadata=args.keep_metadata,
         raw_output=args.raw_output,
+        weights=parse_weights(args.weights),
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from ..models.categories import CLASSES, RELATED, SYNONYMS
-from .errors import UsageError
+from ..models.kinds import KINDS
+from .errors import UsageError, WeightsError
 from .given import closest, flag, number, one_of, shown, texts, whole
 from .segmenter_names import SegmenterNames, parse_segmenter
+
+if TYPE_CHECKING:
+    from ..models.own_weights import OwnWeight
 
 ROUTES = ("auto", "edge", "face", "free-form")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -24,6 +30,10 @@ KEEP = ("none", "main", "faces", "largest")
 #: The most pixels of a photo, and the most that ``--max-pixels`` allows: OpenCV decodes no more
 #: than 2^30.
 MAX_PIXELS, LARGEST_MAX_PIXELS = 200_000_000, 1_000_000_000
+
+
+#: A user's own weight files: a file by the name of each network, or files that are open already.
+GivenWeights: TypeAlias = "Mapping[str, str | os.PathLike[str]] | tuple[OwnWeight, ...]"
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,9 @@ class Settings:
             do not need.
         keep_metadata: what a photo keeps in which something was removed: ``known`` metadata only,
             or ``all``, in which a picture of what was removed may survive.
+        weights: weight files of the user's own instead of the bundled ones, ``.safetensors``, by
+            the names of their networks (``models.kinds.KINDS``). They are read and checked when
+            the settings are made, so that a run has one and the same weight from beginning to end.
     """
 
     segmenter: str = "auto"
@@ -81,6 +94,7 @@ class Settings:
     strip_metadata: bool = False
     keep_metadata: str = "known"
     raw_output: str = "tiff"
+    weights: GivenWeights = ()
 
     @property
     def segmenters(self) -> SegmenterNames:
@@ -91,6 +105,16 @@ class Settings:
     def chooses(self) -> bool:
         """Whether some of the objects that are found may stay."""
         return (self.keep, self.min_size, self.max_size) != ("none", 0.0, 1.0)
+
+    @property
+    def own_weights(self) -> tuple[OwnWeight, ...]:
+        """The user's own weights, open; see ``weights``."""
+        return self.weights if isinstance(self.weights, tuple) else ()
+
+    def recorded(self) -> dict[str, Any]:
+        """The settings as reports and journals hold them: of ``weights`` the hashes, by network."""
+        plain = asdict(replace(self, weights=()))
+        return {**plain, "weights": {own.kind: own.sha256 for own in self.own_weights}}
 
     def __post_init__(self) -> None:
         for name, value, legal in (
@@ -116,6 +140,7 @@ class Settings:
         self._set("along", () if nothing else _known("along (--with)", along, ALONG))
         parse_keep(self.keep)
         self._check_numbers()
+        self._set("weights", _open_weights(self.weights))
 
     def _set(self, name: str, value: Any) -> None:
         """Set a field to what was meant, while the settings are made."""
@@ -166,6 +191,7 @@ class PictureOptions(TypedDict, total=False):
     strip_metadata: bool
     keep_metadata: str
     raw_output: str
+    weights: GivenWeights
 
 
 def with_options(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
@@ -212,6 +238,82 @@ def _known(name: str, given: Any, legal: tuple[str, ...]) -> tuple[str, ...]:
     if unknown:
         raise UsageError(f"{name} takes {kinds}; got '{unknown[0]}'")
     return names
+
+
+def parse_weights(given: Iterable[str]) -> dict[str, str]:
+    """Read the values of ``--weights``, each ``NAME=FILE``, as a file by the name of each network.
+
+    Raises:
+        UsageError: one has another form, names an unknown network, or one that another names too.
+    """
+    files: dict[str, str] = {}
+    for text in given:
+        kind, is_pair, file = text.partition("=")
+        if not (kind and is_pair and file):
+            raise UsageError(
+                "--weights takes NAME=FILE, such as "
+                f"partial-conv=runs/partial-conv/best.safetensors; got '{text}'"
+            )
+        _refuse_unknown_network(kind)
+        if kind in files:
+            raise UsageError(
+                f"--weights names {kind} twice, as {files[kind]} and as {file}; give one of them"
+            )
+        files[kind] = file
+    return files
+
+
+def _refuse_unknown_network(kind: Any) -> None:
+    if kind in KINDS:
+        return
+    like = closest(kind.replace("_", "-").lower(), KINDS) if isinstance(kind, str) else None
+    meant = f" (did you mean {like}?)" if like else ""
+    got = f"'{kind}'" if isinstance(kind, str) else shown(kind)
+    raise UsageError(
+        f"weights (--weights) names an unknown network, {got}{meant}; the networks are "
+        f"{', '.join(KINDS)}"
+    )
+
+
+def _open_weights(given: Any) -> tuple[OwnWeight, ...]:
+    """Return a user's own weights, read and checked; none if none are given.
+
+    Raises:
+        UsageError: something is no such file, or a network is unknown.
+        WeightsError: a file does not fit.
+    """
+    if not given and isinstance(given, tuple | Mapping):
+        return ()
+    from ..models.checkpoint import CheckpointError
+    from ..models.own_weights import OwnWeight, open_weights
+
+    if isinstance(given, tuple) and all(isinstance(each, OwnWeight) for each in given):
+        given = {own.kind: own for own in given}
+    if not isinstance(given, Mapping):
+        raise UsageError(
+            "weights takes files by the names of their networks, such as "
+            f"{{'partial-conv': 'runs/mine/best.safetensors'}}; got {shown(given)}"
+        )
+    files: dict[str, Path | OwnWeight] = {}
+    for kind, file in given.items():
+        _refuse_unknown_network(kind)
+        files[kind] = file if isinstance(file, OwnWeight) else _weight_file(kind, file)
+    try:
+        return open_weights(files)
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
+
+
+def _weight_file(kind: str, file: Any) -> Path:
+    """Return the path of a weight file; ``~`` is the user's home, which no shell finds here."""
+    if not file or not isinstance(file, str | os.PathLike) or isinstance(os.fspath(file), bytes):
+        raise UsageError(f"weights takes the path of a file for {kind}; got {shown(file)}")
+    text = os.fspath(file)
+    if "://" in text:
+        raise UsageError(
+            f"weights takes a file of this machine for {kind}, not an address; copy the file here"
+        )
+    return Path(os.path.expanduser(text))
 
 
 def resolve_classes(names: str | Iterable[str]) -> tuple[str, ...]:

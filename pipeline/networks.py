@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .config import Settings
 from .detect import segmenters
-from .detect.companions import ships
+from .detect.companions import has_weight, trained_with
 from .detect.detector import ObjectDetectorAdapter
 from .detect.effects import ObjectEffectsAdapter
 from .detect.faces import FaceDetector
@@ -22,6 +22,8 @@ from .segmenter_names import parse_segmenter
 
 if TYPE_CHECKING:
     import torch
+
+    from ..models.own_weights import OwnWeight
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ SIMPLE_FACES = (
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The settings that decide which networks load, and where they run.
+    """The settings that decide which networks load, from which files, and where they run.
 
     ``Networks`` caches what it loads, so these never change during its life.
     ``pipeline.removal.request.Removal`` holds the settings that may differ from photo to photo.
@@ -49,11 +51,18 @@ class NetworkSettings:
     detail: str = "texture"
     device: str = "auto"
     offline: bool = False
+    weights: tuple[OwnWeight, ...] = ()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> NetworkSettings:
         """Take these settings from the user's, which have been checked."""
-        return cls(settings.segmenter, settings.detail, settings.device, settings.offline)
+        return cls(
+            settings.segmenter,
+            settings.detail,
+            settings.device,
+            settings.offline,
+            settings.own_weights,
+        )
 
 
 class Networks:
@@ -77,6 +86,7 @@ class Networks:
         self._lock = threading.Lock()
         self._segmenter: segmenters.Chosen | None = None
         self._compact: segmenters.CompactSegmenterAdapter | None = None
+        self._bundled: segmenters.CompactSegmenterAdapter | None = None
         self._refiner: ObjectRefinerAdapter | None = None
         self._refines: bool | None = None if refine else False
         self._detector: ObjectDetectorAdapter | None = None
@@ -108,7 +118,10 @@ class Networks:
             if self._segmenter is None:
                 names = parse_segmenter(self._settings.segmenter)
                 self._segmenter = segmenters.choose_segmenter(
-                    names, self.device, offline=self._settings.offline
+                    names,
+                    self.device,
+                    offline=self._settings.offline,
+                    weights=self._settings.weights,
                 )
                 if self._segmenter.warning:
                     log.warning("%s", self._segmenter.warning)
@@ -155,9 +168,11 @@ class Networks:
         segmenter = self.segmenter
         with self._lock:
             if self._refines is None:
-                self._refines = ships("object-refiner")
+                self._refines = has_weight("object-refiner", self._settings.weights)
             if self._refines and self._refiner is None:
-                self._refiner = ObjectRefinerAdapter(self._compact_of(segmenter))
+                self._refiner = ObjectRefinerAdapter(
+                    self._host_of("object-refiner", segmenter), self._settings.weights
+                )
             return self._refiner
 
     @property
@@ -166,9 +181,11 @@ class Networks:
         segmenter = self.segmenter
         with self._lock:
             if self._detects is None:
-                self._detects = ships("object-detector")
+                self._detects = has_weight("object-detector", self._settings.weights)
             if self._detects and self._detector is None:
-                self._detector = ObjectDetectorAdapter(self._compact_of(segmenter))
+                self._detector = ObjectDetectorAdapter(
+                    self._host_of("object-detector", segmenter), self._settings.weights
+                )
             return self._detector
 
     @property
@@ -179,15 +196,15 @@ class Networks:
         """
         with self._lock:
             if self._has_effects is None:
-                self._has_effects = ships("object-effects")
+                self._has_effects = has_weight("object-effects", self._settings.weights)
             if self._has_effects and self._effects is None:
                 chosen = None if self._segmenter is None else self._segmenter.segmenter
-                compact = self._load_compact() if chosen is None else self._compact_of(chosen)
-                self._effects = ObjectEffectsAdapter(compact)
+                host = self._host_of("object-effects", chosen)
+                self._effects = ObjectEffectsAdapter(host, self._settings.weights)
             return self._effects
 
     def use_effects(self, adapter: ObjectEffectsAdapter) -> None:
-        """Find effects by another weight than the shipped one, for measurements."""
+        """Find effects by a network that the settings do not name, for measurements."""
         with self._lock:
             self._effects, self._has_effects = adapter, True
 
@@ -197,15 +214,31 @@ class Networks:
         segmenter = self.segmenter
         with self._lock:
             if self._has_instances is None:
-                self._has_instances = ships("object-instances")
+                self._has_instances = has_weight("object-instances", self._settings.weights)
             if self._has_instances and self._instances is None:
-                self._instances = ObjectInstancesAdapter(self._compact_of(segmenter))
+                self._instances = ObjectInstancesAdapter(
+                    self._host_of("object-instances", segmenter), self._settings.weights
+                )
             return self._instances
 
-    def use_instances(self, adapter: ObjectInstancesAdapter) -> None:
-        """Tell objects apart by another weight than the shipped one, for measurements."""
-        with self._lock:
-            self._instances, self._has_instances = adapter, True
+    def _host_of(
+        self, kind: str, segmenter: segmenters.Segmenter | None
+    ) -> segmenters.CompactSegmenterAdapter:
+        """The compact segmenter on whose features a network was trained. The caller holds the lock.
+
+        A bundled network does not fit the user's own segmenter, and has the bundled one beside it.
+
+        Args:
+            kind: the network.
+            segmenter: the run's segmenter; None if it needs none.
+        """
+        weights = self._settings.weights
+        compact = next((own for own in weights if own.kind == "compact-segmenter"), None)
+        if compact is None or trained_with(kind, weights) in ("", compact.sha256):
+            return self._load_compact() if segmenter is None else self._compact_of(segmenter)
+        if self._bundled is None:
+            self._bundled = segmenters.CompactSegmenterAdapter(self.device)
+        return self._bundled
 
     def _compact_of(self, segmenter: segmenters.Segmenter) -> segmenters.CompactSegmenterAdapter:
         """The segmenter if it is compact, else the one beside it. The caller holds the lock."""
@@ -216,7 +249,8 @@ class Networks:
     def _load_compact(self) -> segmenters.CompactSegmenterAdapter:
         """The compact segmenter beside another one. The caller holds the lock."""
         if self._compact is None:
-            self._compact = segmenters.CompactSegmenterAdapter(self.device)
+            weights = self._settings.weights
+            self._compact = segmenters.CompactSegmenterAdapter(self.device, weights)
         return self._compact
 
     @property
@@ -233,7 +267,9 @@ class Networks:
         with self._lock:
             if self._inpainters is None:
                 detail = self._settings.detail == "texture"
-                self._inpainters = Inpainters(self.device, detail=detail)
+                self._inpainters = Inpainters(
+                    self.device, detail=detail, weights=self._settings.weights
+                )
             return self._inpainters
 
     @property
@@ -251,6 +287,8 @@ class Networks:
         used = dict(self._segmenter.weights) if self._segmenter else {}
         if self._compact is not None:
             used["compact-segmenter"] = self._compact.sha256
+        if self._bundled is not None:
+            used["bundled compact-segmenter"] = self._bundled.sha256
         if self._refiner is not None:
             used["object-refiner"] = self._refiner.sha256
         if self._detector is not None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..pipeline.cli import add_weights
+from ..pipeline.config import Settings, parse_weights
 from ..pipeline.errors import RemoveObjectsError
 from .request import DATASETS, named_datasets
 
@@ -47,12 +49,7 @@ def parser() -> argparse.ArgumentParser:
     measurement.add_argument(
         "--test", action="append", default=[], help="probes: which tests (default: all)"
     )
-    measurement.add_argument(
-        "--weight",
-        type=Path,
-        help="edges, effects, carried: another weight (.safetensors) than the shipped one of "
-        "object-refiner or object-effects",
-    )
+    add_weights(measurement)
     measurement.add_argument("--json", type=Path, help="write the metrics to this file too")
     measurement.add_argument(
         "--pictures",
@@ -153,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     count = 100 if args.count is None else args.count
     return measure(
-        args.table, args.data, args.test, count, args.pictures, args.json, weight=args.weight
+        args.table, args.data, args.test, count, args.pictures, args.json, weights=args.weights
     )
 
 
@@ -165,7 +162,7 @@ def measure(
     pictures: Path | None,
     json: Path | None,
     *,
-    weight: Path | None = None,
+    weights: Sequence[str] = (),
 ) -> int:
     """Make one of ``MEASUREMENTS`` and print the metrics.
 
@@ -176,7 +173,7 @@ def measure(
         count: most pictures per test.
         pictures: folder for side-by-side pictures, or None.
         json: file for the metrics, or None.
-        weight: another weight file than the shipped one, or None.
+        weights: the user's own, as ``--weights`` gives them.
 
     Returns:
         The exit code.
@@ -192,36 +189,37 @@ def measure(
         )
         return 2
     try:
+        own = Settings(weights=parse_weights(weights)).own_weights
         if table == "probes":
             metrics = probes.evaluate_probes(
-                data, tests or list(probes.TESTS), count=count, keep=pictures
+                data, tests or list(probes.TESTS), count=count, keep=pictures, weights=own
             )
             print(probes.render(metrics))
         elif table == "segmentation":
             from .evaluation import segmentation
 
-            metrics = segmentation.evaluate_segmentation(data, count=count)
+            metrics = segmentation.evaluate_segmentation(data, count=count, weights=own)
             print(segmentation.render(metrics))
         elif table == "edges":
             from .evaluation import edges
 
-            metrics = edges.evaluate_edges(data, count=count, weight=weight)
+            metrics = edges.evaluate_edges(data, count=count, weights=own)
             print(edges.render(metrics))
         elif table == "effects":
             from .evaluation import effects
 
-            metrics = effects.evaluate_effects(data, count=count, weight=weight, keep=pictures)
+            metrics = effects.evaluate_effects(data, count=count, weights=own, keep=pictures)
             print(effects.render(metrics))
         elif table == "carried":
             from .evaluation import carried
 
-            rows = carried.evaluate_carried(data, count=count, weight=weight, keep=pictures)
+            rows = carried.evaluate_carried(data, count=count, weights=own, keep=pictures)
             metrics = carried.as_json(rows)
             print(carried.render(rows))
         else:
             from .evaluation import pairs
 
-            metrics = pairs.evaluate_pairs(data, keep=pictures)
+            metrics = pairs.evaluate_pairs(data, keep=pictures, weights=own)
             print(pairs.render_pairs(metrics))
     except (OSError, RemoveObjectsError) as error:
         print(f"evaluate-inpainter: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Measure how well single people are told apart, on labelled photos.
 
-    python -m benchmarks.quality.instances --data DATA [--weight FILE]
+    python -m benchmarks.quality.instances --data DATA [--weights object-instances=FILE]
 
 All people of ``segmentation/coco_val`` above 1 % of their photo. A person is matched if an object
 overlaps it by 0.6 (IoU), one to one; pixels that the labels leave open count neither way. Rows:
@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.objects import INSTANCES_PER_CLASS
+from remove_objects.pipeline.config import Settings, parse_weights
 from remove_objects.pipeline.detect import mask, multi_scale
-from remove_objects.pipeline.detect.instances import ObjectInstancesAdapter, divide
+from remove_objects.pipeline.detect.instances import divide
 from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.pixels import nearest_values
 from remove_objects.pipeline.removal.selection import whole_objects
@@ -87,13 +88,13 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weight", type=Path)
+    parser.add_argument("--weights", action="append", default=[], metavar="NAME=FILE")
     args = parser.parse_args()
-    networks = Networks(NetworkSettings(segmenter="compact", offline=True))
+    weights = parse_weights(args.weights)
+    settings = Settings(segmenter="compact", offline=True, weights=weights)
+    networks = Networks(NetworkSettings.from_settings(settings))
     network = networks.instances
-    if args.weight is not None:
-        network = ObjectInstancesAdapter(networks.onlooker, args.weight)  # type: ignore[arg-type]
-    assert network is not None, "no weight ships: give --weight"
+    assert network is not None, "no weight ships: give --weights object-instances=FILE"
 
     def parts(_: Labelled, own: Mask) -> Labels:
         return cv2.connectedComponents(own.astype(np.uint8), connectivity=8)[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -82,6 +82,12 @@ _CHANGED_SERIES = (
     "now: it is cleaned again, and the earlier result is kept in {kept}",
     "{count} photos were filled from others of their series that changed since, or are more or "
     "fewer now: they are cleaned again, and the earlier results are kept in {kept}",
+)
+_CHANGED_WEIGHTS = (
+    "{count} photo was cleaned with another file of --weights: it is cleaned again, and the "
+    "earlier result is kept in {kept}",
+    "{count} photos were cleaned with other files of --weights: they are cleaned again, and the "
+    "earlier results are kept in {kept}",
 )
 _OTHER_VERSION = (
     "{count} result of another version of the program, or of other weights, stays; --overwrite "
@@ -389,6 +395,8 @@ class Ledger:
             return _Conflict(task.name, differing)
         if self.batch.add:
             return self._with_added_classes(task, row, earlier)
+        if not is_by_a_person(row) and made.of_other_files(earlier, self._made_with):
+            return self._with_changed_photo(task, row, _CHANGED_WEIGHTS)
         mask, truth = _pair(row.get("given_marks"))
         if task.mask_changed(mask):
             return self._with_changed_photo(task, row, _CHANGED_MASK)
@@ -407,6 +415,8 @@ class Ledger:
     ) -> dict[str, Any]:
         """Return the settings that keep the run from taking a row's result for its own."""
         differing = made.differences(earlier, self._made_with, add=add)
+        if not add and made.of_other_files(earlier, self._made_with):
+            differing.pop(made.OWN_WEIGHTS)
         if self.batch.series == "off" and "borrowed" not in row:
             differing.pop("series", None)  # no other photo was used, as this run wants it
         return differing
@@ -635,10 +645,10 @@ class Ledger:
 
 def _as_first_version(settings: Settings) -> dict[str, Any]:
     """Return settings as version 0.1.0 had them, and later ones where they are not the default."""
-    default = asdict(Settings())
+    default = Settings().recorded()
     return {
         key: value
-        for key, value in asdict(settings).items()
+        for key, value in settings.recorded().items()
         if key in _FIRST_SETTINGS or value != default[key]
     }
 

@@ -6,7 +6,6 @@ The journal holds them in full, under a short name, so that a run can say what d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from ...models.categories import CLASSES
@@ -23,6 +22,8 @@ _OF_THE_MACHINE = ("device", "offline")
 _OF_THE_REPORT = ("probe", "compare", "truth", "save_masks", "preview")
 #: What a program's update changes. A result stays, though a run would make another one today.
 _PROGRAM = ("pictures", "weights")
+#: The user's own weights, by network: another file of one is new work, as another mask is.
+OWN_WEIGHTS = "own_weights"
 #: What ``--add`` continues: the objects that are gone already, and what they were filled from.
 REMOVED = ("classes", "masks")
 _CONTINUED = (*REMOVED, "series")
@@ -45,7 +46,8 @@ def made_with(
         pictures: the version of the code that makes pictures.
         weights: a hash of the shipped weights.
     """
-    picture = {k: v for k, v in asdict(settings).items() if k not in _OF_THE_MACHINE}
+    picture = {k: v for k, v in settings.recorded().items() if k not in _OF_THE_MACHINE}
+    own_weights = picture.pop("weights")
     return {
         **picture,
         "compare": list(settings.compare),
@@ -57,6 +59,7 @@ def made_with(
         "save_masks": batch.save_masks,
         "pictures": pictures,
         "weights": weights,
+        OWN_WEIGHTS: own_weights,
         # The row of a dry run that showed no preview does not say that there is one.
         **({"preview": True} if batch.preview else {}),
     }
@@ -80,11 +83,19 @@ def differences(earlier: MadeWith, now: MadeWith, *, add: bool = False) -> dict[
         it is of another version.
     """
     ignored = (*_PROGRAM, *_OF_THE_REPORT, *(_CONTINUED if add else ()))
+    # Versions that knew no weights of the user's used none.
+    earlier = {OWN_WEIGHTS: {}, **earlier}
     return {
         key: earlier[key]
         for key in now
         if key in earlier and key not in ignored and earlier[key] != now[key]
     }
+
+
+def of_other_files(earlier: MadeWith, now: MadeWith) -> bool:
+    """Whether a result was made with other files of the networks that the user gives weights of."""
+    before, after = earlier.get(OWN_WEIGHTS) or {}, now[OWN_WEIGHTS]
+    return before.keys() == after.keys() and before != after
 
 
 def reports_more(earlier: MadeWith, now: MadeWith) -> bool:
@@ -119,6 +130,10 @@ def describe(settings: Mapping[str, Any]) -> str:
             texts += [f"--class {name}" for name in names] or ["without --class"]
         elif key == "masks":
             texts.append("with --masks" if value else "without --masks")
+        elif key == OWN_WEIGHTS:
+            texts += [f"--weights {kind}={digest[:8]}…" for kind, digest in value.items()] or [
+                "without --weights"
+            ]
         elif key == "along":
             texts.append(f"--with {','.join(value) or 'none'}")
         elif isinstance(value, bool):

@@ -640,7 +640,7 @@ def _shown_settings(
     """Return the settings as the report records them."""
     of_folder = {key: value for key, value in asdict(batch).items() if key not in _FOLDERS}
     exclude = list(batch.exclude)
-    return {**asdict(settings), **of_folder, "exclude": exclude, "classes": list(classes)}
+    return {**settings.recorded(), **of_folder, "exclude": exclude, "classes": list(classes)}
 
 
 def _refuse_missing_folder(folder: Location | None, what: str) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ... import __version__
 from ..batch.settings import SERIES
-from ..cli import add_no_settings, along, segmenter
+from ..cli import add_no_settings, add_weights, along, segmenter
 from ..cli import parser as parser_of_runs
-from ..config import ALONG, DEVICES, METADATA, Settings
+from ..config import ALONG, DEVICES, METADATA, Settings, parse_weights
 from ..errors import RemoveObjectsError, UsageError
 from ..segmenter_names import NETWORKS
 from ..system.completion import add_completion
@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
         help="whether photos of one place fill each other's holes, as in a run (default: the run's,"
         " or auto)",
     )
+    add_weights(select)
     save = p.add_argument_group("what a saved photo keeps")
     save.add_argument(
         "--lossless", action="store_true", help="write PNG where the photo's own format is lossy"
@@ -176,7 +177,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     """
     from . import run_folder
     from .catalog import Opened, open_photos
-    from .run_settings import combined
+    from .run_settings import combined, weights_note
 
     path: Path | None = args.path
     if args.input is not None and (path is None or not run_folder.is_run(path)):
@@ -191,6 +192,7 @@ def open_path(args: argparse.Namespace) -> Opened:
         offline=args.offline,
         strip_metadata=args.strip_metadata,
         keep_metadata=args.keep_metadata,
+        weights=parse_weights(args.weights),
     )
     if path is None:
         return Opened("empty", "", settings=settings)
@@ -207,7 +209,9 @@ def open_path(args: argparse.Namespace) -> Opened:
         segmenter=args.segmenter or opened.settings.segmenter,
         along=opened.settings.along if args.along is None else args.along,
     )
-    return replace(opened, settings=both, given=settings, given_series=args.series)
+    note = weights_note(run_folder.load_report(path)["run"], settings)
+    notes = (*opened.notes, *([note] if note else []))
+    return replace(opened, settings=both, given=settings, given_series=args.series, notes=notes)
 
 
 def serve(board: Board, host: str, port: int | None, *, browser: bool = False) -> None:

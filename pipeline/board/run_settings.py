@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from ...models.kinds import KINDS
 from ..batch.journal import Journal
 from ..batch.settings import SERIES
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
@@ -15,9 +16,9 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from ..report.schema import RunEntry
 
-#: The run's settings that do not apply here: a person chooses them for every photo, or they
-#: have no effect on a mask that is given.
-_NOT_INHERITED = ("compare", "dilate", "route", "device")
+#: The run's settings that do not apply here: a person chooses them for every photo, they have no
+#: effect on a mask that is given, or they are files, which a folder from elsewhere may not name.
+_NOT_INHERITED = ("compare", "dilate", "route", "device", "weights")
 
 
 def settings_of(run: RunEntry) -> Settings:
@@ -60,7 +61,27 @@ def combined(run: Settings, given: Settings) -> Settings:
         offline=run.offline or given.offline,
         strip_metadata=run.strip_metadata or given.strip_metadata,
         keep_metadata="all" if keeps_all else "known",
+        weights=given.weights,
     )
+
+
+def weights_note(run: RunEntry, given: Settings) -> str:
+    """Say how a run's own weights differ from those of the command line; empty if they do not.
+
+    Args:
+        run: the report's ``run``.
+        given: the settings of the command line.
+    """
+    recorded = run.get("settings")
+    of_run = recorded.get("weights") if isinstance(recorded, dict) else None
+    of_run = of_run if isinstance(of_run, dict) else {}
+    here = {own.kind: own.sha256 for own in given.own_weights}
+    other = [kind for kind in KINDS if of_run.get(kind) != here.get(kind)]
+    if not other:
+        return ""
+    options = [f"--weights {kind}=FILE" for kind in other if kind in of_run]
+    remedy = f"give {' '.join(options)} to use the run's" if options else "leave --weights out"
+    return f"fills with other weights of {', '.join(other)} than the run did; {remedy}"
 
 
 def max_pixels_of(run: RunEntry) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,19 +13,19 @@ from .segmenters import CompactSegmenterAdapter
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from ...models.own_weights import OwnWeight
 
 
 def load_companion(
-    name: str, network_class: type[nn.Module], compact: CompactSegmenterAdapter, weight: Path | None
+    name: str, compact: CompactSegmenterAdapter, weights: Iterable[OwnWeight]
 ) -> tuple[Any, str]:
     """Load a network beside the compact segmenter.
 
     Args:
-        name: of the shipped weight, such as ``object-refiner``.
-        network_class: its class.
+        name: of the network, such as ``object-refiner``.
         compact: whose encoder gives the features.
-        weight: a weight file that replaces the shipped one, for measurements.
+        weights: the user's own, which replace bundled ones.
 
     Returns:
         (the network in inference mode on the segmenter's device; sha256 of its weight file)
@@ -35,15 +35,12 @@ def load_companion(
     """
     import torch
 
-    from ...models.checkpoint import CheckpointError, load_weights, sha256
+    from ...models.checkpoint import CheckpointError
     from ...models.folding import fold_batch_norm
-    from ...models.shipped import load_shipped
+    from ...models.own_weights import load_network
 
     try:
-        if weight is None:
-            network, digest = load_shipped(name, network_class)
-        else:
-            network, digest = load_weights(weight, network_class), sha256(weight)
+        network, digest = load_network(name, weights)
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
     encoder: str = network.config.encoder
@@ -71,8 +68,31 @@ def as_tensor(array: NDArray[np.generic], device: torch.device) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(device).float()
 
 
-def ships(name: str) -> bool:
-    """Whether the weight of that name ships.
+def trained_with(name: str, weights: Iterable[OwnWeight]) -> str:
+    """The sha256 of the compact segmenter that a network was trained with; empty if of any.
+
+    Args:
+        name: of the network.
+        weights: the user's own. Bundled ones belong to the bundled segmenter.
+
+    Raises:
+        WeightsError: the index of the weights is damaged.
+    """
+    from ...models.checkpoint import CheckpointError
+    from ...models.own_weights import find_own
+    from ...models.shipped import shipped_entry
+
+    own = find_own(weights, name)
+    if own is not None:
+        return str(own.config.get("encoder", ""))
+    try:
+        return shipped_entry("compact-segmenter")["sha256"]
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
+
+
+def has_weight(name: str, weights: Iterable[OwnWeight]) -> bool:
+    """Whether there is a weight of a network: a bundled one, or one of the user's.
 
     Raises:
         WeightsError: the index of the weights is damaged.
@@ -80,6 +100,8 @@ def ships(name: str) -> bool:
     from ...models.checkpoint import CheckpointError
     from ...models.shipped import is_shipped
 
+    if any(own.kind == name for own in weights):
+        return True
     try:
         return is_shipped(name)
     except CheckpointError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,6 +15,8 @@ from .segmenters import NEARER_SIZE, CompactSegmenterAdapter, resize_longest
 if TYPE_CHECKING:
     import torch
 
+    from ...models.own_weights import OwnWeight
+
 #: Pixels of the picture between two places of the network's output.
 PLACES = 8
 #: Least score of a box, most boxes of a photo, and the overlap (IoU) from which two boxes of a
@@ -26,11 +27,11 @@ DETECTOR_SIZE = NEARER_SIZE
 
 
 class ObjectDetectorAdapter:
-    """The shipped ``ObjectDetector`` on the features of the shipped compact segmenter.
+    """``ObjectDetector`` on the features of a compact segmenter.
 
     Args:
         compact: whose encoder gives the features; its weights stay as they are.
-        weight: a weight file that replaces the shipped one, for measurements.
+        weights: the user's own, which replace bundled ones.
 
     Attributes:
         compact: see above.
@@ -41,13 +42,9 @@ class ObjectDetectorAdapter:
         WeightsError: the weight is damaged, or was trained with another compact segmenter.
     """
 
-    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
-        from ...models.object_detector import ObjectDetector
-
+    def __init__(self, compact: CompactSegmenterAdapter, weights: Iterable[OwnWeight] = ()) -> None:
         self.compact, self.device = compact, compact.device
-        self.network, self.sha256 = load_companion(
-            "object-detector", ObjectDetector, compact, weight
-        )
+        self.network, self.sha256 = load_companion("object-detector", compact, weights)
 
     def boxes(self, levels: Sequence[torch.Tensor], height: int, width: int) -> FloatArray:
         """Detect objects by a picture's features.

@@ -7,9 +7,8 @@ what is doubtful is not removed but reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
@@ -23,6 +22,7 @@ from .companions import as_tensor, load_companion, picture_tensor
 from .mask import dilate
 
 if TYPE_CHECKING:
+    from ...models.own_weights import OwnWeight
     from .segmenters import CompactSegmenterAdapter
 
 #: The kinds, in the order of the network's channels: the object's effects, and what it carries.
@@ -87,11 +87,11 @@ class EffectsNetwork(Protocol):
 
 
 class ObjectEffectsAdapter:
-    """The shipped ``ObjectEffects`` on the features of the shipped compact segmenter.
+    """``ObjectEffects`` on the features of a compact segmenter.
 
     Args:
         compact: whose encoder gives the features; its weights stay as they are.
-        weight: a weight file that replaces the shipped one, for measurements.
+        weights: the user's own, which replace bundled ones.
 
     Attributes:
         device: where it runs.
@@ -101,12 +101,10 @@ class ObjectEffectsAdapter:
         WeightsError: the weight is damaged, or was trained with another compact segmenter.
     """
 
-    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
-        from ...models.object_effects import ObjectEffects
-
+    def __init__(self, compact: CompactSegmenterAdapter, weights: Iterable[OwnWeight] = ()) -> None:
         self.device = compact.device
         self.encoder = compact.network.encoder
-        self.network, self.sha256 = load_companion("object-effects", ObjectEffects, compact, weight)
+        self.network, self.sha256 = load_companion("object-effects", compact, weights)
 
     def effects(self, views: NDArray[np.uint8], removed: Mask) -> FloatArray:
         """As in ``EffectsNetwork``."""

@@ -7,8 +7,7 @@ than its objects: the network says which pixels belong to one, and they alone ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
@@ -20,6 +19,7 @@ from ..types import Box, FloatArray, Mask, Pixels
 from .companions import as_tensor, load_companion, picture_tensor
 
 if TYPE_CHECKING:
+    from ...models.own_weights import OwnWeight
     from .segmenters import CompactSegmenterAdapter
 
 #: Side in pixels at which the network sees a view: that of its training. Pixels between two places
@@ -74,11 +74,11 @@ class InstanceNetwork(Protocol):
 
 
 class ObjectInstancesAdapter:
-    """The shipped ``ObjectInstances`` on the features of the shipped compact segmenter.
+    """``ObjectInstances`` on the features of a compact segmenter.
 
     Args:
         compact: whose encoder gives the features; its weights stay as they are.
-        weight: a weight file that replaces the shipped one, for measurements.
+        weights: the user's own, which replace bundled ones.
 
     Attributes:
         device: where it runs.
@@ -88,14 +88,10 @@ class ObjectInstancesAdapter:
         WeightsError: the weight is damaged, or was trained with another compact segmenter.
     """
 
-    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
-        from ...models.object_instances import ObjectInstances
-
+    def __init__(self, compact: CompactSegmenterAdapter, weights: Iterable[OwnWeight] = ()) -> None:
         self.device = compact.device
         self.encoder = compact.network.encoder
-        self.network, self.sha256 = load_companion(
-            "object-instances", ObjectInstances, compact, weight
-        )
+        self.network, self.sha256 = load_companion("object-instances", compact, weights)
 
     def votes(self, views: NDArray[np.uint8], masks: Mask) -> Votes:
         """As in ``InstanceNetwork``."""

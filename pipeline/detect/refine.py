@@ -8,9 +8,8 @@ or the number of its pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import cv2
@@ -25,7 +24,7 @@ from .mask import dilate, drop_specks
 from .segmenters import CompactSegmenterAdapter
 
 if TYPE_CHECKING:
-    pass
+    from ...models.own_weights import OwnWeight
 
 #: Longer side of a crop in pixels of the network, to which a larger one is reduced; how many times
 #: a smaller one is enlarged at most; and the least side.
@@ -82,11 +81,11 @@ class Refiner(Protocol):
 
 
 class ObjectRefinerAdapter:
-    """The shipped ``ObjectRefiner`` on the features of the shipped compact segmenter.
+    """``ObjectRefiner`` on the features of a compact segmenter.
 
     Args:
         compact: whose encoder gives the features; its weights stay as they are.
-        weight: a weight file that replaces the shipped one, for measurements.
+        weights: the user's own, which replace bundled ones.
 
     Attributes:
         device: where it runs.
@@ -96,12 +95,10 @@ class ObjectRefinerAdapter:
         WeightsError: the weight is damaged, or was trained with another compact segmenter.
     """
 
-    def __init__(self, compact: CompactSegmenterAdapter, weight: Path | None = None) -> None:
-        from ...models.object_refiner import ObjectRefiner
-
+    def __init__(self, compact: CompactSegmenterAdapter, weights: Iterable[OwnWeight] = ()) -> None:
         self.device = compact.device
         self.encoder = compact.network.encoder
-        self.network, self.sha256 = load_companion("object-refiner", ObjectRefiner, compact, weight)
+        self.network, self.sha256 = load_companion("object-refiner", compact, weights)
 
     def alphas(self, crops: NDArray[np.uint8], coarse: FloatArray) -> FloatArray:
         """As in ``Refiner``."""

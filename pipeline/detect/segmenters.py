@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -19,6 +19,8 @@ from .mask import removed_probability
 
 if TYPE_CHECKING:
     import torch
+
+    from ...models.own_weights import OwnWeight
 
 #: Longer side in pixels of the compact segmenter's input: the size for which it was distilled, and
 #: the size of the second, mirrored pass over a whole photo. The mean of both passes finds more of
@@ -84,7 +86,13 @@ class Chosen:
     warning: str | None = None
 
 
-def choose_segmenter(names: SegmenterNames, device: torch.device, *, offline: bool) -> Chosen:
+def choose_segmenter(
+    names: SegmenterNames,
+    device: torch.device,
+    *,
+    offline: bool,
+    weights: Iterable[OwnWeight] = (),
+) -> Chosen:
     """Load the requested segmenter.
 
     Args:
@@ -93,6 +101,7 @@ def choose_segmenter(names: SegmenterNames, device: torch.device, *, offline: bo
             segmenter.
         device: where it runs.
         offline: never download.
+        weights: the user's own, which replace bundled ones.
 
     Raises:
         WeightsError: ``fcn_resnet101`` was requested and its weights are unavailable; there is no
@@ -107,30 +116,34 @@ def choose_segmenter(names: SegmenterNames, device: torch.device, *, offline: bo
     if names.checkpoint is not None or names.models:
         raise UsageError(f"--segmenter {names.text}: takes no file or folder yet")
     if name == "compact":
-        return _compact(device, None)
+        return _compact(device, weights, None)
     remedy = f"put {FCN_RESNET101.url} into {cache_folder()}, or use --segmenter compact"
     why = why_missing(FCN_RESNET101, offline=offline)
     if why:
         if name == "fcn_resnet101":
             raise WeightsError(f"FCN-ResNet101's weights are {why}; {remedy}")
-        return _compact(device, f"{FALLBACK} (FCN-ResNet101's weights are {why})")
+        return _compact(device, weights, f"{FALLBACK} (FCN-ResNet101's weights are {why})")
     try:
         path, digest = fetch(FCN_RESNET101)
         return Chosen(FCNSegmenter(str(path), device), {"fcn_resnet101": digest})
     except CheckpointError as error:
         if name == "fcn_resnet101":
             raise WeightsError(f"{error}; {remedy}") from error
-        return _compact(device, f"{FALLBACK} ({error})")
+        return _compact(device, weights, f"{FALLBACK} ({error})")
 
 
-def _compact(device: torch.device, warning: str | None) -> Chosen:
+def _compact(device: torch.device, weights: Iterable[OwnWeight], warning: str | None) -> Chosen:
     """The compact segmenter, as the user's choice or (with a warning) as the fallback."""
-    adapter = CompactSegmenterAdapter(device)
+    adapter = CompactSegmenterAdapter(device, weights)
     return Chosen(adapter, {"compact-segmenter": adapter.sha256}, warning)
 
 
 class CompactSegmenterAdapter(Segmenter):
-    """The shipped compact segmenter, applied to photos.
+    """The compact segmenter, applied to photos.
+
+    Args:
+        device: where it runs.
+        weights: the user's own, which replace bundled ones.
 
     Attributes:
         device: where it runs.
@@ -141,17 +154,16 @@ class CompactSegmenterAdapter(Segmenter):
     name = "compact"
     quick = True
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, weights: Iterable[OwnWeight] = ()) -> None:
         import torch
 
         from ...models.checkpoint import CheckpointError
         from ...models.folding import fold_batch_norm
-        from ...models.segmenter import CompactSegmenter
-        from ...models.shipped import load_shipped
+        from ...models.own_weights import load_network
 
         self.device = device
         try:
-            network, self.sha256 = load_shipped("compact-segmenter", CompactSegmenter)
+            network, self.sha256 = load_network("compact-segmenter", weights)
         except CheckpointError as error:
             raise WeightsError(str(error)) from error
         self.network = fold_batch_norm(network).to(device, memory_format=torch.channels_last)

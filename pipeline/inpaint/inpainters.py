@@ -6,7 +6,7 @@ No function here reads a pixel under any hole of the photo: windows are masked f
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ from .windows import (
 
 if TYPE_CHECKING:
     import torch
+
+    from ...models.own_weights import OwnWeight
 
 #: Longest side in pixels of a free-form window inside the network (it was trained on 256 pixels),
 #: and the widest gap in pixels (twice the hole's greatest depth) that the network bridges.
@@ -82,14 +84,21 @@ class Fill:
 class Inpainters:
     """The inpainting networks, each loaded on first use. Safe to use from several threads.
 
+    Args:
+        device: where the networks run.
+        detail: whether fills get the photo's own texture.
+        weights: the user's own, which replace bundled ones.
+
     Attributes:
         device: where the networks run.
         detail: whether fills get the photo's own texture.
         weights: sha256 of every weight loaded so far, by kind.
     """
 
-    def __init__(self, device: torch.device, *, detail: bool = True) -> None:
-        self.device, self.detail = device, detail
+    def __init__(
+        self, device: torch.device, *, detail: bool = True, weights: Iterable[OwnWeight] = ()
+    ) -> None:
+        self.device, self.detail, self._own = device, detail, tuple(weights)
         self.weights: dict[str, str] = {}
         self._networks: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -106,23 +115,15 @@ class Inpainters:
             return self._networks[kind]
 
     def _load(self, kind: str) -> Any:
-        """Load a shipped network onto the device, ready for inference."""
+        """Load a network onto the device, ready for inference."""
         import torch
 
         from ...models.checkpoint import CheckpointError
-        from ...models.compression import CompressionNetwork
         from ...models.folding import fold_batch_norm
-        from ...models.partial_conv_unet import PartialConvUNet
-        from ...models.shipped import load_shipped
-        from ...models.skip_context_encoder import SkipContextEncoder
+        from ...models.own_weights import load_network
 
-        classes = {
-            "partial-conv": PartialConvUNet,
-            "skip-ce": SkipContextEncoder,
-            "compression": CompressionNetwork,
-        }
         try:
-            network, self.weights[kind] = load_shipped(kind, classes[kind])
+            network, self.weights[kind] = load_network(kind, self._own)
         except CheckpointError as error:
             raise WeightsError(str(error)) from error
         return fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from ..storage.layout import REPORT, REPORT_PAGE, REPORT_TABLE
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.rights import shared_rights
 from . import previews
+from .next_steps import own_weights
 from .page import write_html
 from .page_view import Places
 from .spreadsheet import write_csv
@@ -56,7 +58,7 @@ def write_reports(
     placement = Placement(within=folder, rights=rights)
     write_json(path, run, photos, placement)
     write_csv(table, photos, placement)
-    places = Places(folder.resolve() if stays else None, sources)
+    places = Places(folder.resolve() if stays else None, sources, _own_weights(run))
     write_html(page, run, photos, lambda entry: pictures[entry["input"]], placement, places)
     return path
 
@@ -89,3 +91,11 @@ def read_report(path: Path) -> Any:
         ValueError: it is not JSON.
     """
     return json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
+
+
+def _own_weights(run: RunEntry) -> tuple[str, ...]:
+    """The ``--weights`` of a run's command; from Python, the command may be any text."""
+    try:
+        return tuple(own_weights(shlex.split(run.get("command", ""))))
+    except ValueError:
+        return ()

@@ -63,32 +63,55 @@ def next_steps(
         return steps
     return [
         *_opening("Every photo before and after, worst first", page),
-        *_mending(report.parent, run, len(to_review(photos))),
+        *_mending(report.parent, run, len(to_review(photos)), own_weights(arguments)),
     ]
 
 
-def _mending(output: Location | None, run: RunEntry, waiting: int) -> list[str]:
+def own_weights(arguments: Sequence[str]) -> list[str]:
+    """The values of ``--weights`` in a command line, which the mask board needs too."""
+    found: list[str] = []
+    for option, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, is_pair, value = option.partition("=")
+        if len(name) > len("--w") and "--weights".startswith(name):
+            found.append(value if is_pair else following)
+    return found
+
+
+def _mending(
+    output: Location | None, run: RunEntry, waiting: int, weights: Sequence[str]
+) -> list[str]:
     """How to check and mend photos, if any are to check and the mask board can open them."""
     if not waiting:
         return []
     what = "Check and mend " + ("1 photo" if waiting == 1 else f"{waiting} photos")
     if isinstance(output, Path) and any(os.path.exists(each) for each in run.get("inputs", [])):
-        return [f"{what} in the browser:", f"  {board_command(output)}"]
+        return [f"{what} in the browser:", f"  {board_command(output, weights)}"]
     results = near(output) if isinstance(output, Path) else "RESULTS"
     return [
         f"{what} with a copy on this machine, because the mask board opens no bucket:",
-        f"  {in_shell([*_board(), '--input', 'PHOTOS', results])}",
+        f"  {in_shell([*_board(), *_weights(weights), '--input', 'PHOTOS', results])}",
     ]
 
 
-def board_command(output: Path, *, anywhere: bool = False) -> str:
+def board_command(output: Path, weights: Sequence[str] = (), *, anywhere: bool = False) -> str:
     """Return the command that opens the mask board on a run's output folder.
 
     Args:
         output: the folder.
+        weights: the run's ``own_weights``.
         anywhere: whether the command has to work in any folder, and not in the current one alone.
     """
-    return in_shell([*_board(), os.path.abspath(output) if anywhere else near(output)])
+    folder = os.path.abspath(output) if anywhere else near(output)
+    return in_shell([*_board(), *_weights(weights, anywhere=anywhere), folder])
+
+
+def _weights(given: Sequence[str], *, anywhere: bool = False) -> list[str]:
+    """The options that name a user's own weights."""
+    words: list[str] = []
+    for kind, _, file in (each.partition("=") for each in given):
+        path = os.path.abspath(os.path.expanduser(file)) if anywhere else file
+        words += ["--weights", f"{kind}={path}"]
+    return words
 
 
 def _board() -> list[str]:

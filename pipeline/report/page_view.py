@@ -70,10 +70,12 @@ class Places:
         folder: the output folder, absolute and without links; None if it is not on this machine.
         sources: the file of each original by the photo's name: an absolute path, or an address
             without passwords.
+        weights: the ``--weights`` of the run, which the mask board needs too.
     """
 
     folder: Path | None = None
     sources: Mapping[str, str] | None = None
+    weights: tuple[str, ...] = ()
 
     def original(self, name: str) -> str | None:
         """The address of an original, relative to the page; None if no such address leads to it."""
@@ -93,7 +95,9 @@ class Places:
 
     def mending(self) -> str | None:
         """The command that opens the mask board on the run; None if no board can open it."""
-        return None if self.folder is None else board_command(self.folder, anywhere=True)
+        if self.folder is None:
+            return None
+        return board_command(self.folder, self.weights, anywhere=True)
 
 
 def photo_view(

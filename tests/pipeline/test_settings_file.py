@@ -21,6 +21,7 @@ NAME = "remove-objects.toml"
 #: belong to one call.
 COMMAND_LINE_ONLY = {
     *("output", "masks", "picks", "preview", "files-from", "truth", "baseline", "tolerance"),
+    "weights",
     *("overwrite", "add", "dry-run", "engine", "actors", "gpus-per-actor", "no-settings", "json"),
     "print-completion",
     *("quiet", "verbose", "help", "version", "no-prefilter"),

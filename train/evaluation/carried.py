@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...pipeline.config import GivenWeights
 from ...pipeline.pixels import dilate_square
 from ...pipeline.removal.request import Removal
 from ...pipeline.types import LAYER_COLOURS, Layer, Mask, Outcome, Photo, Pixels
@@ -78,14 +79,14 @@ class Row(NamedTuple):
 
 
 def evaluate_carried(
-    data: Path, *, count: int, weight: Path | None = None, keep: Path | None = None
+    data: Path, *, count: int, weights: GivenWeights = (), keep: Path | None = None
 ) -> dict[str, list[Row]]:
     """Remove the people of each photo, and look what became of their things.
 
     Args:
         data: data folder.
         count: most photos.
-        weight: file of the effects network's weight; None = the shipped one.
+        weights: the user's own, which replace bundled ones.
         keep: folder for the pictures side by side, or None.
 
     Returns:
@@ -93,9 +94,9 @@ def evaluate_carried(
 
     Raises:
         FileNotFoundError: there is no photo with such things.
-        WeightsError: the weight does not fit, or there is none.
+        WeightsError: a weight does not fit, or there is none of the effects network.
     """
-    remover = remover_with(weight)
+    remover = remover_with(weights)
     rows: dict[str, list[Row]] = {"class": [], "mask": []}
     for path in sorted((data / FOLDER / "things").glob("*.png")):
         if len(rows["class"]) == count:

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ...pipeline.config import Settings, auto_dilate
+from ...pipeline.config import GivenWeights, Settings, auto_dilate
 from ...pipeline.detect import mask, multi_scale, refine
-from ...pipeline.detect.segmenters import CompactSegmenterAdapter
 from ...pipeline.networks import Networks, NetworkSettings
 from ...pipeline.removal.selection import whole_objects
 from ..data.pictures import read_rgb
@@ -39,29 +38,28 @@ CLASSES = {
 RADII = (0, 1, 2, 3, 4, 6, 8)
 
 
-def evaluate_edges(data: Path, *, count: int, weight: Path | None = None) -> dict[str, Any]:
+def evaluate_edges(data: Path, *, count: int, weights: GivenWeights = ()) -> dict[str, Any]:
     """The curve of missed against hole, with the compact segmenter.
 
     Args:
         data: data folder.
         count: most photos.
-        weight: file of the refiner's weight; None = the shipped one, if there is one.
+        weights: the user's own, which replace bundled ones.
 
     Returns:
         ``Point`` as a dict by its name, and the ``count`` of photos.
 
     Raises:
         FileNotFoundError: there are no photos.
-        WeightsError: the weight does not fit.
+        WeightsError: a weight does not fit.
     """
     folder = data / "removal" / "objects"
     files = [p for p in sorted(folder.glob("*.jpg")) if p.stem.rsplit("_", 1)[0] in CLASSES]
     if not files[:count]:
         raise FileNotFoundError(f"{folder}: no photos found")
-    networks = Networks(NetworkSettings.from_settings(Settings(segmenter="compact", offline=True)))
+    settings = Settings(segmenter="compact", offline=True, weights=weights)
+    networks = Networks(NetworkSettings.from_settings(settings))
     refiner = networks.refiner
-    if weight is not None:
-        refiner = refine.ObjectRefinerAdapter(CompactSegmenterAdapter(networks.device), weight)
     objects, coarse, raw, refined = [], [], [], []
     threshold = Settings().threshold
     for path in files[:count]:

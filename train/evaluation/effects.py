@@ -18,10 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...pipeline.config import Settings
-from ...pipeline.detect.effects import ObjectEffectsAdapter
+from ...pipeline.config import GivenWeights, Settings
 from ...pipeline.detect.mask import dilate
-from ...pipeline.detect.segmenters import CompactSegmenterAdapter
 from ...pipeline.errors import WeightsError
 from ...pipeline.pixels import resize
 from ...pipeline.quality.metrics import inside_errors
@@ -47,14 +45,14 @@ FORMATS = ("8.4f", "7.2f", "8.0%", "11.0%", "8.1%")
 
 
 def evaluate_effects(
-    data: Path, *, count: int, weight: Path | None = None, keep: Path | None = None
+    data: Path, *, count: int, weights: GivenWeights = (), keep: Path | None = None
 ) -> dict[str, Any]:
     """Measure both.
 
     Args:
         data: data folder.
         count: most pairs of each scene, and most photos with pasted objects.
-        weight: file of the network's weight; None = the shipped one.
+        weights: the user's own, which replace bundled ones.
         keep: folder for the pictures side by side, or None.
 
     Returns:
@@ -63,30 +61,31 @@ def evaluate_effects(
 
     Raises:
         FileNotFoundError: there are no pairs.
-        WeightsError: the weight does not fit, or there is none.
+        WeightsError: a weight does not fit, or there is none.
     """
-    remover = remover_with(weight)
+    remover = remover_with(weights)
     return {
         "pairs": list(_pairs(remover, data, count, keep)),
         "pasted": _pasted(remover, data, count, keep),
     }
 
 
-def remover_with(weight: Path | None) -> ObjectRemover:
+def remover_with(weights: GivenWeights) -> ObjectRemover:
     """A remover with the compact segmenter and an effects network.
 
     Args:
-        weight: file of the network's weight; None = the shipped one.
+        weights: the user's own, which replace bundled ones.
 
     Raises:
-        WeightsError: the weight does not fit, or there is none.
+        WeightsError: a weight does not fit, or there is none.
     """
-    remover = ObjectRemover(Settings(segmenter="compact", offline=True, probe=False))
-    if weight is not None:
-        compact = CompactSegmenterAdapter(remover.networks.device)
-        remover.networks.use_effects(ObjectEffectsAdapter(compact, weight))
+    remover = ObjectRemover(
+        Settings(segmenter="compact", offline=True, probe=False, weights=weights)
+    )
     if remover.networks.effects is None:
-        raise WeightsError("no weight of object-effects ships; name one with --weight FILE")
+        raise WeightsError(
+            "no weight of object-effects ships; name one with --weights object-effects=FILE"
+        )
     return remover
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...pipeline.config import Settings
+from ...pipeline.config import GivenWeights, Settings
 from ...pipeline.inpaint.classical import METHODS
 from ...pipeline.quality.lpips import Perceptual
 from ...pipeline.quality.metrics import inside_errors
@@ -43,7 +43,7 @@ def read_pairs(data: Path) -> Iterator[tuple[str, Pixels, Pixels, Mask]]:
         yield stem, rgb, truth, mask[..., 0] > 127
 
 
-def evaluate_pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
+def evaluate_pairs(data: Path, *, keep: Path | None, weights: GivenWeights = ()) -> dict[str, Any]:
     """Mean metrics inside the given masks: the pipeline, Navier-Stokes and Telea.
 
     The pipeline runs with the given masks, with which nothing goes along, and with ``--class
@@ -54,8 +54,9 @@ def evaluate_pairs(data: Path, *, keep: Path | None) -> dict[str, Any]:
     Args:
         data: data folder.
         keep: folder for the pictures side by side, or None.
+        weights: the user's own, which replace bundled ones.
     """
-    settings = Settings(segmenter="compact", offline=True, probe=False)
+    settings = Settings(segmenter="compact", offline=True, probe=False, weights=weights)
     remover, alone = ObjectRemover(settings), ObjectRemover(replace(settings, along=()))
     perceptual = Perceptual(remover.networks.device, offline=True)
     rows: dict[str, list[tuple[float, ...]]] = {}

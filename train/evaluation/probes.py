@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...pipeline.config import GivenWeights, Settings
 from ...pipeline.detect import mask
 from ...pipeline.inpaint import composite
 from ...pipeline.inpaint.classical import METHODS, paint
@@ -235,7 +236,13 @@ def means(
 
 
 def evaluate_probes(
-    data: Path, names: Sequence[str], *, count: int, keep: Path | None, offline: bool = True
+    data: Path,
+    names: Sequence[str],
+    *,
+    count: int,
+    keep: Path | None,
+    offline: bool = True,
+    weights: GivenWeights = (),
 ) -> dict[str, Any]:
     """Run the named tests: ours, Navier-Stokes and Telea on the same holes.
 
@@ -245,6 +252,7 @@ def evaluate_probes(
         count: most photos per test.
         keep: folder for the pictures side by side, or None.
         offline: never download LPIPS.
+        weights: the user's own, which replace bundled ones.
 
     Returns:
         Mean metrics by test and filler.
@@ -252,7 +260,7 @@ def evaluate_probes(
     import torch
 
     device = torch.device("cpu")
-    inpainters = Inpainters(device)
+    inpainters = Inpainters(device, weights=Settings(weights=weights).own_weights)
     perceptual = Perceptual(device, offline=offline)
     if perceptual.missing:
         print(perceptual.missing)

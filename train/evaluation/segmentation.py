@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
-from ...pipeline.config import Settings
+from ...pipeline.config import GivenWeights, Settings
 from ...pipeline.detect.multi_scale import two_scale
 from ...pipeline.removal.request import Removal
 from ...pipeline.remover import ObjectRemover
@@ -30,14 +30,19 @@ SETS = ("segmentation/coco_val", "segmentation/voc_val")
 LEAST_SHARE = 0.01
 
 
-def evaluate_segmentation(data: Path, *, count: int) -> dict[str, Any]:
-    """IoU of the shipped segmenter in the pipeline, and metrics of its masks.
+def evaluate_segmentation(data: Path, *, count: int, weights: GivenWeights = ()) -> dict[str, Any]:
+    """IoU of the compact segmenter in the pipeline, and metrics of its masks.
 
     Args:
         data: data folder.
         count: most photos per set.
+        weights: the user's own, which replace bundled ones.
+
+    Raises:
+        FileNotFoundError: there are no photos.
+        WeightsError: a weight does not fit.
     """
-    remover = mask_maker()
+    remover = mask_maker(weights)
     table: dict[str, Any] = {}
     for name in SETS:
         counts = np.zeros((21, 21), np.int64)
@@ -92,10 +97,16 @@ def labelled(
         yield read_pair(file, data / name / "labels" / f"{file.stem}.png")
 
 
-def mask_maker() -> ObjectRemover:
-    """The pipeline with the compact segmenter, for masks without dilation."""
+def mask_maker(weights: GivenWeights = ()) -> ObjectRemover:
+    """The pipeline with the compact segmenter, for masks without dilation.
+
+    Args:
+        weights: the user's own, which replace bundled ones.
+    """
     return ObjectRemover(
-        Settings(segmenter="compact", device="cpu", offline=True, dilate=0, along=())
+        Settings(
+            segmenter="compact", device="cpu", offline=True, dilate=0, along=(), weights=weights
+        )
     )
 
 

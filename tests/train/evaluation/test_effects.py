@@ -106,7 +106,7 @@ def test_mistakes_are_told(
 ) -> None:
     monkeypatch.setattr(Networks, "effects", None)
     assert main(["effects", "--data", str(tmp_path)]) == 2
-    assert "name one with --weight" in capsys.readouterr().err
+    assert "name one with --weights" in capsys.readouterr().err
     monkeypatch.setattr(Networks, "effects", SeesColours())
     assert main(["effects", "--data", str(tmp_path)]) == 2
     assert "no *_input.webp found" in capsys.readouterr().err

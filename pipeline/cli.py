@@ -47,7 +47,7 @@ from .system.standard_streams import (
     print_any_name,
     read_input,
 )
-from .system.text import printable, redacted, some
+from .system.text import printable, redacted, some, with_origins
 from .watch import options as watch_options
 from .web.address import add_address_options
 
@@ -528,11 +528,7 @@ def _told(error: RemoveObjectsError, args: argparse.Namespace) -> str:
 
     Of options that nobody typed it names the settings file that set them.
     """
-    message = str(error)
-    if args.settings_from:
-        from .settings_file import origin
-
-        message += origin(message, args.settings_from)
+    message = with_origins(str(error), args.settings_from)
     print(f"remove-objects: {printable(message)}", file=sys.stderr)
     return message
 
@@ -657,7 +653,7 @@ def _serve(arguments: Sequence[str]) -> int:
         from .serve.command import serve
 
         _take_settings(args, arguments, (), serve_parser)
-        serve(_settings(args), _batch_settings(args), args.host, args.port)
+        serve(_settings(args), _batch_settings(args), args.host, args.port, args.settings_from)
     except RemoveObjectsError as error:
         _told(error, args)
         return 2

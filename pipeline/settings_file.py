@@ -218,17 +218,6 @@ def told(taken: Taken) -> Iterator[str]:
         yield f"settings of {file}: {', '.join(f'{key} = {_toml(said[key])}' for key in said)}"
 
 
-def origin(message: str, taken: Taken) -> str:
-    """Return what to add to an error message that names options which a file set."""
-    found = [
-        f"; --{key} is from {file}"
-        for file, said in taken.items()
-        for key in said
-        if f"--{key}" in message
-    ]
-    return "".join(found)
-
-
 def user_file(parser: argparse.ArgumentParser) -> SettingsFile | None:
     """Read the user's own settings file, if there is one.
 

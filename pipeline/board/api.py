@@ -166,10 +166,12 @@ def calls(board: Board) -> list[Callable[..., dict[str, Any]]]:  # noqa: C901 (a
         undo_decision,
         drop_fill,
     )
-    return [_with_errors(function) for function in functions]
+    return [_with_errors(function, board) for function in functions]
 
 
-def _with_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _with_errors(
+    function: Callable[..., dict[str, Any]], board: Board
+) -> Callable[..., dict[str, Any]]:
     """Check a call's arguments against their types, and turn its errors into Gradio's."""
     # Gradio passes on whatever JSON a request holds; the types above are promises to ``Board``.
     checked = validate_call(config=ConfigDict(allow_inf_nan=False, arbitrary_types_allowed=True))(
@@ -187,7 +189,8 @@ def _with_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[
                 f"{function.__name__}: invalid argument {where}: {first['msg']}", UsageError.code
             ) from None
         except Exception as error:
-            raise _answer(*explained(error, function.__name__, "the board")) from error
+            named = function.__name__, "the board", board.opened.settings_from
+            raise _answer(*explained(error, *named)) from error
 
     return with_errors
 

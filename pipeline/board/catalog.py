@@ -6,9 +6,10 @@ path, so no request can name another file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..batch import scan
 from ..batch.journal import Journal
@@ -119,6 +120,7 @@ class Opened:
             run is opened.
         given_series: the same of the command line, which decides; None if it said nothing.
         notes: messages about what was left out.
+        settings_from: options that settings files set, by the files' addresses.
         max_pixels: the most pixels of a photo: the run's limit.
     """
 
@@ -133,6 +135,7 @@ class Opened:
     series: str = "auto"
     given_series: str | None = None
     notes: tuple[str, ...] = ()
+    settings_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
 
 

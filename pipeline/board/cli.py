@@ -18,11 +18,12 @@ from ..errors import RemoveObjectsError, UsageError
 from ..segmenter_names import NETWORKS
 from ..system.completion import add_completion
 from ..system.messages import say_first, show_messages
-from ..system.text import printable
+from ..system.text import printable, with_origins
 from ..web.address import add_address_options
 from ..web.listening import interrupted_by_signals, listen, serve_app
 
 if TYPE_CHECKING:
+    from ..settings_file import Taken
     from .board import Board
     from .catalog import Opened
 
@@ -113,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     other.add_argument("-h", "--help", action="help", help="print this text")
     other.add_argument("--version", action="version", version=f"mask-board {__version__}")
     add_no_settings(other)
+    p.set_defaults(settings_from={})
     add_completion(other, {"segmenter": NETWORKS})
     return p
 
@@ -132,11 +134,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             from .board import Board
 
-            _take_settings(args, arguments)
-            board = Board(open_path(args))
+            args.settings_from = _take_settings(args, arguments)
+            opened = replace(open_path(args), settings_from=args.settings_from)
+            board = Board(opened)
             serve(board, args.host, args.port, browser=args.open)
         except RemoveObjectsError as error:
-            print(f"mask-board: {printable(str(error))}", file=sys.stderr)
+            message = with_origins(str(error), args.settings_from)
+            print(f"mask-board: {printable(message)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             pass
@@ -146,10 +150,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> None:
+def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> Taken:
     """Put into ``args`` what settings files say, and tell of it.
 
     A run has its own settings: of files, only the machine's count then.
+
+    Returns:
+        What was taken, by file.
 
     Raises:
         UsageError: a file cannot be read, or says what it may not.
@@ -159,7 +166,7 @@ def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> None:
 
     path: Path | None = args.path
     of_run = path is not None and is_run(path)
-    settings_file.take(
+    return settings_file.take(
         args,
         arguments,
         parser,

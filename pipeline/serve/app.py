@@ -147,7 +147,7 @@ def build(service: Service, host: str) -> App:
 
     def add(path: str, function: Any, method: str, **more: Any) -> None:
         responses = {**_ERRORS, **more.pop("responses", {})}
-        explaining = _with_errors(function)
+        explaining = _with_errors(function, service)
         server.add_api_route(path, explaining, methods=[method], responses=responses, **more)
 
     add("/", about, "GET")
@@ -161,7 +161,7 @@ def build(service: Service, host: str) -> App:
     return Guard(server, host, service.uploads, PATHS, service.ensure_folder)
 
 
-def _with_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_errors(function: Callable[..., Any], service: Service) -> Callable[..., Any]:
     """Answer the errors of a function; Starlette would answer only those that it knows."""
 
     @wraps(function)
@@ -169,7 +169,8 @@ def _with_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            return _error(*explained(error, function.__name__, "the service"))
+            named = function.__name__, "the service", service.settings_from
+            return _error(*explained(error, *named))
 
     return with_errors
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..batch.settings import BatchSettings
 from ..config import Settings
 from ..errors import UsageError
@@ -14,7 +17,13 @@ from .service import Service
 ANSWERING = 10
 
 
-def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None) -> None:
+def serve(
+    settings: Settings,
+    batch: BatchSettings,
+    host: str,
+    port: int | None,
+    settings_from: Mapping[str, Mapping[str, Any]],
+) -> None:
     """Serve until Ctrl-C, SIGTERM or SIGHUP; the photo in progress is finished and answered then.
 
     Args:
@@ -22,6 +31,7 @@ def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None)
         batch: the settings of single photos.
         host: the address to listen at.
         port: the port; None for the usual one or the next free one.
+        settings_from: options that settings files set, by the files' addresses.
 
     Raises:
         UsageError: the address is not available, the settings cannot work, or FastAPI is not
@@ -35,7 +45,7 @@ def serve(settings: Settings, batch: BatchSettings, host: str, port: int | None)
     except ImportError as error:
         raise UsageError(f"serve needs FastAPI ({error}): {install_command('serve')}") from error
     with interrupted_by_signals():
-        service = Service(settings, batch)
+        service = Service(settings, batch, settings_from=settings_from)
         try:
             serve_app(
                 build(service, host),

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -83,6 +83,7 @@ class Service:
 
     Attributes:
         uploads: a folder for uploaded files, which holds none: bodies wait nameless beside it.
+        settings_from: options that settings files set.
         ensure_folder: makes the temporary folder anew if somebody cleared it away.
     """
 
@@ -91,6 +92,8 @@ class Service:
         settings: Settings,
         batch: BatchSettings,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        settings_from: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Check the call; the networks load with the first photo.
 
@@ -99,13 +102,14 @@ class Service:
             batch: of the folder's settings those that concern single photos; ``classes`` are
                 removed where a request names nothing.
             clock: tells how old a result is.
+            settings_from: options that settings files set, by the files' addresses, for messages.
 
         Raises:
             UsageError: the settings cannot work.
         """
         if classes := resolve_classes(batch.classes):
             refuse_vain(settings, batch, classes)
-        self.settings = settings
+        self.settings, self.settings_from = settings, settings_from or {}
         self._batch = replace(
             batch,
             save_masks=True,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 #: Number of names that a sentence shows.
 SHOWN = 3
@@ -76,6 +77,22 @@ def _begin(text: str, room: int) -> str:
         if room < 0:
             return text[:length]
     return text
+
+
+def with_origins(message: str, settings_from: Mapping[str, Mapping[str, Any]]) -> str:
+    """Add to an error message where the options that it names are from, if nobody typed them.
+
+    Args:
+        message: the message.
+        settings_from: options that settings files set, by the files' addresses.
+    """
+    found = [
+        f"; --{key} is from {file}"
+        for file, said in settings_from.items()
+        for key in said
+        if re.search(rf"--{key}(?![\w-])", message)
+    ]
+    return "".join([message, *found])
 
 
 def redacted(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from ..errors import RemoveObjectsError
-from ..system.text import printable
+from ..system.text import printable, with_origins
 from ..system.unforeseen import is_want_of_memory, quoted, told, trace
 
 log = logging.getLogger(__name__)
@@ -17,7 +19,12 @@ MEMORY = "memory"
 FAULT = "fault"
 
 
-def explained(error: Exception, call: str, server: str) -> tuple[str, str]:
+def explained(
+    error: Exception,
+    call: str,
+    server: str,
+    settings_from: Mapping[str, Mapping[str, Any]],
+) -> tuple[str, str]:
     """Return the message and the code with which a server answers an error.
 
     Any error that no code raises on purpose is a fault of this program: the answer says so and
@@ -27,9 +34,10 @@ def explained(error: Exception, call: str, server: str) -> tuple[str, str]:
         error: the error.
         call: the call that raised it.
         server: what messages call the server, which goes on.
+        settings_from: options that settings files set, by the files' addresses.
     """
     if isinstance(error, RemoveObjectsError):
-        return str(error), error.code
+        return with_origins(str(error), settings_from), error.code
     if is_want_of_memory(error):
         return f"the memory did not suffice{quoted(error)}", MEMORY
     log.error("%s: a fault of this program:\n%s", call, trace(error))

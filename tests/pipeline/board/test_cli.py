@@ -7,12 +7,14 @@ import socket
 import sys
 from pathlib import Path
 
+import gradio
 import pytest
 from PIL import Image
 
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import cli
+from remove_objects.pipeline.board.api import calls
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import ALONG, Settings
 from remove_objects.pipeline.system.extras import install_command
@@ -183,6 +185,32 @@ def test_settings_files_count_for_photos_and_the_users_machine_for_a_run(
     beside.write_text("output = '/etc'")
     assert cli.main([str(photos)]) == 2
     assert "belongs on the command line (--output)" in capsys.readouterr().err
+
+
+def test_an_error_about_an_option_of_a_file_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    own = tmp_path / "remove-objects" / "remove-objects.toml"
+    own.parent.mkdir()
+    own.write_text("device = 'cuda'")
+    Image.fromarray(scene()).save(tmp_path / "a.png")
+    said: list[str] = []
+
+    def select(board: Board, *_: object, **__: object) -> None:
+        """Ask the board as its page does, and then let it meet the same error itself."""
+        call = next(each for each in calls(board) if each.__name__ == "select_class")
+        board.open("a.png")
+        with pytest.raises(gradio.Error) as answer:
+            call("a.png", ["person"], -1, "add")
+        said.append(str(answer.value.message))
+        board.select_class("a.png", ["person"], None, "add")
+
+    monkeypatch.setattr(cli, "serve", select)
+    assert cli.main([str(tmp_path / "a.png")]) == 2
+    said.append(capsys.readouterr().err.splitlines()[-1].removeprefix("mask-board: "))
+    assert said == [f"--device cuda: this machine offers cpu; --device is from {own}"] * 2
 
 
 def test_every_file_of_the_page_is_in_the_package() -> None:

@@ -20,12 +20,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.serve import app as app_module
 from remove_objects.pipeline.serve import service as service_module
 from remove_objects.pipeline.serve.service import (
     KEPT_SECONDS,
@@ -387,6 +389,23 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 
 
 service_now = [0.0]
+
+
+def test_an_error_about_an_option_of_a_file_names_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    taken = {"/home/me/remove-objects.toml": {"device": "cuda"}}
+    made = Service(Settings(device="cuda"), BatchSettings(), settings_from=taken)
+    try:
+        client = TestClient(app_module.build(made, "127.0.0.1"), base_url="http://127.0.0.1")
+        form = {"photo": ("a.png", encoded(), "image/png")}
+        answer = client.post("/photos", files=form, data={"class": "person"})
+    finally:
+        made.close()
+    assert answer.json()["error"] == (
+        "--device cuda: this machine offers cpu; --device is from /home/me/remove-objects.toml"
+    )
 
 
 def test_results_are_bounded_by_number_and_age(

@@ -54,7 +54,6 @@ from .web.address import add_address_options
 if TYPE_CHECKING:
     from .batch.run import FolderResult
     from .report.baseline import Comparison
-    from .report.schema import Entry
 
 #: What makes a run fail: photos without a result, or photos to check too.
 FAIL_ON = ("failed", "review")
@@ -598,7 +597,7 @@ def _watch(arguments: Sequence[str]) -> int:
             folder = _watched(args)
             if not args.quiet:
                 say_first("remove-objects", f"getting ready to watch {folder}")
-            from .report.terminal import photo_line
+            from .report.terminal import counted, photo_line
             from .watch.watch import Times, Watch
 
             _take_settings(args, arguments, [folder], watch_parser)
@@ -621,7 +620,7 @@ def _watch(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:  # before any work began
         print("remove-objects: stopped", file=sys.stderr)
         return STOPPED_AT_ONCE
-    _say(args, f"stopped; this watch cleaned: {watch.counts}", sys.stdout)
+    _say(args, f"stopped; this watch cleaned: {counted(watch.counts) or 'no photo'}", sys.stdout)
     return 0
 
 
@@ -886,6 +885,7 @@ def _print_result(
     arguments: Sequence[str],
 ) -> None:
     """Print the summary, the comparison, to stderr the failures, and last what to do next."""
+    from .report.entry_metrics import told_of
     from .report.next_steps import next_steps
     from .report.terminal import baseline_table, counted, run_summary
 
@@ -901,7 +901,8 @@ def _print_result(
         )
     for photo in result.photos:
         if photo["status"] == "failed":
-            print(f"failed: {printable(_failure(photo))}", file=sys.stderr)
+            failure = printable(f"{photo['input']}: {told_of(photo)}")
+            print(f"failed: {failure}", file=sys.stderr)
     if result.stopped:
         print(f"remove-objects: {printable(result.stopped)}", file=sys.stderr)
     if args.quiet:
@@ -919,12 +920,6 @@ def _print_result(
         stopped=result.stopped is not None,
     )
     print("\n".join(steps))
-
-
-def _failure(photo: Entry) -> str:
-    """Return a photo's name and its error, which may begin with that name; a mask has it too."""
-    name, error = photo["input"], photo["error"] or ""
-    return error if error.startswith(f"{name}: ") else f"{name}: {error}"
 
 
 def _input(text: str) -> Location | str:

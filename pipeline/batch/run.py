@@ -22,6 +22,7 @@ from ..errors import OutputError, UnreadableError, UnwritableError, UsageError
 from ..given import shown
 from ..images import DROPPED
 from ..remover import ObjectRemover
+from ..report.entry_metrics import told_of
 from ..report.files import REPORTS, SCHEMA_VERSION
 from ..report.terminal import counted
 from ..storage.layout import PREVIEW_PAGE, REPLACED
@@ -439,8 +440,8 @@ def _refuse_changed(journal: Journal, output: Output) -> None:
 
 
 def _line(entry: Entry) -> str:
-    """Return what the log says of a finished photo; an error may begin with the photo's name."""
-    told = (entry["error"] or entry["reason"]).removeprefix(f"{entry['input']}: ")
+    """Return what the log says of a finished photo."""
+    told = told_of(entry)
     return f"{entry['input']}: {Status(entry['status']).words}{told and f', {told}'}"
 
 

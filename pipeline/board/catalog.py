@@ -17,6 +17,7 @@ from ..batch.names import layers_name
 from ..batch.sources import KnownPhotos
 from ..config import MAX_PIXELS, Settings
 from ..errors import UnreadableError
+from ..report.ranking import waits
 from ..storage.location import local_path
 from ..system.confined import is_link
 
@@ -59,12 +60,8 @@ class Item:
 
     @property
     def needs_review(self) -> bool:
-        """Whether the run marked it ``review`` and no person has reviewed it since."""
-        return (
-            self.entry is not None
-            and self.entry["status"] == "review"
-            and not self.entry.get("reviewed")
-        )
+        """Whether a person is to check it, by the run's report."""
+        return self.entry is not None and waits(self.entry)
 
     def mask_is_inside(self) -> bool:
         """Whether the saved mask lies in the output folder, with every link followed."""

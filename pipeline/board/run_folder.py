@@ -14,10 +14,12 @@ from ..batch.output.claims import CLAIMS, recover
 from ..batch.output.local import LocalStanding
 from ..errors import UnwritableError, UsageError
 from ..report.files import SCHEMA_VERSION, read_report
+from ..report.ranking import waits
 from ..storage.layout import REPORT, is_plain
 from ..storage.stamp import is_unchanged
 from ..system import lock
 from ..system.atomic import is_file
+from ..types import Status
 from .catalog import Item, Opened, is_inside
 from .run_inputs import Sources, input_folders
 from .run_settings import classes_of, max_pixels_of, series_of, settings_of
@@ -87,7 +89,7 @@ def load_report(folder: Path) -> Report:
         report: Report = read_report(path)
         version = report["schema_version"]
         is_valid = all(
-            isinstance(p["input"], str) and isinstance(p["status"], str) for p in report["photos"]
+            isinstance(p["input"], str) and p["status"] in list(Status) for p in report["photos"]
         ) and isinstance(report["run"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
@@ -172,7 +174,7 @@ def _worst_first(entry: Entry) -> tuple[bool, bool, float, str]:
     score = entry.get("score")
     error = float(score) if isinstance(score, int | float) else None
     return (
-        entry["status"] != "review" or bool(entry.get("reviewed")),
+        not waits(entry),
         error is None,
         -(error or 0.0),
         entry["input"],

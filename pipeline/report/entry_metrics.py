@@ -49,6 +49,14 @@ def reported_reason(entry: AnyEntry) -> str:
     return str(entry["reason"]).removeprefix(f"{EARLIER}{reported_status(entry)}: ")
 
 
+def told_of(entry: AnyEntry) -> str:
+    """What there is to tell of a photo: its error, or the reason of its verdict.
+
+    It is told after the photo's name, with which errors of files begin, so they lose it here.
+    """
+    return str(entry["error"] or entry["reason"]).removeprefix(f"{entry['input']}: ")
+
+
 def worst_metrics(entry: AnyEntry) -> Metrics:
     """Every metric of ``pipeline.report.tolerance`` except ``boxes``, which takes two entries.
 

@@ -20,7 +20,7 @@ from ..types import LAYER_COLOURS, Layer, Status
 from .entry_metrics import reported_reason, reported_status
 from .next_steps import board_command
 from .previews import kept_mask
-from .ranking import DECIDED, GROUPS, group
+from .ranking import DECIDED, GROUPS, group, waits
 
 if TYPE_CHECKING:
     from .schema import ComparedEntry, Entry, HoleEntry
@@ -171,10 +171,8 @@ def photo_view(
 
 def needs_mending(photo: Entry) -> bool:
     """Whether a person should mend the photo at the mask board, and can."""
-    if photo.get("reviewed"):
-        return False
-    status = reported_status(photo)
-    return status == Status.REVIEW or (status == Status.FAILED and photo["hole_share"] > 0)
+    has_failed = reported_status(photo) == Status.FAILED and not photo.get("reviewed")
+    return waits(photo) or (has_failed and photo["hole_share"] > 0)
 
 
 def how_sure(photo: Entry) -> tuple[float, str] | None:

@@ -18,7 +18,7 @@ from ..system.atomic import Placement, atomic_write
 from ..system.rights import shared_rights
 from ..types import Status
 from . import choice, html, previews
-from .entry_metrics import EARLIER
+from .entry_metrics import reported_reason
 from .picks import VERSION, pick_settings
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def write_preview(folder: Path, run: RunEntry, photos: Sequence[Entry]) -> Path:
         photos=_views(folder, shown, refer),
         shown=len(shown),
         lost=lost,
-        others=[(entry["input"], _reason(entry)) for entry in rows if entry["input"] not in told],
+        others=[
+            (entry["input"], reported_reason(entry)) for entry in rows if entry["input"] not in told
+        ],
         header=_ascii({"picks_version": VERSION, "settings": picked_by}),
         command=_next_command(run["command"]),
         style=Markup(style),
@@ -116,11 +118,6 @@ def _views(
             ],
             "warnings": entry["warnings"],
         }
-
-
-def _reason(entry: Entry) -> str:
-    """Why nothing is shown of a photo, whichever run found out."""
-    return entry["reason"].removeprefix(f"{EARLIER}{entry.get('earlier_status')}: ")
 
 
 def _path(outline: Sequence[int]) -> str:

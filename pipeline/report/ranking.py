@@ -34,6 +34,14 @@ def group(photo: AnyEntry) -> str:
     return (reported_status(photo) or Status.SKIPPED).value
 
 
+def waits(photo: AnyEntry) -> bool:
+    """Whether a photo is to check, and no person has looked at it since.
+
+    A photo that an earlier run finished counts by the verdict of that run.
+    """
+    return reported_status(photo) is Status.REVIEW and not photo.get("reviewed")
+
+
 def worst_first(photos: Sequence[Entry]) -> list[Entry]:
     """The list of the report's page.
 
@@ -58,12 +66,14 @@ def look_first(photos: Sequence[AnEntry]) -> list[AnEntry]:
     holes; none that a person has reviewed. The status of a skipped photo is that of the run that
     finished it.
     """
-    rank: dict[Status | None, int] = {Status.FAILED: 0, Status.REVIEW: 1}
-    candidates = [p for p in photos if reported_status(p) in rank and not p.get("reviewed")]
 
-    def key(photo: AnEntry) -> tuple[int, tuple[bool, float], float, str]:
-        status = rank[reported_status(photo)]
-        return status, by_score(photo), -photo["hole_share"], photo["input"]
+    def has_failed(photo: AnEntry) -> bool:
+        return reported_status(photo) is Status.FAILED and not photo.get("reviewed")
+
+    candidates = [photo for photo in photos if has_failed(photo) or waits(photo)]
+
+    def key(photo: AnEntry) -> tuple[bool, tuple[bool, float], float, str]:
+        return waits(photo), by_score(photo), -photo["hole_share"], photo["input"]
 
     return sorted(candidates, key=key)[:LOOK_FIRST]
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from ..types import Status
-from .entry_metrics import reported_status
-from .ranking import worst_first
+from .ranking import waits, worst_first
 
 if TYPE_CHECKING:
     from .schema import Entry
@@ -88,12 +87,8 @@ def of_photos(photos: Sequence[Entry]) -> Summary:
 
 
 def to_review(photos: Sequence[Entry]) -> list[Entry]:
-    """Return the photos that a person has yet to look at, worst first.
-
-    A photo that an earlier run finished counts by the verdict of that run.
-    """
-    waiting = [p for p in photos if reported_status(p) is Status.REVIEW and not p.get("reviewed")]
-    return worst_first(waiting)
+    """Return the photos that a person has yet to look at, worst first."""
+    return worst_first([photo for photo in photos if waits(photo)])
 
 
 def _counts(statuses: Sequence[str]) -> dict[str, int]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,21 +57,6 @@ class _Failed:
 
     seen: Seen
     entry: Entry
-
-
-@dataclass
-class Counts:
-    """How many photos a watch has cleaned, by status."""
-
-    by_status: dict[str, int] = field(default_factory=dict)
-
-    def add(self, status: str) -> None:
-        """Count one photo."""
-        self.by_status[status] = self.by_status.get(status, 0) + 1
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count} {status}" for status, count in self.by_status.items())
-        return counts or "no photo"
 
 
 class _WhileThere(Stop):
@@ -121,7 +107,7 @@ class Watch:
     What it remembers is bounded by the photos that are in the folder.
 
     Attributes:
-        counts: the photos that it has worked on.
+        counts: the photos that it has worked on, by status.
     """
 
     def __init__(
@@ -164,7 +150,7 @@ class Watch:
         self.batch = replace(batch, output=output)
         self.times, self.command, self.settings_from = times or Times(), command, settings_from
         self._tell, self._cleaned = tell, cleaned
-        self.counts = Counts()
+        self.counts: Counter[str] = Counter()
         self._arrivals = Arrivals(folder, [output], batch.exclude, settle=self.times.settle)
         self._remover = ObjectRemover(settings)
         self._done: dict[Path, Seen] = {}
@@ -195,14 +181,12 @@ class Watch:
 
     def _look(self, stop: Stop) -> float:
         """Look once, and clean what has settled; returns for how long to wait then."""
-        for place, what in ((self.folder, ""), (self.output, "the output folder ")):
-            why = why_missing(place) or ("" if place.is_dir() else "no folder")
-            if place == self.output and not why and self._is_another_output():
-                why = "another folder than that into which this watch cleaned"
-            if why:
-                self._tell_once(f"{what}{place}: {why}; waiting until it is back")
-                self._is_gone = place
-                return self.times.interval
+        if gone := self._gone():
+            place, why = gone
+            what = "the output folder " if place == self.output else ""
+            self._tell_once(f"{what}{place}: {why}; waiting until it is back")
+            self._is_gone = place
+            return self.times.interval
         if self._is_gone is not None:
             self._tell_once(f"{self._is_gone}: is there again")
             self._is_gone = None
@@ -226,12 +210,19 @@ class Watch:
         """
         return self._is_marked and not os.path.lexists(self.output / WATCH)
 
-    def _why_gone(self) -> str:
-        """Say which folder vanished, so that no further photo begins; empty if both are there."""
+    def _gone(self) -> tuple[Path, str] | None:
+        """Return the folder that vanished, and how; None if both are there."""
         for place in (self.folder, self.output):
-            if why_missing(place) or (place == self.output and self._is_another_output()):
-                return f"{place} is not there any more"
-        return ""
+            if why := why_missing(place) or ("" if place.is_dir() else "no folder"):
+                return place, why
+        if self._is_another_output():
+            return self.output, "another folder than that into which this watch cleaned"
+        return None
+
+    def _why_gone(self) -> str:
+        """Say why no further photo begins: a folder vanished; empty if both are there."""
+        gone = self._gone()
+        return "" if gone is None else f"{gone[0]} is not there any more"
 
     def _tell_of_blocked(self) -> None:
         """Tell, once, of photos that wait for long because of a part beside them."""
@@ -286,7 +277,7 @@ class Watch:
     def _note(self, entry: Entry | None, shared: Round) -> None:
         """Tell of a photo that was worked on, and not of one that an earlier round finished."""
         if entry is not None and entry["input"] in shared.tasks:
-            self.counts.add(entry["status"])
+            self.counts[entry["status"]] += 1
             self._cleaned(entry)
 
     def _note_round(self, result: FolderResult, shared: Round, seen: dict[Path, Seen]) -> None:

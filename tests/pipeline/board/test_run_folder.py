@@ -19,6 +19,7 @@ from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import LARGEST_MAX_PIXELS, MAX_PIXELS
 from remove_objects.pipeline.errors import ExistsError, UnwritableError, UsageError
 from remove_objects.pipeline.report import previews
+from remove_objects.pipeline.report.page_view import needs_mending
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support.board_run import command, load, mark, review
 from tests.support.scenes import scene
@@ -46,6 +47,16 @@ def test_skipped_photos_keep_the_first_runs_verdict(run: Path) -> None:
     photos = command(run.parent / "photos")
     assert {p["status"] for p in photos} == {"skipped"}
     assert names(run) == ["b.jpg", "a.png", "deep/c.png"]
+
+
+def test_a_photo_waits_on_the_board_as_on_the_page_also_without_a_journal(run: Path) -> None:
+    command(run.parent / "photos")  # finds every photo finished
+    (run / JOURNAL_NAME).unlink()
+    photos = load(run)["photos"]
+    assert {photo["status"] for photo in photos} == {"skipped"}
+    waiting = {item.name for item in run_folder.open_run(run).items if item.needs_review}
+    assert waiting == {photo["input"] for photo in photos if needs_mending(photo)}
+    assert waiting == {"a.png", "b.jpg"}
 
 
 def test_a_photo_that_only_the_journal_knows_is_opened_and_reported(run: Path) -> None:

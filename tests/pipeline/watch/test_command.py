@@ -66,7 +66,7 @@ def test_killed_then_resumed_then_ended_amid_a_photo(tmp_path: Path) -> None:
     try:
         killed.wait_until_it_says("in progress 0.png")
         killed.slow.unlink()
-        killed.wait_until_it_says("review")
+        killed.wait_until_it_says("to check")
         killed.slow.touch()
         killed.wait_until_it_says("in progress 1.png")
     finally:
@@ -114,7 +114,7 @@ def test_ctrl_c_while_it_waits(
     thread.join()
     said = capsys.readouterr()
     assert "watching photos; results: " in said.out
-    assert said.out.endswith("stopped; this watch cleaned: 1 review\n")
+    assert said.out.endswith("stopped; this watch cleaned: 1 to check\n")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [photo["output"] for photo in report["photos"]] == ["a.png"]
     assert not report["run"]["warnings"] or "stopped" not in " ".join(report["run"]["warnings"])

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,9 +57,14 @@ def save_weights(
     """
     data = weights_bytes(network, name, half=half, metadata=metadata)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:DIGITS]}.safetensors"
+    path = folder / name_with_hash(name, data)
     path.write_bytes(data)
     return path
+
+
+def name_with_hash(name: str, data: bytes) -> str:
+    """Return a weight file's name: ``<name>-<first 8 of sha256>.safetensors``."""
+    return f"{name}-{hashlib.sha256(data).hexdigest()[:DIGITS]}.safetensors"
 
 
 def weights_bytes(
@@ -72,7 +77,8 @@ def weights_bytes(
     """Return the content of a weight file: equal networks make equal bytes.
 
     Args:
-        network: a network with a ``config`` dataclass.
+        network: a network with a ``config`` dataclass; of another package's network, whose config
+            has a format of its own, the file tells none.
         kind: what the weight is for, as ``train-inpainter`` names it: ``partial-conv``.
         half: save floating-point tensors as fp16, like all bundled weights.
         metadata: additional header entries.
@@ -83,13 +89,11 @@ def weights_bytes(
     """
     tensors = {}
     for key, value in network.state_dict().items():
-        tensors[key] = (
-            (value.half() if half and value.is_floating_point() else value)
-            .detach()
-            .cpu()
-            .contiguous()
-        )
-    config = asdict(network.config)  # type: ignore[call-overload]
+        # A copy: safetensors refuses tensors that share their memory.
+        copy = value.detach().to("cpu", copy=True).contiguous()
+        tensors[key] = copy.half() if half and copy.is_floating_point() else copy
+    own: Any = network.config
+    config: dict[str, Any] = asdict(own) if is_dataclass(own) else {}
     header = {
         "kind": kind,
         "network": type(network).__name__,

@@ -12,7 +12,9 @@ from pathlib import Path
 from .. import __version__
 from ..pipeline.errors import RemoveObjectsError
 from .presets import MODELS
-from .request import DATASETS, Request
+from .request import DATASETS, Request, shown_command
+
+log = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -169,14 +171,32 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument(
-        "--export", type=Path, help="do not train: write the best averaged weights to this folder"
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="do not train: write the run's best weights, with a model card, into this folder; "
+        "needs no other option but --run",
+    )
+    p.add_argument(
+        "--terms",
+        default="",
+        metavar="TEXT",
+        help="with --export: what the owner of the training pictures allows, for the card",
+    )
+    p.add_argument(
+        "--replace",
+        default="",
+        metavar="FILE",
+        help="with --export: delete this older weight of the folder, which its index.json names",
     )
     return p
 
 
 def parse(argv: Sequence[str] | None = None) -> Request:
     """The request of a command line; ends the process with code 2 if there is a mistake in it."""
-    options = vars(parser().parse_args(argv))
+    arguments = sys.argv[1:] if argv is None else argv
+    options = vars(parser().parse_args(arguments))
+    options["command"] = shown_command("train-inpainter", arguments)
     if options["workers"] is None:
         options["workers"] = max(0, min(8, (os.cpu_count() or 1) - 1))
     return Request(**{**options, "images": tuple(options["images"])})
@@ -186,11 +206,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train or export; returns the exit code: 2 = the user's mistake, 1 = the loss diverged."""
     request = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from . import engine, run
+    from . import engine, next_steps, run
 
     try:
         if request.export:
-            print(run.export_weights(request, request.export))
+            exported = run.export_weights(request, request.export)
+            print(exported.path)
+            for line in next_steps.after_export(request, exported):
+                log.info(line)
             return 0
         metrics = run.train(request)
     except (ValueError, OSError, RemoveObjectsError) as error:

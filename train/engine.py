@@ -13,9 +13,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -24,12 +24,13 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from ..models.precision import has_bf16
 from ..pipeline.system import lock
 from ..pipeline.system.atomic import atomic_write, remove_parts
 from ..pipeline.system.signals import signals_restored
+from .best import BEST, EARLIER, Averaged, averaged_values, convert_earlier, write_best
+from .progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +64,18 @@ class Task(Protocol):
         modules: all modules that learn, by name. Checkpoints hold the names.
         optimizers: the modules' optimizers, by the same names.
         clip: largest gradient norm by module; a module without entry is not clipped.
+        telling: names of losses, the most telling first; the bar shows the first two that there
+            are.
     """
 
     modules: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
     clip: dict[str, float]
+    telling: tuple[str, ...]
 
     @property
     def network(self) -> nn.Module:
-        """The bare network that is averaged and ships."""
+        """The bare network that is averaged and ships; it has a ``config`` dataclass."""
 
     def prepare(self, fabric: Fabric) -> None:
         """Move everything that is not in ``modules`` to the run's device and precision.
@@ -116,24 +120,30 @@ class Run:
         minutes: time limit of this session.
         every: steps between log lines and checkpoints.
         evaluate_every: steps between held-out metrics.
+        evaluate_first: whether a new run measures what it starts with, which may stay the best.
         accumulate: batches whose gradients make one step.
         average: decay of the moving average; 0 = none.
         precision: as Fabric names it.
         device: as Fabric names it.
         devices: number of processes on this machine; torchrun's count takes precedence.
         seed: of the global random numbers.
+        kind: the network's name, for the header of the best weights.
+        recipe: how the network is trained, for the same header; see ``Recipe.record``.
     """
 
     steps: int
     minutes: float = math.inf
     every: int = 100
     evaluate_every: int = 1000
+    evaluate_first: bool = False
     accumulate: int = 1
     average: float = 0.999
     precision: str = "32-true"
     device: str = "cpu"
     devices: int = 1
     seed: int = 0
+    kind: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 def best_precision(device: str) -> str:
@@ -157,8 +167,8 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
 
     Args:
         task: see ``Task``.
-        folder: for ``checkpoint.pt``, ``best.pt`` (the best average so far), ``log.jsonl`` and
-            ``samples/``; created if missing.
+        folder: for ``checkpoint.pt``, ``best.safetensors`` (the best average so far),
+            ``log.jsonl`` and ``samples/``; created if missing.
         run: its steps include those of earlier sessions.
 
     Returns:
@@ -214,6 +224,32 @@ def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     return {"step": float(session.step), "seconds": session.seconds, **metrics}
 
 
+class _Interval:
+    """The losses and the pictures since the last row of the log."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._totals: dict[str, Tensor] = {}
+        self._steps = self._pictures = 0
+
+    def add(self, losses: dict[str, Tensor], pictures: int) -> None:
+        """Count a step."""
+        for name, value in losses.items():
+            self._totals[name] = self._totals.get(name, torch.zeros_like(value)) + value
+        self._steps += 1
+        self._pictures += pictures
+
+    def means(self) -> dict[str, float]:
+        """The mean losses by name."""
+        return {name: float(total) / self._steps for name, total in self._totals.items()}
+
+    def row(self) -> dict[str, float]:
+        """What the log tells of it."""
+        speed = self._pictures / (time.monotonic() - self._since)
+        means = {name: round(mean, 5) for name, mean in self.means().items()}
+        return {**means, "images_per_second": round(speed, 2)}
+
+
 class _Session:
     """One call of ``train``: the loop and the files that it writes."""
 
@@ -238,6 +274,15 @@ class _Session:
         self._scaled = run.precision.startswith("16")
         self._earlier, self._begun = seconds, time.monotonic()
         self._board = _tensorboard(folder) if fabric.is_global_zero else None
+        if fabric.is_global_zero:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Keep what an earlier version wrote as the best weights in today's form."""
+        state = _read(self.folder / EARLIER, {"step", "seconds", "machines", "ema"})
+        if state is not None and not (self.folder / BEST).exists():
+            run = self.run
+            convert_earlier(self.folder, self.ema.module, state, run.kind, run.recipe)
 
     @property
     def seconds(self) -> float:
@@ -249,40 +294,38 @@ class _Session:
         run = self.run
         world, rank = self.fabric.world_size, self.fabric.global_rank
         stream = self.task.batches(self.step, accumulate=run.accumulate, rank=rank, world=world)
-        totals: dict[str, Tensor] = {}
-        counted = samples = 0
-        since = time.monotonic()
         metrics: dict[str, float] = {}
         evaluated = -1
-        bar = tqdm(
-            total=run.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=rank > 0
-        )
-        with bar:
+        if run.evaluate_first and self.step == 0:
+            metrics, evaluated = self._evaluate(), 0
+        interval = _Interval()
+        with Progress(
+            run.steps, self.step, self.task.telling, minutes=run.minutes, shown=rank == 0
+        ) as progress:
             while self.step < run.steps and not self._over(stop):
                 self.task.set_progress(self.step / run.steps)
                 losses, count = self._step(stream)
-                for name, value in losses.items():
-                    totals[name] = totals.get(name, torch.zeros_like(value)) + value
+                interval.add(losses, count * world)
                 self.step += 1
-                counted += 1
-                samples += count * world
-                bar.update()
+                if progress.is_due(self.step):
+                    progress.show(self.step, interval.means())
                 if self.step % run.every == 0:
-                    means = {k: round(float(v) / counted, 5) for k, v in totals.items()}
-                    means["images_per_second"] = round(samples / (time.monotonic() - since), 2)
-                    bar.set_postfix(means)
-                    self._log({"step": self.step, "seconds": round(self.seconds, 1), **means})
-                    totals, counted, samples = {}, 0, 0
+                    row = {"step": self.step, "seconds": round(self.seconds, 1)}
+                    self._log({**row, **interval.row()})
                 # Evaluate first: the checkpoint then knows the best score up to its step.
                 if self.step % run.evaluate_every == 0:
                     metrics, evaluated = self._evaluate(), self.step
                 if self.step % run.every == 0:
                     self._save()
-                    since = time.monotonic()
+                    interval = _Interval()
         if stop.is_set():
             log.warning(
                 "stopped by the user at step %d; the same command resumes from here", self.step
             )
+        return self._finished(metrics, evaluated)
+
+    def _finished(self, metrics: dict[str, float], evaluated: int) -> dict[str, float]:
+        """Save what is not saved yet; returns the held-out metrics of the last step."""
         # A run of no steps saves the initial weights.
         if self.step > self.start or self.step == 0:
             if evaluated != self.step:
@@ -348,7 +391,7 @@ class _Session:
         return logged, count
 
     def _evaluate(self) -> dict[str, float]:
-        """Held-out metrics of the averaged network; writes ``best.pt`` if it is the best so far."""
+        """Held-out metrics of the averaged network; writes the best weights so far."""
         if not self.fabric.is_global_zero:
             self.fabric.barrier()
             return {}
@@ -363,16 +406,18 @@ class _Session:
         if grid is not None:
             self._write_samples(grid)
         score = _score(metrics)
-        if score < self.best or not (self.folder / "best.pt").exists():
+        if score < self.best or not (self.folder / BEST).exists():
             self.best = score
-            state = {
-                "step": self.step,
-                "seconds": self.seconds,
-                "machines": self.machines,
-                "ema": self.ema.state_dict(),
-                "figures": metrics,
-            }
-            _write(self.folder / "best.pt", state)
+            best = Averaged(
+                network,
+                self.step,
+                self.seconds,
+                tuple(self.machines),
+                metrics,
+                self.run.kind,
+                self.run.recipe,
+            )
+            write_best(self.folder, best)
         self.fabric.barrier()
         return metrics
 
@@ -418,52 +463,26 @@ class _Session:
                     self._board.add_scalar(name, value, self.step)
 
 
-@dataclass(frozen=True)
-class Averaged:
-    """The network that ships, and what its card says of the run.
-
-    Attributes:
-        network: the average, in evaluation mode.
-        step: its optimizer step.
-        seconds: time spent until then over all sessions.
-        machines: the hardware of the sessions.
-        metrics: held-out metrics at that step.
-    """
-
-    network: nn.Module
-    step: int
-    seconds: float
-    machines: tuple[str, ...]
-    metrics: dict[str, float]
-
-
-def averaged_network(folder: Path, task: Task, *, last: bool = False) -> Averaged:
-    """Load an averaged network of a run.
+def last_average(folder: Path, network: nn.Module) -> nn.Module:
+    """Load the last average of a run, of ``checkpoint.pt``, instead of the best one.
 
     Args:
         folder: the run's.
-        task: a task of the same network.
-        last: load the last average, of ``checkpoint.pt``, which has no metrics, instead of the
-            best one, of ``best.pt``.
+        network: the same network, of any values; changed in place.
+
+    Returns:
+        ``network`` in evaluation mode.
 
     Raises:
         FileNotFoundError: nothing was trained there.
         DamagedCheckpointError: as in ``train``.
     """
-    path = folder / ("checkpoint.pt" if last else "best.pt")
-    state = _read(path, {"step", "seconds", "machines", "ema"})
+    path = folder / "checkpoint.pt"
+    state = _read(path, {"step", "ema"})
     if state is None:
-        raise FileNotFoundError(f"{path}: no checkpoint to export; train first")
-    ema = _average(task.network, 0.999)
-    ema.load_state_dict(state["ema"])
-    machines = tuple(state["machines"])
-    return Averaged(
-        ema.module.eval(),
-        int(state["step"]),
-        float(state["seconds"]),
-        machines,
-        state.get("figures", {}),
-    )
+        raise FileNotFoundError(f"{path}: no checkpoint; train first")
+    network.load_state_dict(averaged_values(state["ema"]))
+    return network.eval()
 
 
 def machine(device: torch.device) -> str:

@@ -1,10 +1,11 @@
-"""From a checkpoint to a weight that ships: safetensors, a model card, an entry in the index."""
+"""From a run's best weights to a file of their own: safetensors, a model card, an index entry."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,85 +13,108 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.checkpoint import save_weights, sha256
+from ..models import shipped
+from ..models.checkpoint import name_with_hash, sha256, weights_bytes
 from ..models.own_segmenter import refuse_other_model
-from . import engine
-from .data import datasets
+from ..pipeline.errors import UsageError
+from ..pipeline.system.atomic import atomic_write
+from .best import Averaged, kind_of_best, read_best
+from .card import PLACEHOLDER, model_card
+from .data.holes import named_mixture
 from .data.pictures import find_images, read_rgb
-from .recipe import Recipe
 from .tasks.base import NetworkTask
 
-#: Source and terms of the picture folders, by the beginning of their names.
-TERMS = {
-    "scenes/train": "one photo per ImageNet class, BSDS500 train, Urban100: research",
-    "scenes/street": "streets, from pedestrian sets without a licence: research",
-    "scenes/rooms": "Houses-dataset (arXiv 1609.08399), no licence: research",
-    "segmentation/voc_train": "Pascal VOC / SBD, Flickr terms: research",
-    "segmentation/ccp_person": "Clothing Co-Parsing, Apache-2.0 repository, photo rights unclear",
-    "segmentation/human": "Human-Segmentation-Dataset, web images, rights unclear",
-    "segmentation/camvid_train": "CamVid: research",
-    "instances": "451 photos of public repositories, each object labelled: COCO train2017 (290; "
-    "annotations CC BY 4.0, Flickr terms), Penn-Fudan pedestrians (150), Pascal VOC 2007 (11): "
-    "research",
-    "instance_boxes": "COCO train2017 (1,260 photos of a public repository, with boxes of their "
-    "people), annotations CC BY 4.0, Flickr terms: research",
-    "instance_singles": "COCO val2017 (822 photos of one person each, of public repositories, none "
-    "of them in coco_val), annotations CC BY 4.0, Flickr terms: research",
-    "effects/cameras": "moments of 26 fixed cameras, videos of public repositories, most of them "
-    "without a licence: research",
-    "effects/photos": "Clothing Co-Parsing; COCO train2017, Flickr terms; DAVIS 2016 train; VOC; "
-    "Stanford 40 Actions; ECSSD; sports and street photos of public repositories without a "
-    "licence: research",
-    "effects/things": "cut-outs of these, of Caltech-101 (CC BY 4.0) and of shop photos: research",
-    "faces/train": "UTKFace: non-commercial research",
-    **datasets.TERMS,
-}
+INDEX = "index.json"
 
 
-def export(model: str, task: NetworkTask, run: Path, folder: Path, recipe: Recipe) -> Path:
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        path: the weight's file, or the folder of a model in a format of its own.
+        others: the file that the index names instead of ``path``; empty if it names this one.
+        has_terms: whether the card says what the pictures' terms are.
+        is_new: False if the folder had the very file already.
+    """
+
+    path: Path
+    others: str = ""
+    has_terms: bool = True
+    is_new: bool = True
+
+    @property
+    def card(self) -> Path:
+        """The weight's model card."""
+        return self.path.with_suffix(".md")
+
+
+def export(
+    model: str,
+    task: type[NetworkTask],
+    run: Path,
+    folder: Path,
+    *,
+    terms: str = "",
+    replace: str = "",
+) -> Exported:
     """Write the best averaged weights of a run, with model card and index entry.
 
-    An older weight of the same model in ``folder`` is deleted, with its card and the card's
-    picture.
+    It needs the run's folder alone. No file that is in ``folder`` is written over, and none is
+    deleted but the one that ``replace`` names.
 
     Args:
         model: name of the network, and of the weight file.
-        task: a task of the same network; its parameters are overwritten.
-        run: the run's folder, which holds ``best.pt``.
-        folder: usually ``models/weights``.
-        recipe: of the same request as ``task``.
-
-    Returns:
-        The weight's path.
+        task: the class that trains the network.
+        run: the run's folder, which holds ``best.safetensors``.
+        folder: created if missing.
+        terms: what the owner of the training pictures allows, for the card.
+        replace: name of the file that the index has for this network: it is deleted, with its card
+            and the card's picture, and the index names the new file.
 
     Raises:
         FileNotFoundError: nothing was trained in ``run``.
+        UsageError: the run is another network's, the index is not ours, or does not name
+            ``replace``.
     """
-    best = engine.averaged_network(run, task)
-    network = best.network
-    path = save_weights(network, folder, model, metadata={"step": str(best.step)})
-    _enter(folder / "index.json", model, path, task, network)
-    grid = card_grid(task, network)
-    if grid is not None:
-        cv2.imwrite(
-            str(path.with_suffix(".jpg")),
-            cv2.cvtColor(grid, cv2.COLOR_RGB2BGR),
-            [cv2.IMWRITE_JPEG_QUALITY, 88],
-        )
-    card = _card(model, path, best, recipe, with_picture=grid is not None)
-    path.with_suffix(".md").write_text(card, encoding="utf-8")
-    return path
+    if (kind := kind_of_best(run)) != model:
+        raise UsageError(f"{run}: holds a run of {kind}; call train-inpainter {kind} to export it")
+    best = read_best(run, task.network_class)
+    index = _index(folder)
+    data = weights_bytes(best.network, model, metadata={"step": str(best.step)})
+    path = folder / name_with_hash(model, data)
+    before = str(index.get(model, {}).get("file", ""))
+    if replace and replace not in (before, path.name):
+        holds = f"names {before}" if before else f"names no weight of {model}"
+        raise UsageError(f"{folder / INDEX}: {holds}, so {replace} cannot be replaced")
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_new := not path.exists():
+        _write(path, data)
+    bundled = folder.resolve() == shipped.FOLDER.resolve()
+    _write_picture(path.with_suffix(".jpg"), task, best)
+    card = path.with_suffix(".md")
+    if not card.exists():
+        _write(card, model_card(path, best, terms=terms, bundled=bundled).encode("utf-8"))
+    elif terms and PLACEHOLDER in (text := card.read_text(encoding="utf-8")):
+        _write(card, text.replace(PLACEHOLDER, terms).encode("utf-8"))
+    enters = before in ("", path.name, replace)
+    if enters:
+        index[model] = _entry(path, task, best)
+        _write(folder / INDEX, (json.dumps(index, indent=2, sort_keys=True) + "\n").encode())
+        if before and before != path.name:
+            for suffix in (".safetensors", ".md", ".jpg"):
+                (folder / before).with_suffix(suffix).unlink(missing_ok=True)
+    others = "" if enters else before
+    has_terms = PLACEHOLDER not in card.read_text(encoding="utf-8")
+    return Exported(path, others, has_terms, is_new)
 
 
-def copy_saved(saved: Path, folder: Path) -> Path:
+def copy_saved(saved: Path, folder: Path) -> Exported:
     """Copy the network that a run saved in a format of its own.
 
     Args:
         saved: the run's folder of it.
         folder: for the files.
-
-    Returns:
-        ``folder``.
 
     Raises:
         FileNotFoundError: nothing was trained.
@@ -102,79 +126,69 @@ def copy_saved(saved: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(saved.iterdir()):
         shutil.copyfile(path, folder / path.name)
-    return folder
+    return Exported(folder)
 
 
-def _enter(index_path: Path, model: str, path: Path, task: NetworkTask, network: Any) -> None:
-    """Enter a weight into the index, and delete the files of the weight that it replaces."""
-    index = json.loads(index_path.read_text(encoding="utf-8")) if index_path.exists() else {}
-    old = index.get(model, {}).get("file")
-    if old and old != path.name:
-        for suffix in (".safetensors", ".md", ".jpg"):
-            (path.parent / old).with_suffix(suffix).unlink(missing_ok=True)
-    index[model] = {
+def _index(folder: Path) -> dict[str, Any]:
+    """The entries of a folder's index by network.
+
+    Raises:
+        UsageError: a file of another kind has its name.
+    """
+    path = folder / INDEX
+    if not path.exists():
+        return {}
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        index = None
+    if not isinstance(index, dict) or not all(
+        isinstance(entry, dict) and {"file", "sha256"} <= set(entry) for entry in index.values()
+    ):
+        raise UsageError(f"{path}: is no list of weights, and stays as it is; name another folder")
+    return index
+
+
+def _entry(path: Path, task: type[NetworkTask], best: Averaged) -> dict[str, Any]:
+    """The index entry of a weight."""
+    return {
         "file": path.name,
         "sha256": sha256(path),
-        "network": type(network).__name__,
-        "config": asdict(network.config),
+        "network": type(best.network).__name__,
+        "config": asdict(best.network.config),  # type: ignore[call-overload]
         "preprocessing": task.preprocessing,
         **task.index_facts(),
     }
-    index_path.write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def card_grid(task: NetworkTask, network: Any) -> NDArray[np.uint8] | None:
+def _write(path: Path, data: bytes) -> None:
+    """Write a file atomically."""
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def _write_picture(path: Path, task: type[NetworkTask], best: Averaged) -> None:
+    """Write the card's picture, if there is none and something can be shown."""
+    if path.exists():
+        return
+    grid = card_grid(task, best.network, best.recipe)
+    if grid is not None:
+        bgr = cv2.cvtColor(grid, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        _write(path, data.tobytes())
+
+
+def card_grid(
+    task: type[NetworkTask], network: Any, recipe: Mapping[str, Any]
+) -> NDArray[np.uint8] | None:
     """The network's results on pictures that may be shown: those of a checkout's ``sample_images``.
 
     Returns:
         HWC uint8 RGB; None without a checkout, or if the task has nothing to show.
     """
     folder = Path(__file__).parent.parent / "sample_images"
-    if not folder.is_dir():
+    if not folder.is_dir() or not recipe["holes"]:
         return None
     files = [p for p in find_images([folder]) if not p.parent.name.startswith(".")]
-    return task.card_samples(network, [read_rgb(p) for p in files])
-
-
-def _card(
-    model: str, path: Path, best: engine.Averaged, recipe: Recipe, *, with_picture: bool
-) -> str:
-    """The model card in Markdown."""
-    network, step = best.network, best.step
-    config = asdict(network.config)  # type: ignore[call-overload]
-    parameters = sum(p.numel() for p in network.parameters())
-    folders = "\n".join(
-        f"- `{f}`: {next((t for k, t in TERMS.items() if f.startswith(k)), 'see its source')}"
-        for f in recipe.folders
-    )
-    command = f"train-inpainter {model} {recipe.source}{recipe.options}"
-    length = (
-        f"{step} steps of batch {recipe.batch} ({step * recipe.batch} samples) "
-        f"in {best.seconds / 60:.0f} minutes on {' and '.join(best.machines)}"
-        if step
-        else "**No step of training yet**: these are the values that the run starts with"
-    )
-    columns = "With its hole, the network's whole output, the composite, the ground truth"
-    picture = f"\n![{columns}]({path.with_suffix('.jpg').name})\n" if with_picture else ""
-    kind = f"`{type(network).__name__}`, {parameters / 1e6:.2f} M parameters, fp16"
-    return f"""# {path.name}
-
-{kind}, config `{json.dumps(config)}`.
-
-## Training
-
-{length}. Commands:
-
-    {command}
-    {command} --export models/weights
-
-Recipe: `{json.dumps(recipe.card_entries())}`
-
-Data ({recipe.pictures} pictures; for research, not for commerce):
-
-{folders}
-
-## Figures
-
-On pictures held out from training, from the run's own log: `{json.dumps(best.metrics)}`
-{picture}"""
+    photos = [read_rgb(p) for p in files]
+    return task.card_samples(network, photos, named_mixture(recipe["holes"]), recipe["size"])

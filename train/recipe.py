@@ -146,14 +146,17 @@ class Recipe:
     """How one run makes its weight: the part of it that the engine and the model card need.
 
     Attributes:
-        folders: picture folders as the card lists them.
+        folders: the preset's picture folders below the data folder.
         pictures: number of training pictures.
         steps: length of the whole run in optimizer steps.
         batch: pictures per optimizer step, over accumulated batches and processes.
-        options: command-line options that make the weight again, each after a space.
+        images: the user's own picture folders, without the folders above them.
+        command: what the run was called with, see ``Request.command``.
+        start: the weight that the run started from; empty = fresh values.
         average: decay of the moving average; 0 = none.
         precision: ``auto``, or as Fabric names it.
-        source: the option that names the pictures.
+        size: side in pixels of an inpainter's crops.
+        holes: (weight, name) of each kind of hole of an inpainter's preset.
         facts: further entries of the card's recipe, by name.
     """
 
@@ -161,13 +164,30 @@ class Recipe:
     pictures: int
     steps: int
     batch: int
-    options: str
+    images: tuple[str, ...] = ()
+    command: str = ""
+    start: str = ""
     average: float = 0.999
     precision: str = "auto"
-    source: str = "--data DATA"
+    size: int = 0
+    holes: tuple[tuple[float, str], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def card_entries(self) -> dict[str, str]:
         """The card's recipe line: every fact, then the number of pictures and the average."""
         entries = {**self.facts, "pictures": self.pictures, "average": self.average}
         return {name: str(value) for name, value in entries.items()}
+
+    def record(self) -> dict[str, Any]:
+        """What the header of the best weights keeps of it, as JSON has it."""
+        return {
+            "command": self.command,
+            "start": self.start,
+            "folders": list(self.folders),
+            "images": list(self.images),
+            "pictures": self.pictures,
+            "batch": self.batch,
+            "size": self.size,
+            "holes": [list(kind) for kind in self.holes],
+            "entries": self.card_entries(),
+        }

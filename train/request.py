@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,9 @@ class Request:
         workers: processes that decode pictures.
         seed: of weights, order of the pictures, crops and holes.
         export: folder to export the best weights to, without training.
+        terms: what the owner of the pictures allows, for the card of exported weights.
+        replace: name of the weight file that an exported one replaces in its folder.
+        command: what was called, for the card: no absolute path is in it.
     """
 
     model: str
@@ -90,6 +94,9 @@ class Request:
     workers: int = 0
     seed: int = 0
     export: Path | None = None
+    terms: str = ""
+    replace: str = ""
+    command: str = ""
 
     @property
     def folder(self) -> Path:
@@ -156,3 +163,18 @@ def named_datasets(
             "give one --root for all, or one for each"
         )
     return tuple(zip(names, roots if len(roots) > 1 else [*roots] * len(names), strict=True))
+
+
+def without_root(path: str) -> str:
+    """A path as a card may show it: of an absolute one, which says too much, only the name."""
+    return Path(path).name if Path(path).is_absolute() else path
+
+
+def shown_command(program: str, arguments: Sequence[str]) -> str:
+    """A command line as a card may show it; see ``without_root``."""
+    shown = []
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        is_option = option.startswith("-") and equals
+        shown.append(f"{option}={without_root(value)}" if is_option else without_root(argument))
+    return shlex.join([program, *shown])

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from . import engine
-from .export import copy_saved, export
+from .best import read_best
+from .export import Exported, copy_saved, export
 from .net2net import init_from
 from .presets import MODELS
 from .recipe import Recipe
@@ -37,10 +38,8 @@ def make_task(request: Request) -> tuple[NetworkTask, Recipe]:
             "its own folders below --data"
         )
     task, recipe = model.task().from_request(request, model.preset(request.preset))
-    if request.init_from:
-        options = f"{recipe.options} --init-from {request.init_from.name}"
-        recipe = replace(recipe, options=options)
-    return task, recipe
+    start = request.init_from.name if request.init_from else ""
+    return task, replace(recipe, command=request.command, start=start)
 
 
 def train(request: Request) -> dict[str, float]:
@@ -61,17 +60,21 @@ def train(request: Request) -> dict[str, float]:
         device=request.device,
         devices=request.devices,
         seed=request.seed,
+        kind=request.model,
+        recipe=recipe.record(),
     )
     metrics = engine.train(task, request.folder, run)
     if task.saves and engine.is_first_process():
-        best = engine.averaged_network(request.folder, task)
+        best = read_best(request.folder, task.network)
         log.info("%s", task.save(best, request.folder / SAVED))
     return metrics
 
 
-def export_weights(request: Request, folder: Path) -> Path:
+def export_weights(request: Request, folder: Path) -> Exported:
     """Write the run's best averaged weights into ``folder``; see ``export.export``."""
-    if MODELS[request.model].task().saves:
+    task = MODELS[request.model].task()
+    if task.saves:
         return copy_saved(request.folder / SAVED, folder)
-    task, recipe = make_task(request)
-    return export(request.model, task, request.folder, folder, recipe)
+    return export(
+        request.model, task, request.folder, folder, terms=request.terms, replace=request.replace
+    )

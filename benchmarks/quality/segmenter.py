@@ -15,8 +15,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import cv2
 import numpy as np
@@ -30,8 +28,8 @@ from remove_objects.models.segmenter import CompactSegmenter
 from remove_objects.pipeline.detect import segmenters
 from remove_objects.pipeline.detect.multi_scale import two_scale
 from remove_objects.pipeline.types import FloatArray, Pixels
+from remove_objects.train.best import read_best
 from remove_objects.train.data.labelled import VOID
-from remove_objects.train.engine import Task, averaged_network
 from remove_objects.train.evaluation.segmentation import (
     SETS,
     labelled,
@@ -110,9 +108,7 @@ class Ranks:
 def use(segmenter: segmenters.CompactSegmenterAdapter, path: Path) -> None:
     """Use another weight: a safetensors file, or the best average of a training run's folder."""
     if path.is_dir():
-        network = averaged_network(
-            path, cast(Task, SimpleNamespace(network=CompactSegmenter()))
-        ).network
+        network = read_best(path, CompactSegmenter).network
     else:
         network = load_weights(path, CompactSegmenter)
     segmenter.network = fold_batch_norm(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

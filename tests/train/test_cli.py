@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shlex
@@ -10,6 +11,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,9 +23,12 @@ from remove_objects.models.compression import CompressionNetwork
 from remove_objects.models.edge_connect import EdgeConnect
 from remove_objects.models.edsr import EDSR
 from remove_objects.models.gated_conv import GatedConvNetwork
+from remove_objects.models.kinds import KINDS
 from remove_objects.models.partial_conv_unet import PartialConvUNet
 from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
 from remove_objects.train import cli, evaluate_cli
+from remove_objects.train.best import read_best, write_best
+from remove_objects.train.card import PLACEHOLDER, TERMS
 from remove_objects.train.cli import main, parse
 from remove_objects.train.data.holes import MaskFolder
 from remove_objects.train.presets import MODELS, Model, shipped
@@ -69,7 +74,8 @@ def test_two_steps_resume_and_export(
     side = shipped(model).schedule.size
     assert cv2.imread(str(run / "samples" / "0000003.png")).shape == (2 * side, 4 * side, 3)
 
-    assert main(command(model, data, run, "--steps", "3", "--export", str(weights))) == 0
+    # Neither the pictures nor the options are needed again.
+    assert main([model, "--run", str(run), "--export", str(weights)]) == 0
     path = Path(capsys.readouterr().out.strip())
     assert path.parent == weights
     network = load_weights(path, NETWORKS[model])
@@ -77,55 +83,158 @@ def test_two_steps_resume_and_export(
     entry = json.loads((weights / "index.json").read_text())[model]
     assert entry["file"] == path.name
     load_weights(path, NETWORKS[model], expected_sha256=entry["sha256"])
-    best = torch.load(run / "best.pt", weights_only=True)
+    best = read_best(run, NETWORKS[model])
     for name, parameter in network.named_parameters():
-        torch.testing.assert_close(
-            parameter.detach(), best["ema"][f"module.{name}"], rtol=1e-3, atol=1e-4
-        )
+        expected = best.network.get_parameter(name)
+        torch.testing.assert_close(parameter, expected, rtol=1e-3, atol=1e-4)
 
     card = path.with_suffix(".md").read_text()
-    assert f"{best['step']} steps of batch 2 ({2 * best['step']} samples)" in card
+    assert f"{best.step} steps of batch 2 ({2 * best.step} samples)" in card
     assert f"on {os.cpu_count()} CPU cores" in card
-    assert (
-        f"train-inpainter {model} --data DATA --steps 3 --batch 2 --width 4 --features none\n"
-        in card
-    )
-    assert json.dumps(best["figures"]) in card
+    called = f"train-inpainter {model} --data {data.name} --run run --features none --width 4 "
+    assert f"    {called}" in card
+    assert str(data) not in card
+    assert str(tmp_path) not in card
+    assert json.dumps(best.metrics) in card
     assert '"preset": "shipped"' in card
     assert str(shipped(model).holes) in card
-    assert all(f"- `{folder}`: " in card for folder in shipped(model).folders)
+    for folder in shipped(model).folders:
+        assert f"- `{folder}`: {PLACEHOLDER}" in card  # their terms are the owner's to tell
+    uses = f"remove-objects --weights {model}={path.name}" in card
+    assert uses == (model in KINDS)
 
 
-def test_export_takes_the_best_average_not_the_last(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run."""
+    run = tmp_path_factory.mktemp("trained") / "run"
     assert main(command("compression", data, run, "--steps", "1")) == 0
-    best = torch.load(run / "best.pt", weights_only=True)
-    shifted = {k: v + 1 if v.is_floating_point() else v for k, v in best["ema"].items()}
-    torch.save(
-        {**best, "ema": shifted, "step": 77, "machines": ["a far one", "another"]}, run / "best.pt"
-    )
+    return run
+
+
+def exported(run: Path, folder: Path, *more: str) -> int:
+    return main(["compression", "--run", str(run), "--export", str(folder), *more])
+
+
+def better(run: Path, folder: Path) -> Path:
+    """A run whose best weights are others."""
+    best = read_best(run, CompressionNetwork)
+    for parameter in best.network.parameters():
+        parameter.data += 1
+    folder.mkdir(parents=True)
+    write_best(folder, replace(best, step=77, machines=("a far one", "another")))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_export_is_of_the_best_weights(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = better(trained, tmp_path / "run")
     capsys.readouterr()
-    assert main(command("compression", data, run, "--export", str(tmp_path / "weights"))) == 0
+    assert exported(run, tmp_path / "weights") == 0
     path = Path(capsys.readouterr().out.strip())
-    name, parameter = next(iter(load_weights(path, CompressionNetwork).named_parameters()))
-    torch.testing.assert_close(parameter.detach(), shifted[f"module.{name}"], rtol=1e-3, atol=1e-3)
     card = path.with_suffix(".md").read_text()
     assert "77 steps of batch 2" in card
     assert "on a far one and another." in card
 
 
-def test_second_export_replaces_the_first(data: Path, tmp_path: Path) -> None:
-    run, weights = tmp_path / "run", tmp_path / "weights"
-    seen = []
-    for steps in ("1", "2"):
-        (run / "best.pt").unlink(missing_ok=True)
-        assert main(command("compression", data, run, "--steps", steps)) == 0
-        assert main(command("compression", data, run, "--export", str(weights))) == 0
-        seen.append({p.name for p in weights.iterdir() if p.name != "index.json"})
-    assert all({Path(name).suffix for name in names} >= {".safetensors", ".md"} for names in seen)
-    assert not seen[0] & seen[1]
+def test_an_export_touches_no_file_of_another(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    weights = tmp_path / "weights"
+    assert exported(trained, weights) == 0
+    first = Path(capsys.readouterr().out.strip())
+    card = first.with_suffix(".md")
+    card.write_text(card.read_text() + "\nWritten by hand.\n")
+    before = contents(weights)
+
+    caplog.set_level(logging.INFO)
+    assert exported(better(trained, tmp_path / "run"), weights) == 0
+    second = Path(capsys.readouterr().out.strip())
+    after = contents(weights)
+    assert before.items() <= after.items()  # the index too
+    assert second.name in after
+    assert f"index.json still names {first.name}; --replace {first.name}" in caplog.text
+
+    assert exported(trained, weights) == 0  # again
+    assert contents(weights) == after
+    assert f"{first} was there already" in caplog.text
+
+
+def test_an_older_weight_is_replaced_by_its_name(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "weights"
+    assert exported(trained, weights) == 0
+    first = Path(capsys.readouterr().out.strip())
+    run, before = better(trained, tmp_path / "run"), contents(weights)
+    assert exported(run, weights, "--replace", "compression-01234567.safetensors") == 2
+    assert f"names {first.name}, so" in capsys.readouterr().err
+    assert contents(weights) == before
+    assert exported(run, weights, "--replace", first.name) == 0
+    second = Path(capsys.readouterr().out.strip())
+    stems = {name.partition(".")[0] for name in contents(weights)}
+    assert stems == {"index", second.stem}
+    assert json.loads((weights / "index.json").read_text())["compression"]["file"] == second.name
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"compression": 1}', "not JSON"])
+def test_an_index_of_something_else_stays(
+    text: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "index.json").write_text(text)
+    assert exported(trained, tmp_path) == 2
+    assert f"{tmp_path / 'index.json'}: is no list of weights" in capsys.readouterr().err
+    assert contents(tmp_path) == {"index.json": text.encode()}
+
+
+def test_the_terms_of_the_pictures_are_the_users(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert exported(trained, tmp_path) == 0
+    path = Path(capsys.readouterr().out.strip())
+    card = path.with_suffix(".md")
+    assert PLACEHOLDER in card.read_text()
+    assert f"say in {card} whose the pictures are" in caplog.text
+    assert not any(terms in card.read_text() for terms in TERMS.values())
+    assert "not for commerce" not in card.read_text()
+    caplog.clear()
+    assert exported(trained, tmp_path, "--terms", "my own, CC BY 4.0") == 0
+    assert "- `scenes/train`: my own, CC BY 4.0\n" in card.read_text()
+    assert PLACEHOLDER not in card.read_text()
+    assert "whose the pictures are" not in caplog.text
+
+
+def test_a_weight_that_ships_has_the_known_terms(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("remove_objects.models.shipped.FOLDER", tmp_path)
+    assert exported(trained, tmp_path) == 0
+    card = next(tmp_path.glob("*.md")).read_text()
+    assert f"- `scenes/train`: {TERMS['scenes/train']}\n" in card
+    assert "for research, not for commerce" in card
+
+
+def test_an_export_says_what_to_do_next(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert exported(trained, tmp_path) == 0
+    path = capsys.readouterr().out.strip()
+    assert f"remove-objects --weights compression={path} --class person photos" in caplog.text
+
+
+def test_a_run_of_another_network_is_not_exported(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["edsr", "--run", str(trained), "--export", str(tmp_path / "weights")]) == 2
+    assert "holds a run of compression" in capsys.readouterr().err
+    assert not (tmp_path / "weights").exists()
 
 
 @pytest.mark.parametrize("variant", [0, 1])
@@ -139,7 +248,6 @@ def test_other_models_of_the_face_network(variant: int, data: Path, tmp_path: Pa
 def test_card_names_the_model_of_the_face_network(variant: int, data: Path) -> None:
     recipe = recipe_of("skip-ce", data, "--variant", str(variant))
     assert recipe.facts["network"]["variant"] == variant
-    assert f" --variant {variant}" in recipe.options
 
 
 def test_paper_preset_trains(data: Path, tmp_path: Path) -> None:
@@ -239,7 +347,7 @@ def test_a_run_starts_from_a_weight_file(
         torch.equal(v, again["parts"]["network"][k]) for k, v in after["parts"]["network"].items()
     )
     elsewhere.rename(file)
-    assert recipe_of("compression", data, *more).options.endswith(" --init-from " + file.name)
+    assert recipe_of("compression", data, *more).start == file.name
 
     capsys.readouterr()
     assert (
@@ -285,22 +393,10 @@ def test_a_run_starts_wider_and_deeper_than_its_weight(
     assert not (tmp_path / "other").exists()
 
 
-def test_options_that_make_the_weight_again_are_named(data: Path) -> None:
-    more = (
-        "--steps",
-        "5",
-        "--learning-rate",
-        "0.01",
-        "--size",
-        "64",
-        "--preset",
-        "paper",
-        "--accumulate",
-        "2",
-    )
-    assert recipe_of("compression", data, *more).options == (
-        " --steps 5 --batch 2 --size 64 --width 4 --learning-rate 0.01 --preset paper"
-        " --accumulate 2 --features none"
+def test_a_card_shows_the_command_without_absolute_paths() -> None:
+    words = ["edsr", "--images", "/home/anna/my photos", "--images=/srv/more", "--masks", "../m"]
+    assert parse(words).command == (
+        "train-inpainter edsr --images 'my photos' --images=more --masks ../m"
     )
 
 
@@ -319,7 +415,7 @@ def test_own_pictures_and_masks(data: Path, tmp_path: Path) -> None:
     assert len(task.crops.paths) == recipe.pictures == 4  # six, and two are held out
     assert {p.parent for p in task.crops.paths} <= {images / "a", tmp_path / "more"}
     assert isinstance(task.crops.holes, MaskFolder)
-    assert recipe.folders == (str(images), str(tmp_path / "more"))
+    assert (recipe.folders, recipe.images) == ((), ("my images", "more"))
     assert recipe.facts["holes"] == "my masks"
     assert main(command("compression", nowhere, tmp_path / "run", "--steps", "1", *own)) == 0
 
@@ -433,9 +529,8 @@ def test_documented_measurements_exist(command_line: str) -> None:
 
 
 def test_an_earlier_name_of_an_option_still_works() -> None:
-    assert parse(["edsr", "--begin-with", "a.safetensors"]) == parse(
-        ["edsr", "--init-from", "a.safetensors"]
-    )
+    assert parse(["edsr", "--begin-with", "a.safetensors"]).init_from == Path("a.safetensors")
+    assert parse(["edsr", "--init-from", "a.safetensors"]).init_from == Path("a.safetensors")
 
 
 @pytest.mark.parametrize("module", [cli, evaluate_cli])
@@ -450,7 +545,8 @@ def test_a_new_network_is_one_task_and_one_record(
     class NewTask(EDSRTask):
         preprocessing = "as edsr"
 
-        def index_facts(self) -> dict[str, str]:
+        @classmethod
+        def index_facts(cls) -> dict[str, str]:
             return {"made_for": "this test"}
 
     small = replace(shipped("edsr"), network={"width": 2, "blocks": 1})

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,29 +23,46 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from remove_objects.models.checkpoint import CheckpointError, weights_bytes, weights_header
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.system import lock
 from remove_objects.train import engine
+from remove_objects.train.best import kind_of_best, read_best
 from remove_objects.train.data.pictures import Stream
 from remove_objects.train.engine import Run
 
 
-def deep() -> nn.Module:
+@dataclass(frozen=True)
+class Plain:
+    """A config without a number."""
+
+
+class Deep(nn.Sequential):
     """Dropout and batch norm: the states that a resume must restore."""
-    return nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+    config_class, config = Plain, Plain()
+
+    def __init__(self, _: Plain | None = None) -> None:
+        super().__init__(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
 
 
-def flat() -> nn.Module:
+class Flat(nn.Sequential):
     """Without random numbers or statistics, so that it can be computed by hand."""
-    return nn.Sequential(nn.Linear(3, 1))
+
+    config_class, config = Plain, Plain()
+
+    def __init__(self, _: Plain | None = None) -> None:
+        super().__init__(nn.Linear(3, 1))
 
 
 class Line:
     """A line through points. Events happen at the given step, counted from 0."""
 
+    telling = ("loss",)
+
     def __init__(
         self,
-        make: Callable[[], nn.Module] = deep,
+        make: Callable[[], nn.Module] = Deep,
         *,
         batch: int = 16,
         rate: float = 0.05,
@@ -261,7 +279,7 @@ def test_checkpoint_of_another_number_of_processes_restarts_at_the_seed(tmp_path
     )
     task = Line()
     engine.train(task, tmp_path, Run(steps=3, seed=7))
-    other = deep()
+    other = Deep()
     other.load_state_dict(state["parts"]["network"])
     x, y, _ = next(task.batches(2, accumulate=1, rank=0, world=1))
     torch.manual_seed(7)
@@ -297,7 +315,7 @@ def test_average_has_a_memory_that_grows_with_the_run(tmp_path: Path) -> None:
     for n, weight in enumerate(after[1:], start=1):
         decay = (1 + n) / (10 + n)
         expected = decay * expected + (1 - decay) * weight
-    best = engine.averaged_network(tmp_path, Line())
+    best = read_best(tmp_path, Deep)
     torch.testing.assert_close(first_weight(best.network), expected)
     assert not torch.equal(expected, after[-1])
     assert int(best.network[1].num_batches_tracked) == 4  # type: ignore[index]
@@ -372,7 +390,7 @@ def test_no_minutes_no_steps(tmp_path: Path) -> None:
     task = Line()
     assert engine.train(task, tmp_path, Run(steps=5, minutes=0))["step"] == 0
     assert task.loss_values == []
-    best = engine.averaged_network(tmp_path, Line())  # the initial weights
+    best = read_best(tmp_path, Deep)  # the initial weights
     assert best.step == 0
     assert torch.equal(first_weight(best.network), first_weight(task.network))
 
@@ -428,7 +446,7 @@ def test_partial_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     (tmp_path / lock.HOLDER).write_text("{}")
     (tmp_path / f".{0:016x}.part").write_bytes(b"half")
     engine.train(Line(), tmp_path, Run(steps=1, device="cpu"))
-    assert set(written(tmp_path)) == {"best.pt", "checkpoint.pt", "log.jsonl"}
+    assert set(written(tmp_path)) == {"best.safetensors", "checkpoint.pt", "log.jsonl"}
 
 
 def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
@@ -438,7 +456,11 @@ def test_finished_run_does_nothing_more(tmp_path: Path) -> None:
     assert engine.train(task, tmp_path, Run(steps=2))["step"] == 2
     assert (task.loss_values, task.judged) == ([], [])
     assert written(tmp_path) == before
-    assert set(before) == {"best.pt", "checkpoint.pt", "log.jsonl"}  # no temporary file is left
+    assert set(before) == {
+        "best.safetensors",
+        "checkpoint.pt",
+        "log.jsonl",
+    }  # no temporary file is left
 
 
 def test_checkpoint_without_a_module_warns_and_resumes(
@@ -458,18 +480,81 @@ def test_checkpoint_without_a_module_warns_and_resumes(
 
 
 @pytest.mark.parametrize("left", [0, 1, 100, 1000, -100], ids=lambda n: f"{n} bytes")
-@pytest.mark.parametrize("name", ["checkpoint.pt", "best.pt"])
-def test_truncated_file_is_named(name: str, left: int, tmp_path: Path) -> None:
+def test_truncated_checkpoint_is_named(left: int, tmp_path: Path) -> None:
     engine.train(Line(), tmp_path, Run(steps=1))
-    path = tmp_path / name
+    path = tmp_path / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(engine.DamagedCheckpointError) as error:
-        if name == "checkpoint.pt":
-            engine.train(Line(), tmp_path, Run(steps=2))
-        else:
-            engine.averaged_network(tmp_path, Line())
+        engine.train(Line(), tmp_path, Run(steps=2))
     assert str(error.value).startswith(f"{path}: not a readable checkpoint (")
     assert "delete it" in str(error.value)
+
+
+@pytest.mark.parametrize("left", [0, 7, 100, -1])
+def test_truncated_weights_are_named(left: int, tmp_path: Path) -> None:
+    engine.train(Line(), tmp_path, Run(steps=1))
+    path = tmp_path / "best.safetensors"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(CheckpointError, match="not a readable safetensors file") as error:
+        read_best(tmp_path, Deep)
+    assert str(path) in str(error.value)
+
+
+def test_weights_of_something_else_are_no_runs(tmp_path: Path) -> None:
+    (tmp_path / "best.safetensors").write_bytes(weights_bytes(Deep(), "a"))
+    with pytest.raises(CheckpointError, match="its header is not that of a training run"):
+        read_best(tmp_path, Deep)
+
+
+def test_best_weights_tell_how_they_were_made(tmp_path: Path) -> None:
+    recipe = {"command": "train-inpainter line", "holes": [[1.0, "edge"]]}
+    engine.train(Line(), tmp_path, Run(steps=2, kind="line", recipe=recipe))
+    best = read_best(tmp_path, Deep)
+    assert (best.kind, best.recipe, kind_of_best(tmp_path)) == ("line", recipe, "line")
+    header = weights_header(tmp_path / "best.safetensors")
+    assert (header["kind"], header["network"], header["config"]) == ("line", "Deep", "{}")
+
+
+def test_a_run_keeps_what_it_started_with_while_nothing_is_better(tmp_path: Path) -> None:
+    task = Line(figures=[{"val_loss": 1.0}, {"val_loss": 3.0}])
+    initial = first_weight(task.network)
+    engine.train(task, tmp_path, Run(steps=2, evaluate_first=True))
+    assert [r["step"] for r in rows(tmp_path) if "val_loss" in r] == [0, 2]
+    best = read_best(tmp_path, Deep)
+    assert (best.step, best.metrics) == (0, {"val_loss": 1.0})
+    assert torch.equal(first_weight(best.network), initial)
+    engine.train(Line(), tmp_path, Run(steps=3, evaluate_first=True))  # a resumed run has begun
+    assert [r["step"] for r in rows(tmp_path) if "val_loss" in r] == [0, 2, 3]
+
+
+def test_the_best_of_an_earlier_version_is_converted_once(tmp_path: Path) -> None:
+    earlier = Line(figures=[{"val_loss": 1.0}])
+    engine.train(earlier, tmp_path, Run(steps=2))
+    best = read_best(tmp_path, Deep)
+    ema = {f"module.{k}": v for k, v in best.network.state_dict().items()}
+    stored = {"step": 2, "seconds": 5.0, "machines": ["a machine"], "figures": {"val_loss": 1.0}}
+    torch.save({**stored, "ema": ema | {"n_averaged": torch.tensor(2)}}, tmp_path / "best.pt")
+    (tmp_path / "best.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="run the training command"):
+        read_best(tmp_path, Deep)
+
+    run = Run(steps=3, kind="line", recipe={"command": "train-inpainter line"})
+    engine.train(Line(figures=[{"val_loss": 2.0}]), tmp_path, run)
+    converted = read_best(tmp_path, Deep)
+    assert (converted.step, converted.seconds, converted.machines) == (2, 5.0, ("a machine",))
+    assert (converted.metrics, converted.kind) == ({"val_loss": 1.0}, "line")
+    assert_same(dict(converted.network.state_dict()), dict(best.network.state_dict()))
+    assert not (tmp_path / "best.pt").exists()
+
+
+def test_the_last_average_is_the_checkpoints(tmp_path: Path) -> None:
+    task = Line(figures=[{"val_loss": 1.0}, {"val_loss": 2.0}])
+    engine.train(task, tmp_path, Run(steps=2, evaluate_every=1))
+    last = engine.last_average(tmp_path, Deep())
+    assert torch.equal(first_weight(last), task.averages[1])
+    assert not last.training
+    with pytest.raises(FileNotFoundError, match="train first"):
+        engine.last_average(tmp_path / "elsewhere", Deep())
 
 
 @pytest.mark.parametrize(
@@ -515,9 +600,9 @@ def test_checkpoint_that_would_run_code_does_not(tmp_path: Path) -> None:
     assert target.is_dir()
 
 
-def test_export_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"best\.pt: .*train first"):
-        engine.averaged_network(tmp_path, Line())
+def test_a_run_without_weights_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"best\.safetensors: .*train first"):
+        read_best(tmp_path, Deep)
 
 
 @pytest.mark.parametrize(
@@ -547,7 +632,7 @@ def test_best_average_is_kept_not_the_last(
     task = Line(figures=figures)
     engine.train(task, tmp_path, Run(steps=3, evaluate_every=1))
     assert (len(task.averages), saved(tmp_path)["step"]) == (3, 3)
-    kept = engine.averaged_network(tmp_path, Line())
+    kept = read_best(tmp_path, Deep)
     assert (kept.step, kept.metrics) == (best, figures[best - 1])
     assert torch.equal(first_weight(kept.network), task.averages[best - 1])
     assert not any(
@@ -560,9 +645,9 @@ def test_best_average_is_kept_not_the_last(
 def test_best_average_outlives_a_resume(tmp_path: Path) -> None:
     engine.train(Line(figures=[{"val_loss": 1.0}]), tmp_path, Run(steps=1))
     engine.train(Line(figures=[{"val_loss": 2.0}]), tmp_path, Run(steps=2))
-    assert saved(tmp_path, "best.pt")["step"] == 1
+    assert read_best(tmp_path, Deep).step == 1
     engine.train(Line(figures=[{"val_loss": 0.5}]), tmp_path, Run(steps=3))
-    assert saved(tmp_path, "best.pt")["step"] == 3
+    assert read_best(tmp_path, Deep).step == 3
 
 
 def test_best_average_outlives_a_later_failure(tmp_path: Path) -> None:
@@ -575,7 +660,7 @@ def test_best_average_outlives_a_later_failure(tmp_path: Path) -> None:
     engine.train(
         Line(figures=[{"val_loss": 2.0}]), tmp_path, Run(steps=4, every=2, evaluate_every=2)
     )
-    assert saved(tmp_path, "best.pt")["step"] == 2
+    assert read_best(tmp_path, Deep).step == 2
 
 
 @pytest.mark.parametrize("clip", [None, 0.1])
@@ -584,7 +669,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(
 ) -> None:
     # Not Adam, whose steps do not depend on the size of a gradient.
     large, small, other = (
-        Line(flat, batch=b, clip=clip, optimizer=torch.optim.SGD) for b in (4, 2, 2)
+        Line(Flat, batch=b, clip=clip, optimizer=torch.optim.SGD) for b in (4, 2, 2)
     )
     engine.train(large, tmp_path / "large", Run(steps=3, every=1))
     engine.train(small, tmp_path / "small", Run(steps=3, every=1, accumulate=2))
@@ -601,7 +686,7 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(
 
 
 def test_gradient_is_clipped_and_its_norm_logged(tmp_path: Path) -> None:
-    task = Line(flat, clip=0.01, optimizer=torch.optim.SGD, rate=1.0)
+    task = Line(Flat, clip=0.01, optimizer=torch.optim.SGD, rate=1.0)
     x, y, _ = next(task.batches(0, accumulate=1, rank=0, world=1))
     weight, bias = (p.detach().clone() for p in task.network.parameters())
     slope = 2 * (x @ weight.T + bias - y) / len(x)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..request import Request
+from ..request import Request, without_root
 from .datasets import find_dataset
 from .pictures import find_images, split
 
@@ -21,15 +21,15 @@ class Chosen:
     Attributes:
         training: files to train on.
         held_out: files that are never trained on.
-        folders: where they are from, as the model card lists it.
-        source: the options that name the pictures.
+        folders: the preset's folders or the dataset that they are from.
+        images: the user's own folders that they are from, as a card shows them.
         facts: further entries of the card's recipe.
     """
 
     training: list[Path]
     held_out: list[Path]
-    folders: tuple[str, ...]
-    source: str = "--data DATA"
+    folders: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +51,9 @@ def choose_pictures(request: Request, folders: Sequence[str]) -> Chosen:
         return _of_dataset(request)
     places = request.images or tuple(request.data_folder / folder for folder in folders)
     training, held_out = split(find_images(places), request.held_out)
-    return Chosen(training, held_out, tuple(map(str, request.images)) or tuple(folders))
+    if request.images:
+        return Chosen(training, held_out, images=tuple(without_root(str(p)) for p in places))
+    return Chosen(training, held_out, tuple(folders))
 
 
 def _of_dataset(request: Request) -> Chosen:
@@ -70,6 +72,5 @@ def _of_dataset(request: Request) -> Chosen:
         training,
         held_out,
         folders=(name,),
-        source=f"--dataset {name} --root DIR",
         facts={"split": dataset.split},
     )

@@ -119,6 +119,12 @@ class FreeForm:
         return hole
 
 
+def free_form(size: int, rng: np.random.Generator) -> Mask:
+    """``FreeForm`` of any share up to 0.6, as Liu et al.'s irregular masks have."""
+    low = float(rng.uniform(0.01, 0.5))
+    return FreeForm(low, low + 0.1)(size, rng)
+
+
 class MaskFolder:
     """Holes from a folder of mask pictures (white = hole).
 
@@ -152,8 +158,23 @@ class MaskFolder:
         return cv2.resize(crop, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
+class Silhouettes:
+    """Silhouettes of objects, scaled, moved and dilated: the holes that removal leaves.
+
+    Args:
+        shapes: bool HW each, one object in its bounding box; at least one.
+    """
+
+    def __init__(self, shapes: Sequence[Mask]) -> None:
+        self.shapes = list(shapes)
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Mask:
+        """Draw one hole of ``size`` x ``size`` pixels."""
+        return _placed(self.shapes[int(rng.integers(len(self.shapes)))], size, rng)
+
+
 class ObjectShapes:
-    """Silhouettes of real objects, scaled, moved and dilated: the holes that removal leaves.
+    """``Silhouettes`` of the largest objects of label pictures.
 
     Args:
         label_folders: folders of label pictures (.png) of class ids, 1-20 = object.
@@ -175,23 +196,28 @@ class ObjectShapes:
         for _ in range(20):
             path = self.files[int(rng.integers(len(self.files)))]
             if path not in self._cache:
-                self._cache[path] = _largest_object(_read_grey(path))
+                self._cache[path] = largest_object(_read_grey(path))
             shape = self._cache[path]
             if shape.size == 0:
                 continue
-            # The silhouette's bounding box covers 3 to 30 % of the picture's area.
-            side = size * float(np.sqrt(rng.uniform(0.03, 0.30)))
-            scale = side / float(np.sqrt(shape.shape[0] * shape.shape[1]))
-            h, w = (min(size, max(3, round(s * scale))) for s in shape.shape)
-            small = cv2.resize(shape.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST)
-            if rng.random() < 0.5:
-                small = small[:, ::-1]
-            hole = np.zeros((size, size), np.uint8)
-            top, left = int(rng.integers(0, size - h + 1)), int(rng.integers(0, size - w + 1))
-            hole[top : top + h, left : left + w] = small
-            grow = 2 * int(rng.integers(1, max(2, size // 32))) + 1
-            return cv2.dilate(hole, np.ones((grow, grow), np.uint8)).astype(bool)
+            return _placed(shape, size, rng)
         return strokes(size, rng)
+
+
+def _placed(shape: Mask, size: int, rng: np.random.Generator) -> Mask:
+    """A silhouette scaled, mirrored, moved and dilated in a picture of ``size`` x ``size``."""
+    # The silhouette's bounding box covers 3 to 30 % of the picture's area.
+    side = size * float(np.sqrt(rng.uniform(0.03, 0.30)))
+    scale = side / float(np.sqrt(shape.shape[0] * shape.shape[1]))
+    h, w = (min(size, max(3, round(s * scale))) for s in shape.shape)
+    small = cv2.resize(shape.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST)
+    if rng.random() < 0.5:
+        small = small[:, ::-1]
+    hole = np.zeros((size, size), np.uint8)
+    top, left = int(rng.integers(0, size - h + 1)), int(rng.integers(0, size - w + 1))
+    hole[top : top + h, left : left + w] = small
+    grow = 2 * int(rng.integers(1, max(2, size // 32))) + 1
+    return cv2.dilate(hole, np.ones((grow, grow), np.uint8)).astype(bool)
 
 
 class Mixture:
@@ -224,27 +250,33 @@ class Mixture:
         return rectangle(size, rng, side=size // 3)
 
 
-def named_mixture(weights: Sequence[tuple[float, str]], data: Path | None) -> Mixture:
+#: What stands in for the kinds that need files of a data folder.
+WITHOUT_DATA = {"irregular": "free-form", "objects": "silhouettes"}
+
+
+def without_data(weights: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    """The kinds of a preset's holes as they are drawn without a data folder."""
+    return tuple((weight, WITHOUT_DATA.get(name, name)) for weight, name in weights)
+
+
+def named_mixture(
+    weights: Sequence[tuple[float, str]],
+    data: Path | None = None,
+    silhouettes: Sequence[Mask] = (),
+) -> Mixture:
     """The mixture of a preset's holes.
 
     Args:
         weights: (weight, name) of each kind.
         data: data folder, which holds the masks of ``irregular`` and the labels of ``objects``;
-            None if no kind needs one.
-
-    Raises:
-        ValueError: a kind needs the data folder, and there is none.
+            None = both are drawn by what needs no files, see ``WITHOUT_DATA``.
+        silhouettes: bool HW each, for that kind; without any it is ``blobs``.
     """
-
-    def below(path: str) -> Path:
-        if data is None:
-            raise ValueError(
-                "the preset's holes are masks and labels below --data; name it, "
-                "or a folder of mask pictures with --masks"
-            )
-        return data / path
-
+    if data is None:
+        weights, data = without_data(weights), Path()
     kinds: dict[str, Callable[[], HoleGenerator]] = {
+        "free-form": lambda: free_form,
+        "silhouettes": lambda: Silhouettes(silhouettes) if silhouettes else blobs,
         "edge": lambda: edge,
         "rectangle": lambda: rectangle,
         "centred": lambda: centred,
@@ -253,9 +285,9 @@ def named_mixture(weights: Sequence[tuple[float, str]], data: Path | None) -> Mi
         "blobs": lambda: blobs,
         "free-form-10-20": lambda: FreeForm(0.1, 0.2),
         "free-form-40-50": lambda: FreeForm(0.4, 0.5),
-        "irregular": lambda: MaskFolder(below("masks/irregular")),
+        "irregular": lambda: MaskFolder(data / "masks" / "irregular"),
         "objects": lambda: ObjectShapes(
-            [below(f"segmentation/{s}/labels") for s in ("voc_train", "human")]
+            [data / "segmentation" / s / "labels" for s in ("voc_train", "human")]
         ),
     }
     return Mixture([(weight, kinds[name]()) for weight, name in weights])
@@ -268,7 +300,7 @@ def _read_grey(path: Path) -> NDArray[np.uint8]:
     return image if image.ndim == 2 else image[..., 0]  # type: ignore[return-value]
 
 
-def _largest_object(labels: NDArray[np.uint8]) -> Mask:
+def largest_object(labels: NDArray[np.uint8]) -> Mask:
     """The mask of the largest object in its bounding box; empty if it has fewer than 200 pixels."""
     objects = ((labels > 0) & (labels < 255)).astype(np.uint8)
     count, components, stats, _ = cv2.connectedComponentsWithStats(objects)

@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -199,7 +200,7 @@ def _train_arm(arm: Arm, seed: int, place: Path, budget: Budget, minutes: float)
             f"{arm.name}, seed {seed}: {done['step']:.0f} of {budget.steps} steps; "
             "the same command resumes from there"
         )
-    network = engine.averaged_network(place, task, last=True).network
+    network = engine.last_average(place, deepcopy(task.network))
     weights = save_weights(network, place, arm.name)
     with torch.inference_mode():
         rows = arm.judge(task, network)

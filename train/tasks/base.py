@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
+from ..best import Averaged
 from ..data.chosen import choose_pictures
 from ..data.holes import HoleGenerator, MaskFolder, named_mixture
 from ..data.pictures import Crops, Stream, batches, read_rgb, square
-from ..engine import Averaged
 from ..recipe import Discriminator, Preset, Recipe, Schedule
 from ..request import Request
 
@@ -37,15 +37,20 @@ class NetworkTask:
     """What a network needs to be trained and exported by its name: ``train.engine.Task`` and this.
 
     Attributes:
+        network_class: of the network that ships.
         preprocessing: how a pixel in [0, 255] becomes the network's number, for the weight's
             index entry.
         network: the bare network that ships.
         modules: all modules that learn, by name.
         optimizers: the modules' optimizers, by the same names.
         clip: largest gradient norm by module; a module without entry is not clipped.
+        telling: names of losses, the most telling first.
     """
 
+    network_class: ClassVar[type[nn.Module]]
     preprocessing: ClassVar[str]
+    telling: tuple[str, ...] = ()
+
     #: Whether ``save`` writes the network, in a format of its own, when a run ends.
     saves: ClassVar[bool] = False
     #: Whether it can train on a set of ``train.data.datasets``.
@@ -108,14 +113,26 @@ class NetworkTask:
         """
         raise NotImplementedError
 
-    def index_facts(self) -> dict[str, Any]:
+    @classmethod
+    def index_facts(cls) -> dict[str, Any]:
         """Further entries of the weight in ``index.json``."""
         return {}
 
+    @classmethod
     def card_samples(
-        self, network: nn.Module, photos: Sequence[NDArray[np.uint8]]
+        cls,
+        network: nn.Module,
+        photos: Sequence[NDArray[np.uint8]],
+        holes: HoleGenerator,
+        size: int,
     ) -> NDArray[np.uint8] | None:
-        """The picture of the model card: ``network``'s results on photos HWC RGB that may be shown.
+        """The picture of the model card: ``network``'s results on photos that may be shown.
+
+        Args:
+            network: the network that ships.
+            photos: HWC RGB.
+            holes: draws the holes.
+            size: side in pixels of the squares that the network fills.
 
         Returns:
             HWC uint8 RGB, or None if there is nothing to show.
@@ -189,14 +206,14 @@ class InpaintingTask(NetworkTask):
         from .. import features
 
         assert preset is not None, "an inpainter needs a preset"
-        data = request.data if request.dataset else request.data_folder
+        data = request.data if request.dataset or request.images else request.data_folder
         preset = cls.adapt(preset, request)
         schedule, network = preset.schedule, preset.network
         chosen = choose_pictures(request, preset.folders)
         holes: HoleGenerator = (
             MaskFolder(request.masks) if request.masks else named_mixture(preset.holes, data)
         )
-        lpips, why = (None, "") if request.export else lpips_network(offline=False)
+        lpips, why = lpips_network(offline=False)
         if why:
             log.warning("held-out pictures: %s", why)
         # The order of these lines is the order in which they draw from the global random state.
@@ -217,13 +234,14 @@ class InpaintingTask(NetworkTask):
         length = preset.steps or preset.epochs * len(chosen.training) // batch
         return task, Recipe(
             folders=chosen.folders,
+            images=chosen.images,
             pictures=len(chosen.training),
             steps=length if request.steps is None else request.steps,
             batch=batch,
-            options=_options(request),
             average=preset.average,
             precision=preset.precision,
-            source=chosen.source,
+            size=schedule.size,
+            holes=preset.holes,
             facts={
                 **chosen.facts,
                 "preset": request.preset,
@@ -386,7 +404,8 @@ class InpaintingTask(NetworkTask):
             score = discriminator(result, mask)
         return losses.hinge_generator(score.float()), losses.hinge_discriminator(real, fake)
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The network's own output at the input's size.
 
         Args:
@@ -400,7 +419,7 @@ class InpaintingTask(NetworkTask):
         Raises:
             TypeError: the task's network has no such output.
         """
-        raise TypeError(f"{type(self).__name__} has no full-size output")
+        raise TypeError(f"{cls.__name__} has no full-size output")
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Metrics of the composites of the held-out set.
@@ -430,44 +449,53 @@ class InpaintingTask(NetworkTask):
                 ) / len(pictures)
         return total
 
-    def composite(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def composite(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The picture with the network's output in its hole, N3HW float32 in [0, 1]."""
         return (
-            picture * mask + self.fill(network, picture, mask).float().clamp(0, 1) * (1 - mask)
+            picture * mask + cls.fill(network, picture, mask).float().clamp(0, 1) * (1 - mask)
         ).contiguous()
 
-    def samples(
-        self, network: nn.Module, pictures: tuple[Tensor, Tensor] | None = None
-    ) -> NDArray[np.uint8]:
+    def samples(self, network: nn.Module) -> NDArray[np.uint8]:
+        """The ``grid`` of the held-out set."""
+        return self.grid(network, *self.held_out)
+
+    @classmethod
+    def grid(cls, network: nn.Module, pictures: Tensor, masks: Tensor) -> NDArray[np.uint8]:
         """A grid of results, one row for each of the first six pictures.
 
         Args:
             network: the task's network, or its average.
-            pictures: (pictures N3HW in [0, 1], masks N1HW with 1 = known); None = the held-out
-                set.
+            pictures: N3HW in [0, 1].
+            masks: N1HW with 1 = known.
 
         Returns:
             HWC uint8 RGB; the columns are the picture with its hole, the network's whole output,
             the composite, the ground truth.
         """
-        x, m = (t[:6] for t in (self.held_out if pictures is None else pictures))
+        x, m = pictures[:6], masks[:6]
         columns = (
             x * m + 0.5 * (1 - m),
-            self.fill(network, x, m).float().clamp(0, 1),
-            self.composite(network, x, m),
+            cls.fill(network, x, m).float().clamp(0, 1),
+            cls.composite(network, x, m),
             x,
         )
         grid = torch.cat([torch.cat(list(c), dim=1) for c in columns], dim=2)
         return grid.permute(1, 2, 0).mul(255).round().byte().cpu().numpy()
 
+    @classmethod
+    @torch.inference_mode()
     def card_samples(
-        self, network: nn.Module, photos: Sequence[NDArray[np.uint8]]
+        cls,
+        network: nn.Module,
+        photos: Sequence[NDArray[np.uint8]],
+        holes: HoleGenerator,
+        size: int,
     ) -> NDArray[np.uint8] | None:
-        """``samples`` of the photos' centre squares."""
+        """The ``grid`` of the photos' centre squares."""
         if not photos:
             return None
-        squares = squares_with_holes(photos, self.crops.holes, self.schedule.size)
-        return self.samples(network, squares)
+        return cls.grid(network, *squares_with_holes(photos, holes, size))
 
 
 def sn_patch(numbers: Discriminator) -> SNPatchDiscriminator:
@@ -475,23 +503,6 @@ def sn_patch(numbers: Discriminator) -> SNPatchDiscriminator:
     return SNPatchDiscriminator(
         SNPatchDiscriminatorConfig(numbers.width, numbers.strides, numbers.one_score)
     )
-
-
-def _options(request: Request) -> str:
-    """The options that the card must name, so that its command makes the weight again."""
-    names = ("steps", "batch", "size", "width", "blocks", "variant", "learning_rate")
-    given = [
-        f" --{name.replace('_', '-')} {getattr(request, name)}"
-        for name in names
-        if getattr(request, name) is not None
-    ]
-    if request.preset != "shipped":
-        given.append(f" --preset {request.preset}")
-    if request.accumulate != 1:
-        given.append(f" --accumulate {request.accumulate}")
-    # A file's path says nothing to another machine.
-    named = request.features in ("none", "vgg16", "squeezenet")
-    return "".join(given) + f" --features {request.features if named else 'FEATURES'}"
 
 
 def cosine_decay(share: float, floor: float) -> float:

@@ -26,6 +26,8 @@ class CompressionTask(InpaintingTask):
         **common: see ``InpaintingTask``.
     """
 
+    network_class: ClassVar[type[nn.Module]] = CompressionNetwork
+    telling = ("hole", "adversarial")
     preprocessing: ClassVar[str] = (
         "256 pixels on the longer side, multiples of 8, RGB / 127.5 - 1, holes 0, and the mask"
     )
@@ -47,7 +49,8 @@ class CompressionTask(InpaintingTask):
         self.judges = discriminator
         self.adversarial, self.variance, self.hole_weight = adversarial, variance, hole_weight
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The network's output enlarged to the picture's size; see ``InpaintingTask``."""
         small = network(picture * 2 - 1, mask)
         return F.interpolate(small, scale_factor=8, mode="bilinear", align_corners=False) / 2 + 0.5

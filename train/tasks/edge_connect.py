@@ -37,6 +37,8 @@ class EdgeConnectTask(InpaintingTask):
         **common: see ``InpaintingTask``.
     """
 
+    network_class: ClassVar[type[nn.Module]] = EdgeConnect
+    telling = ("l1", "perceptual", "edge_adversarial")
     preprocessing: ClassVar[str] = (
         "sides in multiples of 4, RGB / 127.5 - 1, "
         "Canny's edges of the known part (train.data.edges), and the mask"
@@ -77,7 +79,8 @@ class EdgeConnectTask(InpaintingTask):
         super().set_progress(share)
         self.paints_from_true_edges = share < 0.5
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The painter's output along the edge network's edges; see ``InpaintingTask``."""
         return network(picture * 2 - 1, known_edges(picture, mask), mask) / 2 + 0.5
 

@@ -22,12 +22,15 @@ class EDSRTask(InpaintingTask):
         **common: see ``InpaintingTask``.
     """
 
+    network_class: ClassVar[type[nn.Module]] = EDSR
+    telling = ("l1",)
     preprocessing: ClassVar[str] = "a photo at an eighth of its size, RGB / 127.5 - 1"
 
     def __init__(self, *, width: int, blocks: int, **common: Any) -> None:
         super().__init__(EDSR(EDSRConfig(width, blocks)), **common)
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """The picture enlarged from an eighth of its size; see ``InpaintingTask``."""
         return network(F.avg_pool2d(picture, 8) * 2 - 1) / 2 + 0.5
 

@@ -23,6 +23,8 @@ class GatedConvTask(InpaintingTask):
         **common: see ``InpaintingTask``.
     """
 
+    network_class: ClassVar[type[nn.Module]] = GatedConvNetwork
+    telling = ("l1", "adversarial")
     preprocessing: ClassVar[str] = "sides in multiples of 4, RGB / 127.5 - 1, and the mask"
 
     def __init__(
@@ -42,7 +44,8 @@ class GatedConvTask(InpaintingTask):
         self.add_discriminator(judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
         self.judges, self.adversarial = discriminator, adversarial
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """See ``InpaintingTask``."""
         return network(picture * 2 - 1, mask) / 2 + 0.5
 

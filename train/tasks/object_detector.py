@@ -26,7 +26,7 @@ from ..data.objects.boxes import CERTAIN, CLASSES, Boxes, DetectorSamples
 from ..data.pictures import Stream, batches, read_rgb
 from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
-from ..request import Request
+from ..request import Request, without_root
 from .base import Losses, NetworkTask, warm_up_and_decay
 from .companions import encoder_input, frozen_encoder
 
@@ -61,6 +61,7 @@ class ObjectDetectorTask(NetworkTask):
         workers: processes that make samples.
     """
 
+    network_class: ClassVar[type[nn.Module]] = ObjectDetector
     preprocessing: ClassVar[str] = (
         "longer side to 769 pixels, padded with grey to 16k+1, RGB / 127.5 - 1"
     )
@@ -125,14 +126,18 @@ class ObjectDetectorTask(NetworkTask):
         )
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
-            folders=(*boxes.FOLDERS, *(str(f) for f in request.images)),
+            folders=boxes.FOLDERS,
+            images=tuple(without_root(str(f)) for f in request.images),
             pictures=len(photos),
             steps=steps,
             batch=request.pictures_per_step(task.batch),
-            options=f" --teacher TEACHER --steps {steps} --batch {task.batch} --size {task.size}"
-            f" --learning-rate {task.learning_rate}",
             average=AVERAGE,
-            facts={"encoder": f"compact-segmenter {digest[:8]}", "teacher": "NanoDet-m"},
+            facts={
+                "size": task.size,
+                "learning_rate": task.learning_rate,
+                "encoder": f"compact-segmenter {digest[:8]}",
+                "teacher": "NanoDet-m",
+            },
         )
 
     def prepare(self, fabric: Fabric) -> None:
@@ -234,7 +239,8 @@ class ObjectDetectorTask(NetworkTask):
         rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles) - len(tiles) % 4, 4)]
         return np.vstack(rows) if rows else np.hstack(tiles)
 
-    def index_facts(self) -> dict[str, Any]:
+    @classmethod
+    def index_facts(cls) -> dict[str, Any]:
         """Which classes the channels stand for."""
         return {"classes": CLASSES}
 

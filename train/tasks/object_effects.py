@@ -62,6 +62,7 @@ class ObjectEffectsTask(NetworkTask):
         workers: processes that make samples.
     """
 
+    network_class: ClassVar[type[nn.Module]] = ObjectEffects
     preprocessing: ClassVar[str] = (
         "a part of the photo around an object: RGB / 127.5 - 1, and the object's mask as 1 and 0"
     )
@@ -119,10 +120,12 @@ class ObjectEffectsTask(NetworkTask):
             pictures=pictures,
             steps=steps,
             batch=request.pictures_per_step(task.batch),
-            options=f" --steps {steps} --batch {task.batch} --size {task.size}"
-            f" --learning-rate {task.learning_rate} --held-out {task.held_out}",
             average=AVERAGE,
-            facts={"encoder": f"compact-segmenter {digest[:8]}"},
+            facts={
+                "size": task.size,
+                "learning_rate": task.learning_rate,
+                "encoder": f"compact-segmenter {digest[:8]}",
+            },
         )
 
     def prepare(self, fabric: Fabric) -> None:

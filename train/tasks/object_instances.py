@@ -72,6 +72,7 @@ class ObjectInstancesTask(NetworkTask):
         workers: processes that make samples.
     """
 
+    network_class: ClassVar[type[nn.Module]] = ObjectInstances
     preprocessing: ClassVar[str] = (
         "a part of the photo around objects of a class: RGB / 127.5 - 1, and their mask as 1 and 0"
     )
@@ -138,10 +139,12 @@ class ObjectInstancesTask(NetworkTask):
             pictures=pictures,
             steps=steps,
             batch=request.pictures_per_step(task.batch),
-            options=f" --steps {steps} --batch {task.batch} --size {task.size}"
-            f" --learning-rate {task.learning_rate} --held-out {task.held_out}",
             average=AVERAGE,
-            facts={"encoder": f"compact-segmenter {digest[:8]}"},
+            facts={
+                "size": task.size,
+                "learning_rate": task.learning_rate,
+                "encoder": f"compact-segmenter {digest[:8]}",
+            },
         )
 
     def _boxed(self) -> list[Path]:

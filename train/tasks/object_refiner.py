@@ -67,6 +67,7 @@ class ObjectRefinerTask(NetworkTask):
         workers: processes that make samples.
     """
 
+    network_class: ClassVar[type[nn.Module]] = ObjectRefiner
     preprocessing: ClassVar[str] = (
         "a crop of the photo around an object, its box and 25 % of the longer side on each side, "
         "at most 448 pixels in multiples of 16: RGB / 127.5 - 1, and the coarse probability"
@@ -125,10 +126,13 @@ class ObjectRefinerTask(NetworkTask):
             pictures=pictures,
             steps=steps,
             batch=request.pictures_per_step(task.batch),
-            options=f" --steps {steps} --batch {task.batch} --size {task.size}"
-            f" --learning-rate {task.learning_rate} --held-out {task.held_out}",
             average=AVERAGE,
-            facts={"encoder": f"compact-segmenter {digest[:8]}", "answers": ANSWERS},
+            facts={
+                "size": task.size,
+                "learning_rate": task.learning_rate,
+                "encoder": f"compact-segmenter {digest[:8]}",
+                "answers": ANSWERS,
+            },
         )
 
     def prepare(self, fabric: Fabric) -> None:

@@ -36,6 +36,7 @@ from ...models.own_segmenter import (
 )
 from ...pipeline.pixels import resize
 from ...pipeline.system.atomic import atomic_write
+from ..best import Averaged
 from ..data.labelled import PALETTE, VOID
 from ..data.own_labels import (
     STRONG,
@@ -46,9 +47,8 @@ from ..data.own_labels import (
     read_labelled,
 )
 from ..data.pictures import Stream, batches, split
-from ..engine import Averaged
 from ..recipe import Preset, Recipe
-from ..request import Request
+from ..request import Request, without_root
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,7 @@ class OwnSegmenterTask(NetworkTask):
         ValueError: the batch is too small, or the size does not fit the network.
     """
 
+    telling = ("entropy", "dice")
     preprocessing: ClassVar[str] = "RGB / 255, less the mean, by the deviation of config.json"
     saves: ClassVar[bool] = True
 
@@ -198,16 +199,20 @@ class OwnSegmenterTask(NetworkTask):
         )
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
-            folders=tuple(folder.name for folder in request.images),
+            folders=(),
+            images=tuple(without_root(str(folder)) for folder in request.images),
             pictures=len(training),
             steps=steps,
             batch=request.pictures_per_step(task.batch),
-            options=f" --labels LABELS --classes {','.join(classes)} --arch {arch}"
-            f" --encoder {encoder} --encoder-weights {start.weights} --steps {steps}"
-            f" --batch {task.batch} --size {task.crops.size}"
-            f" --learning-rate {task.learning_rate}",
-            source="--images IMAGES",
             average=0.998,
+            facts={
+                "classes": ",".join(classes),
+                "arch": arch,
+                "encoder": encoder,
+                "encoder_weights": start.weights,
+                "size": task.crops.size,
+                "learning_rate": task.learning_rate,
+            },
         )
 
     def prepare(self, fabric: Fabric) -> None:

@@ -28,6 +28,8 @@ class PartialConvTask(InpaintingTask):
         **common: see ``InpaintingTask``.
     """
 
+    network_class: ClassVar[type[nn.Module]] = PartialConvUNet
+    telling = ("hole", "perceptual", "semantic")
     preprocessing: ClassVar[str] = (
         "RGB / 255, holes 0, sides padded to multiples of 128 with unknown pixels"
     )
@@ -55,7 +57,8 @@ class PartialConvTask(InpaintingTask):
             judge = sn_patch(discriminator)
             self.add_discriminator(judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """See ``InpaintingTask``."""
         return network(picture, mask)
 

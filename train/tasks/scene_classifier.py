@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from ..data.pictures import (
     square,
 )
 from ..recipe import Preset, Recipe
-from ..request import Request
+from ..request import Request, without_root
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,7 @@ class ClassifierTask(NetworkTask):
         workers: processes that decode pictures.
     """
 
+    network_class: ClassVar[type[nn.Module]] = PlacesVGG16BN
     takes_dataset: ClassVar[bool] = True
 
     preprocessing: ClassVar[str] = "224x224 (size in the config), RGB / 255"
@@ -150,13 +151,13 @@ class ClassifierTask(NetworkTask):
         Raises:
             ValueError: the request names no classes.
         """
-        folders = tuple(map(str, request.images))
-        source, split_facts = "--images DIR", {}
+        folders: tuple[str, ...] = ()
+        split_facts: dict[str, Any] = {}
         if request.dataset == "places2":
             ((name, root),) = request.datasets
             places = find_dataset(name, root)
             names, files = name_classes([(places.folder, path) for path in places.train])
-            folders, source = (name,), f"--dataset {name} --root DIR"
+            folders = (name,)
             split_facts = {"split": places.split}
         elif request.images:
             names, files = find_classes(request.images)
@@ -173,11 +174,11 @@ class ClassifierTask(NetworkTask):
                 "no picture left to train on for %s; set --held-out lower", ", ".join(unseen)
             )
         config = PlacesVGG16BNConfig(len(names), names, request.size or PlacesVGG16BNConfig.size)
-        # Initial weights that a checkpoint overwrites need not be downloaded: an export and a
-        # resumed run work offline.
-        overwritten = request.export or request.has_checkpoint
+        # Initial weights that a checkpoint overwrites need not be downloaded.
         backbone = (
-            classifiers.untrained_backbone() if overwritten else classifiers.imagenet_backbone()
+            classifiers.untrained_backbone()
+            if request.has_checkpoint
+            else classifiers.imagenet_backbone()
         )
         batch = request.batch or BATCH
         learning_rate = request.learning_rate or LEARNING_RATE
@@ -193,23 +194,18 @@ class ClassifierTask(NetworkTask):
         per_step = request.pictures_per_step(batch)
         length = max(1, EPOCHS * len(training) // per_step)
         steps = length if request.steps is None else request.steps
-        options = (
-            f" --steps {steps} --batch {batch} --size {config.size}"
-            f" --learning-rate {learning_rate} --held-out {len(held_out)}"
-        )
-        if request.accumulate != 1:
-            options += f" --accumulate {request.accumulate}"
         return task, Recipe(
             folders=folders,
+            images=tuple(without_root(str(f)) for f in request.images),
             pictures=len(training),
             steps=steps,
             batch=per_step,
-            options=options,
-            source=source,
             facts={
                 **split_facts,
                 "use": "scores pictures; must never train an inpainter",
                 "classes": len(names),
+                "size": config.size,
+                "learning_rate": learning_rate,
                 "pictures_of_smallest_class": min(counts.values()),
                 "held_out": len(held_out),
             },

@@ -92,6 +92,7 @@ class Distillation(NetworkTask):
         ValueError: batch norm without a teacher needs a batch of 2 or more.
     """
 
+    network_class: ClassVar[type[nn.Module]] = CompactSegmenter
     preprocessing: ClassVar[str] = (
         "longer side to 513 pixels, padded with 0 to 16k+1, RGB / 127.5 - 1"
     )
@@ -188,12 +189,15 @@ class Distillation(NetworkTask):
             pictures=len(task.crops.files),
             steps=steps,
             batch=request.pictures_per_step(task.batch),
-            options=f" --encoder {encoder} --steps {steps} --batch {task.batch}"
-            f" --size {task.crops.size} --learning-rate {task.learning_rate}",
-            facts={"teacher" if teacher else "encoder": encoder},
+            facts={
+                "teacher" if teacher else "encoder": encoder,
+                "size": task.crops.size,
+                "learning_rate": task.learning_rate,
+            },
         )
 
-    def index_facts(self) -> dict[str, Any]:
+    @classmethod
+    def index_facts(cls) -> dict[str, Any]:
         """The names of the classes, by index."""
         return {"categories": list(CATEGORIES)}
 

@@ -16,6 +16,7 @@ from ...models.discriminators import PatchDiscriminator, PatchDiscriminatorConfi
 from ...models.skip_context_encoder import HOLE, SIZE, SkipContextEncoder, SkipContextEncoderConfig
 from ...pipeline.detect.faces import FaceDetector
 from .. import losses
+from ..data.holes import HoleGenerator
 from ..recipe import Discriminator, Preset
 from ..request import Request
 from .base import InpaintingTask, Losses, frozen
@@ -41,6 +42,8 @@ class SkipContextTask(InpaintingTask):
         **common: see ``InpaintingTask``.
     """
 
+    network_class: ClassVar[type[nn.Module]] = SkipContextEncoder
+    telling = ("l1", "perceptual", "semantic", "rec")
     preprocessing: ClassVar[str] = "128x128, RGB / 127.5 - 1, holes 0"
     own_options: ClassVar[tuple[str, ...]] = ("variant", "blocks")
 
@@ -75,17 +78,25 @@ class SkipContextTask(InpaintingTask):
             return replace(preset, holes=((1.0, "rectangle"),))
         return preset
 
+    @classmethod
     def card_samples(
-        self, network: nn.Module, photos: Sequence[NDArray[np.uint8]]
+        cls,
+        network: nn.Module,
+        photos: Sequence[NDArray[np.uint8]],
+        holes: HoleGenerator,
+        size: int,
     ) -> NDArray[np.uint8] | None:
-        """``samples`` of the faces that the Haar cascades detect in the photos."""
-        return super().card_samples(network, [face for photo in photos for face in _faces(photo)])
+        """The ``grid`` of the faces that the Haar cascades detect in the photos."""
+        faces = [face for photo in photos for face in _faces(photo)]
+        return super().card_samples(network, faces, holes, size)
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
         """See ``InpaintingTask``."""
-        return self._at_full_size(network(picture * 2 - 1, mask), mask) / 2 + 0.5
+        return cls._at_full_size(network(picture * 2 - 1, mask), mask) / 2 + 0.5
 
-    def _at_full_size(self, output: Tensor, mask: Tensor) -> Tensor:
+    @classmethod
+    def _at_full_size(cls, output: Tensor, mask: Tensor) -> Tensor:
         """The output as it is, or the 64x64 hole of Models 0 and 1 at its place in the picture."""
         if output.shape[-1] == SIZE:
             return output

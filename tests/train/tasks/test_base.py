@@ -45,8 +45,9 @@ class Constant(InpaintingTask):
 
     value = 0.0
 
-    def fill(self, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
-        return torch.full_like(picture, self.value)
+    @classmethod
+    def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:
+        return torch.full_like(picture, cls.value)
 
 
 def constant(size: int = 16, **more: Any) -> Constant:

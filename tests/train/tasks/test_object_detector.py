@@ -74,7 +74,7 @@ def test_two_steps_resume_and_export(
     entry = json.loads((weights / "index.json").read_text())["object-detector"]
     assert load_weights(path, ObjectDetector).config.encoder == entry["config"]["encoder"]
     card = path.with_suffix(".md").read_text()
-    assert "train-inpainter object-detector --data DATA --teacher TEACHER --steps 2" in card
+    assert f"train-inpainter object-detector --data {labelled_people.name} --run run " in card
     assert "NanoDet-m" in card
 
 

@@ -120,7 +120,7 @@ def test_two_steps_resume_and_export(
     load_weights(path, ObjectInstances)
     assert path.stat().st_size < 4_000_000
     card = path.with_suffix(".md").read_text()
-    assert "train-inpainter object-instances --data DATA --steps 2 --batch 2" in card
+    assert f"train-inpainter object-instances --data {labelled_people.name} --run run " in card
 
 
 def test_a_folder_without_photos_is_a_mistake(

@@ -115,8 +115,8 @@ def test_two_steps_resume_and_export(
     shipped = json.loads(shipped_index())["compact-segmenter"]["sha256"]
     assert network.config.encoder == entry["config"]["encoder"] == shipped
     card = path.with_suffix(".md").read_text()
-    assert "train-inpainter object-refiner --data DATA --steps 2 --batch 2" in card
-    assert "Clothing Co-Parsing" in card
+    assert f"train-inpainter object-refiner --data {labelled_people.name} --run run " in card
+    assert "to fill in" in card  # the terms of pictures that do not ship are not ours
     assert f"compact-segmenter {shipped[:8]}" in card
 
 

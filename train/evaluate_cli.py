@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..pipeline.cli import add_weights
 from ..pipeline.config import Settings, parse_weights
-from ..pipeline.errors import RemoveObjectsError
+from ..pipeline.errors import RemoveObjectsError, UsageError
+from ..pipeline.system.messages import show_messages
 from .request import DATASETS, named_datasets
 
 if TYPE_CHECKING:
     from .experiments.request import TableRequest
 
-#: What is measured of the shipped networks.
+#: The tests of ``probes``, see ``train.evaluation.probes.TESTS``.
+TESTS = ("free-form-10-20", "free-form-40-50", "edge-25-35", "face-centre")
+#: What is measured of ready networks: the bundled ones, or the user's.
 MEASUREMENTS = ("probes", "segmentation", "edges", "pairs", "effects", "carried")
 #: The papers' tables. The module of the same name in ``train.experiments`` trains and measures
 #: each.
@@ -41,20 +44,49 @@ def parser() -> argparse.ArgumentParser:
         "--data", type=Path, help="data folder, with scenes/val, faces/val, masks/irregular …"
     )
     p.add_argument(
+        "--images",
+        type=Path,
+        action="append",
+        default=[],
+        help="probes: measure on your own photos, files or folders; papers' tables: train on these "
+        "pictures (CelebA, Places2 …); repeats",
+    )
+    p.add_argument(
         "--count",
         type=int,
         help="most test pictures (all but pairs: 100 per test)",
     )
     measurement = p.add_argument_group(", ".join(MEASUREMENTS))
     measurement.add_argument(
-        "--test", action="append", default=[], help="probes: which tests (default: all)"
+        "--test",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="probes: which of "
+        + ", ".join(TESTS)
+        + " (default: all; of --images all but face-centre, which is for aligned faces); repeats",
+    )
+    measurement.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="DIR",
+        help="pairs: your own, as NAME_input.*, NAME_mask.* and NAME_gt.*, or as files of one name "
+        "in the folders input, mask and truth",
     )
     add_weights(measurement)
-    measurement.add_argument("--json", type=Path, help="write the metrics to this file too")
+    measurement.add_argument("--json", type=Path, help="write the mean metrics to this file too")
+    measurement.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="probes, pairs: write the metrics of every picture to this file",
+    )
     measurement.add_argument(
         "--pictures",
         type=Path,
-        help="folder for side-by-side pictures of the first 24 of each test",
+        metavar="DIR",
+        help="folder for pictures side by side, of the first 24 of each test: before, hole, "
+        "results, truth",
     )
     table = p.add_argument_group("the papers' tables")
     table.add_argument(
@@ -70,13 +102,6 @@ def parser() -> argparse.ArgumentParser:
     )
     table.add_argument(
         "--run", type=Path, help="folder for checkpoints and results (default: runs/TABLE)"
-    )
-    table.add_argument(
-        "--images",
-        type=Path,
-        action="append",
-        default=[],
-        help="train on these pictures (CelebA, Places2 …); repeats",
     )
     table.add_argument(
         "--test-images",
@@ -140,93 +165,109 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(arguments)
     if args.table in TABLES:
+        if args.weights:
+            print(
+                "evaluate-inpainter: --weights belongs to what is measured of ready networks "
+                f"({', '.join(MEASUREMENTS)})",
+                file=sys.stderr,
+            )
+            return 2
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         return run_table(args.table, lambda: table_request(args, arguments))
-    if args.dataset or args.root:
-        print(f"evaluate-inpainter: --dataset belongs to {', '.join(TABLES)}", file=sys.stderr)
-        return 2
-    if args.data is None:
-        print(f"evaluate-inpainter: {args.table} needs --data", file=sys.stderr)
-        return 2
-    count = 100 if args.count is None else args.count
-    return measure(
-        args.table, args.data, args.test, count, args.pictures, args.json, weights=args.weights
-    )
-
-
-def measure(
-    table: str,
-    data: Path,
-    tests: Sequence[str],
-    count: int,
-    pictures: Path | None,
-    json: Path | None,
-    *,
-    weights: Sequence[str] = (),
-) -> int:
-    """Make one of ``MEASUREMENTS`` and print the metrics.
-
-    Args:
-        table: which.
-        data: data folder.
-        tests: names of the probes; empty = all.
-        count: most pictures per test.
-        pictures: folder for side-by-side pictures, or None.
-        json: file for the metrics, or None.
-        weights: the user's own, as ``--weights`` gives them.
-
-    Returns:
-        The exit code.
-    """
-    from .evaluation import probes
-
-    unknown = sorted(set(tests) - set(probes.TESTS))
-    if unknown:
-        print(
-            f"evaluate-inpainter: no test {', '.join(unknown)}; "
-            f"there are {', '.join(probes.TESTS)}",
-            file=sys.stderr,
-        )
-        return 2
+    show_messages("evaluate-inpainter", once=True)
     try:
-        own = Settings(weights=parse_weights(weights)).own_weights
-        if table == "probes":
-            metrics = probes.evaluate_probes(
-                data, tests or list(probes.TESTS), count=count, keep=pictures, weights=own
-            )
-            print(probes.render(metrics))
-        elif table == "segmentation":
-            from .evaluation import segmentation
+        _refuse(args)
+        metrics, text = _measure(args)
+        print(text)
+        if args.json:
+            from .evaluation.probes import save
 
-            metrics = segmentation.evaluate_segmentation(data, count=count, weights=own)
-            print(segmentation.render(metrics))
-        elif table == "edges":
-            from .evaluation import edges
-
-            metrics = edges.evaluate_edges(data, count=count, weights=own)
-            print(edges.render(metrics))
-        elif table == "effects":
-            from .evaluation import effects
-
-            metrics = effects.evaluate_effects(data, count=count, weights=own, keep=pictures)
-            print(effects.render(metrics))
-        elif table == "carried":
-            from .evaluation import carried
-
-            rows = carried.evaluate_carried(data, count=count, weights=own, keep=pictures)
-            metrics = carried.as_json(rows)
-            print(carried.render(rows))
-        else:
-            from .evaluation import pairs
-
-            metrics = pairs.evaluate_pairs(data, keep=pictures, weights=own)
-            print(pairs.render_pairs(metrics))
+            save(metrics, args.json)
     except (OSError, RemoveObjectsError) as error:
         print(f"evaluate-inpainter: {error}", file=sys.stderr)
         return 2
-    if json:
-        probes.save(metrics, json)
     return 0
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together, and files that cannot be written at the end.
+
+    Raises:
+        UsageError: there are some.
+    """
+    table = args.table
+    belongs = {
+        "--dataset": (TABLES, bool(args.dataset or args.root)),
+        "--images": (("probes", *TABLES), bool(args.images)),
+        "--pairs": (("pairs",), args.pairs is not None),
+        "--csv": (("probes", "pairs"), args.csv is not None),
+        "--test": (("probes",), bool(args.test)),
+    }
+    for option, (tables, is_given) in belongs.items():
+        if is_given and table not in tables:
+            raise UsageError(f"{option} belongs to {', '.join(tables)}")
+    if unknown := sorted(set(args.test) - set(TESTS)):
+        raise UsageError(f"no test {', '.join(unknown)}; there are {', '.join(TESTS)}")
+    own = {"probes": "--images PHOTOS", "pairs": "--pairs DIR"}
+    if args.data is None and not args.images and args.pairs is None:
+        remedy = f", or {own[table]} for your own" if table in own else ""
+        raise UsageError(f"{table} needs --data{remedy}")
+    if args.count is not None and args.count < 1:
+        raise UsageError(f"--count: {args.count} pictures; expected 1 or more")
+    for option, file in (("--json", args.json), ("--csv", args.csv)):
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            why = "is a folder" if file.is_dir() else "lies in no folder that exists"
+            raise UsageError(f"{option} {file}: {why}; name a file")
+
+
+def _measure(args: argparse.Namespace) -> tuple[Any, str]:
+    """Make one of ``MEASUREMENTS``.
+
+    Returns:
+        (metrics for a JSON file, their table as text)
+    """
+    own = Settings(weights=parse_weights(args.weights)).own_weights
+    count = 100 if args.count is None else args.count
+    if args.table in ("probes", "pairs"):
+        return _measure_pictures(args, own, count)
+    module = importlib.import_module(f".evaluation.{args.table}", __package__)
+    options = {"keep": args.pictures} if args.table in ("effects", "carried") else {}
+    evaluate = getattr(module, f"evaluate_{args.table}")
+    found = evaluate(args.data, count=count, weights=own, **options)
+    metrics = module.as_json(found) if args.table == "carried" else found
+    return metrics, module.render(found)
+
+
+def _measure_pictures(args: argparse.Namespace, own: Any, count: int) -> tuple[Any, str]:
+    """Make ``probes`` or ``pairs``, and write a row for each picture if that is wanted."""
+    from .evaluation import pairs, probes
+    from .evaluation.kept import Row, write_rows
+
+    rows: list[Row] = []
+    if args.table == "probes":
+        metrics = probes.evaluate_probes(
+            args.data,
+            args.test,
+            count=count,
+            keep=args.pictures,
+            weights=own,
+            images=args.images,
+            rows=rows,
+        )
+        text = probes.render(metrics)
+    else:
+        folder = args.pairs or args.data / "removal" / "pairs"
+        metrics = pairs.evaluate_pairs(
+            pairs.find_pairs(folder)[: args.count],
+            keep=args.pictures,
+            weights=own,
+            people=args.pairs is None,
+            rows=rows,
+        )
+        text = pairs.render_pairs(metrics)
+    if args.csv is not None:
+        write_rows(rows, args.csv)
+    return metrics, text
 
 
 def run_table(table: str, request: Callable[[], TableRequest]) -> int:

@@ -20,7 +20,8 @@ from ...pipeline.pixels import dilate_square
 from ...pipeline.removal.request import Removal
 from ...pipeline.types import LAYER_COLOURS, Layer, Mask, Outcome, Photo, Pixels
 from ..data.pictures import read_rgb
-from .effects import keep_sheet, painted, remover_with
+from .effects import painted, remover_with
+from .kept import keep_sheet
 
 #: Folder below the data folder, with ``images`` and ``things`` (COCO category x 100 + number).
 FOLDER = "segmentation/coco_val"

@@ -28,6 +28,7 @@ from ...pipeline.remover import ObjectRemover
 from ...pipeline.types import Box, Layer, Mask, Outcome, Photo, Pixels
 from ..data.objects.cut_outs import cut_out
 from ..data.pictures import read_rgb
+from .kept import keep_sheet
 
 #: Folders of photos into which objects are pasted, and whose instances are the objects.
 GROUNDS, OBJECTS = ("scenes/rooms", "segmentation/coco_val/images"), "segmentation/coco_val"
@@ -257,14 +258,6 @@ def painted(rgb: Pixels, parts: Iterable[tuple[tuple[int, int, int], Mask]]) -> 
     for colour, mask in parts:
         shown[mask] = 0.4 * shown[mask] + 0.6 * np.array(colour, np.float32)
     return shown.astype(np.uint8)
-
-
-def keep_sheet(folder: Path | None, name: str, pictures: list[Pixels]) -> None:
-    """Write pictures side by side; nothing without a folder."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        sheet = np.concatenate(pictures, axis=1)
-        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -2,14 +2,15 @@
 
 A hole is cut into a photo, filled by the pipeline's code and by OpenCV's classical methods, and
 compared with the original. LPIPS (SqueezeNet) and PSNR are of the whole composite; ``hole``
-metrics are over the hole's pixels alone.
+metrics are over the hole's pixels alone. The photos are a test's own, or the user's.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,17 +18,29 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ...pipeline.config import GivenWeights, Settings
 from ...pipeline.detect import mask
+from ...pipeline.errors import UnreadableError
+from ...pipeline.images import read_photo
+from ...pipeline.images.suffixes import is_readable
 from ...pipeline.inpaint import composite
 from ...pipeline.inpaint.classical import METHODS, paint
 from ...pipeline.inpaint.inpainters import Fill, Inpainters
+from ...pipeline.pixels import eight_bits, resize, scaled_size
 from ...pipeline.quality.lpips import Perceptual
 from ...pipeline.quality.metrics import inside_errors
+from ...pipeline.system.text import printable
 from ...pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 from ..data import holes as hole_kinds
 from ..data.pictures import read_rgb, square
+from .kept import Row, keep_sheet, with_hole
+
+log = logging.getLogger(__name__)
+
+#: So many sheets of a test are kept.
+SHEETS = 24
 
 #: (HWC RGB, HW hole mask) -> HWC RGB with the hole filled.
 Filler = Callable[[Pixels, Mask], Pixels]
@@ -43,18 +56,20 @@ class Test:
         size: side in pixels of the centre squares.
         route: of our inpainter.
         holes: makes the hole generator from the data folder.
+        drawn: the hole generator without a data folder.
+        of_any_photo: whether it means something on photos of any kind, and not on faces alone.
     """
 
     name: str
     folder: str
     size: int
     route: Route
-    holes: Callable[[Path], Callable[[int, np.random.Generator], Mask]]
+    holes: Callable[[Path], hole_kinds.HoleGenerator]
+    drawn: hole_kinds.HoleGenerator
+    of_any_photo: bool = True
 
 
-def _irregular(
-    low: float, high: float
-) -> Callable[[Path], Callable[[int, np.random.Generator], Mask]]:
+def _irregular(low: float, high: float) -> Callable[[Path], hole_kinds.HoleGenerator]:
     """Masks of the band ``low`` to ``high`` of the data folder.
 
     They are neither cropped nor rotated, so that the hole's share is the band's.
@@ -77,20 +92,36 @@ def _irregular(
     return make
 
 
+_CENTRE = partial(hole_kinds.rectangle, centred=True)
+
 TESTS = {
     "free-form-10-20": Test(
-        "free-form-10-20", "scenes/val", 256, Route.FREE_FORM, _irregular(0.10, 0.20)
+        "free-form-10-20",
+        "scenes/val",
+        256,
+        Route.FREE_FORM,
+        _irregular(0.10, 0.20),
+        hole_kinds.FreeForm(0.10, 0.20),
     ),
     "free-form-40-50": Test(
-        "free-form-40-50", "scenes/val", 256, Route.FREE_FORM, _irregular(0.40, 0.50)
+        "free-form-40-50",
+        "scenes/val",
+        256,
+        Route.FREE_FORM,
+        _irregular(0.40, 0.50),
+        hole_kinds.FreeForm(0.40, 0.50),
     ),
-    "edge-25-35": Test("edge-25-35", "scenes/val", 256, Route.EDGE, lambda _: hole_kinds.edge),
+    "edge-25-35": Test(
+        "edge-25-35", "scenes/val", 256, Route.EDGE, lambda _: hole_kinds.edge, hole_kinds.edge
+    ),
     "face-centre": Test(
         "face-centre",
         "faces/val",
         128,
         Route.FACE,
-        lambda _: partial(hole_kinds.rectangle, centred=True),
+        lambda _: _CENTRE,
+        _CENTRE,
+        of_any_photo=False,
     ),
 }
 
@@ -119,6 +150,86 @@ def cases(test: Test, data: Path, count: int, seed: int = 0) -> Iterator[tuple[P
     rng = np.random.default_rng(seed)
     for file in files:
         yield file, square(read_rgb(file), test.size), generate(test.size, rng)
+
+
+def own_cases(
+    test: Test, photos: Iterable[tuple[Path, NDArray[np.uint8]]], data: Path | None, seed: int = 0
+) -> Iterator[tuple[Path, Pixels, Mask]]:
+    """The user's photos with the test's holes.
+
+    Args:
+        test: see ``Test``.
+        photos: (file, HWC uint8 RGB).
+        data: data folder with the test's masks; None draws holes of the same shares.
+        seed: of the holes, which depend on nothing else.
+
+    Yields:
+        (file, HWC uint8 RGB, HW bool hole), the photo's centre square at the test's size.
+    """
+    generate = test.drawn if data is None else test.holes(data)
+    rng = np.random.default_rng(seed)
+    for file, rgb in photos:
+        yield file, square(rgb, test.size), generate(test.size, rng)
+
+
+def own_photos(places: Sequence[Path], without: Path | None = None) -> list[Path]:
+    """The user's photos: the files, and those below the folders.
+
+    Args:
+        places: files and folders.
+        without: a folder of which no file counts: that of an earlier call's sheets.
+
+    Raises:
+        FileNotFoundError: a place is missing, or holds no photo.
+    """
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise FileNotFoundError(f"{place}: no such file or folder of photos")
+        files = [place] if place.is_file() else sorted(place.rglob("*"))
+        photos = [
+            file
+            for file in files
+            if file.is_file() and is_readable(file.name) and not _is_hidden(file, place)
+            if without is None or without.resolve() not in file.resolve().parents
+        ]
+        if not photos:
+            raise FileNotFoundError(f"{place}: no photos found")
+        found += photos
+    return list(dict.fromkeys(found))
+
+
+def _is_hidden(file: Path, place: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(place).parts)
+
+
+def _decoded(files: Sequence[Path], count: int) -> list[tuple[Path, NDArray[np.uint8]]]:
+    """The first ``count`` photos that can be read; others are named and left out.
+
+    Raises:
+        UnreadableError: none can be read.
+    """
+    photos: list[tuple[Path, NDArray[np.uint8]]] = []
+    last: UnreadableError | None = None
+    for file in files:
+        if len(photos) == count:
+            break
+        try:
+            # Small enough to stay in memory for all tests.
+            photos.append((file, _reduced(eight_bits(read_photo(file).rgb))))
+        except UnreadableError as error:
+            last = error
+            log.warning("left out: %s", printable(str(error)))
+    if last is not None and not photos:
+        raise last
+    return photos
+
+
+def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo with a shorter side of at most four times the largest test's."""
+    largest = 4 * max(test.size for test in TESTS.values())
+    scale = min(1.0, largest / min(rgb.shape[:2]))
+    return resize(rgb, scaled_size(rgb.shape, scale), cv2.INTER_AREA) if scale < 1 else rgb
 
 
 def classical(method: str) -> Filler:
@@ -192,6 +303,9 @@ def measure(
     items: Iterator[tuple[Path, Pixels, Mask]],
     perceptual: Perceptual,
     keep: Path | None,
+    *,
+    test: str = "",
+    rows: list[Row] | None = None,
 ) -> dict[str, Any]:
     """Mean metrics by filler.
 
@@ -199,29 +313,33 @@ def measure(
         fillers: by name.
         items: (file, HWC RGB, HW hole).
         perceptual: LPIPS.
-        keep: folder for PNGs with hole, every filler's result and ground truth side by side.
+        keep: folder for PNGs with photo, hole, every filler's result and ground truth side by side.
+        test: its name, for ``rows``.
+        rows: gets a row for each picture and filler.
 
     Raises:
         AssertionError: a filler changed a pixel outside the hole.
     """
-    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
+    measured: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
     for n, (file, rgb, hole) in enumerate(items):
-        shown: list[Pixels] = [np.where(hole[..., None], 128, rgb).astype(np.uint8)]
-        blank = shown[0].copy()  # a filler's input has no ground truth under the hole
+        blank = with_hole(rgb, hole)  # a filler's input has no ground truth under the hole
+        shown: dict[str, Pixels] = {"before": rgb, "hole": blank}
         for name, fill in fillers.items():
             begun = time.perf_counter()
             result = fill(blank, hole)
             seconds = time.perf_counter() - begun
             if (result[~hole] != rgb[~hole]).any():
                 raise AssertionError(f"{name} changed pixels outside the hole of {file}")
-            rows[name].append((*errors(result, rgb, hole, perceptual).values(), seconds))
-            shown.append(result)
-        if keep is not None and n < 24:
-            keep.mkdir(parents=True, exist_ok=True)
-            sheet = np.concatenate([*shown, rgb], axis=1)
-            cv2.imwrite(str(keep / f"{n:03d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+            metrics = errors(result, rgb, hole, perceptual) | {"seconds": seconds}
+            measured[name].append(tuple(metrics.values()))
+            if rows is not None:
+                rows.append(Row(test, str(file), name, float(hole.mean()), metrics))
+            shown[name] = result
+        if n < SHEETS:
+            captions = [*shown, "truth"]
+            keep_sheet(keep, f"{n:03d}_{file.stem}", [*shown.values(), rgb], captions)
     names = ("lpips", "psnr", "hole_l1", "hole_psnr", "hole_ssim", "seconds")
-    return means(names, rows)
+    return means(names, measured)
 
 
 def means(
@@ -236,44 +354,59 @@ def means(
 
 
 def evaluate_probes(
-    data: Path,
-    names: Sequence[str],
+    data: Path | None,
+    names: Sequence[str] = (),
     *,
     count: int,
     keep: Path | None,
     offline: bool = True,
     weights: GivenWeights = (),
+    images: Sequence[Path] = (),
+    rows: list[Row] | None = None,
 ) -> dict[str, Any]:
     """Run the named tests: ours, Navier-Stokes and Telea on the same holes.
 
     Args:
-        data: data folder.
-        names: keys of ``TESTS``.
+        data: data folder; None draws the holes, and needs ``images``.
+        names: keys of ``TESTS``; none for all, or with ``images`` for all that are no faces'.
         count: most photos per test.
         keep: folder for the pictures side by side, or None.
         offline: never download LPIPS.
         weights: the user's own, which replace bundled ones.
+        images: photos and folders of photos instead of the tests' own.
+        rows: gets a row for each picture and filler.
 
     Returns:
         Mean metrics by test and filler.
+
+    Raises:
+        FileNotFoundError: there are no photos, or no masks.
+        UnreadableError: none of the user's photos can be read.
+        WeightsError: a weight does not fit.
     """
     import torch
 
     device = torch.device("cpu")
     inpainters = Inpainters(device, weights=Settings(weights=weights).own_weights)
+    photos = _decoded(own_photos(images, keep), count) if images else []
     perceptual = Perceptual(device, offline=offline)
     if perceptual.missing:
         print(perceptual.missing)
     table: dict[str, Any] = {}
-    for name in names:
+    for name in names or [n for n, test in TESTS.items() if test.of_any_photo or not images]:
         test = TESTS[name]
         fillers: dict[str, Filler] = {
             "ours": ours(inpainters, test.route),
             **{method: classical(method) for method in METHODS},
         }
-        table[name] = measure(
-            fillers, cases(test, data, count), perceptual, keep / name if keep else None
-        )
+        if images:
+            items = own_cases(test, photos, data)
+        elif data is not None:
+            items = cases(test, data, count)
+        else:
+            raise FileNotFoundError(f"no photos for {name}: name a data folder, or your own photos")
+        folder = keep / name if keep else None
+        table[name] = measure(fillers, items, perceptual, folder, test=name, rows=rows)
         table[name]["lpips_over_navier_stokes"] = round(
             table[name]["ours"]["lpips"] / table[name]["navier-stokes"]["lpips"], 3
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...types import FloatArray
-from .labelling import Costs, Labels, mean_difference
+from .labelling import Costs, Labels
 
 #: Weight of the pull of every pixel's correction towards zero. The correction fades over about
 #: 1 / sqrt(SCREEN) pixels, so that a bad border does not tint the whole hole.
@@ -20,6 +20,8 @@ SCREEN = 3e-3
 #: Mean absolute difference in [0, 1] above which two sources (or a source and the rim) show
 #: different things, and are not made to match.
 DIFFERENT = 0.12
+#: How many times a difference of colour counts as one of light.
+COLOUR = 1.5
 #: The solver stops when the residual falls to this share of the right-hand side, or after so many
 #: steps.
 TOLERANCE, STEPS = 1e-3, 200
@@ -108,8 +110,12 @@ def _jump(costs: Costs, mine: Labels, theirs: Labels, here: _Places, there: _Pla
 
 
 def _weight(difference: FloatArray) -> FloatArray:
-    """n3 -> n: 1 for a difference of light, towards 0 for different things."""
-    size = mean_difference(difference, np.zeros_like(difference))
+    """n3 -> n: 1 for a difference of light, towards 0 for different things.
+
+    Light changes all channels alike: what changes some of them only is another colour.
+    """
+    light = difference.mean(-1, keepdims=True)
+    size = np.abs(light[..., 0]) + COLOUR * np.abs(difference - light).mean(-1)
     weight: FloatArray = 1 / (1 + (size / DIFFERENT) ** 4)
     return weight
 

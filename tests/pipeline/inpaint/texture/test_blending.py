@@ -42,15 +42,15 @@ def test_different_things_are_not_made_to_meet() -> None:
 
 
 def test_a_colour_does_not_run_from_the_rim_into_the_hole() -> None:
-    """Cyan and grey are about as bright: a sign that is half in the hole tints nothing around it."""
-    costs, labels, copied = halves(0.0, 0.0)
+    """Cyan and grey are about as bright: a sign that a hole cuts tints nothing around it."""
+    costs, labels, _ = halves(0.0, 0.0)
     sign = np.array([0.45, 0.85, 0.9], np.float32) - 0.25
     costs.picture[:4] = sign  # all along the upper rim
     tint = np.abs(correction(costs, labels))
     assert np.abs(sign - 0.5).mean() > 0.1
     assert tint.max() < 0.25 * np.abs(sign - 0.5).max()
-    costs.picture[:4] = 0.5 + 0.08  # while as great a difference of light is evened out
-    assert np.abs(0.58 - copied[4, 4:28] - correction(costs, labels)[4, 4:28]).max() < 0.02
+    costs.picture[:4] = 0.5 + 0.08  # while a difference of light is evened out
+    assert correction(costs, labels)[4, 8:24].min() > 0.7 * 0.08
 
 
 def test_equal_light_stays_and_nothing_outside_changes() -> None:

@@ -93,7 +93,8 @@ def weights_bytes(
         copy = value.detach().to("cpu", copy=True).contiguous()
         tensors[key] = copy.half() if half and copy.is_floating_point() else copy
     own: Any = network.config
-    config: dict[str, Any] = asdict(own) if is_dataclass(own) else {}
+    is_ours = is_dataclass(own) and not isinstance(own, type)
+    config: dict[str, Any] = asdict(own) if is_ours else {}
     header = {
         "kind": kind,
         "network": type(network).__name__,

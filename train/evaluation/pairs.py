@@ -183,7 +183,9 @@ def evaluate_pairs(
     settings = Settings(segmenter="compact", offline=True, probe=False, weights=weights)
     _refuse_unfit(pairs)
     remover, alone = ObjectRemover(settings), ObjectRemover(replace(settings, along=()))
-    perceptual = Perceptual(remover.networks.device, offline=True)
+    perceptual = Perceptual(remover.networks.device, offline=False)
+    if perceptual.missing:
+        print(perceptual.missing)
     measured: dict[str, list[tuple[float, ...]]] = {}
     for n, pair in enumerate(pairs):
         rgb, truth, hole = pair.read()

@@ -359,7 +359,7 @@ def evaluate_probes(
     *,
     count: int,
     keep: Path | None,
-    offline: bool = True,
+    offline: bool = False,
     weights: GivenWeights = (),
     images: Sequence[Path] = (),
     rows: list[Row] | None = None,
@@ -426,10 +426,20 @@ def render(table: dict[str, Any]) -> str:
                     f"{test:18}{name:15}{r['lpips']:8.4f}{r['psnr']:8.2f}{r['hole_l1']:9.4f}"
                     f"{r['hole_psnr']:11.2f}{r['seconds']:8.3f}{r['count']:5}"
                 )
-        lines.append(f"{test:18}ours / navier-stokes LPIPS: {rows['lpips_over_navier_stokes']}")
+        if (ratio := rows["lpips_over_navier_stokes"]) == ratio:
+            lines.append(f"{test:18}ours / navier-stokes LPIPS: {ratio}")
     return "\n".join(lines)
 
 
 def save(table: dict[str, Any], path: Path) -> None:
-    """Write the metrics as JSON."""
-    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    """Write the metrics as JSON, with null where one is unavailable."""
+    path.write_text(json.dumps(_known(table), indent=1) + "\n", encoding="utf-8")
+
+
+def _known(value: Any) -> Any:
+    """A value with None instead of NaN, of which JSON knows nothing."""
+    if isinstance(value, dict):
+        return {key: _known(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(each) for each in value]
+    return None if isinstance(value, float) and value != value else value

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from .page_view import (
     stage_seconds,
     totals,
 )
+from .preview_facts import PreviewFacts
 from .previews import LARGE_KINDS
 from .ranking import worst_first
 
@@ -52,10 +54,14 @@ def write_html(
     Raises:
         UnwritableError: the disk's errors.
     """
-    page = render_html(path.parent, run, photos, pictures, places)
+    stays = places is not None and places.folder is not None
+    facts = PreviewFacts(path.parent if stays else None)
+    page = render_html(path.parent, run, photos, pictures, places, facts=facts)
     with atomic_write(path, placement=placement) as file:
-        for piece in page:
-            file.write(piece.encode("utf-8"))
+        # A template yields hundreds of thousands of small pieces.
+        while text := "".join(islice(page, 10_000)):
+            file.write(text.encode("utf-8"))
+    facts.remember(replace(placement, before=None))
 
 
 def render_html(
@@ -66,6 +72,7 @@ def render_html(
     places: Places | None = None,
     *,
     may_embed: bool = True,
+    facts: PreviewFacts | None = None,
 ) -> Iterator[str]:
     """Yield the page in pieces; the other arguments are those of ``write_html``.
 
@@ -76,11 +83,13 @@ def render_html(
         pictures: files of previews.
         places: where the run's files lie.
         may_embed: whether the page holds its previews itself if they are small.
+        facts: of the previews; None for those that are remembered in ``folder``.
     """
     from markupsafe import Markup
 
     rows = worst_first(photos)
-    previews = [_readable(pictures(photo)) for photo in rows]
+    facts = facts or PreviewFacts(folder)
+    previews = [facts.of(pictures(photo)) for photo in rows]
     embed = may_embed and sum(p.size_on_disk for p in previews) <= html.EMBEDDED_BYTES
     beside = partial(html.relative, folder)
     refer = html.data_uri if embed else beside
@@ -118,40 +127,3 @@ def render_html(
         policy=html.policy(style, script, embed=False),
         embedded=embed,
     )
-
-
-@dataclass(frozen=True)
-class _Previews:
-    """The readable previews of one photo.
-
-    Attributes:
-        files: by kind.
-        size_on_disk: bytes of all that the page may hold itself.
-        size: (width, height) of the preview before removal; None without one.
-        middle: horizontal centre of the mask in [0, 1].
-    """
-
-    files: dict[str, Path]
-    size_on_disk: int
-    size: tuple[int, int] | None
-    middle: float
-
-
-def _readable(files: dict[str, Path]) -> _Previews:
-    from PIL import Image
-
-    sizes, size_on_disk, middle = {}, 0, 0.5
-    for kind, file in files.items():
-        if kind in LARGE_KINDS:
-            sizes[kind] = (0, 0)  # looked at by the viewer alone, which says what it cannot show
-            continue
-        try:
-            with Image.open(file) as image:
-                if kind == "mask" and (box := image.getbbox()) is not None:
-                    middle = (box[0] + box[2]) / 2 / image.width
-                size_on_disk += file.stat().st_size
-                sizes[kind] = image.size
-        except Exception:  # Pillow raises whatever a damaged file leads to, and the page goes on
-            continue
-    readable = {kind: files[kind] for kind in sizes}
-    return _Previews(readable, size_on_disk, sizes.get("before"), middle)

@@ -466,8 +466,6 @@ def thousands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "report.html"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_html.html, "EMBEDDED_BYTES", 0)
-        read = {id(files): report_html._readable(files) for files in by_photo}
-        patch.setattr(report_html, "_readable", lambda files: read[id(files)])
         report_html.write_html(path, RUN, photos, lambda e: of[e["input"]])
     return path
 

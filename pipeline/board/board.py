@@ -62,7 +62,7 @@ class Board:
         self.opened = opened
         self.job = Job(opened.settings)
         self.sessions = SessionStore(opened.items, lambda: self.job.photo, opened.max_pixels)
-        self.results = Results(opened)
+        self.results = Results(opened, self.sessions.listed)
         self.series = BoardSeries(opened, self.job, self.sessions.listed)
         self._report = self._report_stamp()
 
@@ -76,6 +76,11 @@ class Board:
         """The folder where the server puts uploaded files."""
         return self.sessions.folder / "uploads"
 
+    def drafts(self) -> list[str]:
+        """Return the names of the photos whose masks were changed and not saved."""
+        keys = self.sessions.drafts()
+        return [printable(item.name) for item in self.sessions.listed() if item.key in keys]
+
     def close(self) -> None:
         """Cancel the job in progress and delete the uploaded photos."""
         self.job.cancel()
@@ -85,6 +90,7 @@ class Board:
         """Return what is opened, its photos in the order of the page, and the classes on offer."""
         opened = self.opened
         self._refresh()
+        drafts = self.sessions.drafts()
         return {
             "mode": opened.mode,
             "title": printable(opened.title),
@@ -97,7 +103,9 @@ class Board:
             },
             "categories": list(dict.fromkeys((*opened.classes, FIRST_CLASS, *CLASSES))),
             "notes": [printable(note) for note in opened.notes],
-            "photos": [_row(item) for item in self.sessions.listed()],
+            "photos": [
+                {**_row(item), "draft": item.key in drafts} for item in self.sessions.listed()
+            ],
         }
 
     def report_html(self) -> str:
@@ -133,7 +141,8 @@ class Board:
             "notes": [printable(note) for note in session.notes],
             "auto_widen": auto_dilate(height, width),
             "file": printable(str(item.source)),
-            "saves_to": None if item.target is None else printable(str(item.target)),
+            "is_upload": item.is_upload,
+            "saves_to": _path(self.results.placed(session).target),
             "before": None
             if entry is None
             else {key: entry.get(key) for key in ("status", "reason", "figures", "score", "holes")},
@@ -420,14 +429,14 @@ class Board:
             compare=COMPARISONS if compare else (),
         )
         with session.lock:
-            layers, revision = session.editor.layers, session.editor.revision
+            layers, version = session.editor.layers, session.editor.version
         mask = layers != Layer.NONE
         require_selection(mask)
         removal = Removal.from_settings(settings, session.classes or self.opened.classes, mask)
         with self.job.run(session.item.key) as remover:
             outcome, lent = self.series.clean(remover, session, removal, mask)
         with session.lock:
-            session.record_fill(outcome, layers, revision, lent)
+            session.record_fill(outcome, layers, version, lent)
         return {**session.state(), "report": session.report(), "compared": list(outcome.compared)}
 
     def progress(self) -> dict[str, Any]:
@@ -450,8 +459,8 @@ class Board:
             replace_existing: replace files that neither the board nor the run wrote.
 
         Raises:
-            UsageError: the mask is empty or has changed since the fill, the photo was uploaded (it
-                can be downloaded), or a run is writing into the folder.
+            UsageError: the mask is empty or has changed since the fill, the photo was uploaded and
+                there is no output folder (it can be downloaded), or a run is writing into it.
             ChangedError: the photo's file changed since it was opened.
             ExistsError: a file that neither the board nor the run wrote is in the way.
             UnwritableError: nothing was filled, or the disk refuses.
@@ -459,7 +468,7 @@ class Board:
         session = self.sessions.session(photo)
         with session.lock:
             decided = self.results.save(session, replace_existing=replace_existing)
-            session.saved = session.editor.revision
+            session.saved = session.settled = session.editor.version
             session.saved_fill = None if session.filled is None else session.filled.number
             return self._after(session, decided)
 
@@ -498,6 +507,7 @@ class Board:
                 layers = None if kept is None else kept.layers
             if layers is not None:
                 session.editor.apply_mask(layers != Layer.NONE, layers=layers)
+                session.settled = session.editor.version
             return self._after(session, decided)
 
     def undo_decision(self, photo: str, replace_existing: bool = False) -> dict[str, Any]:
@@ -549,6 +559,8 @@ class Board:
                 saved = images.save_outcome(
                     session.photo, filled.outcome, place.with_suffix(suffix), options
                 )
+            if self.opened.output is None:  # there is no other way to keep it
+                session.settled, session.saved_fill = session.editor.version, filled.number
             ending = saved.path.name.removeprefix(place.with_suffix(suffix).name)
             return saved.path, f"{name}{ending}"
 
@@ -580,6 +592,7 @@ class Board:
             **session.state(),
             **_row(session.item),
             **self.results.choices(session.item),
+            "saves_to": _path(session.item.target),
             "output": printable(str(decided.output)),
             "mask": None if mask is None else printable(str(mask)),
         }
@@ -612,6 +625,10 @@ def _require_inside(session: Session, x: float, y: float) -> None:
 def _words(doubtful: Iterable[Leftover]) -> list[str]:
     """Return what may go along but is not in the mask, in words."""
     return list(dict.fromkeys(place.why for place in doubtful))
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else printable(str(path))
 
 
 def _row(item: Item) -> dict[str, Any]:

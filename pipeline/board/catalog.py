@@ -35,13 +35,13 @@ class Item:
         key: its name in requests.
         name: its path relative to the opened folder, as in the report.
         source: its file.
-        target: the file of its result; None for an uploaded photo.
-        mask_target: the file of its mask; None for an uploaded photo.
+        target: the file of its result; None for an uploaded photo that was not saved.
+        mask_target: the file of its mask; likewise.
         mask: the saved mask to start from, if there is one.
         kept_mask: the file in which a run without saved masks may have kept the photo's.
         root: the opened folder, resolved: no link may lead the photo out of it. None for an
             uploaded photo, which lies in the board's own folder.
-        output: the folder of the results; None for an uploaded photo.
+        output: the folder of the results; None for an uploaded photo that was not saved.
         entry: its entry in the run's report, if a run was opened.
         missing: why it cannot be opened, or None.
     """
@@ -62,6 +62,11 @@ class Item:
     def needs_review(self) -> bool:
         """Whether a person is to check it, by the run's report."""
         return self.entry is not None and waits(self.entry)
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the photo was sent through the page."""
+        return self.root is None
 
     def mask_is_inside(self) -> bool:
         """Whether the saved mask lies in the output folder, with every link followed."""
@@ -108,7 +113,7 @@ class Opened:
         mode: a single photo, a folder, a run's output folder, or nothing.
         title: the name to show.
         items: the photos, in the order in which the page walks through them.
-        output: the folder of the results; None if nothing is opened.
+        output: the folder of the results; None if there is none.
         inputs: the folder of a run's inputs, if the user named it.
         settings: the run's settings with those of the command line, or the latter alone.
         given: the settings of the command line.

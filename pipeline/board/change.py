@@ -103,7 +103,10 @@ class Change:
         self.records, self._written, self._parts = records, written, parts
         self.row = None if records is None else records.row
         self._standing = Standing(self.row, self._owns, opened_ns)
-        self._placement = Placement(output).like(self.item.source)
+        # A dropped photo's file is the board's own, whose rights and date say nothing.
+        self._placement = Placement(output)
+        if not self.item.is_upload:
+            self._placement = self._placement.like(self.item.source)
 
     def stage_outcome(
         self, outcome: Outcome, options: images.SaveOptions

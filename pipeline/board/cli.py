@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The usual port.
 PORT = 7860
+#: The most photos whose drafts are named when the board ends.
+DRAFTS_NAMED = 5
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +64,8 @@ def parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="DIR",
-        help="where results go (default: cleaned/ beside PATH; a run's own folder)",
+        help="where results go (default: cleaned/ beside PATH; a run's own folder; without PATH, "
+        "photos from the page can only be downloaded)",
     )
     select = p.add_argument_group("what is selected and filled")
     select.add_argument(
@@ -146,8 +149,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             pass
         finally:
             if board is not None:
+                _tell_drafts(board.drafts())
                 board.close()
     return 0
+
+
+def _tell_drafts(names: list[str]) -> None:
+    """Say which masks end with the board."""
+    if not names:
+        return
+    named = ", ".join(names[:DRAFTS_NAMED])
+    rest = f" and {len(names) - DRAFTS_NAMED} more" if len(names) > DRAFTS_NAMED else ""
+    print(
+        f"mask-board: masks that were changed and not saved are gone with it: {named}{rest}",
+        file=sys.stderr,
+    )
 
 
 def _take_settings(args: argparse.Namespace, arguments: Sequence[str]) -> Taken:
@@ -202,7 +218,9 @@ def open_path(args: argparse.Namespace) -> Opened:
         weights=parse_weights(args.weights),
     )
     if path is None:
-        return Opened("empty", "", settings=settings)
+        if args.output is not None and args.output.exists() and not args.output.is_dir():
+            raise UsageError(f"--output {args.output}: is a file; results go into a folder")
+        return Opened("empty", "", output=args.output, settings=settings)
     if not run_folder.is_run(path):
         return replace(open_photos(path, args.output, settings), given_series=args.series)
     if args.output is not None:

@@ -69,17 +69,26 @@ class Part(NamedTuple):
 class _Step:
     """The bits of the values that one action flipped, in a box of the photo.
 
-    Flipping the same bits again undoes the action; flipping them once more redoes it.
+    Flipping the same bits again undoes the action; flipping them once more redoes it. ``versions``
+    are the mask's numbers before and after it.
     """
 
     box: Box
     bits: BitPlanes
+    versions: tuple[int, int]
 
     @classmethod
     def between(
-        cls, before: NDArray[np.uint8], after: NDArray[np.uint8], window: Box
+        cls,
+        before: NDArray[np.uint8],
+        after: NDArray[np.uint8],
+        window: Box,
+        versions: tuple[int, int],
     ) -> _Step | None:
-        """Compare two versions of the values in ``window``; ``None`` if they are equal."""
+        """Compare two versions of the values in ``window``; ``None`` if they are equal.
+
+        ``versions`` are the numbers of both.
+        """
         flipped = before ^ after
         rows, columns = np.flatnonzero(flipped.any(1)), np.flatnonzero(flipped.any(0))
         if not len(rows):
@@ -87,7 +96,8 @@ class _Step:
         inner = Box.from_corners(
             int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
         )
-        return cls(inner.shifted(window.y, window.x), BitPlanes.pack(flipped[inner.slices]))
+        packed = BitPlanes.pack(flipped[inner.slices])
+        return cls(inner.shifted(window.y, window.x), packed, versions)
 
     def flip(self, values: NDArray[np.uint8]) -> None:
         """Flip this step's bits of ``values`` in place."""
@@ -100,8 +110,11 @@ class MaskEditor:
     Not safe to use from several threads at once; the session's lock protects it.
 
     Attributes:
-        revision: changes with every edit and never repeats, undo and redo included. A page or a
-            result that stores it can tell whether it still belongs to this mask.
+        revision: changes with every edit and never repeats, undo and redo included. A page that
+            stores it can tell whether its picture is of this mask.
+        version: changes with every edit too, but undo brings the earlier number back, and redo the
+            later one: one number is one mask. A result that stores it can tell whether it still
+            belongs to this mask.
     """
 
     def __init__(
@@ -127,7 +140,7 @@ class MaskEditor:
         self._values = layers_of(start, layers)
         self._done: deque[_Step] = deque()
         self._undone: list[_Step] = []
-        self.revision = 0
+        self.revision = self.version = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -364,17 +377,20 @@ class MaskEditor:
 
     def undo(self) -> bool:
         """Undo the last step. Returns False if there is none."""
-        return self._flip_last(self._done, self._undone)
+        return self._flip_last(self._done, self._undone, 0)
 
     def redo(self) -> bool:
         """Redo the step that was undone last. Returns False if there is none."""
-        return self._flip_last(self._undone, self._done)
+        return self._flip_last(self._undone, self._done, 1)
 
-    def _flip_last(self, source: MutableSequence[_Step], target: MutableSequence[_Step]) -> bool:
+    def _flip_last(
+        self, source: MutableSequence[_Step], target: MutableSequence[_Step], side: int
+    ) -> bool:
         if not source:
             return False
         step = source.pop()
         step.flip(self._values)
+        self.version = step.versions[side]
         target.append(step)
         self.revision += 1
         return True
@@ -387,7 +403,8 @@ class MaskEditor:
         """
         height, width = self.size
         window = window or Box(0, 0, width, height)
-        step = _Step.between(self._values[window.slices], after, window)
+        versions = self.version, self.revision + 1
+        step = _Step.between(self._values[window.slices], after, window, versions)
         if step is None:
             return False
         self._values[window.slices] = after
@@ -396,6 +413,7 @@ class MaskEditor:
         while len(self._done) > 1 and sum(s.bits.bytes for s in self._done) > HISTORY_BYTES:
             self._done.popleft()
         self.revision += 1
+        self.version = self.revision
         return True
 
 

@@ -49,6 +49,7 @@ def page(opened: Opened, items: list[Item]) -> str:
     if output is None:
         raise UsageError("only a run's output folder has a report")
     run = load_report(output)["run"]
+    items = [item for item in items if not item.is_upload]
     entries = [item.entry for item in items if item.entry is not None and is_entry(item.entry)]
     sources = {item.name: str(item.source.absolute()) for item in items if not item.missing}
     pieces = render_html(
@@ -80,7 +81,8 @@ def find(opened: Opened, items: list[Item], path: str, photo: str) -> Path | Non
     if _FILES.fullmatch(path):
         return _inside(output / path, output)
     found = _OF_PHOTO.fullmatch(path)
-    item = next((each for each in items if printable(each.name) == photo), None)
+    of_run = (each for each in items if not each.is_upload)
+    item = next((each for each in of_run if printable(each.name) == photo), None)
     if found is None or item is None:
         return None
     if found[1] == "original":

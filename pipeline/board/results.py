@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark
 from ..system import lock
 from ..system.atomic import remove_parts
 from ..types import Layer, Outcome, Pixels, Status
+from . import dropped
 from .catalog import Item, Opened, is_inside
 from .change import Change, Decided, layers_target, mask_of, result_names
 from .records import Records
@@ -64,9 +66,14 @@ def _refuse_other_photo(item: Item, row: JournalRow | None) -> None:
 class Results:
     """The results of what the board has opened. Safe to use from several threads."""
 
-    def __init__(self, opened: Opened) -> None:
-        """Begin without knowing any file."""
-        self._opened = opened
+    def __init__(self, opened: Opened, listed: Callable[[], list[Item]]) -> None:
+        """Begin without knowing any file.
+
+        Args:
+            opened: what the board has opened.
+            listed: returns the photos of the list.
+        """
+        self._opened, self._listed = opened, listed
         self._written: dict[Path, Stamp | None] = {}
         self._opened_ns = time.time_ns()
         self._lock = threading.Lock()
@@ -74,11 +81,16 @@ class Results:
     def save(self, session: Session, *, replace_existing: bool) -> Decided:
         """Save the fill and its mask.
 
+        A photo that was dropped on the page gets a name of its own at its first saving, see
+        ``dropped.place``.
+
         Raises:
             UsageError: nothing was filled, the mask changed since, or a run is writing there.
             ChangedError, ExistsError, UnwritableError: see ``Board.save``.
         """
         filled = session.require_fill()
+        if session.item.is_upload:
+            session.item = self.placed(session)
         with self._changing(session) as change:
             new, outcome = change.stage_outcome(filled.outcome, self._options(change.records))
             new = change.stage_mask(new, filled.mask, filled.layers, session.kept)
@@ -180,6 +192,17 @@ class Results:
                 new, outcome, entry, version.row, replace_existing=replace_existing
             )
 
+    def placed(self, session: Session) -> Item:
+        """Return a dropped photo with the files that its result and mask have or would get.
+
+        Without an output folder it has none.
+        """
+        item, output = session.item, self._opened.output
+        if not item.is_upload or item.target is not None or output is None:
+            return item
+        target, mask = dropped.place(item, session.photo, output, self._listed())
+        return replace(item, target=target, mask_target=mask, output=output)
+
     def choices(self, item: Item) -> dict[str, Any]:
         """Return which decisions make sense for a photo now.
 
@@ -213,8 +236,8 @@ class Results:
         item, output = session.item, self._opened.output
         if item.target is None or item.mask_target is None or output is None:
             raise UsageError(
-                "this photo was uploaded, so there is no folder to save to: "
-                "download the result and the mask"
+                "this photo was dropped on the page, and the board has no folder to save to: "
+                "download the result and the mask, or name a folder with --output"
             )
         session.require_unchanged()
         # Else the lock would make it anew, where the moved one, or its disk, is to be again.
@@ -232,16 +255,19 @@ class Results:
         )
         with self._lock, lock.folder_lock(output), ExitStack() as parts:
             _remove_parts(item, output)
-            records = self._records(output, item.name)
+            records = self._records(output, item)
             _refuse_other_photo(item, None if records is None else records.row)
             yield Change(session, output, records, self._written, parts, self._opened_ns)
 
-    def _records(self, output: Path, name: str) -> Records | None:
-        """Return the run's records of a photo; None in a folder where no run knows the photo.
+    def _records(self, output: Path, item: Item) -> Records | None:
+        """Return the run's records of a photo; None where no run knows the photo.
 
         The photos themselves may be open, and a run may have cleaned them into the same folder: it
         must find there what is decided here.
         """
+        name = item.name
+        if item.is_upload:  # another photo of the run may have its name
+            return None
         is_run, journal = self._opened.mode == "run", Journal(output)
         if not is_run and name not in journal.rows:
             return None
@@ -253,7 +279,7 @@ class Results:
 
     def download_options(self, item: Item) -> images.SaveOptions:
         """Return how a photo is written for download: as it would be saved."""
-        if item.target is None or item.output is None:
+        if item.is_upload or item.output is None:
             return self._saving(None)
         return self._saving(settings_of_result(Journal(item.output), item.name))
 

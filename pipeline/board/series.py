@@ -106,7 +106,7 @@ class BoardSeries:
         self, item: Item, run: _Run, items: Mapping[str, Item]
     ) -> tuple[Neighbour, ...]:
         """A photo's neighbours, each with its saved mask."""
-        if item.root is None or run.series == "off":
+        if item.is_upload or run.series == "off":
             return ()
         here = [each for each in items.values() if _may_be_read(each, item.source.parent)]
         wanted = run.series, [(each.name, each.source) for each in here]

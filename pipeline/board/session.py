@@ -43,14 +43,14 @@ class Filled:
     Attributes:
         outcome: its result and metrics.
         layers: those of the mask it was made from, HW uint8.
-        revision: that mask's revision.
+        version: that mask's version.
         number: counts the photo's fills from 1; the page uses it as the version of pictures.
         lent: what the journal's row says of the photos that it was filled from.
     """
 
     outcome: Outcome
     layers: NDArray[np.uint8]
-    revision: int
+    version: int
     number: int
     lent: Mapping[str, Any]
 
@@ -86,7 +86,9 @@ class Session:
         opened_as: the mark of the photo's file when it was read; None for an uploaded photo.
         classes: the classes that were selected so far; the remover names them in its reasons.
         filled: the last fill, or None.
-        saved: the mask's revision that was saved last, or None.
+        settled: the version of the mask that is no draft: the first one, the one that was saved
+            last, or the one that an undone decision brought back.
+        saved: the mask's version that was saved last, or None.
         saved_fill: the number of the fill that was saved last, or None.
         max_pixels: the most pixels of the photo, its result and their masks.
         kept: HW bool, the pixels of objects that the run kept or a click took from the mask; None
@@ -110,6 +112,7 @@ class Session:
         self.editor = MaskEditor(*photo.size, first.mask, first.layers)
         self.classes: tuple[str, ...] = ()
         self.filled: Filled | None = None
+        self.settled = 0
         self.saved: int | None = None
         self.saved_fill: int | None = None
         self.max_pixels = max_pixels
@@ -134,7 +137,7 @@ class Session:
         if item.missing:
             raise UnreadableError(item.missing)
         # The mark is of the file before the reading, so a later change is never missed.
-        opened_as = None if item.root is None else mark(item.source)
+        opened_as = None if item.is_upload else mark(item.source)
         item.refuse_link()
         photo = images.read_photo(item.source, max_pixels=max_pixels)
         first = _first_mask(item, photo, max_pixels)
@@ -149,7 +152,7 @@ class Session:
             ChangedError: it changed or is gone, so mask, fill and result belong to another photo.
             UnreadableError: it is a link out of the opened folder by now.
         """
-        if self.item.root is None:
+        if self.item.is_upload:
             return
         self.item.refuse_link()
         if not is_unchanged(self.item.source, self.opened_as):
@@ -181,8 +184,21 @@ class Session:
         return self.draft
 
     def fill_is_current(self) -> bool:
-        """Whether the mask has not changed since the last fill."""
-        return self.filled is not None and self.filled.revision == self.editor.revision
+        """Whether the mask is that of the last fill."""
+        return self.filled is not None and self.filled.version == self.editor.version
+
+    def is_draft(self) -> bool:
+        """Whether a person changed the mask and did not save it."""
+        return self.editor.version != self.settled
+
+    def has_unsaved_work(self) -> bool:
+        """Whether a mask or a fill was made that was not saved."""
+        is_new = self.filled is not None and self.filled.number != self.saved_fill
+        return is_new or self.is_draft()
+
+    def is_unfilled(self) -> bool:
+        """Whether a person changed the mask and did not fill it."""
+        return self.is_draft() and not self.fill_is_current()
 
     def named_classes(self, mask: Mask) -> tuple[str, ...]:
         """Return the classes of what goes, as far as a person named or clicked them.
@@ -201,7 +217,7 @@ class Session:
         self,
         outcome: Outcome,
         layers: NDArray[np.uint8],
-        revision: int,
+        version: int,
         lent: Mapping[str, Any],
     ) -> Filled:
         """Keep a finished fill.
@@ -209,13 +225,13 @@ class Session:
         Args:
             outcome: of the fill.
             layers: of the mask that was filled, HW uint8.
-            revision: that mask's revision.
+            version: that mask's version.
             lent: see ``Filled``.
         """
         self._fills += 1
         if outcome.mask is not None:  # the fill knows a mask only
             outcome = replace(outcome, layers=images.layers_of(outcome.mask, layers))
-        self.filled = Filled(outcome, layers, revision, self._fills, lent)
+        self.filled = Filled(outcome, layers, version, self._fills, lent)
         return self.filled
 
     def layer(self, name: str) -> Pixels | Mask:
@@ -280,7 +296,8 @@ class Session:
                 "can_redo": self.editor.can_redo,
                 "filled": None if self.filled is None else self.filled.number,
                 "fill_is_current": self.fill_is_current(),
-                "saved": self.saved == self.editor.revision,
+                "unfilled": self.is_unfilled(),
+                "saved": self.saved == self.editor.version,
                 "fill_is_saved": self.filled is not None and self.filled.number == self.saved_fill,
                 "draft": None if self.draft is None else self.draft.number,
             }

@@ -24,6 +24,8 @@ from .session import Session
 UPLOADS_KEPT = 8
 #: How many photos are held decoded at once.
 OPEN_AT_ONCE = 3
+#: Said of a photo whose file became another one.
+DRAFT_IS_GONE = "its file has changed, so the mask that was drawn and not saved is gone"
 
 
 class SessionStore:
@@ -85,7 +87,7 @@ class SessionStore:
         Photos that are not among them stay; new ones follow at the end of the list.
         """
         with self._lock:
-            keys = {item.name: key for key, item in self.items.items()}
+            keys = {item.name: key for key, item in self.items.items() if not item.is_upload}
             for newer in items:
                 key = keys.get(newer.name) or f"p{len(self.items)}"
                 item = self.items[key] = replace(newer, key=key)
@@ -116,6 +118,8 @@ class SessionStore:
             matches = [
                 item for item in self.items.values() if photo in (item.name, printable(item.name))
             ]
+        # A dropped photo may have the name of an opened one.
+        matches = [item for item in matches if not item.is_upload] or matches
         if len(matches) != 1:
             raise UsageError(f"'{printable(photo[:80])}' is not one of the opened photos")
         return matches[0]
@@ -133,7 +137,11 @@ class SessionStore:
             opened_as = self._opened_as.get(item.key)
             # A file that is missing may come back; its mask waits for it.
             if opened_as and item.source.exists() and not is_unchanged(item.source, opened_as):
+                was_draft = item.key in self.drafts()
                 self._forget(item.key)
+                session = self.session(photo)
+                if was_draft:
+                    session.notes = (*session.notes, DRAFT_IS_GONE)
             return self.session(photo)
 
     def session(self, photo: str) -> Session:
@@ -150,7 +158,7 @@ class SessionStore:
                 self._sessions.move_to_end(item.key)
                 return self._sessions[item.key]
             session = Session.open(
-                item, max_pixels=UPLOAD_PIXELS if item.root is None else self._max_pixels
+                item, max_pixels=UPLOAD_PIXELS if item.is_upload else self._max_pixels
             )
             before = self._opened_as.setdefault(item.key, session.opened_as)
             if content_hash(before) != content_hash(session.opened_as):
@@ -161,6 +169,12 @@ class SessionStore:
             self._sessions[item.key] = session
             self._close_oldest()
             return session
+
+    def drafts(self) -> set[str]:
+        """Return the keys of the photos whose masks were changed and not saved."""
+        with self._lock:
+            edited = {key for key, each in self._sessions.items() if each.is_draft()}
+            return edited | set(self._packed)
 
     def add_upload(self, path: Path, name: str) -> str:
         """Move an uploaded file into the store's own folder and open it.
@@ -187,13 +201,32 @@ class SessionStore:
             kept.unlink(missing_ok=True)
             raise UnreadableError(str(error).replace(str(kept), item.name)) from error
         with self._lock:
+            session.notes = (*session.notes, *self._drop_uploads())
             self.items[key] = item
             self._sessions[key] = session
-            for oldest in [k for k in self.items if k.startswith("u")][:-UPLOADS_KEPT]:
-                self.items.pop(oldest).source.unlink(missing_ok=True)
-                self._sessions.pop(oldest, None)
             self._close_oldest()
         return key
+
+    def _drop_uploads(self) -> list[str]:
+        """Make room for one more upload: those go first on which no work would be lost.
+
+        Returns:
+            What to say of work that is lost.
+        """
+        uploads = [key for key, item in self.items.items() if item.is_upload]
+        surplus = max(0, len(uploads) + 1 - UPLOADS_KEPT)
+        notes = []
+        for key in sorted(uploads, key=lambda key: self._sessions[key].has_unsaved_work())[
+            :surplus
+        ]:
+            item, session = self.items.pop(key), self._sessions.pop(key)
+            item.source.unlink(missing_ok=True)
+            if session.has_unsaved_work():
+                notes.append(
+                    f"{item.name} made room for it, with a mask that was not saved: the board "
+                    f"keeps the last {UPLOADS_KEPT} dropped photos"
+                )
+        return notes
 
     def _close_oldest(self) -> None:
         """Close the sessions that were used longest ago; keep an edited, unsaved mask packed."""
@@ -202,5 +235,5 @@ class SessionStore:
             if key == self._busy() or key.startswith("u"):
                 continue
             del self._sessions[key]
-            if session.editor.revision and session.saved != session.editor.revision:
+            if session.is_draft():
                 self._packed[key] = BitPlanes.pack(session.editor.values)

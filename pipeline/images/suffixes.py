@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from ..types import Photo
 from .formats.raw import OUTPUTS, is_installed
 from .formats.table import FORMATS, format_named
 
@@ -46,3 +47,11 @@ def result_names(name: str) -> tuple[str, ...]:
     if PurePosixPath(name).suffix.lower() in RAW_SUFFIXES:
         return (name, *(f"{name}{ending}" for _, ending in OUTPUTS.values()))
     return name, f"{name}{_LOSSLESS}"
+
+
+def usual_suffix(photo: Photo) -> str:
+    """Return the ending that files of a photo's own format have; that of PNG if it has none."""
+    try:
+        return format_named(getattr(photo.native, "format", None)).suffixes[0]
+    except KeyError:
+        return _LOSSLESS

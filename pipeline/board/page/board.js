@@ -6,6 +6,7 @@ import { byId } from "./dom.js";
 import { dropped } from "./drops.js";
 import { FillPanel } from "./fill_panel.js";
 import { Keys } from "./keys.js";
+import { Leaving } from "./leaving.js";
 import { MaskPanel } from "./mask_panel.js";
 import { Messages } from "./messages.js";
 import { PhotoList } from "./photo_list.js";
@@ -33,6 +34,7 @@ class Board {
     this.fill = new FillPanel(this);
     this.comparison = new Comparison(this);
     this.save = new SavePanel(this);
+    this.leaving = new Leaving(this);
     this.keys = new Keys(this);
     this.acceptDrops();
     this.start();
@@ -57,6 +59,7 @@ class Board {
     });
     this.update();
     this.root.setAttribute("aria-busy", "false");
+    performance.mark("mask-board-open");
   }
 
   // Open a photo of the list; `described` is the server's answer if it is known already.
@@ -115,7 +118,8 @@ class Board {
     this.view.setView("edit");
     this.list.show();
     this.list.remember(photo);
-    this.messages.say([`${photo.name}: ${size[0]} × ${size[1]}`, ...photo.notes].join("; "));
+    const draft = photo.unfilled ? ["its mask is a draft that is not filled yet"] : [];
+    this.messages.say([`${photo.name}: ${size[0]} × ${size[1]}`, ...photo.notes, ...draft].join("; "));
   }
 
   // Run an action of the person: the old alert goes, and an error is shown.
@@ -155,12 +159,14 @@ class Board {
   // Open files that were chosen or dropped, as [{name, file}]; the others are sent when they are
   // opened.
   async openFiles(files) {
-    if (!files.length) return;
+    if (!files.length || this.progress.running) return;
+    const left = await this.leaving.ask();
+    if (left === null) return;
     await this.attempt(async () => {
       if (files.length > 1) {
         const first = this.list.addFiles(files);
         await this.open(first);
-        this.messages.say(`${files.length} photos are in the list.`);
+        this.messages.say([left, `${files.length} photos are in the list.`].filter(Boolean).join(" "));
         return;
       }
       const [{ name, file }] = files;
@@ -168,6 +174,7 @@ class Board {
       const photo = await call("upload_photo", await upload(file, name));
       this.list.add({ ...photo, file });
       await this.open(photo.photo, photo);
+      this.messages.say([left, this.messages.said].filter(Boolean).join(" "));
     });
   }
 

@@ -14,6 +14,7 @@ export class Keys {
 
   anywhere(event) {
     const { mask, progress, save } = this.board;
+    if (document.querySelector("#mask-board dialog[open]")) return;
     if (event.key === "Escape" && progress.running) progress.cancel();
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
     const actions = {

@@ -1,6 +1,21 @@
 // The list of photos: which ones it shows, and the walk through them.
 import { byId, element, folded, inWords, stateOf } from "./dom.js";
 
+const NEAR = 100; // photos before and after the open one that the list holds
+
+// A photo's name as it is searched; of thousands, each is folded once.
+const searched = (photo) => { photo.folded ??= folded(photo.name); return photo.folded; };
+
+const option = (photo) => {
+  const state = stateOf(photo);
+  const states = [state && inWords(state).toLowerCase(), photo.draft && "draft"];
+  const told = states.filter(Boolean).join(", ");
+  return element("option", told ? `${photo.name} (${told})` : photo.name, { value: photo.photo });
+};
+
+const others = (count, where) => (count
+  ? [element("option", `… ${count} more ${where}: search by name`, { disabled: "" })] : []);
+
 export class PhotoList {
   constructor(board) {
     this.board = board;
@@ -12,7 +27,9 @@ export class PhotoList {
     byId("filter").addEventListener("change", () => this.show());
     byId("find").addEventListener("input", () => this.show());
     byId("find").addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.openFound();
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // else the key would press a button of the question that it raises
+      this.openFound();
     });
     byId("open").addEventListener("change", (event) => {
       board.openFiles([...event.target.files].map((file) => ({ name: file.name, file })));
@@ -73,7 +90,7 @@ export class PhotoList {
     const wanted = folded(byId("find").value.trim());
     const open = this.board.photo?.photo;
     if (wanted) {
-      return this.photos.filter((p) => p.photo === open || folded(p.name).includes(wanted));
+      return this.photos.filter((p) => p.photo === open || searched(p).includes(wanted));
     }
     if (this.mode !== "run" || !byId("filter").checked) return this.photos;
     return this.photos.filter((p) => p.needs_review || p.file || p.photo === open);
@@ -82,7 +99,7 @@ export class PhotoList {
   // Enter in the search opens the first photo that it finds.
   openFound() {
     const wanted = folded(byId("find").value.trim());
-    const found = wanted && this.photos.find((p) => folded(p.name).includes(wanted));
+    const found = wanted && this.photos.find((p) => searched(p).includes(wanted));
     if (found) this.open(found.photo);
     else if (wanted) this.board.messages.say(`No photo's name has "${byId("find").value}".`);
   }
@@ -115,20 +132,35 @@ export class PhotoList {
     return count === 1 ? "One photo is left to check." : `${count} photos are left to check.`;
   }
 
+  // Of thousands, only those near the open photo are in the list.
   show() {
-    const select = byId("photo");
-    select.replaceChildren(...this.shown().map((photo) => {
-      const state = stateOf(photo);
-      const text = state ? `${photo.name} (${inWords(state).toLowerCase()})` : photo.name;
-      return element("option", text, { value: photo.photo });
-    }));
+    const select = byId("photo"), shown = this.shown();
+    const at = Math.max(0, this.position());
+    const from = Math.max(0, at - NEAR), to = Math.min(shown.length, at + NEAR + 1);
+    select.replaceChildren(
+      ...others(from, "before"),
+      ...shown.slice(from, to).map(option),
+      ...others(shown.length - to, "after"),
+    );
     if (this.board.photo) select.value = this.board.photo.photo;
     this.board.update();
   }
 
   position() { return this.shown().findIndex((p) => p.photo === this.board.photo?.photo); }
 
-  open(key) { return this.board.attempt(() => this.board.open(key)); }
+  // Open another photo; `told` is what was said of the present one already, and is said again
+  // behind the other's name: whoever goes on at once has to know it.
+  async open(key, told = "") {
+    const { board } = this, present = board.photo?.photo;
+    if (board.progress.running) return;
+    const left = key === present ? "" : await board.leaving.ask();
+    if (left === null) {
+      if (board.photo) byId("photo").value = board.photo.photo;
+      return;
+    }
+    await board.attempt(() => board.open(key));
+    board.messages.say([told, left, board.messages.said].filter(Boolean).join(" "));
+  }
 
   walk(by) {
     const next = this.shown()[this.position() + by];

@@ -20,6 +20,9 @@ const DECISIONS = {
 const UNDO = {
   fill: "Undo fill", accepted: "Undo accept", mended: "Undo save", restored: "Undo restore",
 };
+// Of a dropped photo, if the board has no output folder.
+const NO_FOLDER = "This board has no folder for results: download the result and the mask to keep "
+  + "them, or start it with --output DIR to save here.";
 const PUT_BACK = "Put back the earlier result";
 
 export class SavePanel {
@@ -85,20 +88,23 @@ export class SavePanel {
     if (byId("save-next").disabled) return;
     const saves = !byId("save").disabled && unsaved(board.photo);
     if (saves && !(await this.decide("save"))) return;
-    const told = saves ? [board.messages.said] : [];
+    const told = saves ? board.messages.said : "";
     const next = board.list.next();
-    if (next) await board.list.open(next.photo);
-    const rest = next ? board.messages.said : board.list.ended(saves);
-    board.messages.say([...told, rest].filter(Boolean).join(" "));
+    if (next) await board.list.open(next.photo, told);
+    else board.messages.say([told, board.list.ended(saves)].filter(Boolean).join(" "));
   }
 
   download(what) {
-    const { photo, root } = this.board;
+    const { photo, root, messages } = this.board;
     if (!photo) return;
     const link = element("a", "", { href: downloadURL(photo.photo, what), download: "" });
     root.append(link);
     link.click();
     link.remove();
+    if (what !== "result" || photo.saves_to) return;
+    photo.fill_is_saved = true; // there is no other way to keep it
+    messages.say(`${photo.name}: the result is among your downloads.`);
+    this.board.update();
   }
 
   update({ photo, disabled }) {
@@ -126,20 +132,16 @@ export class SavePanel {
     byId("restore").hidden = !photo?.before && !restore;
     byId("put-back").hidden = !what && !putBack;
     byId("save-next").hidden = !photo?.saves_to || this.board.list.photos.length < 2;
-    // A mask that was changed after its fill would be left behind unseen.
-    const stale = unsaved(photo) && !photo.fill_is_current;
-    byId("save-next").disabled = disabled || stale;
-    byId("save-next").title = stale ? "The mask has changed since its fill: fill again first"
-      : "Save the new fill, if there is one, and open the next photo (Ctrl+Enter)";
+    byId("save-next").disabled = disabled;
   }
 
   describe(photo, current) {
     if (!photo) return "";
-    if (!current) return "Fill the mask, then save.";
-    if (photo.saved) return `Saved to ${photo.saves_to}`;
-    return photo.saves_to ? `Will be saved to ${photo.saves_to}` : "Download the files to keep.";
+    if (!photo.saves_to) return NO_FOLDER;
+    if (!current) return `Fill the mask, then save: the result goes to ${photo.saves_to}`;
+    return photo.saved ? `Saved to ${photo.saves_to}` : `Will be saved to ${photo.saves_to}`;
   }
 }
 
 // Whether there is a fill that was not saved.
-const unsaved = (photo) => !!photo?.filled && !photo.fill_is_saved;
+export const unsaved = (photo) => !!photo?.filled && !photo.fill_is_saved;

@@ -319,3 +319,22 @@ def test_an_objects_own_pixels_come_back_and_its_rim_does_not() -> None:
     assert np.array_equal(editor.layers, layered(".11. 22.."))
     assert not editor.toggle(Box(0, 0, 4, 1), own, np.ones((1, 4), bool), ~own & False, 1)
     assert np.array_equal(editor.layers, layered(".... 22.."))
+
+
+def test_undo_and_redo_bring_a_version_back() -> None:
+    editor = MaskEditor(40, 60)
+    editor.stroke([[10, 10]], 3)
+    first = editor.version
+    editor.stroke([[30, 20]], 3)
+    second = editor.version
+    assert len({0, first, second}) == 3
+    editor.undo()
+    assert editor.version == first
+    editor.undo()
+    assert editor.version == 0
+    editor.redo()
+    editor.redo()
+    assert editor.version == second
+    editor.undo()
+    editor.stroke([[50, 30]], 3)
+    assert editor.version not in (0, first, second)

@@ -689,6 +689,7 @@ def test_an_uploaded_photo_is_downloaded(
         page.set_input_files("#mb-open", str(folder / "photos" / "round.png"))
         page.wait_for_selector("#mb-status:has-text('round.png: 320')")
         assert page.get_by_role("button", name="Save", exact=True).is_hidden()
+        assert "has no folder for results" in page.locator("#mb-save-to").inner_text()
         mask = np.zeros((240, 320), bool)
         mask[80:140, 120:160] = True
         Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -698,6 +699,8 @@ def test_an_uploaded_photo_is_downloaded(
         with page.expect_download() as down:
             page.get_by_role("button", name="Download the result").click()
         assert down.value.suggested_filename == "round.png"
+        page.wait_for_selector("#mb-status:has-text('the result is among your downloads')")
+        assert page.evaluate("() => maskBoard.leaving.way()") is None  # it is kept
         result, before = pixels(Path(down.value.path())), pixels(folder / "photos" / "round.png")
         changed = (result != before).any(2)
         assert changed[mask].mean() > 0.9

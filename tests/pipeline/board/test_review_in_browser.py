@@ -54,7 +54,7 @@ def board(tiny_weights: Path, cleaned: Path) -> Iterator[Served]:
 
 
 def said(page: Any, text: str) -> None:
-    page.wait_for_selector(f"#mb-status:has-text({json.dumps(text)})")
+    page.wait_for_selector(f"#mb-status:has-text({json.dumps(text)})", timeout=60_000)
 
 
 def opened(page: Any, name: str) -> None:
@@ -135,14 +135,7 @@ def test_one_is_mended_one_accepted_one_restored_and_each_is_undone(
     press("Undo fill")
     said(page, "The fill is dropped")
     assert page.locator("#mb-right").input_value() == "standing"
-    page.locator("#mb-stage").focus()
-    page.keyboard.press("b")
-    box = page.locator("#mb-stage").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.7)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] * 0.7, steps=4)
-    page.mouse.up()
-    page.wait_for_function("() => maskBoard.photo.can_undo")
+    draw_at(page, 0.5, 0.7)
     press("Fill again")
     said(page, "Filled.")
     press("Save")
@@ -245,7 +238,7 @@ def test_a_search_needs_neither_case_nor_accents(board: Served, visit: Open) -> 
 
 
 def test_a_dropped_folder_opens_with_its_subfolders(
-    board: Served, tmp_path: Path, visit: Open
+    board: Served, cleaned: Path, tmp_path: Path, visit: Open
 ) -> None:
     album = tmp_path / "album"
     (album / "deep").mkdir(parents=True)
@@ -258,11 +251,30 @@ def test_a_dropped_folder_opens_with_its_subfolders(
     names = page.locator("#mb-photo option").all_inner_texts()
     assert names[-3:] == ["album/a.png", "album/b.png", "album/deep/c.png"]
     assert page.evaluate("() => maskBoard.photo.width") == 160
-    assert page.get_by_role("button", name="Save and next").is_hidden()  # it has no folder
+    assert f"the result goes to {cleaned / 'a.png'}" in page.locator("#mb-save-to").inner_text()
+    draw_at(page, 0.5, 0.5)
+    page.get_by_role("button", name="Fill", exact=True).click()
+    said(page, "Filled.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    said(page, f"Saved {cleaned / 'a.png'}")
+    page.wait_for_selector("#mb-save-to:text-matches('^Saved to .*a.png')")
+    assert (cleaned / "a.png").is_file()
     page.get_by_role("button", name="Next photo").click()
     said(page, "b.png: 160")
     page.get_by_role("button", name="Previous photo").click()
     said(page, "a.png: 160")
+
+
+def draw_at(page: Any, x: float, y: float) -> None:
+    """Draw a short stroke at a share of the stage's width and height."""
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("b")
+    box = page.locator("#mb-stage").bounding_box()
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + x * box["width"] + 40, box["y"] + y * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_function("() => maskBoard.photo.can_undo")
 
 
 def drop(page: Any, path: Path) -> None:

@@ -64,3 +64,39 @@ def test_strange_names_stay_names(photo_folder: Path, name: str) -> None:
     (kept,) = [p for p in board.folder.iterdir() if p.is_file()]
     assert kept.is_relative_to(board.folder)
     board.close()
+
+
+def test_a_mask_is_a_draft_until_it_is_saved_and_unfilled_until_it_is_filled(
+    photo_folder: Path,
+) -> None:
+    board = Board(open_photos(photo_folder, None, Settings(probe=False)))
+
+    def state() -> tuple[bool, bool, list[str]]:
+        told = board.open("a.png")
+        return told["unfilled"], told["fill_is_current"], board.drafts()
+
+    assert state() == (False, False, [])
+    board.stroke("a.png", [[60, 40]], 8)
+    assert state() == (True, False, ["a.png"])
+    board.fill("a.png", "auto", False, False)
+    assert state() == (False, True, ["a.png"])
+    board.stroke("a.png", [[100, 80]], 8)
+    assert state() == (True, False, ["a.png"])
+    board.edit("a.png", "undo")
+    assert state() == (False, True, ["a.png"])
+    board.save("a.png")
+    assert state() == (False, True, [])
+    board.edit("a.png", "undo")
+    assert state() == (True, False, ["a.png"])
+    rows = {row["name"]: row["draft"] for row in board.photos()["photos"]}
+    assert rows == {"a.png": True, "b.jpg": False}
+    board.close()
+
+
+def test_a_draft_that_ends_with_its_file_is_told(photo_folder: Path) -> None:
+    board = Board(open_photos(photo_folder, None, Settings()))
+    board.stroke("a.png", [[60, 40]], 8)
+    Image.fromarray(scene(90, 90, seed=5)).save(photo_folder / "a.png")
+    assert session_store.DRAFT_IS_GONE in board.open("a.png")["notes"]
+    assert board.drafts() == []
+    board.close()

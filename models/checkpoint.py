@@ -151,7 +151,7 @@ def load_weights(
     """
     _check_name(path)
     content = path.read_bytes()
-    _check_hash(path, content, expected_sha256)
+    check_hash(path, content, expected_sha256)
     return network_in(content, network_class, path)
 
 
@@ -284,8 +284,12 @@ def _check_name(path: Path) -> None:
         raise CheckpointError(f"{path}: no such weight file; {_REINSTALL}")
 
 
-def _check_hash(path: Path, content: bytes, expected_sha256: str | None) -> None:
-    """Compare a file's content with its hash, or with the digits of it in the file's name."""
+def check_hash(path: Path, content: bytes, expected_sha256: str | None = None) -> None:
+    """Compare a file's content with its hash, or with the digits of it in the file's name.
+
+    Raises:
+        CheckpointError: it is another file.
+    """
     digits = _DIGITS_OF_NAME.search(path.stem)
     expected = expected_sha256 or (digits[1] if digits else "")
     if not expected:

@@ -63,11 +63,21 @@ class Fetched(NamedTuple):
     sha256: str
 
 
-FCN_RESNET101 = RemoteFile(
-    "https://download.pytorch.org/models/fcn_resnet101_coco-7ecb50ca.pth",
-    "fcn_resnet101_coco-7ecb50ca.pth",
-    "7ecb50ca",
-)
+def _of_torchvision(filename: str) -> RemoteFile:
+    """One of torchvision's files, whose name ends in the beginning of its sha256."""
+    digits = filename.removesuffix(".pth").rpartition("-")[2]
+    return RemoteFile(f"https://download.pytorch.org/models/{filename}", filename, digits)
+
+
+#: torchvision's networks for the Pascal VOC classes, with ``COCO_WITH_VOC_LABELS_V1``.
+SEGMENTERS = {
+    "fcn_resnet50": _of_torchvision("fcn_resnet50_coco-1167a1af.pth"),
+    "fcn_resnet101": _of_torchvision("fcn_resnet101_coco-7ecb50ca.pth"),
+    "deeplabv3_resnet50": _of_torchvision("deeplabv3_resnet50_coco-cd0a2569.pth"),
+    "deeplabv3_resnet101": _of_torchvision("deeplabv3_resnet101_coco-586e9e4e.pth"),
+    "deeplabv3_mobilenet_v3_large": _of_torchvision("deeplabv3_mobilenet_v3_large-fc3c493d.pth"),
+    "lraspp_mobilenet_v3_large": _of_torchvision("lraspp_mobilenet_v3_large-d234d4ea.pth"),
+}
 
 YUNET = RemoteFile(
     "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
@@ -78,19 +88,11 @@ YUNET = RemoteFile(
 # Of the two files of torchvision's VGG-16, the one for pictures in [0, 1]. The other,
 # ``vgg16_features-amdegroot``, comes from Caffe and takes levels of 0 to 255: its features are
 # some hundred times as large, and so are the losses over them.
-VGG16 = RemoteFile(
-    "https://download.pytorch.org/models/vgg16-397923af.pth", "vgg16-397923af.pth", "397923af"
-)
+VGG16 = _of_torchvision("vgg16-397923af.pth")
 
-ALEXNET = RemoteFile(
-    "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-    "alexnet-owt-7be5be79.pth",
-    "7be5be79",
-)
+ALEXNET = _of_torchvision("alexnet-owt-7be5be79.pth")
 
-VGG16_BN = RemoteFile(
-    "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth", "vgg16_bn-6c64b313.pth", "6c64b313"
-)
+VGG16_BN = _of_torchvision("vgg16_bn-6c64b313.pth")
 
 SQUEEZENET = RemoteFile(
     "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",

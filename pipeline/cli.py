@@ -201,9 +201,9 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--prefilter",
         action=argparse.BooleanOptionalAction,
-        default=True,
-        help="run the compact segmenter first, and fcn_resnet101 only on photos in which it sees "
-        "a trace of the classes (default: yes)",
+        default=None,
+        help="run the compact segmenter first, and a slower one only on photos in which it sees "
+        "a trace of the classes (default: with --segmenter auto only)",
     )
     group.add_argument(
         "--threshold",

@@ -65,7 +65,7 @@ class Settings:
         offline: never use the network.
         compare: classical methods that fill the same holes too, for the report.
         prefilter: run the compact segmenter first, and a slower one only on photos in which it
-            sees a trace of the classes.
+            sees a trace of the classes; None: for ``auto`` only, see ``uses_prefilter``.
         raw_output: the format of a cleaned RAW photo, ``tiff`` (16 bits) or ``jpeg``.
         strip_metadata: write photos, unchanged ones too, without the metadata that their pixels
             do not need.
@@ -90,7 +90,7 @@ class Settings:
     lossless: bool = False
     offline: bool = False
     compare: tuple[str, ...] = ()
-    prefilter: bool = True
+    prefilter: bool | None = None
     strip_metadata: bool = False
     keep_metadata: str = "known"
     raw_output: str = "tiff"
@@ -100,6 +100,13 @@ class Settings:
     def segmenters(self) -> SegmenterNames:
         """What ``segmenter`` names."""
         return parse_segmenter(self.segmenter)
+
+    @property
+    def uses_prefilter(self) -> bool:
+        """Whether the compact segmenter may skip photos: by default not what was asked by name."""
+        if self.prefilter is not None:
+            return self.prefilter
+        return self.segmenters.network in ("auto", "compact")
 
     @property
     def chooses(self) -> bool:
@@ -112,9 +119,19 @@ class Settings:
         return self.weights if isinstance(self.weights, tuple) else ()
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as reports and journals hold them: of ``weights`` the hashes, by network."""
-        plain = asdict(replace(self, weights=()))
-        return {**plain, "weights": {own.kind: own.sha256 for own in self.own_weights}}
+        """The settings as reports and journals hold them: of ``weights`` the hashes, by network.
+
+        The weights' file of a segmenter is one of them, and ``prefilter`` is what holds.
+
+        Raises:
+            UsageError: the segmenter's file cannot be read.
+        """
+        weights = {own.kind: own.sha256 for own in self.own_weights}
+        return {
+            **asdict(replace(self, weights=())),
+            "prefilter": self.uses_prefilter,
+            "weights": {**weights, **self.segmenters.digests()},
+        }
 
     def __post_init__(self) -> None:
         for name, value, legal in (
@@ -126,8 +143,10 @@ class Settings:
         ):
             one_of(name, value, legal)
         self._set("segmenter", parse_segmenter(self.segmenter).text)
-        for name in ("probe", "lossless", "offline", "prefilter", "strip_metadata"):
+        for name in ("probe", "lossless", "offline", "strip_metadata"):
             flag(name, getattr(self, name))
+        if self.prefilter is not None:
+            flag("prefilter", self.prefilter)
         if self.strip_metadata and self.keep_metadata == "all":
             raise UsageError(
                 "--strip-metadata removes what --keep-metadata all keeps; give one of them"
@@ -187,7 +206,7 @@ class PictureOptions(TypedDict, total=False):
     lossless: bool
     offline: bool
     compare: str | Iterable[str]
-    prefilter: bool
+    prefilter: bool | None
     strip_metadata: bool
     keep_metadata: str
     raw_output: str

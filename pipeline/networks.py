@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from .config import Settings
 from .detect import segmenters
@@ -147,7 +147,7 @@ class Networks:
             return self.segmenter
         with self._lock:
             chosen = None if self._segmenter is None else self._segmenter.segmenter
-            return chosen if chosen is not None and chosen.quick else self._load_compact()
+            return chosen if _may_judge(chosen) else self._load_compact()
 
     @property
     def compact(self) -> segmenters.CompactSegmenterAdapter:
@@ -310,6 +310,10 @@ class Networks:
         if self._faces is not None and self._faces.name == "haar":
             messages.append(f"{SIMPLE_FACES} ({self._faces.missing})")
         return [m for m in messages if m]
+
+
+def _may_judge(segmenter: segmenters.Segmenter | None) -> TypeGuard[segmenters.Segmenter]:
+    return segmenter is not None and segmenter.quick and segmenter.judges
 
 
 def _device(name: str) -> torch.device:

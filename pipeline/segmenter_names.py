@@ -5,9 +5,11 @@ Nothing here loads a network, so that the command line can check it at once.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,14 @@ from .errors import UsageError
 from .given import closest, shown
 
 #: torchvision's networks by name; ``NAME=FILE`` gives one of them the weights of a file.
-TORCHVISION = ("fcn_resnet101",)
+TORCHVISION = (
+    "fcn_resnet101",
+    "deeplabv3_resnet101",
+    "deeplabv3_resnet50",
+    "fcn_resnet50",
+    "deeplabv3_mobilenet_v3_large",
+    "lraspp_mobilenet_v3_large",
+)
 #: The networks for the Pascal VOC classes; ``auto`` chooses one of them.
 NETWORKS = ("auto", *TORCHVISION, "compact")
 
@@ -41,6 +50,23 @@ class SegmenterNames:
         if network is not None and self.checkpoint is not None:
             network = f"{network}={self.checkpoint}"
         return ",".join((*filter(None, (network,)), *map(str, self.models)))
+
+    def digests(self) -> dict[str, str]:
+        """The sha256 of ``checkpoint`` by its network; empty without one.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
+        if self.network is None or self.checkpoint is None:
+            return {}
+        try:
+            state = self.checkpoint.stat()
+            digest = _digest(self.checkpoint, state.st_size, state.st_mtime_ns)
+        except OSError as error:
+            raise UsageError(
+                f"segmenter: {self.checkpoint}: cannot be read ({error.strerror})"
+            ) from error
+        return {self.network: digest}
 
 
 def parse_segmenter(given: Any) -> SegmenterNames:
@@ -74,6 +100,13 @@ def parse_segmenter(given: Any) -> SegmenterNames:
         )
     chosen = networks[0] if networks else (None, None)
     return SegmenterNames(*chosen, tuple(dict.fromkeys(models)))
+
+
+@lru_cache(maxsize=8)
+def _digest(file: Path, size: int, changed: int) -> str:
+    """The sha256 of a file that has this size, and changed at this time (ns)."""
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _names(given: Any) -> list[str]:

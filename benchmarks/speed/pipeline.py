@@ -94,6 +94,7 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
     import torch
     from torchvision.models.segmentation import FCN_ResNet101_Weights, fcn_resnet101
 
+    from remove_objects.models.torchvision_segmentation import load_network
     from remove_objects.pipeline import images
     from remove_objects.pipeline.config import Settings
     from remove_objects.pipeline.detect import mask, segmenters
@@ -149,7 +150,9 @@ def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
         ).state_dict(),
         weights,
     )
-    large = segmenters.FCNSegmenter(str(weights), torch.device("cpu"))
+    large = segmenters.TorchvisionSegmenter(
+        "fcn_resnet101", load_network("fcn_resnet101", weights), torch.device("cpu")
+    )
     add("segment fcn_resnet101", lambda: large.probabilities(rgb), network=True)
     add("faces", lambda: remover.networks.faces.detect(rgb))
     plain = replace(remover.settings, detail="none")

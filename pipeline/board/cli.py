@@ -232,6 +232,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     both = replace(
         combined(opened.settings, settings),
         segmenter=args.segmenter or opened.settings.segmenter,
+        prefilter=None if args.segmenter else opened.settings.prefilter,
         along=opened.settings.along if args.along is None else args.along,
     )
     note = weights_note(run_folder.load_report(path)["run"], settings)

@@ -116,7 +116,8 @@ def _settings(recorded: object) -> Settings:
         for f in fields(Settings)
         if f.name in recorded and f.name not in _NOT_INHERITED
     }
-    try:
-        return Settings(**known)
-    except (UsageError, TypeError):
-        return Settings()
+    # A file or folder that the run's segmenter was loaded from may be gone.
+    for left_out in ((), ("segmenter",)):
+        with suppress(UsageError, TypeError):
+            return Settings(**{name: known[name] for name in known if name not in left_out})
+    return Settings()

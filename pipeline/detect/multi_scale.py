@@ -19,7 +19,7 @@ from ..pixels import reduction, resize, scaled_size
 from ..types import Box, FloatArray, Pixels
 from .detector import ObjectDetectorAdapter
 from .mask import removed_probability
-from .segmenters import COMPACT_SIZE, NEARER_SIZE, Objectness, Segmenter, resize_longest
+from .segmenters import Objectness, Segmenter, resize_longest
 
 #: Probabilities from which connected pixels may be an object that gets a crop: at the first one,
 #: people who stand together are told apart; at the second one, faint objects count too.
@@ -83,13 +83,13 @@ def look(segmenter: Segmenter, rgb: Pixels, detector: ObjectDetectorAdapter | No
     if not segmenter.quick:
         return Looks(first, NO_BOXES if detector is None else detector.detect(rgb), first)
     # A copy: a picture one pixel wide would keep its negative stride.
-    mirrored = resize_longest(rgb, NEARER_SIZE)[:, ::-1].copy()
+    mirrored = resize_longest(rgb, segmenter.nearer)[:, ::-1].copy()
     if detector is not None and detector.compact is segmenter:
         second, levels = detector.compact.with_levels(mirrored)
         boxes = detector.boxes(levels, *mirrored.shape[:2])
         boxes[:, [0, 2]] = 1 - boxes[:, [2, 0]]
     else:
-        second = segmenter.probabilities(mirrored, NEARER_SIZE)
+        second = segmenter.probabilities(mirrored, segmenter.nearer)
         boxes = NO_BOXES if detector is None else detector.detect(rgb)
     # Map by map: all of them at once would go through memory three times.
     for one, mirror in zip(first, second, strict=True):
@@ -141,7 +141,7 @@ def refine_objects(
     weight = np.ones((h, w), np.float32)
     for crop in crops:
         picture = rgb[_scaled(crop, height, width).slices].copy()
-        near = segmenter.objectness(picture, classes, COMPACT_SIZE)
+        near = segmenter.objectness(picture, classes, segmenter.crop)
         place = _scaled(crop, h, w)
         share = CROP_WEIGHT * np.minimum.outer(
             _fade(place.h, starts=place.y > 0, ends=place.bottom < h),

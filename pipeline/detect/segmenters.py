@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
 #: the size of the second, mirrored pass over a whole photo. The mean of both passes finds more of
 #: every class than either (``benchmarks/quality/segmenter.py``).
 COMPACT_SIZE, NEARER_SIZE = 513, 769
-#: Longer side in pixels of FCN-ResNet101's input, before its own transforms.
-FCN_SIZE = 1040
+#: Longer side in pixels of a photo before the transforms of torchvision's networks, which bring its
+#: shorter side to 520; of the second, mirrored pass; and of a crop.
+TORCHVISION_SIZE, TORCHVISION_NEARER, TORCHVISION_CROP = 1040, 1040, 520
+#: torchvision's networks whose pass costs about as much as the compact segmenter's: they make a
+#: second pass over the photo, and the crops, themselves.
+LIGHT = ("deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
+#: The network that ``auto`` prefers.
+FIRST = "fcn_resnet101"
 #: What it means that FCN-ResNet101 is missing; why it is follows.
 FALLBACK = (
     "objects are found by the smaller of two segmenters, because the larger one is missing; a run "
@@ -53,13 +60,19 @@ class Segmenter(Protocol):
     name: str
     #: Whether a pass is cheap enough for a second scale and for crops.
     quick: bool
+    #: Whether it may judge results, which was fitted on the compact segmenter's answers.
+    judges: bool = True
+    #: Longer side in pixels of the network's input in a second, mirrored pass over a whole photo,
+    #: and of a crop.
+    nearer: int = NEARER_SIZE
+    crop: int = COMPACT_SIZE
 
     def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
         """Segment a photo.
 
         Args:
             rgb: HWC uint8 or uint16.
-            longest: longer side in pixels of the network's input; ignored if not ``quick``.
+            longest: longer side in pixels of the network's input; None for its own.
 
         Returns:
             21hw float32 in [0, 1] at the network's own size, with the photo's aspect.
@@ -96,40 +109,67 @@ def choose_segmenter(
     """Load the requested segmenter.
 
     Args:
-        names: its ``network`` is ``fcn_resnet101``, ``compact``, or ``auto``: FCN-ResNet101 if its
-            weights are cached or reachable, which is decided within seconds, else the compact
-            segmenter.
+        names: its ``network`` is ``compact``, one of torchvision's, or ``auto``: FCN-ResNet101 if
+            its weights are cached or reachable, which is decided within seconds, else the compact
+            segmenter. With a ``checkpoint`` nothing is downloaded.
         device: where it runs.
         offline: never download.
         weights: the user's own, which replace bundled ones.
 
     Raises:
-        WeightsError: ``fcn_resnet101`` was requested and its weights are unavailable; there is no
-            silent fallback.
+        WeightsError: one of torchvision's was requested and its weights are unavailable, or the
+            checkpoint does not fit; there is no silent fallback.
         UsageError: something else is named.
+    """
+    if names.models or names.network is None:
+        raise UsageError(f"--segmenter {names.text}: takes no folder yet")
+    if names.network == "compact":
+        return _compact(device, weights, None)
+    if names.checkpoint is not None:
+        return _own(names.network, names.checkpoint, device)
+    name = FIRST if names.network == "auto" else names.network
+    loaded, why, remedy = _published(name, device, offline=offline)
+    if loaded is not None:
+        return loaded
+    if names.network != "auto":
+        raise WeightsError(f"{why}; {remedy}")
+    return _compact(device, weights, f"{FALLBACK} ({why})")
+
+
+def _published(name: str, device: torch.device, *, offline: bool) -> tuple[Chosen | None, str, str]:
+    """One of torchvision's networks, with its published weights.
+
+    Returns:
+        (it or None, why it is unavailable, what to do)
     """
     from ...models.checkpoint import CheckpointError
     from ...models.download_cache import cache_folder
-    from ...models.hub import FCN_RESNET101, fetch, why_missing
+    from ...models.hub import SEGMENTERS, fetch, why_missing
+    from ...models.torchvision_segmentation import load_network
 
-    name = names.network
-    if names.checkpoint is not None or names.models:
-        raise UsageError(f"--segmenter {names.text}: takes no file or folder yet")
-    if name == "compact":
-        return _compact(device, weights, None)
-    remedy = f"put {FCN_RESNET101.url} into {cache_folder()}, or use --segmenter compact"
-    why = why_missing(FCN_RESNET101, offline=offline)
+    remote = SEGMENTERS[name]
+    remedy = f"put {remote.url} into {cache_folder()}, or use --segmenter compact"
+    why = why_missing(remote, offline=offline)
     if why:
-        if name == "fcn_resnet101":
-            raise WeightsError(f"FCN-ResNet101's weights are {why}; {remedy}")
-        return _compact(device, weights, f"{FALLBACK} (FCN-ResNet101's weights are {why})")
+        return None, f"the weights of {name} are {why}", remedy
     try:
-        path, digest = fetch(FCN_RESNET101)
-        return Chosen(FCNSegmenter(str(path), device), {"fcn_resnet101": digest})
+        path, digest = fetch(remote)
+        network = load_network(name, path)
     except CheckpointError as error:
-        if name == "fcn_resnet101":
-            raise WeightsError(f"{error}; {remedy}") from error
-        return _compact(device, weights, f"{FALLBACK} ({error})")
+        return None, str(error), remedy
+    return Chosen(TorchvisionSegmenter(name, network, device), {name: digest}), "", remedy
+
+
+def _own(name: str, path: Path, device: torch.device) -> Chosen:
+    """One of torchvision's networks, with the weights of the user's file."""
+    from ...models.checkpoint import CheckpointError
+    from ...models.torchvision_segmentation import load_own_network
+
+    try:
+        network, digest = load_own_network(name, path)
+    except (CheckpointError, OSError) as error:
+        raise WeightsError(f"--segmenter {name}=FILE: {error}") from error
+    return Chosen(TorchvisionSegmenter(name, network, device), {name: digest})
 
 
 def _compact(device: torch.device, weights: Iterable[OwnWeight], warning: str | None) -> Chosen:
@@ -231,47 +271,48 @@ def _log_odds(logits: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
     return logits[:, list(ids)].logsumexp(1) - logits[:, others].logsumexp(1)
 
 
-class FCNSegmenter(Segmenter):
-    """torchvision's fcn_resnet101 with COCO_WITH_VOC_LABELS_V1, its transforms and categories.
+class TorchvisionSegmenter(Segmenter):
+    """One of torchvision's networks with COCO_WITH_VOC_LABELS_V1's transforms and categories.
 
-    Attributes:
+    Args:
+        name: one of ``hub.SEGMENTERS``.
+        network: in evaluation mode; it cannot be trained afterwards.
         device: where it runs.
-        network: the network in inference mode.
-        transform: torchvision's transforms for its weights.
+
+    Raises:
+        WeightsError: this version of torchvision has other categories.
     """
 
-    name = "fcn_resnet101"
-    quick = False
+    judges = False
+    nearer, crop = TORCHVISION_NEARER, TORCHVISION_CROP
 
-    def __init__(self, path: str, device: torch.device) -> None:
+    def __init__(self, name: str, network: torch.nn.Module, device: torch.device) -> None:
         import torch
-        from torchvision.models.segmentation import FCN_ResNet101_Weights, fcn_resnet101
+        from torchvision.models import get_model_weights
 
         from ...models.folding import fold_batch_norm
 
-        weights = FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1
+        weights = get_model_weights(name)["COCO_WITH_VOC_LABELS_V1"]  # type: ignore[index]
         if tuple(weights.meta["categories"])[1:] != CATEGORIES[1:]:
             raise WeightsError(
-                f"torchvision's FCN categories changed: {weights.meta['categories']};"
+                f"torchvision's categories of {name} changed: {weights.meta['categories']};"
                 " report this with torchvision's version"
             )
-        self.transform = weights.transforms()
+        self.name, self.quick = name, name in LIGHT
+        self._whole, self._as_it_is = weights.transforms(), weights.transforms(resize_size=None)
         self.device = device
-        network = fcn_resnet101(
-            weights=None, weights_backbone=None, num_classes=len(CATEGORIES), aux_loss=True
-        )
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        network.aux_classifier = None
-        self.network = fold_batch_norm(network.eval()).to(device, memory_format=torch.channels_last)
+        folded = fold_batch_norm(network)
+        self.network = folded.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def probabilities(self, rgb: Pixels, longest: int | None = None) -> FloatArray:
-        """As in ``Segmenter``; ``longest`` is ignored."""
+        """As in ``Segmenter``; by default the photo's shorter side is torchvision's 520 pixels."""
         import torch
 
         from ...models.precision import autocast
 
-        small = resize_longest(rgb, FCN_SIZE)
-        x = self.transform(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1))[None]
+        small = resize_longest(rgb, longest or TORCHVISION_SIZE)
+        transform = self._as_it_is if longest else self._whole
+        x = transform(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1))[None]
         with torch.inference_mode(), autocast(self.device, small.shape[1]):
             logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))[
                 "out"

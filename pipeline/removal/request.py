@@ -80,7 +80,7 @@ class Removal:
             route=settings.route,
             probe=settings.probe,
             compare=settings.compare,
-            prefilter=settings.prefilter,
+            prefilter=settings.uses_prefilter,
             dry_run=dry_run,
             picks=picks,
         )

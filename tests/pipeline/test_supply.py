@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from remove_objects.models.download_cache import cache_folder
-from remove_objects.models.hub import FCN_RESNET101, SQUEEZENET, YUNET
+from remove_objects.models.hub import SEGMENTERS, SQUEEZENET, YUNET
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.report.files import read_report
 from tests.support.scenes import scene
@@ -113,7 +113,7 @@ def test_offline_no_connection_is_tried_and_without_a_network_the_command_works_
 def test_fcn_by_name_is_refused_offline(photos: Path, tiny_weights: Path) -> None:
     code, said, calls = run(photos, tiny_weights, "--offline", "--segmenter", "fcn_resnet101")
     assert (code, calls) == (2, [])
-    assert FCN_RESNET101.url in said
+    assert SEGMENTERS["fcn_resnet101"].url in said
     assert "--segmenter compact" in said
 
 
@@ -144,7 +144,7 @@ def test_a_damaged_segmenter_is_refused_by_name_and_a_warning_otherwise(
     photos: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     cache_folder().mkdir(parents=True)
-    (cache_folder() / FCN_RESNET101.filename).write_bytes(b"half a file")
+    (cache_folder() / SEGMENTERS["fcn_resnet101"].filename).write_bytes(b"half a file")
     out = tmp_path / "out"
     assert cli.main([*PERSON, "--segmenter", "fcn_resnet101", "-o", str(out), str(photos)]) == 2
     assert "delete the file and run again" in capsys.readouterr().err

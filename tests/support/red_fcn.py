@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 
 from remove_objects.models.categories import CATEGORIES
-from remove_objects.pipeline.detect.segmenters import FCNSegmenter
+from remove_objects.models.torchvision_segmentation import load_network
+from remove_objects.pipeline.detect.segmenters import TorchvisionSegmenter
 
-#: A red that ``FCNSegmenter`` does not see with these weights, and ``BoxSegmenter`` does.
+#: A red that the network does not see with these weights, and ``BoxSegmenter`` does.
 UNSEEN = (255, 0, 24)
 
 
-def red_fcn(folder: Path) -> FCNSegmenter:
+def red_fcn(folder: Path) -> TorchvisionSegmenter:
     """Make the network, and load it from a file as the published one is loaded.
 
     The residual branches are silent; redness goes along the shortcuts in the first channel.
@@ -41,4 +42,10 @@ def red_fcn(folder: Path) -> FCNSegmenter:
         head[4].weight[CATEGORIES.index("person"), 0] = 40
         head[4].bias[0] = 10
     torch.save(network.state_dict(), folder / "fcn.pth")
-    return FCNSegmenter(str(folder / "fcn.pth"), torch.device("cpu"))
+    return fcn_of(folder / "fcn.pth")
+
+
+def fcn_of(path: Path) -> TorchvisionSegmenter:
+    """FCN-ResNet101 with the weights of a file."""
+    network = load_network("fcn_resnet101", path)
+    return TorchvisionSegmenter("fcn_resnet101", network, torch.device("cpu"))

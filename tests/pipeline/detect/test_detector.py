@@ -23,6 +23,7 @@ from remove_objects.pipeline.detect.segmenters import (
 )
 from remove_objects.pipeline.errors import WeightsError
 from remove_objects.pipeline.networks import Networks, NetworkSettings
+from tests.support.red_fcn import fcn_of
 from tests.support.scenes import scene
 
 
@@ -143,7 +144,7 @@ def test_it_detects_what_fcn_resnet101_does_not_see(
     with torch.no_grad():
         network.classifier[4].bias[0] = 9  # it sees nothing but background
     torch.save(network.state_dict(), tmp_path / "fcn.pth")
-    fcn = segmenters.FCNSegmenter(str(tmp_path / "fcn.pth"), torch.device("cpu"))
+    fcn = fcn_of(tmp_path / "fcn.pth")
     chosen = segmenters.Chosen(fcn, {})
     monkeypatch.setattr(segmenters, "choose_segmenter", lambda *_, **__: chosen)
     remover = ObjectRemover(Settings(offline=True, prefilter=False))

@@ -11,6 +11,7 @@ from remove_objects.models.categories import CATEGORIES
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect import multi_scale, prefilter, segmenters
 from remove_objects.pipeline.detect.segmenters import CompactSegmenterAdapter, Segmenter
+from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.networks import Networks
 from remove_objects.pipeline.remover import ObjectRemover
 from tests.support.box_segmenter import BoxSegmenter
@@ -59,7 +60,7 @@ def remover(
     monkeypatch.setattr(
         segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(slow, {"slow": "0" * 64})
     )
-    monkeypatch.setattr(segmenters, "CompactSegmenterAdapter", lambda device: quick)
+    monkeypatch.setattr(segmenters, "CompactSegmenterAdapter", lambda *_: quick)
     monkeypatch.setattr(Networks, "refiner", None)  # it needs the real one
     return ObjectRemover(Settings(offline=True, probe=False, **settings)), slow
 
@@ -117,6 +118,32 @@ def test_without_the_prefilter_the_slow_one_always_runs(monkeypatch: pytest.Monk
     assert slow.passes == 1
 
 
+def test_what_was_asked_by_name_is_not_vetoed_unless_the_prefilter_is_asked_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    quick = quick_segmenter(0.0, 0.0)
+    for prefilter_given, passes in ((None, 1), (False, 1), (True, 0)):
+        cleaner, slow = remover(
+            monkeypatch, quick, segmenter="fcn_resnet101", prefilter=prefilter_given
+        )
+        cleaner.remove(PHOTO, ["person"])
+        assert min(slow.passes, 1) == passes
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "holds"),
+    [("auto", True), ("compact", True), ("fcn_resnet101", False), ("deeplabv3_resnet50", False)],
+)
+def test_records_say_whether_the_prefilter_held(segmenter: str, holds: bool) -> None:
+    settings = Settings(segmenter=segmenter)
+    assert settings.prefilter is None
+    assert settings.recorded()["prefilter"] is settings.uses_prefilter is holds
+    for given in (True, False):
+        assert Settings(segmenter=segmenter, prefilter=given).recorded()["prefilter"] is given
+    with pytest.raises(UsageError, match="prefilter"):
+        Settings(prefilter="no")  # type: ignore[arg-type]
+
+
 def test_a_quick_segmenter_that_sees_nothing_takes_nothing_from_a_slow_ones_object(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -133,4 +160,3 @@ def test_the_compact_segmenter_has_no_prefilter(monkeypatch: pytest.MonkeyPatch)
     slow.quick = True  # type: ignore[misc]
     assert cleaner.networks.prefilter is None
     assert CompactSegmenterAdapter.quick
-    assert not segmenters.FCNSegmenter.quick

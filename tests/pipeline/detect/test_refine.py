@@ -17,11 +17,12 @@ from remove_objects.models.object_refiner import ObjectRefiner, ObjectRefinerCon
 from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect import refine
 from remove_objects.pipeline.detect.mask import dilate
-from remove_objects.pipeline.detect.segmenters import Chosen, FCNSegmenter
+from remove_objects.pipeline.detect.segmenters import Chosen
 from remove_objects.pipeline.errors import WeightsError
 from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.pixels import blur
 from remove_objects.pipeline.types import Box
+from tests.support.red_fcn import fcn_of
 from tests.support.scenes import scene
 
 THRESHOLD = 0.5
@@ -300,7 +301,7 @@ def test_it_refines_what_fcn_resnet101_finds(
     with torch.no_grad():
         bias[CATEGORIES.index("person")] = 9
     torch.save(network.state_dict(), tmp_path / "fcn.pth")
-    fcn = FCNSegmenter(str(tmp_path / "fcn.pth"), torch.device("cpu"))
+    fcn = fcn_of(tmp_path / "fcn.pth")
     monkeypatch.setattr(segmenters, "choose_segmenter", lambda *_, **__: Chosen(fcn, {}))
     remover = ObjectRemover(Settings(offline=True, prefilter=False, dilate=0))
     removal = Removal.from_settings(remover.settings, ["person"])

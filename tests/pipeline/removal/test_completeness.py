@@ -14,7 +14,7 @@ from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.detect import leftovers, regions, segmenters
 from remove_objects.pipeline.detect.leftovers import Left
 from remove_objects.pipeline.detect.mask import find_holes
-from remove_objects.pipeline.detect.segmenters import FCNSegmenter
+from remove_objects.pipeline.detect.segmenters import TorchvisionSegmenter
 from remove_objects.pipeline.removal.completeness import Completeness
 from remove_objects.pipeline.removal.request import Removal
 from remove_objects.pipeline.removal.selection import Selection
@@ -212,12 +212,14 @@ def black_is_person(_: BoxSegmenter, rgb: np.ndarray, longest: int | None = None
 
 
 @pytest.fixture(scope="module")
-def fcn(tmp_path_factory: pytest.TempPathFactory) -> FCNSegmenter:
+def fcn(tmp_path_factory: pytest.TempPathFactory) -> TorchvisionSegmenter:
     return red_fcn(tmp_path_factory.mktemp("fcn"))
 
 
 @pytest.fixture
-def beside_fcn(fcn: FCNSegmenter, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectRemover:
+def beside_fcn(
+    fcn: TorchvisionSegmenter, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> ObjectRemover:
     """A remover of FCN-ResNet101, which sees red, and of a compact segmenter that sees more."""
     monkeypatch.setattr(segmenters, "choose_segmenter", lambda *_, **__: segmenters.Chosen(fcn, {}))
     for name in ("probabilities", "objectness"):

@@ -168,7 +168,7 @@ def _refuse_other_network(kind: str, parsed: Parsed, path: Path) -> None:
         return
     if name is None:
         raise CheckpointError(
-            f"{path}: {len(parsed.tensors)} tensors of a network that the file does not name; "
+            f"{path}: tensors ({len(parsed.tensors)}) of a network that the file does not name; "
             f"{kind} takes a file that train-inpainter {kind} wrote"
         )
     found = kind_of(name)

@@ -404,7 +404,7 @@ def add_weights(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="NAME=FILE",
         help="use your own weight of a network, a .safetensors that train-inpainter wrote: "
-        f"{', '.join(KINDS)}; repeatable (docs/training.md)",
+        f"{', '.join(KINDS)}; repeatable (docs/own-weights.md)",
     )
 
 

@@ -163,7 +163,7 @@ def _diverged(path: Path) -> Path:
         (_bare_pickle, "a checkpoint of PyTorch (a pickle), which can run code"),
         (_of_face, "the weights of skip-ce, not of partial-conv; give the file as skip-ce="),
         (_of_edsr, "the weights of EDSR, which cleans no photos"),
-        (_foreign, "1 tensors of a network that the file does not name"),
+        (_foreign, "tensors (1) of a network that the file does not name"),
         (_no_config, "the config in its header makes no PartialConvUNet"),
         (_odd_config, "the config in its header makes no PartialConvUNet"),
         (_huge_config, "width is 100000"),

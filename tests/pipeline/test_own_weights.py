@@ -23,11 +23,16 @@ from remove_objects.models.object_effects import ObjectEffects, ObjectEffectsCon
 from remove_objects.models.partial_conv_unet import PartialConvUNet, PartialConvUNetConfig
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.batch.engines.ray_actors import CleaningActor
+from remove_objects.pipeline.batch.output.local import LocalOutput
+from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import cli as board_cli
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.networks import Networks, NetworkSettings
 from remove_objects.pipeline.report.next_steps import own_weights as weights_in
+from remove_objects.pipeline.serve.service import Service
 from remove_objects.pipeline.storage.layout import REPLACED
+from remove_objects.pipeline.system.signals import Stop
+from remove_objects.pipeline.watch.watch import Times, Watch
 from tests.support.scenes import scene
 from tests.support.tiny_networks import NETWORKS
 
@@ -228,9 +233,6 @@ def test_a_worker_of_another_machine_has_the_files_bytes(
         pytest.skip("Ray is not installed: pip install '.[distributed]'")
     import ray.cloudpickle as cloudpickle
 
-    from remove_objects.pipeline.batch.output.local import LocalOutput
-    from remove_objects.pipeline.batch.settings import BatchSettings
-
     digest = sha256(weight)
     sent = cloudpickle.dumps(Settings(**library(weight)))
     weight.unlink()
@@ -239,6 +241,36 @@ def test_a_worker_of_another_machine_has_the_files_bytes(
     networks = actor.worker.remover.networks
     assert networks.inpainters.network("partial-conv").config.width == 3
     assert networks.weights()["partial-conv"] == digest
+
+
+def test_service_and_watch_fill_by_the_weight_that_they_began_with(
+    photos: Path, weight: Path
+) -> None:
+    """A training that goes on meanwhile changes nothing."""
+    settings, digest = Settings(**library(weight)), sha256(weight)
+    expected = np.asarray(remove(photos / "a.png", "person", settings=settings).image)
+    batch = BatchSettings(classes=("person",), output=photos.parent / "out")
+    service, stop = Service(settings, batch), Stop()
+
+    def entries(entry: Any) -> None:
+        if len(seen := [*seen_by_watch, entry["input"]]) == 2:
+            stop.request()
+        seen_by_watch[:] = seen
+
+    seen_by_watch: list[str] = []
+    times = Times(settle=0, interval=0.02, pause=0.05)
+    watch = Watch(photos, settings, batch, times=times, cleaned=entries)
+    write(weight, 7)
+    try:
+        cleaned = service.clean(io.BytesIO((photos / "a.png").read_bytes()), "a.png", [])
+        with Image.open(io.BytesIO(service.file(cleaned.photo, "result")[0])) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), expected)
+    finally:
+        service.close()
+    watch.run(stop)
+    np.testing.assert_array_equal(pixels(photos.parent / "out"), expected)
+    report = json.loads((photos.parent / "out" / "report.json").read_text())
+    assert report["run"]["weights"]["partial-conv"] == digest
 
 
 def test_bundled_companions_keep_the_segmenter_that_they_were_trained_with(

@@ -16,7 +16,7 @@ PEAK_SHARE = 0.001
 
 #: Least peak probability with which a photo goes to the large segmenter. Chosen by
 #: ``benchmarks/quality/prefilter.py`` on training photos.
-LEAST_PEAK = 0.0025
+LEAST_PEAK = 0.0012
 
 
 def peak_probability(removed: FloatArray) -> float:

@@ -38,8 +38,11 @@ CLASS_NAMES, MEAN, STD, LONGEST = "_class_names", "_input_mean", "_input_std", "
 DEFAULT_LONGEST = 1024
 #: Side of a window, and how far two windows overlap at least, in pixels.
 WINDOW, OVERLAP = 1024, 128
-#: Mean and deviation of ImageNet's pictures, RGB in [0, 1].
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+#: Least side in pixels of what a network sees: some pool it several times.
+LEAST_SIDE = 128
+
+#: Arguments that smp understands and does not list: of earlier versions, and of DPT's encoders.
+_EARLIER = ("decoder_use_batchnorm", "psp_use_batchnorm", "dynamic_img_size")
 
 #: Limits of a configuration: its bytes, the numbers and the lists in it, its classes.
 _MOST_BYTES, _LARGEST, _LONGEST_LIST, _MOST_CLASSES = 1_000_000, 4096, 64, 255
@@ -58,6 +61,17 @@ class Normalisation(NamedTuple):
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+#: Of ImageNet's pictures, with which most encoders were published.
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALF = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+#: The others, by the beginning of their names.
+_PUBLISHED = {
+    "inception": _HALF,
+    "xception": _HALF,
+    "dpn": Normalisation((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3),
+}
 
 
 @dataclass(frozen=True)
@@ -303,17 +317,23 @@ def build(model_class: str, options: dict[str, Any]) -> nn.Module:
     Raises:
         ValueError: smp takes no such arguments; the message is its own.
     """
+    import inspect
     import warnings
 
     import segmentation_models_pytorch as smp
 
     kept = {k: v for k, v in options.items() if k not in ("encoder_weights", "activation")}
+    architecture = getattr(smp, model_class)
+    # What smp does not know it hands on to the encoder's library, which reads files and addresses.
+    known = {*inspect.signature(architecture.__init__).parameters, *_EARLIER} - {"self", "kwargs"}
+    if unknown := sorted(set(kept) - known):
+        raise ValueError(f"{model_class} of segmentation-models-pytorch takes no {unknown[0]:.60}")
+    if model_class == "DPT":  # photos have other sizes than its transformer was trained with
+        kept["dynamic_img_size"] = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of arguments that older versions wrote
         try:
-            network: nn.Module = getattr(smp, model_class)(
-                **kept, encoder_weights=None, activation=None
-            )
+            network: nn.Module = architecture(**kept, encoder_weights=None, activation=None)
         # What a network says of wrong arguments takes every form.
         except Exception as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
@@ -351,23 +371,22 @@ def load_model(model: OwnModel) -> LoadedModel:
         raise OwnModelError(
             f"{model.weights}: holds other weights than {CONFIG} says ({why[:160]})"
         ) from error
-    normalisation = model.normalisation or _of_encoder(model)
+    normalisation = model.normalisation or _of_encoder(model.encoder)
     return LoadedModel(network.eval(), normalisation, sha256(model.weights))
 
 
-def _of_encoder(model: OwnModel) -> Normalisation:
-    """The normalisation that smp's encoder was trained with; ImageNet's if smp does not say."""
-    from segmentation_models_pytorch.encoders import encoders, get_preprocessing_params
+def _of_encoder(encoder: str) -> Normalisation:
+    """The normalisation that an encoder was published with.
 
-    published = encoders.get(model.encoder, {}).get("pretrained_settings", {})
-    named = model.options.get("encoder_weights")
-    name = named if named in published else next(iter(published), None)
-    if name is None:
-        return Normalisation(*IMAGENET)
-    settings = get_preprocessing_params(model.encoder, name)
-    scale = max(settings.get("input_range") or (0, 1))
-    mean, std = settings.get("mean") or (0, 0, 0), settings.get("std") or (1, 1, 1)
-    return Normalisation(tuple(m / scale for m in mean), tuple(s / scale for s in std))
+    smp would ask a hub for it, which no cleaning may do: timm knows it of its own networks, and of
+    the others nearly all have ImageNet's.
+    """
+    if encoder.startswith("tu-"):
+        import timm
+
+        settings = timm.get_pretrained_cfg(encoder.removeprefix("tu-"))
+        return Normalisation(tuple(settings.mean), tuple(settings.std)) if settings else IMAGENET
+    return next((of for stem, of in _PUBLISHED.items() if encoder.startswith(stem)), IMAGENET)
 
 
 def photo_probabilities(
@@ -469,23 +488,26 @@ def multiple(network: nn.Module) -> int:
     return int(getattr(getattr(network, "encoder", None), "output_stride", 32))
 
 
-def as_input(
-    rgb: NDArray[np.uint8], normalisation: Normalisation, divisor: int = 1
-) -> torch.Tensor:
+def as_input(rgb: NDArray[np.uint8], normalisation: Normalisation, divisor: int) -> torch.Tensor:
     """A picture HWC as a network takes it: 3HW float32, its last rows and columns repeated.
 
     Args:
         rgb: HWC.
         normalisation: of the network's pictures.
-        divisor: of both sides afterwards.
+        divisor: of both sides afterwards, which are at least ``LEAST_SIDE``.
     """
     import numpy as np
     import torch
 
     height, width = rgb.shape[:2]
-    missing = (0, -height % divisor), (0, -width % divisor), (0, 0)
+    missing = (0, _missing(height, divisor)), (0, _missing(width, divisor)), (0, 0)
     whole = np.ascontiguousarray(np.pad(rgb, missing, mode="edge").transpose(2, 0, 1))
     return normalised(torch.from_numpy(whole), normalisation)
+
+
+def _missing(side: int, divisor: int) -> int:
+    """The pixels that a side lacks to be divisible, and as long as the deepest pooling needs."""
+    return -(-max(side, LEAST_SIDE) // divisor) * divisor - side
 
 
 def normalised(picture: torch.Tensor, normalisation: Normalisation) -> torch.Tensor:

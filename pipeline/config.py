@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
@@ -109,6 +110,11 @@ class Settings:
         return self.segmenters.network in ("auto", "compact")
 
     @property
+    def known_classes(self) -> tuple[str, ...]:
+        """The names of all classes that ``segmenter`` finds."""
+        return self.segmenters.classes
+
+    @property
     def chooses(self) -> bool:
         """Whether some of the objects that are found may stay."""
         return (self.keep, self.min_size, self.max_size) != ("none", 0.0, 1.0)
@@ -143,6 +149,7 @@ class Settings:
         ):
             one_of(name, value, legal)
         self._set("segmenter", parse_segmenter(self.segmenter).text)
+        _ = self.known_classes  # refuses a folder without a model
         for name in ("probe", "lossless", "offline", "strip_metadata"):
             flag(name, getattr(self, name))
         if self.prefilter is not None:
@@ -335,17 +342,21 @@ def _weight_file(kind: str, file: Any) -> Path:
     return Path(os.path.expanduser(text))
 
 
-def resolve_classes(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Turn the user's class names, or the one, into names of ``CLASSES``, in their order.
+def resolve_classes(names: str | Iterable[str], known: Sequence[str] = CLASSES) -> tuple[str, ...]:
+    """Turn the user's class names, or the one, into names of the known classes, in their order.
 
     ``all`` is every class.
 
     Case, spaces, hyphens and underscores do not count, a comma separates names, and plurals and
     ``SYNONYMS`` are understood: ``People``, ``potted plants``, ``person,dog``.
 
+    Args:
+        names: what was given.
+        known: the classes that the segmenter finds, see ``Settings.known_classes``.
+
     Raises:
-        UsageError: a name is unknown, and the message says which was meant and lists the twenty
-            classes; or something is no text, or an empty one.
+        UsageError: a name is unknown, and the message says which was meant and lists the classes;
+            or something is no text, or an empty one.
     """
     given: list[str] = []
     for name in texts("classes", names, "class names", "person"):
@@ -353,12 +364,13 @@ def resolve_classes(names: str | Iterable[str]) -> tuple[str, ...]:
         if not parts:
             raise UsageError(f"a class is a name such as 'person'; got '{name}'")
         given += parts
-    wanted = {name: _KNOWN_AS.get(_plain(name)) for name in given}
-    unknown = [name for name, known in wanted.items() if known is None]
+    known_as = _known_as(tuple(known))
+    wanted = {name: known_as.get(_plain(name)) for name in given}
+    unknown = [name for name, meant in wanted.items() if meant is None]
     if unknown:
-        raise UsageError(_unknown_classes(unknown))
-    known = set(wanted.values())
-    return CLASSES if "all" in known else tuple(c for c in CLASSES if c in known)
+        raise UsageError(_unknown_classes(unknown, known_as, known))
+    resolved = set(wanted.values())
+    return tuple(known) if "all" in resolved else tuple(c for c in known if c in resolved)
 
 
 def _plain(name: str) -> str:
@@ -370,29 +382,38 @@ def _plural(word: str) -> str:
     return f"{word}es" if word.endswith(("s", "ch", "sh", "x")) else f"{word}s"
 
 
-#: The class of each word that is understood.
-_KNOWN_AS = {"all": "all"} | {
-    form: name
-    for name in CLASSES
-    for word in (name, *SYNONYMS.get(name, ()))
-    for form in (word, _plural(word))
-}
+@lru_cache(maxsize=8)
+def _known_as(known: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the class of each word that is understood; a class's own name goes first."""
+    words = {
+        form: name
+        for name in known
+        for word in (_plain(name), *SYNONYMS.get(name, ()))
+        for form in (word, _plural(word))
+    }
+    return {**words, "all": "all"} | {_plain(name): name for name in known}
 
 
-def _unknown_classes(unknown: Iterable[str]) -> str:
+def _unknown_classes(
+    unknown: Iterable[str], known_as: Mapping[str, str], known: Sequence[str]
+) -> str:
     """Say which class somebody may have meant by each name, and what there is to choose from."""
     said = []
     for name in unknown:
-        meant = _meant(_plain(name))
+        meant = _meant(_plain(name), known_as, known)
         said.append(f"'{name}'" + (f" (did you mean {' or '.join(meant)}?)" if meant else ""))
-    return f"unknown class {', '.join(said)}; the classes are: {', '.join(CLASSES)}, or all"
+    message = f"unknown class {', '.join(said)}; the classes are: {', '.join(known)}, or all"
+    if not set(CLASSES) & set(known) and any(_plain(n) in _known_as(CLASSES) for n in unknown):
+        return f"{message}; --segmenter compact,DIR finds person and the like too"
+    return message
 
 
-def _meant(word: str) -> tuple[str, ...]:
+def _meant(word: str, known_as: Mapping[str, str], known: Sequence[str]) -> tuple[str, ...]:
     """Return the classes that are related to a word, or whose names are like it."""
-    meant: dict[str, tuple[str, ...]] = {form: (name,) for form, name in _KNOWN_AS.items()}
+    meant: dict[str, tuple[str, ...]] = {form: (name,) for form, name in known_as.items()}
     for each, names in RELATED.items():
-        meant |= {each: names, _plural(each): names}
+        if set(names) <= set(known):
+            meant = {each: names, _plural(each): names} | meant
     like = closest(word, meant)
     return () if like is None else meant[like]
 

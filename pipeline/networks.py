@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
+from ..models.categories import CLASSES
 from .config import Settings
 from .detect import segmenters
 from .detect.companions import has_weight, trained_with
@@ -14,6 +17,7 @@ from .detect.detector import ObjectDetectorAdapter
 from .detect.effects import ObjectEffectsAdapter
 from .detect.faces import FaceDetector
 from .detect.instances import ObjectInstancesAdapter
+from .detect.own import OwnSegmenter, own_classes
 from .detect.refine import ObjectRefinerAdapter
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
@@ -99,6 +103,8 @@ class Networks:
         self._perceptual: lpips.Perceptual | None = None
         self._inpainters: Inpainters | None = None
         self._device: torch.device | None = None
+        self._names = parse_segmenter(self._settings.segmenter)
+        self._own: dict[Path, OwnSegmenter] = {}
 
     @property
     def device(self) -> torch.device:
@@ -116,9 +122,8 @@ class Networks:
         """The segmenter that decides which pixels are removed."""
         with self._lock:
             if self._segmenter is None:
-                names = parse_segmenter(self._settings.segmenter)
                 self._segmenter = segmenters.choose_segmenter(
-                    names,
+                    self._names,
                     self.device,
                     offline=self._settings.offline,
                     weights=self._settings.weights,
@@ -126,6 +131,33 @@ class Networks:
                 if self._segmenter.warning:
                     log.warning("%s", self._segmenter.warning)
             return self._segmenter.segmenter
+
+    def own(self, classes: Sequence[str]) -> list[OwnSegmenter]:
+        """The user's own models that have any of some classes, in the order that they were given.
+
+        Raises:
+            WeightsError: a folder holds no model that can be used.
+        """
+        if not self._names.models:
+            return []
+        with self._lock:
+            for folder in self._names.models:
+                if folder not in self._own and set(own_classes(folder)) & set(classes):
+                    self._own[folder] = OwnSegmenter(folder, self.device)
+            return [
+                self._own[folder]
+                for folder in self._names.models
+                if folder in self._own and set(self._own[folder].classes) & set(classes)
+            ]
+
+    @property
+    def own_classes(self) -> tuple[str, ...]:
+        """The names of the classes of the user's own models."""
+        return tuple(dict.fromkeys(c for f in self._names.models for c in own_classes(f)))
+
+    def finds(self, classes: Sequence[str]) -> bool:
+        """Whether the network for the Pascal VOC classes looks for any of some classes."""
+        return self._names.network is not None and bool(set(CLASSES) & set(classes))
 
     @property
     def prefilter(self) -> segmenters.Segmenter | None:
@@ -143,7 +175,7 @@ class Networks:
 
         A given mask needs no other segmenter, so none is loaded or downloaded for it.
         """
-        if self._settings.segmenter == "compact":
+        if self._names.network in ("compact", None):
             return self.segmenter
         with self._lock:
             chosen = None if self._segmenter is None else self._segmenter.segmenter
@@ -297,6 +329,9 @@ class Networks:
             used["object-effects"] = self._effects.sha256
         if self._instances is not None:
             used["object-instances"] = self._instances.sha256
+        for folder, model in self._own.items():
+            name = model.name if model.name not in used else str(folder)
+            used[name] = model.sha256
         return {**used, **(self._inpainters.weights if self._inpainters else {})}
 
     def warnings(self) -> list[str]:

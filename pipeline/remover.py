@@ -197,7 +197,7 @@ class ObjectRemover:
     ) -> Removed[Any]:
         """As ``remove``."""
         _refuse_picture(classes)
-        names = resolve_classes(classes)
+        names = resolve_classes(classes, self.settings.known_classes)
         if not names and mask is None:
             raise UsageError(
                 "name at least one class, such as classes='person', or give the mask of what to "

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..models.categories import CLASSES
+from ..models.own_segmenter import OwnModelError, read_model
 from .errors import UsageError
 from .given import closest, shown
 
@@ -42,6 +44,21 @@ class SegmenterNames:
     network: str | None
     checkpoint: Path | None = None
     models: tuple[Path, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of all classes that can be found: the Pascal VOC ones first.
+
+        Raises:
+            UsageError: a folder holds no model that can be used.
+        """
+        names = list(CLASSES if self.network is not None else ())
+        for folder in self.models:
+            try:
+                names += read_model(folder).classes
+            except OwnModelError as error:
+                raise UsageError(f"segmenter: {error}") from error
+        return tuple(dict.fromkeys(names))
 
     @property
     def text(self) -> str:

@@ -13,17 +13,19 @@ import logging
 import os
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..models.categories import CLASSES
 from .batch.settings import BatchSettings
 from .config import Settings, resolve_classes
 from .errors import PhotoError, UsageError
 from .given import closest
 from .images.suffixes import is_readable
-from .segmenter_names import NETWORKS
+from .segmenter_names import NETWORKS, parse_segmenter
 from .storage.layout import SETTINGS_NAME
 from .storage.location import Location, RemotePath
 from .system.text import printable
@@ -151,7 +153,11 @@ def take(
     """
     if args.no_settings:
         return {}
-    files = [file for file in (file_beside(places, of_runs), user_file(of_runs)) if file]
+    known = tuple(dict.fromkeys((*CLASSES, *_classes_of(getattr(args, "segmenter", None)))))
+    of_user = user_file(of_runs, known)
+    if of_user is not None:
+        known = tuple(dict.fromkeys((*known, *_classes_of(of_user.values.get("segmenter")))))
+    files = [file for file in (file_beside(places, of_runs, known), of_user) if file]
     if not files:
         return {}
     taken = apply(args, given_by(arguments, parser()), parser(), files, without=without)
@@ -218,7 +224,9 @@ def told(taken: Taken) -> Iterator[str]:
         yield f"settings of {file}: {', '.join(f'{key} = {_toml(said[key])}' for key in said)}"
 
 
-def user_file(parser: argparse.ArgumentParser) -> SettingsFile | None:
+def user_file(
+    parser: argparse.ArgumentParser, known: Sequence[str] = CLASSES
+) -> SettingsFile | None:
     """Read the user's own settings file, if there is one.
 
     Raises:
@@ -226,7 +234,7 @@ def user_file(parser: argparse.ArgumentParser) -> SettingsFile | None:
     """
     place = user_place()
     content = None if place is None else _content(place)
-    return None if content is None else _checked(str(place), content, parser, beside=False)
+    return None if content is None else _checked(str(place), content, parser, known, beside=False)
 
 
 def user_place() -> Path | None:
@@ -238,7 +246,9 @@ def user_place() -> Path | None:
     return None
 
 
-def file_beside(places: Iterable[Location], parser: argparse.ArgumentParser) -> SettingsFile | None:
+def file_beside(
+    places: Iterable[Location], parser: argparse.ArgumentParser, known: Sequence[str] = CLASSES
+) -> SettingsFile | None:
     """Read the settings file beside the photos, if there is one.
 
     It lies in the given folder, or in the folder of the given photo; files of subfolders are not
@@ -253,7 +263,7 @@ def file_beside(places: Iterable[Location], parser: argparse.ArgumentParser) -> 
         place = folder / SETTINGS_NAME
         content = _content(place)
         found[folder] = (
-            None if content is None else _checked(str(place), content, parser, beside=True)
+            None if content is None else _checked(str(place), content, parser, known, beside=True)
         )
     file = next(filter(None, found.values()), None)
     if file is None:
@@ -297,7 +307,12 @@ def _content(place: Location) -> bytes | None:
 
 
 def _checked(
-    shown: str, content: bytes, parser: argparse.ArgumentParser, *, beside: bool
+    shown: str,
+    content: bytes,
+    parser: argparse.ArgumentParser,
+    known: Sequence[str] = CLASSES,
+    *,
+    beside: bool,
 ) -> SettingsFile:
     """Return a settings file, of which every key and value is legal.
 
@@ -305,6 +320,7 @@ def _checked(
         shown: its address.
         content: what it holds.
         parser: the parser of ``remove-objects``, which knows what its options mean.
+        known: the classes that the call's segmenter finds; those of the file's count too.
         beside: whether it lies beside photos.
 
     Raises:
@@ -319,11 +335,12 @@ def _checked(
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{shown}: is no TOML ({error})") from error
     options, values = _options(parser), {}
+    known = tuple(dict.fromkeys((*known, *_classes_of(said.get("segmenter")))))
     for key, value in said.items():
         try:
             _refuse_key(key, value, options, beside=beside)
             values[key] = _value(value, KEYS[key].kind, options[key])
-            _refuse_value(options[key].dest, values[key])
+            _refuse_value(options[key].dest, values[key], known)
         except (UsageError, argparse.ArgumentTypeError) as error:
             raise UsageError(f"{shown}: {key}: {error}") from error
     return SettingsFile(shown, said, values)
@@ -374,10 +391,17 @@ def _value(value: Any, kind: Kind, action: argparse.Action) -> Any:
     return action.type(text) if callable(action.type) else text
 
 
-def _refuse_value(name: str, value: Any) -> None:
+def _classes_of(segmenter: Any) -> tuple[str, ...]:
+    """Return the classes of a segmenter; none if it is wrong, which is told where it counts."""
+    with suppress(UsageError):
+        return parse_segmenter(segmenter).classes
+    return ()
+
+
+def _refuse_value(name: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a value that is out of range, by the rules of the settings themselves."""
     if name == "classes":
-        resolve_classes(value)
+        resolve_classes(value, known)
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value}
     for settings in (Settings, BatchSettings):
         if name in {field.name for field in fields(settings)} - {"classes"}:

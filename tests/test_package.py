@@ -19,7 +19,7 @@ from tools.package_tree import FOLDERS, ROOT
 
 SETUP = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 #: Distributions that only training needs, by import name.
-TRAINING_ONLY = {"lightning_fabric", "segmentation_models_pytorch"}
+TRAINING_ONLY = {"lightning_fabric"}
 
 
 def sources() -> list[Path]:

@@ -84,10 +84,10 @@ _CHANGED_SERIES = (
     "fewer now: they are cleaned again, and the earlier results are kept in {kept}",
 )
 _CHANGED_WEIGHTS = (
-    "{count} photo was cleaned with another file of --weights: it is cleaned again, and the "
-    "earlier result is kept in {kept}",
-    "{count} photos were cleaned with other files of --weights: they are cleaned again, and the "
-    "earlier results are kept in {kept}",
+    "{count} photo was cleaned with another file of --weights or --segmenter: it is cleaned again, "
+    "and the earlier result is kept in {kept}",
+    "{count} photos were cleaned with other files of --weights or --segmenter: they are cleaned "
+    "again, and the earlier results are kept in {kept}",
 )
 _OTHER_VERSION = (
     "{count} result of another version of the program, or of other weights, stays; --overwrite "
@@ -155,7 +155,12 @@ class Ledger:
         self._find_truth = _finder(batch.truth)
         self._settings, weights = settings, _weights_index()
         self._made_with = made.made_with(
-            settings, batch, classes, pictures=PICTURES_VERSION, weights=fingerprint(weights)
+            settings,
+            batch,
+            classes,
+            pictures=PICTURES_VERSION,
+            weights=fingerprint(weights),
+            models=_own_models(settings),
         )
         self._made_with_name = made.name_of(self._made_with)
         self._identity = fingerprint(
@@ -738,3 +743,17 @@ def _weights_index() -> str:
         return shipped_index()
     except CheckpointError as error:
         raise WeightsError(str(error)) from error
+
+
+def _own_models(settings: Settings) -> dict[str, str]:
+    """Return the hashes of the user's own models' weights, by the models' names."""
+    from ...models.checkpoint import sha256
+    from ...models.own_segmenter import WEIGHTS
+
+    try:
+        return {
+            f"{made.OWN_MODEL}{folder.name}": sha256(folder / WEIGHTS)
+            for folder in settings.segmenters.models
+        }
+    except OSError as error:
+        raise WeightsError(f"{error.filename}: cannot be read ({error.strerror})") from error

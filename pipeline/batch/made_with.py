@@ -6,6 +6,7 @@ The journal holds them in full, under a short name, so that a run can say what d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ...models.categories import CLASSES
@@ -24,6 +25,8 @@ _OF_THE_REPORT = ("probe", "compare", "truth", "save_masks", "preview")
 _PROGRAM = ("pictures", "weights")
 #: The user's own weights, by network: another file of one is new work, as another mask is.
 OWN_WEIGHTS = "own_weights"
+#: What the name of an own model of ``--segmenter`` begins with among them.
+OWN_MODEL = "segmenter/"
 #: What ``--add`` continues: the objects that are gone already, and what they were filled from.
 REMOVED = ("classes", "masks")
 _CONTINUED = (*REMOVED, "series")
@@ -36,6 +39,7 @@ def made_with(
     *,
     pictures: str,
     weights: str,
+    models: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return what decides a run's results and what its report says of them.
 
@@ -45,6 +49,7 @@ def made_with(
         classes: the resolved classes.
         pictures: the version of the code that makes pictures.
         weights: a hash of the shipped weights.
+        models: hashes of the user's own models, by ``OWN_MODEL`` and their names.
     """
     picture = {k: v for k, v in settings.recorded().items() if k not in _OF_THE_MACHINE}
     own_weights = picture.pop("weights")
@@ -59,7 +64,7 @@ def made_with(
         "save_masks": batch.save_masks,
         "pictures": pictures,
         "weights": weights,
-        OWN_WEIGHTS: own_weights,
+        OWN_WEIGHTS: {**own_weights, **models},
         # The row of a dry run that showed no preview does not say that there is one.
         **({"preview": True} if batch.preview else {}),
     }
@@ -121,6 +126,13 @@ def with_added(earlier: MadeWith, classes: tuple[str, ...]) -> dict[str, Any]:
     return {**earlier, "classes": sorted({*(earlier.get("classes") or []), *classes})}
 
 
+def _named_weight(kind: str, digest: str) -> str:
+    """Return a weight of the user's as its option names it, with its hash."""
+    if kind.startswith(OWN_MODEL):
+        return f"--segmenter {kind.removeprefix(OWN_MODEL)} ({digest[:8]}…)"
+    return f"--weights {kind}={digest[:8]}…"
+
+
 def describe(settings: Mapping[str, Any]) -> str:
     """Return settings as the options that set them, for messages."""
     texts = []
@@ -131,7 +143,7 @@ def describe(settings: Mapping[str, Any]) -> str:
         elif key == "masks":
             texts.append("with --masks" if value else "without --masks")
         elif key == OWN_WEIGHTS:
-            texts += [f"--weights {kind}={digest[:8]}…" for kind, digest in value.items()] or [
+            texts += [_named_weight(kind, digest) for kind, digest in value.items()] or [
                 "without --weights"
             ]
         elif key == "along":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...models.categories import CLASSES
 from ..errors import UnreadableError, UsageError
 from ..removal.picked import UNFIT, UNUSED
 from ..report.picks import Picks, read_picks
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
 MOST_BYTES = 200_000_000
 
 
-def load_picks(file: Location | None, classes: Sequence[str]) -> Picks | None:
+def load_picks(
+    file: Location | None, classes: Sequence[str], known: Sequence[str] = CLASSES
+) -> Picks | None:
     """Read a file of picks, if there is one.
+
+    Args:
+        file: the file.
+        classes: of the run.
+        known: the classes that its segmenter finds.
 
     Raises:
         UsageError: it is missing, cannot be read, is no file of picks, or is about other classes
@@ -29,7 +37,7 @@ def load_picks(file: Location | None, classes: Sequence[str]) -> Picks | None:
     """
     if file is None:
         return None
-    picks = read_picks(_content(file), str(file))
+    picks = read_picks(_content(file), str(file), known)
     picks.refuse_other_classes(classes)
     return picks
 

@@ -294,10 +294,11 @@ def run_steps(
         What has begun, once all is planned and the output folder is locked, and then each photo's
         entry.
     """
-    settings, batch, classes = call.settings, call.batch, resolve_classes(call.batch.classes)
+    settings, batch = call.settings, call.batch
+    classes = resolve_classes(batch.classes, settings.known_classes)
     refuse_vain(settings, batch, classes)
     begun = time.monotonic()
-    picks = load_picks(batch.picks, classes)
+    picks = load_picks(batch.picks, classes, settings.known_classes)
     plan, journal = _plan(call, one_of_many)
     idle = idle_picks(picks, plan)
     if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):

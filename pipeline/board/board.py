@@ -6,7 +6,7 @@ methods. ``ObjectRemover`` does all painting: the networks, routes and metrics a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ...models.categories import CLASSES
 from .. import images
 from ..config import ALONG, COMPARISONS, auto_dilate, resolve_classes
 from ..detect.clicked import checked_clicks
@@ -101,7 +100,9 @@ class Board:
                 for layer in Layer
                 if layer
             },
-            "categories": list(dict.fromkeys((*opened.classes, FIRST_CLASS, *CLASSES))),
+            "categories": list(
+                dict.fromkeys((*opened.classes, *_listed(opened.settings.known_classes)))
+            ),
             "notes": [printable(note) for note in opened.notes],
             "photos": [
                 {**_row(item), "draft": item.key in drafts} for item in self.sessions.listed()
@@ -339,7 +340,8 @@ class Board:
             UsageError: no class, an unknown one, or another photo is in progress.
             CancelledError: ``cancel`` was called.
         """
-        names = resolve_classes([str(name) for name in classes])
+        known = self.opened.settings.known_classes
+        names = resolve_classes([str(name) for name in classes], known)
         if not names:
             raise UsageError("choose at least one class")
         session = self.sessions.session(photo)
@@ -645,3 +647,8 @@ def _row(item: Item) -> dict[str, Any]:
         "decision": entry.get("decision"),
         "needs_review": item.needs_review,
     }
+
+
+def _listed(known: Sequence[str]) -> list[str]:
+    """Return the classes, the one that is asked for most often first."""
+    return sorted(known, key=lambda name: name != FIRST_CLASS)

@@ -96,7 +96,9 @@ def max_pixels_of(run: RunEntry) -> int:
 def classes_of(recorded: Any) -> tuple[str, ...]:
     """Return the classes of recorded settings; none if they are unknown."""
     with suppress(UsageError, TypeError, AttributeError):
-        return resolve_classes(list((recorded or {}).get("classes") or []))
+        said = recorded or {}
+        known = Settings(segmenter=said.get("segmenter") or "auto").known_classes
+        return resolve_classes(list(said.get("classes") or []), known)
     return ()
 
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from ...models.categories import CLASSES
 from .. import images
 from ..batch.journal import Journal
 from ..batch.scan import PlannedPhoto
@@ -137,7 +136,8 @@ class BoardSeries:
     ) -> NeighbourPhotos:
         """The neighbours' photos; where nobody says what they may hide, that is all classes."""
         by_source = {each.source: items[each.name] for each in neighbours}
-        limit, classes = self._opened.max_pixels, classes or CLASSES
+        limit = self._opened.max_pixels
+        classes = classes or self._opened.settings.known_classes
 
         def read(file: Path) -> Photo:
             self._job.refuse_cancelled()

@@ -21,8 +21,11 @@ CONNECTED, WAVERING = 0.3, 0.2
 
 
 def removed_probability(probabilities: FloatArray, classes: Sequence[str]) -> FloatArray:
-    """The probability that a pixel belongs to any of ``classes``: 21hw -> hw."""
-    return probabilities[[CATEGORIES.index(c) for c in classes]].sum(0)
+    """The probability that a pixel belongs to any of ``classes``: 21hw -> hw.
+
+    Classes of own models are none of these.
+    """
+    return probabilities[[CATEGORIES.index(c) for c in classes if c in CATEGORIES]].sum(0)
 
 
 def class_shares(
@@ -33,6 +36,9 @@ def class_shares(
     A pixel counts if the probability of ``classes`` together reaches ``threshold``; it counts for
     the most probable of them.
     """
+    classes = [c for c in classes if c in CATEGORIES]
+    if not classes:
+        return {}
     ids = [CATEGORIES.index(c) for c in classes]
     covered = probabilities[ids].sum(0) >= threshold
     best = probabilities[ids].argmax(0)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.categories import CATEGORIES
-from ..errors import UsageError, WeightsError
+from ..errors import WeightsError
 from ..pixels import eight_bits, resize, scaled_size
 from ..segmenter_names import SegmenterNames
 from ..types import FloatArray, Pixels
@@ -119,11 +119,9 @@ def choose_segmenter(
     Raises:
         WeightsError: one of torchvision's was requested and its weights are unavailable, or the
             checkpoint does not fit; there is no silent fallback.
-        UsageError: something else is named.
     """
-    if names.models or names.network is None:
-        raise UsageError(f"--segmenter {names.text}: takes no folder yet")
-    if names.network == "compact":
+    # Beside own models alone, the compact segmenter tells what else there is.
+    if names.network is None or names.network == "compact":
         return _compact(device, weights, None)
     if names.checkpoint is not None:
         return _own(names.network, names.checkpoint, device)

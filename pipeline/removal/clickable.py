@@ -18,10 +18,11 @@ from ..config import SPECK_SHARE, auto_dilate
 from ..detect import mask, multi_scale
 from ..detect.clicked import Click, select_clicked
 from ..detect.edge import widen_to_edge
+from ..detect.own import find_own
 from ..detect.refine import refined_holes
 from ..pixels import covered_shares, nearest_values, reduction, scaled_size
 from ..types import Box, FloatArray, FoundObject, Mask, Pixels
-from .objects import find_objects
+from .objects import find_objects, with_own_objects
 from .selection import whole_objects
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def clickable_objects(
         for name in _present(looks, threshold)
         for each in _of_class(rgb, looks, name, threshold, networks, outside)
     ]
+    found += _of_own_models(rgb, threshold, networks, outside)
     found.sort(key=lambda each: (-each.found.share, each.found.box.y, each.found.box.x))
     return tuple(
         replace(each, found=replace(each.found, number=number))
@@ -175,6 +177,29 @@ def _of_class(
     for one in objects.found:
         own = objects.labels == one.number
         yield Clickable(one, PackedMask.of(own), PackedMask.of(territory == one.number))
+
+
+def _of_own_models(
+    rgb: Pixels, threshold: float, networks: Networks, outside: Mask | None
+) -> Iterator[Clickable]:
+    """The objects of the classes of own models."""
+    classes = networks.own_classes
+    if not classes:
+        return
+    own = find_own(networks.own(classes), rgb, classes, threshold).without(outside)
+    objects = with_own_objects(None, own, (rgb.shape[0], rgb.shape[1]))
+    if not objects.found:
+        return
+    hole = mask.dilate(objects.labels > 0, auto_dilate(*objects.labels.shape))
+    if outside is not None:
+        hole &= ~outside
+    territory = _territory(objects.labels, hole, len(objects.found))
+    for one in objects.found:
+        yield Clickable(
+            one,
+            PackedMask.of(objects.labels == one.number),
+            PackedMask.of(territory == one.number),
+        )
 
 
 def _hole(

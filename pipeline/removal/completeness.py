@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...models.categories import CLASSES
 from ..config import auto_dilate
 from ..detect import leftovers, mask, regions
 from ..detect.leftovers import Gone, Left, View
 from ..detect.mask import removed_probability
+from ..detect.own import own_removed
 from ..pixels import either
 from ..quality import features, metrics
 from ..types import Box, FloatArray, Hole, Mask, Pixels
@@ -80,9 +82,12 @@ class Completeness:
         return [self._view(crop) for crop in crops]
 
     def classes(self, selection: Selection) -> tuple[str, ...]:
-        """The removed classes: those of the request, or what the segmenter sees under the mask."""
+        """The removed classes of Pascal VOC: of the request, or what is seen under the mask.
+
+        Of own classes the compact segmenter knows nothing: ``on_result`` asks their models.
+        """
         if self._removal.classes:
-            return self._removal.classes
+            return tuple(name for name in self._removal.classes if name in CLASSES)
         # Each hole asks, and the answer takes a pass over every view.
         if self._under is None or self._under[0] is not selection:
             views = self.views(selection.holes)
@@ -141,8 +146,9 @@ class Completeness:
     def on_result(self, selection: Selection, result: Pixels) -> Seen:
         """What is left, by the photo and by the result."""
         gone = self._gone(selection)
+        own = self._own_residue(selection, result)
         if not gone.classes:
-            return Seen(None, [])
+            return Seen(own, [])
         segmenter = self._networks.onlooker
         whole = View(Box.full(result.shape), segmenter.probabilities(result))
         found = leftovers.elsewhere(whole, self.whole(), gone)
@@ -153,7 +159,15 @@ class Completeness:
         residue = metrics.residue(
             removed_probability(whole.seen, gone.classes), gone.hole_mask, gone.threshold
         )
-        return Seen(residue, self._distinct([*self.on_photo(selection), *found]))
+        return Seen(max(residue, own or 0.0), self._distinct([*self.on_photo(selection), *found]))
+
+    def _own_residue(self, selection: Selection, result: Pixels) -> float | None:
+        """As ``Seen.residue``, of the removed classes that own models have; None without any."""
+        models = self._networks.own(self._removal.classes)
+        removed = own_removed(models, result, self._removal.classes)
+        if removed is None:
+            return None
+        return metrics.residue(removed, selection.hole_mask, self._removal.threshold)
 
     def _gone(self, selection: Selection) -> Gone:
         classes = self.classes(selection)

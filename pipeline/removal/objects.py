@@ -14,6 +14,7 @@ from ...models.categories import CATEGORIES
 from ..config import auto_dilate
 from ..detect.instances import Division, divide
 from ..detect.mask import dilate
+from ..detect.own import OwnFound, own_objects
 from ..pixels import resize
 from ..types import Box, FloatArray, FoundObject, Mask, Pick, Pixels
 
@@ -127,6 +128,24 @@ def find_objects(
             number = len(found) + 1
             found.append(FoundObject(number, name, box, count / mask.size, total / count))
         labels += np.where(numbers, numbers + np.uint16(labels.max()), np.uint16(0))
+    return _by_size(labels, found)
+
+
+def with_own_objects(objects: Objects | None, own: OwnFound, shape: tuple[int, int]) -> Objects:
+    """The objects of a photo with those of own classes, which take the pixels that both have.
+
+    Args:
+        objects: of the Pascal VOC classes; None if nobody looked.
+        own: what own models found.
+        shape: the photo's (height, width).
+    """
+    labels = np.zeros(shape, np.uint16) if objects is None else objects.labels.copy()
+    found = [] if objects is None else list(objects.found)
+    first = len(found)
+    for one, here, box in own_objects(own):
+        number = first + one.number
+        found.append(replace(one, number=number))
+        labels[box.slices][here > 0] = number
     return _by_size(labels, found)
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...models.categories import CLASSES
 from ..config import auto_dilate
 from ..detect import mask, multi_scale
 from ..detect.edge import widen_to_edge
+from ..detect.own import OwnFound, find_own
 from ..detect.prefilter import LEAST_PEAK, peak_probability
 from ..detect.refine import refined_holes
 from ..types import FloatArray, Hole, Mask, Pixels
 from .keep import decided, main_odds
-from .objects import SAFE, Objects, find_objects
+from .objects import SAFE, Objects, find_objects, with_own_objects
 from .request import Removal
 
 if TYPE_CHECKING:
@@ -150,26 +152,69 @@ def _sight(
     rgb: Pixels, removal: Removal, networks: Networks, outside: Mask | None
 ) -> Sighting | None:
     """Find the objects of the removed classes; arguments as of ``select``."""
+    models = networks.own(removal.classes)
+    if not models:
+        return _sight_objects(rgb, removal, networks, outside)
+    of_voc = None
+    if networks.finds(removal.classes):
+        of_voc = _sight_objects(rgb, removal, networks, outside)
+    own = find_own(models, rgb, removal.classes, removal.threshold).without(outside)
+    return _with_own(of_voc, own, rgb, removal, networks)
+
+
+def _sight_objects(
+    rgb: Pixels, removal: Removal, networks: Networks, outside: Mask | None
+) -> Sighting | None:
+    """Find the objects of the Pascal VOC classes among the removed ones."""
     height, width = rgb.shape[:2]
+    classes = tuple(name for name in removal.classes if name in CLASSES)
     prefilter = networks.prefilter if removal.prefilter else None
     if prefilter is not None:
-        coarse = mask.removed_probability(prefilter.probabilities(rgb), removal.classes)
+        coarse = mask.removed_probability(prefilter.probabilities(rgb), classes)
         if peak_probability(coarse) < LEAST_PEAK:
             return None
     looks = multi_scale.look(networks.segmenter, rgb, networks.detector)
     probabilities = looks.probabilities
-    probability = whole_objects(rgb, looks, removal.classes, removal.threshold, networks)
+    probability = whole_objects(rgb, looks, classes, removal.threshold, networks)
     class_mask = mask.class_mask(probability, height, width, removal.threshold)
     if outside is not None:
         class_mask &= ~outside
-    objects = find_objects(rgb, class_mask, probabilities, removal.classes, networks)
+    objects = find_objects(rgb, class_mask, probabilities, classes, networks)
     around = None
     if networks.refiner is not None:
         around = refined_holes(
             networks.refiner, rgb, probability, removal.threshold, removal.dilate
         )
-    shares = mask.class_shares(probabilities, removal.classes, removal.threshold)
+    shares = mask.class_shares(probabilities, classes, removal.threshold)
     return Sighting(class_mask, around, shares, objects, looks.first)
+
+
+def _with_own(
+    of_voc: Sighting | None, own: OwnFound, rgb: Pixels, removal: Removal, networks: Networks
+) -> Sighting:
+    """What own models found, beside the objects of the Pascal VOC classes if there are some.
+
+    The refiner knows the edges of objects and not of lines, so the pixels of own classes are
+    widened as they are.
+    """
+    shape = rgb.shape[0], rgb.shape[1]
+    objects = with_own_objects(None if of_voc is None else of_voc.objects, own, shape)
+    found = own.mask
+    if of_voc is None:
+        # A quick look: what stays, and what may move, is asked of it.
+        seen = networks.closer.probabilities(rgb)
+        class_mask = np.zeros(shape, bool) if found is None else found
+        return Sighting(class_mask, None, own.shares(), objects, seen)
+    class_mask, around = of_voc.class_mask, of_voc.around
+    if found is not None:
+        class_mask = class_mask | found
+        if around is not None:
+            radius = auto_dilate(*shape) if removal.dilate is None else removal.dilate
+            around = around | mask.dilate(found, radius)
+    shares = dict(of_voc.classes)
+    for name, share in own.shares().items():
+        shares[name] = max(share, shares.get(name, 0.0))
+    return replace(of_voc, class_mask=class_mask, around=around, classes=shares, objects=objects)
 
 
 def whole_objects(

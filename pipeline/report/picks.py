@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypedDict
 import msgspec
 from msgspec import Meta
 
+from ...models.categories import CLASSES
 from ..config import Settings, resolve_classes
 from ..errors import UsageError
 from ..storage.stamp import fingerprint
@@ -104,11 +105,13 @@ class Picks:
         shown: the file's name in messages.
         settings: how the objects were found.
         photos: the decisions by the photo's name in the report.
+        classes: of ``settings``, by the names that the program uses.
     """
 
     shown: str
     settings: PickSettings
     photos: Mapping[str, PhotoPicks]
+    classes: tuple[str, ...]
 
     def refuse_other_classes(self, classes: Sequence[str]) -> None:
         """Refuse a run that looks for other objects.
@@ -116,7 +119,7 @@ class Picks:
         Raises:
             UsageError: its classes differ.
         """
-        picked = resolve_classes(self.settings["classes"])
+        picked = self.classes
         if set(picked) != set(classes):
             options = " ".join(f"--class {name}" for name in picked)
             raise UsageError(
@@ -162,12 +165,13 @@ def pick_settings(
     }
 
 
-def read_picks(content: bytes, shown: str) -> Picks:
+def read_picks(content: bytes, shown: str, known: Sequence[str] = CLASSES) -> Picks:
     """Read a file of picks.
 
     Args:
         content: of the file.
         shown: the file's name in messages.
+        known: the classes that the run's segmenter finds.
 
     Raises:
         UsageError: it is none, is damaged, or is of another version.
@@ -189,14 +193,14 @@ def read_picks(content: bytes, shown: str) -> Picks:
         )
     try:
         file = msgspec.convert(value, _File)
-        classes = resolve_classes(file["settings"]["classes"])
+        classes = resolve_classes(file["settings"]["classes"], known)
         photos = _photos(file, classes)
     except (msgspec.ValidationError, ValueError, UsageError) as error:
         why = printable(_place_in(value, error))
         raise UsageError(f"{shown}: is damaged ({why}); {again}") from error
     if not photos:
         raise UsageError(f"{shown}: names no photo; {again}, or leave --picks out")
-    return Picks(shown, file["settings"], photos)
+    return Picks(shown, file["settings"], photos, classes)
 
 
 class _TwiceError(ValueError):

@@ -107,7 +107,7 @@ class Service:
         Raises:
             UsageError: the settings cannot work.
         """
-        if classes := resolve_classes(batch.classes):
+        if classes := resolve_classes(batch.classes, settings.known_classes):
             refuse_vain(settings, batch, classes)
         self.settings, self.settings_from = settings, settings_from or {}
         self._batch = replace(
@@ -158,7 +158,7 @@ class Service:
             UnreadableError: the photo or its mask cannot be read.
             UnwritableError: the disk of temporary files refuses, for example because it is full.
         """
-        names = resolve_classes(classes)
+        names = resolve_classes(classes, self.settings.known_classes)
         batch = self._batch if not names else replace(self._batch, classes=names)
         if mask is not None:
             batch = replace(batch, classes=names)

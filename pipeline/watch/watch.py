@@ -138,7 +138,7 @@ class Watch:
             UsageError: the folder is missing, the output folder is it or holds it, or the settings
                 cannot work, or not again and again.
         """
-        refuse_vain(settings, batch, resolve_classes(batch.classes))
+        refuse_vain(settings, batch, resolve_classes(batch.classes, settings.known_classes))
         _refuse_of_one_run(batch)
         if (why := why_missing(folder)) or not folder.is_dir():
             raise UsageError(f"{folder}: {why or 'a file; watch cleans what arrives in a folder'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,18 @@ from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.segmenter_names import SegmenterNames, parse_segmenter
 
 
+def write_configuration(folder: Path) -> None:
+    """What a command line reads of a model."""
+    config = {"_model_class": "Unet", "encoder_name": "resnet18", "classes": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").touch()
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("wires", "date, printed", "a=b", "compact"):
         (tmp_path / folder).mkdir()
+        write_configuration(tmp_path / folder)
     (tmp_path / "mine.pth").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path

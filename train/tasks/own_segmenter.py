@@ -362,7 +362,7 @@ def _kept(request: Request, begin: Callable[[], Start]) -> Start:
 def _started(network: nn.Module, encoder: str, wanted: str) -> Start:
     """Give the encoder the weights that are wanted, or those that can be had."""
     if wanted == "none":
-        return Start("none", Normalisation(*IMAGENET), "the encoder begins at random, as asked")
+        return Start("none", IMAGENET, "the encoder begins at random, as asked")
     if wanted == "compact":
         return _from_compact(network, encoder, "as asked")
     name = "imagenet" if wanted == "auto" else wanted
@@ -376,7 +376,7 @@ def _started(network: nn.Module, encoder: str, wanted: str) -> Start:
         return _from_compact(network, encoder, why)
     return Start(
         "none",
-        Normalisation(*IMAGENET),
+        IMAGENET,
         f"the encoder begins at random ({why}); --encoder mobilenet_v2 begins with the one of the "
         "bundled compact segmenter",
     )

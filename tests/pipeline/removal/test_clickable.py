@@ -33,7 +33,12 @@ class InHalves:
 def networks(instances: Any = None) -> Any:
     segmenter = BoxSegmenter()
     return SimpleNamespace(
-        segmenter=segmenter, closer=segmenter, detector=None, refiner=None, instances=instances
+        segmenter=segmenter,
+        closer=segmenter,
+        detector=None,
+        refiner=None,
+        instances=instances,
+        own_classes=(),
     )
 
 

@@ -77,6 +77,12 @@ class CheapNetworks:
         window = hole.box.grown(RIM, hole_mask.shape)
         return Fill(window, np.full((window.h, window.w, 3), 0.5, np.float32), window)
 
+    own_classes = ()
+
+    def own(self, classes: Any) -> list[Any]:
+        """There are no models of the user's own."""
+        return []
+
     def weights(self) -> dict[str, str]:
         """No file was used."""
         return {}

@@ -1,0 +1,252 @@
+"""Own classes beside those of Pascal VOC, from ``--class`` to the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from remove_objects.models.categories import CLASSES
+from remove_objects.pipeline import cli
+from remove_objects.pipeline.config import Settings, resolve_classes
+from remove_objects.pipeline.detect.own import OwnFound, own_objects
+from remove_objects.pipeline.errors import UsageError
+from remove_objects.pipeline.removal.clickable import object_at
+from remove_objects.pipeline.remover import ObjectRemover
+from remove_objects.pipeline.report.files import read_report
+from remove_objects.pipeline.types import Photo
+from tests.support.own_models import sees_colours, write_model
+from tests.support.scenes import scene
+
+GREEN, YELLOW, RED = (0, 255, 0), (255, 255, 0), (255, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("own") / "wires")
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """A scene with a green wire, a yellow date and a red person."""
+    rgb = cv2.resize(scene(), (240, 180)) // 2 + 60
+    rgb[40:42] = GREEN
+    for x in range(150, 180, 6):
+        rgb[160:168, x : x + 3] = YELLOW
+    rgb[80:130, 30:60] = RED
+    return rgb
+
+
+def test_own_classes_are_resolved_beside_the_others(model: Path) -> None:
+    both = Settings(segmenter=f"compact,{model}").known_classes
+    assert both == (*CLASSES, "wire", "date")
+    assert resolve_classes("Wires, people", both) == ("person", "wire")
+    assert resolve_classes("all", both) == both
+    with pytest.raises(UsageError, match=r"'wir' \(did you mean wire\?\)"):
+        resolve_classes("wir", both)
+    alone = Settings(segmenter=str(model)).known_classes
+    assert resolve_classes("all", alone) == ("wire", "date")
+    with pytest.raises(UsageError, match="the classes are: wire, date, or all; --segmenter compa"):
+        resolve_classes("person", alone)
+    with pytest.raises(UsageError, match="unknown class 'wire'"):
+        resolve_classes("wire")
+
+
+def test_an_own_name_goes_before_a_synonym() -> None:
+    known = (*CLASSES, "plane")
+    assert resolve_classes("plane", known) == ("plane",)
+    assert resolve_classes("aeroplane,planes", known) == ("aeroplane", "plane")
+
+
+@pytest.mark.usefixtures("red_is_person")
+@pytest.mark.parametrize(
+    ("classes", "found"),
+    [
+        ("wire", {"wire"}),
+        ("date,person", {"date", "person"}),
+        ("all", {"wire", "date", "person"}),
+        ("person", {"person"}),
+    ],
+)
+def test_what_is_named_goes_and_all_else_stays(
+    model: Path,
+    photo: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    classes: str,
+    found: set[str],
+) -> None:
+    sees_colours(monkeypatch)
+    remover = ObjectRemover(
+        segmenter=f"compact,{model}", offline=True, dilate=0, probe=False, along="none"
+    )
+    image, outcome = remover.remove(photo, classes)
+    assert set(outcome.classes) == found
+    assert {one.category for one in outcome.objects} == found
+    for name, colour in (("wire", GREEN), ("date", YELLOW), ("person", RED)):
+        place = (photo == colour).all(-1)
+        assert outcome.mask is not None
+        assert outcome.mask[place].all() == (name in found), name
+        assert (image[place] == colour).all() == (name not in found), name
+    assert ("wires" in remover.networks.weights()) == bool(found & {"wire", "date"})
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_alone_an_own_model_finds_its_classes_and_no_others(
+    model: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sees_colours(monkeypatch)
+    remover = ObjectRemover(segmenter=str(model), offline=True, dilate=0, probe=False)
+    _, outcome = remover.remove(photo, "all")
+    assert {one.category for one in outcome.objects} == {"wire", "date"}
+    assert outcome.residue == 0
+    with pytest.raises(UsageError, match="unknown class 'person'"):
+        remover.remove(photo, "person")
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_the_residue_is_what_the_own_model_still_sees(
+    model: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from remove_objects.pipeline.removal.filling import PhotoFiller
+
+    sees_colours(monkeypatch)
+    fill = PhotoFiller.fill
+
+    def not_filled(self: PhotoFiller, *args: object) -> object:
+        filled = fill(self, *args)
+        filled.filler.result[:] = photo
+        return filled
+
+    monkeypatch.setattr(PhotoFiller, "fill", not_filled)
+    remover = ObjectRemover(segmenter=f"compact,{model}", offline=True, dilate=0, probe=False)
+    _, outcome = remover.remove(photo, "wire")
+    assert outcome.residue == 1
+    assert outcome.status.value == "review"
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_own_objects_are_picked_by_a_click(
+    model: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sees_colours(monkeypatch)
+    remover = ObjectRemover(segmenter=f"compact,{model}", offline=True)
+    objects = remover.clickable(Photo(photo))
+    assert {one.found.category for one in objects} == {"person", "wire", "date"}
+    wire = object_at(objects, 100, 40)
+    assert wire is not None
+    assert wire.found.category == "wire"
+
+
+def test_a_date_is_one_object_and_specks_are_none() -> None:
+    date = np.zeros((200, 300), bool)
+    for x in range(100, 160, 10):
+        date[150:160, x : x + 5] = True
+    found = OwnFound({"date": date}, {"date": date.astype(np.float32)})
+    ((one, here, box),) = own_objects(found)
+    assert (one.number, one.category, one.confidence) == (1, "date", 1)
+    assert (here.sum(), one.share) == (date.sum(), date.mean())
+    assert box.slices == (slice(150, 160), slice(100, 155))
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_a_run_reports_own_classes_and_resumes(
+    model: Path,
+    photo: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    sees_colours(monkeypatch)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in "ab":
+        Image.fromarray(photo).save(photos / f"{name}.png")
+    call = [
+        *("--segmenter", f"compact,{model}", "--class", "wire,person", "--offline"),
+        *("--keep", "largest:1", "--no-probe", "--with", "none", str(photos)),
+    ]
+    assert cli.main(call) == 0
+    report = read_report(tmp_path / "cleaned" / "report.json")
+    assert report["run"]["settings"]["segmenter"] == f"compact,{model}"
+    assert report["run"]["settings"]["classes"] == ["person", "wire"]
+    assert len(report["run"]["weights"]["wires"]) == 64
+    for entry in report["photos"]:
+        assert set(entry["classes"]) <= {"person", "wire"}
+        assert {one["class"]: one["removed"] for one in entry["objects"]} == {
+            "person": False,
+            "wire": True,
+        }
+    capsys.readouterr()
+    assert cli.main(call) == 0
+    again = read_report(tmp_path / "cleaned" / "report.json")
+    assert {entry["status"] for entry in again["photos"]} == {"skipped"}
+    # Another model in the same folder is new work.
+    weights = model / "model.safetensors"
+    before = weights.read_bytes()
+    try:
+        write_model(model)
+        assert cli.main(call) == 0
+        assert "other files of --weights or --segmenter" in capsys.readouterr().err
+    finally:
+        weights.write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"_model_class": "Llama"}, "_model_class is 'Llama'"),
+        ({"encoder_name": "tu-hf-hub:a/b"}, "encoder_name"),
+        ({"classes": 2}, "holds other weights than config.json says"),
+    ],
+)
+def test_a_model_that_does_not_fit_ends_the_call_with_a_sentence(
+    model: Path,
+    photo: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    change: dict[str, object],
+    message: str,
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    config = json.loads((model / "config.json").read_text()) | change
+    if change == {"classes": 2}:
+        config["_class_names"] = ["wire"]
+    (broken / "config.json").write_text(json.dumps(config))
+    (broken / "model.safetensors").symlink_to(model / "model.safetensors")
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    call = ["--segmenter", str(broken), "--class", "wire", "--offline", str(tmp_path / "a.png")]
+    assert cli.main(call) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_file_beside_photos_names_no_folder(
+    model: Path, photo: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    (tmp_path / "remove-objects.toml").write_text(f'segmenter = "compact,{model}"')
+    assert cli.main(["--class", "person", "--offline", str(tmp_path)]) == 2
+    assert "cannot say segmenter = " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_a_settings_file_names_own_classes(
+    model: Path, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sees_colours(monkeypatch)
+    photos, home = tmp_path / "photos", tmp_path / "home"
+    for folder in (photos, home / "remove-objects"):
+        folder.mkdir(parents=True)
+    Image.fromarray(photo).save(photos / "a.png")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    (home / "remove-objects" / "remove-objects.toml").write_text(f'segmenter = "compact,{model}"')
+    (photos / "remove-objects.toml").write_text('class = "wire"')
+    assert cli.main(["--offline", "--no-probe", str(photos)]) == 0
+    (entry,) = read_report(tmp_path / "cleaned" / "report.json")["photos"]
+    assert list(entry["classes"]) == ["wire"]

@@ -49,6 +49,7 @@ from .sources import KnownPhotos, source_of_each
 from .worker import Facts, Task, Worker, failed_entry
 
 if TYPE_CHECKING:
+    from ..report.page_memory import PageMemory
     from ..report.picks import Picks
     from ..report.schema import Entry, Report, RunEntry
 
@@ -130,12 +131,14 @@ class Round:
             there, and their results of earlier rounds stay.
         failed: entries of photos that failed in earlier rounds and are not tried again, because
             they have not changed; the report goes on telling of them.
+        pages: what is remembered of the report's page from round to round.
         tasks: filled by the run: the files that it worked on, by the photos' names.
     """
 
     remover: ObjectRemover
     wanted: Callable[[Location], bool]
     failed: Sequence[Entry] = ()
+    pages: PageMemory | None = None
     tasks: dict[str, Location] = field(default_factory=dict)
 
 
@@ -373,7 +376,8 @@ def run_steps(
         with _ending_the_run(stopped):
             planned = {str(photo.relative): photo.key for photo in plan.photos}
             sources = source_of_each(ledger.journal.rows) | planned
-            report = output.report(run, [*entries, *others], sources)
+            pages = None if one_of_many is None else one_of_many.pages
+            report = output.report(run, [*entries, *others], sources, pages)
             preview = output.preview(run, entries) if batch.preview else None
         if not stopped and one_of_many is None:
             ledger.finish()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -123,6 +124,20 @@ def find(output: Path, name: str, kinds: Sequence[str] = KINDS) -> dict[str, Pat
     """The existing previews of one photo by kind."""
     files = {kind: place(output, name, kind) for kind in kinds}
     return {kind: file for kind, file in files.items() if file.is_file()}
+
+
+def find_all(output: Path, names: Sequence[str]) -> dict[str, dict[str, Path]]:
+    """The existing previews of photos by name and kind: the folder is listed once."""
+    try:
+        with os.scandir(output / PREVIEWS) as listing:
+            there = {file.name for file in listing if file.is_file()}
+    except OSError:
+        there = set()
+    found = {}
+    for name in names:
+        files = {kind: place(output, name, kind) for kind in KINDS}
+        found[name] = {kind: file for kind, file in files.items() if file.name in there}
+    return found
 
 
 def place(output: Path, name: str, kind: str) -> Path:

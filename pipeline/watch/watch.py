@@ -24,6 +24,7 @@ from ..batch.stream import without_sentences_about_photos
 from ..config import Settings, resolve_classes
 from ..errors import OutputError, UsageError
 from ..remover import ObjectRemover
+from ..report.page_memory import PageMemory
 from ..system.lock import WATCH, folder_lock
 from ..system.signals import Stop
 from ..system.text import some
@@ -104,7 +105,8 @@ def _refuse_of_one_run(batch: BatchSettings) -> None:
 class Watch:
     """Cleans what arrives in a folder.
 
-    What it remembers is bounded by the photos that are in the folder.
+    What it remembers is bounded by the photos that are in the folder; what of the report's page,
+    by ``PageMemory``.
 
     Attributes:
         counts: the photos that it has worked on, by status.
@@ -152,7 +154,7 @@ class Watch:
         self._tell, self._cleaned = tell, cleaned
         self.counts: Counter[str] = Counter()
         self._arrivals = Arrivals(folder, [output], batch.exclude, settle=self.times.settle)
-        self._remover = ObjectRemover(settings)
+        self._remover, self._pages = ObjectRemover(settings), PageMemory()
         self._done: dict[Path, Seen] = {}
         self._failed: dict[Path, _Failed] = {}
         self._mask = batch.masks if isinstance(batch.masks, Path) else None
@@ -251,6 +253,7 @@ class Watch:
             self._remover,
             lambda source: source in wanted,
             [failed.entry for failed in self._failed.values()],
+            self._pages,
         )
         until = _WhileThere(stop, self._why_gone)
         call = Call((self.folder,), (), self.settings, self.batch, self.command, self.settings_from)

@@ -37,6 +37,7 @@ from .claims import (
 from .links import refuse_links_in_output
 
 if TYPE_CHECKING:
+    from ...report.page_memory import PageMemory
     from ...report.schema import Entry, RunEntry
 
 
@@ -187,9 +188,15 @@ class LocalOutput:
         """Keep what stands under the names of reports and is none of this program's."""
         return replaced.keep_foreign_reports(self.folder, names)
 
-    def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> Path:
+    def report(
+        self,
+        run: RunEntry,
+        entries: list[Entry],
+        sources: Mapping[str, str],
+        memory: PageMemory | None = None,
+    ) -> Path:
         """Write the three reports, and return the file of ``report.json``."""
-        return write_reports(self.folder, run, entries, sources)
+        return write_reports(self.folder, run, entries, sources, memory)
 
     def preview(self, run: RunEntry, entries: list[Entry]) -> Path:
         """Write the page on which a person picks who goes and who stays; returns its file."""

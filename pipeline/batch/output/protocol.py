@@ -14,6 +14,7 @@ from ..journal import Journal, JournalRow
 from .claims import Claim, LeftClaim
 
 if TYPE_CHECKING:
+    from ...report.page_memory import PageMemory
     from ...report.schema import Entry, RunEntry
 
 
@@ -133,13 +134,20 @@ class Output(Protocol):
             UnwritableError: one cannot be kept.
         """
 
-    def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> Location:
+    def report(
+        self,
+        run: RunEntry,
+        entries: list[Entry],
+        sources: Mapping[str, str],
+        memory: PageMemory | None = None,
+    ) -> Location:
         """Write the three reports, and return the location of ``report.json``.
 
         Args:
             run: the report's ``run``.
             entries: its photos.
             sources: the path or the address of each original, by the photo's name.
+            memory: of the page that this process wrote before, if there was one.
         """
 
     def preview(self, run: RunEntry, entries: list[Entry]) -> Location:

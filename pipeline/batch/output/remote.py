@@ -43,6 +43,7 @@ from .claims import (
 )
 
 if TYPE_CHECKING:
+    from ...report.page_memory import PageMemory
     from ...report.schema import Entry, RunEntry
 
 log = logging.getLogger(__name__)
@@ -228,10 +229,16 @@ class RemoteOutput:
             notes.append(replaced.kept_report(self.folder, name, kept))
         return notes
 
-    def report(self, run: RunEntry, entries: list[Entry], sources: Mapping[str, str]) -> RemotePath:
+    def report(
+        self,
+        run: RunEntry,
+        entries: list[Entry],
+        sources: Mapping[str, str],
+        memory: PageMemory | None = None,
+    ) -> RemotePath:
         """Write the three reports; the previews are downloaded for the page, which embeds them."""
         with self._with_previews(entries, previews.SMALL_KINDS) as scratch:
-            report = write_reports(scratch, run, entries, sources, stays=False)
+            report = write_reports(scratch, run, entries, sources, memory, stays=False)
             for path in (report, report.with_suffix(".csv"), report.with_suffix(".html")):
                 (self.folder / path.name).put(path)
         return self.folder / report.name

@@ -13,7 +13,10 @@ import pytest
 from remove_objects.pipeline.batch import run as batch_run
 from remove_objects.pipeline.batch import worker
 from remove_objects.pipeline.batch.journal import Journal
+from remove_objects.pipeline.board import run_folder
+from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.errors import OutputError, UsageError
+from remove_objects.pipeline.report import page
 from remove_objects.pipeline.system import lock
 from remove_objects.pipeline.system.signals import Stop
 from tests.pipeline.watch.conftest import Watched
@@ -55,6 +58,38 @@ def test_the_report_tells_of_all_rounds_as_of_one_run(watched: Watched) -> None:
     journal = Journal(watched.out)
     assert journal.complete
     assert journal.earlier == {"0.png", "1.png", "2.png"}
+
+
+def test_a_round_draws_its_own_photos_and_what_the_board_decided(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    real = page.photo_view
+
+    def noted(photo: dict, *more: object) -> dict:
+        drawn.append(photo["input"])
+        return real(photo, *more)
+
+    with watched.running():
+        for number, name in enumerate(("a.png", "b.png")):
+            watched.put(name, seed=number)
+            wait_for(lambda number=number: len(watched.names()) == number + 1)
+        with watched.held():
+            pass  # the round has ended
+        board = Board(run_folder.open_run(watched.out))
+        board.accept("a.png")
+        board.close()
+        monkeypatch.setattr(page, "photo_view", noted)
+        watched.put("c.png", seed=3)
+        wait_for(lambda: "c.png" in watched.report())
+        with watched.held():
+            pass
+        # The board wrote a page between the rounds; the watch remembers its own, and sees that.
+        assert sorted(drawn) == ["a.png", "c.png"]
+        report = watched.report()
+        assert (report["a.png"]["reviewed"], report["a.png"]["decision"]) == (True, "accepted")
+        assert "Accepted as it is" in (watched.out / "report.html").read_text()
+    assert watched.names() == ["a.png", "b.png", "c.png"]
 
 
 def test_a_part_that_is_left_over_is_told(watched: Watched) -> None:
@@ -347,6 +382,7 @@ def test_memory_does_not_grow_with_rounds_and_looks(watched: Watched) -> None:
             photo.unlink()
             watch._look(stop)
             watched.told.clear()
+        watch._pages.forget_others(())  # it has a bound of its own
         gc.collect()
         return len(gc.get_objects())
 

@@ -29,6 +29,8 @@ Before: TypeAlias = Callable[[Path, Path], None]
 
 #: Errors that every further write to the disk would meet: it is full, or a quota is used up.
 FULL = {errno.ENOSPC, errno.EDQUOT}
+#: Errors of a file, or of the whole folder, that this user may not write.
+_NO_RIGHTS = {errno.EACCES, errno.EPERM}
 _PART = re.compile(r"\.[0-9a-f]{16}\.part(\.png)?")
 #: Hidden files that this process is writing, and the folders that they may not leave.
 _unfinished: set[tuple[Path, Path | None]] = set()
@@ -94,7 +96,7 @@ def atomic_write(
         placement: where it may lie, its rights, its date, and the last check.
 
     Raises:
-        OutputError: the disk would refuse every other file too.
+        OutputError: the disk, or ``placement.within``, would refuse every other file too.
         UnwritableError: any other ``OSError`` of the disk or of the block, or a link below
             ``placement.within``. Other exceptions of the block pass unchanged.
     """
@@ -120,15 +122,16 @@ def atomic_write(
                 with suppress(OSError):
                     folder.unlink(part.name)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, placement.within) from error
     finally:
         _unfinished.discard(unfinished)
 
 
-def unwritable(path: Path, error: OSError) -> UnwritableError:
+def unwritable(path: Path, error: OSError, within: Path | None = None) -> UnwritableError:
     """Return the error for a failed write of ``path``.
 
-    It is an ``OutputError`` if the disk would refuse every other file too.
+    It is an ``OutputError`` if every other file would be refused too: by the disk, or by the folder
+    ``within`` which all of them lie.
     """
     reason = error.strerror or error
     if error.errno in FULL:
@@ -140,6 +143,11 @@ def unwritable(path: Path, error: OSError) -> UnwritableError:
         return OutputError(
             f"{path}: cannot be written, the disk is read-only ({reason}); "
             "name another folder, or make it writable"
+        )
+    if error.errno in _NO_RIGHTS and within is not None and not os.access(within, os.W_OK):
+        return OutputError(
+            f"{path}: cannot be written, like all in {within} ({reason}); make the folder writable "
+            "again, then run the same command again"
         )
     return UnwritableError(
         f"{path}: cannot be written ({reason}); check the folder's permissions and free space"

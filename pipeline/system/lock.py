@@ -82,14 +82,8 @@ def folder_lock(
             f"wait until it has ended, or name another folder with {option}"
         ) from None
     except (NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            raise OutputError(str(unwritable(folder, error))) from error
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-            reason = error.strerror or error
-            raise UsageError(
-                f"{folder}: nothing can be written there ({reason}); "
-                f"check its permissions, or name another with {option}"
-            ) from error
+            raise _refused(folder, error, option) from error
         log.warning(
             "%s: cannot be locked (%s): make sure that nothing else writes into it meanwhile",
             folder,
@@ -101,7 +95,10 @@ def folder_lock(
     try:
         if died and tidy is not None:
             tidy()
-        _sign(folder, holder)
+        try:
+            _sign(folder, holder)
+        except OSError as error:  # the lock of an earlier run could be opened
+            raise _refused(folder, error, option) from error
         yield
     finally:
         if os.getpid() == process:  # in a fork that ends, the lock is its parent's
@@ -109,6 +106,16 @@ def folder_lock(
                 with suppress(OSError):
                     remove(folder / holder, folder)
             lock.release()
+
+
+def _refused(folder: Path, error: OSError, option: str) -> OutputError | UsageError:
+    """Return the error about a folder that cannot be written."""
+    if error.errno in FULL:
+        return OutputError(str(unwritable(folder, error)))
+    return UsageError(
+        f"{folder}: nothing can be written there ({error.strerror or error}); "
+        f"check its permissions, or name another with {option}"
+    )
 
 
 def _refuse_other_file(path: Path, option: str) -> None:
@@ -132,21 +139,17 @@ def _sign(folder: Path, name: str) -> None:
     Written directly, not atomically: a crash here must not leave a temporary file, and a truncated
     holder file is still readable enough.
     """
-    path = folder / name
     holder = {
         "process": os.getpid(),
         "host": socket.gethostname(),
         "since": time.strftime("%F %T"),
     }
-    try:
-        with open_parent(path, folder) as parent:
-            with suppress(FileNotFoundError):
-                if parent.stat(name).st_nlink > 1:
-                    parent.unlink(name)  # its other name, in a copy of the folder, is not ours
-            with open(path, "w", opener=lambda _, flags: parent.open(name, flags)) as file:
-                file.write(json.dumps(holder))
-    except OSError as error:
-        raise unwritable(path, error) from error
+    with open_parent(folder / name, folder) as parent:
+        with suppress(FileNotFoundError):
+            if parent.stat(name).st_nlink > 1:
+                parent.unlink(name)  # its other name, in a copy of the folder, is not ours
+        with open(folder / name, "w", opener=lambda _, flags: parent.open(name, flags)) as file:
+            file.write(json.dumps(holder))
 
 
 def _holder(folder: Path, name: str) -> str:

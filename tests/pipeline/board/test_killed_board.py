@@ -29,6 +29,7 @@ DECISIONS: dict[str, Callable[[Board], object]] = {
     "accept": lambda board: board.accept(PHOTO),
     "put back": lambda board: board.put_back(PHOTO),
     "put back without a mask": lambda board: board.put_back(PHOTO),
+    "undo an acceptance": lambda board: board.undo_decision(PHOTO),
 }
 
 
@@ -47,12 +48,14 @@ def standing(run: Path) -> tuple[bytes, bytes | None, bytes | None]:
 class Killed:
     """A run's folder and its photos, which every attempt finds as they were."""
 
-    def __init__(self, run: Path, *, saved: bool) -> None:
+    def __init__(self, run: Path, *, saved: bool, accepted: bool) -> None:
         self.run, self.whole = run, run.with_name("whole")
         self.board = Board(run_folder.open_run(run))
         fill(self.board, PHOTO)
         if saved:
             self.board.save(PHOTO)
+        if accepted:
+            self.board.accept(PHOTO)
         run.rename(self.whole)
         self.before = self.files()
 
@@ -104,7 +107,8 @@ def test_a_killed_decision_is_done_or_not_and_a_later_run_keeps_it(
 ) -> None:
     decide, has_mask = DECISIONS[name], name != "put back without a mask"
     run = make_run(tmp_path, save_masks=has_mask)
-    killed = Killed(run, saved=name.startswith("put back"))
+    is_undone = name == "undo an acceptance"
+    killed = Killed(run, saved=name.startswith("put back"), accepted=is_undone)
     was_reviewed = bool(entry_of(killed.whole, PHOTO).get("reviewed"))
     as_the_board = killed.points(decide, tmp_path / "log", here=False)
     made = killed.points(decide, tmp_path / "log")

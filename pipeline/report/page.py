@@ -25,14 +25,13 @@ from .page_view import (
     stage_seconds,
     totals,
 )
-from .preview_facts import PreviewFacts
+from .preview_facts import PreviewFacts, Previews
 from .previews import LARGE_KINDS
 from .ranking import worst_first
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from .preview_facts import Previews
     from .schema import Entry, RunEntry
 
 

@@ -289,6 +289,30 @@ def drop(page: Any, path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("width", [320, 360, 390])
+def test_nothing_is_off_the_edge_of_a_phone(width: int, board: Served, visit: Open) -> None:
+    page = visit(board, viewport={"width": width, "height": 844}, is_mobile=True, has_touch=True)
+    page.wait_for_function("() => maskBoard.stage.view === 'compare'")
+    outside = """width => [...document.querySelectorAll(
+      '#mask-board :is(button, select, input, a, label, p)')].filter((e) => {
+        const { left, right, width: w } = e.getBoundingClientRect();
+        return w > 1 && !e.closest('.tools') && (left < -0.5 || right > width + 0.5);
+      }).map((e) => e.id || e.textContent)"""
+    assert page.evaluate(outside, width) == []  # the tools alone are moved by a finger
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    header = page.locator("#mask-board > header").bounding_box()
+    assert header["height"] < 120  # two rows
+    page.evaluate("() => { document.getElementById('mb-do-clear').click(); }")
+    page.wait_for_function("() => maskBoard.photo.is_empty")
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("n")
+    box = page.get_by_role("dialog", name="The mask is empty").bounding_box()
+    assert 8 <= box["x"] < box["x"] + box["width"] <= width - 8
+    page.get_by_role("button", name="Stay here").click()
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => !maskBoard.photo.unfilled")
+
+
 @pytest.mark.parametrize(
     ("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"]
 )
@@ -305,3 +329,12 @@ def test_the_board_shuts_nobody_out(
     page.get_by_text("Reasons and figures").click()
     page.get_by_text("Keys", exact=True).click()
     assert serious_faults(page) == []
+    page.evaluate("() => { document.getElementById('mb-do-clear').click(); }")
+    page.wait_for_function("() => maskBoard.photo.is_empty")
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("n")
+    page.get_by_role("dialog", name="The mask is empty").wait_for()
+    assert serious_faults(page) == []
+    page.get_by_role("button", name="Stay here").click()
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => !maskBoard.photo.unfilled")

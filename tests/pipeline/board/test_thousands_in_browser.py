@@ -78,7 +78,7 @@ def best(limit: float, times: Iterator[float]) -> None:
 @pytest.mark.alone
 def test_it_opens_at_once_is_searched_and_walked(board: Served, visit: Open) -> None:
     def openings() -> Iterator[float]:
-        for _ in range(4):
+        for _ in range(6):
             page = visit(board)
             is_open(page, "0000 photo.png")
             marks = "performance.getEntriesByName('mask-board-open')"
@@ -88,8 +88,8 @@ def test_it_opens_at_once_is_searched_and_walked(board: Served, visit: Open) -> 
     best(OPENED, openings())
     page = visit(board)
     is_open(page, "0000 photo.png")
-    assert page.locator("#mb-status").inner_text() == f"{MANY // 10} photos are left for review."
-    page.get_by_text("for review only").click()
+    assert page.locator("#mb-status").inner_text() == f"{MANY // 10} photos are left to check."
+    page.get_by_text("to check only").click()
 
     def searches() -> Iterator[float]:
         for typed in ("cafe", "1234", "CAFÉ", "cafe"):

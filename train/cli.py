@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--data",
         type=Path,
-        help="data folder that holds the preset's folders (not needed by scene-classifier)",
+        help="data folder that holds the preset's folders; not needed with --images, --dataset",
     )
     p.add_argument(
         "--run", type=Path, help="folder for checkpoints, log and samples (default: runs/MODEL)"
@@ -44,8 +44,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        help="train on this folder instead of the preset's (scene-classifier: its classes); "
-        "repeats",
+        help="folder of photos to train on (scene-classifier: its classes); repeats",
     )
     p.add_argument(
         "--dataset",
@@ -56,13 +55,15 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--masks",
         type=Path,
-        help="take holes from this folder of mask pictures (white = hole) instead of the preset's",
+        help="take holes from this folder of mask pictures (white = hole) instead of drawing them "
+        "as the preset says",
     )
     p.add_argument(
         "--features",
-        default="vgg16",
-        help="feature network: vgg16, squeezenet (torchvision's hub), a .pth file of VGG-19's "
-        "first layers or of torchvision's vgg16-397923af, or none",
+        default="auto",
+        help="feature network of the losses: vgg16, squeezenet (torchvision's hub), a .pth file of "
+        "VGG-19's first layers or of torchvision's vgg16-397923af, none, or auto: vgg16 if torch's "
+        "cache has it (default)",
     )
     p.add_argument(
         "--encoder",
@@ -104,8 +105,8 @@ def parser() -> argparse.ArgumentParser:
         "--begin-with",
         type=Path,
         metavar="FILE",
-        help="start a new run from these weights, a .safetensors; --width or --blocks may be "
-        "larger than the file's",
+        help="start a new run from these weights, a .safetensors, or from the bundled ones: "
+        "shipped; --width or --blocks may be larger than the file's",
     )
     p.add_argument("--variant", type=int, choices=range(4), help="skip-ce: Model 0, 1, 2 or 3")
     p.add_argument("--width", type=int, help="channels (default: the preset's)")
@@ -137,8 +138,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--held-out",
         type=int,
-        default=64,
-        help="pictures kept from training, for the log's metrics (default: 64)",
+        help="pictures kept from training, for the log's metrics (default: a tenth, at most 64)",
     )
     p.add_argument(
         "--every",
@@ -149,8 +149,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--evaluate-every",
         type=int,
-        default=1000,
-        help="steps between held-out metrics and samples (default: 1000)",
+        help="steps between held-out metrics and samples (default: 1000, or a tenth of a shorter "
+        "run)",
     )
     p.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     p.add_argument(
@@ -203,7 +203,11 @@ def parse(argv: Sequence[str] | None = None) -> Request:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train or export; returns the exit code: 2 = the user's mistake, 1 = the loss diverged."""
+    """Train or export.
+
+    Returns:
+        The exit code: 2 = the user's mistake, 1 = the loss diverged or the memory is full.
+    """
     request = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from . import engine, next_steps, run
@@ -215,16 +219,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             for line in next_steps.after_export(request, exported):
                 log.info(line)
             return 0
-        metrics = run.train(request)
+        run.train(request)
     except (ValueError, OSError, RemoveObjectsError) as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 2
     except engine.NonFiniteLossError as error:
         print(f"train-inpainter: {error}", file=sys.stderr)
         return 1
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(f"train-inpainter: {next_steps.out_of_memory(request, error)}", file=sys.stderr)
+        return 1
     if engine.is_first_process():
-        print(metrics)
+        for line in next_steps.after_training(request):
+            print(line)
     return 0
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the processor's or the accelerator's memory is full."""
+    words = ("out of memory", "can't allocate memory", "not enough memory", "killed by signal")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from ..models.checkpoint import sha256
 from ..models.hub import RemoteFile
 
+#: Feature networks that have a name of their own; others are files.
+NAMED = ("none", "vgg16", "squeezenet", "random")
+
 
 class NormalisedVGG(nn.Module):
     """VGG-19 to relu3_1 as style transfer uses it.
@@ -183,7 +186,7 @@ def _hub_file(remote: RemoteFile) -> Path:
     if why:
         raise FileNotFoundError(
             f"{remote.filename} is {why}; put {remote.url} into {cache_folder()}, "
-            "or use another --features"
+            "or train without it: --features none"
         )
     return fetch(remote).path
 
@@ -227,6 +230,35 @@ def feature_network(name: str) -> nn.Module:
         return VGG16()
     path = Path(name)
     return VGG16(path) if _is_vgg16(path) else NormalisedVGG(path)
+
+
+def choose_features(name: str, *, learns: bool) -> tuple[str, str]:
+    """Decide which feature network ``auto`` is, and why.
+
+    SqueezeNet is not taken by itself: LPIPS scores with it, and a network must not learn from what
+    scores it.
+
+    Args:
+        name: ``auto``, or a name that ``feature_network`` takes, which stays.
+        learns: whether the losses of the network that is trained use features.
+
+    Returns:
+        (the name for ``feature_network``, or ``none``; a sentence for the log).
+    """
+    from ..models.hub import VGG16 as FILE
+    from ..models.hub import cached
+
+    if name != "auto":
+        return name, f"features: {name}, as asked"
+    if not learns:
+        return "none", "features: none, because this network's losses use no feature network"
+    if cached(FILE):
+        return "vgg16", "features: VGG-16, which is in torch's cache"
+    return (
+        "none",
+        "features: none, because VGG-16 is not in torch's cache; --features vgg16 downloads it "
+        "(528 MB, once)",
+    )
 
 
 def _is_vgg16(path: Path) -> bool:

@@ -2,12 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
+from ..models.checkpoint import weights_header
 from ..models.kinds import KINDS
+from .best import BEST
 from .export import INDEX, Exported
 from .request import Request
+
+#: Held-out metrics of which one is told at the end: name, words, and whether higher is better.
+_TOLD = (
+    ("val_lpips", "LPIPS", False),
+    ("val_mean", "mean score", True),
+    ("val_accuracy", "accuracy", True),
+    ("val_hole_l1", "L1 in the holes", False),
+    ("val_loss", "loss", False),
+)
+
+
+def after_training(request: Request) -> list[str]:
+    """What a run came to, where its weights are, and what is to be done with them.
+
+    It reads the run's folder: the log has the first metrics, the best weights their own.
+    """
+    path = request.folder / BEST
+    if not path.exists():
+        return []
+    header = weights_header(path)
+    step, metrics = json.loads(header["step"]), json.loads(header["metrics"])
+    if not step:
+        words = f"the best weights are those that the run started with{_metric(metrics, {})}"
+    else:
+        words = f"the best weights are those of step {step}{_metric(metrics, _first(request))}"
+    lines = [f"{request.model}: {words}; they are in {path}"]
+    if request.model in KINDS:
+        return [*lines, *use(request.model, path, request.images)]
+    run = "" if request.run is None else f" --run {shlex.quote(str(request.run))}"
+    return [*lines, f"next: train-inpainter {request.model}{run} --export my-weights"]
+
+
+def _first(request: Request) -> dict[str, float]:
+    """The run's first held-out metrics."""
+    path = request.folder / "log.jsonl"
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
+    return next((row for row in rows if any(name.startswith("val_") for name in row)), {})
+
+
+def _metric(metrics: dict[str, float], first: dict[str, float]) -> str:
+    """The metric that chooses the best weights, at first and now, in words."""
+    for name, words, higher in _TOLD:
+        if name in metrics:
+            better = "higher" if higher else "lower"
+            before = first.get(name, metrics[name])
+            if before == metrics[name]:
+                return f" ({words} on the held-out pictures: {metrics[name]:.4g})"
+            at = "before training" if first["step"] == 0 else f"at step {first['step']}"
+            return (
+                f" ({words} on the held-out pictures: {before:.4g} {at}, {metrics[name]:.4g} now; "
+                f"{better} is better)"
+            )
+    return ""
+
+
+def out_of_memory(request: Request, error: BaseException) -> str:
+    """What to do if the memory is full."""
+    first = (str(error).splitlines() or ["out of memory"])[0][:200]
+    workers = ", or fewer --workers" if request.workers else ""
+    return (
+        f"the memory is full ({first}); call again with a smaller --batch (--accumulate N makes a "
+        f"step of N batches), a smaller --size{workers}; the run resumes from its last checkpoint"
+    )
 
 
 def after_export(request: Request, exported: Exported) -> list[str]:

@@ -12,6 +12,9 @@ from pathlib import Path
 #: The picture sets that ``train.data.datasets`` finds by name.
 DATASETS = ("celeba", "celeba-hq", "places2")
 
+#: Pictures that are held out from training at most, unless ``--held-out`` says more.
+MOST_HELD_OUT = 64
+
 
 @dataclass(frozen=True)
 class Request:
@@ -26,7 +29,8 @@ class Request:
         dataset: one of ``DATASETS`` instead of picture folders, or None.
         root: folder in which the dataset was unpacked.
         masks: folder of mask pictures (white = hole) instead of the preset's holes.
-        features: feature network, see ``train.features.feature_network``, or ``none``.
+        features: feature network, see ``train.features.feature_network``; ``none``, or ``auto``,
+            see ``train.features.choose_features``.
         labels: segmenter: folder of label pictures under the photos' names.
         classes: segmenter: names of the classes 1, 2 and so on, separated by commas.
         arch: segmenter: an architecture of segmentation-models-pytorch.
@@ -35,7 +39,7 @@ class Request:
         encoder_weights: segmenter: what the encoder begins with: ``auto``, ``none``, ``compact``,
             or a name of segmentation-models-pytorch's such as ``imagenet``.
         teacher: folder of the teacher's files; only object-detector has one.
-        init_from: weight file that a new run starts from.
+        init_from: weight file that a new run starts from, or ``shipped``.
         variant: skip-ce: Model 0, 1, 2 or 3.
         width: channels.
         blocks: skip-ce: residual blocks behind each middle map.
@@ -45,9 +49,9 @@ class Request:
         accumulate: batches whose gradients make one step.
         learning_rate: peak learning rate.
         size: side of the training crops in pixels.
-        held_out: pictures that are never trained on.
+        held_out: pictures that are never trained on; None = a tenth, at most ``MOST_HELD_OUT``.
         every: steps between log lines and checkpoints.
-        evaluate_every: steps between held-out metrics and samples.
+        evaluate_every: steps between held-out metrics and samples; None = see ``evaluation``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         devices: accelerators or CPU processes of this machine.
         precision: ``auto`` (the fastest that the device has), ``32-true``, ``bf16-mixed`` or
@@ -72,7 +76,7 @@ class Request:
     classes: str = ""
     arch: str | None = None
     encoder_weights: str = "auto"
-    features: str = "vgg16"
+    features: str = "auto"
     encoder: str | None = None
     teacher: Path | None = None
     init_from: Path | None = None
@@ -85,9 +89,9 @@ class Request:
     accumulate: int = 1
     learning_rate: float | None = None
     size: int | None = None
-    held_out: int = 64
+    held_out: int | None = None
     every: int = 100
-    evaluate_every: int = 1000
+    evaluate_every: int | None = None
     device: str = "auto"
     devices: int = 1
     precision: str | None = None
@@ -130,6 +134,23 @@ class Request:
     def has_checkpoint(self) -> bool:
         """Whether the run's folder holds a checkpoint, which the run then resumes."""
         return (self.folder / "checkpoint.pt").exists()
+
+    @property
+    def held_out_samples(self) -> int:
+        """``held_out`` of a network that makes its samples: there are as many as it wants."""
+        return MOST_HELD_OUT if self.held_out is None else self.held_out
+
+    def held_out_of(self, count: int) -> int:
+        """How many of ``count`` pictures are held out: by default a tenth, and at least one."""
+        if self.held_out is not None:
+            return self.held_out
+        return max(1, min(MOST_HELD_OUT, count // 10))
+
+    def evaluation(self, steps: int) -> int:
+        """Steps between held-out metrics: 1000, or a tenth of a shorter run's ``steps``."""
+        if self.evaluate_every is not None:
+            return self.evaluate_every
+        return min(1000, max(self.every, steps // 10))
 
     def pictures_per_step(self, batch: int) -> int:
         """Pictures per optimizer step over accumulated batches and processes (torchrun's count)."""

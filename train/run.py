@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ..models import shipped
 from . import engine
 from .best import read_best
 from .export import Exported, copy_saved, export
@@ -17,6 +18,8 @@ from .recipe import Recipe
 from .request import Request
 from .tasks.base import NetworkTask
 
+#: The value of ``--init-from`` that stands for the bundled weight.
+SHIPPED = "shipped"
 #: The folder of a run in which a task that ``saves`` writes its network.
 SAVED = "model"
 
@@ -38,22 +41,39 @@ def make_task(request: Request) -> tuple[NetworkTask, Recipe]:
             "its own folders below --data"
         )
     task, recipe = model.task().from_request(request, model.preset(request.preset))
-    start = request.init_from.name if request.init_from else ""
-    return task, replace(recipe, command=request.command, start=start)
+    start = start_file(request)
+    return task, replace(recipe, command=request.command, start=start.name if start else "")
+
+
+def start_file(request: Request) -> Path | None:
+    """The weight file that a new run starts from; None = fresh values.
+
+    Raises:
+        ValueError: it is to be the bundled weight, and there is none of this network.
+    """
+    if request.init_from is None or request.init_from != Path(SHIPPED):
+        return request.init_from
+    if not shipped.is_shipped(request.model):
+        raise ValueError(f"--init-from {SHIPPED}: no weight of {request.model} ships")
+    return shipped.FOLDER / shipped.shipped_entry(request.model)["file"]
 
 
 def train(request: Request) -> dict[str, float]:
     """Train the requested network until its steps or minutes are over; see ``engine.train``."""
     task, recipe = make_task(request)
     # A resumed run has its own weights, and the file that it started from may be gone.
-    if request.init_from and not request.has_checkpoint:
-        init_from(task.network, request.init_from)
+    start = None if request.has_checkpoint else start_file(request)
+    if start is not None:
+        init_from(task.network, start)
+    if engine.is_first_process():
+        _tell(request, recipe, start)
     precision = request.precision or recipe.precision
     run = engine.Run(
         steps=recipe.steps,
         minutes=request.minutes,
         every=request.every,
-        evaluate_every=request.evaluate_every,
+        evaluate_every=request.evaluation(recipe.steps),
+        evaluate_first=start is not None,
         accumulate=request.accumulate,
         average=recipe.average,
         precision=engine.best_precision(request.device) if precision == "auto" else precision,
@@ -68,6 +88,22 @@ def train(request: Request) -> dict[str, float]:
         best = read_best(request.folder, task.network)
         log.info("%s", task.save(best, request.folder / SAVED))
     return metrics
+
+
+def _tell(request: Request, recipe: Recipe, start: Path | None) -> None:
+    """Log what begins."""
+    words = f"{recipe.steps} steps of {recipe.batch}, {recipe.pictures} pictures to train on"
+    if "held_out" in recipe.facts:
+        words += f", {recipe.facts['held_out']} held out"
+    log.info("%s: %s; the run's folder is %s", request.model, words, request.folder)
+    if start is not None:
+        log.info("starts from %s", start.name)
+    elif not request.has_checkpoint and shipped.is_shipped(request.model):
+        log.info(
+            "starts from random values; --init-from %s starts from the bundled weight, which needs "
+            "far fewer steps",
+            SHIPPED,
+        )
 
 
 def export_weights(request: Request, folder: Path) -> Exported:

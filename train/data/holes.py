@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 HoleGenerator = Callable[[int, np.random.Generator], Mask]
+#: (weight, name) of each kind of hole of a mixture.
+Kinds = tuple[tuple[float, str], ...]
 
 
 def rectangle(
@@ -254,7 +256,7 @@ class Mixture:
 WITHOUT_DATA = {"irregular": "free-form", "objects": "silhouettes"}
 
 
-def without_data(weights: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+def without_data(weights: Sequence[tuple[float, str]]) -> Kinds:
     """The kinds of a preset's holes as they are drawn without a data folder."""
     return tuple((weight, WITHOUT_DATA.get(name, name)) for weight, name in weights)
 

@@ -25,6 +25,8 @@ from .holes import HoleGenerator
 
 #: Suffixes of the picture files that ``find_images`` returns.
 TRAINING_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+#: A crop's side in the photo is at least this share of the crop's size, if the photo is that large.
+LEAST = 0.75
 log = logging.getLogger(__name__)
 
 _Drawn = TypeVar("_Drawn")
@@ -89,7 +91,7 @@ def random_crop(
         flip: mirror half of the crops.
     """
     short = min(image.shape[:2])
-    side = int(np.clip(rng.uniform(*zoom) * short, min(size * 0.75, short), short))
+    side = int(np.clip(rng.uniform(*zoom) * short, min(size * LEAST, short), short))
     top, left = (int(rng.integers(0, s - side + 1)) for s in image.shape[:2])
     crop = image[top : top + side, left : left + side]
     crop = resize(crop, (size, size), cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)

@@ -6,8 +6,9 @@ A task knows how one network is trained: its data, losses, optimizers and held-o
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,12 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...models.checkpoint import weights_header
 from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
-from ..best import Averaged
-from ..data.chosen import choose_pictures
-from ..data.holes import HoleGenerator, MaskFolder, named_mixture
+from ..best import BEST, Averaged
+from ..data.chosen import choose_holes, choose_pictures, warn_of_small_photos
+from ..data.holes import HoleGenerator
 from ..data.pictures import Crops, Stream, batches, read_rgb, square
 from ..recipe import Discriminator, Preset, Recipe, Schedule
 from ..request import Request
@@ -163,6 +165,9 @@ class InpaintingTask(NetworkTask):
 
     takes_dataset: ClassVar[bool] = True
 
+    #: The only side of the crops in pixels, of a network that takes no other; 0 = it takes others.
+    only_size: ClassVar[int] = 0
+
     #: What its discriminator judges; None = it has none.
     judges: Discriminator | None = None
 
@@ -206,48 +211,52 @@ class InpaintingTask(NetworkTask):
         from .. import features
 
         assert preset is not None, "an inpainter needs a preset"
-        data = request.data if request.dataset or request.images else request.data_folder
         preset = cls.adapt(preset, request)
         schedule, network = preset.schedule, preset.network
         chosen = choose_pictures(request, preset.folders)
-        holes: HoleGenerator = (
-            MaskFolder(request.masks) if request.masks else named_mixture(preset.holes, data)
+        pictures, training = read_held_out(chosen.held_out, chosen.training)
+        if not request.has_checkpoint:
+            warn_of_small_photos(training, schedule.size, 0 if cls.only_size else cls.size_step())
+        holes, kinds = choose_holes(request, preset.holes, training)
+        name, why = features.choose_features(
+            _kept_features(request), learns=cls.learns_from_features(network)
         )
+        log.info("%s", why)
         lpips, why = lpips_network(offline=False)
         if why:
-            log.warning("held-out pictures: %s", why)
+            log.warning("%s; the best weights are chosen by other metrics", why)
         # The order of these lines is the order in which they draw from the global random state.
         task = cls(
             **network,
             schedule=schedule,
-            pictures=chosen.training,
+            pictures=training,
             holes=holes,
-            held_out=held_out_set(chosen.held_out, holes, schedule.size),
-            features=(
-                None if request.features == "none" else features.feature_network(request.features)
-            ),
+            held_out=squares_with_holes(pictures, holes, schedule.size),
+            features=None if name == "none" else features.feature_network(name),
             scorer=None if lpips is None else features.Scorer(lpips),
             workers=request.workers,
             segmenter=features.SegmenterFeatures() if network.get("semantic") else None,
         )
         batch = request.pictures_per_step(schedule.batch)
-        length = preset.steps or preset.epochs * len(chosen.training) // batch
+        length = preset.steps or preset.epochs * len(training) // batch
         return task, Recipe(
             folders=chosen.folders,
             images=chosen.images,
-            pictures=len(chosen.training),
+            pictures=len(training),
             steps=length if request.steps is None else request.steps,
             batch=batch,
             average=preset.average,
             precision=preset.precision,
             size=schedule.size,
-            holes=preset.holes,
+            holes=kinds or preset.holes,
             facts={
                 **chosen.facts,
                 "preset": request.preset,
                 "schedule": schedule,
                 "network": network,
-                "holes": request.masks.name if request.masks else preset.holes,
+                "holes": request.masks.name if request.masks else kinds,
+                "features": name if name in features.NAMED else Path(name).name,
+                "held_out": len(pictures),
             },
         )
 
@@ -265,6 +274,7 @@ class InpaintingTask(NetworkTask):
         }
         given = {name: value for name, value in changes.items() if value}
         schedule = replace(preset.schedule, seed=request.seed, **given)  # type: ignore[arg-type]
+        cls._check_size(request.model, schedule.size)
         network = preset.with_width(request.width) if request.width else dict(preset.network)
         for name in ("variant", "blocks"):
             value = getattr(request, name)
@@ -274,6 +284,34 @@ class InpaintingTask(NetworkTask):
                 raise ValueError(f"--{name} belongs to skip-ce; leave it out")
             network[name] = value
         return replace(preset, schedule=schedule, network=network)
+
+    @classmethod
+    def size_step(cls) -> int:
+        """What the side of the crops must be a multiple of, in pixels."""
+        network: Any = cls.network_class
+        return int(network.multiple)
+
+    @classmethod
+    def _check_size(cls, model: str, size: int) -> None:
+        """Refuse crops that the network does not take."""
+        if size == cls.only_size:
+            return
+        if cls.only_size:
+            raise ValueError(
+                f"--size {size}: {model} takes pictures of {cls.only_size} pixels alone; "
+                "leave --size out"
+            )
+        step = cls.size_step()
+        if size < step or size % step:
+            fitting = max(1, round(size / step)) * step
+            raise ValueError(
+                f"--size {size}: {model} takes multiples of {step}, such as --size {fitting}"
+            )
+
+    @classmethod
+    def learns_from_features(cls, numbers: Mapping[str, Any]) -> bool:
+        """Whether the losses use a feature network, at the preset's numbers."""
+        return False
 
     def adam(self, network: nn.Module) -> torch.optim.Optimizer:
         """Adam with the schedule's numbers."""
@@ -537,21 +575,50 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
         network.requires_grad_(True)
 
 
-def held_out_set(paths: Sequence[Path], holes: HoleGenerator, size: int) -> tuple[Tensor, Tensor]:
-    """A fixed set of ``squares_with_holes``; unreadable files are logged and left out.
+def _kept_features(request: Request) -> str:
+    """The request's feature network; ``auto`` of a resumed run is what the run began with."""
+    if request.features != "auto":
+        return request.features
+    if request.has_checkpoint and (request.folder / BEST).exists():
+        recipe = json.loads(weights_header(request.folder / BEST).get("recipe", "{}"))
+        return str(recipe.get("entries", {}).get("features", "auto"))
+    return "vgg16" if request.preset == "paper" else "auto"
+
+
+def read_held_out(
+    held_out: Sequence[Path], training: Sequence[Path]
+) -> tuple[list[NDArray[np.uint8]], list[Path]]:
+    """Read the held-out pictures; unreadable files are logged and left out.
+
+    If none can be read, the first readable one of the training pictures is held out.
+
+    Returns:
+        (pictures HWC RGB, the training pictures that are left).
 
     Raises:
-        OSError: no file can be read.
+        OSError: no file can be read, or no other one is left to train on.
     """
-    pictures = []
-    for path in paths:
-        try:
+    pictures, left = [], list(training)
+    for path in held_out:
+        with _logged(path):
             pictures.append(read_rgb(path))
-        except OSError as error:
-            log.warning("%s; left out", error)
+    while not pictures and len(left) > 1:
+        path = left.pop(0)
+        with _logged(path):
+            pictures.append(read_rgb(path))
     if not pictures:
-        raise OSError(f"none of {len(paths)} held-out pictures can be read, from {paths[0]} on")
-    return squares_with_holes(pictures, holes, size)
+        count = len(held_out) + len(training)
+        raise OSError(f"none of {count} pictures can be held out, from {held_out[0]} on")
+    return pictures, left
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Log that a file cannot be read, and go on."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("%s; left out", error)
 
 
 def squares_with_holes(

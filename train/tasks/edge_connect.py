@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import torch
@@ -78,6 +78,11 @@ class EdgeConnectTask(InpaintingTask):
         """Set the learning rates, and which edges the painter sees."""
         super().set_progress(share)
         self.paints_from_true_edges = share < 0.5
+
+    @classmethod
+    def learns_from_features(cls, numbers: Mapping[str, Any]) -> bool:
+        """See ``InpaintingTask``."""
+        return True
 
     @classmethod
     def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:

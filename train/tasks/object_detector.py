@@ -116,7 +116,7 @@ class ObjectDetectorTask(NetworkTask):
             data,
             request.folder / "store",
             photos,
-            [held_out[i] for i in order[: request.held_out]],
+            [held_out[i] for i in order[: request.held_out_samples]],
             request.teacher,
             batch=request.batch or BATCH,
             size=request.size or SIZE,

@@ -122,7 +122,7 @@ class ObjectInstancesTask(NetworkTask):
             size=request.size or SIZE,
             learning_rate=request.learning_rate or LEARNING_RATE,
             seed=request.seed,
-            held_out=request.held_out,
+            held_out=request.held_out_samples,
             workers=request.workers,
         )
         pictures = len(task._boxed()) + len(photos.labelled_photos(data))

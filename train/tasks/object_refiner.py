@@ -116,7 +116,7 @@ class ObjectRefinerTask(NetworkTask):
             size=request.size or SIZE,
             learning_rate=request.learning_rate or LEARNING_RATE,
             seed=request.seed,
-            held_out=request.held_out,
+            held_out=request.held_out_samples,
             workers=request.workers,
         )
         pictures = count_pictures(data)

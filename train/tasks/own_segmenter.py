@@ -181,7 +181,7 @@ class OwnSegmenterTask(NetworkTask):
         start = _kept(request, lambda: _started(network, encoder, request.encoder_weights))
         found = find_labelled(request.images, request.labels, classes)
         most = max(1, int(len(found.pairs) * HELD_OUT_SHARE))
-        training, held_out = split(found.pairs, min(request.held_out, most))
+        training, held_out = split(found.pairs, min(request.held_out_samples, most))
         freeze = len(training) < HUNDREDS and start.weights != "none"
         _tell(start, classes, found, len(training), freeze=freeze)
         task = cls(

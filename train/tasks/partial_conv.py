@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -56,6 +57,11 @@ class PartialConvTask(InpaintingTask):
         if adversarial and discriminator:
             judge = sn_patch(discriminator)
             self.add_discriminator(judge.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+    @classmethod
+    def learns_from_features(cls, numbers: Mapping[str, Any]) -> bool:
+        """See ``InpaintingTask``."""
+        return True
 
     @classmethod
     def fill(cls, network: nn.Module, picture: Tensor, mask: Tensor) -> Tensor:

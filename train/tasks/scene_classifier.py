@@ -166,7 +166,7 @@ class ClassifierTask(NetworkTask):
                 f"{request.model} needs --images: "
                 "a folder with a sub-folder of pictures for each class, or --dataset places2"
             )
-        training, held_out = split(files, request.held_out)
+        training, held_out = split(files, request.held_out_of(len(files)))
         counts = Counter(label for _, label in training)
         unseen = [name for i, name in enumerate(names) if not counts[i]]
         if unseen:

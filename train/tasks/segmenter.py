@@ -177,7 +177,7 @@ class Distillation(NetworkTask):
             batch=request.batch or BATCH,
             size=request.size or SIZE,
             seed=request.seed,
-            held_out=request.held_out,
+            held_out=request.held_out_samples,
             learning_rate=request.learning_rate or (TEACHER_RATE if teacher else IMAGENET_RATE),
             workers=request.workers,
             teacher=teacher,

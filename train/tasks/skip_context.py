@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -44,6 +44,7 @@ class SkipContextTask(InpaintingTask):
 
     network_class: ClassVar[type[nn.Module]] = SkipContextEncoder
     telling = ("l1", "perceptual", "semantic", "rec")
+    only_size = SIZE
     preprocessing: ClassVar[str] = "128x128, RGB / 127.5 - 1, holes 0"
     own_options: ClassVar[tuple[str, ...]] = ("variant", "blocks")
 
@@ -77,6 +78,11 @@ class SkipContextTask(InpaintingTask):
         if request.variant is not None and request.variant < 2:
             return replace(preset, holes=((1.0, "rectangle"),))
         return preset
+
+    @classmethod
+    def learns_from_features(cls, numbers: Mapping[str, Any]) -> bool:
+        """See ``InpaintingTask``."""
+        return bool(numbers["perceptual"] or numbers["style"])
 
     @classmethod
     def card_samples(

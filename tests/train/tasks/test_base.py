@@ -22,7 +22,7 @@ from remove_objects.train.data.pictures import split
 from remove_objects.train.tasks.base import (
     InpaintingTask,
     frozen,
-    held_out_set,
+    read_held_out,
     squares_with_holes,
 )
 from remove_objects.train.tasks.edsr import EDSRTask
@@ -79,22 +79,24 @@ def test_held_out_pictures_are_centre_squares_with_fixed_holes() -> None:
     assert torch.equal(squares_with_holes([image] * 3, rectangle, 10)[1][:2], masks)
 
 
-def test_held_out_set_leaves_unreadable_files_out(
+def test_unreadable_held_out_files_are_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    paths = [tmp_path / f"{name}.png" for name in "abc"]
-    for path, level in zip(paths, (51, 0, 102), strict=True):
+    paths = [tmp_path / f"{name}.png" for name in "abcd"]
+    for path, level in zip(paths, (51, 0, 102, 204), strict=True):
         cv2.imwrite(str(path), np.full((8, 8, 3), level, np.uint8))
     paths[1].write_bytes(b"not a picture")
     with caplog.at_level(logging.WARNING):
-        x, masks = held_out_set(paths, rectangle, 4)
-    assert x[:, 0, 0, 0].tolist() == pytest.approx([0.2, 0.4])
-    assert len(masks) == 2
+        pictures, left = read_held_out(paths[:3], paths[3:])
+    assert ([int(p[0, 0, 0]) for p in pictures], left) == ([51, 102], paths[3:])
     assert [r.getMessage() for r in caplog.records] == [
         f"{paths[1]}: not a readable picture; left out"
     ]
-    with pytest.raises(OSError, match=r"none of 1 held-out pictures can be read, from .*b\.png on"):
-        held_out_set(paths[1:2], rectangle, 4)
+    # The only held-out picture is damaged: another takes its place.
+    pictures, left = read_held_out([paths[1]], [paths[0], paths[2]])
+    assert ([int(p[0, 0, 0]) for p in pictures], left) == ([51], [paths[2]])
+    with pytest.raises(OSError, match=r"none of 2 pictures can be held out, from .*b\.png on"):
+        read_held_out([paths[1]], [paths[0]])
 
 
 def test_batches_are_crops_of_the_pictures_with_holes(tmp_path: Path) -> None:
@@ -132,14 +134,16 @@ def test_adam_has_the_schedules_numbers() -> None:
 
 
 @pytest.mark.parametrize(("value", "painted"), [(0.5, 0.5), (7.0, 1.0), (-3.0, 0.0)])
-def test_held_out_metrics_by_hand(value: float, painted: float) -> None:
+def test_held_out_metrics_by_hand(
+    value: float, painted: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dark = torch.full((3, 3, 8, 8), 0.25)
     masks = torch.ones(3, 1, 8, 8)
     masks[..., :4] = 0
     task = Constant(
         nn.Conv2d(3, 3, 1), **{**common(16, features=Features()), "held_out": (dark, masks)}
     )
-    task.value = value
+    monkeypatch.setattr(Constant, "value", value)
     figures = task.evaluate(task.network)
     error = abs(painted - 0.25)
     assert figures["val_hole_l1"] == pytest.approx(error, rel=1e-5)
@@ -155,7 +159,9 @@ def test_held_out_metrics_by_hand(value: float, painted: float) -> None:
     assert set(task.evaluate(task.network)) == {"val_hole_l1", "val_psnr"}
 
 
-def test_every_held_out_picture_counts_the_same_in_any_batch() -> None:
+def test_every_held_out_picture_counts_the_same_in_any_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pictures, masks = torch.zeros(11, 3, 8, 8), torch.ones(11, 1, 8, 8)
     masks[:5, :, :4] = 0
     masks[5:, :, :1] = 0
@@ -164,7 +170,7 @@ def test_every_held_out_picture_counts_the_same_in_any_batch() -> None:
         nn.Conv2d(3, 3, 1),
         **{**common(16, features=Features()), "held_out": (pictures, masks), "scorer": Scorer()},
     )
-    task.value = 0.25
+    monkeypatch.setattr(Constant, "value", 0.25)
     figures = task.evaluate(task.network)
     share = [0.5] * 5 + [0.125] * 6
     assert figures["val_hole_l1"] == pytest.approx(0.25, rel=1e-5)
@@ -176,12 +182,14 @@ def test_every_held_out_picture_counts_the_same_in_any_batch() -> None:
     assert figures["val_perceptual"] == pytest.approx(sum(share[:8]) / 11, abs=2e-2)
 
 
-def test_samples_are_a_row_a_picture_hole_answer_composite_truth() -> None:
+def test_samples_are_a_row_a_picture_hole_answer_composite_truth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pictures, masks = torch.full((7, 3, 8, 8), 0.2), torch.ones(7, 1, 8, 8)
     pictures[:, 0] = torch.arange(7).view(7, 1, 1) / 10
     masks[:, :, :, :4] = 0
     task = Constant(nn.Conv2d(3, 3, 1), **{**common(16), "held_out": (pictures, masks)})
-    task.value = 2.0
+    monkeypatch.setattr(Constant, "value", 2.0)
     grid = task.samples(task.network)
     assert grid is not None
     assert (grid.shape, grid.dtype) == ((48, 32, 3), np.uint8)  # the first six

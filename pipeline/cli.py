@@ -195,8 +195,9 @@ def _add_objects(group: argparse._ArgumentGroup) -> None:
         type=segmenter,
         default="auto",
         metavar="NAME|DIR,…",
-        help=f"what finds the objects: {', '.join(NETWORKS)}. auto (default): FCN-ResNet101 if its "
-        "weights are available, else the bundled compact network",
+        help=f"what finds the objects: {', '.join(NETWORKS)}; beside it, folders of your own "
+        "models, whose classes --class then knows (docs/own-classes.md). auto (default): "
+        "FCN-ResNet101 if its weights are available, else the bundled compact network",
     )
     group.add_argument(
         "--prefilter",

@@ -9,6 +9,7 @@ Run it from a checkout of the repository:
     train-inpainter segmenter --images composed/images --labels composed/labels \
         --classes wire,date --run runs/wires
     python -m benchmarks.quality.own_classes measure runs/wires/model composed/held_out
+    python -m benchmarks.quality.own_classes show runs/wires/model PHOTOS... --out sheet.jpg
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from remove_objects.pipeline.detect.own import OwnSegmenter, find_own
+from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.train.data.pictures import find_images, read_rgb
 
 Picture = NDArray[np.uint8]
@@ -310,15 +314,75 @@ def _write(path: Path, picture: Picture, quality: int = 95) -> None:
     Image.fromarray(picture).save(path, quality=quality)
 
 
+def measure(model: Path, folder: Path, threshold: float = 0.5) -> dict[str, float]:
+    """IoU of each class over all photos of a folder, as a cleaning finds it, without widening.
+
+    Args:
+        model: folder of a trained model.
+        folder: has ``images`` and ``labels``.
+        threshold: probability from which a pixel is of a class.
+    """
+    segmenter = OwnSegmenter(model, torch.device("cpu"))
+    shared = dict.fromkeys(CLASSES, 0)
+    united = dict.fromkeys(CLASSES, 0)
+    for path in find_images([folder / "images"]):
+        label = np.asarray(Image.open(folder / "labels" / f"{path.stem}.png"))
+        found = find_own([segmenter], read_rgb(path), CLASSES, threshold)
+        for number, name in enumerate(CLASSES, 1):
+            truth, mask = label == number, found.masks[name]
+            shared[name] += int((truth & mask).sum())
+            united[name] += int((truth | mask).sum())
+    return {name: shared[name] / max(1, united[name]) for name in CLASSES}
+
+
+def show(model: Path, photos: Sequence[Path], out: Path, seed: int) -> None:
+    """Write a sheet: photos with what was composed, what the model finds, and what is cleaned."""
+    remover = ObjectRemover(segmenter=f"compact,{model}", offline=True)
+    rows = []
+    for number, path in enumerate(photos):
+        rng = np.random.default_rng((seed, number))
+        rgb = read_rgb(path)
+        scale = 640 / max(rgb.shape[:2])
+        rgb = np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        rgb, _ = with_wires(rgb, rng)
+        rgb, _ = with_date(rgb, rng)
+        cleaned, outcome = remover.remove(rgb, CLASSES)
+        marked = rgb.copy()
+        if outcome.mask is not None:
+            marked[outcome.mask] = (255, 0, 160)
+        rows.append(np.hstack([_fitted(each) for each in (rgb, marked, cleaned)]))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.vstack(rows)).save(out, quality=86)
+
+
+def _fitted(rgb: Picture) -> Picture:
+    """The picture at the size of a sheet's cell."""
+    return np.asarray(cv2.resize(rgb, (420, 315), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def main() -> None:
-    """Compose photos, or measure a model on them."""
+    """Compose photos, measure a model on them, or show what it does."""
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     commands = p.add_subparsers(dest="command", required=True)
     maker = commands.add_parser("make", help="compose wires and dates onto photos")
     maker.add_argument("photos", type=Path, nargs="+", metavar="PHOTOS")
     maker.add_argument("--out", type=Path, required=True)
     maker.add_argument("--seed", type=int, default=0)
+    measurer = commands.add_parser("measure", help="tell the IoU of a model")
+    measurer.add_argument("model", type=Path)
+    measurer.add_argument("folder", type=Path)
+    shower = commands.add_parser("show", help="write a sheet of photos before and after")
+    shower.add_argument("model", type=Path)
+    shower.add_argument("photos", type=Path, nargs="+")
+    shower.add_argument("--out", type=Path, required=True)
+    shower.add_argument("--seed", type=int, default=0)
     args = p.parse_args()
+    if args.command == "measure":
+        print(*(f"{name} {iou:.3f}" for name, iou in measure(args.model, args.folder).items()))
+        return
+    if args.command == "show":
+        show(args.model, args.photos, args.out, args.seed)
+        return
     trained, held_out = make(args.photos, args.out, args.seed)
     print(f"{trained} photos to train on and {held_out} held-out ones in {args.out}")
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Connected pixels of an own class below this share of the photo are dropped as specks, and below
 #: so many pixels. Of a digit or a wire far off there is less than of a person.
 SPECK_SHARE, LEAST_PIXELS = 0.00001, 4
+#: Share of the usual dilation by which own classes are widened, and the least of it in pixels.
+WIDENED, LEAST_WIDENED = 0.5, 3
 #: Parts of an own class at most so many times the usual dilation apart are one object: the digits
 #: of a date, the wires of a bundle.
 TOGETHER = 2
@@ -204,6 +206,20 @@ def own_objects(found: OwnFound) -> list[tuple[FoundObject, NDArray[np.uint16], 
             one = FoundObject(len(objects) + 1, name, box, pixels / own.size, confidence)
             objects.append((one, inside.astype(np.uint16), box))
     return objects
+
+
+def widened(found: Mask, radius: int | None) -> Mask:
+    """The pixels of own classes, widened.
+
+    Their models see lines and digits pixel by pixel, so half of the usual dilation covers the edge.
+
+    Args:
+        found: HW bool.
+        radius: the user's radius in pixels; None for ``WIDENED`` of the usual one.
+    """
+    if radius is None:
+        radius = max(LEAST_WIDENED, round(WIDENED * auto_dilate(*found.shape)))
+    return dilate(found, radius)
 
 
 def _without_specks(mask: Mask) -> Mask:

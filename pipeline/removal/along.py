@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...models.categories import CLASSES
 from ..config import FAIL_HOLE_SHARE, auto_dilate
 from ..detect.effects import (
     CARRIED,
@@ -23,7 +24,7 @@ from ..detect.effects import (
 from ..detect.leftovers import Left
 from ..detect.mask import dilate, find_holes
 from ..detect.ridden import RIDER, ridden
-from ..types import Box, Layer, Mask, Pixels
+from ..types import Box, Hole, Layer, Mask, Pixels
 from .completeness import Completeness
 from .request import Removal
 from .selection import Selection
@@ -175,9 +176,10 @@ class Along:
         """What goes with the objects and what they ride, of the kinds that the request names."""
         if self._found is None:
             found = []
-            network = self._networks.effects if set(KINDS) & set(self._removal.along) else None
+            mask, holes = _things(objects)
+            asked = set(KINDS) & set(self._removal.along)
+            network = self._networks.effects if asked and (holes or mounts is not None) else None
             if network is not None:
-                mask, holes = objects.hole_mask, objects.holes
                 if mounts is not None:
                     mask = mask | mounts
                     holes = find_holes(mask)
@@ -207,6 +209,20 @@ class Along:
                     thing = replace(thing, sure=False)
                 decided.append(thing)
         return sorted(decided, key=lambda one: (not one.sure, one.kind != CARRIED))
+
+
+def _things(objects: Selection) -> tuple[Mask, list[Hole]]:
+    """The holes without what own models found alone.
+
+    The network that finds effects knows what things cast and carry, and takes a wire for one.
+    """
+    mask, single = objects.hole_mask, objects.objects
+    if single is None or all(one.category in CLASSES for one in single.found):
+        return mask, objects.holes
+    known = [one.number for one in single.found if one.category in CLASSES]
+    near = dilate(np.isin(single.labels, known), 2 * auto_dilate(*mask.shape))
+    mask = mask & near
+    return mask, find_holes(mask)
 
 
 def _others(things: Mask, objects: Mask) -> Mask:

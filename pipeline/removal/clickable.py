@@ -18,7 +18,7 @@ from ..config import SPECK_SHARE, auto_dilate
 from ..detect import mask, multi_scale
 from ..detect.clicked import Click, select_clicked
 from ..detect.edge import widen_to_edge
-from ..detect.own import find_own
+from ..detect.own import find_own, widened
 from ..detect.refine import refined_holes
 from ..pixels import covered_shares, nearest_values, reduction, scaled_size
 from ..types import Box, FloatArray, FoundObject, Mask, Pixels
@@ -190,7 +190,7 @@ def _of_own_models(
     objects = with_own_objects(None, own, (rgb.shape[0], rgb.shape[1]))
     if not objects.found:
         return
-    hole = mask.dilate(objects.labels > 0, auto_dilate(*objects.labels.shape))
+    hole = widened(objects.labels > 0, None)
     if outside is not None:
         hole &= ~outside
     territory = _territory(objects.labels, hole, len(objects.found))

@@ -12,7 +12,7 @@ from ...models.categories import CLASSES
 from ..config import auto_dilate
 from ..detect import mask, multi_scale
 from ..detect.edge import widen_to_edge
-from ..detect.own import OwnFound, find_own
+from ..detect.own import OwnFound, find_own, widened
 from ..detect.prefilter import LEAST_PEAK, peak_probability
 from ..detect.refine import refined_holes
 from ..types import FloatArray, Hole, Mask, Pixels
@@ -204,13 +204,15 @@ def _with_own(
         # A quick look: what stays, and what may move, is asked of it.
         seen = networks.closer.probabilities(rgb)
         class_mask = np.zeros(shape, bool) if found is None else found
-        return Sighting(class_mask, None, own.shares(), objects, seen)
+        wide = widened(class_mask, removal.dilate)
+        return Sighting(class_mask, wide, own.shares(), objects, seen)
     class_mask, around = of_voc.class_mask, of_voc.around
     if found is not None:
-        class_mask = class_mask | found
-        if around is not None:
+        if around is None:
             radius = auto_dilate(*shape) if removal.dilate is None else removal.dilate
-            around = around | mask.dilate(found, radius)
+            around = mask.dilate(class_mask, radius)
+        around = around | widened(found, removal.dilate)
+        class_mask = class_mask | found
     shares = dict(of_voc.classes)
     for name, share in own.shares().items():
         shares[name] = max(share, shares.get(name, 0.0))

@@ -81,7 +81,8 @@ from remove_objects.pipeline.networks import Networks, NetworkSettings
 networks = Networks(NetworkSettings(segmenter="compact", device="cpu", offline=True))
 networks.segmenter.probabilities(np.zeros((64, 64, 3), np.uint8))
 networks.inpainters
-slow = ("torchvision", "timm", "segmentation_models_pytorch", "torch._dynamo", "torch._inductor")
+slow = ("torchvision", "timm", "lightning_fabric", "huggingface_hub",
+        "segmentation_models_pytorch", "torch._dynamo", "torch._inductor")
 print(*(module for module in slow if module in sys.modules))
 """
     done = subprocess.run(

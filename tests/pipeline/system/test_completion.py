@@ -16,6 +16,7 @@ import pytest
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.board import cli as board_cli
+from remove_objects.pipeline.segmenter_names import NETWORKS
 from remove_objects.pipeline.system.completion import SHELLS
 
 COMMANDS = {"remove-objects": cli.parser, "mask-board": board_cli.parser}
@@ -44,7 +45,7 @@ def script(make: Callable[[], argparse.ArgumentParser], shell: str) -> str:
     [
         ("remove-objects --cl", {"--class"}),
         ("remove-objects --class ca", {"car", "cat"}),
-        ("remove-objects --class person --segmenter ", {"auto", "compact", "fcn_resnet101"}),
+        ("remove-objects --class person --segmenter ", set(NETWORKS)),
         ("remove-objects photos --fail", {"--fail-on"}),
         ("remove-objects --fail-on r", {"review"}),
         ("remove-objects pho", {"photos"}),

@@ -161,3 +161,29 @@ def test_black_and_white_palette_and_one_bit_labels_are_read(tmp_path: Path) -> 
     mixed = find_labelled([images], labels, ["spot"])
     assert not mixed.white  # 255 is unknown then
     assert (read_labelled(*mixed.pairs[2], white=False)[1] == (drawn > 0)).all()
+
+
+@pytest.mark.slow
+def test_a_new_users_path_from_labelled_photos_to_cleaned_ones(tmp_path: Path) -> None:
+    from remove_objects.pipeline import cli as cleaning
+    from remove_objects.pipeline.report.files import read_report
+
+    images, labels = photos(tmp_path, 12)
+    run = tmp_path / "run"
+    call = command(images, labels, run, "--steps", "40", "--learning-rate", "0.01")
+    assert cli.main(call) == 0
+    clean = [
+        *("--segmenter", f"compact,{run / 'model'}", "--class", "reds", "--offline"),
+        *("--no-probe", "--with", "none", "--save-masks", "-o", str(tmp_path / "out")),
+    ]
+    assert cleaning.main([*clean, str(images)]) == 0
+    report = read_report(tmp_path / "out" / "report.json")
+    assert report["run"]["settings"]["classes"] == ["red"]
+    assert len(report["run"]["weights"]["model"]) == 64
+    missed = 0.0
+    for path in sorted(images.iterdir()):
+        mask = np.asarray(Image.open(tmp_path / "out" / "masks" / path.name)) > 0
+        label = np.asarray(Image.open(labels / path.name))
+        missed += float((~mask)[label == 1].mean()) / 12
+        assert mask[label == 2].mean() < 0.5 or (label == 1).sum() < 100
+    assert missed < 0.2

@@ -119,6 +119,14 @@ def parse_segmenter(given: Any) -> SegmenterNames:
     return SegmenterNames(*chosen, tuple(dict.fromkeys(models)))
 
 
+def without_files(text: str) -> str:
+    """The bundled or published network that a value of ``--segmenter`` names, ``auto`` without one.
+
+    What a report names may come from elsewhere, and a file is opened only by a user's own word.
+    """
+    return next((name for name in text.split(",") if name in NETWORKS), "auto")
+
+
 @lru_cache(maxsize=8)
 def _digest(file: Path, size: int, changed: int) -> str:
     """The sha256 of a file that has this size, and changed at this time (ns)."""

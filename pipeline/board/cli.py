@@ -200,7 +200,7 @@ def open_path(args: argparse.Namespace) -> Opened:
     """
     from . import run_folder
     from .catalog import Opened, open_photos
-    from .run_settings import combined, weights_note
+    from .run_settings import combined, networks_note
 
     path: Path | None = args.path
     if args.input is not None and (path is None or not run_folder.is_run(path)):
@@ -228,14 +228,14 @@ def open_path(args: argparse.Namespace) -> Opened:
             "results of a run are saved into its own folder: leave out --output, "
             "or open the input folder instead"
         )
-    opened = run_folder.open_run(path, args.input)
+    opened = run_folder.open_run(path, args.input, args.segmenter or "auto")
     both = replace(
         combined(opened.settings, settings),
         segmenter=args.segmenter or opened.settings.segmenter,
         prefilter=None if args.segmenter else opened.settings.prefilter,
         along=opened.settings.along if args.along is None else args.along,
     )
-    note = weights_note(run_folder.load_report(path)["run"], settings)
+    note = networks_note(run_folder.load_report(path)["run"], settings)
     notes = (*opened.notes, *([note] if note else []))
     return replace(opened, settings=both, given=settings, given_series=args.series, notes=notes)
 

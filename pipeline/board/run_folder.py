@@ -33,7 +33,7 @@ def is_run(path: Path) -> bool:
     return (path / REPORT).is_file()
 
 
-def open_run(folder: Path, inputs: Path | None = None) -> Opened:
+def open_run(folder: Path, inputs: Path | None = None, segmenter: str = "auto") -> Opened:
     """Open a run's photos: those to check first, worst first, then the others.
 
     Photos to check without a score follow those with one, by name.
@@ -41,6 +41,7 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
     Args:
         folder: the run's output folder.
         inputs: the folder of its inputs; None to find it, see ``run_inputs.input_folders``.
+        segmenter: of the command line; its classes are known.
 
     Raises:
         UsageError: the report cannot be read, ``inputs`` is not a folder, or no input exists.
@@ -68,7 +69,7 @@ def open_run(folder: Path, inputs: Path | None = None) -> Opened:
         inputs=inputs,
         settings=settings_of(report["run"]),
         max_pixels=max_pixels_of(report["run"]),
-        classes=classes_of(report["run"].get("settings")),
+        classes=classes_of(report["run"].get("settings"), segmenter),
         series=series_of(report["run"].get("settings")),
         notes=tuple(
             f"{entry['input']!r} is not a name that a run writes: left out"

@@ -12,12 +12,14 @@ from ..batch.journal import Journal
 from ..batch.settings import SERIES
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UsageError
+from ..segmenter_names import without_files
 
 if TYPE_CHECKING:
     from ..report.schema import RunEntry
 
 #: The run's settings that do not apply here: a person chooses them for every photo, they have no
-#: effect on a mask that is given, or they are files, which a folder from elsewhere may not name.
+#: effect on a mask that is given, or they are files, which a folder from elsewhere may not name;
+#: of ``segmenter`` the names of files and folders are left out for the same reason.
 _NOT_INHERITED = ("compare", "dilate", "route", "device", "weights")
 
 
@@ -65,15 +67,30 @@ def combined(run: Settings, given: Settings) -> Settings:
     )
 
 
-def weights_note(run: RunEntry, given: Settings) -> str:
-    """Say how a run's own weights differ from those of the command line; empty if they do not.
+def networks_note(run: RunEntry, given: Settings) -> str:
+    """Say how a run's own networks differ from those of the command line; empty if they do not.
 
     Args:
         run: the report's ``run``.
         given: the settings of the command line.
     """
     recorded = run.get("settings")
-    of_run = recorded.get("weights") if isinstance(recorded, dict) else None
+    recorded = recorded if isinstance(recorded, dict) else {}
+    return "; ".join(filter(None, (_weights_note(recorded, given), _models_note(recorded, given))))
+
+
+def _models_note(recorded: Mapping[str, Any], given: Settings) -> str:
+    named = str(recorded.get("segmenter") or "auto")
+    if named in (without_files(named), given.segmenter):
+        return ""
+    return (
+        f"finds objects by other networks than the run did; give --segmenter {named} to use the "
+        "run's"
+    )
+
+
+def _weights_note(recorded: Mapping[str, Any], given: Settings) -> str:
+    of_run = recorded.get("weights")
     of_run = of_run if isinstance(of_run, dict) else {}
     here = {own.kind: own.sha256 for own in given.own_weights}
     other = [kind for kind in KINDS if of_run.get(kind) != here.get(kind)]
@@ -93,12 +110,16 @@ def max_pixels_of(run: RunEntry) -> int:
     return min(max(given, MAX_PIXELS), LARGEST_MAX_PIXELS)
 
 
-def classes_of(recorded: Any) -> tuple[str, ...]:
-    """Return the classes of recorded settings; none if they are unknown."""
+def classes_of(recorded: Any, segmenter: str = "auto") -> tuple[str, ...]:
+    """Return the classes of recorded settings; none if they are unknown.
+
+    Args:
+        recorded: the settings.
+        segmenter: of the command line.
+    """
     with suppress(UsageError, TypeError, AttributeError):
-        said = recorded or {}
-        known = Settings(segmenter=said.get("segmenter") or "auto").known_classes
-        return resolve_classes(list(said.get("classes") or []), known)
+        known = Settings(segmenter=segmenter).known_classes
+        return resolve_classes(list((recorded or {}).get("classes") or []), known)
     return ()
 
 
@@ -118,8 +139,8 @@ def _settings(recorded: object) -> Settings:
         for f in fields(Settings)
         if f.name in recorded and f.name not in _NOT_INHERITED
     }
-    # A file or folder that the run's segmenter was loaded from may be gone.
-    for left_out in ((), ("segmenter",)):
-        with suppress(UsageError, TypeError):
-            return Settings(**{name: known[name] for name in known if name not in left_out})
+    if "segmenter" in known:
+        known["segmenter"] = without_files(str(known["segmenter"]))
+    with suppress(UsageError, TypeError):
+        return Settings(**known)
     return Settings()

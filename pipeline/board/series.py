@@ -98,7 +98,8 @@ class BoardSeries:
             recorded = recorded_settings(Journal(item.output), item.name)
             if recorded is not None:
                 by_masks = recorded.get("masks") is True
-                run = _Run(series_of(recorded), classes_of(recorded), by_masks)
+                classes = classes_of(recorded, opened.given.segmenter)
+                run = _Run(series_of(recorded), classes, by_masks)
         return run if opened.given_series is None else run._replace(series=opened.given_series)
 
     def _neighbours(

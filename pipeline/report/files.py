@@ -12,7 +12,7 @@ from ..storage.layout import REPORT, REPORT_PAGE, REPORT_TABLE
 from ..system.atomic import ANYWHERE, Placement, atomic_write
 from ..system.rights import shared_rights
 from . import previews
-from .next_steps import own_weights
+from .next_steps import own_networks
 from .page import write_html
 from .page_memory import PageMemory
 from .page_view import Places
@@ -61,7 +61,7 @@ def write_reports(
     placement = Placement(within=folder, rights=rights)
     write_json(path, run, photos, placement)
     write_csv(table, photos, placement)
-    places = Places(folder.resolve() if stays else None, sources, _own_weights(run))
+    places = Places(folder.resolve() if stays else None, sources, _own_networks(run))
     write_html(page, run, photos, lambda entry: pictures[entry["input"]], placement, places, memory)
     return path
 
@@ -100,9 +100,10 @@ def read_report(path: Path) -> Any:
     return json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
 
 
-def _own_weights(run: RunEntry) -> tuple[str, ...]:
-    """The ``--weights`` of a run's command; from Python, the command may be any text."""
+def _own_networks(run: RunEntry) -> tuple[str, ...]:
+    """The options of the user's own networks; from Python, the command may be any text."""
     try:
-        return tuple(own_weights(shlex.split(run.get("command", ""))))
+        arguments = shlex.split(run.get("command", ""))
     except ValueError:
-        return ()
+        arguments = []
+    return tuple(own_networks(run, arguments))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..segmenter_names import without_files
 from ..storage.layout import REPORT_PAGE
 from ..storage.location import Location
 from ..system.shell import in_shell
@@ -63,54 +64,65 @@ def next_steps(
         return steps
     return [
         *_opening("Every photo before and after, worst first", page),
-        *_mending(report.parent, run, len(to_review(photos)), own_weights(arguments)),
+        *_mending(report.parent, run, len(to_review(photos)), own_networks(run, arguments)),
     ]
 
 
-def own_weights(arguments: Sequence[str]) -> list[str]:
-    """The values of ``--weights`` in a command line, which the mask board needs too."""
-    found: list[str] = []
+def own_networks(run: RunEntry, arguments: Sequence[str]) -> list[str]:
+    """The options that name the user's own networks, which the mask board needs too.
+
+    The board opens no file that a report names.
+
+    Args:
+        run: the report's ``run``; its segmenter has whole paths.
+        arguments: of the command line.
+    """
+    words: list[str] = []
     for option, following in zip(arguments, [*arguments[1:], ""], strict=True):
         name, is_pair, value = option.partition("=")
         if len(name) > len("--w") and "--weights".startswith(name):
-            found.append(value if is_pair else following)
-    return found
+            words += ["--weights", value if is_pair else following]
+    named = run.get("settings", {}).get("segmenter")
+    if isinstance(named, str) and named != without_files(named):
+        words += ["--segmenter", named]
+    return words
 
 
 def _mending(
-    output: Location | None, run: RunEntry, waiting: int, weights: Sequence[str]
+    output: Location | None, run: RunEntry, waiting: int, networks: Sequence[str]
 ) -> list[str]:
     """How to check and mend photos, if any are to check and the mask board can open them."""
     if not waiting:
         return []
     what = "Check and mend " + ("1 photo" if waiting == 1 else f"{waiting} photos")
     if isinstance(output, Path) and any(os.path.exists(each) for each in run.get("inputs", [])):
-        return [f"{what} in the browser:", f"  {board_command(output, weights)}"]
+        return [f"{what} in the browser:", f"  {board_command(output, networks)}"]
     results = near(output) if isinstance(output, Path) else "RESULTS"
     return [
         f"{what} with a copy on this machine, because the mask board opens no bucket:",
-        f"  {in_shell([*_board(), *_weights(weights), '--input', 'PHOTOS', results])}",
+        f"  {in_shell([*_board(), *networks, '--input', 'PHOTOS', results])}",
     ]
 
 
-def board_command(output: Path, weights: Sequence[str] = (), *, anywhere: bool = False) -> str:
+def board_command(output: Path, networks: Sequence[str] = (), *, anywhere: bool = False) -> str:
     """Return the command that opens the mask board on a run's output folder.
 
     Args:
         output: the folder.
-        weights: the run's ``own_weights``.
+        networks: the run's ``own_networks``.
         anywhere: whether the command has to work in any folder, and not in the current one alone.
     """
     folder = os.path.abspath(output) if anywhere else near(output)
-    return in_shell([*_board(), *_weights(weights, anywhere=anywhere), folder])
+    return in_shell([*_board(), *(_anywhere(networks) if anywhere else networks), folder])
 
 
-def _weights(given: Sequence[str], *, anywhere: bool = False) -> list[str]:
-    """The options that name a user's own weights."""
-    words: list[str] = []
-    for kind, _, file in (each.partition("=") for each in given):
-        path = os.path.abspath(os.path.expanduser(file)) if anywhere else file
-        words += ["--weights", f"{kind}={path}"]
+def _anywhere(networks: Sequence[str]) -> list[str]:
+    """The same options with whole paths."""
+    words = list(networks)
+    for number, option in enumerate(networks[:-1]):
+        if option == "--weights":
+            kind, _, file = networks[number + 1].partition("=")
+            words[number + 1] = f"{kind}={os.path.abspath(os.path.expanduser(file))}"
     return words
 
 

@@ -70,12 +70,12 @@ class Places:
         folder: the output folder, absolute and without links; None if it is not on this machine.
         sources: the file of each original by the photo's name: an absolute path, or an address
             without passwords.
-        weights: the ``--weights`` of the run, which the mask board needs too.
+        networks: the options that name the user's own networks, see ``own_networks``.
     """
 
     folder: Path | None = None
     sources: Mapping[str, str] | None = None
-    weights: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
     def original(self, name: str) -> str | None:
         """The address of an original, relative to the page; None if no such address leads to it."""
@@ -97,7 +97,7 @@ class Places:
         """The command that opens the mask board on the run; None if no board can open it."""
         if self.folder is None:
             return None
-        return board_command(self.folder, self.weights, anywhere=True)
+        return board_command(self.folder, self.networks, anywhere=True)
 
 
 def photo_view(

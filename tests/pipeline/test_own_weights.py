@@ -28,7 +28,7 @@ from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.board import cli as board_cli
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.networks import Networks, NetworkSettings
-from remove_objects.pipeline.report.next_steps import own_weights as weights_in
+from remove_objects.pipeline.report.next_steps import own_networks
 from remove_objects.pipeline.serve.service import Service
 from remove_objects.pipeline.storage.layout import REPLACED
 from remove_objects.pipeline.system.signals import Stop
@@ -353,4 +353,6 @@ def test_the_board_fills_by_the_given_weight_and_tells_of_another_one_of_the_run
 
 def test_the_next_command_of_a_run_has_its_weights() -> None:
     words = ["--class", "person", "--weights", "skip-ce=a b", "--we=partial-conv=c", "in", "--with"]
-    assert weights_in(words) == ["skip-ce=a b", "partial-conv=c"]
+    expected = ["--weights", "skip-ce=a b", "--weights", "partial-conv=c"]
+    run: Any = {"settings": {}}
+    assert own_networks(run, words) == expected

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import gradio
 import pytest
@@ -17,6 +18,7 @@ from remove_objects.pipeline.board import cli
 from remove_objects.pipeline.board.api import calls
 from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.config import ALONG, Settings
+from remove_objects.pipeline.report.next_steps import board_command, own_networks
 from remove_objects.pipeline.system.extras import install_command
 from remove_objects.pipeline.web.listening import listen
 from tests.support.help import assert_help_is_quick
@@ -129,6 +131,48 @@ def test_a_run_keeps_its_settings_unless_the_command_line_changes_them(tmp_path:
     assert opened_run.classes == ("dog",)
     assert opened(str(cleaned), "--segmenter", "auto").opened.settings.segmenter == "auto"
     assert cli.main([str(cleaned), "-o", str(tmp_path / "x")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("recorded", "left"),
+    [
+        ("compact,/somewhere/wires", "compact"),
+        ("/somewhere/wires", "auto"),
+        ("fcn_resnet101=/somewhere/mine.pth", "auto"),
+        ("deeplabv3_resnet50", "deeplabv3_resnet50"),
+    ],
+)
+def test_no_file_is_opened_because_a_report_names_it(
+    tmp_path: Path, recorded: str, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, cleaned = tmp_path / "photos", tmp_path / "cleaned"
+    photos.mkdir()
+    cleaned.mkdir()
+    Image.fromarray(scene()).save(photos / "a.png")
+    row = {"input": "a.png", "status": "ok", "reason": "", "mask": None, "holes": []}
+    settings = {"segmenter": recorded, "threshold": 0.4, "classes": ["dog", "wire"]}
+    report = {"schema_version": 1, "run": {"command": "", "settings": settings}, "photos": [row]}
+    (cleaned / "report.json").write_text(json.dumps(report))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a file that the report names was opened")
+
+    for name in ("_folder", "_checkpoint"):
+        monkeypatch.setattr(f"remove_objects.pipeline.segmenter_names.{name}", refuse)
+    opened_run = opened(str(cleaned)).opened
+    assert (opened_run.settings.segmenter, opened_run.settings.threshold) == (left, 0.4)
+    said = f"give --segmenter {recorded} to use the run's"
+    assert any(said in note for note in opened_run.notes) == (recorded != left)
+
+
+def test_the_command_that_mends_a_run_names_its_own_segmenter(tmp_path: Path) -> None:
+    run: Any = {"settings": {"segmenter": "compact,/my models/wires"}}
+    options = own_networks(run, ["--class", "wire"])
+    assert options == ["--segmenter", "compact,/my models/wires"]
+    command = board_command(tmp_path, options, anywhere=True)
+    assert "--segmenter 'compact,/my models/wires'" in command
+    run["settings"]["segmenter"] = "compact"
+    assert own_networks(run, []) == []
 
 
 def test_what_goes_along_is_the_runs_choice_or_the_command_lines(

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def own_networks(run: RunEntry, arguments: Sequence[str]) -> list[str]:
         arguments: of the command line.
     """
     words: list[str] = []
-    for option, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for option, following in pairwise([*arguments, ""]):
         name, is_pair, value = option.partition("=")
         if len(name) > len("--w") and "--weights".startswith(name):
             words += ["--weights", value if is_pair else following]

@@ -7,12 +7,15 @@ decode pictures.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
 
 Mask = NDArray[np.bool_]
 HoleGenerator = Callable[[int, np.random.Generator], Mask]
@@ -131,11 +134,12 @@ class MaskFolder:
     """Holes from a folder of mask pictures (white = hole).
 
     Each is rotated by a multiple of 90 degrees, mirrored, and cropped to half to all of its
-    size.
+    size. Masks without a hole are logged and left out.
 
     Raises:
         FileNotFoundError: the folder holds no mask pictures.
         OSError: a picture cannot be read; the message names it.
+        ValueError: no mask has a hole.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -143,6 +147,18 @@ class MaskFolder:
         if not files:
             raise FileNotFoundError(f"{folder}: no mask pictures (.png, .jpg, .bmp) found")
         masks = [_read_grey(p) > 127 for p in files]
+        empty = [p for p, m in zip(files, masks, strict=True) if not m.any()]
+        if len(empty) == len(files):
+            raise ValueError(
+                f"{folder}: none of its {len(files)} masks has a white pixel, such as {files[0]}; "
+                "paint the holes white"
+            )
+        if empty:
+            log.warning(
+                "%d of %d masks are empty and left out, such as %s: white is the hole",
+                *(len(empty), len(files), empty[0]),
+            )
+        masks = [m for m in masks if m.any()]
         self.masks = [np.packbits(m, axis=None) for m in masks]
         self.shapes = [m.shape for m in masks]
 
@@ -156,7 +172,9 @@ class MaskFolder:
             mask = mask[:, ::-1]
         side = int(rng.uniform(0.5, 1.0) * min(mask.shape))
         top, left = (int(rng.integers(0, s - side + 1)) for s in mask.shape)
-        crop = np.ascontiguousarray(mask[top : top + side, left : left + side])
+        crop = mask[top : top + side, left : left + side]
+        # Beside a small hole a crop would show none.
+        crop = np.ascontiguousarray(crop if crop.any() else mask)
         return cv2.resize(crop, (size, size), interpolation=cv2.INTER_NEAREST).astype(bool)
 
 

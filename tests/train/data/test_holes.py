@@ -173,7 +173,21 @@ def test_mask_folder_takes_white_as_hole_from_nested_grey_and_colour_files(
     assert MaskFolder(mask_pictures)(16, state).all()
     for name in ("grey", "colour"):
         cv2.imwrite(str(mask_pictures / "nested" / f"{name}.png"), np.full((20, 20), 127, np.uint8))
-    assert not MaskFolder(mask_pictures)(16, state).any()
+    with pytest.raises(ValueError, match="none of its 2 masks has a white pixel, such as"):
+        MaskFolder(mask_pictures)
+
+
+def test_an_empty_mask_is_left_out_and_a_small_hole_is_never_cropped_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cv2.imwrite(str(tmp_path / "empty.png"), np.zeros((40, 40), np.uint8))
+    small = np.zeros((40, 40), np.uint8)
+    small[:8, :8] = 255
+    cv2.imwrite(str(tmp_path / "small.png"), small)
+    generate, state = MaskFolder(tmp_path), rng()
+    assert "1 of 2 masks are empty and left out, such as" in caplog.text
+    assert "empty.png: white is the hole" in caplog.text
+    assert all(generate(32, state).any() for _ in range(60))
 
 
 def test_object_shapes_are_silhouettes_without_void(labels: Path) -> None:

@@ -31,7 +31,7 @@ ARCHITECTURES = {
         *("DeepLabV3Plus", "PAN", "UPerNet", "Segformer", "DPT"),
     )
 }
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 #: The keys of the configuration that are ours.
 CLASS_NAMES, MEAN, STD, LONGEST = "_class_names", "_input_mean", "_input_std", "_longest_side"
 #: Longer side in pixels at which a photo is seen if the configuration does not say.
@@ -275,12 +275,16 @@ def _normalisation(config: dict[str, Any]) -> Normalisation | None:
 
 
 def refuse_other_model(folder: Path) -> None:
-    """Refuse to write a model where another one lies that was not trained here.
+    """Refuse to write a model where files lie that were not written here.
 
     Raises:
-        OwnModelError: there is one.
+        OwnModelError: there are some that it would replace.
     """
     if not any((folder / name).exists() for name in (CONFIG, WEIGHTS)):
+        if (folder / CARD).exists():
+            raise OwnModelError(
+                f"{folder / CARD}: the model's card would replace this file; name another folder"
+            )
         return
     try:
         known = MEAN in _read(folder / CONFIG)

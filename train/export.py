@@ -25,6 +25,8 @@ from .data.pictures import find_images, read_rgb
 from .tasks.base import NetworkTask
 
 INDEX = "index.json"
+#: The folder of a run in which a task that ``saves`` writes its network.
+SAVED = "model"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def copy_saved(saved: Path, folder: Path) -> Exported:
         raise FileNotFoundError(f"{saved}: no model to export; train first")
     refuse_other_model(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(saved.iterdir()):
+    # The card last: a copy that was cut short is known as ours by its configuration.
+    for path in sorted(saved.iterdir(), key=lambda file: (file.suffix == ".md", file.name)):
         shutil.copyfile(path, folder / path.name)
     return Exported(folder)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..models.checkpoint import weights_header
 from ..models.kinds import KINDS
+from ..models.own_segmenter import read_model
 from .best import BEST
-from .export import INDEX, Exported
+from .export import INDEX, SAVED, Exported
 from .request import Request
 
 #: Held-out metrics of which one is told at the end: name, words, and whether higher is better.
@@ -36,8 +37,11 @@ def after_training(request: Request) -> list[str]:
         words = f"the best weights are those that the run started with{_metric(metrics, {})}"
     else:
         words = f"the best weights are those of step {step}{_metric(metrics, _first(request))}"
+    model = request.folder / SAVED
+    if model.is_dir():
+        path = model
     lines = [f"{request.model}: {words}; they are in {path}"]
-    if request.model in KINDS:
+    if request.model in KINDS or model.is_dir():
         return [*lines, *use(request.model, path, request.images)]
     run = "" if request.run is None else f" --run {shlex.quote(str(request.run))}"
     return [*lines, f"next: train-inpainter {request.model}{run} --export my-weights"]
@@ -93,9 +97,13 @@ def after_export(request: Request, exported: Exported) -> list[str]:
 
 
 def use(kind: str, path: Path, images: tuple[Path, ...]) -> list[str]:
-    """The command that uses a weight; none if no command takes it."""
-    if kind not in KINDS:
+    """The command that uses a weight, or a model's folder; none if no command takes it."""
+    if path.is_dir():
+        names = ",".join(read_model(path).classes)
+        options = ["--segmenter", f"compact,{path}", "--class", names]
+    elif kind in KINDS:
+        options = ["--weights", f"{kind}={path}", "--class", "person"]
+    else:
         return []
     photos = str(images[0]) if images else "photos"
-    command = ["remove-objects", "--weights", f"{kind}={path}", "--class", "person", photos]
-    return [f"next: {shlex.join(command)}"]
+    return [f"next: {shlex.join(['remove-objects', *options, photos])}"]

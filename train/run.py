@@ -11,7 +11,7 @@ import torch
 from ..models import shipped
 from . import engine
 from .best import read_best
-from .export import Exported, copy_saved, export
+from .export import SAVED, Exported, copy_saved, export
 from .net2net import init_from
 from .presets import MODELS
 from .recipe import Recipe
@@ -20,8 +20,6 @@ from .tasks.base import NetworkTask
 
 #: The value of ``--init-from`` that stands for the bundled weight.
 SHIPPED = "shipped"
-#: The folder of a run in which a task that ``saves`` writes its network.
-SAVED = "model"
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +57,14 @@ def start_file(request: Request) -> Path | None:
 
 
 def train(request: Request) -> dict[str, float]:
-    """Train the requested network until its steps or minutes are over; see ``engine.train``."""
+    """Train the requested network until its steps or minutes are over; see ``engine.train``.
+
+    Raises:
+        ValueError: the run's folder is a file, or as of ``make_task``.
+        OSError: as of ``make_task``.
+    """
+    if request.folder.exists() and not request.folder.is_dir():
+        raise ValueError(f"--run {request.folder}: a file; name a folder")
     task, recipe = make_task(request)
     # A resumed run has its own weights, and the file that it started from may be gone.
     start = None if request.has_checkpoint else start_file(request)
@@ -86,7 +91,7 @@ def train(request: Request) -> dict[str, float]:
     metrics = engine.train(task, request.folder, run)
     if task.saves and engine.is_first_process():
         best = read_best(request.folder, task.network)
-        log.info("%s", task.save(best, request.folder / SAVED))
+        task.save(best, request.folder / SAVED)
     return metrics
 
 

@@ -78,13 +78,12 @@ def find_labelled(images: Sequence[Path], labels: Path, classes: Sequence[str]) 
         classes: names of the classes 1, 2 and so on.
 
     Raises:
-        OSError: no photo has a label, or a file cannot be read.
+        OSError: no photo that can be read has a label, or a label cannot be read.
         ValueError: a label does not fit its photo or the classes, or a class is never labelled.
     """
-    pairs = _pairs(images, labels)
-    values = {label: _values(path, label) for path, label in pairs}
+    values = _values(_pairs(images, labels))
     white = len(classes) == 1 and all(v[1:255].sum() == 0 for v in values.values())
-    for label, count in values.items():
+    for (_, label), count in values.items():
         beyond = np.flatnonzero(count[len(classes) + 1 : 255])
         if len(beyond):
             raise ValueError(
@@ -94,8 +93,12 @@ def find_labelled(images: Sequence[Path], labels: Path, classes: Sequence[str]) 
     numbers = (VOID,) if white else range(1, len(classes) + 1)
     counts = tuple(sum(int(v[n] > 0) for v in values.values()) for n in numbers)
     if 0 in counts:
-        raise ValueError(f"{labels}: no label shows '{classes[counts.index(0)]}'")
-    return LabelledPhotos(tuple(pairs), white, counts)
+        names = ", ".join(f"{n} = {name}" for n, name in enumerate(classes, 1))
+        raise ValueError(
+            f"{labels}: no label shows '{classes[counts.index(0)]}'; by --classes the numbers are "
+            f"{names}"
+        )
+    return LabelledPhotos(tuple(values), white, counts)
 
 
 def _pairs(images: Sequence[Path], labels: Path) -> list[tuple[Path, Path]]:
@@ -113,24 +116,52 @@ def _pairs(images: Sequence[Path], labels: Path) -> list[tuple[Path, Path]]:
         )
     if missing:
         log.warning(
-            "%d photos have no label and are left out, such as %s: %s is missing",
+            "left out for want of a label: %d of the photos, such as %s: %s is missing",
             len(missing),
             *missing[0],
         )
     return pairs
 
 
-def _values(path: Path, label: Path) -> NDArray[np.int64]:
-    """How many pixels of a photo's label have each of the values 0 to 255."""
+def _values(pairs: Sequence[tuple[Path, Path]]) -> dict[tuple[Path, Path], NDArray[np.int64]]:
+    """How many pixels of each label have each of the values 0 to 255.
+
+    A photo that cannot be read is logged and left out.
+
+    Raises:
+        OSError: a label, or every photo, cannot be read.
+        ValueError: a label is of another size than its photo.
+    """
+    values = {}
+    for path, label in pairs:
+        try:
+            image = read_rgb(path)
+        except OSError as error:
+            log.warning("%s; left out", error)
+            continue
+        found = _fitting_label(label, image, path)
+        values[path, label] = np.bincount(found.ravel(), minlength=256)
+    if not values:
+        raise OSError(f"{pairs[0][0]}: not a readable picture, and no other photo has a label")
+    return values
+
+
+def _fitting_label(label: Path, image: Rgb, path: Path) -> Label:
+    """The label of the photo that was read from ``path``.
+
+    Raises:
+        OSError: the label cannot be read.
+        ValueError: it is of another size.
+    """
     found = _read_label(label)
-    with Image.open(path) as photo:
-        size = photo.size[::-1]
-    if found.shape not in (size, size[::-1]):
-        raise ValueError(
-            f"{label}: {found.shape[1]}x{found.shape[0]} pixels, and its photo {path} has "
-            f"{size[1]}x{size[0]}"
-        )
-    return np.bincount(found.ravel(), minlength=256)
+    (h, w), (height, width) = found.shape, image.shape[:2]
+    if (h, w) == (height, width):
+        return found
+    turned = "; draw labels on the photo as viewers show it, upright"
+    raise ValueError(
+        f"{label}: {w}x{h} pixels, and its photo {path} has {width}x{height}"
+        + (turned if (w, h) == (height, width) else "; a label has a number for each pixel")
+    )
 
 
 def _read_label(path: Path) -> Label:
@@ -162,12 +193,8 @@ def read_labelled(path: Path, label_path: Path, *, white: bool) -> tuple[Rgb, La
         OSError: a file cannot be read.
         ValueError: the label is of another size.
     """
-    image, label = read_rgb(path), _read_label(label_path)
-    if label.shape != image.shape[:2]:
-        raise ValueError(
-            f"{label_path}: {label.shape[1]}x{label.shape[0]} pixels, and the upright photo has "
-            f"{image.shape[1]}x{image.shape[0]}; draw labels on the photo as viewers show it"
-        )
+    image = read_rgb(path)
+    label = _fitting_label(label_path, image, path)
     return image, (label == VOID).astype(np.uint8) if white else label
 
 

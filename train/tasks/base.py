@@ -103,15 +103,12 @@ class NetworkTask:
         """See ``train.engine.Task``."""
         raise NotImplementedError
 
-    def save(self, best: Averaged, folder: Path) -> str:
+    def save(self, best: Averaged, folder: Path) -> None:
         """Write a network in a format of its own, if the task ``saves``.
 
         Args:
             best: the network of this task's run, and what is known of it.
             folder: for the files.
-
-        Returns:
-            A sentence for the user: what was written, and how it is used.
         """
         raise NotImplementedError
 

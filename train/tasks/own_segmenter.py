@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -178,8 +177,10 @@ class OwnSegmenterTask(NetworkTask):
             )
         classes = check_class_names([name.strip() for name in request.classes.split(",")])
         network, arch, encoder = _network(request, len(classes) + 1)
-        start = _kept(request, lambda: _started(network, encoder, request.encoder_weights))
         found = find_labelled(request.images, request.labels, classes)
+        start = _begun(request, classes)
+        if start is None:
+            start = _started(network, encoder, request.encoder_weights)
         most = max(1, int(len(found.pairs) * HELD_OUT_SHARE))
         training, held_out = split(found.pairs, min(request.held_out_samples, most))
         freeze = len(training) < HUNDREDS and start.weights != "none"
@@ -197,6 +198,7 @@ class OwnSegmenterTask(NetworkTask):
             workers=request.workers,
             freeze=freeze,
         )
+        _remember(request, start, classes)
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
             folders=(),
@@ -290,7 +292,7 @@ class OwnSegmenterTask(NetworkTask):
             rows.append(np.concatenate([cv2.resize(c, (384, 288)) for c in columns], axis=1))
         return np.concatenate(rows) if rows else None
 
-    def save(self, best: Averaged, folder: Path) -> str:
+    def save(self, best: Averaged, folder: Path) -> None:
         """Write the network as smp does: ``config.json``, ``model.safetensors`` and a card."""
         network: Any = best.network
         # smp hands keys with an underscore past its networks.
@@ -299,12 +301,6 @@ class OwnSegmenterTask(NetworkTask):
         refuse_other_model(folder)
         network.save_pretrained(
             folder, metrics=best.metrics, dataset="photos and labels of the user's own"
-        )
-        names = ",".join(self.classes)
-        return (
-            f"the model of step {best.step} is in {folder}; clean photos by it:\n"
-            f"    remove-objects --segmenter {shlex.quote(f'compact,{folder}')} "
-            f"--class {shlex.quote(names)} PHOTOS"
         )
 
 
@@ -341,22 +337,34 @@ def _network(request: Request, maps: int) -> tuple[nn.Module, str, str]:
         raise ValueError(f"--arch {arch} --encoder {encoder}: {error}") from error
 
 
-def _kept(request: Request, begin: Callable[[], Start]) -> Start:
-    """What the run began with; a new run begins, and remembers it.
+def _begun(request: Request, classes: tuple[str, ...]) -> Start | None:
+    """What the run that is resumed began with; None for a new one.
 
     A resumed run has weights of its own, but its pictures are normalised as in the beginning,
     whatever weights can be had today.
+
+    Raises:
+        ValueError: it was begun for other classes, so its maps mean something else.
     """
     path = request.folder / BEGUN
-    if request.has_checkpoint and path.exists():
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        normalisation = Normalisation(*(tuple(each) for each in begun["normalisation"]))
-        return Start(begun["weights"], normalisation, begun["said"], tuple(begun["fresh"]))
-    start = begin()
+    if not (request.has_checkpoint and path.exists()):
+        return None
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    before = tuple(begun.get("classes", classes))
+    if before != classes:
+        raise ValueError(
+            f"--classes {','.join(classes)}: the run in {request.folder} was begun with "
+            f"{','.join(before)}; resume it with these, or name another --run"
+        )
+    normalisation = Normalisation(*(tuple(each) for each in begun["normalisation"]))
+    return Start(begun["weights"], normalisation, begun["said"], tuple(begun["fresh"]))
+
+
+def _remember(request: Request, start: Start, classes: tuple[str, ...]) -> None:
+    """Write down what a run begins with, once all that it was asked for fits."""
     request.folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(json.dumps(start._asdict()).encode())
-    return start
+    with atomic_write(request.folder / BEGUN) as file:
+        file.write(json.dumps({**start._asdict(), "classes": classes}).encode())
 
 
 def _started(network: nn.Module, encoder: str, wanted: str) -> Start:
@@ -370,7 +378,7 @@ def _started(network: nn.Module, encoder: str, wanted: str) -> Start:
         return _from_published(network, encoder, name)
     except OSError as error:
         if wanted != "auto":
-            raise
+            raise OSError(f"{error}; --encoder-weights none begins at random") from error
         why = str(error)
     if encoder == "mobilenet_v2":
         return _from_compact(network, encoder, why)

@@ -48,7 +48,7 @@ def command(images: Path, labels: Path, run: Path, *more: str) -> list[str]:
 
 @pytest.mark.slow
 def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
 ) -> None:
     import segmentation_models_pytorch as smp
 
@@ -58,7 +58,11 @@ def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
     assert cli.main(command(images, labels, run, "--steps", "2", "--every", "1")) == 0
     assert "7 photos to train on: the encoder keeps its weights" in caplog.text
     assert "that of the bundled compact segmenter" in caplog.text
-    assert "remove-objects --segmenter" in caplog.text
+    told = capsys.readouterr().out.splitlines()
+    assert str(run / "model") in told[-2]
+    assert told[-1] == (
+        f"next: remove-objects --segmenter compact,{run / 'model'} --class red,blue {images}"
+    )
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert {"val_iou_red", "val_iou_blue", "val_mean"} <= set(rows[-1])
     model = own_segmenter.read_model(run / "model")
@@ -78,11 +82,24 @@ def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
     assert all(torch.equal(again.encoder.state_dict()[k], before[k]) for k in frozen)
     exported = tmp_path / "exported"
     assert cli.main(command(images, labels, run, "--export", str(exported))) == 0
+    used = f"next: remove-objects --segmenter compact,{exported} --class red,blue {images}"
+    assert used in caplog.text
     assert (exported / "model.safetensors").read_bytes() == (
         run / "model" / "model.safetensors"
     ).read_bytes()
     (exported / "config.json").write_text('{"_model_class": "Unet"}')
     assert cli.main(command(images, labels, run, "--export", str(exported))) == 2
+    capsys.readouterr()
+    mine = tmp_path / "mine" / "README.md"
+    mine.parent.mkdir()
+    mine.write_text("of mine")
+    assert cli.main(command(images, labels, run, "--export", str(mine.parent))) == 2
+    assert f"{mine}: the model's card would replace this file" in capsys.readouterr().err
+    assert [p.read_text() for p in mine.parent.iterdir()] == ["of mine"]
+    weights = (run / "model" / "model.safetensors").read_bytes()
+    assert cli.main(command(images, labels, run, "--classes", "blue,red")) == 2
+    assert "was begun with red,blue; resume it with these" in capsys.readouterr().err
+    assert (run / "model" / "model.safetensors").read_bytes() == weights
 
 
 @pytest.mark.parametrize(
@@ -109,6 +126,47 @@ def test_what_does_not_fit_is_said_in_a_sentence(
     images, labels = photos(tmp_path, 4)
     assert cli.main(command(images, labels, tmp_path / "run", *change)) == 2
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_s_folder_that_is_a_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    images, labels = photos(tmp_path, 4)
+    (tmp_path / "notes").write_text("of mine")
+    assert cli.main(command(images, labels, tmp_path / "notes")) == 2
+    assert "notes: a file; name a folder" in capsys.readouterr().err
+
+
+def test_a_photo_that_cannot_be_read_is_left_out_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from remove_objects.train.data.own_labels import find_labelled
+
+    images, labels = photos(tmp_path, 4)
+    whole = (images / "1.png").read_bytes()
+    (images / "1.png").write_bytes(whole[: len(whole) // 50])
+    found = find_labelled([images], labels, ["red", "blue"])
+    assert [photo.name for photo, _ in found.pairs] == ["0.png", "2.png", "3.png"]
+    assert "1.png: not a readable picture; left out" in caplog.text
+    for photo in images.iterdir():
+        photo.write_bytes(b"no picture")
+    with pytest.raises(OSError, match=r"0\.png: not a readable picture, and no other photo"):
+        find_labelled([images], labels, ["red", "blue"])
+
+
+def test_a_label_on_its_side_is_refused_before_training(tmp_path: Path) -> None:
+    from remove_objects.train.data.own_labels import find_labelled
+
+    images, labels = photos(tmp_path, 4)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for path in (images / "0.png", labels / "0.png"):
+        with Image.open(path) as picture:
+            cut = picture.crop((0, 0, 90, 60))
+        cut.save(path, exif=turned) if path.parent == images else cut.save(path)
+    with pytest.raises(ValueError, match=r"90x60 .* has 60x90; draw labels .* upright"):
+        find_labelled([images], labels, ["red", "blue"])
 
 
 def test_labels_that_do_not_fit_their_photos_are_named(

@@ -232,7 +232,7 @@ def feature_network(name: str) -> nn.Module:
     return VGG16(path) if _is_vgg16(path) else NormalisedVGG(path)
 
 
-def choose_features(name: str, *, learns: bool) -> tuple[str, str]:
+def choose_features(name: str, *, learns: bool, why: str = "as asked") -> tuple[str, str]:
     """Decide which feature network ``auto`` is, and why.
 
     SqueezeNet is not taken by itself: LPIPS scores with it, and a network must not learn from what
@@ -241,6 +241,7 @@ def choose_features(name: str, *, learns: bool) -> tuple[str, str]:
     Args:
         name: ``auto``, or a name that ``feature_network`` takes, which stays.
         learns: whether the losses of the network that is trained use features.
+        why: a name is given, for the log.
 
     Returns:
         (the name for ``feature_network``, or ``none``; a sentence for the log).
@@ -249,7 +250,7 @@ def choose_features(name: str, *, learns: bool) -> tuple[str, str]:
     from ..models.hub import cached
 
     if name != "auto":
-        return name, f"features: {name}, as asked"
+        return name, f"features: {name}, {why}"
     if not learns:
         return "none", "features: none, because this network's losses use no feature network"
     if cached(FILE):

@@ -224,7 +224,7 @@ def test_a_resumed_run_keeps_its_feature_network(
     assert main([*run, "--features", "random"]) == 0
     caplog.clear()
     assert main([*run, "--steps", "2"]) == 0
-    assert "features: random" in caplog.text
+    assert "features: random, as the run began" in caplog.text
 
 
 def test_a_run_that_starts_with_the_bundled_weight_is_never_worse(

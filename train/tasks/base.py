@@ -215,8 +215,9 @@ class InpaintingTask(NetworkTask):
         if not request.has_checkpoint:
             warn_of_small_photos(training, schedule.size, 0 if cls.only_size else cls.size_step())
         holes, kinds = choose_holes(request, preset.holes, training)
+        wanted, why = _wanted_features(request)
         name, why = features.choose_features(
-            _kept_features(request), learns=cls.learns_from_features(network)
+            wanted, learns=cls.learns_from_features(network), why=why
         )
         log.info("%s", why)
         lpips, why = lpips_network(offline=False)
@@ -572,14 +573,16 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
         network.requires_grad_(True)
 
 
-def _kept_features(request: Request) -> str:
-    """The request's feature network; ``auto`` of a resumed run is what the run began with."""
+def _wanted_features(request: Request) -> tuple[str, str]:
+    """(the request's feature network, why); of a resumed run ``auto`` is what it began with."""
     if request.features != "auto":
-        return request.features
+        return request.features, "as asked"
     if request.has_checkpoint and (request.folder / BEST).exists():
         recipe = json.loads(weights_header(request.folder / BEST).get("recipe", "{}"))
-        return str(recipe.get("entries", {}).get("features", "auto"))
-    return "vgg16" if request.preset == "paper" else "auto"
+        return str(recipe.get("entries", {}).get("features", "auto")), "as the run began"
+    if request.preset == "paper":
+        return "vgg16", "as the paper has it"
+    return "auto", ""
 
 
 def read_held_out(

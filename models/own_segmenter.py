@@ -32,6 +32,8 @@ ARCHITECTURES = {
     )
 }
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+#: The folder of a training run in which its model lies.
+RUN_MODEL = "model"
 #: The keys of the configuration that are ours.
 CLASS_NAMES, MEAN, STD, LONGEST = "_class_names", "_input_mean", "_input_std", "_longest_side"
 #: Longer side in pixels at which a photo is seen if the configuration does not say.
@@ -162,6 +164,9 @@ def _read(path: Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
+        within = path.parent / RUN_MODEL
+        if (within / CONFIG).is_file():
+            raise OwnModelError(f"{path.parent}: a run's folder; its model is {within}") from error
         raise OwnModelError(
             f"{path}: cannot be read ({error.strerror}); an own model is the folder that "
             "segmentation-models-pytorch's save_pretrained or train-inpainter segmenter writes"
@@ -171,7 +176,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON ({str(error)[:80]})") from error
+        raise ValueError(
+            f"is no JSON ({str(error)[:80]}); copy or export the model again"
+        ) from error
     if not isinstance(config, dict):
         raise ValueError("is no configuration of a model: expected an object of names and values")
     return config
@@ -365,7 +372,10 @@ def load_model(model: OwnModel) -> LoadedModel:
     try:
         state = load(model.weights.read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
-        raise OwnModelError(f"{model.weights}: not readable weights ({error!s:.120})") from error
+        raise OwnModelError(
+            f"{model.weights}: not readable weights ({error!s:.120}); copy or export the model "
+            "again"
+        ) from error
     try:
         network.load_state_dict(state)
     # smp renames the keys of some encoders first, and stumbles over keys that it does not know.

@@ -25,8 +25,6 @@ from .data.pictures import find_images, read_rgb
 from .tasks.base import NetworkTask
 
 INDEX = "index.json"
-#: The folder of a run in which a task that ``saves`` writes its network.
-SAVED = "model"
 
 
 @dataclass(frozen=True)
@@ -121,9 +119,12 @@ def copy_saved(saved: Path, folder: Path) -> Exported:
     Raises:
         FileNotFoundError: nothing was trained.
         OwnModelError: another model lies there.
+        UsageError: ``folder`` is the run's.
     """
     if not saved.is_dir():
         raise FileNotFoundError(f"{saved}: no model to export; train first")
+    if folder.resolve() == saved.resolve():
+        raise UsageError(f"{folder}: the run's own model is there already; name another folder")
     refuse_other_model(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # The card last: a copy that was cut short is known as ours by its configuration.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..models.checkpoint import weights_header
 from ..models.kinds import KINDS
-from ..models.own_segmenter import read_model
+from ..models.own_segmenter import RUN_MODEL, read_model
 from .best import BEST
-from .export import INDEX, SAVED, Exported
+from .export import INDEX, Exported
 from .request import Request
 
 #: Held-out metrics of which one is told at the end: name, words, and whether higher is better.
@@ -37,7 +37,7 @@ def after_training(request: Request) -> list[str]:
         words = f"the best weights are those that the run started with{_metric(metrics, {})}"
     else:
         words = f"the best weights are those of step {step}{_metric(metrics, _first(request))}"
-    model = request.folder / SAVED
+    model = request.folder / RUN_MODEL
     if model.is_dir():
         path = model
     lines = [f"{request.model}: {words}; they are in {path}"]

@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 
 from ..models import shipped
+from ..models.own_segmenter import RUN_MODEL
+from ..pipeline.errors import UsageError
 from . import engine
-from .best import read_best
-from .export import SAVED, Exported, copy_saved, export
+from .best import BEST, kind_of_best, read_best
+from .export import Exported, copy_saved, export
 from .net2net import init_from
 from .presets import MODELS
 from .recipe import Recipe
@@ -31,6 +33,11 @@ def make_task(request: Request) -> tuple[NetworkTask, Recipe]:
         ValueError: an option is missing or does not fit the network.
         OSError: there are no pictures, or none can be read.
     """
+    if request.model != "segmenter" and (request.labels or request.classes or request.arch):
+        raise ValueError(
+            f"--labels, --classes and --arch are of train-inpainter segmenter; {request.model} "
+            "learns no classes of your own"
+        )
     torch.manual_seed(request.seed)
     model = MODELS[request.model]
     if request.datasets and not model.task().takes_dataset:
@@ -60,11 +67,15 @@ def train(request: Request) -> dict[str, float]:
     """Train the requested network until its steps or minutes are over; see ``engine.train``.
 
     Raises:
-        ValueError: the run's folder is a file, or as of ``make_task``.
+        UsageError: the run's folder is a file, or holds a run of another network.
+        ValueError: as of ``make_task``.
         OSError: as of ``make_task``.
     """
-    if request.folder.exists() and not request.folder.is_dir():
-        raise ValueError(f"--run {request.folder}: a file; name a folder")
+    _refuse_file("--run", request.folder)
+    if (request.folder / BEST).exists():
+        kind = kind_of_best(request.folder)
+        if kind not in ("", request.model):
+            raise UsageError(f"{request.folder}: holds a run of {kind}; name another --run")
     task, recipe = make_task(request)
     # A resumed run has its own weights, and the file that it started from may be gone.
     start = None if request.has_checkpoint else start_file(request)
@@ -91,8 +102,14 @@ def train(request: Request) -> dict[str, float]:
     metrics = engine.train(task, request.folder, run)
     if task.saves and engine.is_first_process():
         best = read_best(request.folder, task.network)
-        task.save(best, request.folder / SAVED)
+        task.save(best, request.folder / RUN_MODEL)
     return metrics
+
+
+def _refuse_file(option: str, folder: Path) -> None:
+    """Refuse a file where a folder is written to."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{option} {folder}: a file; name a folder")
 
 
 def _tell(request: Request, recipe: Recipe, start: Path | None) -> None:
@@ -113,9 +130,10 @@ def _tell(request: Request, recipe: Recipe, start: Path | None) -> None:
 
 def export_weights(request: Request, folder: Path) -> Exported:
     """Write the run's best averaged weights into ``folder``; see ``export.export``."""
+    _refuse_file("--export", folder)
     task = MODELS[request.model].task()
     if task.saves:
-        return copy_saved(request.folder / SAVED, folder)
+        return copy_saved(request.folder / RUN_MODEL, folder)
     return export(
         request.model, task, request.folder, folder, terms=request.terms, replace=request.replace
     )

@@ -171,6 +171,8 @@ def split(paths: Sequence[Any], held_out: int, seed: int = 0) -> tuple[list[Any]
     Raises:
         ValueError: one of the two would be empty.
     """
+    if len(paths) < 2:
+        raise ValueError(f"{len(paths)} picture; training needs 2 or more, because one is held out")
     if not 0 < held_out < len(paths):
         raise ValueError(
             f"{held_out} of {len(paths)} pictures to be held out; "

@@ -90,6 +90,13 @@ def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
     (exported / "config.json").write_text('{"_model_class": "Unet"}')
     assert cli.main(command(images, labels, run, "--export", str(exported))) == 2
     capsys.readouterr()
+    assert cli.main(command(images, labels, run, "--export", str(run / "model"))) == 2
+    assert "the run's own model is there already; name another" in capsys.readouterr().err
+    other = ["edsr", "--images", str(images), "--run", str(run), "--device", "cpu"]
+    assert cli.main([*other, "--workers", "0", "--size", "32"]) == 2
+    assert f"{run}: holds a run of segmenter; name another --run" in capsys.readouterr().err
+    with pytest.raises(own_segmenter.OwnModelError, match=r"a run's folder; its model is .*model"):
+        own_segmenter.read_model(run)
     mine = tmp_path / "mine" / "README.md"
     mine.parent.mkdir()
     mine.write_text("of mine")
@@ -135,7 +142,27 @@ def test_a_run_s_folder_that_is_a_file_is_refused(
     images, labels = photos(tmp_path, 4)
     (tmp_path / "notes").write_text("of mine")
     assert cli.main(command(images, labels, tmp_path / "notes")) == 2
-    assert "notes: a file; name a folder" in capsys.readouterr().err
+    assert f"--run {tmp_path / 'notes'}: a file; name a folder" in capsys.readouterr().err
+    command_of = command(images, labels, tmp_path / "run", "--export", str(tmp_path / "notes"))
+    assert cli.main(command_of) == 2
+    assert f"--export {tmp_path / 'notes'}: a file; name a folder" in capsys.readouterr().err
+    (labels / "0.png").rename(tmp_path / "0.png")
+    for path in labels.iterdir():
+        path.unlink()
+    (tmp_path / "0.png").rename(labels / "0.png")
+    assert cli.main(command(images, labels, tmp_path / "run", "--classes", "red,blue")) == 2
+    assert "1 picture; training needs 2 or more" in capsys.readouterr().err
+
+
+def test_labels_for_a_network_without_own_classes_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    images, labels = photos(tmp_path, 4)
+    other = ["edsr", *command(images, labels, tmp_path / "run")[1:]]
+    assert cli.main(other) == 2
+    assert "--labels, --classes and --arch are of train-inpainter segmenter" in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_photo_that_cannot_be_read_is_left_out_and_named(

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..models import shipped
+from ..models.checkpoint import CheckpointError
 from ..models.own_segmenter import RUN_MODEL
 from ..pipeline.errors import UsageError
 from . import engine
@@ -67,7 +68,8 @@ def train(request: Request) -> dict[str, float]:
     """Train the requested network until its steps or minutes are over; see ``engine.train``.
 
     Raises:
-        UsageError: the run's folder is a file, or holds a run of another network.
+        UsageError: the run's folder is a file, or holds a run of another network; the weight to
+            start from is none of this network.
         ValueError: as of ``make_task``.
         OSError: as of ``make_task``.
     """
@@ -80,7 +82,12 @@ def train(request: Request) -> dict[str, float]:
     # A resumed run has its own weights, and the file that it started from may be gone.
     start = None if request.has_checkpoint else start_file(request)
     if start is not None:
-        init_from(task.network, start)
+        try:
+            init_from(task.network, start)
+        except CheckpointError as error:
+            raise UsageError(
+                f"--init-from {error}; name a weight that train-inpainter {request.model} wrote"
+            ) from error
     if engine.is_first_process():
         _tell(request, recipe, start)
     precision = request.precision or recipe.precision

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from remove_objects.models.checkpoint import weights_header
-from remove_objects.models.shipped import shipped_entry
+from remove_objects.models.shipped import FOLDER, shipped_entry
 from remove_objects.pipeline.cli import main as remove_objects
 from remove_objects.train.cli import main, parse
 from remove_objects.train.data.chosen import choose_holes, warn_of_small_photos
@@ -225,6 +225,17 @@ def test_a_resumed_run_keeps_its_feature_network(
     caplog.clear()
     assert main([*run, "--steps", "2"]) == 0
     assert "features: random, as the run began" in caplog.text
+
+
+def test_a_start_from_another_network_s_weight_is_refused(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["edge-connect", "--images", "photos", *SMALL, "--size", "32"]
+    other = FOLDER / shipped_entry("compression")["file"]
+    assert main([*run, "--init-from", str(other)]) == 2
+    said = capsys.readouterr().err
+    assert f"--init-from {other}: holds a " in said
+    assert "; name a weight that train-inpainter edge-connect wrote" in said
 
 
 def test_a_run_that_starts_with_the_bundled_weight_is_never_worse(

@@ -146,16 +146,28 @@ class Run:
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
-def best_precision(device: str) -> str:
+#: In smaller crops maps become one or two columns wide, where oneDNN's bf16 convolution with a
+#: stride may return NaN (``models.precision.NARROW``): generator and discriminator of the
+#: compression network together halve six times.
+NARROW_CROPS = 128
+
+
+def best_precision(device: str, size: int = 0) -> str:
     """The fastest precision of a device.
+
+    Args:
+        device: as ``Run.device``.
+        size: side of the crops in pixels; 0 = unknown, and no crop is small.
 
     Returns:
         ``bf16-mixed`` if the hardware multiplies bf16, ``16-mixed`` on other CUDA devices, else
-        ``32-true``.
+        ``32-true``; for crops below ``NARROW_CROPS`` on a processor ``32-true``.
     """
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
         return "bf16-mixed" if has_bf16("cuda") else "16-mixed"
-    return "bf16-mixed" if device in ("cpu", "auto") and has_bf16("cpu") else "32-true"
+    is_narrow = 0 < size < NARROW_CROPS
+    is_fast = device in ("cpu", "auto") and has_bf16("cpu") and not is_narrow
+    return "bf16-mixed" if is_fast else "32-true"
 
 
 def train(task: Task, folder: Path, run: Run) -> dict[str, float]:

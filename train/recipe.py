@@ -155,7 +155,7 @@ class Recipe:
         start: the weight that the run started from; empty = fresh values.
         average: decay of the moving average; 0 = none.
         precision: ``auto``, or as Fabric names it.
-        size: side in pixels of an inpainter's crops.
+        size: side in pixels of the crops; 0 = the task's own.
         holes: (weight, name) of each kind of hole of an inpainter's preset.
         facts: further entries of the card's recipe, by name.
     """

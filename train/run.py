@@ -99,7 +99,9 @@ def train(request: Request) -> dict[str, float]:
         evaluate_first=start is not None,
         accumulate=request.accumulate,
         average=recipe.average,
-        precision=engine.best_precision(request.device) if precision == "auto" else precision,
+        precision=(
+            engine.best_precision(request.device, recipe.size) if precision == "auto" else precision
+        ),
         device=request.device,
         devices=request.devices,
         seed=request.seed,
@@ -140,7 +142,7 @@ def export_weights(request: Request, folder: Path) -> Exported:
     _refuse_file("--export", folder)
     task = MODELS[request.model].task()
     if task.saves:
-        return copy_saved(request.folder / RUN_MODEL, folder)
+        return copy_saved(request.folder / RUN_MODEL, folder, terms=request.terms)
     return export(
         request.model, task, request.folder, folder, terms=request.terms, replace=request.replace
     )

@@ -729,6 +729,8 @@ def test_precision_is_one_that_the_hardware_multiplies(monkeypatch: pytest.Monke
     ):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capability: c, raising=False)
         assert engine.best_precision("cpu") == expected
+        assert engine.best_precision("cpu", 128) == expected
+        assert engine.best_precision("cpu", 127) == "32-true"
     for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda s=supported, **_: s)
         assert engine.best_precision("cuda") == expected

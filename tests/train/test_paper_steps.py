@@ -323,7 +323,7 @@ def test_settings_of_the_run_are_the_papers(
     asked = request(model, data, tmp_path)
     runs: list[engine.Run] = []
     monkeypatch.setattr(engine, "train", lambda *a: runs.append(a[2]) or {})
-    monkeypatch.setattr(engine, "best_precision", lambda device: "the fastest")
+    monkeypatch.setattr(engine, "best_precision", lambda *_: "the fastest")
     run.train(asked)
     task, recipe = run.make_task(asked)
     found = description(task, recipe, runs[0].precision)  # type: ignore[arg-type]

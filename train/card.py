@@ -10,6 +10,7 @@ from typing import Any
 from ..models.kinds import KINDS
 from .best import Averaged
 from .data import datasets
+from .request import PLACEHOLDER
 
 #: Source and terms of the bundled weights' pictures, by the beginning of their folders' names.
 TERMS = {
@@ -35,13 +36,6 @@ TERMS = {
     "effects/things": "cut-outs of these, of Caltech-101 (CC BY 4.0) and of shop photos: research",
     "faces/train": "UTKFace: non-commercial research",
 }
-
-
-#: Stands in a card until somebody has said what is true of the pictures.
-PLACEHOLDER = (
-    "**to fill in**: where these pictures come from, and what their terms allow "
-    "(the same export with `--terms TEXT` writes it here)"
-)
 
 
 def model_card(path: Path, best: Averaged, *, terms: str, bundled: bool) -> str:

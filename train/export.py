@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from ..models import shipped
 from ..models.checkpoint import name_with_hash, sha256, weights_bytes
-from ..models.own_segmenter import refuse_other_model
+from ..models.own_segmenter import CARD, refuse_other_model
 from ..pipeline.errors import UsageError
 from ..pipeline.system.atomic import atomic_write
 from .best import Averaged, kind_of_best, read_best
-from .card import PLACEHOLDER, model_card
+from .card import model_card
 from .data.holes import named_mixture
 from .data.pictures import find_images, read_rgb
+from .request import PLACEHOLDER
 from .tasks.base import NetworkTask
 
 INDEX = "index.json"
@@ -46,7 +47,7 @@ class Exported:
     @property
     def card(self) -> Path:
         """The weight's model card."""
-        return self.path.with_suffix(".md")
+        return self.path / CARD if self.path.is_dir() else self.path.with_suffix(".md")
 
 
 def export(
@@ -109,12 +110,13 @@ def export(
     return Exported(path, others, has_terms, is_new)
 
 
-def copy_saved(saved: Path, folder: Path) -> Exported:
+def copy_saved(saved: Path, folder: Path, *, terms: str = "") -> Exported:
     """Copy the network that a run saved in a format of its own.
 
     Args:
         saved: the run's folder of it.
         folder: for the files.
+        terms: what the owner of the training pictures allows, for the card.
 
     Raises:
         FileNotFoundError: nothing was trained.
@@ -130,7 +132,12 @@ def copy_saved(saved: Path, folder: Path) -> Exported:
     # The card last: a copy that was cut short is known as ours by its configuration.
     for path in sorted(saved.iterdir(), key=lambda file: (file.suffix == ".md", file.name)):
         shutil.copyfile(path, folder / path.name)
-    return Exported(folder)
+    card = folder / CARD
+    text = card.read_text(encoding="utf-8")
+    if terms and PLACEHOLDER in text:
+        text = text.replace(PLACEHOLDER, terms)
+        _write(card, text.encode("utf-8"))
+    return Exported(folder, has_terms=PLACEHOLDER not in text)
 
 
 def _index(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,13 @@ DATASETS = ("celeba", "celeba-hq", "places2")
 MOST_HELD_OUT = 64
 
 
+#: Stands in a card until somebody has said what is true of the pictures.
+PLACEHOLDER = (
+    "**to fill in**: where these pictures come from, and what their terms allow "
+    "(the same export with `--terms TEXT` writes it here)"
+)
+
+
 @dataclass(frozen=True)
 class Request:
     """One call of ``train-inpainter``. ``None`` leaves a number to the preset or the task.

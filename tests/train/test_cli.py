@@ -28,11 +28,12 @@ from remove_objects.models.partial_conv_unet import PartialConvUNet
 from remove_objects.models.skip_context_encoder import SkipContextEncoder, SkipContextEncoderConfig
 from remove_objects.train import cli, evaluate_cli
 from remove_objects.train.best import read_best, write_best
-from remove_objects.train.card import PLACEHOLDER, TERMS
+from remove_objects.train.card import TERMS
 from remove_objects.train.cli import main, parse
 from remove_objects.train.data.holes import MaskFolder
 from remove_objects.train.presets import MODELS, Model, shipped
 from remove_objects.train.recipe import Recipe
+from remove_objects.train.request import PLACEHOLDER
 from remove_objects.train.run import make_task
 from remove_objects.train.tasks.base import InpaintingTask
 from remove_objects.train.tasks.edsr import EDSRTask

@@ -74,7 +74,8 @@ def _of_folders(request: Request) -> Chosen:
     """The user's own pictures; those that the run itself writes, and masks, are none."""
     for folder in request.images:
         if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder; --images names a folder of photos")
+            found = "is a file" if folder.exists() else "no such folder"
+            raise FileNotFoundError(f"{folder}: {found}; --images names a folder of photos")
     others = [folder.resolve() for folder in (request.folder, request.masks) if folder is not None]
     files = [
         path

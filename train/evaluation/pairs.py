@@ -150,9 +150,13 @@ def _refuse(folder: Path, faults: Sequence[str], count: int, remedy: str) -> Non
     named = [printable(fault) for fault in faults[:_NAMED]]
     more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
     raise UsageError(
-        f"{folder}: {len(faults)} faults in {count} pairs, nothing was measured: "
+        f"{folder}: {_of(len(faults), 'fault')} in {_of(count, 'pair')}, nothing was measured: "
         f"{'; '.join(named)}{more}. {remedy[0].upper()}{remedy[1:]}"
     )
+
+
+def _of(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def evaluate_pairs(

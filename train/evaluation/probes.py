@@ -194,7 +194,8 @@ def own_photos(places: Sequence[Path], without: Path | None = None) -> list[Path
             if without is None or without.resolve() not in file.resolve().parents
         ]
         if not photos:
-            raise FileNotFoundError(f"{place}: no photos found")
+            left_out = "" if without is None else f" outside {without}, where pictures are written"
+            raise FileNotFoundError(f"{place}: no photos found{left_out}")
         found += photos
     return list(dict.fromkeys(found))
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ...models.own_segmenter import (
     ARCHITECTURES,
+    CARD,
     IMAGENET,
     Normalisation,
     build,
@@ -47,7 +48,7 @@ from ..data.own_labels import (
 )
 from ..data.pictures import Stream, batches, split
 from ..recipe import Preset, Recipe
-from ..request import Request, without_root
+from ..request import PLACEHOLDER, Request, without_root
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 log = logging.getLogger(__name__)
@@ -207,12 +208,12 @@ class OwnSegmenterTask(NetworkTask):
             steps=steps,
             batch=request.pictures_per_step(task.batch),
             average=0.998,
+            size=task.crops.size,
             facts={
                 "classes": ",".join(classes),
                 "arch": arch,
                 "encoder": encoder,
                 "encoder_weights": start.weights,
-                "size": task.crops.size,
                 "learning_rate": task.learning_rate,
             },
         )
@@ -299,9 +300,12 @@ class OwnSegmenterTask(NetworkTask):
         network.config.update(metadata(self.classes, self.start.normalisation, LONGEST))
         network.to(memory_format=torch.contiguous_format)
         refuse_other_model(folder)
-        network.save_pretrained(
-            folder, metrics=best.metrics, dataset="photos and labels of the user's own"
-        )
+        network.save_pretrained(folder, metrics=best.metrics, dataset=PLACEHOLDER)
+        card = folder / CARD
+        text = card.read_text(encoding="utf-8")
+        # The library's licence is not that of the user's model.
+        with atomic_write(card) as file:
+            file.write(text.replace("license: mit\n", "", 1).encode("utf-8"))
 
 
 def dice_loss(logits: Tensor, label: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from remove_objects.models import own_segmenter
 from remove_objects.train import cli
+from remove_objects.train.request import PLACEHOLDER
 from remove_objects.train.tasks.own_segmenter import dice_loss
 
 #: A net of a few thousand weights that learns a flat colour in seconds.
@@ -82,6 +83,14 @@ def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
     assert all(torch.equal(again.encoder.state_dict()[k], before[k]) for k in frozen)
     exported = tmp_path / "exported"
     assert cli.main(command(images, labels, run, "--export", str(exported))) == 0
+    card = exported / "README.md"
+    assert PLACEHOLDER in card.read_text()
+    assert "license" not in card.read_text(), "nobody but its owner knows the model's licence"
+    assert f"say in {card} whose the pictures are" in caplog.text
+    terms = ["--export", str(exported), "--terms", "my own photos, CC BY 4.0"]
+    assert cli.main(command(images, labels, run, *terms)) == 0
+    assert "my own photos, CC BY 4.0" in card.read_text()
+    assert PLACEHOLDER not in card.read_text()
     used = f"next: remove-objects --segmenter compact,{exported} --class red,blue {images}"
     assert used in caplog.text
     assert (exported / "model.safetensors").read_bytes() == (

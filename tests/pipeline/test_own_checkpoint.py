@@ -114,12 +114,12 @@ def test_a_file_that_will_not_do_ends_the_call_with_a_sentence(
     assert report is None
 
 
-def test_the_board_keeps_a_runs_settings_if_the_file_is_gone(tmp_path: Path) -> None:
+def test_the_board_opens_no_file_that_a_run_names_and_keeps_its_settings(tmp_path: Path) -> None:
     own = tmp_path / "mine.pth"
     own.touch()
     given = Settings(segmenter=f"fcn_resnet101={own}", threshold=0.4)
     recorded: Any = {"settings": given.recorded()}
-    assert settings_of(recorded).segmenter == f"fcn_resnet101={own}"
-    own.unlink()
-    left = settings_of(recorded)
-    assert (left.segmenter, left.threshold) == ("auto", 0.4)
+    for _ in range(2):
+        left = settings_of(recorded)
+        assert (left.segmenter, left.threshold) == ("auto", 0.4)
+        own.unlink(missing_ok=True)  # the second time it is gone

@@ -344,7 +344,7 @@ def test_crops_are_the_papers(model: str, data: Path, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for i in range(2):
         cv2.imwrite(str(tmp_path / "pictures" / f"{i}.png"), ramp)
-    asked = request(model, data, tmp_path, images=(tmp_path / "pictures",))
+    asked = request(model, data, tmp_path / "run", images=(tmp_path / "pictures",))
     task, _ = run.make_task(asked)
     slopes = []
     for n in range(40):

@@ -13,7 +13,8 @@ gradio = pytest.importorskip("gradio", reason="Gradio is not installed: pip inst
 def named_calls(**actions: Any) -> dict[str, Any]:
     from remove_objects.pipeline.board.api import calls
 
-    return {call.__name__: call for call in calls(SimpleNamespace(**actions))}
+    board = SimpleNamespace(opened=SimpleNamespace(settings_from=()), **actions)
+    return {call.__name__: call for call in calls(board)}
 
 
 def test_a_fault_of_the_program_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -304,7 +304,8 @@ def test_train_resume_and_export(
     assert main(command(places, run, "--steps", "3", "--every", "1")) == 0
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [(r["step"], "entropy" in r, "val_accuracy" in r) for r in log] == [
-        (1, True, False), (2, True, False), (2, False, True), (3, True, False), (3, False, True),
+        (1, True, False), (1, False, True), (2, True, False), (2, False, True), (3, True, False),
+        (3, False, True),
     ]  # fmt: skip
     assert all(math.isfinite(v) for r in log for v in r.values())
     capsys.readouterr()
@@ -369,12 +370,15 @@ def test_missing_pictures_or_weights_are_named_with_the_remedy(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("model", ["compression", "compact-segmenter"])
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [("compression", "pictures: --images DIR"), ("compact-segmenter", "--data: the folder below")],
+)
 def test_other_models_still_need_their_data(
-    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([model, "--run", str(tmp_path / "run")]) == 2
-    assert f"{model} needs --data" in capsys.readouterr().err
+    assert f"{model} needs {what}" in capsys.readouterr().err
 
 
 def test_checkpoint_of_other_classes_is_named(

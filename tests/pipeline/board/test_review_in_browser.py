@@ -289,6 +289,15 @@ def drop(page: Any, path: Path) -> None:
         )
 
 
+def clear_and_go_on(page: Any) -> None:
+    """Empty the mask, and go on to the next photo, be the open one the last to check or not."""
+    page.get_by_label("to check only").evaluate("filter => filter.checked && filter.click()")
+    page.evaluate("() => { document.getElementById('mb-do-clear').click(); }")
+    page.wait_for_function("() => maskBoard.photo.is_empty")
+    page.locator("#mb-stage").focus()
+    page.keyboard.press("n")
+
+
 @pytest.mark.parametrize("width", [320, 360, 390])
 def test_nothing_is_off_the_edge_of_a_phone(width: int, board: Served, visit: Open) -> None:
     page = visit(board, viewport={"width": width, "height": 844}, is_mobile=True, has_touch=True)
@@ -302,10 +311,7 @@ def test_nothing_is_off_the_edge_of_a_phone(width: int, board: Served, visit: Op
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     header = page.locator("#mask-board > header").bounding_box()
     assert header["height"] < 120  # two rows
-    page.evaluate("() => { document.getElementById('mb-do-clear').click(); }")
-    page.wait_for_function("() => maskBoard.photo.is_empty")
-    page.locator("#mb-stage").focus()
-    page.keyboard.press("n")
+    clear_and_go_on(page)
     box = page.get_by_role("dialog", name="The mask is empty").bounding_box()
     assert 8 <= box["x"] < box["x"] + box["width"] <= width - 8
     page.get_by_role("button", name="Stay here").click()
@@ -329,10 +335,7 @@ def test_the_board_shuts_nobody_out(
     page.get_by_text("Reasons and figures").click()
     page.get_by_text("Keys", exact=True).click()
     assert serious_faults(page) == []
-    page.evaluate("() => { document.getElementById('mb-do-clear').click(); }")
-    page.wait_for_function("() => maskBoard.photo.is_empty")
-    page.locator("#mb-stage").focus()
-    page.keyboard.press("n")
+    clear_and_go_on(page)
     page.get_by_role("dialog", name="The mask is empty").wait_for()
     assert serious_faults(page) == []
     page.get_by_role("button", name="Stay here").click()

@@ -72,6 +72,16 @@ class Served:
         return status, json.loads(answer)
 
 
+def choose(page: Any, name: str) -> None:
+    """Open a photo from the page's list, whatever the list says behind its name.
+
+    The open photo is left as it is: it would open anew, and forget a selection made meanwhile.
+    """
+    key = page.evaluate("name => maskBoard.list.named(name).photo", name)
+    if page.locator("#mb-photo").input_value() != key:
+        page.locator("#mb-photo").select_option(value=key)
+
+
 @contextmanager
 def serve(weights: Path, folder: Path, *arguments: str) -> Iterator[Served]:
     """Serve the board with these arguments until the block ends; ``folder`` holds its files."""

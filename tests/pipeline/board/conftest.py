@@ -14,7 +14,7 @@ from remove_objects.pipeline.board.board import Board
 from remove_objects.pipeline.board.catalog import open_photos
 from remove_objects.pipeline.config import Settings
 from tests.support.board_run import make_run
-from tests.support.board_serving import Open, Served
+from tests.support.board_serving import Open, Served, choose
 from tests.support.browser import EXECUTABLE, FLAGS
 from tests.support.scenes import scene
 
@@ -86,7 +86,7 @@ def visit(chromium: Any) -> Iterator[Open]:
         page.goto(board.url + path)
         page.wait_for_selector("#mask-board[aria-busy=false]")
         if photo is not None:
-            page.get_by_label("Photo", exact=True).select_option(label=photo)
+            choose(page, photo)
             page.wait_for_function(
                 "name => document.getElementById('mb-status').textContent.startsWith(name)",
                 arg=photo,

@@ -19,7 +19,7 @@ from remove_objects.pipeline.config import Settings
 from remove_objects.pipeline.images import write_layers, write_mask
 from remove_objects.pipeline.types import LAYER_COLOURS, Layer
 from tests.support.board_run import mark
-from tests.support.board_serving import Open, Served, serve
+from tests.support.board_serving import Open, Served, choose, serve
 from tests.support.box_segmenter import BoxSegmenter
 from tests.support.hand_held import save as save_photo
 from tests.support.hand_held import shot
@@ -300,7 +300,6 @@ def test_the_keyboard_alone_is_enough(board: Served, folder: Path, visit: Open) 
 
 def test_every_control_has_a_name(board: Served, visit: Open) -> None:
     page = visit(board, "touch.png")
-    page.get_by_label("Photo", exact=True).select_option(label="touch.png")
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     controls = [
         n
@@ -662,11 +661,11 @@ def test_the_page_asks_before_it_replaces_a_file_whatever_the_error_says(
 
 def test_a_broken_photo_is_reported_and_the_next_one_opens(board: Served, visit: Open) -> None:
     page = visit(board)
-    page.get_by_label("Photo", exact=True).select_option(label="broken.jpg")
+    choose(page, "broken.jpg")
     page.wait_for_selector("#mb-alert:has-text('broken.jpg')")
     assert "cannot be shown" in page.locator("#mb-empty").inner_text()
     assert page.get_by_role("button", name="Select by class", exact=True).is_disabled()
-    page.get_by_label("Photo", exact=True).select_option(label="touch.png")
+    choose(page, "touch.png")
     page.wait_for_selector("#mb-status:has-text('touch.png')")
     assert page.locator("#mb-alert").is_hidden()
     assert page.get_by_role("button", name="Select by class", exact=True).is_enabled()

@@ -10,6 +10,7 @@ Reading the configuration imports neither torch nor smp, so that a command line 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -363,14 +364,13 @@ def load_model(model: OwnModel) -> LoadedModel:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from .checkpoint import sha256
-
     try:
         network = build(model.architecture, model.options)
     except ValueError as error:
         raise OwnModelError(f"{model.folder / CONFIG}: {error}") from error
     try:
-        state = load(model.weights.read_bytes())
+        content = model.weights.read_bytes()
+        state = load(content)
     except (OSError, SafetensorError, ValueError) as error:
         raise OwnModelError(
             f"{model.weights}: not readable weights ({error!s:.120}); copy or export the model "
@@ -386,7 +386,7 @@ def load_model(model: OwnModel) -> LoadedModel:
             f"{model.weights}: holds other weights than {CONFIG} says ({why[:160]})"
         ) from error
     normalisation = model.normalisation or _of_encoder(model.encoder)
-    return LoadedModel(network.eval(), normalisation, sha256(model.weights))
+    return LoadedModel(network.eval(), normalisation, hashlib.sha256(content).hexdigest())
 
 
 def _of_encoder(encoder: str) -> Normalisation:

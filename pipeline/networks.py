@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -17,7 +18,7 @@ from .detect.detector import ObjectDetectorAdapter
 from .detect.effects import ObjectEffectsAdapter
 from .detect.faces import FaceDetector
 from .detect.instances import ObjectInstancesAdapter
-from .detect.own import OwnSegmenter, own_classes
+from .detect.own import OwnSegmenter, read_own
 from .detect.refine import ObjectRefinerAdapter
 from .errors import UsageError
 from .inpaint.inpainters import Inpainters
@@ -27,6 +28,7 @@ from .segmenter_names import parse_segmenter
 if TYPE_CHECKING:
     import torch
 
+    from ..models.own_segmenter import OwnModel
     from ..models.own_weights import OwnWeight
 
 log = logging.getLogger(__name__)
@@ -138,22 +140,22 @@ class Networks:
         Raises:
             WeightsError: a folder holds no model that can be used.
         """
-        if not self._names.models:
-            return []
+        wanted = [model for model in self._own_models if set(model.classes) & set(classes)]
         with self._lock:
-            for folder in self._names.models:
-                if folder not in self._own and set(own_classes(folder)) & set(classes):
-                    self._own[folder] = OwnSegmenter(folder, self.device)
-            return [
-                self._own[folder]
-                for folder in self._names.models
-                if folder in self._own and set(self._own[folder].classes) & set(classes)
-            ]
+            for model in wanted:
+                if model.folder not in self._own:
+                    self._own[model.folder] = OwnSegmenter(model, self.device)
+            return [self._own[model.folder] for model in wanted]
 
-    @property
+    @cached_property
     def own_classes(self) -> tuple[str, ...]:
         """The names of the classes of the user's own models."""
-        return tuple(dict.fromkeys(c for f in self._names.models for c in own_classes(f)))
+        return tuple(dict.fromkeys(name for model in self._own_models for name in model.classes))
+
+    @cached_property
+    def _own_models(self) -> tuple[OwnModel, ...]:
+        """What the folders of the user's own models say of them."""
+        return tuple(map(read_own, self._names.models))
 
     def finds(self, classes: Sequence[str]) -> bool:
         """Whether the network for the Pascal VOC classes looks for any of some classes."""

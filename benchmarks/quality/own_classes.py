@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from remove_objects.pipeline.detect.own import OwnSegmenter, find_own
+from remove_objects.pipeline.detect.own import OwnSegmenter, find_own, read_own
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.train.data.pictures import find_images, read_rgb
 
@@ -322,7 +322,7 @@ def measure(model: Path, folder: Path, threshold: float = 0.5) -> dict[str, floa
         folder: has ``images`` and ``labels``.
         threshold: probability from which a pixel is of a class.
     """
-    segmenter = OwnSegmenter(model, torch.device("cpu"))
+    segmenter = OwnSegmenter(read_own(model), torch.device("cpu"))
     shared = dict.fromkeys(CLASSES, 0)
     united = dict.fromkeys(CLASSES, 0)
     for path in find_images([folder / "images"]):

@@ -25,6 +25,8 @@ from .segmenters import resize_longest
 if TYPE_CHECKING:
     import torch
 
+    from ...models.own_segmenter import OwnModel
+
 #: Connected pixels of an own class below this share of the photo are dropped as specks, and below
 #: so many pixels. Of a digit or a wire far off there is less than of a person.
 SPECK_SHARE, LEAST_PIXELS = 0.00001, 4
@@ -35,8 +37,8 @@ WIDENED, LEAST_WIDENED = 0.5, 3
 TOGETHER = 2
 
 
-def own_classes(folder: Path) -> tuple[str, ...]:
-    """The names of the classes of a folder's model.
+def read_own(folder: Path) -> OwnModel:
+    """What a folder's configuration says of its model.
 
     Raises:
         WeightsError: it holds no model that can be used.
@@ -44,7 +46,7 @@ def own_classes(folder: Path) -> tuple[str, ...]:
     from ...models.own_segmenter import OwnModelError, read_model
 
     try:
-        return read_model(folder).classes
+        return read_model(folder)
     except OwnModelError as error:
         raise WeightsError(f"--segmenter: {error}") from error
 
@@ -58,23 +60,22 @@ class OwnSegmenter:
         sha256: of its weights' file.
     """
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
-        """Load the model.
+    def __init__(self, model: OwnModel, device: torch.device) -> None:
+        """Load a model, see ``read_own``.
 
         Raises:
-            WeightsError: the folder holds no model that can be used.
+            WeightsError: its files do not fit each other.
         """
         import torch
 
-        from ...models.own_segmenter import OwnModelError, load_model, read_model
+        from ...models.own_segmenter import OwnModelError, load_model
 
         try:
-            self._model = read_model(folder)
-            loaded = load_model(self._model)
+            loaded = load_model(model)
         except OwnModelError as error:
             raise WeightsError(f"--segmenter: {error}") from error
-        self.classes, self.name, self.sha256 = self._model.classes, folder.name, loaded.sha256
-        self._normalisation, self._device = loaded.normalisation, device
+        self.classes, self.name, self.sha256 = model.classes, model.folder.name, loaded.sha256
+        self._model, self._normalisation, self._device = model, loaded.normalisation, device
         self._network = loaded.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def probabilities(self, rgb: Pixels) -> FloatArray:

@@ -241,29 +241,29 @@ def _measure(args: argparse.Namespace) -> tuple[Any, str]:
 def _measure_pictures(args: argparse.Namespace, own: Any, count: int) -> tuple[Any, str]:
     """Make ``probes`` or ``pairs``, and write a row for each picture if that is wanted."""
     from .evaluation import pairs, probes
-    from .evaluation.kept import Row, write_rows
+    from .evaluation.kept import means, write_rows
 
-    rows: list[Row] = []
+    metrics: dict[str, Any]
     if args.table == "probes":
-        metrics = probes.evaluate_probes(
+        rows = probes.evaluate_probes(
             args.data,
             args.test,
             count=count,
             keep=args.pictures,
             weights=own,
             images=args.images,
-            rows=rows,
         )
+        metrics = probes.by_test(rows)
         text = probes.render(metrics)
     else:
         folder = args.pairs or args.data / "removal" / "pairs"
-        metrics = pairs.evaluate_pairs(
+        rows = pairs.evaluate_pairs(
             pairs.find_pairs(folder)[: args.count],
             keep=args.pictures,
             weights=own,
             people=args.pairs is None,
-            rows=rows,
         )
+        metrics = means(rows)
         text = pairs.render_pairs(metrics)
     if args.csv is not None:
         write_rows(rows, args.csv)

@@ -38,6 +38,23 @@ class Row:
     metrics: Mapping[str, float]
 
 
+def means(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """For each filler the mean of every metric over its rows, and the ``count`` of rows."""
+    measured: dict[str, list[Mapping[str, float]]] = {}
+    for row in rows:
+        measured.setdefault(row.filler, []).append(row.metrics)
+    return {
+        filler: {
+            name: round(float(mean), 4)
+            for name, mean in zip(
+                all_of[0], np.mean([[*m.values()] for m in all_of], 0), strict=True
+            )
+        }
+        | {"count": len(all_of)}
+        for filler, all_of in measured.items()
+    }
+
+
 def write_rows(rows: Sequence[Row], path: Path) -> None:
     """Write rows as CSV, with an empty cell where a metric is unavailable.
 

@@ -22,12 +22,11 @@ from ...pipeline.images.suffixes import is_readable
 from ...pipeline.inpaint.classical import METHODS
 from ...pipeline.pixels import eight_bits
 from ...pipeline.quality.lpips import Perceptual
-from ...pipeline.quality.metrics import inside_errors
 from ...pipeline.remover import ObjectRemover
 from ...pipeline.system.text import printable
 from ...pipeline.types import Mask, Pixels
 from .kept import Row, keep_sheet, with_hole
-from .probes import SHEETS, classical, means
+from .probes import SHEETS, classical, errors
 
 log = logging.getLogger(__name__)
 
@@ -165,9 +164,8 @@ def evaluate_pairs(
     keep: Path | None,
     weights: GivenWeights = (),
     people: bool = False,
-    rows: list[Row] | None = None,
-) -> dict[str, Any]:
-    """Mean metrics inside the given masks: the pipeline, Navier-Stokes and Telea.
+) -> list[Row]:
+    """The metrics inside the given masks: the pipeline, Navier-Stokes and Telea.
 
     The pipeline runs with the given masks, with which nothing goes along, and of ``people`` with
     ``--class person`` too. In the latter case the holes are the segmenter's, but the metrics still
@@ -178,7 +176,9 @@ def evaluate_pairs(
         keep: folder for the pictures side by side, or None.
         weights: the user's own, which replace bundled ones.
         people: whether what is to go are people.
-        rows: gets a row for each pair and filler.
+
+    Returns:
+        A row for each pair and filler.
 
     Raises:
         UsageError: pairs cannot be read, or do not fit together; none is measured then.
@@ -190,7 +190,7 @@ def evaluate_pairs(
     perceptual = Perceptual(remover.networks.device, offline=False)
     if perceptual.missing:
         print(perceptual.missing)
-    measured: dict[str, list[tuple[float, ...]]] = {}
+    rows: list[Row] = []
     for n, pair in enumerate(pairs):
         rgb, truth, hole = pair.read()
         blank = np.where(hole[..., None], 0, rgb).astype(np.uint8)
@@ -204,13 +204,11 @@ def evaluate_pairs(
         results |= {method: classical(method)(blank, hole) for method in METHODS}
         for name, result in results.items():
             metrics = _errors(result, truth, hole, perceptual)
-            measured.setdefault(name, []).append(tuple(metrics.values()))
-            if rows is not None:
-                rows.append(Row("pairs", pair.name, name, float(hole.mean()), metrics))
+            rows.append(Row("pairs", pair.name, name, float(hole.mean()), metrics))
         if n < SHEETS:
             shown = {"before": rgb, "hole": with_hole(rgb, hole), **results, "truth": truth}
             keep_sheet(keep, pair.name.replace("/", "_"), [*shown.values()], [*shown])
-    return means(("lpips", "hole_psnr", "hole_l1", "hole_ssim"), measured)
+    return rows
 
 
 def _refuse_unfit(pairs: Sequence[Pair]) -> None:
@@ -232,16 +230,9 @@ def _errors(result: Pixels, truth: Pixels, hole: Mask, perceptual: Perceptual) -
     Light and passers-by differ between the two pictures: outside the hole the result gets the
     ground truth's pixels.
     """
-    filled, expected = result.astype(np.float32) / 255, truth.astype(np.float32) / 255
-    filled = np.where(hole[..., None], filled, expected)
-    l1, psnr, ssim = inside_errors(filled, expected, hole)
-    lpips = perceptual.distance(filled, expected)
-    return {
-        "lpips": float("nan") if lpips is None else lpips,
-        "hole_psnr": psnr,
-        "hole_l1": l1,
-        "hole_ssim": ssim,
-    }
+    composite = np.where(hole[..., None], result, truth)
+    found = errors(composite, truth, hole, perceptual)
+    return {name: found[name] for name in ("lpips", "hole_psnr", "hole_l1", "hole_ssim")}
 
 
 def render_pairs(table: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ from ...pipeline.system.text import printable
 from ...pipeline.types import Box, FloatArray, Hole, Mask, Pixels, Route
 from ..data import holes as hole_kinds
 from ..data.pictures import read_rgb, square
-from .kept import Row, keep_sheet, with_hole
+from .kept import Row, keep_sheet, means, with_hole
 
 log = logging.getLogger(__name__)
 
@@ -304,24 +304,21 @@ def measure(
     items: Iterator[tuple[Path, Pixels, Mask]],
     perceptual: Perceptual,
     keep: Path | None,
-    *,
-    test: str = "",
-    rows: list[Row] | None = None,
-) -> dict[str, Any]:
-    """Mean metrics by filler.
+    test: str,
+) -> list[Row]:
+    """A row for each picture and filler.
 
     Args:
         fillers: by name.
         items: (file, HWC RGB, HW hole).
         perceptual: LPIPS.
         keep: folder for PNGs with photo, hole, every filler's result and ground truth side by side.
-        test: its name, for ``rows``.
-        rows: gets a row for each picture and filler.
+        test: its name.
 
     Raises:
         AssertionError: a filler changed a pixel outside the hole.
     """
-    measured: dict[str, list[tuple[float, ...]]] = {name: [] for name in fillers}
+    rows: list[Row] = []
     for n, (file, rgb, hole) in enumerate(items):
         blank = with_hole(rgb, hole)  # a filler's input has no ground truth under the hole
         shown: dict[str, Pixels] = {"before": rgb, "hole": blank}
@@ -332,26 +329,12 @@ def measure(
             if (result[~hole] != rgb[~hole]).any():
                 raise AssertionError(f"{name} changed pixels outside the hole of {file}")
             metrics = errors(result, rgb, hole, perceptual) | {"seconds": seconds}
-            measured[name].append(tuple(metrics.values()))
-            if rows is not None:
-                rows.append(Row(test, str(file), name, float(hole.mean()), metrics))
+            rows.append(Row(test, str(file), name, float(hole.mean()), metrics))
             shown[name] = result
         if n < SHEETS:
             captions = [*shown, "truth"]
             keep_sheet(keep, f"{n:03d}_{file.stem}", [*shown.values(), rgb], captions)
-    names = ("lpips", "psnr", "hole_l1", "hole_psnr", "hole_ssim", "seconds")
-    return means(names, measured)
-
-
-def means(
-    names: Sequence[str], rows: dict[str, list[tuple[float, ...]]]
-) -> dict[str, dict[str, float]]:
-    """For each filler the mean of every metric over its rows, and the ``count`` of rows."""
-    return {
-        name: dict(zip(names, (round(float(v), 4) for v in np.mean(r, 0)), strict=True))
-        | {"count": len(r)}
-        for name, r in rows.items()
-    }
+    return rows
 
 
 def evaluate_probes(
@@ -363,8 +346,7 @@ def evaluate_probes(
     offline: bool = False,
     weights: GivenWeights = (),
     images: Sequence[Path] = (),
-    rows: list[Row] | None = None,
-) -> dict[str, Any]:
+) -> list[Row]:
     """Run the named tests: ours, Navier-Stokes and Telea on the same holes.
 
     Args:
@@ -375,10 +357,9 @@ def evaluate_probes(
         offline: never download LPIPS.
         weights: the user's own, which replace bundled ones.
         images: photos and folders of photos instead of the tests' own.
-        rows: gets a row for each picture and filler.
 
     Returns:
-        Mean metrics by test and filler.
+        A row for each picture and filler of each test.
 
     Raises:
         FileNotFoundError: there are no photos, or no masks.
@@ -393,8 +374,9 @@ def evaluate_probes(
     perceptual = Perceptual(device, offline=offline)
     if perceptual.missing:
         print(perceptual.missing)
-    table: dict[str, Any] = {}
-    for name in names or [n for n, test in TESTS.items() if test.of_any_photo or not images]:
+    rows: list[Row] = []
+    every = [n for n, test in TESTS.items() if test.of_any_photo or not images]
+    for name in dict.fromkeys(names) or every:
         test = TESTS[name]
         fillers: dict[str, Filler] = {
             "ours": ours(inpainters, test.route),
@@ -407,9 +389,17 @@ def evaluate_probes(
         else:
             raise FileNotFoundError(f"no photos for {name}: name a data folder, or your own photos")
         folder = keep / name if keep else None
-        table[name] = measure(fillers, items, perceptual, folder, test=name, rows=rows)
-        table[name]["lpips_over_navier_stokes"] = round(
-            table[name]["ours"]["lpips"] / table[name]["navier-stokes"]["lpips"], 3
+        rows += measure(fillers, items, perceptual, folder, name)
+    return rows
+
+
+def by_test(rows: Sequence[Row]) -> dict[str, Any]:
+    """Mean metrics by test and filler, and each test's ratio of ours to Navier-Stokes in LPIPS."""
+    table: dict[str, Any] = {}
+    for test in dict.fromkeys(row.test for row in rows):
+        table[test] = means([row for row in rows if row.test == test])
+        table[test]["lpips_over_navier_stokes"] = round(
+            table[test]["ours"]["lpips"] / table[test]["navier-stokes"]["lpips"], 3
         )
     return table
 

@@ -34,6 +34,7 @@ from ...models.own_segmenter import (
     photo_probabilities,
     refuse_other_model,
 )
+from ...pipeline.detect.segmenters import resize_longest
 from ...pipeline.pixels import resize
 from ...pipeline.system.atomic import atomic_write
 from ..best import Averaged
@@ -144,9 +145,7 @@ class OwnSegmenterTask(NetworkTask):
         self.batch, self.learning_rate, self.workers = batch, learning_rate, workers
         own: Any = network.encoder
         encoder = [
-            (name, p)
-            for name, p in own.named_parameters()
-            if not name.startswith(start.fresh or ("\0",))
+            (name, p) for name, p in own.named_parameters() if not name.startswith(start.fresh)
         ]
         if freeze:
             for _, parameter in encoder:
@@ -228,7 +227,7 @@ class OwnSegmenterTask(NetworkTask):
         self.modules["network"].train()
         if self.frozen:
             for name, module in self.network.encoder.named_modules():  # type: ignore[union-attr]
-                if not name.startswith(self.start.fresh or ("\0",)):
+                if not name.startswith(self.start.fresh):
                     module.training = False
 
     def batches(
@@ -274,9 +273,7 @@ class OwnSegmenterTask(NetworkTask):
 
     def _predict(self, network: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """HW class ids of a photo, at its own size."""
-        scale = min(1.0, LONGEST / max(rgb.shape[:2]))
-        h, w = (max(1, round(side * scale)) for side in rgb.shape[:2])
-        small = resize(rgb, (h, w), cv2.INTER_AREA) if scale < 1 else rgb
+        small = resize_longest(rgb, min(max(rgb.shape[:2]), LONGEST))
         found = photo_probabilities(
             network, small, self.start.normalisation, exclusive=True, device=self.device
         )
@@ -430,12 +427,11 @@ def _from_published(network: nn.Module, encoder: str, name: str) -> Start:
 def _is_cached(published: dict[str, Any]) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    where = published.get("repo_id"), published.get("revision")
-    return all(
-        isinstance(try_to_load_from_cache(where[0], file, revision=where[1]), str)
+    repository, revision = published.get("repo_id"), published.get("revision")
+    return bool(repository) and all(
+        isinstance(try_to_load_from_cache(repository, file, revision=revision), str)
         for file in ("config.json", "model.safetensors")
-        if where[0]
-    ) and bool(where[0])
+    )
 
 
 def _from_compact(network: nn.Module, encoder: str, why: str) -> Start:

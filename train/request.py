@@ -138,6 +138,11 @@ class Request:
         return named_datasets(names, () if self.root is None else (self.root,), self.images)
 
     @property
+    def shown_images(self) -> tuple[str, ...]:
+        """``images`` as a card may show them, see ``without_root``."""
+        return tuple(without_root(str(folder)) for folder in self.images)
+
+    @property
     def has_checkpoint(self) -> bool:
         """Whether the run's folder holds a checkpoint, which the run then resumes."""
         return (self.folder / "checkpoint.pt").exists()

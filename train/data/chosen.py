@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..request import Request, without_root
+from ..request import Request
 from .datasets import find_dataset
 from .holes import HoleGenerator, Kinds, MaskFolder, named_mixture, without_data
 from .pictures import LEAST, find_images, split
@@ -88,8 +88,7 @@ def _of_folders(request: Request) -> Chosen:
             "more, because one is held out; --images repeats"
         )
     training, held_out = split(files, request.held_out_of(len(files)))
-    images = tuple(without_root(str(folder)) for folder in request.images)
-    return Chosen(training, held_out, images=images)
+    return Chosen(training, held_out, images=request.shown_images)
 
 
 def _pictures(folders: Sequence[Path]) -> list[Path]:

@@ -26,7 +26,7 @@ from ..data.objects.boxes import CERTAIN, CLASSES, Boxes, DetectorSamples
 from ..data.pictures import Stream, batches, read_rgb
 from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
-from ..request import Request, without_root
+from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
 from .companions import encoder_input, frozen_encoder
 
@@ -127,7 +127,7 @@ class ObjectDetectorTask(NetworkTask):
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
             folders=boxes.FOLDERS,
-            images=tuple(without_root(str(f)) for f in request.images),
+            images=request.shown_images,
             pictures=len(photos),
             steps=steps,
             batch=request.pictures_per_step(task.batch),

@@ -49,7 +49,7 @@ from ..data.own_labels import (
 )
 from ..data.pictures import Stream, batches, split
 from ..recipe import Preset, Recipe
-from ..request import PLACEHOLDER, Request, without_root
+from ..request import PLACEHOLDER, Request
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class OwnSegmenterTask(NetworkTask):
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
             folders=(),
-            images=tuple(without_root(str(folder)) for folder in request.images),
+            images=request.shown_images,
             pictures=len(training),
             steps=steps,
             batch=request.pictures_per_step(task.batch),

@@ -32,7 +32,7 @@ from ..data.pictures import (
     square,
 )
 from ..recipe import Preset, Recipe
-from ..request import Request, without_root
+from ..request import Request
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ class ClassifierTask(NetworkTask):
         steps = length if request.steps is None else request.steps
         return task, Recipe(
             folders=folders,
-            images=tuple(without_root(str(f)) for f in request.images),
+            images=request.shown_images,
             pictures=len(training),
             steps=steps,
             batch=per_step,

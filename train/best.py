@@ -26,6 +26,8 @@ from ..pipeline.system.atomic import atomic_write
 
 #: The file's name in the run's folder.
 BEST = "best.safetensors"
+#: Entries of its header that are JSON.
+_ABOUT = ("step", "seconds", "machines", "metrics", "recipe")
 #: What versions before 0.2.0 wrote instead: a pickle of tensors, without config and recipe.
 EARLIER = "best.pt"
 
@@ -55,14 +57,7 @@ class Averaged:
 
 def write_best(folder: Path, best: Averaged) -> None:
     """Write ``best.safetensors`` into a run's folder, atomically; fp32."""
-    about = {
-        "step": best.step,
-        "seconds": best.seconds,
-        "machines": best.machines,
-        "metrics": best.metrics,
-        "recipe": best.recipe,
-    }
-    metadata = {name: json.dumps(value) for name, value in about.items()}
+    metadata = {name: json.dumps(getattr(best, name)) for name in _ABOUT}
     data = weights_bytes(best.network, best.kind, half=False, metadata=metadata)
     with atomic_write(folder / BEST) as file:
         file.write(data)
@@ -79,9 +74,7 @@ def read_best(folder: Path, like: type[nn.Module] | nn.Module) -> Averaged:
         FileNotFoundError: nothing was trained in ``folder``, or by an earlier version.
         CheckpointError: the file is damaged, or holds another network.
     """
-    path = folder / BEST
-    if not path.exists():
-        raise FileNotFoundError(_why_missing(folder))
+    path = _existing(folder)
     if isinstance(like, type):
         return _with_header(load_weights(path, like), weights_header(path), path)
     network, parsed = deepcopy(like), parse(path.read_bytes(), path)
@@ -99,10 +92,20 @@ def kind_of_best(folder: Path) -> str:
         FileNotFoundError: as ``read_best``.
         CheckpointError: the file is damaged.
     """
-    path = folder / BEST
-    if not path.exists():
-        raise FileNotFoundError(_why_missing(folder))
-    return weights_header(path).get("kind", "")
+    return weights_header(_existing(folder)).get("kind", "")
+
+
+def about_best(folder: Path) -> dict[str, Any]:
+    """What a run's best weights tell of it without being loaded, by the names of ``Averaged``.
+
+    It lacks what the file's header lacks.
+
+    Raises:
+        FileNotFoundError: as ``read_best``.
+        CheckpointError: the file is damaged.
+    """
+    header = weights_header(_existing(folder))
+    return {name: json.loads(header[name]) for name in _ABOUT if name in header}
 
 
 def convert_earlier(
@@ -158,10 +161,20 @@ def _with_header(network: nn.Module, header: Mapping[str, str], path: Path) -> A
         ) from error
 
 
-def _why_missing(folder: Path) -> str:
+def _existing(folder: Path) -> Path:
+    """The file of a run's best weights.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = folder / BEST
+    if path.exists():
+        return path
     if (folder / EARLIER).exists():
-        return (
+        raise FileNotFoundError(
             f"{folder / EARLIER}: was written by an earlier version; run the training command on "
             f"this folder once more, which makes {BEST} of it, and then export"
         )
-    return f"{folder / BEST}: no weights to export; train first, or name the run's folder by --run"
+    raise FileNotFoundError(
+        f"{path}: no weights to export; train first, or name the run's folder by --run"
+    )

@@ -6,10 +6,9 @@ import json
 import shlex
 from pathlib import Path
 
-from ..models.checkpoint import weights_header
 from ..models.kinds import KINDS
 from ..models.own_segmenter import RUN_MODEL, read_model
-from .best import BEST
+from .best import BEST, about_best
 from .export import INDEX, Exported
 from .request import Request
 
@@ -31,8 +30,8 @@ def after_training(request: Request) -> list[str]:
     path = request.folder / BEST
     if not path.exists():
         return []
-    header = weights_header(path)
-    step, metrics = json.loads(header["step"]), json.loads(header["metrics"])
+    about = about_best(request.folder)
+    step, metrics = about["step"], about["metrics"]
     if not step:
         words = f"the best weights are those that the run started with{_metric(metrics, {})}"
     else:

@@ -6,7 +6,6 @@ A task knows how one network is trained: its data, losses, optimizers and held-o
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -20,10 +19,9 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...models.checkpoint import weights_header
 from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
-from ..best import BEST, Averaged
+from ..best import BEST, Averaged, about_best
 from ..data.chosen import choose_holes, choose_pictures, warn_of_small_photos
 from ..data.holes import HoleGenerator
 from ..data.pictures import Crops, Stream, batches, read_rgb, square
@@ -578,7 +576,7 @@ def _wanted_features(request: Request) -> tuple[str, str]:
     if request.features != "auto":
         return request.features, "as asked"
     if request.has_checkpoint and (request.folder / BEST).exists():
-        recipe = json.loads(weights_header(request.folder / BEST).get("recipe", "{}"))
+        recipe = about_best(request.folder).get("recipe", {})
         return str(recipe.get("entries", {}).get("features", "auto")), "as the run began"
     if request.preset == "paper":
         return "vgg16", "as the paper has it"
@@ -600,11 +598,11 @@ def read_held_out(
     """
     pictures, left = [], list(training)
     for path in held_out:
-        with _logged(path):
+        with _logged():
             pictures.append(read_rgb(path))
     while not pictures and len(left) > 1:
         path = left.pop(0)
-        with _logged(path):
+        with _logged():
             pictures.append(read_rgb(path))
     if not pictures:
         count = len(held_out) + len(training)
@@ -613,7 +611,7 @@ def read_held_out(
 
 
 @contextmanager
-def _logged(path: Path) -> Iterator[None]:
+def _logged() -> Iterator[None]:
     """Log that a file cannot be read, and go on."""
     try:
         yield

@@ -96,8 +96,7 @@ def export(
     card = path.with_suffix(".md")
     if not card.exists():
         _write(card, model_card(path, best, terms=terms, bundled=bundled).encode("utf-8"))
-    elif terms and PLACEHOLDER in (text := card.read_text(encoding="utf-8")):
-        _write(card, text.replace(PLACEHOLDER, terms).encode("utf-8"))
+    has_terms = _fill_in(card, terms)
     enters = before in ("", path.name, replace)
     if enters:
         index[model] = _entry(path, task, best)
@@ -105,9 +104,7 @@ def export(
         if before and before != path.name:
             for suffix in (".safetensors", ".md", ".jpg"):
                 (folder / before).with_suffix(suffix).unlink(missing_ok=True)
-    others = "" if enters else before
-    has_terms = PLACEHOLDER not in card.read_text(encoding="utf-8")
-    return Exported(path, others, has_terms, is_new)
+    return Exported(path, "" if enters else before, has_terms, is_new)
 
 
 def copy_saved(saved: Path, folder: Path, *, terms: str = "") -> Exported:
@@ -132,12 +129,17 @@ def copy_saved(saved: Path, folder: Path, *, terms: str = "") -> Exported:
     # The card last: a copy that was cut short is known as ours by its configuration.
     for path in sorted(saved.iterdir(), key=lambda file: (file.suffix == ".md", file.name)):
         shutil.copyfile(path, folder / path.name)
-    card = folder / CARD
+    return Exported(folder, has_terms=_fill_in(folder / CARD, terms))
+
+
+def _fill_in(card: Path, terms: str) -> bool:
+    """Write the pictures' terms, if given, where a card asks; returns whether it has them now."""
     text = card.read_text(encoding="utf-8")
-    if terms and PLACEHOLDER in text:
-        text = text.replace(PLACEHOLDER, terms)
-        _write(card, text.encode("utf-8"))
-    return Exported(folder, has_terms=PLACEHOLDER not in text)
+    if PLACEHOLDER not in text:
+        return True
+    if terms:
+        _write(card, text.replace(PLACEHOLDER, terms).encode("utf-8"))
+    return bool(terms)
 
 
 def _index(folder: Path) -> dict[str, Any]:

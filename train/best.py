@@ -28,6 +28,16 @@ from ..pipeline.system.atomic import atomic_write
 BEST = "best.safetensors"
 #: Entries of its header that are JSON.
 _ABOUT = ("step", "seconds", "machines", "metrics", "recipe")
+#: The metrics that choose the best checkpoint: the first that the task has. True = higher is
+#: better.
+BEST_BY = (
+    ("val_lpips", False),
+    ("val_perceptual", False),
+    ("val_mean", True),
+    ("val_accuracy", True),
+    ("val_hole_l1", False),
+    ("val_loss", False),
+)
 #: What versions before 0.2.0 wrote instead: a pickle of tensors, without config and recipe.
 EARLIER = "best.pt"
 

@@ -29,21 +29,18 @@ from ..models.precision import has_bf16
 from ..pipeline.system import lock
 from ..pipeline.system.atomic import atomic_write, remove_parts
 from ..pipeline.system.signals import signals_restored
-from .best import BEST, EARLIER, Averaged, averaged_values, convert_earlier, write_best
+from .best import (
+    BEST,
+    BEST_BY,
+    EARLIER,
+    Averaged,
+    averaged_values,
+    convert_earlier,
+    write_best,
+)
 from .progress import Progress
 
 log = logging.getLogger(__name__)
-
-#: The metrics that choose the best checkpoint: the first that the task has. True = higher is
-#: better.
-BEST_BY = (
-    ("val_lpips", False),
-    ("val_perceptual", False),
-    ("val_mean", True),
-    ("val_accuracy", True),
-    ("val_hole_l1", False),
-    ("val_loss", False),
-)
 
 
 class NonFiniteLossError(RuntimeError):

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from ..models.kinds import KINDS
 from ..models.own_segmenter import RUN_MODEL, read_model
-from .best import BEST, about_best
+from .best import BEST, BEST_BY, about_best
 from .export import INDEX, Exported
 from .request import Request
 
-#: Held-out metrics of which one is told at the end: name, words, and whether higher is better.
-_TOLD = (
-    ("val_lpips", "LPIPS", False),
-    ("val_mean", "mean score", True),
-    ("val_accuracy", "accuracy", True),
-    ("val_hole_l1", "L1 in the holes", False),
-    ("val_loss", "loss", False),
-)
+#: The words for metrics of ``BEST_BY``; others are not told.
+_TOLD = {
+    "val_lpips": "LPIPS",
+    "val_mean": "mean score",
+    "val_accuracy": "accuracy",
+    "val_hole_l1": "L1 in the holes",
+    "val_loss": "loss",
+}
 
 
 def after_training(request: Request) -> list[str]:
@@ -54,10 +54,10 @@ def _first(request: Request) -> dict[str, float]:
 
 
 def _metric(metrics: dict[str, float], first: dict[str, float]) -> str:
-    """The metric that chooses the best weights, at first and now, in words."""
-    for name, words, higher in _TOLD:
-        if name in metrics:
-            better = "higher" if higher else "lower"
+    """The first metric of ``BEST_BY`` that has words, at first and now."""
+    for name, higher in BEST_BY:
+        if name in metrics and name in _TOLD:
+            words, better = _TOLD[name], "higher" if higher else "lower"
             before = first.get(name, metrics[name])
             if before == metrics[name]:
                 return f" ({words} on the held-out pictures: {metrics[name]:.4g})"

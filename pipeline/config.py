@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
@@ -134,7 +134,7 @@ class Settings:
         """
         weights = {own.kind: own.sha256 for own in self.own_weights}
         return {
-            **asdict(replace(self, weights=())),
+            **{each.name: getattr(self, each.name) for each in fields(self)},
             "prefilter": self.uses_prefilter,
             "weights": {**weights, **self.segmenters.digests()},
         }

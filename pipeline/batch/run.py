@@ -298,10 +298,11 @@ def run_steps(
         entry.
     """
     settings, batch = call.settings, call.batch
-    classes = resolve_classes(batch.classes, settings.known_classes)
+    known = settings.known_classes
+    classes = resolve_classes(batch.classes, known)
     refuse_vain(settings, batch, classes)
     begun = time.monotonic()
-    picks = load_picks(batch.picks, classes, settings.known_classes)
+    picks = load_picks(batch.picks, classes, known)
     plan, journal = _plan(call, one_of_many)
     idle = idle_picks(picks, plan)
     if batch.masks is not None and any(p.own_mask == batch.masks for p in plan.photos):

@@ -12,7 +12,7 @@ from ..batch.journal import Journal
 from ..batch.settings import SERIES
 from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, Settings, resolve_classes
 from ..errors import UsageError
-from ..segmenter_names import without_files
+from ..segmenter_names import parse_segmenter, without_files
 
 if TYPE_CHECKING:
     from ..report.schema import RunEntry
@@ -118,7 +118,7 @@ def classes_of(recorded: Any, segmenter: str = "auto") -> tuple[str, ...]:
         segmenter: of the command line.
     """
     with suppress(UsageError, TypeError, AttributeError):
-        known = Settings(segmenter=segmenter).known_classes
+        known = parse_segmenter(segmenter).classes
         return resolve_classes(list((recorded or {}).get("classes") or []), known)
     return ()
 

@@ -5,7 +5,6 @@ Nothing here loads a network, so that the command line can check it at once.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,8 +76,7 @@ class SegmenterNames:
         if self.network is None or self.checkpoint is None:
             return {}
         try:
-            state = self.checkpoint.stat()
-            digest = _digest(self.checkpoint, state.st_size, state.st_mtime_ns)
+            digest = digest_of(self.checkpoint)
         except OSError as error:
             raise UsageError(
                 f"segmenter: {self.checkpoint}: cannot be read ({error.strerror})"
@@ -127,11 +125,22 @@ def without_files(text: str) -> str:
     return next((name for name in text.split(",") if name in NETWORKS), "auto")
 
 
+def digest_of(file: Path) -> str:
+    """The sha256 of a weights' file, which is read again only if its size or time has changed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    state = file.stat()
+    return _digest(file, state.st_size, state.st_mtime_ns)
+
+
 @lru_cache(maxsize=8)
 def _digest(file: Path, size: int, changed: int) -> str:
     """The sha256 of a file that has this size, and changed at this time (ns)."""
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    from ..models.checkpoint import sha256
+
+    return sha256(file)
 
 
 def _names(given: Any) -> list[str]:

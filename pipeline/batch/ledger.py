@@ -17,6 +17,7 @@ from ..config import Settings
 from ..errors import UsageError, WeightsError
 from ..images.suffixes import added_suffix, result_names
 from ..report import previews
+from ..segmenter_names import digest_of
 from ..storage.layout import JOURNAL_NAME, PREVIEWS, REPLACED
 from ..storage.location import (
     Location,
@@ -747,12 +748,11 @@ def _weights_index() -> str:
 
 def _own_models(settings: Settings) -> dict[str, str]:
     """Return the hashes of the user's own models' weights, by the models' names."""
-    from ...models.checkpoint import sha256
     from ...models.own_segmenter import WEIGHTS
 
     try:
         return {
-            f"{made.OWN_MODEL}{folder.name}": sha256(folder / WEIGHTS)
+            f"{made.OWN_MODEL}{folder.name}": digest_of(folder / WEIGHTS)
             for folder in settings.segmenters.models
         }
     except OSError as error:

@@ -747,13 +747,19 @@ def _weights_index() -> str:
 
 
 def _own_models(settings: Settings) -> dict[str, str]:
-    """Return the hashes of the user's own models' weights, by the models' names."""
+    """Return the hashes of the user's own models' weights, by the models' names.
+
+    Of two folders of one name, as training runs have them, the later one goes by its path.
+    """
     from ...models.own_segmenter import WEIGHTS
 
+    found: dict[str, str] = {}
     try:
-        return {
-            f"{made.OWN_MODEL}{folder.name}": digest_of(folder / WEIGHTS)
-            for folder in settings.segmenters.models
-        }
+        for folder in settings.segmenters.models:
+            name = f"{made.OWN_MODEL}{folder.name}"
+            found[f"{made.OWN_MODEL}{folder}" if name in found else name] = digest_of(
+                folder / WEIGHTS
+            )
     except OSError as error:
         raise WeightsError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    return found

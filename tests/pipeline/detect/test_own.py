@@ -195,6 +195,27 @@ def test_a_run_reports_own_classes_and_resumes(
         weights.write_bytes(before)
 
 
+def test_both_of_two_models_of_one_name_are_new_work_once_they_change(
+    photo: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    sees_colours(monkeypatch)
+    models = [write_model(tmp_path / run / "model") for run in ("wires", "dates")]
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    call = [
+        *("--segmenter", ",".join(map(str, models)), "--class", "wire", "--offline"),
+        *("--no-probe", "--with", "none", str(tmp_path / "a.png")),
+    ]
+    assert cli.main(call) == 0
+    for model in models:
+        write_model(model)
+        capsys.readouterr()
+        assert cli.main(call) == 0
+        assert "another file of --weights or --segmenter" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -266,8 +266,10 @@ class Networks:
             kind: the network.
             segmenter: the run's segmenter; None if it needs none.
         """
+        from ..models.own_weights import find_own
+
         weights = self._settings.weights
-        compact = next((own for own in weights if own.kind == "compact-segmenter"), None)
+        compact = find_own(weights, "compact-segmenter")
         if compact is None or trained_with(kind, weights) in ("", compact.sha256):
             return self._load_compact() if segmenter is None else self._compact_of(segmenter)
         if self._bundled is None:

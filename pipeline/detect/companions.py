@@ -98,9 +98,10 @@ def has_weight(name: str, weights: Iterable[OwnWeight]) -> bool:
         WeightsError: the index of the weights is damaged.
     """
     from ...models.checkpoint import CheckpointError
+    from ...models.own_weights import find_own
     from ...models.shipped import is_shipped
 
-    if any(own.kind == name for own in weights):
+    if find_own(weights, name) is not None:
         return True
     try:
         return is_shipped(name)

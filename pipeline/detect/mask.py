@@ -92,11 +92,11 @@ def class_mask(probability: FloatArray, height: int, width: int, threshold: floa
     return drop_specks(full >= threshold)
 
 
-def drop_specks(mask: Mask) -> Mask:
-    """``mask`` without connected components (8 neighbours) below ``SPECK_SHARE`` of the picture."""
+def drop_specks(mask: Mask, share: float = SPECK_SHARE) -> Mask:
+    """``mask`` without connected components (8 neighbours) below a share of the picture."""
     if not mask.any():
         return mask.copy()
-    least = max(4.0, SPECK_SHARE * mask.size)
+    least = max(4.0, share * mask.size)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= least
     keep[0] = False

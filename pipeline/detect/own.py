@@ -19,7 +19,7 @@ from ..config import auto_dilate
 from ..errors import WeightsError
 from ..pixels import resize
 from ..types import Box, FloatArray, FoundObject, Mask, Pixels
-from .mask import dilate
+from .mask import dilate, drop_specks
 from .segmenters import resize_longest
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from ...models.own_segmenter import OwnModel
 
-#: Connected pixels of an own class below this share of the photo are dropped as specks, and below
-#: so many pixels. Of a digit or a wire far off there is less than of a person.
-SPECK_SHARE, LEAST_PIXELS = 0.00001, 4
+#: Connected pixels of an own class below this share of the photo are dropped as specks. Of a digit
+#: or a wire far off there is less than of a person.
+SPECK_SHARE = 0.00001
 #: Share of the usual dilation by which own classes are widened, and the least of it in pixels.
 WIDENED, LEAST_WIDENED = 0.5, 3
 #: Parts of an own class at most so many times the usual dilation apart are one object: the digits
@@ -147,7 +147,7 @@ def find_own(
     masks = {}
     for name, probability in seen.items():
         full = resize(probability, rgb.shape[:2], cv2.INTER_LINEAR)
-        masks[name] = _without_specks(full >= threshold)
+        masks[name] = drop_specks(full >= threshold, SPECK_SHARE)
     return OwnFound(masks, seen)
 
 
@@ -159,12 +159,8 @@ def own_probabilities(
     for model in models:
         found = model.probabilities(rgb)
         for name, probability in zip(model.classes, found, strict=True):
-            if name not in classes:
-                continue
-            if name in seen:
-                other = resize(seen[name], probability.shape, cv2.INTER_LINEAR)
-                probability = np.maximum(other, probability)
-            seen[name] = probability
+            if name in classes:
+                seen[name] = _higher(seen.get(name), probability)
     return seen
 
 
@@ -174,12 +170,15 @@ def own_removed(
     """The probability hw that a pixel is of any of the classes; None if no model has one."""
     removed: FloatArray | None = None
     for probability in own_probabilities(models, rgb, classes).values():
-        if removed is not None:
-            probability = np.maximum(
-                resize(removed, probability.shape, cv2.INTER_LINEAR), probability
-            )
-        removed = probability
+        removed = _higher(removed, probability)
     return removed
+
+
+def _higher(before: FloatArray | None, probability: FloatArray) -> FloatArray:
+    """The higher of two probabilities hw, at the size of the second one."""
+    if before is None:
+        return probability
+    return np.maximum(resize(before, probability.shape, cv2.INTER_LINEAR), probability)
 
 
 def own_objects(found: OwnFound) -> list[tuple[FoundObject, NDArray[np.uint16], Box]]:
@@ -221,14 +220,3 @@ def widened(found: Mask, radius: int | None) -> Mask:
     if radius is None:
         radius = max(LEAST_WIDENED, round(WIDENED * auto_dilate(*found.shape)))
     return dilate(found, radius)
-
-
-def _without_specks(mask: Mask) -> Mask:
-    """``mask`` without tiny connected components (8 neighbours)."""
-    if not mask.any():
-        return mask
-    least = max(LEAST_PIXELS, SPECK_SHARE * mask.size)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    keep = stats[:, cv2.CC_STAT_AREA] >= least
-    keep[0] = False
-    return keep[labels]

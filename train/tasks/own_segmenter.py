@@ -427,7 +427,7 @@ def _from_published(network: nn.Module, encoder: str, name: str) -> Start:
 def _is_cached(published: dict[str, Any]) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    repository, revision = published.get("repo_id"), published.get("revision")
+    repository, revision = str(published.get("repo_id") or ""), published.get("revision")
     return bool(repository) and all(
         isinstance(try_to_load_from_cache(repository, file, revision=revision), str)
         for file in ("config.json", "model.safetensors")

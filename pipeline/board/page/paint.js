@@ -65,7 +65,7 @@ function paintMask({ context: c, size, mask }, to) {
 function paintLine(stage, column) {
   const { context: c } = stage;
   const [x, lowest] = stage.toScreen([column, stage.size[1]]);
-  const top = Math.max(0, stage.top), bottom = Math.min(stage.element.clientHeight, lowest);
+  const top = Math.max(0, stage.top), bottom = Math.min(stage.height, lowest);
   c.fillStyle = "#000";
   c.fillRect(x - 2, top, 4, bottom - top);
   c.fillStyle = "#fff";

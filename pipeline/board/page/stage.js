@@ -41,6 +41,7 @@ export class Stage {
     this.onstroke = this.onpick = this.onview = this.onsplit = () => {};
     this.fetchDetail = null;
     this.pointers = listen(this);
+    this.resized();
     new ResizeObserver(() => this.resized()).observe(element);
   }
 
@@ -87,18 +88,20 @@ export class Stage {
 
   // --- zoom and pan -----------------------------------------------------------------------------
 
+  // The photo's place on the screen is for `width` and `height`. When the page changes, as with the
+  // view, the element has another size some time before this is called.
   resized() {
-    const { clientWidth: w, clientHeight: h } = this.element;
+    [this.width, this.height] = [this.element.clientWidth, this.element.clientHeight];
     const ratio = window.devicePixelRatio || 1;
-    this.canvas.width = Math.max(1, Math.round(w * ratio));
-    this.canvas.height = Math.max(1, Math.round(h * ratio));
+    this.canvas.width = Math.max(1, Math.round(this.width * ratio));
+    this.canvas.height = Math.max(1, Math.round(this.height * ratio));
     if (this.size && this.fitted) this.fit();
     else if (this.size) this.move(0, 0);
     paint(this); // at once: a new size has emptied the canvas
   }
 
   fit() {
-    const { clientWidth: w, clientHeight: h } = this.element;
+    const { width: w, height: h } = this;
     const [width, height] = this.size;
     this.scale = this.least = Math.min((w - 24) / width, (h - 24) / height, 4);
     this.left = (w - width * this.scale) / 2;
@@ -107,7 +110,7 @@ export class Stage {
     this.changed();
   }
 
-  zoom(factor, x = this.element.clientWidth / 2, y = this.element.clientHeight / 2) {
+  zoom(factor, x = this.width / 2, y = this.height / 2) {
     if (!this.size) return;
     const scale = clamp(this.scale * factor, this.least * 0.5, LARGEST_SCALE);
     this.left = x - (x - this.left) * (scale / this.scale);
@@ -121,7 +124,7 @@ export class Stage {
 
   move(dx, dy) {
     if (!this.size) return;
-    const { clientWidth: w, clientHeight: h } = this.element;
+    const { width: w, height: h } = this;
     const [width, height] = this.size;
     this.left = Math.min(w - MARGIN, Math.max(MARGIN - width * this.scale, this.left + dx));
     this.top = Math.min(h - MARGIN, Math.max(MARGIN - height * this.scale, this.top + dy));
@@ -161,7 +164,7 @@ export class Stage {
 
   // [x, y, width, height] of what is in view, in whole pixels of the photo.
   visibleBox() {
-    const { clientWidth: w, clientHeight: h } = this.element;
+    const { width: w, height: h } = this;
     const [width, height] = this.size;
     const x = Math.max(0, Math.floor(-this.left / this.scale));
     const y = Math.max(0, Math.floor(-this.top / this.scale));
@@ -248,12 +251,12 @@ export class Stage {
     this.draw();
   }
 
-  middle() { return [this.element.clientWidth / 2, this.element.clientHeight / 2]; }
+  middle() { return [this.width / 2, this.height / 2]; }
 
   // Pan until a point of the photo is in view.
   reveal(point) {
     const edge = 20;
-    const limits = [this.element.clientWidth, this.element.clientHeight];
+    const limits = [this.width, this.height];
     const [dx, dy] = this.toScreen(point).map((at, i) => clamp(at, edge, limits[i] - edge) - at);
     if (dx || dy) this.move(dx, dy);
   }

@@ -131,11 +131,12 @@ def test_fill_and_save_are_offered_and_done(board: Served, photos: Path, visit: 
     said(page, f"{NAMES[1]}: 160")
     assert "Saved" in page.locator("#mb-status").inner_text()
     assert (photos.parent / "cleaned" / NAMES[0]).is_file()
-    # A filled mask that is emptied; and a fill that is left.
+    # A stroke over a filled mask; and a fill that is left.
     draw(page)
     press(page, "Fill")
     said(page, "Filled.")
-    press(page, "Clear the mask")
+    page.locator("#mb-stage").press("e")
+    page.keyboard.press("Enter")
     page.wait_for_function("() => maskBoard.photo.is_empty")
     press(page, "Save and next")
     empty = page.get_by_role("dialog", name="The mask is empty")

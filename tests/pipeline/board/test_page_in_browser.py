@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = root / "photos"
     photos.mkdir()
     for i, name in enumerate(
-        ("cancel", "class", "clicks", "exists", "keys", "layers", "round", "touch", "finger")
+        ("cancel", "class", "clicks", "exists", "keys", "layers", "round", "touch", "finger", "rub")
     ):
         Image.fromarray(scene(240, 320, person=(120, 80, 40, 60), seed=i)).save(
             photos / f"{name}.png"
@@ -296,6 +296,27 @@ def test_the_keyboard_alone_is_enough(board: Served, folder: Path, visit: Open) 
     ).any(2)
     assert changed.any()
     assert not (changed & ~mask).any()
+
+
+def test_keys_that_come_at_once_after_another_view_act_where_the_photo_was(
+    board: Served, visit: Open
+) -> None:
+    page = visit(board, "rub.png")
+    page.locator("#mb-stage").press("Enter")
+    page.wait_for_selector("#mb-share:has-text('photo is marked')")
+    fill(page)
+    # Another view has another height, which the browser tells only with its next picture.
+    heights = page.evaluate(
+        """() => {
+            const stage = document.getElementById("mb-stage"), before = stage.clientHeight;
+            for (const key of ["e", "Enter"]) {
+                stage.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+            }
+            return [before, stage.clientHeight];
+        }"""
+    )
+    assert heights[0] < heights[1]
+    page.wait_for_selector("#mb-share:has-text('Nothing is marked')")
 
 
 def test_every_control_has_a_name(board: Served, visit: Open) -> None:

@@ -153,10 +153,10 @@ def take(
     """
     if args.no_settings:
         return {}
-    known = tuple(dict.fromkeys((*CLASSES, *_classes_of(getattr(args, "segmenter", None)))))
+    known = _with_classes_of(getattr(args, "segmenter", None), CLASSES)
     of_user = user_file(of_runs, known)
     if of_user is not None:
-        known = tuple(dict.fromkeys((*known, *_classes_of(of_user.values.get("segmenter")))))
+        known = _with_classes_of(of_user.values.get("segmenter"), known)
     files = [file for file in (file_beside(places, of_runs, known), of_user) if file]
     if not files:
         return {}
@@ -335,7 +335,7 @@ def _checked(
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{shown}: is no TOML ({error})") from error
     options, values = _options(parser), {}
-    known = tuple(dict.fromkeys((*known, *_classes_of(said.get("segmenter")))))
+    known = _with_classes_of(said.get("segmenter"), known)
     for key, value in said.items():
         try:
             _refuse_key(key, value, options, beside=beside)
@@ -391,11 +391,17 @@ def _value(value: Any, kind: Kind, action: argparse.Action) -> Any:
     return action.type(text) if callable(action.type) else text
 
 
-def _classes_of(segmenter: Any) -> tuple[str, ...]:
-    """Return the classes of a segmenter; none if it is wrong, which is told where it counts."""
+def _with_classes_of(segmenter: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """Return known classes and a segmenter's: none of one that is wrong, as is told elsewhere.
+
+    Args:
+        segmenter: a value of ``--segmenter``; None if nothing names one.
+        known: the classes that are known already.
+    """
+    more: tuple[str, ...] = ()
     with suppress(UsageError):
-        return parse_segmenter(segmenter).classes
-    return ()
+        more = parse_segmenter(segmenter).classes
+    return tuple(dict.fromkeys((*known, *more)))
 
 
 def _refuse_value(name: str, value: Any, known: Sequence[str]) -> None:

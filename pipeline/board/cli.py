@@ -18,7 +18,7 @@ from ..errors import RemoveObjectsError, UsageError
 from ..segmenter_names import NETWORKS
 from ..system.completion import add_completion
 from ..system.messages import say_first, show_messages
-from ..system.text import printable, with_origins
+from ..system.text import printable, some, with_origins
 from ..web.address import add_address_options
 from ..web.listening import interrupted_by_signals, listen, serve_app
 
@@ -158,10 +158,9 @@ def _tell_drafts(names: list[str]) -> None:
     """Say which masks end with the board."""
     if not names:
         return
-    named = ", ".join(names[:DRAFTS_NAMED])
-    rest = f" and {len(names) - DRAFTS_NAMED} more" if len(names) > DRAFTS_NAMED else ""
     print(
-        f"mask-board: masks that were changed and not saved are gone with it: {named}{rest}",
+        "mask-board: masks that were changed and not saved are gone with it: "
+        f"{some(names, DRAFTS_NAMED)}",
         file=sys.stderr,
     )
 

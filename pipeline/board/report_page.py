@@ -51,12 +51,13 @@ def page(opened: Opened, items: list[Item]) -> str:
     run = load_report(output)["run"]
     items = [item for item in items if not item.is_upload]
     entries = [item.entry for item in items if item.entry is not None and is_entry(item.entry)]
+    pictures = previews.find_all(output, [entry["input"] for entry in entries])
     sources = {item.name: str(item.source.absolute()) for item in items if not item.missing}
     pieces = render_html(
         output,
         run,
         entries,
-        lambda entry: previews.find(output, entry["input"]),
+        lambda entry: pictures[entry["input"]],
         Places(output, sources),
         may_embed=False,
     )

@@ -232,7 +232,7 @@ class SessionStore:
         """Close the sessions that were used longest ago; keep an edited, unsaved mask packed."""
         for key in list(self._sessions)[:-OPEN_AT_ONCE]:
             session = self._sessions[key]
-            if key == self._busy() or key.startswith("u"):
+            if key == self._busy() or self.items[key].is_upload:
                 continue
             del self._sessions[key]
             if session.is_draft():

@@ -166,7 +166,7 @@ class Board {
       if (files.length > 1) {
         const first = this.list.addFiles(files);
         await this.open(first);
-        this.messages.say([left, `${files.length} photos are in the list.`].filter(Boolean).join(" "));
+        this.messages.say(left, `${files.length} photos are in the list.`);
         return;
       }
       const [{ name, file }] = files;
@@ -174,7 +174,7 @@ class Board {
       const photo = await call("upload_photo", await upload(file, name));
       this.list.add({ ...photo, file });
       await this.open(photo.photo, photo);
-      this.messages.say([left, this.messages.said].filter(Boolean).join(" "));
+      this.messages.say(left, this.messages.said);
     });
   }
 

@@ -10,6 +10,14 @@ export const element = (name, text = "", attributes = {}) => {
   return made;
 };
 
+// Show a dialog; returns the value of the button that closed it, or "" after Escape.
+export const answered = async (dialog) => {
+  dialog.returnValue = "";
+  dialog.showModal();
+  await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
+  return dialog.returnValue;
+};
+
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0095 ? 2 : 1)} %`;
 
 export const isNumber = (value) => value !== null && value !== undefined;

@@ -1,5 +1,5 @@
 // Leaving a photo: what was drawn and not filled, or filled and not saved, is never left unsaid.
-import { byId } from "./dom.js";
+import { answered, byId } from "./dom.js";
 import { unsaved } from "./save_panel.js";
 
 // What would be left: the words of the question, the button that goes on with it, and what that
@@ -81,17 +81,14 @@ export class Leaving {
     return board.messages.said;
   }
 
-  async choose(way, photo) {
-    const dialog = byId("leave"), text = (part) => (typeof part === "function" ? part(photo) : part);
+  choose(way, photo) {
+    const text = (part) => (typeof part === "function" ? part(photo) : part);
     byId("leave-title").textContent = text(way.title);
     byId("leave-text").textContent = text(way.text);
     const button = text(way.button);
     byId("leave-act").hidden = !button;
     byId("leave-act").textContent = button || "";
-    dialog.returnValue = "";
-    dialog.showModal();
-    await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
-    return dialog.returnValue;
+    return answered(byId("leave"));
   }
 
   // The list says which photos have a draft.

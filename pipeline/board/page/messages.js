@@ -1,5 +1,5 @@
 // Messages to the person: the status line, the alert, and a question.
-import { byId } from "./dom.js";
+import { answered, byId } from "./dom.js";
 
 export class Messages {
   constructor() {
@@ -8,7 +8,8 @@ export class Messages {
 
   get said() { return byId("status").textContent; }
 
-  say(text) { byId("status").textContent = text; }
+  // Several texts are said one behind the other; empty ones are left out.
+  say(...texts) { byId("status").textContent = texts.filter(Boolean).join(" "); }
 
   fail(error) {
     byId("alert-text").textContent = error.message || String(error);
@@ -20,11 +21,7 @@ export class Messages {
 
   // Ask whether to replace a file.
   async confirmReplacing(text) {
-    const dialog = byId("ask");
     byId("ask-text").textContent = text;
-    dialog.returnValue = "no";
-    dialog.showModal();
-    await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
-    return dialog.returnValue === "yes";
+    return (await answered(byId("ask"))) === "yes";
   }
 }

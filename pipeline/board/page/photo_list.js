@@ -159,7 +159,7 @@ export class PhotoList {
       return;
     }
     await board.attempt(() => board.open(key));
-    board.messages.say([told, left, board.messages.said].filter(Boolean).join(" "));
+    board.messages.say(told, left, board.messages.said);
   }
 
   walk(by) {

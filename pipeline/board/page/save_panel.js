@@ -91,7 +91,7 @@ export class SavePanel {
     const told = saves ? board.messages.said : "";
     const next = board.list.next();
     if (next) await board.list.open(next.photo, told);
-    else board.messages.say([told, board.list.ended(saves)].filter(Boolean).join(" "));
+    else board.messages.say(told, board.list.ended(saves));
   }
 
   download(what) {

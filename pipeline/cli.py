@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn, TextIO
 from .. import __version__
 from ..models.categories import CLASSES
 from ..models.kinds import KINDS
-from .batch.settings import ENGINES, SERIES, BatchSettings
+from .batch.settings import AUTO, ENGINES, SERIES, BatchSettings
 from .config import (
     ALONG,
     COMPARISONS,
@@ -426,7 +426,7 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
         type=_workers,
         default=2,
         metavar="N",
-        help="photos processed concurrently (default 2)",
+        help="photos processed concurrently (default 2); auto: one on each core, 8 at most",
     )
     group.add_argument(
         "--engine",
@@ -993,13 +993,15 @@ def _pixels(text: str) -> int:
     return round(number)
 
 
-def _workers(text: str) -> int:
+def _workers(text: str) -> int | str:
+    if text == AUTO:
+        return text
     try:
         number = int(text)
     except ValueError:
         number = 0
     if not 1 <= number <= 256:
-        raise argparse.ArgumentTypeError(f"1 to 256 photos at once, got '{text}'")
+        raise argparse.ArgumentTypeError(f"1 to 256 photos at once, or {AUTO}, got '{text}'")
     return number
 
 

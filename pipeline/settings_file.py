@@ -48,7 +48,6 @@ class Kind(NamedTuple):
 TEXT = Kind((str,), 'a text in quotes, such as "auto"')
 TEXTS = Kind((str, list), 'a text, or a list of texts such as ["person", "dog"]')
 NUMBER = Kind((int, float), "a number, such as 0.5")
-WHOLE = Kind((int,), "a whole number, such as 2")
 WHOLE_OR_TEXT = Kind((int, str), "a whole number or a text in quotes")
 SWITCH = Kind((bool,), "true or false")
 
@@ -93,7 +92,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         # The machine, its network and what a script takes for a failure are the user's.
         "max-pixels": Key(WHOLE_OR_TEXT, beside=False),
         "device": Key(TEXT, beside=False),
-        "workers": Key(WHOLE, beside=False),
+        "workers": Key(WHOLE_OR_TEXT, beside=False),
         "offline": Key(SWITCH, beside=False),
         "fail-on": Key(TEXT, beside=False),
     }

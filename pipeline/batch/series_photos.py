@@ -11,7 +11,7 @@ import hashlib
 import pickle
 import threading
 import zlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -116,6 +116,23 @@ class Memory:
 
     def __init__(self, size: int = REMEMBERED, decoded: int = 0) -> None:
         self._found, self._photos = _Store(size), _Store(decoded)
+        self._lock, self._looked_at = threading.Lock(), Counter[str]()
+
+    @contextmanager
+    def looking_at(self, photo: str) -> Iterator[None]:
+        """Tell other threads that this one finds something out about a photo."""
+        with self._lock:
+            self._looked_at[photo] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._looked_at -= Counter([photo])
+
+    def is_looked_at(self, photo: str) -> bool:
+        """Whether a thread is finding something out about a photo, for which others would wait."""
+        with self._lock:
+            return self._looked_at[photo] > 0
 
     def packed(self, key: str, look: Callable[[], _Value]) -> _Value:
         """Return what is remembered under a key; else ``look``, as in ``_Store``.
@@ -179,11 +196,13 @@ class Recollection:
         stays: bool = False,
     ) -> None:
         self._memory, self._file, self._stays = memory, fingerprint(photo, mark), stays
+        self._photo = photo
         self._key = fingerprint(photo, mark, mask, settings)
 
     def decision(self, decide: Callable[[], Decision]) -> Decision:
         """As in ``Recall``."""
-        return self._memory.packed(f"decision {self._key}", decide)
+        with self._memory.looking_at(self._photo):
+            return self._memory.packed(f"decision {self._key}", decide)
 
     def sighting(self, look: Callable[[], Sighting | None]) -> Sighting | None:
         """As in ``Recall``."""
@@ -242,15 +261,23 @@ class NeighbourPhotos:
     @property
     def warnings(self) -> tuple[str, ...]:
         """A sentence about each neighbour that was left out."""
-        return tuple(self._left_out.values())
+        names = [each.name for each in self._neighbours if each.name in self._left_out]
+        return tuple(self._left_out[name] for name in names)
 
     def __iter__(self) -> Iterator[SeriesPhoto]:
-        """Load one after the other; what cannot be read, or has changed, is left out."""
-        for neighbour in self._neighbours:
-            if neighbour.name in self._left_out:
-                continue
+        """Load one after the other; what cannot be read, or has changed, is left out.
+
+        The photos of a series have mostly the same neighbours. One that another thread looks at
+        comes later: instead of waiting for it, this thread looks at one that nobody looks at.
+        """
+        waiting = [
+            each for each in enumerate(self._neighbours) if each[1].name not in self._left_out
+        ]
+        while waiting:
+            rank, neighbour = waiting.pop(self._first_free([each for _, each in waiting]))
             try:
-                loaded = self._load(neighbour)
+                with self._memory.looking_at(neighbour.key):
+                    loaded = self._load(neighbour, rank)
             except OutputError:
                 raise
             except (PhotoError, OSError) as error:
@@ -261,7 +288,12 @@ class NeighbourPhotos:
             yield loaded
             del loaded  # the next one is loaded when this one is no longer in memory
 
-    def _load(self, neighbour: Neighbour) -> SeriesPhoto:
+    def _first_free(self, waiting: Sequence[Neighbour]) -> int:
+        """The place of the first photo that nobody looks at; of the first, if there is none."""
+        free = (i for i, each in enumerate(waiting) if not self._memory.is_looked_at(each.key))
+        return next(free, 0)
+
+    def _load(self, neighbour: Neighbour, rank: int) -> SeriesPhoto:
         if location_stamp(neighbour.source) != neighbour.stamp:
             raise UnreadableError(_what_happened(neighbour.source, "since it was found"))
         mark = location_mark(neighbour.source)
@@ -280,7 +312,7 @@ class NeighbourPhotos:
         if not is_same_file(neighbour.source, mark):
             raise UnreadableError(_what_happened(neighbour.source, "while it was read"))
         self.marks[neighbour.name] = mark, own
-        return SeriesPhoto(neighbour.name, photo.rgb, hidden, features, self._unmarked)
+        return SeriesPhoto(neighbour.name, photo.rgb, hidden, features, self._unmarked, rank)
 
     def row(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the journal's row says of the neighbours, if any contributed to the result.

@@ -10,11 +10,14 @@ from ..config import LARGEST_MAX_PIXELS, MAX_PIXELS, PictureOptions
 from ..errors import UsageError
 from ..given import flag, number, one_of, shown, texts, whole
 from ..storage.location import AnyPath, Location, as_location
+from ..system.cores import usable_cores
 from .left_out import Exclusions
 
 ENGINES = ("local", "ray")
 #: How the photos of one place are found: see ``BatchSettings.series``.
 SERIES = ("auto", "off", "fixed")
+#: Photos at once by ``workers="auto"``, at most: each takes memory.
+AUTO, MOST_AUTO = "auto", 8
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class BatchSettings:
             fills what one hides by what another shows; ``fixed`` takes all photos of one folder
             and size for photos of a camera that did not move; ``off`` uses no other photo.
         save_masks: write every photo's mask.
-        workers: threads of the engine ``local``.
+        workers: photos at once, threads of the engine ``local``; ``auto`` for one on each core,
+            ``MOST_AUTO`` at most, which becomes their number.
         overwrite: process finished photos again, and replace other files. What is replaced stays
             in the folder ``.remove-objects-replaced`` of the output.
         add: remove the classes from the results of earlier runs too.
@@ -89,12 +93,14 @@ class BatchSettings:
         object.__setattr__(self, name, value)
 
     def _check_numbers(self) -> None:
-        pixels, workers = whole(self.max_pixels), whole(self.workers)
+        pixels, workers = whole(self.max_pixels), _workers(self.workers)
         if pixels is None or not 1 <= pixels <= LARGEST_MAX_PIXELS:
             got = shown(self.max_pixels) if pixels is None else f"{pixels:,}"
             raise UsageError(f"max_pixels must be 1 to {LARGEST_MAX_PIXELS:,} pixels; got {got}")
         if workers is None or not 1 <= workers <= 256:
-            raise UsageError(f"workers must be 1 to 256 photos at once; got {shown(self.workers)}")
+            raise UsageError(
+                f"workers must be 1 to 256 photos at once, or auto; got {shown(self.workers)}"
+            )
         self._set("max_pixels", pixels)
         self._set("workers", workers)
 
@@ -157,6 +163,11 @@ class BatchSettings:
         )
 
 
+def _workers(given: object) -> int | None:
+    """The number of photos at once; None if it is none."""
+    return min(MOST_AUTO, usable_cores()) if given == AUTO else whole(given)
+
+
 class FolderOptions(PictureOptions, total=False):
     """The fields of ``Settings`` and ``BatchSettings`` as keywords of a call.
 
@@ -171,7 +182,7 @@ class FolderOptions(PictureOptions, total=False):
     max_pixels: int
     series: str
     save_masks: bool
-    workers: int
+    workers: int | str
     overwrite: bool
     add: bool
     dry_run: bool

@@ -42,6 +42,7 @@ from ..storage.layout import PREVIEWS
 from ..storage.location import Location, is_same_file, location_mark
 from ..storage.stamp import Stamp
 from ..system.atomic import Placement
+from ..system.memory import give_back
 from ..system.stopwatch import Stopwatch, sum_stages
 from ..system.text import printable
 from ..system.unforeseen import is_want_of_memory, quoted, told, trace
@@ -272,6 +273,7 @@ class Worker:
             raise
         except Exception as error:
             entry = self._failed(task, self._unforeseen(task, error), begun)
+        give_back()
         return cast("JournalRow", {**row, **written, "entry": entry})
 
     def _entry(self, task: Task, row: dict[str, Any], written: _Written) -> Entry:

@@ -32,10 +32,12 @@ def difference(before: Pixels, after: Pixels, hole: Mask) -> tuple[int, float | 
         channels += int(outside.sum()) * before.shape[2]
         if np.array_equal(before[rows], after[rows]):
             continue
-        gap = before[rows].astype(np.int64) - after[rows]
-        gap[~outside] = 0
-        changed += int(gap.any(axis=2).sum())
-        squares += int(np.einsum("hwc,hwc->", gap, gap))
+        differs = before[rows] != after[rows]
+        here = outside & np.logical_or.reduce([differs[..., c] for c in range(before.shape[2])])
+        # Most pixels are the same, and only the others are subtracted.
+        gap = before[rows][here].astype(np.int64) - after[rows][here]
+        changed += len(gap)
+        squares += int((gap * gap).sum())
     if not changed:
         return 0, None
     return changed, 10 * log10(float(np.iinfo(before.dtype).max) ** 2 * channels / squares)

@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 
 from ..errors import UnreadableError
+from ..system.memory import give_back
 from .glance import glance_at
 from .read import read_photo
 from .wire import Answer, Request, receive_request, send
@@ -111,6 +112,7 @@ def main() -> None:
         except BrokenPipeError:
             return
         del result
+        give_back()
 
 
 def _unlimited() -> int:

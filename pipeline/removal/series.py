@@ -56,6 +56,7 @@ class SeriesPhoto(NamedTuple):
         features: of what is not covered; None if the camera is known not to have moved.
         unmarked: whether it may show, uncovered, the very thing that is removed, because a person
             marked it in the photo alone. Then each hole is compared with what stands in it.
+        rank: its place among the photos of the series, from the nearest in time on.
     """
 
     name: str
@@ -63,10 +64,11 @@ class SeriesPhoto(NamedTuple):
     hidden: Hidden
     features: Features | None
     unmarked: bool = False
+    rank: int = 0
 
 
 class SeriesPhotos(Protocol):
-    """The other photos of a photo's series, nearest in time first.
+    """The other photos of a photo's series, in any order, each with its rank.
 
     Each is loaded when it is asked for: one is in memory at a time. What cannot be read is left
     out.
@@ -99,7 +101,7 @@ def borrowed(
         For each hole; None if no photo shows anything of it.
     """
     views = [view_of(rgb, hole_mask, hole) for hole in holes]
-    matches: list[list[Match]] = [[] for _ in holes]
+    matches: list[list[tuple[int, Match]]] = [[] for _ in holes]
     own: Features | None = None
     place = place or Box.full(rgb.shape)
     colours, is_grey = _colours(rgb, ~hole_mask)
@@ -131,9 +133,12 @@ def borrowed(
                 )
                 if one is None or (other.unmarked and shows_what_goes(rgb, view, one)):
                     continue
-                each.append(one)
+                each.append((other.rank, one))
         del other, lent  # the next one is loaded when this one is no longer in memory
-    return [choose(view, each) for view, each in zip(views, matches, strict=True)]
+    return [
+        choose(view, [one for _, one in sorted(each, key=lambda ranked: ranked[0])])
+        for view, each in zip(views, matches, strict=True)
+    ]
 
 
 def may_move(seen: FloatArray, shape: tuple[int, int], classes: Sequence[str], radius: int) -> Mask:

@@ -152,8 +152,9 @@ def _layers(outcome: Outcome) -> dict[str, float]:
 
 def layer_shares(layers: NDArray[np.uint8]) -> dict[str, float]:
     """Return the share of the photo by layer, HW uint8, of those that have pixels."""
-    pixels = np.bincount(layers.ravel(), minlength=len(Layer))
-    shares = {layer.label: _round(pixels[layer] / layers.size) for layer in Layer if layer}
+    # np.bincount would make 64 bits of each pixel first.
+    pixels = {layer: np.count_nonzero(layers == layer) for layer in Layer if layer}
+    shares = {layer.label: _round(count / layers.size) for layer, count in pixels.items()}
     return {name: share for name, share in shares.items() if share}
 
 

@@ -1,9 +1,12 @@
-"""How much memory is free: of the machine, and of the container that the process runs in."""
+"""How much memory is free, of the machine and of its container; and giving memory back."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 #: The files of a control group, version 2 and version 1: its limit, and what it uses.
@@ -36,4 +39,24 @@ def _of_a_group(files: tuple[str, str]) -> int | None:
     with suppress(OSError, ValueError):  # no such group, or "max"
         limit, used = (int(Path(file).read_text()) for file in files)
         return max(0, limit - used)
+    return None
+
+
+def give_back() -> None:
+    """Give memory that this process has freed back to the system.
+
+    glibc keeps it, for each thread apart: some 340 MB after a photo of 12 megapixels. Other
+    libraries give it back by themselves.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    """Glibc's ``malloc_trim``; None where there is none."""
+    with suppress(OSError, AttributeError, TypeError):  # TypeError: of Windows
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        return trim
     return None

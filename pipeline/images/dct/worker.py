@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...system.memory import give_back
 from ...types import Mask
 from .blocks import BLOCK, REQUEST, SOURCE, TARGET, Samples, blocks_of, components, refilled
 
@@ -104,6 +105,7 @@ def main() -> None:
         except Exception as error:  # any failure is the answer to this request
             reason = str(error) or type(error).__name__
         print(json.dumps(reason), flush=True)
+        give_back()
 
 
 if __name__ == "__main__":

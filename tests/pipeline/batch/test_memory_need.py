@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,24 @@ def test_free_memory_is_the_machines_or_its_containers(
     assert memory.free_bytes() == 8 * GB
     (tmp_path / "max").write_text(f"{3 * GB}\n")
     assert memory.free_bytes() == 2 * GB
+
+
+@pytest.mark.skipif(memory._trim() is None, reason="the C library is not glibc")
+def test_freed_memory_is_given_back() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    kept = []
+    for _ in range(400):  # too small for glibc to take and give each back by itself
+        kept.append(bytearray(100_000))
+    last = bytearray(100_000)  # above the others, so that the heap cannot shrink
+    del kept
+    before = resident()
+    memory.give_back()
+    assert before - resident() > 20 << 20
+    assert len(last) == 100_000
+
+
+def test_other_systems_give_memory_back_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_trim", lambda: None)
+    memory.give_back()

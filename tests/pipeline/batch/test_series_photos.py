@@ -74,6 +74,39 @@ def test_each_is_loaded_when_it_is_asked_for(bench: Bench) -> None:
     assert [each.name for each in photos] == ["1.png", "2.png"]
 
 
+def test_a_photo_that_another_thread_looks_at_comes_later(bench: Bench) -> None:
+    with bench.memory.looking_at(str(bench.files[0])):
+        photos = iter(bench.photos())
+        first = next(photos)
+    rest = list(photos)
+    assert [each.name for each in (first, *rest)] == ["1.png", "0.png", "2.png"]
+    assert [each.rank for each in (first, *rest)] == [1, 0, 2]
+    with bench.memory.looking_at(str(bench.files[0])), bench.memory.looking_at(str(bench.files[1])):
+        assert [each.rank for each in bench.photos()] == [2, 0, 1]
+
+
+def test_two_threads_look_at_different_photos_of_one_series(bench: Bench) -> None:
+    together, seen = threading.Barrier(2, timeout=20), list[tuple[int, int]]()
+
+    def hidden(photo: Photo, mask: Any, recall: Any) -> Hidden:
+        number = len(seen)
+        seen.append((threading.get_ident(), int(photo.rgb[0, 0, 0])))
+        if number < 2:
+            together.wait()  # breaks if one thread waits for the photo of the other
+        return Hidden.surely(np.zeros(photo.size, bool))
+
+    def load() -> None:
+        list(NeighbourPhotos(bench.neighbours, read_photo, hidden, bench.memory, fixed=True))
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not together.broken
+    assert len(seen) == 3
+
+
 def test_what_is_known_of_a_photo_is_found_out_once(bench: Bench) -> None:
     before = list(bench.photos())
     again = list(bench.photos())

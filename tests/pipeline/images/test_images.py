@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from io import BytesIO
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -474,6 +475,24 @@ def test_fidelity_counts_changed_pixels_and_measures_them(tmp_path: Path) -> Non
         4,
         pytest.approx(0.0),
     )
+
+
+def test_fidelity_is_that_of_the_differences_of_all_pixels() -> None:
+    from remove_objects.pipeline.images.fidelity import difference
+
+    random = np.random.default_rng(0)
+    for dtype in (np.uint8, np.uint16):
+        for share in (0.0, 0.01, 1.0):
+            before = random.integers(0, np.iinfo(dtype).max, (520, 30, 3), endpoint=True)
+            after = random.integers(0, np.iinfo(dtype).max, before.shape, endpoint=True)
+            after = np.where(random.random((520, 30, 1)) < share, after, before)
+            hole = random.random((520, 30)) < 0.3
+            gap = (before - after) * ~hole[..., None]
+            squares = int((gap**2).sum())
+            changed = int(gap.any(axis=2).sum())
+            peak = float(np.iinfo(dtype).max) ** 2 * int((~hole).sum()) * 3
+            psnr = 10 * log10(peak / squares) if changed else None
+            assert difference(before.astype(dtype), after.astype(dtype), hole) == (changed, psnr)
 
 
 def test_a_lossless_file_that_does_not_give_back_its_pixels_is_refused(

@@ -160,13 +160,37 @@ class _Canvas:
 class _GuideTerm(NamedTuple):
     """One scale at which sources are compared with the guide.
 
-    ``weight``: a number or (h/2)(w/2); ``wanted``: 3(h/2)(w/2), the guide on the frame; ``smooth``:
-    3HW, the bordered picture at the same blur.
+    ``weight``: of the sum over RGB, (h/2)(w/2) or of no axis; ``wanted``: 3(h/2)(w/2), the guide on the frame; ``smooth``:
+    the bordered picture at the same blur, 3HW.
     """
 
-    weight: FloatArray | float
+    weight: FloatArray
     wanted: FloatArray
-    smooth: FloatArray
+    smooth: _Quarters
+
+
+class _Quarters:
+    """A bordered plane, of which every second pixel can be read in a row.
+
+    Reading every second pixel of every second row fetches all of them from memory, so the four
+    quarters lie apart.
+
+    Args:
+        plane: ...HW.
+        frame: relative to the plane.
+    """
+
+    def __init__(self, plane: NDArray[Any], frame: Box) -> None:
+        self._frame = frame
+        self._quarters = [
+            [np.ascontiguousarray(plane[..., y::2, x::2]) for x in (0, 1)] for y in (0, 1)
+        ]
+
+    def moved(self, dy: int, dx: int) -> NDArray[Any]:
+        """The even pixels of the part that an offset copies to the frame; ...(h/2)(w/2)."""
+        (top, y), (left, x) = divmod(self._frame.y + dy, 2), divmod(self._frame.x + dx, 2)
+        h, w = self._frame.h // 2, self._frame.w // 2
+        return self._quarters[y][x][..., top : top + h, left : left + w]
 
 
 def offset_costs(
@@ -261,9 +285,9 @@ def _guide_terms(
         smooth = (blur(picture, sigma) / share[..., None]).astype(np.float32)
         wanted = canvas.bordered(blur(guide, sigma / 2)).transpose(2, 0, 1)
         return _GuideTerm(
-            weight,
-            canvas.moved(wanted, 0, 0)[:, ::2, ::2],
-            np.ascontiguousarray(canvas.bordered(smooth).transpose(2, 0, 1)),
+            np.asarray(weight / 3, np.float32),
+            np.ascontiguousarray(canvas.moved(wanted, 0, 0)[:, ::2, ::2]),
+            _Quarters(canvas.bordered(smooth).transpose(2, 0, 1), canvas.frame),
         )
 
     terms = [term(GUIDE, GUIDE_SMOOTH)]
@@ -280,9 +304,11 @@ def _line_term(picture: FloatArray, known_mask: Mask, lines: Lines, canvas: _Can
     drawn = blur(lines.drawn * lines.strength[..., None], LINE_SMOOTH)
     wanted = (drawn / spread[..., None]).astype(np.float32)
     return _GuideTerm(
-        LINE * canvas.moved(canvas.bordered(lines.strength), 0, 0)[::2, ::2],
-        canvas.moved(canvas.bordered(wanted).transpose(2, 0, 1), 0, 0)[:, ::2, ::2],
-        np.ascontiguousarray(canvas.bordered(smooth).transpose(2, 0, 1)),
+        LINE / 3 * canvas.moved(canvas.bordered(lines.strength), 0, 0)[::2, ::2],
+        np.ascontiguousarray(
+            canvas.moved(canvas.bordered(wanted).transpose(2, 0, 1), 0, 0)[:, ::2, ::2]
+        ),
+        _Quarters(canvas.bordered(smooth).transpose(2, 0, 1), canvas.frame),
     )
 
 
@@ -296,9 +322,12 @@ class Rim:
 
     def __init__(self, known_mask: Mask, depth: FloatArray) -> None:
         self._known, self._reach = known_mask, RIM_REACH / 2
-        self._share = blur(halved(known_mask), self._reach)
+        share = blur(halved(known_mask), self._reach)
         weight = halved(RIM * np.exp(-depth / RIM_REACH))
-        self._weight = weight / np.maximum(self._share, 1e-3)
+        self._weight = weight / np.maximum(share, 1e-3)
+        self._missed = TRUNCATED / 2 * self._weight * share
+        # Memory that is asked for anew for every offset costs more than the arithmetic.
+        self._scratch, self._both = np.empty(known_mask.shape, np.float32), known_mask.copy()
 
     def misfit(self, difference: FloatArray, legal: Mask) -> FloatArray:
         """What a source costs by its misfit at the rim: (h/2)(w/2).
@@ -307,12 +336,16 @@ class Rim:
             difference: hw, of its colours to those at their places, summed over RGB.
             legal: hw bool, where its colours are known.
         """
-        both = self._known & legal
-        misfit = blur(halved(np.minimum(difference, 3 * TRUNCATED) * both), self._reach)
         # What cannot be compared costs half of the worst: otherwise sources that compare least
-        # would win.
-        missed = self._share - blur(halved(both), self._reach)
-        return self._weight * (misfit / 3 + TRUNCATED / 2 * missed)
+        # would win. It is the cost from which what can be compared departs.
+        misfit = _truncated(difference, self._scratch)
+        misfit *= np.float32(1 / 3)
+        misfit -= np.float32(TRUNCATED / 2)
+        misfit *= np.logical_and(self._known, legal, out=self._both)
+        cost = blur(halved(misfit), self._reach)
+        cost *= self._weight
+        cost += self._missed
+        return cost
 
 
 def _unary(
@@ -329,17 +362,43 @@ def _unary(
     planes = np.ascontiguousarray(canvas.colours.transpose(2, 0, 1))
     here, here_known = canvas.moved(planes, 0, 0), canvas.moved(canvas.known_mask, 0, 0)
     rim = Rim(here_known, canvas.depth)
+    # Of every 2 x 2 pixels, wherever they begin, the share that is unknown.
+    unknown = np.pad((~canvas.known_mask).astype(np.float32), ((0, 1), (0, 1)))
+    pairs = unknown[:-1] + unknown[1:]
+    unknown_share = _Quarters((pairs[:, :-1] + pairs[:, 1:]) * np.float32(0.25), canvas.frame)
+    # Memory that is asked for anew for every offset costs more than the arithmetic.
+    difference, colour = np.empty_like(here), np.empty_like(guide_terms[0].wanted)
     unary = np.empty((len(offsets), canvas.frame.h // 2, canvas.frame.w // 2), np.float32)
     for k, (dy, dx) in enumerate(offsets.tolist()):
         legal = canvas.moved(canvas.known_mask, dy, dx)
-        difference = np.abs(here - canvas.moved(planes, dy, dx)).sum(0)
-        unary[k] = rim.misfit(difference, legal) + UPRIGHT * abs(dy) / longer_side
+        cost = np.add(
+            rim.misfit(_differ(here, canvas.moved(planes, dy, dx), difference), legal),
+            np.float32(UPRIGHT * abs(dy) / longer_side),
+            out=unary[k],
+        )
         for weight, wanted, smooth in guide_terms:
-            colour = np.abs(wanted - canvas.moved(smooth, dy, dx)[:, ::2, ::2]).sum(0)
-            unary[k] += weight * np.minimum(colour / 3, TRUNCATED)
-        unary[k] += IMPOSSIBLE * halved(~legal)
+            differs = _truncated(_differ(wanted, smooth.moved(dy, dx), colour), colour[1])
+            differs *= weight
+            cost += differs
+        cost += np.multiply(unknown_share.moved(dy, dx), np.float32(IMPOSSIBLE), out=colour[0])
     unary[:, halved(canvas.hole) == 0] = 0
     return unary
+
+
+def _differ(ours: FloatArray, theirs: FloatArray, scratch: FloatArray) -> FloatArray:
+    """The absolute difference of two pictures, 3hw each, summed over RGB; hw in ``scratch``, 3hw."""
+    for one, other, plane in zip(ours, theirs, scratch, strict=True):
+        cv2.absdiff(one, other, dst=plane)
+    summed: FloatArray = scratch[0]
+    summed += scratch[1]
+    summed += scratch[2]
+    return summed
+
+
+def _truncated(difference: FloatArray, scratch: FloatArray) -> FloatArray:
+    """Differences summed over RGB, at most what counts; hw in ``scratch``."""
+    cv2.threshold(difference, 3 * TRUNCATED, 0, cv2.THRESH_TRUNC, dst=scratch)
+    return scratch
 
 
 def halved(plane: NDArray[Any]) -> FloatArray:

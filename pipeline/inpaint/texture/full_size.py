@@ -58,13 +58,14 @@ class FullSizeLabels:
     Attributes:
         frame: the part of the window around the hole.
         labels: hw of the frame, index into ``offsets``; -1 where known.
-        boxes: for each label in use a box in the frame that contains all its pixels.
+        boxes: for each label in use boxes in the frame that together contain all its pixels; grown
+            by ``_reach`` + 2 pixels, no two of one label intersect.
         offsets: K2, (dy, dx) in the window's own pixels.
     """
 
     frame: Box
     labels: Labels
-    boxes: dict[int, Box]
+    boxes: dict[int, list[Box]]
     offsets: Offsets
 
 
@@ -87,7 +88,7 @@ def scale_labels(
     H, W = known_mask.shape
     h, w = labels.shape
     scale = max(H / h, W / w)
-    reach = int(np.ceil(scale / 2)) + 1
+    reach = _reach(scale)
     frame = Box.bounding(hole_mask).grown(reach + 6, (H, W))
     rows, columns = (
         np.arange(f.start, f.stop) * n // m
@@ -95,23 +96,36 @@ def scale_labels(
     )
     full = np.where(hole_mask[frame.slices], labels[rows][:, columns], -1)
     boxes = {
-        k: Box.from_slices(
-            *(_between(a, s) for a, s in zip((rows, columns), box.slices, strict=True))
-        )
-        for k, box in _label_boxes(labels).items()
+        k: [
+            Box.from_slices(
+                *(_between(a, s) for a, s in zip((rows, columns), box.slices, strict=True))
+            )
+            for box in found
+        ]
+        for k, found in _label_boxes(labels, 2 + int(np.ceil((reach + 2) / scale))).items()
     }
-    boxes = {k: box for k, box in boxes.items() if (full[box.slices] == k).any()}
+    boxes = {
+        k: used
+        for k, found in boxes.items()
+        if (used := [box for box in found if (full[box.slices] == k).any()])
+    }
     if scale <= 1:
         return FullSizeLabels(frame, full, boxes, offsets)
     scaled = np.round(offsets * np.array([H / h, W / w])).astype(np.int64)
     placed, is_placed = as_own_float(picture[frame.slices]), known_mask[frame.slices].copy()
     for k in _by_contact(labels, known_mask, np.array(sorted(boxes)), len(offsets)):
-        box = boxes[k].grown(reach + 2, full.shape)
-        region = full[box.slices] == k
-        ring = dilate_square(region, reach + 1) & is_placed[box.slices]
-        places = np.argwhere(ring) + np.array([box.y, box.x])
+        grown = [box.grown(reach + 2, full.shape) for box in boxes[k]]
+        regions = [full[box.slices] == k for box in grown]
+        places = np.concatenate(
+            [
+                np.argwhere(dilate_square(region, reach + 1) & is_placed[box.slices])
+                + np.array([box.y, box.x])
+                for box, region in zip(grown, regions, strict=True)
+            ]
+        )
         if len(places):
-            places = spread(places, FITTED_PIXELS)
+            # Row after row, so that those that are spread do not depend on the boxes.
+            places = spread(places[np.lexsort((places[:, 1], places[:, 0]))], FITTED_PIXELS)
             scaled[k] = _best_fit(
                 picture,
                 known_mask,
@@ -120,12 +134,18 @@ def scale_labels(
                 scaled[k],
                 reach,
             )
-        target, source = _overlap(box.shifted(frame.y, frame.x), scaled[k], (H, W))
-        target = target.relative_to(frame)
-        copied = region[target.relative_to(box).slices] & known_mask[source.slices]
-        placed[target.slices][copied] = as_float(picture[source.slices][copied])
-        is_placed[target.slices] |= copied
+        for box, region in zip(grown, regions, strict=True):
+            target, source = _overlap(box.shifted(frame.y, frame.x), scaled[k], (H, W))
+            target = target.relative_to(frame)
+            copied = region[target.relative_to(box).slices] & known_mask[source.slices]
+            placed[target.slices][copied] = as_float(picture[source.slices][copied])
+            is_placed[target.slices] |= copied
     return FullSizeLabels(frame, full, boxes, scaled)
+
+
+def _reach(scale: float) -> int:
+    """How far in pixels an offset may be off that is known to a working pixel of ``scale``."""
+    return int(np.ceil(scale / 2)) + 1
 
 
 def _by_contact(labels: Labels, known_mask: Mask, used: Labels, count: int) -> Labels:
@@ -180,20 +200,46 @@ def _best_fit(
     return best
 
 
-def _label_boxes(labels: Labels) -> dict[int, Box]:
-    """The bounding box of every label from 0 on, by label."""
+def _label_boxes(labels: Labels, gap: int) -> dict[int, list[Box]]:
+    """Boxes around the pixels of every label from 0 on, by label.
+
+    A label that lies here and there has a box for each part, because one around all would hold
+    mostly other labels.
+
+    Args:
+        labels: hw.
+        gap: two boxes of one label do not intersect, each grown by so many pixels.
+    """
     y, x = np.nonzero(labels >= 0)
     order = np.argsort(labels[y, x], kind="stable")
     used, starts = np.unique(labels[y, x][order], return_index=True)
-    (top, bottom), (left, right) = (
-        (
-            np.minimum.reduceat(v[order], starts).tolist(),
-            (np.maximum.reduceat(v[order], starts) + 1).tolist(),
-        )
-        for v in (y, x)
-    )
-    corners = zip(left, top, right, bottom, strict=True)
-    return {k: Box.from_corners(*box) for k, box in zip(used.tolist(), corners, strict=True)}
+    places = np.split(np.stack([y, x], axis=1)[order], starts)[1:]
+    return {k: _parts(own, gap) for k, own in zip(used.tolist(), places, strict=True)}
+
+
+def _parts(places: Offsets, gap: int) -> list[Box]:
+    """Boxes around N2 places (row, column); see ``_label_boxes``."""
+    (top, left), (bottom, right) = places.min(0).tolist(), places.max(0).tolist()
+    mask = np.zeros((bottom - top + 1 + 2 * gap, right - left + 1 + 2 * gap), np.uint8)
+    mask[places[:, 0] - top + gap, places[:, 1] - left + gap] = 1
+    near = cv2.dilate(mask, np.ones((2 * gap + 1, 2 * gap + 1), np.uint8))
+    found = cv2.connectedComponentsWithStats(near)[2][1:, :4].tolist()
+    parts: list[Box] = []
+    for part in (Box(x, y, w, h) for x, y, w, h in found):
+        merged, apart = part, parts
+        while any(merged.intersects(other) for other in apart):
+            merged, apart = _merged(merged, apart)
+        parts = [*apart, merged]
+    # The mask begins ``gap`` before the places, and so does each of its parts.
+    return [Box(p.x + left, p.y + top, p.w - 2 * gap, p.h - 2 * gap) for p in parts]
+
+
+def _merged(box: Box, others: list[Box]) -> tuple[Box, list[Box]]:
+    """(a box with those of the others that it intersects, the rest of the others)."""
+    for other in others:
+        if box.intersects(other):
+            box = box.union(other)
+    return box, [other for other in others if not box.intersects(other)]
 
 
 def _between(places: NDArray[np.int64], span: slice) -> slice:
@@ -233,7 +279,7 @@ def copy_sources(
     """
     frame, labels = full.frame, full.labels
     total, weight = np.zeros((*labels.shape, 3), np.float32), np.zeros(labels.shape, np.float32)
-    for k, box in full.boxes.items():
+    for k, box in ((k, box) for k, boxes in full.boxes.items() for box in boxes):
         target, source = _overlap(
             box.grown(4, labels.shape).shifted(frame.y, frame.x),
             full.offsets[k],

@@ -160,8 +160,8 @@ class _Canvas:
 class _GuideTerm(NamedTuple):
     """One scale at which sources are compared with the guide.
 
-    ``weight``: of the sum over RGB, (h/2)(w/2) or of no axis; ``wanted``: 3(h/2)(w/2), the guide on the frame; ``smooth``:
-    the bordered picture at the same blur, 3HW.
+    ``weight``: of the sum over RGB, (h/2)(w/2) or of no axis; ``wanted``: 3(h/2)(w/2), the guide on
+    the frame; ``smooth``: the bordered picture at the same blur, 3HW.
     """
 
     weight: FloatArray
@@ -386,7 +386,7 @@ def _unary(
 
 
 def _differ(ours: FloatArray, theirs: FloatArray, scratch: FloatArray) -> FloatArray:
-    """The absolute difference of two pictures, 3hw each, summed over RGB; hw in ``scratch``, 3hw."""
+    """The absolute difference of two pictures, 3hw, summed over RGB; hw in ``scratch``, 3hw."""
     for one, other, plane in zip(ours, theirs, scratch, strict=True):
         cv2.absdiff(one, other, dst=plane)
     summed: FloatArray = scratch[0]

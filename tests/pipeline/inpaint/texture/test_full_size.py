@@ -58,12 +58,52 @@ def test_a_hole_that_fills_its_window_hardly_changes() -> None:
     assert np.abs(guided(content, nothing_known, np.ones((16, 16, 3)))).max() < 0.01
 
 
-def test_label_boxes_bound_every_label() -> None:
-    labels = np.random.default_rng(0).integers(-1, 5, (12, 17))
-    labels[labels == 2] = 3
-    boxes = full_size._label_boxes(labels)
-    assert boxes == {k: Box.bounding(labels == k) for k in (0, 1, 3, 4)}
-    assert full_size._label_boxes(np.full((3, 4), -1)) == {}
+@pytest.mark.parametrize("gap", [1, 3, 8])
+def test_label_boxes_hold_every_label_in_parts_that_lie_apart(gap: int) -> None:
+    rng = np.random.default_rng(gap)
+    # One label here and there, one in two corners, one everywhere.
+    labels = np.full((60, 90), -1)
+    labels[tuple(rng.integers(0, (60, 90), (12, 2)).T)] = 0
+    labels[:7, :5] = labels[50:, 80:] = 1
+    labels[20:24, 3:80] = 4
+    boxes = full_size._label_boxes(labels, gap)
+    assert sorted(boxes) == [0, 1, 4]
+    assert boxes[1] == [Box(0, 0, 5, 7), Box(80, 50, 10, 10)]
+    for k, parts in boxes.items():
+        covered = np.zeros((60 + 2 * gap, 90 + 2 * gap), int)
+        for part in parts:
+            assert Box.bounding(labels[part.slices] == k) == Box(0, 0, part.w, part.h)
+            covered[part.y : part.bottom + 2 * gap, part.x : part.right + 2 * gap] += 1
+        assert covered.max() == 1
+        assert covered[gap:-gap, gap:-gap][labels == k].all()
+    assert full_size._label_boxes(np.full((3, 4), -1), gap) == {}
+
+
+def test_a_label_in_parts_is_copied_as_if_it_had_one_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.random.default_rng(3).random((120, 160, 3)).astype(np.float32)
+    known_mask = known_outside(picture, 30, 40, 60, 80)
+    small_known = known_outside(picture[::2, ::2], 15, 20, 30, 40)
+    labels = np.where(small_known, -1, 1)
+    labels[16:19, 22:25] = labels[40:44, 50:58] = 0
+    offsets, shift = np.array([(0, 45), (-35, 0)]), np.zeros((60, 80, 3), np.float32)
+
+    def copied() -> np.ndarray:
+        full = full_size.scale_labels(labels, offsets, picture, known_mask, ~known_mask)
+        counts.append(len(full.boxes[0]))
+        patch = full_size.copy_sources(picture, known_mask, ~known_mask, full, labels, shift, 3)
+        return patch.content
+
+    counts: list[int] = []
+    parts = copied()
+    monkeypatch.setattr(full_size, "_parts", lambda places, gap: around(places))
+    assert np.abs(parts - copied()).max() < 1e-5
+    assert counts == [2, 1]
+
+
+def around(places: np.ndarray) -> list[Box]:
+    """One box around N2 places (row, column)."""
+    (top, left), (bottom, right) = places.min(0).tolist(), places.max(0).tolist()
+    return [Box.from_corners(left, top, right + 1, bottom + 1)]
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (5, -3), (-9, 4), (100, 0), (0, -100), (-100, 100)])
@@ -91,5 +131,5 @@ def test_a_label_moves_to_full_size_with_its_offset() -> None:
     assert scaled.offsets.tolist() == [[0, 20]]
     frame = scaled.frame
     assert np.array_equal(scaled.labels == 0, ~known_mask[frame.slices])
-    (box,) = scaled.boxes.values()
+    ((box,),) = scaled.boxes.values()
     assert box.shifted(frame.y, frame.x) == Box(20, 14, 16, 12)

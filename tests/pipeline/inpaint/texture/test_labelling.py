@@ -123,6 +123,63 @@ def test_sources_are_the_pictures_pixels_at_the_offset() -> None:
 
 
 @pytest.mark.parametrize("fine", [False, True])
+def test_the_costs_are_those_of_their_definition(fine: bool) -> None:
+    """The rim's misfit, the guide's colour at its blurs, the price of height, the unknown share."""
+    rng = np.random.default_rng(5)
+    picture = cv2.GaussianBlur(rng.random((70, 90, 3)).astype(np.float32), (0, 0), 1)
+    guide = cv2.GaussianBlur(rng.random((70, 90, 3)).astype(np.float32), (0, 0), 3)
+    known_mask = known_outside(picture, 31, 42, 13, 9)
+    known_mask[20:24, 60:64] = False
+    hole_mask = known_outside(picture, 31, 42, 13, 9) ^ True
+    offsets = np.array([(3, 21), (-14, 0), (5, -17), (-20, 31)])
+    costs = labelling.offset_costs(picture, known_mask, hole_mask, guide, offsets, fine=fine)
+    far = 60
+    wide = np.pad(np.where(known_mask[..., None], picture, 0), ((far, far), (far, far), (0, 0)))
+    wide_known = np.pad(known_mask, far).astype(np.float32)
+    # The frame's place in the picture: that of the hole with two blocks around it.
+    box = Box.bounding(hole_mask).grown(2 * labelling.BLOCK, hole_mask.shape)
+    top, left = box.y + far, box.x + far
+    rows = costs.hole_mask.shape
+
+    def moved(plane: np.ndarray, dy: int = 0, dx: int = 0) -> np.ndarray:
+        return plane[top + dy :, left + dx :][: rows[0], : rows[1]]
+
+    def halved(plane: np.ndarray) -> np.ndarray:
+        return plane.reshape(rows[0] // 2, 2, rows[1] // 2, 2).mean((1, 3))
+
+    depth = cv2.distanceTransform(costs.hole_mask.astype(np.uint8), cv2.DIST_L2, 3)
+    here, here_known = moved(wide), moved(wide_known)
+    share = cv2.GaussianBlur(halved(here_known), (0, 0), labelling.RIM_REACH / 2)
+    weight = halved(labelling.RIM * np.exp(-depth / labelling.RIM_REACH)) / np.maximum(share, 1e-3)
+    scales = [(labelling.GUIDE, labelling.GUIDE_SMOOTH)]
+    if fine:
+        near = labelling.FINE * np.exp(-depth[::2, ::2] / labelling.FINE_REACH)
+        scales.append((near, labelling.FINE_SMOOTH))
+    inside = halved(costs.hole_mask) > 0
+    for found, (dy, dx) in zip(costs.unary, offsets.tolist(), strict=True):
+        legal = moved(wide_known, dy, dx)
+        both = here_known * legal
+        differs = np.minimum(np.abs(here - moved(wide, dy, dx)).sum(2), 3 * labelling.TRUNCATED)
+        blurred = [
+            cv2.GaussianBlur(halved(plane), (0, 0), labelling.RIM_REACH / 2)
+            for plane in (differs * both / 3, both)
+        ]
+        cost = weight * (blurred[0] + labelling.TRUNCATED / 2 * (share - blurred[1]))
+        cost += labelling.UPRIGHT * abs(dy) / 90 + labelling.IMPOSSIBLE * halved(1 - legal)
+        for of_guide, sigma in scales:
+            covered = np.maximum(
+                cv2.GaussianBlur(wide_known[far:-far, far:-far], (0, 0), sigma), 1e-3
+            )
+            smooth = cv2.GaussianBlur(wide[far:-far, far:-far], (0, 0), sigma) / covered[..., None]
+            smooth = np.pad(smooth, ((far, far), (far, far), (0, 0)))
+            wanted = cv2.GaussianBlur(guide, (0, 0), sigma / 2)
+            wanted = np.pad(wanted, ((far, far), (far, far), (0, 0)))
+            colour = np.abs(moved(wanted) - moved(smooth, dy, dx))[::2, ::2].mean(2)
+            cost += of_guide * np.minimum(colour, labelling.TRUNCATED)
+        assert np.abs(found - cost)[inside].max() < 1e-3
+
+
+@pytest.mark.parametrize("fine", [False, True])
 def test_offsets_by_a_period_cost_least_and_illegal_ones_most(fine: bool) -> None:
     picture = tiles(70, 90, 20)
     known_mask = known_outside(picture, 31, 42, 13, 9)

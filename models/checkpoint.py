@@ -15,6 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from .errors import CheckpointError as CheckpointError
+
 #: Digits of the sha256 in a weight file's name.
 DIGITS = 8
 #: The end of the name of a file that ``save_weights`` wrote.
@@ -23,10 +25,6 @@ _DIGITS_OF_NAME = re.compile(rf"-([0-9a-f]{{{DIGITS}}})$")
 _ANY = 64
 
 _REINSTALL = "reinstall the package, or copy your own file again"
-
-
-class CheckpointError(ValueError):
-    """The file is not the expected weight: wrong hash, wrong network, wrong format or damaged."""
 
 
 def sha256(path: Path) -> str:

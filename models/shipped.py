@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import CheckpointError, load_weights
+from .errors import CheckpointError
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -28,6 +28,8 @@ def load_shipped(kind: str, network_class: type[Any]) -> tuple[Any, str]:
     Raises:
         CheckpointError: the weight is missing or damaged; the message gives the remedy.
     """
+    from .checkpoint import load_weights
+
     entry = shipped_entry(kind)
     digest = entry["sha256"]
     return load_weights(FOLDER / entry["file"], network_class, expected_sha256=digest), digest

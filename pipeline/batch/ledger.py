@@ -737,7 +737,7 @@ def _finder(folder: Location | None) -> Callable[[Sequence[Location]], Location 
 
 def _weights_index() -> str:
     """Return the index of the shipped weights, which is part of what results are made with."""
-    from ...models.checkpoint import CheckpointError
+    from ...models.errors import CheckpointError
     from ...models.shipped import shipped_index
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import io
 import json
 import logging
@@ -181,6 +182,22 @@ def test_nothing_loads_torch_before_a_photo_is_in_progress() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_rays_driver_plans_without_torch(folder: Path) -> None:
+    arguments = ["--class", "person", "--no-probe", str(folder)]
+    assert cli.main(arguments) == 0
+    code = "import sys; from remove_objects.pipeline import cli; cli.main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code, "--engine", "ray", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "remove_objects.pipeline.batch.ledger" in loaded
+    assert "torch" not in loaded
 
 
 def test_the_saved_mask_is_white_where_removed(folder: Path) -> None:

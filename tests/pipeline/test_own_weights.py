@@ -240,7 +240,7 @@ def test_a_worker_of_another_machine_has_the_files_bytes(
     sent = cloudpickle.dumps(Settings(**library(weight)))
     weight.unlink()
     settings = cloudpickle.loads(sent)
-    actor = CleaningActor(settings, BatchSettings(), ("person",), LocalOutput(tmp_path), 1, None)
+    actor = CleaningActor((settings, BatchSettings(), ("person",), LocalOutput(tmp_path), 1))
     networks = actor.worker.remover.networks
     assert networks.inpainters.network("partial-conv").config.width == 3
     assert networks.weights()["partial-conv"] == digest

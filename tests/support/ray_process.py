@@ -29,10 +29,8 @@ class Deadly(LocalOutput):
 
 def clean(folder: Path, output: type[LocalOutput]) -> None:
     from remove_objects.pipeline.batch import run
-    from remove_objects.pipeline.batch.engines import ray_actors
 
     show_messages("remove-objects")  # a library prints nothing by itself
-    ray_actors.BLOCKS = 2  # so that other photos share a block with the deadly one
     run.open_output = lambda place, overwrite=False: output(place)
     batch = BatchSettings(output=folder / "out", masks=folder / "masks", engine="ray", actors=2)
     result = run.remove_folder([folder / "in"], Settings(probe=False, offline=True), batch)

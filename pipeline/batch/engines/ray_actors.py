@@ -1,20 +1,20 @@
 """The engine of a Ray cluster: actors hold the networks and process the photos.
 
-The rows come back to the driver, which alone records them. Ray Data hands out blocks of one photo,
-or of a few if there are very many. A dead actor costs its block: Ray gives it to another actor, and
-would do so for ever. So a photo that killed ``TRIES`` actors (too large for the memory) becomes an
-entry with status ``failed``.
+The driver gives each actor one photo at a time; the rows come back to it, and it alone records
+them. A dead actor costs its photo, which another one gets. A photo that killed ``TRIES`` actors
+(too large for the memory) becomes an entry with status ``failed``.
+
+Ray Data would hand the photos out too, but starts three actors of its own, is imported by each
+process, and its loop in the driver never rests: of the 11 seconds until the first photo it took a
+third.
 """
 
 from __future__ import annotations
 
 import logging
-import pickle
-import threading
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...config import Settings
 from ...errors import ClusterError, RemoveObjectsError
@@ -22,19 +22,33 @@ from ...system.signals import Stop
 from ..output.protocol import Output
 from ..settings import BatchSettings
 from ..worker import Facts, Task, Worker, failed_entry
-from .ray_cluster import cluster, require_ray, share
+from .ray_cluster import Share, cluster, require_ray, share
 from .threads import Record
 
 if TYPE_CHECKING:
     from ...report.schema import Entry
+    from ..journal import JournalRow
 
 log = logging.getLogger(__name__)
 
-#: Actors that one photo may kill.
+#: Actors that one photo may kill, and that may fail to start one after the other.
 TRIES = 3
-#: Largest number of Ray Data's blocks. With 20,000 it hands out a third as many per second as with
-#: 2,000.
-BLOCKS = 2000
+#: Seconds after which the driver sees that the run was asked to stop.
+_WAIT = 0.2
+
+
+class Cleaned(NamedTuple):
+    """What an actor answers about a photo.
+
+    Attributes:
+        row: the photo's row of the journal.
+        facts: about the actor so far.
+        faults: tracebacks of faults of this program.
+    """
+
+    row: JournalRow
+    facts: Facts
+    faults: tuple[str, ...]
 
 
 class RayActors:
@@ -63,31 +77,24 @@ class RayActors:
             WeightsError, OutputError: as a worker raised it.
             ClusterError: the actors could not start, or failed for a reason that is not a photo's.
         """
-        waiting = {task.name: task for task in tasks}
+        waiting = list(tasks)
         if not waiting:
             return
         error: RemoveObjectsError | None = None
         with cluster() as ray:
-            attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(
-                Attempts
-            ).remote()
-            with _halting(ray, attempts, stop) as halt:
-                for name, outcome in self._outcomes(ray, list(waiting.values()), attempts):
-                    if isinstance(outcome, RemoveObjectsError):
-                        error = error or outcome
-                        halt()
-                    elif outcome is not None:
-                        row, facts, faults = outcome
-                        self._note(facts)
-                        # What an actor logs is lost in a file on its machine.
-                        for fault in faults:
-                            log.error("%s", fault)
-                        # If Ray delivers a photo twice, only the first row is recorded.
-                        if waiting.pop(name, None) is not None:
-                            yield record(row)
-                    # After a halt the remaining photos come back at once, unprocessed. The loop
-                    # waits for them: if the connection closes while threads of Ray Data still run,
-                    # they end this process immediately, without a report.
+            each = share(ray.cluster_resources(), self.settings, self.batch)
+            given = self.settings, self.batch, self.classes, self.output, each.threads
+            pool = _Pool(ray, each, ray.put(given), waiting)
+            for outcome in pool.outcomes(stop):
+                if isinstance(outcome, RemoveObjectsError):
+                    error = error or outcome
+                    pool.halt()
+                else:
+                    self._note(outcome.facts)
+                    # What an actor logs is lost in a file on its machine.
+                    for fault in outcome.faults:
+                        log.error("%s", fault)
+                    yield record(outcome.row)
         if error is not None:
             raise error
 
@@ -97,161 +104,136 @@ class RayActors:
             self._weights, tuple(self._warnings), ", ".join(self._devices) or self.settings.device
         )
 
-    def _outcomes(
-        self, ray: Any, tasks: list[Task], attempts: Any
-    ) -> Generator[tuple[str, Any], None, None]:
-        """Yield photos as they finish.
-
-        Yields:
-            (name, outcome): the outcome is (row, facts, tracebacks of faults), an error that ends
-            the run, or None for a photo that was not begun.
-        """
-        each = share(ray.cluster_resources(), self.settings, self.batch)
-        data = ray.data.from_items(
-            [{"task": pickle.dumps(task)} for task in tasks],
-            override_num_blocks=min(len(tasks), BLOCKS),
-        ).map(
-            CleaningActor,
-            fn_constructor_args=(
-                self.settings,
-                self.batch,
-                self.classes,
-                self.output,
-                each.threads,
-                attempts,
-            ),
-            # The next block waits at its actor. When it was fetched only after the previous one,
-            # the actors were idle for a seventh of the time.
-            compute=ray.data.ActorPoolStrategy(
-                size=min(each.actors, len(tasks)), max_tasks_in_flight_per_actor=2
-            ),
-            num_cpus=each.cpus,
-            num_gpus=each.gpus or None,
-        )
-        try:
-            for batch in data.iter_batches(
-                batch_size=None, prefetch_batches=0, batch_format="pyarrow"
-            ):
-                for content in batch.column("outcome").to_pylist():
-                    # An actor's own answer through the cluster's memory, never a file's content.
-                    yield pickle.loads(content)
-        except ray.exceptions.RayError as error:
-            raise ClusterError(
-                "the Ray cluster could not do the work; "
-                f"is remove-objects installed on each machine? {error}"
-            ) from error
-
     def _note(self, facts: Facts) -> None:
         self._weights |= facts.weights
-        self._devices[facts.device] = None
+        if facts.device:
+            self._devices[facts.device] = None
         for warning in facts.warnings:
             if warning not in self._warnings:
                 self._warnings[warning] = None
                 log.warning("%s", warning)
 
 
-@contextmanager
-def _halting(ray: Any, attempts: Any, stop: Stop) -> Iterator[Callable[[], None]]:
-    """Yield a function that ends the run early, and call it when ``stop`` is requested.
+class _Pool:
+    """The actors, and which photo each of them has.
 
-    A thread listens for the request, because the block waits for the cluster.
-    """
-    ended = threading.Event()
-
-    def halt() -> None:
-        ray.get(attempts.halt.remote())
-
-    def listen() -> None:
-        while not ended.is_set():
-            if stop.wait(0.2):
-                halt()
-                return
-
-    thread = threading.Thread(target=listen, name="stop", daemon=True)
-    thread.start()
-    try:
-        yield halt
-    finally:
-        ended.set()
-        thread.join()
-
-
-class CleaningActor:
-    """A process of the cluster with its own networks."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        batch: BatchSettings,
-        classes: tuple[str, ...],
-        output: Output,
-        threads: int,
-        attempts: Any,
-    ) -> None:
-        from ...remover import ObjectRemover
-        from .threads import use_threads
-
-        use_threads(threads, threads)
-        self.faults: list[str] = []
-        self.worker = Worker(ObjectRemover(settings), batch, classes, output, self.faults.append)
-        self.attempts, self.halted = attempts, False
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Process one photo; see ``RayActors._outcomes`` for the outcome."""
-        import ray
-
-        task: Task = pickle.loads(row["task"])
-        tries = 0 if self.halted else ray.get(self.attempts.begin.remote(task.name))
-        if not tries:
-            self.halted = True
-            return {"outcome": pickle.dumps((task.name, None))}
-        if tries > TRIES:
-            self.attempts.survive.remote(task.name)
-            reason = (
-                f"each of the {TRIES} workers that tried it was killed, "
-                "probably for want of memory; try fewer --actors"
-            )
-            journal_row = {
-                **task.begun_row(),
-                **task.earlier_files(),
-                "entry": failed_entry(task.name, reason),
-            }
-            return {"outcome": pickle.dumps((task.name, (journal_row, self.worker.facts(), ())))}
-        self.faults.clear()
-        try:
-            outcome: Any = (self.worker(task), self.worker.facts(), tuple(self.faults))
-        except RemoveObjectsError as error:
-            outcome = error
-        self.attempts.survive.remote(task.name)
-        return {"outcome": pickle.dumps((task.name, outcome))}
-
-
-class Attempts:
-    """Counts how often each photo was begun and not ended; outlives the actors that it serves.
-
-    Attributes:
-        begun: attempts by photo.
-        halted: whether no further photo may begin.
+    Args:
+        ray: the module, connected to a cluster.
+        each: what each actor gets.
+        given: Ray's reference to the other arguments of ``CleaningActor``.
+        tasks: the photos.
     """
 
-    def __init__(self) -> None:
-        self.begun: Counter[str] = Counter()
-        self.halted = False
+    def __init__(self, ray: Any, each: Share, given: Any, tasks: list[Task]) -> None:
+        self._ray, self._given, self._waiting = ray, given, deque(tasks)
+        self._actor = ray.remote(CleaningActor).options(
+            num_cpus=each.cpus, num_gpus=each.gpus or None, max_restarts=0, max_task_retries=0
+        )
+        #: By the reference to an answer: the actor, and its photo; None while the actor starts.
+        self._running: dict[Any, tuple[Any, Task | None]] = {}
+        self._killed: Counter[str] = Counter()
+        self._failed_starts, self._halted = 0, False
+        for _ in range(min(each.actors, len(tasks))):
+            self._start()
 
     def halt(self) -> None:
         """Let no further photo begin."""
-        self.halted = True
+        self._halted = True
 
-    def begin(self, name: str) -> int:
-        """Return the number of this attempt, or 0 if the photo may not begin."""
-        if self.halted:
-            return 0
-        self.begun[name] += 1
-        return self.begun[name]
+    def outcomes(self, stop: Stop) -> Iterator[Cleaned | RemoveObjectsError]:
+        """Yield the photos as they finish, or an error that every photo would meet.
 
-    def survive(self, name: str) -> None:
-        """Clear the count: the photo finished.
-
-        If its block is retried because of another photo, this one is not to blame.
+        Raises:
+            ClusterError: the actors cannot start, or an answer is lost.
         """
-        self.begun.pop(name, None)
+        while self._is_working():
+            done, _ = self._ray.wait(list(self._running), timeout=_WAIT)
+            if stop():
+                self.halt()
+            for answer in done:
+                actor, task = self._running.pop(answer)
+                outcome = self._outcome(answer, actor, task)
+                if outcome is not None:
+                    yield outcome
+
+    def _is_working(self) -> bool:
+        """Whether any photo is in progress, or can still begin."""
+        is_left = bool(self._waiting) and not self._halted
+        return is_left or any(task is not None for _, task in self._running.values())
+
+    def _outcome(
+        self, answer: Any, actor: Any, task: Task | None
+    ) -> Cleaned | RemoveObjectsError | None:
+        """What has come of a photo, or of a start; the actor gets the next photo."""
+        errors = self._ray.exceptions
+        try:
+            outcome: Cleaned | RemoveObjectsError | None = self._ray.get(answer)
+        except errors.RayTaskError as error:
+            raise ClusterError(f"the Ray cluster could not do the work: {error}") from error
+        except errors.RayError as error:
+            if task is None:
+                self._failed_starts += 1
+                if self._failed_starts >= TRIES:
+                    raise ClusterError(
+                        "the Ray cluster could not do the work; "
+                        f"is remove-objects installed on each machine? {error}"
+                    ) from error
+            outcome = None if task is None else self._killed_by(task)
+            if self._waiting and not self._halted:
+                self._start()
+            return outcome
+        self._failed_starts = 0
+        is_error = isinstance(outcome, RemoveObjectsError)
+        if self._waiting and not self._halted and not is_error:
+            following = self._waiting.popleft()
+            self._running[actor.clean.remote(following)] = actor, following
+        return outcome
+
+    def _start(self) -> None:
+        actor = self._actor.remote(self._given)
+        self._running[actor.ready.remote()] = actor, None
+
+    def _killed_by(self, task: Task) -> Cleaned | None:
+        """Give a photo whose actor died to another one; the photo's entry if it killed so many."""
+        self._killed[task.name] += 1
+        if self._killed[task.name] < TRIES:
+            self._waiting.append(task)
+            return None
+        reason = (
+            f"each of the {TRIES} workers that tried it was killed, "
+            "probably for want of memory; try fewer --actors"
+        )
+        row: Any = {
+            **task.begun_row(),
+            **task.earlier_files(),
+            "entry": failed_entry(task.name, reason),
+        }
+        return Cleaned(row, Facts({}, (), ""), ())
+
+
+class CleaningActor:
+    """A process of the cluster with its own networks.
+
+    Args:
+        given: settings, settings of the folder, classes, output, and the number of threads.
+    """
+
+    def __init__(self, given: tuple[Settings, BatchSettings, tuple[str, ...], Output, int]) -> None:
+        from ...remover import ObjectRemover
+        from .threads import use_threads
+
+        settings, batch, classes, output, threads = given
+        use_threads(threads, threads)
+        self.faults: list[str] = []
+        self.worker = Worker(ObjectRemover(settings), batch, classes, output, self.faults.append)
+
+    def ready(self) -> None:
+        """Answer once the actor has started."""
+
+    def clean(self, task: Task) -> Cleaned | RemoveObjectsError:
+        """Process one photo; an error that every photo would meet is returned."""
+        self.faults.clear()
+        try:
+            return Cleaned(self.worker(task), self.worker.facts(), tuple(self.faults))
+        except RemoveObjectsError as error:
+            return error

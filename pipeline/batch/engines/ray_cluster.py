@@ -85,8 +85,7 @@ def cluster() -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = require_ray()
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)
     joined = ray.is_initialized()
     try:
         if not joined:
@@ -98,8 +97,6 @@ def cluster() -> Iterator[Any]:
             f"no Ray cluster could be joined or started ({error}); RAY_ADDRESS names one"
         ) from error
     try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
         yield ray
     finally:
         if not joined:
@@ -107,16 +104,14 @@ def cluster() -> Iterator[Any]:
 
 
 def require_ray() -> Any:
-    """Import and return the module ``ray``, with ``ray.data``.
+    """Import and return the module ``ray``.
 
     Raises:
         UsageError: it is not installed; the message says how to install it.
     """
     try:
-        ray = importlib.import_module("ray")
-        importlib.import_module("ray.data")
+        return importlib.import_module("ray")
     except ImportError as error:
         raise UsageError(
             f"--engine ray needs Ray ({error}): {install_command('distributed')}"
         ) from error
-    return ray

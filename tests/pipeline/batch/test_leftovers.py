@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import pickle
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,21 +80,12 @@ def test_a_ray_actor_tells_of_the_place_and_of_the_segmenter_that_saw_it(
     output = LocalOutput(out, overwrite=False)
     plan = plan_run([photos], out, masks=batch.masks)
     (task,) = Ledger(out, output, settings, batch, ()).decide(plan.photos).tasks
-    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda value: value))
     monkeypatch.setattr(threads, "use_threads", lambda *_: None)
-    actor = CleaningActor(settings, batch, (), output, 1, Attempts())
-    name, (row, facts, _) = pickle.loads(actor({"task": pickle.dumps(task)})["outcome"])
-    assert name == "a.png"
+    actor = CleaningActor((settings, batch, (), output, 1))
+    row, facts, _ = pickle.loads(pickle.dumps(actor.clean(task)))
     for key in ("status", "reason", "leftovers", "residue"):
         assert row["entry"][key] == local[key]
     assert facts.weights == weights
-
-
-class Attempts:
-    """Every photo is tried for the first time."""
-
-    begin = SimpleNamespace(remote=lambda _: 1)
-    survive = SimpleNamespace(remote=lambda _: None)
 
 
 def test_the_board_opens_a_result_with_leftovers_and_says_why(photos: Path) -> None:

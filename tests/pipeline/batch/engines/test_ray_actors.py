@@ -125,7 +125,7 @@ class Cluster:
         return [
             pid
             for pid, title in processes(self.process.pid).items()
-            if title.startswith(("ray::MapWorker", "ray::_MapWorker"))
+            if title.startswith("ray::CleaningActor")
         ]
 
 

@@ -27,6 +27,8 @@ Labels = NDArray[np.int64]
 
 #: Side of a block in pixels, offsets a block considers, rounds of messages, sweeps over pixels.
 BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 20, 40, 4
+#: Levels of a colour where sources of blocks are compared: twice as fine as an 8-bit photo's.
+LEVELS = 512
 #: Weights of the guide's colour, of the fit at the rim and of a seam; the price of any seam at all;
 #: the colour difference in [0, 1] beyond which differences count the same.
 GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
@@ -423,8 +425,8 @@ def label_blocks(costs: Costs) -> Labels:
         (2, 4)
     )[:, node].T / hole_share[node, None]
     kept = min(PER_BLOCK, count)
-    # Sorted as the offsets are, so that neighbours with the same options align.
-    options = np.sort(np.argpartition(block_cost, kept - 1, axis=1)[:, :kept], axis=1)
+    # In the offsets' order, so that neighbours with the same options align.
+    options = np.sort(_cheapest(block_cost, kept), axis=1)
     # Options first, then blocks or edges: an operation on two options runs over all edges at once.
     own_cost = np.ascontiguousarray(
         np.take_along_axis(block_cost, options, axis=1).astype(np.float32).T
@@ -443,6 +445,15 @@ def label_blocks(costs: Costs) -> Labels:
     blocks = np.full((gh, gw), -1)
     blocks[node] = options[np.arange(len(options)), best]
     return np.where(costs.hole_mask, blocks.repeat(BLOCK, 0).repeat(BLOCK, 1), -1)
+
+
+def _cheapest(cost: FloatArray, count: int) -> Labels:
+    """The ``count`` cheapest columns of each row of nk costs, of equal ones the first.
+
+    ``argpartition`` would do with less work, but which of equal ones it takes depends on the
+    processor and on NumPy's version.
+    """
+    return np.argsort(cost, axis=1, kind="stable")[:, :count]
 
 
 class _Edges(NamedTuple):
@@ -517,7 +528,7 @@ def _edges(costs: Costs, index: Labels, options: Labels) -> list[_Edges]:
             )
         py, px = py.reshape(len(a), 1, 2 * BLOCK), px.reshape(len(a), 1, 2 * BLOCK)
         ours, theirs = (
-            costs.index.sources(options[blocks][:, :, None], py, px).reshape(
+            _whole_levels(costs.index.sources(options[blocks][:, :, None], py, px)).reshape(
                 len(a), options.shape[1], 6 * BLOCK
             )
             for blocks in (a, b)
@@ -527,11 +538,21 @@ def _edges(costs: Costs, index: Labels, options: Labels) -> list[_Edges]:
             + _squares(theirs)[:, None]
             - 2 * ours @ theirs.transpose(0, 2, 1)
         )
-        price = 2 * SEAM * np.sqrt(np.maximum(squares, 0) / ours.shape[2]) + ANY_SEAM
+        price = 2 * SEAM / LEVELS * np.sqrt(squares / ours.shape[2]) + ANY_SEAM
         price[options[a][:, :, None] == options[b][:, None]] = 0
         price = np.ascontiguousarray(price.astype(np.float32).transpose(1, 2, 0))
         edges.append(_Edges(a, b, price))
     return edges
+
+
+def _whole_levels(colours: FloatArray) -> FloatArray:
+    """Colours in [0, 1] as whole numbers in [0, ``LEVELS``].
+
+    Sums of their products are whole numbers below 2^24, which float32 holds exactly. So the order
+    of summing does not matter, which differs between processors and versions of BLAS: in fractions
+    like sources would differ by what the order rounds off, and its root is much larger.
+    """
+    return np.rint(colours * np.float32(LEVELS))
 
 
 def _squares(rows: FloatArray) -> FloatArray:

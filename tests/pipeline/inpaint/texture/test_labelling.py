@@ -19,7 +19,7 @@ def test_belief_propagation_finds_the_cheapest_row_of_blocks() -> None:
     rng, b = np.random.default_rng(4), labelling.BLOCK
     for _ in range(10):
         count, blocks = 3, 4
-        sources = rng.random((count, b, blocks * b, 3)).astype(np.float32)
+        sources = _whole_levels(rng, (count, b, blocks * b, 3))
         unary = rng.random((count, b // 2, blocks * b // 2)).astype(np.float32) * 0.6
         costs = stacked_costs(sources, unary, np.ones((b, blocks * b), bool))
         labels = labelling.label_blocks(costs)[0, ::b]
@@ -38,6 +38,46 @@ def test_belief_propagation_finds_the_cheapest_row_of_blocks() -> None:
 
         best = min(itertools.product(range(count), repeat=blocks), key=total)
         assert total(tuple(labels.tolist())) == pytest.approx(total(best), abs=1e-5)
+
+
+def _whole_levels(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    levels = rng.integers(0, labelling.LEVELS + 1, shape)
+    return (levels / labelling.LEVELS).astype(np.float32)
+
+
+def test_of_offsets_that_cost_the_same_the_first_are_kept() -> None:
+    cost = np.random.default_rng(7).integers(0, 5, (40, 330)).astype(np.float32)
+    for row, kept in zip(cost.tolist(), labelling._cheapest(cost, 20).tolist(), strict=True):
+        assert kept == [k for _, k in sorted((value, k) for k, value in enumerate(row))][:20]
+
+
+def test_a_seam_between_sources_that_look_the_same_costs_as_any_seam() -> None:
+    """To the bit, in whatever order a processor sums: rounding errors would choose the source."""
+    rng, b = np.random.default_rng(8), labelling.BLOCK
+    picture = rng.random((2 * b, 3 * b, 3)).astype(np.float32)
+    index = np.arange(6).reshape(2, 3)
+    costs = stacked_costs(
+        np.stack([picture, picture, 1 - picture]),
+        np.zeros((3, b, 3 * b // 2), np.float32),
+        np.ones(picture.shape[:2], bool),
+    )
+    for edge in labelling._edges(costs, index, np.tile(np.arange(3), (6, 1))):
+        assert (edge.price[[0, 1], [1, 0]] == np.float32(labelling.ANY_SEAM)).all()
+        assert (edge.price[[0, 2], [2, 0]] > 2 * labelling.ANY_SEAM).all()
+
+
+def test_prices_of_seams_do_not_depend_on_the_order_of_summing() -> None:
+    """The same picture mirrored and with its channels turned sums the same terms otherwise."""
+    rng, b = np.random.default_rng(9), labelling.BLOCK
+    sources = rng.random((5, b, 2 * b, 3)).astype(np.float32)
+    unary, hole = np.zeros((5, b // 2, b), np.float32), np.ones((b, 2 * b), bool)
+    options = np.tile(np.arange(5), (2, 1))
+
+    def prices(sources: np.ndarray) -> np.ndarray:
+        costs = stacked_costs(np.ascontiguousarray(sources), unary, hole)
+        return labelling._edges(costs, np.arange(2)[None], options)[1].price
+
+    assert np.array_equal(prices(sources), prices(sources[:, ::-1, :, ::-1]))
 
 
 def test_moving_the_seams_never_costs_more() -> None:

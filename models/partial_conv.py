@@ -20,15 +20,13 @@ def known_count(mask: Tensor, kernel_size: int) -> Tensor:
     Returns:
         N1HW float32 of exact whole numbers in [0, kernel_size**2].
     """
-    # Two one-dimensional sums of whole numbers: exact in float32, and 2 k reads per pixel instead
-    # of k * k.
+    # Two one-dimensional means, 2 k reads per pixel instead of k * k; their errors are far below
+    # half a pixel. ``divisor_override`` would give the sums, but ONNX's AveragePool has no such
+    # thing.
     pad = kernel_size // 2
-    rows = F.avg_pool2d(
-        mask.float(), (kernel_size, 1), 1, (pad, 0), count_include_pad=True, divisor_override=1
-    )
-    return F.avg_pool2d(
-        rows, (1, kernel_size), 1, (0, pad), count_include_pad=True, divisor_override=1
-    )
+    rows = F.avg_pool2d(mask.float(), (kernel_size, 1), 1, (pad, 0), count_include_pad=True)
+    share = F.avg_pool2d(rows, (1, kernel_size), 1, (0, pad), count_include_pad=True)
+    return torch.round(share * kernel_size**2)
 
 
 class PartialConv2d(nn.Module):

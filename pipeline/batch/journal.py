@@ -174,7 +174,7 @@ class Journal:
                 return
 
     def has_changed(self) -> bool:
-        """Whether another process has written the journal since it was loaded."""
+        """Whether somebody else has written the journal since it was loaded."""
         return self._loaded != stamp(self.path)
 
     def load_rows(self, content: bytes) -> None:
@@ -194,7 +194,7 @@ class Journal:
                     self.cut += 1  # most likely by a crash
                     continue
             if isinstance(row, dict) and row.get("complete") is True:
-                self.complete, self.earlier, self.facts = True, set(self.rows), []
+                self._end()
                 continue
             if not (
                 isinstance(row, dict)
@@ -246,6 +246,7 @@ class Journal:
         """Record that the run ended by itself; returns names like ``flush``."""
         with self._lock:
             self._append({"complete": True})
+            self._end()
             return []
 
     def _with_settings(self, row: JournalRow) -> JournalRow:
@@ -265,6 +266,10 @@ class Journal:
         if (facts := row.get("facts")) is not None:
             self.facts.append(facts)
 
+    def _end(self) -> None:
+        """Take all rows for those of runs that ended by themselves."""
+        self.complete, self.earlier, self.facts = True, set(self.rows), []
+
     def _first(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a row with its settings, for a journal that somebody removed meanwhile."""
         settings = self.settings.get(row.get("made_with", ""))
@@ -272,6 +277,7 @@ class Journal:
 
     def _append(self, row: Mapping[str, Any]) -> None:
         """Append a complete line, or, on a full disk, nothing of it."""
+        was_known = not self.has_changed()
         try:
             with append_alone(self.path, self.path.parent) as file:
                 end = file.seek(0, os.SEEK_END)
@@ -288,6 +294,8 @@ class Journal:
                     with suppress(OSError):
                         file.truncate(end)
                     raise
+            if was_known:
+                self._loaded = stamp(self.path)
         except UnwritableError as error:
             raise OutputError(str(error)) from error
         except OSError as error:

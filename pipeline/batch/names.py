@@ -93,8 +93,9 @@ def mask_names(
 
     A name is lengthened if another photo shares the stem, if another mask or its layers have it, or
     if a photo of the folder ``masks`` is itself written there. So it is if it ends as the names of
-    layers do: ``a.layers.png`` always belongs to ``a.png``. Upper and lower case count as one,
-    because many disks treat them so. A mask that an earlier run saved keeps its name.
+    layers do: ``a.layers.png`` always belongs to ``a.png``. Upper and lower case count as one, and
+    so do Unicode's spellings, because many disks treat them so. A mask that an earlier run saved
+    keeps its name.
 
     Args:
         photos: paths relative to the output folder.
@@ -107,15 +108,15 @@ def mask_names(
     given = [str(photo) for photo in photos]
     others = saved.keys() - set(given)
     names = _unique_masks([*given, *(str(PurePosixPath(name)) for name in others)])
-    masks = {str(mask).casefold() for mask in saved.values() if mask is not None}
+    masks = {folded(mask) for mask in saved.values() if mask is not None}
     taken = masks | {_layers_text(mask) for mask in masks}
     chosen = []
     for photo, name in zip(given, names, strict=False):
         own = saved.get(photo)
-        if own is not None and _layers_text(str(own).casefold()) not in masks:
+        if own is not None and _layers_text(folded(own)) not in masks:
             chosen.append(own)
             continue
-        if own is not None or {name.casefold(), _layers_text(name.casefold())} & taken:
+        if own is not None or {folded(name), _layers_text(folded(name))} & taken:
             name = _mask_texts(photo)[1]
         chosen.append(PurePosixPath(name))
     return chosen
@@ -151,12 +152,12 @@ def _layers_text(mask: str) -> str:
 
 
 def _unique_masks(photos: Sequence[str]) -> list[str]:
-    results = {photo.casefold() for photo in photos}
+    results = {folded(photo) for photo in photos}
     texts = [_mask_texts(photo) for photo in photos]
     full = [long for _, long in texts]
-    names = [long if short.casefold().endswith(LAYERS) else short for short, long in texts]
+    names = [long if folded(short).endswith(LAYERS) else short for short, long in texts]
     while True:
-        keys = [name.casefold() for name in names]
+        keys = [folded(name) for name in names]
         count = Counter(keys)
         clashes = [
             i

@@ -368,7 +368,7 @@ def _refuse_same_stems(photos: Iterable[MaskFile], folder: Location) -> None:
     """Refuse files of one stem of which one may be the mask of the other."""
     by_stem: dict[str, list[MaskFile]] = {}
     for photo in photos:
-        by_stem.setdefault(photo.base.casefold(), []).append(photo)
+        by_stem.setdefault(folded(photo.base), []).append(photo)
     for same in by_stem.values():
         if len(same) > 1 and any(not _is_of_camera(photo.name) for photo in same):
             names = all_of([photo.name for photo in same])

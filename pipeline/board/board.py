@@ -61,9 +61,9 @@ class Board:
         self.opened = opened
         self.job = Job(opened.settings)
         self.sessions = SessionStore(opened.items, lambda: self.job.photo, opened.max_pixels)
-        self.results = Results(opened, self.sessions.listed)
-        self.series = BoardSeries(opened, self.job, self.sessions.listed)
         self._report = self._report_stamp()
+        self.results = Results(opened, self.sessions.listed, self._note_report)
+        self.series = BoardSeries(opened, self.job, self.sessions.listed)
 
     @property
     def folder(self) -> Path:
@@ -81,8 +81,9 @@ class Board:
         return [printable(item.name) for item in self.sessions.listed() if item.key in keys]
 
     def close(self) -> None:
-        """Cancel the job in progress and delete the uploaded photos."""
+        """Cancel the job in progress, write what waits, and delete the uploaded photos."""
         self.job.cancel()
+        self.results.close()
         self.sessions.close()
 
     def photos(self) -> dict[str, Any]:
@@ -589,7 +590,6 @@ class Board:
         mask = None if decided.drops_mask else decided.mask or item.mask
         session.item = replace(item, entry=decided.entry, mask=mask)
         self.sessions.replace(session.item)
-        self._report = self._report_stamp()
         return {
             **session.state(),
             **_row(session.item),
@@ -598,6 +598,10 @@ class Board:
             "output": printable(str(decided.output)),
             "mask": None if mask is None else printable(str(mask)),
         }
+
+    def _note_report(self) -> None:
+        """Know the report that this board has written: it says nothing new."""
+        self._report = self._report_stamp()
 
     def _report_stamp(self) -> Stamp | None:
         output = self.opened.output

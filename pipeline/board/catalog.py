@@ -124,6 +124,7 @@ class Opened:
         notes: messages about what was left out.
         settings_from: options that settings files set, by the files' addresses.
         max_pixels: the most pixels of a photo: the run's limit.
+        is_behind: whether a run's journal knows what its report does not tell yet.
     """
 
     mode: Mode
@@ -139,6 +140,7 @@ class Opened:
     notes: tuple[str, ...] = ()
     settings_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
+    is_behind: bool = False
 
 
 def open_photos(path: Path, output: Path | None, settings: Settings) -> Opened:

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from ..batch.journal import Journal
-from ..batch.names import RESERVED, layers_name, possible_masks
+from ..batch.names import RESERVED, folded, layers_name, possible_masks
 from ..images.suffixes import is_readable, result_names, usual_suffix
 from ..system.text import printable
 from ..types import Photo
@@ -27,7 +26,9 @@ _UNUSUAL = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
-def place(item: Item, photo: Photo, output: Path, others: Iterable[Item]) -> tuple[Path, Path]:
+def place(
+    item: Item, photo: Photo, output: Path, others: Iterable[Item], known_to_runs: Iterable[str]
+) -> tuple[Path, Path]:
     """Return free files for the result of a dropped photo and for its mask.
 
     Args:
@@ -35,18 +36,19 @@ def place(item: Item, photo: Photo, output: Path, others: Iterable[Item]) -> tup
         photo: the same, decoded: its format decides the ending where the name has none.
         output: the output folder; it need not exist.
         others: the photos of the list, whose files are not taken either.
+        known_to_runs: the names that photos of runs have in the folder, nor are these.
     """
-    known = {str(name).casefold() for name in Journal(output).rows}
+    known = {folded(name) for name in known_to_runs}
     for other in others:
         if other.key == item.key or other.target is None:
             continue
-        known |= {each.casefold() for each in result_names(_name_in(output, other.target))}
+        known |= {folded(each) for each in result_names(_name_in(output, other.target))}
         if other.mask_target is not None:
-            known.add(_name_in(output, other.mask_target).casefold())
+            known.add(folded(_name_in(output, other.mask_target)))
     for name in _names(item.name, photo):
         mask = possible_masks(name)[0]
         taken = [*result_names(name), str(mask), str(layers_name(mask))]
-        if name.casefold() in RESERVED or any(each.casefold() in known for each in taken):
+        if folded(name) in RESERVED or any(folded(each) in known for each in taken):
             continue
         if not any(os.path.lexists(output / each) for each in taken):
             return output / name, output / mask

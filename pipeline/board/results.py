@@ -6,7 +6,6 @@ row and the report's entry agree. So a later run of the same command skips the p
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import images
-from ..batch.journal import Journal
 from ..batch.output.links import refuse_links_in_output
 from ..batch.output.replaced import Version, versions
 from ..batch.sources import source_key
@@ -26,13 +24,12 @@ from ..config import Settings
 from ..errors import ChangedError, UnreadableError, UsageError
 from ..storage.layout import PREVIEWS
 from ..storage.stamp import Stamp, content_hash, fingerprint, is_unchanged, mark, stamp
-from ..system import lock
 from ..system.atomic import remove_parts
 from ..types import Layer, Outcome, Pixels, Status
 from . import dropped
 from .catalog import Item, Opened, is_inside
 from .change import Change, Decided, layers_target, mask_of, result_names
-from .records import Records
+from .records import Books, Records
 from .run_settings import combined, settings_of_result
 from .save import NewFiles, name_in
 from .session import Session, kept_by_run
@@ -66,17 +63,30 @@ def _refuse_other_photo(item: Item, row: JournalRow | None) -> None:
 class Results:
     """The results of what the board has opened. Safe to use from several threads."""
 
-    def __init__(self, opened: Opened, listed: Callable[[], list[Item]]) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        listed: Callable[[], list[Item]],
+        on_report: Callable[[], None] = lambda: None,
+    ) -> None:
         """Begin without knowing any file.
 
         Args:
             opened: what the board has opened.
             listed: returns the photos of the list.
+            on_report: called whenever the report was written.
         """
         self._opened, self._listed = opened, listed
         self._written: dict[Path, Stamp | None] = {}
         self._opened_ns = time.time_ns()
-        self._lock = threading.Lock()
+        self._books = None if opened.output is None else Books(opened.output, on_report)
+        if self._books is not None and opened.is_behind:
+            self._books.tell_of_all()
+
+    def close(self) -> None:
+        """Write a report that waits to be written, see ``late_report``."""
+        if self._books is not None:
+            self._books.close()
 
     def save(self, session: Session, *, replace_existing: bool) -> Decided:
         """Save the fill and its mask.
@@ -197,11 +207,14 @@ class Results:
 
         Without an output folder it has none.
         """
-        item, output = session.item, self._opened.output
-        if not item.is_upload or item.target is not None or output is None:
+        item, books = session.item, self._books
+        if not item.is_upload or item.target is not None or books is None:
             return item
-        target, mask = dropped.place(item, session.photo, output, self._listed())
-        return replace(item, target=target, mask_target=mask, output=output)
+        with books.lock:
+            target, mask = dropped.place(
+                item, session.photo, books.folder, self._listed(), books.journal().rows
+            )
+        return replace(item, target=target, mask_target=mask, output=books.folder)
 
     def choices(self, item: Item) -> dict[str, Any]:
         """Return which decisions make sense for a photo now.
@@ -233,13 +246,14 @@ class Results:
     @contextmanager
     def _changing(self, session: Session) -> Iterator[Change]:
         """Hold the output folder for one decision about a photo."""
-        item, output = session.item, self._opened.output
-        if item.target is None or item.mask_target is None or output is None:
+        item, books = session.item, self._books
+        if item.target is None or item.mask_target is None or books is None:
             raise UsageError(
                 "this photo was dropped on the page, and the board has no folder to save to: "
                 "download the result and the mask, or name a folder with --output"
             )
         session.require_unchanged()
+        output = books.folder
         # Else the lock would make it anew, where the moved one, or its disk, is to be again.
         if self._opened.mode == "run" and not output.is_dir():
             raise UsageError(
@@ -253,13 +267,14 @@ class Results:
                 for path in (item.target, item.mask_target, layers_target(item))
             ],
         )
-        with self._lock, lock.folder_lock(output), ExitStack() as parts:
-            _remove_parts(item, output)
-            records = self._records(output, item)
+        with books.lock, books.hold() as alone, ExitStack() as parts:
+            if alone:
+                _remove_parts(item, output)
+            records = self._records(books, item)
             _refuse_other_photo(item, None if records is None else records.row)
             yield Change(session, output, records, self._written, parts, self._opened_ns)
 
-    def _records(self, output: Path, item: Item) -> Records | None:
+    def _records(self, books: Books, item: Item) -> Records | None:
         """Return the run's records of a photo; None where no run knows the photo.
 
         The photos themselves may be open, and a run may have cleaned them into the same folder: it
@@ -268,10 +283,10 @@ class Results:
         name = item.name
         if item.is_upload:  # another photo of the run may have its name
             return None
-        is_run, journal = self._opened.mode == "run", Journal(output)
-        if not is_run and name not in journal.rows:
+        is_run = self._opened.mode == "run"
+        if not is_run and name not in books.journal().rows:
             return None
-        return Records(output, name, journal, needs_report=is_run)
+        return Records(books, name, needs_report=is_run)
 
     def _options(self, records: Records | None) -> images.SaveOptions:
         """Return how a photo is saved: as its own run saved it, or as the command line says."""
@@ -279,9 +294,11 @@ class Results:
 
     def download_options(self, item: Item) -> images.SaveOptions:
         """Return how a photo is written for download: as it would be saved."""
-        if item.is_upload or item.output is None:
+        if item.is_upload or self._books is None:
             return self._saving(None)
-        return self._saving(settings_of_result(Journal(item.output), item.name))
+        with self._books.lock:
+            made_with = settings_of_result(self._books.journal(), item.name)
+        return self._saving(made_with)
 
     def _saving(self, run: Settings | None) -> images.SaveOptions:
         opened = self._opened

@@ -48,10 +48,8 @@ def open_run(folder: Path, inputs: Path | None = None, segmenter: str = "auto") 
     """
     report = load_report(folder)
     journal = _recovered_journal(folder)
-    entries = sorted(
-        (_as_first_reported(entry, journal) for entry in current_entries(folder, report, journal)),
-        key=_worst_first,
-    )
+    current = current_entries(folder, report, journal)
+    entries = sorted((_as_first_reported(entry, journal) for entry in current), key=_worst_first)
     safe = [entry for entry in entries if is_plain(entry["input"])]
     candidates = [inputs] if inputs is not None else input_folders(folder, report)
     if inputs is not None and not inputs.is_dir():
@@ -71,6 +69,7 @@ def open_run(folder: Path, inputs: Path | None = None, segmenter: str = "auto") 
         max_pixels=max_pixels_of(report["run"]),
         classes=classes_of(report["run"].get("settings"), segmenter),
         series=series_of(report["run"].get("settings")),
+        is_behind=current != report["photos"],
         notes=tuple(
             f"{entry['input']!r} is not a name that a run writes: left out"
             for entry in entries

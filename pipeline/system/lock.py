@@ -72,7 +72,8 @@ def folder_lock(
     # Imported here because the command's --help does not need it.
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / name, timeout=0)
+    # Of several threads that share it, another one may release it than acquired it.
+    lock = FileLock(folder / name, timeout=0, thread_local=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()

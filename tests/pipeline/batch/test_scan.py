@@ -298,6 +298,8 @@ def test_odd_names(tmp_path: Path) -> None:
         (["a.jpg", "sub/b.png"], ["masks/a.png", "masks/sub/b.png"]),
         (["a.jpg", "a.png", "b.jpg"], ["masks/a.jpg.png", "masks/a.png.png", "masks/b.png"]),
         (["A.jpg", "a.png"], ["masks/A.jpg.png", "masks/a.png.png"]),
+        # One name to a disk of macOS, in Unicode's two spellings.
+        (["\xe9.jpg", "e\u0301.png"], ["masks/\xe9.jpg.png", "masks/e\u0301.png.png"]),
         (["x/a.jpg", "y/a.jpg"], ["masks/x/a.png", "masks/y/a.png"]),
         (
             ["a.jpg", "a.jpg.png", "a.png"],

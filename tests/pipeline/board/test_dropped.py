@@ -104,6 +104,15 @@ def test_strange_names_make_plain_ones(
     board.close()
 
 
+def test_unicodes_other_spelling_of_a_name_is_the_same_name(
+    photo_folder: Path, photo: Path, cheap: None
+) -> None:
+    (photo_folder / "a.png").rename(photo_folder / "\xe9.png")
+    board = Board(open_photos(photo_folder, None, Settings(probe=False)))
+    assert saved(board, photo, "e\u0301.png").name == "e\u0301-2.png"
+    board.close()
+
+
 def test_a_run_and_its_report_know_nothing_of_it(run: Path, photo: Path) -> None:
     board = Board(run_folder.open_run(run))
     report = load(run)

@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -178,7 +179,7 @@ def _read(path: Path) -> dict[str, Any]:
         config = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"is no JSON ({str(error)[:80]}); copy or export the model again"
+            f"is no JSON ({shortened(str(error))}); copy or export the model again"
         ) from error
     if not isinstance(config, dict):
         raise ValueError("is no configuration of a model: expected an object of names and values")
@@ -318,6 +319,12 @@ class LoadedModel(NamedTuple):
     sha256: str
 
 
+def shortened(text: str) -> str:
+    """The first line of a library's message, cut between two words if it is long."""
+    first = (text.splitlines() or [""])[0]
+    return textwrap.shorten(first, 160, placeholder=" …")
+
+
 def build(model_class: str, options: dict[str, Any]) -> nn.Module:
     """Make a network of smp with random weights; nothing is asked over the network.
 
@@ -348,9 +355,9 @@ def build(model_class: str, options: dict[str, Any]) -> nn.Module:
             network: nn.Module = architecture(**kept, encoder_weights=None, activation=None)
         # What a network says of wrong arguments takes every form.
         except Exception as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
+            why = shortened(str(error) or type(error).__name__)
             raise ValueError(
-                f"segmentation-models-pytorch cannot build {model_class} of it ({first[:120]})"
+                f"segmentation-models-pytorch cannot build {model_class} of it ({why})"
             ) from error
     return network
 
@@ -373,8 +380,8 @@ def load_model(model: OwnModel) -> LoadedModel:
         state = load(content)
     except (OSError, SafetensorError, ValueError) as error:
         raise OwnModelError(
-            f"{model.weights}: not readable weights ({error!s:.120}); copy or export the model "
-            "again"
+            f"{model.weights}: not readable weights ({shortened(str(error))}); copy or export the "
+            "model again"
         ) from error
     try:
         network.load_state_dict(state)
@@ -383,7 +390,7 @@ def load_model(model: OwnModel) -> LoadedModel:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         why = lines[-1] if lines else type(error).__name__
         raise OwnModelError(
-            f"{model.weights}: holds other weights than {CONFIG} says ({why[:160]})"
+            f"{model.weights}: holds other weights than {CONFIG} says ({shortened(why)})"
         ) from error
     normalisation = model.normalisation or _of_encoder(model.encoder)
     return LoadedModel(network.eval(), normalisation, hashlib.sha256(content).hexdigest())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..pipeline.errors import RemoveObjectsError
+from ..pipeline.system.cores import wait_asleep
 from .presets import MODELS
 from .request import DATASETS, Request, shown_command
 
@@ -210,6 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     request = parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    wait_asleep()
     from . import engine, next_steps, run
 
     try:

@@ -14,6 +14,7 @@ from .. import __version__
 from ..pipeline.cli import add_weights
 from ..pipeline.config import Settings, parse_weights
 from ..pipeline.errors import RemoveObjectsError, UsageError
+from ..pipeline.system.cores import wait_asleep
 from ..pipeline.system.messages import show_messages
 from .request import DATASETS, named_datasets
 
@@ -150,7 +151,12 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--batch", type=int, help="pictures per step")
     table.add_argument("--points", type=int, help="measurements during the training")
     table.add_argument("--width", type=int, help="channels; the papers have 64")
-    table.add_argument("--size", type=int, help="side of the pictures in pixels")
+    table.add_argument(
+        "--size",
+        type=int,
+        help="side of the pictures in pixels; probes: of the centre squares, "
+        "which the photos are reduced to (default: 256, of faces 128)",
+    )
     table.add_argument(
         "--minutes", type=float, help="stop after this time; the same command resumes"
     )
@@ -173,6 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             return 2
         logging.basicConfig(level=logging.INFO, format="%(message)s")
+        wait_asleep()
         return run_table(args.table, lambda: table_request(args, arguments))
     show_messages("evaluate-inpainter", once=True)
     try:
@@ -202,6 +209,7 @@ def _refuse(args: argparse.Namespace) -> None:
         "--pairs": (("pairs",), args.pairs is not None),
         "--csv": (("probes", "pairs"), args.csv is not None),
         "--test": (("probes",), bool(args.test)),
+        "--size": (("probes", *TABLES), args.size is not None),
     }
     for option, (tables, is_given) in belongs.items():
         if is_given and table not in tables:
@@ -214,6 +222,8 @@ def _refuse(args: argparse.Namespace) -> None:
         raise UsageError(f"{table} needs --data{remedy}")
     if args.count is not None and args.count < 1:
         raise UsageError(f"--count: {args.count} pictures; expected 1 or more")
+    if args.size is not None and not 64 <= args.size <= 4096:
+        raise UsageError(f"--size: {args.size} pixels; expected 64 to 4096")
     for option, file in (("--json", args.json), ("--csv", args.csv)):
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
             why = "is a folder" if file.is_dir() else "lies in no folder that exists"
@@ -252,6 +262,7 @@ def _measure_pictures(args: argparse.Namespace, own: Any, count: int) -> tuple[A
             keep=args.pictures,
             weights=own,
             images=args.images,
+            size=args.size,
         )
         metrics = probes.by_test(rows)
         text = probes.render(metrics)

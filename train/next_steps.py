@@ -15,6 +15,7 @@ from .request import Request
 #: The words for metrics of ``BEST_BY``; others are not told.
 _TOLD = {
     "val_lpips": "LPIPS",
+    "val_perceptual": "perceptual distance",
     "val_mean": "mean score",
     "val_accuracy": "accuracy",
     "val_hole_l1": "L1 in the holes",

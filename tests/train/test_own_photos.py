@@ -16,6 +16,8 @@ import torch
 from remove_objects.models.checkpoint import weights_header
 from remove_objects.models.shipped import FOLDER, shipped_entry
 from remove_objects.pipeline.cli import main as remove_objects
+from remove_objects.train import next_steps
+from remove_objects.train.best import BEST_BY
 from remove_objects.train.cli import main, parse
 from remove_objects.train.data.chosen import choose_holes, warn_of_small_photos
 from remove_objects.train.data.holes import blobs, free_form
@@ -253,6 +255,12 @@ def test_a_run_that_starts_with_the_bundled_weight_is_never_worse(
     assert main(["compression", "--export", "mine"]) == 0
     card = next(Path("mine").glob("*.md")).read_text()
     assert f"It started from `{shipped_entry('compression')['file']}`" in card
+
+
+def test_whichever_metric_chose_the_best_weights_is_told() -> None:
+    for number, (name, _) in enumerate(BEST_BY):
+        metrics = {other: 0.5 for other, _ in BEST_BY[number:]}
+        assert f"({next_steps._TOLD[name]} on the held-out" in next_steps._metric(metrics, {})
 
 
 def test_a_better_network_says_by_how_much(

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -204,8 +204,13 @@ def _is_hidden(file: Path, place: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(place).parts)
 
 
-def _decoded(files: Sequence[Path], count: int) -> list[tuple[Path, NDArray[np.uint8]]]:
+def _decoded(files: Sequence[Path], count: int, size: int) -> list[tuple[Path, NDArray[np.uint8]]]:
     """The first ``count`` photos that can be read; others are named and left out.
+
+    Args:
+        files: the photos.
+        count: most of them.
+        size: side in pixels of the largest test.
 
     Raises:
         UnreadableError: none can be read.
@@ -217,7 +222,7 @@ def _decoded(files: Sequence[Path], count: int) -> list[tuple[Path, NDArray[np.u
             break
         try:
             # Small enough to stay in memory for all tests.
-            photos.append((file, _reduced(eight_bits(read_photo(file).rgb))))
+            photos.append((file, _reduced(eight_bits(read_photo(file).rgb), size)))
         except UnreadableError as error:
             last = error
             log.warning("left out: %s", printable(str(error)))
@@ -226,10 +231,9 @@ def _decoded(files: Sequence[Path], count: int) -> list[tuple[Path, NDArray[np.u
     return photos
 
 
-def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A photo with a shorter side of at most four times the largest test's."""
-    largest = 4 * max(test.size for test in TESTS.values())
-    scale = min(1.0, largest / min(rgb.shape[:2]))
+def _reduced(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A photo with a shorter side of at most four times the largest test's ``size``."""
+    scale = min(1.0, 4 * size / min(rgb.shape[:2]))
     return resize(rgb, scaled_size(rgb.shape, scale), cv2.INTER_AREA) if scale < 1 else rgb
 
 
@@ -346,6 +350,7 @@ def evaluate_probes(
     offline: bool = False,
     weights: GivenWeights = (),
     images: Sequence[Path] = (),
+    size: int | None = None,
 ) -> list[Row]:
     """Run the named tests: ours, Navier-Stokes and Telea on the same holes.
 
@@ -357,6 +362,7 @@ def evaluate_probes(
         offline: never download LPIPS.
         weights: the user's own, which replace bundled ones.
         images: photos and folders of photos instead of the tests' own.
+        size: side in pixels of the centre squares; None for each test's own.
 
     Returns:
         A row for each picture and filler of each test.
@@ -370,14 +376,15 @@ def evaluate_probes(
 
     device = torch.device("cpu")
     inpainters = Inpainters(device, weights=Settings(weights=weights).own_weights)
-    photos = _decoded(own_photos(images, keep), count) if images else []
+    largest = size or max(test.size for test in TESTS.values())
+    photos = _decoded(own_photos(images, keep), count, largest) if images else []
     perceptual = Perceptual(device, offline=offline)
     if perceptual.missing:
         print(perceptual.missing)
     rows: list[Row] = []
     every = [n for n, test in TESTS.items() if test.of_any_photo or not images]
     for name in dict.fromkeys(names) or every:
-        test = TESTS[name]
+        test = TESTS[name] if size is None else replace(TESTS[name], size=size)
         fillers: dict[str, Filler] = {
             "ours": ours(inpainters, test.route),
             **{method: classical(method) for method in METHODS},

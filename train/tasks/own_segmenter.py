@@ -33,8 +33,10 @@ from ...models.own_segmenter import (
     normalised,
     photo_probabilities,
     refuse_other_model,
+    shortened,
 )
 from ...pipeline.detect.segmenters import resize_longest
+from ...pipeline.given import closest
 from ...pipeline.pixels import resize
 from ...pipeline.system.atomic import atomic_write
 from ..best import Averaged
@@ -62,8 +64,6 @@ ENCODER_SHARE = 0.3
 HUNDREDS = 200
 #: Longer side in pixels at which a photo is seen: larger photos are reduced to it.
 LONGEST = 1024
-#: At most this share of the photos is held out.
-HELD_OUT_SHARE = 0.1
 #: The file of a run's folder that says what its encoder began with.
 BEGUN = "encoder.json"
 #: Weight of the Dice loss, which sees a thin class where cross-entropy sees the background.
@@ -181,8 +181,7 @@ class OwnSegmenterTask(NetworkTask):
         start = _begun(request, classes)
         if start is None:
             start = _started(network, encoder, request.encoder_weights)
-        most = max(1, int(len(found.pairs) * HELD_OUT_SHARE))
-        training, held_out = split(found.pairs, min(request.held_out_samples, most))
+        training, held_out = split(found.pairs, request.held_out_of(len(found.pairs)))
         freeze = len(training) < HUNDREDS and start.weights != "none"
         _tell(start, classes, found, len(training), freeze=freeze)
         task = cls(
@@ -331,11 +330,30 @@ def _network(request: Request, maps: int) -> tuple[nn.Module, str, str]:
         raise ValueError(
             f"--arch {request.arch}: segmentation-models-pytorch has {', '.join(ARCHITECTURES)}"
         )
+    _refuse_encoder(encoder)
     try:
         options = {"encoder_name": encoder, "in_channels": 3, "classes": maps}
         return build(ARCHITECTURES[arch], options), arch, encoder
     except ValueError as error:
         raise ValueError(f"--arch {arch} --encoder {encoder}: {error}") from error
+
+
+def _refuse_encoder(name: str) -> None:
+    """Refuse a name that smp has no encoder of; timm's, ``tu-…``, are refused where one is built.
+
+    Raises:
+        ValueError: it has none of that name.
+    """
+    from segmentation_models_pytorch.encoders import encoders
+
+    if name in encoders or name.startswith("tu-"):
+        return
+    like = closest(name, encoders)
+    raise ValueError(
+        f"--encoder {name}: segmentation-models-pytorch has no such encoder"
+        + (f" (did you mean {like}?)" if like else "")
+        + f"; it has {', '.join(sorted(encoders))}, and timm's as tu-NAME"
+    )
 
 
 def _begun(request: Request, classes: tuple[str, ...]) -> Start | None:
@@ -414,8 +432,8 @@ def _from_published(network: nn.Module, encoder: str, name: str) -> Start:
         settings = get_preprocessing_params(encoder, name)
     # The client's errors differ from version to version, and not all are OSErrors.
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OSError(f"{repository} could not be downloaded: {first[:120]}") from error
+        why = shortened(str(error) or type(error).__name__)
+        raise OSError(f"{repository} could not be downloaded: {why}") from error
     network.encoder.load_state_dict(loaded.state_dict())  # type: ignore[union-attr]
     scale = max(settings.get("input_range") or (0, 1))
     of = Normalisation(

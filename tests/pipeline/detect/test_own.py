@@ -152,6 +152,24 @@ def test_a_date_is_one_object_and_specks_are_none() -> None:
     assert box.slices == (slice(150, 160), slice(100, 155))
 
 
+def test_objects_of_a_class_that_lie_apart_have_their_own_pixels_and_boxes() -> None:
+    wire = np.zeros((200, 300), bool)
+    wire[10:12, :290] = wire[100, 40:60] = True
+    # Within the box of a slanting wire lies another one.
+    cv2.line(slanting := np.zeros(wire.shape, np.uint8), (80, 60), (290, 190), 1, 1)
+    wire |= slanting > 0
+    wire[180:184, 90:95] = True
+    found = OwnFound({"wire": wire}, {"wire": wire.astype(np.float32)})
+    again = np.zeros_like(wire)
+    for number, (one, here, box) in enumerate(own_objects(found), 1):
+        assert one.number == number
+        assert here.any(0).all() or here.any(1).all(), "the box is the smallest"
+        assert not again[box.slices][here > 0].any()
+        again[box.slices] |= here > 0
+    assert number == 4
+    assert (again == wire).all()
+
+
 @pytest.mark.usefixtures("red_is_person")
 def test_a_run_reports_own_classes_and_resumes(
     model: Path,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,32 @@ def test_a_system_without_affinity_counts_its_cores(
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     monkeypatch.setattr(cores, "_GROUP", tmp_path / "none")
     assert cores.usable_cores() == 1
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+@pytest.mark.parametrize("command", ["train.cli", "train.evaluate_cli"])
+def test_training_tells_openmp_to_sleep_before_torch_loads_it(
+    own: str | None, expected: str, command: str
+) -> None:
+    code = """
+import os, sys
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print(os.environ["OMP_WAIT_POLICY"])
+            sys.stdout.flush()
+            os._exit(0)
+sys.meta_path.insert(0, Watch())
+import remove_objects.COMMAND as command
+command.main(sys.argv[1:])
+""".replace("COMMAND", command)
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment |= {} if own is None else {"OMP_WAIT_POLICY": own}
+    call = "skip-ce-lpips --quick" if "evaluate" in command else "edsr --images nowhere"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *call.split()],
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [expected], done.stderr

@@ -239,6 +239,8 @@ def test_many_faults_are_counted(tmp_path: Path) -> None:
         ("probes --images empty", "empty: no photos found"),
         ("probes --images photos/damaged.jpg", "damaged.jpg: "),
         ("probes --images photos --test sky", "no test sky; there are free-form-10-20"),
+        ("probes --images photos --size 32", "--size: 32 pixels; expected 64 to 4096"),
+        ("pairs --pairs photos --size 128", "--size belongs to probes"),
         ("probes --images photos --count 0", "--count: 0 pictures"),
         ("probes --images photos --csv none/x.csv", "lies in no folder that exists"),
         ("probes --images photos --csv empty", "empty: is a folder"),

@@ -57,7 +57,7 @@ def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
     images, labels = photos(tmp_path)
     run = tmp_path / "run"
     assert cli.main(command(images, labels, run, "--steps", "2", "--every", "1")) == 0
-    assert "7 photos to train on: the encoder keeps its weights" in caplog.text
+    assert "6 photos to train on: the encoder keeps its weights" in caplog.text
     assert "that of the bundled compact segmenter" in caplog.text
     told = capsys.readouterr().out.splitlines()
     assert str(run / "model") in told[-2]
@@ -127,8 +127,9 @@ def test_a_run_is_saved_as_smp_does_resumes_and_is_exported(
         (("--classes", "red,all"), "no class can be named 'all'"),
         (("--classes", ""), "needs --images DIR"),
         (("--arch", "unetx"), "segmentation-models-pytorch has unet, "),
-        (("--encoder", "resnet18000"), "cannot build FPN of it"),
-        (("--encoder", "../evil"), "cannot build FPN of it"),
+        (("--encoder", "resnet1o1"), "has no such encoder (did you mean resnet101?); it has "),
+        (("--encoder", "../evil"), "has no such encoder"),
+        (("--encoder", "tu-../evil"), "cannot build FPN of it"),
         (("--size", "60"), "takes multiples of 32, such as 64"),
         (("--batch", "1"), "batch norm needs 2 or more"),
         (("--encoder-weights", "imagenet"), "is not cached"),

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...pixels import blur, depth_inside, resize
+from ...pixels import blur, depth_inside, dilate_square, resize
 from ...types import Box, FloatArray, Mask
 from .lines import Lines
-from .offsets import Offsets
+from .offsets import Offsets, product, spread
 
 Labels = NDArray[np.int64]
 
@@ -32,6 +32,19 @@ LEVELS = 512
 #: Weights of the guide's colour, of the fit at the rim and of a seam; the price of any seam at all;
 #: the colour difference in [0, 1] beyond which differences count the same.
 GUIDE, RIM, SEAM, ANY_SEAM, TRUNCATED = 0.5, 6.0, 1.0, 0.02, 0.3
+#: Weight of how badly an offset explains the surroundings of a place, which tells far more than the
+#: guide where a photo repeats itself; the distance in pixels over which surroundings count less
+#: (standard deviation), how far from the hole they lie, and about how many pixels of them are
+#: compared.
+SURROUNDINGS, SURROUNDINGS_REACH, SURROUNDINGS_DEPTH, RING_PIXELS = 3.5, 16.0, 24, 1000
+#: Share of the surroundings that cannot be compared.
+UNSEEN = 0.1
+#: A photo repeats itself if the best few offsets explain the surroundings so much better than the
+#: median one: wholly below the first ratio of their misfits, not at all above the second. Of grass,
+#: one offset explains what lies beside the hole as well as another, and what is left is chance.
+REPEATS, REPEATS_NOT, BEST_OFFSETS = 0.36, 0.42, 4
+#: Only offsets count for it that are so long, in pixels, and show so much of the surroundings.
+LEAST_REACH, LEAST_SEEN = 16.0, 0.3
 #: Standard deviation in pixels of the blur at which colours are compared with the guide, and of the
 #: rim's reach into the hole. A guide is blurred: compared more finely, smooth sources would win
 #: over textured ones.
@@ -370,14 +383,12 @@ def _unary(
     unknown_share = _Quarters((pairs[:, :-1] + pairs[:, 1:]) * np.float32(0.25), canvas.frame)
     # Memory that is asked for anew for every offset costs more than the arithmetic.
     difference, colour = np.empty_like(here), np.empty_like(guide_terms[0].wanted)
-    unary = np.empty((len(offsets), canvas.frame.h // 2, canvas.frame.w // 2), np.float32)
+    unary = _unexplained(canvas, offsets).repeat(BLOCK // 2, 1).repeat(BLOCK // 2, 2)
     for k, (dy, dx) in enumerate(offsets.tolist()):
         legal = canvas.moved(canvas.known_mask, dy, dx)
-        cost = np.add(
-            rim.misfit(_differ(here, canvas.moved(planes, dy, dx), difference), legal),
-            np.float32(UPRIGHT * abs(dy) / longer_side),
-            out=unary[k],
-        )
+        cost = unary[k]
+        cost += rim.misfit(_differ(here, canvas.moved(planes, dy, dx), difference), legal)
+        cost += np.float32(UPRIGHT * abs(dy) / longer_side)
         for weight, wanted, smooth in guide_terms:
             differs = _truncated(_differ(wanted, smooth.moved(dy, dx), colour), colour[1])
             differs *= weight
@@ -385,6 +396,61 @@ def _unary(
         cost += np.multiply(unknown_share.moved(dy, dx), np.float32(IMPOSSIBLE), out=colour[0])
     unary[:, halved(canvas.hole) == 0] = 0
     return unary
+
+
+def _unexplained(canvas: _Canvas, offsets: Offsets) -> FloatArray:
+    """What offsets cost because they would not copy the surroundings: K(h/4)(w/4), for each block.
+
+    An offset that repeats a facade's windows beside the hole is right in the hole's middle too,
+    whatever the guide shows there. He & Sun's few dominant offsets have no such weight; here those
+    compete with many others.
+
+    Args:
+        canvas: the frame.
+        offsets: K2.
+    """
+    grid = np.indices((canvas.frame.h // BLOCK, canvas.frame.w // BLOCK))
+    hole = np.zeros_like(canvas.known_mask)
+    hole[canvas.frame.slices] = canvas.hole
+    ring = dilate_square(hole, SURROUNDINGS_DEPTH) & canvas.known_mask
+    places = spread(np.argwhere(ring), RING_PIXELS)
+    if not len(places):
+        return np.zeros((len(offsets), *grid.shape[1:]), np.float32)
+    there = places + offsets[:, None]
+    legal = ((there >= 0) & (there < ring.shape)).all(2)
+    there[~legal] = 0
+    legal &= canvas.known_mask[there[..., 0], there[..., 1]]
+    colours = canvas.colours[there[..., 0], there[..., 1]]
+    difference = mean_difference(colours, canvas.colours[places[:, 0], places[:, 1]])
+    misfit = np.minimum(difference, TRUNCATED) * legal
+    weight = SURROUNDINGS * _repetition(misfit, legal, offsets)
+    if not weight:
+        return np.zeros((len(offsets), *grid.shape[1:]), np.float32)
+    centres = (grid.reshape(2, -1) + 0.5) * BLOCK + [[canvas.frame.y], [canvas.frame.x]]
+    distance = ((places[:, :, None] - centres) ** 2).sum(1) / (2 * SURROUNDINGS_REACH**2)
+    share = np.exp(distance.min(0) - distance)
+    share /= share.sum(0)
+    # Where little can be compared, half of the worst is as likely.
+    cost = product(misfit, share) + UNSEEN * TRUNCATED / 2
+    cost /= product(legal, share) + UNSEEN
+    return weight * cost.reshape(len(offsets), *grid.shape[1:])
+
+
+def _repetition(misfit: FloatArray, legal: Mask, offsets: Offsets) -> float:
+    """How surely a photo repeats itself, in [0, 1].
+
+    Args:
+        misfit: KN, of each offset at N pixels around the hole; 0 where not legal.
+        legal: KN bool, where the offset's source is known.
+        offsets: K2.
+    """
+    seen = legal.sum(1)
+    counts = (np.hypot(*offsets.T) >= LEAST_REACH) & (seen >= LEAST_SEEN * legal.shape[1])
+    if counts.sum() <= 2 * BEST_OFFSETS:
+        return 0.0
+    each = np.sort(misfit[counts].sum(1) / seen[counts])
+    ratio = float(each[:BEST_OFFSETS].mean() / max(float(np.median(each)), 1e-6))
+    return float(np.clip((REPEATS_NOT - ratio) / (REPEATS_NOT - REPEATS), 0, 1))
 
 
 def _differ(ours: FloatArray, theirs: FloatArray, scratch: FloatArray) -> FloatArray:

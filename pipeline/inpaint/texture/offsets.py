@@ -169,6 +169,14 @@ def _nearest(
     return nearest
 
 
+def product(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The matrix product of MN and NK as float32, on the threads assigned to a photo."""
+    import torch  # not at import time, as in ``_ranking``
+
+    first, second = (torch.from_numpy(np.ascontiguousarray(m, dtype=np.float32)) for m in (a, b))
+    return (first @ second).numpy()
+
+
 def _ranking(candidates: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """A function from queries x, MD, to MN scores x·y - |y|² / 2: higher is nearer to y."""
     import torch  # not at import time: a Ray driver, and a run with nothing left to do, skip it

@@ -241,6 +241,39 @@ def test_of_equal_sources_the_one_beside_costs_less_than_the_one_above() -> None
     assert np.allclose(above - beside, labelling.UPRIGHT * 40 / 180, atol=1e-5)
 
 
+#: Four offsets that repeat tiles of 20 pixels, and twenty that do not.
+REPEATING = np.array(
+    [(0, 60), (0, -60), (40, 0), (-40, 0)]
+    + [(dy, dx) for dy in (-33, -7, 7, 33) for dx in (-53, -31, 11, 31, 53)]
+)
+
+
+def costs_around(picture: np.ndarray) -> labelling.Costs:
+    """The costs of ``REPEATING`` at a hole whose guide shows nothing."""
+    known_mask = known_outside(picture, 60, 72, 44, 46)
+    grey = np.full(picture.shape, picture.mean(), np.float32)
+    return labelling.offset_costs(picture, known_mask, ~known_mask, grey, REPEATING, fine=False)
+
+
+def test_deep_in_a_hole_an_offset_that_explains_the_surroundings_costs_less() -> None:
+    """Neither the rim nor a guide that shows nothing tells them apart there."""
+    unary = costs_around(tiles(160, 190, 20)).unary
+    y, x = (side // 2 for side in unary.shape[1:])
+    deep = unary[:, y - 2 : y + 2, x - 2 : x + 2]
+    assert (deep[4:].min(0) - deep[0]).min() > 0.05
+
+
+def test_where_nothing_repeats_the_surroundings_decide_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of grass, one offset explains what lies beside the hole as well as another."""
+    grass = np.random.default_rng(8).random((160, 190, 3)).astype(np.float32)
+    priced = costs_around(grass).unary
+    monkeypatch.setattr(labelling, "SURROUNDINGS", 0.0)
+    assert np.array_equal(priced, costs_around(grass).unary)
+    assert not np.array_equal(priced, costs_around(tiles(160, 190, 20)).unary)
+
+
 def test_every_hole_pixel_gets_a_label_and_no_other() -> None:
     picture = tiles(70, 90, 20)
     known_mask = known_outside(picture, 31, 42, 13, 9)

@@ -118,7 +118,8 @@ def test_the_guide_decides_between_two_textures(monkeypatch: pytest.MonkeyPatch)
         filled = fill_window(picture, known_mask, guide)
         assert filled is not None
         middle = filled[50:70, 60:120].mean((0, 2))
-        assert abs(int(np.argmax(middle > 0.5)) + 60 - border) <= 10
+        # Nearer to the guide's border than to the other one; whole tiles of 10 pixels are kept.
+        assert abs(int(np.argmax(middle > 0.5)) + 60 - border) < 15
 
 
 def test_too_little_known_gives_none() -> None:

@@ -315,7 +315,13 @@ MODELS: dict[str, Model] = {
                 perceptual_crop=64,
             ),
             FACES,
-            ((0.35, "centred"), (0.35, "rectangle"), (0.15, "irregular"), (0.15, "strokes")),
+            (
+                (0.25, "centred"),
+                (0.25, "rectangle"),
+                (0.125, "irregular"),
+                (0.125, "strokes"),
+                (0.25, "free-form-50-80"),
+            ),
             {
                 "variant": 3,
                 "width": 64,
@@ -340,7 +346,10 @@ MODELS: dict[str, Model] = {
             "schedule.decay_from": _SCHEDULE,
             "schedule.zoom": "slightly smaller crops stand in for more faces",
             "schedule.flip": _FLIP,
-            "holes": "the pipeline's holes on faces are not squares: some are strokes or irregular",
+            "holes": (
+                "the pipeline's holes on faces are not squares: some are strokes or irregular, "
+                "and some cover most of the face"
+            ),
             "network.adversarial": "stronger, because 0.001 leaves the blur of L2",
             "network.discriminator": (
                 "half the width costs less; in use only the hole is taken, so it judges that alone "

@@ -305,12 +305,14 @@ def named_mixture(
         "blobs": lambda: blobs,
         "free-form-10-20": lambda: FreeForm(0.1, 0.2),
         "free-form-40-50": lambda: FreeForm(0.4, 0.5),
+        "free-form-50-80": lambda: FreeForm(0.5, 0.8),
         "irregular": lambda: MaskFolder(data / "masks" / "irregular"),
         "objects": lambda: ObjectShapes(
             [data / "segmentation" / s / "labels" for s in ("voc_train", "human")]
         ),
     }
-    return Mixture([(weight, kinds[name]()) for weight, name in weights])
+    largest = 0.8 if any(name == "free-form-50-80" for _, name in weights) else 0.6
+    return Mixture([(weight, kinds[name]()) for weight, name in weights], high=largest)
 
 
 def _read_grey(path: Path) -> NDArray[np.uint8]:

@@ -319,9 +319,8 @@ def test_nothing_is_off_the_edge_of_a_phone(width: int, board: Served, visit: Op
     page.wait_for_function("() => !maskBoard.photo.unfilled")
 
 
-@pytest.mark.parametrize(
-    ("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"]
-)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_board_shuts_nobody_out(
     viewport: dict[str, int], scheme: str, board: Served, visit: Open
 ) -> None:

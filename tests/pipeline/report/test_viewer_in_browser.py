@@ -514,7 +514,11 @@ def test_of_thousands_only_what_is_near_is_drawn(browser: Any, thousands: Path) 
     opened.context.close()
 
 
-def test_nobody_is_shut_out(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1400, 900), (390, 844)], ids=["desktop", "phone"])
+def test_nobody_is_shut_out(
+    scheme: str, size: tuple[int, int], browser: Any, tmp_path: Path
+) -> None:
     pytest.importorskip("axe_playwright_python", reason="axe is missing: pip install '.[test]'")
     compare = {"navier-stokes": {"seam": 0.9, "probe": None}}
     photos = many(tmp_path, 7)
@@ -522,7 +526,9 @@ def test_nobody_is_shut_out(browser: Any, tmp_path: Path) -> None:
         for one in photo["holes"]:
             one.update(hole(compare=compare, borrowed={"b.jpg": 0.4}))
     write_reports(tmp_path, RUN | {"warnings": ["one"]}, photos)
-    opened = Tab(browser, tmp_path / "report.html", color_scheme="dark")
+    opened = Tab(browser, tmp_path / "report.html", color_scheme=scheme)
+    opened.page.set_viewport_size({"width": size[0], "height": size[1]})
+    assert serious_faults(opened.page) == []
     opened.press("j", "f")
     assert serious_faults(opened.page) == []
     opened.press("?")
@@ -530,9 +536,8 @@ def test_nobody_is_shut_out(browser: Any, tmp_path: Path) -> None:
     opened.press("Escape", "Escape", "?")
     assert serious_faults(opened.page) == []
     opened.press("Escape", "v")
-    opened.page.set_viewport_size({"width": 390, "height": 844})
     assert serious_faults(opened.page) == []
-    opened.press("v", "t")
+    opened.press("v")
     opened.do("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert serious_faults(opened.page) == []
     opened.context.close()

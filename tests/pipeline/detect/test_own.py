@@ -12,13 +12,18 @@ from PIL import Image
 
 from remove_objects.models.categories import CLASSES
 from remove_objects.pipeline import cli
+from remove_objects.pipeline.batch.settings import BatchSettings
+from remove_objects.pipeline.board.board import Board
+from remove_objects.pipeline.board.catalog import open_photos
 from remove_objects.pipeline.config import Settings, resolve_classes
 from remove_objects.pipeline.detect.own import OwnFound, own_objects
 from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.removal.clickable import object_at
 from remove_objects.pipeline.remover import ObjectRemover
 from remove_objects.pipeline.report.files import read_report
+from remove_objects.pipeline.system.signals import Stop
 from remove_objects.pipeline.types import Photo
+from remove_objects.pipeline.watch.watch import Times, Watch
 from tests.support.own_models import sees_colours, write_model
 from tests.support.scenes import scene
 
@@ -168,6 +173,75 @@ def test_objects_of_a_class_that_lie_apart_have_their_own_pixels_and_boxes() -> 
         again[box.slices] |= here > 0
     assert number == 4
     assert (again == wire).all()
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_the_board_selects_own_classes(
+    model: Path, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sees_colours(monkeypatch)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos" / "a.png")
+    settings = Settings(segmenter=f"compact,{model}", offline=True, probe=False)
+    board = Board(open_photos(tmp_path / "photos", None, settings))
+    try:
+        state = board.select_class("a.png", ["wires"], 0)
+        mask = board.sessions.session("a.png").editor.mask
+        assert np.array_equal(mask, (photo == GREEN).all(2))
+        assert state["class_share"] == pytest.approx(mask.mean(), abs=1e-4)
+        board.select_class("a.png", ["person"], 0)
+        assert board.sessions.session("a.png").editor.mask[80:130, 30:60].all()
+        with pytest.raises(UsageError, match="did you mean date"):
+            board.select_class("a.png", ["dat"])
+    finally:
+        board.close()
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_own_classes_are_watched_for(
+    model: Path, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sees_colours(monkeypatch)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos" / "a.png")
+    stop = Stop()
+    Watch(
+        tmp_path / "photos",
+        Settings(segmenter=f"compact,{model}", offline=True, probe=False),
+        BatchSettings(classes=("wire",), output=tmp_path / "out"),
+        times=Times(settle=0.1, interval=0.02, pause=0.05),
+        command="remove-objects watch",
+        tell=lambda sentence: None,
+        cleaned=lambda entry: stop.request(),
+    ).run(stop)
+    (entry,) = read_report(tmp_path / "out" / "report.json")["photos"]
+    assert set(entry["classes"]) == {"wire"}
+    result = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    assert not (result == GREEN).all(2).any()
+    assert (result == YELLOW).all(2).sum() == (photo == YELLOW).all(2).sum()
+
+
+@pytest.mark.usefixtures("red_is_person")
+def test_own_classes_are_served(
+    model: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = pytest.importorskip("fastapi.testclient", reason="pip install '.[serve]'")
+    from remove_objects.pipeline.serve.app import build
+    from remove_objects.pipeline.serve.service import Service
+
+    sees_colours(monkeypatch)
+    png = cv2.imencode(".png", photo[..., ::-1])[1].tobytes()
+    settings = Settings(segmenter=f"compact,{model}", offline=True, probe=False)
+    service = Service(settings, BatchSettings())
+    try:
+        asked = client.TestClient(build(service, "127.0.0.1"), base_url="http://127.0.0.1")
+        form = {"photo": ("a.png", png, "image/png")}
+        answer = asked.post("/photos", files=form, data={"class": "wire"}).json()
+        assert set(answer["outcome"]["classes"]) == {"wire"}
+        refused = asked.post("/photos", files=form, data={"class": "wir"})
+        assert "did you mean wire" in refused.json()["error"]
+    finally:
+        service.close()
 
 
 @pytest.mark.usefixtures("red_is_person")

@@ -225,10 +225,20 @@ class CleaningActor:
         settings, batch, classes, output, threads = given
         use_threads(threads, threads)
         self.faults: list[str] = []
-        self.worker = Worker(ObjectRemover(settings), batch, classes, output, self.faults.append)
+        self.refused: RemoveObjectsError | None = None
+        try:
+            # An own model, say, lies on the driver's machine and not on this one: raised here, that
+            # would be an actor that died, for whatever reason.
+            _ = settings.known_classes
+            remover = ObjectRemover(settings)
+        except RemoveObjectsError as error:
+            self.refused = error
+        else:
+            self.worker = Worker(remover, batch, classes, output, self.faults.append)
 
-    def ready(self) -> None:
-        """Answer once the actor has started."""
+    def ready(self) -> RemoveObjectsError | None:
+        """Answer once the actor has started: None, or the error that every photo would meet."""
+        return self.refused
 
     def clean(self, task: Task) -> Cleaned | RemoveObjectsError:
         """Process one photo; an error that every photo would meet is returned."""

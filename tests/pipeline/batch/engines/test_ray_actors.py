@@ -23,15 +23,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from remove_objects.pipeline.batch.engines import threads
+from remove_objects.pipeline.batch.engines.ray_actors import CleaningActor
 from remove_objects.pipeline.batch.run import remove_folder
 from remove_objects.pipeline.batch.settings import BatchSettings
 from remove_objects.pipeline.config import Settings
+from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.report import choice, previews
 from remove_objects.pipeline.report.picks import pick_settings
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from tests.support import unforeseen
 from tests.support.faults import FAST, FAST_OPTIONS
 from tests.support.hand_held import HEIGHT, WIDTH, held, place, save, with_person
+from tests.support.own_models import write_model
 from tests.support.s3_server import Bucket, s3_bucket
 from tests.support.scenes import scene
 
@@ -347,6 +351,34 @@ def test_ray_skips_photos_that_the_local_engine_finished(cluster: Cluster, tmp_p
     assert statuses.pop("new.png") == "unchanged"  # it has no mask
     assert len(statuses) == 4
     assert set(statuses.values()) == {"skipped"}
+
+
+def test_own_classes_are_found_as_by_the_local_engine(cluster: Cluster, tmp_path: Path) -> None:
+    make(tmp_path, 3)
+    (tmp_path / "in" / "broken.jpg").unlink()
+    model = write_model(tmp_path / "wires")
+    options = ["--class", "wire", "--segmenter", model, "--with", "none", tmp_path / "in"]
+    outputs = {"ray": tmp_path / "ray", "local": tmp_path / "local"}
+    for engine, out in outputs.items():
+        cluster.run("-o", out, *options, engine=engine)
+    first, second = (entries(out, out) for out in outputs.values())
+    assert first == second
+    assert len(first) == 3
+    assert_same_files(outputs["ray"], outputs["local"])
+
+
+def test_an_actor_on_a_machine_without_the_own_model_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "use_threads", lambda *counts: None)
+    model = write_model(tmp_path / "wires")
+    settings = Settings(segmenter=f"compact,{model}", offline=True)
+    shutil.rmtree(model)
+    batch = BatchSettings(classes=("wire",), output=tmp_path / "out")
+    never_reached: Any = None
+    error = CleaningActor((settings, batch, ("wire",), never_reached, 1)).ready()
+    assert isinstance(error, UsageError)
+    assert str(model) in str(error)
 
 
 def test_a_series_is_filled_as_by_the_local_engine(cluster: Cluster, tmp_path: Path) -> None:

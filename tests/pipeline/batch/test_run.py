@@ -266,7 +266,7 @@ def test_what_is_no_path_is_refused() -> None:
         BatchSettings(output=5)
     with pytest.raises(UsageError, match="inputs: expected a path or an address, got 5"):
         remove_folder([5], Settings(), PERSON)
-    with pytest.raises(UsageError, match="workers must be 1 to 256 photos at once; got 0"):
+    with pytest.raises(UsageError, match="workers must be 1 to 256 photos at once, or auto; got 0"):
         BatchSettings(workers=0)
 
 
@@ -309,7 +309,7 @@ def test_settings_are_keywords_too(photos: Path, tmp_path: Path, photo: str) -> 
         ({"classes": 5}, "classes takes class names.*; got 5"),
         ({"classes": ["person", None]}, "classes takes class names.*; one of them is None"),
         ({"output": 5}, "output: expected a path or an address, got 5"),
-        ({"workers": "2"}, "workers must be 1 to 256 photos at once; got the text '2'"),
+        ({"workers": "2"}, "workers must be 1 to 256 photos at once, or auto; got the text '2'"),
         ({"max_pixels": 2.5}, "max_pixels must be 1 to .* pixels; got 2.5"),
         ({"overwrite": "no"}, "overwrite takes True or False; got the text 'no'"),
         ({"series": None}, "series must be one of auto, off, fixed; got None"),

@@ -311,8 +311,9 @@ def named_mixture(
             [data / "segmentation" / s / "labels" for s in ("voc_train", "human")]
         ),
     }
-    largest = 0.8 if any(name == "free-form-50-80" for _, name in weights) else 0.6
-    return Mixture([(weight, kinds[name]()) for weight, name in weights], high=largest)
+    generators = [(weight, kinds[name]()) for weight, name in weights]
+    highest = max([0.6, *(each.high for _, each in generators if isinstance(each, FreeForm))])
+    return Mixture(generators, high=highest)
 
 
 def _read_grey(path: Path) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...pixels import blur, depth_inside, dilate_square, resize
 from ...types import Box, FloatArray, Mask
 from .lines import Lines
-from .offsets import Offsets, product, spread
+from .offsets import BEST_OFFSETS, LEAST_LEGAL, LEAST_REACH, Offsets, product, spread
 
 Labels = NDArray[np.int64]
 
@@ -42,9 +42,7 @@ UNSEEN = 0.1
 #: A photo repeats itself if the best few offsets explain the surroundings so much better than the
 #: median one: wholly below the first ratio of their misfits, not at all above the second. Of grass,
 #: one offset explains what lies beside the hole as well as another, and what is left is chance.
-REPEATS, REPEATS_NOT, BEST_OFFSETS = 0.36, 0.42, 4
-#: Only offsets count for it that are so long, in pixels, and show so much of the surroundings.
-LEAST_REACH, LEAST_SEEN = 16.0, 0.3
+REPEATS, REPEATS_NOT = 0.36, 0.42
 #: Standard deviation in pixels of the blur at which colours are compared with the guide, and of the
 #: rim's reach into the hole. A guide is blurred: compared more finely, smooth sources would win
 #: over textured ones.
@@ -445,7 +443,7 @@ def _repetition(misfit: FloatArray, legal: Mask, offsets: Offsets) -> float:
         offsets: K2.
     """
     seen = legal.sum(1)
-    counts = (np.hypot(*offsets.T) >= LEAST_REACH) & (seen >= LEAST_SEEN * legal.shape[1])
+    counts = (np.hypot(*offsets.T) >= LEAST_REACH) & (seen >= LEAST_LEGAL * legal.shape[1])
     if counts.sum() <= 2 * BEST_OFFSETS:
         return 0.0
     each = np.sort(misfit[counts].sum(1) / seen[counts])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -44,6 +45,15 @@ def photo() -> np.ndarray:
         rgb[160:168, x : x + 3] = YELLOW
     rgb[80:130, 30:60] = RED
     return rgb
+
+
+@pytest.fixture
+def photos(photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the photo as ``a.png``; own models see pure colours."""
+    sees_colours(monkeypatch)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos" / "a.png")
+    return tmp_path / "photos"
 
 
 def test_own_classes_are_resolved_beside_the_others(model: Path) -> None:
@@ -176,14 +186,9 @@ def test_objects_of_a_class_that_lie_apart_have_their_own_pixels_and_boxes() -> 
 
 
 @pytest.mark.usefixtures("red_is_person")
-def test_the_board_selects_own_classes(
-    model: Path, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sees_colours(monkeypatch)
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(photo).save(tmp_path / "photos" / "a.png")
+def test_the_board_selects_own_classes(model: Path, photo: np.ndarray, photos: Path) -> None:
     settings = Settings(segmenter=f"compact,{model}", offline=True, probe=False)
-    board = Board(open_photos(tmp_path / "photos", None, settings))
+    board = Board(open_photos(photos, None, settings))
     try:
         state = board.select_class("a.png", ["wires"], 0)
         mask = board.sessions.session("a.png").editor.mask
@@ -199,14 +204,11 @@ def test_the_board_selects_own_classes(
 
 @pytest.mark.usefixtures("red_is_person")
 def test_own_classes_are_watched_for(
-    model: Path, photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, photo: np.ndarray, photos: Path, tmp_path: Path
 ) -> None:
-    sees_colours(monkeypatch)
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(photo).save(tmp_path / "photos" / "a.png")
     stop = Stop()
     Watch(
-        tmp_path / "photos",
+        photos,
         Settings(segmenter=f"compact,{model}", offline=True, probe=False),
         BatchSettings(classes=("wire",), output=tmp_path / "out"),
         times=Times(settle=0.1, interval=0.02, pause=0.05),
@@ -222,20 +224,16 @@ def test_own_classes_are_watched_for(
 
 
 @pytest.mark.usefixtures("red_is_person")
-def test_own_classes_are_served(
-    model: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_own_classes_are_served(model: Path, photos: Path) -> None:
     client = pytest.importorskip("fastapi.testclient", reason="pip install '.[serve]'")
     from remove_objects.pipeline.serve.app import build
     from remove_objects.pipeline.serve.service import Service
 
-    sees_colours(monkeypatch)
-    png = cv2.imencode(".png", photo[..., ::-1])[1].tobytes()
     settings = Settings(segmenter=f"compact,{model}", offline=True, probe=False)
     service = Service(settings, BatchSettings())
     try:
         asked = client.TestClient(build(service, "127.0.0.1"), base_url="http://127.0.0.1")
-        form = {"photo": ("a.png", png, "image/png")}
+        form = {"photo": ("a.png", (photos / "a.png").read_bytes(), "image/png")}
         answer = asked.post("/photos", files=form, data={"class": "wire"}).json()
         assert set(answer["outcome"]["classes"]) == {"wire"}
         refused = asked.post("/photos", files=form, data={"class": "wir"})
@@ -246,17 +244,9 @@ def test_own_classes_are_served(
 
 @pytest.mark.usefixtures("red_is_person")
 def test_a_run_reports_own_classes_and_resumes(
-    model: Path,
-    photo: np.ndarray,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    sees_colours(monkeypatch)
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for name in "ab":
-        Image.fromarray(photo).save(photos / f"{name}.png")
+    shutil.copy(photos / "a.png", photos / "b.png")
     call = [
         *("--segmenter", f"compact,{model}", "--class", "wire,person", "--offline"),
         *("--keep", "largest:1", "--no-probe", "--with", "none", str(photos)),

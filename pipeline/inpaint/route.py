@@ -23,6 +23,10 @@ The first condition that holds decides:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..geometry import border_contact
 from ..types import Box, Face, Hole, Mask, Route, Routing
@@ -77,9 +81,25 @@ def choose_route(
 
 
 def least_face(holes: Sequence[Hole]) -> float:
-    """The side in pixels of the smallest face on which one of the holes may lie."""
-    smallest = min(float(hole.mask.sum()) for hole in holes)
-    return (ON_FACE * smallest) ** 0.5 / FACE_REGION
+    """The side in pixels of the smallest face on which one of the holes may lie.
+
+    A tall or wide hole needs a face whose region is as long as ``ON_FACE`` of the hole is.
+    """
+    return min(_least_square(hole.mask) for hole in holes) / FACE_REGION
+
+
+def _least_square(mask: Mask) -> float:
+    """No smaller square contains ``ON_FACE`` of a mask's pixels."""
+    needed = ON_FACE * float(mask.sum())
+    return max(needed**0.5, *(_least_stretch(mask.sum(axis), needed) for axis in (0, 1)))
+
+
+def _least_stretch(counts: NDArray[np.integer[Any]], needed: float) -> int:
+    """How many neighbours of a row of counts have a sum of ``needed`` at least."""
+    sums = np.concatenate([[0], np.cumsum(counts)])
+    ends = np.searchsorted(sums, sums + needed)
+    lengths = (ends - np.arange(len(sums)))[ends < len(sums)]
+    return int(lengths.min(initial=len(counts)))
 
 
 def face_region(face: Face) -> Box:

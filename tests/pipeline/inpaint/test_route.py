@@ -137,6 +137,34 @@ def test_the_least_face_follows_the_smallest_hole() -> None:
     assert least_face(both) == least_face([small])
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_no_smaller_face_takes_a_hole_of_any_shape(seed: int) -> None:
+    """Of square faces wherever they may be, none below the least one takes the hole."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((120, 120), bool)
+    for _ in range(3):
+        y, x = rng.integers(40, 70, 2)
+        h, w = rng.integers(4, 34, 2)
+        mask[y : y + h, x : x + w] = True
+    hole = Hole(Box.bounding(mask), mask[Box.bounding(mask).slices], float(mask.mean()))
+    least = least_face([hole])
+    assert least >= (0.8 * mask.sum()) ** 0.5 / FACE_REGION - 1e-9
+    taken = []
+    for side in range(4, 80):
+        reach = range(0, 121 - side, 2)
+        faces = [Face(Box(x, y, side, side), 1.0) for x in reach for y in reach]
+        if choose_route(hole, np.zeros_like(mask), faces).route is Route.FACE:
+            taken.append(side)
+    assert min(taken) >= least - 1
+
+
+def test_a_tall_hole_needs_a_larger_face_than_a_square_one() -> None:
+    _, (square,) = holes_of(Box(100, 50, 60, 60))
+    _, (tall,) = holes_of(Box(100, 50, 20, 180))
+    assert least_face([tall]) == 0.8 * 180 / FACE_REGION
+    assert least_face([tall]) > 2 * least_face([square])
+
+
 #: A portrait at the left border: its face's box, and holes at that border.
 PORTRAIT = Face(Box(0, 80, 100, 120), 0.9)
 

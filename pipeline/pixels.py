@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import FloatArray, Mask
+from .types import Box, FloatArray, Mask
 
 _Array = TypeVar("_Array", bound=NDArray[Any])
 
@@ -100,9 +100,20 @@ def nearest_values(values: _Array, known: Mask, precision: int = cv2.DIST_MASK_5
     Returns:
         The same shape and dtype; 0 if nothing is known.
     """
-    unknown = ~known
     if not known.any():
         return cast(_Array, np.zeros_like(values))
+    filled = values.copy()
+    if not known.all():
+        # OpenCV looks two pixels far, so that what lies farther from an unknown pixel is nobody's
+        # nearest.
+        near = Box.bounding(~known).grown(2, known.shape).slices
+        _fill_unknown(filled[near], known[near], precision)
+    return filled
+
+
+def _fill_unknown(values: NDArray[Any], known: Mask, precision: int) -> None:
+    """``nearest_values`` in place."""
+    unknown = ~known
     nearest = cv2.distanceTransformWithLabels(
         unknown.view(np.uint8), cv2.DIST_L2, precision, labelType=cv2.DIST_LABEL_PIXEL
     )[1]
@@ -110,11 +121,10 @@ def nearest_values(values: _Array, known: Mask, precision: int = cv2.DIST_MASK_5
     places = np.zeros(int(nearest.max()) + 1, np.int32)
     places[nearest[known]] = np.flatnonzero(known)
     of = nearest[unknown]
-    taken = values.reshape(-1, *values.shape[2:])[places[of]]
+    row, column = np.divmod(places[of], known.shape[1])
+    taken = values[row, column]
     taken[of == 0] = 0  # so far from everything known that OpenCV does not say what is nearest
-    filled = values.copy()
-    filled[unknown] = taken
-    return filled
+    values[unknown] = taken
 
 
 def blur(image: _Array, sigma: float) -> _Array:

@@ -46,7 +46,7 @@ from .removal.request import Removal
 from .removal.selection import Selection, Sighted, Sighting, select
 from .removal.series import Hidden, SeriesPhotos, may_move
 from .storage.location import AnyPath
-from .system.memory import give_back
+from .system.memory import tidy
 from .system.text import printable
 from .types import (
     Box,
@@ -71,10 +71,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _Picture = TypeVar("_Picture")
-
-#: Bytes of a photo from which freed memory is given back before it is filled and measured: as long
-#: as the stage before it kept it, two photos of 12 megapixels at once take 0.3 GB more.
-_LARGE = 16 << 20
 
 
 class Removed(NamedTuple, Generic[_Picture]):
@@ -481,11 +477,12 @@ class ObjectRemover:
         if removal.dry_run:
             with stages("measure", MEASURE):
                 return _foreseen(unfilled, whole, photo_filler, completeness, picture)
-        _tidy(photo)
+        tidy(photo.rgb.nbytes)
         filled = photo_filler.fill(selection, stages)
-        _tidy(photo)
+        tidy(photo.rgb.nbytes)
         with stages("measure", MEASURE):
             seen = completeness.on_result(whole.objects, filled.filler.result)
+        tidy(photo.rgb.nbytes)
         wider = whole.objects
         if not widened:
             outside = None if picture is None else picture.outside
@@ -496,7 +493,9 @@ class ObjectRemover:
             with stages("measure"):
                 seen = completeness.on_result(whole.objects, filled.filler.result)
         with stages("measure"):
-            return _judged(unfilled, whole, filled, completeness, seen, picture)
+            judged = _judged(unfilled, whole, filled, completeness, seen, picture)
+        tidy(photo.rgb.nbytes)
+        return judged
 
     def _faces(self, rgb: Pixels, removal: Removal, holes: Sequence[Hole]) -> list[Face]:
         """The photo's faces on which a hole's route may depend."""
@@ -542,12 +541,6 @@ class _Selected(NamedTuple):
     completeness: Completeness
     along: Along
     widened: bool
-
-
-def _tidy(photo: Photo) -> None:
-    """Give back the memory that a stage of a large photo has freed."""
-    if photo.rgb.nbytes >= _LARGE:
-        give_back()
 
 
 def _may_move(seen: FloatArray, rgb: Pixels, removal: Removal) -> Mask:

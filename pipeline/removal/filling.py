@@ -18,6 +18,7 @@ from ..inpaint.series.choice import Borrowed
 from ..pixels import as_float
 from ..quality import features, metrics, verdict
 from ..quality.probe import probe_hole
+from ..system.memory import tidy
 from ..types import (
     Box,
     Compared,
@@ -217,6 +218,7 @@ class HoleFiller:
                 )
                 for rest in rests
             ]
+        tidy(self._rgb.nbytes)
         with stages("probe", PROBE):
             # What other photos show needs no inpainter whose error would have to be known.
             probes = self._removal.probe and bool(rests)

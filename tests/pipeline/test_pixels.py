@@ -50,6 +50,24 @@ def test_nearest_values_are_those_that_a_table_of_values_gives(
         assert np.array_equal(values, before)
 
 
+@pytest.mark.parametrize("precision", [cv2.DIST_MASK_3, cv2.DIST_MASK_5])
+@pytest.mark.parametrize(("y", "x"), [(0, 0), (30, 50), (70, 105)])
+def test_pixels_far_from_a_hole_do_not_change_what_is_nearest(
+    y: int, x: int, precision: int
+) -> None:
+    random = np.random.default_rng(2)
+    values = random.integers(0, 255, (100, 130, 3)).astype(np.uint8)
+    known = np.ones((100, 130), bool)
+    # Some known pixels lie within the hole.
+    known[y : y + 30, x : x + 25] = random.random((30, 25)) < 0.02
+    labels = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, precision, labelType=cv2.DIST_LABEL_PIXEL
+    )[1]
+    table = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    table[labels[known]] = values[known]
+    assert np.array_equal(nearest_values(values, known, precision), table[labels])
+
+
 def test_pixels_too_far_from_everything_known_are_zero() -> None:
     # OpenCV counts no further than some eight thousand pixels.
     values = np.full((1, 9000), 7, np.uint8)

@@ -42,13 +42,30 @@ def splice(folder: Path) -> None:
     # Imported here: the parent process imports this module, but must not load the library.
     import jpeglib
 
-    with np.load(folder / REQUEST, allow_pickle=False) as request:
-        pixels, hole, at = request["pixels"], request["hole"], request["at"]
-        rgb, progressive = bool(request["rgb"]), bool(request["progressive"])
     tempfile.tempdir = str(folder)  # the library's copies of the photo are deleted with the folder
     jpeglib.version.set(_READER)
     jpeg = jpeglib.read_dct(str(folder / SOURCE))
     jpeg.load()
+    progressive = _refill_window(jpeg, folder)
+    # The library now takes as much again as the coefficients that it has read.
+    give_back()
+    jpeg.qt = _KEEP_TABLES
+    jpeglib.version.set(_PROGRESSIVE_WRITER if progressive else _WRITER)
+    jpeg.write_dct(str(folder / TARGET), flags=["+OPTIMIZE_CODING"])
+
+
+def _refill_window(jpeg: Any, folder: Path) -> bool:
+    """Replace the touched blocks of every component, as the request in ``folder`` says.
+
+    Returns:
+        Whether the file is progressive.
+
+    Raises:
+        ValueError: if the JPEG's components do not match the pixels.
+    """
+    with np.load(folder / REQUEST, allow_pickle=False) as request:
+        pixels, hole, at = request["pixels"], request["hole"], request["at"]
+        rgb, progressive = bool(request["rgb"]), bool(request["progressive"])
     planes = components(pixels, rgb=rgb)
     if jpeg.num_components != len(planes):
         raise ValueError(f"it has {jpeg.num_components} components, not {len(planes)}")
@@ -58,9 +75,7 @@ def splice(folder: Path) -> None:
         factors = np.ones_like(factors)
     for number, plane in enumerate(planes):
         _refill(jpeg, number, plane, hole, at, factors)
-    jpeg.qt = _KEEP_TABLES
-    jpeglib.version.set(_PROGRESSIVE_WRITER if progressive else _WRITER)
-    jpeg.write_dct(str(folder / TARGET), flags=["+OPTIMIZE_CODING"])
+    return progressive
 
 
 def _refill(

@@ -57,14 +57,14 @@ class FullSizeLabels:
 
     Attributes:
         frame: the part of the window around the hole.
-        labels: hw of the frame, index into ``offsets``; -1 where known.
+        labels: hw of the frame, int32 index into ``offsets``; -1 where known.
         boxes: for each label in use boxes in the frame that together contain all its pixels; grown
             by ``_reach`` + 2 pixels, no two of one label intersect.
         offsets: K2, (dy, dx) in the window's own pixels.
     """
 
     frame: Box
-    labels: Labels
+    labels: NDArray[np.int32]
     boxes: dict[int, list[Box]]
     offsets: Offsets
 
@@ -94,7 +94,8 @@ def scale_labels(
         np.arange(f.start, f.stop) * n // m
         for f, n, m in zip(frame.slices, (h, w), (H, W), strict=True)
     )
-    full = np.where(hole_mask[frame.slices], labels[rows][:, columns], -1)
+    full = labels.astype(np.int32)[rows][:, columns]
+    full[~hole_mask[frame.slices]] = -1
     boxes = {
         k: [
             Box.from_slices(
@@ -300,7 +301,9 @@ def copy_sources(
     content = as_own_float(picture[patch.slices])
     hole, in_frame = hole_mask[frame.slices], content[frame.relative_to(patch).slices]
     filled = hole & (weight > 1e-3)
-    in_frame[filled] = total[filled] / weight[filled][:, None]
+    # In place: a hole of a large photo has millions of pixels.
+    np.divide(total, weight[..., None], out=total, where=filled[..., None])
+    np.copyto(in_frame, total, where=filled[..., None])
     _mend(in_frame, hole & ~filled)
     return Patch(patch, content)
 
@@ -346,8 +349,7 @@ def guide_low_frequencies(patch: Patch, hole_mask: Mask, guide: FloatArray) -> N
     depth = depth_inside(share > 0.5)
     low *= (np.exp(-depth / GUIDED_REACH) / np.maximum(hole_share, 1e-3))[..., None]
     change = resize(low, hole.shape, cv2.INTER_LINEAR)
-    change[~hole] = 0
-    np.add(patch.content, change, out=patch.content)
+    np.add(patch.content, change, out=patch.content, where=hole[..., None])
 
 
 def _enlarged_shift(

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...pixels import as_float, as_own_float, blur, reduction, resize, scaled_size, wholly_covered
+from ...pixels import as_float, blur, reduction, resize, scaled_size, wholly_covered
+from ...system.memory import tidy
 from ...types import Box, FloatArray, Mask
 from .blending import correction
 from .full_size import (
@@ -34,7 +35,7 @@ from .full_size import (
 from .labelling import Costs, Labels, label
 from .lines import crossing_lines
 from .offsets import Offsets, candidate_offsets, unexplained
-from .perspective import GUIDE_SIZE, FromFront, Plane, planes
+from .perspective import GUIDE_SIZE, FromFront, Plane, from_camera, planes
 
 #: Longer side in pixels at which offsets are chosen and labelled. Larger windows are reduced to it,
 #: and their pixels copied at full size.
@@ -82,9 +83,13 @@ def texture_patch(
         return seen.textured(margin, fine=fine)
     view, window = front
     patch = window.textured(0, fine=fine)
+    to_front = view.view
+    # The view may be twice as large as the window, and all that is needed of it is in the patch.
+    del front, view, window
+    tidy(picture.nbytes)
     box = Box.bounding(~known_mask).grown(margin, known_mask.shape)
-    content, hole = as_own_float(picture[box.slices]), ~known_mask[box.slices]
-    content[hole] = view.from_camera(patch, box)[hole]
+    content, known = from_camera(patch, box, to_front), known_mask[box.slices]
+    content[known] = as_float(picture[box.slices][known])
     return Patch(box, content)
 
 
@@ -126,6 +131,7 @@ class _Window:
         offsets = candidate_offsets(guided, small_known, small_hole, rng)
         if not len(offsets):
             return None
+        tidy(picture.nbytes)
         return cls(
             picture, known_mask, hole_mask, guided, small_known, small_hole, small_guide, offsets
         )
@@ -142,6 +148,7 @@ class _Window:
         costs, labels = label(
             self.guided, self.small_known, self.small_hole, guide, offsets, fine=fine, lines=lines
         )
+        tidy(self.picture.nbytes)
         labels, shift = _in_window(costs, labels, correction(costs, labels), self.small_known)
         full = scale_labels(labels, offsets, self.picture, known, hole)
         patch = copy_sources(self.picture, known, hole, full, labels, shift, margin)
@@ -166,6 +173,7 @@ def _best_front(
     best, least = None, BETTER * seen.irregularity()
     for plane in found:
         view = plane.from_front(seen.picture, seen.known_mask, guide)
+        tidy(seen.picture.nbytes)
         if not view.hole_mask.any():
             continue  # a hole of a pixel or two may fall between those seen from the front
         window = _Window.prepared(view.picture, view.known_mask, view.hole_mask, view.guide, seed)
@@ -175,6 +183,7 @@ def _best_front(
         irregularity = window.irregularity() / max(1e-3, 1 - DISTORTED * (plane.ratio - 1))
         if irregularity < least:
             best, least = (view, window), irregularity
+        del view, window  # each may be twice as large as the photo
     return best
 
 

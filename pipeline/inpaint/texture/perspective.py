@@ -85,18 +85,20 @@ class FromFront:
     guide: FloatArray
     view: Homography
 
-    def from_camera(self, patch: Patch, box: Box) -> FloatArray:
-        """A patch of ``picture`` as the camera sees it.
 
-        Args:
-            patch: contains all that the holes in ``box`` become.
-            box: part of the window.
+def from_camera(patch: Patch, box: Box, view: Homography) -> FloatArray:
+    """A patch of a view from the front as the camera sees it.
 
-        Returns:
-            hw3 float32 of ``box``; meaningful in its holes only.
-        """
-        back = _shift(-box.x, -box.y) @ np.linalg.inv(self.view) @ _shift(patch.box.x, patch.box.y)
-        return _warped(patch.content, back, (box.w, box.h), cv2.INTER_LANCZOS4, repeat=True)
+    Args:
+        patch: of ``FromFront.picture``, contains all that the holes in ``box`` become.
+        box: part of the window.
+        view: of ``FromFront``.
+
+    Returns:
+        hw3 float32 of ``box``; meaningful in its holes only.
+    """
+    back = _shift(-box.x, -box.y) @ np.linalg.inv(view) @ _shift(patch.box.x, patch.box.y)
+    return _warped(patch.content, back, (box.w, box.h), cv2.INTER_LANCZOS4, repeat=True)
 
 
 class Plane(NamedTuple):

@@ -139,6 +139,15 @@ def test_freed_memory_is_given_back() -> None:
     assert len(last) == 100_000
 
 
+def test_only_stages_of_large_photos_give_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back = []
+    monkeypatch.setattr(memory, "give_back", lambda: given_back.append(1))
+    memory.tidy(1224 * 1632 * 3)
+    assert not given_back
+    memory.tidy(3000 * 4000 * 3)
+    assert given_back
+
+
 def test_other_systems_give_memory_back_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_trim", lambda: None)
     memory.give_back()

@@ -167,7 +167,7 @@ def test_a_view_from_the_front_is_not_much_larger_than_its_window() -> None:
     # All of the hole comes back.
     content = np.repeat(shown.hole_mask[..., None], 3, 2).astype(np.float32)
     patch = Patch(Box.full(shown.known_mask.shape), content)
-    back = shown.from_camera(patch, Box.full(known_mask.shape))
+    back = perspective.from_camera(patch, Box.full(known_mask.shape), shown.view)
     assert (back[~known_mask] > 0.4).all()
 
 
@@ -184,7 +184,7 @@ def test_outside_the_window_lies_no_black(hole: tuple[int, int, int, int]) -> No
     # Nor does an unfilled place beside the hole.
     content = np.repeat((shown.hole_mask | shown.known_mask)[..., None], 3, 2).astype(np.float32)
     patch = Patch(Box.full(shown.known_mask.shape), content)
-    back = shown.from_camera(patch, Box.full(known_mask.shape))
+    back = perspective.from_camera(patch, Box.full(known_mask.shape), shown.view)
     assert back[~known_mask].min() > 0.9
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
 from ..pipeline.errors import RemoveObjectsError
-from ..pipeline.system.cores import wait_asleep
+from ..pipeline.system.cores import usable_cores, wait_asleep
 from .presets import MODELS
 from .request import DATASETS, Request, shown_command
 
@@ -199,7 +198,7 @@ def parse(argv: Sequence[str] | None = None) -> Request:
     options = vars(parser().parse_args(arguments))
     options["command"] = shown_command("train-inpainter", arguments)
     if options["workers"] is None:
-        options["workers"] = max(0, min(8, (os.cpu_count() or 1) - 1))
+        options["workers"] = min(8, usable_cores() - 1)
     return Request(**{**options, "images": tuple(options["images"])})
 
 

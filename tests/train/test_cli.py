@@ -537,6 +537,17 @@ def test_an_earlier_name_of_an_option_still_works() -> None:
     assert parse(["edsr", "--init-from", "a.safetensors"]).init_from == Path("a.safetensors")
 
 
+@pytest.mark.parametrize(("cores", "workers"), [(1, 0), (2, 1), (4, 3), (64, 8)])
+def test_pictures_are_decoded_on_the_cores_that_the_process_may_use(
+    cores: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.setattr("remove_objects.pipeline.system.cores._GROUP", Path("none"))
+    assert parse(["edsr", "--data", "x", "--run", "y"]).workers == workers
+    assert parse(["edsr", "--data", "x", "--run", "y", "--workers", "5"]).workers == 5
+
+
 @pytest.mark.parametrize("module", [cli, evaluate_cli])
 @pytest.mark.alone
 def test_help_loads_no_torch(module: ModuleType) -> None:

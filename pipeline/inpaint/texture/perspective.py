@@ -136,15 +136,7 @@ class Plane(NamedTuple):
         width, height = (high - low + 1).astype(int).tolist()
         view = _shift(-low[0], -low[1]) @ np.diag([scale, scale, 1.0]) @ self.view
         size = width, height
-        known: Mask = _warped(known_mask.astype(np.float32), view, size, cv2.INTER_LINEAR) > _WHOLE
-        unknown = np.pad((~known_mask).astype(np.float32), BEYOND, mode="edge")
-        hole: Mask = (
-            _warped(unknown, view @ _shift(-BEYOND, -BEYOND), size, cv2.INTER_LINEAR) > 1 - _WHOLE
-        )
-        # Behind the horizon there are mirrored copies of what lies before it.
-        y, x = np.ogrid[:height, :width]
-        back = np.linalg.inv(view)
-        before: Mask = back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
+        known, hole = _masks_from_front(known_mask, view, size)
         guide_size = scaled_size((height, width), reduction((height, width), GUIDE_SIZE))
         view_of_guide = (
             _resized((height, width), guide_size) @ view @ _resized(guide.shape, known_mask.shape)
@@ -154,11 +146,38 @@ class Plane(NamedTuple):
             picture=_warped(
                 nearest_values(picture, known_mask), view, size, cv2.INTER_LANCZOS4, repeat=True
             ),
-            known_mask=known & before,
-            hole_mask=hole & ~known & before,
+            known_mask=known,
+            hole_mask=hole,
             guide=_warped(guide, view_of_guide, guide_size[::-1], cv2.INTER_LINEAR, repeat=True),
             view=view,
         )
+
+
+def _masks_from_front(
+    known_mask: Mask, view: Homography, size: tuple[int, int]
+) -> tuple[Mask, Mask]:
+    """(known pixels, those of the hole) of a view from the front.
+
+    Args:
+        known_mask: HW bool, of the window.
+        view: from the window's points to those seen from the front.
+        size: (width, height) of the view.
+
+    Returns:
+        Two masks of the view's size that do not intersect.
+    """
+    known: Mask = _warped(known_mask.astype(np.float32), view, size, cv2.INTER_LINEAR) > _WHOLE
+    unknown = np.pad((~known_mask).astype(np.float32), BEYOND, mode="edge")
+    hole: Mask = (
+        _warped(unknown, view @ _shift(-BEYOND, -BEYOND), size, cv2.INTER_LINEAR) > 1 - _WHOLE
+    )
+    # Behind the horizon there are mirrored copies of what lies before it.
+    y, x = np.ogrid[: size[1], : size[0]]
+    back = np.linalg.inv(view)
+    known &= back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
+    hole &= back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
+    hole &= ~known
+    return known, hole
 
 
 def planes(picture: Picture, known_mask: Mask) -> list[Plane]:

@@ -37,6 +37,10 @@ SAMPLE = ROOT / "sample_images" / "brick_wall.jpg"
 SIZES = {"2mp": (1224, 1632), "12mp": (3000, 4000), "48mp": (6000, 8000)}
 #: Behind a size: the photos are one series.
 SERIES = " series"
+#: Behind a size: the photos have a mask of so many equal holes, each ``HOLE`` of the photo.
+ONE_HOLE, TWO_HOLES, HOLE = " one hole", " two holes", 0.05
+#: Photos in progress at once, as by default.
+AT_ONCE = 2
 #: Multiply-adds count twice. LaMa's generator at 512 x 512 (Suvorov et al. 2022, big-lama).
 LAMA = 440e9
 
@@ -89,6 +93,16 @@ def photo_file(folder: Path, size: tuple[int, int], name: str) -> Path:
         [cv2.IMWRITE_JPEG_QUALITY, 92],
     )
     return path
+
+
+def mask_file(folder: Path, size: tuple[int, int], name: str, holes: int) -> None:
+    """Write a mask of ``size`` (height, width) with equal discs side by side."""
+    height, width = size
+    mask = np.zeros(size, np.uint8)
+    radius = round(float(np.sqrt(HOLE * height * width / np.pi)))
+    for x in (width // 4, 3 * width // 4)[:holes]:
+        cv2.circle(mask, (x, height // 2), radius, 255, -1)
+    cv2.imwrite(str(folder / f"{name}.png"), mask)
 
 
 def stages(folder: Path, repeats: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -212,17 +226,24 @@ def whole_run(folder: Path, name: str, count: int, *options: str) -> dict[str, A
     Args:
         folder: for photos and results.
         name: of ``SIZES``; with ``SERIES`` behind it the copies are numbered, as the frames of a
-            video, so that they are one series, and else they are photos of different places.
+            video, so that they are one series, and else they are photos of different places. With
+            ``ONE_HOLE`` or ``TWO_HOLES`` a mask says what is removed.
         count: of photos.
         options: of the command.
     """
     photos = folder / f"{name}-{count}"
     photos.mkdir(exist_ok=True)
-    is_series = name.endswith(SERIES)
+    is_series, size = name.endswith(SERIES), SIZES[name.split()[0]]
     names = [f"{i:04d}" if is_series else chr(ord("a") + i) for i in range(count)]
-    first = photo_file(photos, SIZES[name.removesuffix(SERIES)], names[0])
+    first = photo_file(photos, size, names[0])
     for other in names[1:]:
         (photos / f"{other}.jpg").write_bytes(first.read_bytes())
+    if name.endswith((ONE_HOLE, TWO_HOLES)):
+        masks = folder / f"{name}-{count}-masks"
+        masks.mkdir(exist_ok=True)
+        for each in names:
+            mask_file(masks, size, each, 2 if name.endswith(TWO_HOLES) else 1)
+        options = *options, "--masks", str(masks)
     output = folder / f"{name}-{count}-out"
     command = [
         sys.executable,
@@ -246,11 +267,14 @@ def whole_run(folder: Path, name: str, count: int, *options: str) -> dict[str, A
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    first_done = peak = sampled = 0.0
+    first_done = started = peak = sampled = 0.0
     journal = output / ".remove-objects-journal.jsonl"
     while process.poll() is None:
-        if not first_done and journal.exists() and journal.stat().st_size:
+        done = journal.read_bytes().count(b"\n") if not started and journal.exists() else 0
+        if done and not first_done:
             first_done = time.perf_counter() - begun
+        if done >= AT_ONCE:
+            started = time.perf_counter() - begun
         if time.perf_counter() - sampled > 0.25:  # counting the pages of a process blocks it
             peak, sampled = max(peak, resident_mb(process.pid)), time.perf_counter()
         time.sleep(0.02)
@@ -267,9 +291,10 @@ def whole_run(folder: Path, name: str, count: int, *options: str) -> dict[str, A
         "photos": count,
         "seconds": total,
         "first_photo": first_done or total,
-        "seconds_a_photo_after_the_first": (total - first_done) / (count - 1)
-        if count > 1 and first_done
-        else total,
+        # Those that begin together are done together: the time until the next ones are is theirs.
+        "seconds_a_photo_after_the_start": (total - started) / (count - AT_ONCE)
+        if count > AT_ONCE and started
+        else total / count,
         "peak_mb": peak,
         "stages": {stage: round(seconds, 3) for stage, seconds in by_stage.items()},
     }
@@ -323,7 +348,7 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
         + ours["inpaint free-form, with detail"]["flops"]
     )
     least = networks / best + ours["read"]["seconds"] + ours["write"]["seconds"]
-    small = runs["2mp"]["seconds_a_photo_after_the_first"]
+    small = runs["2mp"]["seconds_a_photo_after_the_start"]
     rows = [
         (
             "FCN stage against torchvision's plain call, x faster",
@@ -341,9 +366,22 @@ def goals(result: dict[str, Any]) -> list[dict[str, Any]]:
         ("2 megapixels, against networks at the limit + decode + encode", small / least, "<=", 1.5),
         (
             "12 megapixels against 2",
-            runs["12mp"]["seconds_a_photo_after_the_first"] / small,
+            runs["12mp"]["seconds_a_photo_after_the_start"] / small,
             "<=",
-            2.5,
+            2.2,
+        ),
+        (
+            "48 megapixels against 2",
+            runs["48mp"]["seconds_a_photo_after_the_start"] / small if "48mp" in runs else None,
+            "<=",
+            4.0,
+        ),
+        (
+            "two holes against one of the same size",
+            runs[f"2mp{TWO_HOLES}"]["seconds_a_photo_after_the_start"]
+            / runs[f"2mp{ONE_HOLE}"]["seconds_a_photo_after_the_start"],
+            "<=",
+            2.2,
         ),
         (
             "free-form at 512, x faster than LaMa's load",
@@ -443,7 +481,8 @@ def main() -> int:
         folder = Path(name)
         result["stages"], result["peers"] = stages(folder, repeats)
         limit()
-        counts = {"2mp": count, f"2mp{SERIES}": count, "12mp": max(2, count // 3), "48mp": 2}
+        counts = dict.fromkeys(("2mp", f"2mp{SERIES}", f"2mp{ONE_HOLE}", f"2mp{TWO_HOLES}"), count)
+        counts |= {"12mp": max(2, count // 2), "48mp": 4}
         if args.quick:
             del counts["48mp"]
         result["runs"] = {

@@ -23,6 +23,7 @@ from PIL import Image
 
 from remove_objects.pipeline import cli
 from remove_objects.pipeline.images import suffixes
+from remove_objects.pipeline.system.extras import install_command
 from tests.pipeline.test_no_home import NOBODY
 
 ROOT = Path(__file__).parents[1]
@@ -101,7 +102,7 @@ def _one_line_tells_what_was_passed_over(ran: Ran) -> None:
     (line,) = [line for line in ran.err.splitlines() if "passed over" in line]
     for told in ("1 .mov (video)", "1 .jxl", "1 .jp2", "1 link to a folder"):
         assert told in line
-    assert "1 .arw, 1 .cr2, 1 .dng (RAW: install the extra raw)" in line
+    assert f"1 .arw, 1 .cr2, 1 .dng (RAW: {install_command('raw')})" in line
 
 
 def _thumbnails_are_no_photos(ran: Ran) -> None:

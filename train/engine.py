@@ -17,10 +17,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -28,6 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..models.precision import has_bf16
 from ..pipeline.system import lock
 from ..pipeline.system.atomic import atomic_write, remove_parts
+from ..pipeline.system.extras import import_extra
 from ..pipeline.system.signals import signals_restored
 from .best import (
     BEST,
@@ -39,6 +39,9 @@ from .best import (
     write_best,
 )
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger(__name__)
 
@@ -186,8 +189,10 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     Raises:
         NonFiniteLossError: names the step and the losses; no checkpoint is written after it.
         DamagedCheckpointError: the checkpoint cannot be read.
-        UsageError: another process trains into the folder, or the folder is not writable.
+        UsageError: another process trains into the folder, the folder is not writable, or the
+            extra ``train`` is not installed.
     """
+    require_fabric()
     # The first process holds the lock for all, before they are launched: a process that failed
     # alone would leave the others waiting.
     with (
@@ -196,6 +201,15 @@ def train(task: Task, folder: Path, run: Run) -> dict[str, float]:
         else nullcontext()
     ):
         return _train(task, folder, run)
+
+
+def require_fabric() -> Any:
+    """Import and return the module ``lightning_fabric``.
+
+    Raises:
+        UsageError: it is not installed; the message says how to install it.
+    """
+    return import_extra("lightning_fabric", "training needs Lightning Fabric", "train")
 
 
 def is_first_process() -> bool:
@@ -210,12 +224,12 @@ def _train(task: Task, folder: Path, run: Run) -> dict[str, float]:
     """``train`` in a locked folder."""
     under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     processes = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else run.devices
-    fabric = Fabric(
+    fabric: Fabric = require_fabric().Fabric(
         accelerator=run.device,
         devices=processes,
         num_nodes=int(os.environ["WORLD_SIZE"]) // processes if under_torchrun else 1,
         strategy="ddp" if under_torchrun or run.devices > 1 else "auto",
-        precision=run.precision,  # type: ignore[arg-type]
+        precision=run.precision,
     )
     fabric.launch()
     folder.mkdir(parents=True, exist_ok=True)

@@ -300,7 +300,13 @@ def run_table(table: str, request: Callable[[], TableRequest]) -> int:
         print(importlib.import_module(module, __package__).run(request()))
     except UnfinishedError as error:
         print(f"evaluate-inpainter: {error}")
-    except (CheckpointError, ModuleNotFoundError, OSError, ValueError) as error:
+    except (
+        CheckpointError,
+        ModuleNotFoundError,
+        OSError,
+        RemoveObjectsError,
+        ValueError,
+    ) as error:
         print(f"evaluate-inpainter: {error}", file=sys.stderr)
         return 2
     except engine.NonFiniteLossError as error:

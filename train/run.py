@@ -69,10 +69,11 @@ def train(request: Request) -> dict[str, float]:
 
     Raises:
         UsageError: the run's folder is a file, or holds a run of another network; the weight to
-            start from is none of this network.
+            start from is none of this network; the extra ``train`` is not installed.
         ValueError: as of ``make_task``.
         OSError: as of ``make_task``.
     """
+    engine.require_fabric()  # fails before any photo is read
     _refuse_file("--run", request.folder)
     if (request.folder / BEST).exists():
         kind = kind_of_best(request.folder)

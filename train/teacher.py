@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..models.segmenter import CompactSegmenter
+from ..pipeline.system.extras import import_extra
 
 
 def init_from_teacher(network: CompactSegmenter, constants: Path) -> None:
@@ -110,6 +111,7 @@ def init_from_imagenet(network: CompactSegmenter) -> None:
     Raises:
         OSError: it is neither cached nor downloadable, or the environment variable
             ``REMOVE_OBJECTS_OFFLINE`` forbids the download.
+        UsageError: the extra ``train`` is not installed.
     """
     encoder, mean, std = _imagenet_encoder()
     network.encoder.load_state_dict(
@@ -126,6 +128,11 @@ def init_from_imagenet(network: CompactSegmenter) -> None:
 
 def _imagenet_encoder() -> tuple[nn.Module, Tensor, Tensor]:
     """The published encoder, and the mean and deviation that its pictures are normalised by."""
+    import_extra(
+        "segmentation_models_pytorch",
+        "--encoder imagenet needs segmentation-models-pytorch",
+        "train",
+    )
     from huggingface_hub import try_to_load_from_cache
     from segmentation_models_pytorch.encoders import encoders, get_encoder, get_preprocessing_params
 

@@ -11,14 +11,17 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ..images.suffixes import RAW_SUFFIXES
+from ..system.extras import install_command
 
+#: The kind of RAW files, where the package that reads them is not installed.
+RAW = "RAW"
 #: The kind of pictures that the program does not read.
 UNREAD_PICTURE = "picture of a kind that is not read"
 
 #: Kinds of files that somebody may miss, by their endings, in the order in which they are told.
 KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "RAW: install the extra raw": tuple(sorted(RAW_SUFFIXES)),
+        RAW: tuple(sorted(RAW_SUFFIXES)),
         "RAW of a kind that is not read": (
             *(".3fr", ".crw", ".dcr", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos"),
             *(".mrw", ".raw", ".rwl", ".sr2", ".srf", ".x3f"),
@@ -89,7 +92,7 @@ class PassedOver:
     def __str__(self) -> str:
         """Return the kinds with their counts; empty if nothing was passed over."""
         parts = [
-            f"{', '.join(f'{self.suffixes[s]} {s}' for s in present)} ({kind})"
+            f"{', '.join(f'{self.suffixes[s]} {s}' for s in present)} ({_told(kind)})"
             for kind, suffixes in KINDS.items()
             if (present := self._present(suffixes))
         ]
@@ -109,7 +112,13 @@ class PassedOver:
 
 def kind_of(name: str) -> str | None:
     """Return the kind of a file that somebody may miss; None for all others."""
-    return _KIND_OF.get(_suffix(name))
+    kind = _KIND_OF.get(_suffix(name))
+    return None if kind is None else _told(kind)
+
+
+def _told(kind: str) -> str:
+    """A kind with what to do about it."""
+    return f"{kind}: {install_command('raw')}" if kind == RAW else kind
 
 
 def _suffix(name: str) -> str:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ..config import auto_dilate
 from ..errors import WeightsError
 from ..pixels import resize
+from ..system.extras import import_extra
+from ..system.text import printable
 from ..types import Box, FloatArray, FoundObject, Mask, Pixels
 from .mask import dilate, drop_specks
 from .segmenters import resize_longest
@@ -64,12 +66,18 @@ class OwnSegmenter:
         """Load a model, see ``read_own``.
 
         Raises:
+            UsageError: segmentation-models-pytorch is not installed.
             WeightsError: its files do not fit each other.
         """
         import torch
 
         from ...models.own_segmenter import OwnModelError, load_model
 
+        import_extra(
+            "segmentation_models_pytorch",
+            f"--segmenter {printable(str(model.folder))} needs segmentation-models-pytorch",
+            "own-classes",
+        )
         try:
             loaded = load_model(model)
         except OwnModelError as error:

@@ -332,10 +332,13 @@ def _opened(root: str) -> tuple[Any, str]:
     try:
         opened: tuple[Any, str] = url_to_fs(root)
     except ImportError as error:
-        package = _PACKAGES.get(protocol, f"for {protocol}:// that fsspec names: {error}")
-        raise UsageError(
-            f"{redacted(root)}: needs the package {package}; pip install it"
-        ) from error
+        package = _PACKAGES.get(protocol)
+        need = (
+            f"the package {package}: pip install {package}"
+            if package is not None
+            else f"a package for {protocol}:// that fsspec names: {error}"
+        )
+        raise UsageError(f"{redacted(root)}: needs {need}") from error
     except Exception as error:
         raise UsageError(
             f"{redacted(root)}: cannot be opened ({_error_text(error, root)})"

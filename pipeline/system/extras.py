@@ -6,11 +6,14 @@ source, where that is known, else the packages themselves.
 
 from __future__ import annotations
 
+import importlib
 import json
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
 
+from ..errors import UsageError
 from .shell import in_shell
 
 _NAME = "remove-objects"
@@ -26,6 +29,23 @@ def install_command(extra: str) -> str:
     wanted = [f"{folder}[{extra}]"] if folder is not None else _packages(extra)
     words = ["pip", "install", *(wanted or [f".[{extra}]"])]
     return in_shell(words)
+
+
+def import_extra(module: str, need: str, extra: str) -> ModuleType:
+    """Import a module that an extra of this package brings.
+
+    Args:
+        module: its import name.
+        need: what needs which package: the beginning of the message.
+        extra: its name in ``pyproject.toml``.
+
+    Raises:
+        UsageError: it cannot be imported; the message has the command that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(f"{need} ({error}): {install_command(extra)}") from error
 
 
 def _checkout() -> Path | None:

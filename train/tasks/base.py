@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -27,6 +26,9 @@ from ..data.holes import HoleGenerator
 from ..data.pictures import Crops, Stream, batches, read_rgb, square
 from ..recipe import Discriminator, Preset, Recipe, Schedule
 from ..request import Request
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Losses = dict[str, dict[str, Tensor]]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -29,6 +28,9 @@ from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
 from .companions import encoder_input, frozen_encoder
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 8, 385, 6000, 1e-3

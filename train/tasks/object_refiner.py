@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -32,6 +31,9 @@ from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
 from .companions import encoder_input, frozen_encoder
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 #: Folders below the data folder whose objects are cut out, and into whose photos they are put.
 FOLDERS = (*cut_outs.SOURCES, *scenes.FOLDERS)

@@ -11,13 +11,12 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -39,6 +38,7 @@ from ...pipeline.detect.segmenters import resize_longest
 from ...pipeline.given import closest
 from ...pipeline.pixels import resize
 from ...pipeline.system.atomic import atomic_write
+from ...pipeline.system.extras import import_extra
 from ..best import Averaged
 from ..data.labelled import PALETTE, VOID
 from ..data.own_labels import (
@@ -53,6 +53,9 @@ from ..data.pictures import Stream, batches, split
 from ..recipe import Preset, Recipe
 from ..request import PLACEHOLDER, Request
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger(__name__)
 
@@ -325,6 +328,11 @@ def dice_loss(logits: Tensor, label: Tensor) -> Tensor:
 
 def _network(request: Request, maps: int) -> tuple[nn.Module, str, str]:
     """(the network with random weights, the name of its architecture, of its encoder)."""
+    import_extra(
+        "segmentation_models_pytorch",
+        "train-inpainter segmenter needs segmentation-models-pytorch",
+        "train",
+    )
     arch, encoder = (request.arch or "unet").lower(), request.encoder or "mobilenet_v2"
     if arch not in ARCHITECTURES:
         raise ValueError(

@@ -12,13 +12,12 @@ import copy
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -44,6 +43,9 @@ from ..request import Request
 from ..segmentation_metrics import confusion, intersection_over_union, predict_labels
 from ..teacher import init_from_imagenet, init_from_teacher
 from .base import Losses, NetworkTask, cosine_decay, short_warm_up
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 #: The student sees the crop reduced to this share of its side or more (log-uniform), except in
 #: one of ``FULL_SIZE_EVERY`` batches: it learns to see at a distance what the teacher sees

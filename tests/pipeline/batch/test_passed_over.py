@@ -16,6 +16,7 @@ from remove_objects.pipeline.errors import UsageError
 from remove_objects.pipeline.images import suffixes
 from remove_objects.pipeline.storage.layout import JOURNAL_NAME
 from remove_objects.pipeline.storage.location import parse_location
+from remove_objects.pipeline.system.extras import install_command
 from tests.support.plans import relatives, touch
 from tests.support.scenes import scene
 
@@ -112,7 +113,7 @@ def test_one_line_counts_what_somebody_may_miss(tmp_path: Path) -> None:
     (p / "album").symlink_to(tmp_path, target_is_directory=True)
     (told,) = plan_run([p]).told
     assert told == (
-        f"{p}: passed over 3 .dng, 1 .cr2 (RAW: install the extra raw), 1 .mov (video), "
+        f"{p}: passed over 3 .dng, 1 .cr2 (RAW: {install_command('raw')}), 1 .mov (video), "
         "1 .jxl (picture of a kind that is not read), 1 .zip (archive: unpack it), "
         "1 link to a folder, 6 other files, 1 folder of thumbnails or trash"
     )
@@ -192,6 +193,6 @@ def test_the_terminal_says_what_was_passed_over_unless_it_is_to_be_quiet(
     said = capsys.readouterr()
     lines = [line for line in said.err.splitlines() if "passed over" in line]
     assert len(lines) == 1
-    assert "1 .dng (RAW: install the extra raw), 1 .mov (video)" in lines[0]
+    assert f"1 .dng (RAW: {install_command('raw')}), 1 .mov (video)" in lines[0]
     assert cli.main(["-q", "--overwrite", *call]) == 0
     assert "passed over" not in capsys.readouterr().err

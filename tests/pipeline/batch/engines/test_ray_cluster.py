@@ -100,4 +100,4 @@ def test_without_its_package_an_address_names_the_extra(
     with pytest.raises(SystemExit) as stop:
         cli.main(["--class", "person", "s3://bucket-that-nobody-opened/photos"])
     assert stop.value.code == 2
-    assert "needs the package s3fs" in capsys.readouterr().err
+    assert "needs the package s3fs: pip install s3fs" in capsys.readouterr().err

@@ -6,7 +6,8 @@
 
 Each engine runs in its own process. ``overhead`` compares the whole runs, with the start of cluster
 and actors; ``steady`` excludes the start: photos per second between the first and the last finished
-photo. docs/scale.md uses ``seconds_per_photo_and_core`` in its formula.
+photo. ``core_seconds`` are the same in processor time of all processes (Linux), which a busy
+machine changes little. docs/scale.md uses them in its formula.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from remove_objects.pipeline.system.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,11 +74,43 @@ def clean(folder: Path, engine: str, count: int, probe: bool) -> dict[str, Any]:
     assert not failed, failed[0]
     first, last = done[0], done[-1]
     return {
+        "first_done": begun + first[0],
         "seconds": round(time.monotonic() - begun, 2),
         "start_seconds": round(first[0] - first[1], 2),
         "photos_per_second_steady": round((len(done) - 1) / (last[0] - first[0]), 3),
         "seconds_per_photo": round(sum(s for _, s in done) / len(done), 3),
     }
+
+
+class CoreSeconds:
+    """Processor time of a process and all its descendants, those that have ended included (Linux).
+
+    Args:
+        pid: of the process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._last = pid, dict[tuple[int, str], float]()
+        #: (seconds of the monotonic clock, processor seconds so far).
+        self.samples: list[tuple[float, float]] = []
+
+    def sample(self) -> None:
+        """Look at all processes: what one that ends took since the last look is missed."""
+        pids, tick = [self._pid], os.sysconf("SC_CLK_TCK")
+        for pid in pids:  # the list grows during the loop
+            proc = Path("/proc") / str(pid)
+            try:
+                fields = (proc / "stat").read_text().rpartition(")")[2].split()
+                for task in (proc / "task").iterdir():
+                    pids += [int(child) for child in (task / "children").read_text().split()]
+            except OSError:  # the process has ended
+                continue
+            self._last[pid, fields[19]] = (int(fields[11]) + int(fields[12])) / tick
+        self.samples.append((time.monotonic(), sum(self._last.values())))
+
+    def at(self, moment: float) -> float:
+        """The processor seconds at a moment of the monotonic clock."""
+        return max((used for when, used in self.samples if when <= moment), default=0.0)
 
 
 def machine() -> int:
@@ -94,7 +129,9 @@ def machine() -> int:
     return round(2 * 2048**3 / statistics.median(taken) / 1e9)
 
 
-def turn(folder: Path, engines: Sequence[str], actors: int, probe: bool) -> dict[str, Any]:
+def turn(
+    folder: Path, engines: Sequence[str], count: int, actors: int, probe: bool
+) -> dict[str, Any]:
     """Run each engine once, in its own process."""
     results: dict[str, Any] = {}
     for engine in engines:
@@ -110,15 +147,28 @@ def turn(folder: Path, engines: Sequence[str], actors: int, probe: bool) -> dict
             str(actors),
             *([] if probe else ["--no-probe"]),
         ]
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             text=True,
-            check=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        results[engine] = json.loads(done.stdout.splitlines()[-1]) | {"gflops_before": rate}
+        used = CoreSeconds(process.pid)
+        while process.poll() is None:
+            used.sample()
+            time.sleep(0.2)
+        assert process.stdout is not None
+        if process.returncode:
+            raise RuntimeError(f"the run by the engine {engine} ended with {process.returncode}")
+        found = json.loads(process.stdout.read().splitlines()[-1])
+        start, total = used.at(found.pop("first_done")), used.samples[-1][1]
+        results[engine] = found | {
+            "gflops_before": rate,
+            "core_seconds": round(total, 1),
+            "core_seconds_to_first_photo": round(start, 1),
+            "core_seconds_a_photo": round((total - start) / max(1, count - 1), 3),
+        }
         shutil.rmtree(folder / engine)
     return results
 
@@ -130,7 +180,7 @@ def measure(count: int, side: int, actors: int, probe: bool, turns: int) -> dict
         prepare(Path(scratch) / "in", count, side)
         # The order alternates, so that a machine that becomes slower affects both engines.
         results = [
-            turn(Path(scratch), ("local", "ray")[:: 1 if i % 2 == 0 else -1], actors, probe)
+            turn(Path(scratch), ("local", "ray")[:: 1 if i % 2 == 0 else -1], count, actors, probe)
             for i in range(turns)
         ]
 
@@ -148,6 +198,9 @@ def measure(count: int, side: int, actors: int, probe: bool, turns: int) -> dict
             lambda t: (
                 t["local"]["photos_per_second_steady"] / t["ray"]["photos_per_second_steady"] - 1
             )
+        ),
+        "overhead_core_seconds": median(
+            lambda t: t["ray"]["core_seconds_a_photo"] / t["local"]["core_seconds_a_photo"] - 1
         ),
         "seconds_per_photo_and_core": {
             engine: median(lambda t, engine=engine: actors / t[engine]["photos_per_second_steady"])  # type: ignore[misc]
@@ -168,7 +221,7 @@ def main() -> None:
     parser.add_argument(
         "--actors",
         type=int,
-        default=os.cpu_count() or 1,
+        default=usable_cores(),
         help="cores for both engines (default: all)",
     )
     parser.add_argument(

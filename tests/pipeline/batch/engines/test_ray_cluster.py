@@ -79,6 +79,7 @@ def test_without_ray_the_extra_is_named(
         ConnectionError("nobody there"),
         OSError("AF_UNIX path length cannot exceed 107 bytes"),
         RuntimeError("full"),
+        Exception("The current node timed out during startup"),
     ],
 )
 def test_an_unavailable_cluster_has_a_clear_message(

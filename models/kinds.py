@@ -12,6 +12,7 @@ KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "compact-segmenter": ("segmenter", "CompactSegmenter"),
         "compression": ("compression", "CompressionNetwork"),
+        "face-detector": ("face_detector", "FaceDetector"),
         "object-detector": ("object_detector", "ObjectDetector"),
         "object-effects": ("object_effects", "ObjectEffects"),
         "object-instances": ("object_instances", "ObjectInstances"),

@@ -294,7 +294,9 @@ class Networks:
         """The face detector."""
         with self._lock:
             if self._faces is None:
-                self._faces = FaceDetector(offline=self._settings.offline)
+                self._faces = FaceDetector(
+                    self.device, offline=self._settings.offline, weights=self._settings.weights
+                )
             return self._faces
 
     @property
@@ -329,6 +331,8 @@ class Networks:
             used["object-refiner"] = self._refiner.sha256
         if self._detector is not None:
             used["object-detector"] = self._detector.sha256
+        if self._faces is not None and self._faces.sha256:
+            used["face-detector"] = self._faces.sha256
         if self._effects is not None:
             used["object-effects"] = self._effects.sha256
         if self._instances is not None:

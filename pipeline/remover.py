@@ -500,7 +500,8 @@ class ObjectRemover:
     def _faces(self, rgb: Pixels, removal: Removal, holes: Sequence[Hole]) -> list[Face]:
         """The photo's faces on which a hole's route may depend."""
         if removal.route == "auto":
-            return self.networks.faces.detect(rgb, least_face(holes))
+            near = [hole.box for hole in holes]
+            return self.networks.faces.detect(rgb, least_face(holes), near)
         return self.networks.faces.detect(rgb) if removal.route == "face" else []
 
     def error_in_holes(self, outcome: Outcome, truth: Photo) -> Probe:

@@ -213,12 +213,14 @@ class Face:
         side: side of the square crop that the face network expects, as a multiple of the box's
             longer side.
         below: distance of that square's centre below the box's centre, as a multiple of its side.
+        turn: how far it is turned: 0 looks at the camera, 1 is a profile.
     """
 
     box: Box
     score: float
     side: float = 1.0
     below: float = 0.0
+    turn: float = 0.0
 
     @property
     def frame(self) -> Box:

@@ -53,6 +53,9 @@ AROUND, BESIDE = 15, 0.06
 FAINT_BESIDE, FAINT = 0.02, 0.01
 #: Least share of a face that lies in its person.
 FACE_INSIDE = 0.3
+#: By how much a face is turned at most that looks at the camera. Of the faces in training photos
+#: that YuNet sees, four in five are turned by 0.29 or less; from 0.75 on they are profiles.
+TURNED = 0.4
 
 
 class Traits(NamedTuple):
@@ -144,9 +147,9 @@ def traits_of(
 
 
 def facing(objects: Objects, faces: Sequence[Face]) -> set[int]:
-    """The numbers of the people whose faces a detector of frontal faces found."""
+    """The numbers of the people of whom a face is found that is turned by ``TURNED`` at most."""
     found = set()
-    for face in faces:
+    for face in (each for each in faces if each.turn <= TURNED):
         here = objects.labels[face.box.slices]
         count = np.bincount(here.ravel(), minlength=len(objects.found) + 1)
         count[0] = 0

@@ -122,7 +122,7 @@ def test_probe_and_comparison_use_the_same_weight_and_it_loads_once(
         ("partial-conv", "--weights takes NAME=FILE"),
         ("partial-conv=", "--weights takes NAME=FILE"),
         ("partial_conv=x", "unknown network, 'partial_conv' (did you mean partial-conv?)"),
-        ("unet=x", "the networks are compact-segmenter, compression, object-detector"),
+        ("unet=x", "the networks are compact-segmenter, compression, face-detector"),
         ("partial-conv=none.safetensors", "none.safetensors: no such file"),
         ("partial-conv=s3://bucket/x.safetensors", "takes a file of this machine"),
         ("skip-ce=WEIGHT", "the weights of partial-conv, not of skip-ce"),

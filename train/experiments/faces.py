@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...pipeline.detect.faces import find_yunet, yaw
 from ..data.pictures import read_rgb
 
 #: First age in years of each band.
@@ -83,8 +84,6 @@ def balanced(
 
 def turned(files: Sequence[Path]) -> list[float]:
     """How far each face is turned, by ``yaw``; NaN if YuNet is unavailable or detects no face."""
-    from ...pipeline.detect.faces import find_yunet
-
     path, _ = find_yunet(offline=False)
     if path is None:
         return [math.nan] * len(files)
@@ -100,23 +99,3 @@ def turned(files: Sequence[Path]) -> list[float]:
         )
         yaws.append(math.nan if rows is None else yaw(rows[0][4:14].reshape(5, 2)))
     return yaws
-
-
-def yaw(landmarks: np.ndarray[Any, Any]) -> float:
-    """The nose's distance from the line through the middles of eyes and mouth.
-
-    Args:
-        landmarks: 5 x 2, (x, y) of right eye, left eye, nose, right and left corner of the
-            mouth.
-
-    Returns:
-        The distance over that of the eyes: 0 = frontal; NaN if the two middles coincide.
-    """
-    right, left, nose, *mouth = (np.asarray(p, float) for p in landmarks)
-    middle, foot = (right + left) / 2, (mouth[0] + mouth[1]) / 2
-    down = foot - middle
-    length = float(np.hypot(*down))
-    if length == 0:
-        return math.nan
-    off = abs(down[0] * (nose - middle)[1] - down[1] * (nose - middle)[0]) / length
-    return float(off / max(1e-6, np.hypot(*(left - right))))

@@ -23,6 +23,7 @@ from ..data.labelled import PERSON
 from ..data.objects import boxes
 from ..data.objects.boxes import CERTAIN, CLASSES, Boxes, DetectorSamples
 from ..data.pictures import Stream, batches, read_rgb
+from ..detection_metrics import Hit, detection_metrics, hits_of
 from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
 from ..request import Request
@@ -40,10 +41,8 @@ AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.02, 5.0
 WARMUP, DECAY_FROM = 0.02, 0.1
 #: Exponents of the focal loss (Zhou et al. 2019, equation 1), and the weight of the boxes.
 FOCUS, NEGATIVE, SIDES = 2.0, 4.0, 1.0
-#: Least overlap (IoU) of a box with the true one.
-HIT = 0.4
-#: Precisions at which the held-out recall is told, and the pictures of the sample sheet.
-PRECISIONS, SHOWN = (0.9, 0.8, 0.5), 12
+#: Pictures of the sample sheet.
+SHOWN = 12
 
 
 class ObjectDetectorTask(NetworkTask):
@@ -181,7 +180,7 @@ class ObjectDetectorTask(NetworkTask):
         return {
             "network": {
                 "centres": (focal(logits, heat) * weight).sum() / objects,
-                "sides": SIDES * _box_loss(found, sides, counts),
+                "sides": SIDES * box_loss(found, sides, counts),
             }
         }
 
@@ -200,23 +199,15 @@ class ObjectDetectorTask(NetworkTask):
             ``val_recall_90%`` and the like: at that precision or a better one; ``val_ap``: the mean
             precision over all recalls, of people; ``val_mean``: the same.
         """
-        scores, hits, total = [], [], 0
+        hits: list[Hit] = []
+        total = 0
         for path in self.held_out:
             found = self._boxes(network, read_rgb(path))
-            hit, own = hits_of(found[found[:, 5] == PERSON], self._truth[path], PERSON)
-            scores += [s for s, h in hit if h is not None]
-            hits += [h for _, h in hit if h is not None]
+            truth = self._truth[path]
+            hit, own = hits_of(found[found[:, 5] == PERSON], truth[truth[:, 5] == PERSON], CERTAIN)
+            hits += hit
             total += own
-        order = np.argsort(-np.array(scores), kind="stable")
-        right = np.cumsum(np.array(hits, float)[order])
-        precision = right / np.arange(1, len(order) + 1)
-        recall = right / max(1, total)
-        best = np.maximum.accumulate(precision[::-1])[::-1] if len(order) else precision
-        ap = float(np.sum(np.diff(recall, prepend=0.0) * best)) if len(order) else 0.0
-        metrics = {
-            f"val_recall_{p:.0%}": float(recall[best >= p].max(initial=0.0)) for p in PRECISIONS
-        }
-        return metrics | {"val_ap": ap, "val_mean": ap}
+        return detection_metrics(hits, total)
 
     def _boxes(self, network: nn.Module, rgb: NDArray[np.uint8]) -> Boxes:
         picture = resize_longest(rgb, DETECTOR_SIZE)
@@ -233,10 +224,10 @@ class ObjectDetectorTask(NetworkTask):
             image = read_rgb(path)
             own = self._truth[path]
             for box in own[own[:, 4] >= CERTAIN]:
-                _draw(image, box, (0, 200, 0))
+                draw_box(image, box, (0, 200, 0))
             for box in self._boxes(network, read_rgb(path)):
                 if box[4] >= 0.3:
-                    _draw(image, box, (220, 0, 0))
+                    draw_box(image, box, (220, 0, 0))
             tiles.append(cv2.resize(image, (320, 240)))
         rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles) - len(tiles) % 4, 4)]
         return np.vstack(rows) if rows else np.hstack(tiles)
@@ -256,7 +247,7 @@ def focal(logits: Tensor, heat: Tensor) -> Tensor:
     return found + none
 
 
-def _box_loss(found: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
+def box_loss(found: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
     """1 - generalised IoU (Rezatofighi et al. 2019), mean over the places that count."""
     where = counts[:, 0]
     if not where.any():
@@ -270,46 +261,7 @@ def _box_loss(found: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
     return (1 - overlap / union.clamp(min=1e-3) + (hull - union) / hull.clamp(min=1e-3)).mean()
 
 
-def hits_of(
-    found: Boxes, truth: Boxes, category: int
-) -> tuple[list[tuple[float, bool | None]], int]:
-    """Which boxes of a class are right.
-
-    Args:
-        found: n6, best first.
-        truth: m6; those below ``CERTAIN`` count neither way.
-        category: VOC class id.
-
-    Returns:
-        ((score, right or not, None if it does not count) by box; number of true objects)
-    """
-    own = truth[truth[:, 5] == category]
-    certain, unsure = own[own[:, 4] >= CERTAIN], own[own[:, 4] < CERTAIN]
-    taken = np.zeros(len(certain), bool)
-    hits: list[tuple[float, bool | None]] = []
-    for box in found:
-        overlap = overlaps(box, certain)
-        overlap[taken] = 0
-        if len(overlap) and overlap.max() >= HIT:
-            taken[int(overlap.argmax())] = True
-            hits.append((float(box[4]), True))
-        elif len(unsure) and overlaps(box, unsure).max() >= HIT / 2:
-            hits.append((float(box[4]), None))
-        else:
-            hits.append((float(box[4]), False))
-    return hits, len(certain)
-
-
-def overlaps(box: NDArray[np.float32], others: Boxes) -> NDArray[np.float32]:
-    """IoU of a box with each of n others."""
-    lower = np.maximum(box[:2], others[:, :2])
-    upper = np.minimum(box[2:4], others[:, 2:4])
-    both = np.prod(np.maximum(upper - lower, 0), axis=1)
-    areas = np.prod(others[:, 2:4] - others[:, :2], axis=1)
-    union = np.prod(box[2:4] - box[:2]) + areas - both
-    return np.asarray(both / np.maximum(union, 1e-6), np.float32)
-
-
-def _draw(image: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, ...]) -> None:
+def draw_box(image: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, ...]) -> None:
+    """Draw a box, left, top, right and bottom first, into a picture HWC."""
     x0, y0, x1, y1 = (int(v) for v in box[:4])
     cv2.rectangle(image, (x0, y0), (x1, y1), colour, 2)

@@ -92,7 +92,7 @@ class SkipContextTask(InpaintingTask):
         holes: HoleGenerator,
         size: int,
     ) -> NDArray[np.uint8] | None:
-        """The ``grid`` of the faces that the Haar cascades detect in the photos."""
+        """The ``grid`` of the faces that are detected in the photos."""
         faces = [face for photo in photos for face in _faces(photo)]
         return super().card_samples(network, faces, holes, size)
 
@@ -169,7 +169,7 @@ def _corners(mask: Tensor) -> list[tuple[int, int]]:
 def _faces(rgb: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """The square of each detected face that lies wholly inside a photo HWC RGB."""
     squares = []
-    for face in FaceDetector(offline=True).detect(rgb):
+    for face in FaceDetector(torch.device("cpu"), offline=True).detect(rgb):
         w = face.frame
         if w.x >= 0 and w.y >= 0 and w.x + w.w <= rgb.shape[1] and w.y + w.h <= rgb.shape[0]:
             squares.append(rgb[w.slices])

@@ -279,7 +279,7 @@ def test_the_offline_variable_holds_for_every_downloaded_file(
     monkeypatch.setattr(socket, "create_connection", lambda *a, **_: connections.append(a))
     monkeypatch.setenv("REMOVE_OBJECTS_OFFLINE", "1")
     assert segmenters.choose_segmenter(SegmenterNames("auto"), CPU, offline=False).warning
-    assert FaceDetector(offline=False).name == "haar"
+    assert FaceDetector(CPU, offline=False).name == "haar"
     assert "not to be used" in Perceptual(CPU, offline=False).missing
     assert connections == []
 

@@ -127,6 +127,15 @@ def test_faces_decide(red_is_person: None, monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+def test_a_profile_does_not_look_at_the_camera(
+    red_is_person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face = Face(Box(MIDDLE.x + 8, MIDDLE.y + 4, 24, 24), 0.9, turn=0.8)
+    monkeypatch.setattr(FaceDetector, "detect", lambda *_: [face])
+    outcome = clean(picture(LARGE, MIDDLE), replace(SETTINGS, keep="faces"))
+    assert all(one.removed for one in outcome.objects)
+
+
 @pytest.fixture
 def by_height(monkeypatch: pytest.MonkeyPatch) -> None:
     """Main is who takes 0.06 of the photo, surely from a little more on."""

@@ -43,7 +43,7 @@ class ColourSegmenter(Segmenter):
 class NoFaces:
     """Finds none."""
 
-    def detect(self, rgb: np.ndarray, least: float = 0) -> list[Face]:
+    def detect(self, rgb: np.ndarray, least: float = 0, near: Any = ()) -> list[Face]:
         """Return nothing."""
         return []
 

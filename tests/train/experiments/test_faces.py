@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from remove_objects.train.experiments.faces import balanced, read_labels, turned, yaw
+from remove_objects.pipeline.detect.faces import yaw
+from remove_objects.train.experiments.faces import balanced, read_labels, turned
 
 
 def test_labels_by_file_name(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
     pip install onnx onnxscript onnxruntime openvino      # missing ones are skipped
     python -m benchmarks.speed.runtimes [--repeats 7] [--compile]
 
-Prints median seconds, the speed relative to PyTorch, and the largest difference between their
-outputs. Each runtime gets as many threads as PyTorch.
+Prints the median processor seconds of calls that take turns, the speed relative to PyTorch as the
+pipeline runs it (bf16 where the processor multiplies it), and the largest difference from PyTorch's
+output in fp32. Each runtime gets as many threads as PyTorch; OMP_NUM_THREADS=1 makes processor
+seconds comparable.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.speed.pipeline import median
+from remove_objects.models.precision import autocast
 
 
 def networks() -> Iterator[tuple[str, nn.Module, tuple[Tensor, ...]]]:
@@ -81,7 +85,12 @@ def runtimes(
             output = run(*fast)
         return output[0] if isinstance(output, tuple) else output
 
-    yield "pytorch", lambda: eager(network)
+    def as_in_the_pipeline() -> Tensor:
+        with autocast(torch.device("cpu"), inputs[0].shape[-1]):
+            return eager(network)
+
+    yield "pytorch fp32", lambda: eager(network)
+    yield "pytorch", as_in_the_pipeline
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(network, fast)  # type: ignore[no-untyped-call]
@@ -119,6 +128,17 @@ def runtimes(
         print(f"OpenVINO is skipped: {missing}")
 
 
+def in_turns(calls: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
+    """The median processor seconds of each call; in each of the rounds every one has its turn."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            began = time.process_time()
+            call()
+            times[name].append(time.process_time() - began)
+    return {name: median(taken) for name, taken in times.items()}
+
+
 def main() -> int:
     """Run the command."""
     p = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -132,12 +152,13 @@ def main() -> int:
     print(f"{'network':28}{'runtime':16}{'seconds':>9}{'x':>7}{'difference':>13}")
     with tempfile.TemporaryDirectory() as scratch:
         for name, network, inputs in networks():
-            base: tuple[float, Tensor] | None = None
-            for runtime, call in runtimes(network, inputs, Path(scratch), args.compile):
-                output, seconds = call(), median(call, args.repeats)["seconds"]
-                base = base or (seconds, output)
-                difference = float((output - base[1]).abs().max())
-                row = f"{seconds:9.3f}{base[0] / seconds:7.2f}{difference:13.2g}"
+            calls = dict(runtimes(network, inputs, Path(scratch), args.compile))
+            outputs = {runtime: call().float() for runtime, call in calls.items()}
+            seconds = in_turns(calls, args.repeats)
+            for runtime, output in outputs.items():
+                difference = float((output - outputs["pytorch fp32"]).abs().max())
+                faster = seconds["pytorch"] / seconds[runtime]
+                row = f"{seconds[runtime]:9.3f}{faster:7.2f}{difference:13.2g}"
                 print(f"{name:28}{runtime:16}{row}", flush=True)
     return 0
 

@@ -29,7 +29,10 @@ def picture_and_mask(height: int, width: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 def difference(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], file: Path) -> float:
-    """The largest difference between the first outputs of the exported network and PyTorch's."""
+    """The largest difference of the exported network's first output, as a share of PyTorch's range.
+
+    Untrained networks have outputs far from [0, 1].
+    """
     torch.onnx.export(network, inputs, str(file), dynamo=True, external_data=False, verbose=False)
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     names = [declared.name for declared in session.get_inputs()]
@@ -37,7 +40,7 @@ def difference(network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], file:
     with torch.inference_mode():
         expected = network(*inputs)
     expected = expected[0] if isinstance(expected, tuple) else expected
-    return float((torch.from_numpy(exported) - expected).abs().max())
+    return float((torch.from_numpy(exported) - expected).abs().max() / expected.abs().max())
 
 
 class Count(torch.nn.Module):

@@ -122,6 +122,8 @@ def _scene_classifier() -> type[NetworkTask]:
 
 SCENES = ("scenes/train", "segmentation/voc_train/images", "segmentation/camvid_train/images")
 PHOTOS = (*SCENES, "segmentation/ccp_person/images", "segmentation/human/images")
+#: With streets and rooms, which the others have few of: what people are removed from.
+PLACES = (*PHOTOS, "scenes/street", "scenes/rooms")
 FACES = ("faces/train",)
 
 _SHORT = "a run on two CPU cores has hours, not days"
@@ -201,7 +203,7 @@ MODELS: dict[str, Model] = {
                 perceptual="normalised",
                 perceptual_crop=128,
             ),
-            PHOTOS,
+            PLACES,
             ((0.5, "irregular"), (0.15, "strokes"), (0.25, "objects"), (0.1, "any-rectangle")),
             {
                 "width": 24,
@@ -232,6 +234,7 @@ MODELS: dict[str, Model] = {
                 "whose bright layers drown the others"
             ),
             "schedule.perceptual_crop": _CROP,
+            "folders": "people are removed from streets and rooms, of which the others show few",
             "holes": (
                 "removal leaves holes of objects' shapes; "
                 "strokes and rectangles keep the network from learning one kind of outline"

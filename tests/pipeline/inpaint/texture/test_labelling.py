@@ -114,6 +114,53 @@ def test_moving_the_seams_never_costs_more() -> None:
     refined = labelling.refine_pixels(costs, start)
     assert np.array_equal(refined >= 0, hole)
     assert energy(refined) < 0.8 * energy(start)
+    for labels in (start, refined):
+        assert sum(labelling.energy(costs, labels)) == pytest.approx(energy(labels), rel=1e-5)
+
+
+def _like_sources(unary: np.ndarray) -> labelling.Costs:
+    """Costs of offsets that all copy the same, so that only ``unary``, K by blocks, differs."""
+    b = labelling.BLOCK
+    each = unary.repeat(b // 2, 1).repeat(b // 2, 2).astype(np.float32)
+    shape = (each.shape[1] * 2, each.shape[2] * 2)
+    sources = np.full((len(unary), *shape, 3), 0.5, np.float32)
+    return stacked_costs(sources, each, np.ones(shape, bool))
+
+
+def test_few_offsets_are_taken_if_they_do_nearly_as_well_and_save_seams() -> None:
+    """Of twelve offsets each block has its own best one, by chance and by little."""
+    rng = np.random.default_rng(11)
+    costs = _like_sources(0.4 + 0.1 * rng.random((12, 6, 6)))
+    cheapest = labelling.refine_pixels(costs, labelling.label_blocks(costs))
+    few = labelling.label_pixels(costs)
+    assert len(np.unique(few)) <= 4 < len(np.unique(cheapest))
+    mosaic, pieces = labelling.energy(costs, cheapest), labelling.energy(costs, few)
+    assert sum(pieces) <= labelling.DEARER * sum(mosaic)
+    assert pieces.seams <= labelling.FEWER_SEAMS * mosaic.seams
+
+
+def test_few_offsets_that_save_no_seams_are_not_taken() -> None:
+    """Every second block has one of two offsets that only the guide tells apart."""
+    unary = np.full((4, 6, 6), 0.9)
+    unary[0, :, ::2] = unary[1, :, 1::2] = 0.2
+    unary[2] = np.where(np.arange(6) < 1, 0.19, 0.9)
+    costs = _like_sources(unary)
+    cheapest = labelling.refine_pixels(costs, labelling.label_blocks(costs))
+    assert set(np.unique(cheapest)) == {0, 1, 2}
+    assert np.array_equal(labelling.label_pixels(costs), cheapest)
+
+
+def test_no_offset_is_left_out_that_a_part_of_the_hole_needs() -> None:
+    """Each quarter of the hole has an offset that fits, and no other does."""
+    unary = np.full((9, 6, 6), 0.6)
+    quarters = [(slice(None, 3), slice(None, 3)), (slice(None, 3), slice(3, None))]
+    quarters += [(slice(3, None), slice(None, 3)), (slice(3, None), slice(3, None))]
+    for label, quarter in zip((1, 3, 4, 8), quarters, strict=True):
+        unary[label][quarter] = 0.05
+    costs = _like_sources(unary)
+    labels = labelling.label_pixels(costs)
+    assert np.array_equal(labels, labelling.refine_pixels(costs, labelling.label_blocks(costs)))
+    assert set(np.unique(labels)) == {1, 3, 4, 8}
 
 
 #: Offsets in every direction; from the hole below, the last leads over the picture's border.

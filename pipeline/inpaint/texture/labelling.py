@@ -28,8 +28,8 @@ Labels = NDArray[np.int64]
 #: Side of a block in pixels, offsets a block considers, rounds of messages, sweeps over pixels.
 BLOCK, PER_BLOCK, ROUNDS, SWEEPS = 4, 20, 40, 4
 #: A labelling with fewer offsets is taken if it costs at most so many times the cheapest; the share
-#: of the offsets in use that each round keeps, and the fewest that are tried; how much of the cheapest
-#: labelling's seams it may still pay for.
+#: of the offsets in use that each round keeps, and the fewest that are tried; what its seams may
+#: cost, as a share of the cheapest one's.
 DEARER, KEPT, FEWEST, FEWER_SEAMS = 1.1, 0.7, 2, 0.85
 #: Levels of a colour where sources of blocks are compared: twice as fine as an 8-bit photo's.
 LEVELS = 512
@@ -713,7 +713,7 @@ def refine_pixels(costs: Costs, labels: Labels) -> Labels:
 
 
 class Energy(NamedTuple):
-    """What a labelling costs: ``unary``, all pixels of the hole, and ``seams``, all their borders."""
+    """What a labelling costs: ``unary``, its pixels alone, and ``seams``, all borders of labels."""
 
     unary: float
     seams: float

@@ -98,7 +98,8 @@ def parser() -> argparse.ArgumentParser:
         "--teacher",
         type=Path,
         metavar="DIR",
-        help="object-detector: folder of NanoDet-m's files, whose boxes it learns from",
+        help="object-detector: folder of NanoDet-m's files, whose boxes it learns from; "
+        "face-detector: the same of YuNet's file",
     )
     p.add_argument(
         "--init-from",

@@ -114,6 +114,12 @@ def _object_detector() -> type[NetworkTask]:
     return ObjectDetectorTask
 
 
+def _face_detector() -> type[NetworkTask]:
+    from .tasks.face_detector import FaceDetectorTask
+
+    return FaceDetectorTask
+
+
 def _scene_classifier() -> type[NetworkTask]:
     from .tasks.scene_classifier import ClassifierTask
 
@@ -709,6 +715,7 @@ MODELS: dict[str, Model] = {
     "object-detector": Model(task=_object_detector),
     "object-effects": Model(task=_object_effects),
     "object-instances": Model(task=_object_instances),
+    "face-detector": Model(task=_face_detector),
     "scene-classifier": Model(task=_scene_classifier),
 }
 

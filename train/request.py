@@ -45,7 +45,7 @@ class Request:
             segmenter's encoder, by its name in segmentation-models-pytorch.
         encoder_weights: segmenter: what the encoder begins with: ``auto``, ``none``, ``compact``,
             or a name of segmentation-models-pytorch's such as ``imagenet``.
-        teacher: folder of the teacher's files; only object-detector has one.
+        teacher: folder of the teacher's files, of object-detector and face-detector.
         init_from: weight file that a new run starts from, or ``shipped``.
         variant: skip-ce: Model 0, 1, 2 or 3.
         width: channels.

@@ -23,6 +23,7 @@ def test_every_inpainter_has_both_presets() -> None:
         "segmenter",
         "object-refiner",
         "object-detector",
+        "face-detector",
         "object-effects",
         "object-instances",
         "scene-classifier",

@@ -531,9 +531,9 @@ class _Blocks:
         self._node = hole_share > 0
         self._index = np.full((gh, gw), -1)
         self._index[self._node] = np.arange(int(self._node.sum()))
-        self._cost = (costs.unary * halved_hole).reshape(
-            count, gh, BLOCK // 2, gw, BLOCK // 2
-        ).sum((2, 4))[:, self._node].T / hole_share[self._node, None]
+        self._cost = (costs.unary * halved_hole).reshape(count, gh, BLOCK // 2, gw, BLOCK // 2).sum(
+            (2, 4)
+        )[:, self._node].T / hole_share[self._node, None]
 
     def labelled(self, offsets: Labels) -> Labels:
         """``label_blocks`` with some of the offsets, K in ascending order."""
@@ -564,7 +564,7 @@ class _Blocks:
         return np.where(self._costs.hole_mask, blocks.repeat(BLOCK, 0).repeat(BLOCK, 1), -1)
 
 
-def _cheapest(cost: FloatArray, count: int) -> Labels:
+def _cheapest(cost: NDArray[Any], count: int) -> Labels:
     """The ``count`` cheapest columns of each row of nk costs, of equal ones the first.
 
     ``argpartition`` would do with less work, but which of equal ones it takes depends on the

@@ -46,6 +46,9 @@ RIM = 72
 
 #: The face network's own blur, as a standard deviation in its pixels.
 FACE_BLUR = 0.75
+#: How strong the copied grain of a face is at most, of a colour in [0, 1]. Skin and hair have less;
+#: what is stronger is an edge from elsewhere, which looks like a crack.
+FACE_GRAIN = 0.03
 
 #: How much of the blocks' colours is the compression network's at a border, the rest the U-Net's.
 EDGE_LEAD = 0.5
@@ -251,7 +254,7 @@ class Inpainters:
             return fill
         # The face's features come from the network and stay in place; only detail finer than its
         # pixels is copied: skin and hair have grain.
-        grain = fill.textured - blur(fill.textured, sigma)
+        grain = np.clip(fill.textured - blur(fill.textured, sigma), -FACE_GRAIN, FACE_GRAIN)
         return replace(fill, textured=np.clip(fill.upsampled + grain, 0, 1))
 
     def _run(

@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from remove_objects.pipeline.detect.mask import find_holes
-from remove_objects.pipeline.inpaint.inpainters import EDGE_LEAD, Inpainters, led_by_blocks
+from remove_objects.pipeline.inpaint.inpainters import (
+    EDGE_LEAD,
+    FACE_GRAIN,
+    Inpainters,
+    led_by_blocks,
+)
 from remove_objects.pipeline.types import Box, Face, FloatArray, Hole, Mask, Route
 from tests.support.scenes import scene
 
@@ -102,6 +107,18 @@ def test_the_upsampled_prediction_is_cut_to_the_window(inpainters: Inpainters) -
     assert fill.upsampled.shape == fill.textured.shape == (fill.window.h, fill.window.w, 3)
     whole = replace(fill, window=fill.crop).upsampled
     assert np.array_equal(fill.upsampled, whole[fill.window.relative_to(fill.crop).slices])
+
+
+def test_a_face_has_grain_and_no_cracks(inpainters: Inpainters) -> None:
+    """Stripes beside a face are far stronger than the grain of skin."""
+    rgb, mask, hole = case(Box(240, 200, 200, 200), (700, 900))
+    rgb[:, ::8] = 255
+    rgb[:, 4::8] = 0
+    face = Face(Box(200, 160, 280, 280), 1.0)
+    fill = inpainters.fill(rgb, mask, hole, Route.FACE, [face])
+    assert fill.textured is not None
+    grain = (fill.textured - fill.upsampled)[mask[fill.window.slices]]
+    assert 0.8 * FACE_GRAIN < np.abs(grain).max() <= FACE_GRAIN + 1e-6
 
 
 def test_blocks_lead_the_colours_and_leave_what_is_finer() -> None:

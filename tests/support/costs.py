@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from remove_objects.pipeline.inpaint.texture.labelling import Costs, SourceIndex
+from remove_objects.pipeline.inpaint.texture.costs import Costs, SourceIndex
 from remove_objects.pipeline.types import Box
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...pixels import blur, depth_inside, dilate_square, nearest_values
 from ...types import Box, FloatArray, Mask
-from ..texture.labelling import (
+from ..texture.costs import (
     BLOCK,
     IMPOSSIBLE,
     TRUNCATED,
@@ -26,9 +26,8 @@ from ..texture.labelling import (
     Rim,
     SourceIndex,
     halved,
-    label_blocks,
-    refine_pixels,
 )
+from ..texture.labelling import label_blocks, refine_pixels
 from .matching import Match, View
 
 #: Price of a photo's misfit at the ring, and of a difference to what at least so many agree on,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...types import FloatArray
-from .labelling import Costs, Labels
+from .costs import Costs, Labels
 
 #: Weight of the pull of every pixel's correction towards zero. The correction fades over about
 #: 1 / sqrt(SCREEN) pixels, so that a bad border does not tint the whole hole.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...pixels import as_float, as_own_float, blur, depth_inside, dilate_square, eight_bits, resize
 from ...types import Box, FloatArray, Mask
-from .labelling import Labels, mean_difference
+from .costs import Labels, mean_difference
 from .offsets import Offsets, spread
 
 #: HW3: float32 in [0, 1], uint8 or uint16. Large windows stay in the photo's own samples; only

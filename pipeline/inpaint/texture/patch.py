@@ -24,6 +24,7 @@ from ...pixels import as_float, blur, reduction, resize, scaled_size, wholly_cov
 from ...system.memory import tidy
 from ...types import Box, FloatArray, Mask
 from .blending import correction
+from .costs import Costs, Labels
 from .full_size import (
     LEAST_KNOWN,
     Patch,
@@ -32,7 +33,7 @@ from .full_size import (
     guide_low_frequencies,
     scale_labels,
 )
-from .labelling import Costs, Labels, label
+from .labelling import label
 from .lines import crossing_lines
 from .offsets import Offsets, candidate_offsets, unexplained
 from .perspective import GUIDE_SIZE, FromFront, Plane, from_camera, planes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from remove_objects.pipeline.inpaint.texture.blending import correction
-from remove_objects.pipeline.inpaint.texture.labelling import Costs
+from remove_objects.pipeline.inpaint.texture.costs import Costs
 from tests.support.costs import stacked_costs
 
 

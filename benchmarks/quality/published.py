@@ -61,7 +61,7 @@ def main() -> None:
     rows, shares = [], []
     for path in find_images([args.folder / "images"]):
         rgb = read_rgb(path)
-        mask = cv2.imread(str(beside(args.folder / "masks", path.stem)), cv2.IMREAD_GRAYSCALE)
+        mask = read_rgb(beside(args.folder / "masks", path.stem))[..., 0]
         hole = (mask < 128) == (args.holes == "black")
         blank = np.where(hole[..., None], 128, rgb).astype(np.uint8)
         results = [fill(blank, hole) for fill in fillers.values()]

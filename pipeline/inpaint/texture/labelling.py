@@ -55,6 +55,10 @@ def label(
         (the costs on the frame around the hole, hw index into ``offsets``; -1 outside the hole).
     """
     costs = offset_costs(picture, known_mask, hole_mask, guide, offsets, fine=fine, lines=lines)
+    # Beyond a strip at the photo's border nothing is known, and few offsets only lose the guide.
+    rows, columns = hole_mask[[0, -1]], hole_mask[:, [0, -1]]
+    if rows.any() or columns.any():
+        return costs, refine_pixels(costs, label_blocks(costs))
     return costs, label_pixels(costs)
 
 

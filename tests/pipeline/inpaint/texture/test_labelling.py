@@ -171,3 +171,22 @@ def test_every_hole_pixel_gets_a_label_and_no_other() -> None:
     )
     assert np.array_equal(labels >= 0, costs.hole_mask)
     assert set(np.unique(labels[costs.hole_mask])) <= {0, 1, 2}
+
+
+def test_a_strip_at_the_border_takes_the_cheapest_labelling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = tiles(70, 90, 20)
+    offsets = np.array([(0, 20), (-20, 0), (20, 20)])
+
+    def with_few(costs: Costs) -> np.ndarray:
+        raise AssertionError
+
+    monkeypatch.setattr(labelling, "label_pixels", with_few)
+    known_mask = np.ones(picture.shape[:2], bool)
+    known_mask[:, -20:] = False
+    costs, labels = labelling.label(picture, known_mask, ~known_mask, picture, offsets)
+    assert np.array_equal(labels >= 0, costs.hole_mask)
+    within = known_outside(picture, 31, 42, 13, 9)
+    with pytest.raises(AssertionError):
+        labelling.label(picture, within, ~within, picture, offsets)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Longer side in pixels at which faces are detected.
 FACES_SIZE = 513
-#: Pixels of the picture between two places of the network's output.
-PLACES = 8
 #: Least score of a face that is looked at, most faces of a photo, and the overlap (IoU) from which
 #: two boxes are one face's.
 LEAST_SCORE, MOST_FACES, SAME = 0.05, 200, 0.4
@@ -58,6 +56,8 @@ def faces_of(maps: Sequence[FloatArray], scale: float, shape: tuple[int, ...]) -
         n6 float32, best first: left, top, right, bottom in pixels of the photo, clipped to it;
         score in [0, 1]; how far it is turned, 0 to 1.
     """
+    from ...models.face_detector import PLACES
+
     logits, sides, turn = maps
     heat = 1 / (1 + np.exp(-logits[0].astype(np.float32)))
     highest = cv2.dilate(heat, np.ones((3, 3), np.uint8))

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import cv2
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -25,7 +23,10 @@ from ..recipe import Preset, Recipe
 from ..request import Request
 from .base import Losses, NetworkTask, warm_up_and_decay
 from .companions import encoder_input
-from .object_detector import box_loss, draw_box, focal
+from .object_detector import box_loss, focal, sheet_of, tile
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 #: Default batch, side of a sample in pixels, steps of a run, and highest learning rate.
 BATCH, SIZE, STEPS, LEARNING_RATE = 16, 257, 2000, 4e-3
@@ -202,12 +203,6 @@ class FaceDetectorTask(NetworkTask):
         shown = sorted(self.held_out, key=lambda p: -len(self._truth[p]))[:SHOWN]
         for path in shown:
             image = read_rgb(path)
-            for box in self._truth[path]:
-                if box[4] >= CERTAIN:
-                    draw_box(image, box, (0, 200, 0))
-            for box in self._faces(network, read_rgb(path)):
-                if box[4] >= DRAWN:
-                    draw_box(image, box, (220, 0, 0))
-            tiles.append(cv2.resize(image, (320, 240)))
-        rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles) - len(tiles) % 4, 4)]
-        return np.vstack(rows) if rows else np.hstack(tiles)
+            truth, found = self._truth[path], self._faces(network, read_rgb(path))
+            tiles.append(tile(image, truth[truth[:, 4] >= CERTAIN], found[found[:, 4] >= DRAWN]))
+        return sheet_of(tiles)

@@ -41,8 +41,8 @@ AVERAGE, WEIGHT_DECAY, CLIP = 0.998, 0.02, 5.0
 WARMUP, DECAY_FROM = 0.02, 0.1
 #: Exponents of the focal loss (Zhou et al. 2019, equation 1), and the weight of the boxes.
 FOCUS, NEGATIVE, SIDES = 2.0, 4.0, 1.0
-#: Pictures of the sample sheet.
-SHOWN = 12
+#: Least score of a box that is drawn, and the pictures of the sample sheet.
+DRAWN, SHOWN = 0.3, 12
 
 
 class ObjectDetectorTask(NetworkTask):
@@ -223,14 +223,9 @@ class ObjectDetectorTask(NetworkTask):
         for path in self.held_out[:SHOWN]:
             image = read_rgb(path)
             own = self._truth[path]
-            for box in own[own[:, 4] >= CERTAIN]:
-                draw_box(image, box, (0, 200, 0))
-            for box in self._boxes(network, read_rgb(path)):
-                if box[4] >= 0.3:
-                    draw_box(image, box, (220, 0, 0))
-            tiles.append(cv2.resize(image, (320, 240)))
-        rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles) - len(tiles) % 4, 4)]
-        return np.vstack(rows) if rows else np.hstack(tiles)
+            found = self._boxes(network, read_rgb(path))
+            tiles.append(tile(image, own[own[:, 4] >= CERTAIN], found[found[:, 4] >= DRAWN]))
+        return sheet_of(tiles)
 
     @classmethod
     def index_facts(cls) -> dict[str, Any]:
@@ -259,6 +254,22 @@ def box_loss(found: Tensor, sides: Tensor, counts: Tensor) -> Tensor:
     union = areas[0] + areas[1] - overlap
     hull = (upper[:, 0] + upper[:, 2]) * (upper[:, 1] + upper[:, 3])
     return (1 - overlap / union.clamp(min=1e-3) + (hull - union) / hull.clamp(min=1e-3)).mean()
+
+
+def tile(
+    image: NDArray[np.uint8], truth: NDArray[np.float32], found: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """A photo HWC, drawn into and reduced: the true boxes in green and those found in red."""
+    for boxes_here, colour in ((truth, (0, 200, 0)), (found, (220, 0, 0))):
+        for box in boxes_here:
+            draw_box(image, box, colour)
+    return cv2.resize(image, (320, 240)).astype(np.uint8, copy=False)
+
+
+def sheet_of(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Tiles in rows of four; the last row is left out unless it is full or the only one."""
+    rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles) - len(tiles) % 4, 4)]
+    return np.vstack(rows) if rows else np.hstack(tiles)
 
 
 def draw_box(image: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, ...]) -> None:

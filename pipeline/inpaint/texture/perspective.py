@@ -174,8 +174,9 @@ def _masks_from_front(
     # Behind the horizon there are mirrored copies of what lies before it.
     y, x = np.ogrid[: size[1], : size[0]]
     back = np.linalg.inv(view)
-    known &= back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
-    hole &= back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
+    before: Mask = back[2, 0] * x > -(back[2, 1] * y + back[2, 2])
+    known &= before
+    hole &= before
     hole &= ~known
     return known, hole
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from ...models.discriminators import SNPatchDiscriminator, SNPatchDiscriminatorConfig
 from .. import losses
@@ -137,6 +138,70 @@ class NetworkTask:
             HWC uint8 RGB, or None if there is nothing to show.
         """
         return None
+
+
+class SampledTask(NetworkTask):
+    """What the networks share that learn from an endless sequence of samples, by AdamW.
+
+    ``prepare`` makes the samples.
+
+    Args:
+        network: the network that ships.
+        batch: samples per batch and process.
+        size: side of a sample in pixels.
+        learning_rate: at its highest.
+        seed: of samples.
+        workers: processes that make samples.
+
+    Attributes:
+        weight_decay: AdamW's.
+        most_gradient: largest gradient norm.
+        warmup: share of the run in which the learning rate rises.
+        decay_from: share of the run from which on it falls to a fiftieth.
+    """
+
+    weight_decay: ClassVar[float]
+    most_gradient: ClassVar[float]
+    warmup: ClassVar[float]
+    decay_from: ClassVar[float]
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        batch: int,
+        size: int,
+        learning_rate: float,
+        seed: int,
+        workers: int,
+    ) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.batch, self.size, self.learning_rate = batch, size, learning_rate
+        self.seed, self.workers = seed, workers
+        self.modules = {"network": self.network}
+        self.optimizers = {
+            "network": torch.optim.AdamW(
+                network.parameters(), learning_rate, weight_decay=self.weight_decay
+            )
+        }
+        self.clip = {"network": self.most_gradient}
+        self.device = torch.device("cpu")
+        self.autocast: Any = nullcontext
+        self._samples: Dataset[tuple[Tensor, ...]] | None = None
+
+    def batches(
+        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """The samples, stacked; see ``train.engine.Task``."""
+        assert self._samples is not None, "prepare() makes the samples"
+        stream = Stream(self.batch, accumulate, rank, world)
+        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
+
+    def set_progress(self, share: float) -> None:
+        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
+        factor = warm_up_and_decay(share, self.warmup, self.decay_from, 0.02)
+        for group in self.optimizers["network"].param_groups:
+            group["lr"] = self.learning_rate * factor
 
 
 class InpaintingTask(NetworkTask):

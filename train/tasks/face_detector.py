@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,12 +14,12 @@ from ...models.face_detector import FaceDetector
 from ...pipeline.detect.face_network import FACES_SIZE, faces_of, picture_of
 from ..data import faces
 from ..data.faces import CERTAIN, Faces, FaceSamples
-from ..data.pictures import Stream, batches, read_rgb
+from ..data.pictures import read_rgb
 from ..detection_metrics import Hit, detection_metrics, hits_of
 from ..face_teacher import FaceTeacher
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, warm_up_and_decay
+from .base import Losses, SampledTask
 from .companions import encoder_input
 from .object_detector import box_loss, focal, sheet_of, tile
 
@@ -40,8 +38,10 @@ SIDES, TURN = 1.5, 1.0
 DRAWN, SHOWN = 0.3, 12
 
 
-class FaceDetectorTask(NetworkTask):
+class FaceDetectorTask(SampledTask):
     """Focal loss of the centres, generalised IoU of the boxes, on photos with a teacher's faces.
+
+    Its batches are those of ``FaceSamples``, stacked.
 
     Args:
         network: trained.
@@ -62,6 +62,8 @@ class FaceDetectorTask(NetworkTask):
     preprocessing: ClassVar[str] = (
         "longer side to 513 pixels, padded with grey to 32k+1, RGB / 127.5 - 1"
     )
+    weight_decay, most_gradient = WEIGHT_DECAY, CLIP
+    warmup, decay_from = WARMUP, DECAY_FROM
 
     def __init__(
         self,
@@ -79,21 +81,16 @@ class FaceDetectorTask(NetworkTask):
         seed: int,
         workers: int = 0,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.data, self.store, self.teacher, self.seed = data, store, teacher, seed
+        super().__init__(
+            network,
+            batch=batch,
+            size=size,
+            learning_rate=learning_rate,
+            seed=seed,
+            workers=workers,
+        )
+        self.data, self.store, self.teacher = data, store, teacher
         self.photos, self.single, self.held_out = photos, single, held_out
-        self.batch, self.size, self.learning_rate = batch, size, learning_rate
-        self.workers = workers
-        self.modules = {"network": self.network}
-        self.optimizers = {
-            "network": torch.optim.AdamW(
-                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
-            )
-        }
-        self.clip = {"network": CLIP}
-        self.device = torch.device("cpu")
-        self.autocast: Any = nullcontext
-        self._samples: FaceSamples | None = None
         self._truth: dict[Path, Faces] = {}
 
     @classmethod
@@ -146,20 +143,6 @@ class FaceDetectorTask(NetworkTask):
         training = {p: found[p] for p in self.photos}
         self._samples = FaceSamples(training, self.single, size=self.size, seed=self.seed)
         self._truth = {p: found[p] for p in self.held_out}
-
-    def batches(
-        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
-    ) -> Iterator[tuple[Tensor, ...]]:
-        """As ``FaceSamples``, stacked; see ``train.engine.Task``."""
-        assert self._samples is not None, "prepare() makes the samples"
-        stream = Stream(self.batch, accumulate, rank, world)
-        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
-
-    def set_progress(self, share: float) -> None:
-        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
-        for group in self.optimizers["network"].param_groups:
-            group["lr"] = self.learning_rate * factor
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``centres``: focal; ``sides``: 1 - generalised IoU; ``turn``: L1, near the centres."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -22,12 +20,12 @@ from ...pipeline.detect.segmenters import resize_longest
 from ..data.labelled import PERSON
 from ..data.objects import boxes
 from ..data.objects.boxes import CERTAIN, CLASSES, Boxes, DetectorSamples
-from ..data.pictures import Stream, batches, read_rgb
+from ..data.pictures import read_rgb
 from ..detection_metrics import Hit, detection_metrics, hits_of
 from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, warm_up_and_decay
+from .base import Losses, SampledTask
 from .companions import encoder_input, frozen_encoder
 
 if TYPE_CHECKING:
@@ -45,8 +43,10 @@ FOCUS, NEGATIVE, SIDES = 2.0, 4.0, 1.0
 DRAWN, SHOWN = 0.3, 12
 
 
-class ObjectDetectorTask(NetworkTask):
+class ObjectDetectorTask(SampledTask):
     """Focal loss of the centres, generalised IoU of the boxes, on photos with a teacher's boxes.
+
+    Its batches are those of ``DetectorSamples``, stacked.
 
     Args:
         network: trained; its config names the compact segmenter.
@@ -66,6 +66,8 @@ class ObjectDetectorTask(NetworkTask):
     preprocessing: ClassVar[str] = (
         "longer side to 769 pixels, padded with grey to 16k+1, RGB / 127.5 - 1"
     )
+    weight_decay, most_gradient = WEIGHT_DECAY, CLIP
+    warmup, decay_from = WARMUP, DECAY_FROM
 
     def __init__(
         self,
@@ -82,22 +84,17 @@ class ObjectDetectorTask(NetworkTask):
         seed: int,
         workers: int = 0,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(
+            network,
+            batch=batch,
+            size=size,
+            learning_rate=learning_rate,
+            seed=seed,
+            workers=workers,
+        )
         self.encoder = frozen_encoder()
-        self.data, self.store, self.teacher, self.seed = data, store, teacher, seed
+        self.data, self.store, self.teacher = data, store, teacher
         self.photos, self.held_out = photos, held_out
-        self.batch, self.size, self.learning_rate = batch, size, learning_rate
-        self.workers = workers
-        self.modules = {"network": self.network}
-        self.optimizers = {
-            "network": torch.optim.AdamW(
-                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
-            )
-        }
-        self.clip = {"network": CLIP}
-        self.device = torch.device("cpu")
-        self.autocast: Any = nullcontext
-        self._samples: DetectorSamples | None = None
         self._truth: dict[Path, Boxes] = {}
 
     @classmethod
@@ -156,20 +153,6 @@ class ObjectDetectorTask(NetworkTask):
         self._samples = DetectorSamples(training, self.data, size=self.size, seed=self.seed)
         held_out = DetectorSamples({p: found[p] for p in self.held_out}, self.data, size=self.size)
         self._truth = {p: held_out.checked(p) for p in self.held_out}
-
-    def batches(
-        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
-    ) -> Iterator[tuple[Tensor, ...]]:
-        """As ``DetectorSamples``, stacked; see ``train.engine.Task``."""
-        assert self._samples is not None, "prepare() makes the samples"
-        stream = Stream(self.batch, accumulate, rank, world)
-        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
-
-    def set_progress(self, share: float) -> None:
-        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
-        for group in self.optimizers["network"].param_groups:
-            group["lr"] = self.learning_rate * factor
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``centres``: focal loss; ``sides``: 1 - generalised IoU near the centres."""

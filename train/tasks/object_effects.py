@@ -7,10 +7,8 @@ moments of fixed cameras and photos whose things are labelled, where the data fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,10 +24,9 @@ from ...pipeline.types import FloatArray, Mask
 from ..data.effects.mixture import FOLDERS, SHARES, count_pictures, sources
 from ..data.mixture import Mixture
 from ..data.objects import cut_outs
-from ..data.pictures import Stream, batches
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, warm_up_and_decay
+from .base import Losses, SampledTask
 from .companions import encoder_input, frozen_encoder
 
 if TYPE_CHECKING:
@@ -49,8 +46,10 @@ YES, NO = 0.5, 0.1
 SHOWN = 24
 
 
-class ObjectEffectsTask(NetworkTask):
+class ObjectEffectsTask(SampledTask):
     """Cross-entropy and Dice on objects in scenes.
+
+    Its batches are (pictures N3HW, masks N1HW, effects N3HW, weights N3HW), uint8.
 
     Args:
         network: trained; its config names the compact segmenter.
@@ -68,6 +67,8 @@ class ObjectEffectsTask(NetworkTask):
     preprocessing: ClassVar[str] = (
         "a part of the photo around an object: RGB / 127.5 - 1, and the object's mask as 1 and 0"
     )
+    weight_decay, most_gradient = WEIGHT_DECAY, CLIP
+    warmup, decay_from = WARMUP, DECAY_FROM
 
     def __init__(
         self,
@@ -82,21 +83,16 @@ class ObjectEffectsTask(NetworkTask):
         held_out: int,
         workers: int = 0,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(
+            network,
+            batch=batch,
+            size=size,
+            learning_rate=learning_rate,
+            seed=seed,
+            workers=workers,
+        )
         self.encoder = frozen_encoder()
-        self.data, self.store, self.seed = data, store, seed
-        self.batch, self.size, self.learning_rate = batch, size, learning_rate
-        self.held_out, self.workers = held_out, workers
-        self.modules = {"network": self.network}
-        self.optimizers = {
-            "network": torch.optim.AdamW(
-                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
-            )
-        }
-        self.clip = {"network": CLIP}
-        self.device = torch.device("cpu")
-        self.autocast: Any = nullcontext
-        self._samples: Mixture | None = None
+        self.data, self.store, self.held_out = data, store, held_out
         self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
 
     @classmethod
@@ -149,23 +145,6 @@ class ObjectEffectsTask(NetworkTask):
         """The samples of one kind: no two kinds have a seed in common."""
         seed = 2 * self.seed + kind
         return sources(self.data, self.store, self.size, held_out=held_out, seed=seed)
-
-    def batches(
-        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
-    ) -> Iterator[tuple[Tensor, ...]]:
-        """(pictures N3HW, masks N1HW, effects N3HW, weights N3HW), uint8.
-
-        See ``train.engine.Task``.
-        """
-        assert self._samples is not None, "prepare() makes the samples"
-        stream = Stream(self.batch, accumulate, rank, world)
-        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
-
-    def set_progress(self, share: float) -> None:
-        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
-        for group in self.optimizers["network"].param_groups:
-            group["lr"] = self.learning_rate * factor
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``bce``: cross-entropy; ``dice``: the Dice loss; both over the pixels that count."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -26,11 +26,10 @@ from ..data.instances.photos import BOXED, Photos
 from ..data.instances.views import UNKNOWN
 from ..data.mixture import Mixture
 from ..data.objects import boxes, cut_outs, scenes
-from ..data.pictures import Stream, batches
 from ..detection_teacher import DetectionTeacher
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, warm_up_and_decay
+from .base import Losses, SampledTask
 from .companions import encoder_input, frozen_encoder
 
 if TYPE_CHECKING:
@@ -56,10 +55,13 @@ MATCHED = 0.6
 SHOWN = 24
 
 
-class ObjectInstancesTask(NetworkTask):
+class ObjectInstancesTask(SampledTask):
     """Overlap of each pixel's box with its object's, on made groups and labelled photos.
 
     A labelled photo comes with the label's mask or with the one that the pipeline finds in it.
+
+    Its batches are (pictures N3HW, masks N1HW, numbers N1hw uint8; boxes NK4 float32; belongs
+    N1hw uint8).
 
     Args:
         network: trained; its config names the compact segmenter.
@@ -78,6 +80,8 @@ class ObjectInstancesTask(NetworkTask):
     preprocessing: ClassVar[str] = (
         "a part of the photo around objects of a class: RGB / 127.5 - 1, and their mask as 1 and 0"
     )
+    weight_decay, most_gradient = WEIGHT_DECAY, CLIP
+    warmup, decay_from = WARMUP, DECAY_FROM
 
     def __init__(
         self,
@@ -93,21 +97,17 @@ class ObjectInstancesTask(NetworkTask):
         held_out: int,
         workers: int = 0,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(
+            network,
+            batch=batch,
+            size=size,
+            learning_rate=learning_rate,
+            seed=seed,
+            workers=workers,
+        )
         self.encoder = frozen_encoder()
-        self.data, self.store, self.teacher, self.seed = data, store, teacher, seed
-        self.batch, self.size, self.learning_rate = batch, size, learning_rate
-        self.held_out, self.workers = held_out, workers
-        self.modules = {"network": self.network}
-        self.optimizers = {
-            "network": torch.optim.AdamW(
-                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
-            )
-        }
-        self.clip = {"network": CLIP}
-        self.device = torch.device("cpu")
-        self.autocast: Any = nullcontext
-        self._samples: Mixture | None = None
+        self.data, self.store, self.teacher = data, store, teacher
+        self.held_out = held_out
         self._held_out: dict[str, list[tuple[Tensor, ...]]] = {}
 
     @classmethod
@@ -189,23 +189,6 @@ class ObjectInstancesTask(NetworkTask):
                 self.data, of_photo, self.store, self.size, held_out=held_out, seed=seed
             )
         return sources
-
-    def batches(
-        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
-    ) -> Iterator[tuple[Tensor, ...]]:
-        """(pictures N3HW, masks N1HW, numbers N1hw uint8; boxes NK4 float32; belongs N1hw uint8).
-
-        See ``train.engine.Task``.
-        """
-        assert self._samples is not None, "prepare() makes the samples"
-        stream = Stream(self.batch, accumulate, rank, world)
-        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
-
-    def set_progress(self, share: float) -> None:
-        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
-        for group in self.optimizers["network"].param_groups:
-            group["lr"] = self.learning_rate * factor
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``overlap``, ``sides``: of the votes with the objects' boxes; ``quality``: of that known.

@@ -6,8 +6,6 @@ are cut out, and the compact segmenter's answers for canvases of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -25,11 +23,10 @@ from ..data.objects import answers, cut_outs, scenes
 from ..data.objects.answers import CANVAS, StoredAnswers
 from ..data.objects.canvases import Canvases
 from ..data.objects.samples import RefinerSamples, held_out_samples
-from ..data.pictures import Stream, batches
 from ..edge_curve import curve, hole_at
 from ..recipe import Preset, Recipe
 from ..request import Request
-from .base import Losses, NetworkTask, warm_up_and_decay
+from .base import Losses, SampledTask
 from .companions import encoder_input, frozen_encoder
 
 if TYPE_CHECKING:
@@ -54,8 +51,10 @@ THRESHOLDS, RADII = (0.5, 0.3, 0.2, 0.1, 0.05), (0.0, 1.0, 2.0, 3.0, 5.0)
 MISSED = (0.02, 0.01, 0.005, 0.002)
 
 
-class ObjectRefinerTask(NetworkTask):
+class ObjectRefinerTask(SampledTask):
     """Cross-entropy, L1 at the edge and Dice, on composites and labelled photos.
+
+    Its batches are (pictures N3HW, coarse, alpha, weight N1HW), uint8.
 
     Args:
         network: trained; its config names the compact segmenter.
@@ -74,6 +73,8 @@ class ObjectRefinerTask(NetworkTask):
         "a crop of the photo around an object, its box and 25 % of the longer side on each side, "
         "at most 448 pixels in multiples of 16: RGB / 127.5 - 1, and the coarse probability"
     )
+    weight_decay, most_gradient = WEIGHT_DECAY, CLIP
+    warmup, decay_from = WARMUP, DECAY_FROM
 
     def __init__(
         self,
@@ -88,21 +89,16 @@ class ObjectRefinerTask(NetworkTask):
         held_out: int,
         workers: int = 0,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(
+            network,
+            batch=batch,
+            size=size,
+            learning_rate=learning_rate,
+            seed=seed,
+            workers=workers,
+        )
         self.encoder = frozen_encoder()
-        self.data, self.store, self.seed = data, store, seed
-        self.batch, self.size, self.learning_rate = batch, size, learning_rate
-        self.held_out, self.workers = held_out, workers
-        self.modules = {"network": self.network}
-        self.optimizers = {
-            "network": torch.optim.AdamW(
-                network.parameters(), learning_rate, weight_decay=WEIGHT_DECAY
-            )
-        }
-        self.clip = {"network": CLIP}
-        self.device = torch.device("cpu")
-        self.autocast: Any = nullcontext
-        self._samples: RefinerSamples | None = None
+        self.data, self.store, self.held_out = data, store, held_out
         self._held_out: list[tuple[Tensor, ...]] = []
 
     @classmethod
@@ -168,20 +164,6 @@ class ObjectRefinerTask(NetworkTask):
         """The canvases of one kind: no two kinds have a seed in common."""
         seed = 3 * self.seed + kind
         return Canvases(self.data, self.store, CANVAS, held_out=held_out, seed=seed)
-
-    def batches(
-        self, start: int, *, accumulate: int = 1, rank: int = 0, world: int = 1
-    ) -> Iterator[tuple[Tensor, ...]]:
-        """(pictures N3HW, coarse, alpha, weight N1HW), uint8; see ``train.engine.Task``."""
-        assert self._samples is not None, "prepare() makes the samples"
-        stream = Stream(self.batch, accumulate, rank, world)
-        return batches(self._samples, stream, start, workers=self.workers, to_float=False)
-
-    def set_progress(self, share: float) -> None:
-        """Set the learning rate: a linear warm-up, constant, then a cosine to a fiftieth."""
-        factor = warm_up_and_decay(share, WARMUP, DECAY_FROM, 0.02)
-        for group in self.optimizers["network"].param_groups:
-            group["lr"] = self.learning_rate * factor
 
     def losses(self, batch: tuple[Tensor, ...]) -> Losses:
         """``bce``: cross-entropy; ``edge``: L1 near the edge; ``dice``: the Dice loss."""

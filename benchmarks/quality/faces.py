@@ -25,6 +25,7 @@ from remove_objects.models.own_weights import open_weights
 from remove_objects.pipeline.detect.faces import FaceDetector
 from remove_objects.pipeline.types import FloatArray, Pixels
 from remove_objects.train.data import faces
+from remove_objects.train.data.objects import boxes
 from remove_objects.train.data.pictures import read_rgb
 from remove_objects.train.detection_metrics import HIT, hits_of, overlaps
 from remove_objects.train.face_teacher import FaceTeacher
@@ -81,8 +82,8 @@ def network(weights: Path) -> Detect:
 def photos(data: Path, which: str) -> list[Path]:
     """The photos to measure on."""
     if which != "held-out":
-        return faces.photos_of(data, f"segmentation/{which}/images")
-    return [p for f in faces.FOLDERS for p in faces.photos_of(data, f)[:: faces.HELD_OUT]]
+        return boxes.photos_of(data, f"segmentation/{which}/images")
+    return [p for f in boxes.FOLDERS for p in boxes.photos_of(data, f)[:: boxes.HELD_OUT]]
 
 
 def measure(

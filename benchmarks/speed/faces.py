@@ -22,6 +22,7 @@ from remove_objects.pipeline.detect.faces import FaceDetector
 from remove_objects.pipeline.inpaint.route import choose_route, least_face
 from remove_objects.pipeline.types import Box, Hole, Pixels, Route
 from remove_objects.train.data import faces
+from remove_objects.train.data.objects import boxes
 from remove_objects.train.data.pictures import read_rgb
 from remove_objects.train.face_teacher import FaceTeacher
 
@@ -55,8 +56,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     routes: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    files = faces.photos_of(options.data, faces.FOLDERS[0])[::EVERY]
-    files += faces.photos_of(options.data, faces.FOLDERS[1])[::EVERY]
+    files = boxes.photos_of(options.data, boxes.FOLDERS[0])[::EVERY]
+    files += boxes.photos_of(options.data, boxes.FOLDERS[1])[::EVERY]
     taken = 0
     for path in files:
         rgb = read_rgb(path)

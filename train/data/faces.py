@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,33 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from ...models.face_detector import PLACES
 from ...pipeline.pixels import resize, scaled_size
-from ...pipeline.system.atomic import atomic_write
 from ...pipeline.types import FloatArray
 from ..face_teacher import FaceTeacher
 from .objects.boxes import CERTAIN as CENTRE
-from .objects.boxes import INNER, target
+from .objects.boxes import INNER, target, taught
 from .objects.photo_noise import photo_noise
 from .pictures import read_rgb
 
-#: Folders of photos below the data folder, and the one of single faces.
-FOLDERS = (
-    "segmentation/voc_train/images",
-    "segmentation/ccp_person/images",
-    "segmentation/human/images",
-    "segmentation/camvid_train/images",
-    "scenes/street",
-    "scenes/rooms",
-    "scenes/train",
-)
+#: Folder of single faces below the data folder.
 SINGLE = "faces/train"
 #: How many of those of single faces are used.
 MOST_SINGLE = 1500
-#: One photo in so many is never trained on.
-HELD_OUT = 12
 #: Longer side in pixels at which the teacher sees a photo, and a picture of a single face.
 SIZE, SINGLE_SIZE = 576, 192
 #: Least score of a face that is stored, and the score from which it is a face. What lies between
@@ -61,42 +47,20 @@ ROTATION, MOST_ROTATION = 14.0, 50.0
 Faces = NDArray[np.float32]
 
 
-def photos_of(data: Path, folder: str) -> list[Path]:
-    """The photos of a folder below ``data``, in the order that decides which are held out."""
-    return sorted((data / folder).glob("*.[jp][pn]g"))
-
-
 def build(
     path: Path, data: Path, photos: Sequence[Path], teacher: FaceTeacher | None
 ) -> dict[Path, Faces]:
-    """The teacher's faces of every photo, stored in a JSON file.
+    """The teacher's faces of every photo; see ``train.data.objects.boxes.taught``."""
 
-    Args:
-        path: the file; what it holds already is not detected again.
-        data: the data folder.
-        photos: the photos.
-        teacher: detects; None if the file holds everything.
+    def detect(teacher: FaceTeacher, photo: Path) -> list[list[float]]:
+        size = SINGLE_SIZE if photo.is_relative_to(data / SINGLE) else SIZE
+        found = teacher.faces(read_rgb(photo), size, STORED)
+        return [[round(float(v), 3) for v in row] for row in found]
 
-    Raises:
-        ValueError: a photo has no faces stored, and there is no teacher.
-    """
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    missing = [p for p in photos if _key(p, data) not in stored]
-    if missing and teacher is None:
-        raise ValueError(f"{missing[0]}: not in {path}, and there is no teacher; give --teacher")
-    for p in tqdm(missing, unit="photo", dynamic_ncols=True):
-        assert teacher is not None
-        size = SINGLE_SIZE if p.is_relative_to(data / SINGLE) else SIZE
-        found = teacher.faces(read_rgb(p), size, STORED)
-        stored[_key(p, data)] = [[round(float(v), 3) for v in row] for row in found]
-    if missing:
-        with atomic_write(path) as file:
-            file.write(json.dumps(stored).encode())
-    return {p: np.array(stored[_key(p, data)], np.float32).reshape(-1, 6) for p in photos}
-
-
-def _key(path: Path, data: Path) -> str:
-    return str(path.relative_to(data)) if path.is_relative_to(data) else str(path)
+    return {
+        p: np.array(rows, np.float32).reshape(-1, 6)
+        for p, rows in taught(path, data, photos, teacher, detect).items()
+    }
 
 
 class FaceSamples(Dataset[tuple[Tensor, ...]]):

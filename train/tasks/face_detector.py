@@ -14,6 +14,7 @@ from ...models.face_detector import FaceDetector
 from ...pipeline.detect.face_network import FACES_SIZE, faces_of, picture_of
 from ..data import faces
 from ..data.faces import CERTAIN, Faces, FaceSamples
+from ..data.objects import boxes
 from ..data.pictures import read_rgb
 from ..detection_metrics import Hit, detection_metrics, hits_of
 from ..face_teacher import FaceTeacher
@@ -97,13 +98,13 @@ class FaceDetectorTask(SampledTask):
     def from_request(cls, request: Request, preset: Preset | None) -> tuple[Self, Recipe]:
         """See ``NetworkTask``."""
         data = request.data_folder
-        folders = [faces.photos_of(data, folder) for folder in faces.FOLDERS]
+        folders = [boxes.photos_of(data, folder) for folder in boxes.FOLDERS]
         folders += [sorted(folder.rglob("*.jpg")) for folder in request.images]
-        photos = [p for files in folders for i, p in enumerate(files) if i % faces.HELD_OUT]
-        held_out = [p for files in folders for p in files[:: faces.HELD_OUT]]
+        photos = [p for files in folders for i, p in enumerate(files) if i % boxes.HELD_OUT]
+        held_out = [p for files in folders for p in files[:: boxes.HELD_OUT]]
         if not photos:
-            raise FileNotFoundError(f"{data}: none of {', '.join(faces.FOLDERS)} found below it")
-        single = faces.photos_of(data, faces.SINGLE)[: faces.MOST_SINGLE]
+            raise FileNotFoundError(f"{data}: none of {', '.join(boxes.FOLDERS)} found below it")
+        single = boxes.photos_of(data, faces.SINGLE)[: faces.MOST_SINGLE]
         order = np.random.default_rng(0).permutation(len(held_out))
         task = cls(
             FaceDetector(),
@@ -121,7 +122,7 @@ class FaceDetectorTask(SampledTask):
         )
         steps = STEPS if request.steps is None else request.steps
         return task, Recipe(
-            folders=(*faces.FOLDERS, faces.SINGLE),
+            folders=(*boxes.FOLDERS, faces.SINGLE),
             images=request.shown_images,
             pictures=len(task.photos),
             steps=steps,

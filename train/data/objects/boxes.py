@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +25,8 @@ from ...detection_teacher import DetectionTeacher, TeachersBox
 from ..labelled import PEOPLE_ONLY, PERSON, VOID, read_pair
 from ..pictures import read_rgb
 from .photo_noise import photo_noise
+
+_Teacher = TypeVar("_Teacher")
 
 #: Folders of photos below the data folder.
 FOLDERS = (
@@ -72,16 +75,36 @@ def photos_of(data: Path, folder: str) -> list[Path]:
 def build(
     path: Path, data: Path, photos: Sequence[Path], teacher: DetectionTeacher | None
 ) -> dict[Path, Boxes]:
-    """The teacher's boxes of every photo, stored in a JSON file.
+    """The teacher's boxes of every photo, and the marked people; see ``taught``."""
+
+    def detect(teacher: DetectionTeacher, photo: Path) -> list[list[float]]:
+        return [_rounded(box) for box in teacher.boxes(read_rgb(photo), SIZES, STORED)]
+
+    marked = _marked(data)
+    return {
+        p: np.array([*rows, *marked.get(p, [])], np.float32).reshape(-1, 6)
+        for p, rows in taught(path, data, photos, teacher, detect).items()
+    }
+
+
+def taught(
+    path: Path,
+    data: Path,
+    photos: Sequence[Path],
+    teacher: _Teacher | None,
+    detect: Callable[[_Teacher, Path], list[list[float]]],
+) -> dict[Path, list[list[float]]]:
+    """What a teacher says of every photo, stored in a JSON file.
 
     Args:
         path: the file; what it holds already is not detected again.
         data: the data folder.
         photos: the photos.
         teacher: detects; None if the file holds everything.
+        detect: what the teacher says of a photo, one row for each box.
 
     Raises:
-        ValueError: a photo has no boxes, and there is no teacher.
+        ValueError: of a photo nothing is stored, and there is no teacher.
     """
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     missing = [p for p in photos if _key(p, data) not in stored]
@@ -89,16 +112,11 @@ def build(
         raise ValueError(f"{missing[0]}: not in {path}, and there is no teacher; give --teacher")
     for p in tqdm(missing, unit="photo", dynamic_ncols=True):
         assert teacher is not None
-        found = teacher.boxes(read_rgb(p), SIZES, STORED)
-        stored[_key(p, data)] = [_rounded(box) for box in found]
+        stored[_key(p, data)] = detect(teacher, p)
     if missing:
         with atomic_write(path) as file:
             file.write(json.dumps(stored).encode())
-    marked = _marked(data)
-    return {
-        p: np.array([*stored[_key(p, data)], *marked.get(p, [])], np.float32).reshape(-1, 6)
-        for p in photos
-    }
+    return {p: stored[_key(p, data)] for p in photos}
 
 
 def _key(path: Path, data: Path) -> str:
